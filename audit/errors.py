@@ -1,0 +1,94 @@
+"""The errors a user can meet, as a tree::
+
+    AuditError
+    ├── DataError       a table, a column, a value
+    ├── ModelError      a model file, a model's answer
+    ├── PolicyError     gates.toml
+    ├── ConfigError     audit.toml, card.toml, the command line
+    └── MissingExtra    an optional package
+
+    NotApplicable       a signal, not an error: this question does not arise here
+
+Every message says what was seen, what was expected and what to do. Nothing else may reach a user:
+the command line turns an :class:`AuditError` into one line and exit code 2.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AuditError(Exception):
+    """Something the user can mend."""
+
+
+class DataError(AuditError):
+    """A table, a column or a value is not as stated."""
+
+
+class ModelError(AuditError):
+    """A model cannot be loaded, or does not answer as a model of this task does."""
+
+
+class PolicyError(AuditError):
+    """A policy cannot be read as gates."""
+
+
+class ConfigError(AuditError):
+    """A configuration names something that does not exist or does not fit."""
+
+
+class MissingExtra(AuditError):  # noqa: N818 -- the contract's name; it reads as what is wrong
+    """An optional package is not installed."""
+
+
+class NotApplicable(Exception):  # noqa: N818 -- a signal, not an error
+    """The question does not arise for this model or data; the text says why."""
+
+
+def shown(name: object, *, limit: int = 80) -> str:
+    """Quote a name a user chose: one line, printable, at most `limit` characters.
+
+    Examples
+    --------
+    >>> shown("income")
+    "'income'"
+    >>> print(shown("a" * 100, limit=10))
+    'aaaaaaaaa…'
+    """
+    text = str(name)
+    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def listed(names: Iterable[object], *, limit: int = 12) -> str:
+    """Name a few, count the rest.
+
+    Examples
+    --------
+    >>> listed(["age", "sex"])
+    "'age', 'sex'"
+    >>> listed(range(5), limit=2)
+    "'0', '1' and 3 more"
+    """
+    everything = [shown(name) for name in names]
+    head = ", ".join(everything[:limit])
+    return head if len(everything) <= limit else f"{head} and {len(everything) - limit} more"
+
+
+def hint(name: object, known: Iterable[object]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest known name, or ``""``.
+
+    Examples
+    --------
+    >>> hint("defualt", ["age", "default"])
+    " Did you mean 'default'?"
+    >>> hint("zzz", ["age", "default"])
+    ''
+    """
+    by_text = {str(one): one for one in known}
+    lowered = {text.lower(): text for text in by_text}
+    if str(name).lower() in lowered:
+        return f" Did you mean {shown(lowered[str(name).lower()])}?"
+    near = difflib.get_close_matches(str(name)[:200], [text[:200] for text in by_text], n=1, cutoff=0.6)
+    return f" Did you mean {shown(near[0])}?" if near else ""

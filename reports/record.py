@@ -1,0 +1,547 @@
+"""The vocabulary of an audit: every type that stands in an audit record, and nothing else.
+
+The record is the product of a run. Checks write it, gates judge it, renderers draw it; each of them
+needs this module alone, and this module needs the standard library alone.
+
+Rules that hold for every value here, checked when it is made:
+
+* no NaN and no infinity: a number that does not exist is ``None`` and carries a reason;
+* collections are tuples, mappings are never changed after they were handed over;
+* ``where`` is an address such as ``{"split": "test", "sex": "Female"}``: rows carry it, estimates
+  are addressed by it, gates select by it and renderers group by it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+SCHEMA_VERSION = 1
+
+Task = Literal["binary", "multiclass", "regression"]
+FindingOutcome = Literal["measured", "not_applicable", "skipped", "error"]
+VerdictOutcome = Literal["pass", "fail", "inconclusive", "error", "waived", "not_assessed"]
+GateKind = Literal["value", "difference", "ratio", "no_regression"]
+Operator = Literal[">=", "<=", "abs<=", "between"]
+Severity = Literal["error", "warning", "note", "off"]
+OnInconclusive = Literal["block", "warn", "pass"]
+Cell = str | int | float | None
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Where = Mapping[str, str]
+
+
+def _require_finite(owner: str, **numbers: float | None) -> None:
+    """Refuse NaN and infinity, which JSON cannot hold and readers turn into zeros."""
+    for name, number in numbers.items():
+        if number is not None and not math.isfinite(number):
+            raise ValueError(f"{owner}: {name} is {number}; expected a finite number, or None with a reason")
+
+
+def _require_lengths(owner: str, expected: int, **columns: tuple[object, ...] | None) -> None:
+    for name, column in columns.items():
+        if column is not None and len(column) != expected:
+            raise ValueError(f"{owner}: {name} has {len(column)} values, expected {expected}")
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number, its interval and its address: the atom of a record.
+
+    Examples
+    --------
+    >>> recall = Estimate(metric="recall", value=0.8, low=0.7, high=0.87, n=100, where={"split": "test"})
+    >>> str(recall)
+    '0.800 [0.700, 0.870]'
+    >>> str(Estimate(metric="recall", value=None, reason="no positive rows"))
+    'undefined: no positive rows'
+    """
+
+    metric: str
+    """Name of the quantity, as scikit-learn or fairlearn call it: ``recall``, ``selection_rate_ratio``."""
+    value: float | None
+    """The number, or ``None`` where it does not exist."""
+    low: float | None = None
+    """Lower end of the interval; equal to ``value`` for an exact count."""
+    high: float | None = None
+    """Upper end of the interval; equal to ``value`` for an exact count."""
+    level: float = 0.95
+    """Two-sided level of the interval, between 0 and 1."""
+    method: str = ""
+    """How the interval was made: ``wilson``, ``delong``, ``bootstrap`` …; ``count`` where the number is exact."""
+    n: int | None = None
+    """Rows (of the relevant kind) behind the number; ``None`` where it must not be shown."""
+    where: Where = field(default_factory=dict)
+    """The slice that the number speaks of."""
+    unit: str = ""
+    """``proportion``, ``score``, ``difference``, ``ratio``, ``count``, ``p-value``, or the unit of the target."""
+    reason: str = ""
+    """Why there is no value or no interval."""
+
+    def __post_init__(self) -> None:
+        _require_finite(f"estimate {self.metric!r}", value=self.value, low=self.low, high=self.high, level=self.level)
+        if not 0 < self.level < 1:
+            raise ValueError(f"estimate {self.metric!r}: level is {self.level}; expected a number between 0 and 1")
+        if self.value is None and not self.reason:
+            raise ValueError(f"estimate {self.metric!r}: no value and no reason; say why it does not exist")
+        if self.value is None and (self.low is not None or self.high is not None):
+            raise ValueError(f"estimate {self.metric!r}: an interval without a value")
+        if self.value is not None:
+            low = self.value if self.low is None else self.low
+            high = self.value if self.high is None else self.high
+            if not low <= self.value <= high:
+                raise ValueError(
+                    f"estimate {self.metric!r}: interval [{low}, {high}] does not hold the value {self.value}"
+                )
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"undefined: {self.reason}"
+        if self.method == "count":
+            return f"{self.value:g}"
+        if self.low is None or self.high is None:
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+# --- exhibits: data of a few closed kinds, never a drawn picture ----------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of cells under named columns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+    """What to read off, in a sentence."""
+    folded: bool = False
+    """Whether a card may start with the table closed."""
+    kind: Literal["table"] = "table"
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            _require_lengths(f"table {self.title!r}", len(self.columns), row=row)
+            for cell in row:
+                _require_finite(f"table {self.title!r}", cell=cell if isinstance(cell, float) else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One line of a curve, with an optional band."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+    style: Literal["line", "points", "dashed"] = "line"
+
+    def __post_init__(self) -> None:
+        owner = f"series {self.name!r}"
+        _require_lengths(owner, len(self.x), y=self.y, low=self.low, high=self.high)
+        for name, column in (("x", self.x), ("y", self.y), ("low", self.low or ()), ("high", self.high or ())):
+            for number in column:
+                _require_finite(owner, **{name: number})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Lines over common axes: ROC, calibration, losses over epochs."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+    diagonal: bool = False
+    """Whether the line y = x is drawn as a reference."""
+    unit_square: bool = False
+    """Whether both axes run from 0 to 1."""
+    caption: str = ""
+    kind: Literal["curve"] = "curve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One bar, with an optional interval."""
+
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        _require_finite(f"bar {self.label!r}", value=self.value, low=self.low, high=self.high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """Horizontal bars, strongest first as given."""
+
+    title: str
+    x_label: str
+    bars: tuple[Bar, ...]
+    caption: str = ""
+    kind: Literal["bars"] = "bars"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForestRow:
+    """One group of a forest plot; hollow where there are too few rows to judge."""
+
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    hollow: bool = False
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        _require_finite(f"forest row {self.label!r}", value=self.value, low=self.low, high=self.high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forest:
+    """One metric by group: point, whisker, n in the label."""
+
+    title: str
+    x_label: str
+    rows: tuple[ForestRow, ...]
+    reference: float | None = None
+    """Where the reference line stands: the overall value, 0 for differences, 1 for ratios."""
+    log_scale: bool = False
+    """Ratios are drawn on a logarithmic scale."""
+    caption: str = ""
+    kind: Literal["forest"] = "forest"
+
+    def __post_init__(self) -> None:
+        _require_finite(f"forest {self.title!r}", reference=self.reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Numbers in rows and columns that are drawn as a shaded grid: a confusion matrix."""
+
+    title: str
+    row_label: str
+    column_label: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    caption: str = ""
+    kind: Literal["matrix"] = "matrix"
+
+    def __post_init__(self) -> None:
+        owner = f"matrix {self.title!r}"
+        _require_lengths(owner, len(self.rows), values=self.values)
+        for row in self.values:
+            _require_lengths(owner, len(self.columns), row=row)
+            for number in row:
+                _require_finite(owner, value=number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """Pixels that *are* the data, such as a saliency map; never a drawn chart."""
+
+    title: str
+    png_base64: str
+    width: int
+    height: int
+    alt: str
+    caption: str = ""
+    kind: Literal["image"] = "image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prose:
+    """A paragraph."""
+
+    title: str
+    text: str
+    kind: Literal["prose"] = "prose"
+
+
+Exhibit = Table | Curve | Bars | Forest | Matrix | Image | Prose
+
+
+# --- what was found -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """All that a check returns: it draws nothing and judges nothing."""
+
+    summary: str
+    """One sentence for the card."""
+    estimates: tuple[Estimate, ...] = ()
+    exhibits: tuple[Exhibit, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Limits of this very measurement: what was sampled, merged or left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A check's measurement, or the reason why there is none."""
+
+    check: str
+    title: str
+    family: str
+    """Section of the card: ``performance``, ``fairness``, ``data`` …"""
+    revision: int
+    """Goes up when the same evidence would give other numbers."""
+    outcome: FindingOutcome
+    reason: str = ""
+    measurement: Measurement | None = None
+    about: str = ""
+    """How to read it and what limits it, from the check's own docstring."""
+    references: tuple[str, ...] = ()
+    options: Mapping[str, Json] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.outcome == "measured") != (self.measurement is not None):
+            raise ValueError(f"finding {self.check!r}: outcome {self.outcome!r} does not fit its measurement")
+        if self.outcome != "measured" and not self.reason:
+            raise ValueError(f"finding {self.check!r}: outcome {self.outcome!r} needs a reason")
+
+
+# --- what was asked and what was decided ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One rule of a policy: which number, held against which threshold, and what then."""
+
+    id: str
+    title: str
+    check: str
+    """The check whose estimates are judged; ``""`` looks in every finding."""
+    metric: str
+    where: Where = field(default_factory=dict)
+    """The whole address; ``"*"`` as a value means every level, ``"*"`` as a key any further keys."""
+    kind: GateKind = "value"
+    reference: str | Mapping[str, str] = ""
+    """For differences and ratios: ``largest``, ``most_favored``, ``overall``, or ``{feature: level}``."""
+    op: Operator = ">="
+    threshold: float | tuple[float, float] = 0.0
+    severity: Severity = "warning"
+    on_inconclusive: OnInconclusive = "warn"
+    min_n: int = 30
+    min_share: float = 0.0
+    """Groups that hold a smaller share of the rows are shown, not judged."""
+    family: str = ""
+    """Verdicts of one family share Holm's correction; by default a gate is its own family."""
+    because: str = ""
+    remedy: str = ""
+    references: tuple[str, ...] = ()
+    evidence_for: tuple[str, ...] = ()
+    """Items of regulation or standards that this gives evidence for; a person decides what it proves."""
+
+    def __post_init__(self) -> None:
+        pair = isinstance(self.threshold, tuple)
+        if pair != (self.op == "between"):
+            raise ValueError(f"gate {self.id!r}: op {self.op!r} does not fit threshold {self.threshold!r}")
+        for bound in self.threshold if isinstance(self.threshold, tuple) else (self.threshold,):
+            _require_finite(f"gate {self.id!r}", threshold=bound)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A person's decision to let one gate's failure stand for a while."""
+
+    gate: str
+    owner: str
+    reason: str
+    expires: str
+    """ISO date; from the next day on the gate counts again."""
+    where: Where = field(default_factory=dict)
+    created: str = ""
+    ticket: str = ""
+    limit: float | None = None
+    """The ratchet: a value worse than this fails in spite of the waiver."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The line of a policy file that a verdict goes back to."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one gate on one slice."""
+
+    gate: str
+    where: Where
+    outcome: VerdictOutcome
+    severity: Severity
+    estimate: Estimate | None = None
+    n_needed: int | None = None
+    """Rows that would settle an inconclusive verdict if the estimate holds."""
+    detectable: float | None = None
+    """Smallest shortfall that this many rows would show with 80 % power."""
+    p_adjusted: float | None = None
+    """One-sided p-value of failing, after Holm's correction within the family."""
+    message: str = ""
+    next_step: str = ""
+    source: Source | None = None
+
+    def __post_init__(self) -> None:
+        _require_finite(f"verdict {self.gate!r}", detectable=self.detectable, p_adjusted=self.p_adjusted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The gates that were in force, where they came from, and the waivers granted."""
+
+    name: str = "default"
+    file: str = ""
+    sha256: str = ""
+    committed: str = ""
+    """Time of the commit that holds the file, where that is known."""
+    confidence: float = 0.95
+    correction: Literal["holm", "none"] = "holm"
+    margin: float = 0.01
+    """Largest loss against a baseline that would be accepted."""
+    gates: tuple[Gate, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """Line of each gate in ``file``."""
+
+
+# --- what was audited -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """The people's words, under the headings of Mitchell et al. (2019); ``""`` is a visible blank."""
+
+    name: str = ""
+    version: str = ""
+    overview: str = ""
+    owner: str = ""
+    contact: str = ""
+    license: str = ""
+    citation: str = ""
+    intended_use: str = ""
+    intended_users: str = ""
+    out_of_scope_use: str = ""
+    factors: str = ""
+    """Why these groups and conditions were looked at."""
+    metrics: str = ""
+    """Why these measures and thresholds suit the purpose."""
+    training_data: str = ""
+    evaluation_data: str = ""
+    ethical_considerations: str = ""
+    risks_and_harms: str = ""
+    mitigations: str = ""
+    human_oversight: str = ""
+    caveats: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """Identity of the audited model."""
+
+    name: str
+    kind: str
+    """Class of the estimator, or ``predictions only``."""
+    format: str
+    """``skops``, ``safetensors``, ``onnx``, ``joblib``, ``pickle``, ``object`` or ``none``."""
+    file: str = ""
+    sha256: str = ""
+    size_bytes: int | None = None
+    runs_code: bool = False
+    """Whether the format runs code when it is loaded."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    training: Mapping[str, str] = field(default_factory=dict)
+    """What the model says of its own training: trials, seed, chosen configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitInfo:
+    """One split of the data: counts and a fingerprint, never rows."""
+
+    name: str
+    rows: int
+    file: str = ""
+    sha256: str = ""
+    dropped_rows: int = 0
+    """Rows left out because their target was missing, on request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureInfo:
+    """A column that the model reads."""
+
+    name: str
+    kind: Literal["numeric", "categorical", "boolean", "datetime", "text"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupInfo:
+    """A declared group, present or not."""
+
+    feature: str
+    level: str
+    rows: int | None
+    """Rows of the evaluated split; ``None`` where they are too few to be shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataInfo:
+    """Identity and shape of the data."""
+
+    target: str
+    positive: str = ""
+    classes: tuple[str, ...] = ()
+    splits: tuple[SplitInfo, ...] = ()
+    features: tuple[FeatureInfo, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    groups: tuple[GroupInfo, ...] = ()
+    missing_sensitive: Mapping[str, int | None] = field(default_factory=dict)
+    """Rows of the evaluated split without a value, by sensitive feature; they belong to no group."""
+    weight: str = ""
+    cluster: str = ""
+    time: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where the audit ran: versions only, no host and no user."""
+
+    python: str = ""
+    platform: str = ""
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """Everything an audit found out and decided; all reports are drawn from it alone."""
+
+    tool: str
+    created: str
+    """ISO time, from ``SOURCE_DATE_EPOCH`` where that is set."""
+    seed: int
+    task: Task
+    model: ModelInfo
+    data: DataInfo
+    environment: Environment
+    schema_version: int = SCHEMA_VERSION
+    headline: str = ""
+    """The metric that comparisons and the verdict speak of first."""
+    config: Mapping[str, Json] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    verdicts: tuple[Verdict, ...] = ()
+    card: Card = field(default_factory=Card)
+    warnings: tuple[str, ...] = ()
