@@ -1,4 +1,6 @@
-"""The errors a user can meet, as a tree::
+"""The errors a user can meet, as a tree.
+
+::
 
     AuditError
     ├── DataError       a table, a column, a value

@@ -1,0 +1,93 @@
+"""A column of levels: what rows are told apart by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+MISSING = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Factor:
+    """Levels by code, as in R: splits, folds, sex, clusters.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,), int32
+        Index into `levels` by row; -1 where the row has no value and so belongs to no level.
+    levels : tuple of str
+        Names of the levels; a level may have no row.
+
+    Examples
+    --------
+    >>> sex = Factor.of(["f", "m", None, "f"])
+    >>> sex.levels, sex.codes.tolist()
+    (('f', 'm'), [0, 1, -1, 0])
+    >>> sex.take(np.array([True, True, False, False])).counts().tolist()
+    [1, 1]
+    """
+
+    codes: npt.NDArray[np.int32]
+    levels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.codes) and not -1 <= int(self.codes.min()) <= int(self.codes.max()) < max(len(self.levels), 1):
+            raise ValueError(f"codes run to {self.codes.max()}, levels are {len(self.levels)}")
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @classmethod
+    def of(cls, values: Iterable[object], levels: Sequence[str] | None = None) -> Factor:
+        """Encode `values` by their text; ``None`` and NaN belong to no level.
+
+        Levels are sorted by name unless they are given.
+        """
+        import pandas as pd
+
+        series = pd.Series(np.array([*values, None], dtype=object)[:-1])
+        missing = series.isna().to_numpy()
+        text = series.astype(str)
+        names = sorted(set(text[~missing])) if levels is None else list(levels)
+        codes = pd.Index(names).get_indexer(pd.Index(text)).astype(np.int32)
+        return cls(codes=np.where(missing, np.int32(MISSING), codes).astype(np.int32), levels=tuple(names))
+
+    @classmethod
+    def constant(cls, level: str, rows: int) -> Factor:
+        """Put all `rows` into one level."""
+        return cls(codes=np.zeros(rows, dtype=np.int32), levels=(level,))
+
+    def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Factor:
+        """Keep `rows` (a mask or positions) and all levels."""
+        return Factor(codes=self.codes[rows], levels=self.levels)
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Count rows by level, in the order of `levels`."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels)).astype(np.int64)
+
+    def mask(self, level: str) -> npt.NDArray[np.bool_]:
+        """Tell which rows have `level`; none if there is no such level."""
+        if level not in self.levels:
+            return np.zeros(len(self.codes), dtype=np.bool_)
+        return np.asarray(self.codes == self.levels.index(level))
+
+
+def concatenate(factors: Sequence[Factor]) -> Factor:
+    """Join factors end to end; levels keep their first order of appearance.
+
+    Examples
+    --------
+    >>> concatenate([Factor.of(["a"]), Factor.of(["b", "a"])]).codes.tolist()
+    [0, 1, 0]
+    """
+    levels = tuple(dict.fromkeys(level for factor in factors for level in factor.levels))
+    place = {level: position for position, level in enumerate(levels)}
+    parts = []
+    for factor in factors:
+        table = np.array([*(place[level] for level in factor.levels), MISSING], dtype=np.int32)
+        parts.append(table[factor.codes])
+    return Factor(codes=np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32), levels=levels)
