@@ -101,6 +101,10 @@ class Predictions:
     settings: Settings = field(default_factory=Settings)
     notes: tuple[str, ...] = ()
     """What was sampled, capped or odd about these answers; a check passes it on."""
+    invalid: Mapping[str, int] = field(default_factory=dict)
+    """Answers that a model of this task must not give, counted by kind over all splits."""
+    score_reason: str = "the model gives no scores"
+    """Why `y_score` is ``None``, or why it is no probability."""
 
     def __len__(self) -> int:
         return len(self.y_true)

@@ -1,0 +1,175 @@
+"""A check: one pure function that turns evidence into a measurement.
+
+A check asks for evidence as a pytest test asks for fixtures. Positional parameters name evidence: one
+without a default is required, one with ``= None`` is used if it is there. Keyword-only parameters are
+options. Its docstring is its documentation and is shown on the card.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, listed, shown
+from audit.evidence import Absence
+from reports.record import Finding, FindingOutcome, Json, Measurement, Task
+
+ALL_TASKS: frozenset[Task] = frozenset({"binary", "multiclass", "regression"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A measuring function with what the run needs to know about it; calling it calls the function."""
+
+    id: str
+    title: str
+    family: str
+    tasks: frozenset[Task]
+    needs: tuple[str, ...]
+    """Evidence without which the check cannot run."""
+    wants: tuple[str, ...]
+    """Evidence that is used if it is there."""
+    options: Mapping[str, Json]
+    """Keyword-only parameters with their defaults."""
+    revision: int
+    references: tuple[str, ...]
+    about: str
+    measure: Callable[..., Measurement]
+
+    def __call__(self, *evidence: object, **options: object) -> Measurement:
+        """Measure directly, as a test or a notebook does."""
+        return self.measure(*evidence, **options)
+
+
+def check(
+    *,
+    title: str,
+    family: str,
+    tasks: Iterable[Task] = ALL_TASKS,
+    references: tuple[str, ...] = (),
+    revision: int = 1,
+) -> Callable[[Callable[..., Measurement]], Check]:
+    """Make a :class:`Check` of a function; its needs and options are read from the signature.
+
+    Parameters
+    ----------
+    title : str
+        Heading on the card, a noun.
+    family : str
+        Section of the card: ``data``, ``performance``, ``groups``, ``fairness`` …
+    tasks : iterable of {"binary", "multiclass", "regression"}
+        Where the question makes sense; elsewhere the finding is ``not_applicable``.
+    references : tuple of str
+        Papers or documents that the method comes from.
+    revision : int
+        Raise it when the same evidence would give other numbers.
+
+    Examples
+    --------
+    >>> @check(title="Rows", family="data")
+    ... def rows(predictions, folds=None, *, least=1):
+    ...     '''How many rows were there?'''
+    ...     return Measurement(summary=f"{len(predictions)} rows")
+    >>> rows.id, rows.needs, rows.wants, dict(rows.options)
+    ('rows', ('predictions',), ('folds',), {'least': 1})
+    >>> rows([1, 2]).summary
+    '2 rows'
+    """
+
+    def decorate(function: Callable[..., Measurement]) -> Check:
+        parameters = inspect.signature(function).parameters.values()
+        asked = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        return Check(
+            id=function.__name__,
+            title=title,
+            family=family,
+            tasks=frozenset(tasks),
+            needs=tuple(p.name for p in asked if p.default is p.empty),
+            wants=tuple(p.name for p in asked if p.default is not p.empty),
+            options={p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY},
+            revision=revision,
+            references=references,
+            about=inspect.getdoc(function) or "",
+            measure=function,
+        )
+
+    return decorate
+
+
+def run(
+    one: Check,
+    evidence: Callable[[str], object],
+    *,
+    task: Task,
+    options: Mapping[str, Json] | None = None,
+) -> Finding:
+    """Run a check on the evidence it names and say what came of it.
+
+    Parameters
+    ----------
+    one : Check
+    evidence : callable
+        Name to evidence, or to an :class:`~audit.evidence.Absence`.
+    task : {"binary", "multiclass", "regression"}
+    options : mapping, optional
+        Options that differ from the check's defaults.
+
+    Returns
+    -------
+    Finding
+        Never raises for what happens inside the check: that becomes the outcome ``error``.
+
+    Raises
+    ------
+    ConfigError
+        If an option is unknown.
+    """
+    chosen = {**one.options, **_known(one, options or {})}
+    started = time.perf_counter()
+    outcome, reason, measurement = _attempt(one, evidence, task, chosen)
+    return Finding(
+        check=one.id,
+        title=one.title,
+        family=one.family,
+        revision=one.revision,
+        outcome=outcome,
+        reason=reason,
+        measurement=measurement,
+        about=one.about,
+        references=one.references,
+        options=chosen,
+        seconds=round(time.perf_counter() - started, 3),
+    )
+
+
+def _known(one: Check, options: Mapping[str, Json]) -> Mapping[str, Json]:
+    for name in options:
+        if name not in one.options:
+            raise ConfigError(
+                f"check {shown(one.id)} has no option {shown(name)}; it has {listed(one.options) or 'none'}."
+                + hint(name, one.options)
+            )
+    return options
+
+
+def _attempt(
+    one: Check, evidence: Callable[[str], object], task: Task, options: Mapping[str, Json]
+) -> tuple[FindingOutcome, str, Measurement | None]:
+    if task not in one.tasks:
+        return "not_applicable", f"asked of {' and '.join(sorted(one.tasks))} models, this one is {task}", None
+    given = {name: evidence(name) for name in (*one.needs, *one.wants)}
+    for name in one.needs:
+        value = given[name]
+        if isinstance(value, Absence):
+            return value.outcome, value.reason, None
+    arguments = {name: None if isinstance(value, Absence) else value for name, value in given.items()}
+    try:
+        return "measured", "", one.measure(**arguments, **options)
+    except NotApplicable as reason:
+        return "not_applicable", str(reason), None
+    except MissingExtra as reason:
+        return "skipped", str(reason), None
+    except Exception as error:  # a check that breaks must not take the audit with it
+        return "error", f"{type(error).__name__}: {str(error)[:500]}", None

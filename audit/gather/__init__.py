@@ -1,0 +1,163 @@
+"""The only code that calls a model.
+
+Each module of this folder brings home one kind of evidence: its name is the name that checks ask for,
+and its function ``gather(context, *, options)`` does the work. Evidence is gathered once, when the
+first check that wants it runs, and never when no chosen check does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import pkgutil
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from audit.data import Dataset
+from audit.errors import AuditError, ConfigError, MissingExtra, NotApplicable, hint, listed, shown
+from audit.evidence import Absence, Settings
+from audit.model import Model
+from reports.record import Json
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many steps are done, and how many there are."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Context:
+    """What gatherers work with; it remembers what was brought home.
+
+    ``context.need("predictions")`` returns evidence and raises :class:`NotApplicable` where there is
+    none; ``context("predictions")`` returns an :class:`~audit.evidence.Absence` instead.
+    """
+
+    model: Model | None
+    dataset: Dataset
+    settings: Settings
+    seed: int = 0
+    options: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """Options by gatherer, from ``[gather.<name>]``."""
+    progress: Progress = silent
+    collected: dict[str, object] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def generator(self, name: str) -> np.random.Generator:
+        """Make the generator of `name`: adding a gatherer never moves another's numbers."""
+        return np.random.default_rng(derived_seed(self.seed, name))
+
+    def __call__(self, name: str) -> object:
+        """Return evidence `name`, gathering it the first time."""
+        if name not in self.collected:
+            self.collected[name] = self._gather(name)
+        return self.collected[name]
+
+    def need(self, name: str) -> object:
+        """Return evidence `name` for another gatherer.
+
+        Raises
+        ------
+        NotApplicable
+            If there is none, with the reason.
+        """
+        value = self(name)
+        if isinstance(value, Absence):
+            raise (MissingExtra if value.outcome == "skipped" else NotApplicable)(value.reason)
+        return value
+
+    def fitted(self) -> Model:
+        """Return the model, for gatherers that call it.
+
+        Raises
+        ------
+        NotApplicable
+            If the audit has predictions only.
+        """
+        if self.model is None:
+            raise NotApplicable("needs the model; this audit has its predictions only")
+        return self.model
+
+    def _gather(self, name: str) -> object:
+        module = importlib.import_module(f"audit.gather.{name}") if name in available() else None
+        if module is None:
+            return Absence(outcome="error", reason=f"no gatherer brings {shown(name)}")
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                value: object = module.gather(self, **self.options.get(name, {}))
+            self._note(name, [str(one.message) for one in caught])
+        except NotApplicable as reason:
+            return Absence(outcome="not_applicable", reason=str(reason))
+        except MissingExtra as reason:
+            return Absence(outcome="skipped", reason=str(reason))
+        except AuditError as error:
+            if name == "predictions":  # without answers there is no audit; anything else is a finding
+                raise
+            return Absence(outcome="error", reason=str(error))
+        except Exception as error:
+            return Absence(outcome="error", reason=f"{type(error).__name__}: {str(error)[:500]}")
+        return value
+
+    def _note(self, name: str, messages: list[str]) -> None:
+        for message in dict.fromkeys(" ".join(text.split())[:300] for text in messages):
+            line = f"while gathering {name}: {message}"
+            if line not in self.warnings and len(self.warnings) < 50:
+                self.warnings.append(line)
+
+
+def derived_seed(seed: int, name: str) -> int:
+    """Derive a seed from the run's seed and a name.
+
+    Examples
+    --------
+    >>> derived_seed(0, "folds") == derived_seed(0, "folds") != derived_seed(0, "explain")
+    True
+    """
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def available() -> tuple[str, ...]:
+    """Name the evidence that can be gathered: the modules of this folder.
+
+    Examples
+    --------
+    >>> "predictions" in available()
+    True
+    """
+    return tuple(sorted(one.name for one in pkgutil.iter_modules(__path__) if not one.name.startswith("_")))
+
+
+def options_of(name: str) -> dict[str, Json]:
+    """Return a gatherer's options with their defaults."""
+    parameters = inspect.signature(importlib.import_module(f"audit.gather.{name}").gather).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def check_options(options: Mapping[str, Mapping[str, Json]]) -> None:
+    """Refuse options of gatherers that do not exist.
+
+    Raises
+    ------
+    ConfigError
+        Naming the unknown word and the nearest known one.
+    """
+    for name, values in options.items():
+        if name not in available():
+            raise ConfigError(
+                f"[gather.{name}]: no such evidence; there is {listed(available())}." + hint(name, available())
+            )
+        known = options_of(name)
+        for option in values:
+            if option not in known:
+                raise ConfigError(
+                    f"[gather.{name}] has no option {shown(option)}; it has {listed(known) or 'none'}."
+                    + hint(option, known)
+                )

@@ -1,0 +1,129 @@
+"""Cross-validation: clones of the model refitted on parts of the training rows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.columns import label_texts
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.evidence import Predictions, join
+from audit.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from audit.gather import Context
+
+
+def gather(context: Context, *, folds: int = 5, seconds: float = 120.0) -> Predictions:
+    """Refit clones on the training rows and predict what each left out.
+
+    Parameters
+    ----------
+    context : Context
+    folds : int
+        Number of folds, at least 3; strata and clusters are respected.
+    seconds : float
+        Budget: after three folds, no further fold starts that would exceed it.
+
+    Raises
+    ------
+    NotApplicable
+        If there are no training rows, too few of them, or the model cannot be refitted.
+    """
+    from audit.gather._answers import ask
+    from audit.gather.predictions import predictions_of
+
+    model = context.fitted()
+    dataset = context.dataset
+    if not dataset.has("train"):
+        raise NotApplicable("refits the model on training rows; there is no training table")
+    if not model.refittable():
+        raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
+    rows = dataset.rows("train")
+    parts, levels = [], []
+    started = time.perf_counter()
+    for number, (fit, held) in enumerate(_splits(dataset, rows, max(folds, 3), context.generator("folds")), start=1):
+        spent = time.perf_counter() - started
+        if number > 3 and spent / (number - 1) * number > seconds:
+            break
+        context.progress("cross-validating", number - 1, folds)
+        clone = refit(model, dataset, rows[fit], context.seed)
+        answers = ask(clone, dataset.inputs(rows[held]), dataset, progress=lambda *_: None, what="")
+        parts.append(predictions_of(answers, dataset, rows[held], context.settings))
+        levels.append(str(number))
+    context.progress("cross-validating", folds, folds)
+    joined = join(_common_classes(parts), "fold", levels)
+    notes = () if len(parts) == max(folds, 3) else (f"{len(parts)} of {folds} folds, within {seconds:g} seconds",)
+    return replace(joined, notes=notes)
+
+
+def _common_classes(parts: list[Predictions]) -> list[Predictions]:
+    """Agree on the classes, should one fold's model have answered a label of its own."""
+    longest = max((part.classes for part in parts), key=len)
+    return [replace(part, classes=longest) for part in parts]
+
+
+def _splits(
+    dataset: Dataset, rows: npt.NDArray[np.intp], folds: int, generator: np.random.Generator
+) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+    y = dataset.y[rows]
+    seed = int(generator.integers(2**31))
+    stratified = dataset.task != "regression"
+    rarest = int(np.bincount(y.astype(np.int64))[np.unique(y.astype(np.int64))].min()) if stratified else len(rows)
+    if rarest < folds or len(rows) < 2 * folds:
+        raise NotApplicable(f"{folds} folds need {folds} training rows of every class; the rarest has {rarest}")
+    if dataset.cluster is not None:
+        groups = dataset.cluster.codes[rows]
+        if len(np.unique(groups)) < folds:
+            raise NotApplicable(f"{folds} folds need {folds} clusters; there are {len(np.unique(groups))}")
+        kind = StratifiedGroupKFold if stratified else GroupKFold
+        yield from kind(n_splits=folds, shuffle=True, random_state=seed).split(rows, y, groups)
+        return
+    kind = StratifiedKFold if stratified else KFold
+    yield from kind(n_splits=folds, shuffle=True, random_state=seed).split(rows, y)
+
+
+def refit(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp], seed: int) -> Model:
+    """Fit a clone on `rows`, with every open random state set.
+
+    Raises
+    ------
+    NotApplicable
+        If fitting raises; the text says what.
+    """
+    from sklearn.base import clone
+    from threadpoolctl import threadpool_limits
+
+    from audit.gather._answers import as_model_input
+
+    copy = clone(model.predictor)
+    open_states = [name for name, value in copy.get_params().items() if name.endswith("random_state") and value is None]
+    copy.set_params(**dict.fromkeys(open_states, seed))
+    y = _labels_as_taught(model, dataset, rows)
+    try:
+        with threadpool_limits(limits=1 if len(rows) < 20_000 else None):
+            copy.fit(as_model_input(model, dataset.inputs(rows)), y)
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        raise NotApplicable(f"a clone of the model could not be refitted: {type(error).__name__}: {said}") from error
+    return replace(model, predictor=copy)
+
+
+def _labels_as_taught(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.generic]:
+    """Return targets in the type the model was fitted on: 1 where it learned 1, "1" where it learned "1"."""
+    if dataset.task == "regression" or model.classes is None:
+        return dataset.frame[dataset.roles.target].to_numpy()[rows]
+    place = {text: position for position, text in enumerate(label_texts(model.classes))}
+    wanted = [dataset.classes[int(code)] for code in dataset.y[rows]]
+    if not set(wanted) <= set(place):
+        return dataset.frame[dataset.roles.target].to_numpy()[rows]
+    return np.asarray(model.classes[[place[text] for text in wanted]])

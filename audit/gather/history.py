@@ -1,0 +1,65 @@
+"""How training went, as far as the model remembers it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from audit.errors import NotApplicable
+from audit.evidence import HistoryRow
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+
+def gather(context: Context) -> tuple[HistoryRow, ...]:
+    """Read ``history_`` (networks of trainers), or the loss curves that scikit-learn's estimators keep.
+
+    Raises
+    ------
+    NotApplicable
+        If the model keeps no history.
+    """
+    last = context.fitted().last
+    rows = _own_history(getattr(last, "history_", None)) or _scikit_learn_history(last)
+    if not rows:
+        raise NotApplicable(f"{type(last).__name__} keeps no training history")
+    return tuple(rows)
+
+
+def _own_history(history: object) -> list[HistoryRow]:
+    """Take rows of epoch, split, quantity and value, be they mappings or objects."""
+    rows = []
+    for one in history if isinstance(history, Iterable) else ():
+        read = one.get if isinstance(one, dict) else partial(_attribute, one)
+        epoch, quantity = read("epoch"), read("quantity")
+        if not isinstance(epoch, int) or quantity is None:
+            return []
+        rows.append(_row(epoch, str(read("split")), str(quantity), read("value")))
+    return rows
+
+
+def _attribute(one: object, name: str) -> object:
+    return getattr(one, name, None)
+
+
+def _scikit_learn_history(estimator: object) -> list[HistoryRow]:
+    """Take the curves of multilayer perceptrons (losses) and of boosting (scores, negated losses)."""
+    rows = []
+    for attribute, split, quantity in (
+        ("loss_curve_", "train", "loss"),
+        ("validation_scores_", "validation", "score"),
+        ("train_score_", "train", "score"),
+        ("validation_score_", "validation", "score"),
+    ):
+        values = getattr(estimator, attribute, None)
+        if values is not None:
+            rows += [_row(epoch, split, quantity, value) for epoch, value in enumerate(values, start=1)]
+    return rows
+
+
+def _row(epoch: int, split: str, quantity: str, value: object) -> HistoryRow:
+    number = float(value) if isinstance(value, int | float) or hasattr(value, "__float__") else math.nan
+    return HistoryRow(epoch=epoch, split=split, quantity=quantity, value=number if math.isfinite(number) else None)

@@ -1,0 +1,124 @@
+"""The model's answers for every row of every split, asked for once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.data import Dataset
+from audit.errors import DataError, shown
+from audit.evidence import Predictions, Settings
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+    from audit.gather._answers import Answers
+
+
+def gather(context: Context, *, batch: int = 8192) -> Predictions:
+    """Ask the model for all rows, or read the columns that already hold its answers.
+
+    Parameters
+    ----------
+    context : Context
+    batch : int
+        Rows to a call of the model.
+    """
+    from audit.gather._answers import ask
+
+    dataset = context.dataset
+    if context.model is None:
+        return _from_columns(dataset, context.settings)
+    everything = np.arange(len(dataset))
+    X = dataset.inputs(everything)
+    answers = ask(context.model, X, dataset, progress=context.progress, what="predicting", batch=batch)
+    return predictions_of(answers, dataset, everything, context.settings)
+
+
+def predictions_of(answers: Answers, dataset: Dataset, rows: npt.NDArray[np.intp], settings: Settings) -> Predictions:
+    """Put answers for `rows` of the data set beside what is known of those rows."""
+    return Predictions(
+        task=dataset.task,
+        y_true=dataset.y[rows],
+        y_pred=answers.y_pred,
+        y_score=answers.y_score,
+        probabilities=answers.probabilities,
+        classes=answers.classes,
+        weight=None if dataset.weight is None else dataset.weight[rows],
+        cluster=None if dataset.cluster is None else dataset.cluster.take(rows),
+        keys={"split": dataset.split.take(rows), **{name: g.take(rows) for name, g in dataset.sensitive.items()}},
+        sensitive=tuple(dataset.sensitive),
+        row=rows.astype(np.int64),
+        settings=settings,
+        invalid=answers.invalid,
+        score_reason=answers.score_reason,
+    )
+
+
+def _from_columns(dataset: Dataset, settings: Settings) -> Predictions:
+    """Read predictions and scores from the table; only the test rows are sure to hold them."""
+    from audit.gather._answers import _numbers, classified
+
+    roles = dataset.roles
+    if roles.prediction is None and roles.score is None:
+        raise DataError("no [model], and no [data] prediction or score column: there is nothing to audit.")
+    rows = dataset.rows("test")
+    test = dataset.frame.take(rows)
+    if dataset.task == "regression":
+        name = roles.prediction or str(roles.score)
+        return predictions_of(_numbers(test[name].to_numpy()), dataset, rows, settings)
+    raw, known = _score_columns(dataset, rows)
+    notes: tuple[str, ...] = ()
+    if roles.prediction is not None:
+        label: npt.NDArray[np.generic] = test[roles.prediction].to_numpy(dtype=object)
+    else:
+        label, notes = _labels_from_scores(raw, dataset)
+    in_range = raw is not None and bool(((raw >= 0) & (raw <= 1)).all())
+    answers = classified(label, raw, known, dataset, from_probabilities=in_range)
+    made = predictions_of(answers, dataset, rows, settings)
+    from dataclasses import replace
+
+    return replace(made, notes=notes)
+
+
+def _score_columns(
+    dataset: Dataset, rows: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.generic] | None]:
+    score = dataset.roles.score
+    if score is None:
+        return None, None
+    if isinstance(score, str):
+        if dataset.task == "multiclass":
+            raise DataError(
+                "[data] score names one column, a multiclass task needs one a class: "
+                f'[data.score] {dataset.classes[0]} = "column" …'
+            )
+        columns, known = [score], None
+    else:
+        columns, known = list(score.values()), np.array([str(name) for name in score], dtype=object)
+        missing = [name for name in dataset.classes if name not in score]
+        if missing:
+            raise DataError(f"[data.score] names no column for class {shown(missing[0])}.")
+    try:
+        raw = dataset.frame.take(rows)[columns].to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"score column {shown(columns[0])} holds text; expected numbers.") from error
+    return (raw[:, 0] if known is None else raw), known
+
+
+def _labels_from_scores(
+    raw: npt.NDArray[np.float64] | None, dataset: Dataset
+) -> tuple[npt.NDArray[np.generic], tuple[str, ...]]:
+    assert raw is not None  # noqa: S101 -- a prediction or a score column is there
+    names = np.array(dataset.classes, dtype=object)
+    if raw.ndim == 2 and dataset.task == "multiclass":
+        order = [str(name) for name in dataset.roles.score or ()]
+        return np.array(order, dtype=object)[raw.argmax(axis=1)], ("labels are the class with the highest score",)
+    single = raw if raw.ndim == 1 else raw[:, list(dataset.roles.score or ()).index(dataset.classes[1])]
+    if not ((single >= 0) & (single <= 1)).all():
+        raise DataError(
+            "the score column leaves [0, 1] and there is no prediction column, so no threshold is known. "
+            "Add [data] prediction."
+        )
+    return names[(single >= 0.5).astype(int)], ("labels are scores of 0.5 and more",)

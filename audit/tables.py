@@ -1,0 +1,110 @@
+"""Read a table from a file, and speak plainly of what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from audit.errors import DataError, hint, listed, shown
+
+READERS = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".npz")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table by its suffix.
+
+    Parameters
+    ----------
+    path : Path
+        ``.csv``, ``.tsv`` (a compressing suffix such as ``.gz`` may follow), ``.parquet``, ``.arrow`` or
+        ``.feather``, or ``.npz`` with an array ``X`` of shape (n, features) and one-dimensional columns.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, or not what its name says.
+    """
+    if not path.exists():
+        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(
+            f"no file {shown(path)}." + (hint(path.name, siblings) or " Paths are relative to the configuration.")
+        )
+    suffix = path.with_suffix("").suffix if path.suffix in {".gz", ".bz2", ".xz", ".zst"} else path.suffix
+    if suffix.lower() not in READERS:
+        raise DataError(f"cannot read {shown(path.name)}: tables are {', '.join(READERS)}.")
+    try:
+        frame = _read(path, suffix.lower())
+    except DataError:
+        raise
+    except (pd.errors.EmptyDataError, OSError, ValueError, ImportError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"cannot read {shown(path.name)} as {suffix}: {type(error).__name__}: {str(error)[:200]}. "
+            "Check that the file is whole and has the format its name says."
+        ) from error
+    frame.columns = [str(name) for name in frame.columns]
+    if not len(frame) or not len(frame.columns):
+        raise DataError(f"{shown(path.name)} is empty: {len(frame)} rows, {len(frame.columns)} columns.")
+    return frame
+
+
+def _read(path: Path, suffix: str) -> pd.DataFrame:
+    if suffix in {".csv", ".tsv"}:
+        return pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", low_memory=False)
+    if suffix == ".npz":
+        return _read_npz(path)
+    if suffix == ".parquet":
+        return _read_parquet(path)
+    return pd.read_feather(path)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Read through DuckDB, which the core brings along; pyarrow is not needed."""
+    import duckdb
+
+    try:
+        with duckdb.connect(config={"autoinstall_known_extensions": "false", "threads": "2"}) as connection:
+            frame: pd.DataFrame = connection.read_parquet(str(path)).df()
+            return frame
+    except duckdb.Error as error:
+        raise DataError(f"cannot read {shown(path.name)} as .parquet: {str(error)[:200]}") from error
+
+
+def _read_npz(path: Path) -> pd.DataFrame:
+    with np.load(path, allow_pickle=False) as arrays:
+        if "X" not in arrays:
+            raise DataError(f"{shown(path.name)} holds {listed(arrays)}; expected an array 'X' and columns beside it.")
+        block = arrays["X"]
+        flat = block.reshape(len(block), -1)
+        width = len(str(max(flat.shape[1] - 1, 0)))
+        columns: dict[str, object] = {f"x{place:0{width}d}": flat[:, place] for place in range(flat.shape[1])}
+        for name in arrays:
+            if name != "X" and arrays[name].ndim == 1 and len(arrays[name]) == len(block):
+                columns[name] = arrays[name]
+    return pd.DataFrame(columns)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal text."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def frame_sha256(frame: pd.DataFrame) -> str:
+    """Return a SHA-256 over the values, column names and order of a frame.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"a": [1, 2]})
+    >>> frame_sha256(one) == frame_sha256(one.copy()) != frame_sha256(one[::-1])
+    True
+    """
+    digest = hashlib.sha256("\x1f".join(map(str, frame.columns)).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
