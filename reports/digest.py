@@ -1,0 +1,297 @@
+"""What a record comes to: the word on top, the exit code, what is worst, what to do next, what is missing.
+
+Every renderer says the same because every renderer asks here. Nothing is measured and nothing is
+judged anew: the verdicts stand in the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from reports.record import AuditRecord, Card, Finding, Gate, Severity, Verdict, VerdictOutcome
+from reports.wording import address, counted, listed, metric_words, visible
+
+Tone = Literal["pass", "warn", "fail", "inconclusive", "none"]
+
+OUTCOMES: tuple[VerdictOutcome, ...] = ("fail", "error", "inconclusive", "waived", "not_assessed", "pass")
+"""Worst first."""
+OUTCOME_WORDS: Mapping[VerdictOutcome, str] = {
+    "fail": "failed",
+    "error": "could not be decided",
+    "inconclusive": "inconclusive",
+    "waived": "waived",
+    "not_assessed": "not assessed",
+    "pass": "passed",
+}
+OUTCOME_MARKS: Mapping[VerdictOutcome, str] = {
+    "fail": "▲",
+    "error": "✖",
+    "inconclusive": "◆",
+    "waived": "◇",
+    "not_assessed": "○",
+    "pass": "●",
+}
+"""A shape for each outcome, so that color never speaks alone."""
+
+_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "off")
+_OPTIONAL_WORDS = frozenset({"name", "version", "citation"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overall:
+    """The word on top of every report."""
+
+    word: str
+    """``passed its gates``, ``failed its gates``, ``inconclusive``, ``could not be judged`` or ``not judged``."""
+    tone: Tone
+    sentence: str
+    counts: Mapping[VerdictOutcome, int]
+    """Verdicts by outcome, worst first; gates that are switched off do not count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """One gate with all its verdicts, worst first."""
+
+    gate: Gate | None
+    """``None`` where the policy of the record does not hold the gate any more."""
+    gate_id: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def worst(self) -> Verdict:
+        """The verdict that speaks for the gate."""
+        return self.verdicts[0]
+
+    @property
+    def title(self) -> str:
+        """The gate's title, or nothing where the policy does not hold it."""
+        return visible(self.gate.title) if self.gate else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do next, and the gate it belongs to."""
+
+    text: str
+    gate_id: str = ""
+    outcome: VerdictOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTested:
+    """Something that was not measured or not judged, and why."""
+
+    what: str
+    status: str
+    reason: str
+
+
+# --- the word and the code ------------------------------------------------------------------------
+
+
+def exit_code(record: AuditRecord, strict: bool = False) -> int:
+    """Return the exit code that the verdicts of a record call for.
+
+    Parameters
+    ----------
+    record : AuditRecord
+        A judged record.
+    strict : bool, default=False
+        Whether gates of severity ``warning`` count like those of severity ``error``; notes never do.
+
+    Returns
+    -------
+    int
+        1: a gate failed; 2: a gate could not be decided; 3: nothing worse than inconclusive under
+        ``block``; 5: no gate was evaluated; 0: nothing blocks. Precedence 2 > 1 > 3 > 5 > 0.
+    """
+    counted_as = ("error", "warning") if strict else ("error",)
+    binding = [verdict for verdict in record.verdicts if verdict.severity in counted_as]
+    if any(verdict.outcome == "error" for verdict in binding):
+        return 2
+    if any(verdict.outcome == "fail" for verdict in binding):
+        return 1
+    if any(blocks(record, verdict) for verdict in binding):
+        return 3
+    return 0 if any(_decided(verdict) for verdict in record.verdicts) else 5
+
+
+def blocks(record: AuditRecord, verdict: Verdict) -> bool:
+    """Return whether a verdict is inconclusive where its gate demands proof."""
+    if verdict.outcome != "inconclusive":
+        return False
+    return any(gate.id == verdict.gate and gate.on_inconclusive == "block" for gate in record.policy.gates)
+
+
+def overall(record: AuditRecord) -> Overall:
+    """Sum the verdicts up in one word, one sentence and counts."""
+    judged = [verdict for verdict in record.verdicts if verdict.severity != "off"]
+    counts = {outcome: sum(1 for verdict in judged if verdict.outcome == outcome) for outcome in OUTCOMES}
+    code = exit_code(record)
+    word, tone, sentence = _summary(record, code, judged)
+    return Overall(word=word, tone=tone, sentence=sentence, counts=counts)
+
+
+def _summary(record: AuditRecord, code: int, judged: list[Verdict]) -> tuple[str, Tone, str]:
+    gates = _by_gate(record, "fail")
+    if code == 2:
+        names = listed(sorted(_by_gate(record, "error")["error"]))
+        return "could not be judged", "fail", f"A gate that must be decided found no number: {names}."
+    if code == 1:
+        return "failed its gates", "fail", f"{_gates(gates['error'])} failed: {listed(sorted(gates['error']))}."
+    if code == 3:
+        open_gates = sorted({visible(verdict.gate) for verdict in judged if _binds(record, verdict)})
+        return "inconclusive", "inconclusive", f"No gate failed, but proof is still owed: {listed(open_gates)}."
+    if code == 5:
+        return "not judged", "none", "No gate was evaluated, so nothing is said about this model."
+    if gates["warning"]:
+        warned = sorted(gates["warning"])
+        return (
+            "passed its gates, with warnings",
+            "warn",
+            f"Nothing blocks; {_gates(warned)} failed as a warning: {listed(warned)}.",
+        )
+    return "passed its gates", "pass", "Nothing blocks, and no gate failed as a warning."
+
+
+def _binds(record: AuditRecord, verdict: Verdict) -> bool:
+    return verdict.severity == "error" and blocks(record, verdict)
+
+
+def _gates(names: Iterable[str]) -> str:
+    return counted(len(list(names)), "gate")
+
+
+def _by_gate(record: AuditRecord, outcome: VerdictOutcome) -> dict[Severity, set[str]]:
+    found: dict[Severity, set[str]] = {severity: set() for severity in _SEVERITIES}
+    for verdict in record.verdicts:
+        if verdict.outcome == outcome:
+            found[verdict.severity].add(visible(verdict.gate))
+    return found
+
+
+def _decided(verdict: Verdict) -> bool:
+    return verdict.severity != "off" and verdict.outcome in ("pass", "fail", "inconclusive", "waived")
+
+
+# --- worst first ----------------------------------------------------------------------------------
+
+
+def gate_results(record: AuditRecord) -> tuple[GateResult, ...]:
+    """Gather the verdicts by gate, worst gate first and worst slice first."""
+    order = {gate.id: position for position, gate in enumerate(record.policy.gates)}
+    gates = {gate.id: gate for gate in record.policy.gates}
+    grouped: dict[str, list[Verdict]] = {}
+    for verdict in record.verdicts:
+        if verdict.severity != "off":
+            grouped.setdefault(verdict.gate, []).append(verdict)
+    results = [
+        GateResult(
+            gate=gates.get(name), gate_id=name, verdicts=tuple(sorted(verdicts, key=lambda one: _rank(record, one)))
+        )
+        for name, verdicts in grouped.items()
+    ]
+    return tuple(sorted(results, key=lambda one: (_rank(record, one.worst)[:2], order.get(one.gate_id, len(order)))))
+
+
+def worst_first(record: AuditRecord) -> tuple[Verdict, ...]:
+    """Order all verdicts that count: failures of errors, then warnings, then notes; passes last."""
+    return tuple(sorted((one for one in record.verdicts if one.severity != "off"), key=lambda one: _rank(record, one)))
+
+
+def _rank(record: AuditRecord, verdict: Verdict) -> tuple[int, int, float, str, str]:
+    severity = _SEVERITIES.index(verdict.severity)
+    outcome = OUTCOMES.index(verdict.outcome)
+    troubled = verdict.outcome in ("fail", "error", "inconclusive")
+    if verdict.outcome == "inconclusive" and not blocks(record, verdict):
+        severity = max(severity, 1)
+        outcome += 3  # behind failures of the same severity, and behind those that block
+    first = severity if troubled else 10 + outcome
+    tie = verdict.p_adjusted if verdict.p_adjusted is not None else 1.0
+    return first, outcome, tie, visible(verdict.gate), address(verdict.where)
+
+
+# --- what to do next ------------------------------------------------------------------------------
+
+
+def next_steps(record: AuditRecord, limit: int = 3) -> tuple[Step, ...]:
+    """Name the things to do next: worst gates first, then what a person owes, then what could not run."""
+    steps = [
+        _step(result) for result in gate_results(record) if result.worst.outcome in ("fail", "error", "inconclusive")
+    ]
+    missing = blanks(record.card)
+    if missing:
+        steps.append(
+            Step(text=f"Fill in what only a person can say ({counted(len(missing), 'blank')}): {listed(missing)}.")
+        )
+    steps += [
+        Step(text=f"{visible(finding.title)} was skipped: {visible(finding.reason, 300)}")
+        for finding in record.findings
+        if finding.outcome == "skipped"
+    ]
+    return tuple(steps[:limit])
+
+
+def _step(result: GateResult) -> Step:
+    verdict = result.worst
+    alike = sum(1 for one in result.verdicts[1:] if one.outcome == verdict.outcome)
+    text = visible(verdict.next_step, 400) or _remedy(result) or visible(verdict.message, 400)
+    subject = address(verdict.where) if set(verdict.where) - {"split"} else ""
+    if alike:
+        subject = f"{subject or 'worst slice'} and {alike} more"
+    return Step(text=f"{subject}: {text}" if subject else text, gate_id=verdict.gate, outcome=verdict.outcome)
+
+
+def _remedy(result: GateResult) -> str:
+    verdict, gate = result.worst, result.gate
+    if verdict.outcome == "inconclusive" and verdict.n_needed:
+        metric = metric_words(gate.metric) if gate else "this gate"
+        return f"Collect about {verdict.n_needed:,} rows in all to settle {metric}, if the estimate holds."
+    return visible(gate.remedy, 400) if gate else ""
+
+
+# --- what is missing ------------------------------------------------------------------------------
+
+
+def blanks(card: Card) -> tuple[str, ...]:
+    """Name the fields that only a person can fill and nobody did.
+
+    Examples
+    --------
+    >>> "intended use" in blanks(Card()), "intended use" in blanks(Card(intended_use="Screening."))
+    (True, False)
+    """
+    names = [one.name for one in fields(card) if one.name not in _OPTIONAL_WORDS]
+    return tuple(name.replace("_", " ") for name in names if not str(getattr(card, name)).strip())
+
+
+def not_tested(record: AuditRecord) -> tuple[NotTested, ...]:
+    """List what was not measured, and the slices that were not judged, each with its reason."""
+    found = [
+        NotTested(what=visible(one.title), status=finding_words(one), reason=visible(one.reason, 400))
+        for one in record.findings
+        if one.outcome != "measured"
+    ]
+    for result in gate_results(record):
+        slices = [one for one in result.verdicts if one.outcome == "not_assessed"]
+        if slices:
+            what = f"{visible(result.gate_id)} {result.title}".strip()
+            where = listed([address(one.where) for one in slices], limit=6)
+            reason = visible(slices[0].message or (slices[0].estimate.reason if slices[0].estimate else ""), 400)
+            found.append(NotTested(what=f"{what}: {where}", status="not assessed", reason=reason))
+    return tuple(found)
+
+
+def finding_words(finding: Finding) -> str:
+    """Say in words what became of a check.
+
+    Examples
+    --------
+    >>> finding_words(Finding(check="c", title="t", family="data", revision=1, outcome="not_applicable", reason="r"))
+    'does not apply'
+    """
+    words = {"measured": "measured", "not_applicable": "does not apply", "skipped": "skipped", "error": "failed to run"}
+    return words[finding.outcome]

@@ -1,0 +1,285 @@
+"""Exhibits and estimates as tables of text: the numbers that stand beside every figure.
+
+A :class:`View` holds nothing but printable text; the formats escape it and set it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from reports.record import Bars, Cell, Curve, Estimate, Exhibit, Forest, Image, Matrix, Prose, Series, Table
+from reports.wording import address, interval, metric_words, number, paragraphs, visible
+
+CURVE_ROWS = 21
+"""Rows that the table beside a curve shows of each line."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """An exhibit in words and cells."""
+
+    title: str
+    caption: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    numeric: tuple[bool, ...] = ()
+    """Which columns are set flush right."""
+    notes: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    """Paragraphs, for prose."""
+    image: str = ""
+    """Address of the pixels as ``data:``, where they are sound."""
+    alt: str = ""
+    size: tuple[int, int] = (0, 0)
+    folded: bool = False
+
+
+def view(exhibit: Exhibit) -> View:
+    """Turn an exhibit into printable cells."""
+    match exhibit:
+        case Table():
+            return _table(exhibit)
+        case Curve():
+            return _curve(exhibit)
+        case Bars():
+            return _bars(exhibit)
+        case Forest():
+            return _forest(exhibit)
+        case Matrix():
+            return _matrix(exhibit)
+        case Image():
+            return _image(exhibit)
+        case Prose():
+            return View(title=visible(exhibit.title), text=paragraphs(exhibit.text))
+    assert_never(exhibit)
+
+
+def capped(found: View, rows: int) -> View:
+    """Keep the first `rows` rows and say how many stand in the record alone."""
+    if len(found.rows) <= rows:
+        return found
+    note = f"The first {rows:,} of {len(found.rows):,} rows; all of them stand in audit.json."
+    return replace(found, rows=found.rows[:rows], notes=(*found.notes, note))
+
+
+# --- estimates ------------------------------------------------------------------------------------
+
+
+def estimates_view(estimates: Sequence[Estimate], title: str = "Estimates") -> View:
+    """Set estimates as one table: metrics across where several slices share them, else one a row."""
+    slices = list(dict.fromkeys(address(one.where) for one in estimates))
+    metrics = list(dict.fromkeys(one.metric for one in estimates))
+    if len(slices) > 1 and 1 < len(metrics) <= 12 and len(estimates) >= 0.5 * len(slices) * len(metrics):
+        return _pivot(estimates, slices, metrics, title)
+    one_slice = len(slices) == 1
+    head = ("Metric",) if one_slice else ("Metric", "Rows of")
+    rows = tuple((*_names(one, one_slice), *_numbers(one), method_words(one)) for one in estimates)
+    columns = (*head, "Value", _level_words(estimates), "n", "Method")
+    numeric = (*(False for _ in head), True, True, True, False)
+    where = f" on {slices[0]}" if one_slice and slices[0] != "all rows" else ""
+    return View(title=f"{title}{where}", columns=columns, rows=rows, numeric=numeric)
+
+
+def method_words(estimate: Estimate) -> str:
+    """Name the method of an interval, or say why there is no value or no interval."""
+    method = visible(estimate.method).replace("_", " ")
+    reason = visible(estimate.reason, 200)
+    return f"{method}: {reason}" if method and reason else method or reason
+
+
+def _names(estimate: Estimate, one_slice: bool) -> tuple[str, ...]:
+    name = metric_words(estimate.metric)
+    return (name,) if one_slice else (name, address(estimate.where))
+
+
+def _numbers(estimate: Estimate) -> tuple[str, str, str]:
+    unit = estimate.unit or ("count" if estimate.method == "count" else "")
+    n = "" if estimate.n is None else f"{estimate.n:,}"
+    return number(estimate.value, unit), interval(estimate), n
+
+
+def _level_words(estimates: Sequence[Estimate]) -> str:
+    levels = sorted({one.level for one in estimates})
+    return " / ".join(f"{level * 100:g}%" for level in levels[:3]) + " interval"
+
+
+def _pivot(estimates: Sequence[Estimate], slices: list[str], metrics: list[str], title: str) -> View:
+    cells: dict[tuple[str, str], str] = {}
+    for one in estimates:
+        value, span, n = _numbers(one)
+        text = f"{value} {span}".rstrip()
+        cells[address(one.where), one.metric] = f"{text}, n {n}" if n else text
+    rows = tuple((where, *(cells.get((where, metric), "") for metric in metrics)) for where in slices)
+    methods = ", ".join(
+        dict.fromkeys(words for one in estimates if one.value is not None and (words := method_words(one)))
+    )
+    undefined = dict.fromkeys(visible(one.reason, 120) for one in estimates if one.value is None)
+    notes = [f"{_level_words(estimates)}s: {visible(methods, 200)}."] if methods else []
+    notes += [f"“–” stands where a number does not exist: {'; '.join(list(undefined)[:4])}."] if undefined else []
+    columns = ("Rows of", *(metric_words(metric) for metric in metrics))
+    numeric = (False, *(True for _ in metrics))
+    return View(title=title, columns=columns, rows=rows, numeric=numeric, notes=tuple(notes))
+
+
+# --- exhibits -------------------------------------------------------------------------------------
+
+
+def _table(table: Table) -> View:
+    formats = [_column_format([row[k] for row in table.rows]) for k in range(len(table.columns))]
+    rows = tuple(tuple(_cell(cell, formats[k]) for k, cell in enumerate(row)) for row in table.rows)
+    return View(
+        title=visible(table.title),
+        caption=visible(table.caption, 600),
+        columns=tuple(visible(name) for name in table.columns),
+        rows=rows,
+        numeric=tuple(form != "text" for form in formats),
+        folded=table.folded,
+    )
+
+
+def _column_format(cells: Sequence[Cell]) -> str:
+    """Choose one precision for a column: ``text``, ``whole``, or the number of decimals."""
+    numbers = [cell for cell in cells if isinstance(cell, int | float)]
+    if not numbers or any(isinstance(cell, str) for cell in cells):
+        return "text"
+    if all(isinstance(cell, int) for cell in numbers):
+        return "whole"
+    sizes = [abs(cell) for cell in numbers if cell]
+    top = max(sizes, default=0.0)
+    if top >= 1e9 or (sizes and top < 0.001):
+        return ".3g"
+    decimals = 1 if top >= 1000 else 2 if top >= 100 else 3
+    return f",.{decimals}f"
+
+
+def _cell(cell: Cell, form: str) -> str:
+    if cell is None:
+        return "–"
+    if isinstance(cell, str):
+        return visible(cell, 300)
+    if form == "text":
+        return f"{cell:,}" if isinstance(cell, int) else number(cell)
+    return f"{cell:,}" if form == "whole" else f"{cell:{form}}"
+
+
+def _curve(curve: Curve) -> View:
+    names = (visible(curve.x_label), visible(curve.y_label))
+    banded = any(series.low or series.high for series in curve.series)
+    columns = ("Line", *names, "Band") if banded else ("Line", *names)
+    rows: list[tuple[str, ...]] = []
+    for series in curve.series:
+        rows += _points(series, banded)
+    longest = max((len(series.x) for series in curve.series), default=0)
+    notes = (f"Every line is shown at no more than {CURVE_ROWS} of its points; all stand in audit.json.",)
+    return View(
+        title=visible(curve.title),
+        caption=visible(curve.caption, 600),
+        columns=columns,
+        rows=tuple(rows),
+        numeric=(False, *(True for _ in columns[1:])),
+        notes=notes if longest > CURVE_ROWS else (),
+    )
+
+
+def _points(series: Series, banded: bool) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for k in thinned(len(series.x), CURVE_ROWS):
+        row: tuple[str, ...] = (visible(series.name), number(series.x[k]), number(series.y[k]))
+        if banded:
+            low = "" if series.low is None else number(series.low[k])
+            high = "" if series.high is None else number(series.high[k])
+            row = (*row, f"[{low}, {high}]" if low or high else "")
+        rows.append(row)
+    return rows
+
+
+def thinned(n: int, most: int) -> list[int]:
+    """Pick at most `most` places of `n`, evenly, with both ends.
+
+    Examples
+    --------
+    >>> thinned(3, 10), thinned(101, 5)
+    ([0, 1, 2], [0, 25, 50, 75, 100])
+    """
+    if n <= most:
+        return list(range(n))
+    return sorted({round(k * (n - 1) / (most - 1)) for k in range(most)})
+
+
+def _span(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return ""
+    return f"[{'…' if low is None else number(low)}, {'…' if high is None else number(high)}]"
+
+
+def _bars(bars: Bars) -> View:
+    spanned = any(bar.low is not None or bar.high is not None for bar in bars.bars)
+    columns = ("Name", visible(bars.x_label) or "Value", *(("Interval",) if spanned else ()))
+    rows = tuple(
+        (visible(bar.label), number(bar.value), *((_span(bar.low, bar.high),) if spanned else ())) for bar in bars.bars
+    )
+    return View(
+        title=visible(bars.title),
+        caption=visible(bars.caption, 600),
+        columns=columns,
+        rows=rows,
+        numeric=(False, *(True for _ in columns[1:])),
+    )
+
+
+def _forest(forest: Forest) -> View:
+    remarks = [visible(row.reason, 200) or ("too few rows to judge" if row.hollow else "") for row in forest.rows]
+    remarked = any(remarks)
+    columns = ("Group", visible(forest.x_label) or "Value", "Interval", "n", *(("Remark",) if remarked else ()))
+    rows = tuple(
+        (
+            visible(row.label),
+            number(row.value),
+            _span(row.low, row.high),
+            "" if row.n is None else f"{row.n:,}",
+            *((remark,) if remarked else ()),
+        )
+        for row, remark in zip(forest.rows, remarks, strict=True)
+    )
+    return View(
+        title=visible(forest.title),
+        caption=visible(forest.caption, 600),
+        columns=columns,
+        rows=rows,
+        numeric=(False, True, True, True, *((False,) if remarked else ())),
+    )
+
+
+def _matrix(matrix: Matrix) -> View:
+    corner = f"{visible(matrix.row_label, 60)} ↓ {visible(matrix.column_label, 60)} →"
+    form = _column_format([number for row in matrix.values for number in row])
+    whole = all(float(number).is_integer() for row in matrix.values for number in row)
+    rows = tuple(
+        (visible(name), *(f"{value:,.0f}" if whole else _cell(float(value), form) for value in row))
+        for name, row in zip(matrix.rows, matrix.values, strict=True)
+    )
+    columns = (corner, *(visible(name) for name in matrix.columns))
+    return View(
+        title=visible(matrix.title),
+        caption=visible(matrix.caption, 600),
+        columns=columns,
+        rows=rows,
+        numeric=(False, *(True for _ in matrix.columns)),
+    )
+
+
+def _image(image: Image) -> View:
+    """Pass pixels on only where they are a PNG; anything else is told, not shown."""
+    found = View(title=visible(image.title), caption=visible(image.caption, 600), alt=visible(image.alt, 400))
+    try:
+        sound = base64.b64decode(image.png_base64, validate=True).startswith(_PNG)
+    except (binascii.Error, ValueError):
+        sound = False
+    if not sound or image.width < 1 or image.height < 1:
+        return replace(found, notes=("The pixels of this image are not a PNG and are not shown.",))
+    return replace(found, image=f"data:image/png;base64,{image.png_base64}", size=(image.width, image.height))

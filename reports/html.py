@@ -1,0 +1,229 @@
+"""The card: one self-contained page without script or network, drawn from a record alone.
+
+The page escapes everything (autoescape, no ``safe`` filter), refuses undefined names, forbids the
+browser to fetch anything, and shrinks itself rather than grow beyond a megabyte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import digest, layout, store, wording
+from reports.evidence_map import evidence_map, items
+from reports.exhibits import View, capped, estimates_view, view
+from reports.record import AuditRecord, Card, Exhibit, Finding, GroupInfo
+from reports.wording import slug, visible
+
+SIZE_LIMIT = 1_000_000
+"""Bytes that a card may have at most."""
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much of a record a page shows; the record itself always holds all of it."""
+
+    rows: int
+    """Rows of a table."""
+    slices: int
+    """Verdicts shown below a gate."""
+    words: int
+    """Characters of a person's text."""
+    pictures: bool
+    embed: bool
+    """Whether the record itself stands in the page."""
+
+
+BUDGETS: tuple[Budget, ...] = (
+    Budget(rows=200, slices=60, words=20_000, pictures=True, embed=True),
+    Budget(rows=200, slices=60, words=20_000, pictures=True, embed=False),
+    Budget(rows=40, slices=12, words=4_000, pictures=True, embed=False),
+    Budget(rows=10, slices=3, words=1_000, pictures=False, embed=False),
+)
+"""From generous to frugal; the first that fits the size limit is taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A view of an exhibit with its drawing, if it has one."""
+
+    view: View
+    drawing: Markup | None
+    anchor: str
+
+
+def render(record: AuditRecord) -> str:
+    """Draw the card of a record.
+
+    Returns
+    -------
+    str
+        A page of at most a megabyte; at most 300 kB for a usual audit of a table.
+    """
+    saved = store.dumps(record)
+    page = ""
+    for budget in BUDGETS:
+        if budget.embed and len(saved.encode()) > SIZE_LIMIT:
+            continue
+        page = _page(record, saved, budget)
+        if len(page.encode()) <= SIZE_LIMIT:
+            break
+    return page
+
+
+def _page(record: AuditRecord, saved: str, budget: Budget) -> str:
+    drawer = _Drawer(budget)
+    template = _environment().get_template("card.html.j2")
+    return template.render(
+        record=record,
+        overall=digest.overall(record),
+        steps=digest.next_steps(record),
+        blanks=digest.blanks(record.card),
+        results=digest.gate_results(record),
+        missing=digest.not_tested(record),
+        sections=layout.SECTIONS,
+        findings_of=lambda section: layout.findings_of(record, section),
+        others=layout.other_families(record),
+        anchors=_Anchors(record),
+        model_name=visible(record.card.name.strip() or record.model.name) or "unnamed model",
+        config_text=visible(json.dumps(record.config, sort_keys=True, ensure_ascii=False, default=str), budget.words),
+        evidence=evidence_map(record),
+        sources=sorted({(one.source, one.checked) for one in items()}),
+        groups=_groups_by_feature(record),
+        figures=drawer.figures,
+        estimates=drawer.estimates,
+        budget=budget,
+        sha256=hashlib.sha256(saved.encode()).hexdigest(),
+        embedded=embedded(record) if budget.embed else None,
+    )
+
+
+@dataclass(slots=True)
+class _Drawer:
+    """Hands out figures with anchors that are unique on the page."""
+
+    budget: Budget
+    drawn: int = 0
+
+    def figures(self, finding: Finding) -> list[Figure]:
+        """Draw the exhibits of a finding, each beside its numbers."""
+        exhibits = finding.measurement.exhibits if finding.measurement else ()
+        return [self._figure(exhibit) for exhibit in exhibits]
+
+    def _figure(self, exhibit: Exhibit) -> Figure:
+        self.drawn += 1
+        anchor = f"figure-{self.drawn}"
+        return Figure(view=capped(view(exhibit), self.budget.rows), drawing=None, anchor=anchor)
+
+    def estimates(self, finding: Finding) -> View | None:
+        """Set the estimates of a finding as a table."""
+        if finding.measurement is None or not finding.measurement.estimates:
+            return None
+        return capped(estimates_view(finding.measurement.estimates), self.budget.rows)
+
+
+def embedded(record: AuditRecord) -> Markup:
+    r"""Return the record as JSON that no parser of HTML can read as markup.
+
+    Examples
+    --------
+    >>> str(_harmless('{"a": "</script>"}'))
+    '{"a": "\\u003c/script\\u003e"}'
+    """
+    return _harmless(store.compact(record))
+
+
+def _harmless(text: str) -> Markup:
+    for sign in "<>&'":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)  # noqa: S704 -- every sign that HTML could act on is written as a JSON escape
+
+
+class _Anchors:
+    """Hands out one anchor per finding; a check that speaks twice gets numbered anchors."""
+
+    def __init__(self, record: AuditRecord) -> None:
+        self.first = {finding.check: f"check-{slug(finding.check)}" for finding in record.findings}
+        self._seen: dict[str, int] = {}
+
+    def take(self, finding: Finding) -> str:
+        """Return the next free anchor of the finding's check."""
+        self._seen[finding.check] = self._seen.get(finding.check, 0) + 1
+        again = self._seen[finding.check]
+        return self.first[finding.check] + (f"-{again}" if again > 1 else "")
+
+
+def _groups_by_feature(record: AuditRecord) -> dict[str, list[GroupInfo]]:
+    found: dict[str, list[GroupInfo]] = {}
+    for group in record.data.groups:
+        found.setdefault(group.feature, []).append(group)
+    return found
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    plain: dict[str, Callable[..., object]] = {
+        "visible": visible,
+        "paragraphs": wording.paragraphs,
+        "slug": slug,
+        "address": wording.address,
+        "estimate_text": wording.estimate_text,
+        "rule": wording.rule,
+        "number": wording.number,
+        "counted": wording.counted,
+        "metric_words": wording.metric_words,
+        "method_words": lambda one: one.method.replace("_", " "),
+        "finding_words": digest.finding_words,
+        "minus": minus,
+        "link": link,
+        "short": lambda text: visible(text)[:12],
+    }
+    environment.filters.update(plain)
+    environment.globals.update(
+        outcome_words=digest.OUTCOME_WORDS,
+        outcome_marks=digest.OUTCOME_MARKS,
+        part_words={one.name: one.name.replace("_", " ").capitalize() for one in fields(Card)},
+    )
+    return environment
+
+
+def minus(text: str) -> str:
+    """Set a true minus before numbers.
+
+    Examples
+    --------
+    >>> minus("[-0.10, 0.20]")
+    '[−0.10, 0.20]'
+    """
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+
+
+def link(reference: str) -> str | None:
+    """Return the address of a reference, only where it is one that a reader may follow.
+
+    Examples
+    --------
+    >>> link("doi:10.1145/3287560.3287596"), link("javascript:alert(1)"), link("Wilson (1927)")
+    ('https://doi.org/10.1145/3287560.3287596', None, None)
+    """
+    text = visible(reference, 400)
+    if re.fullmatch(r"doi:10\.\d{4,9}/[^\s\"<>]+", text):
+        return "https://doi.org/" + text.removeprefix("doi:")
+    return text if re.fullmatch(r"https?://[^\s\"<>\\]+", text) else None

@@ -1,0 +1,102 @@
+"""Gates as JUnit test cases, passes too, so that any CI server can list them.
+
+A failed gate is a ``failure`` (its type says ``error`` or ``warning``), a gate without a number an
+``error``; inconclusive is ``skipped`` with its message, but a ``failure`` where the gate demands
+proof; waived, not assessed and whatever is only a note are ``skipped``.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+from reports import digest
+from reports.digest import GateResult
+from reports.record import AuditRecord, Verdict
+from reports.wording import address, estimate_text, rule, visible
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(record: AuditRecord) -> str:
+    """Draw the verdicts of a record as JUnit XML, one suite a gate and one case a slice."""
+    root = ET.Element("testsuites", name="modelassay")
+    for result in digest.gate_results(record):
+        root.append(_suite(record, result))
+    cases = list(root.iter("testcase"))
+    _count(root, cases)
+    ET.indent(root, " ")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(record: AuditRecord, result: GateResult) -> ET.Element:
+    name = f"{visible(result.gate_id)} {result.title}".strip()
+    suite = ET.Element("testsuite", name=_clean(name), timestamp=_clean(visible(record.created, 40)))
+    for verdict in result.verdicts:
+        suite.append(_case(record, result, verdict))
+    _count(suite, list(suite))
+    return suite
+
+
+def _count(element: ET.Element, cases: list[ET.Element]) -> None:
+    element.set("tests", str(len(cases)))
+    for plural, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        element.set(plural, str(sum(1 for case in cases if case.find(tag) is not None)))
+    element.set("time", "0")
+
+
+def _case(record: AuditRecord, result: GateResult, verdict: Verdict) -> ET.Element:
+    case = ET.Element(
+        "testcase", classname=_clean(f"modelassay.{visible(result.gate_id)}"), name=_clean(address(verdict.where))
+    )
+    case.set("time", "0")
+    if verdict.source is not None:
+        case.set("file", _clean(visible(verdict.source.file, 300)))
+        case.set("line", str(verdict.source.line))
+    tag = _tag(record, verdict)
+    if tag:
+        words = digest.OUTCOME_WORDS[verdict.outcome]
+        message = f"{words}: {visible(verdict.message, 600) or estimate_text(verdict.estimate)}"
+        child = ET.SubElement(case, tag, message=_clean(message))
+        if tag != "skipped":
+            child.set("type", verdict.severity)
+            child.text = _clean(_story(result, verdict))
+    else:
+        ET.SubElement(case, "system-out").text = _clean(_story(result, verdict))
+    return case
+
+
+def _tag(record: AuditRecord, verdict: Verdict) -> str:
+    """Choose the element that tells a CI server what became of a verdict; none for a pass."""
+    if verdict.outcome == "pass":
+        return ""
+    if verdict.severity == "note" or verdict.outcome in ("waived", "not_assessed"):
+        return "skipped"
+    if verdict.outcome == "error":
+        return "error"
+    if verdict.outcome == "fail" or digest.blocks(record, verdict):
+        return "failure"
+    return "skipped"
+
+
+def _story(result: GateResult, verdict: Verdict) -> str:
+    lines = [
+        f"rule: {rule(result.gate)}" if result.gate else "",
+        f"found: {estimate_text(verdict.estimate)}",
+        f"rows of: {address(verdict.where)}",
+        f"because: {visible(result.gate.because, 400)}" if result.gate and result.gate.because else "",
+        f"next: {visible(verdict.next_step, 600)}" if verdict.next_step else "",
+        f"rows that would settle it: about {verdict.n_needed:,}" if verdict.n_needed else "",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _clean(text: str) -> str:
+    """Drop what XML 1.0 cannot hold.
+
+    Examples
+    --------
+    >>> _clean("a" + chr(0) + "b")
+    'ab'
+    """
+    return _NOT_XML.sub("", text)

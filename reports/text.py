@@ -1,0 +1,118 @@
+"""One screen of plain text for a terminal or a log: the verdict, what failed, what to do."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from reports import digest
+from reports.digest import GateResult, Tone
+from reports.record import AuditRecord, VerdictOutcome
+from reports.wording import address, counted, estimate_text, rule, visible
+
+WIDTH = 100
+MOST_GATES = 12
+_TONES: dict[VerdictOutcome, Tone] = {
+    "pass": "pass",
+    "fail": "fail",
+    "error": "fail",
+    "inconclusive": "inconclusive",
+    "waived": "none",
+    "not_assessed": "none",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of text and how it may be colored; the words alone say everything."""
+
+    text: str
+    tone: Tone = "none"
+    strong: bool = False
+
+
+def render(record: AuditRecord) -> str:
+    """Draw a record as plain text."""
+    return "\n".join(line.text for line in lines(record)) + "\n"
+
+
+def lines(record: AuditRecord, width: int = WIDTH) -> tuple[Line, ...]:
+    """Draw a record line by line, for a program that colors lines.
+
+    Parameters
+    ----------
+    record : AuditRecord
+        A judged record.
+    width : int, default=100
+        Characters of a line; text is wrapped, names are cut.
+
+    Returns
+    -------
+    tuple of Line
+        Printable lines without any markup.
+    """
+    overall = digest.overall(record)
+    name = visible(record.card.name.strip() or record.model.name, 60) or "unnamed model"
+    tally = ", ".join(f"{n} {digest.OUTCOME_WORDS[outcome]}" for outcome, n in overall.counts.items() if n)
+    found = [
+        Line(text=f"{name}: {overall.word}", tone=overall.tone, strong=True),
+        *_wrapped(overall.sentence, width),
+        *_wrapped(f"Verdicts: {tally or 'none'}.", width),
+        Line(text=""),
+        *_gates(digest.gate_results(record), width),
+        *_steps(record, width),
+        *_missing(record, width),
+    ]
+    return tuple(found)
+
+
+def _wrapped(text: str, width: int, first: str = "", rest: str = "", tone: Tone = "none") -> list[Line]:
+    wrapped = textwrap.wrap(text, max(width, 20), initial_indent=first, subsequent_indent=rest) or [first]
+    return [Line(text=one.rstrip(), tone=tone) for one in wrapped]
+
+
+def _gates(results: tuple[GateResult, ...], width: int) -> list[Line]:
+    calm = sum(1 for result in results if result.worst.outcome == "pass")
+    open_ones = [result for result in results if result.worst.outcome != "pass"]
+    found: list[Line] = []
+    for result in open_ones[:MOST_GATES]:
+        found += _gate(result, width)
+    if len(open_ones) > MOST_GATES:
+        found += _wrapped(f"and {counted(len(open_ones) - MOST_GATES, 'more gate')} without a pass", width)
+    if calm:
+        found.append(Line(text=f"● {counted(calm, 'gate')} passed", tone="pass"))
+    return [*found, Line(text="")] if found else []
+
+
+def _gate(result: GateResult, width: int) -> list[Line]:
+    verdict = result.worst
+    mark, words = digest.OUTCOME_MARKS[verdict.outcome], digest.OUTCOME_WORDS[verdict.outcome]
+    head = f"{mark} {words} ({verdict.severity})  {visible(result.gate_id, 60)} {result.title}".rstrip()
+    demand = f"{rule(result.gate)}; " if result.gate else ""
+    more = f" (and {counted(len(result.verdicts) - 1, 'other slice')})" if len(result.verdicts) > 1 else ""
+    detail = f"{demand}{address(verdict.where)}: {estimate_text(verdict.estimate)}{more}"
+    tone = _TONES[verdict.outcome]
+    return [
+        *_wrapped(head, width, rest="  ", tone=tone),
+        *_wrapped(textwrap.shorten(detail, 3 * width, placeholder="…"), width, first="    ", rest="    "),
+    ]
+
+
+def _steps(record: AuditRecord, width: int) -> list[Line]:
+    steps = digest.next_steps(record)
+    if not steps:
+        return []
+    found = [Line(text="What to do next", strong=True)]
+    for k, step in enumerate(steps, start=1):
+        name = f"{visible(step.gate_id, 60)}: " if step.gate_id else ""
+        found += _wrapped(name + step.text, width, first=f"  {k}. ", rest="     ")
+    return [*found, Line(text="")]
+
+
+def _missing(record: AuditRecord, width: int) -> list[Line]:
+    missing = digest.not_tested(record)
+    blanks = digest.blanks(record.card)
+    parts = [f"{counted(len(missing), 'item')} not tested" if missing else ""]
+    parts.append(f"{counted(len(blanks), 'field')} of the card left blank" if blanks else "")
+    said = [part for part in parts if part]
+    return _wrapped(f"{'; '.join(said)}. The card lists them.", width) if said else []

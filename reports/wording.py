@@ -1,0 +1,265 @@
+"""Numbers, addresses and rules in words: the one place where every renderer takes them from.
+
+Everything a user names is hostile text. :func:`visible` makes it one printable line; escaping for a
+format is that format's own work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+
+from reports.record import Estimate, Gate
+
+NAME_LIMIT = 120
+"""Characters of a name that are shown; the whole name stands in the record."""
+
+# Control characters, marks that turn the direction of text, lone surrogates and non-characters.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff"
+    "\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_SPACES = re.compile(r"\s+")
+_KNOWN_WORDS = {
+    "auc": "AUC", "roc": "ROC", "pr": "PR", "tpr": "TPR", "fpr": "FPR", "tnr": "TNR", "fnr": "FNR", "ppv": "PPV",
+    "npv": "NPV", "mcc": "MCC", "f1": "F1", "mae": "MAE", "mse": "MSE", "rmse": "RMSE", "r2": "R²", "ece": "ECE",
+    "psi": "PSI", "shap": "SHAP", "lime": "LIME", "brier": "Brier",
+}  # fmt: skip
+_REFERENCES = {
+    "": "the reference group's",
+    "largest": "the largest group's",
+    "most_favored": "the most favored group's",
+    "overall": "the overall value",
+}
+
+
+def visible(text: object, limit: int = NAME_LIMIT) -> str:
+    r"""Return a name as one printable line of at most `limit` characters.
+
+    Examples
+    --------
+    >>> visible("two\nlines")
+    'two lines'
+    >>> visible("a" * 10, limit=4)
+    'aaa…'
+    >>> visible("a\u202eb")
+    'a�b'
+    """
+    line = _SPACES.sub(" ", _UNPRINTABLE.sub("\ufffd", str(text)[: 4 * limit + 4])).strip()
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def paragraphs(text: str, limit: int = 20_000) -> tuple[str, ...]:
+    r"""Split a person's words into printable paragraphs, one for each run of lines.
+
+    Examples
+    --------
+    >>> paragraphs("One\nline.\n\nAnother.")
+    ('One line.', 'Another.')
+    """
+    kept = text if len(text) <= limit else text[: limit - 1] + "…"
+    blocks = re.split(r"\n\s*\n", kept.replace("\r\n", "\n"))
+    return tuple(line for block in blocks if (line := visible(block, limit)))
+
+
+def slug(name: str) -> str:
+    """Return an anchor that stays the same and stays apart: readable part, then a short hash.
+
+    Examples
+    --------
+    >>> slug("FAIR001")
+    'fair001-cb0042'
+    """
+    readable = re.sub(r"[^a-z0-9]+", "-", name[:200].lower()).strip("-")[:40] or "x"
+    return f"{readable}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:6]}"
+
+
+def metric_words(metric: str) -> str:
+    """Write a metric's name as people say it.
+
+    Examples
+    --------
+    >>> metric_words("selection_rate_ratio")
+    'selection rate ratio'
+    >>> metric_words("roc_auc")
+    'ROC AUC'
+    """
+    words = visible(metric).replace("_", " ").split(" ")
+    return " ".join(_KNOWN_WORDS.get(word.lower(), word) for word in words)
+
+
+def address(where: Mapping[str, str]) -> str:
+    """Write a slice in words; test rows go without saying where anything else is said.
+
+    Examples
+    --------
+    >>> address({"sex": "Female", "race": "Black", "split": "test"})
+    'race=Black, sex=Female'
+    >>> address({"split": "train", "sex": "Female"})
+    'sex=Female (train rows)'
+    >>> address({})
+    'all rows'
+    """
+    split = visible(where["split"], 40) if "split" in where else ""
+    parts = [f"{visible(key, 60)}={visible(where[key], 80)}" for key in sorted(where) if key != "split"]
+    if not parts:
+        return f"all {split} rows" if split else "all rows"
+    return ", ".join(parts) + (f" ({split} rows)" if split not in ("", "test") else "")
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Write a number with the precision of its unit.
+
+    Examples
+    --------
+    >>> number(0.81234, "proportion"), number(12345, "count"), number(0.00002, "p-value")
+    ('0.812', '12,345', '< 0.001')
+    >>> number(None)
+    '–'
+    """
+    if value is None:
+        return "–"
+    if unit == "count":
+        return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    if unit == "p-value":
+        return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    if value == 0:
+        return "0.000"
+    size = abs(value)
+    if size < 0.001 or size >= 1e9:
+        return f"{value:.2g}"
+    if size < 100:
+        return f"{value:.3f}"
+    return f"{value:,.1f}" if size < 100_000 else f"{value:,.0f}"
+
+
+def interval(estimate: Estimate) -> str:
+    """Write an estimate's interval, or nothing where there is none.
+
+    Examples
+    --------
+    >>> interval(Estimate(metric="recall", value=0.8, low=0.7, high=0.87, unit="proportion"))
+    '[0.700, 0.870]'
+    """
+    if estimate.value is None or estimate.method == "count" or (estimate.low is None and estimate.high is None):
+        return ""
+    low = "…" if estimate.low is None else number(estimate.low, estimate.unit)
+    high = "…" if estimate.high is None else number(estimate.high, estimate.unit)
+    return f"[{low}, {high}]"
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """Write an estimate with its interval, or say why there is none.
+
+    Examples
+    --------
+    >>> estimate_text(Estimate(metric="recall", value=0.8, low=0.7, high=0.87, unit="proportion"))
+    '0.800 [0.700, 0.870]'
+    >>> estimate_text(Estimate(metric="recall", value=None, reason="no positive rows"))
+    'undefined: no positive rows'
+    """
+    if estimate is None:
+        return "no number"
+    if estimate.value is None:
+        return f"undefined: {visible(estimate.reason, 300)}"
+    unit = estimate.unit or ("count" if estimate.method == "count" else "")
+    return f"{number(estimate.value, unit)} {interval(estimate)}".rstrip()
+
+
+def rule(gate: Gate) -> str:
+    """Write what a gate demands as a sentence without a verb too many.
+
+    Examples
+    --------
+    >>> rule(Gate(id="PERF003", title="", check="", metric="recall", where={"class": "*"}, threshold=0.5))
+    'recall ≥ 0.5 for every class'
+    >>> rule(Gate(id="FAIR001", title="", check="", metric="selection_rate", where={"*": "*"}, kind="ratio",
+    ...           reference="most_favored", threshold=0.8))
+    "selection rate ≥ 0.8 × the most favored group's, for every group"
+    """
+    name = metric_words(gate.metric)
+    scope = _scope(gate.where)
+    if gate.kind == "no_regression":
+        return f"{name} at most {_bounds(gate)[0].lstrip('-')} worse than the baseline{_comma(scope)}"
+    if gate.kind == "value":
+        return f"{_demand(name, gate)}{' ' + scope if scope else ''}"
+    other = reference_words(gate.reference)
+    if gate.kind == "ratio":
+        return f"{_ratio_demand(name, gate, other)}{_comma(scope)}"
+    if gate.op == "abs<=":
+        return f"{name} within ±{_bounds(gate)[0]} of {other}{_comma(scope)}"
+    return f"{_demand(name + ' minus ' + other, gate)}{_comma(scope)}"
+
+
+def reference_words(reference: str | Mapping[str, str]) -> str:
+    """Name the group that differences and ratios are taken against.
+
+    Examples
+    --------
+    >>> reference_words({"sex": "Male"})
+    'that of sex=Male'
+    """
+    if isinstance(reference, str):
+        return _REFERENCES.get(reference, f"that of {visible(reference)}")
+    return f"that of {address(reference)}"
+
+
+def _bounds(gate: Gate) -> tuple[str, ...]:
+    bounds = gate.threshold if isinstance(gate.threshold, tuple) else (gate.threshold,)
+    return tuple(f"{bound:g}" for bound in bounds)
+
+
+def _demand(name: str, gate: Gate) -> str:
+    bounds = _bounds(gate)
+    if gate.op == "between":
+        return f"{name} between {bounds[0]} and {bounds[1]}"
+    if gate.op == "abs<=":
+        return f"|{name}| ≤ {bounds[0]}"
+    return f"{name} {'≥' if gate.op == '>=' else '≤'} {bounds[0]}"
+
+
+def _ratio_demand(name: str, gate: Gate, other: str) -> str:
+    bounds = _bounds(gate)
+    if gate.op == "between":
+        return f"{name} between {bounds[0]} × and {bounds[1]} × {other}"
+    return f"{name} {'≥' if gate.op == '>=' else '≤'} {bounds[0]} × {other}"
+
+
+def _scope(where: Mapping[str, str]) -> str:
+    """Say which slices a gate speaks of, from its address with wildcards."""
+    every = [f"every {'group' if key == '*' else visible(key, 60)}" for key in sorted(where) if where[key] == "*"]
+    fixed = {key: value for key, value in where.items() if value != "*"}
+    named = address(fixed) if set(fixed) - {"split"} else ""
+    split = visible(fixed.get("split", "test"), 40)
+    parts = [part for part in (" and ".join(every), named) if part]
+    scope = f"for {' within '.join(parts)}" if parts else ""
+    return scope if split == "test" or named else f"{scope} on {split} rows".strip()
+
+
+def _comma(scope: str) -> str:
+    return f", {scope}" if scope else ""
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """Count things in words.
+
+    Examples
+    --------
+    >>> counted(1, "warning"), counted(3, "warning"), counted(2, "class", "classes")
+    ('1 warning', '3 warnings', '2 classes')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def listed(names: Iterable[str], limit: int = 4) -> str:
+    """Name a few, count the rest.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"], limit=2)
+    'a, b and 1 more'
+    """
+    everything = list(names)
+    head = ", ".join(everything[:limit])
+    return head if len(everything) <= limit else f"{head} and {len(everything) - limit} more"
