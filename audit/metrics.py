@@ -85,7 +85,10 @@ def _metrics() -> dict[str, Metric]:
         )
         for name in RATES
     ]
-    table += [Metric(name="f1", needs="counts", tasks=binary), Metric(name="balanced_accuracy", needs="counts", tasks=both)]
+    table += [
+        Metric(name="f1", needs="counts", tasks=binary),
+        Metric(name="balanced_accuracy", needs="counts", tasks=both),
+    ]
     averages = ("recall_macro", "precision_macro", "f1_macro", "recall_weighted", "precision_weighted", "f1_weighted")
     table += [Metric(name=name, needs="counts", tasks=both) for name in averages]
     table += [Metric(name=f"{name}_micro", needs="counts", tasks=both) for name in ("recall", "precision", "f1")]
@@ -199,7 +202,7 @@ def _f1_macro(m: Margins) -> _Inexact:
 def _weighted(values: _Inexact, m: Margins) -> _Inexact:
     """Mean over classes weighted by their true rows; classes without rows have no say."""
     parts = np.where(m.true == 0, 0, m.true * values)
-    return parts.sum(-1) / m.true.sum(-1)
+    return np.asarray(parts.sum(-1) / m.true.sum(-1))
 
 
 def _matthews_corrcoef(m: Margins) -> _Inexact:
@@ -207,13 +210,13 @@ def _matthews_corrcoef(m: Margins) -> _Inexact:
     total = m.true.sum(-1)
     cross = total * m.hit.sum(-1) - (m.true * m.predicted).sum(-1)
     spread = (total**2 - (m.true**2).sum(-1)) * (total**2 - (m.predicted**2).sum(-1))
-    return cross / np.sqrt(np.where(np.real(spread) > 0, spread, np.nan))
+    return np.asarray(cross / np.sqrt(np.where(np.real(spread) > 0, spread, np.nan)))
 
 
 def _cohen_kappa(m: Margins) -> _Inexact:
     total = m.true.sum(-1)
     chance = (m.true * m.predicted).sum(-1)
-    return (total * m.hit.sum(-1) - chance) / (total**2 - chance)
+    return np.asarray((total * m.hit.sum(-1) - chance) / (total**2 - chance))
 
 
 def _binary_f1(m: Margins) -> _Inexact:
@@ -308,7 +311,9 @@ def gradient(name: str, counts: npt.NDArray[np.number]) -> Array:
     parts = []
     with np.errstate(divide="ignore", invalid="ignore"):
         for moved in (0, 1, 2):
-            shifted = [np.broadcast_to(part, (size, size)) + (steps if place == moved else 0) for place, part in enumerate(at)]
+            shifted = [
+                np.broadcast_to(part, (size, size)) + (steps if place == moved else 0) for place, part in enumerate(at)
+            ]
             parts.append(np.imag(COMPOSITES[name](Margins(*shifted))) / step * total)
     by_hit, by_true, by_predicted = parts
     return np.asarray(np.diag(by_hit) + by_true[:, None] + by_predicted[None, :], dtype=np.float64)

@@ -1,0 +1,234 @@
+"""Whether scores mean what they say: calibration error, slope, intercept, gap, and proper losses."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.factor import Factor
+from audit.intervals import Interval, around, on_scale, wilson
+from audit.variance import Linear, Undefined, Variance, effective_n, variance
+
+Array = npt.NDArray[np.float64]
+BINS = 15
+ROWS_PER_BIN = 10
+_LOGIT_EDGE = 1e-9
+
+
+class Reliability(NamedTuple):
+    """Rows in bins of score, each field of shape (bins,); empty bins are left out."""
+
+    n: Array
+    """Effective rows of the bin."""
+    share: Array
+    """Share of all weight."""
+    score: Array
+    """Mean score."""
+    rate: Array
+    """Share of positive rows."""
+
+
+def reliability(
+    y: npt.NDArray[np.bool_],
+    score: Array,
+    weight: Array | None = None,
+    *,
+    bins: int = BINS,
+    strategy: Literal["quantile", "uniform"] = "quantile",
+) -> Reliability:
+    """Group rows into bins of score: of equal mass, or of equal width on [0, 1].
+
+    Equal scores stay together. Bins of equal mass hold ten rows or more on average; fewer rows make
+    fewer bins.
+
+    Examples
+    --------
+    >>> table = reliability(np.array([False, True, True, True]), np.array([0.1, 0.2, 0.8, 0.9]), bins=2,
+    ...                     strategy="uniform")
+    >>> table.score.round(2).tolist(), table.rate.tolist()
+    ([0.15, 0.85], [0.5, 1.0])
+    """
+    w = np.ones(len(y)) if weight is None else weight
+    if strategy == "uniform":
+        # Right-closed bins, as torchmetrics and the papers have them.
+        place = np.clip(np.ceil(score * bins) - 1, 0, bins - 1).astype(np.int64)
+    else:
+        number = min(bins, max(1, len(y) // ROWS_PER_BIN))
+        edges = np.unique(np.quantile(score, np.arange(1, number) / number)) if number > 1 else np.zeros(0)
+        place = np.searchsorted(edges, score, side="left")
+    length = int(place.max()) + 1 if len(place) else 0
+    total, squares, scores, hits = (
+        np.bincount(place, values, minlength=length) for values in (w, w * w, w * score, w * y)
+    )
+    kept = total > 0
+    total, squares, scores, hits = total[kept], squares[kept], scores[kept], hits[kept]
+    return Reliability(total**2 / squares, total / total.sum(), scores / total, hits / total)
+
+
+def expected_calibration_error(
+    y: npt.NDArray[np.bool_], score: Array, *, bins: int = BINS, norm: Literal["l1", "l2", "max"] = "l1"
+) -> float:
+    """Return the plain binned calibration error on bins of equal width (Naeini et al. 2015; Guo et al. 2017).
+
+    It is biased upward in small samples, which is why gates use :func:`calibration_error`.
+
+    Examples
+    --------
+    >>> y = np.array([False, False, True, True, True])
+    >>> round(expected_calibration_error(y, np.array([0.25, 0.25, 0.55, 0.75, 0.75]), bins=2), 4)
+    0.29
+    """
+    table = reliability(y, score, bins=bins, strategy="uniform")
+    gap = np.abs(table.score - table.rate)
+    if norm == "max":
+        return float(gap.max())
+    return float(table.share @ gap) if norm == "l1" else math.sqrt(float(table.share @ gap**2))
+
+
+def calibration_error(
+    y: npt.NDArray[np.bool_], score: Array, weight: Array | None, cluster: Factor | None, level: float
+) -> tuple[float, Interval]:
+    """Return the root of the debiased squared calibration error and its interval.
+
+    The value is that of Kumar, Liang and Ma (2019, section 5) on 15 bins of equal mass. Its square,
+    before debiasing, is a weighted sum of squared nearly normal gaps, so the interval inverts a
+    noncentral chi-square with matched mean and variance (Patnaik 1949). A fit that is better than
+    chance allows gives the upper limit that a typical well-calibrated model would have.
+
+    Raises
+    ------
+    Undefined
+        With fewer than ten rows.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.random(2000)
+    >>> value, limits = calibration_error(rng.random(2000) < p, p, None, None, 0.95)
+    >>> value < 0.05, limits.low
+    (True, 0.0)
+    """
+    if len(y) < ROWS_PER_BIN:
+        raise Undefined(f"fewer than {ROWS_PER_BIN} rows")
+    table = reliability(y, score, weight)
+    gap2 = (table.score - table.rate) ** 2
+    noise = table.rate * (1 - table.rate) / np.maximum(table.n - 1, 1)
+    # A bin without one class still leaves room for a few: Jeffreys' pseudo-counts, for the spread alone.
+    smoothed = (table.rate * table.n + 0.5) / (table.n + 1)
+    spread = (
+        table.share * np.maximum(noise, smoothed * (1 - smoothed) / (table.n + 1)) * _design(y, score, weight, cluster)
+    )
+    observed = float(table.share @ gap2)
+    value = math.sqrt(max(observed - float(table.share @ noise), 0.0))
+    unit = float(spread @ spread) / float(spread.sum())
+    degrees = float(spread.sum()) ** 2 / float(spread @ spread)
+    low, high = _noncentral(observed / unit, degrees, level)
+    return value, around(value, math.sqrt(low * unit), math.sqrt(high * unit), "noncentral chi-square")
+
+
+def _noncentral(observed: float, degrees: float, level: float) -> tuple[float, float]:
+    """Return limits of the noncentrality of a chi-square."""
+    from scipy.special import chdtr, chdtri, chndtrinc
+
+    tail = (1 - level) / 2
+    low = 0.0 if chdtr(degrees, observed) <= 1 - tail else float(chndtrinc(observed, degrees, 1 - tail))
+    typical = max(observed, float(chdtri(degrees, 0.5)))
+    return max(low, 0.0), max(float(chndtrinc(typical, degrees, tail)), 0.0)
+
+
+def _design(y: npt.NDArray[np.bool_], score: Array, weight: Array | None, cluster: Factor | None) -> float:
+    """Return how much clusters inflate the variance of score minus outcome; at least 1."""
+    if cluster is None:
+        return 1.0
+    gap = score - y
+    gap = gap - np.average(gap, weights=weight)
+    alone = variance(gap, weight).value
+    return max(1.0, variance(gap, weight, cluster).value / alone) if alone > 0 else 1.0
+
+
+def mean_calibration_gap(y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None) -> Linear:
+    """Return the mean score minus the share of positive rows.
+
+    Examples
+    --------
+    >>> mean_calibration_gap(np.array([True, False]), np.array([0.9, 0.5])).value.__round__(3)
+    0.2
+    """
+    if not len(y):
+        raise Undefined("no rows")
+    gap = score - y
+    value = float(np.average(gap, weights=weight))
+    return Linear(value, gap - value)
+
+
+def gap_interval(
+    gap: float, spread: Variance, y: npt.NDArray[np.bool_], weight: Array | None, level: float
+) -> Interval:
+    """Return the interval of mean score minus rate: the score interval of the rate, seen from the mean score.
+
+    The effective number of rows is that of the gap, so that scores which tell rows apart narrow it; a
+    group of one outcome, whose own variance is empty, keeps Wilson's honest limit.
+    """
+    rate = float(np.average(y, weights=weight))
+    n = effective_n(np.ones(len(y)) if weight is None else weight)
+    if 0 < rate < 1 and spread.value > 0:
+        from audit.intervals import t_value, z_value
+
+        n = rate * (1 - rate) / spread.value * (z_value(level) / t_value(level, spread.degrees)) ** 2
+    low, high, _ = wilson(rate * n, n, level)
+    return around(gap, gap + rate - high, gap + rate - low, "score, effective n")
+
+
+def log_loss(truth: npt.NDArray[np.int64], probabilities: Array, weight: Array | None = None) -> Linear:
+    """Return the mean negative log of the probability given to the true class, clipped as scikit-learn does.
+
+    Parameters
+    ----------
+    truth : ndarray of shape (n,)
+        Codes of the classes.
+    probabilities : ndarray of shape (n, k)
+
+    Examples
+    --------
+    >>> round(log_loss(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])).value, 4)
+    0.1643
+    """
+    given = probabilities[np.arange(len(truth)), truth]
+    edge = float(np.finfo(np.float64).eps)
+    return _averaged(-np.log(np.clip(given, edge, 1 - edge)), weight)
+
+
+def brier_score(truth: npt.NDArray[np.int64], probabilities: Array, weight: Array | None = None) -> Linear:
+    """Return the mean squared distance of the probabilities from the outcome (Brier 1950).
+
+    With two classes the positive one alone is counted, as scikit-learn does, so the score lies in [0, 1];
+    with more, the sum over classes, in [0, 2].
+
+    Examples
+    --------
+    >>> round(brier_score(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])).value, 4)
+    0.025
+    """
+    if probabilities.shape[1] == 2:
+        return _averaged((probabilities[:, 1] - (truth == 1)) ** 2, weight)
+    outcome = np.zeros_like(probabilities)
+    outcome[np.arange(len(truth)), truth] = 1.0
+    return _averaged(((probabilities - outcome) ** 2).sum(1), weight)
+
+
+def _averaged(loss: Array, weight: Array | None) -> Linear:
+    if not len(loss):
+        raise Undefined("no rows")
+    value = float(np.average(loss, weights=weight))
+    return Linear(value, loss - value)
+
+
+def loss_interval(value: float, spread: Variance, level: float) -> Interval | None:
+    """Return the interval of a positive, skewed mean loss on the log scale; ``None`` where nothing varies."""
+    if value <= 0 or spread.value <= 0 or spread.degrees <= 0:
+        return None
+    limits = on_scale(value, math.sqrt(spread.value), level=level, degrees=spread.degrees, transform="log")
+    return limits._replace(method="linearized, log scale")

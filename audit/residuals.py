@@ -1,0 +1,164 @@
+"""Errors of numeric predictions: each statistic with the influence of every row.
+
+An error is prediction minus truth, in the unit of the target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.factor import Factor
+from audit.intervals import Interval, around, on_scale, wilson
+from audit.variance import Linear, Undefined, Variance, effective_n, variance
+
+Array = npt.NDArray[np.float64]
+
+
+def mean_error(y_true: Array, y_pred: Array, weight: Array | None = None) -> Linear:
+    """Return the mean of prediction minus truth.
+
+    Examples
+    --------
+    >>> mean_error(np.array([1.0, 2.0]), np.array([2.0, 2.0])).value
+    0.5
+    """
+    return _average(y_pred - y_true, weight)
+
+
+def mean_absolute_error(y_true: Array, y_pred: Array, weight: Array | None = None) -> Linear:
+    """Return the mean absolute error.
+
+    Examples
+    --------
+    >>> mean_absolute_error(np.array([1.0, 2.0]), np.array([2.0, 2.0])).value
+    0.5
+    """
+    return _average(np.abs(y_pred - y_true), weight)
+
+
+def mean_squared_error(y_true: Array, y_pred: Array, weight: Array | None = None) -> Linear:
+    """Return the mean squared error, in the squared unit of the target.
+
+    Examples
+    --------
+    >>> mean_squared_error(np.array([1.0, 2.0]), np.array([3.0, 2.0])).value
+    2.0
+    """
+    return _average((y_pred - y_true) ** 2, weight)
+
+
+def root_mean_squared_error(y_true: Array, y_pred: Array, weight: Array | None = None) -> Linear:
+    """Return the root of the mean squared error.
+
+    Examples
+    --------
+    >>> root_mean_squared_error(np.array([1.0, 2.0]), np.array([3.0, 4.0])).value
+    2.0
+    """
+    squared = mean_squared_error(y_true, y_pred, weight)
+    root = math.sqrt(squared.value)
+    return Linear(root, squared.influence / (2 * root) if root else squared.influence)
+
+
+def r2_score(y_true: Array, y_pred: Array, weight: Array | None = None) -> Linear:
+    """Return the share of the target's variance that the predictions explain; below 0 if worse than its mean.
+
+    Raises
+    ------
+    Undefined
+        With fewer than two rows, or a target that does not vary.
+
+    Examples
+    --------
+    >>> round(r2_score(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])).value, 3)
+    0.5
+    """
+    if len(y_true) < 2:
+        raise Undefined("fewer than two rows")
+    center = float(np.average(y_true, weights=weight))
+    around_mean = (y_true - center) ** 2
+    spread = float(np.average(around_mean, weights=weight))
+    if not spread > 1e-300 or np.ptp(y_true) == 0:
+        raise Undefined("the target does not vary")
+    squared = (y_true - y_pred) ** 2
+    unexplained = float(np.average(squared, weights=weight)) / spread
+    return Linear(1 - unexplained, -(squared - unexplained * around_mean) / spread)
+
+
+def _average(values: Array, weight: Array | None) -> Linear:
+    if not len(values):
+        raise Undefined("no rows")
+    value = float(np.average(values, weights=weight))
+    return Linear(value, values - value)
+
+
+RESIDUALS: Mapping[str, Callable[[Array, Array, Array | None], Linear]] = {
+    "mean_error": mean_error,
+    "mean_absolute_error": mean_absolute_error,
+    "mean_squared_error": mean_squared_error,
+    "root_mean_squared_error": root_mean_squared_error,
+    "r2_score": r2_score,
+}
+"""Smooth statistics of residuals by name."""
+
+
+def residual_interval(name: str, value: float, spread: Variance, level: float) -> Interval | None:
+    """Return the interval of a statistic of residuals, or ``None`` where nothing varies.
+
+    Sizes of errors are positive and skewed, so their interval is taken on the log scale; R² on the
+    log scale of the unexplained share, 1 − R²; the mean error as it is.
+    """
+    if spread.value <= 0 or spread.degrees <= 0:
+        return None
+    error = math.sqrt(spread.value)
+    if name == "mean_error":
+        return on_scale(value, error, level=level, degrees=spread.degrees)
+    if name == "r2_score":
+        if value >= 1:
+            return None
+        low, high, _ = on_scale(1 - value, error, level=level, degrees=spread.degrees, transform="log")
+        return around(value, 1 - high, 1 - low, "linearized, log of the unexplained share")
+    limits = on_scale(value, error, level=level, degrees=spread.degrees, transform="log")
+    return limits._replace(method="linearized, log scale")
+
+
+def median_absolute_error(
+    y_true: Array, y_pred: Array, weight: Array | None, cluster: Factor | None, level: float
+) -> tuple[float, Interval | None]:
+    """Return the (weighted) median absolute error and its interval.
+
+    The interval inverts Wilson's around one half (Woodruff 1952): its limits are rows' own errors, so
+    no density has to be estimated; half a row is added on either side, as for counts.
+
+    Examples
+    --------
+    >>> value, limits = median_absolute_error(np.zeros(9), np.arange(9.0), None, None, 0.95)
+    >>> value, limits[:2]
+    (4.0, (1.0, 7.0))
+    """
+    errors = np.abs(y_pred - y_true)
+    if not len(errors):
+        raise Undefined("no rows")
+    order = np.argsort(errors)
+    ranked = errors[order]
+    w = np.ones(len(errors)) if weight is None else weight
+    reached = np.cumsum(w[order]) / w.sum()
+    # The middle of two rows where exactly half the weight is reached, as the plain median has it.
+    upper = int(np.searchsorted(reached, 0.5 + 1e-12))
+    lower = int(np.searchsorted(reached, 0.5 - 1e-12))
+    value = float(ranked[lower] + ranked[min(upper, len(ranked) - 1)]) / 2
+    effective = effective_n(w)
+    if cluster is not None:
+        below = (errors <= value).astype(np.float64)
+        spread = variance(below - float(np.average(below, weights=weight)), weight, cluster)
+        effective = min(effective, 0.25 / spread.value) if spread.value > 0 else float(spread.degrees + 1)
+    if effective < 6:
+        return value, None
+    low, high, _ = wilson(effective / 2, effective, level)
+    first = int(np.searchsorted(reached, low - 0.5 / effective))
+    last = min(int(np.searchsorted(reached, high + 0.5 / effective)), len(ranked) - 1)
+    return value, around(value, float(ranked[first]), float(ranked[last]), "woodruff")
