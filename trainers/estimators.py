@@ -1,0 +1,400 @@
+"""Networks as plain scikit-learn estimators: ``fit``, ``predict``, ``predict_proba``, nothing to learn anew."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from trainers import fitting, inputs, settings, text
+from trainers.errors import TrainerError, listing
+from trainers.history import HistoryRow
+from trainers.threads import torch_threads
+
+if TYPE_CHECKING:
+    import torch
+
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class _Network(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ships no types
+    """Parameters and training that classifier and regressor share."""
+
+    network: str | Callable[..., torch.nn.Module] = "mlp"
+    """``mlp``, ``cnn``, ``rnn``, ``lstm``, ``gru``, ``transformer``, or a function of (row shape, outputs)."""
+    hidden: tuple[int, ...] | None = None
+    """Units of the dense hidden layers; None: (64, 64) for ``mlp``, (64,) for ``cnn``, none for the others."""
+    activation: str = "relu"
+    """``relu``, ``gelu``, ``tanh`` or ``sigmoid``."""
+    init: str = "auto"
+    """``he``, ``xavier``, or ``auto``: by the activation."""
+    batch_norm: bool = False
+    """Batch normalization before each activation of dense and convolutional layers."""
+    dropout: float = 0.0
+    """Share of units that are silenced in each training step."""
+    channels: tuple[int, ...] = (16, 32)
+    """Channels of the convolutions of ``cnn``."""
+    kernel_size: int = 3
+    """Width of the convolutions, in pixels or steps."""
+    pool: int = 2
+    """Width of the pooling after each convolution; 1 for none."""
+    units: int = 64
+    """Width of recurrent layers, of the Transformer and of token embeddings."""
+    layers: int = 1
+    """Number of recurrent or Transformer layers."""
+    bidirectional: bool = False
+    """Whether recurrent layers read from both ends."""
+    heads: int = 4
+    """Attention heads of the Transformer."""
+    pooling: str = "mean"
+    """How the Transformer sums a row up: ``mean`` of its steps, or a ``class`` token."""
+    input_shape: tuple[int, ...] | None = None
+    """Shape of one row if `X` is a table of flattened rows: (steps, channels) or (channels, height, width)."""
+    tokens: str | None = None
+    """``word`` or ``character`` if `X` holds texts, ``ids`` if it holds token ids (0 is padding)."""
+    vocabulary_size: int = 10_000
+    """Most tokens that are told apart, padding and unknown included."""
+    max_length: int = 200
+    """Tokens of a text that are read; the rest is cut off."""
+    optimizer: str = "adam"
+    """``adam``, ``adamw``, ``sgd`` (with Nesterov momentum) or ``rmsprop``."""
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    """Momentum of ``sgd``; 0 is plain gradient descent."""
+    schedule: str = "constant"
+    """Learning rate by epoch: ``constant``, ``cosine``, ``linear``, ``exponential``, ``step``, ``plateau``."""
+    warmup: int = 0
+    """Epochs over which the learning rate rises first."""
+    l1: float = 0.0
+    """Weight of the sum of absolute weights (matrices only)."""
+    l2: float = 0.0
+    """Weight decay (matrices only)."""
+    clip_norm: float | None = None
+    """Longest gradient that is followed; longer ones are shortened to it."""
+    batch_size: int | str = "auto"
+    """Rows of a step; ``auto``: a twentieth of the rows, between 16 and 256."""
+    epochs: int = 100
+    """Most passes over the rows."""
+    early_stopping: bool = True
+    """Stop after `patience` epochs without progress, and restore the weights that were best on held-out rows."""
+    patience: int = 10
+    validation_fraction: float = 0.1
+    """Share of the rows held out for early stopping and history; none where that would be fewer than 8."""
+    standardize: bool = True
+    """Standardize inputs (by column, or by channel of sequences and images) inside, with sample weights."""
+    augment: Mapping[str, float] | None = None
+    """Changes of images while training: ``shift`` (pixels), ``flip`` (probability), ``noise`` (deviations)."""
+    dtype: str = "float32"
+    """``float32`` or ``float64``."""
+    device: str = "auto"
+    """``auto`` is an accelerator where there is one."""
+    threads: int | None = 1
+    """Threads that torch may use in fit and predict; None leaves torch's own setting."""
+    warm_start: bool = False
+    """Whether `fit` goes on from the last weights."""
+    on_epoch: Callable[[tuple[HistoryRow, ...]], object] | None = None
+    """Called with each epoch's history rows: live progress. It is not saved."""
+    random_state: int | np.random.RandomState | None = None
+    """Seed; the same seed gives the same bits on the same machine. No global generator is touched."""
+
+    # --- what the two tasks do differently --------------------------------------------------------
+
+    @abstractmethod
+    def _encode(self, y: object, *, reset: bool) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+        """Turn a target into numbers, and into codes that strata are made of."""
+
+    def _weigh(self, codes: NDArray[np.int64] | None) -> Floats | None:  # noqa: ARG002 -- classes have weights
+        return None
+
+    def _objective(self) -> tuple[str, int]:
+        return "regression", 1
+
+    def _see_target(self, target: NDArray[Any], weights: Floats | None) -> None:
+        """Take from the training rows what the target's encoding needs."""
+
+    # --- fitting ----------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation: tuple[Any, ...] | None = None,
+    ) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (rows, features), (rows, steps, channels), (rows, channels, height, width), or texts
+        y : array-like of shape (rows,)
+        sample_weight : array-like of shape (rows,), optional
+            Rows of weight 0 are left out.
+        validation : tuple (X, y) or (X, y, sample_weight), optional
+            Held-out rows of your own, where strata, clusters or time ask for it; else `validation_fraction` is drawn.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TrainerError
+            If a parameter or the data do not fit; nothing was trained then.
+        """
+        self._check_parameters()
+        fresh = not (self.warm_start and hasattr(self, "network_"))
+        return self._train(X, y, sample_weight, validation, fresh=fresh, epochs=int(self.epochs))
+
+    def _partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
+        self._check_parameters()
+        return self._train(X, y, sample_weight, None, fresh=not hasattr(self, "network_"), epochs=1, streamed=True)
+
+    def _check_parameters(self) -> None:
+        settings.check({field.name: getattr(self, field.name) for field in fields(self)})
+
+    def _train(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        validation: tuple[Any, ...] | None,
+        *,
+        fresh: bool,
+        epochs: int,
+        streamed: bool = False,
+    ) -> Self:
+        values = self._read(X, reset=fresh)
+        target, codes = self._encode(y, reset=fresh)
+        check_consistent_length(values, target)
+        weights = inputs.row_weights(sample_weight, len(values))
+        values, target, codes, weights = fitting.weighted_only(values, target, codes, weights)
+        weights = fitting.product(weights, self._weigh(codes))
+        if fresh:
+            self.seed_ = fitting.seed(self.random_state)
+        fraction = 0.0 if streamed or validation is not None else float(self.validation_fraction)
+        rng = np.random.default_rng([self.seed_, 0 if fresh else self.n_iter_])
+        kept, held = inputs.held_out(len(values), fraction, rng, codes)
+        train = fitting.Part(values[kept], target[kept], None if weights is None else weights[kept])
+        if validation is not None:
+            test: fitting.Part | None = self._own_validation(validation)
+        else:
+            test = fitting.Part(values[held], target[held], None if weights is None else weights[held])
+        fitting.run(self, train, test if test is not None and len(test.values) else None, fresh, epochs, streamed)
+        return self
+
+    def _own_validation(self, validation: tuple[Any, ...]) -> fitting.Part:
+        if not isinstance(validation, tuple) or len(validation) not in {2, 3}:
+            raise TrainerError("validation is no tuple (X, y) or (X, y, sample_weight)")
+        values = self._read(validation[0], reset=False)
+        target, codes = self._encode(validation[1], reset=False)
+        check_consistent_length(values, target)
+        weights = inputs.row_weights(validation[2] if len(validation) == 3 else None, len(values))
+        return fitting.Part(values, target, fitting.product(weights, self._weigh(codes)))
+
+    def _read(self, X: object, *, reset: bool) -> NDArray[Any]:
+        """Turn what a user passed into rows in the shape that the network reads."""
+        if self.tokens in {"word", "character"}:
+            return self._read_text(X, reset=reset)
+        if self.tokens == "ids":
+            ids = inputs.token_ids(self, X, reset=reset)
+            if reset:
+                self._read_as((ids.shape[1],), None, max(int(ids.max()) + 1, text.FIRST))
+            return np.where(ids < self.token_count_, ids, text.UNKNOWN)
+        values = inputs.numbers(self, X, reset=reset)
+        shape = inputs.row_shape(values.shape[1:], self.network, self.input_shape)
+        if reset:
+            self._read_as(shape, None, 0)
+        elif shape != self.input_shape_:
+            raise TrainerError(f"X holds rows of shape {shape}; the network was fitted on rows of {self.input_shape_}")
+        return values.reshape(len(values), *shape)
+
+    def _read_as(self, shape: tuple[int, ...], words: tuple[str, ...] | None, tokens: int) -> None:
+        self.input_shape_, self.vocabulary_, self.token_count_ = shape, words, tokens
+
+    def _read_text(self, X: object, *, reset: bool) -> NDArray[np.int64]:
+        texts, name = text.values(X)
+        level = str(self.tokens)
+        if reset:
+            words = text.vocabulary(texts, level, int(self.vocabulary_size))
+            self._read_as((int(self.max_length),), words, len(words) + text.FIRST)
+            self.n_features_in_ = 1
+            if name is None:
+                self.__dict__.pop("feature_names_in_", None)
+            else:
+                self.feature_names_in_ = np.array([name], dtype=object)
+        elif name is not None and hasattr(self, "feature_names_in_") and name != self.feature_names_in_[0]:
+            raise TrainerError(f"X has the column {name!r}; the network was fitted on {self.feature_names_in_[0]!r}")
+        return text.encode(texts, self.vocabulary_ or (), level, self.input_shape_[0])
+
+    # --- predicting -------------------------------------------------------------------------------
+
+    def _outputs(self, X: ArrayLike) -> Floats:
+        """Raw outputs of the network, shape (rows, outputs)."""
+        check_is_fitted(self, "network_")
+        values = self._read(X, reset=False)
+        with torch_threads(self.threads):
+            return fitting.outputs(self, values)
+
+    # --- saving -----------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Plain values and numpy arrays: skops and pickle see no class but this one."""
+        state = dict(super().__getstate__())
+        return fitting.frozen(state)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(fitting.thawed(state))
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
+    """A neural network that predicts classes: sigmoid or softmax with cross-entropy.
+
+    All parameters are keywords; each is told beside its name in the class.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (classes,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (features,), if `X` had names
+    history_ : tuple of HistoryRow (epoch, split, quantity, value), see :mod:`trainers.history`
+    n_iter_ : int, epochs trained
+    best_epoch_ : int, the epoch whose weights are kept
+    stopped_ : ``epochs``, ``patience``, ``interrupted`` or ``not_finite``
+    validation_rows_ : int
+    network_ : torch.nn.Module of standardized inputs to logits
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[-2.0], [-1.0], [1.0], [2.0]] * 10)
+    >>> y = ["no", "no", "yes", "yes"] * 10
+    >>> model = NetworkClassifier(hidden=(8,), learning_rate=0.05, random_state=0).fit(X, y)
+    >>> model.predict([[-1.5], [1.5]])
+    array(['no', 'yes'], dtype='<U3')
+    """
+
+    class_weight: str | Mapping[Any, float] | None = None
+    """``balanced``, or a mapping of class to weight."""
+
+    def _encode(self, y: object, *, reset: bool) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+        column = inputs.target(y)
+        check_classification_targets(column)
+        if reset and not hasattr(self, "_announced"):
+            self.classes_ = np.unique(column)
+        codes = np.searchsorted(self.classes_, column).clip(0, len(self.classes_) - 1)
+        strange = np.unique(column[self.classes_[codes] != column])
+        if len(strange):
+            raise TrainerError(
+                f"y holds {listing(strange.tolist())}; the classes are {listing(self.classes_.tolist())}"
+            )
+        if len(self.classes_) < 2:
+            raise TrainerError(
+                f"y holds one class only, {listing(self.classes_.tolist())}; expected at least two classes"
+            )
+        return codes.astype(np.int64), codes.astype(np.int64)
+
+    def _weigh(self, codes: NDArray[np.int64] | None) -> Floats | None:
+        return None if codes is None else inputs.class_weights(self.class_weight, self.classes_, codes)
+
+    def _objective(self) -> tuple[str, int]:
+        return ("binary", 1) if len(self.classes_) == 2 else ("multiclass", len(self.classes_))
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Go once over the rows, from where training stands.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in `fit`
+        classes : array-like
+            All classes; needed in the first call. Standardization and vocabulary are those of the first call's rows.
+
+        Returns
+        -------
+        self
+        """
+        if not hasattr(self, "network_"):
+            if classes is None:
+                raise TrainerError("classes must be passed on the first call to partial_fit")
+            self.classes_ = np.unique(np.asarray(classes))
+            self._announced = True
+        try:
+            return self._partial_fit(X, y, sample_weight)
+        finally:
+            self.__dict__.pop("_announced", None)
+
+    def decision_function(self, X: ArrayLike) -> Floats:
+        """Logits: shape (rows,) for two classes, above 0 for the second one; else (rows, classes)."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if len(self.classes_) == 2 else outputs
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Probabilities of shape (rows, classes), in the order of `classes_`."""
+        outputs = self._outputs(X)
+        if len(self.classes_) == 2:
+            outputs = np.hstack([np.zeros_like(outputs), outputs])
+        raised = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        shares: Floats = raised / raised.sum(axis=1, keepdims=True)
+        return shares
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Most probable class of each row."""
+        outputs = self._outputs(X)
+        codes = (outputs[:, 0] > 0).astype(int) if len(self.classes_) == 2 else outputs.argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[codes]
+        return labels
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
+    """A neural network that predicts a number: linear output with mean squared error.
+
+    The target is standardized inside. All parameters are keywords; each is told beside its name in the class;
+    attributes are those of :class:`NetworkClassifier`, without classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.linspace(-1, 1, 200).reshape(-1, 1)
+    >>> model = NetworkRegressor(learning_rate=0.01, random_state=0).fit(X, 3 * X[:, 0] + 100)
+    >>> bool(model.score(X, 3 * X[:, 0] + 100) > 0.99)
+    True
+    """
+
+    def _encode(self, y: object, *, reset: bool) -> tuple[NDArray[Any], NDArray[np.int64] | None]:  # noqa: ARG002
+        column = inputs.target(y)
+        try:
+            numbers = column.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise TrainerError(f"y holds {column.dtype} values; expected numbers") from error
+        if not np.isfinite(numbers).all():
+            raise TrainerError("Input y contains NaN or infinity; expected a finite target in every row")
+        return numbers, None
+
+    def _see_target(self, target: NDArray[Any], weights: Floats | None) -> None:
+        center, scale = inputs.moments(target.reshape(-1, 1), weights)
+        self.target_center_, self.target_scale_ = float(center[0]), float(scale[0])
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Go once over the rows, from where training stands; standardization is that of the first call's rows."""
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X: ArrayLike) -> Floats:
+        """Predicted number of each row."""
+        return self._outputs(X)[:, 0] * self.target_scale_ + self.target_center_

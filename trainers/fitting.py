@@ -1,0 +1,353 @@
+"""The steps of ``fit`` and ``predict`` between checked arrays and the loop, and what a fitted estimator is made of."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from trainers import inputs
+from trainers.errors import TrainerError
+from trainers.history import TRAIN, VALIDATION, HistoryRow
+from trainers.threads import device_for, torch_threads
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainers.estimators import _Network
+    from trainers.loop import Plan, Rows
+    from trainers.networks import NetworkSpec
+
+Floats = NDArray[np.float64]
+SMALLEST_BLOCK = 16
+"""Fewer rows than this are filled up before they run: matrix products of a few rows round differently."""
+
+
+class Part(NamedTuple):
+    """Rows for training or validation, still as arrays."""
+
+    values: NDArray[Any]
+    target: NDArray[Any]
+    weights: Floats | None
+
+
+def seed(random_state: int | np.random.RandomState | None) -> int:
+    """Draw a seed; without a `random_state` from the operating system, not from numpy's global generator.
+
+    Examples
+    --------
+    >>> seed(0) == seed(0)
+    True
+    """
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31 - 1))
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def weighted_only(
+    values: NDArray[Any], target: NDArray[Any], codes: NDArray[np.int64] | None, weights: Floats | None
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64] | None, Floats | None]:
+    """Leave out rows of weight 0: they must not steer anything, not even which rows are held out."""
+    if weights is None or weights.all():
+        return values, target, codes, weights
+    kept = weights > 0
+    return values[kept], target[kept], None if codes is None else codes[kept], weights[kept]
+
+
+def product(one: Floats | None, two: Floats | None) -> Floats | None:
+    """Multiply weights, where there are any.
+
+    Examples
+    --------
+    >>> product(None, np.array([2.0]))
+    array([2.])
+    """
+    if one is None or two is None:
+        return two if one is None else one
+    return one * two
+
+
+def run(estimator: _Network, train: Part, test: Part | None, fresh: bool, epochs: int, streamed: bool) -> None:
+    """Build what is new, train, and keep the outcome on the estimator."""
+    import torch
+
+    from trainers import loop
+
+    device = device_for(estimator.device)
+    if fresh:
+        _learn_scales(estimator, train)
+        estimator.network_ = build_network(estimator, estimator.seed_)
+        estimator.n_iter_ = 0
+        estimator.history_ = ()
+    first = estimator.n_iter_ + 1
+    network = estimator.network_.to(device)
+    plan = plan_for(estimator, len(train.values), epochs, streamed)
+    keeps = streamed and hasattr(estimator, "_optimizer")
+    optimizer = estimator._optimizer if keeps else loop.optimizer_for(network, plan)
+    generator = torch.Generator().manual_seed(estimator.seed_ + first)
+    rows, held = _rows(estimator, train, device), None if test is None else _rows(estimator, test, device)
+    before = known_before(estimator, rows, held) if fresh else ()
+    with torch_threads(estimator.threads):
+        outcome = loop.train(
+            network,
+            rows,
+            held,
+            plan,
+            generator=generator,
+            optimizer=optimizer,
+            first_epoch=first,
+            on_epoch=estimator.on_epoch,
+        )
+    network.eval()
+    estimator.history_ += before + outcome.history
+    estimator.n_iter_, estimator.best_epoch_ = outcome.epochs, outcome.best_epoch
+    estimator.stopped_, estimator.validation_rows_ = outcome.stopped, 0 if held is None else len(held.inputs)
+    estimator._optimizer = optimizer
+
+
+def _learn_scales(estimator: _Network, train: Part) -> None:
+    estimator.center_ = estimator.scale_ = None
+    if estimator.token_count_:
+        estimator._see_target(train.target, train.weights)
+        return
+    if estimator.standardize:
+        estimator.center_, estimator.scale_ = inputs.moments(train.values, train.weights)
+    elif np.abs(train.values).max() > np.finfo(estimator.dtype).max:
+        raise TrainerError(f"X holds numbers too large for {estimator.dtype}; scale them, or keep standardize=True")
+    estimator._see_target(train.target, train.weights)
+
+
+def build_network(estimator: _Network, seed: int) -> torch.nn.Module:
+    """Build the network that the parameters describe, or call the user's function with its own seed."""
+    import torch
+
+    from trainers import networks
+
+    _, outputs = estimator._objective()
+    if callable(estimator.network):
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            network = estimator.network(estimator.input_shape_, outputs)
+        if not isinstance(network, torch.nn.Module):
+            raise TrainerError(f"network gave {type(network).__name__}; expected a torch.nn.Module")
+        estimator.spec_ = None
+    else:
+        networks.fits(estimator.network, estimator.input_shape_, tokens=bool(estimator.token_count_))
+        _check_images(estimator)
+        estimator.spec_ = spec_for(estimator, outputs)
+        network = networks.build(estimator.spec_, torch.Generator().manual_seed(seed))
+    return network.to(getattr(torch, estimator.dtype))
+
+
+def _check_images(estimator: _Network) -> None:
+    changes = set(estimator.augment or {})
+    if changes & {"shift", "flip"} and len(estimator.input_shape_) != 3:
+        raise TrainerError(
+            f"augment shifts or flips rows of shape {estimator.input_shape_}; expected images: X with 4 dimensions, or "
+            "input_shape=(channels, height, width)"
+        )
+
+
+def spec_for(estimator: _Network, outputs: int) -> NetworkSpec:
+    """Gather what determines the layout."""
+    from trainers.networks import NetworkSpec
+
+    kind = str(estimator.network)
+    default = {"mlp": (64, 64), "cnn": (64,)}.get(kind, ())
+    return NetworkSpec(
+        kind=kind,
+        input_shape=tuple(estimator.input_shape_),
+        outputs=outputs,
+        vocabulary=int(estimator.token_count_),
+        hidden=default if estimator.hidden is None else tuple(int(size) for size in estimator.hidden),
+        channels=tuple(int(size) for size in estimator.channels),
+        kernel_size=int(estimator.kernel_size),
+        pool=int(estimator.pool),
+        units=int(estimator.units),
+        layers=int(estimator.layers),
+        bidirectional=bool(estimator.bidirectional),
+        heads=int(estimator.heads),
+        pooling=estimator.pooling,
+        activation=estimator.activation,
+        init=estimator.init,
+        batch_norm=bool(estimator.batch_norm),
+        dropout=float(estimator.dropout),
+    )
+
+
+def plan_for(estimator: _Network, rows: int, epochs: int, streamed: bool) -> Plan:
+    """Gather how to train.
+
+    Raises
+    ------
+    TrainerError
+        If batch normalization would see a batch of one row.
+    """
+    from trainers.loop import Plan
+
+    size = estimator.batch_size
+    batch = min(256, max(16, 2 ** round(np.log2(max(rows / 20, 1))))) if isinstance(size, str) else int(size)
+    if estimator.batch_norm and rows < 2:
+        raise TrainerError("one row is left for training with batch_norm=True; a batch needs two rows. Pass more rows")
+    return Plan(
+        objective=estimator._objective()[0],
+        batch_size=min(batch, rows),
+        epochs=epochs,
+        patience=int(estimator.patience) if estimator.early_stopping and not streamed else None,
+        optimizer=estimator.optimizer,
+        learning_rate=float(estimator.learning_rate),
+        momentum=float(estimator.momentum),
+        schedule="constant" if streamed else estimator.schedule,
+        warmup=0 if streamed else int(estimator.warmup),
+        l1=float(estimator.l1),
+        l2=float(estimator.l2),
+        clip_norm=None if estimator.clip_norm is None else float(estimator.clip_norm),
+        augment=tuple((name, float(amount)) for name, amount in (estimator.augment or {}).items()),
+        pairs=bool(estimator.batch_norm),
+    )
+
+
+def _rows(estimator: _Network, part: Part, device: torch.device) -> Rows:
+    """Turn arrays into tensors on the device; weights get the mean 1."""
+    import torch
+
+    from trainers.loop import Rows
+
+    dtype = estimator.dtype
+    values = part.values
+    if not estimator.token_count_:
+        values = inputs.standardized(values, estimator.center_, estimator.scale_, dtype)
+    objective, _ = estimator._objective()
+    target = part.target
+    if objective == "regression":
+        target = (target - estimator.target_center_) / estimator.target_scale_
+    target = target.astype(np.int64 if objective == "multiclass" else dtype)
+    weights = None if part.weights is None else (part.weights / part.weights.mean()).astype(dtype)
+    return Rows(
+        torch.tensor(values, device=device),
+        torch.tensor(target, device=device),
+        None if weights is None else torch.tensor(weights, device=device),
+    )
+
+
+def known_before(estimator: _Network, rows: Rows, held: Rows | None) -> tuple[HistoryRow, ...]:
+    """Give the rows of epoch 0: sizes and the scale of the inputs."""
+    found = [
+        HistoryRow(0, TRAIN, "rows", float(len(rows.inputs))),
+        HistoryRow(0, TRAIN, "parameters", float(sum(values.numel() for values in estimator.network_.parameters()))),
+    ]
+    if held is not None:
+        found.append(HistoryRow(0, VALIDATION, "rows", float(len(held.inputs))))
+    ratio = None if estimator.token_count_ else inputs.scale_ratio(rows.inputs.cpu().numpy())
+    if ratio is not None:
+        found.append(HistoryRow(0, TRAIN, "input_scale_ratio", ratio))
+    return tuple(found)
+
+
+def outputs(estimator: _Network, values: NDArray[Any]) -> Floats:
+    """Run forward in blocks that fit the cache; short rows of tokens are run together."""
+    import torch
+
+    network = estimator.network_
+    device = next(network.parameters()).device
+    network.eval()
+    order = None
+    if estimator.token_count_:
+        order = np.argsort((values != 0).sum(axis=1), kind="stable")
+        values = values[order]
+    size = min(4096, max(64, 2**18 // max(1, values[0].size)))
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(values), size):
+            block = _block(estimator, values[start : start + size])
+            answer = network(torch.from_numpy(block).to(device)).to("cpu", torch.float64).numpy()
+            found.append(answer[: len(values) - start])
+    together = np.concatenate(found)
+    if order is None:
+        return together
+    sorted_back = np.empty_like(together)
+    sorted_back[order] = together
+    return sorted_back
+
+
+def _block(estimator: _Network, values: NDArray[Any]) -> NDArray[Any]:
+    if len(values) < SMALLEST_BLOCK:
+        values = np.concatenate([values, np.repeat(values[-1:], SMALLEST_BLOCK - len(values), axis=0)])
+    if estimator.token_count_:
+        used = (values != 0).any(axis=0).nonzero()[0]
+        return np.ascontiguousarray(values[:, : used.max() + 1 if len(used) else 1])
+    return inputs.standardized(values, estimator.center_, estimator.scale_, estimator.dtype)
+
+
+def frozen(state: dict[str, Any]) -> dict[str, Any]:
+    """Turn a fitted estimator's attributes into plain values and numpy arrays."""
+    state = {name: value for name, value in state.items() if name not in {"_optimizer", "_announced"}}
+    state["on_epoch"] = None
+    if "network_" in state:
+        state["network_"] = weights_of(state["network_"])
+        state["history_"] = [list(row) for row in state["history_"]]
+        state["spec_"] = None if state["spec_"] is None else asdict(state["spec_"])
+    return state
+
+
+def weights_of(network: torch.nn.Module) -> dict[str, NDArray[Any]]:
+    """Copy all weights and running statistics into numpy arrays."""
+    return {name: values.detach().cpu().numpy().copy() for name, values in network.state_dict().items()}
+
+
+def thawed(state: dict[str, Any]) -> dict[str, Any]:
+    """Undo :func:`frozen`."""
+    state = copy.copy(state)
+    if "network_" not in state:
+        return state
+    state["history_"] = tuple(HistoryRow(*row) for row in state["history_"])
+    if state["spec_"] is None:
+        state["network_"] = _called_again(state)
+        return state
+    from trainers.networks import NetworkSpec
+
+    lists = ("input_shape", "hidden", "channels")
+    plain: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in state["spec_"].items()}
+    state["spec_"] = NetworkSpec(**plain)
+    state["network_"] = rebuilt(state["spec_"], state["network_"])
+    return state
+
+
+def rebuilt(spec: NetworkSpec, weights: dict[str, NDArray[Any]]) -> torch.nn.Module:
+    """Lay the network out and put the weights in.
+
+    Raises
+    ------
+    TrainerError
+        If names or shapes of the weights are not those of the layout.
+    """
+    import torch
+
+    from trainers.networks import layout
+
+    network = layout(spec)
+    expected = {name: tuple(values.shape) for name, values in network.state_dict().items()}
+    seen = {name: tuple(values.shape) for name, values in weights.items()}
+    if expected != seen:
+        differing = sorted(name for name in expected.keys() | seen.keys() if expected.get(name) != seen.get(name))
+        raise TrainerError(
+            f"the weights do not fit the network: {', '.join(differing[:5])} differ. The file is damaged"
+        )
+    tensors = {name: torch.tensor(values) for name, values in weights.items()}
+    network.load_state_dict(tensors, assign=True)
+    return network.eval()
+
+
+def _called_again(state: dict[str, Any]) -> torch.nn.Module:
+    """Call the user's function again and put the weights into what it builds."""
+    import torch
+
+    weights = {name: torch.tensor(values) for name, values in state["network_"].items()}
+    outputs = len(state["classes_"]) if "classes_" in state and len(state["classes_"]) > 2 else 1
+    network: torch.nn.Module = state["network"](state["input_shape_"], outputs)
+    network.load_state_dict(weights)
+    return network.eval()

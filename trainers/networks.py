@@ -1,0 +1,298 @@
+"""Functions that build a module from shapes; the only place that knows architectures.
+
+Every builder takes a :class:`NetworkSpec` and returns a module that maps a batch to raw outputs (logits, or the
+standardized target). Modules are laid out without values; :func:`build` then draws them from its own generator, so
+the global generator of torch is neither read nor moved.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch  # noqa: TID253 -- this module is imported only when a network is built
+from torch import Tensor, nn  # noqa: TID253
+
+from trainers.errors import TrainerError
+from trainers.layers import Attention, Dropout, Recurrent, TokenConvolution, TokenEmbedding, dense
+
+ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSpec:
+    """Everything that determines a network's layout; plain values that fit into JSON."""
+
+    kind: str
+    input_shape: tuple[int, ...]
+    """Shape of one row: (features,), (steps, channels) or (channels, height, width); (steps,) of token ids."""
+    outputs: int
+    vocabulary: int = 0
+    """Number of token ids, padding and unknown included; 0 for continuous inputs."""
+    hidden: tuple[int, ...] = ()
+    channels: tuple[int, ...] = (16, 32)
+    kernel_size: int = 3
+    pool: int = 2
+    units: int = 64
+    layers: int = 1
+    bidirectional: bool = False
+    heads: int = 4
+    pooling: str = "mean"
+    activation: str = "relu"
+    init: str = "auto"
+    batch_norm: bool = False
+    dropout: float = 0.0
+
+
+def build(spec: NetworkSpec, generator: torch.Generator) -> nn.Module:
+    """Lay out a network and draw its first weights.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    generator : torch.Generator
+        Source of all randomness; the global one is left alone.
+
+    Returns
+    -------
+    torch.nn.Module
+        On the CPU, in float32, in training mode.
+
+    Raises
+    ------
+    TrainerError
+        If the input does not fit the architecture.
+
+    References
+    ----------
+    He et al. 2015 (initialization for rectifiers); Glorot and Bengio 2010 (for tanh and sigmoid); Saxe et al. 2014
+    (orthogonal recurrent weights); Jozefowicz et al. 2015 (forget gate open at first).
+
+    Examples
+    --------
+    >>> spec = NetworkSpec(kind="mlp", input_shape=(3,), outputs=2, hidden=(4,))
+    >>> network = build(spec, torch.Generator().manual_seed(0))
+    >>> [name for name, _ in network.named_children()]
+    ['hidden1', 'activation1', 'output']
+    """
+    network = layout(spec).to_empty(device="cpu")
+    initialize(network, spec, generator)
+    return network
+
+
+def layout(spec: NetworkSpec) -> nn.Module:
+    """Lay out a network without values, on the meta device: shapes can be compared before memory is asked for.
+
+    Examples
+    --------
+    >>> network = layout(NetworkSpec(kind="mlp", input_shape=(3,), outputs=2))
+    >>> network.output.weight.shape
+    torch.Size([2, 3])
+    """
+    with torch.device("meta"):
+        return BUILDERS[spec.kind](spec)
+
+
+def _blocks(spec: NetworkSpec, width: int, first: list[tuple[str, nn.Module]]) -> nn.Module:
+    """Dense layers and the output on top of what comes first."""
+    parts = OrderedDict(first)
+    for number, units in enumerate(spec.hidden, start=1):
+        parts[f"hidden{number}"] = dense(width, units)
+        if spec.batch_norm:
+            parts[f"norm{number}"] = nn.BatchNorm1d(units)
+        parts[f"activation{number}"] = ACTIVATIONS[spec.activation]()
+        if spec.dropout:
+            parts[f"dropout{number}"] = Dropout(spec.dropout)
+        width = units
+    parts["output"] = dense(width, spec.outputs)
+    return nn.Sequential(parts)
+
+
+def mlp(spec: NetworkSpec) -> nn.Module:
+    """Feedforward network: input, hidden layers of any number, output."""
+    width = 1
+    for size in spec.input_shape:
+        width *= size
+    flatten: list[tuple[str, nn.Module]] = [("flatten", nn.Flatten())] if len(spec.input_shape) > 1 else []
+    return _blocks(spec, width, flatten)
+
+
+def cnn(spec: NetworkSpec) -> nn.Module:
+    """Convolution, activation and pooling by turns, then dense layers; over time, over images or over tokens."""
+    if spec.vocabulary:
+        first: list[tuple[str, nn.Module]] = [("embedding", TokenEmbedding(spec.vocabulary, spec.units))]
+        body = TokenConvolution(spec.units, spec.channels, spec.kernel_size, ACTIVATIONS[spec.activation])
+        return _blocks(spec, spec.channels[-1], [*first, ("convolutions", body)])
+    image = len(spec.input_shape) == 3
+    sizes = list(spec.input_shape[1:]) if image else [spec.input_shape[0]]
+    width = spec.input_shape[0] if image else spec.input_shape[1]
+    parts: list[tuple[str, nn.Module]] = [] if image else [("steps_last", _StepsLast())]
+    for number, channels in enumerate(spec.channels, start=1):
+        convolution = nn.Conv2d if image else nn.Conv1d
+        parts.append((f"convolution{number}", convolution(width, channels, spec.kernel_size, padding="same")))
+        if spec.batch_norm:
+            parts.append((f"convolution_norm{number}", (nn.BatchNorm2d if image else nn.BatchNorm1d)(channels)))
+        parts.append((f"convolution_activation{number}", ACTIVATIONS[spec.activation]()))
+        if spec.pool > 1 and min(sizes) >= spec.pool:
+            parts.append((f"pool{number}", (nn.MaxPool2d if image else nn.MaxPool1d)(spec.pool)))
+            sizes = [size // spec.pool for size in sizes]
+        width = channels
+    parts.append(("flatten", nn.Flatten()))
+    for size in sizes:
+        width *= size
+    return _blocks(spec, width, parts)
+
+
+class _StepsLast(nn.Module):
+    """Turn (rows, steps, channels) into (rows, channels, steps), as convolutions read it."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Swap steps and channels."""
+        return inputs.transpose(1, 2)
+
+
+def recurrent(spec: NetworkSpec) -> nn.Module:
+    """Plain recurrent network, LSTM or GRU, in one or both directions; its last state goes to the dense layers."""
+    parts: list[tuple[str, nn.Module]] = []
+    width = spec.input_shape[-1]
+    if spec.vocabulary:
+        parts.append(("embedding", TokenEmbedding(spec.vocabulary, spec.units)))
+        width = spec.units
+    body = Recurrent(
+        spec.kind, width, spec.units, layers=spec.layers, bidirectional=spec.bidirectional, dropout=spec.dropout
+    )
+    parts.append(("recurrent", body))
+    return _blocks(spec, spec.units * (2 if spec.bidirectional else 1), parts)
+
+
+def transformer(spec: NetworkSpec) -> nn.Module:
+    """Encode with a Transformer (pre-norm) over tokens or continuous steps, with learned positions.
+
+    References
+    ----------
+    Vaswani et al. 2017, Attention Is All You Need; Xiong et al. 2020 (normalization before the sublayer).
+    """
+    parts: list[tuple[str, nn.Module]] = []
+    if spec.vocabulary:
+        parts.append(("embedding", TokenEmbedding(spec.vocabulary, spec.units)))
+        channels = 0
+    else:
+        channels = spec.input_shape[1]
+    body = Attention(
+        channels,
+        spec.input_shape[0],
+        spec.units,
+        layers=spec.layers,
+        heads=spec.heads,
+        pooling=spec.pooling,
+        dropout=spec.dropout,
+        activation=ACTIVATIONS[spec.activation],
+    )
+    parts.append(("encoder", body))
+    return _blocks(spec, spec.units, parts)
+
+
+BUILDERS: Mapping[str, Callable[[NetworkSpec], nn.Module]] = {
+    "mlp": mlp,
+    "cnn": cnn,
+    "rnn": recurrent,
+    "lstm": recurrent,
+    "gru": recurrent,
+    "transformer": transformer,
+}
+
+
+def fits(kind: str, input_shape: tuple[int, ...], *, tokens: bool) -> None:
+    """Refuse an input that the architecture cannot read.
+
+    Raises
+    ------
+    TrainerError
+        Says which dimensions were seen and which are expected.
+
+    Examples
+    --------
+    >>> fits("mlp", (3,), tokens=False)
+    """
+    seen = f"rows of shape {input_shape}"
+    if kind in {"rnn", "lstm", "gru", "transformer"} and not tokens and len(input_shape) != 2:
+        raise TrainerError(
+            f"network {kind!r} was given {seen}; expected (steps, channels): pass X with 3 "
+            "dimensions, or set input_shape"
+        )
+    if kind == "cnn" and not tokens and len(input_shape) not in {2, 3}:
+        raise TrainerError(
+            f"network 'cnn' was given {seen}; expected (steps, channels) or (channels, height, width): pass X with "
+            "3 or 4 dimensions, or set input_shape"
+        )
+
+
+def initialize(network: nn.Module, spec: NetworkSpec, generator: torch.Generator) -> None:
+    """Draw all weights: He for ReLU and GELU, Xavier for tanh and sigmoid, unless `spec.init` says otherwise.
+
+    Examples
+    --------
+    >>> spec = NetworkSpec(kind="mlp", input_shape=(3,), outputs=1)
+    >>> network = layout(spec).to_empty(device="cpu")
+    >>> initialize(network, spec, torch.Generator().manual_seed(0))
+    >>> float(network.output.bias.detach())
+    0.0
+    """
+    he = spec.init == "he" or (spec.init == "auto" and spec.activation in {"relu", "gelu"})
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+            _draw_weights(module, generator, he=he and name != "output")
+        elif isinstance(module, nn.RNNBase):
+            _draw_recurrent(module, generator)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
+            module.reset_parameters()
+        elif isinstance(module, TokenEmbedding | Attention):
+            module.draw(generator)
+
+
+@torch.no_grad()
+def _draw_weights(module: nn.Linear | nn.Conv1d | nn.Conv2d, generator: torch.Generator, *, he: bool) -> None:
+    if he:
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+    else:
+        nn.init.xavier_uniform_(module.weight, generator=generator)
+    if module.bias is not None:
+        module.bias.zero_()
+
+
+@torch.no_grad()
+def _draw_recurrent(module: nn.RNNBase, generator: torch.Generator) -> None:
+    size = module.hidden_size
+    for name, values in module.named_parameters():
+        if name.startswith("weight_ih"):
+            for gate in torch.split(values, size):
+                nn.init.xavier_uniform_(gate, generator=generator)
+        elif name.startswith("weight_hh"):
+            for gate in torch.split(values, size):
+                nn.init.orthogonal_(gate, generator=generator)
+        else:
+            values.zero_()
+            if isinstance(module, nn.LSTM) and name.startswith("bias_ih"):
+                values[size : 2 * size] = 1.0
+
+
+def layer_names(network: nn.Module) -> tuple[str, ...]:
+    """Name the parts that hold weights of their own, from input to output; normalizations are left out.
+
+    Examples
+    --------
+    >>> spec = NetworkSpec(kind="mlp", input_shape=(3,), outputs=1, hidden=(4, 4))
+    >>> layer_names(layout(spec))
+    ('hidden1', 'hidden2', 'output')
+    """
+    return tuple(
+        name
+        for name, module in network.named_modules()
+        if any(values.dim() > 1 for values in module.parameters(recurse=False))
+    )
