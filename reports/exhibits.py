@@ -122,7 +122,7 @@ def _pivot(estimates: Sequence[Estimate], slices: list[str], metrics: list[str],
     notes = [f"{_level_words(estimates)}s: {visible(methods, 200)}."] if methods else []
     notes += [f"“–” stands where a number does not exist: {'; '.join(list(undefined)[:4])}."] if undefined else []
     columns = ("Rows of", *(metric_words(metric) for metric in metrics))
-    numeric = (False, *(True for _ in metrics))
+    numeric = (False,) * len(columns)  # flush left: values line up, whatever n follows them
     return View(title=title, columns=columns, rows=rows, numeric=numeric, notes=tuple(notes))
 
 

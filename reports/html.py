@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import digest, layout, store, wording
+from reports.charts import draw
 from reports.evidence_map import evidence_map, items
 from reports.exhibits import View, capped, estimates_view, view
-from reports.record import AuditRecord, Card, Exhibit, Finding, GroupInfo
+from reports.record import AuditRecord, Exhibit, Finding, GroupInfo
 from reports.wording import slug, visible
 
 SIZE_LIMIT = 1_000_000
@@ -122,7 +123,11 @@ class _Drawer:
     def _figure(self, exhibit: Exhibit) -> Figure:
         self.drawn += 1
         anchor = f"figure-{self.drawn}"
-        return Figure(view=capped(view(exhibit), self.budget.rows), drawing=None, anchor=anchor)
+        drawing = draw(exhibit, anchor) if self.budget.pictures else None
+        found = capped(view(exhibit), self.budget.rows)
+        if found.image and not self.budget.pictures:
+            found = replace(found, image="", notes=("Left out to keep this page small; it stands in audit.json.",))
+        return Figure(view=found, drawing=drawing, anchor=anchor)
 
     def estimates(self, finding: Finding) -> View | None:
         """Set the estimates of a finding as a table."""
@@ -192,14 +197,16 @@ def _environment() -> Environment:
         "method_words": lambda one: one.method.replace("_", " "),
         "finding_words": digest.finding_words,
         "minus": minus,
-        "link": link,
+        "figure": lambda cell: minus(cell) if cell[:1] in "-[0123456789" else cell,
+        "link": wording.link,
+        "moment": wording.moment,
         "short": lambda text: visible(text)[:12],
     }
     environment.filters.update(plain)
     environment.globals.update(
         outcome_words=digest.OUTCOME_WORDS,
         outcome_marks=digest.OUTCOME_MARKS,
-        part_words={one.name: one.name.replace("_", " ").capitalize() for one in fields(Card)},
+        part_words=layout.PART_TITLES,
     )
     return environment
 
@@ -213,17 +220,3 @@ def minus(text: str) -> str:
     '[−0.10, 0.20]'
     """
     return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
-
-
-def link(reference: str) -> str | None:
-    """Return the address of a reference, only where it is one that a reader may follow.
-
-    Examples
-    --------
-    >>> link("doi:10.1145/3287560.3287596"), link("javascript:alert(1)"), link("Wilson (1927)")
-    ('https://doi.org/10.1145/3287560.3287596', None, None)
-    """
-    text = visible(reference, 400)
-    if re.fullmatch(r"doi:10\.\d{4,9}/[^\s\"<>]+", text):
-        return "https://doi.org/" + text.removeprefix("doi:")
-    return text if re.fullmatch(r"https?://[^\s\"<>\\]+", text) else None

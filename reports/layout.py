@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reports.record import AuditRecord, Finding
@@ -49,6 +50,22 @@ SECTIONS: tuple[Section, ...] = (
     Section(id="machine", title="Machine-readable record"),
 )
 """The identity strip comes before all of them."""
+
+PART_TITLES: Mapping[str, str] = {
+    "overview": "Overview",
+    "intended_use": "Intended use",
+    "intended_users": "Intended users",
+    "out_of_scope_use": "Out-of-scope use",
+    "evaluation_data": "Evaluation data, in the owner's words",
+    "training_data": "Training data, in the owner's words",
+    "metrics": "Why these measures and thresholds",
+    "factors": "Why these groups",
+    "caveats": "Caveats, in the owner's words",
+    "ethical_considerations": "Ethical considerations",
+    "risks_and_harms": "Risks and harms",
+    "mitigations": "Mitigations",
+    "human_oversight": "Human oversight",
+}
 
 _KNOWN = frozenset(family for section in SECTIONS for family in section.families)
 

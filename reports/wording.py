@@ -241,6 +241,18 @@ def _comma(scope: str) -> str:
     return f", {scope}" if scope else ""
 
 
+def moment(text: str) -> str:
+    """Write an ISO time for people; anything else as it stands.
+
+    Examples
+    --------
+    >>> moment("2026-11-20T12:00:00+00:00"), moment("yesterday")
+    ('2026-11-20 12:00 UTC', 'yesterday')
+    """
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)", text)
+    return f"{found[1]} {found[2]} UTC" if found else visible(text, 60)
+
+
 def counted(n: int, noun: str, plural: str = "") -> str:
     """Count things in words.
 
@@ -263,3 +275,17 @@ def listed(names: Iterable[str], limit: int = 4) -> str:
     everything = list(names)
     head = ", ".join(everything[:limit])
     return head if len(everything) <= limit else f"{head} and {len(everything) - limit} more"
+
+
+def link(reference: str) -> str | None:
+    """Return the address of a reference, only where it is one that a reader may follow.
+
+    Examples
+    --------
+    >>> link("doi:10.1145/3287560.3287596"), link("javascript:alert(1)"), link("Wilson (1927)")
+    ('https://doi.org/10.1145/3287560.3287596', None, None)
+    """
+    text = visible(reference, 400)
+    if re.fullmatch(r"doi:10\.\d{4,9}/[^\s\"<>]+", text):
+        return "https://doi.org/" + text.removeprefix("doi:")
+    return text if re.fullmatch(r"https?://[^\s\"<>\\]+", text) else None

@@ -1,0 +1,351 @@
+"""Exhibit → inline SVG: the figures of the card.
+
+Shapes and words speak, never color alone; hollow marks stand on too few rows; at most forty rows of
+a kind are drawn and the figure says so. Every figure stands beside its numbers, which
+:mod:`reports.exhibits` sets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import assert_never
+
+from markupsafe import Markup
+
+from reports.canvas import BLUE, DASHES, PALETTE, Canvas
+from reports.exhibits import thinned
+from reports.record import Bars, Curve, Exhibit, Forest, ForestRow, Image, Matrix, Prose, Series, Table
+from reports.wording import number, visible
+
+MOST_ROWS = 40
+"""Groups or bars that one figure draws."""
+MOST_POINTS = 150
+MOST_SERIES = 8
+MOST_CELLS = 16
+"""Rows or columns of a grid that is drawn; larger ones stand as a table alone."""
+
+_LEFT, _RIGHT, _WIDTH = 250.0, 520.0, 680.0
+_ROW = 20.0
+
+
+def draw(exhibit: Exhibit, anchor: str) -> Markup | None:
+    """Draw an exhibit as inline SVG, or return nothing where its table or text is all there is.
+
+    Parameters
+    ----------
+    exhibit : Exhibit
+        What a check found.
+    anchor : str
+        Identifier of the figure, unique on the page.
+
+    Returns
+    -------
+    Markup or None
+        The same bytes for the same exhibit and anchor.
+    """
+    match exhibit:
+        case Forest():
+            return _forest(exhibit, anchor) if exhibit.rows else None
+        case Bars():
+            return _bars(exhibit, anchor) if exhibit.bars else None
+        case Curve():
+            return _curve(exhibit, anchor) if any(series.x for series in exhibit.series) else None
+        case Matrix():
+            return _matrix(exhibit, anchor) if _drawable(exhibit) else None
+        case Table() | Image() | Prose():
+            return None
+    assert_never(exhibit)
+
+
+# --- axes -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axis:
+    """A range of numbers laid over a range of pixels."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def at(self, value: float) -> float:
+        """Return the pixel of a number, kept inside the axis."""
+        low, high, here = (_log(one) if self.log else one for one in (self.low, self.high, value))
+        share = (here - low) / (high - low)
+        return self.start + (self.end - self.start) * min(1.0, max(0.0, share))
+
+    def ticks(self, most: int = 5) -> list[float]:
+        """Return round numbers within the range."""
+        if self.log:
+            steps = [base * 10.0**power for power in range(-6, 7) for base in (1, 2, 5)]
+            inside = [one for one in steps if self.low <= one <= self.high]
+            return [inside[k] for k in thinned(len(inside), most + 2)] if inside else [self.low, self.high]
+        from matplotlib.ticker import MaxNLocator
+
+        found = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
+        return [float(one) for one in found if self.low - 1e-12 <= one <= self.high + 1e-12]
+
+
+def _log(value: float) -> float:
+    return math.log(max(value, 1e-6))
+
+
+def _axis(values: Sequence[float], start: float, end: float, *, log: bool = False, zero: bool = False) -> _Axis:
+    """Lay an axis over all values with a little room on both sides."""
+    usable = [one for one in values if not log or one > 0]
+    low, high = (min(usable), max(usable)) if usable else (1.0, 1.0)
+    if zero:
+        low, high = min(low, 0.0), max(high, 0.0)
+    if log:
+        low, high = max(low, 1e-3), min(max(high, 1e-3), 1e3)
+        return _Axis(low=low / 1.1, high=high * 1.1, start=start, end=end, log=True)
+    room = (high - low) * 0.05 or abs(high) * 0.05 or 0.5
+    return _Axis(low=low - room * (low != 0 or not zero), high=high + room, start=start, end=end)
+
+
+def _bottom(canvas: Canvas, axis: _Axis, top: float, y: float, label: str) -> None:
+    """Draw a horizontal axis with light lines up to `top`."""
+    ticks = axis.ticks()
+    for tick in ticks:
+        x = axis.at(tick)
+        canvas.line((x, x), (top, y), width=0.8, alpha=0.15)
+        canvas.text(x, y + 15, _tick(tick, ticks), anchor="middle", quiet=True)
+    canvas.line((axis.start, axis.end), (y, y), width=1.0, alpha=0.6)
+    canvas.text((axis.start + axis.end) / 2, y + 32, label, anchor="middle", limit=48)
+
+
+def _tick(tick: float, ticks: Sequence[float]) -> str:
+    """Write a tick with no more digits than tell it from its neighbors."""
+    gaps = [b - a for a, b in pairwise(ticks) if b > a]
+    digits = max(0, min(6, -math.floor(math.log10(min(gaps)) + 1e-9))) if gaps else 3
+    text = f"{0.0 if abs(tick) < 1e-12 else tick:,.{digits + 1}f}" if abs(tick) < 1e6 else f"{tick:.3g}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+
+
+def _said(value: float) -> str:
+    return number(value).replace("-", "−")
+
+
+# --- forests and bars -----------------------------------------------------------------------------
+
+
+def _forest(forest: Forest, anchor: str) -> Markup:
+    rows = _worst(forest)
+    top = 26.0
+    foot = top + _ROW * len(rows)
+    canvas = Canvas(_WIDTH, foot + 40 + (18 if len(rows) < len(forest.rows) else 0))
+    values = [one for row in rows for one in (row.value, row.low, row.high, forest.reference) if one is not None]
+    axis = _axis([*values, *((0.8, 1.25) if forest.log_scale else ())], _LEFT, _RIGHT, log=forest.log_scale)
+    _bottom(canvas, axis, top, foot, forest.x_label)
+    if forest.log_scale:
+        for mark in (0.8, 1.25):
+            canvas.line((axis.at(mark),) * 2, (top, foot), width=1.0, alpha=0.6, dashes=(2.0, 2.0))
+            canvas.text(axis.at(mark), top - 6, f"{mark:g}", anchor="middle", quiet=True)
+    if forest.reference is not None:
+        x = axis.at(forest.reference)
+        canvas.line((x, x), (top, foot), width=1.2, alpha=0.8, dashes=(6.0, 3.0))
+        canvas.text(x, top - 6 if not forest.log_scale else 10, _said(forest.reference), anchor="middle")
+    ys = [top + _ROW * (k + 0.5) for k in range(len(rows))]
+    _whiskers(canvas, axis, rows, ys)
+    for row, y in zip(rows, ys, strict=True):
+        _forest_row(canvas, row, y)
+    if len(rows) < len(forest.rows):
+        canvas.text(
+            0, foot + 52, f"{len(rows)} of {len(forest.rows):,} groups drawn: {_choice(forest)} first", quiet=True
+        )
+    return canvas.svg(anchor, forest.title, _forest_story(forest))
+
+
+def _whiskers(canvas: Canvas, axis: _Axis, rows: Sequence[ForestRow], ys: Sequence[float]) -> None:
+    """Draw all intervals as one path and all marks of a kind as one artist, which keeps a card small."""
+    places = list(zip(rows, ys, strict=True))
+    spans = [
+        (axis.at(row.low), axis.at(row.high), y)
+        for row, y in places
+        if row.value is not None and row.low is not None and row.high is not None
+    ]
+    xs = [x for low, high, _ in spans for x in (low, high, math.nan)]
+    canvas.line(xs, [y for *_, y in spans for _ in range(3)], color=BLUE, width=1.6)
+    for hollow in (False, True):
+        kept = [(axis.at(row.value), y) for row, y in places if row.value is not None and row.hollow == hollow]
+        if kept:
+            canvas.marks([x for x, _ in kept], [y for _, y in kept], hollow=hollow)
+
+
+def _forest_row(canvas: Canvas, row: ForestRow, y: float) -> None:
+    canvas.text(0, y + 4, row.label, limit=26)
+    if row.n is not None:
+        canvas.text(_LEFT - 14, y + 4, f"n {row.n:,}", anchor="end", quiet=True)
+    if row.value is None:
+        canvas.text(_LEFT + 6, y + 4, f"undefined: {row.reason}" if row.reason else "undefined", limit=44, quiet=True)
+        return
+    whole = row.low is not None and row.high is not None
+    span = f" [{_said(row.low or 0.0)}, {_said(row.high or 0.0)}]" if whole else ""
+    canvas.text(_RIGHT + 12, y + 4, f"{_said(row.value)}{span}", limit=26)
+
+
+def _worst(forest: Forest) -> Sequence[ForestRow]:
+    """Keep all rows in their order, or the forty that lie farthest from the reference."""
+    if len(forest.rows) <= MOST_ROWS:
+        return forest.rows
+
+    def badness(row: ForestRow) -> float:
+        if row.value is None:
+            return -math.inf
+        if forest.reference is None:
+            return -row.value
+        if forest.log_scale:
+            return abs(_log(row.value) - _log(forest.reference))
+        return abs(row.value - forest.reference)
+
+    return sorted(forest.rows, key=lambda row: (-badness(row), visible(row.label)))[:MOST_ROWS]
+
+
+def _choice(forest: Forest) -> str:
+    return "the lowest" if forest.reference is None else "the farthest from the reference"
+
+
+def _forest_story(forest: Forest) -> str:
+    known = [row for row in forest.rows if row.value is not None]
+    if not known:
+        return f"{len(forest.rows)} groups, none with a number."
+    low = min(known, key=lambda row: row.value or 0.0)
+    high = max(known, key=lambda row: row.value or 0.0)
+    words = f"{len(forest.rows)} groups: from {_said(low.value or 0.0)} for {visible(low.label, 60)}"
+    words += f" to {_said(high.value or 0.0)} for {visible(high.label, 60)}."
+    if forest.reference is not None:
+        words += f" The dashed line stands at {_said(forest.reference)}."
+    return f"{words} Hollow marks stand on too few rows." if any(row.hollow for row in forest.rows) else words
+
+
+def _bars(bars: Bars, anchor: str) -> Markup:
+    shown = bars.bars[:MOST_ROWS]
+    top = 8.0
+    foot = top + _ROW * len(shown)
+    canvas = Canvas(_WIDTH, foot + 40 + (18 if len(shown) < len(bars.bars) else 0))
+    values = [one for bar in shown for one in (bar.value, bar.low, bar.high) if one is not None]
+    axis = _axis(values, _LEFT - 40, _RIGHT + 60, zero=True)
+    _bottom(canvas, axis, top, foot, bars.x_label)
+    zero = axis.at(0.0)
+    for k, bar in enumerate(shown):
+        y = top + _ROW * (k + 0.5)
+        end = axis.at(bar.value)
+        canvas.text(0, y + 4, bar.label, limit=28)
+        canvas.area((zero, end, end, zero), (y - 6, y - 6, y + 6, y + 6), color=BLUE, alpha=0.85)
+        if bar.low is not None and bar.high is not None:
+            canvas.line((axis.at(bar.low), axis.at(bar.high)), (y, y), width=1.4)
+        canvas.text(_RIGHT + 72, y + 4, _said(bar.value))
+    if len(shown) < len(bars.bars):
+        canvas.text(0, foot + 52, f"The first {len(shown)} of {len(bars.bars):,} bars are drawn", quiet=True)
+    first = bars.bars[0]
+    story = f"{len(bars.bars)} bars; the first is {visible(first.label, 60)} at {_said(first.value)}."
+    return canvas.svg(anchor, bars.title, story)
+
+
+# --- curves ---------------------------------------------------------------------------------------
+
+
+def _curve(curve: Curve, anchor: str) -> Markup:
+    drawn = curve.series[:MOST_SERIES]
+    named = len(drawn) > 1
+    canvas = Canvas(_WIDTH if named else 480.0, 360.0 + (18 if len(drawn) < len(curve.series) else 0))
+    across, down = _axes(curve, drawn)
+    _bottom(canvas, across, 30.0, 312.0, curve.x_label)
+    ticks = down.ticks()
+    for tick in ticks:
+        canvas.line((56.0, 456.0), (down.at(tick),) * 2, width=0.8, alpha=0.15)
+        canvas.text(50, down.at(tick) + 4, _tick(tick, ticks), anchor="end", quiet=True)
+    canvas.text(0, 14, curve.y_label, limit=60)
+    if curve.diagonal:
+        low, high = max(across.low, down.low), min(across.high, down.high)
+        if low < high:
+            ends = (across.at(low), across.at(high)), (down.at(low), down.at(high))
+            canvas.line(*ends, width=1.0, alpha=0.5, dashes=(2.0, 2.0))
+    for k, series in enumerate(drawn):
+        _series(canvas, series, k, across.at, down.at)
+        if named:
+            _key(canvas, series, k)
+    if len(drawn) < len(curve.series):
+        canvas.text(0, 372, f"{len(drawn)} of {len(curve.series)} lines drawn", quiet=True)
+    names = ", ".join(visible(series.name, 40) for series in drawn)
+    return canvas.svg(
+        anchor, curve.title, f"{visible(curve.y_label, 60)} against {visible(curve.x_label, 60)}: {names}."
+    )
+
+
+def _axes(curve: Curve, drawn: Sequence[Series]) -> tuple[_Axis, _Axis]:
+    if curve.unit_square:
+        return _Axis(low=0, high=1, start=56, end=456), _Axis(low=0, high=1, start=312, end=30)
+    xs = [one for series in drawn for one in series.x]
+    ys = [one for series in drawn for column in (series.y, series.low or (), series.high or ()) for one in column]
+    return _axis(xs, 56.0, 456.0), _axis(ys, 312.0, 30.0)
+
+
+def _series(
+    canvas: Canvas, series: Series, k: int, across: Callable[[float], float], down: Callable[[float], float]
+) -> None:
+    places = thinned(len(series.x), MOST_POINTS)
+    if not places:
+        return
+    xs = [across(series.x[j]) for j in places]
+    ys = [down(series.y[j]) for j in places]
+    color = PALETTE[k % len(PALETTE)]
+    if series.low is not None and series.high is not None:
+        low, high = series.low, series.high
+        band = [down(low[j]) for j in places] + [down(high[j]) for j in reversed(places)]
+        canvas.area([*xs, *reversed(xs)], band, color=color, alpha=0.2)
+    if series.style == "points" or len(xs) == 1:
+        canvas.marks(xs, ys, color=color, hollow=k % 2 == 1)
+    else:
+        canvas.line(xs, ys, color=color, width=1.8, dashes=_dashes(series, k))
+
+
+def _dashes(series: Series, k: int) -> tuple[float, ...] | None:
+    """Tell lines apart by their dashes too; a line that asks for dashes never comes out solid."""
+    return DASHES[1 + k % (len(DASHES) - 1)] if series.style == "dashed" else DASHES[k % len(DASHES)]
+
+
+def _key(canvas: Canvas, series: Series, k: int) -> None:
+    y = 40.0 + 20.0 * k
+    color = PALETTE[k % len(PALETTE)]
+    if series.style == "points" or len(series.x) == 1:
+        canvas.marks((484.0,), (y,), color=color, hollow=k % 2 == 1)
+    else:
+        canvas.line((470.0, 498.0), (y, y), color=color, width=1.8, dashes=_dashes(series, k))
+    canvas.text(506, y + 4, series.name, limit=26)
+
+
+# --- matrices -------------------------------------------------------------------------------------
+
+
+def _drawable(matrix: Matrix) -> bool:
+    small = len(matrix.rows) <= MOST_CELLS and len(matrix.columns) <= MOST_CELLS
+    return small and bool(matrix.rows) and bool(matrix.columns)
+
+
+def _matrix(matrix: Matrix, anchor: str) -> Markup:
+    left, top, height = 150.0, 46.0, 30.0
+    width = min(96.0, 520.0 / len(matrix.columns))
+    canvas = Canvas(left + width * len(matrix.columns) + 4, top + height * len(matrix.rows) + 22)
+    fits = max(3, int(width / 7))
+    canvas.text(left + width * len(matrix.columns) / 2, 14, f"{visible(matrix.column_label, 40)} →", anchor="middle")
+    canvas.text(0, 38, f"{visible(matrix.row_label, 18)} ↓", limit=22)
+    for j, name in enumerate(matrix.columns):
+        canvas.text(left + width * (j + 0.5), 38, name, anchor="middle", limit=fits, quiet=True)
+    whole = all(float(one).is_integer() for row in matrix.values for one in row)
+    for k, (name, row) in enumerate(zip(matrix.rows, matrix.values, strict=True)):
+        y = top + height * k
+        canvas.text(left - 8, y + height / 2 + 4, name, anchor="end", limit=20, quiet=True)
+        total = sum(abs(one) for one in row) or 1.0
+        for j, value in enumerate(row):
+            canvas.box(left + width * j, y, width, height, alpha=round(0.45 * abs(value) / total, 3))
+            words = f"{value:,.0f}" if whole else _said(value)
+            canvas.text(left + width * (j + 0.5), y + height / 2 + 4, words, anchor="middle", limit=fits + 2)
+    canvas.text(left, top + height * len(matrix.rows) + 16, "shade: share of the row", quiet=True)
+    story = f"{len(matrix.rows)} rows of {visible(matrix.row_label, 40)} by {len(matrix.columns)} columns of "
+    return canvas.svg(anchor, matrix.title, f"{story}{visible(matrix.column_label, 40)}; shaded by share of the row.")

@@ -1,0 +1,75 @@
+"""GitHub workflow commands: at most ten annotations, the worst first, each at its gate's line.
+
+GitHub shows ten annotations of a kind for a step; the rest are counted in the last one. Every name is
+escaped, so that no line of a log can become a command of its own.
+"""
+
+from __future__ import annotations
+
+from reports import digest
+from reports.digest import GateResult
+from reports.record import AuditRecord
+from reports.sarif import source_of
+from reports.wording import address, counted, estimate_text, rule, visible
+
+MOST = 10
+
+
+def render(record: AuditRecord) -> str:
+    """Draw the gates that did not pass as workflow commands, one a gate."""
+    troubled = [one for one in digest.gate_results(record) if one.worst.outcome in ("fail", "error", "inconclusive")]
+    shown = troubled if len(troubled) <= MOST else troubled[: MOST - 1]
+    commands = [_command(record, one) for one in shown]
+    if len(shown) < len(troubled):
+        rest = f"{counted(len(troubled) - len(shown), 'more gate')} did not pass; the card lists them"
+        commands.append(f"::notice title=modelassay::{data(rest)}")
+    return "".join(f"{command}\n" for command in commands)
+
+
+def _command(record: AuditRecord, result: GateResult) -> str:
+    verdict = result.worst
+    file, line = source_of(record, verdict)
+    title = f"{visible(result.gate_id, 60)} {result.title}".strip()
+    level = _level(record, result)
+    more = f" (and {counted(len(result.verdicts) - 1, 'other slice')})" if len(result.verdicts) > 1 else ""
+    words = digest.OUTCOME_WORDS[verdict.outcome]
+    parts = [
+        f"{words}: {rule(result.gate)}." if result.gate else f"{words}.",
+        f"Found {estimate_text(verdict.estimate)} for {address(verdict.where)}{more}.",
+        visible(verdict.message, 400),
+        f"Next: {visible(verdict.next_step, 400)}" if verdict.next_step else "",
+    ]
+    place = f"file={parameter(file)},line={line},title={parameter(title)}"
+    return f"::{level} {place}::{data(' '.join(part for part in parts if part))}"
+
+
+def _level(record: AuditRecord, result: GateResult) -> str:
+    """Choose the kind of annotation: an inconclusive gate is an error only where proof is demanded."""
+    verdict = result.worst
+    if verdict.severity == "note":
+        return "notice"
+    if verdict.outcome == "inconclusive" and not digest.blocks(record, verdict):
+        return "warning"
+    return "error" if verdict.severity == "error" else "warning"
+
+
+def data(text: str) -> str:
+    """Escape the message of a workflow command.
+
+    Examples
+    --------
+    >>> data("100%") + data(chr(10) + "::error::x")
+    '100%25%0A::error::x'
+    """
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def parameter(text: str) -> str:
+    """Escape a property of a workflow command.
+
+    Examples
+    --------
+    >>> parameter("a:b,c")
+    'a%3Ab%2Cc'
+    """
+    return data(visible(text, 400)).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,115 @@
+"""Gates as SARIF 2.1.0, each result at the line of its gate in the policy file.
+
+A failed gate is a result of kind ``fail`` at the level of its severity; an inconclusive one is
+``open`` (the rule could not decide), a waived one carries its suppression. Passes and slices that were
+not assessed are no results; the list of rules holds every gate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from reports import digest
+from reports.record import AuditRecord, Gate, Severity, Verdict
+from reports.wording import address, estimate_text, link, rule, visible
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+MOST_RESULTS = 5000
+"""Results that GitHub shows at most."""
+_LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "note", "off": "none"}
+_KINDS = {"fail": "fail", "error": "fail", "inconclusive": "open", "waived": "fail"}
+
+
+def render(record: AuditRecord) -> str:
+    """Draw the verdicts of a record as a SARIF log with one run."""
+    reported = [one for one in digest.worst_first(record) if one.outcome in _KINDS][:MOST_RESULTS]
+    positions = {gate.id: k for k, gate in enumerate(record.policy.gates)}
+    name, _, version = visible(record.tool).partition(" ")
+    driver: dict[str, Any] = {"name": name or "modelassay", "rules": [_rule(gate) for gate in record.policy.gates]}
+    if version:
+        driver["version"] = version
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(record, one, positions) for one in reported],
+    }
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _rule(gate: Gate) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "id": visible(gate.id),
+        "name": visible(gate.title) or visible(gate.id),
+        "shortDescription": {"text": rule(gate)},
+        "fullDescription": {"text": visible(gate.because, 1000) or rule(gate)},
+        "defaultConfiguration": {"level": _LEVELS[gate.severity], "enabled": gate.severity != "off"},
+    }
+    if gate.remedy:
+        found["help"] = {"text": visible(gate.remedy, 1000)}
+    targets = [target for reference in gate.references if (target := link(reference))]
+    if targets:
+        found["helpUri"] = targets[0]
+    return found
+
+
+def _result(record: AuditRecord, verdict: Verdict, positions: dict[str, int]) -> dict[str, Any]:
+    kind = _KINDS[verdict.outcome]
+    found: dict[str, Any] = {
+        "ruleId": visible(verdict.gate),
+        "kind": kind,
+        "level": _LEVELS[verdict.severity] if kind == "fail" else "none",
+        "message": {"text": _message(verdict)},
+        "locations": [_location(record, verdict)],
+        "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint(verdict)}:1"},
+    }
+    if verdict.gate in positions:
+        found["ruleIndex"] = positions[verdict.gate]
+    if verdict.outcome == "waived":
+        found["suppressions"] = [_suppression(record, verdict)]
+    return found
+
+
+def _message(verdict: Verdict) -> str:
+    words = digest.OUTCOME_WORDS[verdict.outcome]
+    parts = [f"{address(verdict.where)}: {words}, {estimate_text(verdict.estimate)}.", visible(verdict.message, 600)]
+    if verdict.next_step:
+        parts.append(f"Next: {visible(verdict.next_step, 600)}")
+    return " ".join(part for part in parts if part)
+
+
+def _suppression(record: AuditRecord, verdict: Verdict) -> dict[str, str]:
+    waivers = [waiver for waiver in record.policy.waivers if waiver.gate == verdict.gate]
+    reasons = [f"{visible(one.reason, 300)} ({visible(one.owner)}, until {visible(one.expires)})" for one in waivers]
+    return {"kind": "external", "status": "accepted", "justification": "; ".join(reasons) or "waived"}
+
+
+def source_of(record: AuditRecord, verdict: Verdict) -> tuple[str, int]:
+    """Return file and line of a verdict's gate, as near as the record knows them."""
+    if verdict.source is not None and verdict.source.file:
+        return verdict.source.file, max(verdict.source.line, 1)
+    return record.policy.file or "gates.toml", max(record.policy.lines.get(verdict.gate, 1), 1)
+
+
+def _location(record: AuditRecord, verdict: Verdict) -> dict[str, Any]:
+    file, line = source_of(record, verdict)
+    path = PurePath(visible(file, 1000)).as_posix()
+    uri = f"file://{quote(path)}" if path.startswith("/") else quote(path)
+    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}
+
+
+def fingerprint(verdict: Verdict) -> str:
+    """Identify a gate on a slice, whatever the number found this time.
+
+    Examples
+    --------
+    >>> one = Verdict(gate="FAIR001", where={"sex": "F"}, outcome="fail", severity="warning")
+    >>> fingerprint(one) == fingerprint(Verdict(gate="FAIR001", where={"sex": "F"}, outcome="pass", severity="error"))
+    True
+    """
+    parts = json.dumps([verdict.gate, sorted(verdict.where.items())])
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]
