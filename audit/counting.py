@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -113,7 +114,9 @@ def proportion(
         method, kish = "wilson, effective n", whole**2 / squares
         right, wrong = float(counts.weight2[of & hits].sum()), float(counts.weight2[of & ~hits].sum())
         spread = (right * (1 - share) ** 2 + wrong * share**2) / whole**2
-        n = _effective(share, Variance(spread, kish - 1), kish, level)
+        own = _effective(share, Variance(spread, kish - 1), kish if share in (0.0, 1.0) else n, level)
+        # Weights tied to the outcome may raise Kish's number, but a variance from few heavy rows is half believed.
+        n = math.sqrt(own * kish) if own > kish else own
     if rows is not None and rows.cluster is not None:
         inside = of[rows.true, rows.predicted]
         weight = None if rows.weight is None else rows.weight[inside]

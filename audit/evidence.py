@@ -152,6 +152,15 @@ class Predictions:
                 if len(group):
                     yield group
 
+    @property
+    def headline(self) -> str:
+        """The metric that stands for the whole: the user's, else the task's own."""
+        if self.settings.headline:
+            return self.settings.headline
+        if self.task == "regression":
+            return "r2_score"
+        return "roc_auc" if self.task == "binary" and self.y_score is not None else "balanced_accuracy"
+
     def crossings(self) -> tuple[tuple[str, ...], ...]:
         """Name every sensitive feature and every crossing of them down to the depth of the settings."""
         depth = min(self.settings.depth, len(self.sensitive))

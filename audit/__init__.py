@@ -1,0 +1,86 @@
+"""Audit a model: evidence with intervals, verdicts you can gate on, one card that anybody can open.
+
+The names below are the library's front door; they are imported when they are first used, so that
+``import audit`` costs next to nothing.
+
+Examples
+--------
+>>> import audit
+>>> audit.Estimate(metric="recall", value=0.5, low=0.4, high=0.6).metric
+'recall'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from audit.errors import AuditError as AuditError
+    from audit.errors import NotApplicable as NotApplicable
+    from audit.gate import judge as judge
+    from audit.pipeline import run as run
+    from audit.policy import default_policy as default_policy
+    from audit.policy import read_policy as read_policy
+    from reports.record import AuditRecord as AuditRecord
+    from reports.record import Estimate as Estimate
+    from reports.record import Measurement as Measurement
+    from reports.store import load as load
+    from reports.store import save as save
+
+_HOMES = {
+    "run": "audit.pipeline:run",
+    "judge": "audit.gate:judge",
+    "read_policy": "audit.policy:read_policy",
+    "default_policy": "audit.policy:default_policy",
+    "AuditError": "audit.errors:AuditError",
+    "NotApplicable": "audit.errors:NotApplicable",
+    "AuditRecord": "reports.record:AuditRecord",
+    "Estimate": "reports.record:Estimate",
+    "Measurement": "reports.record:Measurement",
+    "save": "reports.store:save",
+    "load": "reports.store:load",
+}
+
+__all__ = [
+    "AuditError",
+    "AuditRecord",
+    "Estimate",
+    "Measurement",
+    "NotApplicable",
+    "default_policy",
+    "judge",
+    "load",
+    "read_policy",
+    "run",
+    "save",
+    "write_card",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'audit' has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    value: object = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def write_card(record: AuditRecord, path: str) -> None:
+    """Draw a record's card and write it as one HTML file, whole or not at all.
+
+    Parameters
+    ----------
+    record : AuditRecord
+    path : str
+        Where the page is written.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    from reports import html, store
+
+    store.write_text_atomically(path, html.render(record))

@@ -1,0 +1,73 @@
+"""Do predicted probabilities come true?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.exhibits import estimates_table
+from audit.intervals import wilson
+from audit.measure import estimates
+from reports.record import Curve, Measurement, Series
+
+
+@check(
+    title="Calibration",
+    family="performance",
+    tasks=("binary", "multiclass"),
+    references=("Kumar, Liang and Ma 2019, Verified uncertainty calibration", "Cox 1958", "Van Calster et al. 2019"),
+)
+def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
+    """Hold predicted probabilities against what happened.
+
+    Reading. Among rows given 70 %, seven in ten should be positive: points on the diagonal. The calibration
+    error is the root of the mean squared distance from it, less what chance alone adds. A slope under 1
+    says that the probabilities are too extreme, over 1 that they are too timid. With several classes the
+    probability of the predicted class is held against how often it is right.
+
+    Limits. Calibrated on average is not calibrated for every group. The error depends on how the rows are
+    binned: bins hold equal numbers of rows.
+    """
+    test = predictions.select(split="test")
+    if test.y_score is None or not test.probabilities:
+        raise NotApplicable(test.score_reason)
+    names: tuple[str, ...] = ("calibration_error", "brier_score")
+    if test.task == "binary":
+        names = (*names, "calibration_slope", "calibration_intercept", "mean_calibration_gap")
+    measured = estimates(test, names)
+    return Measurement(
+        summary=f"Calibration error is {measured[0]}.",
+        estimates=measured,
+        exhibits=(_reliability(test, bins), estimates_table("Calibration", measured)),
+    )
+
+
+def _reliability(test: Predictions, bins: int) -> Curve:
+    assert test.y_score is not None  # noqa: S101 -- asked for by the caller
+    if test.y_score.ndim == 1:
+        score, came_true = test.y_score, np.asarray(test.y_true == 1)
+    else:
+        score, came_true = test.y_score.max(axis=1), np.asarray(test.y_score.argmax(axis=1) == test.y_true)
+    order = np.argsort(score, kind="stable")
+    parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
+    limits = [wilson(float(came_true[part].sum()), float(len(part)), test.settings.level) for part in parts]
+    rates = [float(came_true[part].mean()) for part in parts]
+    series = Series(
+        name="observed",
+        x=tuple(float(score[part].mean()) for part in parts),
+        y=tuple(rates),
+        low=tuple(min(one.low, rate) for one, rate in zip(limits, rates, strict=True)),
+        high=tuple(max(one.high, rate) for one, rate in zip(limits, rates, strict=True)),
+        style="points",
+    )
+    return Curve(
+        title="Reliability",
+        x_label="predicted probability",
+        y_label="observed share",
+        series=(series,),
+        diagonal=True,
+        unit_square=True,
+        caption=f"{len(parts)} bins of equal size; whiskers are 95 % intervals of the observed share.",
+    )

@@ -1,0 +1,30 @@
+"""What only people can say, and have not said yet."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from audit.check import check
+from reports.record import Card, Estimate, Measurement, Prose
+
+OPTIONAL = frozenset({"citation", "caveats", "version", "overview", "contact", "factors", "metrics"})
+
+
+@check(title="Blanks of the card", family="card", references=("Mitchell et al. 2019, Model Cards for Model Reporting",))
+def card_blanks(card: Card) -> Measurement:
+    """Count the sections that a person must fill and has not.
+
+    Reading. No measurement can say what a model is for, who answers for it and whom it may harm. Blank
+    sections stay visible on the card.
+
+    Limits. That a section is filled says nothing of what stands in it.
+    """
+    fields = [field.name for field in dataclasses.fields(card) if field.name not in OPTIONAL]
+    blank = [name for name in fields if not str(getattr(card, name)).strip()]
+    made = Estimate(
+        metric="blank_sections", value=len(blank), low=len(blank), high=len(blank), method="count", unit="count"
+    )
+    words = ", ".join(name.replace("_", " ") for name in blank)
+    told = f"{len(blank)} of {len(fields)} sections that a person must fill are blank."
+    exhibits = (Prose(title="Blank", text=f"Still to be written in card.toml: {words}."),) if blank else ()
+    return Measurement(summary=told, estimates=(made,), exhibits=exhibits)

@@ -1,0 +1,69 @@
+"""Gaps among groups, class by class."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.exhibits import by_address_table, label
+from audit.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
+from reports.record import Estimate, Exhibit, Measurement
+
+
+@check(title="Disparities by class", family="fairness", tasks=("multiclass",), references=("Putzel and Lee 2022",))
+def class_disparities(predictions: Predictions) -> Measurement:
+    """Hold groups against each other for every class, one class against the rest.
+
+    Reading. For each class: how often a group is labeled so, as a ratio to the group labeled so most often,
+    and how often its true members are found, as a difference from the reference group.
+
+    Limits. Many classes and groups make many small cells with wide intervals; those under the least number
+    of rows are not assessed.
+    """
+    test = predictions.select(split="test")
+    if not test.sensitive:
+        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
+    made: list[Estimate] = []
+    for code, name in enumerate(test.classes):
+        against = _against_the_rest(test, code)
+        for features in test.crossings():
+            made += [_at_class(one, name) for one in _gaps(against, features)]
+    known = [one for one in made if one.metric == "selection_rate_ratio" and one.value is not None]
+    lowest = min(known, key=lambda one: one.value or 0.0, default=None)
+    told = (
+        "No gap could be measured."
+        if lowest is None
+        else f"Lowest ratio of class rates: {label(lowest.where)}, {lowest}."
+    )
+    exhibits: tuple[Exhibit, ...] = (by_address_table("Gaps by class and group", made, folded=True),)
+    return Measurement(summary=told, estimates=tuple(made), exhibits=exhibits)
+
+
+def _against_the_rest(test: Predictions, code: int) -> Predictions:
+    return replace(
+        test,
+        task="binary",
+        classes=("other", test.classes[code]),
+        y_true=(test.y_true == code).astype(np.int64),
+        y_pred=(test.y_pred == code).astype(np.int64),
+        y_score=None,
+        probabilities=False,
+    )
+
+
+def _gaps(test: Predictions, features: tuple[str, ...]) -> list[Estimate]:
+    groups = by_group(test, ("selection_rate", "true_positive_rate"), features)
+    reference = reference_group(test, features)
+    rates = [one for one in groups if one.metric == "selection_rate"]
+    found = [one for one in groups if one.metric == "true_positive_rate"]
+    named = all(feature in test.settings.reference for feature in features)
+    ratios = ratios_to(rates, reference) if named else ratios_to_highest(rates, min_n=test.settings.min_n)
+    return [*ratios, *differences(found, reference)]
+
+
+def _at_class(one: Estimate, name: str) -> Estimate:
+    return replace(one, where={**one.where, "class": name})

@@ -1,0 +1,43 @@
+"""Precision, recall and F1 of each class."""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.evidence import Predictions
+from audit.exhibits import by_address_table, forest
+from audit.measure import by_class
+from reports.record import Measurement
+
+
+@check(
+    title="Performance by class",
+    family="performance",
+    tasks=("binary", "multiclass"),
+    references=("Wilson 1927",),
+)
+def class_performance(predictions: Predictions) -> Measurement:
+    """Measure each class against the rest.
+
+    Reading. Recall is the share of a class's rows that are found; precision is the share of rows labeled so
+    that are right. A class with low recall is neglected, however high the overall accuracy is.
+
+    Limits. A class with few rows has a wide interval; one without rows has no recall.
+    """
+    test = predictions.select(split="test")
+    measured = by_class(test, ("recall", "precision", "f1"))
+    recalls = [one for one in measured if one.metric == "recall"]
+    known = [one for one in recalls if one.value is not None]
+    weakest = min(known, key=lambda one: one.value or 0.0, default=None)
+    told = (
+        "No class could be measured."
+        if weakest is None
+        else f"Weakest recall: class {weakest.where['class']}, {weakest}."
+    )
+    return Measurement(
+        summary=told,
+        estimates=measured,
+        exhibits=(
+            forest("Recall by class", recalls, x_label="recall", min_n=test.settings.min_n),
+            by_address_table("By class", measured, first="class", folded=len(recalls) > 12),
+        ),
+    )

@@ -1,0 +1,54 @@
+"""Which class is taken for which."""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.evidence import Predictions
+from audit.tally import Tally
+from reports.record import Estimate, Matrix, Measurement
+
+MOST_CLASSES = 30
+
+
+@check(title="Confusion matrix", family="performance", tasks=("binary", "multiclass"))
+def confusion(predictions: Predictions) -> Measurement:
+    """Count true against predicted classes on the test rows.
+
+    Reading. Rows are what is true, columns what the model said; the diagonal is right.
+
+    Limits. Counts depend on how many rows of each class were collected. With many classes only the most
+    frequent are drawn.
+    """
+    test = predictions.select(split="test")
+    counts = Tally.of(test).n.sum(axis=0).astype(float)
+    classes = test.classes
+    order = sorted(range(len(classes)), key=lambda code: -counts[code].sum())[:MOST_CLASSES]
+    shown = sorted(order)
+    matrix = Matrix(
+        title="Confusion matrix",
+        row_label="true class",
+        column_label="predicted class",
+        rows=tuple(classes[code] for code in shown),
+        columns=tuple(classes[code] for code in shown),
+        values=tuple(tuple(float(counts[row, column]) for column in shown) for row in shown),
+        caption="Rows of the test set.",
+    )
+    right = int(counts.trace())
+    wrong = len(test) - right
+    made = Estimate(
+        metric="wrong_decisions",
+        value=wrong,
+        low=wrong,
+        high=wrong,
+        method="count",
+        n=len(test),
+        unit="count",
+        where=test.where,
+    )
+    left_out = len(classes) - len(shown)
+    return Measurement(
+        summary=f"{right:,} of {len(test):,} decisions are right, {wrong:,} are wrong.",
+        estimates=(made,),
+        exhibits=(matrix,),
+        notes=(f"the {left_out} rarest of {len(classes)} classes are not drawn",) if left_out else (),
+    )

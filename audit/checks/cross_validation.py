@@ -1,0 +1,115 @@
+"""How much the score depends on which rows the model was given."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.intervals import corrected_resampled, t_value, z_value
+from audit.measure import estimate
+from reports.record import Bar, Bars, Estimate, Measurement
+
+
+@check(
+    title="Cross-validation",
+    family="generalization",
+    references=("Nadeau and Bengio 2003, Inference for the generalization error",),
+)
+def cross_validation(folds: Predictions, predictions: Predictions | None = None) -> Measurement:
+    """Refit the model on parts of the training rows and score what each left out.
+
+    Reading. The mean over folds says what this recipe of a model reaches; its corrected standard error says
+    how much that moves with the rows. A test score far outside what the folds lead one to expect hints at
+    a lucky or unlucky split, a leak, or rows of another kind.
+
+    Limits. Folds share training rows; the variance is corrected for that (Nadeau and Bengio), which is an
+    approximation. Each fold learns from fewer rows than the audited model did.
+    """
+    metric = predictions.headline if predictions is not None else folds.headline
+    factor = folds.keys["fold"]
+    parts = [estimate(folds.select(fold=level), metric) for level in factor.levels]
+    scores = [one.value for one in parts if one.value is not None]
+    if len(scores) < 3:
+        raise NotApplicable(f"{metric} is defined on {len(scores)} folds; three are needed")
+    share = 1.0 / len(scores)
+    span = corrected_resampled(scores, share, folds.settings.level)
+    if span is None:
+        raise NotApplicable("the folds give no spread")
+    made = [
+        _mean(metric, span.value, span.low, span.high, len(folds)),
+        _standard_error(scores, share, len(folds), folds.settings.level),
+    ]
+    told = f"{metric} over {len(scores)} folds: {made[0]}."
+    if predictions is not None:
+        test = estimate(predictions.select(split="test"), metric)
+        made += _excess(scores, test, folds.settings.level)
+    bars = Bars(
+        title=f"{metric} by fold",
+        x_label=metric,
+        bars=tuple(
+            Bar(label=f"fold {one.where['fold']}", value=one.value, low=one.low, high=one.high)
+            for one in parts
+            if one.value is not None
+        ),
+    )
+    return Measurement(summary=told, estimates=tuple(made), exhibits=(bars,), notes=folds.notes)
+
+
+def _mean(metric: str, value: float, low: float, high: float, n: int) -> Estimate:
+    return Estimate(
+        metric=f"cross_validated_{metric}",
+        value=value,
+        low=min(low, value),
+        high=max(high, value),
+        n=n,
+        unit="score",
+        method="corrected resampled t",
+        where={"split": "train"},
+    )
+
+
+def _standard_error(scores: list[float], share: float, n: int, level: float) -> Estimate:
+    """Return the corrected standard error of the mean with a chi-square interval for its spread."""
+    from scipy.stats import chi2
+
+    folds = len(scores)
+    error = statistics.stdev(scores) * math.sqrt(1 / folds + share / (1 - share))
+    tail = (1 - level) / 2
+    low = error * math.sqrt((folds - 1) / float(chi2.isf(tail, folds - 1)))
+    high = error * math.sqrt((folds - 1) / float(chi2.isf(1 - tail, folds - 1)))
+    return Estimate(
+        metric="cross_validation_standard_error",
+        value=error,
+        low=min(low, error),
+        high=max(high, error),
+        n=n,
+        method="chi-square",
+        unit="difference",
+        where={"split": "train"},
+    )
+
+
+def _excess(scores: list[float], test: Estimate, level: float) -> list[Estimate]:
+    """Return how far the test score lies outside the folds' 99 % prediction interval, widened by its own error."""
+    if test.value is None or test.low is None or test.high is None:
+        return []
+    folds = len(scores)
+    mean = statistics.fmean(scores)
+    half = t_value(0.99, folds - 1) * statistics.stdev(scores) * math.sqrt(1 + 1 / folds)
+    own = (test.high - test.low) / 2 / z_value(level) * z_value(0.99)
+    excess = max(0.0, abs(test.value - mean) - math.hypot(half, own))
+    return [
+        Estimate(
+            metric="test_score_outside_folds",
+            value=excess,
+            low=excess,
+            high=excess,
+            n=test.n,
+            method="count",
+            unit="difference",
+            where=test.where,
+        )
+    ]

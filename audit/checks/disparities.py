@@ -1,0 +1,112 @@
+"""How far groups are apart in what the model decides and in how often it errs."""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.exhibits import by_address_table, forest, label
+from audit.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
+from reports.record import Estimate, Exhibit, Measurement
+
+GAPS = {
+    "binary": ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate"),
+    "multiclass": ("error_rate",),
+}
+
+
+@check(
+    title="Disparities among groups",
+    family="fairness",
+    tasks=("binary", "multiclass"),
+    references=(
+        "Hardt, Price and Srebro 2016",
+        "29 CFR 1607.4(D)",
+        "Hsu 1984 (comparisons with the best)",
+        "Newcombe 1998",
+    ),
+)
+def disparities(predictions: Predictions) -> Measurement:
+    """Subtract and divide rates of groups, each with an interval.
+
+    Reading. The selection rate ratio holds each group against the most selected one (or a named reference);
+    differences hold each group against the reference group, the largest unless another is named. Zero, or
+    a ratio of one, is no gap. The interval of a ratio to the best allows for the best having been picked
+    by chance.
+
+    Limits. Which gap matters is a choice that people must make: criteria conflict, and equal error rates
+    do not follow from equal selection rates. A gap is no proof of harm, and no gap none of its absence.
+    """
+    test = predictions.select(split="test")
+    if not test.sensitive:
+        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
+    names = GAPS[test.task]
+    if test.task == "binary" and test.y_score is not None:
+        names = (*names, "roc_auc")
+    made: list[Estimate] = []
+    exhibits: list[Exhibit] = []
+    for features in test.crossings():
+        groups = by_group(test, names, features)
+        gaps, drawn = _gaps(groups, features, test)
+        made += gaps
+        exhibits += drawn
+    return Measurement(summary=_summary(made), estimates=tuple(made), exhibits=tuple(exhibits))
+
+
+def _gaps(
+    groups: tuple[Estimate, ...], features: tuple[str, ...], test: Predictions
+) -> tuple[list[Estimate], list[Exhibit]]:
+    by = " × ".join(features)
+    reference = reference_group(test, features)
+    apart = [
+        one
+        for one in differences(groups, reference)
+        if one.metric != "selection_rate_difference" or test.task == "binary"
+    ]
+    told = label(reference)
+    exhibits: list[Exhibit] = []
+    ratios: list[Estimate] = []
+    if test.task == "binary":
+        rates = [one for one in groups if one.metric == "selection_rate"]
+        named = all(feature in test.settings.reference for feature in features)
+        ratios = list(ratios_to(rates, reference) if named else ratios_to_highest(rates, min_n=test.settings.min_n))
+        held = told if named else "the most selected group"
+        exhibits.append(
+            forest(
+                f"Selection rate ratio by {by}",
+                ratios,
+                x_label=f"ratio to {held}",
+                reference=1.0,
+                log_scale=True,
+                min_n=test.settings.min_n,
+                caption="0.8 and 1.25 are marked: the screening convention of four fifths.",
+            )
+        )
+    for metric in ("true_positive_rate_difference", "error_rate_difference"):
+        lines = [one for one in apart if one.metric == metric]
+        if lines and len(features) == 1:
+            exhibits.append(
+                forest(
+                    f"{metric} by {by}",
+                    lines,
+                    x_label=f"difference from {told}",
+                    reference=0.0,
+                    min_n=test.settings.min_n,
+                )
+            )
+    exhibits.append(by_address_table(f"Gaps by {by}, held against {told}", [*ratios, *apart], folded=len(features) > 1))
+    return [*ratios, *apart], exhibits
+
+
+def _summary(made: list[Estimate]) -> str:
+    ratios = [one for one in made if one.metric == "selection_rate_ratio" and one.value is not None]
+    if ratios:
+        lowest = min(ratios, key=lambda one: one.value or 0.0)
+        return f"Lowest selection rate ratio: {label(lowest.where)}, {lowest}."
+    known = [one for one in made if one.value is not None]
+    widest = max(known, key=lambda one: abs(one.value or 0.0), default=None)
+    return (
+        "No gap could be measured."
+        if widest is None
+        else f"Widest gap: {widest.metric}, {label(widest.where)}, {widest}."
+    )

@@ -1,0 +1,81 @@
+"""How well the model does for each group and for groups that cross."""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.exhibits import by_address_table, forest
+from audit.measure import by_group, estimates
+from reports.record import Estimate, Exhibit, Measurement
+
+METRICS = {
+    "binary": ("accuracy", "selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate"),
+    "multiclass": ("accuracy", "balanced_accuracy", "error_rate"),
+    "regression": ("r2_score", "mean_absolute_error", "mean_error"),
+}
+LEAD = {"binary": ("selection_rate", "true_positive_rate"), "multiclass": ("accuracy",), "regression": ("mean_error",)}
+
+
+@check(title="Performance by group", family="groups", references=("Mitchell et al. 2019", "Wilson 1927"))
+def group_performance(predictions: Predictions) -> Measurement:
+    """Measure every declared group, and every crossing of two, on the test rows.
+
+    Reading. Each group has its own row with its own interval; a hollow mark stands for fewer rows than are
+    needed to judge. Wide intervals mean that little is known of that group, not that all is well there.
+
+    Limits. Rows without a value of a sensitive feature belong to no group. Groups of fewer than ten rows
+    are named and not shown. What differs between groups is measured apart, with its own interval.
+    """
+    test = predictions.select(split="test")
+    if not test.sensitive:
+        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
+    names = METRICS[test.task]
+    if test.task == "binary" and test.y_score is not None:
+        names = (*names, "roc_auc")
+    overall = {one.metric: one for one in estimates(test, names)}
+    made: list[Estimate] = list(overall.values())
+    exhibits: list[Exhibit] = []
+    for features in test.crossings():
+        groups = by_group(test, names, features)
+        made += groups
+        exhibits += _exhibits(groups, features, overall, test)
+    return Measurement(
+        summary=_summary(made, test), estimates=tuple(made), exhibits=tuple(exhibits), notes=_missing(test)
+    )
+
+
+def _exhibits(
+    groups: tuple[Estimate, ...], features: tuple[str, ...], overall: dict[str, Estimate], test: Predictions
+) -> list[Exhibit]:
+    by = " × ".join(features)
+    drawn: list[Exhibit] = [
+        forest(
+            f"{metric} by {by}",
+            [one for one in groups if one.metric == metric],
+            x_label=metric,
+            reference=overall[metric].value,
+            min_n=test.settings.min_n,
+            caption="The line is the value over all test rows.",
+        )
+        for metric in LEAD[test.task]
+    ]
+    return [*drawn, by_address_table(f"Every metric by {by}", groups, folded=len(features) > 1)]
+
+
+def _summary(made: list[Estimate], test: Predictions) -> str:
+    groups = {tuple(one.where.items()) for one in made if len(one.where) == 2}
+    hidden = {tuple(one.where.items()) for one in made if len(one.where) == 2 and one.n is None}
+    told = f"{len(groups)} groups of {', '.join(test.sensitive)}"
+    return f"{told}; {len(hidden)} have too few rows to be shown." if hidden else f"{told} were measured."
+
+
+def _missing(test: Predictions) -> tuple[str, ...]:
+    notes = []
+    for feature in test.sensitive:
+        missing = int((test.keys[feature].codes < 0).sum())
+        if missing:
+            few = test.settings.suppress_n
+            count = f"{missing}" if missing >= few else f"fewer than {few}"
+            notes.append(f"{count} test rows have no value of {feature} and belong to no group")
+    return tuple(notes)

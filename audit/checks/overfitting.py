@@ -1,0 +1,75 @@
+"""Is the model better on rows it learned from than on rows it did not?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.exhibits import by_address_table
+from audit.intervals import Span, difference
+from audit.measure import estimates
+from reports.record import Estimate, Measurement
+
+METRICS = {
+    "binary": ("accuracy", "balanced_accuracy", "f1"),
+    "multiclass": ("accuracy", "balanced_accuracy", "f1_macro"),
+    "regression": ("r2_score", "mean_absolute_error"),
+}
+
+
+@check(title="Train against test", family="generalization", references=("Newcombe 1998",))
+def overfitting(predictions: Predictions) -> Measurement:
+    """Subtract the score on test rows from the score on training rows.
+
+    Reading. A gap whose whole interval lies above zero shows that part of what was learned holds for the
+    training rows alone. The gap is that of accuracy, in regression of R².
+
+    Limits. A gap is no fault in itself where the test score is good enough; no gap is no proof that the
+    model will hold on rows of another kind.
+    """
+    if not predictions.has(split="train"):
+        raise NotApplicable("holds test rows against training rows; there are no answers for training rows")
+    train, test = predictions.select(split="train"), predictions.select(split="test")
+    names = METRICS[test.task]
+    names = names if test.headline in names else (*names, test.headline)
+    on_train, on_test = estimates(train, names), estimates(test, names)
+    gaps = [gap(one, other) for one, other in zip(on_train, on_test, strict=True)]
+    main = gaps[0]
+    return Measurement(
+        summary=f"{names[0]} on train minus test: {main}.",
+        estimates=(_renamed(main, "train_test_gap"), *gaps),
+        exhibits=(by_address_table("Scores by split", [_at(one) for one in (*on_train, *on_test)], first="split"),),
+    )
+
+
+def gap(train: Estimate, test: Estimate) -> Estimate:
+    """Subtract two independent estimates, as ``<metric>_train_test_difference``."""
+    name = f"{train.metric}_train_test_difference"
+    blank = Estimate(metric=name, value=None, reason="undefined on a split", where=test.where, unit="difference")
+    if None in (train.value, train.low, train.high, test.value, test.low, test.high):
+        return blank
+    made = difference(_span(train), _span(test))
+    return Estimate(
+        metric=name,
+        value=made.value,
+        low=made.low,
+        high=made.high,
+        method="MOVER",
+        n=test.n,
+        where=test.where,
+        unit="difference",
+    )
+
+
+def _span(one: Estimate) -> Span:
+    return Span(one.value or 0.0, one.low or 0.0, one.high or 0.0)
+
+
+def _renamed(one: Estimate, name: str) -> Estimate:
+    return replace(one, metric=name)
+
+
+def _at(one: Estimate) -> Estimate:
+    return replace(one, where={"": one.where["split"]})

@@ -1,0 +1,35 @@
+"""How precisely the test rows pin down the headline metric."""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.measure import estimate
+from reports.record import Estimate, Measurement
+
+
+@check(title="Precision of the headline", family="performance")
+def precision_of_headline(predictions: Predictions) -> Measurement:
+    """Measure half the width of the headline metric's interval.
+
+    Reading. Half the width of the 95 % interval: how far the number may be off by chance alone.
+
+    Limits. It says nothing of rows that are unlike those to come.
+    """
+    test = predictions.select(split="test")
+    headline = estimate(test, test.headline)
+    if headline.value is None or headline.low is None or headline.high is None:
+        raise NotApplicable(f"{test.headline} has no interval here: {headline.reason}")
+    half = (headline.high - headline.low) / 2
+    made = Estimate(
+        metric="headline_half_width",
+        value=half,
+        low=half,
+        high=half,
+        method="count",
+        n=len(test),
+        unit="difference",
+        where=test.where,
+    )
+    return Measurement(summary=f"{test.headline} is known to ±{half:.3f}: {headline}.", estimates=(made,))

@@ -1,0 +1,62 @@
+"""Precision over recall for every threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audit.check import check
+from audit.curves import precision_recall_points, thinned
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.intervals import wilson
+from audit.measure import estimate
+from reports.record import Curve, Measurement, Series
+
+
+@check(
+    title="Precision and recall by threshold",
+    family="performance",
+    tasks=("binary",),
+    references=("Davis and Goadrich 2006", "Boyd et al. 2013, Area under the precision-recall curve"),
+)
+def precision_recall(predictions: Predictions, *, points: int = 60) -> Measurement:
+    """Draw precision over recall as the threshold falls.
+
+    Reading. To the right more positive rows are found; higher means that fewer of those found are wrong. A
+    model without skill stays at the share of positives. The band is the 95 % interval of the precision.
+
+    Limits. Precision depends on how common the positive class is; curves of data sets with other shares
+    cannot be compared.
+    """
+    test = predictions.select(split="test")
+    if test.y_score is None:
+        raise NotApplicable(test.score_reason)
+    truth = np.asarray(test.y_true == 1)
+    if truth.all() or not truth.any():
+        raise NotApplicable("the test rows hold one class only")
+    recall, precision, found = precision_recall_points(truth, test.y_score, test.weight)
+    kept = thinned(recall, precision, points)
+    limits = [wilson(float(precision[k] * found[k]), float(found[k]), test.settings.level) for k in kept]
+    series = Series(
+        name=test.classes[1],
+        x=tuple(float(recall[k]) for k in kept),
+        y=tuple(float(precision[k]) for k in kept),
+        low=tuple(min(one.low, float(precision[k])) for one, k in zip(limits, kept, strict=True)),
+        high=tuple(max(one.high, float(precision[k])) for one, k in zip(limits, kept, strict=True)),
+    )
+    share = float(np.average(truth, weights=test.weight))
+    flat = Series(name="no skill", x=(0.0, 1.0), y=(share, share), style="dashed")
+    area = estimate(test, "average_precision")
+    return Measurement(
+        summary=f"Average precision is {area}; without skill it would be {share:.3f}.",
+        estimates=(area,),
+        exhibits=(
+            Curve(
+                title="Precision over recall",
+                x_label="recall",
+                y_label="precision",
+                series=(series, flat),
+                unit_square=True,
+            ),
+        ),
+    )

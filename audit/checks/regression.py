@@ -1,0 +1,63 @@
+"""How far predictions are from the truth, in the target's own unit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.exhibits import estimates_table
+from audit.intervals import z_value
+from audit.measure import estimates
+from reports.record import Curve, Measurement, Series
+
+METRICS = ("r2_score", "mean_absolute_error", "root_mean_squared_error", "median_absolute_error", "mean_error")
+
+
+@check(title="Regression metrics and residuals", family="performance", tasks=("regression",))
+def regression(predictions: Predictions, *, bins: int = 12) -> Measurement:
+    """Measure errors and show where along the prediction they lie.
+
+    Reading. R² is the share of the target's variance that is explained; mean absolute error is in the
+    target's own unit; the mean error (prediction minus truth) should be near zero everywhere along the
+    curve of residuals.
+
+    Limits. Means hide rare large errors; compare with the median. The curve shows means of bins, no rows.
+    """
+    test = predictions.select(split="test")
+    if not np.isfinite(test.y_pred.astype(np.float64)).all():
+        raise NotApplicable("; ".join(f"{n} {what}" for what, n in predictions.invalid.items()))
+    measured = estimates(test, METRICS)
+    return Measurement(
+        summary=f"R² is {measured[0]}, mean absolute error {measured[1]}.",
+        estimates=measured,
+        exhibits=(estimates_table("Metrics on the test rows", measured), _residuals(test, bins)),
+    )
+
+
+def _residuals(test: Predictions, bins: int) -> Curve:
+    y_pred = test.y_pred.astype(np.float64)
+    error = y_pred - test.y_true.astype(np.float64)
+    order = np.argsort(y_pred, kind="stable")
+    fewest = max(test.settings.suppress_n, 2)
+    parts = np.array_split(order, max(1, min(bins, len(order) // fewest)))
+    z = z_value(test.settings.level)
+    means = [float(error[part].mean()) for part in parts]
+    halves = [z * float(error[part].std(ddof=1)) / len(part) ** 0.5 if len(part) > 1 else 0.0 for part in parts]
+    return Curve(
+        title="Mean error along the prediction",
+        x_label="prediction (mean of the bin)",
+        y_label="prediction minus truth",
+        series=(
+            Series(
+                name="mean error",
+                x=tuple(float(y_pred[part].mean()) for part in parts),
+                y=tuple(means),
+                low=tuple(m - h for m, h in zip(means, halves, strict=True)),
+                high=tuple(m + h for m, h in zip(means, halves, strict=True)),
+                style="points",
+            ),
+        ),
+        caption=f"{len(parts)} bins of equal size with 95 % intervals.",
+    )

@@ -1,0 +1,66 @@
+"""Whether a regression errs in one direction, or more, for some groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.exhibits import by_address_table, forest, label
+from audit.measure import by_group, ratios_to, reference_group
+from reports.record import Estimate, Exhibit, Measurement
+
+
+@check(title="Residuals by group", family="fairness", tasks=("regression",), references=("Agarwal, Dudík and Wu 2019",))
+def residual_disparities(predictions: Predictions) -> Measurement:
+    """Measure the mean error of each group, and its mean absolute error against the reference group's.
+
+    Reading. The mean error is in standard deviations of the target: above zero the model promises the group
+    too much, below too little. A ratio of mean absolute errors over one says that the model is less exact
+    for the group than for the reference group.
+
+    Limits. A target that was itself measured with a slant shows no gap here.
+    """
+    test = predictions.select(split="test")
+    if not test.sensitive:
+        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
+    spread = float(np.std(test.y_true.astype(np.float64), ddof=1)) if len(test) > 1 else 0.0
+    if not spread > 0:
+        raise NotApplicable("the target does not vary on the test rows")
+    made: list[Estimate] = []
+    exhibits: list[Exhibit] = []
+    for features in test.crossings():
+        groups = by_group(test, ("mean_error", "mean_absolute_error"), features)
+        errors = [_scaled(one, spread) for one in groups if one.metric == "mean_error"]
+        exact = [one for one in groups if one.metric == "mean_absolute_error"]
+        ratios = list(ratios_to(exact, reference_group(test, features)))
+        by = " × ".join(features)
+        exhibits.append(
+            forest(
+                f"Mean error by {by}",
+                errors,
+                x_label="mean error, in standard deviations of the target",
+                reference=0.0,
+                min_n=test.settings.min_n,
+            )
+        )
+        exhibits.append(by_address_table(f"Residuals by {by}", [*errors, *ratios], folded=len(features) > 1))
+        made += [*errors, *ratios]
+    known = [one for one in made if one.metric == "standardized_mean_error" and one.value is not None]
+    widest = max(known, key=lambda one: abs(one.value or 0.0), default=None)
+    told = "No group could be measured." if widest is None else f"Largest mean error: {label(widest.where)}, {widest}."
+    return Measurement(summary=told, estimates=tuple(made), exhibits=tuple(exhibits))
+
+
+def _scaled(one: Estimate, spread: float) -> Estimate:
+    return replace(
+        one,
+        metric="standardized_mean_error",
+        value=None if one.value is None else one.value / spread,
+        low=None if one.low is None else one.low / spread,
+        high=None if one.high is None else one.high / spread,
+        unit="difference",
+    )

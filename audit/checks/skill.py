@@ -1,0 +1,66 @@
+"""Is the model better than the best constant answer?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.measure import estimate
+from reports.record import Estimate, Measurement, Prose
+
+
+@check(title="Skill over a constant", family="performance", references=("Hand 2006",))
+def skill(predictions: Predictions) -> Measurement:
+    """Hold the model against the best answer that ignores its input.
+
+    Reading. A constant score has ROC AUC 0.5, a constant label balanced accuracy 1/k over k classes, the
+    mean an R² of 0. The skill is what the model has above that. A model whose answers are all alike is
+    taken to have none.
+
+    Limits. Beating a constant is the least one can ask; it does not make a model useful.
+    """
+    test = predictions.select(split="test")
+    if not len(test):
+        raise NotApplicable("there are no test rows")
+    metric, chance = _chance(test)
+    if _constant(test, metric):
+        made = Estimate(
+            metric="skill_over_constant",
+            value=0.0,
+            low=0.0,
+            high=0.0,
+            method="count",
+            n=len(test),
+            unit="difference",
+            where=test.where,
+        )
+        return Measurement(summary="All answers are alike: no skill over a constant.", estimates=(made,))
+    raw = estimate(test, metric)
+    made = replace(
+        raw,
+        metric="skill_over_constant",
+        value=None if raw.value is None else raw.value - chance,
+        low=None if raw.low is None else raw.low - chance,
+        high=None if raw.high is None else raw.high - chance,
+        unit="difference",
+    )
+    told = f"{metric} is {raw}; the best constant answer has {chance:.3g}."
+    return Measurement(summary=told, estimates=(made,), exhibits=(Prose(title="Held against", text=told),))
+
+
+def _chance(test: Predictions) -> tuple[str, float]:
+    if test.task == "regression":
+        return "r2_score", 0.0
+    if test.task == "binary" and test.y_score is not None:
+        return "roc_auc", 0.5
+    present = len(np.unique(test.y_true))
+    return "balanced_accuracy", 1.0 / max(present, 1)
+
+
+def _constant(test: Predictions, metric: str) -> bool:
+    answers = test.y_score if metric == "roc_auc" and test.y_score is not None else test.y_pred
+    return bool((answers == answers[0]).all())

@@ -1,0 +1,126 @@
+"""The verbs and their options; what they do stands in the modules they import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="modelassay",
+    help="Audit a model the way CI tests code: evidence with intervals, verdicts, one card.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Formats = Annotated[
+    str | None, typer.Option("--format", help="Comma-separated: html,json,md,text,junit,sarif,github,gitlab.")
+]
+Out = Annotated[
+    str | None, typer.Option("--out", help="Folder for the reports; '-' writes one format to standard output.")
+]
+PolicyFile = Annotated[Path | None, typer.Option("--policy", help="A gates.toml in place of the configured policy.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Let gates of severity warning count like errors.")]
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="audit.toml")],
+    out: Out = None,
+    policy: PolicyFile = None,
+    formats: Formats = None,
+    strict: Strict = False,
+) -> int:
+    """Audit a model as audit.toml says, and write record, card and reports."""
+    from audit.cli.run import run as verb
+
+    return verb(config, out=out, policy=policy, formats=formats, strict=strict)
+
+
+@app.command()
+def judge(
+    record: Annotated[Path, typer.Argument(help="audit.json")],
+    policy: PolicyFile = None,
+    out: Out = None,
+    formats: Formats = None,
+    strict: Strict = False,
+) -> int:
+    """Judge a saved record again, under another policy, without the model."""
+    from audit.cli.saved import judge as verb
+
+    return verb(record, policy=policy, out=out, formats=formats, strict=strict)
+
+
+@app.command()
+def render(
+    record: Annotated[Path, typer.Argument(help="audit.json")],
+    formats: Annotated[
+        str, typer.Option("--format", help="html, json, md, text, junit, sarif, github or gitlab.")
+    ] = "html",
+    out: Annotated[str, typer.Option("--out", help="File to write; '-' is standard output.")] = "-",
+) -> int:
+    """Draw a saved record in one format, without the model."""
+    from audit.cli.saved import render as verb
+
+    return verb(record, name=formats, out=out)
+
+
+@app.command()
+def rule(
+    code: Annotated[str | None, typer.Argument(help="Such as FAIR001; without one, the catalogue.")] = None,
+) -> int:
+    """Explain one rule: what it asks, why, how it is decided, what to do; or list them all."""
+    from audit.cli.catalogue import rule as verb
+
+    return verb(code)
+
+
+@app.command()
+def checks() -> int:
+    """List what can be measured, and which evidence each check needs."""
+    from audit.cli.catalogue import checks as verb
+
+    return verb()
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="train.toml")],
+    out: Annotated[Path | None, typer.Option("--out", help="Model file to write.")] = None,
+    search: Annotated[bool, typer.Option("--search", help="Search hyperparameters as [search] says.")] = False,
+) -> int:
+    """Fit a reference network and write its model file."""
+    from audit.cli.train import train as verb
+
+    return verb(config, out=out, search=search)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything the demo writes.")] = Path("audit-demo"),
+    data: Annotated[str, typer.Option("--data", help="diabetes or digits.")] = "diabetes",
+) -> int:
+    """Train a small network on real data that ships with scikit-learn, audit it, write the card."""
+    from audit.cli.demo import demo as verb
+
+    return verb(out, data=data)
+
+
+def usage_message(error: Exception) -> str | None:
+    """Return what to tell a user whose command line or output folder is at fault; ``None`` for our own mistakes."""
+    from reports.store import RecordError
+
+    told = getattr(error, "format_message", None)
+    if callable(told):
+        return f"{told()} See modelassay --help."
+    if isinstance(error, OSError | RecordError):
+        return (
+            f"{type(error).__name__}: {error}"
+            if isinstance(error, OSError) and not error.args[1:] == () and error.filename
+            else str(error)
+        )
+    return None

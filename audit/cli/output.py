@@ -1,0 +1,84 @@
+"""Where reports go: files written whole or not at all, lines for people, bytes for machines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from audit.errors import ConfigError, hint, listed, shown
+from reports.digest import exit_code
+from reports.formats import FORMATS
+from reports.formats import render as draw
+from reports.record import AuditRecord
+from reports.store import write_text_atomically
+from reports.text import lines
+
+COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+
+
+def chosen_formats(asked: str | None, default: list[str]) -> list[str]:
+    """Return the formats asked for, in their order, each known.
+
+    Raises
+    ------
+    ConfigError
+        For a format that does not exist.
+    """
+    names = default if asked is None else [name.strip() for name in asked.split(",") if name.strip()]
+    for name in names:
+        if name not in FORMATS:
+            raise ConfigError(f"no format {shown(name)}; there are {listed(FORMATS)}.{hint(name, FORMATS)}")
+    return list(dict.fromkeys(names))
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be made, before the long work begins.
+
+    Raises
+    ------
+    ConfigError
+        If a file stands in its way, or no rights are had.
+    """
+    import os
+
+    here = folder
+    while not here.exists() and here != here.parent:
+        here = here.parent
+    if not here.is_dir() or not os.access(here, os.W_OK):
+        raise ConfigError(f"cannot write to {shown(folder)}: {shown(here)} is not a folder that can be written to.")
+
+
+def write_reports(record: AuditRecord, folder: Path, names: list[str]) -> list[Path]:
+    """Write a record in each format; every text is drawn before the first file is written."""
+    texts = {FORMATS[name].file: draw(record, name) for name in names}
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in texts.items():
+        write_text_atomically(folder / file, text)
+    return [folder / file for file in texts]
+
+
+def to_standard_output(record: AuditRecord, names: list[str]) -> None:
+    """Give one format to a machine, and nothing else.
+
+    Raises
+    ------
+    ConfigError
+        If several formats are asked for.
+    """
+    if len(names) != 1:
+        raise ConfigError(f"--out - takes one --format, got {listed(names)}.")
+    sys.stdout.write(draw(record, names[0]))
+
+
+def tell(record: AuditRecord, written: list[Path], *, strict: bool) -> int:
+    """Print the summary and the paths, and return the exit code."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines(record, width=min(console.width, 110)):
+        style = COLORS.get(line.tone, "") + (" bold" if line.strong else "")
+        console.print(Text(line.text, style=style.strip()))
+    for path in written:
+        console.print(Text(f"  {path}"))
+    return exit_code(record, strict)

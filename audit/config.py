@@ -1,0 +1,333 @@
+"""``audit.toml``: what to audit, read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from audit.data import Dataset, Roles, build
+from audit.errors import ConfigError, DataError, hint, listed, shown
+from audit.evidence import Settings
+from audit.model import Model, from_object, load
+from audit.policy import default_policy, narrowed, overridden, read_policy
+from audit.strict import read_toml, validate
+from audit.tables import file_sha256, read_table
+from reports.record import Card, Json, Policy, SplitInfo, Task
+
+FORBID = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTable:
+    """``[model]``: one of `path` and `object`."""
+
+    __pydantic_config__ = FORBID
+
+    path: str | None = None
+    object: str | None = None
+    trust: bool = False
+    trusted_types: list[str] = field(default_factory=list)
+    sha256: str = ""
+    """Fingerprint that the file must have (``SEC002``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataTable:
+    """``[data]``: `test` (and `train`), or one `path` with `split` or `test_size`."""
+
+    __pydantic_config__ = FORBID
+
+    target: str
+    train: str | None = None
+    test: str | None = None
+    path: str | None = None
+    split: str | None = None
+    test_size: float | None = None
+    task: Task | None = None
+    positive: str | int | float | bool | None = None
+    sensitive: list[str] = field(default_factory=list)
+    features: list[str] | None = None
+    drop: list[str] = field(default_factory=list)
+    weight: str | None = None
+    cluster: str | None = None
+    time: str | None = None
+    prediction: str | None = None
+    score: str | dict[str, str] | None = None
+    headline: str = ""
+    modality: Literal["tabular", "image", "text", "sequence"] = "tabular"
+    reference: dict[str, str] = field(default_factory=dict)
+    bins: dict[str, list[float]] = field(default_factory=dict)
+    drop_missing_target: bool = False
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Fingerprint that each split's file must have (``SEC002``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditTable:
+    """``[audit]``: what holds for the whole run."""
+
+    __pydantic_config__ = FORBID
+
+    seed: int = 0
+    level: float = 0.95
+    min_n: int = 30
+    suppress_n: int = 10
+    depth: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChecksTable:
+    """``[checks]``: which checks run, and their options under ``[checks.options.<check>]``."""
+
+    __pydantic_config__ = FORBID
+
+    select: list[str] = field(default_factory=list)
+    ignore: list[str] = field(default_factory=list)
+    options: dict[str, dict[str, Json]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyTable:
+    """``[policy]``: a file, or changes to the default."""
+
+    __pydantic_config__ = FORBID
+
+    path: str | None = None
+    select: list[str] = field(default_factory=list)
+    ignore: list[str] = field(default_factory=list)
+    override: list[dict[str, Json]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardTable:
+    """``[card]``: the people's words."""
+
+    __pydantic_config__ = FORBID
+
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTable:
+    """``[report]``: where to and in which formats."""
+
+    __pydantic_config__ = FORBID
+
+    out: str = "audit-report"
+    formats: list[str] = field(default_factory=lambda: ["json", "html", "md", "junit"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A whole ``audit.toml``."""
+
+    __pydantic_config__ = FORBID
+
+    data: DataTable
+    model: ModelTable | None = None
+    audit: AuditTable = field(default_factory=AuditTable)
+    checks: ChecksTable = field(default_factory=ChecksTable)
+    gather: dict[str, dict[str, Json]] = field(default_factory=dict)
+    policy: PolicyTable = field(default_factory=PolicyTable)
+    card: CardTable = field(default_factory=CardTable)
+    report: ReportTable = field(default_factory=ReportTable)
+
+    def as_json(self) -> dict[str, Json]:
+        """Return what was configured, defaults included, for the record."""
+        tables: dict[str, Json] = asdict(self)
+        return tables
+
+
+def read_config(path: Path) -> Config:
+    """Read ``audit.toml``.
+
+    Raises
+    ------
+    ConfigError
+        For unknown keys, values of the wrong type, or tables that contradict each other.
+    """
+    tables, text = read_toml(path, ConfigError)
+    config = validate(Config, tables, file=path.name, text=text, error=ConfigError)
+    data, model = config.data, config.model
+    if (data.test is None) == (data.path is None):
+        raise ConfigError(
+            f"{path.name}: [data] needs either 'test' (and 'train'), or one 'path' with 'split' or 'test_size'."
+        )
+    if data.path is not None and (data.split is None) == (data.test_size is None):
+        raise ConfigError(f"{path.name}: [data] path needs either 'split' (a column) or 'test_size' (a share).")
+    if model is not None and (model.path is None) == (model.object is None):
+        raise ConfigError(f"{path.name}: [model] needs either 'path' or 'object'.")
+    if model is None and data.prediction is None and data.score is None:
+        raise ConfigError(
+            f"{path.name}: no [model], and no [data] prediction or score column: there is nothing to audit."
+        )
+    _require_ranges(config, path.name)
+    return config
+
+
+def _require_ranges(config: Config, file: str) -> None:
+    asked = config.audit
+    if not 0.5 <= asked.level < 1:
+        raise ConfigError(f"{file}: [audit] level is {asked.level}; expected e.g. 0.95.")
+    for name, least in (("min_n", 0), ("suppress_n", 0), ("depth", 1)):
+        if getattr(asked, name) < least:
+            raise ConfigError(f"{file}: [audit] {name} is {getattr(asked, name)}; expected {least} or more.")
+    if config.data.test_size is not None and not 0 < config.data.test_size < 1:
+        raise ConfigError(f"{file}: [data] test_size is {config.data.test_size}; expected a share between 0 and 1.")
+
+
+def settings_of(config: Config) -> Settings:
+    """Return what the audit agrees on."""
+    asked = config.audit
+    return Settings(
+        level=asked.level,
+        min_n=asked.min_n,
+        suppress_n=asked.suppress_n,
+        depth=asked.depth,
+        reference=config.data.reference,
+        headline=config.data.headline,
+    )
+
+
+def load_model(config: Config, folder: Path) -> Model | None:
+    """Load what ``[model]`` names; paths are relative to `folder`.
+
+    Raises
+    ------
+    ModelError, ConfigError
+        If it cannot be loaded.
+    """
+    if config.model is None:
+        return None
+    if config.model.object is not None:
+        return from_object(config.model.object, folder)
+    path = folder / str(config.model.path)
+    return load(path, trust=config.model.trust, trusted_types=config.model.trusted_types)
+
+
+def load_dataset(config: Config, folder: Path) -> Dataset:
+    """Read the tables that ``[data]`` names; paths are relative to `folder`.
+
+    Raises
+    ------
+    DataError
+        If a table cannot be read or does not fit.
+    """
+    data = config.data
+    roles = Roles(
+        target=data.target,
+        task=data.task,
+        positive=data.positive,
+        sensitive=tuple(data.sensitive),
+        features=None if data.features is None else tuple(data.features),
+        drop=(*data.drop, *([data.split] if data.split else [])),
+        weight=data.weight,
+        cluster=data.cluster,
+        time=data.time,
+        prediction=data.prediction,
+        score=data.score,
+        bins={name: tuple(edges) for name, edges in data.bins.items()},
+        drop_missing_target=data.drop_missing_target,
+    )
+    named = {"train": data.train, "test": data.test} if data.path is None else {"test": data.path}
+    files = {name: folder / file for name, file in named.items() if file is not None}
+    frames = {name: read_table(file) for name, file in files.items()}
+    infos = {
+        name: SplitInfo(name=name, rows=0, file=file.name, sha256=file_sha256(file)) for name, file in files.items()
+    }
+    if data.path is not None:
+        whole = infos["test"]
+        frames = _divided(frames["test"], data, config.audit.seed)
+        infos = {name: SplitInfo(name=name, rows=0, file=whole.file, sha256=whole.sha256) for name in frames}
+    dataset = build(frames, roles, infos=infos)
+    _require_references(data.reference, dataset)
+    return dataset
+
+
+def _divided(frame: pd.DataFrame, data: DataTable, seed: int) -> dict[str, pd.DataFrame]:
+    """Split one table by its column, or at random (by class, or by cluster where one is declared)."""
+    if data.split is not None:
+        if data.split not in frame.columns:
+            raise DataError(
+                f"split column {shown(data.split)} is not in the table; columns are {listed(frame.columns)}."
+            )
+        names = frame[data.split].astype(str)
+        if "test" not in set(names):
+            raise DataError(
+                f"split column {shown(data.split)} holds {listed(sorted(set(names)))}; expected 'test' (and 'train')."
+            )
+        order = [name for name in ("train", "test") if name in set(names)]
+        return {name: frame[names == name].reset_index(drop=True) for name in order}
+    from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+    if data.cluster is not None and data.cluster in frame.columns:
+        splitter = GroupShuffleSplit(n_splits=1, test_size=data.test_size, random_state=seed)
+        train, test = next(splitter.split(frame, groups=frame[data.cluster].astype(str)))
+        return {"train": frame.iloc[train], "test": frame.iloc[test]}
+    column = frame[data.target] if data.target in frame.columns else None
+    few = column is not None and column.nunique() <= 50 and column.value_counts().min() >= 2
+    rows = train_test_split(frame, test_size=data.test_size, random_state=seed, stratify=column if few else None)
+    return {"train": rows[0].reset_index(drop=True), "test": rows[1].reset_index(drop=True)}
+
+
+def _require_references(reference: Mapping[str, str], dataset: Dataset) -> None:
+    for feature, level in reference.items():
+        groups = dataset.sensitive.get(feature)
+        if groups is None:
+            raise DataError(
+                f"[data.reference] names {shown(feature)}, which is no sensitive feature; "
+                f"there are {listed(dataset.sensitive)}."
+            )
+        if level not in groups.levels:
+            raise DataError(
+                f"[data.reference] {feature} = {shown(level)} is no group of it; there are {listed(groups.levels)}."
+            )
+
+
+def load_policy(config: Config, folder: Path, override: Path | None = None) -> Policy:
+    """Read the policy: the command line's file, else the configuration's, else the default.
+
+    Raises
+    ------
+    PolicyError
+        If it cannot be read as gates.
+    """
+    asked = config.policy
+    file = override or (folder / asked.path if asked.path is not None else None)
+    policy = default_policy() if file is None else read_policy(file)
+    policy = overridden(policy, asked.override, "audit.toml")
+    return narrowed(policy, select=asked.select, ignore=asked.ignore)
+
+
+def load_card(config: Config, folder: Path) -> Card:
+    """Read the people's words, or return a card of blanks.
+
+    Raises
+    ------
+    ConfigError
+        For a heading that the card does not have.
+    """
+    return Card() if config.card.path is None else read_card(folder / config.card.path)
+
+
+def read_card(path: Path) -> Card:
+    """Read ``card.toml``.
+
+    Raises
+    ------
+    ConfigError
+        For a heading that the card does not have.
+    """
+    tables, text = read_toml(path, ConfigError)
+    known = set(Card.__dataclass_fields__)
+    for name in tables:
+        if name not in known:
+            raise ConfigError(
+                f"{path.name}: {shown(name)} is no section of the card; there are {listed(sorted(known), limit=30)}."
+                + hint(name, known)
+            )
+    return validate(Card, tables, file=path.name, text=text, error=ConfigError)

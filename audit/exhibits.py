@@ -1,0 +1,109 @@
+"""Turn estimates into exhibits: the same few tables, forests and bars for every check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reports.record import Cell, Estimate, Forest, ForestRow, Table, Where
+
+HOUSE_WORDS = ("split", "fold", "variant", "class", "feature")
+
+
+def label(where: Where, *, leave_out: Iterable[str] = ("split",)) -> str:
+    """Write an address in words.
+
+    Examples
+    --------
+    >>> label({"split": "test", "sex": "Female", "race": "Black"})
+    'sex=Female, race=Black'
+    >>> label({"split": "test"})
+    'all rows'
+    """
+    skipped = set(leave_out)
+    return ", ".join(f"{key}={level}" for key, level in where.items() if key not in skipped) or "all rows"
+
+
+def estimates_table(title: str, estimates: Sequence[Estimate], *, caption: str = "", folded: bool = False) -> Table:
+    """List estimates one a row: metric, value, interval, n, method.
+
+    Examples
+    --------
+    >>> one = Estimate(metric="recall", value=0.5, low=0.4, high=0.6, n=9, method="wilson")
+    >>> estimates_table("Scores", [one]).rows
+    (('recall', 0.5, 0.4, 0.6, 9, 'wilson'),)
+    """
+    rows = [_row(one) for one in estimates]
+    return Table(
+        title=title,
+        columns=("metric", "value", "low", "high", "n", "method"),
+        rows=tuple(rows),
+        caption=caption,
+        folded=folded,
+    )
+
+
+def _row(one: Estimate) -> tuple[Cell, ...]:
+    return (one.metric, one.value, one.low, one.high, one.n, one.method if one.value is not None else one.reason)
+
+
+def by_address_table(
+    title: str, estimates: Sequence[Estimate], *, first: str = "group", caption: str = "", folded: bool = False
+) -> Table:
+    """Lay estimates out with one row an address and one column a metric.
+
+    Examples
+    --------
+    >>> made = [Estimate(metric=m, value=v, where={"sex": "f"}, n=4) for m, v in (("recall", 0.5), ("fpr", 0.1))]
+    >>> table = by_address_table("By group", made)
+    >>> table.columns, table.rows
+    (('group', 'n', 'recall', 'fpr'), (('sex=f', 4, '0.500', '0.100'),))
+    """
+    metrics = list(dict.fromkeys(one.metric for one in estimates))
+    addresses = list(dict.fromkeys(label(one.where) for one in estimates))
+    cells = {(label(one.where), one.metric): one for one in estimates}
+    sizes = {address: [one.n for one in estimates if label(one.where) == address] for address in addresses}
+    rows: list[tuple[Cell, ...]] = []
+    for address in addresses:
+        counts = [n for n in sizes[address] if n is not None]
+        told = [_told(cells.get((address, metric))) for metric in metrics]
+        rows.append((address, max(counts) if counts else None, *told))
+    return Table(title=title, columns=(first, "n", *metrics), rows=tuple(rows), caption=caption, folded=folded)
+
+
+def _told(one: Estimate | None) -> str | None:
+    return None if one is None else str(one) if one.value is not None else f"– ({one.reason})"
+
+
+def forest(
+    title: str,
+    estimates: Sequence[Estimate],
+    *,
+    x_label: str,
+    reference: float | None = None,
+    log_scale: bool = False,
+    min_n: int = 30,
+    caption: str = "",
+) -> Forest:
+    """Draw one metric by group; hollow marks stand for fewer than `min_n` rows.
+
+    Examples
+    --------
+    >>> one = Estimate(metric="recall", value=0.5, low=0.4, high=0.6, n=9, where={"sex": "f"})
+    >>> forest("Recall by sex", [one], x_label="recall").rows[0].hollow
+    True
+    """
+    rows = [
+        ForestRow(
+            label=label(one.where),
+            value=one.value,
+            low=one.low,
+            high=one.high,
+            n=one.n,
+            hollow=one.n is not None and one.n < min_n,
+            reason=one.reason,
+        )
+        for one in estimates
+    ]
+    return Forest(
+        title=title, x_label=x_label, rows=tuple(rows), reference=reference, log_scale=log_scale, caption=caption
+    )

@@ -1,0 +1,247 @@
+"""What is explained: which rows, against which background, and which output of the model on which scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.columns import label_texts
+from audit.data import Dataset
+from audit.errors import ModelError, NotApplicable
+from audit.evidence import FloatArray
+from audit.explain.encoding import Encoding, Score
+from audit.factor import Factor
+from audit.gather._answers import BATCH, _columns, _in_words_of, as_model_input, call
+from audit.model import Model
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+Scale = Literal["log-odds", "probability", "target", "margin"]
+Positions = npt.NDArray[np.intp]
+CLIP = 1e-6
+REFERENCE_ROWS = 2000
+SATURATED_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Output:
+    """One number a row and class of a model, on the scale that is explained."""
+
+    model: Model
+    dataset: Dataset
+    classes: tuple[str, ...]
+    """Classes by column of the raw scores; empty in regression."""
+    method: str
+    """Method of the model that is called."""
+    scale: Scale
+
+    def raw(self, X: pd.DataFrame) -> FloatArray:
+        """Ask the model, in batches; shape (n,) or (n, classes).
+
+        Raises
+        ------
+        ModelError
+            If it raises or answers anything but finite numbers.
+        """
+        asked = getattr(self.model.predictor, self.method)
+        parts = [X.iloc[start : start + BATCH] for start in range(0, len(X), BATCH)]
+        answers = np.concatenate([call(asked, as_model_input(self.model, p), len(p), self.method) for p in parts])
+        if self.method == "predict" and self.classes:
+            texts = _in_words_of(label_texts(answers), self.dataset.classes)
+            codes = pd.Index(self.classes).get_indexer(pd.Index(list(texts)))
+            return np.asarray(codes[:, None] == np.arange(len(self.classes)), dtype=np.float64)
+        numbers = answers.astype(np.float64)
+        if not np.isfinite(numbers).all():
+            odd = int((~np.isfinite(numbers)).reshape(len(numbers), -1).any(axis=1).sum())
+            raise ModelError(
+                f"the model's {self.method} answered {odd} of {len(X)} perturbed rows with no finite number."
+            )
+        return _columns(numbers, self._own(), self.classes, self.dataset) if self.classes else numbers
+
+    def _own(self) -> tuple[str, ...] | None:
+        known = self.model.classes
+        return None if known is None else tuple(_in_words_of(label_texts(known), self.dataset.classes))
+
+    def __call__(self, X: pd.DataFrame, code: int) -> FloatArray:
+        """Return the explained number of class `code` (ignored unless multiclass)."""
+        raw = self.raw(X)
+        if raw.ndim == 2:
+            raw = raw[:, min(code, raw.shape[1] - 1)]
+        if self.scale == "log-odds" and self.method == "predict_proba":
+            clipped = np.clip(raw, CLIP, 1 - CLIP)
+            return np.asarray(np.log(clipped / (1 - clipped)))
+        return raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Explained:
+    """Rows, background and output, with the table written as numbers."""
+
+    output: Output
+    encoding: Encoding
+    rows: Positions
+    """Rows of the data set that are explained, in the order in which they were drawn."""
+    X: FloatArray
+    """Those rows, encoded, shape (n, features)."""
+    reference: FloatArray
+    """Training rows, encoded, shape (m, features)."""
+    background: FloatArray
+    """The first of the reference rows."""
+    codes: npt.NDArray[np.int64]
+    """Class explained of each row, shape (n,): the one predicted; 0 unless multiclass."""
+    predicted: npt.NDArray[np.int64]
+    """Code of the predicted class of each row; zeros in regression."""
+    notes: tuple[str, ...]
+
+    def score(self, code: int) -> Score:
+        """Return the explained output of class `code` as a function of encoded rows."""
+        return lambda numbers: self.output(self.encoding.decode(numbers), code)
+
+    def groups(self, rows: slice | None = None) -> Iterator[tuple[int, Positions]]:
+        """Yield each class explained with the positions of its rows among `rows`."""
+        codes = self.codes[rows] if rows is not None else self.codes
+        for code in np.unique(codes):
+            yield int(code), np.flatnonzero(codes == code)
+
+    def values(self, kept: int) -> FloatArray:
+        """Return the output of the first `kept` rows."""
+        found = np.empty(kept)
+        for code, here in self.groups(slice(kept)):
+            found[here] = self.score(code)(self.X[here])
+        return found
+
+    def keys(self, kept: int) -> dict[str, Factor]:
+        """Return what the first `kept` rows are told apart by."""
+        dataset = self.output.dataset
+        rows = self.rows[:kept]
+        keys = {"split": dataset.split.take(rows)}
+        if self.output.classes:
+            keys["class"] = Factor(codes=self.predicted[:kept].astype(np.int32), levels=self.output.classes)
+        return {**keys, **{name: factor.take(rows) for name, factor in dataset.sensitive.items()}}
+
+
+def explained(context: Context, *, rows: int, background: int, reseed: str = "") -> Explained:
+    """Draw rows of the test split and a background of training rows, and choose the explained output.
+
+    Parameters
+    ----------
+    context : Context
+    rows, background : int
+        How many at most.
+    reseed : str
+        Another word draws another background.
+
+    Raises
+    ------
+    NotApplicable
+        If there is no model, or it reads no columns.
+    """
+    model, dataset = context.fitted(), context.dataset
+    if not dataset.features:
+        raise NotApplicable("the model reads no columns, so none can be explained")
+    chosen, notes = draw_rows(dataset, rows, context.generator("explained rows"))
+    source = "train" if dataset.has("train") else "test"
+    pool = dataset.rows(source)
+    behind = context.generator("explained background" + reseed).permutation(pool)[:REFERENCE_ROWS]
+    frame = dataset.inputs(np.concatenate([chosen, behind]))
+    encoding = Encoding.of(frame)
+    numbers = encoding.encode(frame)
+    output, more = choose_output(model, dataset, frame)
+    predicted = _predicted(output, frame.iloc[: len(chosen)])
+    used = max(1, min(background, len(behind)))
+    return Explained(
+        output=output,
+        encoding=encoding,
+        rows=chosen,
+        X=numbers[: len(chosen)],
+        reference=numbers[len(chosen) :],
+        background=numbers[len(chosen) : len(chosen) + used],
+        codes=predicted if dataset.task == "multiclass" else np.zeros(len(chosen), dtype=np.int64),
+        predicted=predicted,
+        notes=(*notes, f"background: {used} {source} rows", *more),
+    )
+
+
+def draw_rows(dataset: Dataset, rows: int, generator: np.random.Generator) -> tuple[Positions, tuple[str, ...]]:
+    """Draw test rows: by weight where rows are weighted, from distinct clusters where clusters are declared."""
+    test = dataset.rows("test")
+    if dataset.weight is not None:
+        weight = dataset.weight[test] / dataset.weight[test].sum()
+        size = min(rows, len(test))
+        chosen = generator.choice(test, size=size, p=weight)
+        return chosen, (f"{size} test rows drawn with replacement by weight, of {len(test)}",)
+    order = generator.permutation(test)
+    if dataset.cluster is not None:
+        _, first = np.unique(dataset.cluster.codes[order], return_index=True)
+        alone = order[np.sort(first)][:rows]
+        return alone, (f"{len(alone)} test rows drawn at random, each of another cluster, of {len(test)}",)
+    if rows < len(test):
+        return order[:rows], (f"{rows} test rows drawn at random, of {len(test)}",)
+    return order, ()
+
+
+def choose_output(model: Model, dataset: Dataset, sample: pd.DataFrame) -> tuple[Output, tuple[str, ...]]:
+    """Choose what is explained: log-odds where there are probabilities, else margins, else decisions."""
+    if dataset.task == "regression":
+        return Output(model=model, dataset=dataset, classes=(), method="predict", scale="target"), ()
+    classes = _classes(model, dataset)
+    probability = callable(getattr(model.predictor, "predict_proba", None))
+    margin = callable(getattr(model.predictor, "decision_function", None))
+    if not probability and not margin:
+        output = Output(model=model, dataset=dataset, classes=classes, method="predict", scale="probability")
+        return output, ("the model gives labels alone: its decision (0 or 1) is explained",)
+    if not probability:
+        output = Output(model=model, dataset=dataset, classes=classes, method="decision_function", scale="margin")
+        return output, ("the model gives no probabilities: its margin is explained", *_of_predicted(dataset))
+    output = Output(model=model, dataset=dataset, classes=classes, method="predict_proba", scale="log-odds")
+    found = output.raw(sample)
+    if margin and dataset.task == "binary":
+        direct = Output(model=model, dataset=dataset, classes=classes, method="decision_function", scale="log-odds")
+        if _is_logit(direct, found, sample):
+            return direct, ()
+    saturated = float(((found < CLIP) | (found > 1 - CLIP)).mean())
+    if saturated > SATURATED_SHARE:
+        output = Output(model=model, dataset=dataset, classes=classes, method="predict_proba", scale="probability")
+        note = (
+            f"{saturated:.0%} of the probabilities are 0 or 1, whose log-odds are infinite: probabilities are explained"
+        )
+        return output, (note, *_of_predicted(dataset))
+    return output, _of_predicted(dataset)
+
+
+def _of_predicted(dataset: Dataset) -> tuple[str, ...]:
+    return ("each row's output is that of its predicted class",) if dataset.task == "multiclass" else ()
+
+
+def _is_logit(direct: Output, probability: FloatArray, sample: pd.DataFrame) -> bool:
+    """Tell whether the model's margins are the log-odds of its probabilities, which do not saturate."""
+    from scipy.special import expit
+
+    try:
+        margin = direct.raw(sample)
+    except ModelError:
+        return False
+    return margin.shape == probability.shape and bool(np.abs(expit(margin) - probability).max() < 1e-7)
+
+
+def _classes(model: Model, dataset: Dataset) -> tuple[str, ...]:
+    known = model.classes
+    if known is None or dataset.task == "binary":
+        return dataset.classes
+    own = [str(text) for text in _in_words_of(label_texts(known), dataset.classes)]
+    return (*dataset.classes, *(text for text in own if text not in dataset.classes))
+
+
+def _predicted(output: Output, X: pd.DataFrame) -> npt.NDArray[np.int64]:
+    if not output.classes:
+        return np.zeros(len(X), dtype=np.int64)
+    label = call(output.model.predictor.predict, as_model_input(output.model, X), len(X), "predict")
+    texts = _in_words_of(label_texts(label), output.dataset.classes)
+    codes = pd.Index(output.classes).get_indexer(pd.Index(list(texts)))
+    return np.where(codes < 0, 0, codes).astype(np.int64)

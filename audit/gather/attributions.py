@@ -1,0 +1,238 @@
+"""What each feature adds to each row's output: SHAP values by the quickest method that is right for the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, listed, shown
+from audit.evidence import Attributions, FloatArray
+from audit.explain.additive import additive_shapley
+from audit.explain.exact import exact_shapley
+from audit.explain.permutation import Shapley, permutation_shapley
+from audit.explain.tree import tree_scale, tree_shapley
+from audit.gather._explained import Explained, explained
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+CHUNK = 25
+TOLERANCE = 0.01
+LEAST_ROWS = 50
+FEW_PAIRS = 10
+
+
+def gather(
+    context: Context,
+    *,
+    rows: int = 200,
+    background: int = 100,
+    pairs: int = 100,
+    seconds: float = 60.0,
+    method: str = "auto",
+) -> tuple[Attributions, ...]:
+    """Explain a sample of the test rows.
+
+    Parameters
+    ----------
+    context : Context
+    rows : int
+        Test rows explained at most.
+    background : int
+        Training rows (test rows without a training table) that stand for values not known.
+    pairs : int
+        Antithetic pairs of permutations a row, where permutations are used.
+    seconds : float
+        Budget of the permutations: first fewer of them, then fewer rows.
+    method : str
+        ``auto``, or one of ``tree``, ``additive``, ``exact``, ``permutation``.
+
+    Raises
+    ------
+    ConfigError
+        If `method` is unknown.
+    NotApplicable
+        If the method asked for does not fit the model.
+    """
+    return (attribute(context, Plan(rows=rows, background=background, pairs=pairs, seconds=seconds, method=method)),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is explained, and how."""
+
+    rows: int = 200
+    background: int = 100
+    pairs: int = 100
+    seconds: float = 60.0
+    method: str = "auto"
+    run: int = 0
+    """Runs differ in seed and background, not in the rows explained."""
+
+
+def attribute(context: Context, plan: Plan) -> Attributions:
+    """Explain by the first method that fits and whose sums hold; the others leave a note."""
+    if plan.method != "auto" and plan.method not in METHODS:
+        raise ConfigError(
+            f"[gather.attributions] method is {shown(plan.method)}; it can be 'auto', {listed(METHODS)}."
+            + hint(plan.method, METHODS)
+        )
+    again = f" {plan.run}" if plan.run else ""
+    what = explained(context, rows=max(plan.rows, 1), background=max(plan.background, 1), reseed=again)
+    order = list(METHODS) if plan.method == "auto" else [plan.method]
+    notes: list[str] = []
+    for name in order:
+        try:
+            found = METHODS[name](context, what, plan)
+        except (NotApplicable, MissingExtra) as reason:
+            if name == order[-1]:
+                raise
+            if str(reason):
+                notes.append(f"not by {name}: {reason}")
+            continue
+        residual = additivity_residual_of(found)
+        if residual <= TOLERANCE or name == order[-1]:
+            return replace(found, residual=residual, notes=(*what.notes, *notes, *found.notes))
+        notes.append(f"not by {name}: its sums miss the model's output by {residual:.1%} of its spread")
+    raise NotApplicable("; ".join(notes))
+
+
+def additivity_residual_of(found: Attributions) -> float:
+    """Return how far the sums are from the output, relative to the spread of the output."""
+    assert found.base is not None  # noqa: S101 -- every method here is additive
+    assert found.output is not None  # noqa: S101
+    error = np.abs(found.values.sum(axis=1) + found.base - found.output).mean()
+    spread = np.abs(found.output - found.base).mean()
+    return float(error / spread) if spread > 1e-12 else float(error)
+
+
+def _pack(what: Explained, name: str, parts: list[tuple[np.ndarray, Shapley]], kept: int, *notes: str) -> Attributions:
+    """Put the classes' parts back into the order of the rows, beside the model's own outputs."""
+    values = np.zeros((kept, what.X.shape[1]))
+    base, output = np.zeros(kept), np.zeros(kept)
+    for here, found in parts:
+        values[here], base[here], output[here] = found.values, found.base, found.output
+    return Attributions(
+        method=name,
+        features=what.encoding.names,
+        values=values,
+        scale=what.output.scale,
+        base=base,
+        output=output,
+        keys=what.keys(kept),
+        row=what.rows[:kept].astype(np.int64),
+        notes=notes,
+    )
+
+
+def _tree(context: Context, what: Explained, plan: Plan) -> Attributions:
+    estimator, dataset = what.output.model.predictor, what.output.dataset
+    scale = tree_scale(estimator, regression=dataset.task == "regression")
+    if scale is None:
+        raise NotApplicable("" if plan.method == "auto" else "the model is no tree ensemble that shap reads")
+    if scale != what.output.scale or (scale == "log-odds" and dataset.task == "multiclass"):
+        raise NotApplicable(f"shap explains these trees on another scale than {what.output.scale}")
+    context.progress("explaining trees", 0, 1)
+    rows, background = what.encoding.decode(what.X), what.encoding.decode(what.background)
+    parts = []
+    for code, here in what.groups():
+        column = _column(what, code)
+        found = tree_shapley(estimator, rows.iloc[here], background, column=column)
+        if scale == "log-odds" and column == 0:  # one output, that of the other class
+            found = Shapley(-found.values, -found.base, -found.output)
+        parts.append((here, found._replace(output=what.score(code)(what.X[here]))))
+    context.progress("explaining trees", 1, 1)
+    return _pack(what, "tree", parts, len(what.rows))
+
+
+def _column(what: Explained, code: int) -> int | None:
+    """Return the model's own column of the class explained."""
+    if not what.output.classes:
+        return None
+    name = what.output.classes[code if what.output.dataset.task == "multiclass" else 1]
+    own = what.output._own()
+    return list(own).index(name) if own is not None and name in own else 1
+
+
+def _additive(context: Context, what: Explained, plan: Plan) -> Attributions:
+    del context
+    parts = []
+    for code, here in what.groups():
+        found = additive_shapley(what.score(code), what.X[here], what.background)
+        if found is None:
+            raise NotApplicable("" if plan.method == "auto" else "the model does not add up over its features")
+        parts.append((here, found))
+    return _pack(what, "additive", parts, len(what.rows), "the model adds up over its features: values are exact")
+
+
+def _exact(context: Context, what: Explained, plan: Plan) -> Attributions:
+    width = what.X.shape[1]
+    each = 2**width * len(what.background)
+    if plan.method == "auto" and each > 2 * plan.pairs * max(width - 1, 1) * 3:
+        raise NotApplicable("")
+    if width > 14:
+        raise NotApplicable(f"enumeration is for 14 features at most, there are {width}")
+
+    def tick(done: int, total: int) -> None:
+        context.progress("explaining exactly", done, total)
+
+    parts = []
+    for code, here in what.groups():
+        parts.append((here, exact_shapley(what.score(code), what.X[here], what.background, tick=tick)))
+    return _pack(what, "exact", parts, len(what.rows), "all coalitions of features were asked for: values are exact")
+
+
+def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
+    """Walk permutations in chunks of rows, within the budget."""
+    started = time.perf_counter()
+    wanted = len(what.rows)
+    background, pairs = _affordable(what, plan)
+    parts: list[tuple[np.ndarray, Shapley]] = []
+    kept = 0
+    while kept < wanted and (not kept or time.perf_counter() - started < plan.seconds):
+        context.progress("explaining by permutation", kept, wanted)
+        chunk = slice(kept, min(kept + CHUNK, wanted))
+        for code, here in what.groups(chunk):
+            generator = context.generator(f"permutation {plan.run} {code}")
+            found = permutation_shapley(
+                what.score(code), what.X[chunk][here], background, pairs=pairs, generator=generator
+            )
+            parts.append((kept + here, found))
+        kept = chunk.stop
+    context.progress("explaining by permutation", wanted, wanted)
+    used = -(-pairs // len(background)) * len(background)
+    notes = [f"{used} antithetic pairs of permutations a row"]
+    if len(background) < len(what.background):
+        notes.append(f"background cut to {len(background)} rows, within {plan.seconds:g} seconds")
+    if kept < wanted:
+        notes.append(f"{kept} of {wanted} rows explained within {plan.seconds:g} seconds")
+    return _pack(what, "permutation", parts, kept, *notes)
+
+
+def _affordable(what: Explained, plan: Plan) -> tuple[FloatArray, int]:
+    """Time the model once and cut background and permutations to what fits the budget for some rows."""
+    sample = np.resize(what.background, (1000, what.X.shape[1]))
+    score = what.score(int(what.codes[0]))
+    score(sample[:10])
+    started = time.perf_counter()
+    score(sample)
+    each = (time.perf_counter() - started) / len(sample)
+    steps = 2 * max(what.X.shape[1] - 1, 1) * min(LEAST_ROWS, len(what.rows))
+    possible = int(plan.seconds / max(each, 1e-9) / steps)
+    if possible >= plan.pairs:
+        return what.background, plan.pairs
+    size = max(min(possible, len(what.background)), min(FEW_PAIRS, len(what.background)))
+    return what.background[:size], size
+
+
+METHODS: dict[str, Callable[[Context, Explained, Plan], Attributions]] = {
+    "tree": _tree,
+    "additive": _additive,
+    "exact": _exact,
+    "permutation": _permutation,
+}
+"""By name, in the order in which they are tried."""

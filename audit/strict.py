@@ -1,0 +1,134 @@
+"""Read a TOML file strictly: every word must be known, and every mistake is named with its line."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from audit.errors import AuditError, hint, listed, shown
+
+M = TypeVar("M")
+
+
+def read_toml(path: Path, error: type[AuditError]) -> tuple[dict[str, object], str]:
+    """Parse a file.
+
+    Returns
+    -------
+    tuple of dict and str
+        The tables, and the text for finding lines in.
+
+    Raises
+    ------
+    AuditError
+        Of the given class, if the file is missing or no TOML; the parser's line is named.
+    """
+    if not path.is_file():
+        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise error(f"no file {shown(path)}." + hint(path.name, siblings))
+    try:
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text), text
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
+        raise error(f"{path.name} is not readable as TOML: {problem}.") from problem
+
+
+def validate(model: type[M], tables: object, *, file: str, text: str, error: type[AuditError]) -> M:
+    """Check tables against a pydantic dataclass and build it.
+
+    Raises
+    ------
+    AuditError
+        Of the given class; up to five mistakes, each with its place, what was seen and what is known.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    text_of_tables = json.dumps(tables, default=str)  # strict JSON takes tables for dataclasses, dates for text
+    try:
+        return TypeAdapter(model).validate_json(text_of_tables, strict=True)
+    except ValidationError as problem:
+        lines = [_told(model, dict(one), file, text) for one in problem.errors(include_url=False)]
+        told = list(dict.fromkeys(lines))
+        more = f" (and {len(told) - 5} more)" if len(told) > 5 else ""
+        raise error("; ".join(told[:5]) + more) from problem
+
+
+def _told(model: object, problem: dict[str, object], file: str, text: str) -> str:
+    path = [part for part in problem["loc"] if not _is_type_tag(part)]  # type: ignore[attr-defined]
+    names = [str(part) for part in path]
+    key = names[-1] if names else ""
+    where = f"{file}{_line(text, path)}: {_place(path)}"
+    if problem["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+        known = _known_keys(model, names[:-1])
+        return f"{where} is not a known key; known are {listed(known)}.{hint(key, known)}"
+    if problem["type"] in {"missing", "missing_argument"}:
+        return f"{where} is missing"
+    return f"{where} is {shown(problem['input'])}: {str(problem['msg'])[:200]}"
+
+
+def _is_type_tag(part: object) -> bool:
+    """Leave out the names of union members that pydantic puts into a location."""
+    return (
+        isinstance(part, str)
+        and bool(
+            re.match(
+                r"^(tuple|list|dict|function|literal|constrained|str|int|float|bool|lax-or|is-inst)\b.*[\[\(]?|^(str|int|float|bool)$",
+                part,
+            )
+        )
+        and part not in {"list"}
+    )
+
+
+def _place(path: list[object]) -> str:
+    names = [f"[{part}]" if isinstance(part, int) else str(part) for part in path]
+    if not names:
+        return "the file"
+    table = ".".join(names[:-1]).replace(".[", "[")
+    return f"[{table}] {shown(names[-1])}" if table else shown(names[-1])
+
+
+def _line(text: str, path: list[object]) -> str:
+    """Return ``:7`` for the line where the key stands, or nothing."""
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    heads = [str(part) for part in path if isinstance(part, str)][:-1]
+    current = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        if head:
+            current = head.group(1)
+            if current == key or current == ".".join([*heads, key]):
+                return f":{number}"
+        elif re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line) and (not heads or current.startswith(heads[0])):
+            return f":{number}"
+    return ""
+
+
+def _known_keys(model: object, path: list[str]) -> list[str]:
+    """List the fields of the dataclass at `path` below `model`."""
+    import dataclasses
+    import typing
+
+    here: object = model
+    for name in path:
+        if name.isdigit():
+            continue
+        hints = typing.get_type_hints(here) if isinstance(here, type) else {}
+        here = _dataclass_in(hints.get(name))
+    return [field.name for field in dataclasses.fields(here)] if dataclasses.is_dataclass(here) else []
+
+
+def _dataclass_in(hint_: object) -> object:
+    import dataclasses
+    import typing
+
+    if isinstance(hint_, type) and dataclasses.is_dataclass(hint_):
+        return hint_
+    for argument in typing.get_args(hint_):
+        found = _dataclass_in(argument)
+        if found is not None:
+            return found
+    return None
