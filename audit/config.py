@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
+from pydantic import JsonValue
 
 from audit.data import Dataset, Roles, build
 from audit.errors import ConfigError, DataError, hint, listed, shown
@@ -87,7 +88,7 @@ class ChecksTable:
 
     select: list[str] = field(default_factory=list)
     ignore: list[str] = field(default_factory=list)
-    options: dict[str, dict[str, Json]] = field(default_factory=dict)
+    options: dict[str, dict[str, JsonValue]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ class PolicyTable:
     path: str | None = None
     select: list[str] = field(default_factory=list)
     ignore: list[str] = field(default_factory=list)
-    override: list[dict[str, Json]] = field(default_factory=list)
+    override: list[dict[str, JsonValue]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +132,7 @@ class Config:
     model: ModelTable | None = None
     audit: AuditTable = field(default_factory=AuditTable)
     checks: ChecksTable = field(default_factory=ChecksTable)
-    gather: dict[str, dict[str, Json]] = field(default_factory=dict)
+    gather: dict[str, dict[str, JsonValue]] = field(default_factory=dict)
     policy: PolicyTable = field(default_factory=PolicyTable)
     card: CardTable = field(default_factory=CardTable)
     report: ReportTable = field(default_factory=ReportTable)

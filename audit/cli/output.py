@@ -82,3 +82,10 @@ def tell(record: AuditRecord, written: list[Path], *, strict: bool) -> int:
     for path in written:
         console.print(Text(f"  {path}"))
     return exit_code(record, strict)
+
+
+def note(text: str) -> None:
+    """Tell people something on standard error."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(text)

@@ -1,0 +1,194 @@
+"""``modelassay demo``: a reference network on real data that ships with scikit-learn, audited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audit.cli import output
+from audit.cli.run import run
+from audit.errors import ConfigError, hint, listed, shown
+from audit.optional import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trainers import NetworkClassifier
+
+DIABETES = """\
+# What is audited: a small network that tells whether a patient's diabetes progresses
+# in the upper half within a year (Efron et al. 2004, as bundled with scikit-learn).
+
+[model]
+path = "model.safetensors"
+
+[data]
+train = "train.csv"
+test = "test.csv"
+target = "progression"
+task = "binary"
+positive = "upper half"
+sensitive = ["sex", "age"]
+
+[data.bins]
+age = [40, 55]
+
+[audit]
+seed = 0
+
+[policy]
+path = "gates.toml"
+
+[card]
+path = "card.toml"
+
+[report]
+out = "."
+formats = ["json", "html", "md", "junit"]
+"""
+
+DIGITS = """\
+# What is audited: a small convolutional network that reads handwritten digits
+# (8 x 8 pixels, UCI optical recognition test set, as bundled with scikit-learn).
+
+[model]
+path = "model.safetensors"
+
+[data]
+train = "train.csv"
+test = "test.csv"
+target = "digit"
+task = "multiclass"
+
+[audit]
+seed = 0
+
+[policy]
+path = "gates.toml"
+
+[card]
+path = "card.toml"
+
+[report]
+out = "."
+formats = ["json", "html", "md", "junit"]
+"""
+
+GATES = """\
+# The gates of this audit: the default catalogue, changed where this model needs it.
+# Commit this file before results exist. `modelassay rule CODE` explains a rule.
+
+schema_version = 1
+
+[policy]
+name = "demo"
+extends = "default"
+
+# [[override]]
+# id = "FAIR001"
+# threshold = 0.9
+# because = "agreed with the medical board"
+"""
+
+CARD = """\
+# What only people can say. Blanks stay visible on the card.
+
+name = "{name}"
+version = "1"
+overview = "{overview}"
+intended_use = "Showing what an audit looks like."
+out_of_scope_use = "Any decision about a person."
+owner = ""
+contact = ""
+license = "Apache-2.0"
+intended_users = ""
+training_data = "{data}"
+evaluation_data = "{data}"
+ethical_considerations = ""
+risks_and_harms = ""
+mitigations = ""
+human_oversight = ""
+"""
+
+
+def demo(out: Path, *, data: str) -> int:
+    """Train, write model, tables and configuration into `out`, and audit."""
+    makers: dict[str, Callable[[Path], None]] = {"diabetes": _diabetes, "digits": _digits}
+    if data not in makers:
+        raise ConfigError(f"no demo data {shown(data)}; there are {listed(makers)}.{hint(data, makers)}")
+    require("torch", extra="torch", purpose="reference networks")
+    output.require_writable(out)
+    out.mkdir(parents=True, exist_ok=True)
+    makers[data](out)
+    (out / "gates.toml").write_text(GATES, encoding="utf-8")
+    code = run(out / "audit.toml", out=str(out), policy=None, formats=None, strict=False)
+    output.note(
+        "Model, tables and configuration stand beside the card. Change gates.toml, then: "
+        f"modelassay judge {out}/audit.json --policy {out}/gates.toml"
+    )
+    return code
+
+
+def _diabetes(out: Path) -> None:
+    from sklearn.datasets import load_diabetes
+
+    from trainers import NetworkClassifier as Network
+
+    frame = load_diabetes(scaled=False, as_frame=True).frame
+    upper = frame.pop("target") > 140.5  # the median of the 442 patients
+    frame["sex"] = frame["sex"].astype(int)
+    frame["progression"] = upper.map({True: "upper half", False: "lower half"})
+    network = Network(
+        hidden=(16,),
+        l2=0.01,
+        dropout=0.1,
+        learning_rate=0.005,
+        epochs=300,
+        patience=30,
+        validation_fraction=0.2,
+        random_state=0,
+    )
+    _fit(network, frame, "progression", out)
+    words = {
+        "name": "Diabetes progression",
+        "overview": "A multilayer perceptron on ten measurements of 442 patients.",
+        "data": "Efron, Hastie, Johnstone and Tibshirani 2004; 442 patients, bundled with scikit-learn.",
+    }
+    _write(out, DIABETES, words)
+
+
+def _digits(out: Path) -> None:
+    from sklearn.datasets import load_digits
+
+    from trainers import NetworkClassifier as Network
+
+    frame = load_digits(as_frame=True).frame.rename(columns={"target": "digit"})
+    network = Network(
+        network="cnn", input_shape=(1, 8, 8), epochs=60, patience=10, learning_rate=0.003, dropout=0.1, random_state=0
+    )
+    _fit(network, frame, "digit", out)
+    words = {
+        "name": "Handwritten digits",
+        "overview": "A convolutional network on images of 8 by 8 pixels.",
+        "data": "UCI optical recognition of handwritten digits, 1,797 images, bundled with scikit-learn.",
+    }
+    _write(out, DIGITS, words)
+
+
+def _fit(network: NetworkClassifier, frame: pd.DataFrame, target: str, out: Path) -> None:
+    from sklearn.model_selection import train_test_split
+
+    from trainers import save
+
+    train, test = train_test_split(frame, test_size=0.4, random_state=0, stratify=frame[target])
+    output.note(f"Training {type(network).__name__} on {len(train)} rows …")
+    network.fit(train.drop(columns=target), train[target])
+    train.to_csv(out / "train.csv", index=False)
+    test.to_csv(out / "test.csv", index=False)
+    save(network, out / "model.safetensors")
+
+
+def _write(out: Path, config: str, words: dict[str, str]) -> None:
+    (out / "audit.toml").write_text(config, encoding="utf-8")
+    (out / "card.toml").write_text(CARD.format(**words), encoding="utf-8")

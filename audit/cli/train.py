@@ -1,0 +1,25 @@
+"""``modelassay train``: fit a reference network as a file says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.cli import output, progress
+from audit.errors import ConfigError
+from audit.optional import require
+
+
+def train(config: Path, *, out: Path | None, search: bool) -> int:
+    """Fit, write the model file, and say what comes next."""
+    require("torch", extra="torch", purpose="reference networks")
+    from trainers.config import fit_from_config
+
+    from trainers.errors import TrainerError
+
+    with progress.shown() as bar:
+        try:
+            path = fit_from_config(config, out=out, search=search, progress=bar)
+        except TrainerError as error:
+            raise ConfigError(str(error)) from error
+    output.note(f"Wrote {path}. Next: modelassay init --model {path} --train … --test … --target …")
+    return 0
