@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
@@ -76,7 +78,9 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
     Lundberg et al. 2020, From local explanations to global understanding with explainable AI for trees.
     """
     _require_plain(estimator, rows)
-    shap = require("shap", extra="explain", purpose="SHAP attributions of trees")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # importing shap touches deprecated corners of matplotlib
+        shap = require("shap", extra="explain", purpose="SHAP attributions of trees")
     try:
         explainer = shap.TreeExplainer(
             estimator, background.to_numpy(dtype=np.float64), feature_perturbation="interventional"

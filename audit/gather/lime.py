@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,7 +78,9 @@ def _batched(context: Context, what: Explained, code: int, here: np.ndarray, sam
 
 
 def _by_package(context: Context, what: Explained, code: int, here: np.ndarray, samples: int, run: int) -> LocalModels:
-    lime_tabular_package = require("lime.lime_tabular", extra="explain", purpose="LIME by its own package")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the package imports is older than what it is imported with
+        lime_tabular_package = require("lime.lime_tabular", extra="explain", purpose="LIME by its own package")
     if np.isnan(what.reference).any() or np.isnan(what.X).any():
         raise NotApplicable("the lime package reads no missing numbers; the batched engine does")
     score, width = what.score(code), what.X.shape[1]

@@ -1,0 +1,253 @@
+"""The gatherer of attributions: right for every kind of model, repeatable, honest about what it sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+
+from audit.data import Dataset, Roles, build
+from audit.errors import ConfigError, MissingExtra, ModelError, NotApplicable
+from audit.evidence import Absence, Settings
+from audit.explain.tree import tree_shapley
+from audit.gather import Context
+from audit.gather._explained import explained
+from audit.gather.attributions import gather
+from audit.model import wrap
+
+Fitted = Callable[[str], Context]
+
+EXPECTED = {
+    "logistic": ("additive", "log-odds"),
+    "softmax": ("exact", "log-odds"),
+    "linear": ("additive", "target"),
+    "boosting": ("tree", "log-odds"),
+    "boosting-categories": ("permutation", "log-odds"),
+    "boosting-regressor": ("tree", "target"),
+    "boosting-multiclass": ("exact", "log-odds"),
+    "forest": ("tree", "probability"),
+    "pipeline": ("additive", "log-odds"),
+    "svc": ("exact", "margin"),
+    "network": ("exact", "log-odds"),
+}
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_every_kind_of_model_is_explained_and_adds_up(kind: str, fitted: Fitted) -> None:
+    (found,) = gather(fitted(kind), rows=30)
+    assert (found.method, found.scale) == EXPECTED[kind]
+    assert found.values.shape == (30, len(found.features))
+    assert found.base is not None
+    assert found.output is not None
+    assert found.values.sum(axis=1) + found.base == pytest.approx(found.output, abs=1e-5)
+    assert found.residual is not None
+    assert found.residual < 1e-5
+    importance = dict(zip(found.features, np.abs(found.values).mean(axis=0), strict=True))
+    assert max(importance, key=importance.__getitem__) == "a"
+    assert importance["noise"] < importance["b"]
+    assert set(found.keys) >= {"split", "sex"}
+    assert len(found.row) == 30
+
+
+def test_log_odds_are_those_of_the_positive_class(fitted: Fitted) -> None:
+    context = fitted("logistic")
+    (found,) = gather(context, rows=10, background=20)
+    X = context.dataset.inputs(found.row.astype(np.intp))
+    p = context.fitted().predictor.predict_proba(X)[:, 1]  # type: ignore[attr-defined]
+    assert found.output == pytest.approx(np.log(p / (1 - p)))
+
+
+def test_the_other_class_as_positive_turns_the_sign(fitted: Fitted) -> None:
+    context = fitted("boosting")
+    data = context.dataset
+    turned = build(
+        {name: data.frame.take(data.rows(name)) for name in ("train", "test")},
+        Roles(target="y", task="binary", positive=0, sensitive=("sex",)),
+    )
+    (one,) = gather(context, rows=10, background=20)
+    (other,) = gather(replace(context, dataset=turned, collected={}), rows=10, background=20)
+    assert one.values == pytest.approx(-other.values)
+
+
+@pytest.mark.parametrize("kind", ["boosting", "boosting-regressor", "forest"])
+def test_trees_agree_with_enumeration(kind: str, fitted: Fitted) -> None:
+    (trees,) = gather(fitted(kind), rows=8, background=20, method="tree")
+    (exact,) = gather(fitted(kind), rows=8, background=20, method="exact")
+    assert trees.values == pytest.approx(exact.values, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["logistic", "pipeline", "linear"])
+def test_closed_form_agrees_with_enumeration(kind: str, fitted: Fitted) -> None:
+    (closed,) = gather(fitted(kind), rows=8, background=20, method="additive")
+    (exact,) = gather(fitted(kind), rows=8, background=20, method="exact")
+    assert closed.values == pytest.approx(exact.values, abs=1e-6)
+
+
+def test_linear_coefficients_are_recovered(fitted: Fitted) -> None:
+    context = fitted("linear")
+    (found,) = gather(context, rows=20, background=20)
+    what = explained(context, rows=20, background=20)
+    coefficients = context.fitted().predictor.coef_  # type: ignore[attr-defined]
+    assert found.values == pytest.approx((what.X - what.background.mean(axis=0)) * coefficients)
+
+
+def test_same_seed_same_numbers_and_another_seed_other_rows(fitted: Fitted) -> None:
+    context = fitted("boosting-categories")
+    (one,), (again,) = gather(context, rows=12, background=10), gather(context, rows=12, background=10)
+    assert one.values.tolist() == again.values.tolist()
+    (other,) = gather(replace(context, seed=8), rows=12, background=10)
+    assert one.row.tolist() != other.row.tolist()
+
+
+def test_fewer_rows_are_the_first_of_more(fitted: Fitted) -> None:
+    (few,), (more,) = gather(fitted("logistic"), rows=5), gather(fitted("logistic"), rows=9)
+    assert more.row[:5].tolist() == few.row.tolist()
+
+
+def test_what_was_sampled_is_said(fitted: Fitted) -> None:
+    (found,) = gather(fitted("boosting-categories"), rows=12, background=10, pairs=10)
+    said = " | ".join(found.notes)
+    assert "12 test rows drawn at random, of 200" in said
+    assert "background: 10 train rows" in said
+    assert "10 antithetic pairs" in said
+    assert "native categories" in said
+
+
+def test_a_wrong_tree_explanation_is_not_shown(fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard is the sum, not a list of model names."""
+
+    def wrong(*given: object, **named: object) -> object:
+        found = tree_shapley(*given, **named)  # type: ignore[arg-type]
+        return found._replace(values=found.values + 0.5)
+
+    monkeypatch.setattr("audit.gather.attributions.tree_shapley", wrong)
+    (found,) = gather(fitted("boosting"), rows=10, background=20)
+    assert found.method != "tree"
+    assert found.residual is not None
+    assert found.residual < 1e-6
+    assert any("not by tree: its sums miss" in note for note in found.notes)
+
+
+def test_without_shap_the_next_method_serves(fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> object:
+        raise MissingExtra("SHAP attributions of trees need 'shap'. Run: pip install 'modelassay[explain]'")
+
+    monkeypatch.setattr("audit.explain.tree.require", missing)
+    (found,) = gather(fitted("boosting"), rows=10, background=20)
+    assert found.method in {"exact", "permutation"}
+    assert any("pip install" in note for note in found.notes)
+
+
+def test_a_small_budget_cuts_and_says_so(fitted: Fitted) -> None:
+    (found,) = gather(
+        fitted("boosting-categories"), rows=100, background=50, pairs=5000, seconds=0.001, method="permutation"
+    )
+    assert 0 < len(found.values) < 100
+    assert any("within 0.001 seconds" in note for note in found.notes)
+    assert found.residual is not None
+    assert found.residual < 1e-9
+
+
+def test_an_unknown_method_gets_a_hint(fitted: Fitted) -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'permutation'"):
+        gather(fitted("logistic"), method="permutations")
+
+
+@pytest.mark.parametrize(("kind", "method"), [("logistic", "tree"), ("svc", "additive")])
+def test_a_method_that_does_not_fit_says_why(kind: str, method: str, fitted: Fitted) -> None:
+    with pytest.raises(NotApplicable, match=r"no tree ensemble|does not add up"):
+        gather(fitted(kind), method=method)
+
+
+def test_constant_scores_give_zeros(fitted: Fitted) -> None:
+    data = fitted("logistic").dataset
+    model = DummyClassifier().fit(data.inputs(data.rows("train")), data.frame["y"].take(data.rows("train")))
+    (found,) = gather(Context(model=wrap(model), dataset=data, settings=Settings()), rows=5)
+    assert not found.values.any()
+    assert found.residual == pytest.approx(0, abs=1e-12)
+
+
+class LabelsAlone:
+    """A model with nothing but predict."""
+
+    def predict(self, X: pd.DataFrame) -> object:
+        return (X["a"] > 0).astype(int).to_numpy()
+
+
+def test_a_model_with_predict_alone_has_its_decision_explained(fitted: Fitted) -> None:
+    context = Context(model=wrap(LabelsAlone()), dataset=fitted("logistic").dataset, settings=Settings())
+    (found,) = gather(context, rows=10)
+    assert any("decision (0 or 1) is explained" in note for note in found.notes)
+    assert not found.values[:, 1:].any()
+    assert found.values[:, 0].any()
+
+
+class Fussy(LabelsAlone):
+    """A model that fails on combinations which it never saw."""
+
+    def predict(self, X: pd.DataFrame) -> object:
+        if len(X) > 150:
+            raise RuntimeError("odd rows")
+        return super().predict(X)
+
+
+def test_a_model_that_fails_on_perturbed_rows_is_an_absence_with_its_words(fitted: Fitted) -> None:
+    context = Context(model=wrap(Fussy()), dataset=fitted("logistic").dataset, settings=Settings())
+    found = context("attributions")
+    assert isinstance(found, Absence)
+    assert "odd rows" in found.reason
+    with pytest.raises(ModelError, match="odd rows"):
+        gather(context)
+
+
+def test_no_model_is_not_applicable(fitted: Fitted) -> None:
+    context = Context(model=None, dataset=fitted("logistic").dataset, settings=Settings())
+    found = context("attributions")
+    assert isinstance(found, Absence)
+    assert found.outcome == "not_applicable"
+
+
+def _with(data: Dataset, **roles: object) -> Dataset:
+    frame = data.frame.assign(
+        person=np.arange(len(data)) // 4, heavy=np.where(np.arange(len(data)) % 10 == 0, 50.0, 0.0)
+    )
+    given = Roles(target="y", task="binary", positive=1, features=data.features, **roles)  # type: ignore[arg-type]
+    return build({name: frame.take(data.rows(name)) for name in ("train", "test")}, given)
+
+
+def test_rows_come_from_distinct_clusters(fitted: Fitted) -> None:
+    context = fitted("logistic")
+    (found,) = gather(replace(context, dataset=_with(context.dataset, cluster="person")), rows=40)
+    people = found.row // 4
+    assert len(set(people.tolist())) == 40
+    assert "each of another cluster" in found.notes[0]
+
+
+def test_rows_are_drawn_by_weight(fitted: Fitted) -> None:
+    context = fitted("logistic")
+    (found,) = gather(replace(context, dataset=_with(context.dataset, weight="heavy")), rows=40)
+    assert (found.row % 10 == 0).all()
+    assert "by weight" in found.notes[0]
+
+
+def test_without_training_rows_test_rows_stand_behind(fitted: Fitted) -> None:
+    context = fitted("logistic")
+    frame = context.dataset.frame.take(context.dataset.rows("test"))
+    alone = build({"test": frame}, Roles(target="y", task="binary", positive=1))
+    (found,) = gather(replace(context, dataset=alone), rows=10)
+    assert "background: 100 test rows" in found.notes
+
+
+def test_permuted_labels_give_no_importance(fitted: Fitted) -> None:
+    data = fitted("logistic").dataset
+    train = data.rows("train")
+    shuffled = np.random.default_rng(0).permutation(data.frame["y"].to_numpy()[train])
+    model = LogisticRegression().fit(data.inputs(train), shuffled)
+    (blind,) = gather(Context(model=wrap(model), dataset=data, settings=Settings()), rows=50)
+    (seeing,) = gather(fitted("logistic"), rows=50)
+    assert np.abs(blind.values).mean() < 0.15 * np.abs(seeing.values).mean()
