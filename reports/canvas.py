@@ -43,7 +43,7 @@ class Canvas:
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
         self._artists: list[Artist] = []
-        self._texts: list[ET.Element] = []
+        self._texts: dict[tuple[Anchor, bool], ET.Element] = {}
 
     def line(
         self,
@@ -102,13 +102,11 @@ class Canvas:
         self, x: float, y: float, words: str, *, anchor: Anchor = "start", limit: int = 60, quiet: bool = False
     ) -> None:
         """Set a line of text with its base line at `y`; longer names are cut, visibly."""
-        found = ET.Element("text", x=f"{x:g}", y=f"{y:g}")
-        if anchor != "start":
-            found.set("text-anchor", anchor)
-        if quiet:
-            found.set("fill-opacity", "0.75")
-        found.text = visible(words, limit)
-        self._texts.append(found)
+        if (anchor, quiet) not in self._texts:
+            look = {"text-anchor": anchor} if anchor != "start" else {}
+            self._texts[anchor, quiet] = _element("g", {**look, **({"fill-opacity": "0.75"} if quiet else {})})
+        line = ET.SubElement(self._texts[anchor, quiet], "text", x=f"{round(x, 1):g}", y=f"{round(y, 1):g}")
+        line.text = visible(words, limit)
 
     def svg(self, anchor: str, title: str, description: str) -> Markup:
         """Return the finished figure.
@@ -130,7 +128,7 @@ class Canvas:
         ET.SubElement(root, "title", id=f"{anchor}-t").text = visible(title, 200)
         ET.SubElement(root, "desc", id=f"{anchor}-d").text = visible(description, 600)
         root.extend(_shapes(self._drawn(), anchor))
-        root.extend(self._texts)
+        root.extend(self._texts.values())
         return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 -- the writer of XML escaped all text
 
     def _up(self, ys: Sequence[float]) -> list[float]:
@@ -156,24 +154,24 @@ class Canvas:
 
 
 def _shapes(drawn: ET.Element, anchor: str) -> list[ET.Element]:
-    """Keep paths and marks, in order, with presentation attributes alone; a mark's look stands at its definition."""
+    """Keep paths and marks, in order, with presentation attributes alone; each mark is drawn where it stands."""
     found: list[ET.Element] = []
-    marks: dict[str, ET.Element] = {}
+    marks: dict[str, tuple[str, ET.Element]] = {}
     for element in drawn.iter():
         if element.tag == f"{_SVG}path" and element.get("id"):
-            mark = _element("path", {"id": f"{anchor}-m{len(marks)}", "d": _path(element)})
-            marks[element.get("id", "")] = mark
-            holder = ET.Element("defs")
-            holder.append(mark)
-            found.append(holder)
+            holder, name = ET.Element("defs"), f"{anchor}-m{len(marks)}"
+            holder.append(_element("path", {"id": name, "d": _path(element)}))
+            group = ET.Element("g")
+            marks[element.get("id", "")] = (name, group)
+            found += [holder, group]
         elif element.tag == f"{_SVG}path" and element.get("d"):
             found.append(_element("path", {"d": _path(element), **_attributes(element)}))
         elif element.tag == f"{_SVG}use":
-            mark = marks[element.get("{http://www.w3.org/1999/xlink}href", "").lstrip("#")]
-            for name, value in _attributes(element).items():
-                mark.set(name, value)
-            place = {name: _short(element.get(name, "0")) for name in ("x", "y")}
-            found.append(_element("use", {"href": f"#{mark.get('id')}", **place}))
+            name, group = marks[element.get("{http://www.w3.org/1999/xlink}href", "").lstrip("#")]
+            for key, value in _attributes(element).items():
+                group.set(key, value)
+            place = {key: _short(element.get(key, "0")) for key in ("x", "y")}
+            group.append(_element("use", {"href": f"#{name}", **place}))
     return found
 
 

@@ -156,7 +156,11 @@ def _forest(forest: Forest, anchor: str) -> Markup:
         _forest_row(canvas, row, y)
     if len(rows) < len(forest.rows):
         canvas.text(
-            0, foot + 52, f"{len(rows)} of {len(forest.rows):,} groups drawn: {_choice(forest)} first", quiet=True
+            0,
+            foot + 52,
+            f"{len(rows)} of {len(forest.rows):,} groups drawn: {_choice(forest)} first",
+            limit=90,
+            quiet=True,
         )
     return canvas.svg(anchor, forest.title, _forest_story(forest))
 

@@ -122,7 +122,7 @@ class _Drawer:
 
     def _figure(self, exhibit: Exhibit) -> Figure:
         self.drawn += 1
-        anchor = f"figure-{self.drawn}"
+        anchor = f"f{self.drawn}"
         drawing = draw(exhibit, anchor) if self.budget.pictures else None
         found = capped(view(exhibit), self.budget.rows)
         if found.image and not self.budget.pictures:

@@ -8,6 +8,7 @@ keys, one estimate a line) and atomic: a reader sees the old file or the new one
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import os
 import secrets
@@ -19,6 +20,7 @@ from typing import Any, NoReturn, get_args
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
 
+from reports import record as vocabulary
 from reports.record import SCHEMA_VERSION, AuditRecord, Exhibit
 from reports.wording import visible
 
@@ -68,8 +70,8 @@ render = dumps
 
 
 def compact(record: AuditRecord) -> str:
-    """Write the same content as :func:`dumps` on one line, for embedding."""
-    return _json(_as_data(record))
+    """Write the same content as :func:`dumps` on one line of ASCII, for embedding."""
+    return json.dumps(_as_data(record), sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
 def save(record: AuditRecord, path: str | Path) -> None:
@@ -256,12 +258,15 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _explained(error: ValidationError) -> str:
     """Say the first few things that are wrong: where, what was seen, what was expected."""
-    problems = [(_steps(one["loc"]), one) for one in error.errors(include_url=False)]
+    problems = [(one["loc"], one) for one in error.errors(include_url=False)]
     wrong_kinds = {steps[:-1] for steps, one in problems if one["type"] == "literal_error" and steps[-1:] == ("kind",)}
     shown: list[str] = []
     for steps, one in problems:
         if any(steps[: len(branch)] == branch for branch in wrong_kinds):
             continue  # the exhibit is of another kind: what that branch misses says nothing
+        if one["type"] == "unexpected_keyword_argument":
+            shown.append(f"{_path(steps)}: unknown key{_nearest(steps)}")
+            continue
         seen = visible(repr(one["input"]), 60)
         shown.append(f"{_path(steps)}: {one['msg'].removeprefix('Value error, ')} (found {seen})")
     if not shown:
@@ -274,8 +279,12 @@ def _explained(error: ValidationError) -> str:
     return "not a valid audit record: " + "; ".join(shown[:3]) + rest
 
 
-def _steps(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    return location
+def _nearest(steps: tuple[int | str, ...]) -> str:
+    """Name the known key that an unknown one is nearest to."""
+    kinds = (vars(vocabulary)[name] for name in dir(vocabulary))
+    known = {one.name for kind in kinds if isinstance(kind, type) and is_dataclass(kind) for one in fields(kind)}
+    near = difflib.get_close_matches(str(steps[-1])[:100], sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _path(steps: tuple[int | str, ...]) -> str:

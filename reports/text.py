@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports import digest
 from reports.digest import GateResult, Tone
@@ -63,7 +63,21 @@ def lines(record: AuditRecord, width: int = WIDTH) -> tuple[Line, ...]:
         *_steps(record, width),
         *_missing(record, width),
     ]
-    return tuple(found)
+    return tuple(replace(line, text=tame(line.text)) for line in found)
+
+
+def tame(line: str) -> str:
+    """Break what a CI server would obey in its log: workflow commands stand at the start of a line.
+
+    Examples
+    --------
+    >>> tame("  ::error::owned"), tame("##[error]owned"), tame("std::vector")
+    ('  : :error::owned', '## [error]owned', 'std::vector')
+    """
+    margin = len(line) - len(line.lstrip())
+    if line[margin:].startswith("::"):
+        line = f"{line[:margin]}: {line[margin + 1 :]}"
+    return line.replace("##[", "## [").replace("##vso[", "## vso[").replace("##teamcity[", "## teamcity[")
 
 
 def _wrapped(text: str, width: int, first: str = "", rest: str = "", tone: Tone = "none") -> list[Line]:

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import replace
+from types import ModuleType
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from reports import charts
+from reports.canvas import PALETTE, Canvas
+from reports.record import Bar, Bars, Curve, Exhibit, Forest, ForestRow, Image, Matrix, Prose, Series, Table
+
+
+def shapes(samples: ModuleType) -> list[Exhibit]:
+    roc, losses = samples.curves()
+    matrix = Matrix(title="m", row_label="r", column_label="c", rows=("a", "b"), columns=("a", "b"),
+                    values=((1.0, 2.0), (0.0, -3.5)))  # fmt: skip
+    bars = Bars(title="b", x_label="x", bars=tuple(Bar(label=n, value=k - 2.0) for k, n in enumerate(samples.HOSTILE)))
+    return [samples.forest(), samples.ratios(), roc, losses, matrix, bars]
+
+
+def test_figures_are_xml_without_style_or_script(samples: ModuleType) -> None:
+    for exhibit in shapes(samples):
+        drawn = charts.draw(exhibit, "figure-1")
+        assert drawn is not None
+        root = ET.fromstring(str(drawn))
+        tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+        assert tags <= {"svg", "title", "desc", "path", "defs", "use", "text", "g"}
+        for element in root.iter():
+            assert "style" not in element.attrib
+            assert not [name for name in element.attrib if name.startswith("on")]
+
+
+def test_the_same_exhibit_gives_the_same_bytes(samples: ModuleType) -> None:
+    for exhibit in shapes(samples):
+        assert charts.draw(exhibit, "a") == charts.draw(exhibit, "a")
+
+
+def test_identifiers_hang_on_the_anchor(samples: ModuleType) -> None:
+    first = set(re.findall(r' id="([^"]+)"', str(charts.draw(samples.forest(), "figure-1"))))
+    second = set(re.findall(r' id="([^"]+)"', str(charts.draw(samples.forest(), "figure-2"))))
+    assert first
+    assert not first & second
+
+
+def test_hostile_names_are_text_and_raise_no_warning(samples: ModuleType) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = str(charts.draw(samples.ratios(), "f"))
+    texts = [element.text or "" for element in ET.fromstring(drawn).iter() if element.tag.endswith("text")]
+    assert "</script><script>alert(1)…" in texts
+    assert "$\\frac{1}{0}$ _x_ ^y^" in texts
+    assert "two lines and tabs" in texts
+    assert max(map(len, texts)) <= 60
+
+
+def test_small_groups_are_hollow_and_undefined_ones_say_why(samples: ModuleType) -> None:
+    drawn = str(charts.draw(samples.forest(), "f"))
+    hollow = re.findall(r'<g fill="none" stroke="#0072b2"[^>]*>((?:<use[^>]*>)+)</g>', drawn)
+    assert [marks.count("<use") for marks in hollow] == [1]
+    assert "undefined: no positive rows" in drawn
+    assert "n 25<" in drawn
+    assert "Hollow marks stand on too few rows." in drawn
+
+
+def test_ratios_mark_four_fifths_and_its_inverse(samples: ModuleType) -> None:
+    texts = [
+        one.text for one in ET.fromstring(str(charts.draw(samples.ratios(), "f"))).iter() if one.tag.endswith("text")
+    ]
+    assert {"0.8", "1.25", "1.000"} <= set(texts)
+
+
+def test_exhibits_without_a_figure_have_none() -> None:
+    undrawn: tuple[Exhibit, ...] = (
+        Table(title="t", columns=("a",), rows=()),
+        Prose(title="t", text="x"),
+        Image(title="t", png_base64="", width=1, height=1, alt=""),
+        Forest(title="t", x_label="x", rows=()),
+        Bars(title="t", x_label="x", bars=()),
+        Curve(title="t", x_label="x", y_label="y", series=(Series(name="s", x=(), y=()),)),
+        Matrix(title="t", row_label="r", column_label="c", rows=(), columns=(), values=()),
+    )
+    assert [charts.draw(one, "f") for one in undrawn] == [None] * len(undrawn)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-300, 1e-12, 1.0, 1e12, 1e300])
+@pytest.mark.parametrize("log", [False, True])
+def test_any_finite_number_can_be_drawn(scale: float, log: bool) -> None:
+    rows = tuple(ForestRow(label=str(k), value=k * scale, low=k * scale, high=k * scale, n=3) for k in range(-1, 3))
+    forest = Forest(title="t", x_label="x", rows=rows, reference=scale, log_scale=log)
+    drawn = str(charts.draw(forest, "f"))
+    assert "nan" not in drawn.lower().replace("anand", "")
+    assert "inf" not in drawn
+    curve = Curve(title="t", x_label="x", y_label="y", series=(Series(name="s", x=(0.0, scale), y=(scale, -scale)),))
+    assert "nan" not in str(charts.draw(curve, "f"))
+
+
+def test_one_point_and_constant_lines_can_be_drawn() -> None:
+    point, flat = Series(name="s", x=(1.0,), y=(2.0,)), Series(name="c", x=(1.0, 2.0), y=(2.0, 2.0))
+    curve = Curve(title="t", x_label="x", y_label="y", series=(point, flat))
+    assert "<svg" in str(charts.draw(curve, "f"))
+
+
+def test_long_curves_stay_small() -> None:
+    x = tuple(k / 9999 for k in range(10_000))
+    curve = Curve(title="t", x_label="x", y_label="y", series=(Series(name="s", x=x, y=x, low=x, high=x),))
+    assert len(str(charts.draw(curve, "f"))) < 9_000
+    many = replace(curve, series=tuple(replace(curve.series[0], name=f"s{k}") for k in range(20)))
+    assert "8 of 20 lines drawn" in str(charts.draw(many, "f"))
+
+
+def test_lines_differ_in_more_than_color() -> None:
+    series = tuple(Series(name=f"s{k}", x=(0.0, 1.0), y=(0.0, float(k))) for k in range(4))
+    drawn = str(charts.draw(Curve(title="t", x_label="x", y_label="y", series=series), "f"))
+    for color in PALETTE[1:]:
+        assert re.search(rf'stroke="{color}"[^>]*stroke-dasharray', drawn), color
+
+
+def luminance(color: str) -> float:
+    channels = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("color", PALETTE)
+@pytest.mark.parametrize("page", ["#ffffff", "#16181c"])
+def test_marks_reach_three_to_one_on_both_pages(color: str, page: str) -> None:
+    one, other = sorted((luminance(color), luminance(page)))
+    assert (other + 0.05) / (one + 0.05) >= 3.0
+
+
+def test_a_canvas_escapes_what_it_is_told() -> None:
+    canvas = Canvas(10, 10)
+    canvas.text(0, 5, "<b>&\x00")
+    assert "&lt;b&gt;&amp;\ufffd" in canvas.svg("f", "<t>", "</desc>")

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+
+import pytest
+
+from reports import digest
+from reports.record import (
+    AuditRecord,
+    Card,
+    DataInfo,
+    Environment,
+    Finding,
+    Gate,
+    ModelInfo,
+    OnInconclusive,
+    Policy,
+    Severity,
+    Verdict,
+    VerdictOutcome,
+)
+
+Case = tuple[VerdictOutcome, Severity, OnInconclusive]
+
+
+def judged(cases: Iterable[Case]) -> AuditRecord:
+    """Return a record with one gate a case."""
+    listed = list(cases)
+    return AuditRecord(
+        tool="t", created="2026-01-01", seed=0, task="binary", environment=Environment(), data=DataInfo(target="y"),
+        model=ModelInfo(name="m", kind="k", format="none"),
+        policy=Policy(
+            gates=tuple(
+                Gate(id=f"G{k}", title="t", check="", metric="recall", severity=severity, on_inconclusive=burden)
+                for k, (_, severity, burden) in enumerate(listed)
+            )
+        ),
+        verdicts=tuple(
+            Verdict(gate=f"G{k}", where={}, outcome=outcome, severity=severity)
+            for k, (outcome, severity, _) in enumerate(listed)
+        ),
+    )  # fmt: skip
+
+
+CODES: tuple[tuple[str, list[Case], int, int], ...] = (
+    ("nothing", [], 5, 5),
+    ("a pass", [("pass", "error", "warn")], 0, 0),
+    ("a failed error", [("fail", "error", "warn")], 1, 1),
+    ("a failed warning", [("fail", "warning", "warn")], 0, 1),
+    ("a failed note", [("fail", "note", "warn")], 0, 0),
+    ("an undecided error", [("error", "error", "warn")], 2, 2),
+    ("an undecided warning beside a pass", [("error", "warning", "warn"), ("pass", "note", "warn")], 0, 2),
+    ("an undecided warning alone", [("error", "warning", "warn")], 5, 2),
+    ("proof owed", [("inconclusive", "error", "block")], 3, 3),
+    ("proof owed as a warning", [("inconclusive", "warning", "block")], 0, 3),
+    ("inconclusive, warned", [("inconclusive", "error", "warn")], 0, 0),
+    ("inconclusive, let pass", [("inconclusive", "error", "pass")], 0, 0),
+    ("a waiver", [("waived", "error", "warn")], 0, 0),
+    ("not assessed alone", [("not_assessed", "error", "block")], 5, 5),
+    ("only switched off", [("fail", "off", "warn")], 5, 5),
+    ("undecided before failed", [("fail", "error", "warn"), ("error", "error", "warn")], 2, 2),
+    ("failed before proof owed", [("inconclusive", "error", "block"), ("fail", "error", "warn")], 1, 1),
+    ("proof owed before a pass", [("pass", "error", "warn"), ("inconclusive", "error", "block")], 3, 3),
+)
+
+
+@pytest.mark.parametrize(("cases", "code", "strict"), [one[1:] for one in CODES], ids=[one[0] for one in CODES])
+def test_the_exit_code_follows_the_contract(cases: list[Case], code: int, strict: int) -> None:
+    record = judged(cases)
+    assert digest.exit_code(record) == code
+    assert digest.exit_code(record, strict=True) == strict
+
+
+@pytest.mark.parametrize(
+    ("cases", "word", "tone"),
+    [
+        ([("pass", "error", "warn")], "passed its gates", "pass"),
+        ([("fail", "warning", "warn")], "passed its gates, with warnings", "warn"),
+        ([("fail", "error", "warn")], "failed its gates", "fail"),
+        ([("inconclusive", "error", "block")], "inconclusive", "inconclusive"),
+        ([("error", "error", "warn")], "could not be judged", "fail"),
+        ([], "not judged", "none"),
+    ],
+)
+def test_the_word_on_top_says_what_the_exit_code_says(cases: list[Case], word: str, tone: str) -> None:
+    found = digest.overall(judged(cases))
+    assert (found.word, found.tone) == (word, tone)
+    assert found.sentence.endswith(".")
+
+
+def test_no_word_promises_more_than_gates(record: AuditRecord) -> None:
+    for forbidden in ("safe", "compliant", "unbiased", "fair model"):
+        assert forbidden not in digest.overall(record).word + digest.overall(record).sentence
+
+
+def test_counts_cover_every_verdict_that_counts(record: AuditRecord) -> None:
+    assert sum(digest.overall(record).counts.values()) == len(record.verdicts)
+    assert list(digest.overall(record).counts) == list(digest.OUTCOMES)
+
+
+def test_worst_gates_come_first() -> None:
+    record = judged([
+        ("pass", "error", "warn"),
+        ("fail", "note", "warn"),
+        ("inconclusive", "warning", "warn"),
+        ("fail", "warning", "warn"),
+        ("inconclusive", "error", "block"),
+        ("waived", "error", "warn"),
+        ("fail", "error", "warn"),
+        ("error", "error", "warn"),
+        ("not_assessed", "error", "warn"),
+    ])  # fmt: skip
+    order = [result.gate_id for result in digest.gate_results(record)]
+    assert order == ["G6", "G7", "G4", "G3", "G2", "G1", "G5", "G8", "G0"]
+    assert [one.gate for one in digest.worst_first(record)] == order
+
+
+def test_the_worst_slice_speaks_for_its_gate() -> None:
+    record = judged([("pass", "warning", "warn")])
+    found: list[tuple[str, VerdictOutcome, float | None]] = [
+        ("a", "pass", None),
+        ("b", "fail", 0.04),
+        ("c", "fail", 0.001),
+    ]
+    slices = tuple(
+        Verdict(gate="G0", where={"sex": level}, outcome=outcome, severity="warning", p_adjusted=p)
+        for level, outcome, p in found
+    )
+    result = digest.gate_results(replace(record, verdicts=slices))[0]
+    assert [one.where["sex"] for one in result.verdicts] == ["c", "b", "a"]
+
+
+def test_next_steps_name_the_worst_then_the_blanks_then_what_was_skipped() -> None:
+    skipped = Finding(
+        check="lime", title="LIME", family="explanations", revision=1, outcome="skipped", reason="Run: pip install x"
+    )
+    record = replace(judged([("fail", "error", "warn")]), findings=(skipped,))
+    steps = digest.next_steps(record)
+    assert [step.gate_id for step in steps] == ["G0", "", ""]
+    assert "intended use" not in steps[0].text
+    assert steps[1].text.startswith("Fill in what only a person can say")
+    assert steps[2].text == "LIME was skipped: Run: pip install x"
+
+
+def test_an_inconclusive_gate_without_a_step_asks_for_rows() -> None:
+    record = judged([("inconclusive", "error", "block")])
+    record = replace(record, verdicts=(replace(record.verdicts[0], n_needed=2130),))
+    assert (
+        digest.next_steps(record)[0].text == "Collect about 2,130 rows in all to settle recall, if the estimate holds."
+    )
+
+
+def test_blanks_are_the_fields_that_only_a_person_can_fill() -> None:
+    assert len(digest.blanks(Card())) == len(fields(Card)) - 3
+    filled = Card(**{one.name: "said" for one in fields(Card)})
+    assert digest.blanks(filled) == ()
+    assert digest.blanks(replace(filled, owner="  \n")) == ("owner",)
+
+
+def test_what_was_not_tested_is_listed(record: AuditRecord) -> None:
+    found = {one.what: one for one in digest.not_tested(record)}
+    assert found["LIME"].status == "skipped"
+    assert found["Regression metrics"].reason == "the task is binary"
+    assert found["Noise"].status == "failed to run"
+    assert found["FAIR001 selection-rate-ratio: race=Other"].status == "not assessed"

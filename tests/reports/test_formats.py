@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from reports import formats, github, gitlab, junit, markdown, sarif, text
+from reports.digest import gate_results
+from reports.record import AuditRecord
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.mark.parametrize("name", formats.FORMATS)
+def test_every_format_draws_and_draws_the_same_again(record: AuditRecord, name: str) -> None:
+    drawn = formats.render(record, name)
+    assert drawn.endswith("\n")
+    assert formats.render(record, name) == drawn
+    assert "\x1b" not in drawn
+    assert "\u202e" not in drawn or name == "json"
+
+
+def test_an_unknown_format_is_refused_with_a_hint(record: AuditRecord) -> None:
+    with pytest.raises(ValueError, match=r"no format 'junti'.*Did you mean 'junit'"):
+        formats.render(record, "junti")
+
+
+def test_files_of_formats_do_not_collide() -> None:
+    files = [one.file for one in formats.FORMATS.values()]
+    assert len(set(files)) == len(files)
+    assert all(callable(importlib.import_module(one.module).render) for one in formats.FORMATS.values())
+
+
+def test_drawing_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, reports.formats, reports.text, reports.markdown, reports.junit, reports.sarif, reports.github;"
+        "import reports.gitlab, reports.html;"
+        "heavy = ('matplotlib', 'numpy', 'pandas', 'sklearn', 'torch', 'audit', 'trainers');"
+        "print([m for m in heavy if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=GOLDEN.parents[1]
+    )
+    assert done.stdout.strip() == "[]"
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+
+def test_text_fits_a_screen(record: AuditRecord) -> None:
+    lines = text.render(record).splitlines()
+    assert max(map(len, lines)) <= text.WIDTH
+    assert len(lines) <= 50
+    assert lines[0] == "Adult income: passed its gates, with warnings"
+
+
+def test_text_cannot_command_a_ci_server(record: AuditRecord, samples: ModuleType) -> None:
+    for line in text.render(record).splitlines():
+        assert not line.lstrip().startswith("::")
+        assert "##[" not in line
+
+
+def test_text_lines_keep_a_given_width(record: AuditRecord) -> None:
+    assert max(len(line.text) for line in text.lines(record, width=60)) <= 60
+
+
+# --- markdown -------------------------------------------------------------------------------------
+
+
+def test_markdown_holds_no_markup_of_a_name(record: AuditRecord) -> None:
+    drawn = markdown.render(record)
+    assert len(drawn.encode()) < 2**20
+    tags = set(re.findall(r"<[^>]*>", drawn))
+    assert tags <= {"<details>", "</details>", "</summary>", "<summary>", "<sub>", "</sub>"}
+    assert "@admin" not in drawn
+    assert not re.search(r"(?<!\\)\]\(", drawn)
+    assert "http://" not in drawn
+
+
+def test_every_row_of_a_markdown_table_has_its_columns(record: AuditRecord) -> None:
+    widths: list[int] = []
+    for line in markdown.render(record).splitlines():
+        if line.startswith("|"):
+            widths.append(len(re.findall(r"(?<!\\)\|", line)))
+        elif widths:
+            assert len(set(widths)) == 1
+            widths = []
+    assert widths == []
+
+
+# --- junit ----------------------------------------------------------------------------------------
+
+
+def test_junit_maps_outcomes(record: AuditRecord) -> None:
+    root = ET.fromstring(junit.render(record))
+    cases = {(case.get("classname"), case.get("name")): [child.tag for child in case] for case in root.iter("testcase")}
+    assert cases["modelassay.FAIR001", "sex=Female"] == ["failure"]
+    assert cases["modelassay.FAIR001", "race=Asian-Pac-Islander"] == ["system-out"]
+    assert cases["modelassay.FAIR001", "race=Black"] == ["skipped"]
+    assert cases["modelassay.FAIR001", "race=Other"] == ["skipped"]
+    assert cases["modelassay.FAIR002", "sex=Female"] == ["skipped"]
+    assert cases["modelassay.CAL002", "all test rows"] == ["error"]
+    assert cases["modelassay.GEN004", "all test rows"] == ["skipped"]
+    assert len(cases) == len(record.verdicts)
+
+
+def test_junit_counts_add_up(record: AuditRecord) -> None:
+    root = ET.fromstring(junit.render(record))
+    for name in ("tests", "failures", "errors", "skipped"):
+        assert int(root.get(name, "-1")) == sum(int(suite.get(name, "-1")) for suite in root)
+    assert root.get("tests") == str(len(record.verdicts))
+
+
+# --- sarif, github, gitlab ------------------------------------------------------------------------
+
+
+def test_sarif_points_at_the_gates_line(record: AuditRecord) -> None:
+    run = json.loads(sarif.render(record))["runs"][0]
+    rules = [one["id"] for one in run["tool"]["driver"]["rules"]]
+    by_rule = {one["ruleId"]: one for one in run["results"]}
+    assert len(rules) == len(record.policy.gates)
+    fair = by_rule["FAIR001"]
+    assert rules[fair["ruleIndex"]] == "FAIR001"
+    place = by_rule["CAL002"]["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": "gates.toml"}, "region": {"startLine": 40}}
+    assert by_rule["FAIR002"]["suppressions"][0]["kind"] == "external"
+    assert "PERF001" not in by_rule
+    assert "BASE001" not in by_rule
+
+
+SARIF = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "properties": {
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "items": {
+                "required": ["tool", "results"],
+                "additionalProperties": False,
+                "properties": {
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "tool": {
+                        "required": ["driver"],
+                        "properties": {
+                            "driver": {
+                                "required": ["name"],
+                                "additionalProperties": False,
+                                "properties": {
+                                    "name": {"type": "string"},
+                                    "version": {"type": "string"},
+                                    "rules": {
+                                        "uniqueItems": True,
+                                        "items": {
+                                            "required": ["id"],
+                                            "additionalProperties": False,
+                                            "properties": {
+                                                "id": {"type": "string"},
+                                                "name": {"type": "string"},
+                                                "shortDescription": {"required": ["text"]},
+                                                "fullDescription": {"required": ["text"]},
+                                                "help": {"required": ["text"]},
+                                                "helpUri": {"type": "string", "pattern": "^https?://"},
+                                                "defaultConfiguration": {
+                                                    "properties": {
+                                                        "enabled": {"type": "boolean"},
+                                                        "level": {"enum": ["none", "note", "warning", "error"]},
+                                                    },
+                                                    "additionalProperties": False,
+                                                },
+                                            },
+                                        },
+                                    },
+                                },
+                            }
+                        },
+                    },
+                    "results": {
+                        "items": {
+                            "required": ["message"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "ruleId": {"type": "string"},
+                                "ruleIndex": {"type": "integer", "minimum": 0},
+                                "kind": {"enum": ["fail", "open"]},
+                                "level": {"enum": ["none", "note", "warning", "error"]},
+                                "message": {"required": ["text"], "properties": {"text": {"minLength": 1}}},
+                                "locations": {"minItems": 1, "maxItems": 1},
+                                "partialFingerprints": {"additionalProperties": {"type": "string"}},
+                                "suppressions": {
+                                    "items": {
+                                        "required": ["kind"],
+                                        "properties": {
+                                            "kind": {"enum": ["inSource", "external"]},
+                                            "status": {"enum": ["accepted", "underReview", "rejected"]},
+                                        },
+                                    }
+                                },
+                            },
+                            "if": {"properties": {"kind": {"const": "open"}}},
+                            "then": {"properties": {"level": {"const": "none"}}},
+                        }
+                    },
+                },
+            },
+        },
+    },
+}
+"""The parts of SARIF 2.1.0's schema that a log of ours touches."""
+
+
+def test_sarif_is_valid(record: AuditRecord) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    assert list(jsonschema.Draft202012Validator(SARIF).iter_errors(json.loads(sarif.render(record)))) == []
+
+
+def test_fingerprints_tell_slices_apart(record: AuditRecord) -> None:
+    found = [sarif.fingerprint(one) for one in record.verdicts]
+    assert len(set(found)) == len(found)
+
+
+def test_annotations_are_one_line_each_and_at_most_ten(record: AuditRecord) -> None:
+    lines = github.render(record).splitlines()
+    assert len(lines) == 4
+    assert all(re.match(r"::(error|warning|notice) file=[^,:]*,line=\d+,title=[^,:]*::", line) for line in lines)
+    assert "gates%2C %3A.toml" in lines[2]
+
+
+def test_the_rest_of_the_annotations_is_counted(record: AuditRecord) -> None:
+    many = tuple(replace(record.verdicts[3], gate=f"G{k}") for k in range(25))
+    lines = github.render(replace(record, verdicts=many)).splitlines()
+    assert len(lines) == github.MOST
+    assert "16 more gates did not pass" in lines[-1]
+
+
+def test_gitlab_issues_have_what_gitlab_reads(record: AuditRecord) -> None:
+    issues = json.loads(gitlab.render(record))
+    troubled = [v for r in gate_results(record) for v in r.verdicts if v.outcome in ("fail", "error", "inconclusive")]
+    assert len(issues) == len(troubled)
+    for issue in issues:
+        assert issue.keys() == {"description", "check_name", "fingerprint", "severity", "location"}
+        assert issue["severity"] in ("info", "minor", "major", "critical", "blocker")
+        assert issue["location"]["lines"]["begin"] >= 1

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from types import ModuleType
+
+import pytest
+
+from reports import html, store
+from reports.layout import SECTIONS
+from reports.record import AuditRecord, Estimate, Finding, Forest, ForestRow, Measurement, Table
+
+VOID = {"meta", "br", "img", "link", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: every tag closed in order, every element counted."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, dict[str, str]]] = []
+        self.ids: Counter[str] = Counter()
+        self.open: list[str] = []
+        self.said: list[str] = []
+        self.data: list[str] = []
+        self.faults: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags[tag] += 1
+        self.attributes.append((tag, found))
+        if "id" in found:
+            self.ids[found["id"]] += 1
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open[-1] != tag:
+            self.faults.append(f"</{tag}> closes {self.open[-1:]}")
+        else:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        (self.data if self.open[-1:] == ["script"] else self.said).append(data)
+
+
+@pytest.fixture(scope="module")
+def card(record: AuditRecord) -> str:
+    return html.render(record)
+
+
+@pytest.fixture(scope="module")
+def page(card: str) -> Page:
+    return Page(card)
+
+
+def test_the_page_is_well_formed(page: Page) -> None:
+    assert page.faults == []
+    assert page.open == []
+    assert [name for name, n in page.ids.items() if n > 1] == []
+
+
+def test_nothing_a_user_named_becomes_markup(page: Page, card: str) -> None:
+    assert page.tags["script"] == 1
+    assert page.tags["img"] == 1
+    assert "{{" not in re.sub(r"<script.*?</script>", "", card, flags=re.S).replace("{{ 7*7 }}", "")
+    for tag, found in page.attributes:
+        assert not [name for name in found if name.startswith("on")], tag
+        assert not found.get("href", "").lower().startswith(("javascript", "data", "file"))
+        assert "style" not in found
+
+
+def test_nothing_is_fetched(page: Page, card: str) -> None:
+    policy = next(found["content"] for tag, found in page.attributes if found.get("http-equiv"))
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    assert not page.tags.keys() & {"link", "iframe", "object", "form", "base", "video", "audio", "embed"}
+    assert all(found["src"].startswith("data:image/png;base64,") for _, found in page.attributes if "src" in found)
+    assert "url(" not in card
+    assert "@import" not in card
+
+
+def test_the_record_stands_in_the_page(page: Page, record: AuditRecord) -> None:
+    assert json.loads("".join(page.data)) == json.loads(store.dumps(record))
+    assert store.loads("".join(page.data)) == record
+
+
+def test_the_hash_is_that_of_audit_json(card: str, record: AuditRecord) -> None:
+    assert hashlib.sha256(store.dumps(record).encode()).hexdigest() in card
+
+
+def test_sections_stand_in_the_order_of_the_contract(page: Page, card: str) -> None:
+    places = [card.index(f'<h2 id="{section.id}">') for section in SECTIONS]
+    assert places == sorted(places)
+    assert page.tags["h1"] == 1
+    assert page.tags["main"] == 1
+
+
+def test_links_within_the_page_lead_somewhere(page: Page) -> None:
+    targets = {found["href"][1:] for _, found in page.attributes if found.get("href", "").startswith("#")}
+    assert targets
+    assert targets <= page.ids.keys()
+
+
+def test_tables_have_captions_and_scopes(card: str) -> None:
+    for table in re.findall(r"<table.*?</table>", card, flags=re.S):
+        assert "<caption" in table
+        assert 'scope="col"' in table
+        assert 'scope="row"' in table
+
+
+def test_wide_things_scroll_by_keyboard(page: Page) -> None:
+    regions = [found for _, found in page.attributes if found.get("class") == "scroll"]
+    assert regions
+    assert all(found["tabindex"] == "0" and found["aria-label"] and found["role"] == "region" for found in regions)
+
+
+def test_figures_are_named_and_stand_beside_their_numbers(card: str) -> None:
+    figures = re.findall(r"<figure.*?</figure>", card, flags=re.S)
+    drawn = [figure for figure in figures if "<svg" in figure]
+    assert len(drawn) == 6
+    for figure in drawn:
+        assert 'role="img"' in figure
+        assert "<title" in figure
+        assert "<desc" in figure
+        assert "<table" in figure
+
+
+def test_headings_do_not_skip_a_level(page: Page) -> None:
+    levels = [int(tag[1]) for tag, _ in page.attributes if re.fullmatch(r"h\d", tag)]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_the_gate_table_is_not_folded(card: str) -> None:
+    table = card[card.index('<table class="gates') :]
+    first = table[: table.index("</tbody>")]
+    assert first.index("FAIR001") < first.index("<details>")
+
+
+def test_blanks_are_visible(page: Page) -> None:
+    said = " ".join(page.said)
+    assert "Ethical considerations:" in said
+    assert said.count("not provided by the owner") == 10
+    assert "left blank for a person" in said
+
+
+def test_sections_that_nothing_feeds_say_so(page: Page) -> None:
+    assert " ".join(page.said).count("Not tested: no check of this audit looked here.") == 1
+
+
+def test_a_family_nobody_knows_gets_its_own_heading(page: Page) -> None:
+    assert "Third-party <b>" in page.said
+
+
+def test_an_old_mapping_says_that_it_is_old(record: AuditRecord, card: str) -> None:
+    assert "mapping may be out of date" not in card
+    later = html.render(replace(record, created="2028-01-01T00:00:00+00:00"))
+    assert later.count("mapping may be out of date") >= 30
+
+
+def test_a_bare_record_still_makes_a_card(record: AuditRecord) -> None:
+    bare = replace(record, findings=(), verdicts=(), policy=type(record.policy)(), warnings=())
+    page = Page(html.render(bare))
+    assert page.faults == []
+    assert "No gate was evaluated." in page.said
+
+
+def usual() -> tuple[Finding, ...]:
+    """Return ten metrics over thirty groups, each with a forest."""
+    groups = [f"race=group {k}, sex={'F' if k % 2 else 'M'}" for k in range(30)]
+    metrics = ("recall", "precision", "f1", "fpr", "fnr", "accuracy", "selection_rate", "roc_auc", "brier", "error")
+    estimates = tuple(
+        Estimate(metric=metric, value=0.5, low=0.44, high=0.56, n=1000 + k, method="wilson", unit="proportion",
+                 where={"split": "test", "race": f"group {k}", "sex": "F" if k % 2 else "M"})
+        for metric in metrics
+        for k in range(30)
+    )  # fmt: skip
+    forests = tuple(
+        Forest(title=f"{metric} by group", x_label=metric, reference=0.5,
+               rows=tuple(ForestRow(label=g, value=0.51, low=0.44, high=0.56, n=1000) for g in groups))
+        for metric in metrics
+    )  # fmt: skip
+    measured = Measurement(summary="Ten metrics by group.", estimates=estimates, exhibits=forests)
+    return (
+        Finding(check="g", title="By group", family="groups", revision=1, outcome="measured", measurement=measured),
+    )
+
+
+def test_a_usual_card_is_small(record: AuditRecord) -> None:
+    drawn = html.render(replace(record, findings=(*record.findings, *usual())))
+    assert len(drawn.encode()) <= 300_000
+    assert '<script type="application/json"' in drawn
+
+
+def test_a_card_never_grows_beyond_a_megabyte(record: AuditRecord, samples: ModuleType) -> None:
+    rows = tuple((f"name {k} " + "é" * 200, k, k / 3) for k in range(4000))
+    table = Table(title="Large", columns=("name", "k", "share"), rows=rows)
+    large = replace(record.findings[0], measurement=Measurement(summary="s", exhibits=(table,) * 3))
+    drawn = html.render(replace(record, findings=(large,) * 20))
+    page = Page(drawn)
+    assert len(drawn.encode()) <= html.SIZE_LIMIT
+    assert page.faults == []
+    assert page.tags["script"] == 0
+    assert "too large to stand in this page" in drawn
+    assert "of 4,000 rows; all of them stand in audit.json" in drawn
+
+
+def test_groups_beyond_forty_are_counted(record: AuditRecord) -> None:
+    rows = tuple(ForestRow(label=f"g{k}", value=k / 100, low=0.0, high=1.0, n=k) for k in range(100))
+    forest = Forest(title="Many", x_label="recall", rows=rows, reference=0.0)
+    finding = replace(record.findings[0], measurement=Measurement(summary="s", exhibits=(forest,)))
+    drawn = html.render(replace(record, findings=(finding,)))
+    svg = drawn[drawn.index("<svg") : drawn.index("</svg>")]
+    assert "40 of 100 groups drawn: the farthest from the reference first" in svg
+    assert ">g99<" in svg
+    assert ">g59<" not in svg
+    assert drawn.count('<th scope="row">g59</th>') == 1
