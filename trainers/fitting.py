@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import torch
 
     from trainers.estimators import _Network
-    from trainers.loop import Plan, Rows
+    from trainers.gradients import Rows
+    from trainers.loop import Plan
     from trainers.networks import NetworkSpec
 
 Floats = NDArray[np.float64]
@@ -75,7 +76,7 @@ def run(estimator: _Network, train: Part, test: Part | None, fresh: bool, epochs
     """Build what is new, train, and keep the outcome on the estimator."""
     import torch
 
-    from trainers import loop
+    from trainers import gradients, loop, optimizers
 
     device = device_for(estimator.device)
     if fresh:
@@ -86,8 +87,10 @@ def run(estimator: _Network, train: Part, test: Part | None, fresh: bool, epochs
     first = estimator.n_iter_ + 1
     network = estimator.network_.to(device)
     plan = plan_for(estimator, len(train.values), epochs, streamed)
-    keeps = streamed and hasattr(estimator, "_optimizer")
-    optimizer = estimator._optimizer if keeps else loop.optimizer_for(network, plan)
+    if not (streamed and hasattr(estimator, "_engine")):
+        flat = gradients.flatten(network)
+        estimator._engine = flat, optimizers.optimizer_for(flat, plan)
+    flat, optimizer = estimator._engine
     generator = torch.Generator().manual_seed(estimator.seed_ + first)
     rows, held = _rows(estimator, train, device), None if test is None else _rows(estimator, test, device)
     before = known_before(estimator, rows, held) if fresh else ()
@@ -98,6 +101,7 @@ def run(estimator: _Network, train: Part, test: Part | None, fresh: bool, epochs
             held,
             plan,
             generator=generator,
+            flat=flat,
             optimizer=optimizer,
             first_epoch=first,
             on_epoch=estimator.on_epoch,
@@ -106,7 +110,9 @@ def run(estimator: _Network, train: Part, test: Part | None, fresh: bool, epochs
     estimator.history_ += before + outcome.history
     estimator.n_iter_, estimator.best_epoch_ = outcome.epochs, outcome.best_epoch
     estimator.stopped_, estimator.validation_rows_ = outcome.stopped, 0 if held is None else len(held.inputs)
-    estimator._optimizer = optimizer
+    if not streamed:
+        gradients.unflatten(network)
+        del estimator._engine
 
 
 def _learn_scales(estimator: _Network, train: Part) -> None:
@@ -215,7 +221,7 @@ def _rows(estimator: _Network, part: Part, device: torch.device) -> Rows:
     """Turn arrays into tensors on the device; weights get the mean 1."""
     import torch
 
-    from trainers.loop import Rows
+    from trainers.gradients import Rows
 
     dtype = estimator.dtype
     values = part.values
@@ -285,7 +291,7 @@ def _block(estimator: _Network, values: NDArray[Any]) -> NDArray[Any]:
 
 def frozen(state: dict[str, Any]) -> dict[str, Any]:
     """Turn a fitted estimator's attributes into plain values and numpy arrays."""
-    state = {name: value for name, value in state.items() if name not in {"_optimizer", "_announced"}}
+    state = {name: value for name, value in state.items() if name not in {"_engine", "_announced"}}
     state["on_epoch"] = None
     if "network_" in state:
         state["network_"] = weights_of(state["network_"])

@@ -11,29 +11,22 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch  # noqa: TID253 -- this module is imported only when a network is trained
 from torch import Tensor, nn  # noqa: TID253
-from torch.nn import functional  # noqa: TID253
 
 from trainers import probes
 from trainers.augmentation import augmented
+from trainers.gradients import Flat, Rows, gradients_of, mean_loss
 from trainers.history import TRAIN, VALIDATION, HistoryRow
 from trainers.layers import PADDING, Dropout
+from trainers.optimizers import learning_rate
+from trainers.probes import Facts
 
 BLOCK = 4096
 """Rows that are run forward at a time: enough to fill the processor, few enough to stay in its cache."""
 TOLERANCE = 1e-4
 """Where no rows are held out: share by which the training loss must fall to count as progress."""
-
-
-class Rows(NamedTuple):
-    """Inputs, encoded targets and weights of mean 1 (or none), on one device."""
-
-    inputs: Tensor
-    targets: Tensor
-    weights: Tensor | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +70,7 @@ def train(
     plan: Plan,
     *,
     generator: torch.Generator,
+    flat: Flat,
     optimizer: torch.optim.Optimizer,
     first_epoch: int = 1,
     on_epoch: Callable[[tuple[HistoryRow, ...]], object] | None = None,
@@ -91,8 +85,9 @@ def train(
     plan : Plan
     generator : torch.Generator
         On the CPU: order of the rows, augmentation, dropout.
+    flat : Flat
     optimizer : torch.optim.Optimizer
-        From :func:`optimizer_for`.
+        Of the parameters in `flat`.
     first_epoch : int
         Number of the first epoch; counts on in a warm start.
     on_epoch : callable or None
@@ -111,79 +106,86 @@ def train(
     """
     history: list[HistoryRow] = []
     watch = _Watch(network, plan, held_out=validation is not None)
-    probe = probes.sample(rows.inputs, generator)
-    _seed_dropout(network, generator, rows.inputs.device)
+    step = Step(network, flat, plan, optimizer, probes.Sight(network, rows.inputs, generator))
+    _seed_dropout(network, generator)
     stopped, epoch = "epochs", first_epoch - 1
     try:
         for epoch in range(first_epoch, first_epoch + plan.epochs):
             began = time.perf_counter()
-            rate = learning_rate(plan, epoch - first_epoch, watch.setbacks)
-            facts = [HistoryRow(epoch, TRAIN, "learning_rate", rate)]
-            facts += run_epoch(network, rows, plan, generator, optimizer, epoch=epoch, rate=rate)
-            facts += _look(network, rows, validation, plan.objective, probe, epoch)
-            facts.append(HistoryRow(epoch, TRAIN, "seconds", time.perf_counter() - began))
-            finite = [row for row in facts if math.isfinite(row.value)]
-            history += finite
-            if len(finite) < len(facts):
-                history.append(HistoryRow(epoch, TRAIN, "not_finite", 1.0))
+            step.rate = learning_rate(plan, epoch - first_epoch, watch.setbacks)
+            facts = run_epoch(step, rows, generator) | _look(network, rows, validation, plan.objective, step.sight)
+            facts[TRAIN, "seconds"] = time.perf_counter() - began
+            found = [HistoryRow(epoch, *place, value) for place, value in facts.items() if math.isfinite(value)]
+            history += found
+            if len(found) < len(facts):
                 stopped = "not_finite"
+                history.append(HistoryRow(epoch, TRAIN, stopped, 1.0))
                 break
             if on_epoch is not None:
-                on_epoch(tuple(finite))
+                on_epoch(tuple(found))
             if watch.see(facts, epoch):
                 stopped = "patience"
                 break
     except KeyboardInterrupt:
         stopped = "interrupted"
-        history.append(HistoryRow(epoch, TRAIN, "interrupted", 1.0))
-    _seed_dropout(network, None, rows.inputs.device)
+        history.append(HistoryRow(epoch, TRAIN, stopped, 1.0))
+    _seed_dropout(network, None)
     watch.restore(always=stopped in {"interrupted", "not_finite"})
-    _say(stopped, epoch, watch.best_epoch)
+    _warn(stopped, epoch, watch.best_epoch)
     return Outcome(history=tuple(history), epochs=epoch, best_epoch=watch.best_epoch, stopped=stopped)
 
 
-def run_epoch(
-    network: nn.Module,
-    rows: Rows,
-    plan: Plan,
-    generator: torch.Generator,
-    optimizer: torch.optim.Optimizer,
-    *,
-    epoch: int,
-    rate: float,
-) -> list[HistoryRow]:
+@dataclass(slots=True)
+class Step:
+    """All that one step of training needs."""
+
+    network: nn.Module
+    flat: Flat
+    plan: Plan
+    optimizer: torch.optim.Optimizer
+    sight: probes.Sight
+    rate: float = 0.0
+
+    def shape_gradients(self) -> Tensor | None:
+        """Add the L1 penalty's slope and clip; give the length before clipping."""
+        plan = self.plan
+        if plan.l1:
+            for values in self.flat.matrices:
+                if values.grad is not None:
+                    values.grad.add_(values.detach().sign(), alpha=plan.l1)
+        if plan.clip_norm is None:
+            return None
+        return nn.utils.clip_grad_norm_([*self.flat.matrices, *self.flat.vectors], plan.clip_norm)
+
+
+def run_epoch(step: Step, rows: Rows, generator: torch.Generator) -> Facts:
     """Go through all rows once, in random order; give the epoch's loss and a close look at its last step."""
-    network.train()
+    plan, optimizer = step.plan, step.optimizer
+    step.network.train()
     for group in optimizer.param_groups:
-        group["lr"] = rate
-    parameters = [values for values in network.parameters() if values.requires_grad]
-    matrices = [values for values in parameters if values.dim() > 1]
+        group["lr"] = step.rate
+    gradients = gradients_of(step.network, step.flat, plan.objective)
+    losses: list[Tensor] = []
+    sizes: list[int] = []
     norms: list[Tensor] = []
-    total = torch.zeros((), device=rows.inputs.device)
-    close = None
     left = len(rows.inputs)
     for batch in batches(rows, plan, generator):
-        optimizer.zero_grad()
-        loss = mean_loss(network(augmented(batch.inputs, plan.augment, generator)), batch, plan.objective)
-        torch.autograd.backward(loss)
-        left -= len(batch.inputs)
+        if plan.augment:
+            batch = batch._replace(inputs=augmented(batch.inputs, plan.augment, generator))
+        losses.append(gradients(batch))
+        sizes.append(len(batch.inputs))
+        left -= sizes[-1]
         if left == 0:
-            close = probes.Step(network, epoch)
-        if plan.l1:
-            torch._foreach_add_(
-                [values.grad for values in matrices if values.grad is not None],
-                torch._foreach_sign([values.detach() for values in matrices]),
-                alpha=plan.l1,
-            )
-        if plan.clip_norm is not None:
-            norms.append(nn.utils.clip_grad_norm_(parameters, plan.clip_norm))
+            step.sight.before()
+        norm = step.shape_gradients()
+        if norm is not None:
+            norms.append(norm)
         optimizer.step()
-        total += loss.detach() * len(batch.inputs)
-    facts = [HistoryRow(epoch, TRAIN, "loss", float(total) / len(rows.inputs))]
+    mean = float((torch.stack(losses) * torch.tensor(sizes, device=losses[0].device)).sum() / len(rows.inputs))
+    facts: Facts = {(TRAIN, "learning_rate"): step.rate, (TRAIN, "loss"): mean}
     if norms and plan.clip_norm is not None:
-        share = float((torch.stack(norms) > plan.clip_norm).float().mean())
-        facts.append(HistoryRow(epoch, TRAIN, "clipped_share", share))
-    return facts + (close.rows() if close is not None else [])
+        facts[TRAIN, "clipped_share"] = float((torch.stack(norms) > plan.clip_norm).float().mean())
+    return facts | step.sight.after()
 
 
 def batches(rows: Rows, plan: Plan, generator: torch.Generator) -> Iterator[Rows]:
@@ -228,24 +230,6 @@ def trimmed(ids: Tensor) -> Tensor:
     return ids[:, :used]
 
 
-def mean_loss(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
-    """Weighted mean of log loss (sigmoid or softmax) or squared error.
-
-    Examples
-    --------
-    >>> mean_loss(torch.tensor([[1.0], [3.0]]), Rows(torch.zeros(2), torch.tensor([1.0, 1.0]), None), "regression")
-    tensor(2.)
-    """
-    reduction = "mean" if batch.weights is None else "none"
-    if objective == "multiclass":
-        losses = functional.cross_entropy(outputs, batch.targets, reduction=reduction)
-    elif objective == "binary":
-        losses = functional.binary_cross_entropy_with_logits(outputs.squeeze(1), batch.targets, reduction=reduction)
-    else:
-        losses = functional.mse_loss(outputs.squeeze(1), batch.targets, reduction=reduction)
-    return losses if batch.weights is None else (losses * batch.weights).mean()
-
-
 @torch.inference_mode()
 def raw_outputs(network: nn.Module, inputs: Tensor) -> Tensor:
     """Run forward in blocks, in evaluation mode."""
@@ -267,61 +251,16 @@ def evaluate(network: nn.Module, rows: Rows, objective: str) -> tuple[float, flo
     return loss, float((weights * (chosen == rows.targets)).sum() / weights.sum())
 
 
-def _look(
-    network: nn.Module, rows: Rows, validation: Rows | None, objective: str, probe: Tensor, epoch: int
-) -> list[HistoryRow]:
+def _look(network: nn.Module, rows: Rows, validation: Rows | None, objective: str, sight: probes.Sight) -> Facts:
     """Measure what needs no gradient: scores, held-out loss, dead units."""
-    part = Rows(*(None if values is None else values.index_select(0, probe) for values in rows))  # type: ignore[arg-type]
-    with probes.DeadUnits(network, epoch) as dead:
+    weights = None if rows.weights is None else rows.weights[sight.rows]
+    part = Rows(rows.inputs[sight.rows], rows.targets[sight.rows], weights)
+    with sight.watching():
         _, score = evaluate(network, part, objective)
-    facts = [HistoryRow(epoch, TRAIN, "score", score), *dead.rows()]
+    facts: Facts = {(TRAIN, "score"): score} | sight.dead_units()
     if validation is not None:
-        loss, score = evaluate(network, validation, objective)
-        facts += [HistoryRow(epoch, VALIDATION, "loss", loss), HistoryRow(epoch, VALIDATION, "score", score)]
+        facts[VALIDATION, "loss"], facts[VALIDATION, "score"] = evaluate(network, validation, objective)
     return facts
-
-
-def optimizer_for(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    """Make the optimizer, with L2 on weight matrices only; its fused form where torch has one.
-
-    L2 is added to the gradient; AdamW instead shrinks the weights themselves (Loshchilov and Hutter 2019).
-    """
-    trained = [values for values in network.parameters() if values.requires_grad]
-    groups = [
-        {"params": [values for values in trained if values.dim() > 1], "weight_decay": plan.l2},
-        {"params": [values for values in trained if values.dim() <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    rate = plan.learning_rate
-    if plan.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=rate, momentum=plan.momentum, nesterov=plan.momentum > 0, fused=True)
-    if plan.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, lr=rate, momentum=0.0, foreach=True)
-    kind = torch.optim.AdamW if plan.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, lr=rate, fused=True)
-
-
-def learning_rate(plan: Plan, done: int, setbacks: int) -> float:
-    """Give the rate of the epoch after `done` epochs; `setbacks` counts the plateaus met so far.
-
-    Examples
-    --------
-    >>> plan = Plan(objective="binary", batch_size=1, epochs=10, learning_rate=0.1, schedule="linear")
-    >>> [round(learning_rate(plan, done, 0), 3) for done in (0, 5)]
-    [0.1, 0.05]
-    """
-    if done < plan.warmup:
-        return plan.learning_rate * (done + 1) / (plan.warmup + 1)
-    share = (done - plan.warmup) / max(1, plan.epochs - plan.warmup)
-    factors: dict[str, float] = {
-        "constant": 1.0,
-        "linear": 1 - share,
-        "cosine": (1 + math.cos(math.pi * share)) / 2,
-        "exponential": 0.01**share,
-        "step": 0.1 ** int(share * 3),
-        "plateau": 0.5**setbacks,
-    }
-    return plan.learning_rate * factors[plan.schedule]
 
 
 class _Watch:
@@ -337,10 +276,9 @@ class _Watch:
     def _copy(self) -> dict[str, Tensor]:
         return {name: values.detach().clone() for name, values in self.network.state_dict().items()}
 
-    def see(self, facts: list[HistoryRow], epoch: int) -> bool:
+    def see(self, facts: Facts, epoch: int) -> bool:
         """Take note of an epoch; say whether to stop."""
-        split = VALIDATION if self.held_out else TRAIN
-        loss = next(row.value for row in facts if row.split == split and row.quantity == "loss")
+        loss = facts[VALIDATION if self.held_out else TRAIN, "loss"]
         needed = self.best if self.held_out or math.isinf(self.best) else self.best - TOLERANCE * abs(self.best)
         self.waited = 0 if loss < needed else self.waited + 1
         if loss < needed:
@@ -360,8 +298,9 @@ class _Watch:
             self.network.load_state_dict(self.weights)
 
 
-def _seed_dropout(network: nn.Module, generator: torch.Generator | None, device: torch.device) -> None:
+def _seed_dropout(network: nn.Module, generator: torch.Generator | None) -> None:
     """Give dropout a generator of this run, on the device where it draws."""
+    device = next(network.parameters()).device
     drawn = generator
     if generator is not None and device.type != "cpu":
         seed = int(torch.randint(2**31, (), generator=generator))
@@ -371,7 +310,7 @@ def _seed_dropout(network: nn.Module, generator: torch.Generator | None, device:
             module.generator = drawn
 
 
-def _say(stopped: str, epoch: int, best: int) -> None:
+def _warn(stopped: str, epoch: int, best: int) -> None:
     if stopped == "not_finite":
         warnings.warn(
             f"the loss was no finite number in epoch {epoch}; training stopped and the weights of epoch {best} are "
