@@ -9,6 +9,7 @@ a part that noise alone gives and a part that grows with the drift (delta method
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -87,7 +88,7 @@ def numeric_bins(reference: FloatArray, new: FloatArray, most: int = 10) -> Bins
 def _band_names(edges: FloatArray) -> tuple[str, ...]:
     if not len(edges):
         return ("all",)
-    inner = [f"over {low:g} to {high:g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    inner = [f"over {low:g} to {high:g}" for low, high in pairwise(edges)]
     return (f"to {edges[0]:g}", *inner, f"over {edges[-1]:g}")
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from reports.record import Estimate, Where
-
 from audit.intervals import Span, difference, wilson
+from reports.record import Estimate, Where
 
 
 def exact(metric: str, value: float, where: Where, *, n: int | None = None, unit: str = "proportion") -> Estimate:
@@ -16,9 +15,7 @@ def exact(metric: str, value: float, where: Where, *, n: int | None = None, unit
     3.0
     """
     number = float(value)
-    return Estimate(
-        metric=metric, value=number, low=number, high=number, method="count", n=n, where=where, unit=unit
-    )
+    return Estimate(metric=metric, value=number, low=number, high=number, method="count", n=n, where=where, unit=unit)
 
 
 def absent(metric: str, where: Where, reason: str, *, n: int | None = None, unit: str = "proportion") -> Estimate:

@@ -1,0 +1,72 @@
+"""Do rows with the same features have different targets?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audit.check import check
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.grouping import splits
+from audit.rows import Hashes, column_hashes, conflicts, first_ones, total
+from audit.shares import absent, exact
+from reports.record import Estimate, Measurement, Table
+
+COARSE = 0.2
+
+
+@check(
+    title="Conflicting labels",
+    family="data",
+    tasks=("binary", "multiclass"),
+    references=("Northcutt et al. 2021, Pervasive label errors in test sets",),
+)
+def conflicting_labels(dataset: Dataset) -> Measurement:
+    """Count rows that share every feature with a row of the same split that has another target.
+
+    Reading. ``conflicting_share`` is the share of such rows beyond what chance repeats: in a coarse table
+    people who differ in fact look the same, and their targets differ by right. How many do so is
+    estimated from the pairs of rows that differ in one and in two features and in the target.
+
+    Limits. A table whose features have fewer distinct combinations than a fifth of its rows is not
+    assessed, nor one with a single feature. Which of two conflicting labels is wrong is not known.
+    """
+    if not dataset.features:
+        raise NotApplicable("there are no features")
+    estimates: list[Estimate] = []
+    lines = []
+    for split, rows in splits(dataset):
+        parts = column_hashes(dataset.frame.loc[:, list(dataset.features)].take(rows))
+        where = {"split": split}
+        reason = _too_coarse(parts, len(rows))
+        if reason:
+            estimates.append(absent("conflicting_share", where, reason, n=len(rows)))
+            continue
+        found = conflicts(parts, dataset.y[rows].astype(np.int64))
+        estimates.append(exact("conflicting_share", found.share, where, n=len(rows)))
+        count = int(found.repeating.sum())
+        shown = (round(found.raw, 5), round(found.chance, 5), round(found.share, 5))
+        lines.append((split, len(rows), count, *shown, found.rows))
+    table = Table(
+        title="Rows in conflict by split",
+        columns=("split", "rows", "in conflict", "share", "explained by chance", "beyond chance", "measured on rows"),
+        rows=tuple(lines),
+        caption="The last three columns speak of the rows that chance seldom repeats.",
+    )
+    return Measurement(summary=_summary(estimates), estimates=tuple(estimates), exhibits=(table,))
+
+
+def _too_coarse(parts: list[Hashes], rows: int) -> str:
+    distinct = int(first_ones(total(parts, rows)).sum())
+    if distinct < COARSE * rows:
+        return f"the features have {distinct} distinct combinations in {rows} rows: conflicts are no sign"
+    if len(parts) < 2 and distinct < rows:
+        return "with a single feature, conflicts cannot be told from overlap of the classes"
+    return ""
+
+
+def _summary(estimates: list[Estimate]) -> str:
+    told = [f"{one.value:.2%} in {one.where['split']}" for one in estimates if one.value is not None]
+    if not told:
+        return "The table is too coarse for conflicting labels to be a sign of anything."
+    return f"Rows with the features of another row and another target, beyond chance: {', '.join(told)}."

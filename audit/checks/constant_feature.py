@@ -1,0 +1,60 @@
+"""Does a feature say the same of every row?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from audit.check import check
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.grouping import learned_from
+from audit.rows import cells, column_hash
+from audit.shares import exact, worst_first
+from reports.record import Estimate, Measurement, Table
+
+
+@check(title="Constant features", family="data")
+def constant_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
+    """Measure how many rows hold each feature's most frequent value.
+
+    Reading. ``top_value_share`` is 1 for a feature that says the same of every row the model learned from
+    (the test rows, where there is no training table). Missing counts as a value, as its absence may say
+    something. Such a feature cannot help the model, and breaks it if it varies later.
+
+    Limits. A rare but telling mark looks nearly constant too.
+    """
+    if not dataset.features:
+        raise NotApplicable("there are no features")
+    split, rows = learned_from(dataset)
+    estimates = []
+    for name in dataset.features:
+        value = _top_share(dataset.frame[name].take(rows))
+        estimates.append(exact("top_value_share", value, {"split": split, "feature": name}, n=len(rows)))
+    kept, notes = worst_first(estimates, most)
+    return Measurement(
+        summary=_summary(estimates, split), estimates=kept, exhibits=(_table(estimates, split),), notes=notes
+    )
+
+
+def _top_share(column: pd.Series) -> float:
+    codes = pd.Series(cells(column_hash(column)))
+    return float(codes.value_counts().iloc[0] / len(codes)) if len(codes) else 1.0
+
+
+def _summary(estimates: list[Estimate], split: str) -> str:
+    constant = [one.where["feature"] for one in estimates if one.value == 1]
+    if constant:
+        return f"{len(constant)} of {len(estimates)} features have one value in all {split} rows."
+    top = max(estimates, key=lambda one: one.value or 0.0)
+    return f"No feature is constant; {top.where['feature']!r} comes nearest, with one value in {top.value:.1%} of rows."
+
+
+def _table(estimates: list[Estimate], split: str) -> Table:
+    ranked = sorted(estimates, key=lambda one: -(one.value or 0.0))[:20]
+    return Table(
+        title=f"Share of the most frequent value in the {split} rows",
+        columns=("feature", "share"),
+        rows=tuple((one.where["feature"], round(one.value or 0.0, 5)) for one in ranked),
+        caption="The 20 greatest.",
+        folded=True,
+    )

@@ -1,0 +1,62 @@
+"""Do rows stand in a split more than once?"""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.grouping import splits
+from audit.rows import Repeats, column_hash, column_hashes, extra_copies, first_ones, total
+from audit.shares import absent, exact
+from reports.record import Estimate, Measurement, Table
+
+COARSE = 0.2
+"""Share of distinct feature combinations below which repeats tell nothing."""
+
+
+@check(title="Duplicate rows", family="data", references=("Barz and Denzler 2020, Do we train on test data?",))
+def duplicate_rows(dataset: Dataset) -> Measurement:
+    """Count rows whose features and target stand earlier in the same split already.
+
+    Reading. ``duplicate_share`` is the share of extra copies (the first of each kind is kept) beyond what
+    chance repeats. Coarse tables repeat by nature; how often is estimated from the pairs of rows that
+    differ in one and in two columns, and what chance would exceed once in 40 tables is subtracted. It is
+    measured on the rows that chance seldom repeats, where a copy stands out.
+
+    Limits. A table whose features have fewer distinct combinations than a fifth of its rows is not
+    assessed. Copies that differ in a single cell are not found here; see near duplicates.
+    """
+    if not dataset.features:
+        raise NotApplicable("there are no features")
+    estimates: list[Estimate] = []
+    lines = []
+    for split, rows in splits(dataset):
+        frame = dataset.frame.take(rows)
+        parts = column_hashes(frame.loc[:, list(dataset.features)])
+        distinct = int(first_ones(total(parts, len(rows))).sum())
+        where = {"split": split}
+        if distinct < COARSE * len(rows):
+            reason = f"the features have {distinct} distinct combinations in {len(rows)} rows: repeats are no sign"
+            estimates.append(absent("duplicate_share", where, reason, n=len(rows)))
+            continue
+        found = extra_copies([*parts, column_hash(frame[dataset.roles.target], len(parts))])
+        estimates.append(exact("duplicate_share", found.share, where, n=len(rows)))
+        lines.append((split, len(rows), int(found.repeating.sum()), *_rounded(found), found.rows))
+    table = Table(
+        title="Extra copies by split",
+        columns=("split", "rows", "extra copies", "share", "explained by chance", "beyond chance", "measured on rows"),
+        rows=tuple(lines),
+        caption="The last three columns speak of the rows that chance seldom repeats.",
+    )
+    return Measurement(summary=_summary(estimates), estimates=tuple(estimates), exhibits=(table,))
+
+
+def _rounded(found: Repeats) -> tuple[float, float, float]:
+    return round(found.raw, 5), round(found.chance, 5), round(found.share, 5)
+
+
+def _summary(estimates: list[Estimate]) -> str:
+    told = [f"{one.value:.2%} in {one.where['split']}" for one in estimates if one.value is not None]
+    if not told:
+        return "The table is too coarse for repeated rows to be a sign of anything."
+    return f"Extra copies of rows beyond what chance repeats: {', '.join(told)}."

@@ -1,0 +1,63 @@
+"""Is a feature a number plate: a value of its own for every row?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from audit.check import check
+from audit.columns import ColumnKind
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.grouping import learned_from
+from audit.rows import column_hash
+from audit.shares import absent, exact, worst_first
+from reports.record import Estimate, Measurement
+
+
+@check(title="Identifier features", family="data", references=("Kaufman et al. 2012, Leakage in data mining",))
+def identifier_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
+    """Measure how many of a feature's present values are distinct, where it is text or whole numbers.
+
+    Reading. ``distinct_share`` near 1 means that nearly every row has a value of its own: a name, a serial
+    number, a code of a case. A model can learn such rows by heart; on new rows the value says nothing, or
+    gives away when the row was made. Only short text and whole numbers are asked.
+
+    Limits. Free text (several words) is content, not an identifier, and is left out. Few rows make whole
+    numbers distinct by nature: below 30 present values nothing is said.
+    """
+    if not dataset.features:
+        raise NotApplicable("there are no features")
+    split, rows = learned_from(dataset)
+    kinds = dataset.kinds()
+    estimates: list[Estimate] = []
+    for name in dataset.features:
+        column = dataset.frame[name].take(rows).dropna()
+        if not _may_identify(column, kinds[name]):
+            continue
+        where = {"split": split, "feature": name}
+        if len(column) < 30:
+            estimates.append(absent("distinct_share", where, f"{len(column)} present values, fewer than 30"))
+            continue
+        distinct = len(np.unique(column_hash(column)))
+        estimates.append(exact("distinct_share", distinct / len(column), where, n=len(column)))
+    if not estimates:
+        raise NotApplicable("no feature is short text or whole numbers")
+    kept, notes = worst_first(estimates, most)
+    return Measurement(summary=_summary(estimates, split), estimates=kept, notes=notes)
+
+
+def _may_identify(column: pd.Series, kind: ColumnKind) -> bool:
+    if kind == "categorical":
+        return True
+    if kind != "numeric" or not len(column):
+        return False
+    values = column.to_numpy(dtype=np.float64)
+    return bool(np.isfinite(values).all() and (values == np.round(values)).all())
+
+
+def _summary(estimates: list[Estimate], split: str) -> str:
+    top = max(estimates, key=lambda one: one.value if one.value is not None else -1.0)
+    if top.value is None:
+        return f"The {split} rows are too few to tell identifiers from other features."
+    return f"Most distinct is {top.where['feature']!r}: {top.value:.1%} of its values in the {split} rows are distinct."

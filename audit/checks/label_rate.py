@@ -1,0 +1,88 @@
+"""Does the data itself favor a group, before any model?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from audit.check import check
+from audit.data import Dataset
+from audit.disparity import ratios_to_highest
+from audit.errors import NotApplicable
+from audit.evidence import Predictions, Settings
+from audit.exhibits import forest
+from audit.factor import Factor
+from audit.grouping import learned_from
+from audit.measure import by_group
+from reports.record import Estimate, Forest, Measurement
+
+
+@check(
+    title="Label rates by group",
+    family="data",
+    tasks=("binary",),
+    references=("29 CFR 1607.4(D), the four-fifths rule", "Hsu 1984, multiple comparisons with the best"),
+)
+def label_rate(dataset: Dataset, settings: Settings | None = None) -> Measurement:
+    """Compare the share of positive labels among groups in the rows the model learned from.
+
+    Reading. ``base_rate_ratio`` is a group's share of positive labels over that of the group with the highest
+    share. A model that fits such labels well hands the difference on. The interval allows for the highest
+    group being picked from the data.
+
+    Limits. Why the rates differ, and whether the labels measure what they are taken for, the data does not
+    say. Without a training table the test rows are taken.
+    """
+    if not dataset.sensitive:
+        raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
+    chosen = settings or Settings()
+    labels = _as_predictions(dataset, chosen)
+    rates: list[Estimate] = []
+    ratios: list[Estimate] = []
+    for features in _crossings(tuple(dataset.sensitive), chosen.depth):
+        own = by_group(labels, ("base_rate",), features)
+        rates += own
+        ratios += ratios_to_highest(own, chosen.min_n)
+    measured = [one for one in ratios if one.value is not None]
+    lowest = min(measured, key=lambda one: one.value or 0.0, default=None)
+    summary = "No two groups are large enough to be compared."
+    if lowest is not None:
+        named = ", ".join(f"{key}={level}" for key, level in lowest.where.items() if key != "split")
+        summary = f"The lowest label rate is that of {named}: {lowest} times the highest group's."
+    return Measurement(
+        summary=summary,
+        estimates=(*rates, *ratios),
+        exhibits=tuple(_forests(rates, dataset, chosen)),
+    )
+
+
+def _as_predictions(dataset: Dataset, settings: Settings) -> Predictions:
+    """Take the labels for answers, so that groups and their intervals are counted as everywhere."""
+    split, rows = learned_from(dataset)
+    y = dataset.y[rows].astype(np.int64)
+    keys = {name: factor.take(rows) for name, factor in dataset.sensitive.items()}
+    return Predictions(
+        task="binary",
+        classes=dataset.classes,
+        y_true=y,
+        y_pred=y,
+        weight=None if dataset.weight is None else dataset.weight[rows],
+        cluster=None if dataset.cluster is None else dataset.cluster.take(rows),
+        keys={"split": Factor.constant(split, len(rows)), **keys},
+        sensitive=tuple(dataset.sensitive),
+        row=rows.astype(np.int64),
+        settings=settings,
+    ).select(split=split)
+
+
+def _crossings(names: tuple[str, ...], depth: int) -> Iterator[tuple[str, ...]]:
+    for size in range(1, min(depth, len(names)) + 1):
+        yield from combinations(names, size)
+
+
+def _forests(rates: list[Estimate], dataset: Dataset, settings: Settings) -> Iterator[Forest]:
+    for name in dataset.sensitive:
+        own = [one for one in rates if set(one.where) == {"split", name}]
+        yield forest(f"Share of positive labels by {name}", own, x_label="share of rows", min_n=settings.min_n)

@@ -1,0 +1,55 @@
+"""Are the classes mixed differently in training and test?"""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.evidence import Settings
+from audit.shares import share_difference
+from reports.record import Estimate, Forest, ForestRow, Measurement
+
+
+@check(
+    title="Label shift",
+    family="drift",
+    tasks=("binary", "multiclass"),
+    references=("Lipton et al. 2018, Detecting and correcting for label shift", "Newcombe 1998"),
+)
+def label_shift(dataset: Dataset, settings: Settings | None = None) -> Measurement:
+    """Subtract each class's share of the training rows from its share of the test rows.
+
+    Reading. ``class_share_difference`` is in points of share; 0.05 means that the class is five points more
+    frequent in the test rows. Probabilities and thresholds learned on one mixture are off on another.
+
+    Limits. Splits that were balanced on purpose differ by intent. Shares are of rows, not of sample weight.
+    """
+    if not dataset.has("train"):
+        raise NotApplicable("compares with training rows; there is no training table")
+    level = (settings or Settings()).level
+    train, test = dataset.y[dataset.rows("train")], dataset.y[dataset.rows("test")]
+    estimates = [
+        share_difference(
+            "class_share_difference",
+            (int((test == code).sum()), len(test)),
+            (int((train == code).sum()), len(train)),
+            {"split": "test", "class": name},
+            level=level,
+        )
+        for code, name in enumerate(dataset.classes)
+    ]
+    if dataset.task == "binary":  # the negative class moves by the same, the other way
+        estimates = estimates[1:]
+    widest = max(estimates, key=lambda one: abs(one.value or 0.0))
+    return Measurement(
+        summary=f"The share of class {widest.where['class']!r} moves most from train to test: by {widest}.",
+        estimates=tuple(estimates),
+        exhibits=(_forest(estimates),),
+    )
+
+
+def _forest(estimates: list[Estimate]) -> Forest:
+    rows = tuple(
+        ForestRow(label=one.where["class"], value=one.value, low=one.low, high=one.high, n=one.n) for one in estimates
+    )
+    return Forest(title="Class shares, test minus train", x_label="difference of shares", rows=rows[:60], reference=0.0)

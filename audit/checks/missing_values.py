@@ -1,0 +1,106 @@
+"""How many values are missing, and whether they miss more often in one group than in another?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.check import check
+from audit.data import Dataset
+from audit.evidence import Settings
+from audit.grouping import Group, Positions, groups, splits
+from audit.shares import share, share_difference, worst_first
+from reports.record import Estimate, Measurement, Table
+
+COMPLETE = "(all complete features)"
+Flags = npt.NDArray[np.bool_]
+
+
+@check(title="Missing values", family="data", references=("Rubin 1976, Inference and missing data",))
+def missing_values(dataset: Dataset, settings: Settings | None = None, *, most: int = 1000) -> Measurement:
+    """Measure the share of missing values of every feature, overall and by group.
+
+    Reading. ``missing_share`` is the share of a split's rows without a value of the feature.
+    ``missing_share_difference`` is a group's missing share minus that of the largest group of the same
+    feature or crossing: values that miss more often in one group make the model know that group less.
+
+    Limits. Only values that are stored as missing count; a 0, a -999 or the text "unknown" that stands for
+    a missing value does not. Shares are of rows, not of sample weight.
+    """
+    chosen = settings or Settings()
+    overall: list[Estimate] = []
+    by_group: list[Estimate] = []
+    for split, rows in splits(dataset):
+        missing = _missing(dataset, rows)
+        counts = missing.sum(axis=0)
+        overall += [
+            share("missing_share", int(hits), len(rows), {"split": split, "feature": name}, level=chosen.level)
+            for name, hits in zip(dataset.features, counts, strict=True)
+        ]
+        by_group += _gaps(dataset, split, rows, missing, chosen)
+    first, notes = worst_first(overall, most)
+    second, more = worst_first(by_group, most)
+    return Measurement(
+        summary=_summary(overall),
+        estimates=(*first, *second),
+        exhibits=(_table(overall),),
+        notes=(*notes, *(f"between groups: {note}" for note in more)),
+    )
+
+
+def _missing(dataset: Dataset, rows: Positions) -> Flags:
+    columns = [dataset.frame[name].isna().to_numpy()[rows] for name in dataset.features]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0), dtype=np.bool_)
+
+
+def _gaps(dataset: Dataset, split: str, rows: Positions, missing: Flags, settings: Settings) -> Iterator[Estimate]:
+    """Hold each group against the largest group of its feature; features without a gap in them share one line."""
+    place = np.full(len(dataset), -1, dtype=np.intp)
+    place[rows] = np.arange(len(rows))
+    families: dict[tuple[str, ...], list[Group]] = {}
+    for group in groups(dataset, rows, depth=settings.depth):
+        families.setdefault(tuple(group.where), []).append(group)
+    holes = np.flatnonzero(missing.any(axis=0))
+    for family in families.values():
+        largest = max(family, key=lambda group: len(group.rows))
+        hits = {id(group): missing[np.ix_(place[group.rows], holes)].sum(axis=0) for group in family}
+        for group in family:
+            if group is largest:
+                continue
+            for at, hole in enumerate(holes):
+                where = {"split": split, "feature": dataset.features[hole], **group.where}
+                one = (int(hits[id(group)][at]), len(group.rows))
+                other = (int(hits[id(largest)][at]), len(largest.rows))
+                yield _gap(one, other, where, settings)
+            if len(holes) < len(dataset.features):
+                where = {"split": split, "feature": COMPLETE, **group.where}
+                yield _gap((0, len(group.rows)), (0, len(largest.rows)), where, settings)
+
+
+def _gap(one: tuple[int, int], other: tuple[int, int], where: dict[str, str], settings: Settings) -> Estimate:
+    return share_difference(
+        "missing_share_difference", one, other, where, level=settings.level, least=settings.suppress_n
+    )
+
+
+def _summary(overall: list[Estimate]) -> str:
+    holed = {one.where["feature"] for one in overall if one.value}
+    if not holed:
+        return "No feature misses a value."
+    worst = max(overall, key=lambda one: one.value or 0.0)
+    feature, split = worst.where["feature"], worst.where["split"]
+    told = f"{len(holed)} features miss values" if len(holed) > 1 else "1 feature misses values"
+    return f"{told}; most {feature!r}, in {worst.value or 0.0:.1%} of the {split} rows."
+
+
+def _table(overall: list[Estimate]) -> Table:
+    holed = sorted((one for one in overall if one.value), key=lambda one: -(one.value or 0.0))
+    return Table(
+        title="Features with missing values",
+        columns=("feature", "split", "missing share", "rows"),
+        rows=tuple((one.where["feature"], one.where["split"], round(one.value or 0.0, 4), one.n) for one in holed[:50]),
+        caption="Largest share first, at most 50." if holed else "There are none.",
+        folded=True,
+    )

@@ -1,0 +1,88 @@
+"""Do test rows lie outside the range that training covered?"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.check import check
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.evidence import Settings
+from audit.intervals import bounded, wilson
+from audit.shares import absent, worst_first
+from reports.record import Estimate, Measurement, Table
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@check(
+    title="Values out of range", family="data", references=("Breck et al. 2019, Data validation for machine learning",)
+)
+def out_of_range(dataset: Dataset, settings: Settings | None = None, *, most: int = 1000) -> Measurement:
+    """Measure, for each numeric feature, how many test rows lie outside the range of training.
+
+    Reading. ``out_of_range_share`` is the share of test rows below the smallest or above the greatest
+    training value. There a model extrapolates. The interval counts both the test rows and how far the
+    ends of a range move from one training sample to another: two new rows in n + 1 lie outside by nature.
+
+    Limits. Inside the range there may be gaps that training never covered; one training outlier widens the
+    range for all.
+    """
+    if not dataset.has("train"):
+        raise NotApplicable("compares with training rows; there is no training table")
+    numeric = [name for name, kind in dataset.kinds().items() if kind == "numeric"]
+    if not numeric:
+        raise NotApplicable("there is no numeric feature")
+    level = (settings or Settings()).level
+    train, test = dataset.rows("train"), dataset.rows("test")
+    estimates: list[Estimate] = []
+    lines = []
+    for name in numeric:
+        values = dataset.frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        where = {"split": "test", "feature": name}
+        old = values[train][np.isfinite(values[train])]
+        if not len(old):
+            estimates.append(absent("out_of_range_share", where, "training has no value of this feature"))
+            continue
+        low, high = float(old.min()), float(old.max())
+        outside = int(((values[test] < low) | (values[test] > high)).sum())
+        estimates.append(_estimate(outside, len(test), len(old), where, level))
+        if outside:
+            lines.append((name, outside, low, high, *_ends(values[test])))
+    lines.sort(key=lambda line: -line[1])
+    kept, notes = worst_first(estimates, most)
+    table = Table(
+        title="Features with test rows outside the range of training",
+        columns=("feature", "rows outside", "training from", "to", "test from", "to "),
+        rows=tuple(lines[:50]),
+        folded=True,
+    )
+    told = f"{len(lines)} of {len(numeric)} numeric features have test rows outside the range of training."
+    return Measurement(summary=told, estimates=kept, exhibits=(table,), notes=notes)
+
+
+def _estimate(outside: int, rows: int, seen: int, where: dict[str, str], level: float) -> Estimate:
+    """Make a proportion whose variance also holds how the ends of the training range vary (Beta, order statistics)."""
+    value = outside / rows
+    limits = wilson(outside, rows, level)
+    if 0 < value < 1:
+        limits = bounded(value, value * (1 - value) / rows + 2 / (seen + 1) ** 2, level=level)
+    return Estimate(
+        metric="out_of_range_share",
+        value=value,
+        low=limits.low,
+        high=limits.high,
+        level=level,
+        method=limits.method,
+        n=rows,
+        where=where,
+        unit="proportion",
+    )
+
+
+def _ends(values: FloatArray) -> tuple[float | str, float | str]:
+    present = values[~np.isnan(values)]
+    ends = float(present.min()), float(present.max())
+    first, last = (end if np.isfinite(end) else str(end) for end in ends)
+    return first, last

@@ -1,0 +1,66 @@
+"""Does a feature stand in for a sensitive one?"""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.evidence_data import Proxies
+from audit.shares import worst_first
+from reports.record import Estimate, Measurement, Table
+
+
+@check(
+    title="Proxies of sensitive features",
+    family="data",
+    references=("Barocas and Selbst 2016, Big data's disparate impact", "DeLong et al. 1988"),
+)
+def proxy_feature(proxies: Proxies, *, most: int = 1000) -> Measurement:
+    """Measure how well each feature alone tells the members of each sensitive group from the rest.
+
+    Reading. ``proxy_auc`` is the chance that a member of the group is told from somebody outside it by this
+    feature alone, on rows held out from the fit: 0.5 is a coin, 1 gives the group away. Leaving a
+    sensitive feature out of a model changes little if a proxy of it stays in.
+
+    Limits. Features are asked one by one: several weak ones may give a group away together. Groups are
+    those of single sensitive features, not of their crossings. Numbers are cut into quantile bins.
+    """
+    estimates = [
+        Estimate(
+            metric="proxy_auc",
+            value=one.reading.value,
+            low=one.reading.low,
+            high=one.reading.high,
+            method=one.reading.method,
+            n=one.reading.n,
+            where={"split": proxies.split, "feature": one.feature, **one.where},
+            unit="score",
+            reason=one.reading.reason,
+        )
+        for one in proxies.found
+    ]
+    kept, notes = worst_first(estimates, most)
+    return Measurement(
+        summary=_summary(estimates), estimates=kept, exhibits=(_table(estimates),), notes=(*proxies.notes, *notes)
+    )
+
+
+def _named(one: Estimate) -> str:
+    return ", ".join(f"{key}={level}" for key, level in one.where.items() if key not in ("split", "feature"))
+
+
+def _summary(estimates: list[Estimate]) -> str:
+    measured = [one for one in estimates if one.value is not None]
+    if not measured:
+        return "There is no other feature, or no group, to measure."
+    top = max(measured, key=lambda one: one.value or 0.0)
+    return f"{top.where['feature']!r} tells most of a sensitive group: {_named(top)} with ROC AUC {top}."
+
+
+def _table(estimates: list[Estimate]) -> Table:
+    ranked = sorted((one for one in estimates if one.value is not None), key=lambda one: -(one.value or 0.0))[:30]
+    return Table(
+        title="What single features tell of sensitive groups",
+        columns=("feature", "group", "ROC AUC", "low", "high", "rows of the group"),
+        rows=tuple((one.where["feature"], _named(one), one.value, one.low, one.high, one.n) for one in ranked),
+        caption="The 30 strongest.",
+        folded=True,
+    )

@@ -1,0 +1,53 @@
+"""Does a single feature give the target away?"""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.evidence_data import Leaks
+from audit.shares import worst_first
+from reports.record import Bar, Bars, Estimate, Measurement
+
+
+@check(
+    title="Target leakage",
+    family="leakage",
+    references=("Kaufman et al. 2012, Leakage in data mining", "Kapoor and Narayanan 2023"),
+)
+def target_leakage(leaks: Leaks, *, most: int = 1000) -> Measurement:
+    """Measure how well each feature alone predicts the target on rows held out from the fit.
+
+    Reading. ``leak_auc`` (several classes: its mean, weighted by their size) or ``leak_r2`` near 1 means that
+    one column all but holds the answer. Such a column is usually written after the outcome is known, and
+    will not be there, or not yet be filled, when the model is used.
+
+    Limits. A leak may be spread over several features, or be weaker than near-perfect; and a feature may
+    predict the target perfectly by right. Only a person who knows how the table came about can tell.
+    """
+    metric = "leak_r2" if leaks.metric == "r2_score" else "leak_auc"
+    estimates = [
+        Estimate(
+            metric=metric,
+            value=one.reading.value,
+            low=one.reading.low,
+            high=one.reading.high,
+            method=one.reading.method,
+            n=one.reading.n,
+            where={"feature": one.feature},
+            unit="score",
+            reason=one.reading.reason,
+        )
+        for one in leaks.found
+    ]
+    measured = sorted((one for one in estimates if one.value is not None), key=lambda one: -(one.value or 0.0))
+    name = "R²" if metric == "leak_r2" else "ROC AUC"
+    summary = "No feature could be measured."
+    if measured:
+        summary = f"The most telling single feature is {measured[0].where['feature']!r}: {name} {measured[0]}."
+    kept, notes = worst_first(estimates, most)
+    bars = tuple(
+        Bar(label=one.where["feature"], value=one.value, low=one.low, high=one.high)
+        for one in measured[:15]
+        if one.value is not None
+    )
+    exhibit = Bars(title="How well single features predict the target", x_label=f"{name}, held out", bars=bars)
+    return Measurement(summary=summary, estimates=kept, exhibits=(exhibit,), notes=(*leaks.notes, *notes))

@@ -1,0 +1,77 @@
+"""Do test rows stand in the training table too?"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.check import check
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.measure import estimate
+from audit.rows import Repeats, column_hash, column_hashes, overlap, total, twins
+from audit.shares import exact
+from reports.record import Estimate, Measurement, Table
+
+
+@check(
+    title="Test rows in the training table",
+    family="leakage",
+    references=("Barz and Denzler 2020, Do we train on test data?", "Kapoor and Narayanan 2023"),
+)
+def train_test_overlap(dataset: Dataset, predictions: Predictions | None = None) -> Measurement:
+    """Count test rows whose features and target stand in the training rows, beyond what chance repeats.
+
+    Reading. ``overlap_share`` is the share of test rows that the model may know by heart. Coarse tables repeat
+    by nature: how often is estimated from the pairs of test and training rows that differ in one and in two
+    columns, and can be held against how often training rows have a twin in training. The share is
+    measured on the rows that chance seldom repeats. The score without the test rows that have a training
+    twin is shown beside the score with them.
+
+    Limits. Only exact copies are found; see near duplicates. Leaving out rows that repeat by nature changes
+    the mix of rows, so the two scores differ for that reason too.
+    """
+    if not dataset.has("train"):
+        raise NotApplicable("compares with training rows; there is no training table")
+    if not dataset.features:
+        raise NotApplicable("there are no features")
+    train, test = dataset.rows("train"), dataset.rows("test")
+    rows = np.concatenate([test, train])
+    frame = dataset.frame.take(rows)
+    parts = column_hashes(frame.loc[:, list(dataset.features)])
+    parts.append(column_hash(frame[dataset.roles.target], len(parts)))
+    found = overlap(parts, np.arange(len(test)), np.arange(len(test), len(rows)))
+    own = float((twins()(total(parts, len(rows))[len(test) :]) > 0).mean())
+    share = exact("overlap_share", found.share, {"split": "test"}, n=len(test))
+    scores = _scores(predictions, test[found.repeating])
+    count = int(found.repeating.sum())
+    without = f"; without them {scores[1].metric} is {scores[1]} instead of {scores[0]}" if scores else ""
+    return Measurement(
+        summary=f"{count:,} of {len(test):,} test rows stand in training, {found.share:.2%} beyond chance{without}.",
+        estimates=(share,),
+        exhibits=(_table(found, len(test), own, scores),),
+    )
+
+
+def _scores(predictions: Predictions | None, overlapping: npt.NDArray[np.intp]) -> tuple[Estimate, Estimate] | None:
+    """Return the headline metric on all test rows, and on those without a twin in training."""
+    if predictions is None or not len(overlapping) or not predictions.has(split="test"):
+        return None
+    test = predictions.select(split="test")
+    alone = test.take(~np.isin(test.row, overlapping))
+    return estimate(test, test.headline), estimate(alone, test.headline)
+
+
+def _table(found: Repeats, rows: int, own: float, scores: tuple[Estimate, Estimate] | None) -> Table:
+    lines: list[tuple[str, str]] = [
+        ("test rows", f"{rows:,}"),
+        ("of them in the training table", f"{int(found.repeating.sum()):,} ({found.raw:.2%})"),
+        ("training rows with a twin in training", f"{own:.2%}"),
+        ("measured on rows that chance seldom repeats", f"{found.rows:,}"),
+        ("explained by chance, among these", f"{found.chance:.2%}"),
+        ("beyond chance, among these", f"{found.share:.2%}"),
+    ]
+    if scores:
+        lines += [("score on all test rows", f"{scores[0].metric} {scores[0]}"), ("score without them", str(scores[1]))]
+    return Table(title="Overlap of test and training", columns=("what", "how many"), rows=tuple(lines))

@@ -1,0 +1,69 @@
+"""Do test rows hold categories that training never saw?"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.check import check
+from audit.columns import ColumnKind, label_texts
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.evidence import Settings
+from audit.shares import share, worst_first
+from reports.record import Estimate, Measurement, Table
+
+LISTED = 5
+
+
+@check(
+    title="Unseen categories", family="data", references=("Breck et al. 2019, Data validation for machine learning",)
+)
+def unseen_category(dataset: Dataset, settings: Settings | None = None, *, most: int = 1000) -> Measurement:
+    """Measure, feature by feature, how many test rows hold a value that no training row has.
+
+    Reading. ``unseen_share`` is the share of test rows whose category does not occur in the training rows,
+    or whose value is missing where training misses none. Of numbers only missing values are asked; numbers
+    outside the range are counted elsewhere. What a model does with such rows was never learned.
+
+    Limits. Free text is left out: every sentence is new. A category seen once in training counts as seen.
+    """
+    if not dataset.has("train"):
+        raise NotApplicable("compares with training rows; there is no training table")
+    chosen = settings or Settings()
+    train, test = dataset.rows("train"), dataset.rows("test")
+    estimates: list[Estimate] = []
+    lines = []
+    for name, kind in dataset.kinds().items():
+        new, missing, examples = _unseen(dataset.frame[name], kind, train, test)
+        where = {"split": "test", "feature": name}
+        estimates.append(share("unseen_share", int((new | missing).sum()), len(test), where, level=chosen.level))
+        if (new | missing).any():
+            lines.append((name, int(new.sum()), int(missing.sum()), ", ".join(examples)))
+    lines.sort(key=lambda line: -(line[1] + line[2]))
+    kept, notes = worst_first(estimates, most)
+    table = Table(
+        title="Values of test rows that training never saw",
+        columns=("feature", "rows with a new category", "rows newly missing", "most frequent new categories"),
+        rows=tuple(lines[:50]),
+        folded=True,
+    )
+    told = f"{len(lines)} of {len(estimates)} features have values in test rows that training never saw."
+    return Measurement(summary=told, estimates=kept, exhibits=(table,), notes=notes)
+
+
+def _unseen(
+    column: pd.Series, kind: ColumnKind, train: npt.NDArray[np.intp], test: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], list[str]]:
+    """Return which test rows hold a new category, which are newly missing, and a few of the categories."""
+    absent = column.isna().to_numpy()
+    missing = absent[test] & (not absent[train].any())
+    if kind not in ("categorical", "boolean"):
+        return np.zeros(len(test), dtype=np.bool_), missing, []
+    texts = label_texts(column)
+    known = pd.Index(pd.unique(pd.Series(texts[train]).dropna()))
+    new = ~np.asarray(pd.Series(texts[test]).isin(known)) & ~absent[test]
+    frequent = pd.Series(texts[test][new]).value_counts()
+    shown = [str(level)[:40] for level, count in frequent.head(LISTED).items() if count >= LISTED]
+    return new, missing, shown

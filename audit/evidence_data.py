@@ -1,0 +1,79 @@
+"""Evidence on the data that small models of the audit's own bring home: plain numbers with addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A number with its interval, or the reason why there is none.
+
+    Examples
+    --------
+    >>> Reading(value=0.9, low=0.8, high=0.95, n=100, method="delong").reason
+    ''
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    method: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alone:
+    """How well one feature alone tells something, on rows held out from the fit.
+
+    Examples
+    --------
+    >>> Alone(feature="zip", reading=Reading(value=0.5, reason="")).where
+    {}
+    """
+
+    feature: str
+    reading: Reading
+    where: Mapping[str, str] = field(default_factory=dict)
+    """What is told: a sensitive group as ``{"sex": "f"}``; empty for the target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxies:
+    """How well each feature alone tells each sensitive group from the rest."""
+
+    split: str
+    found: tuple[Alone, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaks:
+    """How well each feature alone predicts the target."""
+
+    metric: str
+    """``roc_auc`` (its mean over classes, weighted by size) or ``r2_score``."""
+    found: tuple[Alone, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separation:
+    """How well a classifier tells training rows from test rows, and by which features."""
+
+    auc: Reading
+    by_feature: tuple[tuple[str, float], ...]
+    """How much the AUC falls when one feature is shuffled, strongest first."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceScores:
+    """The distribution of a reference record's scores, as counts between edges."""
+
+    source: str
+    edges: tuple[float, ...]
+    """Rising; one less than there are counts."""
+    counts: tuple[float, ...]

@@ -1,0 +1,105 @@
+"""Which features alone give the target away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.alone import Area, as_cells, count_table, folds_of, held_out_area, held_out_numbers
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.evidence_data import Alone, Leaks, Reading
+from audit.residuals import r2_score, residual_interval
+from audit.variance import Undefined, variance
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+SCREEN = 0.8
+"""Mean AUC by coarse cells above which a feature is ranked by fine ones too."""
+
+
+def gather(context: Context, *, bins: int = 256) -> Leaks:
+    """Predict the target from each single feature, in five folds of all rows.
+
+    Parameters
+    ----------
+    context : Context
+    bins : int
+        Numbers are cut into at most so many quantile bins.
+
+    Raises
+    ------
+    NotApplicable
+        If there are no features.
+    """
+    dataset = context.dataset
+    if not dataset.features:
+        raise NotApplicable("there are no features")
+    fold = folds_of(len(dataset), context.generator("leaks"))
+    most = max(4, min(bins, len(dataset) // 20))
+    found = []
+    for done, feature in enumerate(dataset.features):
+        context.progress("looking for leaks", done, len(dataset.features))
+        column = dataset.frame[feature]
+        if dataset.task == "regression":
+            reading = _of_number(column, dataset, fold, most, context.settings.level)
+        else:
+            reading = _of_class(column, dataset, fold, most, context.settings.level)
+        found.append(Alone(feature=feature, reading=reading))
+    context.progress("looking for leaks", len(dataset.features), len(dataset.features))
+    return Leaks(metric="r2_score" if dataset.task == "regression" else "roc_auc", found=tuple(found))
+
+
+def _of_class(column: pd.Series, dataset: Dataset, fold: IntArray, most: int, level: float) -> Reading:
+    """Return the AUC, over several classes its mean weighted by their size."""
+    cells = as_cells(column, most)
+    y = dataset.y.astype(np.int64)
+    positions = [1] if dataset.task == "binary" else list(range(len(dataset.classes)))
+    weights = [float((y == position).sum()) for position in positions]
+    table = count_table(cells, fold, y, len(dataset.classes))
+    areas = [held_out_area(table, position, level) for position in positions]
+    if cells.ordered and _mean(areas, weights) > SCREEN:  # finer cells matter only where classes nearly part
+        fine = count_table(as_cells(column, 4096), np.zeros_like(fold), y, len(dataset.classes))
+        ranked = [held_out_area(fine, position, level, ordered=True) for position in positions]
+        areas = [_better(one, other) for one, other in zip(areas, ranked, strict=True)]
+    known = [(one, weight) for one, weight in zip(areas, weights, strict=True) if one is not None]
+    if not known:
+        return Reading(value=None, reason="one class only")
+    value, low, high = np.average(np.array([one for one, _ in known]), axis=0, weights=[weight for _, weight in known])
+    return Reading(
+        value=float(value),
+        low=float(min(low, value)),
+        high=float(max(high, value)),
+        n=len(y),
+        method="delong, held out",
+    )
+
+
+def _mean(areas: list[Area | None], weights: list[float]) -> float:
+    known = [(one.value, weight) for one, weight in zip(areas, weights, strict=True) if one is not None]
+    return sum(value * weight for value, weight in known) / max(sum(weight for _, weight in known), 1.0)
+
+
+def _better(one: Area | None, other: Area | None) -> Area | None:
+    known = [area for area in (one, other) if area is not None]
+    return max(known, key=lambda area: area.value, default=None)
+
+
+def _of_number(column: pd.Series, dataset: Dataset, fold: IntArray, most: int, level: float) -> Reading:
+    y = dataset.y.astype(np.float64)
+    told = held_out_numbers(column, y, fold, most)
+    try:
+        made = r2_score(y, told)
+    except Undefined as reason:
+        return Reading(value=None, reason=str(reason))
+    limits = residual_interval("r2_score", made.value, variance(made.influence), level)
+    if limits is None:
+        return Reading(value=made.value, low=made.value, high=made.value, n=len(y), method="exact fit")
+    return Reading(value=made.value, low=limits.low, high=limits.high, n=len(y), method=limits.method)

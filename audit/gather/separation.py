@@ -1,0 +1,148 @@
+"""Can a classifier tell training rows from test rows?"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.alone import area_interval, folds_of, numbers
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.evidence_data import Reading, Separation
+from audit.ranking import roc_auc
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+FloatArray = npt.NDArray[np.float64]
+FOLDS = 3
+LEAST = 10
+
+
+def gather(context: Context, *, rows: int = 10_000, cells: int = 4_000_000, trees: int = 60) -> Separation:
+    """Fit a small boosting classifier of the split on two thirds of the rows, and score the rest; three times.
+
+    Parameters
+    ----------
+    context : Context
+    rows : int
+        Rows of each split at most, drawn at random.
+    cells : int
+        Rows times columns at most; wide tables are given fewer rows.
+    trees : int
+        Trees of the classifier.
+
+    Raises
+    ------
+    NotApplicable
+        If there is no training table, no feature, or fewer than ten rows in a split.
+    """
+    dataset = context.dataset
+    if not dataset.has("train"):
+        raise NotApplicable("compares with training rows; there is no training table")
+    if not dataset.features:
+        raise NotApplicable("there are no features")
+    generator = context.generator("separation")
+    chosen, notes = _sampled(dataset, rows, cells, generator)
+    is_test = dataset.split.mask("test")[chosen]
+    if min(int(is_test.sum()), int((~is_test).sum())) < LEAST:
+        raise NotApplicable(f"a split has fewer than {LEAST} rows")
+    X = _matrix(dataset, chosen)
+    fold = folds_of(len(chosen), generator, FOLDS)
+    areas, variances, drops = [], [], []
+    for k in range(FOLDS):
+        context.progress("telling test rows from training rows", k, FOLDS)
+        held_out, spread, drop = _fold(X, is_test, fold != k, trees, generator)
+        areas.append(held_out)
+        variances.append(spread)
+        drops.append(drop)
+    context.progress("telling test rows from training rows", FOLDS, FOLDS)
+    value = float(np.mean(areas))
+    sizes = float(is_test.sum()), float((~is_test).sum())
+    area = area_interval(value, float(np.sum(variances)) / FOLDS**2, *sizes, context.settings.level)
+    mean_drop = np.mean(drops, axis=0)
+    order = [int(place) for place in np.argsort(-mean_drop, kind="stable")[:20] if mean_drop[place] > 0]
+    return Separation(
+        auc=Reading(value=area.value, low=area.low, high=area.high, n=len(chosen), method="delong, held out"),
+        by_feature=tuple((dataset.features[place], float(mean_drop[place])) for place in order),
+        notes=notes,
+    )
+
+
+def _sampled(
+    dataset: Dataset, rows: int, cells: int, generator: np.random.Generator
+) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
+    most = max(LEAST * 2, min(rows, cells // (2 * len(dataset.features))))
+    parts, notes = [], []
+    for split in ("train", "test"):
+        own = dataset.rows(split)
+        if len(own) > most:
+            notes.append(f"{most:,} of {len(own):,} {split} rows were drawn at random")
+            own = np.sort(generator.choice(own, most, replace=False))
+        parts.append(own)
+    return np.concatenate(parts), tuple(notes)
+
+
+def _matrix(dataset: Dataset, rows: npt.NDArray[np.intp]) -> FloatArray:
+    """Write numbers as they are and categories as ranks of their frequency; missing stays missing."""
+    import pandas as pd
+
+    columns = []
+    for name, kind in dataset.kinds().items():
+        column = dataset.frame[name].take(rows)
+        if kind in ("numeric", "datetime"):
+            values = numbers(column)
+            columns.append(np.where(np.isinf(values), np.sign(values) * 1e300, values))
+            continue
+        texts = column.astype(object).map(repr).where(column.notna(), None)
+        if kind == "text":
+            columns.append(texts.str.len().to_numpy(dtype=np.float64, na_value=np.nan))
+            continue
+        order = pd.Series(texts.value_counts().sort_index().sort_values(ascending=False, kind="stable").index)
+        codes = pd.Index(order).get_indexer(pd.Index(texts)).astype(np.float64)
+        columns.append(np.where(texts.isna().to_numpy(), np.nan, codes))
+    return np.stack(columns, axis=1)
+
+
+def _fold(
+    X: FloatArray,
+    is_test: npt.NDArray[np.bool_],
+    fit: npt.NDArray[np.bool_],
+    trees: int,
+    generator: np.random.Generator,
+) -> tuple[float, float, FloatArray]:
+    """Return held-out AUC, DeLong's variance, and how much the AUC falls when a feature is shuffled."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
+    held = ~fit
+    drop = np.zeros(X.shape[1])
+    if len(np.unique(is_test[fit])) < 2 or len(np.unique(is_test[held])) < 2:
+        return 0.5, 1 / 12, drop
+    classifier = HistGradientBoostingClassifier(
+        max_iter=trees, max_leaf_nodes=15, learning_rate=0.1, min_samples_leaf=20, random_state=0, early_stopping=False
+    )
+    with threadpool_limits(limits=1):
+        classifier.fit(X[fit], is_test[fit])
+        score = classifier.decision_function(X[held])
+        made = roc_auc(is_test[held], score)
+        for place in _used(classifier, X.shape[1])[:20]:
+            shuffled = X[held].copy()
+            shuffled[:, place] = generator.permutation(shuffled[:, place])
+            drop[place] = made.value - roc_auc(is_test[held], classifier.decision_function(shuffled)).value
+    influence = made.influence
+    spread = float(influence @ influence) / max(len(influence) * (len(influence) - 1), 1)
+    return made.value, spread if math.isfinite(spread) else 1 / 12, drop
+
+
+def _used(classifier: object, features: int) -> list[int]:
+    """Return features by the gain of their splits, those without any left out."""
+    gain = np.zeros(features)
+    for iteration in classifier._predictors:  # type: ignore[attr-defined]
+        for tree in iteration:
+            inner = tree.nodes[~tree.nodes["is_leaf"].astype(bool)]
+            np.add.at(gain, inner["feature_idx"].astype(int), np.maximum(inner["gain"], 0))
+    return [int(place) for place in np.argsort(-gain, kind="stable") if gain[place] > 0]
