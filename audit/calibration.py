@@ -123,8 +123,11 @@ def calibration_error(
     )
     observed = float(table.share @ gap2)
     value = math.sqrt(max(observed - float(table.share @ noise), 0.0))
+    # Bins are not equally sure; the unit of the chi-square is theirs on average, or that of the bins where the gap is.
     unit = float(spread @ spread) / float(spread.sum())
-    degrees = float(spread.sum()) ** 2 / float(spread @ spread)
+    if observed > 0:
+        unit = max(unit, float(spread @ (table.share * gap2)) / observed)
+    degrees = float(spread.sum()) / unit
     low, high = _noncentral(observed / unit, degrees, level)
     return value, around(value, math.sqrt(low * unit), math.sqrt(high * unit), "noncentral chi-square")
 

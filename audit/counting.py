@@ -115,8 +115,8 @@ def proportion(
         right, wrong = float(counts.weight2[of & hits].sum()), float(counts.weight2[of & ~hits].sum())
         spread = (right * (1 - share) ** 2 + wrong * share**2) / whole**2
         own = _effective(share, Variance(spread, kish - 1), kish if share in (0.0, 1.0) else n, level)
-        # Weights tied to the outcome may raise Kish's number, but a variance from few heavy rows is half believed.
-        n = math.sqrt(own * kish) if own > kish else own
+        # Weights tied to the outcome may raise Kish's number; a variance from few heavy rows is believed but slowly.
+        n = kish * (own / kish) ** (kish / (kish + 200)) if own > kish else own
     if rows is not None and rows.cluster is not None:
         inside = of[rows.true, rows.predicted]
         weight = None if rows.weight is None else rows.weight[inside]
@@ -145,9 +145,15 @@ def spread_of(name: str, counts: Counts, rows: Rows | None) -> Variance:
         return variance(influence[rows.true, rows.predicted], rows.weight, rows.cluster)
     total = float(counts.weight.sum())
     kish = total**2 / float(counts.weight2.sum())
-    finite = np.where(counts.weight > 0, influence, 0.0)
-    value = float((counts.weight2 * finite**2).sum()) / total**2 * kish / max(kish - 1, 1)
-    return Variance(value, max(kish - 1, 0.0))
+    influence = np.where(counts.weight > 0, influence, 0.0)
+    squares = float((counts.weight2 * influence**2).sum()) / total**2
+    # Each cell's rows are taken as equal, so that their fourth moment is known from the counts.
+    each = np.divide(counts.weight2, counts.n, out=np.zeros(counts.weight2.shape), where=counts.n > 0)
+    noise = float((counts.n * (each * influence**2) ** 2).sum()) / total**4 - squares**2 / max(
+        float(counts.n.sum()), 1.0
+    )
+    known = 2 * squares**2 / noise if noise > 0 else math.inf
+    return Variance(squares * kish / max(kish - 1, 1), max(min(kish - 1, known), 0.0))
 
 
 def _composite(name: str, value: float, counts: Counts, level: float, rows: Rows | None) -> Measured:

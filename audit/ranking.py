@@ -16,6 +16,7 @@ from audit.intervals import Interval, around, bounded, on_scale, wilson, z_value
 from audit.variance import Linear, Undefined, Variance, effective_n
 
 Array = npt.NDArray[np.float64]
+_DOUBT = 5.0
 
 
 def _sides(y: npt.NDArray[np.bool_], weight: Array | None) -> tuple[Array, Array]:
@@ -88,7 +89,10 @@ def auc_interval(
     """Return the interval of an AUC: DeLong's variance on the logit scale, Newcombe's at the edge.
 
     Where the classes are separated, or one has a single row, DeLong's variance is empty; then the
-    score interval of Newcombe (2006, method 5) stands in, which is honest at 0 and 1.
+    score interval of Newcombe (2006, method 5) stands in, which is honest at 0 and 1. Where few rows
+    overlap, DeLong's variance is itself uncertain (few degrees of freedom) and is blended with it, as
+    if Newcombe's were worth five degrees: plain DeLong covers but 86 % for an AUC of 0.99 with 50
+    positive rows.
 
     Parameters
     ----------
@@ -101,10 +105,24 @@ def auc_interval(
         Effective number of rows (clusters, where there are some) over the number of rows, at most 1.
     """
     positive, negative = (effective_n(side) * rows for side in _sides(y, weight))
-    if 0 < area < 1 and spread.value > 0 and min(positive, negative) >= 2:
-        limits = on_scale(area, math.sqrt(spread.value), level=level, degrees=spread.degrees, transform="logit")
-        return limits._replace(method="delong, logit scale")
-    return newcombe_auc(area, positive, negative, level)
+    sizes = newcombe_auc(area, positive, negative, level)
+    if not (0 < area < 1 and spread.value > 0 and min(positive, negative) >= 2):
+        return sizes
+    own = on_scale(area, math.sqrt(spread.value), level=level, degrees=spread.degrees, transform="logit")
+    belief = spread.degrees / (spread.degrees + _DOUBT)
+    low = _blend(area, own.low, sizes.low, belief)
+    high = _blend(area, own.high, sizes.high, belief)
+    return around(area, low, high, "delong, logit scale")
+
+
+def _blend(area: float, own: float, sizes: float, belief: float) -> float:
+    """Mix two limits on the logit scale, by their squared distance from the value."""
+    if not (0 < own < 1 and 0 < sizes < 1):
+        return own
+    center = math.log(area / (1 - area))
+    reaches = [math.log(limit / (1 - limit)) - center for limit in (own, sizes)]
+    reach = math.copysign(math.sqrt(belief * reaches[0] ** 2 + (1 - belief) * reaches[1] ** 2), reaches[0])
+    return 1 / (1 + math.exp(-center - reach))
 
 
 def newcombe_auc(area: float, positive: float, negative: float, level: float) -> Interval:
@@ -170,10 +188,10 @@ def average_precision(y: npt.NDArray[np.bool_], score: Array, weight: Array | No
 def average_precision_interval(value: float, spread: Variance, positives: float, level: float) -> Interval:
     """Return the interval of an average precision, as a proportion among the positive rows.
 
-    The spread is never taken to be less than a proportion's among the positives (Boyd et al. 2013).
+    Where every positive row stands before all others, the spread is empty and that of a proportion
+    among the positive rows stands in (Boyd et al. 2013).
     """
-    floor = value * (1 - value) / positives
-    if not 0 < value < 1:
+    if not (0 < value < 1 and spread.value > 0 and spread.degrees > 0):
         return wilson(value * positives, positives, level)._replace(method="wilson among positives")
-    limits = bounded(value, max(spread.value, floor), level=level, degrees=spread.degrees)
+    limits = bounded(value, spread.value, level=level, degrees=spread.degrees)
     return limits._replace(method="linearized, score scale")

@@ -13,7 +13,7 @@ from audit.intervals import Interval, bounded, on_scale
 from audit.linear_forms import binary_view, linear_form, position_of, score_matrix
 from audit.metrics import metric
 from audit.residuals import median_absolute_error, residual_interval
-from audit.variance import Linear, Measured, Variance, effective_n, variance
+from audit.variance import Linear, Measured, Variance, cluster_codes, effective_n, variance
 
 Array = npt.NDArray[np.float64]
 _STILL = "nothing varies on these rows, so there is no interval"
@@ -82,31 +82,35 @@ def _score_interval(
         limits = on_scale(value, math.sqrt(spread.value), level=level, degrees=spread.degrees)
         return limits._replace(method="wald, sandwich variance")
     if class_ is None and part.task == "multiclass":
-        return _macro_interval(part, name, value, spread)
+        return _macro_interval(part, name, form, spread)
     y, _ = binary_view(part, position_of(part, class_))
     if name == "mean_calibration_gap":
         return calibration.gap_interval(value, spread, y, part.weight, level)
     if name == "roc_auc":
-        return ranking.auc_interval(value, spread, y, part.weight, level, _kept(part, spread))
-    positives = effective_n(np.ones(int(y.sum())) if part.weight is None else part.weight[y]) * _kept(part, spread)
+        return ranking.auc_interval(value, spread, y, part.weight, level, _kept(part, form, spread))
+    positives = effective_n(np.ones(int(y.sum())) if part.weight is None else part.weight[y]) * _kept(
+        part, form, spread
+    )
     return ranking.average_precision_interval(value, spread, positives, level)
 
 
-def _kept(part: Predictions, spread: Variance) -> float:
-    """Return the effective number of clusters over that of rows: what is left of the rows at worst."""
+def _kept(part: Predictions, form: Linear, spread: Variance) -> float:
+    """Return the share of rows that clusters leave, by the design effect; one row a cluster where nothing varies."""
     if part.cluster is None:
         return 1.0
-    rows = len(part) if part.weight is None else effective_n(part.weight)
-    return min(1.0, (spread.degrees + 1) / rows)
+    alone = variance(form.influence, part.weight).value
+    if alone > 0 and spread.value > 0:
+        return min(1.0, alone / spread.value)
+    return min(1.0, effective_n(np.bincount(cluster_codes(part.cluster), part.weight).astype(np.float64)) / len(part))
 
 
-def _macro_interval(part: Predictions, name: str, value: float, spread: Variance) -> Interval:
+def _macro_interval(part: Predictions, name: str, form: Linear, spread: Variance) -> Interval:
     """Return the interval of a mean over classes; at the edge, that of the rarest class."""
-    level = part.settings.level
+    level, value = part.settings.level, form.value
     if 0 < value < 1 and spread.value > 0:
         return bounded(value, spread.value, level=level, degrees=spread.degrees)
     codes = part.y_true.astype(np.int64)
-    rarest = float(min(count for count in np.bincount(codes) if count)) * _kept(part, spread)
+    rarest = float(min(count for count in np.bincount(codes) if count)) * _kept(part, form, spread)
     if name == "roc_auc":
-        return ranking.newcombe_auc(value, rarest, len(part) * _kept(part, spread) - rarest, level)
+        return ranking.newcombe_auc(value, rarest, len(part) * _kept(part, form, spread) - rarest, level)
     return ranking.average_precision_interval(value, spread, rarest, level)

@@ -84,6 +84,9 @@ def cluster_codes(cluster: Factor) -> npt.NDArray[np.int64]:
 def variance(influence: Array, weight: Array | None = None, cluster: Factor | None = None) -> Variance:
     """Return the variance of the weighted mean of `influence`.
 
+    Degrees of freedom are those of the rows (Kish's number, less one), or fewer where a few rows make
+    up most of the variance, so that it is itself uncertain (Satterthwaite 1946, with the rows' own kurtosis).
+
     Parameters
     ----------
     influence : ndarray of shape (n,)
@@ -102,16 +105,22 @@ def variance(influence: Array, weight: Array | None = None, cluster: Factor | No
     n = len(influence)
     if n == 0:
         return Variance(0.0, 0.0)
-    if cluster is None and weight is None:
-        return Variance(float(influence @ influence) / n**2 * n / max(n - 1, 1), float(n - 1))
     share = np.full(n, 1 / n) if weight is None else weight / weight.sum()
     parts = share * influence
     if cluster is not None:
         codes = cluster_codes(cluster)
         parts, share = np.bincount(codes, parts), np.bincount(codes, share)
     units = int(np.count_nonzero(share))
-    parts = parts / np.maximum(1 - share, 1e-3)
-    return Variance(float(parts @ parts) * max(units - 1, 1) / units, max(effective_n(share) - 1, 0.0))
+    if cluster is not None or weight is not None:
+        parts = parts / np.maximum(1 - share, 1e-3)
+        inflate = max(units - 1, 1) / units
+    else:
+        inflate = n / max(n - 1, 1)
+    squares = parts * parts
+    total = float(squares.sum())
+    noise = float(squares @ squares) - total * total / units
+    known = 2 * total * total / noise if noise > 0 else math.inf
+    return Variance(total * inflate, max(min(effective_n(share) - 1, known), 0.0))
 
 
 def mean(
