@@ -1,0 +1,38 @@
+"""The same rows explained again and again, with other seeds and other backgrounds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from audit.evidence import Attributions
+from audit.gather import lime
+from audit.gather.attributions import Plan, attribute
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+
+def gather(
+    context: Context, *, runs: int = 3, rows: int = 50, background: int = 100, samples: int = 5000
+) -> tuple[Attributions, ...]:
+    """Repeat the explanation of some rows: SHAP with another background and seed, LIME with other samples.
+
+    Parameters
+    ----------
+    context : Context
+    runs : int
+        Repetitions, at least 2.
+    rows : int
+        Test rows, the first of those that are explained.
+    background : int
+        Background rows of each run.
+    samples : int
+        Samples of LIME.
+    """
+    found = []
+    for run in range(1, max(runs, 2) + 1):
+        plan = Plan(rows=rows, background=background, seconds=20.0, run=run)
+        found.append(replace(attribute(context, plan), seed=run))
+        found.append(lime.gather(context, rows=rows, samples=samples, run=run))
+    return tuple(found)

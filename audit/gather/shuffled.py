@@ -1,0 +1,66 @@
+"""Answers to test rows in which one feature is shuffled among the rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from audit.evidence import Predictions
+from audit.gather._answers import ask
+from audit.gather.predictions import predictions_of
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+
+def gather(
+    context: Context, *, rows: int = 5000, repeats: int = 3, seconds: float = 60.0
+) -> Mapping[str, tuple[Predictions, ...]]:
+    """Shuffle each feature in turn and ask the model again.
+
+    Parameters
+    ----------
+    context : Context
+    rows : int
+        Test rows at most.
+    repeats : int
+        Shuffles of each feature.
+    seconds : float
+        Budget: after the first feature, no further one starts that would exceed it.
+
+    Returns
+    -------
+    mapping of str to tuple of Predictions
+        By feature, in the order of the model: the same test rows once a shuffle. The answers to the rows as
+        they are stand in the evidence ``predictions``.
+    """
+    model, dataset = context.fitted(), context.dataset
+    plain = cast("Predictions", context.need("predictions"))
+    test = dataset.rows("test")
+    generator = context.generator("shuffled")
+    kept = np.sort(generator.permutation(test)[:rows])
+    X = dataset.inputs(kept)
+    found: dict[str, tuple[Predictions, ...]] = {}
+    notes = () if len(kept) == len(test) else (f"{len(kept)} of {len(test)} test rows, drawn at random",)
+    started = time.perf_counter()
+    for number, name in enumerate(dataset.features):
+        spent = time.perf_counter() - started
+        if number and spent / number * (number + 1) > seconds:
+            break
+        context.progress("shuffling features", number, len(dataset.features))
+        parts = []
+        for _ in range(max(repeats, 1)):
+            order = generator.permutation(len(kept))
+            changed = X.assign(**{name: X[name].take(order).set_axis(X.index)})
+            answers = ask(model, changed, dataset, progress=lambda *_: None, what="")
+            parts.append(replace(predictions_of(answers, dataset, kept, plain.settings), notes=notes))
+        found[name] = tuple(parts)
+    context.progress("shuffling features", len(dataset.features), len(dataset.features))
+    if len(found) < len(dataset.features):
+        short = f"{len(found)} of {len(dataset.features)} features shuffled within {seconds:g} seconds"
+        found = {name: tuple(replace(one, notes=(*one.notes, short)) for one in parts) for name, parts in found.items()}
+    return found
