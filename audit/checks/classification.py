@@ -28,7 +28,7 @@ MULTICLASS = (
     "matthews_corrcoef",
     "cohen_kappa",
 )
-RANKING = {"binary": ("roc_auc", "average_precision"), "multiclass": ("roc_auc_macro",)}
+RANKING = {"binary": ("roc_auc", "average_precision"), "multiclass": ("roc_auc",)}
 PROBABILITY = ("log_loss", "brier_score")
 
 

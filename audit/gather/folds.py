@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from audit.gather import Context
 
 
+SMALL = 200_000
+
+
 def gather(context: Context, *, folds: int = 5, seconds: float = 120.0) -> Predictions:
     """Refit clones on the training rows and predict what each left out.
 
@@ -110,7 +113,8 @@ def refit(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp], seed: int)
     copy.set_params(**dict.fromkeys(open_states, seed))
     y = _labels_as_taught(model, dataset, rows)
     try:
-        with threadpool_limits(limits=1 if len(rows) < 20_000 else None):
+        # OpenMP's spinning barriers make small fits many times slower on a busy machine.
+        with threadpool_limits(limits=1 if len(rows) < SMALL else None):
             copy.fit(as_model_input(model, dataset.inputs(rows)), y)
     except Exception as error:
         said = " ".join(str(error).split())[:300]
