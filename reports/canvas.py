@@ -127,7 +127,7 @@ class Canvas:
         root.set("fill", "currentColor")
         ET.SubElement(root, "title", id=f"{anchor}-t").text = visible(title, 200)
         ET.SubElement(root, "desc", id=f"{anchor}-d").text = visible(description, 600)
-        root.extend(_shapes(self._drawn(), anchor))
+        root.extend(_shapes(self._drawn()))
         root.extend(self._texts.values())
         return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 -- the writer of XML escaped all text
 
@@ -153,25 +153,24 @@ class Canvas:
         return ET.fromstring(file.getvalue())  # noqa: S314 -- written by the line above, holds no text of a user
 
 
-def _shapes(drawn: ET.Element, anchor: str) -> list[ET.Element]:
-    """Keep paths and marks, in order, with presentation attributes alone; each mark is drawn where it stands."""
+def _shapes(drawn: ET.Element) -> list[ET.Element]:
+    """Keep paths and marks, in order, with presentation attributes alone; marks become circles of their group."""
     found: list[ET.Element] = []
     marks: dict[str, tuple[str, ET.Element]] = {}
     for element in drawn.iter():
         if element.tag == f"{_SVG}path" and element.get("id"):
-            holder, name = ET.Element("defs"), f"{anchor}-m{len(marks)}"
-            holder.append(_element("path", {"id": name, "d": _path(element)}))
             group = ET.Element("g")
-            marks[element.get("id", "")] = (name, group)
-            found += [holder, group]
+            radius = _path(element).split()[2]  # a round mark starts at its lowest point: M 0 radius
+            marks[element.get("id", "")] = (radius, group)
+            found.append(group)
         elif element.tag == f"{_SVG}path" and element.get("d"):
             found.append(_element("path", {"d": _path(element), **_attributes(element)}))
         elif element.tag == f"{_SVG}use":
-            name, group = marks[element.get("{http://www.w3.org/1999/xlink}href", "").lstrip("#")]
+            radius, group = marks[element.get("{http://www.w3.org/1999/xlink}href", "").lstrip("#")]
             for key, value in _attributes(element).items():
                 group.set(key, value)
-            place = {key: _short(element.get(key, "0")) for key in ("x", "y")}
-            group.append(_element("use", {"href": f"#{name}", **place}))
+            x, y = (_short(element.get(key, "0")) for key in ("x", "y"))
+            group.append(_element("circle", {"cx": x, "cy": y, "r": radius}))
     return found
 
 
@@ -200,7 +199,7 @@ def _attributes(element: ET.Element) -> dict[str, str]:
 
 
 def _path(element: ET.Element) -> str:
-    return " ".join(_short(element.get("d", "")).split())
+    return " ".join(_short(element.get("d", "")).split()).replace(" L ", " ")  # after a move, lines need no letter
 
 
 def _short(numbers: str) -> str:

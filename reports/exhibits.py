@@ -1,4 +1,4 @@
-"""Exhibits and estimates as tables of text: the numbers that stand beside every figure.
+"""Exhibits as tables of text: the numbers that stand beside every figure.
 
 A :class:`View` holds nothing but printable text; the formats escape it and set it.
 """
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from reports.record import Bars, Cell, Curve, Estimate, Exhibit, Forest, Image, Matrix, Prose, Series, Table
-from reports.wording import address, interval, metric_words, number, paragraphs, visible
+from reports.record import Bars, Cell, Curve, Exhibit, Forest, Image, Matrix, Prose, Series, Table
+from reports.wording import number, paragraphs, visible
 
 CURVE_ROWS = 21
 """Rows that the table beside a curve shows of each line."""
@@ -65,68 +65,6 @@ def capped(found: View, rows: int) -> View:
         return found
     note = f"The first {rows:,} of {len(found.rows):,} rows; all of them stand in audit.json."
     return replace(found, rows=found.rows[:rows], notes=(*found.notes, note))
-
-
-# --- estimates ------------------------------------------------------------------------------------
-
-
-def estimates_view(estimates: Sequence[Estimate], title: str = "Estimates") -> View:
-    """Set estimates as one table: metrics across where several slices share them, else one a row."""
-    slices = list(dict.fromkeys(address(one.where) for one in estimates))
-    metrics = list(dict.fromkeys(one.metric for one in estimates))
-    if len(slices) > 1 and 1 < len(metrics) <= 12 and len(estimates) >= 0.5 * len(slices) * len(metrics):
-        return _pivot(estimates, slices, metrics, title)
-    one_slice = len(slices) == 1
-    head = ("Metric",) if one_slice else ("Metric", "Rows of")
-    rows = tuple((*_names(one, one_slice), *_numbers(one), method_words(one)) for one in estimates)
-    columns = (*head, "Value", _level_words(estimates), "n", "Method")
-    numeric = (*(False for _ in head), True, True, True, False)
-    where = f" on {slices[0]}" if one_slice and slices[0] != "all rows" else ""
-    return View(title=f"{title}{where}", columns=columns, rows=rows, numeric=numeric)
-
-
-def method_words(estimate: Estimate) -> str:
-    """Name the method of an interval, or say why there is no value or no interval."""
-    method = visible(estimate.method).replace("_", " ")
-    reason = visible(estimate.reason, 200)
-    return f"{method}: {reason}" if method and reason else method or reason
-
-
-def _names(estimate: Estimate, one_slice: bool) -> tuple[str, ...]:
-    name = metric_words(estimate.metric)
-    return (name,) if one_slice else (name, address(estimate.where))
-
-
-def _numbers(estimate: Estimate) -> tuple[str, str, str]:
-    unit = estimate.unit or ("count" if estimate.method == "count" else "")
-    n = "" if estimate.n is None else f"{estimate.n:,}"
-    return number(estimate.value, unit), interval(estimate), n
-
-
-def _level_words(estimates: Sequence[Estimate]) -> str:
-    levels = sorted({one.level for one in estimates})
-    return " / ".join(f"{level * 100:g}%" for level in levels[:3]) + " interval"
-
-
-def _pivot(estimates: Sequence[Estimate], slices: list[str], metrics: list[str], title: str) -> View:
-    cells: dict[tuple[str, str], str] = {}
-    for one in estimates:
-        value, span, n = _numbers(one)
-        text = f"{value} {span}".rstrip()
-        cells[address(one.where), one.metric] = f"{text}, n {n}" if n else text
-    rows = tuple((where, *(cells.get((where, metric), "") for metric in metrics)) for where in slices)
-    methods = ", ".join(
-        dict.fromkeys(words for one in estimates if one.value is not None and (words := method_words(one)))
-    )
-    undefined = dict.fromkeys(visible(one.reason, 120) for one in estimates if one.value is None)
-    notes = [f"{_level_words(estimates)}s: {visible(methods, 200)}."] if methods else []
-    notes += [f"“–” stands where a number does not exist: {'; '.join(list(undefined)[:4])}."] if undefined else []
-    columns = ("Rows of", *(metric_words(metric) for metric in metrics))
-    numeric = (False,) * len(columns)  # flush left: values line up, whatever n follows them
-    return View(title=title, columns=columns, rows=rows, numeric=numeric, notes=tuple(notes))
-
-
-# --- exhibits -------------------------------------------------------------------------------------
 
 
 def _table(table: Table) -> View:

@@ -19,13 +19,16 @@ from markupsafe import Markup
 
 from reports import digest, layout, store, wording
 from reports.charts import draw
+from reports.estimates import estimate_line, estimates_view, told
 from reports.evidence_map import evidence_map, items
-from reports.exhibits import View, capped, estimates_view, view
+from reports.exhibits import View, capped, view
 from reports.record import AuditRecord, Exhibit, Finding, GroupInfo
 from reports.wording import slug, visible
 
 SIZE_LIMIT = 1_000_000
 """Bytes that a card may have at most."""
+USUAL_LIMIT = 300_000
+"""Bytes up to which the record stands in the page too; a larger card leaves it to audit.json."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -42,15 +45,17 @@ class Budget:
     pictures: bool
     embed: bool
     """Whether the record itself stands in the page."""
+    limit: int
+    """Bytes that a page drawn this way may have."""
 
 
 BUDGETS: tuple[Budget, ...] = (
-    Budget(rows=200, slices=60, words=20_000, pictures=True, embed=True),
-    Budget(rows=200, slices=60, words=20_000, pictures=True, embed=False),
-    Budget(rows=40, slices=12, words=4_000, pictures=True, embed=False),
-    Budget(rows=10, slices=3, words=1_000, pictures=False, embed=False),
+    Budget(rows=200, slices=60, words=20_000, pictures=True, embed=True, limit=USUAL_LIMIT),
+    Budget(rows=200, slices=60, words=20_000, pictures=True, embed=False, limit=SIZE_LIMIT),
+    Budget(rows=40, slices=12, words=4_000, pictures=True, embed=False, limit=SIZE_LIMIT),
+    Budget(rows=10, slices=3, words=1_000, pictures=False, embed=False, limit=SIZE_LIMIT),
 )
-"""From generous to frugal; the first that fits the size limit is taken."""
+"""From generous to frugal; the first that fits its limit is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +78,10 @@ def render(record: AuditRecord) -> str:
     saved = store.dumps(record)
     page = ""
     for budget in BUDGETS:
-        if budget.embed and len(saved.encode()) > SIZE_LIMIT:
+        if budget.embed and len(saved) > budget.limit:
             continue
         page = _page(record, saved, budget)
-        if len(page.encode()) <= SIZE_LIMIT:
+        if len(page.encode()) <= budget.limit:
             break
     return page
 
@@ -115,25 +120,31 @@ class _Drawer:
     budget: Budget
     drawn: int = 0
 
-    def figures(self, finding: Finding) -> list[Figure]:
-        """Draw the exhibits of a finding, each beside its numbers."""
-        exhibits = finding.measurement.exhibits if finding.measurement else ()
-        return [self._figure(exhibit) for exhibit in exhibits]
+    def estimates(self, finding: Finding) -> View | None:
+        """Set the estimates of a finding as a table; a single one is a line of its own."""
+        found = finding.measurement.estimates if finding.measurement else ()
+        return capped(estimates_view(found), self.budget.rows) if len(found) > 1 else None
 
-    def _figure(self, exhibit: Exhibit) -> Figure:
+    def figures(self, finding: Finding) -> list[Figure]:
+        """Draw the exhibits of a finding, each beside its numbers, unless the estimates tell them already."""
+        if finding.measurement is None:
+            return []
+        numbers = self.estimates(finding)
+        drawn = [self._figure(exhibit, numbers) for exhibit in finding.measurement.exhibits]
+        return [one for one in drawn if one is not None]
+
+    def _figure(self, exhibit: Exhibit, numbers: View | None) -> Figure | None:
         self.drawn += 1
         anchor = f"f{self.drawn}"
         drawing = draw(exhibit, anchor) if self.budget.pictures else None
         found = capped(view(exhibit), self.budget.rows)
         if found.image and not self.budget.pictures:
             found = replace(found, image="", notes=("Left out to keep this page small; it stands in audit.json.",))
+        if numbers is not None and told(found, numbers):
+            if drawing is None:
+                return None
+            found = replace(found, columns=(), rows=(), notes=())
         return Figure(view=found, drawing=drawing, anchor=anchor)
-
-    def estimates(self, finding: Finding) -> View | None:
-        """Set the estimates of a finding as a table."""
-        if finding.measurement is None or not finding.measurement.estimates:
-            return None
-        return capped(estimates_view(finding.measurement.estimates), self.budget.rows)
 
 
 def embedded(record: AuditRecord) -> Markup:
@@ -199,13 +210,14 @@ def _environment() -> Environment:
         "minus": minus,
         "figure": lambda cell: minus(cell) if cell[:1] in "-[0123456789" else cell,
         "link": wording.link,
+        "estimate_line": estimate_line,
+        "kind": lambda text: re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", visible(text)),
         "moment": wording.moment,
         "short": lambda text: visible(text)[:12],
     }
     environment.filters.update(plain)
     environment.globals.update(
         outcome_words=digest.OUTCOME_WORDS,
-        outcome_marks=digest.OUTCOME_MARKS,
         part_words=layout.PART_TITLES,
     )
     return environment

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 
 from reports import digest
-from reports.exhibits import estimates_view
 from reports.layout import SECTIONS, Section, findings_of
 from reports.record import AuditRecord, Estimate
-from reports.wording import address, counted, estimate_text, number, rule, visible
+from reports.wording import address, counted, estimate_text, interval, metric_words, number, rule, visible
 
 MOST_GATES = 100
 MOST_NUMBERS = 30
@@ -118,9 +117,16 @@ def _performance(record: AuditRecord) -> list[str]:
     section = next(one for one in SECTIONS if one.id == "performance")
     lines = ["| metric | rows of | value | interval | n |", "| --- | --- | ---: | ---: | ---: |"]
     for one in _overall_estimates(record, section)[:MOST_NUMBERS]:
-        view = estimates_view([one])
-        name, value, span, n, _ = view.rows[0]
-        lines.append(f"| {escaped(name)} | {escaped(address(one.where))} | {value} | {span} | {n} |")
+        n = "" if one.n is None else f"{one.n:,}"
+        unit = one.unit or ("count" if one.method == "count" else "")
+        cells = (
+            escaped(metric_words(one.metric)),
+            escaped(address(one.where)),
+            number(one.value, unit),
+            interval(one),
+            n,
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return ["### Overall performance", "\n".join(lines)] if len(lines) > 2 else []
 
 

@@ -7,6 +7,7 @@ format is that format's own work.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Mapping
 
@@ -102,10 +103,16 @@ def address(where: Mapping[str, str]) -> str:
     'all rows'
     """
     split = visible(where["split"], 40) if "split" in where else ""
-    parts = [f"{visible(key, 60)}={visible(where[key], 80)}" for key in sorted(where) if key != "split"]
+    parts = [_level(key, where[key]) for key in sorted(where) if key != "split"]
     if not parts:
         return f"all {split} rows" if split else "all rows"
     return ", ".join(parts) + (f" ({split} rows)" if split not in ("", "test") else "")
+
+
+def _level(feature: str, level: str) -> str:
+    if level == "*":
+        return "every group" if feature == "*" else f"every {visible(feature, 60)}"
+    return f"{visible(feature, 60)}={visible(level, 80)}"
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -127,8 +134,10 @@ def number(value: float | None, unit: str = "") -> str:
     if value == 0:
         return "0.000"
     size = abs(value)
-    if size < 0.001 or size >= 1e9:
+    if size < 1e-6 or size >= 1e9:
         return f"{value:.2g}"
+    if size < 0.001:
+        return f"{value:.{1 - math.floor(math.log10(size))}f}"
     if size < 100:
         return f"{value:.3f}"
     return f"{value:,.1f}" if size < 100_000 else f"{value:,.0f}"

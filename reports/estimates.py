@@ -1,0 +1,137 @@
+"""Estimates as one table, and which exhibits it makes superfluous.
+
+A check returns its estimates and may show the same numbers again in a table or a figure. A card that
+prints each number three times is read by nobody: what the table of estimates tells already is not
+told again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from reports.exhibits import View
+from reports.record import Estimate
+from reports.wording import address, interval, metric_words, number, visible
+
+MOST_METRICS = 12
+"""Columns that a table of metrics by slice may have."""
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
+
+
+def estimates_view(estimates: Sequence[Estimate]) -> View:
+    """Set estimates as one table: metrics across where several slices share them, else one a row."""
+    slices = list(dict.fromkeys(address(one.where) for one in estimates))
+    metrics = list(dict.fromkeys(one.metric for one in estimates))
+    if len(slices) > 1 and 1 < len(metrics) <= MOST_METRICS and 2 * len(estimates) >= len(slices) * len(metrics):
+        return _pivot(estimates, slices, metrics)
+    return _listed(estimates, slices, metrics)
+
+
+def estimate_line(estimate: Estimate) -> str:
+    """Write one estimate as a line, with all that a table would say of it.
+
+    Examples
+    --------
+    >>> estimate_line(Estimate(metric="recall", value=0.8, low=0.7, high=0.87, n=100, method="wilson"))
+    'recall for all rows: 0.800 [0.700, 0.870], n 100 (95% interval: wilson)'
+    """
+    value, span, n = _numbers(estimate)
+    head = f"{metric_words(estimate.metric)} for {address(estimate.where)}: {value} {span}".rstrip()
+    method = method_words(estimate)
+    level = f"{_level_words([estimate])}: " if span else ""
+    return f"{head}{f', n {n}' if n else ''}{f' ({level}{method})' if method else ''}"
+
+
+def method_words(estimate: Estimate) -> str:
+    """Name the method of an interval, or say why there is no value or no interval."""
+    method = visible(estimate.method).replace("_", " ")
+    reason = visible(estimate.reason, 200)
+    return f"{method}: {reason}" if method and reason else method or reason
+
+
+def told(view: View, by: View) -> bool:
+    """Return whether every number of a table stands in another one, up to three decimals.
+
+    Examples
+    --------
+    >>> table = View(title="t", columns=("class", "recall"), rows=(("a", "0.91"),))
+    >>> told(table, View(title="e", columns=("Rows of", "recall"), rows=(("class=a", "0.910 [0.8, 0.95], n 7"),)))
+    True
+    """
+    known = _figures(by) | {one for note in by.notes for one in _read(note)}
+    return bool(view.rows) and _figures(view) <= known
+
+
+def _figures(view: View) -> set[float]:
+    return {one for row in view.rows for cell in row[1:] for one in _read(cell)}
+
+
+def _read(text: str) -> list[float]:
+    return [round(float(one.replace(",", "")), 3) for one in _NUMBER.findall(text)]
+
+
+def _numbers(estimate: Estimate) -> tuple[str, str, str]:
+    unit = estimate.unit or ("count" if estimate.method == "count" else "")
+    n = "" if estimate.n is None else f"{estimate.n:,}"
+    return number(estimate.value, unit), interval(estimate), n
+
+
+def _level_words(estimates: Sequence[Estimate]) -> str:
+    levels = sorted({one.level for one in estimates})
+    return " / ".join(f"{level * 100:g}%" for level in levels[:3]) + " interval"
+
+
+def _listed(estimates: Sequence[Estimate], slices: list[str], metrics: list[str]) -> View:
+    """Set one estimate a row; what all rows share is said once, above or below."""
+    rows = [(metric_words(one.metric), address(one.where), *_numbers(one), method_words(one)) for one in estimates]
+    columns = ("Metric", "Rows of", "Value", _level_words(estimates), "n", "Method")
+    kept = [k for k in range(6) if k == 2 or not _shared(rows, k)]
+    if not {0, 1} & set(kept):
+        kept = [0, *kept]
+    title = metric_words(metrics[0]).capitalize() if 0 not in kept else "Estimates"
+    title += f" on {slices[0]}" if 1 not in kept and slices[0] != "all rows" else ""
+    notes = (f"n {rows[0][4]} throughout.",) if 4 not in kept and rows[0][4] else ()
+    if 5 not in kept and rows[0][5]:
+        notes = (*notes, f"Method: {rows[0][5]}.")
+    return View(
+        title=title,
+        columns=tuple(columns[k] for k in kept),
+        rows=tuple(tuple(row[k] for k in kept) for row in rows),
+        numeric=tuple(k in (2, 3, 4) for k in kept),
+        notes=notes,
+    )
+
+
+def _shared(rows: Sequence[tuple[str, ...]], column: int) -> bool:
+    """Return whether a column says the same in every row, or nothing at all."""
+    return len({row[column] for row in rows}) == 1 and (len(rows) > 1 or not rows[0][column])
+
+
+def _pivot(estimates: Sequence[Estimate], slices: list[str], metrics: list[str]) -> View:
+    cells: dict[tuple[str, str], str] = {}
+    for one in estimates:
+        value, span, n = _numbers(one)
+        text = f"{value} {span}".rstrip()
+        cells[address(one.where), one.metric] = f"{text}, n {n}" if n else text
+    rows = tuple((where, *(cells.get((where, metric), "") for metric in metrics)) for where in slices)
+    columns = ("Rows of", *(metric_words(metric) for metric in metrics))
+    numeric = (False,) * len(columns)  # flush left: values line up, whatever n follows them
+    return View(title="Estimates", columns=columns, rows=rows, numeric=numeric, notes=_pivot_notes(estimates))
+
+
+def _pivot_notes(estimates: Sequence[Estimate]) -> tuple[str, ...]:
+    """Name the methods, by metric where they differ, and say why numbers are missing."""
+    methods: dict[str, list[str]] = {}
+    for one in estimates:
+        if one.value is not None and one.method:
+            methods.setdefault(visible(one.method).replace("_", " "), []).append(metric_words(one.metric))
+    said = [
+        method if len(methods) == 1 else f"{method} for {', '.join(dict.fromkeys(names))}"
+        for method, names in methods.items()
+    ]
+    undefined = dict.fromkeys(visible(one.reason, 120) for one in estimates if one.value is None)
+    notes = [f"{_level_words(estimates)}s: {'; '.join(said)}."] if said else []
+    if undefined:
+        notes.append(f"“–” stands where a number does not exist: {'; '.join(list(undefined)[:4])}.")
+    return tuple(notes)
