@@ -13,10 +13,49 @@ Rules that hold for every value here, checked when it is made:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from reports.exhibit import (
+    Bar as Bar,
+)
+from reports.exhibit import (
+    Bars as Bars,
+)
+from reports.exhibit import (
+    Cell as Cell,
+)
+from reports.exhibit import (
+    Curve as Curve,
+)
+from reports.exhibit import (
+    Exhibit as Exhibit,
+)
+from reports.exhibit import (
+    Forest as Forest,
+)
+from reports.exhibit import (
+    ForestRow as ForestRow,
+)
+from reports.exhibit import (
+    Image as Image,
+)
+from reports.exhibit import (
+    Matrix as Matrix,
+)
+from reports.exhibit import (
+    Prose as Prose,
+)
+from reports.exhibit import (
+    Series as Series,
+)
+from reports.exhibit import (
+    Table as Table,
+)
+from reports.exhibit import (
+    require_finite,
+)
 
 SCHEMA_VERSION = 1
 
@@ -27,22 +66,8 @@ GateKind = Literal["value", "difference", "ratio", "no_regression"]
 Operator = Literal[">=", "<=", "abs<=", "between"]
 Severity = Literal["error", "warning", "note", "off"]
 OnInconclusive = Literal["block", "warn", "pass"]
-Cell = str | int | float | None
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Where = Mapping[str, str]
-
-
-def _require_finite(owner: str, **numbers: float | None) -> None:
-    """Refuse NaN and infinity, which JSON cannot hold and readers turn into zeros."""
-    for name, number in numbers.items():
-        if number is not None and not math.isfinite(number):
-            raise ValueError(f"{owner}: {name} is {number}; expected a finite number, or None with a reason")
-
-
-def _require_lengths(owner: str, expected: int, **columns: tuple[object, ...] | None) -> None:
-    for name, column in columns.items():
-        if column is not None and len(column) != expected:
-            raise ValueError(f"{owner}: {name} has {len(column)} values, expected {expected}")
 
 
 # --- numbers ------------------------------------------------------------------------------------
@@ -83,7 +108,7 @@ class Estimate:
     """Why there is no value or no interval."""
 
     def __post_init__(self) -> None:
-        _require_finite(f"estimate {self.metric!r}", value=self.value, low=self.low, high=self.high, level=self.level)
+        require_finite(f"estimate {self.metric!r}", value=self.value, low=self.low, high=self.high, level=self.level)
         if not 0 < self.level < 1:
             raise ValueError(f"estimate {self.metric!r}: level is {self.level}; expected a number between 0 and 1")
         if self.value is None and not self.reason:
@@ -106,169 +131,6 @@ class Estimate:
         if self.low is None or self.high is None:
             return f"{self.value:.3f}"
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-# --- exhibits: data of a few closed kinds, never a drawn picture ----------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Rows of cells under named columns."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    caption: str = ""
-    """What to read off, in a sentence."""
-    folded: bool = False
-    """Whether a card may start with the table closed."""
-    kind: Literal["table"] = "table"
-
-    def __post_init__(self) -> None:
-        for row in self.rows:
-            _require_lengths(f"table {self.title!r}", len(self.columns), row=row)
-            for cell in row:
-                _require_finite(f"table {self.title!r}", cell=cell if isinstance(cell, float) else None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """One line of a curve, with an optional band."""
-
-    name: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    low: tuple[float, ...] | None = None
-    high: tuple[float, ...] | None = None
-    style: Literal["line", "points", "dashed"] = "line"
-
-    def __post_init__(self) -> None:
-        owner = f"series {self.name!r}"
-        _require_lengths(owner, len(self.x), y=self.y, low=self.low, high=self.high)
-        for name, column in (("x", self.x), ("y", self.y), ("low", self.low or ()), ("high", self.high or ())):
-            for number in column:
-                _require_finite(owner, **{name: number})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """Lines over common axes: ROC, calibration, losses over epochs."""
-
-    title: str
-    x_label: str
-    y_label: str
-    series: tuple[Series, ...]
-    diagonal: bool = False
-    """Whether the line y = x is drawn as a reference."""
-    unit_square: bool = False
-    """Whether both axes run from 0 to 1."""
-    caption: str = ""
-    kind: Literal["curve"] = "curve"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """One bar, with an optional interval."""
-
-    label: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-    def __post_init__(self) -> None:
-        _require_finite(f"bar {self.label!r}", value=self.value, low=self.low, high=self.high)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bars:
-    """Horizontal bars, strongest first as given."""
-
-    title: str
-    x_label: str
-    bars: tuple[Bar, ...]
-    caption: str = ""
-    kind: Literal["bars"] = "bars"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForestRow:
-    """One group of a forest plot; hollow where there are too few rows to judge."""
-
-    label: str
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    hollow: bool = False
-    reason: str = ""
-
-    def __post_init__(self) -> None:
-        _require_finite(f"forest row {self.label!r}", value=self.value, low=self.low, high=self.high)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forest:
-    """One metric by group: point, whisker, n in the label."""
-
-    title: str
-    x_label: str
-    rows: tuple[ForestRow, ...]
-    reference: float | None = None
-    """Where the reference line stands: the overall value, 0 for differences, 1 for ratios."""
-    log_scale: bool = False
-    """Ratios are drawn on a logarithmic scale."""
-    caption: str = ""
-    kind: Literal["forest"] = "forest"
-
-    def __post_init__(self) -> None:
-        _require_finite(f"forest {self.title!r}", reference=self.reference)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matrix:
-    """Numbers in rows and columns that are drawn as a shaded grid: a confusion matrix."""
-
-    title: str
-    row_label: str
-    column_label: str
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    values: tuple[tuple[float, ...], ...]
-    caption: str = ""
-    kind: Literal["matrix"] = "matrix"
-
-    def __post_init__(self) -> None:
-        owner = f"matrix {self.title!r}"
-        _require_lengths(owner, len(self.rows), values=self.values)
-        for row in self.values:
-            _require_lengths(owner, len(self.columns), row=row)
-            for number in row:
-                _require_finite(owner, value=number)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
-    """Pixels that *are* the data, such as a saliency map; never a drawn chart."""
-
-    title: str
-    png_base64: str
-    width: int
-    height: int
-    alt: str
-    caption: str = ""
-    kind: Literal["image"] = "image"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prose:
-    """A paragraph."""
-
-    title: str
-    text: str
-    kind: Literal["prose"] = "prose"
-
-
-Exhibit = Table | Curve | Bars | Forest | Matrix | Image | Prose
 
 
 # --- what was found -------------------------------------------------------------------------------
@@ -349,7 +211,7 @@ class Gate:
         if pair != (self.op == "between"):
             raise ValueError(f"gate {self.id!r}: op {self.op!r} does not fit threshold {self.threshold!r}")
         for bound in self.threshold if isinstance(self.threshold, tuple) else (self.threshold,):
-            _require_finite(f"gate {self.id!r}", threshold=bound)
+            require_finite(f"gate {self.id!r}", threshold=bound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,7 +258,7 @@ class Verdict:
     source: Source | None = None
 
     def __post_init__(self) -> None:
-        _require_finite(f"verdict {self.gate!r}", detectable=self.detectable, p_adjusted=self.p_adjusted)
+        require_finite(f"verdict {self.gate!r}", detectable=self.detectable, p_adjusted=self.p_adjusted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

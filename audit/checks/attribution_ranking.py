@@ -9,6 +9,7 @@ import numpy as np
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.evidence import Attributions, FloatArray, Predictions
+from audit.evidence_data import Proxies
 from audit.explain.importance import Band, band, resampled_means, share_band, shares
 from reports.record import Bar, Bars, Estimate, Exhibit, Forest, ForestRow, Measurement, Table
 
@@ -29,9 +30,10 @@ STRONGEST = 3
 def attribution_ranking(
     attributions: tuple[Attributions, ...],
     predictions: Predictions,
-    proxies: Mapping[str, tuple[str, ...]] | None = None,
+    proxies: Proxies | None = None,
     *,
     top: int = 15,
+    proxy_area: float = 0.9,
 ) -> Measurement:
     """Rank the features by how much they move the model's output.
 
@@ -57,7 +59,7 @@ def attribution_ranking(
     order = np.argsort(-found.value, kind="stable")
     strongest = order[0]
     n = len(first.values)
-    watched = _watched(first, predictions, proxies or {})
+    watched = _watched(first, predictions, proxies, proxy_area)
     apart, forest = _sensitive(first, found, watched, level)
     return Measurement(
         summary=(
@@ -155,16 +157,21 @@ def _notes(first: Attributions, features: int) -> tuple[str, ...]:
 # --- sensitive features among the drivers ---------------------------------------------------------
 
 
-def _watched(first: Attributions, predictions: Predictions, proxies: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Return each feature to look at with what makes it so."""
+def _watched(
+    first: Attributions, predictions: Predictions, proxies: Proxies | None, proxy_area: float
+) -> dict[str, str]:
+    """Return each feature to look at with what makes it so.
+
+    A proxy is a feature that alone tells a group from the rest with a ROC AUC of `proxy_area` or more.
+    """
     watched = {}
     for name in predictions.sensitive:
         column = name.removesuffix(" (column)")
         if column in first.features:
             watched[column] = "sensitive"
-        for proxy in proxies.get(name, ()):
-            if proxy in first.features:
-                watched.setdefault(proxy, f"proxy of {name}")
+    for one in proxies.found if proxies else ():
+        if one.feature in first.features and (one.reading.value or 0.0) >= proxy_area:
+            watched.setdefault(one.feature, f"proxy of {', '.join(one.where)}")
     return watched
 
 

@@ -33,6 +33,8 @@ def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
     test = predictions.select(split="test")
     if test.y_score is None or not test.probabilities:
         raise NotApplicable(test.score_reason)
+    if not len(test):
+        raise NotApplicable("there are no test rows")
     names: tuple[str, ...] = ("calibration_error", "brier_score")
     if test.task == "binary":
         names = (*names, "calibration_slope", "calibration_intercept", "mean_calibration_gap")

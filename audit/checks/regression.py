@@ -26,6 +26,8 @@ def regression(predictions: Predictions, *, bins: int = 12) -> Measurement:
     Limits. Means hide rare large errors; compare with the median. The curve shows means of bins, no rows.
     """
     test = predictions.select(split="test")
+    if not len(test):
+        raise NotApplicable("there are no test rows")
     if not np.isfinite(test.y_pred.astype(np.float64)).all():
         raise NotApplicable("; ".join(f"{n} {what}" for what, n in predictions.invalid.items()))
     measured = estimates(test, METRICS)

@@ -1,0 +1,186 @@
+"""Exhibits: data of a few closed kinds, never a drawn picture.
+
+A check hands them over, a renderer draws them; each carries its ``kind``, so a saved record says what it
+holds. :mod:`reports.record` offers all of them under its own name.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Cell = str | int | float | None
+
+
+def require_finite(owner: str, **numbers: float | None) -> None:
+    """Refuse NaN and infinity, which JSON cannot hold and readers turn into zeros."""
+    for name, number in numbers.items():
+        if number is not None and not math.isfinite(number):
+            raise ValueError(f"{owner}: {name} is {number}; expected a finite number, or None with a reason")
+
+
+def require_lengths(owner: str, expected: int, **columns: tuple[object, ...] | None) -> None:
+    for name, column in columns.items():
+        if column is not None and len(column) != expected:
+            raise ValueError(f"{owner}: {name} has {len(column)} values, expected {expected}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of cells under named columns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+    """What to read off, in a sentence."""
+    folded: bool = False
+    """Whether a card may start with the table closed."""
+    kind: Literal["table"] = "table"
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            require_lengths(f"table {self.title!r}", len(self.columns), row=row)
+            for cell in row:
+                require_finite(f"table {self.title!r}", cell=cell if isinstance(cell, float) else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One line of a curve, with an optional band."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+    style: Literal["line", "points", "dashed"] = "line"
+
+    def __post_init__(self) -> None:
+        owner = f"series {self.name!r}"
+        require_lengths(owner, len(self.x), y=self.y, low=self.low, high=self.high)
+        for name, column in (("x", self.x), ("y", self.y), ("low", self.low or ()), ("high", self.high or ())):
+            for number in column:
+                require_finite(owner, **{name: number})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Lines over common axes: ROC, calibration, losses over epochs."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+    diagonal: bool = False
+    """Whether the line y = x is drawn as a reference."""
+    unit_square: bool = False
+    """Whether both axes run from 0 to 1."""
+    caption: str = ""
+    kind: Literal["curve"] = "curve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One bar, with an optional interval."""
+
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        require_finite(f"bar {self.label!r}", value=self.value, low=self.low, high=self.high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """Horizontal bars, strongest first as given."""
+
+    title: str
+    x_label: str
+    bars: tuple[Bar, ...]
+    caption: str = ""
+    kind: Literal["bars"] = "bars"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForestRow:
+    """One group of a forest plot; hollow where there are too few rows to judge."""
+
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    hollow: bool = False
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        require_finite(f"forest row {self.label!r}", value=self.value, low=self.low, high=self.high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forest:
+    """One metric by group: point, whisker, n in the label."""
+
+    title: str
+    x_label: str
+    rows: tuple[ForestRow, ...]
+    reference: float | None = None
+    """Where the reference line stands: the overall value, 0 for differences, 1 for ratios."""
+    log_scale: bool = False
+    """Ratios are drawn on a logarithmic scale."""
+    caption: str = ""
+    kind: Literal["forest"] = "forest"
+
+    def __post_init__(self) -> None:
+        require_finite(f"forest {self.title!r}", reference=self.reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Numbers in rows and columns that are drawn as a shaded grid: a confusion matrix."""
+
+    title: str
+    row_label: str
+    column_label: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    caption: str = ""
+    kind: Literal["matrix"] = "matrix"
+
+    def __post_init__(self) -> None:
+        owner = f"matrix {self.title!r}"
+        require_lengths(owner, len(self.rows), values=self.values)
+        for row in self.values:
+            require_lengths(owner, len(self.columns), row=row)
+            for number in row:
+                require_finite(owner, value=number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """Pixels that *are* the data, such as a saliency map; never a drawn chart."""
+
+    title: str
+    png_base64: str
+    width: int
+    height: int
+    alt: str
+    caption: str = ""
+    kind: Literal["image"] = "image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prose:
+    """A paragraph."""
+
+    title: str
+    text: str
+    kind: Literal["prose"] = "prose"
+
+
+Exhibit = Table | Curve | Bars | Forest | Matrix | Image | Prose
