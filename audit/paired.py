@@ -17,7 +17,7 @@ import numpy.typing as npt
 from audit.errors import DataError, listed
 from audit.evidence import Predictions
 from audit.intervals import Interval, Span, around, corrected_resampled, on_scale, t_value, wilson, z_value
-from audit.linear_forms import linear_form, position_of, rows_of
+from audit.linear_forms import linear_form, position_of, requirements, rows_of
 from audit.measure import estimate, groups
 from audit.metrics import RATES, metric, rate_masks
 from audit.variance import Undefined, cluster_codes, effective_n, variance
@@ -28,6 +28,7 @@ _NEEDS_RESAMPLING = ("calibration_error", "median_absolute_error")
 _BY_TRUTH = ("accuracy", "error_rate", "selection_rate", "recall", "true_positive_rate", "false_negative_rate",
              "specificity", "true_negative_rate", "false_positive_rate")  # fmt: skip
 """Rates whose rows are told by the truth alone, so that both models have the same ones."""
+_NO_CHANGE = Interval(0.0, 0.0, "the same answers on all rows")
 
 
 class McNemar(NamedTuple):
@@ -155,7 +156,8 @@ def aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
         place = np.empty(len(second), dtype=np.intp)
         place[wanted] = order
         other = second.take(place)
-    if len(np.unique(first.row)) != len(first):
+    ranked = np.sort(first.row)
+    if (ranked[1:] == ranked[:-1]).any():
         raise DataError("A row stands twice in the predictions, so pairs are not clear.")
     if not np.array_equal(first.y_true, other.y_true):
         raise DataError("The same row numbers have other true values, so this is not the same data.")
@@ -304,14 +306,15 @@ def _difference(
 
 
 def _linear(one: Predictions, other: Predictions, name: str, class_: str | None) -> tuple[float, Interval | None]:
-    a, b = linear_form(one, name, class_), linear_form(other, name, class_)
-    value, level = a.value - b.value, one.settings.level
-    if _same(one, other):
-        return 0.0, Interval(0.0, 0.0, "the same answers on all rows")
     position = position_of(one, class_)
+    requirements(one, name, position)
     multiclass = len(one.classes) > 2 and position is None
     if name in _BY_TRUTH and (not multiclass or name in ("accuracy", "error_rate")):
         return _proportions(one, other, name, position)
+    a, b = linear_form(one, name, class_), linear_form(other, name, class_)
+    value, level = a.value - b.value, one.settings.level
+    if _same(one, other):
+        return 0.0, _NO_CHANGE
     spread = variance(a.influence - b.influence, one.weight, one.cluster)
     if spread.value <= 0 or spread.degrees <= 0:
         return value, None
@@ -333,9 +336,13 @@ def _proportions(one: Predictions, other: Predictions, name: str, position: int 
     hits, of = rate_masks(plain, size)
     a, b = (rows_of(part) if position is None else rows_of(part).one_vs_rest(position) for part in (one, other))
     inside = of[a.true, a.predicted]
+    if not inside.any():
+        raise Undefined(RATES[plain].empty)
+    if _same(one, other):
+        return 0.0, _NO_CHANGE
     first, second = (hits[rows.true[inside], rows.predicted[inside]] for rows in (a, b))
     weight = None if one.weight is None else one.weight[inside]
-    share = np.full(len(first), 1 / max(len(first), 1)) if weight is None else weight / weight.sum()
+    share = np.full(len(first), 1 / len(first)) if weight is None else weight / weight.sum()
     ahead, behind = float(share @ (first & ~second)), float(share @ (second & ~first))
     n, method = float(len(first)), "tango"
     if weight is not None or one.cluster is not None:
