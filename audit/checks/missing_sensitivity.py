@@ -1,0 +1,101 @@
+"""What happens when one feature of a row is not known?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.exhibits import by_address_table
+from audit.intervals import on_scale, wilson
+from audit.shares import exact
+from audit.variance import effective_n, variance
+from audit.variants import MISSING, SWAPPED, Pair, Perturbed, move, share
+from reports.record import Estimate, Exhibit, Measurement, Table
+
+Mask = npt.NDArray[np.bool_]
+
+
+@check(title="Sensitivity to missing values", family="robustness")
+def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurement:
+    """Leave one feature of each row out and count what breaks, and what changes.
+
+    Reading. First: features on which the model raises when a value is missing. Second, by feature: the share
+    of decisions that a missing value changes, over the share that another row's value changes; that is what
+    knowing nothing of the feature costs by itself. A ratio well above one says that the model reads
+    "missing" as something of its own. The share below the line is taken as at least `least`, so that a
+    feature which changes few decisions has a low ratio.
+
+    Limits. One feature at a time; values are missing for no reason, where in life they often have one. In
+    regression moves of the prediction are shown, not judged.
+    """
+    pairs = {name.removeprefix(MISSING): name for name in (*missing.names, *missing.failed) if name.startswith(MISSING)}
+    if not pairs:
+        raise NotApplicable("no feature has a value that could be left out")
+    raised = {feature: missing.failed[name] for feature, name in pairs.items() if name in missing.failed}
+    made = [exact("features_that_raise_when_missing", len(raised), {"split": "test"}, n=len(pairs), unit="count")]
+    for feature, name in pairs.items():
+        if name in missing.names:
+            made += _of(feature, missing, least)
+    told = (
+        f"The model raises on {len(raised)} of {len(pairs)} features." if raised else "The model raises on no feature."
+    )
+    exhibits: list[Exhibit] = [by_address_table("What a missing value changes", made[1:], first="feature")]
+    if raised:
+        rows = tuple((feature, reason[:300]) for feature, reason in list(raised.items())[:20])
+        exhibits.append(Table(title="What the model raised", columns=("feature", "error"), rows=rows))
+    return Measurement(summary=told, estimates=tuple(made), exhibits=tuple(exhibits), notes=missing.notes)
+
+
+def _of(feature: str, missing: Perturbed, least: float) -> list[Estimate]:
+    where = {"split": "test", "feature": feature}
+    pair = missing.pair(MISSING + feature)
+    if pair.before.task == "regression":
+        return [move("missing_move", pair, where)]
+    made = [share("missing_flip_share", pair.changed(), pair.before, where)]
+    if SWAPPED + feature not in missing.names:
+        return made
+    other = missing.pair(SWAPPED + feature)
+    made.append(share("swapped_flip_share", other.changed(), other.before, where))
+    return [*made, _ratio(made[0], pair, other, least, where)]
+
+
+def _ratio(flips: Estimate, pair: Pair, other: Pair, least: float, where: dict[str, str]) -> Estimate:
+    """Return the lesser of two ratios: flips over those of another row's value, and flips over `least`.
+
+    It lies past a limit where both do, so the lesser of the lower limits and of the upper limits bound it
+    (intersection-union).
+    """
+    assert flips.value is not None  # noqa: S101 -- rows are there
+    value, low, high = (number / least for number in (flips.value, flips.low or 0.0, flips.high or 1.0))
+    paired = _paired_ratio(pair.changed(), other.changed(), pair, flips.level)
+    if paired is not None:
+        value, low, high = min(value, paired[0]), min(low, paired[1]), min(high, paired[2])
+    return Estimate(
+        metric="missing_flip_ratio",
+        value=value,
+        low=min(low, value),
+        high=max(high, value),
+        level=flips.level,
+        method="intersection-union of wilson and paired log ratio",
+        n=flips.n,
+        where=where,
+        unit="ratio",
+    )
+
+
+def _paired_ratio(one: Mask, other: Mask, pair: Pair, level: float) -> tuple[float, float, float] | None:
+    """Return the ratio of two shares on the same rows, by the delta method on the log scale."""
+    weight, cluster = pair.before.weight, pair.before.cluster
+    first, second = (float(np.average(hits, weights=weight)) for hits in (one, other))
+    if second == 0:
+        return None
+    n = float(len(one)) if weight is None else effective_n(weight)
+    if first == 0:
+        return 0.0, 0.0, wilson(0, n, level).high / second
+    spread = variance(one / first - other / second, weight, cluster)
+    low, high, _ = on_scale(0.0, math.sqrt(spread.value), level=level, degrees=max(spread.degrees, 1.0))
+    return first / second, first / second * math.exp(low), first / second * math.exp(min(high, 700.0))

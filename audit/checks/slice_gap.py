@@ -1,0 +1,145 @@
+"""Has the model learned some groups by heart more than others?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import FloatArray, Predictions
+from audit.exhibits import forest
+from audit.intervals import Span, linear, on_scale, wilson
+from audit.linear_forms import linear_form, with_weight
+from audit.measure import groups
+from audit.shares import absent
+from audit.variance import Undefined, effective_n, variance
+from reports.record import Estimate, Measurement, Where
+
+METRIC = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2_score"}
+Mask = npt.NDArray[np.bool_]
+
+
+@check(title="Train against test by group", family="generalization", references=("Zou and Donner 2008",))
+def slice_gap(predictions: Predictions) -> Measurement:
+    """Subtract the overall gap between training and test score from the gap of each group.
+
+    Reading. Above zero: what was learned of this group holds less for new rows than what was learned of
+    everybody. Often the group is thin in training. The gap is that of accuracy, in regression of R².
+
+    Limits. Groups are the declared sensitive features and their crossings; other slices are searched under
+    weak slices, on the test rows alone.
+    """
+    if not predictions.has(split="train"):
+        raise NotApplicable("holds test rows against training rows; there are no answers for training rows")
+    if not predictions.sensitive:
+        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
+    train, test = (with_weight(predictions.select(split=name)) for name in ("train", "test"))
+    made: list[Estimate] = []
+    for features in predictions.crossings():
+        in_train, in_test = (dict(groups(part, features)) for part in (train, test))
+        for levels, rows in in_test.items():
+            where = {**test.where, **dict(zip(features, levels, strict=True))}
+            made.append(_excess(_Sides(train, test, in_train.get(levels, rows[:0]), rows), where))
+    single = [one for one in made if len(one.where) == 2]
+    known = [one for one in made if one.value is not None]
+    told = "No group has rows in both splits."
+    if known:
+        largest = max(known, key=lambda one: one.value or 0.0)
+        told = f"Largest gap beyond the overall one: {largest} ({', '.join(list(largest.where.values())[1:])})."
+    return Measurement(
+        summary=told,
+        estimates=tuple(made),
+        exhibits=(
+            forest(
+                "Train minus test, beyond the overall gap",
+                single,
+                x_label=f"gap of {METRIC[test.task]} beyond the overall gap",
+                reference=0.0,
+                min_n=test.settings.min_n,
+            ),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """A group in both splits."""
+
+    train: Predictions
+    test: Predictions
+    in_train: npt.NDArray[np.int64]
+    in_test: npt.NDArray[np.int64]
+
+    def parts(self) -> list[tuple[Predictions, npt.NDArray[np.int64], float]]:
+        """Return both splits with the group's rows and the sign with which they count."""
+        return [(self.train, self.in_train, 1.0), (self.test, self.in_test, -1.0)]
+
+
+def _excess(sides: _Sides, where: Where) -> Estimate:
+    """Return the group's gap less the overall gap; both splits contain the group, which the interval knows."""
+    metric, least = "gap_beyond_overall", sides.test.settings.suppress_n
+    n = min(len(sides.in_train), len(sides.in_test))
+    if n < least:
+        return absent(metric, where, f"fewer than {least} rows in a split: suppressed" if n else "no rows in a split")
+    level = sides.test.settings.level
+    try:
+        plain = sides.test.task != "regression" and sides.test.cluster is None
+        span, method = _mover(sides, level) if plain else _linearized(sides, level)
+    except Undefined as reason:
+        return absent(metric, where, str(reason))
+    return Estimate(
+        metric=metric,
+        value=span.value,
+        low=min(span.low, span.value),
+        high=max(span.high, span.value),
+        level=level,
+        method=method,
+        n=n,
+        where=where,
+        unit="difference",
+    )
+
+
+def _mover(sides: _Sides, level: float) -> tuple[Span, str]:
+    """Add up group against rest in each split: four independent proportions with Wilson limits."""
+    coefficients, spans = [], []
+    for part, rows, sign in sides.parts():
+        inside = np.zeros(len(part), dtype=np.bool_)
+        inside[rows] = True
+        weight = np.ones(len(part)) if part.weight is None else part.weight
+        rest = float(weight[~inside].sum() / weight.sum())
+        if not rest:
+            raise Undefined("the group is all there is")
+        right = np.asarray(part.y_true == part.y_pred)
+        for mask, side in ((inside, sign), (~inside, -sign)):
+            coefficients.append(side * rest)
+            spans.append(_accuracy(right[mask], weight[mask], level))
+    return linear(coefficients, spans), "MOVER"
+
+
+def _accuracy(right: Mask, weight: FloatArray, level: float) -> Span:
+    share, n = float(np.average(right, weights=weight)), effective_n(weight)
+    return Span(share, *wilson(share * n, n, level)[:2])
+
+
+def _linearized(sides: _Sides, level: float) -> tuple[Span, str]:
+    """Take the variance from each row's influence on group and whole together."""
+    value, spread, degrees = 0.0, 0.0, math.inf
+    for part, rows, sign in sides.parts():
+        metric = METRIC[part.task]
+        weight = np.ones(len(part)) if part.weight is None else part.weight
+        whole, own = linear_form(part, metric), linear_form(part.take(rows), metric)
+        influence = -whole.influence
+        influence[rows] += own.influence * weight.sum() / weight[rows].sum()
+        found = variance(influence, part.weight, part.cluster)
+        value += sign * (own.value - whole.value)
+        spread += found.value
+        degrees = min(degrees, found.degrees)
+    if spread <= 0:
+        raise Undefined("nothing varies on these rows, so there is no interval")
+    low, high, _ = on_scale(value, math.sqrt(spread), level=level, degrees=max(degrees, 1.0))
+    return Span(value, low, high), "influence, t"

@@ -1,0 +1,125 @@
+"""Ask a model for the same rows in several variants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.errors import ModelError
+from audit.evidence import Predictions, join
+from audit.gather._answers import ask
+from audit.gather.predictions import predictions_of
+from audit.variants import NONE, Perturbed
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+Positions = npt.NDArray[np.intp]
+
+
+class Variant(NamedTuple):
+    """Rows of the data set, and how their features are changed."""
+
+    name: str
+    make: Callable[[], pd.DataFrame]
+    """Called when the variant's turn has come, so that one changed table is held at a time."""
+    rows: Positions
+    batch: int = 8192
+
+
+def sample(context: Context, rows: int, name: str, *, split: str = "test") -> tuple[Positions, tuple[str, ...]]:
+    """Draw at most `rows` rows of a split, without replacement, in the order of the table."""
+    pool = context.dataset.rows(split)
+    if len(pool) <= rows:
+        return pool, ()
+    chosen = np.sort(context.generator(name).choice(pool, size=rows, replace=False))
+    return chosen, (f"{rows} {split} rows drawn at random, of {len(pool)}",)
+
+
+def asked(
+    context: Context,
+    base: Positions,
+    variants: Iterable[Variant],
+    *,
+    what: str,
+    seconds: float,
+    notes: tuple[str, ...] = (),
+    given: Predictions | None = None,
+) -> Perturbed:
+    """Ask for `base` as it is, then for every variant until the time is spent.
+
+    Parameters
+    ----------
+    context : Context
+    base : ndarray of positions
+        Rows that the variants are made of.
+    variants : iterable of Variant
+    what : str
+        Words for the progress bar.
+    seconds : float
+        No variant starts later than this; what was left out stands in the notes.
+    notes : tuple of str
+        What was sampled.
+    given : Predictions, optional
+        Answers for `base` that are there already.
+    """
+    model, dataset = context.fitted(), context.dataset
+    started = time.perf_counter()
+    if given is None:
+        answers = ask(model, dataset.inputs(base), dataset, progress=context.progress, what=what)
+        given = predictions_of(answers, dataset, base, context.settings)
+    parts, levels, failed = [given], [NONE], {}
+    waiting = list(variants)
+    for done, variant in enumerate(waiting):
+        context.progress(what, done, len(waiting))
+        if time.perf_counter() - started > seconds:
+            left = ", ".join(one.name for one in waiting[done : done + 5])
+            notes = (*notes, f"{len(waiting) - done} of {len(waiting)} variants left out after {seconds:g} s: {left}")
+            break
+        try:
+            answers = ask(model, variant.make(), dataset, progress=_quiet, what=what, batch=variant.batch)
+        except ModelError as error:
+            failed[variant.name] = str(error)
+            continue
+        parts.append(predictions_of(answers, dataset, variant.rows, context.settings))
+        levels.append(variant.name)
+    context.progress(what, len(waiting), len(waiting))
+    return Perturbed(
+        predictions=join(aligned(parts), "variant", levels), failed=failed, notes=notes, spread=target_spread(context)
+    )
+
+
+def aligned(parts: list[Predictions]) -> list[Predictions]:
+    """Give all parts the same classes: a changed row may be answered with a class not seen before."""
+    classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
+    return [part if part.classes == classes else _recoded(part, classes) for part in parts]
+
+
+def _recoded(part: Predictions, classes: tuple[str, ...]) -> Predictions:
+    place = np.array([classes.index(name) for name in part.classes], dtype=np.int64)
+    score = part.y_score
+    if score is not None and score.ndim == 2:
+        score = np.zeros((len(part), len(classes)))
+        score[:, place] = part.y_score
+    true, predicted = (place[codes.astype(np.int64)] for codes in (part.y_true, part.y_pred))
+    return replace(part, classes=classes, y_true=true, y_pred=predicted, y_score=score)
+
+
+def target_spread(context: Context) -> float:
+    """Return the standard deviation of the target over the training rows, else the test rows; 1 for classes."""
+    dataset = context.dataset
+    if dataset.task != "regression":
+        return 1.0
+    rows = dataset.rows("train" if dataset.has("train") else "test")
+    spread = float(np.std(dataset.y[rows].astype(np.float64)))
+    return spread if spread > 0 else 1.0
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    """Show nothing: the variants themselves are the steps."""

@@ -1,0 +1,98 @@
+"""The same people with another group written into their row."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from audit.data import address_name
+from audit.errors import NotApplicable, listed
+from audit.factor import Factor
+from audit.gather._variants import Positions, Variant, asked, sample
+from audit.variants import Perturbed
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+
+def gather(
+    context: Context, *, rows: int = 20_000, share: float = 0.05, seconds: float = 60.0
+) -> Mapping[str, Perturbed]:
+    """Change only a sensitive feature, to each other level that holds enough rows.
+
+    Parameters
+    ----------
+    context : Context
+    rows : int
+        Test rows at most.
+    share : float
+        Smallest share of the test rows that a level must hold to be written into other rows.
+    seconds : float
+        Budget of a feature.
+
+    Returns
+    -------
+    mapping of str to Perturbed
+        By sensitive feature; the variants are the levels, each with the rows that had another.
+
+    Raises
+    ------
+    NotApplicable
+        If no sensitive feature is declared, or the model reads none of them.
+    """
+    context.fitted()
+    dataset = context.dataset
+    if not dataset.sensitive:
+        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
+    read = {name: address_name(name) for name in dataset.features if address_name(name) in dataset.sensitive}
+    if not read:
+        raise NotApplicable(f"the model reads none of the sensitive features {listed(dataset.sensitive)}")
+    base, notes = sample(context, rows, "flips")
+    found = {}
+    for column, feature in read.items():
+        factor = dataset.sensitive[feature]
+        variants = list(_variants(context, column, factor, base, share))
+        if variants:
+            made = asked(context, base, variants, what=f"changing {column}", seconds=seconds, notes=notes)
+            found[feature] = made
+    if not found:
+        raise NotApplicable(f"no sensitive feature has two levels that hold {share:.0%} of the rows")
+    return found
+
+
+def _variants(context: Context, column: str, factor: Factor, base: Positions, share: float) -> Iterator[Variant]:
+    """Write each frequent level into the rows that have another one."""
+    dataset = context.dataset
+    test = dataset.rows("test")
+    counts = factor.take(test).counts()
+    values = dataset.frame[column]
+    codes = factor.codes[base]
+    for code, level in enumerate(factor.levels):
+        if counts[code] < share * len(test):
+            continue
+        others = base[(codes >= 0) & (codes != code)]
+        if len(others):
+            value = typical(values.take(test[factor.codes[test] == code]))
+            yield Variant(level, partial(_with, context, others, column, value), others)
+
+
+def typical(values: pd.Series) -> Hashable:
+    """Return the value that stands for a level: its middle one if it is a band of numbers, else its commonest.
+
+    Examples
+    --------
+    >>> str(typical(pd.Series([20, 30, 60]))), typical(pd.Series(["f", "f"]))
+    ('30', 'f')
+    """
+    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+        ranked = values.sort_values()
+        return ranked.iloc[(len(ranked) - 1) // 2]
+    return values.mode().iloc[0]
+
+
+def _with(context: Context, rows: Positions, column: str, value: object) -> pd.DataFrame:
+    X = context.dataset.inputs(rows)
+    return X.assign(**{column: pd.Series([value] * len(X), dtype=X[column].dtype)})

@@ -1,0 +1,86 @@
+"""Rows in which one feature at a time is missing, or replaced by another row's value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from audit.errors import NotApplicable
+from audit.gather._variants import Positions, Variant, asked, sample
+from audit.variants import MISSING, SWAPPED, Perturbed
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+
+def gather(context: Context, *, rows: int = 2000, features: int = 100, seconds: float = 60.0) -> Perturbed:
+    """Blank one feature at a time, and for comparison replace it by a random row's value.
+
+    Parameters
+    ----------
+    context : Context
+    rows : int
+        Test rows at most; those in which the feature is missing already say nothing and are left out.
+    features : int
+        Features at most, drawn at random.
+    seconds : float
+        Budget.
+
+    Raises
+    ------
+    NotApplicable
+        If the model reads no columns.
+    """
+    context.fitted()
+    dataset = context.dataset
+    if not dataset.features:
+        raise NotApplicable("the model reads no columns")
+    base, notes = sample(context, rows, "missing")
+    names = list(dataset.features)
+    if len(names) > features:
+        chosen = context.generator("missing features").choice(len(names), size=features, replace=False)
+        names = [names[place] for place in sorted(chosen)]
+        notes = (*notes, f"{features} of {len(dataset.features)} features drawn at random")
+    X = dataset.inputs(base)
+    variants = _variants(context, X, base, names)
+    return asked(context, base, variants, what="leaving values out", seconds=seconds, notes=notes)
+
+
+def _variants(context: Context, X: pd.DataFrame, base: Positions, names: list[str]) -> Iterator[Variant]:
+    for name in names:
+        present = np.flatnonzero(X[name].notna().to_numpy())
+        if not len(present):
+            continue
+        other = context.generator(f"missing {name}").permutation(present)
+        yield Variant(MISSING + name, partial(_blanked, X, name, present), base[present])
+        yield Variant(SWAPPED + name, partial(_swapped, X, name, present, other), base[present])
+
+
+def _blanked(X: pd.DataFrame, name: str, rows: Positions) -> pd.DataFrame:
+    return X.take(rows).reset_index(drop=True).assign(**{name: blank(X[name], len(rows))})
+
+
+def _swapped(X: pd.DataFrame, name: str, rows: Positions, other: Positions) -> pd.DataFrame:
+    return X.take(rows).reset_index(drop=True).assign(**{name: X[name].take(other).reset_index(drop=True)})
+
+
+def blank(column: pd.Series, rows: int) -> pd.Series:
+    """Return `rows` missing values, written as the column itself would write them.
+
+    Examples
+    --------
+    >>> blank(pd.Series([1, 2]), 2).tolist(), blank(pd.Series(["a", None], dtype=object), 1).tolist()
+    ([nan, nan], [None])
+    """
+    kind = column.dtype
+    if isinstance(kind, np.dtype) and kind.kind in "iub":
+        whole = kind.kind != "b"
+        return pd.Series(np.full(rows, np.nan), dtype=np.float64 if whole else object)
+    if pd.api.types.is_object_dtype(kind):
+        own = column[column.isna()]
+        return pd.Series([own.iloc[0] if len(own) else np.nan] * rows, dtype=object)
+    return pd.Series([None] * rows, dtype=kind)

@@ -1,0 +1,89 @@
+"""Numbers measured a little otherwise: the same rows with noise on all numeric features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from audit.errors import NotApplicable
+from audit.gather._variants import Positions, Variant, asked, sample
+from audit.variants import Perturbed
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+
+def gather(
+    context: Context,
+    *,
+    rows: int = 20_000,
+    sizes: Sequence[float] = (0.05, 0.1, 0.3),
+    distinct: int = 12,
+    seconds: float = 60.0,
+) -> Perturbed:
+    """Add normal noise to every numeric feature that has more than a few values.
+
+    Parameters
+    ----------
+    context : Context
+    rows : int
+        Test rows at most.
+    sizes : sequence of float
+        Standard deviations of the noise, in those of the feature over the training rows.
+    distinct : int
+        Features with no more distinct values than this are codes or counts, and stay as they are.
+    seconds : float
+        Budget.
+
+    Raises
+    ------
+    NotApplicable
+        If no numeric feature has enough values.
+    """
+    context.fitted()
+    dataset = context.dataset
+    known = dataset.rows("train" if dataset.has("train") else "test")
+    spreads = {
+        name: spread
+        for name, kind in dataset.kinds().items()
+        if kind == "numeric" and (spread := spread_of(dataset.frame[name].take(known), distinct)) > 0
+    }
+    if not spreads:
+        raise NotApplicable(f"no numeric feature has more than {distinct} distinct values")
+    base, notes = sample(context, rows, "noise")
+    X = dataset.inputs(base)
+    notes = (*notes, f"noise on {len(spreads)} of {len(dataset.features)} features")
+    return asked(
+        context, base, _variants(context, X, base, spreads, sizes), what="adding noise", seconds=seconds, notes=notes
+    )
+
+
+def spread_of(column: pd.Series, distinct: int) -> float:
+    """Return the standard deviation of the finite values, or 0 where there are few distinct ones."""
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = values[np.isfinite(values)]
+    if len(np.unique(values[:10_000])) <= distinct and len(np.unique(values)) <= distinct:
+        return 0.0
+    return float(values.std())
+
+
+def _variants(
+    context: Context, X: pd.DataFrame, base: Positions, spreads: dict[str, float], sizes: Sequence[float]
+) -> Iterator[Variant]:
+    for size in sizes:
+        yield Variant(f"noise of {size:g} sd", partial(_noisy, context, X, spreads, size), base)
+
+
+def _noisy(context: Context, X: pd.DataFrame, spreads: dict[str, float], size: float) -> pd.DataFrame:
+    generator = context.generator(f"noise {size:g}")
+    changed = {}
+    for name, spread in spreads.items():
+        values = X[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        noisy = values + generator.normal(0.0, size * spread, len(values))
+        single = X[name].dtype == np.float32
+        changed[name] = noisy.astype(np.float32) if single else noisy
+    return X.assign(**changed)

@@ -1,0 +1,43 @@
+"""The same rows predicted again: in one piece, backwards, in small batches, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from audit.gather._variants import Positions, Variant, asked, sample
+from audit.variants import Perturbed
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+
+def gather(context: Context, *, rows: int = 2000, alone: int = 100, batch: int = 7, seconds: float = 30.0) -> Perturbed:
+    """Predict a sample of test rows several times.
+
+    Parameters
+    ----------
+    context : Context
+    rows : int
+        Test rows at most.
+    alone : int
+        Rows that are also predicted one by one and in small batches.
+    batch : int
+        Rows of a small batch.
+    seconds : float
+        Budget; a variant that would start later is left out, and the notes say so.
+    """
+    base, notes = sample(context, rows, "repeated")
+    few = base[:: max(1, len(base) // max(alone, 1))][:alone]
+    notes = (*notes, f"{len(few)} rows one by one and in batches of {batch}")
+    variants = _variants(context, base, few, batch)
+    return asked(context, base, variants, what="predicting again", seconds=seconds, notes=notes)
+
+
+def _variants(context: Context, base: Positions, few: Positions, batch: int) -> Iterator[Variant]:
+    dataset = context.dataset
+    yield Variant("again", lambda: dataset.inputs(base), base)
+    backwards = base[::-1]
+    yield Variant("reversed", lambda: dataset.inputs(backwards), backwards)
+    yield Variant(f"batches of {batch}", lambda: dataset.inputs(few), few, batch)
+    yield Variant("alone", lambda: dataset.inputs(few), few, 1)
