@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from audit.errors import AuditError, ConfigError, ModelError, hint, listed, shown
 from audit.tables import file_sha256
+from audit.trees import validate_trees
 from reports.record import ModelInfo
 
 if TYPE_CHECKING:
@@ -242,82 +243,6 @@ def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:
     predictor: object = skops.io.load(path, trusted=sorted(allowed))
     validate_trees(predictor)
     return predictor
-
-
-def validate_trees(root: object) -> None:
-    """Refuse decision trees whose nodes point outside themselves, which would crash the process.
-
-    Parameters
-    ----------
-    root : object
-        An estimator; everything it holds is walked.
-
-    Raises
-    ------
-    ModelError
-        If a child, a feature or a bin index is out of range.
-    """
-    seen: set[int] = set()
-    queue: list[object] = [root]
-    while queue:
-        one = queue.pop()
-        if id(one) in seen or isinstance(one, str | bytes | int | float | bool | type(None)):
-            continue
-        seen.add(id(one))
-        name = type(one).__name__
-        if name == "Tree" and hasattr(one, "children_left"):
-            _validate_tree(one)
-        elif name == "TreePredictor":
-            _validate_predictor(one)
-        queue += _parts(one)
-
-
-def _parts(one: object) -> list[object]:
-    if isinstance(one, dict):
-        return list(one.values())
-    if isinstance(one, list | tuple | set):
-        return list(one)
-    if isinstance(one, np.ndarray):
-        return list(one.ravel()) if one.dtype == object else []
-    return list(vars(one).values()) if hasattr(one, "__dict__") else []
-
-
-def _validate_tree(tree: object) -> None:
-    count = int(getattr(tree, "node_count", 0))
-    left, right, feature = (np.asarray(getattr(tree, n)) for n in ("children_left", "children_right", "feature"))
-    here = np.arange(count)
-    leaf = left == -1
-    sound = len(left) == len(right) == len(feature) == count and bool((leaf == (right == -1)).all())
-    inner = ~leaf
-    for child in (left, right):
-        sound = sound and bool(((child[inner] > here[inner]) & (child[inner] < count)).all())
-    limit = int(getattr(tree, "n_features", 0))
-    sound = sound and bool(((feature[inner] >= 0) & (feature[inner] < limit)).all())
-    if not sound:
-        raise ModelError(
-            "the model file holds a decision tree whose nodes point outside it; the file is broken or hostile."
-        )
-
-
-def _validate_predictor(predictor: object) -> None:
-    nodes = np.asarray(getattr(predictor, "nodes", np.zeros(0)))
-    names = set(nodes.dtype.names or ())
-    if not {"left", "right", "is_leaf", "feature_idx"} <= names:
-        raise ModelError("the model file holds a boosting tree without nodes; the file is broken or hostile.")
-    inner = nodes["is_leaf"] == 0
-    here = np.arange(len(nodes))[inner]
-    sound = len(nodes) > 0
-    for side in ("left", "right"):
-        child = nodes[side][inner].astype(np.int64)
-        sound = sound and bool(((child > here) & (child < len(nodes))).all())
-    if "is_categorical" in names and sound:
-        sets = len(np.asarray(getattr(predictor, "raw_left_cat_bitsets", ())))
-        chosen = inner & (nodes["is_categorical"] == 1)
-        sound = bool((nodes["bitset_idx"][chosen].astype(np.int64) < sets).all())
-    if not sound or bool((nodes["feature_idx"][inner].astype(np.int64) < 0).any()):
-        raise ModelError(
-            "the model file holds a boosting tree whose nodes point outside it; the file is broken or hostile."
-        )
 
 
 def from_object(name: str, folder: Path) -> Model:

@@ -79,9 +79,7 @@ def _bare(task: Task, predictions: Predictions) -> Context:
     """Evidence of a run that has predictions and tables, and no model."""
     context = Context(model=None, dataset=_context(task).dataset, settings=Settings())
     info = ModelInfo(name="m", kind="predictions only", format="none")
-    context.collected.update(
-        {"dataset": context.dataset, "artifact": info, "card": Card(), "predictions": predictions}
-    )
+    context.collected.update({"dataset": context.dataset, "artifact": info, "card": Card(), "predictions": predictions})
     return context
 
 

@@ -33,11 +33,16 @@ def test_every_module_can_be_imported_without_the_heavy_packages() -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = "import contextlib, io\nfrom audit.cli import main\nwith contextlib.redirect_stdout(io.StringIO()): main(['--help'])"
+    code = (
+        "import contextlib, io\nfrom audit.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()): main(['--help'])"
+    )
     assert not _modules_after(code) & {*HEAVY, "numpy", "pandas", "sklearn", "scipy", "pydantic"}
 
 
-@pytest.mark.parametrize("module", ["reports.html", "reports.markdown", "reports.text", "reports.junit", "reports.store"])
+@pytest.mark.parametrize(
+    "module", ["reports.html", "reports.markdown", "reports.text", "reports.junit", "reports.store"]
+)
 def test_renderers_need_no_numbers_to_be_imported(module: str) -> None:
     assert not _modules_after(f"import {module}") & {*HEAVY, "pandas", "sklearn", "scipy"}
 

@@ -1,0 +1,122 @@
+"""Decision trees from a file: refuse those whose nodes point outside themselves.
+
+scikit-learn's trees walk their nodes in C without looking at bounds; a state with a child or a feature
+out of range reads foreign memory or ends the process.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audit.errors import ModelError
+
+
+def validate_trees(root: object) -> None:
+    """Refuse decision trees whose nodes point outside themselves, which would crash the process.
+
+    Parameters
+    ----------
+    root : object
+        An estimator; everything it holds is walked.
+
+    Raises
+    ------
+    ModelError
+        If a child, a feature or a bin index is out of range.
+    """
+    seen: set[int] = set()
+    queue: list[object] = [root]
+    while queue:
+        one = queue.pop()
+        if id(one) in seen or isinstance(one, str | bytes | int | float | bool | type(None)):
+            continue
+        seen.add(id(one))
+        name = type(one).__name__
+        if name == "Tree" and hasattr(one, "children_left"):
+            _validate_tree(one)
+        elif name == "TreePredictor":
+            _validate_predictor(one)
+        _validate_widths(one)
+        queue += _parts(one)
+
+
+def _parts(one: object) -> list[object]:
+    if isinstance(one, dict):
+        return list(one.values())
+    if isinstance(one, list | tuple | set):
+        return list(one)
+    if isinstance(one, np.ndarray):
+        return list(one.ravel()) if one.dtype == object else []
+    return list(vars(one).values()) if hasattr(one, "__dict__") else []
+
+
+def _validate_widths(owner: object) -> None:
+    """Hold each tree's features against those of the estimator that hands rows to it unchecked."""
+    width = getattr(owner, "n_features_in_", None)
+    if not isinstance(width, int | np.integer):
+        return
+    told = [
+        int(getattr(tree, "n_features", -1)) == width for tree in [getattr(owner, "tree_", None)] if tree is not None
+    ]
+    chosen = getattr(owner, "estimators_features_", None)
+    children = _children(getattr(owner, "estimators_", ()))
+    widths = [width] * len(children) if chosen is None else [len(features) for features in chosen]
+    for child, expected in zip(children, widths, strict=False):
+        if hasattr(child, "tree_"):
+            told.append(int(getattr(child.tree_, "n_features", -1)) == expected)
+    for stage in getattr(owner, "_predictors", ()):
+        told += [_widest(predictor) < int(width) for predictor in stage]
+    if not all(told):
+        raise ModelError(
+            "the model file holds trees that read features their estimator does not have; it is broken or hostile."
+        )
+
+
+def _children(estimators: object) -> list[object]:
+    if isinstance(estimators, np.ndarray):
+        return list(estimators.ravel())
+    return list(estimators) if isinstance(estimators, list | tuple) else []
+
+
+def _widest(predictor: object) -> int:
+    nodes = np.asarray(getattr(predictor, "nodes", np.zeros(0)))
+    inner = nodes[nodes["is_leaf"] == 0]
+    return int(inner["feature_idx"].max()) if len(inner) else -1
+
+
+def _validate_tree(tree: object) -> None:
+    count = int(getattr(tree, "node_count", 0))
+    left, right, feature = (np.asarray(getattr(tree, n)) for n in ("children_left", "children_right", "feature"))
+    here = np.arange(count)
+    leaf = left == -1
+    sound = len(left) == len(right) == len(feature) == count and bool((leaf == (right == -1)).all())
+    inner = ~leaf
+    for child in (left, right):
+        sound = sound and bool(((child[inner] > here[inner]) & (child[inner] < count)).all())
+    limit = int(getattr(tree, "n_features", 0))
+    sound = sound and bool(((feature[inner] >= 0) & (feature[inner] < limit)).all())
+    if not sound:
+        raise ModelError(
+            "the model file holds a decision tree whose nodes point outside it; the file is broken or hostile."
+        )
+
+
+def _validate_predictor(predictor: object) -> None:
+    nodes = np.asarray(getattr(predictor, "nodes", np.zeros(0)))
+    names = set(nodes.dtype.names or ())
+    if not {"left", "right", "is_leaf", "feature_idx"} <= names:
+        raise ModelError("the model file holds a boosting tree without nodes; the file is broken or hostile.")
+    inner = nodes["is_leaf"] == 0
+    here = np.arange(len(nodes))[inner]
+    sound = len(nodes) > 0
+    for side in ("left", "right"):
+        child = nodes[side][inner].astype(np.int64)
+        sound = sound and bool(((child > here) & (child < len(nodes))).all())
+    if "is_categorical" in names and sound:
+        sets = len(np.asarray(getattr(predictor, "raw_left_cat_bitsets", ())))
+        chosen = inner & (nodes["is_categorical"] == 1)
+        sound = bool((nodes["bitset_idx"][chosen].astype(np.int64) < sets).all())
+    if not sound or bool((nodes["feature_idx"][inner].astype(np.int64) < 0).any()):
+        raise ModelError(
+            "the model file holds a boosting tree whose nodes point outside it; the file is broken or hostile."
+        )
