@@ -18,7 +18,7 @@ from markupsafe import Markup
 from reports.canvas import BLUE, DASHES, PALETTE, Canvas
 from reports.exhibits import thinned
 from reports.record import Bars, Curve, Exhibit, Forest, ForestRow, Image, Matrix, Prose, Series, Table
-from reports.wording import number, visible
+from reports.wording import metric_words, number, visible
 
 MOST_ROWS = 40
 """Groups or bars that one figure draws."""
@@ -27,8 +27,10 @@ MOST_SERIES = 8
 MOST_CELLS = 16
 """Rows or columns of a grid that is drawn; larger ones stand as a table alone."""
 
-_LEFT, _RIGHT, _WIDTH = 250.0, 520.0, 680.0
 _ROW = 20.0
+_PLOT = 270.0
+"""Width of the plot of a forest; its labels take what they need, the numbers follow on the right."""
+_MOST_LABEL = 44
 
 
 def draw(exhibit: Exhibit, anchor: str) -> Markup | None:
@@ -136,12 +138,32 @@ def _said(value: float) -> str:
 
 def _forest(forest: Forest, anchor: str) -> Markup:
     rows = _worst(forest)
-    top = 26.0
+    left = _label_width([row.label for row in rows], 6.4) + 70
+    top = 26.0 if forest.log_scale or forest.reference is not None else 6.0
     foot = top + _ROW * len(rows)
-    canvas = Canvas(_WIDTH, foot + 40 + (18 if len(rows) < len(forest.rows) else 0))
+    canvas = Canvas(left + _PLOT + 160, foot + 40 + (18 if len(rows) < len(forest.rows) else 0))
     values = [one for row in rows for one in (row.value, row.low, row.high, forest.reference) if one is not None]
-    axis = _axis([*values, *((0.8, 1.25) if forest.log_scale else ())], _LEFT, _RIGHT, log=forest.log_scale)
-    _bottom(canvas, axis, top, foot, forest.x_label)
+    marked = (0.8, 1.25) if forest.log_scale else ()
+    axis = _axis([*values, *marked], left, left + _PLOT, log=forest.log_scale)
+    _bottom(canvas, axis, top, foot, metric_words(forest.x_label))
+    _references(canvas, axis, forest, top, foot)
+    ys = [top + _ROW * (k + 0.5) for k in range(len(rows))]
+    _whiskers(canvas, axis, rows, ys)
+    for row, y in zip(rows, ys, strict=True):
+        _forest_row(canvas, row, left, y)
+    if len(rows) < len(forest.rows):
+        words = f"{len(rows)} of {len(forest.rows):,} groups drawn: {_choice(forest)} first"
+        canvas.text(0, foot + 52, words, limit=90, quiet=True)
+    return canvas.svg(anchor, forest.title, _forest_story(forest))
+
+
+def _label_width(labels: Sequence[str], per_sign: float) -> float:
+    longest = max((len(visible(label, _MOST_LABEL)) for label in labels), default=0)
+    return max(90.0, per_sign * longest)
+
+
+def _references(canvas: Canvas, axis: _Axis, forest: Forest, top: float, foot: float) -> None:
+    """Draw the reference line and, for ratios, four fifths and its inverse."""
     if forest.log_scale:
         for mark in (0.8, 1.25):
             canvas.line((axis.at(mark),) * 2, (top, foot), width=1.0, alpha=0.6, dashes=(2.0, 2.0))
@@ -149,20 +171,7 @@ def _forest(forest: Forest, anchor: str) -> Markup:
     if forest.reference is not None:
         x = axis.at(forest.reference)
         canvas.line((x, x), (top, foot), width=1.2, alpha=0.8, dashes=(6.0, 3.0))
-        canvas.text(x, top - 6 if not forest.log_scale else 10, _said(forest.reference), anchor="middle")
-    ys = [top + _ROW * (k + 0.5) for k in range(len(rows))]
-    _whiskers(canvas, axis, rows, ys)
-    for row, y in zip(rows, ys, strict=True):
-        _forest_row(canvas, row, y)
-    if len(rows) < len(forest.rows):
-        canvas.text(
-            0,
-            foot + 52,
-            f"{len(rows)} of {len(forest.rows):,} groups drawn: {_choice(forest)} first",
-            limit=90,
-            quiet=True,
-        )
-    return canvas.svg(anchor, forest.title, _forest_story(forest))
+        canvas.text(x, 10 if forest.log_scale else top - 6, _said(forest.reference), anchor="middle")
 
 
 def _whiskers(canvas: Canvas, axis: _Axis, rows: Sequence[ForestRow], ys: Sequence[float]) -> None:
@@ -181,16 +190,16 @@ def _whiskers(canvas: Canvas, axis: _Axis, rows: Sequence[ForestRow], ys: Sequen
             canvas.marks([x for x, _ in kept], [y for _, y in kept], hollow=hollow)
 
 
-def _forest_row(canvas: Canvas, row: ForestRow, y: float) -> None:
-    canvas.text(0, y + 4, row.label, limit=26)
+def _forest_row(canvas: Canvas, row: ForestRow, left: float, y: float) -> None:
+    canvas.text(0, y + 4, row.label, limit=_MOST_LABEL)
     if row.n is not None:
-        canvas.text(_LEFT - 14, y + 4, f"n {row.n:,}", anchor="end", quiet=True)
+        canvas.text(left - 12, y + 4, f"n {row.n:,}", anchor="end", quiet=True)
     if row.value is None:
-        canvas.text(_LEFT + 6, y + 4, f"undefined: {row.reason}" if row.reason else "undefined", limit=44, quiet=True)
+        canvas.text(left + 6, y + 4, f"undefined: {row.reason}" if row.reason else "undefined", limit=44, quiet=True)
         return
     whole = row.low is not None and row.high is not None
     span = f" [{_said(row.low or 0.0)}, {_said(row.high or 0.0)}]" if whole else ""
-    canvas.text(_RIGHT + 12, y + 4, f"{_said(row.value)}{span}", limit=26)
+    canvas.text(left + _PLOT + 12, y + 4, f"{_said(row.value)}{span}", limit=26)
 
 
 def _worst(forest: Forest) -> Sequence[ForestRow]:
@@ -229,23 +238,25 @@ def _forest_story(forest: Forest) -> str:
 
 def _bars(bars: Bars, anchor: str) -> Markup:
     shown = bars.bars[:MOST_ROWS]
+    left = _label_width([bar.label for bar in shown], 6.4) + 14
     top = 8.0
     foot = top + _ROW * len(shown)
-    canvas = Canvas(_WIDTH, foot + 40 + (18 if len(shown) < len(bars.bars) else 0))
+    right = left + 360
+    canvas = Canvas(right + 80, foot + 40 + (18 if len(shown) < len(bars.bars) else 0))
     values = [one for bar in shown for one in (bar.value, bar.low, bar.high) if one is not None]
-    axis = _axis(values, _LEFT - 40, _RIGHT + 60, zero=True)
-    _bottom(canvas, axis, top, foot, bars.x_label)
+    axis = _axis(values, left, right, zero=True)
+    _bottom(canvas, axis, top, foot, metric_words(bars.x_label))
     zero = axis.at(0.0)
     for k, bar in enumerate(shown):
         y = top + _ROW * (k + 0.5)
         end = axis.at(bar.value)
-        canvas.text(0, y + 4, bar.label, limit=28)
+        canvas.text(0, y + 4, bar.label, limit=_MOST_LABEL)
         canvas.area((zero, end, end, zero), (y - 6, y - 6, y + 6, y + 6), color=BLUE, alpha=0.85)
         if bar.low is not None and bar.high is not None:
             canvas.line((axis.at(bar.low), axis.at(bar.high)), (y, y), width=1.4)
-        canvas.text(_RIGHT + 72, y + 4, _said(bar.value))
+        canvas.text(right + 12, y + 4, _said(bar.value))
     if len(shown) < len(bars.bars):
-        canvas.text(0, foot + 52, f"The first {len(shown)} of {len(bars.bars):,} bars are drawn", quiet=True)
+        canvas.text(0, foot + 52, f"The first {len(shown)} of {len(bars.bars):,} bars are drawn", limit=90, quiet=True)
     first = bars.bars[0]
     story = f"{len(bars.bars)} bars; the first is {visible(first.label, 60)} at {_said(first.value)}."
     return canvas.svg(anchor, bars.title, story)
@@ -257,7 +268,7 @@ def _bars(bars: Bars, anchor: str) -> Markup:
 def _curve(curve: Curve, anchor: str) -> Markup:
     drawn = curve.series[:MOST_SERIES]
     named = len(drawn) > 1
-    canvas = Canvas(_WIDTH if named else 480.0, 360.0 + (18 if len(drawn) < len(curve.series) else 0))
+    canvas = Canvas(700.0 if named else 480.0, 360.0 + (18 if len(drawn) < len(curve.series) else 0))
     across, down = _axes(curve, drawn)
     _bottom(canvas, across, 30.0, 312.0, curve.x_label)
     ticks = down.ticks()

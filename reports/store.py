@@ -22,7 +22,7 @@ from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from reports import record as vocabulary
 from reports.record import SCHEMA_VERSION, AuditRecord, Exhibit
-from reports.wording import visible
+from reports.wording import UNPRINTABLE, visible
 
 SCHEMA_FILE = Path(__file__).parent / "schema" / "audit-record.v1.json"
 
@@ -147,9 +147,10 @@ def _encodable(text: str) -> str:
 
 def _json(value: object) -> str:
     try:
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
     except ValueError as error:
         raise RecordError(f"a record cannot hold NaN or infinity: {error}; write None with a reason") from error
+    return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def _laid_out(value: object, margin: str) -> str:

@@ -16,11 +16,11 @@ from reports.record import Estimate, Gate
 NAME_LIMIT = 120
 """Characters of a name that are shown; the whole name stands in the record."""
 
-# Control characters, marks that turn the direction of text, lone surrogates and non-characters.
-_UNPRINTABLE = re.compile(
+UNPRINTABLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff"
     "\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
+"""Control characters, marks that turn the direction of text, lone surrogates and non-characters."""
 _SPACES = re.compile(r"\s+")
 _KNOWN_WORDS = {
     "auc": "AUC", "roc": "ROC", "pr": "PR", "tpr": "TPR", "fpr": "FPR", "tnr": "TNR", "fnr": "FNR", "ppv": "PPV",
@@ -47,7 +47,7 @@ def visible(text: object, limit: int = NAME_LIMIT) -> str:
     >>> visible("a\u202eb")
     'a�b'
     """
-    line = _SPACES.sub(" ", _UNPRINTABLE.sub("\ufffd", str(text)[: 4 * limit + 4])).strip()
+    line = _SPACES.sub(" ", UNPRINTABLE.sub("\ufffd", str(text)[: 4 * limit + 4])).strip()
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

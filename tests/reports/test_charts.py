@@ -50,7 +50,8 @@ def test_hostile_names_are_text_and_raise_no_warning(samples: ModuleType) -> Non
         warnings.simplefilter("error")
         drawn = str(charts.draw(samples.ratios(), "f"))
     texts = [element.text or "" for element in ET.fromstring(drawn).iter() if element.tag.endswith("text")]
-    assert "</script><script>alert(1)…" in texts
+    assert "</script><script>alert(1)</script>" in texts
+    assert "long " + "x" * 38 + "…" in texts
     assert "$\\frac{1}{0}$ _x_ ^y^" in texts
     assert "two lines and tabs" in texts
     assert max(map(len, texts)) <= 60
