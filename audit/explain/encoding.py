@@ -52,8 +52,12 @@ class Column:
 
     def decode(self, numbers: FloatArray) -> pd.Series | FloatArray:
         """Return numbers as values of the column's own type; fractions of a whole-number column stay fractions."""
-        if not self.numeric:
-            return self._typed(self.levels.take(numbers.astype(np.intp)))
+        codes = numbers.astype(np.intp) if not self.numeric else None
+        if codes is not None and isinstance(self.dtype, pd.CategoricalDtype):
+            own = pd.Index(self.dtype.categories).get_indexer(pd.Index(self.levels))
+            return pd.Series(pd.Categorical.from_codes(own[codes], dtype=self.dtype))
+        if codes is not None:
+            return self._typed(self.levels.take(codes))
         if self.dtype == np.float64:
             return numbers
         return self._typed(pd.Series(numbers))

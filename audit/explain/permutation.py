@@ -130,12 +130,26 @@ def _walk(
     forwards = rank[:, None, :] < size
     known = np.stack([forwards, rank[:, None, :] >= width - size], axis=1)
     mixed = np.where(known[None], rows[:, None, None, None, :], background[None, :, None, None, :])
-    answers = score(mixed.reshape(-1, width)).reshape(n, pairs, 2, width - 1)
+    place = np.stack([rank, width - 1 - rank], axis=1)
     chain = np.empty((n, pairs, 2, width + 1))
     chain[..., 0] = at_background[None, :, None]
-    chain[..., 1:-1] = answers
     chain[..., -1] = output[:, None, None]
+    moved = (rows[:, None] != background) & ~(np.isnan(rows)[:, None] & np.isnan(background))
+    if moved.all():
+        chain[..., 1:-1] = score(mixed.reshape(-1, width)).reshape(n, pairs, 2, width - 1)
+    else:
+        _fill(chain, score, mixed, np.take_along_axis(moved[:, :, None], np.argsort(place, axis=-1)[None], axis=-1))
     gains = np.diff(chain, axis=-1)
-    place = np.stack([rank, width - 1 - rank], axis=1)
     credited: FloatArray = np.take_along_axis(gains, np.broadcast_to(place, gains.shape), axis=-1)
     return np.asarray(credited.sum(axis=(1, 2)))
+
+
+def _fill(chain: FloatArray, score: Score, mixed: FloatArray, steps: npt.NDArray[np.bool_]) -> None:
+    """Ask only where the value added differs from the one it replaces; elsewhere nothing is gained."""
+    asked = steps[..., :-1]
+    inner = chain[..., 1:-1]
+    if asked.any():
+        inner[asked] = score(mixed[asked])
+    known = np.concatenate([np.ones((*asked.shape[:-1], 1), dtype=np.bool_), asked], axis=-1)
+    last = np.maximum.accumulate(np.where(known, np.arange(known.shape[-1]), 0), axis=-1)
+    chain[..., :-1] = np.take_along_axis(chain[..., :-1], last, axis=-1)

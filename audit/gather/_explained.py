@@ -62,9 +62,21 @@ class Output:
             raise ModelError(
                 f"the model's {self.method} answered {odd} of {len(X)} perturbed rows with no finite number."
             )
-        return _columns(numbers, self._own(), self.classes, self.dataset) if self.classes else numbers
+        return _columns(numbers, self.own_classes(), self.classes, self.dataset) if self.classes else numbers
 
-    def _own(self) -> tuple[str, ...] | None:
+    def decide(self, X: pd.DataFrame) -> npt.NDArray[np.int64]:
+        """Return the code of the class that the model predicts; zeros in regression."""
+        if not self.classes:
+            return np.zeros(len(X), dtype=np.int64)
+        parts = [X.iloc[start : start + BATCH] for start in range(0, len(X), BATCH)]
+        asked = self.model.predictor.predict
+        label = np.concatenate([call(asked, as_model_input(self.model, p), len(p), "predict") for p in parts])
+        texts = _in_words_of(label_texts(label), self.dataset.classes)
+        codes = pd.Index(self.classes).get_indexer(pd.Index(list(texts)))
+        return np.where(codes < 0, 0, codes).astype(np.int64)
+
+    def own_classes(self) -> tuple[str, ...] | None:
+        """Name the model's classes in the words of the data set, in its own order."""
         known = self.model.classes
         return None if known is None else tuple(_in_words_of(label_texts(known), self.dataset.classes))
 
@@ -126,7 +138,9 @@ class Explained:
         return {**keys, **{name: factor.take(rows) for name, factor in dataset.sensitive.items()}}
 
 
-def explained(context: Context, *, rows: int, background: int, reseed: str = "") -> Explained:
+def explained(
+    context: Context, *, rows: int, background: int, reseed: str = "", chosen: Positions | None = None
+) -> Explained:
     """Draw rows of the test split and a background of training rows, and choose the explained output.
 
     Parameters
@@ -136,6 +150,8 @@ def explained(context: Context, *, rows: int, background: int, reseed: str = "")
         How many at most.
     reseed : str
         Another word draws another background.
+    chosen : ndarray of int, optional
+        Explain these rows of the data set rather than drawn ones.
 
     Raises
     ------
@@ -145,7 +161,9 @@ def explained(context: Context, *, rows: int, background: int, reseed: str = "")
     model, dataset = context.fitted(), context.dataset
     if not dataset.features:
         raise NotApplicable("the model reads no columns, so none can be explained")
-    chosen, notes = draw_rows(dataset, rows, context.generator("explained rows"))
+    notes: tuple[str, ...] = ()
+    if chosen is None:
+        chosen, notes = draw_rows(dataset, rows, context.generator("explained rows"))
     source = "train" if dataset.has("train") else "test"
     pool = dataset.rows(source)
     behind = context.generator("explained background" + reseed).permutation(pool)[:REFERENCE_ROWS]
@@ -153,7 +171,7 @@ def explained(context: Context, *, rows: int, background: int, reseed: str = "")
     encoding = Encoding.of(frame)
     numbers = encoding.encode(frame)
     output, more = choose_output(model, dataset, frame)
-    predicted = _predicted(output, frame.iloc[: len(chosen)])
+    predicted = output.decide(frame.iloc[: len(chosen)])
     used = max(1, min(background, len(behind)))
     return Explained(
         output=output,
@@ -236,12 +254,3 @@ def _classes(model: Model, dataset: Dataset) -> tuple[str, ...]:
         return dataset.classes
     own = [str(text) for text in _in_words_of(label_texts(known), dataset.classes)]
     return (*dataset.classes, *(text for text in own if text not in dataset.classes))
-
-
-def _predicted(output: Output, X: pd.DataFrame) -> npt.NDArray[np.int64]:
-    if not output.classes:
-        return np.zeros(len(X), dtype=np.int64)
-    label = call(output.model.predictor.predict, as_model_input(output.model, X), len(X), "predict")
-    texts = _in_words_of(label_texts(label), output.dataset.classes)
-    codes = pd.Index(output.classes).get_indexer(pd.Index(list(texts)))
-    return np.where(codes < 0, 0, codes).astype(np.int64)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def gather(
-    context: Context, *, runs: int = 3, rows: int = 50, background: int = 100, samples: int = 5000
+    context: Context, *, runs: int = 3, rows: int = 40, background: int = 100, samples: int = 5000
 ) -> tuple[Attributions, ...]:
     """Repeat the explanation of some rows: SHAP with another background and seed, LIME with other samples.
 

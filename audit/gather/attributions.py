@@ -72,6 +72,8 @@ class Plan:
     method: str = "auto"
     run: int = 0
     """Runs differ in seed and background, not in the rows explained."""
+    chosen: tuple[int, ...] | None = None
+    """Rows of the data set to explain, rather than drawn ones."""
 
 
 def attribute(context: Context, plan: Plan) -> Attributions:
@@ -82,7 +84,8 @@ def attribute(context: Context, plan: Plan) -> Attributions:
             + hint(plan.method, METHODS)
         )
     again = f" {plan.run}" if plan.run else ""
-    what = explained(context, rows=max(plan.rows, 1), background=max(plan.background, 1), reseed=again)
+    chosen = None if plan.chosen is None else np.array(plan.chosen, dtype=np.intp)
+    what = explained(context, rows=max(plan.rows, 1), background=max(plan.background, 1), reseed=again, chosen=chosen)
     order = list(METHODS) if plan.method == "auto" else [plan.method]
     notes: list[str] = []
     for name in order:
@@ -154,7 +157,7 @@ def _column(what: Explained, code: int) -> int | None:
     if not what.output.classes:
         return None
     name = what.output.classes[code if what.output.dataset.task == "multiclass" else 1]
-    own = what.output._own()
+    own = what.output.own_classes()
     return list(own).index(name) if own is not None and name in own else 1
 
 

@@ -170,3 +170,22 @@ def test_one_feature_and_one_row_are_enough() -> None:
 def test_enumeration_refuses_many_features() -> None:
     with pytest.raises(ValueError, match="15 features"):
         exact_shapley(interacting, np.zeros((1, 15)), np.zeros((1, 15)))
+
+
+def test_equal_values_are_not_asked_for_and_change_nothing() -> None:
+    rng = RNG(10)
+    rows = rng.integers(0, 2, size=(6, 5)).astype(float)
+    background = rng.integers(0, 2, size=(8, 5)).astype(float)
+    rows[0, 0] = background[0, 0] = np.nan
+    asked = 0
+
+    def counted(Z: FloatArray) -> FloatArray:
+        nonlocal asked
+        asked += len(Z)
+        return interacting(np.nan_to_num(Z, nan=7.0))
+
+    found = permutation_shapley(counted, rows, background, generator=RNG(0), pairs=800)
+    assert asked < 0.7 * 6 * 800 * 2 * 4
+    exact = exact_shapley(lambda Z: interacting(np.nan_to_num(Z, nan=7.0)), rows, background)
+    assert found.values == pytest.approx(exact.values, abs=0.06)
+    assert found.values.sum(axis=1) + found.base == pytest.approx(found.output)

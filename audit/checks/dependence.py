@@ -1,0 +1,141 @@
+"""How the output goes with the strongest features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.explain.dependence import Dependence, Interaction, Shapes
+from audit.explain.importance import band, resampled_means
+from audit.variance import mean
+from reports.record import Bar, Bars, Curve, Estimate, Exhibit, Measurement, Series, Table
+
+LINES = 5
+MOST_PAIRS = 10
+
+
+@check(
+    title="Dependence on the strongest features",
+    family="explanations",
+    references=(
+        "Friedman 2001, Greedy Function Approximation: A Gradient Boosting Machine (partial dependence)",
+        "Goldstein et al. 2015, Peeking Inside the Black Box (individual conditional expectation)",
+        "Friedman and Popescu 2008, Predictive Learning via Rule Ensembles (interactions)",
+    ),
+)
+def dependence(dependence: Shapes, predictions: Predictions) -> Measurement:
+    """Show how the model's output goes with each of the strongest features, other features as they are.
+
+    Reading. The thick line is the mean output over test rows when the feature is set to a value (partial
+    dependence), with its interval; the thin lines are single rows. The range is the highest mean less the
+    lowest. The interaction of a pair says how much the effect of one depends on the other, in units of the
+    outputs' mean deviation from their base; 0 where the model adds up over the two.
+
+    Limits. Features that go together in reality are moved apart here, so parts of a line may speak of rows
+    that do not occur. The lines describe the model, not what a change would bring about.
+    """
+    if not dependence.dependences:
+        raise NotApplicable("no feature was tried")
+    level = predictions.settings.level
+    ranges = [_range(one, level) for one in dependence.dependences]
+    crossed = [_interaction(one, dependence.spread, level) for one in dependence.interactions[:MOST_PAIRS]]
+    exhibits = [_exhibit(one, level) for one in dependence.dependences]
+    if dependence.interactions:
+        exhibits.append(_pairs(dependence.interactions[:MOST_PAIRS], crossed))
+    widest = max(ranges, key=lambda one: one.value or 0.0)
+    return Measurement(
+        summary=f"Over its values, {widest.where['feature']} moves the mean output most, by {widest}.",
+        estimates=(*ranges, *crossed),
+        exhibits=tuple(exhibits),
+        notes=dependence.notes,
+    )
+
+
+def _range(one: Dependence, level: float) -> Estimate:
+    """Return the highest mean less the lowest, between the two places where they stand."""
+    line = one.curves.mean(axis=0)
+    top, bottom = int(np.argmax(line)), int(np.argmin(line))
+    rise = one.curves[:, top] - one.curves[:, bottom]
+    found = mean(rise, level=level)
+    value = float(rise.mean())
+    return Estimate(
+        metric="dependence_range",
+        value=value,
+        low=value if found is None else min(found.low, value),
+        high=value if found is None else max(found.high, value),
+        level=level,
+        method="t over rows" if found is not None else "all rows alike",
+        n=len(rise),
+        where={"split": "test", "feature": one.feature},
+        unit=one.unit,
+    )
+
+
+def _interaction(one: Interaction, spread: float, level: float) -> Estimate:
+    where = {"split": "test", "feature": f"{one.first} × {one.second}"}
+    if spread <= 1e-12:
+        return Estimate(metric="interaction_strength", value=None, reason="the output does not move", where=where)
+    by_row = one.strength / spread
+    found = band(by_row.mean(keepdims=True), resampled_means(by_row[:, None], seed=0), level)
+    return Estimate(
+        metric="interaction_strength",
+        value=float(found.value[0]),
+        low=float(found.low[0]),
+        high=float(found.high[0]),
+        level=level,
+        method="bootstrap over rows",
+        n=len(by_row),
+        where=where,
+        unit="score",
+    )
+
+
+def _exhibit(one: Dependence, level: float) -> Exhibit:
+    line = one.curves.mean(axis=0)
+    found = band(line, resampled_means(one.curves, seed=0), level)
+    caption = "Mean over rows with its interval"
+    if not one.numeric or len(one.grid) < 2:
+        bars = tuple(
+            Bar(label=label, value=float(line[k]), low=float(found.low[k]), high=float(found.high[k]))
+            for k, label in enumerate(one.labels)
+        )
+        return Bars(
+            title=f"Output by {one.feature}", x_label=f"mean output ({one.unit})", bars=bars, caption=f"{caption}."
+        )
+    x = tuple(float(value) for value in one.grid)
+    average = Series(
+        name="mean",
+        x=x,
+        y=tuple(float(value) for value in line),
+        low=tuple(float(value) for value in found.low),
+        high=tuple(float(value) for value in found.high),
+    )
+    return Curve(
+        title=f"Output by {one.feature}",
+        x_label=one.feature,
+        y_label=f"output ({one.unit})",
+        series=(average, *_single(one, x)),
+        caption=f"{caption}; dashed: single rows, from the lowest to the highest output.",
+    )
+
+
+def _single(one: Dependence, x: tuple[float, ...]) -> tuple[Series, ...]:
+    """Pick rows evenly along the order of their mean output."""
+    order = np.argsort(one.curves.mean(axis=1), kind="stable")
+    picked = order[np.unique(np.linspace(0, len(order) - 1, LINES).round().astype(int))]
+    return tuple(
+        Series(name=f"row {number + 1}", x=x, y=tuple(float(v) for v in one.curves[row]), style="dashed")
+        for number, row in enumerate(picked)
+    )
+
+
+def _pairs(pairs: tuple[Interaction, ...], estimates: list[Estimate]) -> Table:
+    return Table(
+        title="Pairs whose effects depend on each other",
+        columns=("first", "second", "strength", "low", "high"),
+        rows=tuple((one.first, one.second, e.value, e.low, e.high) for one, e in zip(pairs, estimates, strict=True)),
+        caption="Strength in units of the outputs' mean deviation from their base.",
+        folded=True,
+    )

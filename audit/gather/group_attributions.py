@@ -1,0 +1,83 @@
+"""Attributions of enough rows of every group to compare what drives decisions among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from audit.errors import NotApplicable
+from audit.evidence import Attributions
+from audit.factor import Factor, concatenate
+from audit.gather.attributions import Plan, attribute
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+DRAWN = "(drawn)"
+"""Level of the key ``variant`` for rows of the plain sample; other rows bear the feature they were added for."""
+
+
+def gather(context: Context, *, rows: int = 40, seconds: float = 20.0) -> Attributions:
+    """Add rows of thin groups to those that are explained already.
+
+    Parameters
+    ----------
+    context : Context
+    rows : int
+        Rows of each group to reach, where the test split has so many.
+    seconds : float
+        Budget of the additional rows.
+
+    Returns
+    -------
+    Attributions
+        With the key ``variant``: ``(drawn)``, or the sensitive feature for whose thin group a row was added.
+
+    Raises
+    ------
+    NotApplicable
+        If no sensitive feature is declared.
+    """
+    dataset = context.dataset
+    if not dataset.sensitive:
+        raise NotApplicable("no sensitive feature is declared")
+    first = cast("tuple[Attributions, ...]", context.need("attributions"))[0]
+    drawn = replace(first, keys={**first.keys, "variant": Factor.constant(DRAWN, len(first.values))})
+    chosen = _thin(context, first, rows)
+    if not chosen:
+        return drawn
+    extra = attribute(context, Plan(chosen=tuple(row for row, _ in chosen), seconds=seconds))
+    if extra.method != first.method or extra.scale != first.scale:
+        note = f"rows of thin groups were left out: they were explained by {extra.method} instead"
+        return replace(drawn, notes=(*first.notes, note))
+    why = Factor.of([feature for _, feature in chosen[: len(extra.values)]])
+    return _joined(drawn, replace(extra, keys={**extra.keys, "variant": why}))
+
+
+def _thin(context: Context, first: Attributions, rows: int) -> list[tuple[int, str]]:
+    """List further rows, each with the feature whose group lacks rows among those drawn."""
+    dataset = context.dataset
+    order = context.generator("group attributions").permutation(dataset.rows("test"))
+    known = set(first.row.tolist())
+    found: list[tuple[int, str]] = []
+    for feature, factor in dataset.sensitive.items():
+        counts = factor.take(first.row.astype(np.intp)).counts()
+        for code in np.flatnonzero(counts < rows):
+            here = [row for row in order[factor.codes[order] == code].tolist() if row not in known]
+            found += [(row, feature) for row in here[: int(rows - counts[code])]]
+    return found
+
+
+def _joined(first: Attributions, extra: Attributions) -> Attributions:
+    notes = (*first.notes, f"{len(extra.values)} rows more, of groups with few among those drawn")
+    return replace(
+        first,
+        values=np.concatenate([first.values, extra.values]),
+        base=None if first.base is None or extra.base is None else np.concatenate([first.base, extra.base]),
+        output=None if first.output is None or extra.output is None else np.concatenate([first.output, extra.output]),
+        keys={name: concatenate([factor, extra.keys[name]]) for name, factor in first.keys.items()},
+        row=np.concatenate([first.row, extra.row]),
+        notes=notes,
+    )

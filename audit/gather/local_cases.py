@@ -1,0 +1,184 @@
+"""The rows that matter: most wrong, most uncertain, typical of each class and group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from audit.columns import label_text
+from audit.data import Dataset
+from audit.errors import ConfigError, hint, shown
+from audit.evidence import Attributions, FloatArray, Predictions
+from audit.explain.cases import Change, LocalCase
+from audit.explain.counterfactual import Space, nearest_counterfactual
+from audit.gather._explained import Explained, explained
+from audit.gather.attributions import Plan, attribute
+from audit.gather.lime import fit_lime
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+MOST_LEVELS = 4
+
+
+def gather(
+    context: Context, *, most: int = 8, samples: int = 5000, fixed: Sequence[str] = (), seconds: float = 20.0
+) -> tuple[LocalCase, ...]:
+    """Pick telling test rows and explain each by SHAP, by LIME and by its nearest counterfactual.
+
+    Parameters
+    ----------
+    context : Context
+    most : int
+        Rows at most.
+    samples : int
+        Samples of LIME.
+    fixed : sequence of str
+        Features that a counterfactual must not change, besides the sensitive ones.
+    seconds : float
+        Budget of the SHAP values.
+
+    Raises
+    ------
+    ConfigError
+        If `fixed` names something that is no feature.
+    """
+    dataset = context.dataset
+    for name in fixed:
+        if name not in dataset.features:
+            raise ConfigError(
+                f"[gather.local_cases] fixed names {shown(name)}, which is no feature." + hint(name, dataset.features)
+            )
+    predictions = cast("Predictions", context.need("predictions"))
+    picked = pick(predictions.select(split="test"), most)
+    chosen = np.array([row for row, _ in picked], dtype=np.intp)
+    shap = attribute(context, Plan(chosen=tuple(chosen.tolist()), seconds=seconds))
+    what = explained(context, rows=len(chosen), background=100, chosen=chosen)
+    lime = fit_lime(context, what, samples)
+    held = tuple(dict.fromkeys([*fixed, *(name for name in dataset.roles.sensitive if name in dataset.features)]))
+    turned = _counterfactuals(context, what, held)
+    kept = len(shap.values)
+    return tuple(
+        _case(what, place, why, predictions, shap, lime, turned[place], held)
+        for place, (_, why) in enumerate(picked[:kept])
+    )
+
+
+def pick(test: Predictions, most: int) -> list[tuple[int, str]]:
+    """Choose rows with the reason for each: wrong, uncertain, typical of a class, typical of a group."""
+    sure = _certainty(test)
+    found: dict[int, str] = {}
+    if test.task == "regression":
+        error = np.abs(test.y_pred.astype(np.float64) - test.y_true.astype(np.float64))
+        _note(found, test, int(np.argmax(error)), "largest error")
+        middle = np.argsort(test.y_pred.astype(np.float64))[len(test) // 2]
+        _note(found, test, int(middle), "typical prediction")
+    else:
+        wrong = np.flatnonzero(test.y_pred != test.y_true)
+        if len(wrong):
+            _note(found, test, int(wrong[np.argmax(sure[wrong])]), "most wrong: surest of the errors")
+        _note(found, test, int(np.argmin(sure)), "most uncertain")
+        for code in np.unique(test.y_pred)[:MOST_LEVELS]:
+            _note(found, test, _typical(np.flatnonzero(test.y_pred == code), sure), f"typical of {test.classes[code]}")
+    for feature in test.sensitive:
+        factor = test.keys[feature]
+        big = np.argsort(-factor.counts(), kind="stable")[:MOST_LEVELS]
+        for code in big:
+            here = np.flatnonzero(factor.codes == code)
+            if len(here) >= test.settings.min_n:
+                _note(found, test, _typical(here, sure), f"typical of {feature}={factor.levels[code]}")
+    return list(found.items())[: max(most, 1)]
+
+
+def _note(found: dict[int, str], test: Predictions, place: int, why: str) -> None:
+    row = int(test.row[place])
+    found[row] = f"{found[row]}; {why}" if row in found else why
+
+
+def _certainty(test: Predictions) -> FloatArray:
+    """Return how far each row's score is from undecided; zeros where there are no scores."""
+    if test.task == "regression":
+        return test.y_pred.astype(np.float64)
+    if test.y_score is None:
+        return np.zeros(len(test))
+    if test.y_score.ndim == 1:
+        return np.abs(test.y_score - (0.5 if test.probabilities else 0.0))
+    ranked = np.sort(test.y_score, axis=1)
+    return np.asarray(ranked[:, -1] - ranked[:, -2] if ranked.shape[1] > 1 else ranked[:, -1])
+
+
+def _typical(here: np.ndarray, sure: FloatArray) -> int:
+    """Return the row in the middle of the order of certainty."""
+    return int(here[np.argsort(sure[here], kind="stable")[len(here) // 2]])
+
+
+def _counterfactuals(context: Context, what: Explained, held: tuple[str, ...]) -> list[FloatArray | None]:
+    if not what.output.classes:
+        return [None] * len(what.X)
+    free = np.array([name not in held for name in what.encoding.names], dtype=np.bool_)
+    space = Space.of(what.reference, numeric=what.encoding.numeric, free=free)
+    decided = what.output.decide(what.encoding.decode(what.reference))
+    found = []
+    for number, row in enumerate(what.X):
+        context.progress("looking for counterfactuals", number, len(what.X))
+        found.append(
+            nearest_counterfactual(
+                lambda Z: what.output.decide(what.encoding.decode(Z)), row, what.reference, decided, space
+            )
+        )
+    context.progress("looking for counterfactuals", len(what.X), len(what.X))
+    return found
+
+
+def _case(
+    what: Explained,
+    place: int,
+    why: str,
+    predictions: Predictions,
+    shap: Attributions,
+    lime: Attributions,
+    turned: FloatArray | None,
+    held: tuple[str, ...],
+) -> LocalCase:
+    row, names = int(what.rows[place]), what.encoding.names
+    at = int(np.flatnonzero(predictions.row == row)[0])
+    otherwise = ""
+    changes = None
+    if turned is not None:
+        otherwise = what.output.classes[int(what.output.decide(what.encoding.decode(turned[None]))[0])]
+        moved = [
+            k for k in range(len(names)) if what.encoding.text(k, turned[k]) != what.encoding.text(k, what.X[place, k])
+        ]
+        changes = tuple(
+            Change(
+                feature=names[k], now=what.encoding.text(k, what.X[place, k]), needed=what.encoding.text(k, turned[k])
+            )
+            for k in moved
+        )
+    return LocalCase(
+        why=why,
+        row=row,
+        predicted=_said(predictions, what.output.dataset, predictions.y_pred[at]),
+        actual=_said(predictions, what.output.dataset, predictions.y_true[at]),
+        output=float(shap.output[place]) if shap.output is not None else 0.0,
+        base=float(shap.base[place]) if shap.base is not None else 0.0,
+        features=names,
+        values=tuple(what.encoding.text(k, what.X[place, k]) for k in range(len(names))),
+        shap=shap.values[place],
+        lime=lime.values[place],
+        fit=float(lime.fit[place]) if lime.fit is not None else 0.0,
+        changes=changes,
+        method=shap.method,
+        scale=shap.scale,
+        decided_otherwise=otherwise,
+        fixed=held,
+    )
+
+
+def _said(predictions: Predictions, dataset: Dataset, value: object) -> str:
+    """Write a prediction or a true value."""
+    if dataset.task == "regression":
+        return f"{float(cast('float', value)):.5g}"
+    return label_text(predictions.classes[int(cast("int", value))])
