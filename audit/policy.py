@@ -1,101 +1,68 @@
-"""Read a policy: which gates are in force, and which failures somebody has taken upon themselves."""
+"""Read a policy: which gates are in force, and which failures somebody has taken upon themselves.
+
+A policy may extend another file, or the catalogue; the files of such a chain are laid one over the
+other, the extended one first.
+"""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
+import math
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+from audit.candidates import RULE_CODE
 from audit.errors import PolicyError, hint, listed, shown
+from audit.gate_tables import gates_of, overridden_by, require_consistent, with_margin
+from audit.policy_file import GateTable, PolicyFile, WaiverTable
 from audit.strict import read_toml, validate
-from reports.record import Gate, OnInconclusive, Operator, Policy, Waiver
+from reports.record import Gate, Policy, Waiver
+
+__all__ = [
+    "Terms",
+    "default_policy",
+    "narrowed",
+    "overridden",
+    "read_policy",
+    "read_terms",
+    "require_current_waivers",
+    "rule",
+    "with_margin",
+]
 
 LONGEST_WAIVER = datetime.timedelta(days=180)
-FORBID = {"extra": "forbid"}
+DEFAULT_FILE = "audit/policies/default.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateTable:
-    """One ``[[gate]]``, or the fields that an ``[[override]]`` changes."""
+class Terms:
+    """What a policy file asks for beside its gates."""
 
-    __pydantic_config__ = FORBID
-
-    id: str
-    title: str | None = None
-    check: str | None = None
-    metric: str | None = None
-    where: dict[str, str] | None = None
-    by: list[str] | None = None
-    kind: Literal["value", "difference", "ratio", "no_regression"] | None = None
-    reference: str | dict[str, str] | None = None
-    op: Operator | None = None
-    threshold: float | list[float] | None = None
-    margin: float | None = None
-    severity: Literal["error", "warning", "warn", "note", "off"] | None = None
-    on_inconclusive: OnInconclusive | None = None
-    min_n: int | None = None
-    min_share: float | None = None
-    family: str | None = None
-    because: str | None = None
-    rationale: str | None = None
-    remedy: str | None = None
-    owner: str | None = None
-    references: list[str] | None = None
-    evidence_for: list[str] | None = None
-    evidence: list[str] | None = None
+    baseline: Path | None = None
+    """Record of an earlier audit."""
+    on_missing: Literal["skip", "error"] = "skip"
+    on_data_change: Literal["error", "unpaired"] = "error"
+    suppress_n: int | None = None
+    max_uses: int | None = None
+    """Different models that may be judged on the same test rows."""
+    on_exhausted: Literal["warn", "error"] = "warn"
+    ledger: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WaiverTable:
-    """One ``[[waiver]]``."""
+class _Layer:
+    """One file of a chain."""
 
-    __pydantic_config__ = FORBID
-
-    gate: str
-    owner: str
-    reason: str
-    created: datetime.date
-    expires: datetime.date
-    where: dict[str, str] = field(default_factory=dict)
-    ticket: str = ""
-    limit: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyTable:
-    """The ``[policy]`` table."""
-
-    __pydantic_config__ = FORBID
-
-    name: str = ""
-    extends: str = ""
-    select: list[str] = field(default_factory=list)
-    ignore: list[str] = field(default_factory=list)
-    confidence: float = 0.95
-    correction: Literal["holm", "none"] = "holm"
-    margin: float = 0.01
-    on_inconclusive: OnInconclusive | None = None
-    min_n: int | None = None
-    require_committed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyFile:
-    """A whole ``gates.toml``."""
-
-    __pydantic_config__ = FORBID
-
-    schema_version: Literal[1] = 1
-    policy: PolicyTable = field(default_factory=PolicyTable)
-    gate: list[GateTable] = field(default_factory=list)
-    override: list[GateTable] = field(default_factory=list)
-    waiver: list[WaiverTable] = field(default_factory=list)
+    path: Path
+    text: str
+    tables: PolicyFile
+    catalogue: bool = False
 
 
 def default_policy() -> Policy:
@@ -107,8 +74,7 @@ def default_policy() -> Policy:
     >>> "FAIR001" in {gate.id for gate in policy.gates}
     True
     """
-    with resources.as_file(resources.files("audit") / "policies" / "default.toml") as path:
-        return replace(read_policy(path), name="default", file="audit/policies/default.toml")
+    return replace(_policy((_catalogue(),)), name="default", file=DEFAULT_FILE)
 
 
 def read_policy(path: Path) -> Policy:
@@ -117,135 +83,119 @@ def read_policy(path: Path) -> Policy:
     Raises
     ------
     PolicyError
-        For unknown keys, contradictions, thresholds that do not fit, waivers without an end, or a file
-        that should be committed and is not.
+        For unknown keys, contradictions, thresholds that do not fit, waivers without an end, a file that
+        extends itself, or one that should be committed and is not.
     """
+    chain = _chain(path)
+    policy = _policy(chain)
+    if any(layer.tables.policy.require_committed for layer in chain):
+        for layer in chain:
+            _require_committed(layer)
+    return replace(policy, committed=_committed(path))
+
+
+def read_terms(path: Path) -> Terms:
+    """Read what a policy file, with what it extends, asks for beside its gates.
+
+    Raises
+    ------
+    PolicyError
+        As :func:`read_policy` does.
+    """
+    terms = Terms()
+    for layer in _chain(path):
+        base, asked = layer.tables.baseline, layer.tables.test_set
+        if base is not None:
+            source = layer.path.parent / base.source
+            terms = replace(terms, baseline=source, on_missing=base.on_missing, on_data_change=base.on_data_change)
+        if asked is not None:
+            if asked.max_uses < 1:
+                raise PolicyError(f"{layer.path.name}: [test_set] max_uses is {asked.max_uses}; expected 1 or more.")
+            ledger = layer.path.parent / asked.ledger
+            terms = replace(terms, max_uses=asked.max_uses, on_exhausted=asked.on_exhausted, ledger=ledger)
+        if layer.tables.policy.suppress_n is not None:
+            terms = replace(terms, suppress_n=layer.tables.policy.suppress_n)
+    return terms
+
+
+# --- the chain of files ---------------------------------------------------------------------------
+
+
+def _catalogue() -> _Layer:
+    with resources.as_file(resources.files("audit") / "policies" / "default.toml") as path:
+        return replace(_layer(path), catalogue=True)
+
+
+def _layer(path: Path) -> _Layer:
     tables, text = read_toml(path, PolicyError)
     parsed = validate(PolicyFile, tables, file=path.name, text=text, error=PolicyError)
-    if not 0.5 < parsed.policy.confidence < 1:
-        raise PolicyError(f"{path.name}: [policy] confidence is {parsed.policy.confidence}; expected e.g. 0.95.")
-    beneath = _extended(parsed.policy.extends, path)
-    own = tuple(gate for table in parsed.gate for gate in _gates(table, parsed.policy, path.name))
-    gates = _overridden((*(beneath.gates if beneath else ()), *own), parsed.override, path.name)
-    gates = _selected(gates, parsed.policy.select, parsed.policy.ignore, path.name)
-    committed = _committed(path)
-    if parsed.policy.require_committed and not committed:
-        raise PolicyError(
-            f"{path.name} differs from what is committed, and [policy] require_committed is set: gates must stand "
-            "before the results. Commit it, then run again."
-        )
-    return Policy(
-        name=parsed.policy.name or path.stem,
-        file=path.name,
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-        committed=committed,
-        confidence=parsed.policy.confidence,
-        correction=parsed.policy.correction,
-        margin=parsed.policy.margin,
-        gates=gates,
-        waivers=tuple(_waiver(one, gates, path.name) for one in parsed.waiver),
-        lines={gate.id: _line_of(text, gate.id) for gate in gates},
-    )
+    return _Layer(path=path, text=text, tables=parsed)
 
 
-def _extended(name: str, path: Path) -> Policy | None:
+def _chain(path: Path, above: tuple[Path, ...] = ()) -> tuple[_Layer, ...]:
+    """Return the layers of a file, the most extended first."""
+    here = path.resolve()
+    if here in above:
+        names = " → ".join(one.name for one in (*above[above.index(here) :], here))
+        raise PolicyError(f"{path.name}: [policy] extends comes back to itself: {names}. Let one of them stand alone.")
+    layer = _layer(path)
+    name = layer.tables.policy.extends
     if not name:
-        return None
-    if name == "default":
-        return default_policy()
-    other = (path.parent / name).resolve()
-    if other == path.resolve():
-        raise PolicyError(f"{path.name}: [policy] extends names itself.")
-    return read_policy(other)
+        return (layer,)
+    beneath = (_catalogue(),) if name == "default" else _chain(path.parent / name, (*above, here))
+    return (*beneath, layer)
 
 
-def _gates(table: GateTable, policy: PolicyTable, file: str) -> list[Gate]:
-    """Make gates of one table: one, or one for each entry of ``by``."""
-    if table.metric is None:
-        raise PolicyError(f"{file}: gate {shown(table.id)} names no metric.")
-    kind = table.kind or "value"
-    blank = Gate(
-        id=table.id,
-        title=table.title or table.id,
-        check="",
-        metric=table.metric,
-        where={"split": "test"},
-        kind=kind,
-        reference="largest" if kind == "difference" else "most_favored" if kind == "ratio" else "",
-        op=">=",
-        threshold=0.0,
-        on_inconclusive=policy.on_inconclusive or "warn",
-        min_n=policy.min_n if policy.min_n is not None else 30,
-        family=table.id,
+def _policy(chain: tuple[_Layer, ...]) -> Policy:
+    policy = Policy()
+    for layer in chain:
+        policy = _laid_over(policy, layer)
+    leaf = chain[-1]
+    return replace(
+        policy,
+        name=leaf.tables.policy.name or leaf.path.stem,
+        file=leaf.path.name,
+        sha256=hashlib.sha256(leaf.text.encode()).hexdigest(),
+        lines=_lines(leaf.text, policy.gates),
     )
-    if kind == "no_regression":
-        margin = table.margin if table.margin is not None else policy.margin
-        if not margin >= 0:
-            raise PolicyError(f"{file}: gate {shown(table.id)} has margin {margin}; expected 0 or more.")
-        blank = replace(blank, threshold=-margin)
-    elif table.threshold is None:
-        raise PolicyError(f"{file}: gate {shown(table.id)} names no threshold.")
-    gate = _changed(blank, table, file)
-    addresses = [dict.fromkeys(one.split("*"), "*") for one in table.by or []]
-    return [replace(gate, where={**gate.where, **extra}) for extra in addresses] or [gate]
 
 
-def _changed(gate: Gate, table: GateTable, file: str) -> Gate:
-    """Put the fields that a table states over those of a gate."""
-    stated = {
-        name: getattr(table, name)
-        for name in ("title", "check", "metric", "where", "kind", "reference", "op", "on_inconclusive", "min_n")
-        if getattr(table, name) is not None
-    }
-    stated |= {
-        name: getattr(table, name) for name in ("min_share", "family", "remedy") if getattr(table, name) is not None
-    }
-    because = table.because or table.rationale
-    evidence = table.evidence_for or table.evidence
-    stated |= {"because": because} if because else {}
-    stated |= {"evidence_for": tuple(evidence)} if evidence else {}
-    stated |= {"references": tuple(table.references)} if table.references else {}
-    if table.severity is not None:
-        stated["severity"] = "warning" if table.severity == "warn" else table.severity
-    if table.threshold is not None:
-        stated["threshold"] = tuple(table.threshold) if isinstance(table.threshold, list) else float(table.threshold)
-    if stated.get("reference") == "most_favoured":
-        stated["reference"] = "most_favored"
-    try:
-        changed = replace(gate, **stated)
-    except ValueError as error:
-        raise PolicyError(f"{file}: {error}") from error
-    _require_sense(changed, file)
-    return changed
+def _laid_over(beneath: Policy, layer: _Layer) -> Policy:
+    """Lay one file over the policy it extends."""
+    asked, file = layer.tables.policy, layer.path.name
+    _require_ranges(layer)
+    policy = replace(
+        beneath,
+        confidence=beneath.confidence if asked.confidence is None else asked.confidence,
+        correction=asked.correction or beneath.correction,
+    )
+    if asked.margin is not None:
+        policy = with_margin(policy, asked.margin)
+    own = [gate for table in layer.tables.gate for gate in gates_of(table, asked, policy.margin, file)]
+    for gate in own if not layer.catalogue else ():
+        if RULE_CODE.fullmatch(gate.id):
+            raise PolicyError(
+                f"{file}: [[gate]] {shown(gate.id)} has the form of a catalogue code; change a rule by [[override]] "
+                '(with extends = "default"), and give a gate of your own another id.'
+            )
+    gates = overridden_by((*policy.gates, *own), layer.tables.override, file)
+    gates = _selected(gates, asked.select, asked.ignore, file)
+    require_consistent(gates, file)
+    waivers = (*policy.waivers, *(_waiver(one, gates, file) for one in layer.tables.waiver))
+    ids = {gate.id for gate in gates}
+    return replace(policy, gates=gates, waivers=tuple(one for one in waivers if one.gate in ids))
 
 
-def _require_sense(gate: Gate, file: str) -> None:
-    known = {"largest", "most_favored", "overall", ""}
-    if isinstance(gate.reference, str) and gate.reference not in known:
-        raise PolicyError(
-            f"{file}: gate {shown(gate.id)} has reference {shown(gate.reference)}; expected 'largest', 'most_favored', "
-            f"'overall' or a table such as {{ sex = \"Male\" }}." + hint(gate.reference, known)
-        )
-    if isinstance(gate.threshold, tuple) and (len(gate.threshold) != 2 or gate.threshold[0] > gate.threshold[1]):
-        raise PolicyError(
-            f"{file}: gate {shown(gate.id)} has threshold {list(gate.threshold)}; expected two rising numbers."
-        )
-    if gate.op == "abs<=" and isinstance(gate.threshold, float) and gate.threshold < 0:
-        raise PolicyError(f"{file}: gate {shown(gate.id)} holds |x| under {gate.threshold}, which nothing can pass.")
-
-
-def _overridden(gates: tuple[Gate, ...], overrides: Iterable[GateTable], file: str) -> tuple[Gate, ...]:
-    for table in overrides:
-        ids = {gate.id for gate in gates}
-        if table.id not in ids:
-            raise PolicyError(f"{file}: [[override]] of {shown(table.id)}, which no gate is.{hint(table.id, ids)}")
-        gates = tuple(_changed(gate, table, file) if _is_meant(gate, table) else gate for gate in gates)
-    return gates
-
-
-def _is_meant(gate: Gate, table: GateTable) -> bool:
-    """Tell whether an override speaks of a gate: one that names a metric changes that part of a rule alone."""
-    return gate.id == table.id and (table.metric is None or table.metric == gate.metric)
+def _require_ranges(layer: _Layer) -> None:
+    asked, file = layer.tables.policy, layer.path.name
+    if asked.confidence is not None and not 0.5 < asked.confidence < 1:
+        raise PolicyError(f"{file}: [policy] confidence is {asked.confidence}; expected e.g. 0.95.")
+    if asked.margin is not None and not 0 <= asked.margin < math.inf:
+        raise PolicyError(f"{file}: [policy] margin is {asked.margin}; expected 0 or more, e.g. 0.01.")
+    for name in ("min_n", "suppress_n"):
+        value = getattr(asked, name)
+        if value is not None and value < 0:
+            raise PolicyError(f"{file}: [policy] {name} is {value}; expected 0 or more.")
 
 
 def _selected(gates: tuple[Gate, ...], select: list[str], ignore: list[str], file: str) -> tuple[Gate, ...]:
@@ -277,7 +227,9 @@ def overridden(policy: Policy, overrides: Iterable[Mapping[str, object]], file: 
         If an override names no gate, or a key or value that does not fit.
     """
     tables = [validate(GateTable, dict(one), file=file, text="", error=PolicyError) for one in overrides]
-    return replace(policy, gates=_overridden(policy.gates, tables, file))
+    gates = overridden_by(policy.gates, tables, file)
+    require_consistent(gates, file)
+    return replace(policy, gates=gates)
 
 
 def _waiver(table: WaiverTable, gates: tuple[Gate, ...], file: str) -> Waiver:
@@ -286,12 +238,14 @@ def _waiver(table: WaiverTable, gates: tuple[Gate, ...], file: str) -> Waiver:
         raise PolicyError(f"{file}: a waiver of {shown(table.gate)}, which no gate is.{hint(table.gate, ids)}")
     for name in ("owner", "reason"):
         if not getattr(table, name).strip():
-            raise PolicyError(f"{file}: the waiver of {shown(table.gate)} has no {name}.")
+            raise PolicyError(f"{file}: the waiver of {shown(table.gate)} has no {name}; a person must answer for it.")
     if not table.created <= table.expires <= table.created + LONGEST_WAIVER:
         raise PolicyError(
             f"{file}: the waiver of {shown(table.gate)} runs from {table.created} to {table.expires}; "
             f"expected an end within {LONGEST_WAIVER.days} days."
         )
+    if table.limit is not None and not math.isfinite(table.limit):
+        raise PolicyError(f"{file}: the waiver of {shown(table.gate)} has limit {table.limit}; expected a number.")
     return Waiver(
         gate=table.gate,
         owner=table.owner,
@@ -304,12 +258,41 @@ def _waiver(table: WaiverTable, gates: tuple[Gate, ...], file: str) -> Waiver:
     )
 
 
-def _line_of(text: str, gate_id: str) -> int:
-    """Return the line where a gate's id stands, 1 if it comes from another file."""
+def require_current_waivers(policy: Policy, day: datetime.date) -> None:
+    """Refuse waivers whose end has passed: they are renewed by a person, or deleted so that the gate counts.
+
+    Raises
+    ------
+    PolicyError
+        Naming gate, owner and day.
+    """
+    for one in policy.waivers:
+        if datetime.date.fromisoformat(one.expires) < day:
+            raise PolicyError(
+                f"{policy.file}: the waiver of {shown(one.gate)} by {shown(one.owner)} ended on {one.expires}. "
+                "Delete it, so that the gate counts again, or let its owner renew it."
+            )
+
+
+# --- where a policy stands ------------------------------------------------------------------------
+
+
+def _lines(text: str, gates: Iterable[Gate]) -> dict[str, int]:
+    """Return the line of each gate's id in a file; those of other files have none."""
+    found: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(rf"\s*id\s*=\s*([\"']){re.escape(gate_id)}\1", line):
-            return number
-    return 1
+        stated = re.match(r"\s*id\s*=\s*([\"'])(.*)\1\s*(#.*)?$", line)
+        if stated:
+            found.setdefault(stated.group(2), number)
+    return {gate.id: found[gate.id] for gate in gates if gate.id in found}
+
+
+def _require_committed(layer: _Layer) -> None:
+    if not layer.catalogue and not _committed(layer.path):
+        raise PolicyError(
+            f"{layer.path.name} differs from what is committed, and [policy] require_committed is set: gates must "
+            "stand before the results. Commit it, then run again."
+        )
 
 
 def _committed(path: Path) -> str:
