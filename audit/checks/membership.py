@@ -55,7 +55,7 @@ def _attack(loss: tuple[FloatArray, FloatArray], train: Predictions, test: Predi
     if train.cluster is not None and test.cluster is not None:
         cluster = concatenate([train.cluster, test.cluster]).take(kept)
     score, y, w = -np.concatenate(loss)[kept], member[kept], weight[kept]
-    plain = None if bool((w == w[0]).all()) else w
+    plain = None if not len(w) or bool((w == w[0]).all()) else w
     try:
         area = roc_auc(y, score, plain)
     except Undefined as reason:

@@ -11,7 +11,7 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.exhibits import by_address_table
 from audit.intervals import on_scale, wilson
-from audit.shares import exact
+from audit.shares import absent, exact
 from audit.variance import effective_n, variance
 from audit.variants import MISSING, SWAPPED, Pair, Perturbed, move, share
 from reports.record import Estimate, Exhibit, Measurement, Table
@@ -37,9 +37,8 @@ def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurem
         raise NotApplicable("no feature has a value that could be left out")
     raised = {feature: missing.failed[name] for feature, name in pairs.items() if name in missing.failed}
     made = [exact("features_that_raise_when_missing", len(raised), {"split": "test"}, n=len(pairs), unit="count")]
-    for feature, name in pairs.items():
-        if name in missing.names:
-            made += _of(feature, missing, least)
+    for feature in pairs:
+        made += _of(feature, missing, least)
     told = (
         f"The model raises on {len(raised)} of {len(pairs)} features." if raised else "The model raises on no feature."
     )
@@ -52,12 +51,16 @@ def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurem
 
 def _of(feature: str, missing: Perturbed, least: float) -> list[Estimate]:
     where = {"split": "test", "feature": feature}
+    ratio = "missing_flip_ratio"
+    if MISSING + feature in missing.failed:
+        return [absent(ratio, where, missing.failed[MISSING + feature], unit="ratio")]
     pair = missing.pair(MISSING + feature)
     if pair.before.task == "regression":
-        return [move("missing_move", pair, where)]
+        return [move("missing_move", pair, where), absent(ratio, where, "asked of decisions", unit="ratio")]
     made = [share("missing_flip_share", pair.changed(), pair.before, where)]
     if SWAPPED + feature not in missing.names:
-        return made
+        reason = missing.failed.get(SWAPPED + feature, "another row's value was not tried in time")
+        return [*made, absent(ratio, where, reason, unit="ratio")]
     other = missing.pair(SWAPPED + feature)
     made.append(share("swapped_flip_share", other.changed(), other.before, where))
     return [*made, _ratio(made[0], pair, other, least, where)]

@@ -89,8 +89,10 @@ def typical(values: pd.Series) -> Hashable:
     """
     if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
         ranked = values.sort_values()
-        return ranked.iloc[(len(ranked) - 1) // 2]
-    return values.mode().iloc[0]
+        middle: Hashable = ranked.iloc[(len(ranked) - 1) // 2]
+        return middle
+    commonest: Hashable = values.mode().iloc[0]
+    return commonest
 
 
 def _with(context: Context, rows: Positions, column: str, value: object) -> pd.DataFrame:
