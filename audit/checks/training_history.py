@@ -60,12 +60,17 @@ def _ratio_to_start(train: list[tuple[int, float]]) -> float:
 
 
 def _rise(train: list[tuple[int, float]], validation: list[tuple[int, float]]) -> float:
-    """Return the validation loss's rise past its minimum, as a share of it, if training went on falling."""
+    """Return the validation loss's rise past its minimum, if training went on falling.
+
+    It is a share of the minimum, but at least of half the first loss: what a loss that has become tiny
+    does afterwards is noise.
+    """
     best_epoch, best = min(validation, key=lambda one: one[1])
     at_best = [value for epoch, value in train if epoch <= best_epoch]
     falling = not at_best or train[-1][1] < at_best[-1]
     end = _tail([value for _, value in validation])
-    return max(0.0, (end - best) / abs(best)) if falling and best != 0 else 0.0
+    scale = max(abs(best), abs(validation[0][1]) / 2)
+    return max(0.0, (end - best) / scale) if falling and scale > 0 else 0.0
 
 
 def _late_improvement(validation: list[tuple[int, float]]) -> float:
