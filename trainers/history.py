@@ -12,6 +12,7 @@ Quantities, all finite numbers:
 * ``clipped_share``: share of the epoch's steps whose gradient was clipped;
 * ``input_scale_ratio`` (epoch 0): largest by smallest standard deviation of the inputs as the network sees them;
 * ``parameters`` (epoch 0): trained numbers in the network; ``rows`` (epoch 0, by split);
+* ``kept`` (1): the epoch whose weights the model holds; later ones were thrown away;
 * ``not_finite`` (1): the loss was no longer a number, training stopped and the last good weights were kept;
 * ``interrupted`` (1): a person stopped the training, the best weights so far were kept;
 * ``seconds``: time of the epoch. It is the only quantity that differs between two equal runs; files leave it out.

@@ -119,7 +119,6 @@ def train(
             history += found
             if len(found) < len(facts):
                 stopped = "not_finite"
-                history.append(HistoryRow(epoch, TRAIN, stopped, 1.0))
                 break
             if on_epoch is not None:
                 on_epoch(tuple(found))
@@ -128,9 +127,10 @@ def train(
                 break
     except KeyboardInterrupt:
         stopped = "interrupted"
-        history.append(HistoryRow(epoch, TRAIN, stopped, 1.0))
     _seed_dropout(network, None)
-    watch.restore(always=stopped in {"interrupted", "not_finite"})
+    if stopped in {"interrupted", "not_finite"}:
+        history.append(HistoryRow(epoch, TRAIN, stopped, 1.0))
+    history += watch.restore(always=stopped in {"interrupted", "not_finite"})
     _warn(stopped, epoch, watch.best_epoch)
     return Outcome(history=tuple(history), epochs=epoch, best_epoch=watch.best_epoch, stopped=stopped)
 
@@ -292,10 +292,11 @@ class _Watch:
     def _keeps_best(self) -> bool:
         return self.held_out and self.plan.patience is not None
 
-    def restore(self, *, always: bool) -> None:
-        """Put the chosen weights back: the best ones, or after trouble the last good ones."""
+    def restore(self, *, always: bool) -> list[HistoryRow]:
+        """Put the chosen weights back: the best ones, or after trouble the last good ones; say of which epoch."""
         if always or self._keeps_best():
             self.network.load_state_dict(self.weights)
+        return [HistoryRow(self.best_epoch, TRAIN, "kept", 1.0)]
 
 
 def _seed_dropout(network: nn.Module, generator: torch.Generator | None) -> None:

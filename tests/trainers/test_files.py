@@ -23,8 +23,8 @@ from trainers.history import without_seconds
 from trainers.preparation import TablePreparation
 
 pytest.importorskip("torch")
-from safetensors.numpy import load as tensors_of  # noqa: TID253
-from safetensors.numpy import save as bytes_of  # noqa: TID253
+from safetensors.numpy import load as tensors_of
+from safetensors.numpy import save as bytes_of
 
 X, Y = make_classification(100, 6, random_state=0)
 

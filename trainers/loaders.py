@@ -1,0 +1,137 @@
+"""Read images from a folder of folders, and texts from a CSV file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainers.errors import TrainerError, listing, nearest, quoted
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+
+class Images(NamedTuple):
+    """Pixels, labels and where each came from."""
+
+    X: NDArray[np.float32]
+    """Shape (rows, channels, height, width), from 0 to 1."""
+    y: NDArray[np.str_]
+    """Name of the folder that held the image."""
+    files: tuple[str, ...]
+    """Path below the folder, one a row."""
+
+
+class Texts(NamedTuple):
+    """Texts and labels; y is None where no target was named."""
+
+    X: list[str]
+    y: NDArray[np.generic] | None
+
+
+def image_folder(folder: str | os.PathLike[str], *, size: tuple[int, int] | None = None, channels: int = 1) -> Images:
+    """Read ``folder/<label>/<image>``, in the order of names.
+
+    Parameters
+    ----------
+    folder : path
+    size : (height, width), optional
+        Every image is resized to it; without it all must be of one size.
+    channels : int
+        1 for grey, 3 for color.
+
+    Returns
+    -------
+    Images
+
+    Raises
+    ------
+    TrainerError
+        If there is no such folder, no label, no image, an image that cannot be read, or images of several sizes.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise TrainerError(f"there is no folder {quoted(root)}; expected one with a folder for each label")
+    if channels not in {1, 3}:
+        raise TrainerError(f"channels is {channels}; expected 1 (grey) or 3 (color)")
+    labels = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    files = [
+        (label, path) for label in labels for path in sorted((root / label).iterdir()) if path.suffix.lower() in IMAGES
+    ]
+    if not files:
+        raise TrainerError(
+            f"folder {quoted(root)} holds {len(labels)} folders and no image in them; expected <label>/<image> with "
+            f"names that end in {listing(IMAGES)}"
+        )
+    arrays = [_pixels(path, size, channels) for _, path in files]
+    shapes = {array.shape[1:] for array in arrays}
+    if len(shapes) > 1:
+        raise TrainerError(f"the images have {len(shapes)} sizes; pass size=(height, width) to resize them")
+    names = tuple(path.relative_to(root).as_posix() for _, path in files)
+    return Images(np.stack(arrays), np.array([label for label, _ in files]), names)
+
+
+def _pixels(path: Path, size: tuple[int, int] | None, channels: int) -> NDArray[np.float32]:
+    import warnings
+
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                image = opened.convert("L" if channels == 1 else "RGB")
+                if size is not None:
+                    image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+                values: NDArray[np.float32] = (np.asarray(image) / 255).astype(np.float32)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TrainerError(f"image {quoted(path)} cannot be read ({error}); take it out or replace it") from error
+    return values[None] if channels == 1 else np.moveaxis(values, 2, 0)
+
+
+def text_table(path: str | os.PathLike[str], *, text: str, target: str | None = None) -> Texts:
+    """Read texts, and labels if a target is named, from a CSV file.
+
+    Parameters
+    ----------
+    path : path
+    text, target : str
+        Names of columns.
+
+    Returns
+    -------
+    Texts
+
+    Raises
+    ------
+    TrainerError
+        If the file or a column is missing, a target is missing, or there are no rows.
+    """
+    import pandas as pd
+
+    source = Path(path)
+    if not source.is_file():
+        raise TrainerError(f"there is no file {quoted(source)}; expected a CSV file")
+    try:
+        table = pd.read_csv(source, dtype={text: str}, keep_default_na=False, na_values={target or "": [""]})
+    except (ValueError, OSError) as error:
+        raise TrainerError(f"{quoted(source)} cannot be read as CSV ({error})") from error
+    for name in (text, target):
+        if name is not None and name not in table.columns:
+            raise TrainerError(
+                f"column {quoted(name)} is not in {quoted(source.name)}; its columns are {listing(table.columns)}."
+                f"{nearest(name, table.columns)}"
+            )
+    if not len(table):
+        raise TrainerError(f"{quoted(source)} holds no rows; expected at least one text")
+    if target is None:
+        return Texts(table[text].tolist(), None)
+    missing = int(table[target].isna().sum())
+    if missing:
+        raise TrainerError(
+            f"target {quoted(target)} is missing in {missing} of {len(table)} rows; drop those rows first"
+        )
+    return Texts(table[text].tolist(), table[target].to_numpy())
