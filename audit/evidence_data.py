@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+SCORE_TABLE = "Distribution of the answers on the test rows"
+"""Title of the table by which a later audit finds the distribution in a record."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -71,9 +74,25 @@ class Separation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceScores:
-    """The distribution of a reference record's scores, as counts between edges."""
+    """The distribution of a reference record's answers: counts between edges, or by class."""
 
     source: str
-    edges: tuple[float, ...]
-    """Rising; one less than there are counts."""
     counts: tuple[float, ...]
+    edges: tuple[float, ...] = ()
+    """Rising, one less than there are counts; empty where `labels` tell the counts apart."""
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelDoubts:
+    """How many labels contradict a class that their row is all but sure to have."""
+
+    errors: Reading
+    """Estimated share of wrong labels, from the rows of which a class is sure."""
+    doubted: Reading
+    """Share of all rows whose label is contradicted, less the share expected by honest overlap."""
+    sure: float
+    """Share of rows of which a class is sure."""
+    by_class: tuple[tuple[str, int, int, float], ...]
+    """Class, rows all but sure to have it, those labeled otherwise, and how many of these overlap explains."""
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,63 @@
+"""How many labels are probably wrong?"""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.evidence_data import LabelDoubts, Reading
+from reports.record import Estimate, Measurement, Table
+
+
+@check(
+    title="Suspected label errors",
+    family="data",
+    tasks=("binary", "multiclass"),
+    references=(
+        "Copas 1988, Binary regression models for contaminated data",
+        "Northcutt et al. 2021, Confident learning",
+    ),
+)
+def label_errors(label_doubts: LabelDoubts) -> Measurement:
+    """Estimate the share of training labels that are wrong, by rows that are all but sure to be of a class.
+
+    Reading. A small additive model scores each training row out of fold. Honest overlap of the classes
+    fades as the score goes up, wrong labels do not: what remains is taken out of the probabilities. Among
+    rows that then have a class with probability 0.9 or more, ``label_error_share`` is the share labeled
+    otherwise less the share these probabilities themselves expect; it stands for all rows.
+    ``doubted_label_share`` is the same excess as a share of all rows.
+
+    Limits. Labels that are wrong for one kind of row only, or always in the same way, look right to every
+    model that learns from them. Where classes overlap everywhere nothing can be said, and nothing is.
+    Which labels are wrong must be looked up by a person.
+    """
+    estimates = (
+        _estimate("label_error_share", label_doubts.errors),
+        _estimate("doubted_label_share", label_doubts.doubted),
+    )
+    rows = tuple((name, sure, against, round(expected, 1)) for name, sure, against, expected in label_doubts.by_class)
+    table = Table(
+        title="Labels of rows that are all but sure of a class",
+        columns=("class", "rows sure of it", "labeled otherwise", "explained by overlap"),
+        rows=rows,
+        folded=True,
+    )
+    told = (
+        f"About {estimates[0]} of the training labels are wrong, as far as the {label_doubts.sure:.0%} of rows "
+        "that are sure of a class tell."
+        if estimates[0].value is not None
+        else f"Not told: {estimates[0].reason}."
+    )
+    return Measurement(summary=told, estimates=estimates, exhibits=(table,), notes=label_doubts.notes)
+
+
+def _estimate(metric: str, reading: Reading) -> Estimate:
+    return Estimate(
+        metric=metric,
+        value=reading.value,
+        low=reading.low,
+        high=reading.high,
+        method=reading.method,
+        n=reading.n,
+        where={"split": "train"},
+        unit="difference",
+        reason=reading.reason,
+    )

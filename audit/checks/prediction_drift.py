@@ -1,0 +1,121 @@
+"""Does the model answer differently than it did in the reference audit?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import FloatArray, Predictions
+from audit.evidence_data import SCORE_TABLE, ReferenceScores
+from audit.psi import stability
+from audit.shares import absent
+from reports.record import Cell, Estimate, Measurement, Table
+
+BINS = 20
+WHERE = {"split": "test"}
+
+
+@check(
+    title="Prediction drift",
+    family="drift",
+    references=(
+        "Siddiqi 2006, Credit risk scorecards",
+        "Yurdakul and Naranjo 2020, Statistical properties of the population stability index",
+    ),
+)
+def prediction_drift(predictions: Predictions, reference_scores: ReferenceScores | None = None) -> Measurement:
+    """Hold the distribution of answers against that of a reference record.
+
+    Reading. ``score_stability_index`` is the population stability index of the scores (of predicted values in
+    regression, of predicted classes otherwise) between the reference record and these test rows, less what
+    it would be on average without any drift. The distribution is written down here, so that a later audit
+    can be held against this one: ``[gather.reference_scores] path = "audit.json"``.
+
+    Limits. The same distribution can hide that other rows get the scores. The bins are those of the
+    reference: scores far outside them all fall into its last bin.
+    """
+    if not predictions.has(split="test"):
+        raise NotApplicable("there are no answers for test rows")
+    test = predictions.select(split="test")
+    values = _values(test)
+    own = _classes(test) if values is None else _table(values)
+    if reference_scores is None:
+        made = absent("score_stability_index", WHERE, "no reference record is given", unit="score")
+        return Measurement(
+            summary="There is no reference record; the distribution is written down for later audits.",
+            estimates=(made,),
+            exhibits=(own,),
+        )
+    made = _compared(test, values, reference_scores)
+    return Measurement(
+        summary=f"Against {reference_scores.source} the stability index of the answers is {made}.",
+        estimates=(made,),
+        exhibits=(own,),
+    )
+
+
+def _values(test: Predictions) -> FloatArray | None:
+    """Return what is distributed along a line, or ``None`` where answers are classes."""
+    if test.task == "regression":
+        return test.y_pred.astype(np.float64)
+    if test.task == "binary" and test.y_score is not None and test.y_score.ndim == 1:
+        return test.y_score
+    return None
+
+
+def _table(values: FloatArray) -> Table:
+    """Write the distribution down in bins of equal mass."""
+    finite = values[np.isfinite(values)]
+    inner = np.quantile(finite, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf") if len(finite) else []
+    edges = np.unique(inner)
+    counted = _counted(finite, edges)
+    rows: list[tuple[Cell, ...]] = [(float(edge), int(n)) for edge, n in zip(edges, counted[:-1], strict=True)]
+    rows.append((None, int(counted[-1])))
+    return Table(
+        title=SCORE_TABLE,
+        columns=("up to", "rows"),
+        rows=tuple(rows),
+        caption="Bins of about equal size; the last one has no upper end.",
+        folded=True,
+    )
+
+
+def _classes(test: Predictions) -> Table:
+    counted = np.bincount(test.y_pred.astype(np.int64), minlength=len(test.classes))
+    rows: tuple[tuple[Cell, ...], ...] = tuple((name, int(n)) for name, n in zip(test.classes, counted, strict=True))
+    return Table(title=SCORE_TABLE, columns=("class", "rows"), rows=rows, folded=True)
+
+
+def _counted(values: FloatArray, edges: FloatArray) -> FloatArray:
+    return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1).astype(np.float64)
+
+
+def _compared(test: Predictions, values: FloatArray | None, reference: ReferenceScores) -> Estimate:
+    old = np.array(reference.counts)
+    if reference.labels and values is None:
+        counted = np.bincount(test.y_pred.astype(np.int64), minlength=len(test.classes))
+        by_name = dict(zip(test.classes, counted.tolist(), strict=True))
+        names = list(dict.fromkeys([*reference.labels, *test.classes]))
+        before = dict(zip(reference.labels, reference.counts, strict=True))
+        old = np.array([before.get(name, 0.0) for name in names])
+        new = np.array([by_name.get(name, 0.0) for name in names])
+    elif reference.edges and values is not None:
+        new = _counted(values[np.isfinite(values)], np.array(reference.edges))
+    else:
+        reason = "the reference record holds answers of another kind (scores or classes)"
+        return absent("score_stability_index", WHERE, reason, unit="score")
+    shift = stability(old, new, test.settings.level)
+    if shift is None:
+        return absent("score_stability_index", WHERE, "fewer than two different answers", unit="score")
+    return Estimate(
+        metric="score_stability_index",
+        value=shift.value,
+        low=shift.low,
+        high=shift.high,
+        level=test.settings.level,
+        method="delta method, less the expectation without drift",
+        n=len(test),
+        where=WHERE,
+        unit="score",
+    )
