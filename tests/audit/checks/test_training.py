@@ -77,7 +77,13 @@ def _vanishing() -> NetworkClassifier:
 def _exploding() -> NetworkClassifier:
     X, y = _data()
     return NetworkClassifier(
-        hidden=(64, 64, 64), optimizer="sgd", learning_rate=50.0, momentum=0.0, standardize=False, epochs=5, random_state=0
+        hidden=(64, 64, 64),
+        optimizer="sgd",
+        learning_rate=50.0,
+        momentum=0.0,
+        standardize=False,
+        epochs=5,
+        random_state=0,
     ).fit(X * 1000, y)
 
 
@@ -128,6 +134,7 @@ def test_histories_of_scikit_learn_are_read() -> None:
 
 
 def test_a_loss_without_a_number_is_told() -> None:
-    history = tuple(HistoryRow(epoch=k, split="train", quantity="loss", value=v) for k, v in enumerate([1.0, 0.9, None], 1))
+    losses = enumerate([1.0, 0.9, None], start=1)
+    history = tuple(HistoryRow(epoch=k, split="train", quantity="loss", value=value) for k, value in losses)
     found = discover()["training_dynamics"](history)
     assert [(one.metric, one.value) for one in found.estimates] == [("epochs_not_finite", 1.0)]
