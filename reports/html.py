@@ -101,7 +101,7 @@ def _page(record: AuditRecord, saved: str, budget: Budget) -> str:
         others=layout.other_families(record),
         anchors=_Anchors(record),
         model_name=visible(record.card.name.strip() or record.model.name) or "unnamed model",
-        config_text=visible(json.dumps(record.config, sort_keys=True, ensure_ascii=False, default=str), budget.words),
+        config_text=_json_text(record.config, budget.words),
         evidence=evidence_map(record),
         sources=sorted({(one.source, one.checked) for one in items()}),
         groups=_groups_by_feature(record),
@@ -212,6 +212,7 @@ def _environment() -> Environment:
         "link": wording.link,
         "estimate_line": estimate_line,
         "kind": lambda text: re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", visible(text)),
+        "json_text": _json_text,
         "moment": wording.moment,
         "short": lambda text: visible(text)[:12],
     }
@@ -221,6 +222,11 @@ def _environment() -> Environment:
         part_words=layout.PART_TITLES,
     )
     return environment
+
+
+def _json_text(value: object, limit: int = 120) -> str:
+    """Write settings as JSON, whose order does not depend on where they came from."""
+    return visible(json.dumps(value, sort_keys=True, ensure_ascii=False, default=str), limit)
 
 
 def minus(text: str) -> str:

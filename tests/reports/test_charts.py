@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree as ET
 
@@ -136,3 +137,17 @@ def test_a_canvas_escapes_what_it_is_told() -> None:
     canvas = Canvas(10, 10)
     canvas.text(0, 5, "<b>&\x00")
     assert "&lt;b&gt;&amp;\ufffd" in canvas.svg("f", "<t>", "</desc>")
+
+
+def test_text_of_the_card_reaches_its_contrast() -> None:
+    css = (Path(charts.__file__).parent / "templates" / "card.css").read_text(encoding="utf-8")
+    themes = re.findall(r":root \{(.*?)\}", css, flags=re.S)
+    assert len(themes) == 3
+    for theme in themes:
+        colors = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", theme))
+        pairs = [(name, "page") for name in ("ink", "quiet", "link", "pass", "fail", "warn", "info")]
+        pairs += [(name, f"{name}-bg") for name in ("pass", "fail", "warn", "info")]
+        pairs += [("ink", name) for name in colors if name.endswith("-bg")] + [("ink", "raised")]
+        for text, ground in pairs:
+            dark, light = sorted((luminance(colors[text]), luminance(colors[ground])))
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)

@@ -124,7 +124,7 @@ def test_tables_have_captions_and_scopes(card: str) -> None:
 def test_wide_things_scroll_by_keyboard(page: Page) -> None:
     regions = [found for _, found in page.attributes if found.get("class") == "scroll"]
     assert regions
-    assert all(found["tabindex"] == "0" and found["aria-label"] and found["role"] == "region" for found in regions)
+    assert all(found["tabindex"] == "0" and found["aria-label"] and found["role"] == "group" for found in regions)
 
 
 def test_figures_are_named_and_stand_beside_their_numbers(card: str) -> None:
