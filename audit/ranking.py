@@ -70,8 +70,10 @@ def roc_auc(y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None)
     area = float(blocks_positive @ beaten) / all_positive
     sizes = np.diff(np.append(starts, len(ranked)))
     share = all_positive / (all_positive + all_negative)
-    of_positive = (beaten - area) / share * _unbias(positive)
-    of_negative = (beating - area) / (1 - share) * _unbias(negative)
+    # Each class gives up its own degree of freedom, as DeLong has it, in place of one for all rows.
+    of_all = _unbias(positive + negative)
+    of_positive = (beaten - area) / share * _unbias(positive) / of_all
+    of_negative = (beating - area) / (1 - share) * _unbias(negative) / of_all
     influence = np.empty(len(y))
     influence[order] = np.where(hit, np.repeat(of_positive, sizes), np.repeat(of_negative, sizes))
     return Linear(min(max(area, 0.0), 1.0), influence)

@@ -1,0 +1,222 @@
+"""Two models on the same rows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+
+from audit.errors import DataError
+from audit.evidence import Predictions
+from audit.factor import Factor
+from audit.measure import estimate
+from audit.metrics import METRICS
+from audit.paired import (
+    aligned,
+    churn,
+    fold_difference,
+    mcnemar,
+    newcombe_paired,
+    paired_by_group,
+    paired_difference,
+    tango,
+)
+
+
+def two_models(seed: int = 0, n: int = 300) -> tuple[Predictions, Predictions]:
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < 0.4).astype(np.int64)
+    base = rng.normal(size=n) + y
+    made = []
+    for _ in range(2):
+        score = 1 / (1 + np.exp(-(base + rng.normal(size=n) * 0.5)))
+        made.append(
+            Predictions(
+                task="binary", classes=("no", "yes"), y_true=y, y_pred=(score > 0.6).astype(np.int64), y_score=score,
+                probabilities=True, row=np.arange(n), sensitive=("sex",),
+                keys={"sex": Factor(codes=(np.arange(n) % 2).astype(np.int32), levels=("f", "m"))},
+            )
+        )  # fmt: skip
+    return made[0], made[1]
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_agrees_with_statsmodels_and_the_binomial_test(b: int, c: int) -> None:
+    exact, mid = mcnemar(b, c)
+    assert exact == pytest.approx(float(statsmodels_mcnemar([[5, b], [c, 5]], exact=True).pvalue))
+    if b + c:
+        assert exact == pytest.approx(binomtest(b, b + c).pvalue)
+    assert 0 <= mid <= exact <= 1
+
+
+def test_mcnemar_of_large_counts() -> None:
+    exact, mid = mcnemar(50_000, 51_000)
+    z = 1000 / np.sqrt(101_000)
+    assert mid == pytest.approx(2 * (1 - 0.9991735), abs=2e-4)
+    assert z == pytest.approx(3.1466, abs=1e-3)
+    assert exact > mid
+
+
+cells = st.tuples(*[st.integers(0, 80)] * 4).filter(lambda four: sum(four) > 0)
+
+
+@given(cells)
+def test_paired_intervals_hold_their_value_and_mirror(four: tuple[int, int, int, int]) -> None:
+    both, first, second, neither = four
+    n = sum(four)
+    span, mirrored = tango(first, second, n), tango(second, first, n)
+    assert -1 <= span.low <= span.value <= span.high <= 1
+    assert span.low == pytest.approx(-mirrored.high, abs=1e-9)
+    other = newcombe_paired(both, first, second, neither)
+    assert other.low <= other.value <= other.high
+
+
+def test_tango_inverts_its_own_score_test() -> None:
+    span = tango(30, 12, 200)
+    assert span.low < 0.09 < span.high
+    # At a difference of zero the score statistic is McNemar's: (b − c)² / (b + c).
+    assert ((30 - 12) ** 2 / 42 > 1.959964**2) == (span.low > 0)
+    tight = tango(30, 14, 200)
+    assert ((30 - 14) ** 2 / 44 > 1.959964**2) == (tight.low > 0)
+
+
+def test_tango_of_no_disagreement_is_not_empty() -> None:
+    span = tango(0, 0, 100)
+    assert span.low == pytest.approx(-span.high)
+    assert 0.02 < span.high < 0.05
+    with pytest.raises(ValueError, match="counts that fit"):
+        tango(3, 3, 5)
+
+
+@pytest.mark.parametrize("name", sorted(one for one, spec in METRICS.items() if spec.needs != "residuals"))
+def test_every_difference_is_the_difference_of_the_values(name: str) -> None:
+    one, other = two_models()
+    found = paired_difference(one, other, name, resamples=60)
+    a, b = estimate(one, name).value, estimate(other, name).value
+    if a is None or b is None:
+        assert found.value is None
+        return
+    assert found.value == pytest.approx(a - b)
+    if METRICS[name].name == "base_rate":
+        assert found.reason
+        return
+    assert found.low is not None, found
+    assert found.high is not None
+    assert found.low <= (found.value or 0) <= found.high
+    assert found.method
+    assert found.n == 300
+
+
+@pytest.mark.parametrize(
+    "name", ["mean_absolute_error", "r2_score", "root_mean_squared_error", "median_absolute_error"]
+)
+def test_numbers_are_paired_too(name: str) -> None:
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=200)
+    one, other = (
+        Predictions(task="regression", y_true=y, y_pred=y + rng.normal(size=200) * scale, row=np.arange(200))
+        for scale in (0.5, 0.9)
+    )
+    found = paired_difference(one, other, name, resamples=200)
+    better_first = found.high if name != "r2_score" else -(found.low or 0)
+    assert better_first is not None
+    assert better_first < 0
+    same = paired_difference(one, one, name, resamples=20)
+    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+
+
+def test_pairing_is_far_narrower_than_independence() -> None:
+    one, other = two_models()
+    found = paired_difference(one, other, "roc_auc")
+    first, second = estimate(one, "roc_auc"), estimate(other, "roc_auc")
+    alone = np.hypot((first.high or 0) - (first.low or 0), (second.high or 0) - (second.low or 0))
+    assert (found.high or 0) - (found.low or 0) < 0.75 * alone
+
+
+def test_rows_are_matched_by_number_not_by_place() -> None:
+    one, other = two_models()
+    mixed = other.take(np.random.default_rng(0).permutation(300))
+    assert paired_difference(one, mixed, "accuracy") == paired_difference(one, other, "accuracy")
+    assert np.array_equal(aligned(one, mixed)[1].row, one.row)
+
+
+def test_the_same_answers_differ_by_nothing() -> None:
+    one, _ = two_models()
+    for name in ("accuracy", "roc_auc", "f1"):
+        found = paired_difference(one, one, name)
+        assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
+        assert found.method == "the same answers on all rows"
+    labels = replace(one, y_score=None)
+    found = paired_difference(labels, labels, "accuracy")
+    assert (found.low or 0) < 0 < (found.high or 0)
+
+
+def test_rows_that_cannot_be_paired_are_refused() -> None:
+    one, other = two_models()
+    with pytest.raises(DataError, match="not the same rows"):
+        paired_difference(one, other.take(np.arange(299)), "accuracy")
+    with pytest.raises(DataError, match="other true values"):
+        paired_difference(one, replace(other, y_true=1 - other.y_true.astype(np.int64)), "accuracy")
+    with pytest.raises(DataError, match="without numbers"):
+        paired_difference(replace(one, row=np.zeros(0, dtype=np.int64)), other, "accuracy")
+    twice = replace(one, row=np.zeros(300, dtype=np.int64))
+    with pytest.raises(DataError, match="twice"):
+        paired_difference(twice, twice, "accuracy")
+    with pytest.raises(DataError, match="cannot be compared"):
+        paired_difference(one, replace(other, classes=("no", "maybe")), "accuracy")
+
+
+def test_weights_and_clusters_make_effective_counts() -> None:
+    one, other = two_models(n=200)
+    rows = np.repeat(np.arange(200), 4)
+    plain = paired_difference(one, other, "accuracy")
+    big = [replace(part.take(rows), row=np.arange(800)) for part in (one, other)]
+    cluster = Factor(codes=rows.astype(np.int32), levels=tuple(map(str, range(200))))
+    found = paired_difference(replace(big[0], cluster=cluster), big[1], "accuracy")
+    narrow = paired_difference(big[0], big[1], "accuracy")
+    assert (found.high or 0) - (found.low or 0) == pytest.approx((plain.high or 0) - (plain.low or 0), rel=0.08)
+    assert (narrow.high or 0) - (narrow.low or 0) < 0.6 * ((found.high or 0) - (found.low or 0))
+    weighted = paired_difference(replace(one, weight=np.full(200, 3.0)), other, "accuracy")
+    assert [weighted.value, weighted.low, weighted.high] == pytest.approx(
+        [plain.value, plain.low, plain.high], abs=0.002
+    )
+
+
+def test_groups_are_paired_within() -> None:
+    one, other = two_models()
+    found = paired_by_group(one, other, ["accuracy"], ["sex"])
+    assert [one.where["sex"] for one in found] == ["f", "m"]
+    inside = np.arange(300) % 2 == 0
+    direct = paired_difference(one.take(inside), other.take(inside), "accuracy")
+    assert [found[0].value, found[0].low, found[0].high] == pytest.approx([direct.value, direct.low, direct.high])
+    few = paired_by_group(one.take(np.arange(9)), other.take(np.arange(9)), ["accuracy"], ["sex"])
+    assert {(part.value, part.n) for part in few} == {(None, None)}
+
+
+def test_churn_counts_changed_decisions() -> None:
+    one, other = two_models()
+    found = churn(one, other)
+    assert found.value == pytest.approx(float((one.y_pred != other.y_pred).mean()))
+    assert (found.metric, found.unit, found.n) == ("churn", "proportion", 300)
+
+
+def test_folds_are_paired() -> None:
+    span = fold_difference([0.8, 0.82, 0.79], [0.78, 0.81, 0.78], 1 / 3)
+    assert span is not None
+    assert span.value == pytest.approx(0.04 / 3)
+    assert span.low < span.value < span.high
+
+
+@pytest.mark.parametrize("name", ["accuracy", "roc_auc", "f1", "log_loss"])
+def test_a_million_rows_are_paired_within_a_second(name: str) -> None:
+    one, other = two_models(n=1_000_000)
+    started = time.process_time()
+    found = paired_difference(one, other, name)
+    assert time.process_time() - started < 1.0
+    assert found.low is not None
