@@ -9,7 +9,7 @@ from audit.check import check
 from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Settings
-from audit.intervals import bounded, wilson
+from audit.intervals import wilson
 from audit.shares import absent, worst_first
 from reports.record import Estimate, Measurement, Table
 
@@ -23,8 +23,8 @@ def out_of_range(dataset: Dataset, settings: Settings | None = None, *, most: in
     """Measure, for each numeric feature, how many test rows lie outside the range of training.
 
     Reading. ``out_of_range_share`` is the share of test rows below the smallest or above the greatest
-    training value. There a model extrapolates. The interval counts both the test rows and how far the
-    ends of a range move from one training sample to another: two new rows in n + 1 lie outside by nature.
+    training value. There a model extrapolates. By nature two new rows in n + 1 lie outside the range of n
+    rows; the lower limit leaves out as many as that brings in 39 samples of 40 (beta-binomial).
 
     Limits. Inside the range there may be gaps that training never covered; one training outlier widens the
     range for all.
@@ -63,18 +63,19 @@ def out_of_range(dataset: Dataset, settings: Settings | None = None, *, most: in
 
 
 def _estimate(outside: int, rows: int, seen: int, where: dict[str, str], level: float) -> Estimate:
-    """Make a proportion whose variance also holds how the ends of the training range vary (Beta, order statistics)."""
+    """Make a proportion whose lower limit leaves out the rows that nature may put outside."""
+    from scipy.stats import betabinom
+
     value = outside / rows
-    limits = wilson(outside, rows, level)
-    if 0 < value < 1:
-        limits = bounded(value, value * (1 - value) / rows + 2 / (seen + 1) ** 2, level=level)
+    natural = min(outside, int(betabinom.ppf(0.5 + level / 2, rows, 2, max(seen - 1, 1))))
+    limits = wilson(outside, rows, level)._replace(low=wilson(outside - natural, rows, level).low)
     return Estimate(
         metric="out_of_range_share",
         value=value,
         low=limits.low,
         high=limits.high,
         level=level,
-        method=limits.method,
+        method="wilson, less what order statistics explain",
         n=rows,
         where=where,
         unit="proportion",

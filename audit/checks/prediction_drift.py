@@ -67,8 +67,8 @@ def _values(test: Predictions) -> FloatArray | None:
 def _table(values: FloatArray) -> Table:
     """Write the distribution down in bins of equal mass."""
     finite = values[np.isfinite(values)]
-    inner = np.quantile(finite, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf") if len(finite) else []
-    edges = np.unique(inner)
+    parts = np.linspace(0, 1, BINS + 1)[1:-1]
+    edges = np.unique(np.quantile(finite, parts, method="inverted_cdf")) if len(finite) else np.zeros(0)
     counted = _counted(finite, edges)
     rows: list[tuple[Cell, ...]] = [(float(edge), int(n)) for edge, n in zip(edges, counted[:-1], strict=True)]
     rows.append((None, int(counted[-1])))

@@ -16,17 +16,16 @@ from reports.record import Bar, Bars, Estimate, Measurement
 def target_leakage(leaks: Leaks, *, most: int = 1000) -> Measurement:
     """Measure how well each feature alone predicts the target on rows held out from the fit.
 
-    Reading. ``leak_auc`` (several classes: its mean, weighted by their size) or ``leak_r2`` near 1 means that
-    one column all but holds the answer. Such a column is usually written after the outcome is known, and
-    will not be there, or not yet be filled, when the model is used.
+    Reading. ``leak_score`` is the ROC AUC (over several classes its mean, weighted by their size), in
+    regression R². Near 1, one column all but holds the answer. Such a column is usually written after the
+    outcome is known, and will not be there, or not yet be filled, when the model is used.
 
     Limits. A leak may be spread over several features, or be weaker than near-perfect; and a feature may
     predict the target perfectly by right. Only a person who knows how the table came about can tell.
     """
-    metric = "leak_r2" if leaks.metric == "r2_score" else "leak_auc"
     estimates = [
         Estimate(
-            metric=metric,
+            metric="leak_score",
             value=one.reading.value,
             low=one.reading.low,
             high=one.reading.high,
@@ -39,7 +38,7 @@ def target_leakage(leaks: Leaks, *, most: int = 1000) -> Measurement:
         for one in leaks.found
     ]
     measured = sorted((one for one in estimates if one.value is not None), key=lambda one: -(one.value or 0.0))
-    name = "R²" if metric == "leak_r2" else "ROC AUC"
+    name = "R²" if leaks.metric == "r2_score" else "ROC AUC"
     summary = "No feature could be measured."
     if measured:
         summary = f"The most telling single feature is {measured[0].where['feature']!r}: {name} {measured[0]}."

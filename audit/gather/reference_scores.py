@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from audit.gather import Context
 
 
-def gather(context: Context, *, path: str = "") -> ReferenceScores:
+def gather(context: Context, *, path: str = "") -> ReferenceScores:  # noqa: ARG001 -- every gatherer takes one
     """Read the distribution from a record.
 
     Parameters
