@@ -53,6 +53,8 @@ def attribution_ranking(
     if not attributions:
         raise NotApplicable("no attributions were gathered")
     first, level = attributions[0], predictions.settings.level
+    if len(first.features) < 2:
+        raise NotApplicable("the model reads one column, which has all of the attribution by definition")
     found = share_band(first.values, seed=first.seed, level=level)
     if not found.value.any():
         raise NotApplicable("no feature moves the model's output: it is constant on the rows explained")
@@ -91,11 +93,6 @@ def _estimates(first: Attributions, found: Band, order: np.ndarray, level: float
 
 def _exhibits(first: Attributions, found: Band, order: np.ndarray, top: int, level: float) -> tuple[Exhibit, ...]:
     shown = order[: max(top, 1)]
-    absolute = np.abs(first.values)
-    spread = np.quantile(first.values, [0.05, 0.5, 0.95], axis=0)
-    drawn = resampled_means(absolute, seed=first.seed)
-    tail = (1 - level) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
     bars = tuple(
         Bar(
             label=first.features[place],
@@ -105,17 +102,41 @@ def _exhibits(first: Attributions, found: Band, order: np.ndarray, top: int, lev
         )
         for place in shown
     )
+    share = Bars(
+        title="Share of what moves the output",
+        x_label="share of mean absolute attribution",
+        bars=bars,
+        caption="Longer bars: features that move the output more. Whiskers: other samples of rows.",
+    )
+    return share, _spread(first, shown), _table(first, found, shown, level)
+
+
+def _spread(first: Attributions, shown: np.ndarray) -> Forest:
+    low, middle, high = np.quantile(first.values, [0.05, 0.5, 0.95], axis=0)
     rows = tuple(
         ForestRow(
             label=first.features[place],
-            value=float(spread[1, place]),
-            low=float(spread[0, place]),
-            high=float(spread[2, place]),
+            value=float(middle[place]),
+            low=float(low[place]),
+            high=float(high[place]),
             n=len(first.values),
         )
         for place in shown
     )
-    table = tuple(
+    return Forest(
+        title="How far single rows are moved",
+        x_label=f"attribution ({first.scale})",
+        rows=rows,
+        reference=0.0,
+        caption="Mark: the median row. Line: nine rows in ten. Right of zero the feature raises the output.",
+    )
+
+
+def _table(first: Attributions, found: Band, shown: np.ndarray, level: float) -> Table:
+    absolute = np.abs(first.values)
+    tail = (1 - level) / 2
+    low, high = np.quantile(resampled_means(absolute, seed=first.seed), [tail, 1 - tail], axis=0)
+    rows = tuple(
         (
             first.features[place],
             float(absolute[:, place].mean()),
@@ -127,22 +148,7 @@ def _exhibits(first: Attributions, found: Band, order: np.ndarray, top: int, lev
         for place in shown
     )
     columns = ("feature", f"mean |attribution| ({first.scale})", "low", "high", "mean attribution", "share")
-    return (
-        Bars(
-            title="Share of what moves the output",
-            x_label="share of mean absolute attribution",
-            bars=bars,
-            caption="Longer bars: features that move the output more. Whiskers: other samples of rows.",
-        ),
-        Forest(
-            title="How far single rows are moved",
-            x_label=f"attribution ({first.scale})",
-            rows=rows,
-            reference=0.0,
-            caption="Mark: the median row. Line: nine rows in ten. Right of zero the feature raises the output.",
-        ),
-        Table(title="Importance by feature", columns=columns, rows=table, folded=True),
-    )
+    return Table(title="Importance by feature", columns=columns, rows=rows, folded=True)
 
 
 def _notes(first: Attributions, features: int) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.evidence import Attributions, Predictions
 from audit.explain.deletion import DeletionCurves
-from audit.explain.importance import band, resampled_means
+from audit.explain.importance import band, rank_correlation, resampled_means
 from audit.variance import mean
 from reports.record import Curve, Estimate, Measurement, Series
 
@@ -22,17 +22,23 @@ WHERE = {"split": "test"}
         "Petsiuk, Das and Saenko 2018, RISE: Randomized Input Sampling for Explanation of Black-box Models",
         "Sundararajan, Taly and Yan 2017, Axiomatic Attribution for Deep Networks (completeness)",
         "Samek et al. 2017, Evaluating the Visualization of What a Deep Neural Network Has Learned",
+        "Adebayo et al. 2018, Sanity Checks for Saliency Maps",
     ),
 )
 def explanation_faithfulness(
-    attributions: tuple[Attributions, ...], predictions: Predictions, deletion: DeletionCurves | None = None
+    attributions: tuple[Attributions, ...],
+    predictions: Predictions,
+    deletion: DeletionCurves | None = None,
+    randomized: Attributions | None = None,
 ) -> Measurement:
     """Hold attributions against the model: do they add up, and does deleting what they name matter?
 
     Reading. The completeness residual is how far the attributions of a row are from adding up to the
     model's output, relative to how far outputs lie from their base; 0 is exact. The deletion advantage is
     how much faster the output falls when features are deleted in the order of their attributions than in
-    random order, in the same unit; above 0 the order means something to the model.
+    random order, in the same unit; above 0 the order means something to the model. Networks: the
+    similarity is the rank correlation of a row's attributions with those of the same network after its
+    weights were shuffled; near 1, the explanation would not have noticed.
 
     Limits. Values by permutation or enumeration add up by construction, so their residual says nothing of
     their noise: see the stability. Deleting means replacing by other rows' values, which can make rows that
@@ -42,10 +48,11 @@ def explanation_faithfulness(
         raise NotApplicable("no attributions were gathered")
     first, level = attributions[0], predictions.settings.level
     residual = _residual(first, level)
+    sanity = () if randomized is None else (_similarity(first, randomized, level),)
     if deletion is None:
         return Measurement(
             summary=f"The attributions miss the model's output by {residual} of its spread.",
-            estimates=(residual,),
+            estimates=(residual, *sanity),
             notes=(f"method: {first.method}", "deletion was not tried", *first.notes),
         )
     advantage = _advantage(deletion, level)
@@ -54,7 +61,7 @@ def explanation_faithfulness(
             f"The attributions miss the model's output by {residual} of its spread; deleting by their order lowers "
             f"the output by {advantage} of it more than deleting at random."
         ),
-        estimates=(residual, advantage),
+        estimates=(residual, advantage, *sanity),
         exhibits=(_curve(deletion),),
         notes=(f"method: {first.method}", *deletion.notes),
     )
@@ -107,6 +114,28 @@ def _advantage(deletion: DeletionCurves, level: float) -> Estimate:
         n=len(by_row),
         where=WHERE,
         unit="difference",
+    )
+
+
+def _similarity(first: Attributions, other: Attributions, level: float) -> Estimate:
+    """Compare each row's absolute attributions before and after the weights were shuffled."""
+    metric, n = "randomization_similarity", min(len(first.values), len(other.values))
+    by_row = rank_correlation(np.abs(first.values[:n]), np.abs(other.values[:n]))
+    by_row = by_row[np.isfinite(by_row)]
+    if not len(by_row):
+        return Estimate(metric=metric, value=None, reason="no row has a ranking to compare", where=WHERE)
+    value, found = float(by_row.mean()), mean(by_row, level=level)
+    return Estimate(
+        metric=metric,
+        value=value,
+        low=None if found is None else min(found.low, value),
+        high=None if found is None else max(found.high, value),
+        level=level,
+        method="t over rows",
+        n=len(by_row),
+        where=WHERE,
+        unit="score",
+        reason="" if found is not None else "the spread is not known",
     )
 
 

@@ -32,7 +32,7 @@ def gather(
     """
     found = []
     for run in range(1, max(runs, 2) + 1):
-        plan = Plan(rows=rows, background=background, seconds=20.0, run=run)
+        plan = Plan(rows=rows, background=background, seconds=10.0, run=run)
         found.append(replace(attribute(context, plan), seed=run))
         found.append(lime.gather(context, rows=rows, samples=samples, run=run))
     return tuple(found)

@@ -13,6 +13,7 @@ from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, listed,
 from audit.evidence import Attributions, FloatArray
 from audit.explain.additive import additive_shapley
 from audit.explain.exact import exact_shapley
+from audit.explain.gradients import integrated_gradients, network_of
 from audit.explain.permutation import Shapley, permutation_shapley
 from audit.explain.tree import tree_scale, tree_shapley
 from audit.gather._explained import Explained, explained
@@ -24,6 +25,8 @@ CHUNK = 25
 TOLERANCE = 0.01
 LEAST_ROWS = 50
 FEW_PAIRS = 10
+WIDE = 64
+"""More columns than this are too many for permutations where a network offers gradients."""
 
 
 def gather(
@@ -32,7 +35,7 @@ def gather(
     rows: int = 200,
     background: int = 100,
     pairs: int = 100,
-    seconds: float = 60.0,
+    seconds: float = 40.0,
     method: str = "auto",
 ) -> tuple[Attributions, ...]:
     """Explain a sample of the test rows.
@@ -49,7 +52,7 @@ def gather(
     seconds : float
         Budget of the permutations: first fewer of them, then fewer rows.
     method : str
-        ``auto``, or one of ``tree``, ``additive``, ``exact``, ``permutation``.
+        ``auto``, or one of ``tree``, ``additive``, ``exact``, ``integrated_gradients``, ``permutation``.
 
     Raises
     ------
@@ -189,6 +192,28 @@ def _exact(context: Context, what: Explained, plan: Plan) -> Attributions:
     return _pack(what, "exact", parts, len(what.rows), "all coalitions of features were asked for: values are exact")
 
 
+def _gradients(context: Context, what: Explained, plan: Plan) -> Attributions:
+    """Integrate gradients of a network from the mean background row."""
+    if plan.method == "auto" and what.X.shape[1] <= WIDE:
+        raise NotApplicable("")
+
+    def tick(done: int, total: int) -> None:
+        context.progress("integrating gradients", done, total)
+
+    parts = []
+    for code, here in what.groups():
+        task, estimator = what.output.dataset.task, what.output.model.predictor
+        network = network_of(estimator, task=task, column=_column(what, code))
+        if network is None or what.output.scale not in {"log-odds", "target"}:
+            raise NotApplicable("" if plan.method == "auto" else "the model is no network that reads numbers")
+        found = integrated_gradients(
+            network, what.X[here], what.background.mean(axis=0), tolerance=TOLERANCE / 2, tick=tick
+        )
+        parts.append((here, found._replace(output=what.score(code)(what.X[here]))))
+    note = "integrated gradients from the mean background row, steps doubled until the sums hold"
+    return _pack(what, "integrated_gradients", parts, len(what.rows), note)
+
+
 def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
     """Walk permutations in chunks of rows, within the budget."""
     started = time.perf_counter()
@@ -236,6 +261,7 @@ METHODS: dict[str, Callable[[Context, Explained, Plan], Attributions]] = {
     "tree": _tree,
     "additive": _additive,
     "exact": _exact,
+    "integrated_gradients": _gradients,
     "permutation": _permutation,
 }
 """By name, in the order in which they are tried."""

@@ -19,7 +19,7 @@ DRAWN = "(drawn)"
 """Level of the key ``variant`` for rows of the plain sample; other rows bear the feature they were added for."""
 
 
-def gather(context: Context, *, rows: int = 40, seconds: float = 20.0) -> Attributions:
+def gather(context: Context, *, rows: int = 40, seconds: float = 15.0) -> Attributions:
     """Add rows of thin groups to those that are explained already.
 
     Parameters

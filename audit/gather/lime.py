@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from audit.gather import Context
 
 ENGINES = ("batched", "package")
+MOST_FEATURES = 200
 
 
 def gather(
@@ -48,6 +49,8 @@ def gather(
 
 def fit_lime(context: Context, what: Explained, samples: int, engine: str = "batched", run: int = 0) -> Attributions:
     """Fit LIME around rows that were chosen already."""
+    if what.X.shape[1] > MOST_FEATURES:
+        raise NotApplicable(f"LIME for tables is for {MOST_FEATURES} columns at most, there are {what.X.shape[1]}")
     fitted = _by_package if engine == "package" else _batched
     n, width = what.X.shape
     values, fit, output = np.zeros((n, width)), np.zeros(n), np.zeros(n)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def gather(
-    context: Context, *, rows: int = 5000, repeats: int = 3, seconds: float = 60.0
+    context: Context, *, rows: int = 5000, repeats: int = 3, seconds: float = 40.0
 ) -> Mapping[str, tuple[Predictions, ...]]:
     """Shuffle each feature in turn and ask the model again.
 

@@ -10,6 +10,7 @@ import pytest
 from audit.checks.attribution_ranking import attribution_ranking
 from audit.errors import NotApplicable
 from audit.evidence import Attributions, Predictions
+from audit.evidence_data import Alone, Proxies, Reading
 from audit.factor import Factor
 from reports.record import Estimate, Measurement
 
@@ -96,7 +97,9 @@ def test_few_features_have_no_strongest_three() -> None:
 
 def test_proxies_are_looked_at_where_they_are_known() -> None:
     given = attributions({"a": 1.0, "name": 1.0})
-    measured = attribution_ranking((given,), PREDICTIONS, {"sex": ("name", "gone")})
+    known = (("name", 0.95), ("a", 0.6), ("gone", 0.99))
+    found = tuple(Alone(feature=one, reading=Reading(value=area), where={"sex": "f"}) for one, area in known)
+    measured = attribution_ranking((given,), PREDICTIONS, Proxies(split="train", found=found))
     assert {e.where["feature"] for e in measured.estimates if e.metric == "sensitive_attribution_share"} == {"name"}
     alone = attribution_ranking((given,), PREDICTIONS)
     assert all(e.metric == "attribution_share" for e in alone.estimates)

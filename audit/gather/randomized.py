@@ -1,0 +1,43 @@
+"""Attributions of the same network with its weights shuffled: they should not look alike."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from audit.errors import NotApplicable
+from audit.evidence import Attributions
+from audit.explain.gradients import NetworkEstimator, shuffled_weights
+from audit.gather.attributions import Plan, attribute
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+
+def gather(context: Context, *, rows: int = 40, seconds: float = 10.0) -> Attributions:
+    """Explain a sample of the test rows after shuffling the weights.
+
+    Parameters
+    ----------
+    context : Context
+    rows : int
+        Test rows, the first of those that are explained.
+    seconds : float
+        Budget.
+
+    Raises
+    ------
+    NotApplicable
+        If the model is no network.
+    """
+    model = context.fitted()
+    if not isinstance(model.last, NetworkEstimator):
+        raise NotApplicable("shuffles the weights of a network; this model is none")
+    first = cast("tuple[Attributions, ...]", context.need("attributions"))[0]
+    predictor = copy.deepcopy(model.predictor)
+    other = replace(model, predictor=predictor)
+    last = cast("NetworkEstimator", other.last)
+    last.network_ = shuffled_weights(last.network_, int(context.generator("randomized").integers(2**31)))
+    plan = Plan(rows=min(rows, len(first.values)), seconds=seconds, method=first.method)
+    return attribute(replace(context, model=other, collected={}), plan)
