@@ -110,11 +110,11 @@ def proportion(
     n = float(counts.n[of].sum())
     method = "wilson"
     squares = float(counts.weight2[of].sum())
-    if squares != n or whole != n:
+    if abs(whole**2 / squares - n) > 1e-9 * n:
         method, kish = "wilson, effective n", whole**2 / squares
         right, wrong = float(counts.weight2[of & hits].sum()), float(counts.weight2[of & ~hits].sum())
         spread = (right * (1 - share) ** 2 + wrong * share**2) / whole**2
-        own = _effective(share, Variance(spread, kish - 1), kish if share in (0.0, 1.0) else n, level)
+        own = _effective(share, Variance(spread, math.inf), kish if share in (0.0, 1.0) else n, level)
         # Weights tied to the outcome may raise Kish's number; a variance from few heavy rows is believed but slowly.
         n = kish * (own / kish) ** (kish / (kish + 200)) if own > kish else own
     if rows is not None and rows.cluster is not None:

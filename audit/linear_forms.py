@@ -77,7 +77,7 @@ def score_matrix(predictions: Predictions) -> Array:
     """
     score = predictions.y_score
     if score is None:
-        raise Undefined("the model gives no scores")
+        raise Undefined(predictions.score_reason)
     if not np.isfinite(score).all():
         raise Undefined(f"{int((~np.isfinite(score)).sum())} scores are not finite")
     if score.ndim == 1:
@@ -107,7 +107,7 @@ def requirements(predictions: Predictions, name: str, position: int | None, *, r
     if one.needs in ("residuals", "counts"):
         return _require_class(predictions, name, position)
     if predictions.y_score is None:
-        raise Undefined("the model gives no scores")
+        raise Undefined(predictions.score_reason)
     if one.needs == "probabilities" and not predictions.probabilities:
         raise Undefined("the scores are not probabilities")
     return _require_class(predictions, name, position)

@@ -117,7 +117,7 @@ def by_group(
     found: list[Estimate] = []
     for levels, rows in groups(predictions, features):
         where = {**predictions.where, **dict(zip(features, levels, strict=True)), **_class_part(class_)}
-        if len(rows) < smallest:
+        if len(rows) < max(smallest, 1):
             found += [_suppressed(predictions, name, where, len(rows)) for name in names]
             continue
         part = bare if all(_from_counts(predictions, name) for name in names) else bare.take(rows)
@@ -148,7 +148,7 @@ def from_tally(
         where = {**tally.where, **address, **_class_part(class_)}
         cell = Counts(n, weight, weight2)
         for name in names:
-            if n.sum() < suppress_n:
+            if n.sum() < max(suppress_n, 1):
                 found.append(_suppressed(bare, name, where, int(n.sum())))
             else:
                 found.append(_one(bare, name, class_, cell if position is None else cell.one_vs_rest(position), where))

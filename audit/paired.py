@@ -222,7 +222,7 @@ def paired_by_group(
     found = []
     for levels, rows in groups(one, features):
         where = dict(zip(features, levels, strict=True))
-        if len(rows) < smallest:
+        if len(rows) < max(smallest, 1):
             n, reason = (None, f"fewer than {smallest} rows: suppressed") if len(rows) else (0, "no rows")
             found += [_without(name, {**one.where, **where}, n, reason) for name in names]
             continue

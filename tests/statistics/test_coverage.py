@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they promise: the corners of the grid of benchmarks/coverage.py, in small.
+"""Intervals hold the truth as often as they promise: benchmarks/interval_coverage.py in small.
 
 The full table stands in docs/coverage.md. Seeds are fixed, so that the figures here never change; the
 allowance below 93 % is three standard errors of the simulation.
@@ -6,29 +6,19 @@ allowance below 93 % is three standard errors of the simulation.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import math
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-REPETITIONS = 600
+REPETITIONS = 400
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("coverage_grid", ROOT / "benchmarks" / "coverage.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-grid = _load()
+sys.path.insert(0, str(ROOT / "benchmarks"))
+grid = importlib.import_module("interval_coverage")
 CHOSEN = [
     ("proportion (Wilson)", "n=50, p=0.3"),
     ("proportion (Wilson)", "n=300, p=0.05"),

@@ -1,0 +1,141 @@
+"""Do 95 % intervals hold the truth in 95 of 100 new samples? Simulation over a grid, as a table.
+
+    python benchmarks/interval_coverage.py                    the full grid (some minutes); writes docs/coverage.md
+    python benchmarks/interval_coverage.py --only auc         scenarios whose name holds a word, to the terminal
+
+Each scenario draws data of known truth, measures it by the public functions and counts how often
+the interval holds the truth, and how often it lies wholly below or above it. The seed is fixed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import coverage_rates as rates
+import coverage_scores as scores
+import numpy as np
+from coverage_scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What came out of one scenario."""
+
+    scenario: Scenario
+    covered: float
+    below: float
+    above: float
+    width: float
+    undefined: float
+
+
+def run(scenario: Scenario, repetitions: int) -> Coverage:
+    """Draw samples and count how often the interval holds the truth."""
+    rng = np.random.default_rng(zlib.crc32(f"{scenario.method}|{scenario.setting}".encode()))
+    inside = below = above = undefined = 0
+    width = 0.0
+    for _ in range(repetitions):
+        found = scenario.draw(rng)
+        if found is None or found.low is None or found.high is None:
+            undefined += 1
+            continue
+        inside += found.low - 1e-12 <= scenario.truth <= found.high + 1e-12
+        below += found.high + 1e-12 < scenario.truth
+        above += found.low - 1e-12 > scenario.truth
+        width += found.high - found.low
+    defined = max(repetitions - undefined, 1)
+    return Coverage(
+        scenario=scenario,
+        covered=inside / defined,
+        below=below / defined,
+        above=above / defined,
+        width=width / defined,
+        undefined=undefined / repetitions,
+    )
+
+
+FAMILIES = (
+    rates.proportions, rates.weighted_proportions, rates.clustered_proportions, rates.comparisons, rates.composites,
+    scores.rankings, scores.tied_rankings, scores.clustered_rankings, scores.grouped_rankings, scores.precision_recall,
+    scores.losses, scores.residuals, rates.extremes, rates.folds, scores.paired,
+)  # fmt: skip
+
+
+def scenarios(only: str = "") -> Iterator[Scenario]:
+    """Yield the whole grid, or the families whose name holds `only`."""
+    for family in FAMILIES:
+        if only in family.__name__:
+            yield from family()
+
+
+def report(found: list[Coverage], repetitions: int) -> str:
+    """Write the table as Markdown."""
+    plain = [one for one in found if not one.scenario.corner]
+    held = sum(0.93 <= one.covered <= 0.97 for one in plain)
+    lowest, highest = (100 * edge(one.covered for one in plain) for edge in (min, max))
+    error = 100 * (0.95 * 0.05 / repetitions) ** 0.5
+    lines = [
+        "# Coverage of 95 % intervals",
+        "",
+        f"Written by `python benchmarks/interval_coverage.py`: {len(found)} scenarios, {repetitions:,} samples each,",
+        f"fixed seeds; one standard error of the simulation is {error:.2f} points. *Below* and *above* are the shares",
+        "of intervals that lie wholly on one side of the truth; a balanced interval has 2.5 % on each.",
+        "",
+        f"Outside the corners {held} of {len(plain)} scenarios cover 93–97 %, all {lowest:.1f}–{highest:.1f} %.",
+        "",
+        "## Corners",
+        "",
+        "Where fewer data, or data of an awkward kind, do not allow the promise, by method:",
+        "",
+        "| method | corner | scenarios | lowest | highest |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    corners: dict[tuple[str, str], list[float]] = {}
+    for one in found:
+        if one.scenario.corner:
+            corners.setdefault((one.scenario.method, one.scenario.corner), []).append(one.covered)
+    for (method, corner), values in corners.items():
+        lines.append(f"| {method} | {corner} | {len(values)} | {100 * min(values):.1f} % | {100 * max(values):.1f} % |")
+    for method in dict.fromkeys(one.scenario.method for one in found):
+        lines += ["", f"## {method}", "", "| setting | covered | below | above | mean width | no number | |"]
+        lines.append("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
+        for one in found:
+            if one.scenario.method == method:
+                note = "corner" if one.scenario.corner else ""
+                lines.append(
+                    f"| {one.scenario.setting} | {100 * one.covered:.1f} % | {100 * one.below:.1f} % | "
+                    f"{100 * one.above:.1f} % | {one.width:.3f} | {100 * one.undefined:.1f} % | {note} |"
+                )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="families whose name holds this word")
+    parser.add_argument("--repetitions", type=int, default=2000)
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs" / "coverage.md")
+    options = parser.parse_args()
+    started = time.perf_counter()
+    found = []
+    for scenario in scenarios(options.only):
+        one = run(scenario, options.repetitions)
+        found.append(one)
+        mark = " " if 0.93 <= one.covered <= 0.97 else "-" if one.covered < 0.93 else "+"
+        print(
+            f"{mark}{'c' if scenario.corner else ' '} {one.covered:.3f} below {one.below:.3f} above {one.above:.3f} "
+            f"width {one.width:.3f} undefined {one.undefined:.3f}  {scenario.method}: {scenario.setting}",
+            flush=True,
+        )
+    print(f"{len(found)} scenarios, {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    if not options.only:
+        options.out.write_text(report(found, options.repetitions), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
