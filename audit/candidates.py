@@ -86,6 +86,8 @@ def find(gate: Gate, record: AuditRecord) -> Candidates:
         return Candidates(reason=_unknown_metric(gate, metric, estimates))
     require_known_address(gate, record)
     here = _once(one for one in alike if matches(gate.where, one.where))
+    if not here and not is_rule(gate):
+        raise PolicyError(_nowhere(gate, metric, alike))
     if gate.kind in {"difference", "ratio"}:
         here = list(_compared(gate, here, alike, record))
     totals: dict[tuple[str, ...], int] = {}
@@ -160,6 +162,23 @@ def _unknown_metric(gate: Gate, metric: str, estimates: list[Estimate]) -> str:
         f"gate {shown(gate.id)} asks for metric {shown(metric)}, which check {shown(gate.check or CHANGE)} did not "
         f"measure; it measured {listed(known)}." + hint(metric, known)
     )
+
+
+def _nowhere(gate: Gate, metric: str, alike: list[Estimate]) -> str:
+    """Say where a metric was measured, if not at the gate's address."""
+    places = sorted({_written({key: "*" if key != "split" else one.where[key] for key in one.where}) for one in alike})
+    missing = "split" not in gate.where and any(matches({"split": "*", **gate.where}, one.where) for one in alike)
+    told = f" Did you mean where = {_written({'split': 'test', **gate.where})}?" if missing else ""
+    return (
+        f"gate {shown(gate.id)} asks for {shown(metric)} where {_written(gate.where)}; it was measured where "
+        f"{' or '.join(places[:5])}.{told}"
+    )
+
+
+def _written(where: Where) -> str:
+    """Write an address as a policy file has it."""
+    parts = ", ".join(f"{shown(key) if key == '*' else key} = {shown(level)}" for key, level in where.items())
+    return f"{{ {parts} }}" if parts else "{}"
 
 
 # --- addresses ------------------------------------------------------------------------------------

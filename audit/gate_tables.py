@@ -89,8 +89,8 @@ def changed(gate: Gate, table: GateTable, file: str) -> Gate:
         "reference": "most_favored" if table.reference == "most_favoured" else table.reference,
     }
     stated |= {name: value for name, value in words.items() if value}
-    if table.where is not None:  # numbers without any address are asked for by an empty table
-        stated["where"] = {"split": "test", **table.where} if table.where else {}
+    if table.where is not None:
+        stated["where"] = table.where
     stated |= _threshold(gate, table, file)
     try:
         made = replace(gate, **stated)  # type: ignore[arg-type]

@@ -34,6 +34,7 @@ from reports.record import (
     GroupInfo,
     Json,
     ModelInfo,
+    Pairing,
     Policy,
     SplitInfo,
     Task,
@@ -127,6 +128,7 @@ def audit(
         findings=tuple(findings),
         card=card or Card(),
         warnings=(*(model.warnings if model else ()), *context.warnings),
+        pairing=_pairing(context),
     )
     return gate.judge(record, policy or default_policy())
 
@@ -215,9 +217,13 @@ def run(
     )
 
 
-def _chosen(
-    select: Iterable[str], ignore: Iterable[str], options: Mapping[str, Mapping[str, Json]]
-) -> list[Check]:
+def _pairing(context: Context) -> Pairing | None:
+    """Keep what a later audit of the same rows needs to be compared with this one, where it can be had."""
+    found = context("pairing")
+    return found if isinstance(found, Pairing) else None
+
+
+def _chosen(select: Iterable[str], ignore: Iterable[str], options: Mapping[str, Mapping[str, Json]]) -> list[Check]:
     found = discover()
     wanted, unwanted = list(select), set(ignore)
     for name in (*wanted, *unwanted, *options):

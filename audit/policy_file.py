@@ -32,8 +32,8 @@ class GateTable:
     metric: str | None = None
     """Name of the number, as `modelassay checks` and the record have it."""
     where: dict[str, str] | None = None
-    """The whole address; "*" as a level means every level, "*" as a key any sensitive features. The split is
-    test unless it is named; an empty table means numbers without an address."""
+    """The whole address, { split = "test" } without one; "*" as a level means every level, "*" as a key any
+    sensitive features."""
     by: list[str] | None = None
     """Sensitive features, or crossings such as "sex*race": one gate for each, on every level."""
     kind: GateKind | None = None

@@ -56,6 +56,8 @@ from reports.exhibit import (
 from reports.exhibit import (
     require_finite,
 )
+from reports.pairing import PairedGroups as PairedGroups
+from reports.pairing import Pairing as Pairing
 
 SCHEMA_VERSION = 1
 
@@ -407,3 +409,5 @@ class AuditRecord:
     verdicts: tuple[Verdict, ...] = ()
     card: Card = field(default_factory=Card)
     warnings: tuple[str, ...] = ()
+    pairing: Pairing | None = None
+    """Answers by row, without which a later audit can only be compared by independent intervals."""

@@ -191,6 +191,8 @@ def test_a_band_holds_both_ends() -> None:
         ({"where": {"split": "test", "sex": "femle"}}, "Did you mean 'female'"),
         ({"where": {"split": "tset"}}, "Did you mean 'test'"),
         ({"threshold": 80.0}, "Did you mean 0.8"),
+        ({"where": {"sex": "female"}}, "Did you mean where = { split = 'test', sex = 'female' }"),
+        ({"where": {}}, "it was measured where { split = 'test' }"),
     ],
 )
 def test_a_typing_error_is_refused_with_the_nearest_name(fields: dict[str, object], told: str) -> None:

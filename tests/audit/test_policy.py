@@ -69,9 +69,9 @@ def test_by_makes_a_gate_for_each_crossing(tmp_path: Path) -> None:
     ]
 
 
-def test_an_address_is_of_the_test_rows_unless_it_says_otherwise(tmp_path: Path) -> None:
-    assert dict(only(tmp_path, FLOOR + 'where = { channel = "web" }\n').where) == {"split": "test", "channel": "web"}
-    assert dict(only(tmp_path, FLOOR + 'where = { split = "train" }\n').where) == {"split": "train"}
+def test_an_address_is_whole(tmp_path: Path) -> None:
+    assert dict(only(tmp_path, FLOOR).where) == {"split": "test"}
+    assert dict(only(tmp_path, FLOOR + 'where = { channel = "web" }\n').where) == {"channel": "web"}
     assert dict(only(tmp_path, FLOOR + "where = {}\n").where) == {}
 
 

@@ -1,0 +1,48 @@
+"""Is the model no worse than the one before?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from audit import baseline as comparison
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.measure import by_group, estimates
+from audit.pairing import unpack
+from reports.record import AuditRecord, Measurement, Pairing
+
+
+@check(
+    title="Change since the baseline",
+    family="comparison",
+    references=(
+        "Tango 1998, Equivalence test and confidence interval for the difference in proportions",
+        "DeLong, DeLong and Clarke-Pearson 1988",
+        "Fagerland, Lydersen and Laake 2013, The McNemar test for binary matched-pairs data",
+    ),
+)
+def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pairing | None = None) -> Measurement:
+    """Subtract the baseline's metrics from this model's, row by row where both answered the same rows.
+
+    Reading. A gain above zero is better, whatever the metric. "No worse than before" is not "the score did
+    not drop": a model of exactly equal quality drops half of the time. The gate asks whether the whole
+    interval of the gain lies above minus the margin. Churn is the share of rows whose decision changed.
+
+    Limits. Paired numbers speak of these rows; a test set that many models were chosen by wears out. Where
+    rows cannot be paired, the two audits count as independent samples, and far smaller losses stay open.
+    """
+    test = predictions.select(split="test")
+    if not len(test):
+        raise NotApplicable("there are no test rows")
+    names = tuple(dict.fromkeys((test.headline, *comparison.NAMES[test.task])))
+    found = [*estimates(test, names)]
+    for features in test.crossings():
+        found += by_group(test, names, features)
+    before = comparison.by_address(baseline)
+    apart = comparison.unpaired(comparison.addressed(found), before, test.headline, test.task)
+    if pairing is None or baseline.pairing is None or not comparison.is_paired(pairing, baseline.pairing):
+        return apart
+    settings = replace(test.settings, headline=test.headline)
+    new, old = (unpack(one, test.task, test.classes, settings) for one in (pairing, baseline.pairing))
+    return comparison.paired(new, old, pairing, apart)

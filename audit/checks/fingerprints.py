@@ -1,0 +1,40 @@
+"""Are model and data the very files that the configuration states?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from audit.check import check
+from audit.errors import NotApplicable
+from reports.record import Estimate, Measurement, Table
+
+
+@check(title="Fingerprints", family="artifact", references=("FIPS 180-4, Secure hash standard",))
+def fingerprints(fingerprints: Mapping[str, tuple[str, str]]) -> Measurement:
+    """Compare the SHA-256 of each file with the one that the configuration states.
+
+    Reading. One means that the file is another than the one that was agreed on; the table shows both. A file
+    whose fingerprint is not stated is not looked at.
+
+    Limits. Equal fingerprints say that the bytes are the same, not that they are good, nor who made them.
+    """
+    stated = {name: pair for name, pair in sorted(fingerprints.items()) if pair[0]}
+    if not stated:
+        raise NotApplicable("no fingerprint is stated; state some as [model] sha256 and [data.sha256] test")
+    made = tuple(_differs(name, *pair) for name, pair in stated.items())
+    odd = [name for name, one in zip(stated, made, strict=True) if one.value]
+    table = Table(
+        title="Stated and found",
+        columns=("file", "stated", "found"),
+        rows=tuple((name, wanted, found or "no file") for name, (wanted, found) in stated.items()),
+    )
+    told = f"Other files than stated: {', '.join(odd)}." if odd else f"All {len(made)} files are the ones stated."
+    return Measurement(summary=told, estimates=made, exhibits=(table,))
+
+
+def _differs(name: str, wanted: str, found: str) -> Estimate:
+    value = float(wanted.strip().lower() != found)
+    return Estimate(
+        metric="fingerprint_differs", value=value, low=value, high=value, method="count", unit="count",
+        where={"file": name},
+    )  # fmt: skip

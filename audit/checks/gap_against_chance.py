@@ -1,0 +1,74 @@
+"""Are the gaps among groups larger than chance makes them?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from audit.chance import Chance
+from audit.check import check
+from audit.intervals import holm
+from reports.record import Cell, Estimate, Measurement, Table
+
+
+@check(
+    title="Gaps against chance",
+    family="fairness",
+    references=(
+        "Westfall and Young 1993, Resampling-based multiple testing",
+        "Holm 1979",
+        "DiCiccio et al. 2020, Evaluating fairness using permutation tests",
+    ),
+)
+def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
+    """Hold the gaps among the groups of each feature against those of shuffled groups.
+
+    Reading. Some gap is always there: the largest less the smallest of several rates is above zero by chance
+    alone. The p-value is the share of shuffles with an equally extreme group, over all groups and metrics of
+    the feature, corrected by Holm over features. The detectable gap is the smallest that this many rows show
+    four times out of five: where it is large, a small gap that was not found may still be there.
+
+    Limits. A gap beyond chance may be small, and one within chance may be real. Rows count without weights,
+    and groups under the least number of rows take no part.
+    """
+    known = [one for one in gaps_by_chance if one.p is not None]
+    corrected = dict(zip((one.feature for one in known), holm([one.p or 0.0 for one in known]), strict=True))
+    made: list[Estimate] = []
+    for one in gaps_by_chance:
+        raw = one.estimates()
+        made += [_adjusted(raw[0], corrected.get(one.feature), len(known)), *raw]
+    table = Table(
+        title="Gaps among groups, and what chance makes of shuffled ones",
+        columns=("feature", "metric", "gap", "by chance", "limit of chance", "p", "detectable", "farthest"),
+        rows=tuple(row for one in gaps_by_chance for row in _rows(one)),
+        caption="A gap is the largest value less the smallest; p is corrected for groups and metrics of the feature.",
+    )
+    beyond = [name for name, p in corrected.items() if p < 0.05]
+    told = f"Gaps beyond chance: {', '.join(beyond)}." if beyond else "No gap is beyond what shuffled groups show."
+    return Measurement(summary=told, estimates=tuple(made), exhibits=(table,))
+
+
+def _adjusted(raw: Estimate, p: float | None, features: int) -> Estimate:
+    """Carry the Monte-Carlo interval of a p-value over to its corrected value."""
+    named = replace(raw, metric="gap_p_value_adjusted")
+    if p is None or raw.value is None or raw.low is None or raw.high is None:
+        return named
+    factor = p / raw.value
+    low, high = (min(1.0, factor * end) for end in (raw.low, raw.high))
+    method = f"{raw.method}, Holm over {features} features" if features > 1 else raw.method
+    return replace(named, value=p, low=min(low, p), high=max(high, p), method=method)
+
+
+def _rows(one: Chance) -> list[tuple[Cell, ...]]:
+    return [
+        (
+            one.feature,
+            gap.metric,
+            round(gap.value, 6),
+            round(gap.expected, 6),
+            round(gap.limit, 6),
+            round(gap.p, 6),
+            round(gap.detectable, 6),
+            gap.group,
+        )
+        for gap in one.gaps
+    ]
