@@ -9,6 +9,7 @@ layout.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -105,7 +106,7 @@ class Canvas:
         if (anchor, quiet) not in self._texts:
             look = {"text-anchor": anchor} if anchor != "start" else {}
             self._texts[anchor, quiet] = _element("g", {**look, **({"fill-opacity": "0.75"} if quiet else {})})
-        line = ET.SubElement(self._texts[anchor, quiet], "text", x=f"{round(x, 1):g}", y=f"{round(y, 1):g}")
+        line = ET.SubElement(self._texts[anchor, quiet], "text", x=f"{x:.0f}", y=f"{y:.0f}")
         line.text = visible(words, limit)
 
     def svg(self, anchor: str, title: str, description: str) -> Markup:
@@ -118,7 +119,7 @@ class Canvas:
         title, description : str
             What a screen reader says.
         """
-        root = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {self.width:g} {self.height:g}")
+        root = ET.Element("svg", viewBox=f"0 0 {self.width:g} {self.height:g}")
         root.set("width", f"{self.width:g}")
         root.set("height", f"{self.height:g}")
         root.set("role", "img")
@@ -153,6 +154,35 @@ class Canvas:
         return ET.fromstring(file.getvalue())  # noqa: S314 -- written by the line above, holds no text of a user
 
 
+def simplified(xs: Sequence[float], ys: Sequence[float], tolerance: float = 0.5) -> list[tuple[float, float]]:
+    """Drop points of a line that nobody would miss (Ramer 1972; Douglas and Peucker 1973).
+
+    Parameters
+    ----------
+    xs, ys : sequence of float
+        Points in pixels.
+    tolerance : float, default=0.5
+        Largest distance, in pixels, of a dropped point from the line that stays.
+
+    Examples
+    --------
+    >>> simplified([0, 1, 2, 3], [0, 0.1, 0, 9])
+    [(0, 0), (2, 0), (3, 9)]
+    """
+    kept = {0, len(xs) - 1}
+    open_spans = [(0, len(xs) - 1)]
+    while open_spans:
+        first, last = open_spans.pop()
+        run, rise = xs[last] - xs[first], ys[last] - ys[first]
+        length = math.hypot(run, rise) or 1.0
+        far = [abs(rise * (xs[k] - xs[first]) - run * (ys[k] - ys[first])) / length for k in range(first + 1, last)]
+        if far and max(far) > tolerance:
+            middle = first + 1 + far.index(max(far))
+            kept.add(middle)
+            open_spans += [(first, middle), (middle, last)]
+    return [(xs[k], ys[k]) for k in sorted(kept)]
+
+
 def _shapes(drawn: ET.Element) -> list[ET.Element]:
     """Keep paths and marks, in order, with presentation attributes alone; marks become circles of their group."""
     found: list[ET.Element] = []
@@ -160,11 +190,15 @@ def _shapes(drawn: ET.Element) -> list[ET.Element]:
     for element in drawn.iter():
         if element.tag == f"{_SVG}path" and element.get("id"):
             group = ET.Element("g")
-            radius = _path(element).split()[2]  # a round mark starts at its lowest point: M 0 radius
+            radius = _short(element.get("d", "")).split()[2]  # a round mark starts at its lowest point: M 0 radius
             marks[element.get("id", "")] = (radius, group)
             found.append(group)
         elif element.tag == f"{_SVG}path" and element.get("d"):
-            found.append(_element("path", {"d": _path(element), **_attributes(element)}))
+            one = _element("path", {"d": _path(element), **_attributes(element)})
+            if found and found[-1].tag == "path" and {**found[-1].attrib, "d": ""} == {**one.attrib, "d": ""}:
+                found[-1].set("d", f"{found[-1].get('d')} {one.get('d')}")  # same look: one path holds both
+            else:
+                found.append(one)
         elif element.tag == f"{_SVG}use":
             radius, group = marks[element.get("{http://www.w3.org/1999/xlink}href", "").lstrip("#")]
             for key, value in _attributes(element).items():
@@ -199,7 +233,9 @@ def _attributes(element: ET.Element) -> dict[str, str]:
 
 
 def _path(element: ET.Element) -> str:
-    return " ".join(_short(element.get("d", "")).split()).replace(" L ", " ")  # after a move, lines need no letter
+    """Write a path in whole pixels, which an eye cannot tell from finer ones and a reader downloads faster."""
+    rounded = _NUMBER.sub(lambda found: f"{float(found[0]):.0f}", element.get("d", ""))
+    return " ".join(rounded.replace("-0 ", "0 ").split()).replace(" L ", " ")  # after a move, lines need no letter
 
 
 def _short(numbers: str) -> str:

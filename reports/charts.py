@@ -15,14 +15,14 @@ from typing import assert_never
 
 from markupsafe import Markup
 
-from reports.canvas import BLUE, DASHES, PALETTE, Canvas
+from reports.canvas import BLUE, DASHES, PALETTE, Canvas, simplified
 from reports.exhibits import thinned
 from reports.record import Bars, Curve, Exhibit, Forest, ForestRow, Image, Matrix, Prose, Series, Table
 from reports.wording import metric_words, number, visible
 
 MOST_ROWS = 40
 """Groups or bars that one figure draws."""
-MOST_POINTS = 150
+MOST_POINTS = 300
 MOST_SERIES = 8
 MOST_CELLS = 16
 """Rows or columns of a grid that is drawn; larger ones stand as a table alone."""
@@ -81,7 +81,7 @@ class _Axis:
         share = (here - low) / (high - low)
         return self.start + (self.end - self.start) * min(1.0, max(0.0, share))
 
-    def ticks(self, most: int = 5) -> list[float]:
+    def ticks(self, most: int = 4) -> list[float]:
         """Return round numbers within the range."""
         if self.log:
             steps = [base * 10.0**power for power in range(-6, 7) for base in (1, 2, 5)]
@@ -138,7 +138,7 @@ def _said(value: float) -> str:
 
 def _forest(forest: Forest, anchor: str) -> Markup:
     rows = _worst(forest)
-    left = _label_width([row.label for row in rows], 6.4) + 70
+    left = _label_width([_with_n(row) for row in rows], 6.4) + 16
     top = 26.0 if forest.log_scale or forest.reference is not None else 6.0
     foot = top + _ROW * len(rows)
     canvas = Canvas(left + _PLOT + 160, foot + 40 + (18 if len(rows) < len(forest.rows) else 0))
@@ -158,7 +158,7 @@ def _forest(forest: Forest, anchor: str) -> Markup:
 
 
 def _label_width(labels: Sequence[str], per_sign: float) -> float:
-    longest = max((len(visible(label, _MOST_LABEL)) for label in labels), default=0)
+    longest = max((len(visible(label, _MOST_LABEL + 14)) for label in labels), default=0)
     return max(90.0, per_sign * longest)
 
 
@@ -191,15 +191,18 @@ def _whiskers(canvas: Canvas, axis: _Axis, rows: Sequence[ForestRow], ys: Sequen
 
 
 def _forest_row(canvas: Canvas, row: ForestRow, left: float, y: float) -> None:
-    canvas.text(0, y + 4, row.label, limit=_MOST_LABEL)
-    if row.n is not None:
-        canvas.text(left - 12, y + 4, f"n {row.n:,}", anchor="end", quiet=True)
+    canvas.text(0, y + 4, _with_n(row), limit=_MOST_LABEL + 14)
     if row.value is None:
         canvas.text(left + 6, y + 4, f"undefined: {row.reason}" if row.reason else "undefined", limit=44, quiet=True)
         return
     whole = row.low is not None and row.high is not None
     span = f" [{_said(row.low or 0.0)}, {_said(row.high or 0.0)}]" if whole else ""
     canvas.text(left + _PLOT + 12, y + 4, f"{_said(row.value)}{span}", limit=26)
+
+
+def _with_n(row: ForestRow) -> str:
+    label = visible(row.label, _MOST_LABEL)
+    return label if row.n is None else f"{label} (n {row.n:,})"
 
 
 def _worst(forest: Forest) -> Sequence[ForestRow]:
@@ -312,12 +315,15 @@ def _series(
     color = PALETTE[k % len(PALETTE)]
     if series.low is not None and series.high is not None:
         low, high = series.low, series.high
-        band = [down(low[j]) for j in places] + [down(high[j]) for j in reversed(places)]
-        canvas.area([*xs, *reversed(xs)], band, color=color, alpha=0.2)
+        floor = simplified(xs, [down(low[j]) for j in places])
+        roof = simplified(xs, [down(high[j]) for j in places])
+        band = [*floor, *reversed(roof)]
+        canvas.area([x for x, _ in band], [y for _, y in band], color=color, alpha=0.2)
     if series.style == "points" or len(xs) == 1:
         canvas.marks(xs, ys, color=color, hollow=k % 2 == 1)
     else:
-        canvas.line(xs, ys, color=color, width=1.8, dashes=_dashes(series, k))
+        points = simplified(xs, ys)
+        canvas.line([x for x, _ in points], [y for _, y in points], color=color, width=1.8, dashes=_dashes(series, k))
 
 
 def _dashes(series: Series, k: int) -> tuple[float, ...] | None:

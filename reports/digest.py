@@ -66,6 +66,12 @@ class GateResult:
         return self.verdicts[0]
 
     @property
+    def slices_differ(self) -> bool:
+        """Whether the verdicts say more than the worst of them: another outcome, number or reason."""
+        first = (self.worst.outcome, self.worst.estimate, self.worst.message)
+        return any((one.outcome, one.estimate, one.message) != first for one in self.verdicts[1:])
+
+    @property
     def title(self) -> str:
         """The gate's title, or nothing where the policy does not hold it."""
         return visible(self.gate.title) if self.gate else ""

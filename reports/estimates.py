@@ -16,14 +16,14 @@ from reports.wording import address, interval, metric_words, number, visible
 
 MOST_METRICS = 12
 """Columns that a table of metrics by slice may have."""
-_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
+_NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?(?:e-?\d+)?)( ?%)?")
 
 
 def estimates_view(estimates: Sequence[Estimate]) -> View:
     """Set estimates as one table: metrics across where several slices share them, else one a row."""
     slices = list(dict.fromkeys(address(one.where) for one in estimates))
     metrics = list(dict.fromkeys(one.metric for one in estimates))
-    if len(slices) > 1 and 1 < len(metrics) <= MOST_METRICS and 2 * len(estimates) >= len(slices) * len(metrics):
+    if len(slices) > 1 and 1 < len(metrics) <= MOST_METRICS and 3 * len(estimates) >= len(slices) * len(metrics):
         return _pivot(estimates, slices, metrics)
     return _listed(estimates, slices, metrics)
 
@@ -50,16 +50,17 @@ def method_words(estimate: Estimate) -> str:
     return f"{method}: {reason}" if method and reason else method or reason
 
 
-def told(view: View, by: View) -> bool:
-    """Return whether every number of a table stands in another one, up to three decimals.
+def told(view: View, by: Sequence[View]) -> bool:
+    """Return whether every number of a table stands in the others, up to three decimals.
 
     Examples
     --------
-    >>> table = View(title="t", columns=("class", "recall"), rows=(("a", "0.91"),))
-    >>> told(table, View(title="e", columns=("Rows of", "recall"), rows=(("class=a", "0.910 [0.8, 0.95], n 7"),)))
+    >>> table = View(title="t", columns=("class", "recall"), rows=(("a", "91%"),))
+    >>> told(table, [View(title="e", columns=("Rows of", "recall"), rows=(("class=a", "0.910 [0.8, 0.95], n 7"),))])
     True
     """
-    known = _figures(by) | {one for note in by.notes for one in _read(note)}
+    known = {one for other in by for one in _figures(other)}
+    known |= {one for other in by for text in (*other.columns, *other.notes) for one in _read(text)}
     return bool(view.rows) and _figures(view) <= known
 
 
@@ -68,7 +69,8 @@ def _figures(view: View) -> set[float]:
 
 
 def _read(text: str) -> list[float]:
-    return [round(float(one.replace(",", "")), 3) for one in _NUMBER.findall(text)]
+    found = ((float(one.replace(",", "")), sign) for one, sign in _NUMBER.findall(text))
+    return [round(value / 100 if sign else value, 3) for value, sign in found]
 
 
 def _numbers(estimate: Estimate) -> tuple[str, str, str]:
@@ -117,10 +119,10 @@ def _pivot(estimates: Sequence[Estimate], slices: list[str], metrics: list[str])
     rows = tuple((where, *(cells.get((where, metric), "") for metric in metrics)) for where in slices)
     columns = ("Rows of", *(metric_words(metric) for metric in metrics))
     numeric = (False,) * len(columns)  # flush left: values line up, whatever n follows them
-    return View(title="Estimates", columns=columns, rows=rows, numeric=numeric, notes=_pivot_notes(estimates))
+    return View(title="Estimates", columns=columns, rows=rows, numeric=numeric, notes=method_notes(estimates))
 
 
-def _pivot_notes(estimates: Sequence[Estimate]) -> tuple[str, ...]:
+def method_notes(estimates: Sequence[Estimate]) -> tuple[str, ...]:
     """Name the methods, by metric where they differ, and say why numbers are missing."""
     methods: dict[str, list[str]] = {}
     for one in estimates:

@@ -14,8 +14,10 @@ from typing import assert_never
 from reports.record import Bars, Cell, Curve, Exhibit, Forest, Image, Matrix, Prose, Series, Table
 from reports.wording import number, paragraphs, visible
 
-CURVE_ROWS = 21
-"""Rows that the table beside a curve shows of each line."""
+CURVE_ROWS = 9
+"""Points that the table beside a curve shows of each line."""
+MOST_ACROSS = 8
+"""Lines that stand side by side in such a table."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -107,33 +109,39 @@ def _cell(cell: Cell, form: str) -> str:
 
 def _curve(curve: Curve) -> View:
     names = (visible(curve.x_label), visible(curve.y_label))
-    banded = any(series.low or series.high for series in curve.series)
-    columns = ("Line", *names, "Band") if banded else ("Line", *names)
-    rows: list[tuple[str, ...]] = []
-    for series in curve.series:
-        rows += _points(series, banded)
+    shared = len({series.x for series in curve.series}) == 1 and len(curve.series) <= MOST_ACROSS
     longest = max((len(series.x) for series in curve.series), default=0)
-    notes = (f"Every line is shown at no more than {CURVE_ROWS} of its points; all stand in audit.json.",)
-    return View(
+    note = f"Every line is shown at no more than {CURVE_ROWS} of its points; all stand in audit.json."
+    found = View(
         title=visible(curve.title),
         caption=visible(curve.caption, 600),
-        columns=columns,
-        rows=tuple(rows),
-        numeric=(False, *(True for _ in columns[1:])),
-        notes=notes if longest > CURVE_ROWS else (),
+        columns=("Line", *names),
+        rows=tuple(row for series in curve.series for row in _points(series)),
+        notes=(note,) if longest > CURVE_ROWS else (),
     )
+    if shared:
+        several = len(curve.series) > 1
+        heads = tuple(visible(series.name) for series in curve.series) if several else (names[1],)
+        found = replace(found, columns=(names[0], *heads), rows=_across(curve.series))
+    return replace(found, numeric=(shared, *(True for _ in found.columns[1:])))
 
 
-def _points(series: Series, banded: bool) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for k in thinned(len(series.x), CURVE_ROWS):
-        row: tuple[str, ...] = (visible(series.name), number(series.x[k]), number(series.y[k]))
-        if banded:
-            low = "" if series.low is None else number(series.low[k])
-            high = "" if series.high is None else number(series.high[k])
-            row = (*row, f"[{low}, {high}]" if low or high else "")
-        rows.append(row)
-    return rows
+def _across(series: Sequence[Series]) -> tuple[tuple[str, ...], ...]:
+    """Set lines over the same places side by side."""
+    x = series[0].x
+    return tuple((number(x[k]), *(_height(one, k) for one in series)) for k in thinned(len(x), CURVE_ROWS))
+
+
+def _points(series: Series) -> list[tuple[str, ...]]:
+    name = visible(series.name)
+    return [(name, number(series.x[k]), _height(series, k)) for k in thinned(len(series.x), CURVE_ROWS)]
+
+
+def _height(series: Series, k: int) -> str:
+    """Write one point of a line, with its band."""
+    low = None if series.low is None else series.low[k]
+    high = None if series.high is None else series.high[k]
+    return f"{number(series.y[k])} {_span(low, high)}".rstrip()
 
 
 def thinned(n: int, most: int) -> list[int]:

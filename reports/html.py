@@ -19,10 +19,10 @@ from markupsafe import Markup
 
 from reports import digest, layout, store, wording
 from reports.charts import draw
-from reports.estimates import estimate_line, estimates_view, told
+from reports.estimates import estimate_line, estimates_view, method_notes, told
 from reports.evidence_map import evidence_map, items
 from reports.exhibits import View, capped, view
-from reports.record import AuditRecord, Exhibit, Finding, GroupInfo
+from reports.record import AuditRecord, Exhibit, Finding, GroupInfo, Table
 from reports.wording import slug, visible
 
 SIZE_LIMIT = 1_000_000
@@ -43,19 +43,19 @@ class Budget:
     words: int
     """Characters of a person's text."""
     pictures: bool
-    embed: bool
-    """Whether the record itself stands in the page."""
     limit: int
     """Bytes that a page drawn this way may have."""
 
 
 BUDGETS: tuple[Budget, ...] = (
-    Budget(rows=200, slices=60, words=20_000, pictures=True, embed=True, limit=USUAL_LIMIT),
-    Budget(rows=200, slices=60, words=20_000, pictures=True, embed=False, limit=SIZE_LIMIT),
-    Budget(rows=40, slices=12, words=4_000, pictures=True, embed=False, limit=SIZE_LIMIT),
-    Budget(rows=10, slices=3, words=1_000, pictures=False, embed=False, limit=SIZE_LIMIT),
+    Budget(rows=200, slices=60, words=20_000, pictures=True, limit=USUAL_LIMIT),
+    Budget(rows=20, slices=12, words=20_000, pictures=True, limit=USUAL_LIMIT),
+    Budget(rows=10, slices=5, words=20_000, pictures=True, limit=USUAL_LIMIT),
+    Budget(rows=200, slices=60, words=20_000, pictures=True, limit=SIZE_LIMIT),
+    Budget(rows=40, slices=12, words=4_000, pictures=True, limit=SIZE_LIMIT),
+    Budget(rows=10, slices=3, words=1_000, pictures=False, limit=SIZE_LIMIT),
 )
-"""From generous to frugal; the first that fits its limit is taken."""
+"""The first that fits its limit is taken: whole, then with long tables cut, then larger, then frugal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,15 @@ class Figure:
     anchor: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a card shows of one measurement."""
+
+    numbers: View | None
+    """The estimates; without rows where the tables below tell them all."""
+    figures: tuple[Figure, ...]
+
+
 def render(record: AuditRecord) -> str:
     """Draw the card of a record.
 
@@ -76,18 +85,19 @@ def render(record: AuditRecord) -> str:
         A page of at most a megabyte; at most 300 kB for a usual audit of a table.
     """
     saved = store.dumps(record)
+    drawings: dict[str, Markup | None] = {}
     page = ""
     for budget in BUDGETS:
-        if budget.embed and len(saved) > budget.limit:
-            continue
-        page = _page(record, saved, budget)
+        page = _page(record, saved, _Drawer(budget, drawings))
         if len(page.encode()) <= budget.limit:
             break
+    data = embedded(record)
+    if len(page.encode()) + len(data) < USUAL_LIMIT:
+        page = _page(record, saved, _Drawer(budget, drawings), data)
     return page
 
 
-def _page(record: AuditRecord, saved: str, budget: Budget) -> str:
-    drawer = _Drawer(budget)
+def _page(record: AuditRecord, saved: str, drawer: _Drawer, data: Markup | None = None) -> str:
     template = _environment().get_template("card.html.j2")
     return template.render(
         record=record,
@@ -101,15 +111,14 @@ def _page(record: AuditRecord, saved: str, budget: Budget) -> str:
         others=layout.other_families(record),
         anchors=_Anchors(record),
         model_name=visible(record.card.name.strip() or record.model.name) or "unnamed model",
-        config_text=_json_text(record.config, budget.words),
+        config_text=_json_text(record.config, drawer.budget.words),
         evidence=evidence_map(record),
         sources=sorted({(one.source, one.checked) for one in items()}),
         groups=_groups_by_feature(record),
-        figures=drawer.figures,
-        estimates=drawer.estimates,
-        budget=budget,
+        show=drawer.show,
+        budget=drawer.budget,
         sha256=hashlib.sha256(saved.encode()).hexdigest(),
-        embedded=embedded(record) if budget.embed else None,
+        embedded=data,
     )
 
 
@@ -118,31 +127,38 @@ class _Drawer:
     """Hands out figures with anchors that are unique on the page."""
 
     budget: Budget
+    drawings: dict[str, Markup | None]
+    """Figures by anchor, kept while pages of several budgets are tried."""
     drawn: int = 0
 
-    def estimates(self, finding: Finding) -> View | None:
-        """Set the estimates of a finding as a table; a single one is a line of its own."""
-        found = finding.measurement.estimates if finding.measurement else ()
-        return capped(estimates_view(found), self.budget.rows) if len(found) > 1 else None
+    def show(self, finding: Finding) -> Shown:
+        """Choose what a card shows of a measurement, telling no number twice."""
+        measurement = finding.measurement
+        if measurement is None:
+            return Shown(numbers=None, figures=())
+        views = [capped(view(one), self.budget.rows) for one in measurement.exhibits]
+        tables = [found for one, found in zip(measurement.exhibits, views, strict=True) if isinstance(one, Table)]
+        numbers = capped(estimates_view(measurement.estimates), self.budget.rows) if measurement.estimates else None
+        if numbers is not None and told(numbers, tables):
+            numbers = replace(numbers, columns=(), rows=(), notes=method_notes(measurement.estimates))
+        by = [numbers] if numbers is not None and numbers.rows else []
+        kept = {id(found) for found in tables if not told(found, by)}
+        figures: list[Figure] = []
+        for exhibit, found in zip(measurement.exhibits, views, strict=True):
+            self.drawn += 1
+            if isinstance(exhibit, Table) and id(found) not in kept:
+                continue
+            others = [*by, *(one for one in tables if id(one) in kept and one is not found)]
+            figures.append(self._figure(exhibit, f"f{self.drawn}", found, others))
+        return Shown(numbers=numbers, figures=tuple(figures))
 
-    def figures(self, finding: Finding) -> list[Figure]:
-        """Draw the exhibits of a finding, each beside its numbers, unless the estimates tell them already."""
-        if finding.measurement is None:
-            return []
-        numbers = self.estimates(finding)
-        drawn = [self._figure(exhibit, numbers) for exhibit in finding.measurement.exhibits]
-        return [one for one in drawn if one is not None]
-
-    def _figure(self, exhibit: Exhibit, numbers: View | None) -> Figure | None:
-        self.drawn += 1
-        anchor = f"f{self.drawn}"
-        drawing = draw(exhibit, anchor) if self.budget.pictures else None
-        found = capped(view(exhibit), self.budget.rows)
+    def _figure(self, exhibit: Exhibit, anchor: str, found: View, others: list[View]) -> Figure:
+        if anchor not in self.drawings:
+            self.drawings[anchor] = draw(exhibit, anchor)
+        drawing = self.drawings[anchor] if self.budget.pictures else None
         if found.image and not self.budget.pictures:
             found = replace(found, image="", notes=("Left out to keep this page small; it stands in audit.json.",))
-        if numbers is not None and told(found, numbers):
-            if drawing is None:
-                return None
+        if drawing is not None and told(found, others):
             found = replace(found, columns=(), rows=(), notes=())
         return Figure(view=found, drawing=drawing, anchor=anchor)
 
@@ -212,6 +228,7 @@ def _environment() -> Environment:
         "link": wording.link,
         "estimate_line": estimate_line,
         "kind": lambda text: re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", visible(text)),
+        "flush": _flush,
         "json_text": _json_text,
         "moment": wording.moment,
         "short": lambda text: visible(text)[:12],
@@ -222,6 +239,12 @@ def _environment() -> Environment:
         part_words=layout.PART_TITLES,
     )
     return environment
+
+
+def _flush(numeric: tuple[bool, ...]) -> dict[str, str]:
+    """Name the columns that stand flush right, once for the table instead of once a cell."""
+    names = [f"n{k}" for k, one in enumerate(numeric, start=1) if one and 1 < k < 15]
+    return {"class": " ".join(names)} if names else {}
 
 
 def _json_text(value: object, limit: int = 120) -> str:

@@ -29,6 +29,8 @@ from reports.record import (
     Measurement,
     ModelInfo,
     Operator,
+    PairedGroups,
+    Pairing,
     Policy,
     Prose,
     Series,
@@ -317,6 +319,18 @@ datas = st.builds(
     time=names,
 )
 cards = st.builds(Card, **dict.fromkeys(Card.__dataclass_fields__, names))
+pairings = st.builds(
+    Pairing,
+    fingerprint=hashes,
+    rows=st.just(100),
+    kept=st.integers(0, 100),
+    y_true=plain,
+    y_pred=plain,
+    y_score=st.just("") | plain,
+    score_scale=st.sampled_from(["", "logit", "rank"]),
+    ranges=tuples(reals),
+    groups=tuples(st.builds(PairedGroups, feature=names, levels=tuples(names), codes=plain), 2),
+)
 _whole = st.builds(
     AuditRecord,
     tool=names,
@@ -333,6 +347,7 @@ _whole = st.builds(
     verdicts=tuples(verdicts, 5),
     card=cards,
     warnings=tuples(names, 2),
+    pairing=st.none() | pairings,
 )
 records: st.SearchStrategy[AuditRecord] = st.deferred(lambda: _whole)
 """Any record that the types allow; deferred, since its description would fill a screen."""

@@ -50,6 +50,7 @@ class Tags(HTMLParser):
         self.found[tag] += 1
         self.attributes |= {name for name, _ in attrs}
         if tag not in ("meta", "br", "img"):
+            self._close_cells(tag)
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -57,7 +58,15 @@ class Tags(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
 
     def handle_endtag(self, tag: str) -> None:
+        self._close_cells(f"/{tag}")
         assert self.open.pop() == tag
+
+    def _close_cells(self, tag: str) -> None:
+        """Close cells and rows whose end tags HTML lets go."""
+        cell, row = ("td", "th"), ("td", "th", "tr")
+        ends = {"td": cell, "th": cell, "tr": row, "tbody": row, "/tr": cell, "/thead": row, "/tbody": row}
+        while self.open and self.open[-1] in ends.get(tag, ()):
+            self.open.pop()
 
     def handle_comment(self, data: str) -> None:
         raise AssertionError(f"a comment: {data}")

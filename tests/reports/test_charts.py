@@ -51,10 +51,10 @@ def test_hostile_names_are_text_and_raise_no_warning(samples: ModuleType) -> Non
         warnings.simplefilter("error")
         drawn = str(charts.draw(samples.ratios(), "f"))
     texts = [element.text or "" for element in ET.fromstring(drawn).iter() if element.tag.endswith("text")]
-    assert "</script><script>alert(1)</script>" in texts
-    assert "long " + "x" * 38 + "…" in texts
-    assert "$\\frac{1}{0}$ _x_ ^y^" in texts
-    assert "two lines and tabs" in texts
+    assert "</script><script>alert(1)</script> (n 100)" in texts
+    assert "long " + "x" * 38 + "… (n 114)" in texts
+    assert "$\\frac{1}{0}$ _x_ ^y^ (n 108)" in texts
+    assert "two lines and tabs (n 105)" in texts
     assert max(map(len, texts)) <= 60
 
 
@@ -63,7 +63,7 @@ def test_small_groups_are_hollow_and_undefined_ones_say_why(samples: ModuleType)
     hollow = re.findall(r'<g fill-opacity="0" stroke="#0072b2"[^>]*>((?:<circle[^>]*>)+)</g>', drawn)
     assert [marks.count("<circle") for marks in hollow] == [1]
     assert "undefined: no positive rows" in drawn
-    assert "n 25<" in drawn
+    assert "(n 25)<" in drawn
     assert "Hollow marks stand on too few rows." in drawn
 
 

@@ -105,8 +105,19 @@ def test_long_curves_are_thinned_and_say_so() -> None:
     x = tuple(float(k) for k in range(1001))
     found = view(Curve(title="t", x_label="x", y_label="y", series=(Series(name="s", x=x, y=x),)))
     assert len(found.rows) == CURVE_ROWS
-    assert found.rows[-1] == ("s", "1,000.0", "1,000.0")
+    assert found.rows[-1] == ("1,000.0", "1,000.0")
     assert found.notes
+
+
+def test_lines_over_the_same_places_stand_side_by_side() -> None:
+    one = Series(name="a", x=(0.0, 1.0), y=(0.5, 0.6), low=(0.4, 0.5), high=(0.6, 0.7))
+    two = Series(name="b", x=(0.0, 1.0), y=(0.1, 0.2))
+    found = view(Curve(title="t", x_label="x", y_label="y", series=(one, two)))
+    assert found.columns == ("x", "a", "b")
+    assert found.rows[0] == ("0.000", "0.500 [0.400, 0.600]", "0.100")
+    apart = view(Curve(title="t", x_label="x", y_label="y", series=(one, Series(name="c", x=(2.0,), y=(3.0,)))))
+    assert apart.columns == ("Line", "x", "y")
+    assert apart.rows[-1] == ("c", "2.000", "3.000")
 
 
 def test_whole_matrices_are_shown_whole() -> None:
@@ -161,9 +172,9 @@ def test_undefined_estimates_keep_their_reason() -> None:
 def test_a_table_is_told_only_if_every_number_is() -> None:
     numbers = estimates_view([some("recall", 0.5, sex="F"), some("recall", 0.6, sex="M")])
     table = Table(title="t", columns=("g", "recall", "n"), rows=(("F", 0.5, 100),))
-    assert told(view(table), numbers)
-    assert not told(view(Table(title="t", columns=("g", "recall"), rows=(("F", 0.51),))), numbers)
-    assert not told(view(Table(title="t", columns=("g",), rows=())), numbers)
+    assert told(view(table), [numbers])
+    assert not told(view(Table(title="t", columns=("g", "recall"), rows=(("F", 0.51),))), [numbers])
+    assert not told(view(Table(title="t", columns=("g",), rows=())), [numbers])
 
 
 # --- evidence map ---------------------------------------------------------------------------------
