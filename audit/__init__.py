@@ -16,6 +16,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from audit.errors import AuditError as AuditError
     from audit.errors import NotApplicable as NotApplicable
     from audit.gate import judge as judge
@@ -67,13 +69,13 @@ def __getattr__(name: str) -> object:
     return value
 
 
-def write_card(record: AuditRecord, path: str) -> None:
+def write_card(record: AuditRecord, path: str | Path) -> None:
     """Draw a record's card and write it as one HTML file, whole or not at all.
 
     Parameters
     ----------
     record : AuditRecord
-    path : str
+    path : str or Path
         Where the page is written.
 
     Raises

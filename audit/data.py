@@ -270,8 +270,16 @@ def _without_missing_targets(
             raise DataError(f"no {split} row has a target {shown(roles.target)}.")
         kept[split] = frame[~missing]
         if split in beside:
+            _require_row_for_row(beside[split], frame, split)
             beside[split] = beside[split][~missing]
     return kept, beside, dropped
+
+
+def _require_row_for_row(beside: pd.DataFrame, frame: pd.DataFrame, split: str) -> None:
+    if len(beside) != len(frame):
+        raise DataError(
+            f"the sensitive features {listed(beside.columns)} have {len(beside)} {split} rows; the table has {len(frame)}."
+        )
 
 
 def _encode_target(column: pd.Series, roles: Roles) -> tuple[Task, tuple[str, ...], npt.NDArray[np.generic]]:
@@ -384,8 +392,6 @@ def _outside_column(name: str, split: Factor, apart: Mapping[str, pd.DataFrame])
         one = apart.get(level)
         if one is None or name not in one.columns:
             parts.append(pd.Series([None] * rows, dtype=object))
-        elif len(one) != rows:
-            raise DataError(f"sensitive feature {shown(name)} has {len(one)} {level} rows; the table has {rows}.")
         else:
             parts.append(one[name].astype(object))
     joined = pd.concat(parts, ignore_index=True).infer_objects()

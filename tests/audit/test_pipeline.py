@@ -1,0 +1,100 @@
+"""The front door in Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+import audit
+from audit.errors import ConfigError, DataError
+from audit.evidence import Settings
+from reports.record import AuditRecord
+
+
+def _parts() -> tuple[pd.DataFrame, np.ndarray]:
+    generator = np.random.default_rng(0)
+    X = pd.DataFrame(generator.normal(size=(400, 3)), columns=list("abc"))
+    return X, (X["a"] + 0.3 * generator.normal(size=400) > 0).to_numpy().astype(int)
+
+
+def _run(**given: object) -> AuditRecord:
+    X, y = _parts()
+    model = LogisticRegression().fit(X[:200], y[:200])
+    usual: dict[str, object] = {
+        "train": (X[:200], y[:200]),
+        "test": (X[200:], y[200:]),
+        "checks": ["skill", "disparities"],
+    }
+    return audit.run(model, **{**usual, **given})  # type: ignore[arg-type]
+
+
+GROUPS = np.array(["u", "v"] * 100)
+
+
+@pytest.mark.parametrize(
+    "sensitive",
+    [
+        GROUPS,
+        pd.Series(GROUPS, name="side"),
+        pd.DataFrame({"side": GROUPS}),
+        {"side": GROUPS},
+        {"test": {"side": GROUPS}},
+    ],
+    ids=["array", "series", "frame", "mapping", "by split"],
+)
+def test_groups_in_any_form(sensitive: object) -> None:
+    record = _run(sensitive=sensitive)
+    assert len(record.data.sensitive) == 1
+    assert [one.rows for one in record.data.groups] == [100, 100]
+
+
+def test_round_trip_and_card(tmp_path: Path) -> None:
+    record = _run(sensitive=GROUPS)
+    audit.save(record, tmp_path / "audit.json")
+    assert audit.load(tmp_path / "audit.json") == record
+    audit.write_card(record, tmp_path / "card.html")
+    assert "</html>" in (tmp_path / "card.html").read_text()
+
+
+def test_arrays_and_several_classes() -> None:
+    X, y = load_iris(return_X_y=True)
+    model = LogisticRegression(max_iter=1000).fit(X[::2], y[::2])
+    record = audit.run(model, test=(X[1::2], y[1::2]), task="multiclass", checks=["classification", "skill"])
+    assert record.task == "multiclass"
+    assert {verdict.outcome for verdict in record.verdicts if verdict.gate == "PERF001"} == {"pass"}
+
+
+def test_adding_a_check_moves_no_other_number() -> None:
+    few = _run(sensitive=GROUPS, checks=["permutation_importance"], settings=Settings())
+    many = _run(sensitive=GROUPS, checks=["permutation_importance", "attribution_ranking", "cross_validation"])
+    one = {finding.check: finding.measurement for finding in few.findings}
+    other = {finding.check: finding.measurement for finding in many.findings}
+    assert one["permutation_importance"] == other["permutation_importance"]
+
+
+def test_suppressed_groups_leave_no_count() -> None:
+    groups = np.array(["big"] * 193 + ["tiny"] * 7)
+    record = _run(sensitive=groups, checks=[])
+    assert {(one.level, one.rows) for one in record.data.groups} == {("big", 193), ("tiny", None)}
+    for finding in record.findings:
+        for estimate in finding.measurement.estimates if finding.measurement else ():
+            if "tiny" in estimate.where.values():
+                assert estimate.n is None or estimate.n >= 10, finding.check
+                assert estimate.value is None or estimate.n is None, finding.check
+
+
+def test_mistakes_are_told() -> None:
+    X, y = _parts()
+    with pytest.raises(ConfigError, match=r"Did you mean 'skill'"):
+        _run(checks=["skil"])
+    with pytest.raises(DataError, match=r"3 rows of X|one value for each"):
+        _run(test=(X[200:], y[:3]))
+    with pytest.raises(DataError, match="200"):
+        _run(sensitive=GROUPS[:50])
+    with pytest.raises(DataError, match="expected"):
+        _run(test=X.to_numpy())
