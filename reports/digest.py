@@ -188,19 +188,23 @@ def _decided(verdict: Verdict) -> bool:
 
 def gate_results(record: AuditRecord) -> tuple[GateResult, ...]:
     """Gather the verdicts by gate, worst gate first and worst slice first."""
-    order = {gate.id: position for position, gate in enumerate(record.policy.gates)}
-    gates = {gate.id: gate for gate in record.policy.gates}
+    order = {gate.id: position for position, gate in reversed(list(enumerate(record.policy.gates)))}
     grouped: dict[str, list[Verdict]] = {}
     for verdict in record.verdicts:
         if verdict.severity != "off":
             grouped.setdefault(verdict.gate, []).append(verdict)
-    results = [
-        GateResult(
-            gate=gates.get(name), gate_id=name, verdicts=tuple(sorted(verdicts, key=lambda one: _rank(record, one)))
-        )
-        for name, verdicts in grouped.items()
-    ]
+    results: list[GateResult] = []
+    for name, verdicts in grouped.items():
+        ranked = tuple(sorted(verdicts, key=lambda one: _rank(record, one)))
+        results.append(GateResult(gate=_gate_of(record, ranked[0]), gate_id=name, verdicts=ranked))
     return tuple(sorted(results, key=lambda one: (_rank(record, one.worst)[:2], order.get(one.gate_id, len(order)))))
+
+
+def _gate_of(record: AuditRecord, verdict: Verdict) -> Gate | None:
+    """Find the gate a verdict speaks of; a rule may ask two questions under one code, told apart by their metric."""
+    alike = [gate for gate in record.policy.gates if gate.id == verdict.gate]
+    metric = verdict.estimate.metric if verdict.estimate else ""
+    return next((gate for gate in alike if gate.metric == metric), alike[0] if alike else None)
 
 
 def worst_first(record: AuditRecord) -> tuple[Verdict, ...]:

@@ -16,6 +16,8 @@ from reports.wording import address, interval, metric_words, number, visible
 
 MOST_METRICS = 12
 """Columns that a table of metrics by slice may have."""
+NARROW = ",\u00a0"
+"""Between the ends of an interval: a cell breaks before or after an interval, not within."""
 _NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?(?:e-?\d+)?)( ?%)?")
 
 
@@ -88,7 +90,7 @@ def _listed(estimates: Sequence[Estimate], slices: list[str], metrics: list[str]
     """Set one estimate a row; what all rows share is said once, above or below."""
     rows = [(metric_words(one.metric), address(one.where), *_numbers(one), method_words(one)) for one in estimates]
     columns = ("Metric", "Rows of", "Value", _level_words(estimates), "n", "Method")
-    kept = [k for k in range(6) if k == 2 or not _shared(rows, k)]
+    kept = [k for k in range(6) if k == 2 or (k == 3 and any(row[3] for row in rows)) or not _shared(rows, k)]
     if not {0, 1} & set(kept):
         kept = [0, *kept]
     title = metric_words(metrics[0]).capitalize() if 0 not in kept else "Estimates"
@@ -114,8 +116,8 @@ def _pivot(estimates: Sequence[Estimate], slices: list[str], metrics: list[str])
     cells: dict[tuple[str, str], str] = {}
     for one in estimates:
         value, span, n = _numbers(one)
-        text = f"{value} {span}".rstrip()
-        cells[address(one.where), one.metric] = f"{text}, n {n}" if n else text
+        text = f"{value} {span.replace(', ', NARROW)}".rstrip()
+        cells[address(one.where), one.metric] = f"{text}, n\u00a0{n}" if n else text
     rows = tuple((where, *(cells.get((where, metric), "") for metric in metrics)) for where in slices)
     columns = ("Rows of", *(metric_words(metric) for metric in metrics))
     numeric = (False,) * len(columns)  # flush left: values line up, whatever n follows them

@@ -62,8 +62,8 @@ def view(exhibit: Exhibit) -> View:
 
 
 def capped(found: View, rows: int) -> View:
-    """Keep the first `rows` rows and say how many stand in the record alone."""
-    if len(found.rows) <= rows:
+    """Keep about the first `rows` rows and say how many stand in the record alone."""
+    if len(found.rows) <= rows + rows // 4:
         return found
     note = f"The first {rows:,} of {len(found.rows):,} rows; all of them stand in audit.json."
     return replace(found, rows=found.rows[:rows], notes=(*found.notes, note))

@@ -27,9 +27,10 @@ _KINDS = {"fail": "fail", "error": "fail", "inconclusive": "open", "waived": "fa
 def render(record: AuditRecord) -> str:
     """Draw the verdicts of a record as a SARIF log with one run."""
     reported = [one for one in digest.worst_first(record) if one.outcome in _KINDS][:MOST_RESULTS]
-    positions = {gate.id: k for k, gate in enumerate(record.policy.gates)}
+    rules = {gate.id: gate for gate in reversed(record.policy.gates)}  # a code may stand over several gates: one rule
+    positions = {name: k for k, name in enumerate(rules)}
     name, _, version = visible(record.tool).partition(" ")
-    driver: dict[str, Any] = {"name": name or "modelassay", "rules": [_rule(gate) for gate in record.policy.gates]}
+    driver: dict[str, Any] = {"name": name or "modelassay", "rules": [_rule(gate) for gate in rules.values()]}
     if version:
         driver["version"] = version
     run = {

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import fields, replace
 
 import pytest
 
-from reports import digest
+from reports import digest, sarif
 from reports.record import (
     AuditRecord,
     Card,
     DataInfo,
     Environment,
+    Estimate,
     Finding,
     Gate,
     ModelInfo,
@@ -164,3 +166,17 @@ def test_what_was_not_tested_is_listed(record: AuditRecord) -> None:
     assert found["Regression metrics"].reason == "the task is binary"
     assert found["Noise"].status == "failed to run"
     assert found["FAIR001 selection-rate-ratio: race=Other"].status == "not assessed"
+
+
+def test_a_code_over_two_gates_shows_the_one_that_was_judged() -> None:
+    record = judged([("fail", "warning", "warn")])
+    first = record.policy.gates[0]
+    second = replace(first, metric="rank", threshold=3.0)
+    estimate = Estimate(metric="rank", value=1.0)
+    record = replace(
+        record,
+        policy=replace(record.policy, gates=(first, second)),
+        verdicts=(replace(record.verdicts[0], estimate=estimate),),
+    )
+    assert digest.gate_results(record)[0].gate == second
+    assert len(json.loads(sarif.render(record))["runs"][0]["tool"]["driver"]["rules"]) == 1

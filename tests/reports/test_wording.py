@@ -151,7 +151,7 @@ def some(metric: str, value: float, **where: str) -> Estimate:
 def test_metrics_by_group_stand_across() -> None:
     found = estimates_view([some(m, 0.5, sex=s) for s in ("F", "M") for m in ("recall", "precision")])
     assert found.columns == ("Rows of", "recall", "precision")
-    assert found.rows[0] == ("sex=F", "0.500 [0.400, 0.600], n 100", "0.500 [0.400, 0.600], n 100")
+    assert [cell.replace("\u00a0", " ") for cell in found.rows[0]] == ["sex=F", *["0.500 [0.400, 0.600], n 100"] * 2]
     assert found.notes == ("95% intervals: wilson.",)
 
 
@@ -160,6 +160,11 @@ def test_what_all_estimates_share_is_said_once() -> None:
     assert found.title == "Recall"
     assert found.columns == ("Rows of", "Value", "95% interval")
     assert found.notes == ("n 100 throughout.", "Method: wilson.")
+
+
+def test_a_shared_interval_is_not_dropped() -> None:
+    found = estimates_view([some("share", 0.0, feature="a"), some("share", 0.0, feature="b")])
+    assert found.rows == (("feature=a", "0.000", "[-0.100, 0.100]"), ("feature=b", "0.000", "[-0.100, 0.100]"))
 
 
 def test_undefined_estimates_keep_their_reason() -> None:
