@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit.columns import label_text
 from audit.intervals import on_scale
 from audit.ranking import newcombe_auc
 
@@ -86,6 +87,25 @@ def numbers(column: pd.Series) -> FloatArray:
         plain = column.astype("int64").to_numpy(dtype=np.float64)
         return np.where(column.isna().to_numpy(), np.nan, plain)
     return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def levels_of(column: pd.Series) -> tuple[IntArray, tuple[str, ...]]:
+    """Return codes and names of a column's levels, -1 where a value is missing; 1, 1.0 and "1" are one level.
+
+    Examples
+    --------
+    >>> codes, names = levels_of(pd.Series([1.0, "1", None, [2]], dtype=object))
+    >>> codes.tolist(), names
+    ([0, 0, -1, 1], ('1', '[2]'))
+    """
+    try:
+        codes, levels = pd.factorize(column, use_na_sentinel=True)
+    except TypeError:  # lists and other things that cannot be hashed
+        codes, levels = pd.factorize(column.astype(object).map(label_text).where(column.notna(), None))
+    texts = [label_text(level) for level in levels]
+    merged, names = pd.factorize(np.array([*texts, ""], dtype=object)[:-1])
+    table = np.append(np.asarray(merged, dtype=np.int64), -1)
+    return table[codes], tuple(str(name) for name in names)
 
 
 def count_table(cells: Cells, fold: IntArray, label: IntArray, labels: int) -> FloatArray:

@@ -41,6 +41,14 @@ def learned_from(dataset: Dataset) -> tuple[str, Positions]:
     return name, dataset.rows(name)
 
 
+def grouped_rows(dataset: Dataset) -> tuple[str, Positions]:
+    """Return the rows that were learned from, or the test rows where groups are known of these alone."""
+    split, rows = learned_from(dataset)
+    if any((factor.codes[rows] >= 0).any() for factor in dataset.sensitive.values()):
+        return split, rows
+    return "test", dataset.rows("test")
+
+
 def groups(dataset: Dataset, rows: Positions, *, depth: int = 2) -> Iterator[Group]:
     """Yield each group of each sensitive feature, empty ones too, then each non-empty crossing.
 

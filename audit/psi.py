@@ -9,12 +9,12 @@ a part that noise alone gives and a part that grows with the drift (delta method
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from audit.intervals import Interval, z_value
 
@@ -92,29 +92,32 @@ def _band_names(edges: FloatArray) -> tuple[str, ...]:
     return (f"to {edges[0]:g}", *inner, f"over {edges[-1]:g}")
 
 
-def level_bins(reference: npt.NDArray[np.object_], new: npt.NDArray[np.object_], most: int = 30) -> Bins:
+def level_bins(reference: IntArray, new: IntArray, names: Sequence[str], most: int = 30) -> Bins:
     """Take the frequent levels of the reference as bins and the rest, new levels too, together.
+
+    Parameters
+    ----------
+    reference, new : ndarray of int
+        Codes into `names`, -1 where the value is missing.
+    names : sequence of str
+    most : int
+        Number of levels that are kept at most.
 
     Examples
     --------
-    >>> bins = level_bins(np.array(["a", "a", "b", None], dtype=object), np.array(["b", "c"], dtype=object))
+    >>> bins = level_bins(np.array([0, 0, 1, -1]), np.array([1, 2]), ["a", "b", "c"])
     >>> bins.labels, bins.reference.tolist(), bins.new.tolist()
     (('a', 'b', 'other'), [0, 0, 1, -1], [1, 2])
     """
-    frequent = pd.Series(reference).value_counts(normalize=True, dropna=True)
-    kept = frequent[frequent >= LEAST_SHARE].index[:most]
-    index = pd.Index(kept, dtype=object)
-    other = len(kept)
-
-    def place(values: npt.NDArray[np.object_]) -> IntArray:
-        series = pd.Series(values, dtype=object)
-        codes = np.asarray(index.get_indexer(pd.Index(series)), dtype=np.int64)
-        codes = np.where(codes < 0, other, codes)
-        return np.where(series.isna().to_numpy(), -1, codes).astype(np.int64)
-
-    old, fresh = place(reference), place(new)
-    some_other = bool((old == other).any() or (fresh == other).any())
-    labels = tuple(str(level) for level in kept) + (("other",) if some_other else ())
+    counted = counts(reference, len(names))
+    order = np.argsort(-counted, kind="stable")[:most]
+    kept = order[counted[order] >= max(LEAST_SHARE * counted.sum(), 1)]
+    table = np.full(len(names) + 1, len(kept), dtype=np.int64)
+    table[kept] = np.arange(len(kept))
+    table[-1] = -1
+    old, fresh = table[reference], table[new]
+    some_other = bool((old == len(kept)).any() or (fresh == len(kept)).any())
+    labels = tuple(names[place] for place in kept) + (("other",) if some_other else ())
     return Bins(labels, old, fresh)
 
 

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from audit.alone import numbers
+from audit.alone import levels_of, numbers
 from audit.check import check
-from audit.columns import label_texts
 from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions, Settings
@@ -89,8 +88,8 @@ def _cut(dataset: Dataset, name: str, kind: str, bins: int) -> Bins:
     if kind in ("numeric", "datetime"):
         values = numbers(column)
         return numeric_bins(values[train], values[test], bins)
-    texts = label_texts(column)
-    return level_bins(texts[train], texts[test])
+    codes, names = levels_of(column)
+    return level_bins(codes[train], codes[test], names)
 
 
 def _scores(dataset: Dataset, predictions: Predictions | None) -> FloatArray | None:

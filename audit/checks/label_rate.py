@@ -14,7 +14,7 @@ from audit.errors import NotApplicable
 from audit.evidence import Predictions, Settings
 from audit.exhibits import forest
 from audit.factor import Factor
-from audit.grouping import learned_from
+from audit.grouping import grouped_rows
 from audit.measure import by_group
 from reports.record import Estimate, Forest, Measurement
 
@@ -33,7 +33,8 @@ def label_rate(dataset: Dataset, settings: Settings | None = None) -> Measuremen
     group being picked from the data.
 
     Limits. Why the rates differ, and whether the labels measure what they are taken for, the data does not
-    say. Without a training table the test rows are taken.
+    say. Without a training table, or where groups are known of test
+    rows alone, the test rows are taken.
     """
     if not dataset.sensitive:
         raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
@@ -60,7 +61,7 @@ def label_rate(dataset: Dataset, settings: Settings | None = None) -> Measuremen
 
 def _as_predictions(dataset: Dataset, settings: Settings) -> Predictions:
     """Take the labels for answers, so that groups and their intervals are counted as everywhere."""
-    split, rows = learned_from(dataset)
+    split, rows = grouped_rows(dataset)
     y = dataset.y[rows].astype(np.int64)
     keys = {name: factor.take(rows) for name, factor in dataset.sensitive.items()}
     return Predictions(

@@ -65,6 +65,8 @@ def _gaps(dataset: Dataset, split: str, rows: Positions, missing: Flags, setting
     holes = np.flatnonzero(missing.any(axis=0))
     for family in families.values():
         largest = max(family, key=lambda group: len(group.rows))
+        if not len(largest.rows):
+            continue
         hits = {id(group): missing[np.ix_(place[group.rows], holes)].sum(axis=0) for group in family}
         for group in family:
             if group is largest:

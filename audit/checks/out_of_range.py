@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -64,10 +66,8 @@ def out_of_range(dataset: Dataset, settings: Settings | None = None, *, most: in
 
 def _estimate(outside: int, rows: int, seen: int, where: dict[str, str], level: float) -> Estimate:
     """Make a proportion whose lower limit leaves out the rows that nature may put outside."""
-    from scipy.stats import betabinom
-
     value = outside / rows
-    natural = min(outside, int(betabinom.ppf(0.5 + level / 2, rows, 2, max(seen - 1, 1))))
+    natural = min(outside, _natural(rows, seen, level)) if outside else 0
     limits = wilson(outside, rows, level)._replace(low=wilson(outside - natural, rows, level).low)
     return Estimate(
         metric="out_of_range_share",
@@ -80,6 +80,14 @@ def _estimate(outside: int, rows: int, seen: int, where: dict[str, str], level: 
         where=where,
         unit="proportion",
     )
+
+
+@lru_cache(maxsize=1024)
+def _natural(rows: int, seen: int, level: float) -> int:
+    """Return the greatest number of new rows that the range of `seen` leaves outside, but for rare samples."""
+    from scipy.stats import betabinom
+
+    return int(betabinom.ppf(0.5 + level / 2, rows, 2, max(seen - 1, 1)))
 
 
 def _ends(values: FloatArray) -> tuple[float | str, float | str]:

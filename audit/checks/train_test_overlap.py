@@ -10,9 +10,12 @@ from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Predictions
 from audit.measure import estimate
-from audit.rows import Repeats, column_hash, column_hashes, overlap, total, twins
+from audit.rows import Repeats, column_hash, column_hashes, first_ones, overlap, total, twins
 from audit.shares import exact
 from reports.record import Estimate, Measurement, Table
+
+COARSE = 0.2
+"""Below this share of distinct training rows, repeats are held against those within training alone."""
 
 
 @check(
@@ -42,7 +45,11 @@ def train_test_overlap(dataset: Dataset, predictions: Predictions | None = None)
     parts = column_hashes(frame.loc[:, list(dataset.features)])
     parts.append(column_hash(frame[dataset.roles.target], len(parts)))
     found = overlap(parts, np.arange(len(test)), np.arange(len(test), len(rows)))
-    own = float((twins()(total(parts, len(rows))[len(test) :]) > 0).mean())
+    key = total(parts, len(rows))[len(test) :]
+    own = float((twins()(key) > 0).mean())
+    if int(first_ones(key).sum()) < COARSE * len(train):
+        limit = own + 1.96 * np.sqrt(own * (1 - own) * (1 / len(test) + 1 / len(train)))
+        found = found._replace(share=max(0.0, found.raw - limit), chance=own, rows=len(test))
     share = exact("overlap_share", found.share, {"split": "test"}, n=len(test))
     scores = _scores(predictions, test[found.repeating])
     count = int(found.repeating.sum())

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit.alone import levels_of
 from audit.check import check
-from audit.columns import ColumnKind, label_texts
+from audit.columns import ColumnKind
 from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Settings
@@ -61,9 +62,11 @@ def _unseen(
     missing = absent[test] & (not absent[train].any())
     if kind not in ("categorical", "boolean"):
         return np.zeros(len(test), dtype=np.bool_), missing, []
-    texts = label_texts(column)
-    known = pd.Index(pd.unique(pd.Series(texts[train]).dropna()))
-    new = ~np.asarray(pd.Series(texts[test]).isin(known)) & ~absent[test]
-    frequent = pd.Series(texts[test][new]).value_counts()
-    shown = [str(level)[:40] for level, count in frequent.head(LISTED).items() if count >= LISTED]
-    return new, missing, shown
+    codes, names = levels_of(column)
+    known = np.zeros(len(names) + 1, dtype=np.bool_)
+    known[codes[train]] = True
+    known[-1] = True  # where missing values end up
+    new = ~known[codes[test]]
+    counted = np.bincount(codes[test][new], minlength=len(names))
+    frequent = np.argsort(-counted, kind="stable")[:LISTED]
+    return new, missing, [names[place][:40] for place in frequent if counted[place] >= LISTED]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from audit.alone import as_cells, count_table, folds_of, held_out_area
 from audit.errors import NotApplicable
 from audit.evidence_data import Alone, Proxies, Reading
-from audit.grouping import learned_from
+from audit.grouping import grouped_rows
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -30,7 +30,7 @@ def gather(context: Context, *, bins: int = 64) -> Proxies:
     dataset = context.dataset
     if not dataset.sensitive:
         raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
-    split, rows = learned_from(dataset)
+    split, rows = grouped_rows(dataset)
     fold = folds_of(len(rows), context.generator("proxies"))
     smallest = context.settings.suppress_n
     most = max(4, min(bins, len(rows) // 20))
