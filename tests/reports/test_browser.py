@@ -1,0 +1,154 @@
+"""The golden card in a real browser: nothing fetched, nothing blocked, nothing wider than a phone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CARD = Path(__file__).parents[1] / "golden" / "card.html"
+BROWSER = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe",
+)  # fmt: skip
+
+pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium; install it to look at the card in a browser")
+
+
+class Tab:
+    """One page, driven over the browser's own pipe: no port, no network."""
+
+    def __init__(self, profile: Path) -> None:
+        theirs_in, self._out = os.pipe()
+        self._in, theirs_out = os.pipe()
+        command = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
+        self._process = subprocess.Popen(
+            ["bash", "-c", command, BROWSER, *FLAGS, f"--user-data-dir={profile}"],
+            pass_fds=(theirs_in, theirs_out),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._rest, self._number, self._session = b"", 0, ""
+        self.events: list[dict[str, Any]] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Log", "Network", "Runtime"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Send a command and wait for its answer."""
+        self._number += 1
+        message: dict[str, object] = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                result: dict[str, Any] = answer["result"]
+                return result
+            self.events.append(answer)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            found = os.read(self._in, 1 << 16)
+            assert found, "the browser went away"
+            self._rest += found
+        one, _, self._rest = self._rest.partition(b"\0")
+        answer: dict[str, Any] = json.loads(one)
+        return answer
+
+    def show(self, width: int, theme: str = "light", media: str = "") -> None:
+        """Open the card in a window of that width, theme and medium."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        features = [{"name": "prefers-color-scheme", "value": theme}]
+        self.call("Emulation.setEmulatedMedia", media=media, features=features)
+        self.call("Page.navigate", url=CARD.as_uri())
+        for _ in range(100):
+            if self.ask("document.readyState") == "complete" and self.ask("location.protocol") == "file:":
+                return
+            time.sleep(0.05)
+        raise AssertionError("the card did not load")
+
+    def ask(self, expression: str) -> Any:  # noqa: ANN401 -- whatever the page answers
+        """Evaluate an expression in the page."""
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def close(self) -> None:
+        """End the browser."""
+        self._session = ""
+        with contextlib.suppress(AssertionError, OSError):
+            self.call("Browser.close")
+        self._process.wait(20)
+        os.close(self._in)
+        os.close(self._out)
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    opened = Tab(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
+
+
+def test_nothing_is_fetched_blocked_or_run(tab: Tab) -> None:
+    tab.events.clear()
+    tab.show(1200)
+    tab.ask("1")
+    asked = [one["params"]["request"]["url"] for one in tab.events if one["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert [one for one in tab.events if one["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
+    assert tab.ask("document.querySelectorAll('script').length") == 1
+    assert tab.ask("JSON.parse(document.getElementById('audit').textContent).schema_version") == 1
+
+
+@pytest.mark.parametrize("width", [320, 480, 768, 1400])
+def test_the_page_is_no_wider_than_its_window(tab: Tab, width: int) -> None:
+    tab.show(width)
+    assert tab.ask("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    tab.ask("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    assert tab.ask("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_themes_differ_and_print_is_light(tab: Tab) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    found = {}
+    for name, theme, media in (("light", "light", ""), ("dark", "dark", ""), ("print", "dark", "print")):
+        tab.show(1200, theme, media)
+        found[name] = tab.ask(ground)
+    assert found == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 28)", "print": "rgb(255, 255, 255)"}
+
+
+def test_folded_parts_are_printed(tab: Tab) -> None:
+    tab.show(1000, media="print")
+    heights = tab.ask("[...document.querySelectorAll('.gates details table')].map(one => one.offsetHeight)")
+    assert heights
+    assert min(heights) > 20
+
+
+def test_links_are_large_enough_to_hit(tab: Tab) -> None:
+    tab.show(1200)
+    heights = tab.ask("[...document.querySelectorAll('nav a, summary')].map(one => one.offsetHeight)")
+    assert heights
+    assert [one for one in heights if 0 < one < 24] == []
+
+
+def test_every_figure_has_a_size_of_its_own(tab: Tab) -> None:
+    tab.show(1200)
+    sizes = tab.ask("[...document.querySelectorAll('svg')].map(one => one.getBoundingClientRect().width)")
+    assert len(sizes) == 6
+    assert min(sizes) > 200
