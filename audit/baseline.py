@@ -18,7 +18,18 @@ from audit.exhibits import by_address_table
 from audit.metrics import METRICS
 from audit.paired import churn, mcnemar, paired_by_group, paired_difference
 from audit.pairing import unpack
-from reports.record import AuditRecord, Estimate, Exhibit, Finding, Measurement, Pairing, Table, Task
+from reports.record import (
+    AuditRecord,
+    DataInfo,
+    Estimate,
+    Exhibit,
+    Finding,
+    Measurement,
+    Pairing,
+    SplitInfo,
+    Table,
+    Task,
+)
 
 CHECK = "baseline_change"
 OnDataChange = Literal["error", "unpaired"]
@@ -50,8 +61,15 @@ def is_paired(now: Pairing | None, before: Pairing | None) -> bool:
     return (now.fingerprint, now.kept) == (before.fingerprint, before.kept)
 
 
-def require_comparable(record: AuditRecord, baseline: AuditRecord) -> None:
+def require_comparable(task: Task, data: DataInfo, baseline: AuditRecord) -> None:
     """Refuse a baseline of another question.
+
+    Parameters
+    ----------
+    task : {"binary", "multiclass", "regression"}
+    data : DataInfo
+        Of the audit at hand.
+    baseline : AuditRecord
 
     Raises
     ------
@@ -59,10 +77,10 @@ def require_comparable(record: AuditRecord, baseline: AuditRecord) -> None:
         Naming what differs.
     """
     questions = {
-        "task": (record.task, baseline.task),
-        "target": (record.data.target, baseline.data.target),
-        "positive class": (record.data.positive, baseline.data.positive),
-        "classes": (", ".join(record.data.classes), ", ".join(baseline.data.classes)),
+        "task": (task, baseline.task),
+        "target": (data.target, baseline.data.target),
+        "positive class": (data.positive, baseline.data.positive),
+        "classes": (", ".join(data.classes), ", ".join(baseline.data.classes)),
     }
     for name, (here, there) in questions.items():
         if here != there:
@@ -72,36 +90,38 @@ def require_comparable(record: AuditRecord, baseline: AuditRecord) -> None:
             )
 
 
-def require_same_rows(now: Pairing | None, record: AuditRecord | None, baseline: AuditRecord) -> None:
+def require_same_rows(rows: str, file: str, baseline: AuditRecord) -> None:
     """Refuse a baseline that was made on other rows.
 
     Parameters
     ----------
-    now : Pairing, optional
-        Or at least its fingerprint.
-    record : AuditRecord, optional
-        Whose test file is compared where one of the two keeps no answers.
+    rows : str
+        Fingerprint of the evaluated rows, or ``""`` where it is not known.
+    file : str
+        SHA-256 of the file they came from, or ``""``; it is compared where a fingerprint is missing.
     baseline : AuditRecord
 
     Raises
     ------
     ConfigError
-        If fingerprints differ; where neither can be known nothing is refused.
+        If fingerprints differ; where nothing is known nothing is refused.
     """
-    before = baseline.pairing
-    if now is not None and before is not None:
-        here, there = now.fingerprint, before.fingerprint
-    else:
-        here, there = ("" if one is None else _test_file(one) for one in (record, baseline))
+    here, there = rows, baseline.pairing.fingerprint if baseline.pairing else ""
+    if not (here and there):
+        here, there = file, evaluated_file(baseline.data.splits, baseline.model.format)
     if here and there and here != there:
         raise ConfigError(
             f"the baseline was made on other rows: its evaluation set has fingerprint {there[:12]}…, this one "
-            f'{here[:12]}…. Audit the baseline\'s model on these rows, or set [baseline] on_data_change = "unpaired".'
+            f"{here[:12]}…. Audit the baseline's model on these rows, or compare independent samples with --unpaired."
         )
 
 
-def _test_file(record: AuditRecord) -> str:
-    return next((split.sha256 for split in record.data.splits if split.name == "test"), "")
+def evaluated_file(splits: Iterable[SplitInfo], model_format: str) -> str:
+    """Return the SHA-256 of the file that the evaluated rows came from, ``""`` where it is not known.
+
+    A file that carries a model's answers is another one for each model, so it says nothing of the rows.
+    """
+    return "" if model_format == "none" else next((one.sha256 for one in splits if one.name == "test"), "")
 
 
 def against(record: AuditRecord, baseline: AuditRecord, *, on_data_change: OnDataChange = "error") -> AuditRecord:
@@ -112,9 +132,10 @@ def against(record: AuditRecord, baseline: AuditRecord, *, on_data_change: OnDat
     ConfigError
         If the baseline asks another question, or was made on other rows and that is not accepted.
     """
-    require_comparable(record, baseline)
+    require_comparable(record.task, record.data, baseline)
     if on_data_change == "error":
-        require_same_rows(record.pairing, record, baseline)
+        rows = record.pairing.fingerprint if record.pairing else ""
+        require_same_rows(rows, evaluated_file(record.data.splits, record.model.format), baseline)
     measured = change(record, baseline)
     old = next((one for one in record.findings if one.check == CHECK), None)
     blank = Finding(
@@ -244,7 +265,7 @@ def disagreement(new: Predictions, old: Predictions) -> Table:
     return Table(
         title="Rows that only one of the two models answers rightly",
         columns=("now right", "now wrong", "McNemar exact p", "mid-p"),
-        rows=((better, worse, round(tests.exact, 6), round(tests.mid, 6)),),
+        rows=((better, worse, float(f"{tests.exact:.3g}"), float(f"{tests.mid:.3g}")),),
         caption="Under no change both counts are equal but for chance; rows are counted without weights.",
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +14,10 @@ from audit.data import Dataset, Roles, build
 from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Settings
 from audit.model import Model, from_object, load
-from audit.policy import default_policy, narrowed, overridden, read_policy
+from audit.policy import Terms, default_policy, narrowed, overridden, read_policy, read_terms, with_margin
 from audit.strict import read_toml, validate
 from audit.tables import file_sha256, read_table
-from reports.record import Card, Json, Policy, SplitInfo, Task
+from reports.record import Card, Json, ModelInfo, Policy, SplitInfo, Task
 
 FORBID = {"extra": "forbid"}
 
@@ -101,6 +101,12 @@ class PolicyTable:
     select: list[str] = field(default_factory=list)
     ignore: list[str] = field(default_factory=list)
     override: list[dict[str, JsonValue]] = field(default_factory=list)
+    baseline: str | None = None
+    """``audit.json`` of an earlier run to be compared with."""
+    on_data_change: Literal["error", "unpaired"] | None = None
+    """Refuse a baseline of other rows, or compare as independent samples."""
+    margin: float | None = None
+    """Largest loss against the baseline that is accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +183,23 @@ def _require_ranges(config: Config, file: str) -> None:
     for name, least in (("min_n", 0), ("suppress_n", 0), ("depth", 1)):
         if getattr(asked, name) < least:
             raise ConfigError(f"{file}: [audit] {name} is {getattr(asked, name)}; expected {least} or more.")
+    _require_fingerprints(config, file)
     if config.data.test_size is not None and not 0 < config.data.test_size < 1:
         raise ConfigError(f"{file}: [data] test_size is {config.data.test_size}; expected a share between 0 and 1.")
+
+
+def _require_fingerprints(config: Config, file: str) -> None:
+    """Refuse fingerprints of splits that are not there, and what no SHA-256 can be."""
+    splits = ("train", "test")
+    for name in config.data.sha256:
+        if name not in splits:
+            raise ConfigError(f"{file}: [data.sha256] names split {shown(name)}; expected 'train' or 'test'.")
+    stated = dict(config.data.sha256)
+    if config.model is not None and config.model.sha256:
+        stated["model"] = config.model.sha256
+    for name, text in stated.items():
+        if len(text) != 64 or not set(text.lower()) <= set("0123456789abcdef"):
+            raise ConfigError(f"{file}: sha256 of {name} is {shown(text)}; expected 64 hexadecimal digits.")
 
 
 def settings_of(config: Config) -> Settings:
@@ -300,8 +321,35 @@ def load_policy(config: Config, folder: Path, override: Path | None = None) -> P
     asked = config.policy
     file = override or (folder / asked.path if asked.path is not None else None)
     policy = default_policy() if file is None else read_policy(file)
+    if asked.margin is not None:
+        policy = with_margin(policy, asked.margin)
     policy = overridden(policy, asked.override, "audit.toml")
     return narrowed(policy, select=asked.select, ignore=asked.ignore)
+
+
+def load_terms(config: Config, folder: Path, override: Path | None = None) -> Terms:
+    """Read what policy file and configuration ask for beside gates: baseline, budget of the test set.
+
+    Raises
+    ------
+    PolicyError
+        If the file cannot be read.
+    """
+    asked = config.policy
+    file = override or (folder / asked.path if asked.path is not None else None)
+    terms = Terms() if file is None else read_terms(file)
+    if asked.baseline is not None:
+        terms = replace(terms, baseline=folder / asked.baseline, on_missing="error")
+    return terms if asked.on_data_change is None else replace(terms, on_data_change=asked.on_data_change)
+
+
+def stated_fingerprints(config: Config, model: ModelInfo | None, splits: Iterable[SplitInfo]) -> dict[str, object]:
+    """Return each stated fingerprint beside the one that was found, as evidence for ``SEC002``; {} for none."""
+    found = {split.name: split.sha256 for split in splits}
+    pairs = {name: (stated, found.get(name, "")) for name, stated in config.data.sha256.items()}
+    if config.model is not None and config.model.sha256:
+        pairs["model"] = (config.model.sha256, "" if model is None else model.sha256)
+    return {"fingerprints": pairs} if pairs else {}
 
 
 def load_card(config: Config, folder: Path) -> Card:

@@ -24,6 +24,12 @@ Out = Annotated[
     str | None, typer.Option("--out", help="Folder for the reports; '-' writes one format to standard output.")
 ]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="A gates.toml in place of the configured policy.")]
+Baseline = Annotated[
+    Path | None, typer.Option("--baseline", help="audit.json of an earlier run; is this model no worse?")
+]
+Unpaired = Annotated[
+    bool, typer.Option("--unpaired", help="Accept a baseline of other rows; compare independent samples.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Let gates of severity warning count like errors.")]
 
 
@@ -32,19 +38,23 @@ def run(
     config: Annotated[Path, typer.Argument(help="audit.toml")],
     out: Out = None,
     policy: PolicyFile = None,
+    baseline: Baseline = None,
+    unpaired: Unpaired = False,
     formats: Formats = None,
     strict: Strict = False,
 ) -> int:
     """Audit a model as audit.toml says, and write record, card and reports."""
     from audit.cli.run import run as verb
 
-    return verb(config, out=out, policy=policy, formats=formats, strict=strict)
+    return verb(config, out=out, policy=policy, formats=formats, strict=strict, baseline=baseline, unpaired=unpaired)
 
 
 @app.command()
 def judge(
     record: Annotated[Path, typer.Argument(help="audit.json")],
     policy: PolicyFile = None,
+    baseline: Baseline = None,
+    unpaired: Unpaired = False,
     out: Out = None,
     formats: Formats = None,
     strict: Strict = False,
@@ -52,7 +62,20 @@ def judge(
     """Judge a saved record again, under another policy, without the model."""
     from audit.cli.saved import judge as verb
 
-    return verb(record, policy=policy, out=out, formats=formats, strict=strict)
+    return verb(record, policy=policy, out=out, formats=formats, strict=strict, baseline=baseline, unpaired=unpaired)
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="audit.json of the earlier run")],
+    after: Annotated[Path, typer.Argument(help="audit.json of the later run")],
+    formats: Annotated[str, typer.Option("--format", help="text, json or md.")] = "text",
+    out: Annotated[str, typer.Option("--out", help="File to write; '-' is standard output.")] = "-",
+) -> int:
+    """Compare two audits: what changed, paired where the rows are the same, and which gates turned."""
+    from audit.cli.compare import compare as verb
+
+    return verb(before, after, format_=formats, out=out)
 
 
 @app.command()
@@ -120,7 +143,7 @@ def usage_message(error: Exception) -> str | None:
     if isinstance(error, OSError | RecordError):
         return (
             f"{type(error).__name__}: {error}"
-            if isinstance(error, OSError) and not error.args[1:] == () and error.filename
+            if isinstance(error, OSError) and error.args[1:] != () and error.filename
             else str(error)
         )
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from audit.errors import ConfigError, hint, listed, shown
@@ -55,6 +56,14 @@ def write_reports(record: AuditRecord, folder: Path, names: list[str]) -> list[P
     for file, text in texts.items():
         write_text_atomically(folder / file, text)
     return [folder / file for file in texts]
+
+
+def warned(record: AuditRecord, warning: str) -> AuditRecord:
+    """Put a warning into a record, and before a person's eyes; an empty one is none."""
+    if not warning:
+        return record
+    note(warning)
+    return replace(record, warnings=(*record.warnings, warning))
 
 
 def to_standard_output(record: AuditRecord, names: list[str]) -> None:
