@@ -29,7 +29,8 @@ class Item:
     regime: str
     title: str
     status: str
-    as_of: datetime.date
+    as_of: datetime.date | None
+    """Day the source was read; ``None`` for an item that only the policy names."""
     source: str
     checked: str
     """``primary`` or ``secondary``: what was read."""
@@ -76,7 +77,25 @@ def items() -> tuple[Item, ...]:
 
 def evidence_map(record: AuditRecord) -> tuple[Row, ...]:
     """Say for each item whether this audit supplies evidence, in part, or none."""
-    return tuple(_row(record, item) for item in items())
+    known = {item.id for item in items()}
+    named = dict.fromkeys(one for gate in record.policy.gates for one in gate.evidence_for if one not in known)
+    return tuple(_row(record, item) for item in (*items(), *(_unmapped(one) for one in named)))
+
+
+def _unmapped(name: str) -> Item:
+    """Return an item that a gate names and the data file does not: a house rule, or a newer text."""
+    return Item(
+        id=name,
+        regime="Named by the policy alone",
+        title=visible(name),
+        status="not in the mapping of this tool",
+        as_of=None,
+        source="the policy",
+        checked="",
+        families=(),
+        facts=(),
+        person=("what it asks for",),
+    )
 
 
 def _row(record: AuditRecord, item: Item) -> Row:
@@ -119,6 +138,8 @@ def _holds(record: AuditRecord, fact: str) -> bool:
 
 
 def _stale(record: AuditRecord, item: Item) -> bool:
+    if item.as_of is None:
+        return False
     try:
         created = datetime.date.fromisoformat(record.created[:10])
     except ValueError:
