@@ -164,14 +164,14 @@ class _Drawer:
 
 
 def embedded(record: AuditRecord) -> Markup:
-    r"""Return the record as JSON that no parser of HTML can read as markup.
+    r"""Return the record, without its answers by row, as JSON that no parser of HTML can read as markup.
 
     Examples
     --------
     >>> str(_harmless('{"a": "</script>"}'))
     '{"a": "\\u003c/script\\u003e"}'
     """
-    return _harmless(store.compact(record))
+    return _harmless(store.compact(replace(record, pairing=None)))
 
 
 def _harmless(text: str) -> Markup:
