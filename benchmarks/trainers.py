@@ -1,7 +1,7 @@
 """Time the networks beside scikit-learn's MLP, a bare torch loop and, if it is installed, skorch; print ratios.
 
-Run from the root: ``python -m benchmarks.trainers`` (one thread; about two minutes). ``--stacked`` adds five folds trained as one
-stacked network with ``torch.func``, against the same folds one after the other.
+Run from the root: ``python -m benchmarks.trainers`` (one thread; about two minutes).
+``--stacked`` adds five folds trained as one stacked network with ``torch.func``, against one fold after the other.
 """
 
 from __future__ import annotations
@@ -132,7 +132,6 @@ def prediction(data: Table) -> None:
 def stacked(data: Table, *, folds: int = 5, epochs: int = 20, batch: int = 32) -> None:
     """Train the folds of a cross-validation as one network whose weights have a leading axis, with torch.func."""
     X, y = data
-    X = (X - X.mean(0)) / X.std(0)
     parts = [np.delete(np.arange(len(X)), np.arange(fold, len(X), folds)) for fold in range(folds)]
     rows = min(map(len, parts))
     parts = [part[:rows] for part in parts]

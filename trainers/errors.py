@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 
 
 class TrainerError(ValueError):
     """A parameter, a table or a target does not fit; nothing was trained."""
+
+
+class MissingPackage(TrainerError, ImportError):  # noqa: N818 -- it reads as what is wrong
+    """An optional package is not installed."""
 
 
 class FileError(TrainerError):
@@ -53,3 +58,16 @@ def nearest(name: object, known: Iterable[object]) -> str:
     by_lower = {text.lower(): text for text in texts}
     near = difflib.get_close_matches(str(name)[:200].lower(), list(by_lower), n=1, cutoff=0.6)
     return f" Did you mean {quoted(by_lower[near[0]])}?" if near else ""
+
+
+def need(module: str, *, extra: str, purpose: str) -> None:
+    """Refuse, with the one command that helps, where an optional package is not installed.
+
+    Examples
+    --------
+    >>> need("no_such_module", extra="torch", purpose="a network")
+    Traceback (most recent call last):
+    trainers.errors.MissingPackage: a network needs 'no_such_module'. Run: pip install 'modelassay[torch]'
+    """
+    if importlib.util.find_spec(module) is None:
+        raise MissingPackage(f"{purpose} needs {module!r}. Run: pip install 'modelassay[{extra}]'")

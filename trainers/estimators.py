@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from trainers import fitting, inputs, settings, text
-from trainers.errors import TrainerError, listing
+from trainers import fitting, inputs, reading, settings
+from trainers.errors import TrainerError, listing, need
 from trainers.history import HistoryRow
 from trainers.threads import torch_threads
 
@@ -30,7 +30,7 @@ class _Network(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ships 
     """Parameters and training that classifier and regressor share."""
 
     network: str | Callable[..., torch.nn.Module] = "mlp"
-    """``mlp``, ``cnn``, ``rnn``, ``lstm``, ``gru``, ``transformer``, or a function of (row shape, outputs)."""
+    """``mlp``, ``cnn``, ``resnet``, ``rnn``, ``lstm``, ``gru``, ``transformer``, or a function (row shape, outputs)."""
     hidden: tuple[int, ...] | None = None
     """Units of the dense hidden layers; None: (64, 64) for ``mlp``, (64,) for ``cnn``, none for the others."""
     activation: str = "relu"
@@ -42,7 +42,7 @@ class _Network(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ships 
     dropout: float = 0.0
     """Share of units that are silenced in each training step."""
     channels: tuple[int, ...] = (16, 32)
-    """Channels of the convolutions of ``cnn``."""
+    """Channels of the convolutions of ``cnn``, of the stages of ``resnet``."""
     kernel_size: int = 3
     """Width of the convolutions, in pixels or steps."""
     pool: int = 2
@@ -50,7 +50,7 @@ class _Network(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ships 
     units: int = 64
     """Width of recurrent layers, of the Transformer and of token embeddings."""
     layers: int = 1
-    """Number of recurrent or Transformer layers."""
+    """Number of recurrent or Transformer layers; of blocks in a stage of ``resnet``."""
     bidirectional: bool = False
     """Whether recurrent layers read from both ends."""
     heads: int = 4
@@ -160,6 +160,7 @@ class _Network(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ships 
         return self._train(X, y, sample_weight, None, fresh=not hasattr(self, "network_"), epochs=1, streamed=True)
 
     def _check_parameters(self) -> None:
+        need("torch", extra="torch", purpose="a network")
         settings.check({field.name: getattr(self, field.name) for field in fields(self)})
 
     def _train(
@@ -173,7 +174,7 @@ class _Network(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ships 
         epochs: int,
         streamed: bool = False,
     ) -> Self:
-        values = self._read(X, reset=fresh)
+        values = reading.rows(self, X, reset=fresh)
         target, codes = self._encode(y, reset=fresh)
         check_consistent_length(values, target)
         weights = inputs.row_weights(sample_weight, len(values))
@@ -195,55 +196,19 @@ class _Network(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ships 
     def _own_validation(self, validation: tuple[Any, ...]) -> fitting.Part:
         if not isinstance(validation, tuple) or len(validation) not in {2, 3}:
             raise TrainerError("validation is no tuple (X, y) or (X, y, sample_weight)")
-        values = self._read(validation[0], reset=False)
+        values = reading.rows(self, validation[0], reset=False)
         target, codes = self._encode(validation[1], reset=False)
         check_consistent_length(values, target)
         weights = inputs.row_weights(validation[2] if len(validation) == 3 else None, len(values))
         return fitting.Part(values, target, fitting.product(weights, self._weigh(codes)))
-
-    def _read(self, X: object, *, reset: bool) -> NDArray[Any]:
-        """Turn what a user passed into rows in the shape that the network reads."""
-        if self.tokens in {"word", "character"}:
-            return self._read_text(X, reset=reset)
-        if self.tokens == "ids":
-            ids = inputs.token_ids(self, X, reset=reset)
-            if reset:
-                self._read_as((ids.shape[1],), None, max(int(ids.max()) + 1, text.FIRST))
-            return np.where(ids < self.token_count_, ids, text.UNKNOWN)
-        values = inputs.numbers(self, X, reset=reset)
-        shape = inputs.row_shape(values.shape[1:], self.network, self.input_shape)
-        if reset:
-            self._read_as(shape, None, 0)
-        elif shape != self.input_shape_:
-            raise TrainerError(f"X holds rows of shape {shape}; the network was fitted on rows of {self.input_shape_}")
-        return values.reshape(len(values), *shape)
-
-    def _read_as(self, shape: tuple[int, ...], words: tuple[str, ...] | None, tokens: int) -> None:
-        self.input_shape_, self.vocabulary_, self.token_count_ = shape, words, tokens
-
-    def _read_text(self, X: object, *, reset: bool) -> NDArray[np.int64]:
-        texts, name = text.values(X)
-        level = str(self.tokens)
-        if reset:
-            words = text.vocabulary(texts, level, int(self.vocabulary_size))
-            self._read_as((int(self.max_length),), words, len(words) + text.FIRST)
-            self.n_features_in_ = 1
-            if name is None:
-                self.__dict__.pop("feature_names_in_", None)
-            else:
-                self.feature_names_in_ = np.array([name], dtype=object)
-        elif name is not None and hasattr(self, "feature_names_in_") and name != self.feature_names_in_[0]:
-            raise TrainerError(f"X has the column {name!r}; the network was fitted on {self.feature_names_in_[0]!r}")
-        return text.encode(texts, self.vocabulary_ or (), level, self.input_shape_[0])
 
     # --- predicting -------------------------------------------------------------------------------
 
     def _outputs(self, X: ArrayLike) -> Floats:
         """Raw outputs of the network, shape (rows, outputs)."""
         check_is_fitted(self, "network_")
-        values = self._read(X, reset=False)
         with torch_threads(self.threads):
-            return fitting.outputs(self, values)
+            return fitting.outputs(self, reading.rows(self, X, reset=False))
 
     # --- saving -----------------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers import fitting
-from trainers.errors import FileError, TrainerError, listing, quoted
+from trainers import fitting, reading
+from trainers.errors import FileError, TrainerError, listing, need, quoted
 from trainers.estimators import NetworkClassifier, NetworkRegressor
 from trainers.history import HistoryRow, without_seconds
 from trainers.preparation import TablePreparation
@@ -222,6 +222,8 @@ def load(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 -- estimator, or 
     source = Path(path)
     if not source.is_file():
         raise FileError(f"there is no file {quoted(source)}; expected a model file of ours")
+    for module in ("safetensors", "torch"):
+        need(module, extra="torch", purpose="a model file of networks")
     header, tensors = _read(source)
     try:
         return _rebuild(header, tensors)
@@ -303,7 +305,8 @@ def _restore_state(estimator: Model, state: dict[str, Any]) -> None:
         setattr(estimator, name, int(state[name]))
     estimator.stopped_ = str(state["stopped_"])
     words = state["vocabulary_"]
-    estimator._read_as(
+    reading.learn(
+        estimator,
         tuple(int(size) for size in state["input_shape_"]),
         None if words is None else tuple(str(word) for word in words),
         int(state["token_count_"]),

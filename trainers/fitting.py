@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     import torch
 
     from trainers.estimators import _Network
-    from trainers.gradients import Rows
+    from trainers.gradients import Flat, Rows
     from trainers.loop import Plan
     from trainers.networks import NetworkSpec
 
 Floats = NDArray[np.float64]
+PASSING = frozenset({"_engine", "_announced", "_borrowed", "_unfrozen"})
+"""Attributes of a fit under way."""
 SMALLEST_BLOCK = 16
 """Fewer rows than this are filled up before they run: matrix products of a few rows round differently."""
 
@@ -76,7 +78,7 @@ def run(estimator: _Network, train: Part, test: Part | None, fresh: bool, epochs
     """Build what is new, train, and keep the outcome on the estimator."""
     import torch
 
-    from trainers import gradients, loop, optimizers
+    from trainers import gradients, loop
 
     device = device_for(estimator.device)
     if fresh:
@@ -87,10 +89,7 @@ def run(estimator: _Network, train: Part, test: Part | None, fresh: bool, epochs
     first = estimator.n_iter_ + 1
     network = estimator.network_.to(device)
     plan = plan_for(estimator, len(train.values), epochs, streamed)
-    if not (streamed and hasattr(estimator, "_engine")):
-        flat = gradients.flatten(network)
-        estimator._engine = flat, optimizers.optimizer_for(flat, plan)
-    flat, optimizer = estimator._engine
+    flat, optimizer = _engine(estimator, plan, streamed)
     generator = torch.Generator().manual_seed(estimator.seed_ + first)
     rows, held = _rows(estimator, train, device), None if test is None else _rows(estimator, test, device)
     before = known_before(estimator, rows, held) if fresh else ()
@@ -115,12 +114,28 @@ def run(estimator: _Network, train: Part, test: Part | None, fresh: bool, epochs
         del estimator._engine
 
 
+def _engine(estimator: _Network, plan: Plan, streamed: bool) -> tuple[Flat, torch.optim.Optimizer]:
+    """Lay out what learns, with its optimizer; a stream keeps the optimizer's memory from call to call."""
+    from trainers import gradients, optimizers
+
+    if not (streamed and hasattr(estimator, "_engine")):
+        if hasattr(estimator, "_unfrozen"):
+            gradients.freeze(estimator.network_, estimator._unfrozen, gradients.head_of(str(estimator.network)))
+        flat = gradients.flatten(estimator.network_)
+        estimator._engine = flat, optimizers.optimizer_for(flat, plan)
+    engine: tuple[Flat, torch.optim.Optimizer] = estimator._engine
+    return engine
+
+
 def _learn_scales(estimator: _Network, train: Part) -> None:
     estimator.center_ = estimator.scale_ = None
     if estimator.token_count_:
         estimator._see_target(train.target, train.weights)
         return
-    if estimator.standardize:
+    borrowed = getattr(estimator, "_borrowed", None)
+    if borrowed is not None and borrowed.center is not None:
+        estimator.center_, estimator.scale_ = borrowed.center, borrowed.scale
+    elif estimator.standardize:
         estimator.center_, estimator.scale_ = inputs.moments(train.values, train.weights)
     elif np.abs(train.values).max() > np.finfo(estimator.dtype).max:
         raise TrainerError(f"X holds numbers too large for {estimator.dtype}; scale them, or keep standardize=True")
@@ -146,6 +161,8 @@ def build_network(estimator: _Network, seed: int) -> torch.nn.Module:
         _check_images(estimator)
         estimator.spec_ = spec_for(estimator, outputs)
         network = networks.build(estimator.spec_, torch.Generator().manual_seed(seed))
+    if hasattr(estimator, "_borrowed"):
+        estimator._borrowed.lend(network, str(estimator.network))
     return network.to(getattr(torch, estimator.dtype))
 
 
@@ -291,7 +308,9 @@ def _block(estimator: _Network, values: NDArray[Any]) -> NDArray[Any]:
 
 def frozen(state: dict[str, Any]) -> dict[str, Any]:
     """Turn a fitted estimator's attributes into plain values and numpy arrays."""
-    state = {name: value for name, value in state.items() if name not in {"_engine", "_announced"}}
+    state = {
+        name: value for name, value in state.items() if name not in {"_engine", "_announced", "_borrowed", "_unfrozen"}
+    }
     state["on_epoch"] = None
     if "network_" in state:
         state["network_"] = weights_of(state["network_"])

@@ -39,6 +39,45 @@ class Flat(NamedTuple):
     """Biases and what normalizations learn."""
 
 
+def head_of(kind: str) -> tuple[str, ...]:
+    """Say how the names of a network's head begin: its output, and the dense layers on top of another body.
+
+    Examples
+    --------
+    >>> head_of("mlp"), head_of("cnn")
+    (('output.',), ('output.', 'hidden', 'norm'))
+    """
+    return ("output.",) if kind == "mlp" else ("output.", "hidden", "norm")
+
+
+def freeze(network: nn.Module, unfrozen: int | str, head: tuple[str, ...]) -> None:
+    """Let the head and the last `unfrozen` layers before it learn, or ``all``; a normalization goes with its layer.
+
+    Examples
+    --------
+    >>> from collections import OrderedDict
+    >>> parts = OrderedDict(hidden1=nn.Linear(2, 2), norm1=nn.BatchNorm1d(2), output=nn.Linear(2, 1))
+    >>> network = nn.Sequential(parts)
+    >>> freeze(network, 0, head_of("mlp"))
+    >>> [name for name, values in network.named_parameters() if values.requires_grad]
+    ['output.weight', 'output.bias']
+    """
+    groups: list[list[nn.Parameter]] = []
+    seen = ""
+    for name, values in network.named_parameters():
+        part = name.rpartition(".")[0]
+        values.requires_grad_(name.startswith(head) or unfrozen == "all")
+        if name.startswith(head):
+            continue
+        if part != seen and (values.dim() > 1 or not groups):
+            groups.append([])
+        seen = part
+        groups[-1].append(values)
+    learning = groups[max(0, len(groups) - int(unfrozen)) :] if unfrozen != "all" else []
+    for values in (values for group in learning for values in group):
+        values.requires_grad_(True)
+
+
 def flatten(network: nn.Module) -> Flat:
     """Lay the trained parameters end to end; on an accelerator, whose kernels want their own layout, leave them.
 

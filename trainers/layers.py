@@ -229,3 +229,27 @@ class EncoderLayer(nn.Module):
         inner: Tensor = self.activation(self.dense_input(self.dense_norm(values)))
         added: Tensor = self.dropout(self.dense_output(inner))
         return values + added
+
+
+class Residual(nn.Module):
+    """Two convolutions around which the input goes by, named as torchvision names them (its ``BasicBlock``)."""
+
+    def __init__(self, width: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, channels, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU()
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.downsample = None
+        if stride != 1 or width != channels:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(width, channels, 1, stride=stride, bias=False), nn.BatchNorm2d(channels)
+            )
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Convolve, and add what came in."""
+        inner = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(values)))))
+        around = values if self.downsample is None else self.downsample(values)
+        added: Tensor = self.relu(inner + around)
+        return added

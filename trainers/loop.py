@@ -105,10 +105,10 @@ def train(
         If a person interrupts; the best weights so far are kept.
     """
     history: list[HistoryRow] = []
-    watch = _Watch(network, plan, held_out=validation is not None)
+    watch = _Watch(network, plan, validation, first_epoch)
     step = Step(network, flat, plan, optimizer, probes.Sight(network, rows.inputs, generator))
     _seed_dropout(network, generator)
-    stopped, epoch = "epochs", first_epoch - 1
+    stopped, epoch = "epochs", 0
     try:
         for epoch in range(first_epoch, first_epoch + plan.epochs):
             began = time.perf_counter()
@@ -128,9 +128,7 @@ def train(
     except KeyboardInterrupt:
         stopped = "interrupted"
     _seed_dropout(network, None)
-    if stopped in {"interrupted", "not_finite"}:
-        history.append(HistoryRow(epoch, TRAIN, stopped, 1.0))
-    history += watch.restore(always=stopped in {"interrupted", "not_finite"})
+    history += watch.restore(stopped, epoch)
     _warn(stopped, epoch, watch.best_epoch)
     return Outcome(history=tuple(history), epochs=epoch, best_epoch=watch.best_epoch, stopped=stopped)
 
@@ -161,7 +159,7 @@ class Step:
 def run_epoch(step: Step, rows: Rows, generator: torch.Generator) -> Facts:
     """Go through all rows once, in random order; give the epoch's loss and a close look at its last step."""
     plan, optimizer = step.plan, step.optimizer
-    step.network.train()
+    _wake(step.network)
     for group in optimizer.param_groups:
         group["lr"] = step.rate
     gradients = gradients_of(step.network, step.flat, plan.objective)
@@ -186,6 +184,14 @@ def run_epoch(step: Step, rows: Rows, generator: torch.Generator) -> Facts:
     if norms and plan.clip_norm is not None:
         facts[TRAIN, "clipped_share"] = float((torch.stack(norms) > plan.clip_norm).float().mean())
     return facts | step.sight.after()
+
+
+def _wake(network: nn.Module) -> None:
+    """Switch to training mode, but leave frozen normalizations as they were learned."""
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and not module.weight.requires_grad:
+            module.eval()
 
 
 def batches(rows: Rows, plan: Plan, generator: torch.Generator) -> Iterator[Rows]:
@@ -266,10 +272,11 @@ def _look(network: nn.Module, rows: Rows, validation: Rows | None, objective: st
 class _Watch:
     """Remembers the best weights, and says when there is no progress any more."""
 
-    def __init__(self, network: nn.Module, plan: Plan, *, held_out: bool) -> None:
-        self.network, self.plan, self.held_out = network, plan, held_out
-        self.best = math.inf
-        self.best_epoch = 0
+    def __init__(self, network: nn.Module, plan: Plan, validation: Rows | None, first_epoch: int) -> None:
+        self.network, self.plan, self.held_out = network, plan, validation is not None
+        self.best, self.best_epoch = math.inf, first_epoch - 1
+        if validation is not None and first_epoch > 1:  # a warm start must not end worse than it began
+            self.best = evaluate(network, validation, plan.objective)[0]
         self.waited = self.setbacks = 0
         self.weights = self._copy()
 
@@ -292,11 +299,13 @@ class _Watch:
     def _keeps_best(self) -> bool:
         return self.held_out and self.plan.patience is not None
 
-    def restore(self, *, always: bool) -> list[HistoryRow]:
+    def restore(self, stopped: str, epoch: int) -> list[HistoryRow]:
         """Put the chosen weights back: the best ones, or after trouble the last good ones; say of which epoch."""
-        if always or self._keeps_best():
+        trouble = stopped in {"interrupted", "not_finite"}
+        if trouble or self._keeps_best():
             self.network.load_state_dict(self.weights)
-        return [HistoryRow(self.best_epoch, TRAIN, "kept", 1.0)]
+        said = [HistoryRow(epoch, TRAIN, stopped, 1.0)] if trouble else []
+        return [*said, HistoryRow(self.best_epoch, TRAIN, "kept", 1.0)]
 
 
 def _seed_dropout(network: nn.Module, generator: torch.Generator | None) -> None:

@@ -15,7 +15,7 @@ import torch  # noqa: TID253 -- this module is imported only when a network is b
 from torch import Tensor, nn  # noqa: TID253
 
 from trainers.errors import TrainerError
-from trainers.layers import Attention, Dropout, Recurrent, TokenConvolution, TokenEmbedding, dense
+from trainers.layers import Attention, Dropout, Recurrent, Residual, TokenConvolution, TokenEmbedding, dense
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -198,6 +198,30 @@ def transformer(spec: NetworkSpec) -> nn.Module:
     return _blocks(spec, spec.units, parts)
 
 
+def resnet(spec: NetworkSpec) -> nn.Module:
+    """Residual network of images, with the names that torchvision gives; (64, 128, 256, 512) and 2 is its resnet18.
+
+    References
+    ----------
+    He et al. 2016, Deep Residual Learning for Image Recognition.
+    """
+    width = spec.channels[0]
+    parts: list[tuple[str, nn.Module]] = [
+        ("conv1", nn.Conv2d(spec.input_shape[0], width, 7, stride=2, padding=3, bias=False)),
+        ("bn1", nn.BatchNorm2d(width)),
+        ("relu", nn.ReLU()),
+        ("maxpool", nn.MaxPool2d(3, stride=2, padding=1)),
+    ]
+    for number, channels in enumerate(spec.channels, start=1):
+        strides = [1 if number == 1 else 2] + [1] * (spec.layers - 1)
+        widths = [width] + [channels] * (spec.layers - 1)
+        blocks = [Residual(one, channels, stride) for one, stride in zip(widths, strides, strict=True)]
+        parts.append((f"layer{number}", nn.Sequential(*blocks)))
+        width = channels
+    parts += [("avgpool", nn.AdaptiveAvgPool2d(1)), ("flatten", nn.Flatten())]
+    return _blocks(spec, width, parts)
+
+
 BUILDERS: Mapping[str, Callable[[NetworkSpec], nn.Module]] = {
     "mlp": mlp,
     "cnn": cnn,
@@ -205,6 +229,7 @@ BUILDERS: Mapping[str, Callable[[NetworkSpec], nn.Module]] = {
     "lstm": recurrent,
     "gru": recurrent,
     "transformer": transformer,
+    "resnet": resnet,
 }
 
 
@@ -225,6 +250,11 @@ def fits(kind: str, input_shape: tuple[int, ...], *, tokens: bool) -> None:
         raise TrainerError(
             f"network {kind!r} was given {seen}; expected (steps, channels): pass X with 3 "
             "dimensions, or set input_shape"
+        )
+    if kind == "resnet" and (tokens or len(input_shape) != 3):
+        raise TrainerError(
+            f"network 'resnet' was given {seen}; expected images: X with 4 dimensions, or "
+            "input_shape=(channels, height, width)"
         )
     if kind == "cnn" and not tokens and len(input_shape) not in {2, 3}:
         raise TrainerError(

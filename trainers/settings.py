@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from trainers.errors import TrainerError, listing, nearest, quoted
 
-NETWORKS = ("mlp", "cnn", "rnn", "lstm", "gru", "transformer")
+NETWORKS = ("mlp", "cnn", "rnn", "lstm", "gru", "transformer", "resnet")
 CHOICES: Mapping[str, tuple[object, ...]] = {
     "activation": ("relu", "gelu", "tanh", "sigmoid"),
     "init": ("auto", "he", "xavier"),

@@ -101,7 +101,8 @@ def test_history_holds_what_it_promises(cancer: tuple[pd.DataFrame, pd.Series[st
     X, y = cancer
     model = NetworkClassifier(hidden=(8, 4), epochs=4, clip_norm=1.0, random_state=0).fit(X, y)
     quantities = {(row.split, row.quantity) for row in model.history_}
-    wanted = {"loss", "score", "learning_rate", "seconds", "clipped_share", "rows", "parameters", "input_scale_ratio"}
+    wanted = {"loss", "score", "learning_rate", "seconds", "clipped_share", "rows", "parameters"}
+    wanted |= {"input_scale_ratio", "kept"}
     for layer in ("hidden1", "hidden2", "output"):
         wanted |= {f"gradient_norm:{layer}", f"update_ratio:{layer}"}
     wanted |= {"dead_units:hidden1", "dead_units:hidden2"}
