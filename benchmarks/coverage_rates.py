@@ -18,13 +18,13 @@ from reports.record import Estimate
 def proportions() -> Iterator[Scenario]:
     for n in (20, 50, 100, 300, 2000):
         for p in (0.01, 0.05, 0.1, 0.3, 0.5, 0.9, 0.99):
-            rare = n * min(p, 1 - p) < 5
+            rare = n * min(p, 1 - p) < 5 or n < 30
             yield Scenario(
                 method="proportion (Wilson)",
                 setting=f"n={n}, p={p}",
                 truth=p,
                 draw=lambda rng, n=n, p=p: estimate(hits(rng.random(n) < p), "selection_rate"),
-                corner="fewer than 5 rows of one kind expected: counts are too coarse" if rare else "",
+                corner="fewer than 30 rows, or fewer than 5 of one kind: counts are coarse" if rare else "",
             )
 
 

@@ -1,0 +1,111 @@
+"""ROC AUC and average precision against brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit.ranking import auc_interval, average_precision, newcombe_auc, roc_auc
+from audit.variance import Undefined, Variance, variance
+
+Scores = tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]
+
+
+@st.composite
+def scores(draw: st.DrawFn) -> Scores:
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    n = draw(st.integers(4, 40))
+    y = rng.random(n) < 0.5
+    y[:2], y[2:4] = True, False
+    return y, rng.integers(0, draw(st.integers(1, 30)), n).astype(float)
+
+
+def components(y: npt.NDArray[np.bool_], s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Compare every pair (DeLong et al. 1988, equations 1 and 2)."""
+    return np.sign(s[y][:, None] - s[~y][None, :]) / 2 + 0.5
+
+
+@given(scores())
+def test_auc_and_variance_are_delongs(case: Scores) -> None:
+    y, s = case
+    pairs = components(y, s)
+    found = roc_auc(y, s)
+    assert found.value == pytest.approx(pairs.mean())
+    expected = pairs.mean(1).var(ddof=1) / y.sum() + pairs.mean(0).var(ddof=1) / (~y).sum()
+    assert variance(found.influence).value == pytest.approx(expected, abs=1e-12)
+
+
+@given(scores())
+def test_the_paired_variance_is_delongs(case: Scores) -> None:
+    y, s = case
+    other = np.random.default_rng(len(s)).integers(0, 9, len(s)).astype(float)
+    one, two = components(y, s), components(y, other)
+    expected = sum(
+        float(np.var((one - two).mean(axis), ddof=1)) / size for axis, size in ((1, y.sum()), (0, (~y).sum()))
+    )
+    found = variance(roc_auc(y, s).influence - roc_auc(y, other).influence)
+    assert found.value == pytest.approx(expected, abs=1e-12)
+
+
+@given(scores())
+def test_whole_weights_are_repeated_rows(case: Scores) -> None:
+    y, s = case
+    weight = np.random.default_rng(len(s)).integers(1, 4, len(s))
+    rows = np.repeat(np.arange(len(s)), weight)
+    for metric in (roc_auc, average_precision):
+        assert metric(y, s, weight.astype(float)).value == pytest.approx(metric(y[rows], s[rows]).value)
+
+
+@given(scores(), st.integers(0, 3))
+def test_influence_is_a_derivative(case: Scores, row: int) -> None:
+    y, s = case
+    step = 1e-6
+    for metric in (roc_auc, average_precision):
+        up, down = np.ones(len(s)), np.ones(len(s))
+        up[row], down[row] = 1 + step, 1 - step
+        slope = (metric(y, s, up).value - metric(y, s, down).value) / (2 * step) * len(s)
+        # The AUC's influence carries DeLong's factor for the class, m / (m − 1), over all rows' n / (n − 1).
+        found = metric(y, s).influence[row]
+        if metric is roc_auc:
+            m, n = int(y.sum() if y[row] else (~y).sum()), len(s)
+            found = found / np.sqrt(m / (m - 1) / (n / (n - 1)))
+        assert found == pytest.approx(slope, abs=1e-4)
+
+
+@given(scores())
+def test_order_alone_matters(case: Scores) -> None:
+    y, s = case
+    assert roc_auc(y, np.exp(s / 10)).value == pytest.approx(roc_auc(y, s).value)
+    assert roc_auc(~y, s).value == pytest.approx(1 - roc_auc(y, s).value)
+    assert roc_auc(y, -s).value == pytest.approx(1 - roc_auc(y, s).value)
+
+
+def test_one_class_is_undefined() -> None:
+    with pytest.raises(Undefined, match="negative"):
+        roc_auc(np.ones(3, dtype=bool), np.arange(3.0))
+    with pytest.raises(Undefined, match="positive"):
+        average_precision(np.zeros(3, dtype=bool), np.arange(3.0))
+    with pytest.raises(Undefined, match="positive"):
+        roc_auc(np.array([True, False]), np.arange(2.0), np.array([0.0, 1.0]))
+
+
+@given(st.floats(0, 1), st.integers(2, 200), st.integers(2, 200))
+def test_newcombes_interval_holds_its_value_and_mirrors(area: float, m: int, n: int) -> None:
+    found, mirrored = newcombe_auc(area, m, n, 0.95), newcombe_auc(1 - area, m, n, 0.95)
+    assert 0 <= found.low <= area <= found.high <= 1
+    assert found.low < found.high
+    assert found.low == pytest.approx(1 - mirrored.high, abs=1e-6)
+
+
+def test_a_sure_variance_gives_delong_on_the_logit_scale() -> None:
+    y = np.repeat([True, False], 500)
+    low, high, method = auc_interval(0.8, Variance(0.014**2, 1e9), y, None, 0.95, 1.0)
+    reach = 1.959964 * 0.014 / (0.8 * 0.2)
+    center = np.log(4)
+    assert [low, high] == pytest.approx(
+        [1 / (1 + np.exp(-center + reach)), 1 / (1 + np.exp(-center - reach))], abs=1e-6
+    )
+    assert method == "delong, logit scale"
