@@ -85,10 +85,10 @@ class Context:
         return self.model
 
     def _gather(self, name: str) -> object:
-        module = importlib.import_module(f"audit.gather.{name}") if name in available() else None
-        if module is None:
+        if name not in available():
             return Absence(outcome="error", reason=f"no gatherer brings {shown(name)}")
         try:
+            module = importlib.import_module(f"audit.gather.{name}")
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 value: object = module.gather(self, **self.options.get(name, {}))

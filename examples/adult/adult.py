@@ -9,12 +9,15 @@ The data are not part of this repository. Give the folder that holds ``adult_tra
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 import pandas as pd
 
-from audit.cli import main as modelassay
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads stall fits on a busy machine
+
+from audit.cli import main as modelassay  # noqa: E402
 
 NUMBERS = ["age", "education_num", "capital_gain", "capital_loss", "hours_per_week"]
 CATEGORIES = ["workclass", "marital_status", "occupation", "relationship", "race", "sex", "native_country"]
