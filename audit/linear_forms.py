@@ -104,6 +104,10 @@ def requirements(predictions: Predictions, name: str, position: int | None, *, r
     if (one.needs == "residuals") != (predictions.task == "regression"):
         kind = "numbers" if one.needs == "residuals" else "classes"
         raise Undefined(f"a metric of {kind}; the task is {predictions.task}")
+    if one.needs == "residuals" and not np.isfinite(predictions.y_pred.astype(np.float64)).all():
+        raise Undefined(
+            f"{int((~np.isfinite(predictions.y_pred.astype(np.float64))).sum())} predictions are not finite"
+        )
     if one.needs in ("residuals", "counts"):
         return _require_class(predictions, name, position)
     if predictions.y_score is None:

@@ -266,6 +266,24 @@ def test_scores_that_are_no_numbers_are_counted() -> None:
     assert found.reason == "3 scores are not finite"
 
 
+def test_predictions_that_are_no_numbers_are_counted() -> None:
+    made = regression()
+    predicted = made.y_pred.astype(np.float64)
+    predicted[:2] = np.inf
+    reasons = {one.reason for one in estimates(replace(made, y_pred=predicted), ["r2_score", "median_absolute_error"])}
+    assert reasons == {"2 predictions are not finite"}
+
+
+def test_a_hundred_classes_are_measured() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 100, 3000)
+    predicted = np.where(rng.random(3000) < 0.7, y, rng.integers(0, 100, 3000))
+    many = Predictions(task="multiclass", classes=tuple(map(str, range(100))), y_true=y, y_pred=predicted)
+    for name in ("balanced_accuracy", "f1_macro", "cohen_kappa", "matthews_corrcoef", "precision_weighted"):
+        found = estimate(many, name)
+        assert 0.6 < (found.low or 0) < (found.value or 0) < (found.high or 0) < 0.8
+
+
 def test_metrics_that_do_not_fit_the_task_say_so() -> None:
     assert "numbers" in estimate(binary(), "r2_score").reason
     assert "classes" in estimate(regression(), "accuracy").reason
