@@ -166,7 +166,12 @@ def _interval(
     drift = _variance(by_p, p) / n + _variance(by_q, q) / m
     noise = 2 * (len(p) - 1) * (1 / n + 1 / m) ** 2
     reach = z_value(level) * math.sqrt(drift + noise)
-    return Interval(value - reach, value + reach, "delta method")
+    if value <= 0:
+        return Interval(value - reach, value + reach, "delta method")
+    # The index is about a noncentral chi-square: its root has nearly the same spread everywhere.
+    root, step = math.sqrt(value), reach / (2 * math.sqrt(value))
+    low = (root - step) ** 2 if step < root else value - reach
+    return Interval(min(low, value), (root + step) ** 2, "delta method of the root")
 
 
 def _variance(influence: FloatArray, share: FloatArray) -> float:

@@ -107,7 +107,7 @@ def _matrix(dataset: Dataset, rows: npt.NDArray[np.intp]) -> FloatArray:
             continue
         texts = column.astype(object).map(repr).where(column.notna(), None)
         if kind == "text":
-            columns.append(texts.str.len().to_numpy(dtype=np.float64, na_value=np.nan))
+            columns.append(np.asarray(texts.str.len().to_numpy(dtype=np.float64, na_value=np.nan)))
             continue
         order = pd.Series(texts.value_counts().sort_index().sort_values(ascending=False, kind="stable").index)
         codes = pd.Index(order).get_indexer(pd.Index(texts)).astype(np.float64)
