@@ -118,9 +118,9 @@ def _advantage(deletion: DeletionCurves, level: float) -> Estimate:
 
 
 def _similarity(first: Attributions, other: Attributions, level: float) -> Estimate:
-    """Compare each row's absolute attributions before and after the weights were shuffled."""
+    """Compare each row's attributions before and after the weights were shuffled."""
     metric, n = "randomization_similarity", min(len(first.values), len(other.values))
-    by_row = rank_correlation(np.abs(first.values[:n]), np.abs(other.values[:n]))
+    by_row = rank_correlation(first.values[:n], other.values[:n])
     by_row = by_row[np.isfinite(by_row)]
     if not len(by_row):
         return Estimate(metric=metric, value=None, reason="no row has a ranking to compare", where=WHERE)

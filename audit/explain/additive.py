@@ -9,10 +9,12 @@ of that kind is not assumed: the sums are compared with the model's own outputs.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from audit.explain.encoding import FloatArray, Score
 from audit.explain.permutation import BATCH, Shapley
 
+IntArray = npt.NDArray[np.intp]
 TOLERANCE = 1e-5
 PROBE = 4
 """Rows on which a model that does not add up is told quickly."""
@@ -56,14 +58,23 @@ def additive_shapley(score: Score, rows: FloatArray, background: FloatArray, *, 
     at_reference = float(outputs[len(rows)])
     spread = max(float(np.ptp(outputs)), 1e-12)
     parts = np.empty(points.shape)
-    for feature in range(points.shape[1]):
-        distinct, place = np.unique(points[:, feature], return_inverse=True)
-        changed = np.tile(reference, (len(distinct), 1))
-        changed[:, feature] = distinct
-        gained = np.concatenate([score(changed[start : start + batch]) for start in range(0, len(changed), batch)])
-        parts[:, feature] = (gained - at_reference)[place.reshape(-1)]
+    each = max(1, batch // len(points))
+    for first in range(0, points.shape[1], each):
+        some = np.arange(first, min(first + each, points.shape[1]))
+        parts[:, some] = _alone(score, points, reference, some, batch) - at_reference
     if np.abs(parts.sum(axis=1) + at_reference - outputs).max() > TOLERANCE * spread:
         return None
     behind = parts[len(rows) :].mean(axis=0)
     base = float(outputs[len(rows) :].mean())
     return Shapley(parts[: len(rows)] - behind, base, outputs[: len(rows)])
+
+
+def _alone(score: Score, points: FloatArray, reference: FloatArray, some: IntArray, batch: int) -> FloatArray:
+    """Return the output of the reference row with one feature taken from each point, shape (points, features)."""
+    found = [np.unique(points[:, feature], return_inverse=True) for feature in some]
+    sizes = [len(distinct) for distinct, _ in found]
+    changed = np.tile(reference, (sum(sizes), 1))
+    changed[np.arange(len(changed)), np.repeat(some, sizes)] = np.concatenate([distinct for distinct, _ in found])
+    gained = np.concatenate([score(changed[start : start + batch]) for start in range(0, len(changed), batch)])
+    starts = np.cumsum([0, *sizes[:-1]])
+    return np.column_stack([gained[start + place.reshape(-1)] for start, (_, place) in zip(starts, found, strict=True)])

@@ -123,11 +123,22 @@ class Encoding:
 
     def decode(self, numbers: FloatArray) -> pd.DataFrame:
         """Return numbers as a table with the columns and types it came with."""
-        if all(column.numeric and column.dtype == np.float64 for column in self.columns):
-            return pd.DataFrame(numbers, columns=list(self.names))
+        plain = self._plain(numbers)
+        if plain is not None:
+            return pd.DataFrame(plain, columns=list(self.names))
         return pd.DataFrame(
             {column.name: column.decode(numbers[:, place]) for place, column in enumerate(self.columns)}
         )
+
+    def _plain(self, numbers: FloatArray) -> npt.NDArray[np.generic] | None:
+        """Return numbers in the one type that all columns have, where they have one: much quicker for wide tables."""
+        types = {column.dtype if column.numeric else None for column in self.columns}
+        (only,) = types if len(types) == 1 else (None,)
+        if not isinstance(only, np.dtype):
+            return None
+        if only.kind in "iu" and not _fits(numbers, only):
+            return None
+        return numbers if only == np.float64 else numbers.astype(only)
 
     def text(self, place: int, number: float) -> str:
         """Write one cell for people.

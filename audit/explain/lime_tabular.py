@@ -16,6 +16,8 @@ import numpy.typing as npt
 from audit.explain.encoding import FloatArray, Score, Tick, no_tick
 from audit.explain.permutation import BATCH
 
+KERNEL = 0.75
+"""Width of the kernel, times the root of the number of features."""
 IntArray = npt.NDArray[np.int64]
 
 
@@ -189,29 +191,28 @@ def lime_tabular(
         np.equal(drawn[1:], own[number], out=same[1:])
         y = answers.copy()
         y[0] = output[number]
-        found[number], intercept[number], fit[number] = local_model(same, y, (0.75 * np.sqrt(width)) ** 2)
+        weight = np.exp(-(width - same.sum(axis=1)) / (2 * KERNEL**2 * width))
+        found[number], intercept[number], fit[number] = local_model(same, y, weight)
     tick(n, n)
     return LocalModels(found, intercept, fit, output)
 
 
-def local_model(same: FloatArray, y: FloatArray, width2: float) -> tuple[FloatArray, float, float]:
-    """Fit a ridge regression (penalty 1) weighted by the kernel of how many features differ.
+def local_model(same: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[FloatArray, float, float]:
+    """Fit LIME's weighted ridge regression (penalty 1).
 
     Parameters
     ----------
     same : ndarray of shape (samples, features)
         1 where a sample agrees with the row.
     y : ndarray of shape (samples,)
-    width2 : float
-        Square of the kernel width.
+    weight : ndarray of shape (samples,)
+        Of each sample, by its nearness to the row.
 
     Returns
     -------
     tuple
         Coefficients, intercept, weighted R².
     """
-    differing = same.shape[1] - same.sum(axis=1)
-    weight = np.exp(-differing / (2 * width2))
     total = weight.sum()
     weighted = same * weight[:, None]
     mean, y_mean = weighted.sum(axis=0) / total, float(weight @ y / total)

@@ -13,7 +13,7 @@ import pandas as pd
 from audit.columns import label_texts
 from audit.data import Dataset
 from audit.errors import ModelError, NotApplicable
-from audit.evidence import FloatArray
+from audit.evidence import FloatArray, Predictions
 from audit.explain.encoding import Encoding, Score
 from audit.factor import Factor
 from audit.gather._answers import BATCH, _columns, _in_words_of, as_model_input, call
@@ -26,6 +26,7 @@ Scale = Literal["log-odds", "probability", "target", "margin"]
 Positions = npt.NDArray[np.intp]
 CLIP = 1e-6
 REFERENCE_ROWS = 2000
+MOST_COLUMNS = 200
 SATURATED_SHARE = 0.05
 
 
@@ -161,6 +162,8 @@ def explained(
     model, dataset = context.fitted(), context.dataset
     if not dataset.features:
         raise NotApplicable("the model reads no columns, so none can be explained")
+    if [*dataset.kinds().values()] == ["text"]:
+        raise NotApplicable("the model reads one text; its words are explained apart")
     notes: tuple[str, ...] = ()
     if chosen is None:
         chosen, notes = draw_rows(dataset, rows, context.generator("explained rows"))
@@ -254,3 +257,24 @@ def _classes(model: Model, dataset: Dataset) -> tuple[str, ...]:
         return dataset.classes
     own = [str(text) for text in _in_words_of(label_texts(known), dataset.classes)]
     return (*dataset.classes, *(text for text in own if text not in dataset.classes))
+
+
+def said(predictions: Predictions, value: np.generic) -> str:
+    """Write a prediction or a true value for people."""
+    if predictions.task == "regression":
+        return f"{float(value):.5g}"
+    return str(predictions.classes[int(value)])
+
+
+def require_narrow(dataset: Dataset) -> None:
+    """Refuse to look at columns one by one where there are very many, as the pixels of an image.
+
+    Raises
+    ------
+    NotApplicable
+        For more than 200 columns, or a single column of texts.
+    """
+    if len(dataset.features) > MOST_COLUMNS:
+        raise NotApplicable(f"{len(dataset.features)} columns are too many to be looked at one by one")
+    if [*dataset.kinds().values()] == ["text"]:
+        raise NotApplicable("the model reads one text; its words are explained apart")

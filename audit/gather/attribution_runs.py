@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from audit.evidence import Attributions
 from audit.gather import lime
+from audit.gather._explained import MOST_COLUMNS
 from audit.gather.attributions import Plan, attribute
 
 if TYPE_CHECKING:
@@ -34,5 +35,6 @@ def gather(
     for run in range(1, max(runs, 2) + 1):
         plan = Plan(rows=rows, background=background, seconds=10.0, run=run)
         found.append(replace(attribute(context, plan), seed=run))
-        found.append(lime.gather(context, rows=rows, samples=samples, run=run))
+        if len(context.dataset.features) <= MOST_COLUMNS:
+            found.append(lime.gather(context, rows=rows, samples=samples, run=run))
     return tuple(found)

@@ -10,14 +10,13 @@ import numpy as np
 from audit.errors import ConfigError, NotApplicable, hint, shown
 from audit.evidence import Attributions
 from audit.explain.lime_tabular import LocalModels, cut, lime_tabular
-from audit.gather._explained import Explained, explained
+from audit.gather._explained import Explained, explained, require_narrow
 from audit.optional import require
 
 if TYPE_CHECKING:
     from audit.gather import Context
 
 ENGINES = ("batched", "package")
-MOST_FEATURES = 200
 
 
 def gather(
@@ -49,8 +48,7 @@ def gather(
 
 def fit_lime(context: Context, what: Explained, samples: int, engine: str = "batched", run: int = 0) -> Attributions:
     """Fit LIME around rows that were chosen already."""
-    if what.X.shape[1] > MOST_FEATURES:
-        raise NotApplicable(f"LIME for tables is for {MOST_FEATURES} columns at most, there are {what.X.shape[1]}")
+    require_narrow(context.dataset)
     fitted = _by_package if engine == "package" else _batched
     n, width = what.X.shape
     values, fit, output = np.zeros((n, width)), np.zeros(n), np.zeros(n)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from audit.columns import label_text
-from audit.data import Dataset
 from audit.errors import ConfigError, hint, shown
 from audit.evidence import Attributions, FloatArray, Predictions
 from audit.explain.cases import Change, LocalCase
 from audit.explain.counterfactual import Space, nearest_counterfactual
-from audit.gather._explained import Explained, explained
+from audit.gather._explained import Explained, explained, require_narrow, said
 from audit.gather.attributions import Plan, attribute
 from audit.gather.lime import fit_lime
 
@@ -46,6 +44,7 @@ def gather(
         If `fixed` names something that is no feature.
     """
     dataset = context.dataset
+    require_narrow(dataset)
     for name in fixed:
         if name not in dataset.features:
             raise ConfigError(
@@ -160,8 +159,8 @@ def _case(
     return LocalCase(
         why=why,
         row=row,
-        predicted=_said(predictions, what.output.dataset, predictions.y_pred[at]),
-        actual=_said(predictions, what.output.dataset, predictions.y_true[at]),
+        predicted=said(predictions, predictions.y_pred[at]),
+        actual=said(predictions, predictions.y_true[at]),
         output=float(shap.output[place]) if shap.output is not None else 0.0,
         base=float(shap.base[place]) if shap.base is not None else 0.0,
         features=names,
@@ -175,10 +174,3 @@ def _case(
         decided_otherwise=otherwise,
         fixed=held,
     )
-
-
-def _said(predictions: Predictions, dataset: Dataset, value: object) -> str:
-    """Write a prediction or a true value."""
-    if dataset.task == "regression":
-        return f"{float(cast('float', value)):.5g}"
-    return label_text(predictions.classes[int(cast("int", value))])

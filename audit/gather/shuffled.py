@@ -11,6 +11,7 @@ import numpy as np
 
 from audit.evidence import Predictions
 from audit.gather._answers import ask
+from audit.gather._explained import require_narrow
 from audit.gather.predictions import predictions_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def gather(
         they are stand in the evidence ``predictions``.
     """
     model, dataset = context.fitted(), context.dataset
+    require_narrow(dataset)
     plain = cast("Predictions", context.need("predictions"))
     test = dataset.rows("test")
     generator = context.generator("shuffled")

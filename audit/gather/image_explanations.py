@@ -1,0 +1,159 @@
+"""Where in an image the model looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from audit.errors import ConfigError, NotApplicable
+from audit.evidence import FloatArray, Predictions
+from audit.explain.gradients import Network, integrated_gradients, network_of
+from audit.explain.parts import explain_parts
+from audit.explain.pixels import ImageCase, ImageExplanations, patches
+from audit.explain.saliency import grad_cam, occlusion
+from audit.gather._explained import Explained, explained, said
+from audit.gather.local_cases import pick
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+
+def gather(
+    context: Context,
+    *,
+    cases: int = 6,
+    shape: Sequence[int] = (),
+    background: int = 100,
+    pairs: int = 20,
+    samples: int = 1000,
+) -> ImageExplanations:
+    """Explain images of the test split by gradients, Grad-CAM, occlusion, patches and LIME.
+
+    Parameters
+    ----------
+    context : Context
+    cases : int
+        Images at most.
+    shape : sequence of int
+        (channels, height, width) of the flattened rows; read off the network where there is one.
+    background : int
+        Training rows whose mean image stands for what is not shown.
+    pairs, samples : int
+        Effort for patches: pairs of permutations (SHAP), samples (LIME).
+
+    Raises
+    ------
+    NotApplicable
+        If the model reads no images.
+    ConfigError
+        If the shape does not fit the columns.
+    """
+    model, dataset = context.fitted(), context.dataset
+    size = image_shape(model.predictor, tuple(shape), len(dataset.features))
+    predictions = cast("Predictions", context.need("predictions"))
+    picked = pick(predictions.select(split="test"), cases)
+    chosen = np.array([row for row, _ in picked], dtype=np.intp)
+    what = explained(context, rows=len(chosen), background=background, chosen=chosen)
+    mean = what.background.mean(axis=0)
+    place = {int(row): number for number, row in enumerate(predictions.row)}
+    found = []
+    for number, (row, why) in enumerate(picked):
+        context.progress("explaining images", number, len(picked))
+        at = place[row]
+        words = (why, said(predictions, predictions.y_pred[at]), said(predictions, predictions.y_true[at]))
+        found.append(_case(context, what, number, size, mean, words, (pairs, samples)))
+    context.progress("explaining images", len(picked), len(picked))
+    shown = what.X
+    notes = (*what.notes, "what is not shown takes the value of the mean background image")
+    return ImageExplanations(
+        cases=tuple(found),
+        scale=what.output.scale,
+        low=float(min(shown.min(), mean.min())),
+        high=float(shown.max()),
+        notes=notes,
+    )
+
+
+def image_shape(predictor: object, stated: tuple[int, ...], features: int) -> tuple[int, int, int]:
+    """Return (channels, height, width), from the user or from the network.
+
+    Raises
+    ------
+    NotApplicable, ConfigError
+    """
+    known = stated or tuple(getattr(predictor, "input_shape_", ()))
+    if stated and (len(stated) != 3 or int(np.prod(stated)) != features):
+        raise ConfigError(
+            f"[gather.image_explanations] shape is {list(stated)}; expected [channels, height, width] with a product "
+            f"of {features}, the number of columns."
+        )
+    if len(known) != 3 or int(np.prod(known)) != features:
+        raise NotApplicable("the model reads no images; state [gather.image_explanations] shape if it does")
+    return int(known[0]), int(known[1]), int(known[2])
+
+
+def _case(
+    context: Context,
+    what: Explained,
+    number: int,
+    size: tuple[int, int, int],
+    mean: FloatArray,
+    told: tuple[str, str, str],
+    effort: tuple[int, int],
+) -> ImageCase:
+    row, code = what.X[number], int(what.codes[number])
+    score = what.score(code)
+    grid = patches(size[1], size[2])
+    flat = np.broadcast_to(grid, size).reshape(-1)
+    count = int(grid.max()) + 1
+
+    def by_patch(present: FloatArray) -> FloatArray:
+        return score(np.where(present[:, flat] > 0, row, mean))
+
+    generator = context.generator(f"patches {what.rows[number]}")
+    parts = explain_parts(by_patch, count, generator=generator, pairs=effort[0], samples=effort[1])
+    area = np.bincount(grid.ravel(), minlength=count)
+    maps: dict[str, FloatArray] = {}
+    network = _network(what, code)
+    residual = None
+    if network is not None:
+        maps, residual = _by_gradients(network, row, mean, size)
+    maps["occlusion"] = occlusion(by_patch(1 - np.eye(count)), parts.output, grid)
+    maps["SHAP of patches"] = (parts.shap / area)[grid]
+    maps["LIME of patches"] = (parts.lime / area)[grid]
+    why, predicted, actual = told
+    return ImageCase(
+        why=why,
+        row=int(what.rows[number]),
+        predicted=predicted,
+        actual=actual,
+        image=row.reshape(size),
+        maps=maps,
+        base=parts.base,
+        output=parts.output,
+        residual=residual,
+        fit=parts.fit,
+    )
+
+
+def _network(what: Explained, code: int) -> Network | None:
+    dataset, own = what.output.dataset, what.output.own_classes()
+    column = None
+    if what.output.classes and own is not None:
+        column = list(own).index(what.output.classes[code if dataset.task == "multiclass" else 1])
+    return network_of(what.output.model.predictor, task=dataset.task, column=column)
+
+
+def _by_gradients(
+    network: Network, row: FloatArray, mean: FloatArray, size: tuple[int, int, int]
+) -> tuple[dict[str, FloatArray], float]:
+    found = integrated_gradients(network, row[None], mean)
+    apart = abs(float(found.output[0]) - found.base)
+    error = abs(float(found.values.sum()) + found.base - float(found.output[0]))
+    maps = {"integrated gradients": found.values[0].reshape(size).sum(axis=0)}
+    cam = grad_cam(network, row[None])
+    if cam is not None:
+        maps["Grad-CAM"] = cam[0]
+    return maps, error / apart if apart > 1e-9 else error

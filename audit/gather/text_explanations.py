@@ -1,0 +1,130 @@
+"""What the words of a text add to the model's output."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
+
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.explain.encoding import FloatArray
+from audit.explain.parts import explain_parts
+from audit.explain.words import Pieces, TextCase, TextExplanations
+from audit.gather._explained import Output, choose_output, draw_rows, said
+from audit.gather.local_cases import pick
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+
+def gather(
+    context: Context,
+    *,
+    cases: int = 6,
+    texts: int = 40,
+    most_words: int = 60,
+    pairs: int = 20,
+    samples: int = 1000,
+    seconds: float = 60.0,
+) -> TextExplanations:
+    """Take words away from texts of the test split and ask the model again.
+
+    Parameters
+    ----------
+    context : Context
+    cases : int
+        Texts told one by one.
+    texts : int
+        Further texts, drawn at random, whose words are counted together.
+    most_words : int
+        Longer texts are cut into so many runs of words.
+    pairs, samples : int
+        Effort of SHAP (pairs of permutations) and LIME (samples) for each text.
+    seconds : float
+        Budget: texts beyond it are left out.
+
+    Raises
+    ------
+    NotApplicable
+        If the model reads no text.
+    """
+    model, dataset = context.fitted(), context.dataset
+    column = text_column(dataset)
+    predictions = cast("Predictions", context.need("predictions"))
+    picked = pick(predictions.select(split="test"), cases)
+    drawn, notes = draw_rows(dataset, texts, context.generator("explained rows"))
+    rows = np.array([*(row for row, _ in picked), *drawn], dtype=np.intp)
+    output, more = choose_output(model, dataset, dataset.inputs(rows))
+    place = {int(row): number for number, row in enumerate(predictions.row)}
+    started, found = time.perf_counter(), []
+    for number, row in enumerate(rows):
+        if number and time.perf_counter() - started > seconds:
+            break
+        context.progress("taking words away", number, len(rows))
+        why = picked[number][1] if number < len(picked) else ""
+        at = place[int(row)]
+        code = int(predictions.y_pred[at]) if dataset.task == "multiclass" else 0
+        told = (why, said(predictions, predictions.y_pred[at]), said(predictions, predictions.y_true[at]))
+        pieces = Pieces.of(str(dataset.frame[column].iloc[int(row)]), most=most_words)
+        found.append(_explained(context, output, int(row), code, column, pieces, told, (pairs, samples)))
+    context.progress("taking words away", len(rows), len(rows))
+    short = () if len(found) == len(rows) else (f"{len(found)} of {len(rows)} texts within {seconds:g} seconds",)
+    return TextExplanations(
+        cases=tuple(found[: len(picked)]),
+        sample=tuple(found[len(picked) :]),
+        scale=output.scale,
+        column=column,
+        notes=(*notes, *more, *short, "a word is taken away by leaving it out; base: the empty text"),
+    )
+
+
+def text_column(dataset: Dataset) -> str:
+    """Name the text that the model reads.
+
+    Raises
+    ------
+    NotApplicable
+        If it reads none.
+    """
+    for name, kind in dataset.kinds().items():
+        if kind == "text":
+            return name
+    raise NotApplicable("the model reads no column of texts")
+
+
+def _explained(
+    context: Context,
+    output: Output,
+    row: int,
+    code: int,
+    column: str,
+    pieces: Pieces,
+    told: tuple[str, str, str],
+    effort: tuple[int, int],
+) -> TextCase:
+    rest = output.dataset.inputs(np.array([row]))
+
+    def score(present: FloatArray) -> FloatArray:
+        texts = pd.Series([pieces.without(one) for one in present], dtype=rest[column].dtype)
+        table = rest.take(np.zeros(len(present), dtype=np.intp)).reset_index(drop=True)
+        return output(table.assign(**{column: texts}), code)
+
+    generator = context.generator(f"words {row}")
+    found = explain_parts(score, len(pieces.words), generator=generator, pairs=effort[0], samples=effort[1])
+    why, predicted, actual = told
+    return TextCase(
+        why=why,
+        row=row,
+        predicted=predicted,
+        actual=actual,
+        words=pieces.words,
+        shap=found.shap,
+        lime=found.lime,
+        fit=found.fit,
+        base=found.base,
+        output=found.output,
+    )
