@@ -188,6 +188,18 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         return made
 
 
+def needs_preparation(table: pd.DataFrame) -> bool:
+    """Say whether a table holds anything but present numbers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> needs_preparation(pd.DataFrame({"a": [1.0]})), needs_preparation(pd.DataFrame({"a": ["x"]}))
+    (False, True)
+    """
+    return any(not _is_number(table[name]) for name in table.columns) or bool(table.isna().to_numpy().any())
+
+
 def _frame(X: Any) -> pd.DataFrame:  # noqa: ANN401
     import pandas as pd
 

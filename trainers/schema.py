@@ -1,0 +1,194 @@
+"""The shape of ``train.toml``, read strictly: an unknown key or a wrong type is an error that names the place."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trainers.errors import TrainerError, listing, nearest, quoted
+from trainers.space import Choice, Dimension, Real, Stack, Whole
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataPart(_Part):
+    """``[data]``: where the rows are and what they are."""
+
+    train: str = ""
+    """Table: CSV or Parquet. Paths are relative to the configuration."""
+    images: str = ""
+    """Folder of folders of images, one for each label; instead of `train`."""
+    target: str = ""
+    task: Literal["binary", "multiclass", "regression"]
+    text: str = ""
+    """Column of texts; then nothing else is read."""
+    features: list[str] | None = None
+    drop: list[str] = []
+    weight: str = ""
+    cluster: str = ""
+    time: str = ""
+    size: tuple[int, int] | None = None
+    channels: int = 1
+    validation: Share = 0.15
+    """Share that is held out for early stopping; by class, by cluster, or the latest rows."""
+
+
+class PreparationPart(_Part):
+    """``[preparation]``: how a table is made numbers."""
+
+    use: bool | None = None
+    """None: where there are categories or missing values."""
+    clip: Annotated[float, Field(ge=0, lt=0.5)] = 0.005
+    min_count: Annotated[int, Field(ge=1)] = 1
+    max_levels: Annotated[int, Field(ge=1)] = 100
+
+
+class DimensionPart(_Part):
+    """``[search.space.NAME]``."""
+
+    kind: Literal["choice", "whole", "real", "stack"]
+    values: list[Any] | None = None
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    depth: tuple[int, int] | None = None
+    width: tuple[int, int] | None = None
+
+
+class SearchPart(_Part):
+    """``[search]``: used with ``--search``."""
+
+    method: str = "tpe"
+    trials: Annotated[int, Field(ge=1)] = 30
+    folds: Annotated[int, Field(ge=2)] = 5
+    scoring: str | None = None
+    gap: str = "error_rate"
+    sensitive: str = ""
+    """Column of groups; turns on the second objective."""
+    tolerance: Annotated[float, Field(ge=0)] = 0.01
+    prune: bool = True
+    journal: str = ""
+    space: dict[str, DimensionPart] = {}
+
+
+class StagePart(_Part):
+    """``[[transfer.stage]]``."""
+
+    unfreeze: int | Literal["all"] = 0
+    epochs: Annotated[int, Field(ge=1)] = 30
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+
+
+class TransferPart(_Part):
+    """``[transfer]``: start from a backbone."""
+
+    backbone: str
+    stage: list[StagePart] = []
+
+
+class ModelPart(_Part):
+    """``[model]``: where the model file goes."""
+
+    path: str = ""
+
+
+class Recipe(_Part):
+    """A whole ``train.toml``."""
+
+    seed: int = 0
+    data: DataPart
+    network: dict[str, Any] = {}
+    """Parameters of the estimator."""
+    preparation: PreparationPart = PreparationPart()
+    search: SearchPart | None = None
+    transfer: TransferPart | None = None
+    model: ModelPart = ModelPart()
+
+
+def read(path: str | os.PathLike[str]) -> Recipe:
+    """Read a configuration.
+
+    Raises
+    ------
+    TrainerError
+        If the file is missing, is no TOML, or holds an unknown key or a wrong value; the text names the place.
+    """
+    source = Path(path)
+    try:
+        content = source.read_bytes().decode("utf-8")
+        plain = tomllib.loads(content)
+    except FileNotFoundError as error:
+        raise TrainerError(f"there is no file {quoted(source)}; expected a train.toml") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainerError(f"{quoted(source)} cannot be read as TOML: {error}") from error
+    try:
+        return Recipe.model_validate(plain)
+    except ValidationError as error:
+        raise TrainerError(f"{source.name}: {_told(error, content)}") from error
+
+
+def _told(error: ValidationError, content: str) -> str:
+    """Tell the first fault: its place, what was seen, what was expected, the nearest name."""
+    first = error.errors()[0]
+    place = ".".join(str(step) for step in first["loc"])
+    key = str(first["loc"][-1])
+    line = next((n for n, text in enumerate(content.splitlines(), 1) if text.strip(" [").startswith(key)), 0)
+    where = f"{quoted(place)}{f' (line {line})' if line else ''}"
+    if first["type"] != "extra_forbidden":
+        seen = "" if first["type"] == "missing" else f" is {quoted(first['input'])}"
+        return f"{where}{seen}: {first['msg']}"
+    known = _keys(first["loc"][:-1])
+    return f"{where} is no key here; expected {listing(known, limit=30)}.{nearest(key, known)}"
+
+
+def _keys(place: tuple[int | str, ...]) -> list[str]:
+    """Name the keys that a place of the file may have."""
+    parts: dict[str, type[_Part]] = {
+        "data": DataPart,
+        "preparation": PreparationPart,
+        "search": SearchPart,
+        "space": DimensionPart,
+        "transfer": TransferPart,
+        "stage": StagePart,
+        "model": ModelPart,
+    }
+    named = [parts[str(step)] for step in place if str(step) in parts]
+    return list((named[-1] if named else Recipe).model_fields)
+
+
+def dimension(name: str, part: DimensionPart) -> Dimension:
+    """Make a dimension of a search space.
+
+    Raises
+    ------
+    TrainerError
+        If what its kind needs is missing.
+
+    Examples
+    --------
+    >>> dimension("dropout", DimensionPart(kind="real", low=0.0, high=0.5))
+    Real(low=0.0, high=0.5, log=False, kind='real')
+    """
+    if part.kind == "choice":
+        if part.values is None:
+            raise TrainerError(f"search.space.{name} is a choice without values; give values = [...]")
+        return Choice(tuple(tuple(value) if isinstance(value, list) else value for value in part.values))
+    if part.kind == "stack":
+        if part.depth is None or part.width is None:
+            raise TrainerError(f"search.space.{name} is a stack; give depth = [least, most] and width = [least, most]")
+        return Stack(part.depth, part.width)
+    if part.low is None or part.high is None:
+        raise TrainerError(f"search.space.{name} is a range; give low and high")
+    if part.kind == "whole":
+        if part.low != int(part.low) or part.high != int(part.high):
+            raise TrainerError(f"search.space.{name} goes from {part.low} to {part.high}; expected whole numbers")
+        return Whole(int(part.low), int(part.high), part.log)
+    return Real(part.low, part.high, part.log)
