@@ -50,6 +50,40 @@ def run(
 
 
 @app.command()
+def init(
+    test: Annotated[Path, typer.Option("--test", help="Table of the rows to judge the model on.")],
+    target: Annotated[str, typer.Option("--target", help="Column that holds the truth.")],
+    model: Annotated[Path | None, typer.Option("--model", help="Model file; without one, name answer columns.")] = None,
+    train: Annotated[Path | None, typer.Option("--train", help="Table of the rows it learned from.")] = None,
+    positive: Annotated[str | None, typer.Option("--positive", help="Positive class of a binary target.")] = None,
+    sensitive: Annotated[
+        list[str] | None, typer.Option("--sensitive", help="Column that tells groups apart; may be repeated.")
+    ] = None,
+    prediction: Annotated[str | None, typer.Option("--prediction", help="Column of predicted labels.")] = None,
+    score: Annotated[str | None, typer.Option("--score", help="Column of scores.")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")] = False,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the three files.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+) -> int:
+    """Write audit.toml, gates.toml and card.toml from what model and tables show."""
+    from audit.cli.init import init as verb
+    from audit.initial import Asked
+
+    asked = Asked(
+        test=test,
+        target=target,
+        train=train,
+        model=model,
+        trust=trust,
+        positive=positive,
+        sensitive=tuple(dict.fromkeys(sensitive or ())),
+        prediction=prediction,
+        score=score,
+    )
+    return verb(asked, out=out, force=force)
+
+
+@app.command()
 def judge(
     record: Annotated[Path, typer.Argument(help="audit.json")],
     policy: PolicyFile = None,

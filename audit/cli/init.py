@@ -1,0 +1,35 @@
+"""``modelassay init``: a first configuration from what the files show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.cli import output
+from audit.errors import ConfigError, listed
+from audit.initial import Asked, look
+from audit.initial_files import drafts
+from reports.store import write_text_atomically
+
+
+def init(asked: Asked, *, out: Path, force: bool) -> int:
+    """Write ``audit.toml``, ``gates.toml`` and ``card.toml``, and say what a person must decide."""
+    output.require_writable(out)
+    start = look(asked)
+    texts = drafts(start, out)
+    standing = [name for name in texts if (out / name).exists()]
+    if standing and not force:
+        raise ConfigError(f"{listed(standing)} stand in {str(out)!r} already; --force writes over them.")
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in texts.items():
+        write_text_atomically(out / name, content)
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Wrote {', '.join(str(out / name) for name in texts)}")
+    for one in start.undecided:
+        console.print(f"  DECIDE {' '.join(one.split())}")
+    if start.likely:
+        console.print(f"  These columns sound sensitive and are not declared: {listed(start.likely)}")
+    told = "once that is decided" if start.undecided else "now"
+    console.print(f"Run it {told}: modelassay run {out / 'audit.toml'}")
+    return 0

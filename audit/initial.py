@@ -1,0 +1,294 @@
+"""What a first configuration can know from the files alone, and what a person must decide.
+
+Only what cannot be otherwise is inferred: the task from the model or from a target of two values or of
+text, the positive class of 0 and 1. Bands for numbers are a suggestion that lets the first run begin.
+Everything else is left open and marked ``DECIDE``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from audit.columns import NUMERIC_GROUPS, label_text, label_texts, sorted_labels
+from audit.data import Roles, build
+from audit.errors import AuditError, ConfigError, DataError, hint, listed, shown
+from audit.model import CODE_FORMATS, Model, load
+from audit.tables import file_sha256, read_table
+from reports.record import Task
+
+SENSITIVE_WORDS = (
+    "age", "sex", "gender", "race", "ethnic", "religion", "national", "citizen", "disab", "marital", "orientation",
+    "pregnan", "veteran", "foreign", "language", "skin",
+)  # fmt: skip
+"""Beginnings of words that columns about people's protected traits are often named by."""
+AGE_BANDS = (25.0, 45.0, 65.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the command line names."""
+
+    test: Path
+    target: str
+    train: Path | None = None
+    model: Path | None = None
+    trust: bool = False
+    positive: str | None = None
+    sensitive: tuple[str, ...] = ()
+    prediction: str | None = None
+    score: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What was found out."""
+
+    asked: Asked
+    task: Task | None
+    classes: tuple[str, ...] = ()
+    positive: str | None = None
+    bins: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    likely: tuple[str, ...] = ()
+    """Columns whose names sound sensitive and that were not named."""
+    times: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    """Columns that the model reads, as far as it or the tables say."""
+    stated: bool = False
+    """Whether the model knows its columns by name."""
+    sha256: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    missing_targets: int = 0
+    undecided: tuple[str, ...] = ()
+    """What a person must decide before the first run, one sentence each."""
+
+
+def look(asked: Asked) -> Start:
+    """Look at model and tables.
+
+    Raises
+    ------
+    AuditError
+        If a file cannot be read, or a column that was named does not exist.
+    """
+    if asked.model is None and asked.prediction is None and asked.score is None:
+        raise ConfigError("name a --model, or the --prediction or --score column that holds its answers.")
+    model = _model(asked)
+    frames = {name: read_table(path) for name, path in (("train", asked.train), ("test", asked.test)) if path}
+    for name, frame in frames.items():
+        _require_columns(name, frame, asked)
+    target = pd.concat([frame[asked.target] for frame in frames.values()], ignore_index=True)
+    task = task_of(target, model)
+    present = target.dropna()
+    classes = () if task == "regression" else sorted_labels(set(label_texts(present)))
+    start = Start(
+        asked=asked,
+        task=task,
+        classes=classes if len(classes) <= NUMERIC_GROUPS else (),
+        positive=_positive(classes, asked.positive) if task == "binary" else None,
+        bins={name: found for name in asked.sensitive if (found := bands(frames["test"][name]))},
+        likely=_likely(frames["test"], asked),
+        times=tuple(str(name) for name in frames["test"].columns if _is_time(frames["test"][name])),
+        features=_features(frames, model, asked),
+        stated=bool(model and model.feature_names),
+        sha256={name: file_sha256(path) for name, path in _files(asked).items()},
+        rows={name: len(frame) for name, frame in frames.items()},
+        missing_targets=int(target.isna().sum()),
+    )
+    return replace(start, undecided=tuple(_undecided(start, frames, model)))
+
+
+def _files(asked: Asked) -> dict[str, Path]:
+    files = {"model": asked.model, "train": asked.train, "test": asked.test}
+    return {name: path for name, path in files.items() if path is not None}
+
+
+def _model(asked: Asked) -> Model | None:
+    """Load the model, unless that would run code that nobody vouched for."""
+    if asked.model is None or (
+        asked.model.suffix.lower() in CODE_FORMATS and asked.model.is_file() and not asked.trust
+    ):
+        return None
+    return load(asked.model, trust=asked.trust)
+
+
+def _require_columns(split: str, frame: pd.DataFrame, asked: Asked) -> None:
+    wanted = [asked.target, *asked.sensitive]
+    if split == "test":
+        wanted += [name for name in (asked.prediction, asked.score) if name is not None]
+    for name in wanted:
+        if name not in frame.columns:
+            raise DataError(
+                f"column {shown(name)} is not in the {split} table; columns are {listed(frame.columns)}."
+                + hint(name, frame.columns)
+            )
+
+
+def task_of(target: pd.Series, model: Model | None = None) -> Task | None:
+    """Return the task where it cannot be another: the model's kind, two values, text, or fractions.
+
+    Examples
+    --------
+    >>> task_of(pd.Series(["a", "b", "c"])), task_of(pd.Series([0, 1])), task_of(pd.Series([1, 2, 3])) is None
+    ('multiclass', 'binary', True)
+    """
+    distinct = int(target.nunique())
+    kind = _kind_of(model)
+    if kind == "regressor":
+        return "regression"
+    if kind == "classifier" or distinct == 2:
+        return "binary" if distinct == 2 else "multiclass"
+    if not pd.api.types.is_numeric_dtype(target.dtype):
+        return "multiclass"
+    values = target.dropna().to_numpy(dtype=np.float64)
+    return "regression" if distinct > NUMERIC_GROUPS and bool((values != np.round(values)).any()) else None
+
+
+def _kind_of(model: Model | None) -> str:
+    """Return whether scikit-learn takes the model for a classifier or a regressor."""
+    from sklearn.base import is_classifier, is_regressor
+
+    if model is None:
+        return ""
+    try:
+        return "classifier" if is_classifier(model.predictor) else "regressor" if is_regressor(model.predictor) else ""
+    except (AttributeError, TypeError):  # no estimator of scikit-learn's
+        return ""
+
+
+def _positive(classes: tuple[str, ...], stated: str | None) -> str | None:
+    if stated is not None:
+        if label_text(stated) not in classes:
+            raise DataError(
+                f"positive class {shown(stated)} does not occur in the target, which has {listed(classes)}."
+                + hint(stated, classes)
+            )
+        return label_text(stated)
+    return {frozenset(("0", "1")): "1", frozenset(("False", "True")): "True"}.get(frozenset(classes))
+
+
+def bands(column: pd.Series) -> tuple[float, ...]:
+    """Suggest where to cut a numeric column into bands; nothing for one of few values, or of text.
+
+    Examples
+    --------
+    >>> bands(pd.Series(range(18, 80), name="age")), bands(pd.Series([1, 2, 2]))
+    ((25.0, 45.0, 65.0), ())
+    """
+    if not pd.api.types.is_numeric_dtype(column.dtype) or column.nunique() <= NUMERIC_GROUPS:
+        return ()
+    values = column.dropna().to_numpy(dtype=np.float64)
+    if "age" in _words(str(column.name)) and values.min() >= 0 and values.max() <= 120:
+        inside = tuple(edge for edge in AGE_BANDS if values.min() < edge <= values.max())
+        if inside:
+            return inside
+    edges = [float(f"{edge:.2g}") for edge in np.quantile(values, [0.25, 0.5, 0.75])]
+    rising = sorted({edge for edge in edges if values.min() < edge <= values.max()})
+    return tuple(rising) or (float(np.median(values)),)
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()) if word]
+
+
+def _likely(frame: pd.DataFrame, asked: Asked) -> tuple[str, ...]:
+    """Name the columns that sound like traits of people and were not declared."""
+    taken = {asked.target, *asked.sensitive, asked.prediction, asked.score}
+    sounding = (
+        str(name) for name in frame.columns if name not in taken and any(_sounds(word) for word in _words(str(name)))
+    )
+    return tuple(sounding)
+
+
+def _sounds(word: str) -> bool:
+    return any(word == one if one in {"age", "sex", "race"} else word.startswith(one) for one in SENSITIVE_WORDS)
+
+
+def _is_time(column: pd.Series) -> bool:
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return True
+    first = column.dropna().astype(str).head(20)
+    return len(first) > 0 and bool(first.str.fullmatch(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?").all())
+
+
+def _features(frames: dict[str, pd.DataFrame], model: Model | None, asked: Asked) -> tuple[str, ...]:
+    if model is not None and model.feature_names is not None:
+        return model.feature_names
+    skipped = {asked.target, asked.prediction, asked.score}
+    return tuple(str(name) for name in frames["test"].columns if name not in skipped)
+
+
+def _undecided(start: Start, frames: dict[str, pd.DataFrame], model: Model | None) -> list[str]:
+    """Say what keeps the first run from beginning."""
+    asked, found = start.asked, []
+    if asked.model is not None and model is None:
+        found.append(f"[model] trust: loading {shown(asked.model.name)} runs code from it")
+    if start.task is None:
+        found.append("[data] task: the target holds whole numbers; are they classes or amounts?")
+    if start.task == "binary" and start.positive is None:
+        found.append(f"[data] positive: which of {listed(start.classes)} is the positive class?")
+    if start.missing_targets:
+        found.append(f"[data] drop_missing_target: {start.missing_targets} rows have no target")
+    return found or _refusal(start, frames, model)
+
+
+def _refusal(start: Start, frames: dict[str, pd.DataFrame], model: Model | None) -> list[str]:
+    """Try whether model and tables fit each other, as a run would."""
+    asked = start.asked
+    roles = Roles(
+        target=asked.target,
+        task=start.task,
+        positive=start.positive,
+        sensitive=asked.sensitive,
+        prediction=asked.prediction,
+        score=asked.score,
+        bins=start.bins,
+    )
+    try:
+        dataset = build(frames, roles)
+        if model is not None:
+            dataset.for_model(model.feature_names, model.feature_count)
+    except AuditError as error:
+        return [f"[data] {error}"]
+    return []
+
+
+# --- writing TOML ---------------------------------------------------------------------------------
+
+
+def text(value: str) -> str:
+    r"""Write a TOML string.
+
+    Examples
+    --------
+    >>> print(text('a "b" \\ c'), text("x\x7f"))
+    "a \"b\" \\ c" "x\u007F"
+    """
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = escaped.encode("utf-8", "replace").decode()
+    return '"' + "".join(_sign(one) for one in escaped) + '"'
+
+
+def _sign(one: str) -> str:
+    return one if one.isprintable() else f"\\u{ord(one):04X}" if ord(one) < 0x10000 else f"\\U{ord(one):08X}"
+
+
+def key(name: str) -> str:
+    """Write a TOML key, quoted where it must be.
+
+    Examples
+    --------
+    >>> key("age"), key("marital status")
+    ('age', '"marital status"')
+    """
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else text(name)
+
+
+def texts(values: Sequence[str]) -> str:
+    """Write a TOML list of strings."""
+    return f"[{', '.join(text(one) for one in values)}]"

@@ -1,0 +1,238 @@
+"""The three files of a first configuration: ``audit.toml``, ``gates.toml`` and ``card.toml``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+from audit.errors import listed
+from audit.initial import Start, key, text, texts
+from reports.record import Card
+
+PROMPTS = {
+    "name": "What the card calls the model.",
+    "version": "Its version, as your release names it.",
+    "overview": "What it does, in two sentences that anybody can follow.",
+    "owner": "The person or team who answers for it.",
+    "contact": "Where questions and complaints go.",
+    "license": "Under which terms it may be used.",
+    "citation": "How to cite it, if that matters.",
+    "intended_use": "The decisions it was made for, and at which point of a process.",
+    "intended_users": "Who is meant to use it, with what training.",
+    "out_of_scope_use": "Uses that look near and are not covered.",
+    "factors": "Why these groups and conditions were looked at, and which were left out.",
+    "metrics": "Why these measures and thresholds suit the purpose; what each kind of error costs whom.",
+    "training_data": "Where the training rows come from, whom they leave out, how labels were made.",
+    "evaluation_data": "The same for the test rows; why they stand for those to come.",
+    "ethical_considerations": "Who is affected, and what could go wrong for them.",
+    "risks_and_harms": "Known risks, how likely and how grave.",
+    "mitigations": "What was done about them.",
+    "human_oversight": "Who can overrule it, when, and how they come to know.",
+    "caveats": "What a reader should keep in mind.",
+}
+"""What each heading of the card asks for."""
+
+
+REST = """\
+[audit]
+seed = 0         # all randomness is derived from it
+level = 0.95     # of intervals
+min_n = 30       # smaller slices are shown, not judged
+suppress_n = 10  # smaller slices leave no count anywhere
+depth = 2        # how many sensitive features are crossed
+
+[policy]
+path = "gates.toml"
+# baseline = "main.audit.json"  # an earlier run: is this model no worse?
+
+[card]
+path = "card.toml"
+
+[report]
+out = "audit-report"
+formats = ["json", "html", "md", "junit"]  # also text, sarif, github, gitlab
+"""
+"""What every configuration ends with."""
+
+GATES = """\
+# What must hold. Commit this before you see results: thresholds set afterwards prove little.
+# modelassay rule lists the catalogue that is extended here; modelassay rule FAIR001 tells one rule whole.
+
+schema_version = 1
+
+[policy]
+extends = "default"
+# require_committed = true  # refuse to judge by a file that differs from what is committed
+# margin = 0.01             # largest loss against a baseline that is accepted
+# ignore = []               # codes, or their beginnings
+
+# [test_set]                # a test set wears out with every model that is judged on it
+# max_uses = 32
+
+# DECIDE: the number without which this model is not worth using, and who says so.
+# [[gate]]
+# id = "floor"
+# metric = METRIC
+# op = ">="
+# threshold = 0.8
+# severity = "error"
+# on_inconclusive = "block"  # it must be shown, not only not refuted
+# because = "agreed in ..."
+
+# DECIDE: which gaps between groups stop a release; the catalogue only warns of them.
+# [[gate]]
+# id = "recall-gap"
+# kind = "difference"
+# metric = "recall"
+# by = FEATURES
+# op = "abs<="
+# threshold = 0.1
+# severity = "error"
+
+# A rule of the catalogue with another threshold:
+# [[override]]
+# id = "FAIR001"
+# threshold = 0.9
+
+# A failure that somebody takes upon themselves for a while, at most 180 days:
+# [[waiver]]
+# gate = "FAIR001"
+# owner = "a.person@example.org"
+# reason = "..."
+# created = 2026-01-01
+# expires = 2026-06-01
+"""
+"""A policy that is the catalogue, with what to add as comments."""
+
+
+def drafts(start: Start, folder: Path) -> dict[str, str]:
+    """Return the text of each file; paths in them are relative to `folder`.
+
+    Parameters
+    ----------
+    start : Start
+    folder : Path
+        Where the files will stand.
+    """
+    return {
+        "audit.toml": "\n".join(_audit(start, folder)) + "\n",
+        "gates.toml": "\n".join(_gates(start)) + "\n",
+        "card.toml": "\n".join(_card(start)) + "\n",
+    }
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return text(Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix())
+
+
+# --- audit.toml -----------------------------------------------------------------------------------
+
+
+def _audit(start: Start, folder: Path) -> Iterator[str]:
+    yield "# What to audit. Written by modelassay init; lines marked DECIDE want a person. Run with"
+    yield "#   modelassay run audit.toml"
+    for one in start.undecided:
+        yield f"# DECIDE first: {' '.join(one.split())}"
+    yield ""
+    yield from _model(start, folder)
+    yield "[data]"
+    if start.asked.train is not None:
+        yield f"train = {_relative(start.asked.train, folder)}  # {start.rows['train']:,} rows"
+    yield f"test = {_relative(start.asked.test, folder)}  # {start.rows['test']:,} rows the model has never seen"
+    yield f"target = {text(start.asked.target)}"
+    yield from _task(start)
+    if start.missing_targets:
+        yield f"# drop_missing_target = true  # DECIDE: leave {start.missing_targets} rows without a target out?"
+    yield from _columns(start)
+    yield ""
+    yield from _groups(start)
+    yield REST.rstrip("\n")
+
+
+def _model(start: Start, folder: Path) -> Iterator[str]:
+    asked = start.asked
+    if asked.model is None:
+        return
+    yield "[model]"
+    yield f"path = {_relative(asked.model, folder)}"
+    if any(one.startswith("[model] trust") for one in start.undecided):
+        yield "trust = false  # DECIDE: loading this format runs code from the file; true only if you know who made it"
+    elif asked.trust:
+        yield "trust = true  # you said so: loading this format runs code from the file"
+    yield f"# sha256 = {text(start.sha256['model'])}  # pins the file: rule SEC002 fails for any other"
+    yield ""
+
+
+def _task(start: Start) -> Iterator[str]:
+    if start.task is None:
+        yield '# task = "multiclass"  # DECIDE: "binary", "multiclass" or "regression"?'
+        return
+    yield f"task = {text(start.task)}"
+    if start.task == "multiclass" and start.classes:
+        yield f"# classes: {listed(start.classes)}"
+    if start.task != "binary":
+        return
+    if start.positive is None:
+        yield f"# positive = {text(start.classes[-1])}  # DECIDE: {listed(start.classes)}"
+    else:
+        other = [name for name in start.classes if name != start.positive]
+        yield f"positive = {text(start.positive)}  # the other is {listed(other)}"
+
+
+def _columns(start: Start) -> Iterator[str]:
+    asked = start.asked
+    for name, value in (("prediction", asked.prediction), ("score", asked.score)):
+        if value is not None:
+            yield f"{name} = {text(value)}"
+    if asked.sensitive:
+        yield f"sensitive = {texts(asked.sensitive)}"
+    else:
+        yield "sensitive = []  # DECIDE: columns that tell groups of people apart"
+    if start.likely:
+        yield f"# these sound sensitive and are not declared: {listed(start.likely)}"
+    known = "the model knows its columns by name" if start.stated else "all other columns are taken for features"
+    yield f"# features = [...]  # {known}: {listed(start.features, limit=8)}"
+    yield "# drop = []         # columns that are no features: identifiers, free text, notes"
+    yield '# weight = "..."    # a column of sample weights'
+    yield '# cluster = "..."   # a column that says which rows belong together: person, device, site'
+    time = text(start.times[0]) if start.times else '"..."'
+    yield f"# time = {time}      # a column of times: training rows should come first"
+    yield '# headline = "..."  # the metric that stands for the whole, if not the usual one'
+
+
+def _groups(start: Start) -> Iterator[str]:
+    if start.bins:
+        yield "[data.bins]  # DECIDE: suggested bands; cut where your question cuts"
+        for name, edges in start.bins.items():
+            yield f"{key(name)} = [{', '.join(f'{edge:g}' for edge in edges)}]"
+        yield ""
+    if start.asked.sensitive:
+        yield "# [data.reference]  # the group that others are held against, else the largest"
+        for name in start.asked.sensitive:
+            yield f'# {key(name)} = "..."'
+        yield ""
+    yield "# [data.sha256]  # pins the files: rule SEC002 fails for any other"
+    for name in start.rows:
+        yield f"# {name} = {text(start.sha256[name])}"
+    yield ""
+
+
+# --- gates.toml and card.toml ---------------------------------------------------------------------
+
+
+def _gates(start: Start) -> Iterator[str]:
+    metric = {"regression": "r2_score", "binary": "accuracy"}.get(start.task or "", "balanced_accuracy")
+    feature = start.asked.sensitive[0] if start.asked.sensitive else "sex"
+    yield GATES.replace("METRIC", text(metric)).replace("FEATURES", texts([feature])).rstrip("\n")
+
+
+def _card(start: Start) -> Iterator[str]:
+    name = start.asked.model.stem if start.asked.model is not None else ""
+    yield "# What only people can say. DECIDE every line; a blank is shown as a blank on the card (rule CARD001)."
+    yield "# Longer text goes between triple quotes; Markdown is not read."
+    for one in fields(Card):
+        yield ""
+        yield f"# {PROMPTS[one.name]}"
+        yield f"{one.name} = {text(name if one.name == 'name' else '')}"
