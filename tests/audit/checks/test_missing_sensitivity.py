@@ -79,7 +79,8 @@ def test_boosting_passes(judged: Judged, worst: Worst) -> None:
 
 def test_columns_of_every_type_survive(judged: Judged) -> None:
     frame = table(60).assign(
-        flag=True, day=pd.Timestamp("2026-01-01"), word=pd.Series(["a", None, "b"] * 20, dtype=object), empty=np.nan, whole=np.arange(60),
+        flag=True, day=pd.Timestamp("2026-01-01"), word=pd.Series(["a", None, "b"] * 20, dtype=object),
+        empty=np.nan, whole=np.arange(60),
         tiny=pd.array([1, 2, None] * 20, dtype="Int64"),
     )  # fmt: skip
     record = judged("missing_sensitivity", GATE, Filled(0.0), frame, positive=1)

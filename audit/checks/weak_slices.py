@@ -1,0 +1,263 @@
+"""Where, in words, does the model err more than on average?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.check import check
+from audit.conditions import Column, Condition, columns_of, in_words, inside, resolutions
+from audit.data import Dataset
+from audit.disparity import span_of
+from audit.errors import NotApplicable
+from audit.evidence import FloatArray, Predictions
+from audit.exhibits import forest
+from audit.halves import halves
+from audit.intervals import Span, ratio
+from audit.measure import estimate
+from audit.refinement import Refinement
+from audit.shares import absent, exact
+from audit.slicing import search
+from reports.record import Cell, Estimate, Measurement, Table
+
+Mask = npt.NDArray[np.bool_]
+METRIC = {"binary": "error_rate", "multiclass": "error_rate", "regression": "mean_squared_error"}
+TOP = 0.995
+"""Squared errors above this quantile count as it in the search, so that one row makes no slice."""
+
+
+class _Found(NamedTuple):
+    """A slice that the search half offers."""
+
+    conditions: tuple[Condition, ...]
+    rows: Mask
+    score: float
+
+
+@check(
+    title="Weak slices",
+    family="slices",
+    references=(
+        "Sagadeeva and Boehm 2021, SliceLine",
+        "Chung et al. 2019, Slice Finder",
+        "Donner and Zou 2012",
+    ),
+)
+def weak_slices(
+    predictions: Predictions,
+    dataset: Dataset,
+    *,
+    conditions: int = 3,
+    times: float = 1.5,
+    support: int = 40,
+    share: float = 0.01,
+    features: int = 25,
+    bands: int = 8,
+    most: int = 5,
+) -> Measurement:
+    """Search slices of large error on one half of the test rows, and measure them on the other.
+
+    Reading. Each slice is a phrase of up to three conditions; the ratio says how many times the overall error
+    its rows have, on rows that the search did not see. The search ranks slices by the evidence that their
+    error exceeds `times` the overall one. In regression the error is the mean squared one.
+
+    Limits. Slices smaller than `support` rows or `share` of a half are not looked for; numbers are cut into
+    bands. That no slice is found does not say that there is none. A slice says where errors are, not why:
+    some kinds of rows are harder for every model.
+    """
+    test = predictions.select(split="test")
+    rows = test.row.astype(np.intp)
+    first, second = halves(test, "weak_slices")
+    error = _errors(test)
+    if not error.any():
+        raise NotApplicable("the model makes no errors on the test rows")
+    least = max(support, int(share * first.sum()))
+    if first.sum() < 2 * least:
+        raise NotApplicable(f"half of the test rows are {int(first.sum())}; slices of {least} rows need twice as many")
+    columns, untold = columns_of(dataset, rows, np.flatnonzero(first), bands=bands)
+    columns, notes = _promising(columns, error[first], first, features)
+    found = _searched(columns, error, first, (conditions, times, least))
+    kept = _apart(found, most)
+    made = [_confirmed(test.take(second), one.rows[second], in_words(columns, one.conditions)) for one in kept]
+    ratios = [one for _, one in made] or [
+        exact("slice_error_ratio", 1.0, _at(test, "all rows"), n=len(test), unit="ratio")
+    ]
+    words = f"searched on {int(first.sum())} test rows, confirmed on the other {int(second.sum())}"
+    notes = (words, f"slices of at least {least} rows, up to {conditions} conditions", *notes)
+    if untold:
+        notes = (*notes, f"{len(untold)} text columns have no levels to search")
+    return Measurement(
+        summary=_summary(ratios),
+        estimates=(*ratios, *(one for one, _ in made)),
+        exhibits=(
+            _table(kept, made, columns, test.take(second), second),
+            forest("Error of slices", ratios, x_label="times the overall error", reference=1.0, log_scale=True),
+        ),
+        notes=notes,
+    )
+
+
+def _errors(test: Predictions) -> FloatArray:
+    if test.task == "regression":
+        error = np.asarray((test.y_true.astype(np.float64) - test.y_pred.astype(np.float64)) ** 2)
+        if not np.isfinite(error).all():
+            raise NotApplicable("some errors are not finite numbers")
+        return np.minimum(error, np.quantile(error, TOP)) if len(error) else error
+    return np.asarray(test.y_true != test.y_pred).astype(np.float64)
+
+
+def _at(test: Predictions, name: str) -> dict[str, str]:
+    return {**test.where, "slice": name}
+
+
+# --- search ---------------------------------------------------------------------------------------
+
+
+def _promising(columns: list[Column], error: FloatArray, half: Mask, most: int) -> tuple[list[Column], tuple[str, ...]]:
+    """Keep the columns whose levels differ most in error, where there are many."""
+    useful = [one for one in columns if len(np.unique(one.codes[half])) > 1]
+    if len(useful) <= most:
+        return useful, ()
+    ranked = sorted(range(len(useful)), key=lambda place: -_between(useful[place].codes[half], error))
+    kept = [useful[place] for place in sorted(ranked[:most])]
+    return kept, (f"the {most} features whose levels differ most in error were searched, of {len(useful)}",)
+
+
+def _between(codes: npt.NDArray[np.int64], error: FloatArray) -> float:
+    """Return the error's variance between levels, less what chance puts there."""
+    size = np.bincount(codes + 1)
+    total = np.bincount(codes + 1, error - error.mean())
+    levels = size > 0
+    return float((total[levels] ** 2 / size[levels]).sum() - levels.sum() * error.var())
+
+
+def _searched(columns: list[Column], error: FloatArray, half: Mask, how: tuple[int, float, int]) -> list[_Found]:
+    """Search at each depth apart, so that a plain slice is not lost among refinements of it; simplify, then rank."""
+    conditions, times, least = how
+    codes, runs, families = [], [], []
+    for feature, column in enumerate(columns):
+        for own, named in resolutions(column):
+            codes.append(own[half])
+            runs.append(named)
+            families.append(feature)
+    if not codes:
+        return []
+    table = np.stack(codes, axis=1)
+    look = Refinement(columns, half, error, times, sum(len(named) for named in runs))
+    found: dict[tuple[Condition, ...], _Found] = {}
+    for depth in range(1, conditions + 1):
+        offered = search(table, error[half], k=20, support=least, conditions=depth, times=times, families=families)
+        for one in offered:
+            phrase = tuple(Condition(families[f], *runs[f][level]) for f, level in one.conditions)
+            plain = look.refined(phrase)
+            if plain not in found:
+                found[plain] = _Found(plain, inside(columns, plain), look.surprise(plain))
+    return sorted(found.values(), key=lambda one: -one.score)
+
+
+def _apart(found: list[_Found], most: int) -> list[_Found]:
+    """Keep the best of slices that share more than half of their rows."""
+    kept: list[_Found] = []
+    for one in found:
+        if (one.score > 0 or not kept) and all(_overlap(one.rows, other.rows) <= 0.5 for other in kept):
+            kept.append(one)
+        if len(kept) == most:
+            break
+    return kept
+
+
+def _overlap(one: Mask, other: Mask) -> float:
+    """Return the rows in both over the rows of the smaller."""
+    return float((one & other).sum() / max(1, min(one.sum(), other.sum())))
+
+
+# --- confirmation ---------------------------------------------------------------------------------
+
+
+def _confirmed(half: Predictions, rows: Mask, words: str) -> tuple[Estimate, Estimate]:
+    """Return the slice's error and its ratio to the overall error, on rows that the search did not see."""
+    metric, where = METRIC[half.task], _at(half, words)
+    n, least = int(rows.sum()), half.settings.suppress_n
+    if n < least:
+        reason = f"fewer than {least} rows: suppressed" if n else "no rows in the confirming half"
+        return absent(metric, where, reason), absent("slice_error_ratio", where, reason, unit="ratio")
+    own = replace(estimate(half.take(rows), metric), where=where)
+    rest = estimate(half.take(~rows), metric)
+    weight = np.ones(len(half)) if half.weight is None else half.weight
+    a, b = span_of(own), span_of(rest)
+    if a is None or b is None:
+        reason = own.reason or rest.reason or "no interval"
+        return own, absent("slice_error_ratio", where, reason, unit="ratio")
+    span = to_overall(a, b, float(weight[rows].sum() / weight.sum()))
+    return own, Estimate(
+        metric="slice_error_ratio", value=span.value, low=span.low, high=span.high, level=own.level, n=n,
+        method=f"MOVER of {own.method}", where=where, unit="ratio",
+    )  # fmt: skip
+
+
+def to_overall(own: Span, rest: Span, share: float) -> Span:
+    """Return a slice's error over the overall error, which contains it: r / (share · r + 1 − share).
+
+    Parameters
+    ----------
+    own, rest : Span
+        Errors in the slice and outside of it, which are independent.
+    share : float
+        Of the rows that are in the slice.
+
+    Examples
+    --------
+    >>> span = to_overall(Span(0.4, 0.3, 0.5), Span(0.1, 0.08, 0.12), 0.1)
+    >>> round(span.value, 3), 2.0 < span.low < 3.1 < span.high < 5.0
+    (3.077, True)
+    """
+
+    def mapped(times: float) -> float:
+        return times / (share * times + 1 - share)
+
+    against = ratio(own, rest)
+    if against is not None:
+        return Span(*(mapped(number) for number in against))
+    overall = share * own.value + (1 - share) * rest.value
+    value = own.value / overall if overall > 0 else 1.0
+    low = mapped(own.low / rest.high) if rest.high > 0 else 0.0
+    return Span(value, min(low, value), max(1 / share, value))
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def _summary(ratios: list[Estimate]) -> str:
+    known = [one for one in ratios if one.value is not None and one.where["slice"] != "all rows"]
+    if not known:
+        return "No slice of the search half has clearly more errors than all rows."
+    worst = max(known, key=lambda one: one.low or 0.0)
+    return f"Weakest slice: {worst.where['slice']}, with {worst} times the overall error."
+
+
+def _table(
+    kept: list[_Found], made: list[tuple[Estimate, Estimate]], columns: list[Column], half: Predictions, second: Mask
+) -> Table:
+    """Say of each slice what its error is, and what it would be without each of its conditions."""
+    rows: list[tuple[Cell, ...]] = []
+    overall = estimate(half, METRIC[half.task])
+    for one, (own, against) in zip(kept, made, strict=True):
+        without = []
+        for place, gone in enumerate(one.conditions):
+            rest = one.conditions[:place] + one.conditions[place + 1 :]
+            wider = estimate(half.take(inside(columns, rest)[second]), METRIC[half.task]) if rest else overall
+            without.append(f"without “{in_words(columns, (gone,))}”: {_short(wider)}")
+        rows.append((own.where["slice"], against.n, _short(own), _short(against), "; ".join(without)))
+    return Table(
+        title="Weak slices",
+        columns=("slice", "n", METRIC[half.task], "times overall", "what separates it"),
+        rows=tuple(rows),
+        caption=f"On the half that the search did not see; overall {METRIC[half.task]}: {_short(overall)}.",
+    )
+
+
+def _short(one: Estimate) -> str:
+    return str(one) if one.value is not None else f"– ({one.reason})"
