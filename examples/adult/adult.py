@@ -17,7 +17,7 @@ import pandas as pd
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads stall fits on a busy machine
 
-from audit.cli import main as modelassay  # noqa: E402
+from audit.cli import main as modelassay
 
 NUMBERS = ["age", "education_num", "capital_gain", "capital_loss", "hours_per_week"]
 CATEGORIES = ["workclass", "marital_status", "occupation", "relationship", "race", "sex", "native_country"]
