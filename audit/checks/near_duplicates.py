@@ -17,6 +17,9 @@ from audit.rows import Hashes, cells, column_hash, total
 from audit.shares import exact
 from reports.record import Measurement
 
+FAR = 1e120
+"""Numbers beyond this, and infinite ones, are taken as this: their squares still add up."""
+
 Find = Callable[[Positions, Positions], Flags]
 """Which of some items are near duplicates of others."""
 
@@ -79,7 +82,7 @@ def _finder(
 def _vectors(frame: pd.DataFrame, measured: list[str], others: list[str], train: Positions, pixels: bool) -> Vectors:
     """Write rows as points; what is missing is a matter of the group, not of distance."""
     X = np.stack([numbers(frame[name]) for name in measured], axis=1)
-    X = np.where(np.isinf(X), np.sign(X) * 1e12, X)
+    X = np.clip(X, -FAR, FAR)
     holes = np.isnan(X)
     X = np.where(holes, 0.0, X)
     parts: list[Hashes] = [column_hash(frame[name], place) for place, name in enumerate(others)]

@@ -116,7 +116,7 @@ def _parts(column: pd.Series, kind: ColumnKind, *, wide: bool) -> list[FloatArra
         frequent = texts.value_counts().index[:LEVELS]
         return [(texts.to_numpy()[:, None] == frequent.to_numpy()[None, :]).astype(np.float64)]
     values = numbers(column)
-    values = np.where(np.isinf(values), np.nan, values)
+    values = np.clip(np.where(np.isinf(values), np.nan, values), -1e120, 1e120)
     known = ~np.isnan(values)
     if not known.any():
         return [np.zeros((len(values), 1))]
