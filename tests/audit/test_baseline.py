@@ -342,6 +342,13 @@ def test_answers_edited_by_hand_are_refused(good: AuditRecord, text: str) -> Non
         against(good, broken)
 
 
+def test_a_record_that_claims_too_much_is_not_unpacked(good: AuditRecord) -> None:
+    assert good.pairing is not None
+    forged = replace(good, pairing=replace(good.pairing, kept=10**10, rows=10**10))
+    with pytest.raises(ConfigError, match="10,000,000,000 rows"):
+        against(forged, forged)
+
+
 def test_a_pairing_of_too_many_rows_is_no_pairing() -> None:
     with pytest.raises(ValueError, match="no more than there are"):
         Pairing(fingerprint="f", rows=1, kept=2, y_true="", y_pred="")
@@ -392,3 +399,38 @@ def test_gates_that_turned(good: AuditRecord, bad: AuditRecord) -> None:
     found = compare(audit.judge(good, policy, baseline=bad), audit.judge(bad, policy, baseline=good))
     turned = {(one.gate, one.before, one.after) for one in found.turns}
     assert ("BASE001", "pass", "fail") in turned
+
+
+# --- error rates ------------------------------------------------------------------------------------
+
+
+def headline_verdicts(drop: float, rows: int, repetitions: int) -> dict[str, float]:
+    """Return how often BASE001 comes out how, where the true accuracy drops by `drop` and 10 % of decisions change."""
+    from tests.audit.verdict_records import gate, policy, record
+
+    generator, found = np.random.default_rng(42), {"pass": 0, "fail": 0, "inconclusive": 0}
+    asked = policy(gate(kind="no_regression", metric="accuracy", op=">=", threshold=-0.01))
+    for _ in range(repetitions):
+        y = generator.integers(0, 2, rows)
+        kind = generator.choice(4, rows, p=[0.8, (0.1 - drop) / 2, (0.1 + drop) / 2, 0.1])
+        now, then = np.where(np.isin(kind, (0, 1)), y, 1 - y), np.where(np.isin(kind, (0, 2)), y, 1 - y)
+        hashes = generator.integers(0, 2**63, rows).astype(np.uint64)
+        records = []
+        for y_pred in (now, then):
+            answers = Predictions(task="binary", classes=("0", "1"), y_true=y, y_pred=y_pred, row=np.arange(rows))
+            records.append(replace(record(), pairing=pack(answers, hashes)))
+        found[audit.judge(records[0], asked, baseline=records[1]).verdicts[0].outcome] += 1
+    return {name: count / repetitions for name, count in found.items()}
+
+
+def test_a_model_exactly_at_the_margin_is_rarely_failed_and_rarely_passed() -> None:
+    at_margin = headline_verdicts(0.01, 1000, 300)
+    assert at_margin["fail"] <= 0.05  # nominal 0.025; 0.05 is three standard errors above
+    assert at_margin["pass"] <= 0.05
+
+
+def test_equal_models_pass_with_enough_rows_and_worse_ones_fail() -> None:
+    equal = headline_verdicts(0.0, 10_000, 60)
+    assert equal["pass"] >= 0.8
+    assert equal["fail"] == 0
+    assert headline_verdicts(0.03, 5000, 60)["fail"] >= 0.9
