@@ -35,6 +35,8 @@ OUTCOME_MARKS: Mapping[VerdictOutcome, str] = {
 }
 """A shape for each outcome, so that color never speaks alone."""
 
+FEW_SLICES = 20
+"""Verdicts of one gate that are all told; of more, those that passed are counted."""
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "off")
 _OPTIONAL_WORDS = frozenset({"name", "version", "citation"})
 
@@ -65,11 +67,15 @@ class GateResult:
         """The verdict that speaks for the gate."""
         return self.verdicts[0]
 
-    @property
-    def slices_differ(self) -> bool:
-        """Whether the verdicts say more than the worst of them: another outcome, number or reason."""
+    def told(self, most: int) -> tuple[Verdict, ...]:
+        """Return the slices to tell below a gate: none of a passed one, all of a few, else those without a pass."""
         first = (self.worst.outcome, self.worst.estimate, self.worst.message)
-        return any((one.outcome, one.estimate, one.message) != first for one in self.verdicts[1:])
+        alike = all((one.outcome, one.estimate, one.message) == first for one in self.verdicts)
+        if alike or self.worst.outcome == "pass":
+            return ()
+        if len(self.verdicts) <= min(most, FEW_SLICES):
+            return self.verdicts
+        return tuple(one for one in self.verdicts if one.outcome != "pass")[:most]
 
     @property
     def title(self) -> str:
@@ -222,6 +228,15 @@ def _rank(record: AuditRecord, verdict: Verdict) -> tuple[int, int, float, str, 
     first = severity if troubled else 10 + outcome
     tie = verdict.p_adjusted if verdict.p_adjusted is not None else 1.0
     return first, outcome, tie, visible(verdict.gate), address(verdict.where)
+
+
+def calm_checks(record: AuditRecord) -> frozenset[str]:
+    """Name the checks that gates speak of and of which every verdict is a pass."""
+    outcomes: dict[str, set[VerdictOutcome]] = {}
+    for result in gate_results(record):
+        if result.gate is not None:
+            outcomes.setdefault(result.gate.check, set()).update(one.outcome for one in result.verdicts)
+    return frozenset(check for check, found in outcomes.items() if found == {"pass"})
 
 
 # --- what to do next ------------------------------------------------------------------------------

@@ -45,17 +45,21 @@ class Budget:
     pictures: bool
     limit: int
     """Bytes that a page drawn this way may have."""
+    terse: bool = False
+    """Whether checks of data, drift, robustness and training whose gates all passed are told in a sentence."""
 
 
 BUDGETS: tuple[Budget, ...] = (
     Budget(rows=200, slices=60, words=20_000, pictures=True, limit=USUAL_LIMIT),
-    Budget(rows=20, slices=12, words=20_000, pictures=True, limit=USUAL_LIMIT),
-    Budget(rows=10, slices=5, words=20_000, pictures=True, limit=USUAL_LIMIT),
+    Budget(rows=40, slices=20, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
+    Budget(rows=12, slices=8, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
     Budget(rows=200, slices=60, words=20_000, pictures=True, limit=SIZE_LIMIT),
-    Budget(rows=40, slices=12, words=4_000, pictures=True, limit=SIZE_LIMIT),
-    Budget(rows=10, slices=3, words=1_000, pictures=False, limit=SIZE_LIMIT),
+    Budget(rows=40, slices=12, words=4_000, pictures=True, limit=SIZE_LIMIT, terse=True),
+    Budget(rows=10, slices=3, words=1_000, pictures=False, limit=SIZE_LIMIT, terse=True),
 )
-"""The first that fits its limit is taken: whole, then with long tables cut, then larger, then frugal."""
+"""The first that fits its limit is taken: whole, then terse where all is well, then larger, then frugal."""
+TERSE_FAMILIES = frozenset({"data", "leakage", "drift", "robustness", "generalization", "training"})
+"""Families of which a terse page tells passed checks in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,8 @@ class Shown:
     numbers: View | None
     """The estimates; without rows where the tables below tell them all."""
     figures: tuple[Figure, ...]
+    explained: bool = True
+    """Whether the card says how to read it."""
 
 
 def render(record: AuditRecord) -> str:
@@ -86,14 +92,15 @@ def render(record: AuditRecord) -> str:
     """
     saved = store.dumps(record)
     drawings: dict[str, Markup | None] = {}
+    calm = digest.calm_checks(record)
     page = ""
     for budget in BUDGETS:
-        page = _page(record, saved, _Drawer(budget, drawings))
+        page = _page(record, saved, _Drawer(budget, drawings, calm))
         if len(page.encode()) <= budget.limit:
             break
     data = embedded(record)
     if len(page.encode()) + len(data) < USUAL_LIMIT:
-        page = _page(record, saved, _Drawer(budget, drawings), data)
+        page = _page(record, saved, _Drawer(budget, drawings, calm), data)
     return page
 
 
@@ -129,6 +136,8 @@ class _Drawer:
     budget: Budget
     drawings: dict[str, Markup | None]
     """Figures by anchor, kept while pages of several budgets are tried."""
+    calm: frozenset[str]
+    """Checks of which every verdict is a pass."""
     drawn: int = 0
 
     def show(self, finding: Finding) -> Shown:
@@ -136,6 +145,10 @@ class _Drawer:
         measurement = finding.measurement
         if measurement is None:
             return Shown(numbers=None, figures=())
+        if self.budget.terse and finding.family in TERSE_FAMILIES and finding.check in self.calm:
+            self.drawn += len(measurement.exhibits)
+            note = "Its gates passed; its tables, figures and reading stand in audit.json, to keep this page small."
+            return Shown(numbers=View(title="", notes=(note,)), figures=(), explained=False)
         views = [capped(view(one), self.budget.rows) for one in measurement.exhibits]
         tables = [found for one, found in zip(measurement.exhibits, views, strict=True) if isinstance(one, Table)]
         numbers = capped(estimates_view(measurement.estimates), self.budget.rows) if measurement.estimates else None

@@ -6,12 +6,13 @@ import json
 import re
 import sys
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # strategies are shared by path, whatever runs the tests
 
@@ -25,6 +26,7 @@ some = settings(
     max_examples=20,
     deadline=None,
     derandomize=True,
+    phases=[Phase.explicit, Phase.generate],  # a record is large: shrinking one takes minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TAGS = frozenset({
@@ -92,8 +94,8 @@ def test_the_page_holds_no_markup_but_its_own(record: AuditRecord) -> None:
     assert not [name for name in tags.attributes if name.startswith("on") or MARKER in name or name == "style"]
     data = re.search(r'<script type="application/json" id="audit">(.*?)</script>', page, flags=re.S)
     assert data is not None
-    assert store.loads(data[1]) == record
-    assert formats.render(store.loads(data[1]), "html") == page
+    assert store.loads(data[1]) == replace(record, pairing=None)
+    assert formats.render(store.loads(store.dumps(record)), "html") == page
 
 
 @some

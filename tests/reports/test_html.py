@@ -237,6 +237,24 @@ def test_a_card_beyond_the_usual_size_leaves_the_record_to_its_file(record: Audi
     assert "too large to stand in this page" in card
 
 
+def test_a_large_card_tells_what_passed_in_a_sentence(record: AuditRecord) -> None:
+    measurement = usual()[0].measurement
+    gate = replace(record.policy.gates[0], id="DRIFT001", check="drift")
+    passed = replace(record.verdicts[0], gate="DRIFT001", outcome="pass")
+    drift = replace(usual()[0], check="drift", family="drift", title="Drift of everything")
+    others = tuple(replace(usual()[0], check=f"g{k}") for k in range(3))
+    made = replace(plain(record), findings=(drift, *others), verdicts=(passed,))
+    made = replace(made, policy=replace(made.policy, gates=(gate,)))
+    assert measurement is not None
+    card = html.render(made)
+    assert len(card.encode()) <= html.USUAL_LIMIT
+    section = card[card.index('<h2 id="robustness">') : card.index('<h2 id="explanations">')]
+    assert measurement.summary in section
+    assert "Its gates passed; its tables, figures and reading stand in audit.json" in section
+    assert "<svg" not in section
+    assert card.count("<svg") == 30
+
+
 def test_a_card_never_grows_beyond_a_megabyte(record: AuditRecord, samples: ModuleType) -> None:
     rows = tuple((f"name {k} " + "é" * 200, k, k / 3) for k in range(2000))
     table = Table(title="Large", columns=("name", "k", "share"), rows=rows)
