@@ -77,8 +77,14 @@ def default_policy() -> Policy:
     return replace(_policy((_catalogue(),)), name="default", file=DEFAULT_FILE)
 
 
-def read_policy(path: Path) -> Policy:
+def read_policy(path: Path, *, drafting: bool = False) -> Policy:
     """Read a policy file, with what it extends.
+
+    Parameters
+    ----------
+    path : Path
+    drafting : bool
+        Whether the file may differ from what is committed even where it says that it must not: before a commit.
 
     Raises
     ------
@@ -88,7 +94,7 @@ def read_policy(path: Path) -> Policy:
     """
     chain = _chain(path)
     policy = _policy(chain)
-    if any(layer.tables.policy.require_committed for layer in chain):
+    if not drafting and any(layer.tables.policy.require_committed for layer in chain):
         for layer in chain:
             _require_committed(layer)
     return replace(policy, committed=_committed(path))

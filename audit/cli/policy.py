@@ -1,0 +1,34 @@
+"""``modelassay policy``: what a policy file puts in force, without an audit."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections import Counter
+from pathlib import Path
+
+from audit.policy import default_policy, read_policy, read_terms, require_current_waivers
+from audit.policy_file import SCHEMA_FILE
+from reports.wording import counted, rule, visible
+
+
+def policy(file: Path | None, *, schema: bool = False) -> int:
+    """Read a policy and list its gates; what cannot be read, and waivers past their end, are refused."""
+    if schema:
+        sys.stdout.write(SCHEMA_FILE.read_text(encoding="utf-8"))
+        return 0
+    gates = default_policy() if file is None else read_policy(file, drafting=True)
+    if file is not None:
+        read_terms(file)
+    require_current_waivers(gates, datetime.datetime.now(tz=datetime.UTC).date())
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for one in gates.gates:
+        console.print(f"{one.severity:8} {visible(one.id, 40):24} {rule(one)}")
+    for waiver in gates.waivers:
+        console.print(f"waived   {visible(waiver.gate, 40):24} by {visible(waiver.owner, 60)} until {waiver.expires}")
+    tally = Counter(one.severity for one in gates.gates)
+    parts = ", ".join(f"{number} {severity}" for severity, number in sorted(tally.items()))
+    console.print(f"{visible(gates.name, 60)}: {counted(len(gates.gates), 'gate')} ({parts or 'none'}).")
+    return 0
