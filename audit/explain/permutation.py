@@ -9,7 +9,6 @@ model answers a few large batches. The sum is exact whatever the number of pairs
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +52,7 @@ def permutation_shapley(
         Values that stand for "not known".
     generator : numpy.random.Generator
     pairs : int
-        Antithetic pairs of permutations; rounded up so that every background row serves equally often.
+        Antithetic pairs of permutations; rounded so that every background row serves equally often.
         A row costs ``2 · pairs · (features − 1)`` evaluations.
     batch : int
         Rows to a call of `score` at most, which bounds the memory.
@@ -104,7 +103,7 @@ def _draw(
     width: int, background: int, pairs: int, generator: np.random.Generator
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Draw orders of features and the background row of each; shifts put each feature at each place equally often."""
-    rounds = math.ceil(max(pairs, 1) / background)
+    rounds = max(1, round(pairs / background))
     partner = np.concatenate([generator.permutation(background) for _ in range(rounds)])
     orders = np.empty((len(partner), width), dtype=np.intp)
     for start in range(0, len(partner), width):

@@ -232,7 +232,7 @@ def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
             parts.append((kept + here, found))
         kept = chunk.stop
     context.progress("explaining by permutation", wanted, wanted)
-    used = -(-pairs // len(background)) * len(background)
+    used = max(1, round(pairs / len(background))) * len(background)
     notes = [f"{used} antithetic pairs of permutations a row"]
     if len(background) < len(what.background):
         notes.append(f"background cut to {len(background)} rows, within {plan.seconds:g} seconds")

@@ -1,0 +1,117 @@
+"""Which time steps of a series drive the model's output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from audit.errors import ConfigError, NotApplicable
+from audit.evidence import FloatArray, Predictions
+from audit.explain.steps import SequenceCase, SequenceExplanations, step_shapley
+from audit.gather._explained import Explained, draw_rows, explained, said
+from audit.gather.local_cases import pick
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+MOST_STEPS = 60
+
+
+def gather(
+    context: Context,
+    *,
+    cases: int = 4,
+    rows: int = 40,
+    shape: Sequence[int] = (),
+    background: int = 50,
+    pairs: int = 50,
+) -> SequenceExplanations:
+    """Let steps of other series stand in for steps of explained ones and ask the model again.
+
+    Parameters
+    ----------
+    context : Context
+    cases : int
+        Series told one by one.
+    rows : int
+        Further series, drawn at random, whose steps are weighed together.
+    shape : sequence of int
+        (steps, channels) of the flattened rows; read off the network where there is one.
+    background : int
+        Training rows whose steps stand in.
+    pairs : int
+        Antithetic pairs of permutations for each series.
+
+    Raises
+    ------
+    NotApplicable
+        If the model reads no series.
+    ConfigError
+        If the shape does not fit the columns.
+    """
+    model, dataset = context.fitted(), context.dataset
+    steps, channels = sequence_shape(model.predictor, tuple(shape), len(dataset.features))
+    predictions = cast("Predictions", context.need("predictions"))
+    picked = pick(predictions.select(split="test"), cases)
+    drawn, notes = draw_rows(dataset, rows, context.generator("explained rows"))
+    chosen = np.array([*(row for row, _ in picked), *drawn], dtype=np.intp)
+    what = explained(context, rows=len(chosen), background=background, chosen=chosen)
+    values, base, output = _attributions(context, what, steps, pairs)
+    place = {int(row): number for number, row in enumerate(predictions.row)}
+    told = tuple(
+        SequenceCase(
+            why=why,
+            row=row,
+            predicted=said(predictions, predictions.y_pred[place[row]]),
+            actual=said(predictions, predictions.y_true[place[row]]),
+            values=what.X[number].reshape(steps, channels),
+            shap=values[number],
+            base=float(base[number]),
+            output=float(output[number]),
+        )
+        for number, (row, why) in enumerate(picked)
+    )
+    return SequenceExplanations(
+        cases=told, sample=values[len(picked) :], scale=what.output.scale, notes=(*notes, *what.notes)
+    )
+
+
+def sequence_shape(predictor: object, stated: tuple[int, ...], features: int) -> tuple[int, int]:
+    """Return (steps, channels), from the user or from the network.
+
+    Raises
+    ------
+    NotApplicable, ConfigError
+    """
+    if stated and (len(stated) != 2 or int(np.prod(stated)) != features):
+        raise ConfigError(
+            f"[gather.sequence_explanations] shape is {list(stated)}; expected [steps, channels] with a product of "
+            f"{features}, the number of columns."
+        )
+    known = stated or tuple(getattr(predictor, "input_shape_", ()))
+    if len(known) != 2 or int(np.prod(known)) != features:
+        raise NotApplicable("the model reads no series; state [gather.sequence_explanations] shape if it does")
+    if known[0] > MOST_STEPS:
+        raise NotApplicable(f"{known[0]} steps are too many to be taken one by one; at most {MOST_STEPS} are")
+    return int(known[0]), int(known[1])
+
+
+def _attributions(
+    context: Context, what: Explained, steps: int, pairs: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    n = len(what.X)
+    values, base, output = np.zeros((n, steps)), np.zeros(n), np.zeros(n)
+    for code, here in what.groups():
+        found = step_shapley(
+            what.score(code),
+            what.X[here],
+            what.background,
+            steps,
+            generator=context.generator(f"steps {code}"),
+            pairs=pairs,
+            tick=lambda done, total: context.progress("taking steps away", done, total),
+        )
+        values[here], base[here], output[here] = found.values, found.base, found.output
+    return values, base, output
