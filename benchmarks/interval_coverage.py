@@ -35,9 +35,9 @@ class Coverage:
     undefined: float
 
 
-def run(scenario: Scenario, repetitions: int) -> Coverage:
+def run(scenario: Scenario, repetitions: int, seed: int = 0) -> Coverage:
     """Draw samples and count how often the interval holds the truth."""
-    rng = np.random.default_rng(zlib.crc32(f"{scenario.method}|{scenario.setting}".encode()))
+    rng = np.random.default_rng([seed, zlib.crc32(f"{scenario.method}|{scenario.setting}".encode())])
     inside = below = above = undefined = 0
     width = 0.0
     for _ in range(repetitions):
@@ -88,6 +88,10 @@ def report(found: list[Coverage], repetitions: int) -> str:
         "of intervals that lie wholly on one side of the truth; a balanced interval has 2.5 % on each.",
         "",
         f"Outside the corners {held} of {len(plain)} scenarios cover 93–97 %, all {lowest:.1f}–{highest:.1f} %.",
+        f"The other {len(found) - len(plain)} are corners. Their bounds, and three constants of the methods (how fast",
+        "DeLong's variance and variances from heavy weights are believed), were chosen while looking at runs of this",
+        "same grid, so the grid is no independent proof of them; the samples of this table were drawn afresh, under",
+        "a seed that no earlier run used.",
         "",
         "## Corners",
         "",
@@ -119,12 +123,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="families whose name holds this word")
     parser.add_argument("--repetitions", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs" / "coverage.md")
     options = parser.parse_args()
     started = time.perf_counter()
     found = []
     for scenario in scenarios(options.only):
-        one = run(scenario, options.repetitions)
+        one = run(scenario, options.repetitions, options.seed)
         found.append(one)
         mark = " " if 0.93 <= one.covered <= 0.97 else "-" if one.covered < 0.93 else "+"
         print(
