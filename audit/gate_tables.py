@@ -25,6 +25,8 @@ def gates_of(table: GateTable, policy: PolicyTable, margin: float, file: str) ->
     PolicyError
         If a field is missing or does not fit the others.
     """
+    if not table.id.strip():
+        raise PolicyError(f"{file}: a [[gate]] has an empty id; name it, as verdicts and waivers will.")
     if table.metric is None:
         raise PolicyError(f"{file}: gate {shown(table.id)} names no metric.")
     kind = table.kind or "value"

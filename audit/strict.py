@@ -26,11 +26,13 @@ def read_toml(path: Path, error: type[AuditError]) -> tuple[dict[str, object], s
     AuditError
         Of the given class, if the file is missing or no TOML; the parser's line is named.
     """
+    if path.exists() and not path.is_file():
+        raise error(f"{shown(path)} is no file; expected one in TOML.")
     if not path.is_file():
         siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
         raise error(f"no file {shown(path)}." + hint(path.name, siblings))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         return tomllib.loads(text), text
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
         raise error(f"{path.name} is not readable as TOML: {problem}.") from problem
@@ -66,7 +68,15 @@ def _told(model: object, problem: dict[str, object], file: str, text: str) -> st
         return f"{where} is not a known key; known are {listed(known)}.{hint(key, known)}"
     if problem["type"] in {"missing", "missing_argument"}:
         return f"{where} is missing"
-    return f"{where} is {shown(problem['input'])}: {str(problem['msg'])[:200]}"
+    return f"{where} is {shown(problem['input'])}: {_expected(problem, key)}"
+
+
+def _expected(problem: dict[str, object], key: str) -> str:
+    """Say what was expected in the words of TOML."""
+    said = str(problem["msg"])[:200].replace("Input should be ", "expected ")
+    said = said.replace("a valid array", "a list").replace("an object", "a table")
+    brackets = problem["type"] == "list_type" and isinstance(problem["input"], dict)
+    return f"{said}; write [[{key}]], with two brackets" if brackets else said
 
 
 def _is_type_tag(part: object) -> bool:
@@ -92,19 +102,33 @@ def _place(path: list[object]) -> str:
 
 
 def _line(text: str, path: list[object]) -> str:
-    """Return ``:7`` for the line where the key stands, or nothing."""
-    key = next((part for part in reversed(path) if isinstance(part, str)), "")
-    heads = [str(part) for part in path if isinstance(part, str)][:-1]
-    current = ""
+    """Return ``:7`` for the line where a key stands, else for the table it belongs to, else nothing."""
+    while path:
+        number = _number(text, path)
+        if number:
+            return f":{number}"
+        path = path[:-1]
+    return ""
+
+
+def _number(text: str, path: list[object]) -> int:
+    names = [str(part) for part in path if isinstance(part, str)]
+    index = next((part for part in path if isinstance(part, int)), 0)
+    section, seen = ("", 0), dict.fromkeys([""], 1)
     for number, line in enumerate(text.splitlines(), start=1):
         head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
         if head:
-            current = head.group(1)
-            if current == key or current == ".".join([*heads, key]):
-                return f":{number}"
-        elif re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line) and (not heads or current.startswith(heads[0])):
-            return f":{number}"
-    return ""
+            seen[head.group(1)] = seen.get(head.group(1), 0) + 1
+            section = (head.group(1), seen[head.group(1)] - 1)
+            if section == (".".join(names), index):
+                return number
+        elif section == (".".join(names[:-1]), index) and names and _states(line, names[-1]):
+            return number
+    return 0
+
+
+def _states(line: str, key: str) -> bool:
+    return re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line) is not None
 
 
 def _known_keys(model: object, path: list[str]) -> list[str]:

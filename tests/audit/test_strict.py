@@ -1,0 +1,99 @@
+"""Files that are read strictly: where a mistake stands, what was expected, what was meant."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit.errors import AuditError, ConfigError
+from audit.policy import read_policy
+from audit.strict import read_toml, validate
+
+FORBID = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    __pydantic_config__ = FORBID
+
+    name: str
+    size: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    __pydantic_config__ = FORBID
+
+    title: str = ""
+    part: list[Part] = field(default_factory=list)
+    only: Part | None = None
+    words: dict[str, str] = field(default_factory=dict)
+
+
+def told(folder: Path, text: str) -> str:
+    path = folder / "a.toml"
+    path.write_text(text, encoding="utf-8")
+    tables, read = read_toml(path, ConfigError)
+    with pytest.raises(ConfigError) as error:
+        validate(Whole, tables, file="a.toml", text=read, error=ConfigError)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("titel = 'x'\n", "a.toml:1: 'titel' is not a known key; known are 'title', 'part', 'only', 'words'. Did you"),
+        ("title = 3\n", "a.toml:1: 'title' is '3': expected a valid string"),
+        ("title = 'x'\n[[part]]\nname = 'a'\n[[part]]\nsize = 2\n", "a.toml:4: [part[1]] 'name' is missing"),
+        ("[[part]]\nname = 'a'\nsize = 1\n[[part]]\nname = 'b'\nsize = 2.5\n", "a.toml:6: [part[1]] 'size' is '2.5'"),
+        ("[[part]]\nname = 'a'\nsiz = 1\n", "a.toml:3: [part[0]] 'siz' is not a known key; known are 'name', 'size'."),
+        ("[part]\nname = 'a'\n", "write [[part]], with two brackets"),
+        ("[only]\nname = 'a'\nnmae = 'b'\n", "a.toml:3: [only] 'nmae' is not a known key"),
+        ("title = 'x'\nwords = { a = 1 }\n", "a.toml:2: [words] 'a' is '1': expected a valid string"),
+        ("title = true\n", "'title' is 'True'"),
+        ("title = 2026-01-01\npart = 3\n", "'part' is '3': expected a list"),
+    ],
+)
+def test_a_mistake_is_told_where_it_stands(tmp_path: Path, text: str, message: str) -> None:
+    assert message in told(tmp_path, text)
+
+
+def test_several_mistakes_are_told_at_once_and_the_rest_counted(tmp_path: Path) -> None:
+    message = told(tmp_path, "".join(f"x{k} = 1\n" for k in range(8)))
+    assert message.count("is not a known key") == 5
+    assert message.endswith("(and 3 more)")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[a\n", b"a = 1\na = 2\n"])
+def test_what_is_no_toml(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="not readable as TOML"):
+        read_toml(path, ConfigError)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is no file"):
+        read_toml(tmp_path, ConfigError)
+
+
+def test_a_mark_of_the_encoding_is_no_content(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes(b"\xef\xbb\xbftitle = 'x'\n")
+    assert read_toml(path, ConfigError)[0] == {"title": "x"}
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_policy_or_is_told_why_not(text: str) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "gates.toml"
+        path.write_text(text.encode("utf-8", "replace").decode(), encoding="utf-8")
+        with contextlib.suppress(AuditError):
+            assert read_policy(path).file == "gates.toml"
