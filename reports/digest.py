@@ -7,10 +7,10 @@ judged anew: the verdicts stand in the record.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
-from reports.record import AuditRecord, Card, Finding, Gate, Severity, Verdict, VerdictOutcome
+from reports.record import AuditRecord, Finding, Gate, Severity, Verdict, VerdictOutcome, blank_sections
 from reports.wording import address, counted, listed, metric_words, visible
 
 Tone = Literal["pass", "warn", "fail", "inconclusive", "none"]
@@ -38,7 +38,6 @@ OUTCOME_MARKS: Mapping[VerdictOutcome, str] = {
 FEW_SLICES = 20
 """Verdicts of one gate that are all told; of more, those that passed are counted."""
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "off")
-_OPTIONAL_WORDS = frozenset({"name", "version", "citation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +246,7 @@ def next_steps(record: AuditRecord, limit: int = 3) -> tuple[Step, ...]:
     steps = [
         _step(result) for result in gate_results(record) if result.worst.outcome in ("fail", "error", "inconclusive")
     ]
-    missing = blanks(record.card)
+    missing = blank_sections(record.card)
     if missing:
         steps.append(
             Step(text=f"Fill in what only a person can say ({counted(len(missing), 'blank')}): {listed(missing)}.")
@@ -279,18 +278,6 @@ def _remedy(result: GateResult) -> str:
 
 
 # --- what is missing ------------------------------------------------------------------------------
-
-
-def blanks(card: Card) -> tuple[str, ...]:
-    """Name the fields that only a person can fill and nobody did.
-
-    Examples
-    --------
-    >>> "intended use" in blanks(Card()), "intended use" in blanks(Card(intended_use="Screening."))
-    (True, False)
-    """
-    names = [one.name for one in fields(card) if one.name not in _OPTIONAL_WORDS]
-    return tuple(name.replace("_", " ") for name in names if not str(getattr(card, name)).strip())
 
 
 def not_tested(record: AuditRecord) -> tuple[NotTested, ...]:

@@ -21,6 +21,7 @@ def require_finite(owner: str, **numbers: float | None) -> None:
 
 
 def require_lengths(owner: str, expected: int, **columns: tuple[object, ...] | None) -> None:
+    """Refuse columns that do not have one value for each place."""
     for name, column in columns.items():
         if column is not None and len(column) != expected:
             raise ValueError(f"{owner}: {name} has {len(column)} values, expected {expected}")

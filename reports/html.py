@@ -22,7 +22,7 @@ from reports.charts import draw
 from reports.estimates import estimate_line, estimates_view, method_notes, told
 from reports.evidence_map import evidence_map, items
 from reports.exhibits import View, capped, view
-from reports.record import AuditRecord, Exhibit, Finding, GroupInfo, Table
+from reports.record import AuditRecord, Exhibit, Finding, GroupInfo, Table, blank_sections
 from reports.wording import slug, visible
 
 SIZE_LIMIT = 1_000_000
@@ -110,7 +110,7 @@ def _page(record: AuditRecord, saved: str, drawer: _Drawer, data: Markup | None 
         record=record,
         overall=digest.overall(record),
         steps=digest.next_steps(record),
-        blanks=digest.blanks(record.card),
+        blanks=blank_sections(record.card),
         results=digest.gate_results(record),
         missing=digest.not_tested(record),
         sections=layout.SECTIONS,

@@ -10,7 +10,7 @@ import re
 
 from reports import digest
 from reports.layout import SECTIONS, Section, findings_of
-from reports.record import AuditRecord, Estimate
+from reports.record import AuditRecord, Estimate, blank_sections
 from reports.wording import address, counted, estimate_text, interval, metric_words, number, rule, visible
 
 MOST_GATES = 100
@@ -153,7 +153,7 @@ def _missing(record: AuditRecord) -> list[str]:
 
 
 def _foot(record: AuditRecord) -> list[str]:
-    blanks = digest.blanks(record.card)
+    blanks = blank_sections(record.card)
     owed = f"{counted(len(blanks), 'field')} of the card are left blank for a person. " if blanks else ""
     level = number(record.policy.confidence * 100).rstrip("0").rstrip(".")
     source = f"{escaped(record.tool)}, policy {escaped(record.policy.name)}"

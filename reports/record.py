@@ -56,6 +56,30 @@ from reports.exhibit import (
 from reports.exhibit import (
     require_finite,
 )
+from reports.identity import (
+    Card as Card,
+)
+from reports.identity import (
+    DataInfo as DataInfo,
+)
+from reports.identity import (
+    Environment as Environment,
+)
+from reports.identity import (
+    FeatureInfo as FeatureInfo,
+)
+from reports.identity import (
+    GroupInfo as GroupInfo,
+)
+from reports.identity import (
+    ModelInfo as ModelInfo,
+)
+from reports.identity import (
+    SplitInfo as SplitInfo,
+)
+from reports.identity import (
+    blank_sections as blank_sections,
+)
 from reports.pairing import PairedGroups as PairedGroups
 from reports.pairing import Pairing as Pairing
 
@@ -280,112 +304,6 @@ class Policy:
     waivers: tuple[Waiver, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
     """Line of each gate in ``file``."""
-
-
-# --- what was audited -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """The people's words, under the headings of Mitchell et al. (2019); ``""`` is a visible blank."""
-
-    name: str = ""
-    version: str = ""
-    overview: str = ""
-    owner: str = ""
-    contact: str = ""
-    license: str = ""
-    citation: str = ""
-    intended_use: str = ""
-    intended_users: str = ""
-    out_of_scope_use: str = ""
-    factors: str = ""
-    """Why these groups and conditions were looked at."""
-    metrics: str = ""
-    """Why these measures and thresholds suit the purpose."""
-    training_data: str = ""
-    evaluation_data: str = ""
-    ethical_considerations: str = ""
-    risks_and_harms: str = ""
-    mitigations: str = ""
-    human_oversight: str = ""
-    caveats: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelInfo:
-    """Identity of the audited model."""
-
-    name: str
-    kind: str
-    """Class of the estimator, or ``predictions only``."""
-    format: str
-    """``skops``, ``safetensors``, ``onnx``, ``joblib``, ``pickle``, ``object`` or ``none``."""
-    file: str = ""
-    sha256: str = ""
-    size_bytes: int | None = None
-    runs_code: bool = False
-    """Whether the format runs code when it is loaded."""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    training: Mapping[str, str] = field(default_factory=dict)
-    """What the model says of its own training: trials, seed, chosen configuration."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitInfo:
-    """One split of the data: counts and a fingerprint, never rows."""
-
-    name: str
-    rows: int
-    file: str = ""
-    sha256: str = ""
-    dropped_rows: int = 0
-    """Rows left out because their target was missing, on request."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeatureInfo:
-    """A column that the model reads."""
-
-    name: str
-    kind: Literal["numeric", "categorical", "boolean", "datetime", "text"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupInfo:
-    """A declared group, present or not."""
-
-    feature: str
-    level: str
-    rows: int | None
-    """Rows of the evaluated split; ``None`` where they are too few to be shown."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataInfo:
-    """Identity and shape of the data."""
-
-    target: str
-    positive: str = ""
-    classes: tuple[str, ...] = ()
-    splits: tuple[SplitInfo, ...] = ()
-    features: tuple[FeatureInfo, ...] = ()
-    sensitive: tuple[str, ...] = ()
-    groups: tuple[GroupInfo, ...] = ()
-    missing_sensitive: Mapping[str, int | None] = field(default_factory=dict)
-    """Rows of the evaluated split without a value, by sensitive feature; they belong to no group."""
-    weight: str = ""
-    cluster: str = ""
-    time: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
-    """Where the audit ran: versions only, no host and no user."""
-
-    python: str = ""
-    platform: str = ""
-    packages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

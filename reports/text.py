@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reports import digest
 from reports.digest import GateResult, Tone
-from reports.record import AuditRecord, VerdictOutcome
+from reports.record import AuditRecord, VerdictOutcome, blank_sections
 from reports.wording import address, counted, estimate_text, rule, visible
 
 WIDTH = 100
@@ -125,7 +125,7 @@ def _steps(record: AuditRecord, width: int) -> list[Line]:
 
 def _missing(record: AuditRecord, width: int) -> list[Line]:
     missing = digest.not_tested(record)
-    blanks = digest.blanks(record.card)
+    blanks = blank_sections(record.card)
     parts = [f"{counted(len(missing), 'item')} not tested" if missing else ""]
     parts.append(f"{counted(len(blanks), 'field')} of the card left blank" if blanks else "")
     said = [part for part in parts if part]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from audit.check import check
-from reports.record import Card, Estimate, Measurement, Prose
-
-OPTIONAL = frozenset({"citation", "caveats", "version", "overview", "contact", "factors", "metrics"})
+from reports.record import Card, Estimate, Measurement, Prose, blank_sections
 
 
 @check(title="Blanks of the card", family="card", references=("Mitchell et al. 2019, Model Cards for Model Reporting",))
@@ -19,12 +15,12 @@ def card_blanks(card: Card) -> Measurement:
 
     Limits. That a section is filled says nothing of what stands in it.
     """
-    fields = [field.name for field in dataclasses.fields(card) if field.name not in OPTIONAL]
-    blank = [name for name in fields if not str(getattr(card, name)).strip()]
+    blank = blank_sections(card)
+    every = blank_sections(Card())
     made = Estimate(
         metric="blank_sections", value=len(blank), low=len(blank), high=len(blank), method="count", unit="count"
     )
-    words = ", ".join(name.replace("_", " ") for name in blank)
-    told = f"{len(blank)} of {len(fields)} sections that a person must fill are blank."
+    words = ", ".join(blank)
+    told = f"{len(blank)} of {len(every)} sections that a person must fill are blank."
     exhibits = (Prose(title="Blank", text=f"Still to be written in card.toml: {words}."),) if blank else ()
     return Measurement(summary=told, estimates=(made,), exhibits=exhibits)

@@ -21,6 +21,7 @@ from reports.record import (
     Severity,
     Verdict,
     VerdictOutcome,
+    blank_sections,
 )
 
 Case = tuple[VerdictOutcome, Severity, OnInconclusive]
@@ -154,10 +155,10 @@ def test_an_inconclusive_gate_without_a_step_asks_for_rows() -> None:
 
 
 def test_blanks_are_the_fields_that_only_a_person_can_fill() -> None:
-    assert len(digest.blanks(Card())) == len(fields(Card)) - 3
+    assert len(blank_sections(Card())) == len(fields(Card)) - 3
     filled = Card(**{one.name: "said" for one in fields(Card)})
-    assert digest.blanks(filled) == ()
-    assert digest.blanks(replace(filled, owner="  \n")) == ("owner",)
+    assert blank_sections(filled) == ()
+    assert blank_sections(replace(filled, owner="  \n")) == ("owner",)
 
 
 def test_what_was_not_tested_is_listed(record: AuditRecord) -> None:
