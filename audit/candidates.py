@@ -122,7 +122,7 @@ def _findings(gate: Gate, record: AuditRecord) -> list[Finding]:
         known = sorted({one.metric for finding in record.findings for one in _estimates(finding)})
         raise PolicyError(
             f"gate {shown(gate.id)} asks for metric {shown(gate.metric)}, which this audit did not measure; "
-            f"it measured {listed(known)}." + hint(gate.metric, known)
+            f"it measured {listed(known) or 'nothing'}." + hint(gate.metric, known)
         )
     fitting = [one for one in speaking if any(matches(gate.where, found.where) for found in _estimates(one))]
     return (fitting or speaking)[:1]
@@ -147,7 +147,7 @@ def _unknown_check(gate: Gate, record: AuditRecord) -> str:
     known = sorted({finding.check for finding in record.findings})
     raise PolicyError(
         f"gate {shown(gate.id)} names check {shown(gate.check)}, which is not in this record; "
-        f"it holds {listed(known)}." + hint(gate.check, known)
+        f"it holds {listed(known) or 'none'}." + hint(gate.check, known)
     )
 
 
@@ -192,11 +192,10 @@ def require_known_address(gate: Gate, record: AuditRecord) -> None:
     PolicyError
         Naming the unknown word and the nearest known one.
     """
-    known = _levels(record)
-    wanted = dict(gate.where) | (dict(gate.reference) if isinstance(gate.reference, Mapping) else {})
+    named = dict(gate.where) | (dict(gate.reference) if isinstance(gate.reference, Mapping) else {})
+    wanted = {key: level for key, level in named.items() if key != "*" and not (key in HOUSE_WORDS and is_rule(gate))}
+    known = _levels(record) if wanted else {}
     for key, level in wanted.items():
-        if key == "*" or (key in HOUSE_WORDS and is_rule(gate)):
-            continue
         if key not in known and key not in HOUSE_WORDS:
             groups = sorted(set(known) - HOUSE_WORDS)
             raise PolicyError(
