@@ -18,6 +18,8 @@ from reports.record import AuditRecord, Estimate, Finding, Gate, VerdictOutcome,
 HOUSE_WORDS = frozenset({"split", "fold", "variant", "class", "feature"})
 RULE_CODE = re.compile(r"[A-Z]{3,}[0-9]{3}")
 """The form of a catalogue code; gates of one's own have ids of another form."""
+SYNONYMS = (("recall", "true_positive_rate"), ("specificity", "true_negative_rate"))
+"""Names of one number; a gate may use either."""
 CHANGE = "baseline_change"
 """The check that holds a record against a baseline; ``no_regression`` gates read its gains."""
 
@@ -71,7 +73,6 @@ def find(gate: Gate, record: AuditRecord) -> Candidates:
         gate a feature or group that the data do not have.
     """
     findings = _findings(gate, record)
-    metric = f"{gate.metric}_gain" if gate.kind == "no_regression" else gate.metric
     if not findings:
         return Candidates(reason=_unknown_check(gate, record))
     broken = next((one for one in findings if one.outcome == "error"), None)
@@ -80,20 +81,34 @@ def find(gate: Gate, record: AuditRecord) -> Candidates:
     measured = [one for one in findings if one.measurement is not None]
     if not measured:
         return Candidates(reason=f"{findings[0].outcome.replace('_', ' ')}: {findings[0].reason}")
-    estimates = [one for finding in measured for one in finding.measurement.estimates]  # type: ignore[union-attr]
-    alike = [one for one in estimates if one.metric == metric]
+    estimates = [one for finding in measured for one in _estimates(finding)]
+    alike = [one for one in estimates if one.metric in names_of(gate)]
     if not alike:
-        return Candidates(reason=_unknown_metric(gate, metric, estimates))
+        return Candidates(reason=_unknown_metric(gate, estimates))
     require_known_address(gate, record)
     here = _once(one for one in alike if matches(gate.where, one.where))
     if not here and not is_rule(gate):
-        raise PolicyError(_nowhere(gate, metric, alike))
+        raise PolicyError(_nowhere(gate, alike))
     if gate.kind in {"difference", "ratio"}:
         here = list(_compared(gate, here, alike, record))
     totals: dict[tuple[str, ...], int] = {}
     for one in _once(alike):
         totals[tuple(sorted(one.where))] = totals.get(tuple(sorted(one.where)), 0) + (one.n or 0)
     return Candidates(estimates=tuple(here), reason="no such number was measured", totals=totals)
+
+
+def names_of(gate: Gate) -> tuple[str, ...]:
+    """Return the names under which a gate's number may stand in a record.
+
+    Examples
+    --------
+    >>> names_of(Gate(id="g", title="", check="", metric="recall"))
+    ('recall', 'true_positive_rate')
+    >>> names_of(Gate(id="g", title="", check="", metric="f1", kind="no_regression"))
+    ('f1_gain',)
+    """
+    alike = next((names for names in SYNONYMS if gate.metric in names), (gate.metric,))
+    return tuple(f"{name}_gain" for name in alike) if gate.kind == "no_regression" else alike
 
 
 def is_rule(gate: Gate) -> bool:
@@ -117,14 +132,19 @@ def _findings(gate: Gate, record: AuditRecord) -> list[Finding]:
     check = gate.check or (CHANGE if gate.kind == "no_regression" else "")
     if check:
         return [finding for finding in record.findings if finding.check == check]
-    speaking = [one for one in record.findings if any(found.metric == gate.metric for found in _estimates(one))]
+    names = names_of(gate)
+    speaking = [one for one in record.findings if any(found.metric in names for found in _estimates(one))]
     if not speaking:
         known = sorted({one.metric for finding in record.findings for one in _estimates(finding)})
         raise PolicyError(
             f"gate {shown(gate.id)} asks for metric {shown(gate.metric)}, which this audit did not measure; "
             f"it measured {listed(known) or 'nothing'}." + hint(gate.metric, known)
         )
-    fitting = [one for one in speaking if any(matches(gate.where, found.where) for found in _estimates(one))]
+    fitting = [
+        one
+        for one in speaking
+        if any(found.metric in names and matches(gate.where, found.where) for found in _estimates(one))
+    ]
     return (fitting or speaking)[:1]
 
 
@@ -151,26 +171,25 @@ def _unknown_check(gate: Gate, record: AuditRecord) -> str:
     )
 
 
-def _unknown_metric(gate: Gate, metric: str, estimates: list[Estimate]) -> str:
+def _unknown_metric(gate: Gate, estimates: list[Estimate]) -> str:
     if is_rule(gate):
         return "no such number was measured"
-    known = sorted({one.metric for one in estimates})
+    known, metric = sorted({one.metric for one in estimates}), gate.metric
     if gate.kind == "no_regression":
         known = [name.removesuffix("_gain") for name in known if name.endswith("_gain")]
-        metric = gate.metric
     raise PolicyError(
         f"gate {shown(gate.id)} asks for metric {shown(metric)}, which check {shown(gate.check or CHANGE)} did not "
         f"measure; it measured {listed(known)}." + hint(metric, known)
     )
 
 
-def _nowhere(gate: Gate, metric: str, alike: list[Estimate]) -> str:
+def _nowhere(gate: Gate, alike: list[Estimate]) -> str:
     """Say where a metric was measured, if not at the gate's address."""
     places = sorted({_written({key: "*" if key != "split" else one.where[key] for key in one.where}) for one in alike})
     missing = "split" not in gate.where and any(matches({"split": "*", **gate.where}, one.where) for one in alike)
     told = f" Did you mean where = {_written({'split': 'test', **gate.where})}?" if missing else ""
     return (
-        f"gate {shown(gate.id)} asks for {shown(metric)} where {_written(gate.where)}; it was measured where "
+        f"gate {shown(gate.id)} asks for {shown(gate.metric)} where {_written(gate.where)}; it was measured where "
         f"{' or '.join(places[:5])}.{told}"
     )
 
@@ -267,7 +286,7 @@ def _reference(gate: Gate, estimate: Estimate, peers: list[Estimate], record: Au
     if gate.reference == "overall":
         rest = {key: level for key, level in estimate.where.items() if key in HOUSE_WORDS}
         everything = (one for finding in record.findings for one in _estimates(finding))
-        return next((one for one in everything if one.metric == gate.metric and dict(one.where) == rest), None)
+        return next((one for one in everything if one.metric in names_of(gate) and dict(one.where) == rest), None)
     sizes = {(group.feature, group.level): group.rows or 0 for group in record.data.groups}
     features = [key for key in estimate.where if key not in HOUSE_WORDS]
     if len(features) == 1:

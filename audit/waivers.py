@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
+from audit.candidates import names_of
 from reports.record import Gate, Policy, Verdict, Waiver
 
 State = Literal["active", "expired", "early", "exceeded"]
@@ -69,7 +70,7 @@ def state_of(waiver: Waiver, verdict: Verdict, gates: Iterable[Gate], day: datet
 
 def _is_judged_by(gate: Gate, verdict: Verdict) -> bool:
     """Tell which of several gates of one id a verdict came from, by the metric."""
-    return verdict.estimate is not None and verdict.estimate.metric.startswith(gate.metric)
+    return verdict.estimate is not None and verdict.estimate.metric.startswith(names_of(gate))
 
 
 def _is_worse(value: float, limit: float, gate: Gate) -> bool:

@@ -210,6 +210,16 @@ def test_a_rule_of_the_catalogue_whose_check_did_not_run_is_not_assessed() -> No
     assert "was not run" in verdict.message
 
 
+def test_two_names_of_one_number() -> None:
+    of = record(
+        finding("classes", rate("recall", 90, 100, **{"class": "1"})),
+        finding("groups", rate("true_positive_rate", 80, 100, sex="f")),
+        groups={"f": 100},
+    )
+    assert only(of, gate(metric="recall", where={"split": "test", "sex": "*"})).outcome == "pass"
+    assert only(of, gate(metric="recall", where={"split": "test", "class": "*"})).outcome == "pass"
+
+
 # --- groups held against each other ----------------------------------------------------------------
 
 GROUPS = {"f": 400, "m": 600}
