@@ -86,6 +86,7 @@ class Dataset:
     splits: tuple[SplitInfo, ...] = ()
     stated_features: bool = False
     """Whether the user named the features; then a model's own names cannot overrule them."""
+    known_kinds: dict[str, ColumnKind] = field(default_factory=dict, repr=False)  # looking takes its time
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -104,7 +105,9 @@ class Dataset:
 
     def kinds(self) -> dict[str, ColumnKind]:
         """Tell what kind of column each feature is."""
-        return {name: column_kind(self.frame[name]) for name in self.features}
+        new = {name: column_kind(self.frame[name]) for name in self.features if name not in self.known_kinds}
+        self.known_kinds.update(new)
+        return {name: self.known_kinds[name] for name in self.features}
 
     def feature_infos(self) -> tuple[FeatureInfo, ...]:
         """Describe the features for the record."""
@@ -135,8 +138,8 @@ class Dataset:
             if self.stated_features and set(names) != set(self.features):
                 odd = sorted(set(names) ^ set(self.features))
                 raise DataError(
-                    f"[data] features names {len(self.features)} columns, the model was fitted on {len(names)}; "
-                    f"they differ in {listed(odd)}. Leave 'features' out: the model's own names are used."
+                    f"[data] features names {len(self.features)} columns, the model was fitted on {len(names)}; they "
+                    f"differ in {listed(odd)}. Leave 'features' out: the model's own names are used."
                 )
             if self.roles.target in names:
                 raise DataError(f"the model was fitted with the target {shown(self.roles.target)} among its features.")
@@ -243,7 +246,7 @@ def _require_table(split: str, frame: pd.DataFrame, roles: Roles, outside: set[s
 
 def _stated(roles: Roles, split: str) -> list[tuple[str, str]]:
     """List each column that a split must have, with the role it plays."""
-    single = {"target": roles.target, "weight": roles.weight, "cluster": roles.cluster, "time": roles.time}
+    single = {role: getattr(roles, role) for role in ("target", "weight", "cluster", "time")}
     stated = [(role, name) for role, name in single.items() if name is not None]
     stated += [("sensitive", name) for name in roles.sensitive]
     stated += [("features", name) for name in roles.features or ()]
@@ -277,9 +280,8 @@ def _without_missing_targets(
 
 def _require_row_for_row(beside: pd.DataFrame, frame: pd.DataFrame, split: str) -> None:
     if len(beside) != len(frame):
-        raise DataError(
-            f"the sensitive features {listed(beside.columns)} have {len(beside)} {split} rows; the table has {len(frame)}."
-        )
+        names = listed(beside.columns)
+        raise DataError(f"the sensitive features {names} have {len(beside)} {split} rows; the table has {len(frame)}.")
 
 
 def _encode_target(column: pd.Series, roles: Roles) -> tuple[Task, tuple[str, ...], npt.NDArray[np.generic]]:
