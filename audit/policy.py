@@ -221,7 +221,9 @@ def narrowed(policy: Policy, *, select: Iterable[str] = (), ignore: Iterable[str
     PolicyError
         If a word is the beginning of no gate's id.
     """
-    return replace(policy, gates=_selected(policy.gates, list(select), list(ignore), policy.file or policy.name))
+    gates = _selected(policy.gates, list(select), list(ignore), policy.file or policy.name)
+    ids = {gate.id for gate in gates}
+    return replace(policy, gates=gates, waivers=tuple(one for one in policy.waivers if one.gate in ids))
 
 
 def overridden(policy: Policy, overrides: Iterable[Mapping[str, object]], file: str) -> Policy:
