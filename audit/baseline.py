@@ -51,7 +51,9 @@ NAMES: dict[Task, tuple[str, ...]] = {
     "multiclass": ("accuracy", "balanced_accuracy", "f1_macro", "error_rate"),
     "regression": ("r2_score", "mean_absolute_error", "root_mean_squared_error"),
 }
-"""Metrics that are compared on all rows and in each group."""
+"""Metrics that are compared on all rows and in each group of a feature."""
+IN_CROSSINGS = 2
+"""So many of them, the headline first, are compared in crossings of features, of which there are many."""
 
 
 def is_paired(now: Pairing | None, before: Pairing | None) -> bool:
@@ -193,7 +195,8 @@ def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Meas
     names = names_for(new, old)
     made = [gain(paired_difference(new, old, name), name) for name in names]
     for features in new.crossings():
-        made += [gain(one, _plain(one)) for one in paired_by_group(new, old, names, features)]
+        few = names if len(features) == 1 else names[:IN_CROSSINGS]
+        made += [gain(one, _plain(one)) for one in paired_by_group(new, old, few, features)]
     headlines = [headline_of(one) for one in made if one.metric == f"{new.headline}_gain"]
     headlines = headlines or [one for one in apart.estimates if one.metric == "headline_gain"]
     exhibits: list[Exhibit] = []

@@ -38,7 +38,8 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
     names = tuple(dict.fromkeys((test.headline, *comparison.NAMES[test.task])))
     found = [*estimates(test, names)]
     for features in test.crossings():
-        found += by_group(test, names, features)
+        few = names if len(features) == 1 else names[: comparison.IN_CROSSINGS]
+        found += by_group(test, few, features)
     before = comparison.by_address(baseline)
     apart = comparison.unpaired(comparison.addressed(found), before, test.headline, test.task)
     if pairing is None or baseline.pairing is None or not comparison.is_paired(pairing, baseline.pairing):
