@@ -1,0 +1,209 @@
+"""Would more training rows help?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtr
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import FloatArray, Predictions
+from audit.intervals import z_value
+from audit.linear_forms import linear_form, with_weight
+from audit.metrics import metric
+from audit.variance import Undefined, variance
+from reports.record import Curve, Estimate, Measurement, Series
+
+EXPONENTS = np.linspace(0.013, 1.0, 25)
+"""How fast learning curves flatten: scores near their limit as rows to the power of minus one of these."""
+OWN_LUCK = 0.25
+"""Share of a training set's luck that stays in the largest refit, where all sizes draw from the same rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Mean scores by size, with what they vary by."""
+
+    sizes: FloatArray
+    scores: FloatArray
+    covariance: FloatArray
+
+
+@check(
+    title="Learning curve",
+    family="generalization",
+    references=("Viering and Loog 2023, The shape of learning curves: a review", "Cortes et al. 1993"),
+)
+def learning_curve(subsets: Predictions, predictions: Predictions | None = None) -> Measurement:
+    """Refit on ever fewer training rows, and continue the curve of test scores to twice the rows there are.
+
+    Reading. The gain in the headline metric that twice as many training rows would be expected to bring, if
+    the score goes on as a power law does. A clear gain says that rows are what the model lacks.
+
+    Limits. The law is an assumption, averaged over many exponents by how well they fit; new rows would have
+    to be of the same kind. The interval holds the sampling of test rows and of the parts, and little of the
+    luck of which training rows there are at all. Fixed hyperparameters may favor one size.
+    """
+    name = "r2_score" if metric(subsets.headline).unit == "target" else subsets.headline
+    points = _points(subsets, name)
+    if len(points.sizes) < 3:
+        raise NotApplicable(f"{name} is defined at {len(points.sizes)} sizes; three are needed")
+    largest = int(points.sizes[-1])
+    held = max(largest, len(predictions.select(split="train")) if predictions is not None else 0)
+    sign = -1.0 if metric(name).better == "lower" else 1.0
+    gain = _gain(replace(points, scores=sign * points.scores), held, subsets)
+    note = () if held == largest else (f"continued from {largest} rows, the largest refit, to twice {held}",)
+    return Measurement(
+        summary=f"Twice the training rows would be expected to gain {gain} in {name}.",
+        estimates=(gain,),
+        exhibits=(_curve(points, gain, held, sign, name, subsets.settings.level),),
+        notes=(*subsets.notes, *note),
+    )
+
+
+# --- points ---------------------------------------------------------------------------------------
+
+
+def _points(subsets: Predictions, name: str) -> _Points:
+    """Return the mean score of each size, with the covariance from shared test rows and from drawn parts."""
+    by_size: dict[int, list[tuple[float, FloatArray]]] = {}
+    part = subsets
+    for level in subsets.keys["rows"].levels:
+        for number in subsets.keys["part"].levels:
+            if not subsets.has(rows=level, part=number):
+                continue
+            part = with_weight(subsets.select(rows=level, part=number))
+            try:
+                form = linear_form(part, name)
+            except Undefined:
+                continue
+            by_size.setdefault(int(level), []).append((form.value, form.influence))
+    sizes = sorted(by_size)
+    scores = np.array([np.mean([value for value, _ in by_size[size]]) for size in sizes])
+    influences = [np.mean([influence for _, influence in by_size[size]], axis=0) for size in sizes]
+    drawn = _drawn({size: [value for value, _ in by_size[size]] for size in sizes})
+    return _Points(np.array(sizes, dtype=np.float64), scores, _shared(influences, part) + np.diag(drawn))
+
+
+def _shared(influences: list[FloatArray], part: Predictions) -> FloatArray:
+    """Return the covariance of scores on the same test rows, from variances of sums (polarization)."""
+    count = len(influences)
+    made = np.zeros((count, count))
+    for i in range(count):
+        for j in range(i + 1):
+            both = variance(influences[i] + influences[j], part.weight, part.cluster).value
+            apart = variance(influences[i] - influences[j], part.weight, part.cluster).value
+            made[i, j] = made[j, i] = (both - apart) / 4
+    return made
+
+
+def _drawn(scores: dict[int, list[float]]) -> FloatArray:
+    """Return the variance of each mean from which parts were drawn, as if it fell with one over the size.
+
+    Parts are drawn from the rows there are, without replacement, so a part of all rows has none of it; the
+    largest refit keeps a share of it for its own luck.
+    """
+    sizes = sorted(scores)
+    largest = sizes[-1]
+    several = [size for size in sizes[:-1] if len(scores[size]) > 1]
+    freedom = sum(len(scores[size]) - 1 for size in several)
+    unit = 0.0
+    if freedom:
+        squares = (
+            (len(scores[size]) - 1) * float(np.var(scores[size], ddof=1)) * size / (1 - size / largest)
+            for size in several
+        )
+        unit = math.fsum(squares) / freedom
+    left = [1 - size / largest if size < largest else OWN_LUCK for size in sizes]
+    return np.array([unit / size / len(scores[size]) * share for size, share in zip(sizes, left, strict=True)])
+
+
+# --- the law --------------------------------------------------------------------------------------
+
+
+def _gain(points: _Points, held: int, subsets: Predictions) -> Estimate:
+    means, errors, weights = _fits(points, float(held))
+    level = subsets.settings.level
+    value = float(weights @ means)
+    low, high = (_quantile(means, errors, weights, p) for p in ((1 - level) / 2, (1 + level) / 2))
+    return Estimate(
+        metric="gain_from_twice_the_rows",
+        value=value,
+        low=min(low, value),
+        high=max(high, value),
+        level=level,
+        method="power laws averaged by fit",
+        n=len(subsets) // max(1, _refits(subsets)),
+        where={**subsets.where, "split": "test"},
+        unit="difference",
+    )
+
+
+def _refits(subsets: Predictions) -> int:
+    pairs = subsets.keys["rows"].codes.astype(np.int64) * 10_000 + subsets.keys["part"].codes
+    return len(np.unique(pairs))
+
+
+def _fits(points: _Points, held: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Fit score = a + b · rows^-c for every exponent by generalized least squares; return gains, errors, weights."""
+    scale = max(float(np.trace(points.covariance)), 1e-12)
+    precision = np.linalg.pinv(points.covariance + 1e-6 * scale * np.eye(len(points.sizes)))
+    means, errors, fits = [], [], []
+    for exponent in EXPONENTS:
+        power = (points.sizes / points.sizes[-1]) ** -exponent
+        design = np.column_stack([np.ones(len(power)), power])
+        covariance = np.linalg.pinv(design.T @ precision @ design)
+        found = covariance @ design.T @ precision @ points.scores
+        ahead = (2 * held / points.sizes[-1]) ** -exponent - (held / points.sizes[-1]) ** -exponent
+        residual = points.scores - design @ found
+        means.append(float(found[1] * ahead))
+        errors.append(abs(ahead) * math.sqrt(max(float(covariance[1, 1]), 0.0)))
+        fits.append(-0.5 * float(residual @ precision @ residual))
+    weights = np.exp(np.array(fits) - max(fits))
+    return np.array(means), np.array(errors), weights / weights.sum()
+
+
+def _quantile(means: FloatArray, errors: FloatArray, weights: FloatArray, p: float) -> float:
+    """Return a quantile of a mixture of normal distributions."""
+    spread = np.maximum(errors, 1e-12)
+    low, high = float((means - 9 * spread).min()), float((means + 9 * spread).max())
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if float(weights @ ndtr((middle - means) / spread)) < p else (low, middle)
+    return high
+
+
+def _curve(points: _Points, gain: Estimate, held: int, sign: float, name: str, level: float) -> Curve:
+    half = z_value(level) * np.sqrt(np.maximum(np.diag(points.covariance), 0.0))
+    series = [
+        Series(
+            name="refits",
+            x=tuple(points.sizes.tolist()),
+            y=tuple(points.scores.tolist()),
+            low=tuple((points.scores - half).tolist()),
+            high=tuple((points.scores + half).tolist()),
+        )
+    ]
+    if held == points.sizes[-1] and gain.value is not None and gain.low is not None and gain.high is not None:
+        last = float(points.scores[-1])
+        ends = [last + sign * number for number in (gain.value, gain.low, gain.high)]
+        series.append(
+            Series(
+                name="expected",
+                x=(float(held), 2.0 * held),
+                y=(last, ends[0]),
+                low=(last, min(ends)),
+                high=(last, max(ends)),
+                style="dashed",
+            )
+        )
+    return Curve(
+        title="Learning curve",
+        x_label="training rows",
+        y_label=f"{name} on test rows",
+        series=tuple(series),
+        caption="The dashed line goes on to twice the rows, with its interval.",
+    )

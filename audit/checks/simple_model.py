@@ -1,0 +1,71 @@
+"""Would a plain linear model do as well?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.exhibits import estimates_table
+from audit.measure import estimate
+from audit.metrics import metric
+from audit.paired import paired_difference
+from reports.record import Estimate, Measurement
+
+
+@check(
+    title="A simple model on the same rows",
+    family="performance",
+    references=("Hand 2006, Classifier technology and the illusion of progress", "DeLong et al. 1988"),
+)
+def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
+    """Hold the model against a plain linear one, fitted on the same training rows, on the same test rows.
+
+    Reading. What the linear model gains over the audited one on the headline metric: above zero it is better.
+    Its numbers are standardized, its categories one-hot, its penalty the default.
+
+    Limits. The linear model is not tuned, and learns from a sample where there are very many rows. A model
+    that is no better may still be wanted, for what the linear one cannot do.
+    """
+    if "linear" not in rivals.keys["variant"].levels:
+        raise NotApplicable("; ".join(rivals.notes) or "no linear model could be fitted")
+    ours = predictions.select(split="test")
+    plain = rivals.select(split="test", variant="linear")
+    plain = replace(plain, where=ours.where)
+    name = ours.headline
+    made = oriented(paired_difference(plain, alike(ours, plain), name), name, "simple_model_gain")
+    scores = tuple(
+        replace(one, metric=f"{who}_{name}")
+        for who, one in (("audited_model", estimate(ours, name)), ("linear_model", estimate(plain, name)))
+    )
+    return Measurement(
+        summary=f"A plain linear model changes {name} by {made}.",
+        estimates=(made, *scores),
+        exhibits=(estimates_table("Audited and linear model", (*scores, made)),),
+        notes=tuple(note for note in rivals.notes if "linear" in note),
+    )
+
+
+def alike(ours: Predictions, other: Predictions) -> Predictions:
+    """Give the model's answers the classes of the rival's, where it answers with more or fewer.
+
+    Raises
+    ------
+    NotApplicable
+        If the model answers with a class that the rival cannot.
+    """
+    if ours.classes == other.classes:
+        return ours
+    if not set(ours.classes) <= set(other.classes) or ours.classes != other.classes[: len(ours.classes)]:
+        raise NotApplicable("the model answers with labels that the target does not have")
+    return replace(ours, classes=other.classes)
+
+
+def oriented(one: Estimate, name: str, called: str) -> Estimate:
+    """Turn a difference so that more is better."""
+    if metric(name).better != "lower" or one.value is None:
+        return replace(one, metric=called)
+    low = None if one.high is None else -one.high
+    high = None if one.low is None else -one.low
+    return replace(one, metric=called, value=-one.value, low=low, high=high)

@@ -1,0 +1,72 @@
+"""Is there more to learn from these rows than the model has learned?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from audit.check import check
+from audit.disparity import span_of
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.exhibits import estimates_table
+from audit.intervals import Span, difference
+from audit.measure import estimate
+from audit.metrics import metric
+from reports.record import Estimate, Measurement
+
+
+@check(title="A stronger model on the same rows", family="generalization", references=("Zou and Donner 2008",))
+def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement:
+    """Hold the model's score on its own training rows against what a stronger model reaches on test rows.
+
+    Reading. Above zero, another model knows rows that it never saw better than the audited one knows those it
+    learned from: it underfits. The score is the headline metric. The stronger model is boosting or extra
+    trees, whichever is better on held-out training rows, with default settings.
+
+    Limits. The stronger model is not tuned and learns from a sample where there are many rows: no gap is no
+    proof that nothing is left to learn.
+    """
+    if not predictions.has(split="train"):
+        raise NotApplicable("needs the model's answers for training rows; there are none")
+    if "stronger" not in rivals.keys["variant"].levels:
+        raise NotApplicable("; ".join(rivals.notes) or "no stronger model could be fitted")
+    train, test = predictions.select(split="train"), predictions.select(split="test")
+    name = test.headline
+    rival = replace(rivals.select(split="test", variant="stronger"), where=test.where)
+    reached, own, on_test = estimate(rival, name), estimate(train, name), estimate(test, name)
+    made = _gap(reached, own, name)
+    shown = (
+        made,
+        replace(reached, metric=f"stronger_model_{name}"),
+        replace(own, metric=f"audited_model_{name}"),
+        replace(on_test, metric=f"audited_model_{name}"),
+    )
+    return Measurement(
+        summary=f"A stronger model's test {name} is above the model's training {name} by {made}.",
+        estimates=shown,
+        exhibits=(
+            estimates_table(
+                "Stronger and audited model",
+                (replace(own, metric=f"audited, on training rows: {name}"), *shown[:2], shown[3]),
+            ),
+        ),
+        notes=tuple(note for note in rivals.notes if "stronger" in note),
+    )
+
+
+def _gap(reached: Estimate, own: Estimate, name: str) -> Estimate:
+    """Subtract scores of other rows, turned so that more is better."""
+    a, b = span_of(reached), span_of(own)
+    blank = Estimate(
+        metric="underfitting_gap", value=None, where=reached.where, unit="difference", n=reached.n,
+        reason=reached.reason or own.reason or "a score has no interval",
+    )  # fmt: skip
+    if a is None or b is None:
+        return blank
+    apart = difference(a, b)
+    if metric(name).better == "lower":
+        apart = Span(-apart.value, -apart.high, -apart.low)
+    return replace(
+        blank, value=apart.value, low=min(apart.low, apart.value), high=max(apart.high, apart.value),
+        level=reached.level, method=f"MOVER of {reached.method}", reason="",
+    )  # fmt: skip

@@ -1,0 +1,131 @@
+"""Clones of the model that learned from ever fewer of the training rows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audit.data import Dataset
+from audit.errors import NotApplicable
+from audit.evidence import Predictions, join
+from audit.factor import Factor
+from audit.gather._answers import ask
+from audit.gather._variants import Positions, aligned, sample
+from audit.gather.folds import refit
+from audit.gather.predictions import predictions_of
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+LEAST = 30
+
+
+def gather(
+    context: Context,
+    *,
+    rows: int = 20_000,
+    sizes: int = 3,
+    repeats: int = 8,
+    fits: int = 60_000,
+    test_rows: int = 20_000,
+    seconds: float = 60.0,
+) -> Predictions:
+    """Refit on all training rows, a half, a quarter … and ask every clone for the same test rows.
+
+    Parameters
+    ----------
+    context : Context
+    rows : int
+        Training rows of the largest refit at most.
+    sizes : int
+        Sizes that are tried, each half of the one before.
+    repeats : int
+        Random parts of each size below the largest, at most.
+    fits : int
+        Rows that all refits together may learn from; repeats are fewer where that would be exceeded.
+    test_rows : int
+        Test rows at most.
+    seconds : float
+        Budget: sizes and repeats that would start later are left out, and the notes say so.
+
+    Returns
+    -------
+    Predictions
+        With the keys ``rows`` (how many were learned from) and ``part`` (which random part).
+
+    Raises
+    ------
+    NotApplicable
+        If there are too few training rows, or the model cannot be refitted.
+    """
+    model, dataset = context.fitted(), context.dataset
+    if not dataset.has("train"):
+        raise NotApplicable("refits the model on training rows; there is no training table")
+    if not model.refittable():
+        raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
+    test, notes = sample(context, test_rows, "subsets test")
+    plan = _plan(context, rows, sizes, repeats, fits)
+    parts, counts, names = [], [], []
+    started, spent = time.perf_counter(), 0.0
+    for done, (size, part, chosen) in enumerate(plan):
+        context.progress("refitting on fewer rows", done, len(plan))
+        if done > sizes and time.perf_counter() - started + spent > seconds:
+            notes = (*notes, f"{len(plan) - done} of {len(plan)} refits left out after {seconds:g} s")
+            break
+        before = time.perf_counter()
+        seed = int(context.generator(f"subsets {size} {part}").integers(2**31))
+        clone = refit(model, dataset, chosen, seed)
+        answers = ask(clone, dataset.inputs(test), dataset, progress=_quiet, what="asking clones")
+        parts.append(predictions_of(answers, dataset, test, context.settings))
+        counts.append(str(size))
+        names.append(str(part))
+        spent = time.perf_counter() - before
+    context.progress("refitting on fewer rows", len(plan), len(plan))
+    told = {size: counts.count(size) for size in dict.fromkeys(counts)}
+    notes = (*notes, "refits: " + ", ".join(f"{times} on {size} rows" for size, times in told.items()))
+    joined = join(aligned(parts), "part", names)
+    lengths = [len(part) for part in parts]
+    levels = tuple(dict.fromkeys(counts))
+    codes = np.repeat([levels.index(size) for size in counts], lengths).astype(np.int32)
+    return replace(joined, keys={**joined.keys, "rows": Factor(codes=codes, levels=levels)}, notes=notes)
+
+
+def _plan(context: Context, most: int, sizes: int, repeats: int, fits: int) -> list[tuple[int, int, Positions]]:
+    """List size, number and rows of every refit: each size once first, then further rounds."""
+    dataset = context.dataset
+    pool = context.generator("subsets").permutation(dataset.rows("train"))[:most]
+    wanted = [len(pool) >> halved for halved in range(sizes)]
+    wanted = [size for size in wanted if size >= LEAST]
+    if len(wanted) < 3:
+        raise NotApplicable(f"{len(pool)} training rows; three sizes from {LEAST} rows on need {4 * LEAST}")
+    plan, total = [], 0
+    for part in range(1, repeats + 1):
+        generator = context.generator(f"subsets part {part}")
+        for size in wanted if part == 1 else wanted[1:]:
+            if part > 2 and total + size > fits:
+                continue
+            plan.append((size, part, _drawn(dataset, pool, size, generator)))
+            total += size
+    return plan
+
+
+def _drawn(dataset: Dataset, pool: Positions, size: int, generator: np.random.Generator) -> Positions:
+    """Draw rows, class by class where there are classes, so that none is lost."""
+    if size == len(pool):
+        return np.sort(pool)
+    order = generator.permutation(pool)
+    if dataset.task == "regression":
+        return np.sort(order[:size])
+    codes = dataset.y[order].astype(np.int64)
+    rank = np.empty(len(order))
+    for code in np.unique(codes):
+        inside = np.flatnonzero(codes == code)
+        rank[inside] = (np.arange(len(inside)) + 0.5) / len(inside)
+    return np.sort(order[np.argsort(rank, kind="stable")[:size]])
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    """Show nothing: the refits themselves are the steps."""
