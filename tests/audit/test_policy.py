@@ -199,7 +199,7 @@ def test_the_catalogue_is_extended_selected_and_overridden(tmp_path: Path) -> No
 def test_an_override_with_a_metric_changes_that_part_of_a_rule(tmp_path: Path) -> None:
     text = '[policy]\nextends = "default"\n[[override]]\nid = "FAIR008"\nmetric = "{}"\nthreshold = 1.5\n'
     policy = read(tmp_path, text.format("mean_absolute_error_ratio"))
-    assert sorted(gate.threshold for gate in policy.gates if gate.id == "FAIR008") == [0.1, 1.5]  # type: ignore[type-var]
+    assert sorted(gate.threshold for gate in policy.gates if gate.id == "FAIR008") == [0.1, 1.5]
     with pytest.raises(PolicyError, match="Did you mean 'mean_absolute_error_ratio'"):
         read(tmp_path, text.format("mean_absolut_error_ratio"))
 
