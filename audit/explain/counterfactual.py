@@ -13,7 +13,8 @@ from audit.explain.encoding import FloatArray
 Mask = npt.NDArray[np.bool_]
 Decide = Callable[[FloatArray], npt.NDArray[np.int64]]
 TRIED = 12
-HALVINGS = 8
+ZOOMS, POINTS = 2, 16
+"""A number is moved to the nearest of so many points, and again between its neighbors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,40 +108,48 @@ def nearest_counterfactual(
     turned = mixed[decide(mixed) != own][:TRIED]
     if not len(turned):
         return None
-    sparse = np.stack([_sparser(decide, row, one, own, space) for one in turned])
+    sparse = _sparser(decide, row, turned, own, space)
     best = sparse[np.argmin(space.distance(row, sparse))]
     return _nearer(decide, row, best, own, space)
 
 
 def _sparser(decide: Decide, row: FloatArray, found: FloatArray, own: int, space: Space) -> FloatArray:
-    """Take changes back, one at a time, as long as the decision stays turned."""
+    """Take changes back, one at a time and dearest first, as long as the decision stays turned; shape (m, features)."""
     current = found.copy()
-    while True:
-        apart = space.apart(row, current[None])[0]
-        changed = np.flatnonzero(apart > 0)
-        if len(changed) <= 1:
-            return current
-        trials = np.repeat(current[None], len(changed), axis=0)
-        trials[np.arange(len(changed)), changed] = row[changed]
-        holds = decide(trials) != own
-        if not holds.any():
-            return current
-        gain = np.where(holds, apart[changed], -1.0)
-        current = trials[int(np.argmax(gain))]
+    active = np.arange(len(found))
+    while len(active):
+        apart = space.apart(row, current[active])
+        number, place = np.nonzero(apart * ((apart > 0).sum(axis=1, keepdims=True) > 1))
+        if not len(number):
+            break
+        trials = current[active][number]
+        trials[np.arange(len(place)), place] = row[place]
+        gain = np.where(decide(trials) != own, apart[number, place], -1.0)
+        going = []
+        for one in np.unique(number):
+            mine = np.flatnonzero(number == one)
+            best = mine[np.argmax(gain[mine])]
+            if gain[best] > 0:
+                current[active[one]] = trials[best]
+                going.append(active[one])
+        active = np.array(going, dtype=np.intp)
+    return current
 
 
 def _nearer(decide: Decide, row: FloatArray, found: FloatArray, own: int, space: Space) -> FloatArray:
     """Move each changed number back toward the row as far as the decision stays turned."""
     current = found.copy()
     for place in np.flatnonzero(space.numeric & (np.nan_to_num(found - row, nan=0.0) != 0)):
+        whole = bool(space.whole[place])
         near, far = 0.0, 1.0
-        for _ in range(HALVINGS):
-            middle = (near + far) / 2
-            trial = current.copy()
-            trial[place] = _between(row[place], found[place], middle, whole=bool(space.whole[place]))
-            turned = trial[place] != row[place] and int(decide(trial[None])[0]) != own
-            near, far = (near, middle) if turned else (middle, far)
-        current[place] = _between(row[place], found[place], far, whole=bool(space.whole[place]))
+        for _ in range(ZOOMS):
+            shares = np.linspace(near, far, POINTS + 1)[1:]
+            trials = np.repeat(current[None], POINTS, axis=0)
+            trials[:, place] = [_between(row[place], found[place], share, whole=whole) for share in shares]
+            turned = (decide(trials) != own) & (trials[:, place] != row[place])
+            first = int(np.argmax(turned)) if turned.any() else POINTS - 1
+            near, far = (near if first == 0 else shares[first - 1]), shares[first]
+        current[place] = _between(row[place], found[place], far, whole=whole)
     return current
 
 

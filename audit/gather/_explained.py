@@ -15,6 +15,7 @@ from audit.data import Dataset
 from audit.errors import ModelError, NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.explain.encoding import Encoding, Score
+from audit.explain.permutation import BATCH as PERMUTED
 from audit.factor import Factor
 from audit.gather._answers import BATCH, _columns, _in_words_of, as_model_input, call
 from audit.model import Model
@@ -111,6 +112,11 @@ class Explained:
     predicted: npt.NDArray[np.int64]
     """Code of the predicted class of each row; zeros in regression."""
     notes: tuple[str, ...]
+
+    @property
+    def batch(self) -> int:
+        """Rows to a call: as many as a cache holds for a network, more where each call is dear."""
+        return PERMUTED if hasattr(self.output.model.predictor, "network_") else 2 * PERMUTED
 
     def score(self, code: int) -> Score:
         """Return the explained output of class `code` as a function of encoded rows."""

@@ -227,7 +227,7 @@ def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
         for code, here in what.groups(chunk):
             generator = context.generator(f"permutation {plan.run} {code}")
             found = permutation_shapley(
-                what.score(code), what.X[chunk][here], background, pairs=pairs, generator=generator
+                what.score(code), what.X[chunk][here], background, pairs=pairs, generator=generator, batch=what.batch
             )
             parts.append((kept + here, found))
         kept = chunk.stop
