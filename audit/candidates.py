@@ -15,9 +15,9 @@ from audit.comparing import against_best, compared
 from audit.errors import PolicyError, hint, listed, shown
 from reports.record import AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Where
 
-HOUSE_WORDS = frozenset({"split", "fold", "variant", "class", "feature"})
-RULE_CODE = re.compile(r"[A-Z]{3,}[0-9]{3}")
-"""The form of a catalogue code; gates of one's own have ids of another form."""
+HOUSE_WORDS = frozenset({"split", "fold", "variant", "class", "feature", "slice", "layer"})
+RULE_CODE = re.compile(r"(DATA|LEAK|DRIFT|PERF|CAL|FAIR|GEN|TRAIN|SLICE|ROB|EXP|COMP|BASE|SEC|CARD)[0-9]{3}")
+"""Codes of the catalogue."""
 SYNONYMS = (("recall", "true_positive_rate"), ("specificity", "true_negative_rate"))
 """Names of one number; a gate may use either."""
 CHANGE = "baseline_change"
@@ -112,16 +112,16 @@ def names_of(gate: Gate) -> tuple[str, ...]:
 
 
 def is_rule(gate: Gate) -> bool:
-    """Tell whether a gate is a rule of the catalogue.
+    """Tell whether a gate is a rule of the catalogue, which always names its check.
 
     Examples
     --------
-    >>> is_rule(Gate(id="FAIR001", title="", check="", metric="recall"))
+    >>> is_rule(Gate(id="FAIR001", title="", check="disparities", metric="selection_rate_ratio"))
     True
     >>> is_rule(Gate(id="recall-floor", title="", check="", metric="recall"))
     False
     """
-    return RULE_CODE.fullmatch(gate.id) is not None
+    return bool(gate.check) and RULE_CODE.fullmatch(gate.id) is not None
 
 
 # --- findings -------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from audit.errors import DataError, hint, listed, shown
 from audit.factor import Factor
 from reports.record import FeatureInfo, SplitInfo, Task
 
-RESERVED = frozenset({"split", "fold", "variant", "class", "feature", "*"})
+RESERVED = frozenset({"split", "fold", "variant", "class", "feature", "slice", "layer", "*"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

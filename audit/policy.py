@@ -17,7 +17,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from audit.candidates import RULE_CODE
 from audit.errors import PolicyError, hint, listed, shown
 from audit.gate_tables import gates_of, overridden_by, require_consistent, with_margin
 from audit.policy_file import GateTable, PolicyFile, WaiverTable
@@ -178,11 +177,12 @@ def _laid_over(beneath: Policy, layer: _Layer) -> Policy:
     if asked.margin is not None:
         policy = with_margin(policy, asked.margin)
     own = [gate for table in layer.tables.gate for gate in gates_of(table, asked, policy.margin, file)]
-    for gate in own if not layer.catalogue else ():
-        if RULE_CODE.fullmatch(gate.id):
+    taken = {gate.id for gate in policy.gates}
+    for gate in own:
+        if gate.id in taken:
             raise PolicyError(
-                f"{file}: [[gate]] {shown(gate.id)} has the form of a catalogue code; change a rule by [[override]] "
-                '(with extends = "default"), and give a gate of your own another id.'
+                f"{file}: [[gate]] {shown(gate.id)} is a gate of what this policy extends; change it by [[override]], "
+                "or give a gate of your own another id."
             )
     gates = overridden_by((*policy.gates, *own), layer.tables.override, file)
     gates = _selected(gates, asked.select, asked.ignore, file)

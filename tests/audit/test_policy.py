@@ -136,7 +136,13 @@ BAD = {
         FLOOR + FLOOR.replace("floor", "roof").replace(">=", "<=").replace("0.8", "0.7"),
         "contradict each other",
     ),
-    "a catalogue code": (FLOOR.replace("floor", "FAIR001"), "form of a catalogue code"),
+    "a gate of the catalogue": (
+        '[policy]\nextends = "default"\n' + FLOOR.replace("floor", "FAIR001"),
+        "is a gate of what this policy extends",
+    ),
+        '[policy]\nextends = "default"\n' + FLOOR.replace("floor", "FAIR001"),
+        "is a gate of what this policy extends",
+    ),
     "an override of nothing": ('[[override]]\nid = "FAIR001"\nthreshold = 0.9\n', "which no gate is"),
     "a near override": (
         '[policy]\nextends = "default"\n[[override]]\nid = "FAIR01"\nthreshold = 0.9\n',
