@@ -140,9 +140,6 @@ BAD = {
         '[policy]\nextends = "default"\n' + FLOOR.replace("floor", "FAIR001"),
         "is a gate of what this policy extends",
     ),
-        '[policy]\nextends = "default"\n' + FLOOR.replace("floor", "FAIR001"),
-        "is a gate of what this policy extends",
-    ),
     "an override of nothing": ('[[override]]\nid = "FAIR001"\nthreshold = 0.9\n', "which no gate is"),
     "a near override": (
         '[policy]\nextends = "default"\n[[override]]\nid = "FAIR01"\nthreshold = 0.9\n',
