@@ -12,8 +12,8 @@ import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from audit.candidates import Candidates, find, matches
-from audit.decision import (
+from audit.gates.candidates import Candidates, find, matches
+from audit.gates.decision import (
     at_confidence,
     decide,
     detectable,
@@ -23,8 +23,8 @@ from audit.decision import (
     require_possible,
     rows_needed,
 )
+from audit.gates.waivers import unused, waived
 from audit.intervals import holm
-from audit.waivers import unused, waived
 from reports.record import AuditRecord, Estimate, Gate, Policy, Source, Verdict, VerdictOutcome, Where
 
 __all__ = ["judge", "matches"]
@@ -79,7 +79,7 @@ def judge(
         If the baseline cannot be compared with.
     """
     if baseline is not None:
-        from audit.baseline import against
+        from audit.gates.baseline import against
 
         record = against(record, baseline)
     drafts = [draft for gate in policy.gates if gate.severity != "off" for draft in _drafts(gate, record, policy)]

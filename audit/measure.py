@@ -13,15 +13,15 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from audit.counting import Counts, count_rows, counted
-from audit.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
 from audit.errors import DataError, hint, listed, shown
 from audit.evidence import Predictions, Settings
-from audit.linear_forms import position_of, requirements, rows_of, with_weight
 from audit.metrics import metric
-from audit.scoring import scored
+from audit.statistics.counting import Counts, count_rows, counted
+from audit.statistics.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
+from audit.statistics.linear_forms import position_of, requirements, rows_of, with_weight
+from audit.statistics.scoring import scored
+from audit.statistics.variance import Measured, Undefined
 from audit.tally import Tally, addresses
-from audit.variance import Measured, Undefined
 from reports.record import Estimate, Task
 
 __all__ = [

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Literal
 
 from audit.errors import PolicyError, hint, listed, shown
-from audit.gate_tables import gates_of, overridden_by, require_consistent, with_margin
-from audit.policy_file import GateTable, PolicyFile, WaiverTable
+from audit.gates.gate_tables import gates_of, overridden_by, require_consistent, with_margin
+from audit.gates.policy_file import GateTable, PolicyFile, WaiverTable
 from audit.strict import read_toml, validate
 from reports.record import Gate, Policy, Waiver
 

@@ -17,12 +17,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from audit.chance import gap_against_chance
 from audit.evidence import Predictions
 from audit.factor import Factor
 from audit.measure import by_group, differences, estimate, estimates, ratios_to_highest, reference_group
 from audit.metrics import from_counts
-from audit.paired import paired_difference
+from audit.statistics.chance import gap_against_chance
+from audit.statistics.paired import paired_difference
 from audit.tally import Tally
 
 COUNTS = ["accuracy", "selection_rate", "true_positive_rate", "false_positive_rate"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from audit import baseline as comparison
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.evidence import Predictions
+from audit.gates import baseline as comparison
+from audit.gates.pairing import unpack
 from audit.measure import by_group, estimates
-from audit.pairing import unpack
 from reports.record import AuditRecord, Measurement, Pairing
 
 

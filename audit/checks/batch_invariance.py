@@ -8,7 +8,7 @@ import numpy.typing as npt
 from audit.check import check
 from audit.evidence import IntArray
 from audit.exhibits import by_address_table
-from audit.shares import absent, exact
+from audit.tabular.shares import absent, exact
 from audit.variants import Pair, Perturbed
 from reports.record import Estimate, Measurement
 

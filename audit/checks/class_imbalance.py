@@ -5,8 +5,8 @@ from __future__ import annotations
 from audit.check import check
 from audit.data import Dataset
 from audit.evidence import Settings
-from audit.grouping import splits
-from audit.shares import share
+from audit.tabular.grouping import splits
+from audit.tabular.shares import share
 from reports.record import Bar, Bars, Measurement
 
 

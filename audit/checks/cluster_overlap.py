@@ -7,7 +7,7 @@ import numpy as np
 from audit.check import check
 from audit.data import Dataset
 from audit.errors import NotApplicable
-from audit.shares import exact
+from audit.tabular.shares import exact
 from reports.record import Measurement
 
 

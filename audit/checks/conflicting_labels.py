@@ -7,9 +7,9 @@ import numpy as np
 from audit.check import check
 from audit.data import Dataset
 from audit.errors import NotApplicable
-from audit.grouping import splits
-from audit.rows import Hashes, column_hashes, conflicts, first_ones, total
-from audit.shares import absent, exact
+from audit.tabular.grouping import splits
+from audit.tabular.rows import Hashes, column_hashes, conflicts, first_ones, total
+from audit.tabular.shares import absent, exact
 from reports.record import Estimate, Measurement, Table
 
 COARSE = 0.2

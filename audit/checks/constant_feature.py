@@ -8,9 +8,9 @@ import pandas as pd
 from audit.check import check
 from audit.data import Dataset
 from audit.errors import NotApplicable
-from audit.grouping import learned_from
-from audit.rows import cells, column_hash
-from audit.shares import exact, worst_first
+from audit.tabular.grouping import learned_from
+from audit.tabular.rows import cells, column_hash
+from audit.tabular.shares import exact, worst_first
 from reports.record import Estimate, Measurement, Table
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.exhibits import forest
-from audit.shares import absent
+from audit.tabular.shares import absent
 from audit.variants import Perturbed, share
 from reports.record import Estimate, Exhibit, Measurement
 

@@ -9,7 +9,7 @@ from audit.errors import NotApplicable
 from audit.evidence import Predictions
 from audit.explain.dependence import Dependence, Interaction, Shapes
 from audit.explain.importance import band, resampled_means
-from audit.variance import mean
+from audit.statistics.variance import mean
 from reports.record import Bar, Bars, Curve, Estimate, Exhibit, Measurement, Series, Table
 
 LINES = 5

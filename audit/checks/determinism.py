@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.exhibits import estimates_table
-from audit.shares import absent, exact
+from audit.tabular.shares import absent, exact
 from audit.variants import Perturbed
 from reports.record import Measurement
 

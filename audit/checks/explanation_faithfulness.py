@@ -9,7 +9,7 @@ from audit.errors import NotApplicable
 from audit.evidence import Attributions, Predictions
 from audit.explain.deletion import DeletionCurves
 from audit.explain.importance import band, rank_correlation, resampled_means
-from audit.variance import mean
+from audit.statistics.variance import mean
 from reports.record import Curve, Estimate, Measurement, Series
 
 WHERE = {"split": "test"}

@@ -11,7 +11,7 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.evidence import Attributions, FloatArray, Predictions
 from audit.explain.importance import band, rank_correlation, resampled_means, shares
-from audit.variance import mean
+from audit.statistics.variance import mean
 from reports.record import Estimate, Measurement, Table
 
 WHERE = {"split": "test"}

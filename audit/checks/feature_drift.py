@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from audit.alone import levels_of, numbers
 from audit.check import check
 from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions, Settings
-from audit.psi import Bins, Shift, counts, level_bins, numeric_bins, stability
-from audit.shares import absent, worst_first
+from audit.tabular.alone import levels_of, numbers
+from audit.tabular.psi import Bins, Shift, counts, level_bins, numeric_bins, stability
+from audit.tabular.shares import absent, worst_first
 from reports.record import Bar, Bars, Estimate, Measurement, Table
 
 

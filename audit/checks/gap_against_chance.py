@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from audit.chance import Chance
 from audit.check import check
 from audit.intervals import holm
+from audit.statistics.chance import Chance
 from reports.record import Cell, Estimate, Measurement, Table
 
 

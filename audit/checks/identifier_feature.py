@@ -9,9 +9,9 @@ from audit.check import check
 from audit.columns import ColumnKind
 from audit.data import Dataset
 from audit.errors import NotApplicable
-from audit.grouping import learned_from
-from audit.rows import column_hash
-from audit.shares import absent, exact, worst_first
+from audit.tabular.grouping import learned_from
+from audit.tabular.rows import column_hash
+from audit.tabular.shares import absent, exact, worst_first
 from reports.record import Estimate, Measurement
 
 

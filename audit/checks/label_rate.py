@@ -9,13 +9,13 @@ import numpy as np
 
 from audit.check import check
 from audit.data import Dataset
-from audit.disparity import ratios_to_highest
 from audit.errors import NotApplicable
 from audit.evidence import Predictions, Settings
 from audit.exhibits import forest
 from audit.factor import Factor
-from audit.grouping import grouped_rows
 from audit.measure import by_group
+from audit.statistics.disparity import ratios_to_highest
+from audit.tabular.grouping import grouped_rows
 from reports.record import Estimate, Forest, Measurement
 
 

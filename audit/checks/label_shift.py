@@ -6,7 +6,7 @@ from audit.check import check
 from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Settings
-from audit.shares import share_difference
+from audit.tabular.shares import share_difference
 from reports.record import Estimate, Forest, ForestRow, Measurement
 
 

@@ -12,9 +12,9 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.intervals import z_value
-from audit.linear_forms import linear_form, with_weight
 from audit.metrics import metric
-from audit.variance import Undefined, variance
+from audit.statistics.linear_forms import linear_form, with_weight
+from audit.statistics.variance import Undefined, variance
 from reports.record import Curve, Estimate, Measurement, Series
 
 EXPONENTS = np.linspace(0.013, 1.0, 25)

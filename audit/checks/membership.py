@@ -9,8 +9,8 @@ from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
 from audit.factor import concatenate
-from audit.ranking import auc_interval, roc_auc
-from audit.variance import Undefined, cluster_codes, effective_n, variance
+from audit.statistics.ranking import auc_interval, roc_auc
+from audit.statistics.variance import Undefined, cluster_codes, effective_n, variance
 from reports.record import Estimate, Measurement
 
 CLIP = 1e-12

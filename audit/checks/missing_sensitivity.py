@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-import numpy.typing as npt
-
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.exhibits import by_address_table
-from audit.intervals import on_scale, wilson
-from audit.shares import absent, exact
-from audit.variance import effective_n, variance
-from audit.variants import MISSING, SWAPPED, Pair, Perturbed, move, share
+from audit.statistics.disparity import span_of
+from audit.tabular.shares import absent, exact
+from audit.variants import MISSING, SWAPPED, Pair, Perturbed, move, paired_ratio, share
 from reports.record import Estimate, Exhibit, Measurement, Table
-
-Mask = npt.NDArray[np.bool_]
 
 
 @check(title="Sensitivity to missing values", family="robustness")
@@ -74,9 +66,9 @@ def _ratio(flips: Estimate, pair: Pair, other: Pair, least: float, where: dict[s
     """
     assert flips.value is not None  # noqa: S101 -- rows are there
     value, low, high = (number / least for number in (flips.value, flips.low or 0.0, flips.high or 1.0))
-    paired = _paired_ratio(pair.changed(), other.changed(), pair, flips.level)
+    paired = span_of(paired_ratio("missing_flip_ratio", pair.changed(), other.changed(), pair.before, where))
     if paired is not None:
-        value, low, high = min(value, paired[0]), min(low, paired[1]), min(high, paired[2])
+        value, low, high = min(value, paired.value), min(low, paired.low), min(high, paired.high)
     return Estimate(
         metric="missing_flip_ratio",
         value=value,
@@ -88,17 +80,3 @@ def _ratio(flips: Estimate, pair: Pair, other: Pair, least: float, where: dict[s
         where=where,
         unit="ratio",
     )
-
-
-def _paired_ratio(one: Mask, other: Mask, pair: Pair, level: float) -> tuple[float, float, float] | None:
-    """Return the ratio of two shares on the same rows, by the delta method on the log scale."""
-    weight, cluster = pair.before.weight, pair.before.cluster
-    first, second = (float(np.average(hits, weights=weight)) for hits in (one, other))
-    if second == 0:
-        return None
-    n = float(len(one)) if weight is None else effective_n(weight)
-    if first == 0:
-        return 0.0, 0.0, wilson(0, n, level).high / second
-    spread = variance(one / first - other / second, weight, cluster)
-    low, high, _ = on_scale(0.0, math.sqrt(spread.value), level=level, degrees=max(spread.degrees, 1.0))
-    return first / second, first / second * math.exp(low), first / second * math.exp(min(high, 700.0))

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.alone import numbers
 from audit.check import check
 from audit.data import Dataset
 from audit.errors import NotApplicable
-from audit.nearest import Flags, Positions, Vectors, near_texts, near_vectors, scaled
-from audit.rows import Hashes, cells, column_hash, total
-from audit.shares import exact
+from audit.tabular.alone import numbers
+from audit.tabular.nearest import Flags, Positions, Vectors, near_texts, near_vectors, scaled
+from audit.tabular.rows import Hashes, cells, column_hash, total
+from audit.tabular.shares import exact
 from reports.record import Measurement
 
 FAR = 1e120

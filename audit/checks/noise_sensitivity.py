@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.shares import absent
+from audit.tabular.shares import absent
 from audit.variants import Perturbed, move, share
 from reports.record import Curve, Estimate, Exhibit, Measurement, Series
 

@@ -12,7 +12,7 @@ from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Settings
 from audit.intervals import wilson
-from audit.shares import absent, worst_first
+from audit.tabular.shares import absent, worst_first
 from reports.record import Estimate, Measurement, Table
 
 FloatArray = npt.NDArray[np.float64]

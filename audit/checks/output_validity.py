@@ -7,7 +7,7 @@ import numpy as np
 from audit.check import check
 from audit.data import Dataset
 from audit.evidence import Predictions
-from audit.shares import exact
+from audit.tabular.shares import exact
 from reports.record import Estimate, Measurement, Table
 
 TEST = {"split": "test"}

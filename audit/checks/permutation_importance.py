@@ -11,9 +11,9 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.intervals import on_scale, wilson
-from audit.linear_forms import linear_form, with_weight
 from audit.metrics import metric
-from audit.variance import Undefined, Variance, effective_n, variance
+from audit.statistics.linear_forms import linear_form, with_weight
+from audit.statistics.variance import Undefined, Variance, effective_n, variance
 from reports.record import Bar, Bars, Estimate, Measurement, Table
 
 MOVED = 0.01

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from audit.check import check
-from audit.curves import precision_recall_points, thinned
 from audit.errors import NotApplicable
 from audit.evidence import Predictions
 from audit.intervals import wilson
 from audit.measure import estimate
+from audit.statistics.curves import precision_recall_points, thinned
 from reports.record import Curve, Measurement, Series
 
 

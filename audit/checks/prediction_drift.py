@@ -7,9 +7,9 @@ import numpy as np
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions
-from audit.evidence_data import SCORE_TABLE, ReferenceScores
-from audit.psi import stability
-from audit.shares import absent
+from audit.tabular.evidence_data import SCORE_TABLE, ReferenceScores
+from audit.tabular.psi import stability
+from audit.tabular.shares import absent
 from reports.record import Cell, Estimate, Measurement, Table
 
 BINS = 20

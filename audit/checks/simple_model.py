@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from audit.check import check
-from audit.errors import NotApplicable
+from audit.errors import DataError, NotApplicable
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
 from audit.measure import estimate
 from audit.metrics import metric
-from audit.paired import paired_difference
+from audit.statistics.paired import paired_difference
 from reports.record import Estimate, Measurement
 
 
@@ -32,9 +34,13 @@ def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
         raise NotApplicable("; ".join(rivals.notes) or "no linear model could be fitted")
     ours = predictions.select(split="test")
     plain = rivals.select(split="test", variant="linear")
+    ours, plain = ours.take(np.isin(ours.row, plain.row)), plain.take(np.isin(plain.row, ours.row))
     plain = replace(plain, where=ours.where)
     name = ours.headline
-    made = oriented(paired_difference(plain, alike(ours, plain), name), name, "simple_model_gain")
+    try:
+        made = oriented(paired_difference(plain, alike(ours, plain), name), name, "simple_model_gain")
+    except DataError as reason:
+        raise NotApplicable(f"the two models cannot be paired: {reason}") from reason
     scores = tuple(
         replace(one, metric=f"{who}_{name}")
         for who, one in (("audited_model", estimate(ours, name)), ("linear_model", estimate(plain, name)))

@@ -13,10 +13,10 @@ from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import forest
 from audit.intervals import Span, linear, on_scale, wilson
-from audit.linear_forms import linear_form, with_weight
 from audit.measure import groups
-from audit.shares import absent
-from audit.variance import Undefined, effective_n, variance
+from audit.statistics.linear_forms import linear_form, with_weight
+from audit.statistics.variance import Undefined, effective_n, variance
+from audit.tabular.shares import absent
 from reports.record import Estimate, Measurement, Where
 
 METRIC = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2_score"}

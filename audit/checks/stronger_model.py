@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from audit.check import check
-from audit.disparity import span_of
 from audit.errors import NotApplicable
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
 from audit.intervals import Span, difference
 from audit.measure import estimate
 from audit.metrics import metric
+from audit.statistics.disparity import span_of
 from reports.record import Estimate, Measurement
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.evidence_data import Leaks
-from audit.shares import worst_first
+from audit.tabular.evidence_data import Leaks
+from audit.tabular.shares import worst_first
 from reports.record import Bar, Bars, Estimate, Measurement
 
 

@@ -11,7 +11,7 @@ from audit.errors import NotApplicable
 from audit.evidence import Predictions
 from audit.explain.importance import rank_correlation
 from audit.explain.words import TextCase, TextExplanations
-from audit.variance import mean
+from audit.statistics.variance import mean
 from reports.record import Bar, Bars, Estimate, Exhibit, Measurement, Table
 
 

@@ -11,8 +11,8 @@ from audit.check import check
 from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Predictions, Settings
-from audit.grouping import groups
-from audit.shares import exact
+from audit.tabular.grouping import groups
+from audit.tabular.shares import exact
 from reports.record import Estimate, Measurement, Table
 
 KINDS = ("rows", "positives", "negatives")

@@ -12,11 +12,11 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
-from audit.halves import halves
 from audit.intervals import on_scale
-from audit.linear_forms import linear_form
 from audit.measure import estimates
-from audit.variance import Undefined, variance
+from audit.slices.halves import halves
+from audit.statistics.linear_forms import linear_form
+from audit.statistics.variance import Undefined, variance
 from reports.record import Curve, Estimate, Measurement, Series
 
 METRIC = "balanced_accuracy"

@@ -9,7 +9,7 @@ import pandas as pd
 from audit.check import check
 from audit.data import Dataset
 from audit.errors import NotApplicable, shown
-from audit.shares import exact
+from audit.tabular.shares import exact
 from reports.record import Measurement
 
 

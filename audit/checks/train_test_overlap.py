@@ -10,8 +10,8 @@ from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Predictions
 from audit.measure import estimate
-from audit.rows import Repeats, column_hash, column_hashes, first_ones, overlap, total, twins
-from audit.shares import exact
+from audit.tabular.rows import Repeats, column_hash, column_hashes, first_ones, overlap, total, twins
+from audit.tabular.shares import exact
 from reports.record import Estimate, Measurement, Table
 
 COARSE = 0.2

@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.alone import levels_of
 from audit.check import check
 from audit.columns import ColumnKind
 from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Settings
-from audit.shares import share, worst_first
+from audit.tabular.alone import levels_of
+from audit.tabular.shares import share, worst_first
 from reports.record import Estimate, Measurement, Table
 
 LISTED = 5

@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
-from audit.conditions import Column, Condition, columns_of, in_words, inside, resolutions
 from audit.data import Dataset
-from audit.disparity import span_of
 from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import forest
-from audit.halves import halves
 from audit.intervals import Span, ratio
 from audit.measure import estimate
-from audit.refinement import Refinement
-from audit.shares import absent, exact
-from audit.slicing import search
+from audit.slices.conditions import Column, Condition, columns_of, in_words, inside, resolutions
+from audit.slices.halves import halves
+from audit.slices.refinement import Refinement
+from audit.slices.slicing import search
+from audit.statistics.disparity import span_of
+from audit.tabular.shares import absent, exact
 from reports.record import Cell, Estimate, Measurement, Table
 
 Mask = npt.NDArray[np.bool_]

@@ -67,7 +67,7 @@ def init(
 ) -> int:
     """Write audit.toml, gates.toml and card.toml from what model and tables show."""
     from audit.cli.init import init as verb
-    from audit.initial import Asked
+    from audit.cli.initial import Asked
 
     asked = Asked(
         test=test,

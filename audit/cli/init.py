@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit.cli import output
+from audit.cli.initial import Asked, look
+from audit.cli.initial_files import drafts
 from audit.errors import ConfigError, listed
-from audit.initial import Asked, look
-from audit.initial_files import drafts
 from reports.store import write_text_atomically
 
 

@@ -6,8 +6,6 @@ import datetime
 from dataclasses import replace
 from pathlib import Path
 
-from audit import ledger
-from audit.baseline import evaluated_file, require_comparable, require_same_rows
 from audit.cli import output, progress
 from audit.cli.saved import earlier, judged
 from audit.config import (
@@ -23,6 +21,8 @@ from audit.config import (
 )
 from audit.data import Dataset
 from audit.errors import ConfigError
+from audit.gates import ledger
+from audit.gates.baseline import evaluated_file, require_comparable, require_same_rows
 from audit.gather.pairing import fingerprint
 from audit.pipeline import audit
 from audit.policy import Terms, require_current_waivers

@@ -147,6 +147,33 @@ def integrated_gradients(
     return Shapley(values, base, output)
 
 
+def expected_gradients(
+    network: Network, rows: FloatArray, background: FloatArray, *, tolerance: float = 1e-3, tick: Tick = no_tick
+) -> Shapley:
+    """Average integrated gradients over several baselines, so that the base is the mean output over them.
+
+    Parameters
+    ----------
+    network : Network
+    rows : ndarray of shape (n, features)
+    background : ndarray of shape (b, features)
+    tolerance : float
+        As in :func:`integrated_gradients`, for each baseline.
+
+    References
+    ----------
+    Erion et al. 2021, Improving performance of deep learning models with axiomatic attribution priors
+    and expected gradients (shap's GradientExplainer draws at random what is integrated here).
+    """
+    found = []
+    for number, baseline in enumerate(background):
+        tick(number, len(background))
+        found.append(integrated_gradients(network, rows, baseline, tolerance=tolerance))
+    tick(len(background), len(background))
+    values = np.mean([one.values for one in found], axis=0)
+    return Shapley(values, float(np.mean([one.base for one in found])), found[0].output)
+
+
 def _blocks(rows: np.ndarray, width: int, steps: int) -> list[np.ndarray]:
     size = max(1, BLOCK // (width * steps))
     return [rows[start : start + size] for start in range(0, len(rows), size)]

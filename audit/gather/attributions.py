@@ -13,8 +13,9 @@ from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, listed,
 from audit.evidence import Attributions, FloatArray
 from audit.explain.additive import additive_shapley
 from audit.explain.exact import exact_shapley
-from audit.explain.gradients import integrated_gradients, network_of
+from audit.explain.gradients import Network, NetworkEstimator, expected_gradients, integrated_gradients, network_of
 from audit.explain.permutation import Shapley, permutation_shapley
+from audit.explain.shap_explainers import shap_deep, shap_kernel, shap_permutation
 from audit.explain.tree import tree_scale, tree_shapley
 from audit.gather._explained import Explained, explained
 
@@ -25,6 +26,7 @@ CHUNK = 25
 TOLERANCE = 0.01
 LEAST_ROWS = 50
 FEW_PAIRS = 10
+MOST_BASELINES = 10
 WIDE = 64
 """More columns than this are too many for permutations where a network offers gradients."""
 
@@ -52,7 +54,8 @@ def gather(
     seconds : float
         Budget of the permutations: first fewer of them, then fewer rows.
     method : str
-        ``auto``, or one of ``tree``, ``additive``, ``exact``, ``integrated_gradients``, ``permutation``.
+        ``auto``, or one of ``tree``, ``additive``, ``exact``, ``integrated_gradients``, ``permutation``; on
+        request ``expected_gradients``, ``deep``, ``shap_kernel``, ``shap_permutation``.
 
     Raises
     ------
@@ -81,10 +84,11 @@ class Plan:
 
 def attribute(context: Context, plan: Plan) -> Attributions:
     """Explain by the first method that fits and whose sums hold; the others leave a note."""
-    if plan.method != "auto" and plan.method not in METHODS:
+    every = {**METHODS, **ON_REQUEST}
+    if plan.method != "auto" and plan.method not in every:
         raise ConfigError(
-            f"[gather.attributions] method is {shown(plan.method)}; it can be 'auto', {listed(METHODS)}."
-            + hint(plan.method, METHODS)
+            f"[gather.attributions] method is {shown(plan.method)}; it can be 'auto', {listed(every)}."
+            + hint(plan.method, every)
         )
     again = f" {plan.run}" if plan.run else ""
     chosen = None if plan.chosen is None else np.array(plan.chosen, dtype=np.intp)
@@ -93,7 +97,7 @@ def attribute(context: Context, plan: Plan) -> Attributions:
     notes: list[str] = []
     for name in order:
         try:
-            found = METHODS[name](context, what, plan)
+            found: Attributions = every[name](context, what, plan)
         except (NotApplicable, MissingExtra) as reason:
             if name == order[-1]:
                 raise
@@ -101,7 +105,7 @@ def attribute(context: Context, plan: Plan) -> Attributions:
                 notes.append(f"not by {name}: {reason}")
             continue
         residual = additivity_residual_of(found)
-        if residual <= TOLERANCE or name == order[-1]:
+        if residual <= TOLERANCE or (name == order[-1] and name not in ON_REQUEST):
             return replace(found, residual=residual, notes=(*what.notes, *notes, *found.notes))
         notes.append(f"not by {name}: its sums miss the model's output by {residual:.1%} of its spread")
     raise NotApplicable("; ".join(notes))
@@ -194,7 +198,8 @@ def _exact(context: Context, what: Explained, plan: Plan) -> Attributions:
 
 def _gradients(context: Context, what: Explained, plan: Plan) -> Attributions:
     """Integrate gradients of a network from the mean background row."""
-    if plan.method == "auto" and what.X.shape[1] <= WIDE:
+    known = isinstance(what.output.model.predictor, NetworkEstimator)
+    if plan.method == "auto" and (what.X.shape[1] <= WIDE or not known):
         raise NotApplicable("")
 
     def tick(done: int, total: int) -> None:
@@ -202,16 +207,40 @@ def _gradients(context: Context, what: Explained, plan: Plan) -> Attributions:
 
     parts = []
     for code, here in what.groups():
-        task, estimator = what.output.dataset.task, what.output.model.predictor
-        network = network_of(estimator, task=task, column=_column(what, code))
-        if network is None or what.output.scale not in {"log-odds", "target"}:
-            raise NotApplicable("" if plan.method == "auto" else "the model is no network that reads numbers")
-        found = integrated_gradients(
-            network, what.X[here], what.background.mean(axis=0), tolerance=TOLERANCE / 2, tick=tick
-        )
+        network, baseline = _network(what, code), what.background.mean(axis=0)
+        found = integrated_gradients(network, what.X[here], baseline, tolerance=TOLERANCE / 2, tick=tick)
         parts.append((here, found._replace(output=what.score(code)(what.X[here]))))
     note = "integrated gradients from the mean background row, steps doubled until the sums hold"
     return _pack(what, "integrated_gradients", parts, len(what.rows), note)
+
+
+def _network(what: Explained, code: int) -> Network:
+    """Return the network that explains class `code`, on the explained scale."""
+    task, estimator = what.output.dataset.task, what.output.model.predictor
+    network = network_of(estimator, task=task, column=_column(what, code))
+    if network is None or what.output.scale not in {"log-odds", "target"}:
+        raise NotApplicable("the model is no network that reads numbers")
+    return network
+
+
+def _by_name(context: Context, what: Explained, plan: Plan) -> Attributions:
+    """Explain by an estimator that is used only where it is asked for."""
+    parts = []
+    for code, here in what.groups():
+        seed = int(context.generator(f"{plan.method} {plan.run} {code}").integers(2**31))
+        context.progress(f"explaining by {plan.method}", 0, 1)
+        if plan.method == "deep":
+            found = shap_deep(_network(what, code), what.X[here], what.background)
+        elif plan.method == "expected_gradients":
+            few = what.background[:MOST_BASELINES]
+            found = expected_gradients(_network(what, code), what.X[here], few, tolerance=TOLERANCE / 2)
+        elif plan.method == "shap_kernel":
+            found = shap_kernel(what.score(code), what.X[here], what.background, seed=seed)
+        else:
+            found = shap_permutation(what.score(code), what.X[here], what.background, seed=seed)
+        context.progress(f"explaining by {plan.method}", 1, 1)
+        parts.append((here, found._replace(output=what.score(code)(what.X[here]))))
+    return _pack(what, plan.method, parts, len(what.rows))
 
 
 def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
@@ -265,3 +294,6 @@ METHODS: dict[str, Callable[[Context, Explained, Plan], Attributions]] = {
     "permutation": _permutation,
 }
 """By name, in the order in which they are tried."""
+
+ON_REQUEST = dict.fromkeys(("expected_gradients", "deep", "shap_kernel", "shap_permutation"), _by_name)
+"""Never tried unless asked for by name."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audit.chance import Chance, gap_against_chance
 from audit.errors import NotApplicable
 from audit.evidence import Predictions
+from audit.statistics.chance import Chance, gap_against_chance
 
 if TYPE_CHECKING:
     from audit.gather import Context

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audit.alone import as_cells, count_table, folds_of, held_out_area
 from audit.errors import NotApplicable
-from audit.evidence_data import Alone, Proxies, Reading
-from audit.grouping import grouped_rows
+from audit.tabular.alone import as_cells, count_table, folds_of, held_out_area
+from audit.tabular.evidence_data import Alone, Proxies, Reading
+from audit.tabular.grouping import grouped_rows
 
 if TYPE_CHECKING:
     from audit.gather import Context

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from audit.alone import area_interval, folds_of, numbers
 from audit.data import Dataset
 from audit.errors import NotApplicable
-from audit.evidence_data import Reading, Separation
-from audit.ranking import roc_auc
+from audit.statistics.ranking import roc_auc
+from audit.tabular.alone import area_interval, folds_of, numbers
+from audit.tabular.evidence_data import Reading, Separation
 
 if TYPE_CHECKING:
     from audit.gather import Context

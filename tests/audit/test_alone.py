@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from audit.alone import (
+from audit.intervals import on_scale
+from audit.statistics.ranking import roc_auc
+from audit.tabular.alone import (
     Cells,
     area_interval,
     as_cells,
@@ -20,8 +22,6 @@ from audit.alone import (
     held_out_numbers,
     levels_of,
 )
-from audit.intervals import on_scale
-from audit.ranking import roc_auc
 
 
 @settings(max_examples=60, deadline=None)

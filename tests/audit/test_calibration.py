@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pytest
 import statsmodels.api as sm
 
-from audit.calibration import calibration_error, expected_calibration_error, reliability
-from audit.recalibration import calibration_intercept, calibration_slope, log_odds, temperature_slope
-from audit.variance import Undefined, variance
+from audit.statistics.calibration import calibration_error, expected_calibration_error, reliability
+from audit.statistics.recalibration import calibration_intercept, calibration_slope, log_odds, temperature_slope
+from audit.statistics.variance import Undefined, variance
 
 Data = tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]
 

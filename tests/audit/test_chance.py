@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audit.chance import Chance, gap_against_chance, rows_needed_for_group, shuffled
 from audit.errors import DataError
 from audit.evidence import Predictions
 from audit.factor import Factor
+from audit.statistics.chance import Chance, gap_against_chance, rows_needed_for_group, shuffled
 from audit.tally import Tally
 
 

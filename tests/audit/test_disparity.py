@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
 from audit.intervals import Span, difference, ratio, wilson
+from audit.statistics.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
 from reports.record import Estimate
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from audit.data import Dataset, Roles, build
-from audit.grouping import grouped_rows, groups, learned_from, splits
+from audit.tabular.grouping import grouped_rows, groups, learned_from, splits
 
 
 @pytest.fixture

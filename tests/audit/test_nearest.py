@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.nearest import FACTOR, Vectors, near_texts, near_vectors, scaled
+from audit.tabular.nearest import FACTOR, Vectors, near_texts, near_vectors, scaled
 
 POINTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3), st.integers(0, 1)), min_size=4, max_size=40)
 

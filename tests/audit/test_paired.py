@@ -17,7 +17,7 @@ from audit.evidence import Predictions
 from audit.factor import Factor
 from audit.measure import estimate
 from audit.metrics import METRICS
-from audit.paired import (
+from audit.statistics.paired import (
     aligned,
     churn,
     fold_difference,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.ranking import auc_interval, average_precision, newcombe_auc, roc_auc
-from audit.variance import Undefined, Variance, variance
+from audit.statistics.ranking import auc_interval, average_precision, newcombe_auc, roc_auc
+from audit.statistics.variance import Undefined, Variance, variance
 
 Scores = tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.rows import (
+from audit.tabular.rows import (
     column_hash,
     column_hashes,
     conflicts,
@@ -105,7 +105,7 @@ def test_sampled_ratio_agrees_with_the_whole(monkeypatch: pytest.MonkeyPatch) ->
     doubled = pd.concat([frame, frame.head(600)], ignore_index=True)
     parts = column_hashes(doubled)
     whole = extra_copies(parts).share
-    monkeypatch.setattr("audit.rows.SAMPLE", 3000)
+    monkeypatch.setattr("audit.tabular.rows.SAMPLE", 3000)
     assert extra_copies(parts).share == pytest.approx(whole, abs=0.02)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.slicing import Slice, search
+from audit.slices.slicing import Slice, search
 
 
 def everything(

@@ -14,9 +14,9 @@ from audit.evidence import Predictions, Settings
 from audit.factor import Factor
 from audit.measure import by_class, by_group, differences, estimate, estimates
 from audit.metrics import METRICS
-from audit.paired import paired_difference
+from audit.statistics.paired import paired_difference
+from audit.statistics.variance import mean, variance
 from audit.tally import Tally, merge
-from audit.variance import mean, variance
 
 CLASSIFICATION = sorted(name for name, one in METRICS.items() if one.needs != "residuals")
 REGRESSION = sorted(name for name, one in METRICS.items() if one.needs == "residuals")

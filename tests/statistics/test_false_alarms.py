@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from audit.baseline import paired
 from audit.check import Check, run
 from audit.checks.calibration import calibration
 from audit.checks.disparities import disparities
@@ -18,6 +17,7 @@ from audit.checks.overfitting import overfitting
 from audit.evidence import Predictions, Settings
 from audit.factor import Factor
 from audit.gate import judge
+from audit.gates.baseline import paired
 from audit.policy import default_policy, narrowed
 from reports.record import AuditRecord, DataInfo, Environment, Finding, GroupInfo, Measurement, ModelInfo
 

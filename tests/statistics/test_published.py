@@ -10,15 +10,15 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from audit.calibration import expected_calibration_error
 from audit.evidence import Predictions, Settings
 from audit.factor import Factor
 from audit.intervals import Span, corrected_resampled, difference, wilson
 from audit.measure import by_group, estimate, ratios_to_highest
 from audit.metrics import from_counts
-from audit.paired import mcnemar, newcombe_paired, tango
-from audit.ranking import newcombe_auc, roc_auc
-from audit.variance import variance
+from audit.statistics.calibration import expected_calibration_error
+from audit.statistics.paired import mcnemar, newcombe_paired, tango
+from audit.statistics.ranking import newcombe_auc, roc_auc
+from audit.statistics.variance import variance
 
 
 @pytest.mark.parametrize(

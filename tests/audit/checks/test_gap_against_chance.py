@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import audit
-from audit.chance import Chance, Gap
 from audit.checks.gap_against_chance import gap_against_chance
 from audit.intervals import holm
+from audit.statistics.chance import Chance, Gap
 from reports.record import AuditRecord, Estimate
 
 

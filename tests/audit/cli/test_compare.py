@@ -12,7 +12,7 @@ import pytest
 from audit.cli import main
 from audit.evidence import Predictions
 from audit.factor import Factor
-from audit.pairing import pack
+from audit.gates.pairing import pack
 from reports.record import AuditRecord, GroupInfo, Verdict, VerdictOutcome
 from reports.store import save
 from tests.audit.verdict_records import count, finding, rate, record

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from audit.cli import main
+from audit.cli.initial import bands, key, task_of, text
 from audit.config import read_card, read_config
-from audit.initial import bands, key, task_of, text
 from audit.policy import default_policy, read_policy
 
 Files = Path

@@ -16,7 +16,7 @@ import pytest
 
 from audit.cli import main
 from audit.evidence import Predictions
-from audit.pairing import pack
+from audit.gates.pairing import pack
 from reports.record import AuditRecord
 from reports.store import save
 from tests.audit.verdict_records import count, finding, rate, record

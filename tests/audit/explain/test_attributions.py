@@ -251,3 +251,20 @@ def test_permuted_labels_give_no_importance(fitted: Fitted) -> None:
     (blind,) = gather(Context(model=wrap(model), dataset=data, settings=Settings()), rows=50)
     (seeing,) = gather(fitted("logistic"), rows=50)
     assert np.abs(blind.values).mean() < 0.15 * np.abs(seeing.values).mean()
+
+
+@pytest.mark.parametrize("method", ["shap_kernel", "shap_permutation"])
+def test_shaps_own_explainers_are_alternatives(method: str, fitted: Fitted) -> None:
+    pytest.importorskip("shap")
+    (theirs,) = gather(fitted("svc"), rows=4, background=10, method=method)
+    (exact,) = gather(fitted("svc"), rows=4, background=10, method="exact")
+    assert theirs.method == method
+    assert theirs.values == pytest.approx(exact.values, abs=0.1)
+
+
+def test_one_row_and_one_background_row_are_enough(fitted: Fitted) -> None:
+    for kind in ("logistic", "boosting", "boosting-categories", "svc", "network"):
+        (found,) = gather(fitted(kind), rows=1, background=1)
+        assert found.values.shape[0] == 1
+        assert found.residual is not None
+        assert found.residual < 1e-5

@@ -10,6 +10,7 @@ import pytest
 
 from audit.checks.explanation_faithfulness import explanation_faithfulness
 from audit.data import Roles, build
+from audit.errors import NotApplicable
 from audit.evidence import Attributions, Predictions, Settings
 from audit.explain.gradients import Network, integrated_gradients, network_of, shuffled_weights
 from audit.gather import Context
@@ -118,3 +119,34 @@ def test_shuffling_keeps_the_scales_and_leaves_the_network_alone() -> None:
     weight = other.get_parameter("weight")
     assert not torch.equal(weight, before)
     assert torch.equal(weight.flatten().sort().values, before.flatten().sort().values)
+
+
+def narrow(kind: str) -> Context:
+    X, y = series(400)
+    frame = pd.DataFrame(X.reshape(400, -1), columns=[f"x{k:02d}" for k in range(36)])
+    frame["y"] = y
+    data = build({"train": frame[:200], "test": frame[200:]}, Roles(target="y", task="binary", positive=1))
+    train = data.rows("train")
+    shape = None if kind == "mlp" else (STEPS, CHANNELS)
+    model = NetworkClassifier(network=kind, input_shape=shape, units=8, heads=2, epochs=8, random_state=0)
+    model.fit(data.inputs(train), data.frame["y"].take(train))
+    return Context(model=wrap(model), dataset=data, settings=Settings(), seed=0)
+
+
+def test_expected_gradients_add_up_to_the_mean_background() -> None:
+    context = narrow("gru")
+    (found,) = gather(context, rows=10, method="expected_gradients")
+    assert found.residual is not None
+    assert found.residual < 0.01
+    (other,) = gather(context, rows=10, background=10, method="permutation")
+    correlation = np.corrcoef(found.values.ravel(), other.values.ravel())[0, 1]
+    assert correlation > 0.9
+
+
+def test_deep_shap_is_shown_where_it_is_right_and_refused_where_it_is_wrong() -> None:
+    pytest.importorskip("shap")
+    (found,) = gather(narrow("mlp"), rows=10, method="deep")
+    assert found.residual is not None
+    assert found.residual < 0.01
+    with pytest.raises(NotApplicable, match=r"sums miss|refused"):
+        gather(narrow("transformer"), rows=10, method="deep")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from audit.columns import label_text
 from audit.intervals import on_scale
-from audit.ranking import newcombe_auc
+from audit.statistics.ranking import newcombe_auc
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from audit.factor import Factor
 from audit.intervals import Interval, around, on_scale, wilson
-from audit.variance import Linear, Undefined, Variance, effective_n, variance
+from audit.statistics.variance import Linear, Undefined, Variance, effective_n, variance
 
 Array = npt.NDArray[np.float64]
 BINS = 15

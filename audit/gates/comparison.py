@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from audit.baseline import CHECK, NAMES, answers_of, disagreement, is_paired, require_comparable
-from audit.comparing import compared
 from audit.evidence import Predictions
+from audit.gates.baseline import CHECK, NAMES, answers_of, disagreement, is_paired, require_comparable
+from audit.gates.comparing import compared
 from audit.metrics import METRICS
-from audit.paired import churn, paired_by_group, paired_difference
+from audit.statistics.paired import churn, paired_by_group, paired_difference
 from reports.record import AuditRecord, Estimate, Table, Verdict, Where
 
 Direction = Literal["better", "worse", "changed", "not told apart", "same", "only before", "only after"]

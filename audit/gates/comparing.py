@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from audit.disparity import span_of
 from audit.intervals import Span, at_level, difference, ratio, scale_of
+from audit.statistics.disparity import span_of
 from reports.record import Estimate
 
 

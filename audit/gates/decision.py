@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from audit.disparity import span_of
 from audit.errors import PolicyError, shown
 from audit.intervals import Span, at_level, p_above, p_below, scale_of, z_value
+from audit.statistics.disparity import span_of
 from reports.record import Estimate, Gate, VerdictOutcome
 
 POWER = 0.8416212335729143

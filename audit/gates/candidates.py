@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from audit.comparing import against_best, compared
 from audit.errors import PolicyError, hint, listed, shown
+from audit.gates.comparing import against_best, compared
 from reports.record import AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Where
 
 HOUSE_WORDS = frozenset({"split", "fold", "variant", "class", "feature", "slice", "layer"})

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from audit import calibration, ranking, recalibration
-from audit.counting import Rows, count_linear
 from audit.errors import DataError, hint, listed, shown
 from audit.evidence import Predictions
 from audit.metrics import metric
-from audit.residuals import RESIDUALS
-from audit.variance import Linear, Undefined
+from audit.statistics import calibration, ranking, recalibration
+from audit.statistics.counting import Rows, count_linear
+from audit.statistics.residuals import RESIDUALS
+from audit.statistics.variance import Linear, Undefined
 
 Array = npt.NDArray[np.float64]
 Binary = Callable[[npt.NDArray[np.bool_], Array, Array | None], Linear]

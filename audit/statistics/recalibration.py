@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from audit.ranking import require_both
-from audit.variance import Linear, Undefined
+from audit.statistics.ranking import require_both
+from audit.statistics.variance import Linear, Undefined
 
 Array = npt.NDArray[np.float64]
 EDGE = 1e-9

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from audit import calibration, ranking
 from audit.evidence import Predictions
 from audit.intervals import Interval, bounded, on_scale
-from audit.linear_forms import binary_view, linear_form, position_of, score_matrix
 from audit.metrics import metric
-from audit.residuals import median_absolute_error, residual_interval
-from audit.variance import Linear, Measured, Variance, cluster_codes, effective_n, variance
+from audit.statistics import calibration, ranking
+from audit.statistics.linear_forms import binary_view, linear_form, position_of, score_matrix
+from audit.statistics.residuals import median_absolute_error, residual_interval
+from audit.statistics.variance import Linear, Measured, Variance, cluster_codes, effective_n, variance
 
 Array = npt.NDArray[np.float64]
 _STILL = "nothing varies on these rows, so there is no interval"

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from audit.errors import DataError, listed
 from audit.evidence import Predictions
 from audit.intervals import Interval, Span, around, corrected_resampled, on_scale, t_value, wilson, z_value
-from audit.linear_forms import linear_form, position_of, requirements, rows_of
 from audit.measure import estimate, groups
 from audit.metrics import RATES, metric, rate_masks
-from audit.variance import Undefined, cluster_codes, effective_n, variance
+from audit.statistics.linear_forms import linear_form, position_of, requirements, rows_of
+from audit.statistics.variance import Undefined, cluster_codes, effective_n, variance
 from reports.record import Estimate
 
 Array = npt.NDArray[np.float64]

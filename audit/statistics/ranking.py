@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.intervals import Interval, around, bounded, on_scale, wilson, z_value
-from audit.variance import Linear, Undefined, Variance, effective_n
+from audit.statistics.variance import Linear, Undefined, Variance, effective_n
 
 Array = npt.NDArray[np.float64]
 _DOUBT = 5.0

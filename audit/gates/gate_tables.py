@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
 
-from audit.decision import limits
 from audit.errors import PolicyError, hint, listed, shown
-from audit.policy_file import GateTable, PolicyTable
+from audit.gates.decision import limits
+from audit.gates.policy_file import GateTable, PolicyTable
 from reports.record import Gate, Policy
 
 REFERENCES = frozenset({"largest", "most_favored", "overall", ""})

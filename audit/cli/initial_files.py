@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+from audit.cli.initial import Start, key, text, texts
 from audit.errors import listed
-from audit.initial import Start, key, text, texts
 from reports.record import Card
 
 PROMPTS = {

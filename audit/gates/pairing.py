@@ -26,7 +26,7 @@ from audit.columns import label_text
 from audit.errors import ConfigError
 from audit.evidence import Predictions, Settings
 from audit.factor import MISSING, Factor
-from audit.rows import mixed
+from audit.tabular.rows import mixed
 from reports.record import PairedGroups, Pairing, Task
 
 Hashes = npt.NDArray[np.uint64]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from audit.factor import Factor
 from audit.intervals import Interval, Span, around, bounded, linear, t_value, wilson, z_value
 from audit.metrics import RATES, from_counts, gradient, margins, one_vs_rest, rate_masks
-from audit.variance import Linear, Measured, Undefined, Variance, variance
+from audit.statistics.variance import Linear, Measured, Undefined, Variance, variance
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

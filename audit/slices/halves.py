@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.evidence import Predictions
-from audit.variance import cluster_codes
+from audit.statistics.variance import cluster_codes
 
 
 def halves(predictions: Predictions, name: str) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

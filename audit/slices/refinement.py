@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from audit.conditions import Column, Condition, inside
+from audit.slices.conditions import Column, Condition, inside
 
 Phrase = tuple[Condition, ...]
 STEPS = 50

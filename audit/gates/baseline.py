@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from audit.comparing import compared
 from audit.errors import ConfigError, shown
 from audit.evidence import Predictions, Settings
 from audit.exhibits import by_address_table
+from audit.gates.comparing import compared
+from audit.gates.pairing import unpack
 from audit.metrics import METRICS
-from audit.paired import churn, mcnemar, paired_by_group, paired_difference
-from audit.pairing import unpack
+from audit.statistics.paired import churn, mcnemar, paired_by_group, paired_difference
 from reports.record import (
     AuditRecord,
     DataInfo,

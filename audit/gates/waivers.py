@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from audit.candidates import names_of
+from audit.gates.candidates import names_of
 from reports.record import Gate, Policy, Verdict, Waiver
 
 State = Literal["active", "expired", "early", "exceeded"]

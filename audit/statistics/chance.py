@@ -20,8 +20,8 @@ from audit.errors import DataError
 from audit.evidence import Predictions
 from audit.intervals import wilson, z_value
 from audit.metrics import rate_masks
+from audit.statistics.variance import cluster_codes
 from audit.tally import Tally
-from audit.variance import cluster_codes
 from reports.record import Estimate
 
 Array = npt.NDArray[np.float64]
