@@ -1,0 +1,46 @@
+"""How much accuracy is left when rows are moved a little in the worst direction?"""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.exhibits import estimates_table
+from audit.measure import estimates
+from audit.tabular.shares import absent
+from audit.variants import Perturbed, paired_ratio
+from reports.record import Estimate, Measurement
+
+
+@check(
+    title="Adversarial steps",
+    family="robustness",
+    tasks=("binary", "multiclass"),
+    references=("Madry et al. 2018, Towards deep learning models resistant to adversarial attacks",),
+)
+def adversarial(attacked: Perturbed) -> Measurement:
+    """Move each row within a small reach by projected gradient steps, and divide accuracies.
+
+    Reading. The share of the accuracy that is left under attack; under a half, changes too small to notice
+    turn most decisions. Whoever gains from a decision can look for them.
+
+    Limits. One attack with few steps and one random start: stronger ones find more, and a model whose
+    gradients vanish only seems to stand it. Features move as if each could be set freely.
+    """
+    made: list[Estimate] = []
+    exhibits = []
+    for variant in (*attacked.names, *attacked.failed):
+        where = {"split": "test", "variant": variant}
+        if variant in attacked.failed:
+            made.append(absent("accuracy_kept_under_attack", where, attacked.failed[variant], unit="ratio"))
+            continue
+        pair = attacked.pair(variant)
+        right, left = (part.y_pred == part.y_true for part in (pair.before, pair.after))
+        made.append(paired_ratio("accuracy_kept_under_attack", left, right, pair.before, where))
+        scores = (*estimates(pair.before, ("accuracy",)), *estimates(pair.after, ("accuracy",)))
+        exhibits.append(estimates_table(f"Accuracy before and under {variant}", scores))
+    told = "; ".join(f"{one.where['variant']}: {one}" for one in made)
+    return Measurement(
+        summary=f"Accuracy kept under attack: {told or 'not known'}.",
+        estimates=tuple(made),
+        exhibits=tuple(exhibits),
+        notes=attacked.notes,
+    )

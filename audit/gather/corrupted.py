@@ -1,0 +1,123 @@
+"""Images, texts and sequences as cameras, keyboards and sensors may deliver them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from audit.columns import column_kind
+from audit.corruptions import IMAGES, SEQUENCES, SEVERITIES, TEXTS, Corruption, scribbled
+from audit.errors import ConfigError, NotApplicable, hint, shown
+from audit.gather._variants import Positions, Variant, asked, sample
+from audit.variants import Perturbed
+
+if TYPE_CHECKING:
+    from audit.gather import Context
+
+MODALITIES = ("auto", "tabular", "image", "text", "sequence")
+
+
+class Form(NamedTuple):
+    """What a row is, and in which shape its columns are to be read."""
+
+    modality: str
+    shape: tuple[int, ...] = ()
+
+
+def gather(
+    context: Context,
+    *,
+    modality: str = "auto",
+    shape: Sequence[int] = (),
+    rows: int = 2000,
+    seconds: float = 120.0,
+) -> Perturbed:
+    """Corrupt test rows in every way that fits them, at three severities.
+
+    Parameters
+    ----------
+    context : Context
+    modality : {"auto", "tabular", "image", "text", "sequence"}
+        ``auto`` asks the model for the shape of its rows, and takes a single column of text for texts.
+    shape : sequence of int
+        Of a row: (channels, height, width) or (steps, channels); needed where the model does not know it.
+    rows : int
+        Test rows at most.
+    seconds : float
+        Budget.
+
+    Raises
+    ------
+    NotApplicable
+        If rows are a table, or it is not known what they are.
+    ConfigError
+        If modality or shape do not fit.
+    """
+    form = form_of(context, modality, tuple(int(one) for one in shape))
+    base, notes = sample(context, rows, "corrupted")
+    X = context.dataset.inputs(base)
+    variants = _texts(context, X, base) if form.modality == "text" else _arrays(context, X, base, form)
+    notes = (*notes, f"rows read as {form.modality}" + (f" of shape {form.shape}" if form.shape else ""))
+    return asked(context, base, variants, what="corrupting", seconds=seconds, notes=notes)
+
+
+def form_of(context: Context, modality: str = "auto", shape: tuple[int, ...] = ()) -> Form:
+    """Tell what rows are: as stated, as the model knows, or as a single column of text shows."""
+    if modality not in MODALITIES:
+        raise ConfigError(
+            f"[gather] modality is {shown(modality)}; it can be {MODALITIES}." + hint(modality, MODALITIES)
+        )
+    last, dataset = context.fitted().last, context.dataset
+    known = tuple(getattr(last, "input_shape_", ()) or ()) if last is context.fitted().predictor else ()
+    shape = shape or known
+    if modality == "auto":
+        single = len(dataset.features) == 1 and column_kind(dataset.frame[dataset.features[0]]) == "text"
+        reads_text = getattr(last, "tokens", None) in {"word", "character"}
+        modality = "text" if single or reads_text else {3: "image", 2: "sequence"}.get(len(shape), "tabular")
+    if modality == "tabular":
+        raise NotApplicable("asked of images, texts and sequences; rows are a table of features")
+    if modality == "text":
+        return Form("text")
+    wanted = 3 if modality == "image" else 2
+    if len(shape) != wanted or int(np.prod(shape)) != len(dataset.features):
+        raise ConfigError(
+            f"[gather.corrupted] shape is {list(shape)} for {len(dataset.features)} columns; expected "
+            + ("channels, height and width." if wanted == 3 else "steps and channels.")
+        )
+    return Form(modality, shape)
+
+
+def _texts(context: Context, X: pd.DataFrame, base: Positions) -> Iterator[Variant]:
+    columns = [name for name in X.columns if column_kind(X[name]) in {"text", "categorical"}]
+    for kind in TEXTS:
+        for severity, told in enumerate(SEVERITIES):
+            yield Variant(f"{told} {kind}", partial(_scribbled, context, X, columns, kind, severity), base)
+
+
+def _scribbled(context: Context, X: pd.DataFrame, columns: list[str], kind: str, severity: int) -> pd.DataFrame:
+    generator = context.generator(f"corrupted {kind} {severity}")
+    made = {}
+    for name in columns:
+        texts = ["" if missing else str(text) for text, missing in zip(X[name], X[name].isna(), strict=True)]
+        made[name] = pd.Series(scribbled(texts, kind, severity, generator), dtype=X[name].dtype).where(X[name].notna())
+    return X.assign(**made)
+
+
+def _arrays(context: Context, X: pd.DataFrame, base: Positions, form: Form) -> Iterator[Variant]:
+    kinds = IMAGES if form.modality == "image" else SEQUENCES
+    values = X.to_numpy(dtype=np.float64, na_value=np.nan).reshape(len(X), *form.shape)
+    for kind, corruption in kinds.items():
+        for severity, told in enumerate(SEVERITIES):
+            generator = context.generator(f"corrupted {kind} {severity}")
+            yield Variant(f"{told} {kind}", partial(_changed, X, values, corruption, severity, generator), base)
+
+
+def _changed(
+    X: pd.DataFrame, values: np.ndarray, corruption: Corruption, severity: int, generator: np.random.Generator
+) -> pd.DataFrame:
+    made = corruption(values, severity, generator).reshape(len(X), -1)
+    return pd.DataFrame(made, columns=X.columns)
