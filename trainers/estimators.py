@@ -183,7 +183,7 @@ class _Network(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ships 
         if fresh:
             self.seed_ = fitting.seed(self.random_state)
         fraction = 0.0 if streamed or validation is not None else float(self.validation_fraction)
-        rng = np.random.default_rng([self.seed_, 0 if fresh else self.n_iter_])
+        rng = np.random.default_rng([self.seed_, 0])  # a warm start on the same rows holds the same ones out
         kept, held = inputs.held_out(len(values), fraction, rng, codes)
         train = fitting.Part(values[kept], target[kept], None if weights is None else weights[kept])
         if validation is not None:

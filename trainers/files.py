@@ -22,6 +22,7 @@ from trainers.errors import FileError, TrainerError, listing, need, quoted
 from trainers.estimators import NetworkClassifier, NetworkRegressor
 from trainers.history import HistoryRow, without_seconds
 from trainers.preparation import TablePreparation
+from trainers.text import FIRST
 
 FORMAT = "modelassay.network"
 VERSION = 1
@@ -277,6 +278,7 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Any:  
     _restore_state(estimator, header["state"])
     estimator.center_ = tensors.get("preprocessing.center")
     estimator.scale_ = tensors.get("preprocessing.scale")
+    _check_inputs(estimator)
     estimator.history_ = tuple(HistoryRow(int(e), str(s), str(q), float(v)) for e, s, q, v in header["history"])
     for name in EXTRAS:
         if name in header["extras"]:
@@ -289,6 +291,16 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Any:  
     from sklearn.pipeline import Pipeline
 
     return Pipeline([("prepare", TablePreparation.from_plain(header["preparation"])), ("network", estimator)])
+
+
+def _check_inputs(estimator: Model) -> None:
+    """Refuse a vocabulary or scales that are not those of the rows, before a row meets them."""
+    words, count = estimator.vocabulary_, estimator.token_count_
+    if bool(estimator.tokens) != bool(count) or (words is not None and count != len(words) + FIRST):
+        raise FileError("the vocabulary does not fit the tokens; the file is damaged")
+    for values in (estimator.center_, estimator.scale_):
+        if values is not None and np.broadcast_shapes(values.shape, estimator.input_shape_) != estimator.input_shape_:
+            raise FileError("the scales do not fit the rows; the file is damaged")
 
 
 def _restored(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -66,10 +66,11 @@ def compare(name: str, network: Any, reference: Any, rows: Rows, metric: Metric)
     """Fit both on the same training rows and score both on the same test rows."""
     X_train, X_test, y_train, y_test = rows
     began = time.perf_counter()
-    ours = np.asarray(network.fit(X_train, y_train).predict(X_test))
+    predicted = network.fit(X_train, y_train).predict(X_test)
     seconds = time.perf_counter() - began
-    theirs = np.asarray(reference.fit(X_train, y_train).predict(X_test))
-    truth = np.asarray(y_test)
+    classes = np.unique(np.asarray(y_train))
+    answers = (np.asarray(y_test), predicted, reference.fit(X_train, y_train).predict(X_test))
+    truth, ours, theirs = (np.searchsorted(classes, np.asarray(answer)) for answer in answers)
     rng = np.random.default_rng(0)
     draws = rng.integers(0, len(truth), (RESAMPLES, len(truth)))
     pairs = np.array([[metric(truth[d], ours[d]), metric(truth[d], theirs[d])] for d in draws])

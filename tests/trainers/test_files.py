@@ -157,6 +157,9 @@ HOSTILE: list[tuple[tuple[str, ...], Any, str]] = [
     (("state", "classes_"), {"dtype": "V8", "values": []}, "classes are of type"),
     (("state", "n_iter_"), "many", "damaged"),
     (("history",), [[1, 2]], "damaged"),
+    (("parameters", "tokens"), "word", "damaged|cannot read a sequence"),
+    (("state", "token_count_"), 7, "the vocabulary does not fit"),
+    (("state", "vocabulary_"), ["a"], "the vocabulary does not fit"),
     (("preparation",), {"parameters": {"evil": 1}}, "damaged"),
 ]
 
