@@ -14,7 +14,7 @@ from typing import Literal
 from reports.record import GateKind, OnInconclusive, Operator
 
 FORBID = {"extra": "forbid"}
-SCHEMA_FILE = Path(__file__).parent / "policies" / "gates.schema.json"
+SCHEMA_FILE = Path(__file__).parent.parent / "policies" / "gates.schema.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
