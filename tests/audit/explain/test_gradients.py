@@ -150,3 +150,20 @@ def test_deep_shap_is_shown_where_it_is_right_and_refused_where_it_is_wrong() ->
     assert found.residual < 0.01
     with pytest.raises(NotApplicable, match=r"sums miss|refused"):
         gather(narrow("transformer"), rows=10, method="deep")
+
+
+def test_the_published_example_of_integrated_gradients() -> None:
+    """ReLU(ReLU(x1) − 1 − ReLU(x2)) at (3, 1) from zero: 1.5 and −0.5 (Sundararajan, Taly and Yan 2017)."""
+
+    class Toy(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unit = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+
+        def forward(self, inputs: object) -> object:
+            x = inputs * self.unit  # type: ignore[operator]
+            return torch.relu(torch.relu(x[:, 0]) - 1 - torch.relu(x[:, 1]))[:, None]
+
+    network = Network(module=Toy(), shape=(2,), center=None, scale=None, column=None)
+    found = integrated_gradients(network, np.array([[3.0, 1.0]]), np.zeros(2), tolerance=1e-4)
+    assert found.values[0] == pytest.approx([1.5, -0.5], abs=2e-3)

@@ -189,3 +189,19 @@ def test_equal_values_are_not_asked_for_and_change_nothing() -> None:
     exact = exact_shapley(lambda Z: interacting(np.nan_to_num(Z, nan=7.0)), rows, background)
     assert found.values == pytest.approx(exact.values, abs=0.06)
     assert found.values.sum(axis=1) + found.base == pytest.approx(found.output)
+
+
+@pytest.mark.parametrize(("bonus", "expected", "base"), [(0.0, [30, 30], 20), (10.0, [30, 35], 25)])
+def test_the_published_example_of_consistency(bonus: float, expected: list[float], base: float) -> None:
+    """Fever and cough (Lundberg, Erion and Lee 2018, figure 1): A is 80 for both, B adds 10 for a cough."""
+    patients = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+
+    def score(Z: FloatArray) -> FloatArray:
+        return np.asarray(80 * Z[:, 0] * Z[:, 1] + bonus * Z[:, 1])
+
+    for found in (
+        exact_shapley(score, patients[3:], patients),
+        permutation_shapley(score, patients[3:], patients, generator=RNG(0), pairs=4),
+    ):
+        assert found.values[0] == pytest.approx(expected)
+        assert found.base == base
