@@ -155,13 +155,13 @@ def test_deep_shap_is_shown_where_it_is_right_and_refused_where_it_is_wrong() ->
 def test_the_published_example_of_integrated_gradients() -> None:
     """ReLU(ReLU(x1) − 1 − ReLU(x2)) at (3, 1) from zero: 1.5 and −0.5 (Sundararajan, Taly and Yan 2017)."""
 
-    class Toy(torch.nn.Module):
+    class Toy(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.unit = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
 
         def forward(self, inputs: object) -> object:
-            x = inputs * self.unit  # type: ignore[operator]
+            x = inputs * self.unit
             return torch.relu(torch.relu(x[:, 0]) - 1 - torch.relu(x[:, 1]))[:, None]
 
     network = Network(module=Toy(), shape=(2,), center=None, scale=None, column=None)
