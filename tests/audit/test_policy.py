@@ -25,7 +25,7 @@ from audit.policy import (
 )
 from reports.record import Gate, Policy
 
-EXAMPLES = Path(policy_file.__file__).parent / "policies"
+EXAMPLES = policy_file.SCHEMA_FILE.parent
 FLOOR = '[[gate]]\nid = "floor"\nmetric = "accuracy"\nop = ">="\nthreshold = 0.8\n'
 
 
