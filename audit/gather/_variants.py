@@ -15,6 +15,7 @@ from audit.errors import ModelError
 from audit.evidence import Predictions, join
 from audit.gather._answers import ask
 from audit.gather.predictions import predictions_of
+from audit.model import Model, Predictor
 from audit.variants import NONE, Perturbed
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def asked(
     what: str,
     seconds: float,
     notes: tuple[str, ...] = (),
-    given: Predictions | None = None,
+    scores: bool = True,
 ) -> Perturbed:
     """Ask for `base` as it is, then for every variant until the time is spent.
 
@@ -66,16 +67,29 @@ def asked(
         No variant starts later than this; what was left out stands in the notes.
     notes : tuple of str
         What was sampled.
-    given : Predictions, optional
-        Answers for `base` that are there already.
+    scores : bool
+        Whether scores are wanted beside labels; without them the model is called half as often.
     """
-    model, dataset = context.fitted(), context.dataset
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # batches are small: threads would wait for each other
+        return _asked(context, base, list(variants), what, seconds, notes, scores)
+
+
+def _asked(
+    context: Context,
+    base: Positions,
+    waiting: list[Variant],
+    what: str,
+    seconds: float,
+    notes: tuple[str, ...],
+    scores: bool,
+) -> Perturbed:
+    dataset = context.dataset
+    model = context.fitted() if scores or dataset.task == "regression" else labels_only(context.fitted())
     started = time.perf_counter()
-    if given is None:
-        answers = ask(model, dataset.inputs(base), dataset, progress=context.progress, what=what)
-        given = predictions_of(answers, dataset, base, context.settings)
-    parts, levels, failed = [given], [NONE], {}
-    waiting = list(variants)
+    plain = ask(model, dataset.inputs(base), dataset, progress=_quiet, what=what)
+    parts, levels, failed = [predictions_of(plain, dataset, base, context.settings)], [NONE], {}
     for done, variant in enumerate(waiting):
         context.progress(what, done, len(waiting))
         if time.perf_counter() - started > seconds:
@@ -93,6 +107,21 @@ def asked(
     return Perturbed(
         predictions=join(aligned(parts), "variant", levels), failed=failed, notes=notes, spread=target_spread(context)
     )
+
+
+class _Labels:
+    """A predictor of which only ``predict`` is called."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predict = predictor.predict
+        for name in ("classes_", "feature_names_in_", "n_features_in_"):
+            if hasattr(predictor, name):
+                setattr(self, name, getattr(predictor, name))
+
+
+def labels_only(model: Model) -> Model:
+    """Hide a model's scores, so that it is called for labels alone."""
+    return replace(model, predictor=_Labels(model.predictor))
 
 
 def aligned(parts: list[Predictions]) -> list[Predictions]:

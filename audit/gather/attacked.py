@@ -78,7 +78,7 @@ def gather(
 
     return asked(
         context, base, [Variant(f"projected gradient, {reach.told}", attack, base)],
-        what="attacking", seconds=seconds, notes=notes,
+        what="attacking", seconds=seconds, notes=notes, scores=False,
     )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def gather(
     X = context.dataset.inputs(base)
     variants = _texts(context, X, base) if form.modality == "text" else _arrays(context, X, base, form)
     notes = (*notes, f"rows read as {form.modality}" + (f" of shape {form.shape}" if form.shape else ""))
-    return asked(context, base, variants, what="corrupting", seconds=seconds, notes=notes)
+    return asked(context, base, variants, what="corrupting", seconds=seconds, notes=notes, scores=False)
 
 
 def form_of(context: Context, modality: str = "auto", shape: tuple[int, ...] = ()) -> Form:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def gather(
-    context: Context, *, rows: int = 20_000, share: float = 0.05, seconds: float = 60.0
+    context: Context, *, rows: int = 10_000, share: float = 0.05, seconds: float = 60.0
 ) -> Mapping[str, Perturbed]:
     """Change only a sensitive feature, to each other level that holds enough rows.
 
@@ -56,7 +56,7 @@ def gather(
         factor = dataset.sensitive[feature]
         variants = list(_variants(context, column, factor, base, share))
         if variants:
-            made = asked(context, base, variants, what=f"changing {column}", seconds=seconds, notes=notes)
+            made = asked(context, base, variants, what=f"changing {column}", seconds=seconds, notes=notes, scores=False)
             found[feature] = made
     if not found:
         raise NotApplicable(f"no sensitive feature has two levels that hold {share:.0%} of the rows")

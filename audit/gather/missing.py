@@ -47,7 +47,7 @@ def gather(context: Context, *, rows: int = 2000, features: int = 100, seconds: 
         notes = (*notes, f"{features} of {len(dataset.features)} features drawn at random")
     X = dataset.inputs(base)
     variants = _variants(context, X, base, names)
-    return asked(context, base, variants, what="leaving values out", seconds=seconds, notes=notes)
+    return asked(context, base, variants, what="leaving values out", seconds=seconds, notes=notes, scores=False)
 
 
 def _variants(context: Context, X: pd.DataFrame, base: Positions, names: list[str]) -> Iterator[Variant]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def gather(
     context: Context,
     *,
-    rows: int = 20_000,
+    rows: int = 10_000,
     sizes: Sequence[float] = (0.05, 0.1, 0.3),
     distinct: int = 12,
     seconds: float = 60.0,

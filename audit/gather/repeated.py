@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from audit.gather import Context
 
 
-def gather(context: Context, *, rows: int = 2000, alone: int = 100, batch: int = 7, seconds: float = 30.0) -> Perturbed:
+def gather(context: Context, *, rows: int = 2000, alone: int = 50, batch: int = 7, seconds: float = 30.0) -> Perturbed:
     """Predict a sample of test rows several times.
 
     Parameters

@@ -91,7 +91,7 @@ def _fitted(context: Context, name: str, rows: Positions) -> tuple[Model, str]:
     if dataset.task != "regression":
         y = np.array(dataset.classes, dtype=object)[y.astype(np.int64)]
     seed = int(context.generator("rivals seed").integers(2**31))
-    with threadpool_limits(limits=1 if len(rows) < 5000 else None):
+    with threadpool_limits(limits=1 if len(rows) < 20_000 else None):
         if name == LINEAR:
             estimator, kind = linear_rival(X, y, dataset.task, weight)
         else:
@@ -100,7 +100,10 @@ def _fitted(context: Context, name: str, rows: Positions) -> tuple[Model, str]:
 
 
 def _answers(context: Context, model: Model) -> Predictions:
+    from threadpoolctl import threadpool_limits
+
     dataset = context.dataset
     test = dataset.rows("test")
-    answers = ask(model, dataset.inputs(test), dataset, progress=context.progress, what="asking rivals")
+    with threadpool_limits(limits=1):
+        answers = ask(model, dataset.inputs(test), dataset, progress=context.progress, what="asking rivals")
     return predictions_of(answers, dataset, test, context.settings)

@@ -26,11 +26,11 @@ LEAST = 30
 def gather(
     context: Context,
     *,
-    rows: int = 20_000,
+    rows: int = 10_000,
     sizes: int = 3,
     repeats: int = 8,
-    fits: int = 60_000,
-    test_rows: int = 20_000,
+    fits: int = 30_000,
+    test_rows: int = 10_000,
     seconds: float = 60.0,
 ) -> Predictions:
     """Refit on all training rows, a half, a quarter … and ask every clone for the same test rows.
@@ -61,6 +61,8 @@ def gather(
     NotApplicable
         If there are too few training rows, or the model cannot be refitted.
     """
+    from threadpoolctl import threadpool_limits
+
     model, dataset = context.fitted(), context.dataset
     if not dataset.has("train"):
         raise NotApplicable("refits the model on training rows; there is no training table")
@@ -78,7 +80,8 @@ def gather(
         before = time.perf_counter()
         seed = int(context.generator(f"subsets {size} {part}").integers(2**31))
         clone = refit(model, dataset, chosen, seed)
-        answers = ask(clone, dataset.inputs(test), dataset, progress=_quiet, what="asking clones")
+        with threadpool_limits(limits=1):  # batches are small: threads would wait for each other
+            answers = ask(clone, dataset.inputs(test), dataset, progress=_quiet, what="asking clones")
         parts.append(predictions_of(answers, dataset, test, context.settings))
         counts.append(str(size))
         names.append(str(part))
