@@ -56,11 +56,12 @@ def test_transfer_learns_new_classes_from_few_labels(source: NetworkClassifier, 
 def test_a_frozen_backbone_stays_as_it_was(source: NetworkClassifier) -> None:
     X, y = DIGITS.data[~LOW][:200], DIGITS.target[~LOW][:200]
     before = weights_of(source.network_)
-    head = weights_of(transfer(source, X, y, stages=[Stage(epochs=3)]).network_)
+    template = NetworkClassifier(random_state=0)
+    head = weights_of(transfer(source, X, y, model=template, stages=[Stage(epochs=3)]).network_)
     for name, values in before.items():
         same = np.array_equal(head[name], values)
         assert same == (not name.startswith(("output", "hidden", "norm")))
-    last = weights_of(transfer(source, X, y, stages=[Stage(unfreeze=1, epochs=3)]).network_)
+    last = weights_of(transfer(source, X, y, model=template, stages=[Stage(unfreeze=1, epochs=3)]).network_)
     changed = {name for name in before if not np.array_equal(before[name], last[name])}
     body = {name.partition(".")[0] for name in changed} - {"hidden1", "norm1", "output"}
     assert body == {"convolution2", "convolution_norm2"}
@@ -87,7 +88,9 @@ def test_texts_bring_their_vocabulary() -> None:
     texts = ["good film", "bad film", "good play", "bad play"] * 20
     first = NetworkClassifier(network="gru", tokens="word", units=8, epochs=10, learning_rate=0.01, random_state=0)
     first.fit(texts, ["good", "bad"] * 40)
-    second = transfer(first, pd.DataFrame({"t": ["a good day", "a bad day"] * 10}), [1, 0] * 10)
+    template = NetworkClassifier(learning_rate=0.01, random_state=0)
+    few = pd.DataFrame({"t": ["a good day", "a bad day"] * 10})
+    second = transfer(first, few, [1, 0] * 10, model=template)
     assert second.vocabulary_ == first.vocabulary_
     assert second.score(["good thing", "bad thing"], [1, 0]) == 1.0
 
