@@ -13,7 +13,6 @@ def train(config: Path, *, out: Path | None, search: bool) -> int:
     """Fit, write the model file, and say what comes next."""
     require("torch", extra="torch", purpose="reference networks")
     from trainers.config import fit_from_config
-
     from trainers.errors import TrainerError
 
     with progress.shown() as bar:
