@@ -8,10 +8,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import make_column_transformer
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import (
     BaggingClassifier,
     ExtraTreesClassifier,
@@ -19,7 +20,9 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
+from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -52,6 +55,9 @@ Y = (X[:, 0] > 0).astype(int)
         MLPClassifier(max_iter=5, early_stopping=False, tol=1e9),
         CalibratedClassifierCV(LogisticRegression(), cv=2),
         make_pipeline(StandardScaler(), LogisticRegression()),
+        GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2),
+        TunedThresholdClassifierCV(LogisticRegression(), cv=2),
+        make_pipeline(SelectKBest(k=2), GaussianNB()),
         make_pipeline(make_column_transformer((OneHotEncoder(), [0]), remainder="passthrough"), Ridge()),
     ],
     ids=lambda estimator: type(estimator).__name__,
@@ -65,6 +71,17 @@ def test_common_estimators_load_without_further_trust(estimator: object, tmp_pat
     assert np.array_equal(np.asarray(model.predictor.predict(given)), estimator.predict(given))  # type: ignore[attr-defined]
     assert model.info.sha256
     assert not model.info.runs_code
+
+
+@pytest.mark.parametrize("dtype", [object, np.number, ["number", "category"]])
+def test_pipelines_that_select_columns_by_type_load(dtype: object, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"kind": ["a", "b"] * 40, "x": X[:, 0]})
+    selector = make_column_selector(dtype_include=dtype)
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), selector), remainder="drop")
+    if dtype is object:
+        frame["kind"] = frame["kind"].astype(object)
+    skops.io.dump(make_pipeline(columns, LogisticRegression()).fit(frame, Y), tmp_path / "model.skops")
+    assert load(tmp_path / "model.skops").feature_names == ("kind", "x")
 
 
 def _with_arrays(path: Path, change: str) -> None:
