@@ -53,6 +53,8 @@ BUDGETS: tuple[Budget, ...] = (
     Budget(rows=200, slices=60, words=20_000, pictures=True, limit=USUAL_LIMIT),
     Budget(rows=40, slices=20, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
     Budget(rows=12, slices=8, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
+    Budget(rows=6, slices=3, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
+    Budget(rows=4, slices=2, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
     Budget(rows=200, slices=60, words=20_000, pictures=True, limit=SIZE_LIMIT),
     Budget(rows=40, slices=12, words=4_000, pictures=True, limit=SIZE_LIMIT, terse=True),
     Budget(rows=10, slices=3, words=1_000, pictures=False, limit=SIZE_LIMIT, terse=True),
