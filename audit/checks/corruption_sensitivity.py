@@ -30,9 +30,9 @@ def corruption_sensitivity(corrupted: Perturbed) -> Measurement:
     made: list[Estimate] = []
     for variant in (*corrupted.names, *corrupted.failed):
         severity, _, kind = variant.partition(" ")
-        where = {"split": "test", "variant": kind, "severity": severity}
-        made.append(_drop(corrupted, variant, name, where))
-    mild = [one for one in made if one.where["severity"] == "mild" and one.value is not None]
+        called = "accuracy_drop" if severity == "mild" else f"accuracy_drop_{severity}"
+        made.append(_drop(corrupted, variant, name, called, {"split": "test", "variant": kind}))
+    mild = [one for one in made if one.metric == "accuracy_drop" and one.value is not None]
     told = "no mild corruption was answered"
     if mild:
         worst = max(mild, key=lambda one: one.value or 0.0)
@@ -45,8 +45,8 @@ def corruption_sensitivity(corrupted: Perturbed) -> Measurement:
     )
 
 
-def _drop(corrupted: Perturbed, variant: str, name: str, where: Where) -> Estimate:
+def _drop(corrupted: Perturbed, variant: str, name: str, called: str, where: Where) -> Estimate:
     if variant in corrupted.failed:
-        return absent("accuracy_drop", where, corrupted.failed[variant], unit="difference")
+        return absent(called, where, corrupted.failed[variant], unit="difference")
     pair = corrupted.pair(variant)
-    return replace(paired_difference(pair.before, pair.after, name), metric="accuracy_drop", where=dict(where))
+    return replace(paired_difference(pair.before, pair.after, name), metric=called, where=dict(where))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from audit.data import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import forest
+from audit.factor import Factor
 from audit.intervals import Span, ratio
 from audit.measure import estimate
 from audit.slices.conditions import Column, Condition, columns_of, in_words, inside, resolutions
@@ -49,6 +51,7 @@ class _Found(NamedTuple):
 def weak_slices(
     predictions: Predictions,
     dataset: Dataset,
+    clusters: Mapping[str, Factor] | None = None,
     *,
     conditions: int = 3,
     times: float = 1.5,
@@ -66,7 +69,7 @@ def weak_slices(
 
     Limits. Slices smaller than `support` rows or `share` of a half are not looked for; numbers are cut into
     bands. That no slice is found does not say that there is none. A slice says where errors are, not why:
-    some kinds of rows are harder for every model.
+    some kinds of rows are harder for every model. Texts and images are told apart by clusters.
     """
     test = predictions.select(split="test")
     rows = test.row.astype(np.intp)
@@ -77,7 +80,9 @@ def weak_slices(
     least = max(support, int(share * first.sum()))
     if first.sum() < 2 * least:
         raise NotApplicable(f"half of the test rows are {int(first.sum())}; slices of {least} rows need twice as many")
-    columns, untold = columns_of(dataset, rows, np.flatnonzero(first), bands=bands)
+    columns, untold = columns_of(
+        dataset, rows, np.flatnonzero(first), bands=bands, extra=_of_rows(clusters, dataset, rows)
+    )
     columns, notes = _promising(columns, error[first], first, features)
     found = _searched(columns, error, first, (conditions, times, least))
     kept = _apart(found, most)
@@ -87,7 +92,7 @@ def weak_slices(
     ]
     words = f"searched on {int(first.sum())} test rows, confirmed on the other {int(second.sum())}"
     notes = (words, f"slices of at least {least} rows, up to {conditions} conditions", *notes)
-    if untold:
+    if untold and not clusters:
         notes = (*notes, f"{len(untold)} text columns have no levels to search")
     return Measurement(
         summary=_summary(ratios),
@@ -98,6 +103,12 @@ def weak_slices(
         ),
         notes=notes,
     )
+
+
+def _of_rows(clusters: Mapping[str, Factor] | None, dataset: Dataset, rows: npt.NDArray[np.intp]) -> dict[str, Factor]:
+    """Put clusters, which are told by test row, into the order of the answers."""
+    place = np.searchsorted(dataset.rows("test"), rows)
+    return {name: factor.take(place) for name, factor in (clusters or {}).items()}
 
 
 def _errors(test: Predictions) -> FloatArray:

@@ -15,7 +15,7 @@ GATE = """
 id = "rob006"
 check = "corruption_sensitivity"
 metric = "accuracy_drop"
-where = { split = "test", variant = "*", severity = "mild" }
+where = { split = "test", variant = "*" }
 op = "<="
 threshold = 0.1
 """

@@ -159,3 +159,42 @@ def test_weights_count_in_the_confirmation() -> None:
     assert plain.value is not None
     assert heavy.value is not None
     assert heavy.value < plain.value
+
+
+def test_texts_are_sliced_by_what_they_are_about(judged: Judged, failing: Failing) -> None:
+    generator = np.random.default_rng(0)
+    topics = ["loan bank credit money account", "dog cat animal pet puppy", "rain snow sun wind storm"]
+    topic = generator.integers(0, 3, 3000)
+    texts = [" ".join(generator.choice(topics[one].split(), 6)) for one in topic]
+    y = generator.integers(0, 2, 3000)
+    wrong = generator.uniform(size=3000) < np.where(topic == 1, 0.4, 0.05)
+    frame = pd.DataFrame({"text": texts, "y": y, "answer": np.where(wrong, 1 - y, y)})
+    found = failing(judged("weak_slices", GATE, None, frame, gather={"clusters": {"clusters": 3}}, **PLAIN))
+    assert found
+    assert any(word in found[0].where["slice"] for word in topics[1].split())
+
+
+def test_images_are_sliced_by_clusters(judged: Judged, failing: Failing) -> None:
+    generator = np.random.default_rng(0)
+    y = generator.integers(0, 2, 2000)
+    pixels = generator.uniform(size=(2000, 36))
+    pixels[:500, :18] += 3.0
+
+    class Blind:
+        classes_ = np.array([0, 1])
+        input_shape_ = (1, 6, 6)
+
+        def predict(self, X: pd.DataFrame) -> np.ndarray:
+            values = X.to_numpy()
+            return np.where(values[:, :18].mean(axis=1) > 2, 0, np.rint(values[:, 35]).astype(int))
+
+    pixels[:, 35] = np.where(generator.uniform(size=2000) < 0.95, y, 1 - y)
+    frame = pd.DataFrame(pixels, columns=[f"p{k}" for k in range(36)]).assign(y=y)
+    order = generator.permutation(2000)
+    found = failing(
+        judged(
+            "weak_slices", GATE, Blind(), frame.take(order).reset_index(drop=True), positive=1,
+            gather={"clusters": {"clusters": 4}},
+        )
+    )  # fmt: skip
+    assert found
