@@ -1,6 +1,6 @@
 """Time the networks beside scikit-learn's MLP, a bare torch loop and, if it is installed, skorch; print ratios.
 
-Run from the root: ``python -m benchmarks.trainers`` (one thread; about two minutes).
+Run from the root: ``python -m benchmarks.training_speed`` (one thread; about two minutes).
 ``--stacked`` adds five folds trained as one stacked network with ``torch.func``, against one fold after the other.
 """
 
