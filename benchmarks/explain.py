@@ -41,7 +41,6 @@ def table(rows: int = 20_000) -> tuple[FloatArray, np.ndarray]:
 def network(X: FloatArray, y: np.ndarray) -> tuple[Network, Score]:
     import torch
 
-    sys.path[:] = [place for place in sys.path if not place.endswith("benchmarks")]  # a script here is named so too
     from trainers import NetworkClassifier
 
     torch.set_num_threads(1)
