@@ -60,6 +60,8 @@ class DataTable:
     score: str | dict[str, str] | None = None
     headline: str = ""
     modality: Literal["tabular", "image", "text", "sequence"] = "tabular"
+    shape: list[int] = field(default_factory=list)
+    """Images: channels, height, width; sequences: steps, channels. Networks of trainers know their own."""
     reference: dict[str, str] = field(default_factory=dict)
     bins: dict[str, list[float]] = field(default_factory=dict)
     drop_missing_target: bool = False
@@ -200,6 +202,16 @@ def _require_fingerprints(config: Config, file: str) -> None:
     for name, text in stated.items():
         if len(text) != 64 or not set(text.lower()) <= set("0123456789abcdef"):
             raise ConfigError(f"{file}: sha256 of {name} is {shown(text)}; expected 64 hexadecimal digits.")
+
+
+def gather_options(config: Config) -> dict[str, dict[str, JsonValue]]:
+    """Return the options of gatherers; what rows are (``[data] modality``) is told to those that ask."""
+    options = {name: dict(values) for name, values in config.gather.items()}
+    if config.data.modality != "tabular":
+        told: dict[str, JsonValue] = {"modality": config.data.modality, "shape": list(config.data.shape)}
+        for name in ("corrupted", "clusters"):
+            options[name] = {**told, **options.get(name, {})}
+    return options
 
 
 def settings_of(config: Config) -> Settings:

@@ -10,6 +10,7 @@ from audit.cli import output, progress
 from audit.cli.saved import earlier, judged
 from audit.config import (
     Config,
+    gather_options,
     load_card,
     load_dataset,
     load_model,
@@ -99,7 +100,7 @@ def assess(
             checks=config.checks.select,
             ignore=config.checks.ignore,
             options=config.checks.options,
-            gather=config.gather,
+            gather=gather_options(config),
             config=config.as_json(),
             given=given,
             progress=bar,

@@ -54,15 +54,18 @@ def ask(
     ModelError
         If the model raises, or answers another number of rows.
     """
+    from threadpoolctl import threadpool_limits
+
     batches = [X.iloc[start : start + batch] for start in range(0, len(X), batch)]
     labels, scores = [], []
     scorer = score_method(model) if dataset.task != "regression" else None
-    for done, part in enumerate(batches):
-        progress(what, done, len(batches))
-        given = as_model_input(model, part)
-        labels.append(call(model.predictor.predict, given, len(part), "predict"))
-        if scorer is not None:
-            scores.append(call(getattr(model.predictor, scorer), given, len(part), scorer))
+    with threadpool_limits(limits=1):  # batches are small: threads would wait for each other
+        for done, part in enumerate(batches):
+            progress(what, done, len(batches))
+            given = as_model_input(model, part)
+            labels.append(call(model.predictor.predict, given, len(part), "predict"))
+            if scorer is not None:
+                scores.append(call(getattr(model.predictor, scorer), given, len(part), scorer))
     progress(what, len(batches), len(batches))
     label = np.concatenate(labels)
     if dataset.task == "regression":
