@@ -26,6 +26,7 @@ from audit.model import wrap
 from audit.pipeline import audit
 from audit.policy import default_policy
 from reports import html, store
+from reports.record import AuditRecord
 
 
 def table(rows: int, features: int, seed: int) -> pd.DataFrame:
@@ -48,6 +49,21 @@ def timed(words: str, action: object) -> object:
     result = action()  # type: ignore[operator]
     print(f"{words:66} {time.perf_counter() - start:8.2f} s   peak {peak():7.0f} MiB")
     return result
+
+
+def drawn(record: AuditRecord, full: AuditRecord) -> None:
+    """Time what works from a saved record alone."""
+    timed("judge again", lambda: gate.judge(record, default_policy()))
+    page = timed("draw the card", lambda: html.render(full))
+    print(f"{'size of the card':66} {len(str(page).encode()) / 1024:8.0f} KiB")
+    print(f"{'size of the record':66} {len(store.dumps(full).encode()) / 1024:8.0f} KiB")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "audit.json"
+        store.save(full, path)
+        for arguments in (["--help"], ["judge", str(path)], ["render", str(path), "--out", f"{folder}/card.html"]):
+            command = [sys.executable, "-m", "audit", *arguments]
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            timed(f"process: modelassay {arguments[0]}", lambda c=command, q=quiet: subprocess.run(c, check=False, **q))
 
 
 def main() -> None:
@@ -89,17 +105,7 @@ def main() -> None:
     )
     slowest = sorted(full.findings, key=lambda one: -one.seconds)[:8]  # type: ignore[attr-defined]
     print("  slowest:", ", ".join(f"{one.check} {one.seconds:.1f} s" for one in slowest))
-    timed("judge again", lambda: gate.judge(record, default_policy()))  # type: ignore[arg-type]
-    page = timed("draw the card", lambda: html.render(full))  # type: ignore[arg-type]
-    print(f"{'size of the card':66} {len(str(page).encode()) / 1024:8.0f} KiB")
-    print(f"{'size of the record':66} {len(store.dumps(full).encode()) / 1024:8.0f} KiB")  # type: ignore[arg-type]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "audit.json"
-        store.save(full, path)  # type: ignore[arg-type]
-        for arguments in (["--help"], ["judge", str(path)], ["render", str(path), "--out", f"{folder}/card.html"]):
-            command = [sys.executable, "-m", "audit", *arguments]
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            timed(f"process: modelassay {arguments[0]}", lambda c=command, q=quiet: subprocess.run(c, check=False, **q))
+    drawn(record, full)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
