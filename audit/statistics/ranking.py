@@ -184,7 +184,9 @@ def average_precision(y: npt.NDArray[np.bool_], score: Array, weight: Array | No
     of_positive, of_negative = precision - value + gained - paid, -paid
     influence = np.empty(len(y))
     influence[order] = np.where(hit, np.repeat(of_positive, sizes), np.repeat(of_negative, sizes)) * everything / total
-    return Linear(min(value, 1.0), influence)
+    if value > 1 - 1e-12:  # rounding must not pass for spread
+        return Linear(1.0, np.zeros(len(y)))
+    return Linear(value, influence)
 
 
 def average_precision_interval(value: float, spread: Variance, positives: float, level: float) -> Interval:

@@ -130,7 +130,7 @@ def temperature_slope(truth: npt.NDArray[np.int64], probabilities: Array, weight
     share = np.full(len(truth), 1 / len(truth)) if weight is None else weight / weight.sum()
     b = 1.0
     for _ in range(_ROUNDS):
-        odds = np.exp(b * z)
+        odds = np.exp(b * z - (b * z).max(1, keepdims=True))
         odds /= odds.sum(1, keepdims=True)
         expected = (odds * z).sum(1)
         curve = float(share @ ((odds * z * z).sum(1) - expected**2))
