@@ -12,9 +12,7 @@ import pandas as pd
 from audit.columns import ColumnKind, column_kind, group_factor, label_text, label_texts, sorted_labels
 from audit.errors import DataError, hint, listed, shown
 from audit.factor import Factor
-from reports.record import FeatureInfo, SplitInfo, Task
-
-RESERVED = frozenset({"split", "fold", "variant", "class", "feature", "slice", "layer", "*"})
+from reports.record import HOUSE_WORDS, FeatureInfo, SplitInfo, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -372,7 +370,7 @@ def address_name(feature: str) -> str:
     >>> address_name("sex"), address_name("class")
     ('sex', 'class (column)')
     """
-    return f"{feature} (column)" if feature in RESERVED else feature
+    return f"{feature} (column)" if feature in HOUSE_WORDS | {"*"} else feature
 
 
 def _sensitive(

@@ -94,6 +94,8 @@ Severity = Literal["error", "warning", "note", "off"]
 OnInconclusive = Literal["block", "warn", "pass"]
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Where = Mapping[str, str]
+HOUSE_WORDS = frozenset({"split", "fold", "variant", "class", "feature", "slice", "layer"})
+"""Keys of addresses that are no feature of the rows."""
 
 
 # --- numbers ------------------------------------------------------------------------------------

@@ -33,19 +33,6 @@ sensitive = ["sex", "age"]
 
 [data.bins]
 age = [40, 55]
-
-[audit]
-seed = 0
-
-[policy]
-path = "gates.toml"
-
-[card]
-path = "card.toml"
-
-[report]
-out = "."
-formats = ["json", "html", "md", "junit"]
 """
 
 DIGITS = """\
@@ -60,7 +47,9 @@ train = "train.csv"
 test = "test.csv"
 target = "digit"
 task = "multiclass"
+"""
 
+AFTER = """\
 [audit]
 seed = 0
 
@@ -74,6 +63,7 @@ path = "card.toml"
 out = "."
 formats = ["json", "html", "md", "junit"]
 """
+"""What every demo's configuration ends with."""
 
 GATES = """\
 # The gates of this audit: the default catalogue, changed where this model needs it.
@@ -190,5 +180,5 @@ def _fit(network: NetworkClassifier, frame: pd.DataFrame, target: str, out: Path
 
 
 def _write(out: Path, config: str, words: dict[str, str]) -> None:
-    (out / "audit.toml").write_text(config, encoding="utf-8")
+    (out / "audit.toml").write_text(f"{config}\n{AFTER}", encoding="utf-8")
     (out / "card.toml").write_text(CARD.format(**words), encoding="utf-8")

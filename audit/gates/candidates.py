@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from audit.errors import PolicyError, hint, listed, shown
 from audit.gates.comparing import against_best, compared
-from reports.record import AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Where
+from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Where
 
-HOUSE_WORDS = frozenset({"split", "fold", "variant", "class", "feature", "slice", "layer"})
 RULE_CODE = re.compile(r"(DATA|LEAK|DRIFT|PERF|CAL|FAIR|GEN|TRAIN|SLICE|ROB|EXP|COMP|BASE|SEC|CARD)[0-9]{3}")
 """Codes of the catalogue."""
 SYNONYMS = (("recall", "true_positive_rate"), ("specificity", "true_negative_rate"))

@@ -100,10 +100,7 @@ def _fitted(context: Context, name: str, rows: Positions) -> tuple[Model, str]:
 
 
 def _answers(context: Context, model: Model) -> Predictions:
-    from threadpoolctl import threadpool_limits
-
     dataset = context.dataset
     test = dataset.rows("test")
-    with threadpool_limits(limits=1):
-        answers = ask(model, dataset.inputs(test), dataset, progress=context.progress, what="asking rivals")
+    answers = ask(model, dataset.inputs(test), dataset, progress=context.progress, what="asking rivals")
     return predictions_of(answers, dataset, test, context.settings)

@@ -61,8 +61,6 @@ def gather(
     NotApplicable
         If there are too few training rows, or the model cannot be refitted.
     """
-    from threadpoolctl import threadpool_limits
-
     model, dataset = context.fitted(), context.dataset
     if not dataset.has("train"):
         raise NotApplicable("refits the model on training rows; there is no training table")
@@ -80,8 +78,7 @@ def gather(
         before = time.perf_counter()
         seed = int(context.generator(f"subsets {size} {part}").integers(2**31))
         clone = refit(model, dataset, chosen, seed)
-        with threadpool_limits(limits=1):  # batches are small: threads would wait for each other
-            answers = ask(clone, dataset.inputs(test), dataset, progress=_quiet, what="asking clones")
+        answers = ask(clone, dataset.inputs(test), dataset, progress=_quiet, what="asking clones")
         parts.append(predictions_of(answers, dataset, test, context.settings))
         counts.append(str(size))
         names.append(str(part))
