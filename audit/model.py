@@ -51,6 +51,15 @@ SKOPS_ALLOWED = frozenset(
         "sklearn._loss.link.LogLink",
         "sklearn._loss.link.MultinomialLogit",
         "sklearn._loss.link.Interval",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.metrics._dist_metrics.ManhattanDistance64",
+        "sklearn.metrics._dist_metrics.ChebyshevDistance64",
+        "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+        "sklearn.metrics._dist_metrics.HaversineDistance64",
+        "scipy._lib.array_api_compat.numpy._aliases.asarray",
+        "scipy.interpolate._bsplines.BSpline",
         "collections.OrderedDict",
         "collections.defaultdict",
         "trainers.estimators.NetworkClassifier",
@@ -84,7 +93,7 @@ SKOPS_ALLOWED = frozenset(
         "sklearn.utils._metadata_requests.MethodMetadataRequest",
     }
 )
-"""Types beyond skops' own list that hold data only; trees among them are validated after loading."""
+"""Types beyond skops' own list that hold data only; trees and splines among them are validated after loading."""
 
 
 @runtime_checkable
@@ -219,13 +228,17 @@ def load(path: Path, *, trust: bool = False, trusted_types: Sequence[str] = ()) 
 def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[Path], object]:
     if suffix == ".skops":
         return lambda file: _load_skops(file, trusted_types)
+    if suffix == ".onnx":
+        from audit.onnx_model import OnnxModel
+
+        return OnnxModel
     if suffix in {".joblib", ".pkl", ".pickle"}:
         return _load_joblib
     found = {f".{entry.name}": entry for entry in entry_points(group="audit.loaders")}
     if suffix in found:
         loader: Callable[[Path], object] = found[suffix].load()
         return loader
-    known = [".skops", ".joblib", ".pkl", *sorted(found)]
+    known = [".skops", ".onnx", ".joblib", ".pkl", *sorted(found)]
     raise ModelError(
         f"{shown(path.name)}: no loader for {suffix or 'a file without suffix'}; formats are {', '.join(known)}."
     )

@@ -1,18 +1,32 @@
-"""Decision trees from a file: refuse those whose nodes point outside themselves.
+"""What a model file hands to compiled code: refuse decision trees and splines that point outside themselves.
 
 scikit-learn's trees walk their nodes in C without looking at bounds; a state with a child or a feature
-out of range reads foreign memory or ends the process.
+out of range reads foreign memory or ends the process. Decision trees are validated; trees of nearest neighbors
+and splines are built again from what they hold, which is simpler than to prove them sound.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from audit.errors import ModelError
 
+DISTANCES = {
+    "EuclideanDistance64": "euclidean",
+    "ManhattanDistance64": "manhattan",
+    "ChebyshevDistance64": "chebyshev",
+    "MinkowskiDistance64": "minkowski",
+    "HaversineDistance64": "haversine",
+}
+"""Distances without arrays of their own, by the class that a file names."""
+
 
 def validate_trees(root: object) -> None:
-    """Refuse decision trees whose nodes point outside themselves, which would crash the process.
+    """Refuse trees and splines that point outside themselves, which would crash the process.
+
+    Trees of nearest neighbors and splines are built again, in place, from the rows and knots they hold.
 
     Parameters
     ----------
@@ -22,7 +36,7 @@ def validate_trees(root: object) -> None:
     Raises
     ------
     ModelError
-        If a child, a feature or a bin index is out of range.
+        If a child, a feature or a bin index is out of range, or a spline or a tree of neighbors is broken.
     """
     seen: set[int] = set()
     queue: list[object] = [root]
@@ -34,8 +48,8 @@ def validate_trees(root: object) -> None:
         name = type(one).__name__
         if name == "Tree" and hasattr(one, "children_left"):
             _validate_tree(one)
-        elif name == "TreePredictor":
-            _validate_predictor(one)
+        elif name in VALIDATED:
+            VALIDATED[name](one)
         _validate_widths(one)
         queue += _parts(one)
 
@@ -120,3 +134,42 @@ def _validate_predictor(predictor: object) -> None:
         raise ModelError(
             "the model file holds a boosting tree whose nodes point outside it; the file is broken or hostile."
         )
+
+
+def _grow_again(tree: object) -> None:
+    from sklearn.metrics import DistanceMetric
+
+    try:
+        state: tuple[Any, ...] = tree.__getstate__()  # type: ignore[assignment]
+        rows, _, _, _, leaf_size, *_, distance, weights = state
+        metric = DISTANCES[type(distance).__name__]
+        power, own, _ = distance.__getstate__()
+        if weights is not None or np.any(own):
+            raise ValueError("weights of rows or features")
+        chosen = DistanceMetric.get_metric(metric, **({"p": float(power)} if metric == "minkowski" else {}))
+        fresh = type(tree)(np.array(rows, dtype=np.float64), leaf_size=int(leaf_size), metric=chosen)  # type: ignore[call-arg]
+        tree.__setstate__(fresh.__getstate__())  # type: ignore[attr-defined]
+    except Exception as error:
+        raise ModelError(
+            "the model file holds a tree of nearest neighbors that could not be grown again from its rows; "
+            "the file is broken or hostile. If it is sound, fit the model with algorithm='brute' and save it again."
+        ) from error
+
+
+def _build_again(spline: object) -> None:
+    from scipy.interpolate import BSpline
+
+    held = vars(spline)
+    try:
+        fresh = BSpline(held["_t"], held["_c"], held["k"], held["extrapolate"], held["axis"])
+    except Exception as error:
+        raise ModelError("the model file holds a broken spline; the file is broken or hostile.") from error
+    held.update(vars(fresh))
+
+
+VALIDATED = {
+    "TreePredictor": _validate_predictor,
+    "KDTree": _grow_again,
+    "BallTree": _grow_again,
+    "BSpline": _build_again,
+}

@@ -24,10 +24,10 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -52,6 +52,10 @@ Y = (X[:, 0] > 0).astype(int)
         SVC(),
         GaussianNB(),
         KNeighborsClassifier(algorithm="brute"),
+        KNeighborsClassifier(),
+        KNeighborsClassifier(algorithm="ball_tree", p=3, leaf_size=7),
+        KNeighborsRegressor(metric="manhattan"),
+        make_pipeline(SplineTransformer(), Ridge()),
         MLPClassifier(max_iter=5, early_stopping=False, tol=1e9),
         CalibratedClassifierCV(LogisticRegression(), cv=2),
         make_pipeline(StandardScaler(), LogisticRegression()),
@@ -121,6 +125,33 @@ def test_trees_that_point_outside_themselves_are_refused(estimator: object, chan
     _with_arrays(path, change)
     with pytest.raises(ModelError, match=r"broken or hostile|could not be loaded"):
         load(path)
+
+
+@pytest.mark.parametrize("change", [1, 2, 3])
+def test_trees_of_neighbors_are_grown_again_from_their_rows(change: int) -> None:
+    model = KNeighborsClassifier(algorithm="kd_tree").fit(X, Y)
+    state = list(model._tree.__getstate__())
+    hostile = state[change].copy()
+    hostile.view(np.uint8).ravel()[:] = 255
+    state[change] = hostile
+    model._tree.__setstate__(tuple(state))
+    validate_trees(model)
+    assert np.array_equal(model.predict(X), KNeighborsClassifier(algorithm="brute").fit(X, Y).predict(X))
+
+
+def test_a_tree_of_neighbors_without_rows_is_refused() -> None:
+    model = KNeighborsClassifier(algorithm="kd_tree").fit(X, Y)
+    state = model._tree.__getstate__()
+    model._tree.__setstate__((np.zeros((0, 3)), *state[1:]))
+    with pytest.raises(ModelError, match="grown again"):
+        validate_trees(model)
+
+
+def test_a_spline_with_too_few_knots_is_refused() -> None:
+    spline = SplineTransformer().fit(X)
+    spline.bsplines_[0]._t = np.zeros(2)
+    with pytest.raises(ModelError, match="broken spline"):
+        validate_trees(spline)
 
 
 def test_a_tree_that_claims_more_features_than_its_forest_is_refused() -> None:

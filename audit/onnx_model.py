@@ -1,0 +1,205 @@
+"""A model in an ONNX file: a graph of operators, which onnxruntime answers without running code of the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils.metaestimators import available_if
+
+from audit.errors import ModelError, hint, shown
+from audit.optional import require
+
+NUMBERS: Mapping[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+}
+LABELS = ("tensor(int64)", "tensor(string)", "tensor(int32)")
+KEPT = ("Identity", "Cast", "ZipMap", "Squeeze", "Flatten", "Reshape")
+"""Operators that hand a score on as it is."""
+
+
+class OnnxModel:
+    """An ONNX graph with scikit-learn's methods.
+
+    A graph with an output of whole numbers or text (as skl2onnx writes it) is a classifier; so is one whose only
+    output has several columns, or one that a sigmoid makes. Any other answers a number a row. Scores are
+    probabilities where a softmax or sigmoid makes them or their output is so called; else they are raw.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    ModelError
+        If the file is no ONNX graph, or its inputs are not a table.
+    MissingExtra
+        If onnx or onnxruntime is not installed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        graph = require("onnx", extra="onnx", purpose="ONNX models").load(path, load_external_data=False).graph
+        runtime = require("onnxruntime", extra="onnx", purpose="ONNX models")
+        settings = runtime.SessionOptions()
+        settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+        settings.log_severity_level = 4
+        self._session = runtime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+        self._inputs: Sequence[Any] = self._session.get_inputs()
+        self._label = next((one.name for one in self._session.get_outputs() if one.type in LABELS), None)
+        scores = [one for one in self._session.get_outputs() if one.name != self._label]
+        self._score = scores[0].name if scores else None
+        makers = {name: node for node in graph.node for name in node.output}
+        self._probable = self._score is not None and _probable(self._score, makers, labeled=self._label is not None)
+        self.classes_ = self._classes(graph, scores[0] if scores else None)
+        if len(self._inputs) > 1:
+            self.feature_names_in_ = np.array([one.name for one in self._inputs], dtype=object)
+        self.n_features_in_ = len(self._inputs) if len(self._inputs) > 1 else _width(self._inputs[0].shape)
+
+    def _classes(self, graph: Any, score: Any) -> npt.NDArray[Any] | None:  # noqa: ANN401 -- protobuf messages
+        """Find the labels of the score's columns; None for numbers, and where the file does not tell."""
+        told = _labels_of(graph)
+        columns = None if score is None else _columns(score)
+        if self._label is not None:
+            return next((one for one in told if columns in (None, len(one))), None)
+        if columns == 1 or columns is None:
+            return np.array([0, 1]) if self._probable else None
+        return next((one for one in told if len(one) == columns), np.arange(columns))
+
+    def predict(self, X: object) -> npt.NDArray[Any]:
+        """Return a label or a number for each row."""
+        if self._label is not None:
+            return np.ravel(self._run(X, self._label))
+        scores = self._scores(X)
+        if self.classes_ is None:
+            return scores.ravel().astype(np.float64)
+        if scores.shape[1] == 1:
+            return np.asarray(self.classes_[(scores[:, 0] >= 0.5).astype(int)])
+        return np.asarray(self.classes_[scores.argmax(axis=1)])
+
+    @available_if(lambda self: self.classes_ is not None and self._score is not None and self._probable)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: object) -> npt.NDArray[np.float64]:
+        """Return the probability of each class, shape (n, classes)."""
+        scores = self._scores(X).astype(np.float64)
+        return np.column_stack([1 - scores[:, 0], scores[:, 0]]) if scores.shape[1] == 1 else scores
+
+    @available_if(lambda self: self.classes_ is not None and self._label is None and not self._probable)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: object) -> npt.NDArray[np.float64]:
+        """Return raw scores, shape (n,) of the second class where there are two, else (n, classes).
+
+        Not offered beside an output of labels: converters do not agree there on the sign for two classes.
+        """
+        scores = self._scores(X).astype(np.float64)
+        if scores.shape[1] == 2:
+            return np.asarray(scores[:, 1] - scores[:, 0])
+        return scores
+
+    def _scores(self, X: object) -> npt.NDArray[Any]:
+        found = self._run(X, str(self._score))
+        return found.reshape(len(found), -1)
+
+    def _run(self, X: object, output: str) -> npt.NDArray[Any]:
+        frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+        given = self._given(frame)
+        fixed = self._inputs[0].shape[0] if self._inputs[0].shape else None
+        if not isinstance(fixed, int) or len(frame) == 0:
+            return self._matrix(self._session.run([output], given)[0])
+        parts = []
+        for start in range(0, len(frame), fixed):
+            rows = np.minimum(np.arange(start, start + fixed), len(frame) - 1)
+            parts.append(self._matrix(self._session.run([output], {k: v[rows] for k, v in given.items()})[0]))
+        return np.concatenate(parts)[: len(frame)]
+
+    def _matrix(self, answer: object) -> npt.NDArray[Any]:
+        if not isinstance(answer, list):
+            return np.asarray(answer)
+        names = list(answer[0]) if self.classes_ is None else list(self.classes_)
+        return np.array([[row[name] for name in names] for row in answer])
+
+    def _given(self, frame: pd.DataFrame) -> dict[str, npt.NDArray[Any]]:
+        if len(self._inputs) == 1:
+            only = self._inputs[0]
+            values = _typed(frame, only.type, only.name)
+            inner = [side if isinstance(side, int) else -1 for side in only.shape[1:]]
+            return {only.name: values.reshape(len(frame), *inner) if len(inner) != 1 else values}
+        names = {_plain(str(name)): name for name in frame.columns}
+        given = {}
+        for one in self._inputs:
+            column = one.name if one.name in frame.columns else names.get(_plain(one.name))
+            if column is None:
+                raise ModelError(
+                    f"the ONNX model asks for input {shown(one.name)}, which the table does not have."
+                    + hint(one.name, [str(name) for name in frame.columns])
+                )
+            values = _typed(frame[[column]], one.type, one.name)
+            given[one.name] = values.ravel() if len(one.shape) == 1 else values
+        return given
+
+
+def _probable(score: str, makers: Mapping[str, Any], *, labeled: bool) -> bool:
+    node = makers.get(score)
+    while node is not None and node.op_type in KEPT and node.input:
+        score, node = node.input[0], makers.get(node.input[0])
+    made = node is not None and node.op_type in ("Softmax", "Sigmoid")
+    return made or (labeled and "prob" in score.lower()) or _posterior(node)
+
+
+def _posterior(node: Any) -> bool:  # noqa: ANN401 -- a protobuf message
+    """Tell whether a classifier's operator states that it turns its scores into probabilities."""
+    told = {one.name: one.s for one in node.attribute} if node is not None else {}
+    return told.get("post_transform", b"NONE") in (b"LOGISTIC", b"SOFTMAX")
+
+
+def _labels_of(graph: Any) -> list[npt.NDArray[Any]]:  # noqa: ANN401 -- a protobuf message
+    found: list[npt.NDArray[Any]] = []
+    for node in graph.node:
+        for one in node.attribute:
+            if one.name in ("classlabels_int64s", "classlabels_ints") and one.ints:
+                found.append(np.array(list(one.ints)))
+            elif one.name == "classlabels_strings" and one.strings:
+                found.append(np.array([text.decode() for text in one.strings], dtype=object))
+    numpy_helper = require("onnx.numpy_helper", extra="onnx", purpose="ONNX models")
+    for held in graph.initializer:
+        if held.name.lower().startswith("classes"):
+            values = np.ravel(numpy_helper.to_array(held))
+            texts = [one.decode() if isinstance(one, bytes) else one for one in values.tolist()]
+            found.append(np.array(texts, dtype=object if values.dtype == object else values.dtype))
+    return found
+
+
+def _columns(score: Any) -> int | None:  # noqa: ANN401 -- onnxruntime's NodeArg
+    if not score.type.startswith("tensor"):
+        return None
+    if len(score.shape) < 2:
+        return 1
+    return score.shape[-1] if isinstance(score.shape[-1], int) else None
+
+
+def _width(shape: Sequence[object]) -> int | None:
+    sides = [side for side in shape[1:] if isinstance(side, int)]
+    return int(np.prod(sides)) if sides and len(sides) == len(shape) - 1 else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\W+", "_", name).casefold()
+
+
+def _typed(frame: pd.DataFrame, kind: str, name: str) -> npt.NDArray[Any]:
+    if kind == "tensor(string)":
+        if frame.isna().any(axis=None):
+            raise ModelError(f"input {shown(name)} of the ONNX model is text, and a value is missing.")
+        return frame.astype(str).to_numpy(dtype=object)
+    if kind not in NUMBERS:
+        raise ModelError(f"input {shown(name)} of the ONNX model is a {kind}; expected numbers or text.")
+    try:
+        return frame.to_numpy(dtype=np.float64, na_value=np.nan).astype(NUMBERS[kind], casting="unsafe")
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"input {shown(name)} of the ONNX model takes numbers, and the table holds text.") from error
