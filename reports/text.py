@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from reports import digest
@@ -12,6 +13,7 @@ from reports.wording import address, counted, estimate_text, rule, visible
 
 WIDTH = 100
 MOST_GATES = 12
+MOST_REASONS = 2
 _TONES: dict[VerdictOutcome, Tone] = {
     "pass": "pass",
     "fail": "fail",
@@ -86,16 +88,28 @@ def _wrapped(text: str, width: int, first: str = "", rest: str = "", tone: Tone 
 
 
 def _gates(results: tuple[GateResult, ...], width: int) -> list[Line]:
-    calm = sum(1 for result in results if result.worst.outcome == "pass")
-    open_ones = [result for result in results if result.worst.outcome != "pass"]
+    unasked = [one for one in results if {verdict.outcome for verdict in one.verdicts} == {"not_assessed"}]
+    calm = [one for one in results if one.worst.outcome in ("pass", "not_assessed") and one not in unasked]
+    open_ones = [one for one in results if one not in unasked and one not in calm]
     found: list[Line] = []
     for result in open_ones[:MOST_GATES]:
         found += _gate(result, width)
     if len(open_ones) > MOST_GATES:
         found += _wrapped(f"and {counted(len(open_ones) - MOST_GATES, 'more gate')} without a pass", width)
     if calm:
-        found.append(Line(text=f"● {counted(calm, 'gate')} passed", tone="pass"))
+        found.append(Line(text=f"● {counted(len(calm), 'gate')} passed", tone="pass"))
+    found += _unasked(unasked, width)
     return [*found, Line(text="")] if found else []
+
+
+def _unasked(results: list[GateResult], width: int) -> list[Line]:
+    """Say how many gates had nothing to judge, and the commonest reasons."""
+    if not results:
+        return []
+    reasons = Counter(visible(one.worst.message.removeprefix("not applicable: ").rstrip("."), 80) for one in results)
+    told = [f"{reason} ({n})" for reason, n in reasons.most_common(MOST_REASONS) if reason]
+    more = ["…"] if len(reasons) > len(told) else []
+    return _wrapped(f"○ {counted(len(results), 'gate')} not assessed: {'; '.join(told + more)}", width, rest="  ")
 
 
 def _gate(result: GateResult, width: int) -> list[Line]:
@@ -103,7 +117,8 @@ def _gate(result: GateResult, width: int) -> list[Line]:
     mark, words = digest.OUTCOME_MARKS[verdict.outcome], digest.OUTCOME_WORDS[verdict.outcome]
     head = f"{mark} {words} ({verdict.severity})  {visible(result.gate_id, 60)} {result.title}".rstrip()
     demand = f"{rule(result.gate)}; " if result.gate else ""
-    more = f" (and {counted(len(result.verdicts) - 1, 'other slice')})" if len(result.verdicts) > 1 else ""
+    alike = sum(1 for one in result.verdicts if one.outcome == verdict.outcome)
+    more = f" ({alike} of {counted(len(result.verdicts), 'slice')} {words})" if len(result.verdicts) > 1 else ""
     detail = f"{demand}{address(verdict.where)}: {estimate_text(verdict.estimate)}{more}"
     tone = _TONES[verdict.outcome]
     return [
