@@ -63,16 +63,24 @@ class GateResult:
 
     @property
     def worst(self) -> Verdict:
-        """The verdict that speaks for the gate."""
+        """The verdict that speaks for the gate: the worst of those that could be assessed, if any could."""
         return self.verdicts[0]
 
+    @property
+    def passed(self) -> str:
+        """Say how many slices of a passed gate passed; nothing of any other gate, or of a single slice."""
+        if self.worst.outcome != "pass" or len(self.verdicts) == 1:
+            return ""
+        held = sum(1 for one in self.verdicts if one.outcome == "pass")
+        every = counted(len(self.verdicts), "slice")
+        return f"all {every} passed" if held == len(self.verdicts) else f"{held} of {every} passed; the rest unassessed"
+
     def told(self, most: int) -> tuple[Verdict, ...]:
-        """Return the slices to tell below a gate: none of a passed one, all of a few, else those without a pass."""
+        """Return the slices to tell below a gate: none where all are alike, all of a few, else those without a pass."""
         first = (self.worst.outcome, self.worst.estimate, self.worst.message)
-        alike = all((one.outcome, one.estimate, one.message) == first for one in self.verdicts)
-        if alike or self.worst.outcome == "pass":
+        if all((one.outcome, one.estimate, one.message) == first for one in self.verdicts):
             return ()
-        if len(self.verdicts) <= min(most, FEW_SLICES):
+        if self.worst.outcome != "pass" and len(self.verdicts) <= min(most, FEW_SLICES):
             return self.verdicts
         return tuple(one for one in self.verdicts if one.outcome != "pass")[:most]
 
@@ -200,9 +208,16 @@ def gate_results(record: AuditRecord) -> tuple[GateResult, ...]:
             grouped.setdefault(verdict.gate, []).append(verdict)
     results: list[GateResult] = []
     for name, verdicts in grouped.items():
-        ranked = tuple(sorted(verdicts, key=lambda one: _rank(record, one)))
+        ranked = _assessed_first(tuple(sorted(verdicts, key=lambda one: _rank(record, one))))
         results.append(GateResult(gate=_gate_of(record, ranked[0]), gate_id=name, verdicts=ranked))
     return tuple(sorted(results, key=lambda one: (_rank(record, one.worst)[:2], order.get(one.gate_id, len(order)))))
+
+
+def _assessed_first(ranked: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    """Let a pass speak before slices that could not be assessed."""
+    if ranked[0].outcome != "not_assessed":
+        return ranked
+    return tuple(sorted(ranked, key=lambda one: one.outcome == "not_assessed"))
 
 
 def _gate_of(record: AuditRecord, verdict: Verdict) -> Gate | None:

@@ -95,7 +95,8 @@ def _gate_table(results: list[digest.GateResult]) -> str:
         verdict = result.worst
         mark = f"{digest.OUTCOME_MARKS[verdict.outcome]} {digest.OUTCOME_WORDS[verdict.outcome]} ({verdict.severity})"
         more = len(result.verdicts) - 1
-        where = escaped(address(verdict.where)) + (f" and {counted(more, 'other slice')}" if more else "")
+        others = f" ({result.passed})" if result.passed else f" and {counted(more, 'other slice')}" if more else ""
+        where = escaped(address(verdict.where)) + others
         estimate = verdict.estimate
         n = "" if estimate is None or estimate.n is None else f"{estimate.n:,}"
         needed = f" (about {verdict.n_needed:,} rows would settle it)" if verdict.n_needed else ""

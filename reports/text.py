@@ -88,16 +88,16 @@ def _wrapped(text: str, width: int, first: str = "", rest: str = "", tone: Tone 
 
 
 def _gates(results: tuple[GateResult, ...], width: int) -> list[Line]:
-    unasked = [one for one in results if {verdict.outcome for verdict in one.verdicts} == {"not_assessed"}]
-    calm = [one for one in results if one.worst.outcome in ("pass", "not_assessed") and one not in unasked]
-    open_ones = [one for one in results if one not in unasked and one not in calm]
+    calm = sum(1 for result in results if result.worst.outcome == "pass")
+    unasked = [result for result in results if result.worst.outcome == "not_assessed"]
+    open_ones = [result for result in results if result.worst.outcome not in ("pass", "not_assessed")]
     found: list[Line] = []
     for result in open_ones[:MOST_GATES]:
         found += _gate(result, width)
     if len(open_ones) > MOST_GATES:
         found += _wrapped(f"and {counted(len(open_ones) - MOST_GATES, 'more gate')} without a pass", width)
     if calm:
-        found.append(Line(text=f"● {counted(len(calm), 'gate')} passed", tone="pass"))
+        found.append(Line(text=f"● {counted(calm, 'gate')} passed", tone="pass"))
     found += _unasked(unasked, width)
     return [*found, Line(text="")] if found else []
 

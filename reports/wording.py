@@ -99,11 +99,11 @@ def address(where: Mapping[str, str]) -> str:
     'race=Black, sex=Female'
     >>> address({"split": "train", "sex": "Female"})
     'sex=Female (train rows)'
-    >>> address({})
-    'all rows'
+    >>> address({"class": "*", "split": "*"}), address({})
+    ('every class, every split', 'all rows')
     """
-    split = visible(where["split"], 40) if "split" in where else ""
-    parts = [_level(key, where[key]) for key in sorted(where) if key != "split"]
+    split = visible(where["split"], 40) if where.get("split", "*") != "*" else ""
+    parts = [_level(key, where[key]) for key in sorted(where) if key != "split" or where[key] == "*"]
     if not parts:
         return f"all {split} rows" if split else "all rows"
     return ", ".join(parts) + (f" ({split} rows)" if split not in ("", "test") else "")
