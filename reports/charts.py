@@ -291,9 +291,9 @@ def _curve(curve: Curve, anchor: str) -> Markup:
     if len(drawn) < len(curve.series):
         canvas.text(0, 372, f"{len(drawn)} of {len(curve.series)} lines drawn", quiet=True)
     names = ", ".join(visible(series.name, 40) for series in drawn)
-    return canvas.svg(
-        anchor, curve.title, f"{visible(curve.y_label, 60)} against {visible(curve.x_label, 60)}: {names}."
-    )
+    marked = [f" {visible(one.mark_name, 60)}: a dot on its line." for one in drawn if one.mark is not None][:1]
+    story = f"{visible(curve.y_label, 60)} against {visible(curve.x_label, 60)}: {names}.{''.join(marked)}"
+    return canvas.svg(anchor, curve.title, story)
 
 
 def _axes(curve: Curve, drawn: Sequence[Series]) -> tuple[_Axis, _Axis]:
@@ -324,11 +324,15 @@ def _series(
     else:
         points = simplified(xs, ys)
         canvas.line([x for x, _ in points], [y for _, y in points], color=color, width=1.8, dashes=_dashes(series, k))
+    if series.mark is not None:
+        canvas.marks((across(series.mark[0]),), (down(series.mark[1]),), color=color, size=9.0)
 
 
 def _dashes(series: Series, k: int) -> tuple[float, ...] | None:
     """Tell lines apart by their dashes too; a line that asks for dashes never comes out solid."""
-    return DASHES[1 + k % (len(DASHES) - 1)] if series.style == "dashed" else DASHES[k % len(DASHES)]
+    if series.style == "dashed":
+        return DASHES[1 + k % (len(DASHES) - 1)]
+    return DASHES[(k + k // len(PALETTE)) % len(DASHES)]  # a color that comes again gets other dashes
 
 
 def _key(canvas: Canvas, series: Series, k: int) -> None:
@@ -338,7 +342,8 @@ def _key(canvas: Canvas, series: Series, k: int) -> None:
         canvas.marks((484.0,), (y,), color=color, hollow=k % 2 == 1)
     else:
         canvas.line((470.0, 498.0), (y, y), color=color, width=1.8, dashes=_dashes(series, k))
-    canvas.text(506, y + 4, series.name, limit=26)
+    rows = "" if series.n is None else f" (n={series.n:,})"
+    canvas.text(506, y + 4, f"{visible(series.name, 28 - len(rows))}{rows}", limit=28)
 
 
 # --- matrices -------------------------------------------------------------------------------------

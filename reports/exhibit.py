@@ -57,9 +57,17 @@ class Series:
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
     style: Literal["line", "points", "dashed"] = "line"
+    mark: tuple[float, float] | None = None
+    """A place on the line that is pointed out, x and y: the threshold in use on a ROC curve."""
+    mark_name: str = ""
+    """What the marked place is."""
+    n: int | None = None
+    """Rows behind the line; its name is shown with them."""
 
     def __post_init__(self) -> None:
         owner = f"series {self.name!r}"
+        for place in self.mark or ():
+            require_finite(owner, mark=place)
         require_lengths(owner, len(self.x), y=self.y, low=self.low, high=self.high)
         for name, column in (("x", self.x), ("y", self.y), ("low", self.low or ()), ("high", self.high or ())):
             for number in column:

@@ -121,8 +121,9 @@ def _curve(curve: Curve) -> View:
     )
     if shared:
         several = len(curve.series) > 1
-        heads = tuple(visible(series.name) for series in curve.series) if several else (names[1],)
-        found = replace(found, columns=(names[0], *heads), rows=_across(curve.series))
+        heads = tuple(_line_name(series) for series in curve.series) if several else (names[1],)
+        marked = tuple(_marked(series) for series in curve.series if series.mark is not None)
+        found = replace(found, columns=(names[0], *heads), rows=_across(curve.series), notes=(*found.notes, *marked))
     return replace(found, numeric=(shared, *(True for _ in found.columns[1:])))
 
 
@@ -133,8 +134,22 @@ def _across(series: Sequence[Series]) -> tuple[tuple[str, ...], ...]:
 
 
 def _points(series: Series) -> list[tuple[str, ...]]:
-    name = visible(series.name)
-    return [(name, number(series.x[k]), _height(series, k)) for k in thinned(len(series.x), CURVE_ROWS)]
+    name = _line_name(series)
+    rows: list[tuple[str, ...]] = []
+    rows += [(name, number(series.x[k]), _height(series, k)) for k in thinned(len(series.x), CURVE_ROWS)]
+    if series.mark is not None:
+        rows.append((f"{name}, {visible(series.mark_name, 60)}", number(series.mark[0]), number(series.mark[1])))
+    return rows
+
+
+def _line_name(series: Series) -> str:
+    return visible(series.name) + ("" if series.n is None else f" (n={series.n:,})")
+
+
+def _marked(series: Series) -> str:
+    """Tell the marked place of a line in a sentence."""
+    x, y = series.mark or (0.0, 0.0)
+    return f"{_line_name(series)}, {visible(series.mark_name, 60)}: {number(y)} at {number(x)}."
 
 
 def _height(series: Series, k: int) -> str:

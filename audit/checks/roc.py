@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.evidence import FloatArray, Predictions
-from audit.intervals import wilson
+from audit.evidence import Predictions
 from audit.measure import estimate
-from audit.statistics.curves import roc_points, thinned
+from audit.statistics.curves import operating_point, roc_series
+from audit.statistics.linear_forms import binary_view, with_weight
+from audit.statistics.variance import Undefined
 from reports.record import Curve, Estimate, Measurement, Series
 
 MOST_CURVES = 8
@@ -20,13 +23,14 @@ MOST_CURVES = 8
     family="performance",
     tasks=("binary", "multiclass"),
     references=("DeLong et al. 1988", "Fawcett 2006"),
+    revision=2,
 )
 def roc(predictions: Predictions, *, points: int = 60) -> Measurement:
     """Draw the true positive rate over the false positive rate for every threshold.
 
     Reading. The curve of a model without skill is the diagonal; the area under it is the chance that a
     positive row is scored above a negative one. The band is the 95 % interval of the true positive rate
-    at that threshold.
+    at that threshold, the dot stands where the model's own decisions are.
 
     Limits. The curve shows ranking alone: a model can rank well and be badly calibrated. With several
     classes each is held against the rest, the most frequent ones are drawn.
@@ -34,18 +38,30 @@ def roc(predictions: Predictions, *, points: int = 60) -> Measurement:
     test = predictions.select(split="test")
     if test.y_score is None:
         raise NotApplicable(test.score_reason)
-    series, areas = [], []
-    for code in _classes(test):
-        truth = np.asarray(test.y_true == code)
-        if truth.all() or not truth.any():
-            continue
-        name = test.classes[code]
-        score = np.asarray(test.y_score if test.y_score.ndim == 1 else test.y_score[:, code])
-        series.append(_curve(name, truth, score, test.weight, points, test.settings.level, band=test.task == "binary"))
-        areas.append(estimate(test, "roc_auc", class_=None if test.task == "binary" else name))
+    try:
+        test = with_weight(test)
+        series, areas = _lines(test, points)
+    except Undefined as reason:
+        raise NotApplicable(str(reason)) from reason
     if not series:
         raise NotApplicable("no class has both rows of its own and other rows")
     return Measurement(summary=_summary(areas), estimates=tuple(areas), exhibits=(_drawn(series),))
+
+
+def _lines(test: Predictions, points: int) -> tuple[list[Series], list[Estimate]]:
+    series, areas = [], []
+    binary = test.task == "binary"
+    for code in _classes(test):
+        truth, score = binary_view(test, code)
+        if truth.all() or not truth.any():
+            continue
+        name = test.classes[code]
+        line = roc_series(name, test, truth, score, points=points, band=binary)
+        if binary:
+            line = replace(line, mark=operating_point(test), mark_name="decisions as made")
+        series.append(line)
+        areas.append(estimate(test, "roc_auc", class_=None if binary else name))
+    return series, areas
 
 
 def _classes(test: Predictions) -> list[int]:
@@ -60,23 +76,6 @@ def _summary(areas: list[Estimate]) -> str:
         return f"ROC AUC is {areas[0]}."
     worst = min((one for one in areas if one.value is not None), key=lambda one: one.value or 0.0, default=None)
     return "No area is defined." if worst is None else f"Lowest ROC AUC: class {worst.where.get('class')}, {worst}."
-
-
-def _curve(
-    name: str, truth: np.ndarray, score: FloatArray, weight: FloatArray | None, points: int, level: float, *, band: bool
-) -> Series:
-    fpr, tpr = roc_points(truth, score, weight)
-    kept = thinned(fpr, tpr, points)
-    x, y = fpr[kept], tpr[kept]
-    positives = float(truth.sum())
-    limits = [wilson(float(rate) * positives, positives, level) for rate in y]
-    return Series(
-        name=name,
-        x=tuple(float(value) for value in x),
-        y=tuple(float(value) for value in y),
-        low=tuple(min(one.low, float(v)) for one, v in zip(limits, y, strict=True)) if band else None,
-        high=tuple(max(one.high, float(v)) for one, v in zip(limits, y, strict=True)) if band else None,
-    )
 
 
 def _drawn(series: list[Series]) -> Curve:

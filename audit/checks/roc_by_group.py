@@ -1,0 +1,111 @@
+"""The ROC curves of the groups, on common axes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.evidence import Predictions
+from audit.exhibits import by_address_table
+from audit.measure import by_group, groups
+from audit.statistics.curves import operating_point, roc_series
+from audit.statistics.linear_forms import binary_view, with_weight
+from audit.statistics.variance import Undefined
+from reports.record import Curve, Estimate, Exhibit, Measurement, Series
+
+METRICS = ("roc_auc", "true_positive_rate", "false_positive_rate")
+MOST_CURVES = 8
+MOST_BANDS = 3
+"""Lines up to which each carries its interval; more would hide each other."""
+
+
+@check(
+    title="ROC curves by group",
+    family="groups",
+    tasks=("binary",),
+    references=("DeLong et al. 1988", "Hardt, Price and Srebro 2016, Equality of opportunity in supervised learning"),
+)
+def roc_by_group(predictions: Predictions, *, points: int = 40) -> Measurement:
+    """Draw the ROC curve of every group of a sensitive feature on the same axes.
+
+    Reading. Where one group's line lies below another's, no threshold serves it as well: the scores rank its
+    rows worse. Where the lines agree and the dots, which are the model's own decisions, lie apart, the
+    scores are as good but one threshold treats the groups otherwise.
+
+    Limits. A line of few rows is jagged, and two lines that cross are not told apart by their areas. Groups of
+    fewer rows than are needed to judge, or of too few rows of a class, have no line.
+    """
+    test = predictions.select(split="test")
+    if test.y_score is None:
+        raise NotApplicable(test.score_reason)
+    if not test.sensitive:
+        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
+    made: list[Estimate] = []
+    exhibits: list[Exhibit] = []
+    notes: list[str] = []
+    try:
+        test = with_weight(test)
+        for feature in test.sensitive:
+            found = by_group(test, METRICS, (feature,))
+            made += found
+            lines, told = _lines(test, feature, points)
+            notes += told
+            exhibits += [_drawn(feature, lines)] if lines else []
+            exhibits.append(by_address_table(f"ROC AUC and decisions by {feature}", found))
+    except Undefined as reason:
+        raise NotApplicable(str(reason)) from reason
+    return Measurement(summary=_summary(made), estimates=tuple(made), exhibits=tuple(exhibits), notes=tuple(notes))
+
+
+def _lines(test: Predictions, feature: str, points: int) -> tuple[list[Series], list[str]]:
+    """Return the lines of the largest groups, and a word on every group without one."""
+    parts = [(levels[0], replace(test.take(rows), where=test.where)) for levels, rows in groups(test, (feature,))]
+    drawn = sorted((one for one in parts if _enough(one[1])), key=lambda one: -len(one[1]))
+    short = [name for name, part in parts if not _enough(part)]
+    chosen, rest = drawn[:MOST_CURVES], drawn[MOST_CURVES:]
+    said = []
+    if short:
+        few = f"fewer than {test.settings.min_n} rows, or than {_of_a_class(test)} of a class"
+        said.append(f"{feature}: no line for {', '.join(short)}: {few}")
+    if rest:
+        names = ", ".join(name for name, _ in rest)
+        said.append(f"{feature}: the {MOST_CURVES} largest groups have lines; not {names}")
+    return [_line(name, part, points, band=len(chosen) <= MOST_BANDS) for name, part in chosen], said
+
+
+def _enough(part: Predictions) -> bool:
+    positives = int((part.y_true == 1).sum())
+    return len(part) >= max(part.settings.min_n, 1) and min(positives, len(part) - positives) >= _of_a_class(part)
+
+
+def _of_a_class(part: Predictions) -> int:
+    """Return how many rows of each class a line needs: its steps would tell a smaller number."""
+    return max(part.settings.suppress_n, 1)
+
+
+def _line(name: str, part: Predictions, points: int, *, band: bool) -> Series:
+    truth, score = binary_view(part, None)
+    line = roc_series(name, part, truth, score, points=points, band=band)
+    return replace(line, mark=operating_point(part), mark_name="decisions as made", n=len(part))
+
+
+def _drawn(feature: str, lines: list[Series]) -> Curve:
+    return Curve(
+        title=f"ROC curves by {feature}",
+        x_label="false positive rate",
+        y_label="true positive rate",
+        series=tuple(lines),
+        diagonal=True,
+        unit_square=True,
+        caption="Up and to the left is better; the dot on each line stands where the model's own decisions are.",
+    )
+
+
+def _summary(made: list[Estimate]) -> str:
+    known = [one for one in made if one.metric == "roc_auc" and one.value is not None]
+    if not known:
+        return "No group has rows enough of both classes for a ROC AUC."
+    worst = min(known, key=lambda one: one.value or 0.0)
+    group = ", ".join(f"{key}={level}" for key, level in worst.where.items() if key != "split")
+    return f"Lowest ROC AUC by group: {group}, {worst}."
