@@ -19,6 +19,8 @@ from reports.record import Measurement
 
 FAR = 1e120
 """Numbers beyond this, and infinite ones, are taken as this: their squares still add up."""
+FLUCTUATION = 2.58
+"""Standard errors of chance that are subtracted: it exceeds them once in 200 tables."""
 
 Find = Callable[[Positions, Positions], Flags]
 """Which of some items are near duplicates of others."""
@@ -93,9 +95,14 @@ def _vectors(frame: pd.DataFrame, measured: list[str], others: list[str], train:
 
 
 def _usual(find: Find, train: Positions, tested: int) -> float:
-    """Return the share that training rows have with each other, in the proportion of test to training."""
+    """Return what chance may bring: the share that training rows have with each other, and its fluctuation.
+
+    A part of the training rows, in the proportion of test to training, asks the rest, which lies thinner than
+    all of the training rows do.
+    """
     size = max(1, round(len(train) * tested / (len(train) + tested)))
     chosen = np.zeros(len(train), dtype=np.bool_)
     chosen[np.random.default_rng(0).choice(len(train), size, replace=False)] = True
-    hits = float(find(train[chosen], train[~chosen]).sum())
-    return float((hits + 1.96 * np.sqrt(hits)) / size)
+    denser = len(train) / max(1, len(train) - size)
+    share = min(1.0, float(find(train[chosen], train[~chosen]).mean()) * denser)
+    return share + FLUCTUATION * float(np.sqrt(share * (1 - share) * (denser / size + 1 / tested)))

@@ -47,6 +47,14 @@ def test_dense_lines_are_near_by_nature(seed: int) -> None:
     assert outcome(data, "near_duplicates", "LEAK005") == "pass"
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_dense_planes_are_near_by_nature(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.uniform(size=(2000, 2)), columns=["x", "z"]).assign(y=rng.integers(0, 2, 2000))
+    data = dataset((frame.head(1200), frame.tail(800)), sensitive=())
+    assert outcome(data, "near_duplicates", "LEAK005") == "pass"
+
+
 def test_images() -> None:
     rng = np.random.default_rng(0)
     smooth = rng.integers(0, 256, (400, 16)).repeat(4, axis=1).astype(np.uint8)
