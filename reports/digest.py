@@ -85,6 +85,11 @@ class GateResult:
         return tuple(one for one in self.verdicts if one.outcome != "pass")[:most]
 
     @property
+    def mixed(self) -> bool:
+        """Whether its verdicts speak of several metrics, so that each must say which."""
+        return len({one.estimate.metric for one in self.verdicts if one.estimate}) > 1
+
+    @property
     def title(self) -> str:
         """The gate's title, or nothing where the policy does not hold it."""
         return visible(self.gate.title) if self.gate else ""

@@ -43,6 +43,8 @@ class Budget:
     words: int
     """Characters of a person's text."""
     pictures: bool
+    drawings: int = 99
+    """Drawings of one measurement; further exhibits are told as tables."""
     limit: int
     """Bytes that a page drawn this way may have."""
     terse: bool = False
@@ -55,6 +57,7 @@ BUDGETS: tuple[Budget, ...] = (
     Budget(rows=12, slices=8, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
     Budget(rows=6, slices=3, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
     Budget(rows=4, slices=2, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
+    Budget(rows=4, slices=2, words=20_000, pictures=True, drawings=3, limit=USUAL_LIMIT, terse=True),
     Budget(rows=200, slices=60, words=20_000, pictures=True, limit=SIZE_LIMIT),
     Budget(rows=40, slices=12, words=4_000, pictures=True, limit=SIZE_LIMIT, terse=True),
     Budget(rows=10, slices=3, words=1_000, pictures=False, limit=SIZE_LIMIT, terse=True),
@@ -164,14 +167,16 @@ class _Drawer:
             if isinstance(exhibit, Table) and id(found) not in kept:
                 continue
             others = [*by, *(one for one in tables if id(one) in kept and one is not found)]
-            figures.append(self._figure(exhibit, f"f{self.drawn}", found, others))
+            full = sum(1 for one in figures if one.drawing is not None) >= self.budget.drawings
+            figures.append(self._figure(exhibit, f"f{self.drawn}", found, others, pictures=not full))
         return Shown(numbers=numbers, figures=tuple(figures))
 
-    def _figure(self, exhibit: Exhibit, anchor: str, found: View, others: list[View]) -> Figure:
-        if anchor not in self.drawings:
+    def _figure(self, exhibit: Exhibit, anchor: str, found: View, others: list[View], *, pictures: bool) -> Figure:
+        pictures = pictures and self.budget.pictures
+        if pictures and anchor not in self.drawings:
             self.drawings[anchor] = draw(exhibit, anchor)
-        drawing = self.drawings[anchor] if self.budget.pictures else None
-        if found.image and not self.budget.pictures:
+        drawing = self.drawings[anchor] if pictures else None
+        if found.image and not pictures:
             found = replace(found, image="", notes=("Left out to keep this page small; it stands in audit.json.",))
         if drawing is not None and told(found, others):
             found = replace(found, columns=(), rows=(), notes=())
