@@ -135,7 +135,8 @@ def method_notes(estimates: Sequence[Estimate]) -> tuple[str, ...]:
         for method, names in methods.items()
     ]
     undefined = dict.fromkeys(visible(one.reason, 120) for one in estimates if one.value is None)
-    notes = [f"{_level_words(estimates)}s: {'; '.join(said)}."] if said else []
+    exact = all(one.low is None for one in estimates)
+    notes = [f"{'Method' if exact else f'{_level_words(estimates)}s'}: {'; '.join(said)}."] if said else []
     if undefined:
         notes.append(f"“–” stands where a number does not exist: {'; '.join(list(undefined)[:4])}.")
     return tuple(notes)

@@ -55,9 +55,9 @@ BUDGETS: tuple[Budget, ...] = (
     Budget(rows=200, slices=60, words=20_000, pictures=True, limit=USUAL_LIMIT),
     Budget(rows=40, slices=20, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
     Budget(rows=12, slices=8, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
-    Budget(rows=6, slices=3, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
-    Budget(rows=4, slices=2, words=20_000, pictures=True, limit=USUAL_LIMIT, terse=True),
-    Budget(rows=4, slices=2, words=20_000, pictures=True, drawings=3, limit=USUAL_LIMIT, terse=True),
+    Budget(rows=12, slices=6, words=20_000, pictures=True, drawings=5, limit=USUAL_LIMIT, terse=True),
+    Budget(rows=8, slices=4, words=20_000, pictures=True, drawings=4, limit=USUAL_LIMIT, terse=True),
+    Budget(rows=5, slices=2, words=20_000, pictures=True, drawings=3, limit=USUAL_LIMIT, terse=True),
     Budget(rows=200, slices=60, words=20_000, pictures=True, limit=SIZE_LIMIT),
     Budget(rows=40, slices=12, words=4_000, pictures=True, limit=SIZE_LIMIT, terse=True),
     Budget(rows=10, slices=3, words=1_000, pictures=False, limit=SIZE_LIMIT, terse=True),
@@ -83,8 +83,6 @@ class Shown:
     numbers: View | None
     """The estimates; without rows where the tables below tell them all."""
     figures: tuple[Figure, ...]
-    explained: bool = True
-    """Whether the card says how to read it."""
 
 
 def render(record: AuditRecord) -> str:
@@ -98,14 +96,15 @@ def render(record: AuditRecord) -> str:
     saved = store.dumps(record)
     drawings: dict[str, Markup | None] = {}
     calm = digest.calm_checks(record)
+    places = {id(finding): place for place, finding in enumerate(record.findings)}
     page = ""
     for budget in BUDGETS:
-        page = _page(record, saved, _Drawer(budget, drawings, calm))
+        page = _page(record, saved, _Drawer(budget, drawings, calm, places))
         if len(page.encode()) <= budget.limit:
             break
     data = embedded(record)
     if len(page.encode()) + len(data) < USUAL_LIMIT:
-        page = _page(record, saved, _Drawer(budget, drawings, calm), data)
+        page = _page(record, saved, _Drawer(budget, drawings, calm, places), data)
     return page
 
 
@@ -128,6 +127,7 @@ def _page(record: AuditRecord, saved: str, drawer: _Drawer, data: Markup | None 
         sources=sorted({(one.source, one.checked) for one in items()}),
         groups=_groups_by_feature(record),
         show=drawer.show,
+        brief=drawer.brief,
         budget=drawer.budget,
         sha256=hashlib.sha256(saved.encode()).hexdigest(),
         embedded=data,
@@ -143,17 +143,18 @@ class _Drawer:
     """Figures by anchor, kept while pages of several budgets are tried."""
     calm: frozenset[str]
     """Checks of which every verdict is a pass."""
-    drawn: int = 0
+    places: dict[int, int]
+    """Position of each finding in the record, by its identity."""
+
+    def brief(self, finding: Finding) -> bool:
+        """Tell whether a measured finding is told in a sentence: a terse page, and all its gates passed."""
+        return self.budget.terse and finding.family in TERSE_FAMILIES and finding.check in self.calm
 
     def show(self, finding: Finding) -> Shown:
         """Choose what a card shows of a measurement, telling no number twice."""
         measurement = finding.measurement
         if measurement is None:
             return Shown(numbers=None, figures=())
-        if self.budget.terse and finding.family in TERSE_FAMILIES and finding.check in self.calm:
-            self.drawn += len(measurement.exhibits)
-            note = "Its gates passed; its tables, figures and reading stand in audit.json, to keep this page small."
-            return Shown(numbers=View(title="", notes=(note,)), figures=(), explained=False)
         views = [capped(view(one), self.budget.rows) for one in measurement.exhibits]
         tables = [found for one, found in zip(measurement.exhibits, views, strict=True) if isinstance(one, Table)]
         numbers = capped(estimates_view(measurement.estimates), self.budget.rows) if measurement.estimates else None
@@ -162,13 +163,14 @@ class _Drawer:
         by = [numbers] if numbers is not None and numbers.rows else []
         kept = {id(found) for found in tables if not told(found, by)}
         figures: list[Figure] = []
-        for exhibit, found in zip(measurement.exhibits, views, strict=True):
-            self.drawn += 1
+        for number, (exhibit, found) in enumerate(zip(measurement.exhibits, views, strict=True)):
             if isinstance(exhibit, Table) and id(found) not in kept:
                 continue
             others = [*by, *(one for one in tables if id(one) in kept and one is not found)]
             full = sum(1 for one in figures if one.drawing is not None) >= self.budget.drawings
-            figures.append(self._figure(exhibit, f"f{self.drawn}", found, others, pictures=not full))
+            figures.append(
+                self._figure(exhibit, f"f{self.places[id(finding)]}-{number}", found, others, pictures=not full)
+            )
         return Shown(numbers=numbers, figures=tuple(figures))
 
     def _figure(self, exhibit: Exhibit, anchor: str, found: View, others: list[View], *, pictures: bool) -> Figure:

@@ -40,13 +40,19 @@ def label_errors(label_doubts: LabelDoubts) -> Measurement:
         rows=rows,
         folded=True,
     )
-    told = (
-        f"About {estimates[0]} of the training labels are wrong, as far as the {label_doubts.sure:.0%} of rows "
-        "that are sure of a class tell."
-        if estimates[0].value is not None
-        else f"Not told: {estimates[0].reason}."
+    return Measurement(
+        summary=_told(estimates[0], label_doubts.sure), estimates=estimates, exhibits=(table,), notes=label_doubts.notes
     )
-    return Measurement(summary=told, estimates=estimates, exhibits=(table,), notes=label_doubts.notes)
+
+
+def _told(share: Estimate, sure: float) -> str:
+    if share.value is None:
+        return f"Not told: {share.reason}."
+    if share.value <= 0:
+        return (
+            f"Honest overlap of classes explains all labels that differ among the {sure:.0%} of rows sure of a class."
+        )
+    return f"About {share} of the training labels are wrong, as far as the {sure:.0%} of rows sure of a class tell."
 
 
 def _estimate(metric: str, reading: Reading) -> Estimate:

@@ -250,7 +250,7 @@ def test_a_large_card_tells_what_passed_in_a_sentence(record: AuditRecord) -> No
     assert len(card.encode()) <= html.USUAL_LIMIT
     section = card[card.index('<h2 id="robustness">') : card.index('<h2 id="explanations">')]
     assert measurement.summary in section
-    assert "Its gates passed; its tables, figures and reading stand in audit.json" in section
+    assert "Measured, and passed (tables and figures stand in audit.json)" in section
     assert "<svg" not in section
     assert card.count("<svg") == 30
 
