@@ -135,7 +135,7 @@ def method_notes(estimates: Sequence[Estimate]) -> tuple[str, ...]:
         for method, names in methods.items()
     ]
     undefined = dict.fromkeys(visible(one.reason, 120) for one in estimates if one.value is None)
-    exact = all(one.low is None for one in estimates)
+    exact = all(one.low == one.high for one in estimates)
     notes = [f"{'Method' if exact else f'{_level_words(estimates)}s'}: {'; '.join(said)}."] if said else []
     if undefined:
         notes.append(f"“–” stands where a number does not exist: {'; '.join(list(undefined)[:4])}.")

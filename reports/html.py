@@ -63,6 +63,8 @@ BUDGETS: tuple[Budget, ...] = (
     Budget(rows=10, slices=3, words=1_000, pictures=False, limit=SIZE_LIMIT, terse=True),
 )
 """The first that fits its limit is taken: whole, then terse where all is well, then larger, then frugal."""
+LEAST_ROWS = 15
+"""Rows that tables of overall performance keep on any page."""
 TERSE_FAMILIES = frozenset({"data", "leakage", "drift", "robustness", "generalization", "training"})
 """Families of which a terse page tells passed checks in a sentence."""
 
@@ -155,9 +157,10 @@ class _Drawer:
         measurement = finding.measurement
         if measurement is None:
             return Shown(numbers=None, figures=())
-        views = [capped(view(one), self.budget.rows) for one in measurement.exhibits]
+        rows = max(self.budget.rows, LEAST_ROWS) if finding.family == "performance" else self.budget.rows
+        views = [capped(view(one), rows) for one in measurement.exhibits]
         tables = [found for one, found in zip(measurement.exhibits, views, strict=True) if isinstance(one, Table)]
-        numbers = capped(estimates_view(measurement.estimates), self.budget.rows) if measurement.estimates else None
+        numbers = capped(estimates_view(measurement.estimates), rows) if measurement.estimates else None
         if numbers is not None and told(numbers, tables):
             numbers = replace(numbers, columns=(), rows=(), notes=method_notes(measurement.estimates))
         by = [numbers] if numbers is not None and numbers.rows else []

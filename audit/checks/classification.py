@@ -7,6 +7,7 @@ from audit.evidence import Predictions
 from audit.exhibits import estimates_table
 from audit.measure import estimate, estimates
 from reports.record import Measurement
+from reports.wording import metric_words
 
 BINARY = (
     "accuracy",
@@ -61,7 +62,7 @@ def classification(predictions: Predictions) -> Measurement:
     if first not in measured:
         measured.append(first)
     return Measurement(
-        summary=f"{headline} is {first} on {len(test):,} test rows.",
+        summary=f"{metric_words(headline)} is {first} on {len(test):,} test rows.",
         estimates=tuple(measured),
         exhibits=(estimates_table("Metrics on the test rows", measured),),
         notes=(*predictions.notes, *(() if test.probabilities else (predictions.score_reason,))),

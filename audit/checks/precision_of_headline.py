@@ -7,6 +7,7 @@ from audit.errors import NotApplicable
 from audit.evidence import Predictions
 from audit.measure import estimate
 from reports.record import Estimate, Measurement
+from reports.wording import metric_words
 
 
 @check(title="Precision of the headline", family="performance")
@@ -32,4 +33,4 @@ def precision_of_headline(predictions: Predictions) -> Measurement:
         unit="difference",
         where=test.where,
     )
-    return Measurement(summary=f"{test.headline} is known to ±{half:.3f}: {headline}.", estimates=(made,))
+    return Measurement(summary=f"{metric_words(test.headline)} is known to ±{half:.3f}: {headline}.", estimates=(made,))
