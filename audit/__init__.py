@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from audit.costs import Costs as Costs
     from audit.errors import AuditError as AuditError
     from audit.errors import NotApplicable as NotApplicable
     from audit.gate import judge as judge
@@ -35,6 +36,7 @@ _HOMES = {
     "judge": "audit.gate:judge",
     "read_policy": "audit.policy:read_policy",
     "default_policy": "audit.policy:default_policy",
+    "Costs": "audit.costs:Costs",
     "AuditError": "audit.errors:AuditError",
     "NotApplicable": "audit.errors:NotApplicable",
     "AuditRecord": "reports.record:AuditRecord",
@@ -47,6 +49,7 @@ _HOMES = {
 __all__ = [
     "AuditError",
     "AuditRecord",
+    "Costs",
     "Estimate",
     "Measurement",
     "NotApplicable",

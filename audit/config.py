@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import JsonValue
 
+from audit.costs import Costs
 from audit.data import Dataset, Roles, build
 from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Settings
@@ -139,6 +140,8 @@ class Config:
     data: DataTable
     model: ModelTable | None = None
     audit: AuditTable = field(default_factory=AuditTable)
+    costs: Costs | None = None
+    """What each kind of decision costs, in a binary task."""
     checks: ChecksTable = field(default_factory=ChecksTable)
     gather: dict[str, dict[str, JsonValue]] = field(default_factory=dict)
     policy: PolicyTable = field(default_factory=PolicyTable)
@@ -224,6 +227,7 @@ def settings_of(config: Config) -> Settings:
         depth=asked.depth,
         reference=config.data.reference,
         headline=config.data.headline,
+        costs=config.costs,
     )
 
 

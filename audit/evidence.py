@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from audit.costs import Costs
 from audit.factor import Factor, concatenate
 from reports.record import FindingOutcome, Task
 
@@ -45,6 +46,8 @@ class Settings:
     """Reference group by sensitive feature; without one, the largest group."""
     headline: str = ""
     """Metric that stands for the whole: the task's own unless the user named another."""
+    costs: Costs | None = None
+    """What each kind of decision costs in a binary task, where the user said so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -18,6 +18,7 @@ from audit import gate
 from audit.check import Check
 from audit.check import run as run_check
 from audit.checks import discover
+from audit.costs import Costs
 from audit.data import Dataset, Roles, build
 from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Settings
@@ -97,6 +98,7 @@ def audit(
     """
     chosen = _chosen(checks, ignore, options or {})
     check_options(gather or {})
+    _require_binary_for_costs(settings, dataset)
     if model is not None:
         dataset = dataset.for_model(model.feature_names, model.feature_count)
     info = model.info if model is not None else ModelInfo(name="predictions", kind="predictions only", format="none")
@@ -147,6 +149,7 @@ def run(
     seed: int = 0,
     checks: Iterable[str] = (),
     settings: Settings | None = None,
+    costs: Costs | Mapping[str, float] | None = None,
     bins: Mapping[str, tuple[float, ...]] | None = None,
     prediction: str | None = None,
     score: str | None = None,
@@ -169,6 +172,8 @@ def run(
         Needed where the target does not say so itself.
     positive : object, optional
         The positive class of a binary task.
+    costs : Costs or mapping, optional
+        What a ``false_positive``, ``false_negative``, ``true_positive`` and ``true_negative`` cost, as ``[costs]``.
     policy, card, seed, checks, settings, bins, prediction, score, progress
         As in ``audit.toml``.
 
@@ -208,13 +213,36 @@ def run(
     return audit(
         None if model is None else wrap(model),
         dataset,
-        settings=settings,
+        settings=_with_costs(settings, costs),
         policy=policy,
         card=card,
         seed=seed,
         checks=checks,
         progress=progress,
     )
+
+
+def _require_binary_for_costs(settings: Settings | None, dataset: Dataset) -> None:
+    if settings is not None and settings.costs is not None and dataset.task != "binary":
+        raise ConfigError(f"[costs] speaks of the decisions of a binary task; this task is {dataset.task}.")
+
+
+def _with_costs(settings: Settings | None, costs: Costs | Mapping[str, float] | None) -> Settings | None:
+    """Put costs given apart beside the other settings."""
+    if costs is None:
+        return settings
+    if isinstance(costs, Mapping):
+        known = [one.name for one in fields(Costs)]
+        for name in costs:
+            if name not in known:
+                raise ConfigError(f"costs has {shown(name)}; it knows {listed(known)}.{hint(name, known)}")
+        for name in ("false_positive", "false_negative"):
+            if name not in costs:
+                raise ConfigError(
+                    f"costs does not say what a {name} costs; it needs false_positive and false_negative."
+                )
+        costs = Costs(**costs)
+    return replace(settings or Settings(), costs=costs)
 
 
 def _pairing(context: Context) -> Pairing | None:

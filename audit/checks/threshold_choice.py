@@ -6,96 +6,79 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from audit.check import check
-from audit.errors import NotApplicable
-from audit.evidence import FloatArray, Predictions
+from audit.evidence import Predictions
 from audit.exhibits import estimates_table
 from audit.intervals import on_scale
 from audit.measure import estimates
-from audit.slices.halves import halves
 from audit.statistics.linear_forms import linear_form
-from audit.statistics.variance import Undefined, variance
-from reports.record import Curve, Estimate, Measurement, Series
+from audit.statistics.thresholds import (
+    Cuts,
+    called,
+    cross_chosen,
+    cut_in_use,
+    cuts,
+    score_of,
+    spread_cuts,
+    threshold_words,
+)
+from audit.statistics.variance import variance
+from reports.record import Cell, Curve, Estimate, Measurement, Series, Table
 
 METRIC = "balanced_accuracy"
-POINTS = 200
+BY_THRESHOLD = ("balanced_accuracy", "selection_rate", "true_positive_rate", "false_positive_rate")
+POINTS = 60
+TABLE_ROWS = 10
 
 
-@check(title="Choice of threshold", family="performance", tasks=("binary",), references=("Youden 1950",))
+@check(title="Choice of threshold", family="performance", tasks=("binary",), references=("Youden 1950",), revision=2)
 def threshold_choice(predictions: Predictions) -> Measurement:
     """Choose another threshold on one half of the test rows, measure it on the other, and the other way round.
 
     Reading. How much balanced accuracy a threshold gains that was chosen for it. A clear gain says that
-    decisions lean to one class: often a threshold of one half where positives are rare.
+    decisions lean to one class: often a threshold of one half where positives are rare. The table says what
+    each threshold would do: how many rows it selects, and which share of the positive and the negative ones.
 
     Limits. Balanced accuracy holds both kinds of error equally dear; where costs differ, so does the best
-    threshold, and this gain is no fault.
+    threshold, and this gain is no fault. The values by threshold are of all test rows: the best of them was
+    chosen on the same rows and looks a little better than it is.
     """
     test = predictions.select(split="test")
-    if test.y_score is None:
-        raise NotApplicable(test.score_reason)
-    if not np.isfinite(test.y_score).all():
-        raise NotApplicable("some scores are not finite")
-    masks = halves(test, "threshold_choice")
-    try:
-        chosen = [best_threshold(test.take(mask)) for mask in masks]
-        parts = [_gain(test.take(mask), threshold) for mask, threshold in zip(masks[::-1], chosen, strict=True)]
-    except Undefined as reason:
-        raise NotApplicable(f"a half of the test rows has {reason}") from reason
-    gain = _estimate(parts, test)
-    told = " and ".join(f"{threshold:.3g}" for threshold in chosen)
+    test = test if test.weight is None else test.take(test.weight > 0)
+    score_of(test)
+    moved, chosen = cross_chosen(test, "threshold_choice", best_threshold)
+    gain = _gain(test, moved)
+    told = " and ".join(threshold_words(one) for one in chosen)
     shown = (gain, *estimates(test, (METRIC,)))
+    found, used = cuts(test), cut_in_use(test)
+    costs = "Costs are declared: the cost of decisions, not this gain, says which threshold is best."
     return Measurement(
         summary=f"Thresholds of {told}, chosen on halves, change balanced accuracy by {gain}.",
         estimates=shown,
-        exhibits=(_curve(test), estimates_table("Another threshold", shown)),
+        exhibits=(_curve(found, used), _table(test, found, used), estimates_table("Another threshold", shown)),
+        notes=(costs,) if test.settings.costs is not None else (),
     )
 
 
 def best_threshold(part: Predictions) -> float:
     """Return the score from which on calling rows positive has the highest balanced accuracy."""
-    true_rate, false_rate, thresholds = _rates(part)
-    return float(thresholds[int(np.argmax(true_rate - false_rate))])
+    found = cuts(part)
+    return float(found.threshold[1:][int(np.argmax((found.true_rate - found.false_rate)[1:]))])
 
 
-def _rates(part: Predictions) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return true and false positive rates when rows of at least each distinct score are called positive."""
-    assert part.y_score is not None  # noqa: S101 -- asked for by the caller
-    weight = np.ones(len(part)) if part.weight is None else part.weight
-    positive = part.y_true == 1
-    if not (weight[positive].sum() > 0 and weight[~positive].sum() > 0):
-        raise Undefined("rows of one class only")
-    order = np.argsort(-part.y_score, kind="stable")
-    score = part.y_score[order]
-    last = np.append(score[1:] != score[:-1], True)
-    hit, miss = (np.cumsum(np.where(side, weight, 0.0)[order])[last] for side in (positive, ~positive))
-    return hit / hit[-1], miss / miss[-1], score[last]
-
-
-def _gain(part: Predictions, threshold: float) -> tuple[float, float, float]:
-    """Return gain, its variance and degrees of freedom on rows that the threshold was not chosen on."""
-    assert part.y_score is not None  # noqa: S101
-    kept = part if part.weight is None else part.take(part.weight > 0)
-    assert kept.y_score is not None  # noqa: S101
-    moved: npt.NDArray[np.int64] = (kept.y_score >= threshold).astype(np.int64)
-    after, before = linear_form(replace(kept, y_pred=moved), METRIC), linear_form(kept, METRIC)
-    spread = variance(after.influence - before.influence, kept.weight, kept.cluster)
-    return after.value - before.value, spread.value, spread.degrees
-
-
-def _estimate(parts: list[tuple[float, float, float]], test: Predictions) -> Estimate:
-    value = sum(gain for gain, _, _ in parts) / 2
-    error = math.sqrt(sum(spread for _, spread, _ in parts)) / 2
-    degrees = max(1.0, sum(freedom for _, _, freedom in parts))
-    low, high, _ = on_scale(value, error, level=test.settings.level, degrees=degrees)
+def _gain(test: Predictions, moved: Predictions) -> Estimate:
+    """Return what rows gain that were decided by the other half's threshold."""
+    after, before = linear_form(moved, METRIC), linear_form(test, METRIC)
+    spread = variance(after.influence - before.influence, test.weight, test.cluster)
+    value, level = after.value - before.value, test.settings.level
+    low, high, _ = on_scale(value, math.sqrt(spread.value), level=level, degrees=max(1.0, spread.degrees))
     return Estimate(
         metric="threshold_gain",
         value=value,
         low=low,
         high=high,
-        level=test.settings.level,
+        level=level,
         method="paired, chosen and measured on halves",
         n=len(test),
         where=test.where,
@@ -103,11 +86,40 @@ def _estimate(parts: list[tuple[float, float, float]], test: Predictions) -> Est
     )
 
 
-def _curve(test: Predictions) -> Curve:
-    true_rate, false_rate, thresholds = _rates(test)
-    kept = np.unique(np.linspace(0, len(thresholds) - 1, min(POINTS, len(thresholds))).astype(np.int64))
-    balanced = (1 + true_rate - false_rate)[kept] / 2
-    line = Series(name=METRIC, x=tuple(thresholds[kept].tolist()), y=tuple(balanced.tolist()))
+def _curve(found: Cuts, used: float | None) -> Curve:
+    kept = spread_cuts(found, POINTS)[::-1]
+    selected = found.share * found.true_rate + (1 - found.share) * found.false_rate
+    lines = {
+        "balanced accuracy": (1 + found.true_rate - found.false_rate) / 2,
+        "selection rate": selected,
+        "true positive rate": found.true_rate,
+        "false positive rate": found.false_rate,
+    }
+    x = tuple(float(found.threshold[k]) for k in kept)
+    series = [Series(name=name, x=x, y=tuple(float(line[k]) for k in kept)) for name, line in lines.items()]
+    if used is not None:
+        place = int(np.searchsorted(-found.threshold, -used, side="right")) - 1  # the last threshold not below it
+        series[0] = replace(series[0], mark=(used, float(lines["balanced accuracy"][place])), mark_name="in use")
     return Curve(
-        title="Balanced accuracy by threshold", x_label="threshold", y_label="balanced accuracy", series=(line,)
+        title="Rates by threshold",
+        x_label="threshold",
+        y_label="rate",
+        series=tuple(series),
+        caption="Rows scored at or above the threshold are called positive."
+        + (" The dot is the threshold in use." if used is not None else ""),
     )
+
+
+def _table(test: Predictions, found: Cuts, used: float | None) -> Table:
+    """Tell what a few thresholds along the curve would do, and what the decisions do now."""
+    rows = [("in use" if used is None else f"{used:.3g} (in use)", *_told(test))]
+    rows += [
+        (threshold_words(float(found.threshold[k])), *_told(called(test, float(found.threshold[k]))))
+        for k in spread_cuts(found, TABLE_ROWS)[::-1]
+    ]
+    names = [name.replace("_", " ") for name in BY_THRESHOLD]
+    return Table(title="What each threshold would do", columns=("threshold", *names), rows=tuple(rows))
+
+
+def _told(answers: Predictions) -> tuple[Cell, ...]:
+    return tuple(str(one) for one in estimates(answers, BY_THRESHOLD))

@@ -35,6 +35,15 @@ PROMPTS = {
 """What each heading of the card asks for."""
 
 
+COSTS = """\
+# [costs]              # DECIDE: what a decision costs by outcome, in any unit; finds the cheapest threshold
+# false_positive = 1.0
+# false_negative = 5.0
+# true_positive = 0.0  # a gain is a negative cost
+# true_negative = 0.0
+"""
+"""How a binary task says what its mistakes cost."""
+
 REST = """\
 [audit]
 seed = 0         # all randomness is derived from it
@@ -148,6 +157,8 @@ def _audit(start: Start, folder: Path) -> Iterator[str]:
     yield from _columns(start)
     yield ""
     yield from _groups(start)
+    if start.task in ("binary", None):
+        yield COSTS
     yield REST.rstrip("\n")
 
 

@@ -13,7 +13,7 @@ from audit.checks.threshold_choice import best_threshold, threshold_choice
 from audit.errors import NotApplicable
 from audit.evidence import Predictions
 from audit.factor import Factor
-from reports.record import AuditRecord
+from reports.record import AuditRecord, Curve, Table
 
 GATE = """
 [[gate]]
@@ -81,3 +81,26 @@ def test_weights_of_zero_are_no_rows() -> None:
     weight = np.ones(len(frame))
     weight[::2] = 0.0
     assert threshold_choice(predictions(frame, weight=weight)).estimates[0].value is not None
+
+
+def test_the_view_tells_what_each_threshold_does_by_hand() -> None:
+    """Scores 0.1, 0.4, 0.6, 0.9 of classes no, yes, no, yes: from 0.6 on half of each class is called positive."""
+    frame = pd.DataFrame({"y": np.tile([0, 1, 0, 1], 20), "score": np.tile([0.1, 0.4, 0.6, 0.9], 20)})
+    found = threshold_choice(predictions(frame.assign(answer=(frame["score"] >= 0.6).astype(int))))
+    curve = next(one for one in found.exhibits if isinstance(one, Curve))
+    told = next(one for one in found.exhibits if isinstance(one, Table))
+    lines = {line.name: dict(zip(line.x, line.y, strict=True)) for line in curve.series}
+    assert lines["selection rate"] == {0.1: 1.0, 0.4: 0.75, 0.6: 0.5, 0.9: 0.25}
+    assert lines["true positive rate"] == {0.1: 1.0, 0.4: 1.0, 0.6: 0.5, 0.9: 0.5}
+    assert lines["false positive rate"] == {0.1: 1.0, 0.4: 0.5, 0.6: 0.5, 0.9: 0.0}
+    assert lines["balanced accuracy"] == {0.1: 0.5, 0.4: 0.75, 0.6: 0.5, 0.9: 0.75}
+    assert curve.series[0].mark == (0.5, 0.5)
+    assert told.rows[0][0] == "0.5 (in use)"
+    assert str(told.rows[0][2]).startswith("0.500 [")
+
+
+def test_decisions_that_follow_no_threshold_have_no_mark() -> None:
+    frame = table(400, 0.5)
+    frame["answer"] = np.arange(400) % 2
+    curve = next(one for one in threshold_choice(predictions(frame)).exhibits if isinstance(one, Curve))
+    assert all(line.mark is None for line in curve.series)

@@ -1,0 +1,211 @@
+"""What the decisions cost, and what the cheapest threshold would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from audit.check import check
+from audit.costs import Costs
+from audit.errors import NotApplicable
+from audit.evidence import FloatArray, Predictions
+from audit.exhibits import by_address_table
+from audit.intervals import Span
+from audit.measure import groups
+from audit.statistics.thresholds import (
+    called,
+    cross_chosen,
+    cut_in_use,
+    cuts,
+    mean_of_changes,
+    mean_within,
+    score_of,
+    spread_cuts,
+    threshold_words,
+)
+from reports.record import Cell, Curve, Estimate, Exhibit, Measurement, Series, Table
+
+POINTS = 40
+TABLE_ROWS = 10
+NONE_DECLARED = (
+    "no costs are declared; say in [costs] what a false_positive and a false_negative cost, "
+    "and the cheapest threshold is sought"
+)
+
+
+@check(
+    title="Cost of decisions",
+    family="performance",
+    tasks=("binary",),
+    references=("Elkan 2001, The foundations of cost-sensitive learning", "Tango 1998"),
+)
+def decision_costs(predictions: Predictions) -> Measurement:
+    """Measure what a decision costs by the declared costs, and what it would cost at the cheapest threshold.
+
+    Reading. Cost of a row on average, in the unit of the declared costs. The cheapest threshold is chosen on
+    one half of the test rows and paid for on the other, and the other way round, so that its cost is not the
+    luck of the rows it was chosen on. The change is paired with the decisions as made: below zero is cheaper,
+    and an interval that holds zero says that the two are not told apart. Groups are decided by the same
+    thresholds: the table says who would gain and who would pay.
+
+    Limits. As right as the costs: they are the user's, the same for every row, and this is no advice what a
+    mistake done to a person is worth. The values by threshold are of all test rows, so the lowest of them
+    looks a little lower than it is.
+    """
+    test = predictions.select(split="test")
+    costs = test.settings.costs
+    if costs is None:
+        raise NotApplicable(NONE_DECLARED)
+    test = test if test.weight is None else test.take(test.weight > 0)
+    if not len(test):
+        raise NotApplicable("there are no test rows")
+    if test.y_score is None:
+        cost = _cost(test, costs)
+        return Measurement(summary=f"A decision costs {cost}.", estimates=(cost,), notes=(test.score_reason,))
+    score_of(test)
+    moved, chosen = cross_chosen(test, "decision_costs", lambda part: cheapest_threshold(part, costs))
+    cost, change = _cost(test, costs), _change(test, moved, costs)
+    paid = replace(_cost(moved, costs), metric="expected_cost_chosen")
+    by_group = _by_group(test, moved, costs)
+    used = cut_in_use(test)
+    drawn: list[Exhibit] = [_curve(test, costs, used), _table(test, costs, used)]
+    for feature in test.sensitive:
+        found = [one for one in by_group if feature in one.where]
+        drawn.append(by_address_table(f"Costs by {feature}", found, caption="Everyone by the same thresholds."))
+    return Measurement(
+        summary=_summary(cost, paid, change, chosen),
+        estimates=(cost, paid, change, *by_group),
+        exhibits=tuple(drawn),
+        notes=_notes(test, costs),
+    )
+
+
+def cheapest_threshold(part: Predictions, costs: Costs) -> float:
+    """Return the threshold with the least cost on these rows; infinity where calling nobody positive is cheapest."""
+    found = cuts(part)
+    cost = _cost_of_rates(found.true_rate, found.false_rate, found.share, costs)
+    return float(found.threshold[int(np.argmin(cost))])
+
+
+def _cost_of_rates(true_rate: FloatArray, false_rate: FloatArray, share: float, costs: Costs) -> FloatArray:
+    positives = costs.true_positive * true_rate + costs.false_negative * (1 - true_rate)
+    negatives = costs.false_positive * false_rate + costs.true_negative * (1 - false_rate)
+    return share * positives + (1 - share) * negatives
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def _cost(part: Predictions, costs: Costs) -> Estimate:
+    paid = costs.by_row(part.y_true, part.y_pred)
+    low, high = costs.range
+    span = mean_within(paid, low, high, weight=part.weight, cluster=part.cluster, level=part.settings.level)
+    return _written("expected_cost", span, part, "score, effective n")
+
+
+def _change(part: Predictions, moved: Predictions, costs: Costs) -> Estimate:
+    before, after = (costs.by_row(one.y_true, one.y_pred) for one in (part, moved))
+    change, positive = after - before, part.y_true == 1
+    kinds = ((np.where(positive, 0.0, change), costs.of_alarm), (np.where(positive, change, 0.0), costs.of_miss))
+    span = mean_of_changes(kinds, weight=part.weight, cluster=part.cluster, level=part.settings.level)
+    return _written("expected_cost_change", span, part, "tango, chosen and measured on halves")
+
+
+def _written(name: str, span: Span, part: Predictions, method: str) -> Estimate:
+    return Estimate(
+        metric=name,
+        value=span.value,
+        low=min(span.low, span.value),
+        high=max(span.high, span.value),
+        level=part.settings.level,
+        method=method,
+        n=len(part),
+        where=part.where,
+        unit="cost",
+    )
+
+
+def _by_group(test: Predictions, moved: Predictions, costs: Costs) -> list[Estimate]:
+    found: list[Estimate] = []
+    for feature in test.sensitive:
+        for levels, rows in groups(test, (feature,)):
+            where = {feature: levels[0]}
+            if len(rows) < max(test.settings.suppress_n, 1):
+                found += _absent({**test.where, **where}, len(rows), test.settings.suppress_n)
+                continue
+            part, other = test.take(rows, where), moved.take(rows, where)
+            found += [_cost(part, costs), _change(part, other, costs)]
+    return found
+
+
+def _absent(where: Mapping[str, str], rows: int, smallest: int) -> list[Estimate]:
+    n, reason = (None, f"fewer than {smallest} rows: suppressed") if rows else (0, "no rows")
+    names = ("expected_cost", "expected_cost_change")
+    return [Estimate(metric=name, value=None, n=n, where=where, unit="cost", reason=reason) for name in names]
+
+
+# --- words and figures ----------------------------------------------------------------------------
+
+
+def _summary(cost: Estimate, paid: Estimate, change: Estimate, chosen: tuple[float, float]) -> str:
+    told = " and ".join(dict.fromkeys(threshold_words(one) for one in chosen))
+    words = f"A decision costs {cost}; by the threshold that is cheapest on the other half ({told}) it costs {paid}: "
+    low, high = change.low or 0.0, change.high or 0.0
+    if high < 0:
+        return f"{words}cheaper, by {change}."
+    return f"{words}dearer, by {change}." if low > 0 else f"{words}not told apart, {change}."
+
+
+def _notes(test: Predictions, costs: Costs) -> tuple[str, ...]:
+    stated = ", ".join(
+        f"{name.replace('_', ' ')} {getattr(costs, name):g}"
+        for name in ("false_positive", "false_negative", "true_positive", "true_negative")
+    )
+    calibrated = f"If the scores are calibrated, the cheapest threshold is {costs.threshold:.3g}."
+    return (f"Costs of a row: {stated}.", *((calibrated,) if test.probabilities else ()))
+
+
+def _curve(test: Predictions, costs: Costs, used: float | None) -> Curve:
+    found = cuts(test)
+    kept = [float(found.threshold[k]) for k in spread_cuts(found, POINTS)[::-1]]
+    paid = [_cost(called(test, threshold), costs) for threshold in kept]
+    line = Series(
+        name="cost of a decision",
+        x=tuple(kept),
+        y=tuple(one.value or 0.0 for one in paid),
+        low=tuple(one.low or 0.0 for one in paid),
+        high=tuple(one.high or 0.0 for one in paid),
+    )
+    if used is not None:
+        line = replace(line, mark=(used, _cost(test, costs).value or 0.0), mark_name="in use")
+    return Curve(
+        title="Cost of a decision by threshold",
+        x_label="threshold",
+        y_label="cost of a row",
+        series=(line,),
+        caption="Lower is better; the band is the interval of the cost at that threshold."
+        + (" The dot is the threshold in use." if used is not None else ""),
+    )
+
+
+def _table(test: Predictions, costs: Costs, used: float | None) -> Table:
+    found = cuts(test)
+    rows: list[tuple[Cell, ...]] = [_row("in use" if used is None else f"{used:.3g} (in use)", test, costs)]
+    for place in (0, *spread_cuts(found, TABLE_ROWS)):
+        threshold = float(found.threshold[place])
+        rows.append(_row(threshold_words(threshold), called(test, threshold), costs))
+    return Table(
+        title="What each threshold would cost",
+        columns=("threshold", "called positive", "true positive rate", "false positive rate", "cost of a row"),
+        rows=tuple(rows),
+        caption="Rows scored at or above the threshold are called positive.",
+    )
+
+
+def _row(name: str, answers: Predictions, costs: Costs) -> tuple[Cell, ...]:
+    weight = np.ones(len(answers)) if answers.weight is None else answers.weight
+    positive, true = answers.y_pred == 1, answers.y_true == 1
+    shares = [float(np.average(positive[mask], weights=weight[mask])) for mask in (np.ones_like(true), true, ~true)]
+    return (name, *(f"{one:.3f}" for one in shares), str(_cost(answers, costs)))
