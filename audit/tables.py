@@ -53,12 +53,33 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _read(path: Path, suffix: str) -> pd.DataFrame:
     if suffix in {".csv", ".tsv"}:
-        return pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", low_memory=False)
+        return _read_csv(path, "\t" if suffix == ".tsv" else ",")
     if suffix == ".npz":
         return _read_npz(path)
     if suffix == ".parquet":
         return _read_parquet(path)
     return pd.read_feather(path)
+
+
+def _read_csv(path: Path, separator: str) -> pd.DataFrame:
+    """Read a table with a header; what pandas would mend by guessing is refused."""
+    header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
+    names = [str(name) for name in header.iloc[0]]
+    if again := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise DataError(f"{shown(path.name)} has two columns {shown(again[0])}; rename or drop one.")
+    other = next((sign for sign in ";\t|," if sign != separator and sign in names[0]), None)
+    if len(names) == 1 and other is not None:
+        raise DataError(
+            f"{shown(path.name)} has one column, {shown(names[0])}: it looks separated by {other!r}; "
+            f"expected {separator!r}{' (or the suffix .tsv)' if other == chr(9) else ''}."
+        )
+    frame = pd.read_csv(path, sep=separator, low_memory=False)
+    if not frame.index.equals(pd.RangeIndex(len(frame))):
+        raise DataError(
+            f"{shown(path.name)}: a row holds more values than the header names ({len(names)}); "
+            "give every column a name, and quote values that hold the separator."
+        )
+    return frame
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -134,3 +134,23 @@ def test_broken_tables_are_told(tmp_path: Path, suffix: str) -> None:
     path.write_bytes(b"\x00\xff\xfe broken \x80")
     with pytest.raises(DataError, match=r"cannot read|is empty"):
         read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b,a\n1,2,3\n", "two columns 'a'"),
+        ("a,b\n1,2,3\n4,5,6\n", "more values than the header names"),
+        ("a;b\n1;2\n", "separated by ';'"),
+        ("a\tb\n1\t2\n", r"suffix \.tsv"),
+    ],
+)
+def test_what_would_have_to_be_guessed_of_a_csv_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match=said):
+        read_table(tmp_path / "t.csv")
+
+
+def test_one_column_with_a_separator_in_its_values_is_a_table(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text\na;b\nc;d\n")
+    assert read_table(tmp_path / "t.csv")["text"].tolist() == ["a;b", "c;d"]
