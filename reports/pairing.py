@@ -35,7 +35,7 @@ class Pairing:
     y_true: str
     y_pred: str
     y_score: str = ""
-    """Scores of the positive class in 16 bits, where they are kept."""
+    """Scores of the positive class, or of each of several classes one after the other, in 16 bits, where kept."""
     score_scale: Literal["", "logit", "rank"] = ""
     """``logit`` of a probability, or the ``rank`` of another score, which pairs ROC AUC alone."""
     ranges: tuple[float, ...] = ()

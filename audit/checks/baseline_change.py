@@ -10,7 +10,7 @@ from audit.evidence import Predictions
 from audit.gates import baseline as comparison
 from audit.gates.pairing import unpack
 from audit.measure import by_group, estimates
-from reports.record import AuditRecord, Measurement, Pairing
+from reports.record import AuditRecord, Estimate, Measurement, Pairing
 
 
 @check(
@@ -35,15 +35,23 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
     test = predictions.select(split="test")
     if not len(test):
         raise NotApplicable("there are no test rows")
+
+    def apart() -> Measurement:
+        found = comparison.addressed(_measured(test))
+        return comparison.unpaired(found, comparison.by_address(baseline), test.headline, test.task)
+
+    if pairing is None or baseline.pairing is None or not comparison.is_paired(pairing, baseline.pairing):
+        return apart()
+    settings = replace(test.settings, headline=test.headline)
+    new, old = (unpack(one, test.task, test.classes, settings) for one in (pairing, baseline.pairing))
+    return comparison.paired(new, old, pairing, apart)
+
+
+def _measured(test: Predictions) -> list[Estimate]:
+    """Measure what is compared as of independent samples: every metric by group, few of them in crossings."""
     names = tuple(dict.fromkeys((test.headline, *comparison.NAMES[test.task])))
     found = [*estimates(test, names)]
     for features in test.crossings():
         few = names if len(features) == 1 else names[: comparison.IN_CROSSINGS]
         found += by_group(test, few, features)
-    before = comparison.by_address(baseline)
-    apart = comparison.unpaired(comparison.addressed(found), before, test.headline, test.task)
-    if pairing is None or baseline.pairing is None or not comparison.is_paired(pairing, baseline.pairing):
-        return apart
-    settings = replace(test.settings, headline=test.headline)
-    new, old = (unpack(one, test.task, test.classes, settings) for one in (pairing, baseline.pairing))
-    return comparison.paired(new, old, pairing, apart)
+    return found

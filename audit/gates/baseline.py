@@ -7,7 +7,7 @@ Gains are turned so that more is better, whatever the metric.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -48,7 +48,7 @@ NAMES: dict[Task, tuple[str, ...]] = {
         "error_rate",
         "false_positive_rate",
     ),
-    "multiclass": ("accuracy", "balanced_accuracy", "f1_macro", "error_rate"),
+    "multiclass": ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "brier_score", "log_loss", "error_rate"),
     "regression": ("r2_score", "mean_absolute_error", "root_mean_squared_error"),
 }
 """Metrics that are compared on all rows and in each group of a feature."""
@@ -156,9 +156,12 @@ def change(record: AuditRecord, baseline: AuditRecord) -> Measurement:
     Measurement
         ``headline_gain`` and ``<metric>_gain`` over all rows and by group, and ``churn`` where rows are the same.
     """
-    apart = unpaired(by_address(record), by_address(baseline), record.headline, record.task)
+
+    def apart() -> Measurement:
+        return unpaired(by_address(record), by_address(baseline), record.headline, record.task)
+
     if not is_paired(record.pairing, baseline.pairing):
-        return apart
+        return apart()
     return paired(answers_of(record.pairing, record), answers_of(baseline.pairing, record), record.pairing, apart)
 
 
@@ -179,7 +182,7 @@ def answers_of(pairing: Pairing | None, record: AuditRecord) -> Predictions:
 # --- the same rows --------------------------------------------------------------------------------
 
 
-def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Measurement) -> Measurement:
+def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Callable[[], Measurement]) -> Measurement:
     """Measure gains row by row.
 
     Parameters
@@ -188,8 +191,8 @@ def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Meas
         Kept answers to the same rows in the same order.
     kept : Pairing, optional
         Of how many rows they are.
-    apart : Measurement
-        The comparison of independent samples: it stands in where answers do not carry the headline metric.
+    apart : callable
+        Makes the comparison of independent samples, which stands in where answers do not carry the headline metric.
     """
     old = replace(old, y_true=new.y_true)
     names = names_for(new, old)
@@ -198,7 +201,7 @@ def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Meas
         few = names if len(features) == 1 else names[:IN_CROSSINGS]
         made += [gain(one, _plain(one)) for one in paired_by_group(new, old, few, features)]
     headlines = [headline_of(one) for one in made if one.metric == f"{new.headline}_gain"]
-    headlines = headlines or [one for one in apart.estimates if one.metric == "headline_gain"]
+    headlines = headlines or [one for one in apart().estimates if one.metric == "headline_gain"]
     exhibits: list[Exhibit] = []
     if headlines:
         exhibits.append(by_address_table(f"Gain in {new.headline}", headlines))
@@ -220,6 +223,8 @@ def _notes(new: Predictions, kept: Pairing | None) -> list[str]:
         notes.append(f"Paired on {kept.kept:,} of {kept.rows:,} rows, a random sample by hash.")
     if new.sensitive:
         notes.append("Rows of a crossing of groups too small to be shown are left out of its groups here.")
+    if new.task == "multiclass" and new.y_score is None:
+        notes.append("No scores are kept of many rows of many classes, so areas and losses are not paired.")
     if new.task == "regression":
         notes.append("Targets and errors were kept in 16 bits, so numbers may differ in the fifth digit.")
     return notes

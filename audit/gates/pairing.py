@@ -6,7 +6,9 @@ apart by it. Rows stand in the order of a 64-bit salted hash of their content: w
 find the order again, whatever the order of its rows or columns. The salt is fixed, so the hash keeps
 general tables of hashes from being of use; it does not keep somebody who can guess a whole table from
 confirming the guess by its fingerprint. A binary task takes about 3.6 bytes a row (16,281 rows with three
-sensitive features: 59 kB); 20,000 rows are kept unless ``[gather.pairing] rows`` asks for more.
+sensitive features: 59 kB), several classes about 2.3 bytes a row and class (20,000 rows of ten classes:
+450 kB); 20,000 rows are kept unless ``[gather.pairing] rows`` asks for more, and scores of several classes
+while they are no more than 400,000 numbers.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ SALT = b"modelassay pairing 1"
 MOST_ROWS = 20_000
 MOST_UNPACKED = 20_000_000
 """Rows beyond which a record is taken for a forgery rather than unpacked."""
+MOST_SCORES = 400_000
+"""Scores of several classes that are kept: more would make a record of megabytes."""
 STEPS = 65_535
 LOGIT_END = 16.0
 """Probabilities nearer than 1e-7 to 0 or 1 are taken for equal."""
@@ -125,14 +129,24 @@ def _dense(cluster: Factor) -> Codes:
 
 def _with_score(found: Pairing, part: Predictions) -> Pairing:
     score = part.y_score
-    if part.task != "binary" or score is None or score.ndim != 1 or not np.isfinite(score).all():
+    if score is None or not np.isfinite(score).all():
         return found
-    if part.probabilities:
+    columns = [score] if score.ndim == 1 else list(score.T)
+    if len(columns) != (1 if part.task == "binary" else len(part.classes)):
+        return found
+    if len(columns) > 1 and score.size > MOST_SCORES:
+        return found
+    steps = np.concatenate([_score_steps(one, probabilities=part.probabilities) for one in columns])
+    return replace(found, y_score=_packed(steps), score_scale="logit" if part.probabilities else "rank")
+
+
+def _score_steps(score: npt.NDArray[np.float64], *, probabilities: bool) -> npt.NDArray[np.uint16]:
+    if probabilities:
         with np.errstate(divide="ignore"):
             logit = np.clip(np.log(score) - np.log1p(-score), -LOGIT_END, LOGIT_END)
-        return replace(found, y_score=_steps(logit, -LOGIT_END, LOGIT_END), score_scale="logit")
+        return _in_steps(logit, -LOGIT_END, LOGIT_END)
     ranks = np.unique(score, return_inverse=True)[1].astype(np.float64)
-    return replace(found, y_score=_steps(ranks, 0.0, float(max(STEPS, ranks.max(initial=0)))), score_scale="rank")
+    return _in_steps(ranks, 0.0, float(max(STEPS, ranks.max(initial=0))))
 
 
 def _with_numbers(found: Pairing, part: Predictions) -> Pairing:
@@ -145,8 +159,12 @@ def _with_numbers(found: Pairing, part: Predictions) -> Pairing:
 
 
 def _steps(values: npt.NDArray[np.float64], low: float, high: float) -> str:
+    return _packed(_in_steps(values, low, high))
+
+
+def _in_steps(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.uint16]:
     share = (values - low) / (high - low) if high > low else np.zeros(len(values))
-    return _packed(np.rint(share * STEPS).astype("<u2"))
+    return np.rint(share * STEPS).astype("<u2")
 
 
 def _packed_codes(codes: npt.NDArray[np.generic], levels: int) -> str:
@@ -231,7 +249,7 @@ def unpack(pairing: Pairing, task: Task, classes: tuple[str, ...], settings: Set
         task=task,
         y_true=y_true,
         y_pred=y_pred,
-        y_score=_score(pairing, n),
+        y_score=_score(pairing, n, 1 if task == "binary" else len(classes)),
         probabilities=pairing.score_scale == "logit",
         classes=classes,
         weight=_unpacked(pairing.weight, "<f4", n).astype(np.float64) if pairing.weight else None,
@@ -257,13 +275,13 @@ def _numbers(pairing: Pairing, n: int) -> tuple[npt.NDArray[np.float64], npt.NDA
     return true, true + least + (most - least) * _shares(pairing.y_pred, n)
 
 
-def _score(pairing: Pairing, n: int) -> npt.NDArray[np.float64] | None:
+def _score(pairing: Pairing, n: int, columns: int) -> npt.NDArray[np.float64] | None:
     if not pairing.score_scale:
         return None
-    share = _shares(pairing.y_score, n)
-    if pairing.score_scale == "rank":
-        return share
-    return np.asarray(1 / (1 + np.exp(LOGIT_END - 2 * LOGIT_END * share)), dtype=np.float64)
+    share = _shares(pairing.y_score, n * columns)
+    if pairing.score_scale == "logit":
+        share = np.asarray(1 / (1 + np.exp(LOGIT_END - 2 * LOGIT_END * share)), dtype=np.float64)
+    return share if columns == 1 else np.ascontiguousarray(share.reshape(columns, n).T)
 
 
 def _group(one: PairedGroups, n: int) -> Factor:

@@ -156,8 +156,7 @@ def aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
         place = np.empty(len(second), dtype=np.intp)
         place[wanted] = order
         other = second.take(place)
-    ranked = np.sort(first.row)
-    if (ranked[1:] == ranked[:-1]).any():
+    if not (first.row[1:] > first.row[:-1]).all() and len(np.unique(first.row)) < len(first):
         raise DataError("A row stands twice in the predictions, so pairs are not clear.")
     if not np.array_equal(first.y_true, other.y_true):
         raise DataError("The same row numbers have other true values, so this is not the same data.")

@@ -143,7 +143,9 @@ def changed(rng: np.random.Generator, n: int, worse: float) -> str:
         task="binary", classes=("no", "yes"), y_true=np.zeros(n, dtype=np.int64), y_pred=(~now_right).astype(np.int64),
         row=np.arange(n), where={"split": "test"}, settings=Settings(headline="accuracy"),
     )  # fmt: skip
-    measured = paired(blank, replace(blank, y_pred=(~was_right).astype(np.int64)), None, Measurement(summary="-"))
+    measured = paired(
+        blank, replace(blank, y_pred=(~was_right).astype(np.int64)), None, lambda: Measurement(summary="-")
+    )
     finding = Finding(
         check="baseline_change",
         title="Change",
