@@ -17,6 +17,9 @@ from audit.gather import Progress
 from audit.model import Model
 
 BATCH = 8192
+SUM_SLACK = 1e-3
+"""Scores of a row may sum to one give or take so much: models answer in single precision."""
+NOT_FINITE, NO_SUM = "scores that are not finite numbers", "rows of scores that do not sum to 1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -156,7 +159,9 @@ def classified(
     y_pred = np.where(codes < 0, 0, codes).astype(np.int64)
     if raw is None:
         return Answers(y_pred=y_pred, y_score=None, probabilities=False, classes=classes, invalid=invalid)
-    return _scored(y_pred, _columns(raw, own, classes, dataset), classes, invalid, from_probabilities)
+    invalid |= (faults := _faults(raw, from_probabilities))
+    score = _columns(raw, own, classes, dataset)
+    return _scored(y_pred, score, classes, invalid, faults if from_probabilities or faults else None)
 
 
 def _in_words_of(texts: npt.NDArray[np.object_], classes: tuple[str, ...]) -> npt.NDArray[np.object_]:
@@ -197,31 +202,34 @@ def _columns(raw: FloatArray, own: tuple[str, ...] | None, classes: tuple[str, .
     return score
 
 
+def _faults(raw: FloatArray, from_probabilities: bool) -> dict[str, int]:
+    """Count rows whose scores cannot be, over all columns that the model gives."""
+    table = raw[:, None] if raw.ndim == 1 else raw
+    with np.errstate(invalid="ignore"):
+        outside = ((table < -1e-9) | (table > 1 + 1e-9)).any(axis=1) & from_probabilities
+        off = (np.abs(table.sum(axis=1) - 1) > SUM_SLACK) & from_probabilities & (table.shape[1] > 1)
+    counts = {NOT_FINITE: ~np.isfinite(table).all(axis=1), "scores outside [0, 1]": outside, NO_SUM: off}
+    return {kind: int(rows.sum()) for kind, rows in counts.items() if rows.any()}
+
+
 def _scored(
     y_pred: npt.NDArray[np.int64],
     score: FloatArray,
     classes: tuple[str, ...],
     invalid: dict[str, int],
-    from_probabilities: bool,
+    faults: dict[str, int] | None,
 ) -> Answers:
-    unusable = int((~np.isfinite(score)).reshape(len(score), -1).any(axis=1).sum())
-    if unusable:
-        invalid["scores that are not finite numbers"] = unusable
-        reason = f"{unusable} of {len(score)} scores are not finite numbers"
+    """Keep scores that can be used, as probabilities where they have no fault; ``None`` stands for margins."""
+    reason = "the model gives margins, not probabilities"
+    if faults is not None and NOT_FINITE in faults:
+        reason = f"{faults[NOT_FINITE]} of {len(score)} scores are not finite numbers"
         return Answers(
             y_pred=y_pred, y_score=None, probabilities=False, classes=classes, invalid=invalid, score_reason=reason
         )
-    reason = "the model gives margins, not probabilities"
-    if from_probabilities:
-        outside = int(((score < -1e-9) | (score > 1 + 1e-9)).reshape(len(score), -1).any(axis=1).sum())
-        off = int((np.abs(score.sum(axis=1) - 1) > 1e-3).sum()) if score.ndim == 2 else 0
-        if outside:
-            invalid["scores outside [0, 1]"] = outside
-        if off:
-            invalid["rows of scores that do not sum to 1"] = off
-        if not outside and not off:
-            clean = np.clip(score, 0.0, 1.0)
-            return Answers(y_pred=y_pred, y_score=clean, probabilities=True, classes=classes, invalid=invalid)
+    if faults == {}:
+        clean = np.clip(score, 0.0, 1.0)
+        return Answers(y_pred=y_pred, y_score=clean, probabilities=True, classes=classes, invalid=invalid)
+    if faults is not None:
         reason = "some scores are no probabilities: outside [0, 1] or not summing to 1"
     return Answers(
         y_pred=y_pred, y_score=score, probabilities=False, classes=classes, invalid=invalid, score_reason=reason

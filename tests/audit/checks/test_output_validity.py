@@ -60,8 +60,16 @@ def test_one_bad_score_fails(judged: Judged, worst: Worst, scores: np.ndarray) -
     assert worst(judged("output_validity", GATE, Scores(scores, [0, 1]), table(), positive=1)) == "fail"
 
 
+@pytest.mark.parametrize("value", [0.2, -0.1, np.nan])
+def test_the_negative_class_is_looked_at_too(judged: Judged, worst: Worst, value: float) -> None:
+    scores = np.tile([0.5, 0.5], (100, 1))
+    scores[4, 0] = value
+    assert worst(judged("output_validity", GATE, Scores(scores, [0, 1]), table(), positive=1)) == "fail"
+
+
 def test_rounding_is_no_fault(judged: Judged, worst: Worst) -> None:
     scores = spoiled(3, 1, 1 + 1e-12)
+    scores[3, 0] = -1e-12
     assert worst(judged("output_validity", GATE, Scores(scores, [0, 1]), table(), positive=1)) == "pass"
 
 
