@@ -17,7 +17,9 @@ from reports.record import Cell, Estimate, Measurement, Table
         "Westfall and Young 1993, Resampling-based multiple testing",
         "Holm 1979",
         "DiCiccio et al. 2020, Evaluating fairness using permutation tests",
+        "Janssen 1997, Studentized permutation tests for non-i.i.d. hypotheses",
     ),
+    revision=2,
 )
 def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
     """Hold the gaps among the groups of each feature against those of shuffled groups.
@@ -27,8 +29,8 @@ def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
     the feature, corrected by Holm over features. The detectable gap is the smallest that this many rows show
     four times out of five: where it is large, a small gap that was not found may still be there.
 
-    Limits. A gap beyond chance may be small, and one within chance may be real. Rows count without weights,
-    and groups under the least number of rows take no part.
+    Limits. A gap beyond chance may be small, and one within chance may be real. Rows count with their weights,
+    rows of one cluster stay together, and groups under the least number of rows take no part.
     """
     known = [one for one in gaps_by_chance if one.p is not None]
     corrected = dict(zip((one.feature for one in known), holm([one.p or 0.0 for one in known]), strict=True))

@@ -1,10 +1,10 @@
 """Is a gap among groups more than shuffling the groups would show? And what could these rows show at all?
 
-The groups are shuffled over the rows, which keeps how many rows each group has and how often each pair
-of true and predicted class occurs; on counts that is a draw from the multivariate hypergeometric
-distribution, and costs cells and not rows. The statistic is the largest studentized deviation of a
-group from the rest, over groups and metrics alike, so that the p-value allows for both choices
-(max-T; Westfall and Young 1993).
+The groups are shuffled over the rows, which keeps how many rows each group has, how often each pair of true
+and predicted class occurs, and which weights go with them; rows of one cluster stay together. The statistic
+is the largest studentized deviation of a group from the rest, over groups and metrics alike, so that the
+p-value allows for both choices (max-T; Westfall and Young 1993); it is studentized with the effective
+number of rows, so that groups may be weighted unlike each other (Janssen 1997).
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from audit.errors import DataError
 from audit.evidence import Predictions
 from audit.intervals import wilson, z_value
 from audit.metrics import rate_masks
-from audit.statistics.variance import cluster_codes
+from audit.statistics.linear_forms import with_weight
+from audit.statistics.shuffles import Draws, by_cluster, cluster_groups, of_counts, of_units
+from audit.statistics.variance import Undefined, cluster_codes
 from audit.tally import Tally
 from reports.record import Estimate
 
@@ -30,8 +32,9 @@ IntArray = npt.NDArray[np.int64]
 BINARY_GAPS = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate")
 MULTICLASS_GAPS = ("error_rate",)
 NUMBER_GAPS = ("mean_error", "mean_absolute_error")
+LIES_ACROSS = "clusters lie across groups, so groups cannot be shuffled over them"
+UNITS = "whole clusters"
 _POWER = 0.8
-_EXACT_WORK = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +129,8 @@ def gap_against_chance(
 ) -> Chance:
     """Hold the gaps among the groups of one feature against those of shuffled groups.
 
-    Rows are counted without their weights. Where rows are clustered and each cluster lies in one group,
-    whole clusters are shuffled.
+    Rows count with their weights. Where rows are clustered and each cluster lies in one group, whole clusters
+    are shuffled; where a cluster lies in several groups there is nothing to shuffle, and no p-value.
 
     Parameters
     ----------
@@ -155,6 +158,11 @@ def gap_against_chance(
     >>> chance.p < 0.01, [gap.metric for gap in chance.gaps if gap.p < 0.05]
     (True, ['selection_rate', 'true_positive_rate', 'error_rate'])
     """
+    if isinstance(source, Predictions):
+        try:
+            source = with_weight(source)
+        except Undefined as reason:
+            return _nothing(feature, source.where, str(reason))
     if isinstance(source, Predictions) and source.task == "regression":
         return _numbers(source, feature, tuple(metrics or NUMBER_GAPS), generator, permutations, min_n, level)
     tally = (source if isinstance(source, Tally) else Tally.of(source, feature)).by(feature)
@@ -163,24 +171,19 @@ def gap_against_chance(
     n = int(tally.rows()[kept].sum())
     if int(kept.sum()) < 2:
         return _nothing(feature, tally.where, f"fewer than two groups of {min_n} rows")
-    labels = [tally.levels[0][code] for code in tally.codes[kept, 0]]
-    table = tally.n[kept].reshape(len(labels), -1)
-    method = f"{permutations} hypergeometric shuffles"
+    codes = tally.codes[kept, 0]
     if isinstance(source, Predictions) and source.cluster is not None:
-        drawn = _shuffled_clusters(
-            source, feature, [int(code) for code in tally.codes[kept, 0]], generator, permutations
-        )
+        drawn = _of_clusters(source, feature, codes, generator, permutations)
         if drawn is None:
-            return _nothing(feature, tally.where, "clusters lie across groups, so groups cannot be shuffled over them")
-        method = f"{permutations} shuffles of whole clusters"
+            return _nothing(feature, tally.where, LIES_ACROSS)
     else:
-        drawn = shuffled(table, permutations, generator)
+        n_of, weight, squares = tally.n[kept], tally.weight[kept], tally.weight2[kept]
+        flat = (len(codes), -1)
+        drawn = of_counts(n_of.reshape(flat), weight.reshape(flat), squares.reshape(flat), permutations, generator)
     masks = [rate_masks(name, len(tally.classes)) for name in names]
-    stacked = np.concatenate([table[None], drawn]).astype(np.float64)
-    rates, errors, wholes = _rates(stacked, masks)
-    found = _judged(names, labels, rates, errors, wholes, level)
+    found = _judged(names, [tally.levels[0][code] for code in codes], *_rates(drawn, masks), level)
     return Chance(
-        feature=feature, p=found[0], permutations=permutations, gaps=found[1], method=method, n=n, level=level,
+        feature=feature, p=found[0], permutations=permutations, gaps=found[1], method=drawn.method, n=n, level=level,
         where=tally.where, reason="" if found[0] is not None else "no rate exists in two groups",
     )  # fmt: skip
 
@@ -189,78 +192,56 @@ def _nothing(feature: str, where: Mapping[str, str], reason: str) -> Chance:
     return Chance(feature=feature, p=None, permutations=0, where=where, reason=reason)
 
 
-def shuffled(table: IntArray, permutations: int, generator: np.random.Generator) -> IntArray:
-    """Draw tables with the margins of `table`, as shuffling the groups over the rows would.
-
-    Parameters
-    ----------
-    table : ndarray of shape (groups, cells)
-    permutations : int
-    generator : Generator
-
-    Returns
-    -------
-    ndarray of shape (permutations, groups, cells)
-
-    Examples
-    --------
-    >>> drawn = shuffled(np.array([[5, 5], [2, 8]]), 100, np.random.default_rng(0))
-    >>> drawn.sum(2).tolist()[0], drawn.sum(1).tolist()[0]
-    ([10, 10], [7, 13])
-    """
-    groups, cells = table.shape
-    room = np.broadcast_to(table.sum(1), (permutations, groups)).copy()
-    drawn = np.zeros((permutations, groups, cells), dtype=np.int64)
-    for cell, size in enumerate(table.sum(0).tolist()):
-        left = np.full(permutations, size, dtype=np.int64)
-        for group in range(groups):
-            others = room[:, group + 1 :].sum(1)
-            drawn[:, group, cell] = generator.hypergeometric(room[:, group], others, left) if size else 0
-            left -= drawn[:, group, cell]
-        room -= drawn[:, :, cell]
-    return drawn
+def _placed(predictions: Predictions, feature: str, codes: IntArray) -> tuple[npt.NDArray[np.bool_], IntArray]:
+    """Return which rows are in one of the groups, and the place of the group of each of them."""
+    factor = predictions.keys[feature]
+    place = np.full(len(factor.levels) + 1, -1, dtype=np.int64)
+    place[codes] = np.arange(len(codes))
+    inside = place[factor.codes] >= 0
+    return inside, place[factor.codes][inside]
 
 
-def _shuffled_clusters(
-    predictions: Predictions, feature: str, codes: list[int], generator: np.random.Generator, permutations: int
-) -> IntArray | None:
+def _of_clusters(
+    predictions: Predictions, feature: str, codes: IntArray, generator: np.random.Generator, permutations: int
+) -> Draws | None:
     """Draw tables by shuffling the groups over whole clusters; ``None`` where a cluster lies in two groups."""
     assert predictions.cluster is not None  # noqa: S101
-    group = predictions.keys[feature].codes
-    inside = np.isin(group, codes)
-    if predictions.weight is not None:
-        inside &= predictions.weight > 0
+    inside, group = _placed(predictions, feature, codes)
     cluster = cluster_codes(predictions.cluster.take(inside))
-    size, clusters = len(predictions.classes), int(cluster.max()) + 1
-    own = np.full(clusters, -1, dtype=np.int64)
-    own[cluster] = group[inside]
-    if not np.array_equal(own[cluster], group[inside]):
+    own = cluster_groups(cluster, group)
+    if own is None:
         return None
+    weight = np.ones(len(group)) if predictions.weight is None else predictions.weight[inside]
+    size = len(predictions.classes)
     cell = predictions.y_true[inside].astype(np.int64) * size + predictions.y_pred[inside].astype(np.int64)
-    cells = np.bincount(cluster * size**2 + cell, minlength=clusters * size**2).reshape(clusters, -1).astype(np.float64)
-    drawn = np.zeros((permutations, len(codes), size**2), dtype=np.int64)
-    for draw in range(permutations):
-        mixed = generator.permutation(own)
-        for place, code in enumerate(codes):
-            drawn[draw, place] = cells[mixed == code].sum(0)
-    return drawn
+    used = np.unique(cell)
+    columns = np.stack([np.where(cell == one, mass, 0.0) for mass in (weight, weight**2) for one in used])
+    sums, method = of_units(by_cluster(columns, cluster), own, permutations, generator)
+    tables = np.zeros((2, len(sums), len(codes), size**2))
+    tables[..., used] = sums.reshape(len(sums), 2, len(used), len(codes)).transpose(1, 0, 3, 2)
+    return Draws(tables[0], tables[1], f"{method} of {UNITS}")
 
 
 def _rates(
-    tables: Array, masks: Sequence[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]
+    drawn: Draws, masks: Sequence[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]
 ) -> tuple[Array, Array, Array]:
-    """Return rates, standard errors of "group less rest" without a true gap, and rows; (tables, metrics, groups)."""
+    """Return rates, standard errors of "group less rest" without a true gap, and weight; (tables, metrics, groups)."""
     rates, errors, wholes = [], [], []
     for hits, of in masks:
-        whole = tables[..., of.reshape(-1)].sum(-1)
-        found = tables[..., (of & hits).reshape(-1)].sum(-1)
-        rest = whole.sum(-1, keepdims=True) - whole
+        whole, squares = (tables[..., of.reshape(-1)].sum(-1) for tables in (drawn.weight, drawn.weight2))
+        found = drawn.weight[..., (of & hits).reshape(-1)].sum(-1)
         with np.errstate(divide="ignore", invalid="ignore"):
             rates.append(np.where(whole > 0, found / whole, np.nan))
             pooled = (found.sum(-1) / whole.sum(-1))[..., None]
-            errors.append(np.sqrt(pooled * (1 - pooled) * (1 / whole + 1 / rest)))
+            errors.append(np.sqrt(pooled * (1 - pooled)) * _unit_error(whole, squares))
         wholes.append(whole)
     return np.stack(rates, 1), np.stack(errors, 1), np.stack(wholes, 1)
+
+
+def _unit_error(whole: Array, squares: Array) -> Array:
+    """Return the standard error of "group less rest" of numbers that vary by one, from weights and their squares."""
+    rest, rest_squares = whole.sum(-1, keepdims=True) - whole, squares.sum(-1, keepdims=True) - squares
+    return np.asarray(np.sqrt(squares / whole**2 + np.maximum(rest_squares, 0.0) / rest**2), dtype=np.float64)
 
 
 def _judged(
@@ -323,45 +304,42 @@ def _numbers(
     if set(names) - set(NUMBER_GAPS) or feature not in predictions.keys:
         raise DataError(f"Gaps of {names} over {feature!r} cannot be held against chance; metrics are {NUMBER_GAPS}.")
     factor = predictions.keys[feature]
-    counts = factor.counts()
-    codes = np.flatnonzero(counts >= min_n)
+    codes = np.flatnonzero(factor.counts() >= min_n)
     if len(codes) < 2:
         return _nothing(feature, predictions.where, f"fewer than two groups of {min_n} rows")
-    place = np.full(len(factor.levels) + 1, -1, dtype=np.int64)
-    place[codes] = np.arange(len(codes))
-    group = place[factor.codes]
-    inside = group >= 0
+    inside, group = _placed(predictions, feature, codes)
     error = (predictions.y_pred.astype(np.float64) - predictions.y_true.astype(np.float64))[inside]
+    cluster = None if predictions.cluster is None else cluster_codes(predictions.cluster.take(inside))
+    own = group if cluster is None else cluster_groups(cluster, group)
+    if own is None:
+        return _nothing(feature, predictions.where, LIES_ACROSS)
+    weight = None if predictions.weight is None else predictions.weight[inside]
     columns = np.stack([error if name == "mean_error" else np.abs(error) for name in names])
-    group, sizes = group[inside], counts[codes].astype(np.float64)
-    n = len(group)
-    exact = n * permutations <= _EXACT_WORK
-    means = [_group_means(columns, group, sizes)]
-    if exact:
-        means += [_group_means(columns, generator.permutation(group), sizes) for _ in range(permutations)]
-        values = np.stack(means)
-    else:
-        values = np.concatenate([means[0][None], _normal_means(columns, sizes, permutations, generator)])
-    spread = columns.std(1, ddof=1)[None, :, None]
-    errors = np.broadcast_to(spread * np.sqrt(1 / sizes + 1 / (n - sizes)), values.shape)
-    wholes = np.broadcast_to(sizes, values.shape)
+    values, errors, wholes, method = _means(columns, weight, cluster, own, generator, permutations)
     p, gaps = _judged(names, [factor.levels[code] for code in codes], values, errors, wholes, level)
-    method = f"{permutations} shuffles of rows" if exact else f"{permutations} draws from the normal limit of shuffles"
     return Chance(
-        feature=feature, p=p, permutations=permutations, gaps=gaps, method=method, n=n, level=level,
+        feature=feature, p=p, permutations=permutations, gaps=gaps, method=method, n=len(error), level=level,
         where=predictions.where, reason="" if p is not None else "errors do not vary",
     )  # fmt: skip
 
 
-def _group_means(columns: Array, group: IntArray, sizes: Array) -> Array:
-    return np.stack([np.bincount(group, column, minlength=len(sizes)) / sizes for column in columns])
-
-
-def _normal_means(columns: Array, sizes: Array, draws: int, generator: np.random.Generator) -> Array:
-    """Draw group means under shuffling from their joint normal limit, of shape (draws, metrics, groups)."""
-    n = sizes.sum()
-    across = np.atleast_2d(np.cov(columns))
-    root = np.linalg.cholesky(across + np.eye(len(across)) * 1e-15 * max(float(np.trace(across)), 1e-300))
-    noise = np.einsum("ij,djg->dig", root, generator.normal(size=(draws, len(columns), len(sizes)))) / np.sqrt(sizes)
-    # Fixed overall means take away what the groups would share.
-    return np.asarray(columns.mean(1)[None, :, None] + noise - (noise * sizes).sum(-1, keepdims=True) / n)
+def _means(
+    columns: Array,
+    weight: Array | None,
+    cluster: IntArray | None,
+    own: IntArray,
+    generator: np.random.Generator,
+    permutations: int,
+) -> tuple[Array, Array, Array, str]:
+    """Return means, their standard errors without a true gap and weights, (draws, metrics, groups), and the method."""
+    mass = np.ones(columns.shape[1]) if weight is None else weight
+    plain = weight is None and cluster is None
+    moved = columns if plain else np.concatenate([columns * mass, [mass, mass**2]])
+    sums, method = of_units(by_cluster(moved, cluster), own, permutations, generator)
+    masses = sums[:, -2:] if not plain else np.bincount(own).astype(np.float64)[None, None].repeat(2, 1)
+    whole, squares = masses[:, :1], masses[:, 1:]
+    center = columns @ mass / mass.sum()
+    spread = np.sqrt((columns - center[:, None]) ** 2 @ mass / mass.sum())
+    values = sums[:, : len(columns)] / whole
+    errors = np.broadcast_to(spread[None, :, None] * _unit_error(whole, squares), values.shape)
+    return values, errors, np.broadcast_to(whole, values.shape), f"{method} of {'rows' if cluster is None else UNITS}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from audit.errors import DataError
 from audit.evidence import Predictions
 from audit.factor import Factor
-from audit.statistics.chance import Chance, gap_against_chance, rows_needed_for_group, shuffled
+from audit.statistics.chance import Chance, gap_against_chance, rows_needed_for_group
+from audit.statistics.shuffles import shuffled
 from audit.tally import Tally
 
 
@@ -95,9 +98,94 @@ def test_whole_clusters_are_shuffled() -> None:
     assert alarms[False] > 25
 
 
-def test_clusters_across_groups_are_a_reason() -> None:
-    from dataclasses import replace
+def weighted(rng: np.random.Generator, sizes: list[int], gap: float = 0.0, *, spread: float = 1.0) -> Predictions:
+    """Weights of very unequal size, three times as large on average in the first group."""
+    part = answers(rng, sizes, gap)
+    first = part.keys["group"].codes == 0
+    return replace(part, weight=np.exp(spread * rng.normal(size=len(part))) * np.where(first, 3.0, 1.0))
 
+
+@pytest.mark.parametrize("sizes", [[300, 300], [400, 300, 200, 60, 40]])
+def test_weights_keep_the_level_under_parity(sizes: list[int]) -> None:
+    rng = np.random.default_rng(17)
+    found = [gap_against_chance(weighted(rng, sizes), "group", generator=rng, permutations=199) for _ in range(300)]
+    p = [one.p or 0 for one in found]
+    assert np.mean(np.array(p) <= 0.05) <= 0.09
+    assert np.mean(p) == pytest.approx(0.5, abs=0.08)
+    assert all("weights" in one.method for one in found)
+
+
+def test_weighted_gaps_are_found_and_weighed() -> None:
+    rng = np.random.default_rng(18)
+    part = weighted(rng, [800, 800, 800], gap=0.2)
+    found = gap_against_chance(part, "group", generator=rng)
+    codes, weight = part.keys["group"].codes, np.asarray(part.weight)
+    rates = [float(np.average(part.y_pred[codes == k], weights=weight[codes == k])) for k in range(3)]
+    selection = found.gaps[0]
+    assert selection.metric == "selection_rate"
+    assert selection.value == pytest.approx(max(rates) - min(rates))
+    assert selection.group == "g0"
+    assert (found.p or 1) < 0.01
+
+
+def test_a_gap_that_only_weights_show_is_found() -> None:
+    """Both groups select half of their rows; in one of them the selected rows stand for nine times as many."""
+    chosen = np.tile([0, 1], 300)
+    group = np.repeat([0, 1], 300).astype(np.int32)
+    part = Predictions(
+        task="binary", classes=("no", "yes"), y_true=np.tile([0, 0, 1, 1], 150), y_pred=chosen,
+        keys={"group": Factor(codes=group, levels=("a", "b"))},
+        weight=np.where((group == 1) & (chosen == 1), 9.0, 1.0),
+    )  # fmt: skip
+    found = gap_against_chance(part, "group", ["selection_rate"], generator=np.random.default_rng(0))
+    assert found.gaps[0].value == pytest.approx(0.4)
+    assert (found.p or 1) < 0.01
+    bare = gap_against_chance(
+        replace(part, weight=None), "group", ["selection_rate"], generator=np.random.default_rng(0)
+    )
+    assert bare.p == 1.0
+
+
+def test_equal_weights_are_no_weights() -> None:
+    part = answers(np.random.default_rng(2), [100, 150, 80])
+    same = replace(part, weight=np.full(330, 2.5))
+    found = [gap_against_chance(one, "group", generator=np.random.default_rng(9)) for one in (part, same)]
+    assert found[0].p == found[1].p
+    for one, other in zip(found[0].gaps, found[1].gaps, strict=True):
+        assert (one.value, one.detectable) == pytest.approx((other.value, other.detectable))
+
+
+def test_rows_of_weight_zero_take_no_part() -> None:
+    part = answers(np.random.default_rng(2), [100, 150, 80])
+    kept = np.arange(330) % 4 > 0
+    found = [
+        gap_against_chance(one, "group", generator=np.random.default_rng(9))
+        for one in (replace(part, weight=kept.astype(np.float64)), part.take(kept))
+    ]
+    assert (found[0].n, found[0].p) == (found[1].n, found[1].p)
+    nothing = gap_against_chance(replace(part, weight=np.zeros(330)), "group", generator=np.random.default_rng(9))
+    assert (nothing.p, nothing.reason) == (None, "all weights are 0")
+
+
+def test_weighted_clusters_keep_the_level() -> None:
+    rng = np.random.default_rng(19)
+    p = []
+    for _ in range(120):
+        group = np.repeat(rng.integers(0, 2, 60), 10).astype(np.int32)
+        chosen = (rng.random(600) < np.repeat(rng.beta(1, 2, 60), 10)).astype(np.int64)
+        part = Predictions(
+            task="binary", classes=("no", "yes"), y_true=np.zeros(600, dtype=np.int64), y_pred=chosen,
+            keys={"group": Factor(codes=group, levels=("a", "b"))}, weight=np.exp(rng.normal(size=600)),
+            cluster=Factor(codes=np.repeat(np.arange(60, dtype=np.int32), 10), levels=tuple(map(str, range(60)))),
+        )  # fmt: skip
+        found = gap_against_chance(part, "group", ["selection_rate"], generator=rng, permutations=99)
+        assert found.method == "99 shuffles of whole clusters"
+        p.append(found.p or 1)
+    assert np.mean(np.array(p) <= 0.05) <= 0.11
+    assert np.mean(p) == pytest.approx(0.5, abs=0.09)
+
+
+def test_clusters_across_groups_are_a_reason() -> None:
     predictions = answers(np.random.default_rng(2), [100, 100])
     cluster = Factor(codes=(np.arange(200) % 20).astype(np.int32), levels=tuple(map(str, range(20))))
     found = gap_against_chance(replace(predictions, cluster=cluster), "group", generator=np.random.default_rng(0))
@@ -130,6 +218,31 @@ def test_very_many_rows_use_the_normal_limit() -> None:
     assert "normal limit" in found.method
     for one, other in zip(found.gaps, exact.gaps, strict=True):
         assert one.expected * np.sqrt(6) == pytest.approx(other.expected, rel=0.1)
+
+
+def test_regression_counts_weights_and_clusters() -> None:
+    rng = np.random.default_rng(21)
+    p: dict[str, list[float]] = {"weights": [], "clusters": [], "rows": []}
+    for _ in range(120):
+        codes = np.repeat(rng.integers(0, 3, 50), 8).astype(np.int32)
+        shared = np.repeat(rng.normal(size=50), 8) + 0.3 * rng.normal(size=400)
+        part = Predictions(
+            task="regression", y_true=np.zeros(400), y_pred=shared,
+            keys={"group": Factor(codes=codes, levels=tuple("abc"))},
+        )  # fmt: skip
+        cluster = Factor(codes=np.repeat(np.arange(50, dtype=np.int32), 8), levels=tuple(map(str, range(50))))
+        weight = np.exp(rng.normal(size=400))
+        free = errors(rng, 400)
+        for name, one in (
+            ("weights", replace(free, weight=weight)),
+            ("clusters", replace(part, cluster=cluster, weight=weight)),
+            ("rows", part),
+        ):
+            p[name].append(gap_against_chance(one, "group", generator=rng, permutations=99).p or 0)
+    alarms = {name: float(np.mean(np.array(found) <= 0.05)) for name, found in p.items()}
+    assert alarms["weights"] <= 0.11
+    assert alarms["clusters"] <= 0.11
+    assert alarms["rows"] > 0.4
 
 
 def test_estimates_say_what_was_found() -> None:
