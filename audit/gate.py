@@ -9,6 +9,7 @@ record alone.
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -85,8 +86,8 @@ def judge(
     drafts = [draft for gate in policy.gates if gate.severity != "off" for draft in _drafts(gate, record, policy)]
     day = today or datetime.date.fromisoformat(record.created[:10])
     hidden = max(suppressed_below(record), suppress_n)
-    found = zip(drafts, _corrected(drafts, policy), strict=True)
-    verdicts = tuple(waived(_verdict(draft, p, policy, hidden), policy, day) for draft, p in found)
+    found = zip(drafts, _corrected(drafts, policy), _family_sizes(drafts, policy), strict=True)
+    verdicts = tuple(waived(_verdict(draft, p, tests, policy, hidden), policy, day) for draft, p, tests in found)
     kept = tuple(line for line in record.warnings if not line.startswith("waiver of "))
     return replace(record, policy=policy, verdicts=verdicts, warnings=(*kept, *unused(policy, verdicts)))
 
@@ -131,17 +132,29 @@ def _corrected(drafts: Sequence[_Draft], policy: Policy) -> list[float | None]:
     families: dict[str, list[int]] = {}
     for position, draft in enumerate(drafts):
         if draft.p is not None and policy.correction == "holm":
-            families.setdefault(draft.gate.family or draft.gate.id, []).append(position)
+            families.setdefault(_family(draft), []).append(position)
     for positions in families.values():
         for position, p in zip(positions, holm([drafts[k].p or 0.0 for k in positions]), strict=True):
             adjusted[position] = p
     return adjusted
 
 
+def _family(draft: _Draft) -> str:
+    return draft.gate.family or draft.gate.id
+
+
+def _family_sizes(drafts: Sequence[_Draft], policy: Policy) -> list[int]:
+    """Count the numbers that are corrected together with each, itself among them."""
+    if policy.correction != "holm":
+        return [1] * len(drafts)
+    sizes = Counter(_family(draft) for draft in drafts if draft.p is not None)
+    return [max(sizes[_family(draft)], 1) for draft in drafts]
+
+
 # --- verdicts -------------------------------------------------------------------------------------
 
 
-def _verdict(draft: _Draft, p: float | None, policy: Policy, hidden: int) -> Verdict:
+def _verdict(draft: _Draft, p: float | None, tests: int, policy: Policy, hidden: int) -> Verdict:
     gate, estimate = draft.gate, draft.estimate
     source = Source(file=policy.file, line=policy.lines.get(gate.id, 1)) if policy.file else None
     blank = Verdict(gate=gate.id, where=draft.where, outcome="not_assessed", severity=gate.severity, source=source)
@@ -157,7 +170,7 @@ def _verdict(draft: _Draft, p: float | None, policy: Policy, hidden: int) -> Ver
         estimate=kept,
         p_adjusted=p,
         n_needed=needed,
-        detectable=detectable(gate, estimate),
+        detectable=detectable(gate, estimate, tests),
         message=message(outcome, gate, estimate),
         next_step=next_step(outcome, gate, needed),
     )

@@ -135,22 +135,36 @@ def _nearest_limit(gate: Gate, value: float) -> float:
     return min((limit for limit in limits(gate) if limit is not None), key=lambda limit: abs(limit - value))
 
 
-def detectable(gate: Gate, estimate: Estimate) -> float | None:
+def detectable(gate: Gate, estimate: Estimate, tests: int = 1) -> float | None:
     """Return the smallest shortfall that would have been found in four audits of five, on the value's own scale.
+
+    A failure among several numbers of a family must hold after Holm's correction, so the shortfall is that
+    of a number that is alone in failing. Ratios spread on the log scale, from the threshold on.
+
+    Parameters
+    ----------
+    gate : Gate
+    estimate : Estimate
+    tests : int
+        Numbers of the family that are decided by an interval, this one counted in.
 
     Examples
     --------
     >>> gate = Gate(id="g", title="", check="", metric="m", op=">=", threshold=0.5)
-    >>> detectable(gate, Estimate(metric="m", value=0.5, low=0.4, high=0.6))
-    0.142941
+    >>> made = Estimate(metric="m", value=0.5, low=0.4, high=0.6)
+    >>> detectable(gate, made), detectable(gate, made, 10)
+    (0.142941, 0.186159)
     """
     span = span_of(estimate)
     if span is None or estimate.method == "count":
         return None
     above = gate.op == "<=" or (gate.op != ">=" and span.value > 0)
-    half = span.value - span.low if above else span.high - span.value
-    z = z_value(estimate.level)
-    return round(half / z * (z + POWER), 6)
+    limit = _nearest_limit(gate, span.value)
+    steps = (z_value(1 - (1 - estimate.level) / max(tests, 1)) + POWER) / z_value(estimate.level)
+    if scale_of(estimate.unit) == "log" and min(span.low, limit) > 0:
+        reach = min(math.log(span.value / span.low if above else span.high / span.value) * steps, 700.0)
+        return round(limit * (math.expm1(reach) if above else -math.expm1(-reach)), 6)
+    return round((span.value - span.low if above else span.high - span.value) * steps, 6)
 
 
 def message(outcome: VerdictOutcome, gate: Gate, estimate: Estimate) -> str:
