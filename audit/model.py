@@ -145,6 +145,14 @@ class Model:
         steps = getattr(self.predictor, "steps", None)
         return steps[-1][1] if isinstance(steps, list) and steps else self.predictor
 
+    @property
+    def reads_texts(self) -> bool:
+        """Whether it begins with a vectorizer of texts, which reads a column and no table."""
+        first = self.predictor
+        while isinstance(steps := getattr(first, "steps", None), list) and steps:
+            first = steps[0][1]
+        return hasattr(first, "build_analyzer")
+
     def refittable(self) -> bool:
         """Tell whether scikit-learn could clone and refit it."""
         return all(hasattr(self.predictor, name) for name in ("fit", "get_params"))

@@ -86,7 +86,20 @@ def score_method(model: Model) -> str | None:
 
 
 def as_model_input(model: Model, X: pd.DataFrame) -> object:
-    """Hand over a frame, or bare numbers to a model that was fitted without column names."""
+    """Hand over a frame, bare numbers to a model that was fitted without column names, texts to one of texts.
+
+    Raises
+    ------
+    ModelError
+        If a model of texts is given several columns.
+    """
+    if model.reads_texts:
+        if X.shape[1] != 1:
+            raise ModelError(
+                f"the model reads one column of texts, and the table has {X.shape[1]} features: "
+                f"{listed(X.columns)}. Name the one in [data] features."
+            )
+        return X.iloc[:, 0].to_numpy(dtype=object)
     return X.to_numpy() if model.feature_names is None and model.feature_count is not None else X
 
 

@@ -114,7 +114,7 @@ class _Labels:
 
     def __init__(self, predictor: Predictor) -> None:
         self.predict = predictor.predict
-        for name in ("classes_", "feature_names_in_", "n_features_in_"):
+        for name in ("classes_", "feature_names_in_", "n_features_in_", "steps", "build_analyzer"):
             if hasattr(predictor, name):
                 setattr(self, name, getattr(predictor, name))
 

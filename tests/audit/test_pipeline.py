@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 import audit
-from audit.errors import ConfigError, DataError
+from audit.errors import ConfigError, DataError, ModelError
 from audit.evidence import Settings
 from reports.record import AuditRecord
 
@@ -98,3 +100,22 @@ def test_mistakes_are_told() -> None:
         _run(sensitive=GROUPS[:50])
     with pytest.raises(DataError, match="expected"):
         _run(test=X.to_numpy())
+
+
+def _texts() -> tuple[pd.DataFrame, np.ndarray]:
+    generator = np.random.default_rng(0)
+    kinds = (["win a free prize now", "claim your cash today"], ["see you at home soon", "are we meeting for lunch"])
+    y = generator.integers(0, 2, 300)
+    tails = generator.choice(["please", "ok", "call", "later", "thanks", "tonight"], (300, 3))
+    said = [f"{kinds[one][k % 2]} {' '.join(tail)} {k}" for k, (one, tail) in enumerate(zip(y, tails, strict=True))]
+    return pd.DataFrame({"text": said}), y
+
+
+def test_a_vectorizer_reads_the_column_and_no_table() -> None:
+    X, y = _texts()
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(X["text"][:200], y[:200])
+    checks = ["classification", "missing_sensitivity", "corruption_sensitivity", "cross_validation", "determinism"]
+    record = audit.run(model, train=(X[:200], y[:200]), test=(X[200:], y[200:]), task="binary", checks=checks)
+    assert {one.check: one.outcome for one in record.findings} == dict.fromkeys(checks, "measured")
+    with pytest.raises(ModelError, match="one column of texts"):
+        audit.run(model, test=(X[200:].assign(length=3), y[200:]), task="binary", checks=["classification"])
