@@ -114,7 +114,8 @@ def test_junit_maps_outcomes(record: AuditRecord) -> None:
 
 def test_junit_counts_add_up(record: AuditRecord) -> None:
     root = ET.fromstring(junit.render(record))
-    for name in ("tests", "failures", "errors", "skipped"):
+    assert root.get("skipped") is None, "the schema of CI servers knows it of a suite alone"
+    for name in ("tests", "failures", "errors"):
         assert int(root.get(name, "-1")) == sum(int(suite.get(name, "-1")) for suite in root)
     assert root.get("tests") == str(len(record.verdicts))
 
@@ -134,92 +135,6 @@ def test_sarif_points_at_the_gates_line(record: AuditRecord) -> None:
     assert by_rule["FAIR002"]["suppressions"][0]["kind"] == "external"
     assert "PERF001" not in by_rule
     assert "BASE001" not in by_rule
-
-
-SARIF = {
-    "type": "object",
-    "required": ["version", "runs"],
-    "properties": {
-        "version": {"const": "2.1.0"},
-        "runs": {
-            "type": "array",
-            "items": {
-                "required": ["tool", "results"],
-                "additionalProperties": False,
-                "properties": {
-                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-                    "tool": {
-                        "required": ["driver"],
-                        "properties": {
-                            "driver": {
-                                "required": ["name"],
-                                "additionalProperties": False,
-                                "properties": {
-                                    "name": {"type": "string"},
-                                    "version": {"type": "string"},
-                                    "rules": {
-                                        "uniqueItems": True,
-                                        "items": {
-                                            "required": ["id"],
-                                            "additionalProperties": False,
-                                            "properties": {
-                                                "id": {"type": "string"},
-                                                "name": {"type": "string"},
-                                                "shortDescription": {"required": ["text"]},
-                                                "fullDescription": {"required": ["text"]},
-                                                "help": {"required": ["text"]},
-                                                "helpUri": {"type": "string", "pattern": "^https?://"},
-                                                "defaultConfiguration": {
-                                                    "properties": {
-                                                        "enabled": {"type": "boolean"},
-                                                        "level": {"enum": ["none", "note", "warning", "error"]},
-                                                    },
-                                                    "additionalProperties": False,
-                                                },
-                                            },
-                                        },
-                                    },
-                                },
-                            }
-                        },
-                    },
-                    "results": {
-                        "items": {
-                            "required": ["message"],
-                            "additionalProperties": False,
-                            "properties": {
-                                "ruleId": {"type": "string"},
-                                "ruleIndex": {"type": "integer", "minimum": 0},
-                                "kind": {"enum": ["fail", "open"]},
-                                "level": {"enum": ["none", "note", "warning", "error"]},
-                                "message": {"required": ["text"], "properties": {"text": {"minLength": 1}}},
-                                "locations": {"minItems": 1, "maxItems": 1},
-                                "partialFingerprints": {"additionalProperties": {"type": "string"}},
-                                "suppressions": {
-                                    "items": {
-                                        "required": ["kind"],
-                                        "properties": {
-                                            "kind": {"enum": ["inSource", "external"]},
-                                            "status": {"enum": ["accepted", "underReview", "rejected"]},
-                                        },
-                                    }
-                                },
-                            },
-                            "if": {"properties": {"kind": {"const": "open"}}},
-                            "then": {"properties": {"level": {"const": "none"}}},
-                        }
-                    },
-                },
-            },
-        },
-    },
-}
-"""The parts of SARIF 2.1.0's schema that a log of ours touches."""
-
-
-def test_sarif_is_valid(record: AuditRecord) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    assert list(jsonschema.Draft202012Validator(SARIF).iter_errors(json.loads(sarif.render(record)))) == []
 
 
 def test_fingerprints_tell_slices_apart(record: AuditRecord) -> None:
