@@ -18,7 +18,7 @@ from reports.record import AuditRecord, Source
 JUNIT = Path(__file__).with_name("schemas") / "junit-10.xsd"
 HOSTILE = [
     "", " ", "<b>&amp;\"'", "]]><!--", "a\x00b\x1b[31m\x08", "\ud800", "\ufffe\uffff", "\u202eevil", "😀" * 50,
-    "%s{0}${x}", "../../etc/passwd", "C:\\x y\\z", "x" * 5000, 
+    "%s{0}${x}", "../../etc/passwd", "C:\\x y\\z", "x" * 5000,
     "line\nbreak\r\ttab", "::error::", "日本語", "?q=1#frag", "a b%20c",
 ]  # fmt: skip
 
