@@ -52,7 +52,8 @@ class Network:
 
         shaped = rows.reshape(len(rows), *self.shape)
         if self.center is not None and self.scale is not None:
-            shaped = (shaped - self.center) / self.scale
+            shaped = shaped - self.center
+            shaped /= self.scale
         first = next(self.module.parameters())
         return torch.as_tensor(shaped, dtype=first.dtype, device=first.device)
 

@@ -51,7 +51,7 @@ def explain_parts(
         Number of parts, at least 1.
     generator : numpy.random.Generator
     pairs : int
-        Antithetic pairs of permutations; up to 8 parts are enumerated instead.
+        Effort, as in :func:`audit.explain.permutation.permutation_shapley`; up to 8 parts are enumerated instead.
     samples : int
         Samples of LIME.
     kernel : float

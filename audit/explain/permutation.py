@@ -1,25 +1,26 @@
-"""Shapley values of any model by antithetic permutations, each with one background row.
+"""Shapley values of any model by coalitions of features, each with one background row.
 
-A permutation adds a row's values one by one to a background row; what the output gains at a step is
-credited to the value added. The mean over all permutations and background rows is the interventional
-Shapley value. Here each permutation is walked forwards and backwards (antithetic pairs), each pair uses
-one background row, every background row equally often, and all rows share the permutations, so that the
-model answers a few large batches. The sum is exact whatever the number of pairs.
+Up to 40 features, designed coalitions are asked for (:mod:`audit.explain.coalitions`). Beyond, permutations:
+one adds a row's values one by one to a background row, and what the output gains at a step is credited to the
+value added. Each is walked forwards and backwards (antithetic pairs), each pair uses one background row, every
+background row equally often, and all rows share the permutations, so that the model answers a few large
+batches. The sum is exact whatever the effort.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from audit.explain.coalitions import Ends, coalition_values, differ, game
 from audit.explain.encoding import FloatArray, Score, Tick, no_tick
 
 BATCH = 4096
 """Rows to a call of the model: more do not fit the cache of a processor, and run slower."""
-TRIED, WIDEST = 400, 24
+WIDEST = 40
+"""Features up to which designed coalitions are better than permutations."""
 
 
 class Shapley(NamedTuple):
@@ -39,7 +40,7 @@ def permutation_shapley(
     background: FloatArray,
     *,
     generator: np.random.Generator,
-    pairs: int = 100,
+    pairs: int = 150,
     batch: int = BATCH,
     tick: Tick = no_tick,
 ) -> Shapley:
@@ -55,10 +56,11 @@ def permutation_shapley(
         Values that stand for "not known".
     generator : numpy.random.Generator
     pairs : int
-        Antithetic pairs of permutations; rounded so that every background row serves equally often.
-        A row costs ``2 · pairs · (features − 1)`` evaluations.
+        Effort in antithetic pairs of permutations, shared out evenly among the background rows. A row costs
+        about ``2 · pairs · (features − 1)`` evaluations, fewer where it equals the background in some features;
+        a quarter more than features is the least for each background row.
     batch : int
-        Rows to a call of `score` at most, which bounds the memory.
+        Rows to a call of `score` at most, save that one game of coalitions is never split.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def permutation_shapley(
     References
     ----------
     Štrumbelj and Kononenko 2014; Mitchell et al. 2022, Sampling Permutations for Shapley Value
-    Estimation (antithetic pairs); Lundberg and Lee 2017.
+    Estimation (antithetic pairs); Lundberg and Lee 2017; :mod:`audit.explain.design`.
 
     Examples
     --------
@@ -78,11 +80,45 @@ def permutation_shapley(
     >>> np.allclose(found.values, (rows - background.mean(0)) * [1.0, 2.0, 0.0])
     True
     """
-    n, width = rows.shape
     output, at_background = score(rows), score(background)
     base = float(at_background.mean())
-    if width == 1:
-        return Shapley((output - base)[:, None], base, output)
+    ends = Ends(output, at_background)
+    if rows.shape[1] <= WIDEST:
+        share = pairs / len(background)
+        values = coalition_values(
+            score, rows, background, ends, share=share, generator=generator, batch=batch, tick=tick
+        )
+    else:
+        values = _walked(score, rows, background, ends, generator, pairs, batch, tick)
+    return Shapley(values, base, output)
+
+
+def evaluations(width: int, background: int, pairs: int) -> int:
+    """Count what a row costs that equals no background row in any feature.
+
+    Examples
+    --------
+    >>> evaluations(14, 100, 150), evaluations(100, 100, 150)
+    (4000, 19800)
+    """
+    if width > WIDEST:
+        return 2 * (width - 1) * max(1, pairs // background) * background
+    plan = game(width, pairs / background)
+    return len(plan.known) * plan.rounds * background
+
+
+def _walked(
+    score: Score,
+    rows: FloatArray,
+    background: FloatArray,
+    ends: Ends,
+    generator: np.random.Generator,
+    pairs: int,
+    batch: int,
+    tick: Tick,
+) -> FloatArray:
+    """Walk permutations with all rows, shape (n, features)."""
+    n, width = rows.shape
     orders, partner = _draw(width, len(background), pairs, generator)
     rank = np.argsort(orders, axis=1)
     each = 2 * (width - 1)
@@ -94,65 +130,21 @@ def permutation_shapley(
         here = slice(start, min(start + rows_at_once, n))
         for first in range(0, len(orders), pairs_at_once):
             some = slice(first, first + pairs_at_once)
+            those = partner[some]
             total[here] += _walk(
-                score, rows[here], background[partner[some]], rank[some], output[here], at_background[partner[some]]
+                score, rows[here], background[those], rank[some], ends.rows[here], ends.background[those]
             )
     tick(n, n)
-    values = total / (2 * len(orders))
-    return Shapley(values, base, output)
+    return total / (2 * len(orders))
 
 
 def _draw(
     width: int, background: int, pairs: int, generator: np.random.Generator
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Draw orders of features and the background row of each.
-
-    The orders that share a background row are one balanced set with its features renamed at random, so
-    each order by itself is uniform and what one does to three features at a time the others make good.
-    """
-    rounds = max(1, round(pairs / background))
-    together = _balanced(width, rounds)
-    names = np.stack([generator.permutation(width) for _ in range(background)])
-    orders = names[:, together].transpose(1, 0, 2).reshape(rounds * background, width)
+    """Draw orders of features and the background row of each."""
+    rounds = max(1, pairs // background)
+    orders = np.stack([generator.permutation(width) for _ in range(rounds * background)])
     return orders, np.tile(np.arange(background), rounds)
-
-
-@lru_cache(maxsize=64)
-def _balanced(width: int, rounds: int) -> npt.NDArray[np.intp]:
-    """Choose orders in which each feature is seldom or often enough between two others, shape (rounds, width).
-
-    Walked both ways, an order is exact for what two features do together. For three, a feature must come
-    first or last of them in two orders of three; each further order is led there by random exchanges.
-    """
-    generator = np.random.default_rng(width)
-    chosen = [np.arange(width)]
-    outside = _outermost(chosen[0])
-    while len(chosen) < rounds:
-        order = generator.permutation(width)
-        if width <= WIDEST:
-            order = _led(order, outside - (len(chosen) + 1) / 3, generator)
-            outside = outside + _outermost(order)
-        chosen.append(order)
-    return np.stack(chosen)
-
-
-def _led(order: npt.NDArray[np.intp], missing: FloatArray, generator: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Exchange places of an order as long as that evens out what the others leave uneven."""
-    uneven = float(((missing + _outermost(order)) ** 2).sum())
-    for first, second in generator.integers(0, len(order), size=(TRIED, 2)):
-        other = order.copy()
-        other[[first, second]] = other[[second, first]]
-        now = float(((missing + _outermost(other)) ** 2).sum())
-        if now < uneven:
-            order, uneven = other, now
-    return order
-
-
-def _outermost(order: npt.NDArray[np.intp]) -> FloatArray:
-    """Return 1 where a feature stands outside two others, -1 where between them, shape (width, width, width)."""
-    rank = np.argsort(order)
-    side = np.sign(rank[:, None] - rank[None, :]).astype(np.float64)
-    return np.asarray(side[:, :, None] * side[:, None, :])
 
 
 def _walk(
@@ -174,7 +166,7 @@ def _walk(
     chain = np.empty((n, pairs, 2, width + 1))
     chain[..., 0] = at_background[None, :, None]
     chain[..., -1] = output[:, None, None]
-    moved = (rows[:, None] != background) & ~(np.isnan(rows)[:, None] & np.isnan(background))
+    moved = differ(rows[:, None], background)
     if moved.all():
         chain[..., 1:-1] = score(mixed.reshape(-1, width)).reshape(n, pairs, 2, width - 1)
     else:

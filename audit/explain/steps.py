@@ -44,7 +44,7 @@ def step_shapley(
     steps: int,
     *,
     generator: np.random.Generator,
-    pairs: int = 100,
+    pairs: int = 150,
     tick: Tick = no_tick,
 ) -> Shapley:
     """Estimate the Shapley values of time steps, all channels of a step together.
@@ -58,7 +58,7 @@ def step_shapley(
         Columns are ordered step by step, its channels one after the other.
     generator : numpy.random.Generator
     pairs : int
-        Antithetic pairs of permutations a row.
+        Effort, as in :func:`audit.explain.permutation.permutation_shapley`.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from audit.evidence import Attributions, FloatArray
 from audit.explain.additive import additive_shapley
 from audit.explain.exact import exact_shapley
 from audit.explain.gradients import Network, NetworkEstimator, expected_gradients, integrated_gradients, network_of
-from audit.explain.permutation import Shapley, permutation_shapley
+from audit.explain.permutation import Shapley, evaluations, permutation_shapley
 from audit.explain.shap_explainers import shap_deep, shap_kernel, shap_permutation
 from audit.explain.tree import tree_scale, tree_shapley
 from audit.gather._explained import Explained, explained
@@ -36,7 +36,7 @@ def gather(
     *,
     rows: int = 200,
     background: int = 100,
-    pairs: int = 100,
+    pairs: int = 150,
     seconds: float = 40.0,
     method: str = "auto",
 ) -> tuple[Attributions, ...]:
@@ -50,9 +50,9 @@ def gather(
     background : int
         Training rows (test rows without a training table) that stand for values not known.
     pairs : int
-        Antithetic pairs of permutations a row, where permutations are used.
+        Effort of `permutation`: a row costs about ``2 · pairs · (features − 1)`` evaluations of the model.
     seconds : float
-        Budget of the permutations: first fewer of them, then fewer rows.
+        Budget of `permutation`: first fewer evaluations, then fewer rows.
     method : str
         ``auto``, or one of ``tree``, ``additive``, ``exact``, ``integrated_gradients``, ``permutation``; on
         request ``expected_gradients``, ``deep``, ``shap_kernel``, ``shap_permutation``.
@@ -73,7 +73,7 @@ class Plan:
 
     rows: int = 200
     background: int = 100
-    pairs: int = 100
+    pairs: int = 150
     seconds: float = 60.0
     method: str = "auto"
     run: int = 0
@@ -182,7 +182,7 @@ def _additive(context: Context, what: Explained, plan: Plan) -> Attributions:
 def _exact(context: Context, what: Explained, plan: Plan) -> Attributions:
     width = what.X.shape[1]
     each = 2**width * len(what.background)
-    if plan.method == "auto" and each > 2 * plan.pairs * max(width - 1, 1) * 3:
+    if plan.method == "auto" and each > 4 * plan.pairs * max(width - 1, 1):
         raise NotApplicable("")
     if width > 14:
         raise NotApplicable(f"enumeration is for 14 features at most, there are {width}")
@@ -244,7 +244,7 @@ def _by_name(context: Context, what: Explained, plan: Plan) -> Attributions:
 
 
 def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
-    """Walk permutations in chunks of rows, within the budget."""
+    """Ask for coalitions or walk permutations in chunks of rows, within the budget."""
     started = time.perf_counter()
     wanted = len(what.rows)
     background, pairs = _affordable(what, plan)
@@ -261,8 +261,8 @@ def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
             parts.append((kept + here, found))
         kept = chunk.stop
     context.progress("explaining by permutation", wanted, wanted)
-    used = max(1, round(pairs / len(background))) * len(background)
-    notes = [f"{used} antithetic pairs of permutations a row"]
+    asked = evaluations(what.X.shape[1], len(background), pairs)
+    notes = [f"up to {asked:,} evaluations of the model a row"]
     if len(background) < len(what.background):
         notes.append(f"background cut to {len(background)} rows, within {plan.seconds:g} seconds")
     if kept < wanted:
@@ -278,12 +278,14 @@ def _affordable(what: Explained, plan: Plan) -> tuple[FloatArray, int]:
     started = time.perf_counter()
     score(sample)
     each = (time.perf_counter() - started) / len(sample)
-    steps = 2 * max(what.X.shape[1] - 1, 1) * min(LEAST_ROWS, len(what.rows))
-    possible = int(plan.seconds / max(each, 1e-9) / steps)
-    if possible >= plan.pairs:
-        return what.background, plan.pairs
-    size = max(min(possible, len(what.background)), min(FEW_PAIRS, len(what.background)))
-    return what.background[:size], size
+    few = min(LEAST_ROWS, len(what.rows))
+    possible = plan.seconds / max(each, 1e-9) / few
+    width, behind = what.X.shape[1], what.background
+    if evaluations(width, len(behind), plan.pairs) <= possible:
+        return behind, plan.pairs
+    size = int(possible // max(evaluations(width, 1, 1), 1))
+    size = max(min(size, len(behind)), min(FEW_PAIRS, len(behind)))
+    return behind[:size], size
 
 
 METHODS: dict[str, Callable[[Context, Explained, Plan], Attributions]] = {

@@ -41,7 +41,7 @@ def gather(
     background : int
         Training rows whose mean image stands for what is not shown.
     pairs, samples : int
-        Effort for patches: pairs of permutations (SHAP), samples (LIME).
+        Effort for patches: ``2 · pairs · (patches − 1)`` evaluations (SHAP), samples (LIME).
 
     Raises
     ------

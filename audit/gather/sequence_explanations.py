@@ -26,7 +26,7 @@ def gather(
     rows: int = 40,
     shape: Sequence[int] = (),
     background: int = 50,
-    pairs: int = 50,
+    pairs: int = 75,
 ) -> SequenceExplanations:
     """Let steps of other series stand in for steps of explained ones and ask the model again.
 
@@ -42,7 +42,7 @@ def gather(
     background : int
         Training rows whose steps stand in.
     pairs : int
-        Antithetic pairs of permutations for each series.
+        Effort: a series costs about ``2 · pairs · (steps − 1)`` evaluations of the model.
 
     Raises
     ------

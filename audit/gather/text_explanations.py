@@ -43,7 +43,7 @@ def gather(
     most_words : int
         Longer texts are cut into so many runs of words.
     pairs, samples : int
-        Effort of SHAP (pairs of permutations) and LIME (samples) for each text.
+        Effort for each text: ``2 · pairs · (words − 1)`` evaluations (SHAP), samples (LIME).
     seconds : float
         Budget: texts beyond it are left out.
 

@@ -114,7 +114,7 @@ def test_what_was_sampled_is_said(fitted: Fitted) -> None:
     said = " | ".join(found.notes)
     assert "12 test rows drawn at random, of 200" in said
     assert "background: 10 train rows" in said
-    assert "10 antithetic pairs" in said
+    assert "up to 120 evaluations of the model a row" in said
     assert "native categories" in said
 
 
