@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
 from pydantic import JsonValue
 
 from audit.costs import Costs
-from audit.data import Dataset, Roles, build
-from audit.errors import ConfigError, DataError, hint, listed, shown
+from audit.errors import ConfigError, hint, listed, shown
 from audit.evidence import Settings
-from audit.model import Model, from_object, load
 from audit.policy import Terms, default_policy, narrowed, overridden, read_policy, read_terms, with_margin
 from audit.strict import read_toml, validate
-from audit.tables import file_sha256, read_table
 from reports.record import Card, Json, ModelInfo, Policy, SplitInfo, Task
 
 FORBID = {"extra": "forbid"}
@@ -214,6 +210,9 @@ def gather_options(config: Config) -> dict[str, dict[str, JsonValue]]:
         told: dict[str, JsonValue] = {"modality": config.data.modality, "shape": list(config.data.shape)}
         for name in ("corrupted", "clusters"):
             options[name] = {**told, **options.get(name, {})}
+        explained = {"image": "image_explanations", "sequence": "sequence_explanations"}.get(config.data.modality)
+        if explained is not None:
+            options[explained] = {"shape": told["shape"], **options.get(explained, {})}
     return options
 
 
@@ -229,101 +228,6 @@ def settings_of(config: Config) -> Settings:
         headline=config.data.headline,
         costs=config.costs,
     )
-
-
-def load_model(config: Config, folder: Path) -> Model | None:
-    """Load what ``[model]`` names; paths are relative to `folder`.
-
-    Raises
-    ------
-    ModelError, ConfigError
-        If it cannot be loaded.
-    """
-    if config.model is None:
-        return None
-    if config.model.object is not None:
-        return from_object(config.model.object, folder)
-    path = folder / str(config.model.path)
-    return load(path, trust=config.model.trust, trusted_types=config.model.trusted_types)
-
-
-def load_dataset(config: Config, folder: Path) -> Dataset:
-    """Read the tables that ``[data]`` names; paths are relative to `folder`.
-
-    Raises
-    ------
-    DataError
-        If a table cannot be read or does not fit.
-    """
-    data = config.data
-    roles = Roles(
-        target=data.target,
-        task=data.task,
-        positive=data.positive,
-        sensitive=tuple(data.sensitive),
-        features=None if data.features is None else tuple(data.features),
-        drop=(*data.drop, *([data.split] if data.split else [])),
-        weight=data.weight,
-        cluster=data.cluster,
-        time=data.time,
-        prediction=data.prediction,
-        score=data.score,
-        bins={name: tuple(edges) for name, edges in data.bins.items()},
-        drop_missing_target=data.drop_missing_target,
-    )
-    named = {"train": data.train, "test": data.test} if data.path is None else {"test": data.path}
-    files = {name: folder / file for name, file in named.items() if file is not None}
-    frames = {name: read_table(file) for name, file in files.items()}
-    infos = {
-        name: SplitInfo(name=name, rows=0, file=file.name, sha256=file_sha256(file)) for name, file in files.items()
-    }
-    if data.path is not None:
-        whole = infos["test"]
-        frames = _divided(frames["test"], data, config.audit.seed)
-        infos = {name: SplitInfo(name=name, rows=0, file=whole.file, sha256=whole.sha256) for name in frames}
-    dataset = build(frames, roles, infos=infos)
-    _require_references(data.reference, dataset)
-    return dataset
-
-
-def _divided(frame: pd.DataFrame, data: DataTable, seed: int) -> dict[str, pd.DataFrame]:
-    """Split one table by its column, or at random (by class, or by cluster where one is declared)."""
-    if data.split is not None:
-        if data.split not in frame.columns:
-            raise DataError(
-                f"split column {shown(data.split)} is not in the table; columns are {listed(frame.columns)}."
-            )
-        names = frame[data.split].astype(str)
-        if "test" not in set(names):
-            raise DataError(
-                f"split column {shown(data.split)} holds {listed(sorted(set(names)))}; expected 'test' (and 'train')."
-            )
-        order = [name for name in ("train", "test") if name in set(names)]
-        return {name: frame[names == name].reset_index(drop=True) for name in order}
-    from sklearn.model_selection import GroupShuffleSplit, train_test_split
-
-    if data.cluster is not None and data.cluster in frame.columns:
-        splitter = GroupShuffleSplit(n_splits=1, test_size=data.test_size, random_state=seed)
-        train, test = next(splitter.split(frame, groups=frame[data.cluster].astype(str)))
-        return {"train": frame.iloc[train], "test": frame.iloc[test]}
-    column = frame[data.target] if data.target in frame.columns else None
-    few = column is not None and column.nunique() <= 50 and column.value_counts().min() >= 2
-    rows = train_test_split(frame, test_size=data.test_size, random_state=seed, stratify=column if few else None)
-    return {"train": rows[0].reset_index(drop=True), "test": rows[1].reset_index(drop=True)}
-
-
-def _require_references(reference: Mapping[str, str], dataset: Dataset) -> None:
-    for feature, level in reference.items():
-        groups = dataset.sensitive.get(feature)
-        if groups is None:
-            raise DataError(
-                f"[data.reference] names {shown(feature)}, which is no sensitive feature; "
-                f"there are {listed(dataset.sensitive)}."
-            )
-        if level not in groups.levels:
-            raise DataError(
-                f"[data.reference] {feature} = {shown(level)} is no group of it; there are {listed(groups.levels)}."
-            )
 
 
 def load_policy(config: Config, folder: Path, override: Path | None = None) -> Policy:

@@ -35,7 +35,8 @@ def read_table(path: Path) -> pd.DataFrame:
         )
     suffix = path.with_suffix("").suffix if path.suffix in {".gz", ".bz2", ".xz", ".zst"} else path.suffix
     if suffix.lower() not in READERS:
-        raise DataError(f"cannot read {shown(path.name)}: tables are {', '.join(READERS)}.")
+        kinds = f"{', '.join(READERS)}, or a folder of images by label"
+        raise DataError(f"cannot read {shown(path.name)}: tables are {kinds}.")
     try:
         frame = _read(path, suffix.lower())
     except DataError:
@@ -109,8 +110,12 @@ def _read_npz(path: Path) -> pd.DataFrame:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal text."""
+    """Return the SHA-256 of a file, or of the names and files of a folder in order, as hexadecimal text."""
     digest = hashlib.sha256()
+    if path.is_dir():
+        for file in sorted(one for one in path.rglob("*") if one.is_file()):
+            digest.update(f"{file.relative_to(path).as_posix()}\0{file_sha256(file)}\0".encode())
+        return digest.hexdigest()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)

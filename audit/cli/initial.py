@@ -18,6 +18,7 @@ import pandas as pd
 from audit.columns import NUMERIC_GROUPS, label_text, label_texts, sorted_labels
 from audit.data import Roles, build
 from audit.errors import AuditError, ConfigError, DataError, hint, listed, shown
+from audit.images import read_images
 from audit.model import CODE_FORMATS, Model, load
 from audit.tables import file_sha256, read_table
 from reports.record import Task
@@ -63,6 +64,8 @@ class Start:
     """Whether the model knows its columns by name."""
     sha256: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
+    """Channels, height and width, where the rows are images of a folder."""
     missing_targets: int = 0
     undecided: tuple[str, ...] = ()
     """What a person must decide before the first run, one sentence each."""
@@ -79,7 +82,8 @@ def look(asked: Asked) -> Start:
     if asked.model is None and asked.prediction is None and asked.score is None:
         raise ConfigError("name a --model, or the --prediction or --score column that holds its answers.")
     model = _model(asked)
-    frames = {name: read_table(path) for name, path in (("train", asked.train), ("test", asked.test)) if path}
+    shape = read_images(asked.test)[1] if asked.test.is_dir() else ()
+    frames = {name: _read(path) for name, path in (("train", asked.train), ("test", asked.test)) if path}
     for name, frame in frames.items():
         _require_columns(name, frame, asked)
     target = pd.concat([frame[asked.target] for frame in frames.values()], ignore_index=True)
@@ -98,6 +102,7 @@ def look(asked: Asked) -> Start:
         stated=bool(model and model.feature_names),
         sha256={name: file_sha256(path) for name, path in _files(asked).items()},
         rows={name: len(frame) for name, frame in frames.items()},
+        shape=shape,
         missing_targets=int(target.isna().sum()),
     )
     return replace(start, undecided=tuple(_undecided(start, frames, model)))
@@ -115,6 +120,10 @@ def _model(asked: Asked) -> Model | None:
     ):
         return None
     return load(asked.model, trust=asked.trust)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return read_images(path)[0] if path.is_dir() else read_table(path)
 
 
 def _require_columns(split: str, frame: pd.DataFrame, asked: Asked) -> None:

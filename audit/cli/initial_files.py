@@ -152,6 +152,9 @@ def _audit(start: Start, folder: Path) -> Iterator[str]:
     yield f"test = {_relative(start.asked.test, folder)}  # {start.rows['test']:,} rows the model has never seen"
     yield f"target = {text(start.asked.target)}"
     yield from _task(start)
+    if start.shape:
+        yield 'modality = "image"'
+        yield f"shape = {list(start.shape)}  # channels, height, width"
     if start.missing_targets:
         yield f"# drop_missing_target = true  # DECIDE: leave {start.missing_targets} rows without a target out?"
     yield from _columns(start)

@@ -12,8 +12,6 @@ from audit.config import (
     Config,
     gather_options,
     load_card,
-    load_dataset,
-    load_model,
     load_policy,
     load_terms,
     read_config,
@@ -25,6 +23,7 @@ from audit.errors import ConfigError
 from audit.gates import ledger
 from audit.gates.baseline import evaluated_file, require_comparable, require_same_rows
 from audit.gather.pairing import fingerprint
+from audit.loading import load_dataset, load_model
 from audit.pipeline import audit
 from audit.policy import Terms, require_current_waivers
 from reports.record import AuditRecord, DataInfo

@@ -1,0 +1,68 @@
+"""Read a folder of images, one folder a label, as a table of pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from audit.errors import DataError, listed, shown
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+GREY = ("1", "L", "LA")
+MOST_VALUES = 20_000
+"""Values of an image; larger ones are to be made smaller first, as the model's own preparation does."""
+
+Shape = tuple[int, int, int]
+
+
+def read_images(folder: Path) -> tuple[pd.DataFrame, Shape]:
+    """Read ``folder/<label>/<image>``, in the order of names.
+
+    Returns
+    -------
+    DataFrame
+        A column of bytes (0 to 255) for each value, channel by channel and line by line, and ``label``.
+    (channels, height, width)
+        One channel where every image is grey, else three.
+
+    Raises
+    ------
+    DataError
+        If there is no image in a folder of its label, one cannot be read, or they differ in size.
+    """
+    files = sorted(one for one in folder.glob("*/*") if one.suffix.lower() in SUFFIXES)
+    if not files:
+        raise DataError(
+            f"{shown(folder.name)} holds no images: expected {shown(folder.name + '/<label>/<image>')} "
+            f"with images of {listed(SUFFIXES, limit=10)}."
+        )
+    images = [_pixels(file, folder) for file in files]
+    channels = max(len(image) for image in images)
+    height, width = images[0].shape[1:]
+    for file, image in zip(files, images, strict=True):
+        if image.shape[1:] != (height, width):
+            raise DataError(
+                f"{shown(str(file.relative_to(folder)))} has {image.shape[1]} × {image.shape[2]} pixels, others "
+                f"{height} × {width}; resize all to the size that the model reads."
+            )
+    if channels * height * width > MOST_VALUES:
+        raise DataError(f"images of {height} × {width} pixels are more than {MOST_VALUES:,} values; make them smaller.")
+    block = np.stack([np.broadcast_to(image, (channels, height, width)).ravel() for image in images])
+    digits = len(str(block.shape[1] - 1))
+    frame = pd.DataFrame(block, columns=[f"x{place:0{digits}d}" for place in range(block.shape[1])])
+    return frame.assign(label=[file.parent.name for file in files]), (channels, height, width)
+
+
+def _pixels(file: Path, folder: Path) -> np.ndarray:
+    """Return one image as bytes, shape (channels, height, width)."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            grey = image.mode in GREY
+            pixels = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.uint8)
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{shown(str(file.relative_to(folder)))} cannot be read as an image: {error}") from error
+    return pixels[None] if grey else np.moveaxis(pixels, -1, 0)

@@ -1,0 +1,86 @@
+"""Folders of images: read as tables of pixels, or refused with what to do."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+
+from audit.cli import main
+from audit.errors import DataError
+from audit.images import read_images
+from reports import store
+
+
+def _folder(root: Path, seed: int, each: int = 40, *, color: bool = False) -> Path:
+    """Write light and dark images of 6 by 5 pixels."""
+    rng = np.random.default_rng(seed)
+    for label, level in (("dark", 90), ("light", 140)):
+        (root / label).mkdir(parents=True)
+        for number in range(each):
+            pixels = np.clip(rng.normal(level, 40, size=(6, 5, 3) if color else (6, 5)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / label / f"{number:03d}.png")
+    return root
+
+
+def test_pixels_stand_channel_by_channel(tmp_path: Path) -> None:
+    frame, shape = read_images(_folder(tmp_path / "a", 0, each=2, color=True))
+    assert shape == (3, 6, 5)
+    assert frame["label"].tolist() == ["dark", "dark", "light", "light"]
+    with Image.open(tmp_path / "a" / "dark" / "000.png") as image:
+        expected = np.moveaxis(np.asarray(image), -1, 0)
+    assert np.array_equal(frame.iloc[0, :-1].to_numpy(dtype=np.uint8).reshape(shape), expected)
+
+
+def test_grey_images_have_one_channel_unless_one_is_colored(tmp_path: Path) -> None:
+    assert read_images(_folder(tmp_path / "a", 0, each=2))[1] == (1, 6, 5)
+    Image.new("RGB", (5, 6), (255, 0, 0)).save(tmp_path / "a" / "dark" / "red.png")
+    assert read_images(tmp_path / "a")[1] == (3, 6, 5)
+
+
+def test_what_is_no_folder_of_images_is_told(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no images"):
+        read_images(tmp_path / "empty")
+    folder = _folder(tmp_path / "a", 0, each=2)
+    Image.new("L", (9, 9)).save(folder / "dark" / "large.png")
+    with pytest.raises(DataError, match=r"large\.png.*9 × 9 pixels, others"):
+        read_images(folder)
+    (folder / "dark" / "large.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"large\.png.*cannot be read"):
+        read_images(folder)
+
+
+def test_a_folder_is_audited_from_init_to_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame, _ = read_images(_folder(tmp_path / "train", 0))
+    _folder(tmp_path / "test", 1)
+    model = LogisticRegression(max_iter=500).fit(frame.drop(columns="label") / 1.0, frame["label"])
+    skops.io.dump(model, tmp_path / "model.skops")
+    asked = ["--model", "model.skops", "--train", "train", "--test", "test", "--target", "label", "--positive", "light"]
+    assert main(["init", *asked]) == 0
+    written = (tmp_path / "audit.toml").read_text()
+    assert tomllib.loads(written)["data"]["shape"] == [1, 6, 5]
+    (tmp_path / "audit.toml").write_text(written + '\n[checks]\nselect = ["skill", "corruption_sensitivity"]\n')
+    assert main(["run", "audit.toml"]) in (0, 3)
+    record = store.load(tmp_path / "audit-report" / "audit.json")
+    assert {one.check: one.outcome for one in record.findings} == {
+        "skill": "measured",
+        "corruption_sensitivity": "measured",
+    }
+    assert all(len(split.sha256) == 64 for split in record.data.splits)
+
+
+def test_a_folder_without_its_shape_names_the_lines_to_add(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _folder(tmp_path / "test", 1, each=2)
+    (tmp_path / "audit.toml").write_text('[data]\ntest = "test"\ntarget = "label"\nprediction = "label"\n')
+    assert main(["run", "audit.toml"]) == 2
+    assert 'modality = "image" and shape = [1, 6, 5]' in " ".join(capsys.readouterr().err.split())
