@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from audit.errors import PolicyError
 from audit.gates.candidates import Candidates, find, matches
 from audit.gates.decision import (
     at_confidence,
@@ -65,7 +66,7 @@ def judge(
     baseline : AuditRecord, optional
         An earlier audit; what changed against it is measured first, in place of what stood there.
     suppress_n : int
-        Counts of fewer rows are left out of verdicts; the audit's own number where that is larger.
+        Slices of fewer rows must leave no count anywhere: a record that was made to show smaller ones is refused.
 
     Returns
     -------
@@ -75,7 +76,8 @@ def judge(
     Raises
     ------
     PolicyError
-        If a gate names a check, metric, feature or group that the record does not know.
+        If a gate names a check, metric, feature or group that the record does not know, or the record shows
+        slices that are smaller than `suppress_n`.
     ConfigError
         If the baseline cannot be compared with.
     """
@@ -85,7 +87,13 @@ def judge(
         record = against(record, baseline)
     drafts = [draft for gate in policy.gates if gate.severity != "off" for draft in _drafts(gate, record, policy)]
     day = today or datetime.date.fromisoformat(record.created[:10])
-    hidden = max(suppressed_below(record), suppress_n)
+    hidden = suppressed_below(record)
+    if suppress_n > hidden:
+        raise PolicyError(
+            f"slices under {suppress_n} rows are to leave no count (suppress_n), but this record was made with "
+            f"suppress_n = {hidden}, so it may show smaller ones. Run the audit again with this policy, or with "
+            f"[audit] suppress_n = {suppress_n}."
+        )
     found = zip(drafts, _corrected(drafts, policy), _family_sizes(drafts, policy), strict=True)
     verdicts = tuple(waived(_verdict(draft, p, tests, policy, hidden), policy, day) for draft, p, tests in found)
     kept = tuple(line for line in record.warnings if not line.startswith("waiver of "))

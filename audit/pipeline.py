@@ -126,7 +126,7 @@ def audit(
         data=_data_info(dataset, context.settings),
         environment=_environment(),
         headline=context.need("predictions").headline,  # type: ignore[attr-defined]
-        config=dict(config or {}),
+        config=_stated(config or {}, context.settings, seed),
         findings=tuple(findings),
         card=card or Card(),
         warnings=(*(model.warnings if model else ()), *context.warnings),
@@ -220,6 +220,12 @@ def run(
         checks=checks,
         progress=progress,
     )
+
+
+def _stated(config: Mapping[str, Json], settings: Settings, seed: int) -> dict[str, Json]:
+    """Return what was configured, with what holds for the whole audit, which a later judgement goes by."""
+    asked: dict[str, Json] = {name: getattr(settings, name) for name in ("level", "min_n", "suppress_n", "depth")}
+    return {"audit": {"seed": seed, **asked}, **config}
 
 
 def _require_binary_for_costs(settings: Settings | None, dataset: Dataset) -> None:

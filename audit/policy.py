@@ -37,6 +37,7 @@ __all__ = [
 
 LONGEST_WAIVER = datetime.timedelta(days=180)
 DEFAULT_FILE = "audit/policies/default.toml"
+PROJECT_FILE, PROJECT_TABLE = "pyproject.toml", "modelassay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class _Layer:
 
     path: Path
     text: str
+    """Of the file, as far as it is the policy's."""
     tables: PolicyFile
     catalogue: bool = False
 
@@ -82,6 +84,7 @@ def read_policy(path: Path, *, drafting: bool = False) -> Policy:
     Parameters
     ----------
     path : Path
+        A policy file, or a ``pyproject.toml`` whose table ``[tool.modelassay]`` is one.
     drafting : bool
         Whether the file may differ from what is committed even where it says that it must not: before a commit.
 
@@ -133,8 +136,29 @@ def _catalogue() -> _Layer:
 
 def _layer(path: Path) -> _Layer:
     tables, text = read_toml(path, PolicyError)
+    if path.name == PROJECT_FILE:
+        tables, text = _of_project(tables, text)
     parsed = validate(PolicyFile, tables, file=path.name, text=text, error=PolicyError)
     return _Layer(path=path, text=text, tables=parsed)
+
+
+def _of_project(tables: Mapping[str, object], text: str) -> tuple[dict[str, object], str]:
+    """Return ``[tool.modelassay]`` of a pyproject.toml, with the other tables' lines blank so that lines count."""
+    tools = tables.get("tool")
+    found = tools.get(PROJECT_TABLE) if isinstance(tools, dict) else None
+    if not isinstance(found, dict):
+        known = list(tools) if isinstance(tools, dict) else []
+        raise PolicyError(
+            f"{PROJECT_FILE} has no table [tool.{PROJECT_TABLE}]; expected gates there, as "
+            f"[[tool.{PROJECT_TABLE}.gate]]." + hint(PROJECT_TABLE, known)
+        )
+    lines, ours = [], False
+    for line in text.splitlines():
+        head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        if head:
+            ours = re.match(rf"tool\s*\.\s*[\"']?{PROJECT_TABLE}[\"']?(\s*\.|$)", head.group(1)) is not None
+        lines.append(re.sub(rf"(\[+\s*)tool\s*\.\s*[\"']?{PROJECT_TABLE}[\"']?\s*\.?", r"\1", line) if ours else "")
+    return found, "\n".join(lines) + "\n"
 
 
 def _chain(path: Path, above: tuple[Path, ...] = ()) -> tuple[_Layer, ...]:
@@ -160,9 +184,14 @@ def _policy(chain: tuple[_Layer, ...]) -> Policy:
         policy,
         name=leaf.tables.policy.name or leaf.path.stem,
         file=leaf.path.name,
-        sha256=hashlib.sha256(leaf.text.encode()).hexdigest(),
+        sha256=hashlib.sha256(_own_text(leaf).encode()).hexdigest(),
         lines=_lines(leaf.text, policy.gates),
     )
+
+
+def _own_text(layer: _Layer) -> str:
+    """Return what a fingerprint is taken of: in a pyproject.toml other tools' tables may come and go."""
+    return layer.text if layer.path.name != PROJECT_FILE else "\n".join(filter(None, layer.text.splitlines()))
 
 
 def _laid_over(beneath: Policy, layer: _Layer) -> Policy:

@@ -223,6 +223,8 @@ class Gate:
     threshold: float | tuple[float, float] = 0.0
     severity: Severity = "warning"
     on_inconclusive: OnInconclusive = "warn"
+    decide: Literal["interval", "point"] = "interval"
+    """``point``: the number alone decides, whatever its interval; chance trips such a gate as it likes."""
     min_n: int = 30
     min_share: float = 0.0
     """Groups that hold a smaller share of the rows are shown, not judged."""

@@ -177,13 +177,24 @@ def estimate_text(estimate: Estimate | None) -> str:
 
 
 def rule(gate: Gate) -> str:
+    """Write what a gate demands, and whether the number alone decides.
+
+    Examples
+    --------
+    >>> rule(Gate(id="floor", title="", check="", metric="recall", threshold=0.5, decide="point"))
+    'recall ≥ 0.5, by the number alone'
+    """
+    return _rule(gate) + (", by the number alone" if gate.decide == "point" else "")
+
+
+def _rule(gate: Gate) -> str:
     """Write what a gate demands as a sentence without a verb too many.
 
     Examples
     --------
-    >>> rule(Gate(id="PERF003", title="", check="", metric="recall", where={"class": "*"}, threshold=0.5))
+    >>> _rule(Gate(id="PERF003", title="", check="", metric="recall", where={"class": "*"}, threshold=0.5))
     'recall ≥ 0.5 for every class'
-    >>> rule(Gate(id="FAIR001", title="", check="", metric="selection_rate", where={"*": "*"}, kind="ratio",
+    >>> _rule(Gate(id="FAIR001", title="", check="", metric="selection_rate", where={"*": "*"}, kind="ratio",
     ...           reference="most_favored", threshold=0.8))
     "selection rate ≥ 0.8 × the most favored group's, for every group"
     """

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.cli import output, progress
-from audit.cli.saved import earlier, judged
+from audit.cli.saved import earlier
 from audit.config import (
     Config,
     gather_options,
@@ -80,6 +80,7 @@ def assess(
     require_current_waivers(gates, datetime.datetime.now(tz=datetime.UTC).date())
     card = load_card(config, folder)
     before = earlier(asked)
+    config = discreet(config, asked)
     if config.data.modality != "tabular" and config.model is None:
         raise ConfigError("[data] modality needs a [model]; predictions alone are a table.")
     model = load_model(config, folder)
@@ -89,7 +90,7 @@ def assess(
     given: dict[str, object] = {} if before is None else {"baseline": before}
     given |= stated_fingerprints(config, model.info if model else None, dataset.splits)
     with progress.shown(quiet=quiet) as bar:
-        record = audit(
+        return audit(
             model,
             dataset,
             settings=settings_of(config),
@@ -104,7 +105,12 @@ def assess(
             given=given,
             progress=bar,
         )
-    return judged(record, gates, asked) if asked.suppress_n else record
+
+
+def discreet(config: Config, terms: Terms) -> Config:
+    """Return the configuration with the policy's ``suppress_n`` where that hides more, so that nothing counts less."""
+    asked = max(config.audit.suppress_n, terms.suppress_n or 0)
+    return replace(config, audit=replace(config.audit, suppress_n=asked))
 
 
 def require_fitting(dataset: Dataset, baseline: AuditRecord, terms: Terms, model_format: str) -> None:

@@ -68,10 +68,15 @@ def at_confidence(estimate: Estimate, confidence: float) -> Estimate:
     return replace(estimate, low=made.low, high=made.high, level=confidence, method=method)
 
 
+def is_exact(gate: Gate, estimate: Estimate) -> bool:
+    """Tell whether the number alone decides: it is a count, or the gate asks for no more."""
+    return estimate.method == "count" or gate.decide == "point"
+
+
 def p_failing(gate: Gate, estimate: Estimate) -> float | None:
     """Return the one-sided p-value of "the gate holds"; ``None`` for an exact number or one without interval."""
     span = span_of(estimate)
-    if span is None or estimate.method == "count":
+    if span is None or is_exact(gate, estimate):
         return None
     least, most = limits(gate)
     scale = scale_of(estimate.unit)
@@ -83,7 +88,7 @@ def p_failing(gate: Gate, estimate: Estimate) -> float | None:
 def decide(gate: Gate, estimate: Estimate, p_adjusted: float | None) -> VerdictOutcome:
     """Decide: pass if the whole interval holds, fail if that is shown after correction, else inconclusive.
 
-    An exact count is decided on the point.
+    An exact count is decided on the point, and so is every number of a gate that asks for it.
 
     Examples
     --------
@@ -92,15 +97,15 @@ def decide(gate: Gate, estimate: Estimate, p_adjusted: float | None) -> VerdictO
     >>> decide(gate, made, 0.8), decide(gate, replace(made, low=0.51), 0.99)
     ('inconclusive', 'pass')
     """
-    span = span_of(estimate)
-    if estimate.method == "count" and estimate.value is not None:
+    span, exact = span_of(estimate), is_exact(gate, estimate)
+    if exact and estimate.value is not None:
         span = Span(estimate.value, estimate.value, estimate.value)
     if span is None:
         return "inconclusive"
     least, most = limits(gate)
     if (least is None or span.low >= least - SLACK) and (most is None or span.high <= most + SLACK):
         return "pass"
-    if estimate.method == "count":
+    if exact:
         return "fail"
     return "fail" if p_adjusted is not None and p_adjusted < (1 - estimate.level) / 2 else "inconclusive"
 
@@ -156,7 +161,7 @@ def detectable(gate: Gate, estimate: Estimate, tests: int = 1) -> float | None:
     (0.142941, 0.186159)
     """
     span = span_of(estimate)
-    if span is None or estimate.method == "count":
+    if span is None or is_exact(gate, estimate):
         return None
     above = gate.op == "<=" or (gate.op != ">=" and span.value > 0)
     limit = _nearest_limit(gate, span.value)
@@ -170,6 +175,7 @@ def detectable(gate: Gate, estimate: Estimate, tests: int = 1) -> float | None:
 def message(outcome: VerdictOutcome, gate: Gate, estimate: Estimate) -> str:
     """Say in a sentence what was held against what."""
     rule = f"within {list(gate.threshold)}" if isinstance(gate.threshold, tuple) else f"{gate.op} {gate.threshold:g}"
+    rule += ", by the number alone" if gate.decide == "point" else ""
     number = f"{estimate.metric} is {estimate}"
     if outcome == "pass":
         return f"{number}; the gate asks {rule}"

@@ -13,7 +13,9 @@ from audit.gates.policy_file import GateTable, PolicyTable
 from reports.record import Gate, Policy
 
 REFERENCES = frozenset({"largest", "most_favored", "overall", ""})
-PLAIN = ("title", "check", "metric", "kind", "op", "on_inconclusive", "min_n", "min_share", "family", "remedy")
+PLAIN = (
+    "title", "check", "metric", "kind", "op", "decide", "on_inconclusive", "min_n", "min_share", "family", "remedy",
+)  # fmt: skip
 """Fields that a table gives as they are."""
 
 
@@ -40,6 +42,7 @@ def gates_of(table: GateTable, policy: PolicyTable, margin: float, file: str) ->
         where={"split": "test"},
         kind=kind,
         threshold=-margin if kind == "no_regression" else 0.0,
+        decide="interval" if kind == "no_regression" else policy.decide or "interval",
         on_inconclusive=policy.on_inconclusive or "warn",
         min_n=policy.min_n if policy.min_n is not None else 30,
         family=table.id,
@@ -100,6 +103,11 @@ def changed(gate: Gate, table: GateTable, file: str) -> Gate:
         raise PolicyError(f"{file}: {error}.") from error
     if made.kind in {"difference", "ratio"} and made.reference == "":
         made = replace(made, reference="largest" if made.kind == "difference" else "most_favored")
+    if made.decide == "point" and table.on_inconclusive is not None:
+        raise PolicyError(
+            f"{file}: gate {shown(gate.id)} is decided on the point and so never inconclusive; "
+            "leave 'on_inconclusive' out."
+        )
     require_sense(made, file)
     return made
 
@@ -155,6 +163,11 @@ def _require_fitting(gate: Gate, name: str) -> None:
             raise PolicyError(
                 f"{name} holds a ratio {gate.op} {gate.threshold}; expected >=, <= or between, from 0 on."
             )
+    if gate.kind == "no_regression" and gate.decide == "point":
+        raise PolicyError(
+            f"{name} is no_regression decided on the point: that blocks half of all models that are as good as before. "
+            "Leave 'decide' out; the margin is held against the interval."
+        )
     if gate.kind == "no_regression" and gate.op != ">=":
         raise PolicyError(f"{name} is no_regression with op {gate.op!r}; leave 'op' out: losses count either way.")
 

@@ -48,6 +48,8 @@ class GateTable:
     """Of no_regression: the largest loss that is accepted; else that of [policy]."""
     severity: Literal["error", "warning", "warn", "note", "off"] | None = None
     """error decides the exit code, warning does so under --strict, note never; off switches the gate off."""
+    decide: Literal["interval", "point"] | None = None
+    """interval (default): pass, fail or inconclusive; point: by the number alone, which chance trips."""
     on_inconclusive: OnInconclusive | None = None
     """What an open verdict does: block (must be shown), warn, or pass."""
     min_n: int | None = None
@@ -116,12 +118,14 @@ class PolicyTable:
     """Correction of failures within a family; holm without one."""
     margin: float | None = None
     """Largest loss against a baseline that is accepted; 0.01 without one."""
+    decide: Literal["interval", "point"] | None = None
+    """For gates of this file that do not say; interval without one."""
     on_inconclusive: OnInconclusive | None = None
     """For gates of this file that do not say; warn without one."""
     min_n: int | None = None
     """For gates of this file that do not say; 30 without one."""
     suppress_n: int | None = None
-    """Counts of fewer rows are left out of verdicts; the audit's own number where that is larger."""
+    """Slices of fewer rows leave no count anywhere; a saved record that shows smaller ones is refused."""
     require_committed: bool = False
     """Refuse to judge by a file that differs from what is committed."""
 
@@ -157,7 +161,7 @@ class TestSetTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFile:
-    """A whole ``gates.toml``."""
+    """A whole ``gates.toml``, or the table ``[tool.modelassay]`` of a ``pyproject.toml``."""
 
     __pydantic_config__ = FORBID
 

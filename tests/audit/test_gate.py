@@ -145,6 +145,29 @@ def test_the_audits_own_suppression_holds() -> None:
     assert verdict.estimate.n is None
 
 
+def test_a_record_that_may_show_smaller_slices_is_refused() -> None:
+    of = record(finding("c", rate("accuracy", 35, 40)), suppress_n=20)
+    assert judge(of, policy(gate(threshold=0.5)), suppress_n=20).verdicts[0].outcome == "pass"
+    with pytest.raises(PolicyError, match="suppress_n = 30"):
+        judge(of, policy(gate(threshold=0.5)), suppress_n=30)
+
+
+@pytest.mark.parametrize(("threshold", "outcome"), [(0.79, "pass"), (0.81, "fail"), (0.8, "pass")])
+def test_the_number_alone_may_decide(threshold: float, outcome: str) -> None:
+    of = record(finding("c", rate("accuracy", 32, 40)))
+    verdict = only(of, gate(threshold=threshold, decide="point"))
+    assert verdict.outcome == outcome
+    assert (verdict.p_adjusted, verdict.n_needed, verdict.detectable) == (None, None, None)
+    assert only(of, gate(threshold=threshold)).outcome == "inconclusive"
+
+
+def test_the_number_alone_decides_without_an_interval_but_not_without_a_number() -> None:
+    bare = dataclasses.replace(rate("accuracy", 32, 40), low=None, high=None, reason="no interval")
+    assert only(record(finding("c", bare)), gate(threshold=0.5, decide="point")).outcome == "pass"
+    none = Estimate(metric="accuracy", value=None, where={"split": "test"}, reason="no rows")
+    assert only(record(finding("c", none)), gate(threshold=0.5, decide="point")).outcome == "not_assessed"
+
+
 def test_min_share_leaves_small_groups_out() -> None:
     rows = [rate("recall", 30, 60, sex="f"), rate("recall", 9000, 9940, sex="m")]
     of = record(finding("g", *rows), groups={"f": 60, "m": 9940})

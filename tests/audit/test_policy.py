@@ -340,3 +340,90 @@ def test_published_conventions_name_their_source_and_their_misuse(path: Path, tm
     assert all(gate.references and gate.because and gate.remedy for gate in own)
     assert "# Misuse:" in text
     assert "# Source:" in text
+
+
+# --- [tool.modelassay] of a pyproject.toml --------------------------------------------------------
+
+PROJECT = """\
+[project]
+name = "house"
+
+[tool.ruff]
+line-length = 100
+
+[tool.modelassay.policy]
+extends = "default"
+ignore = ["ROB"]
+
+[[tool.modelassay.gate]]
+id = "floor"
+metric = "accuracy"
+op = ">="
+threshold = 0.8
+
+[tool.other]
+id = "not ours"
+"""
+
+
+def test_gates_may_stand_in_a_pyproject(tmp_path: Path) -> None:
+    policy = read_policy(write(tmp_path, PROJECT, "pyproject.toml"))
+    assert policy.gates[-1].id == "floor"
+    assert not any(gate.id.startswith("ROB") for gate in policy.gates)
+    assert (policy.file, policy.lines) == ("pyproject.toml", {"floor": 12})
+    alone = read_policy(write(tmp_path, '[policy]\nextends = "pyproject.toml"\n'))
+    assert alone.gates == policy.gates
+
+
+def test_other_tools_of_a_pyproject_do_not_change_the_policy(tmp_path: Path) -> None:
+    one = read_policy(write(tmp_path, PROJECT, "pyproject.toml"))
+    other = read_policy(write(tmp_path, "[tool.black]\nskip = true\n\n" + PROJECT, "pyproject.toml"))
+    assert one.sha256 == other.sha256
+    changed = read_policy(write(tmp_path, PROJECT.replace("0.8", "0.9"), "pyproject.toml"))
+    assert changed.sha256 != one.sha256
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PROJECT.replace("metric =", "metrik ="), "pyproject.toml:13: [gate[0]] 'metrik' is not a known key"),
+        (PROJECT.replace("[tool.modelassay.policy]", "[tool.modelassay.polcy]"), "Did you mean 'policy'"),
+        ("[tool.modelasay]\nx = 1\n", "Did you mean 'modelasay'"),
+        ("[project]\nname = 'x'\n", "has no table [tool.modelassay]"),
+        ("[tool]\nmodelassay = 3\n", "has no table [tool.modelassay]"),
+    ],
+)
+def test_a_pyproject_is_read_as_strictly(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        read_policy(write(tmp_path, text, "pyproject.toml"))
+    assert said in str(caught.value)
+
+
+# --- by the number alone --------------------------------------------------------------------------
+
+
+def test_a_gate_may_be_decided_on_the_point(tmp_path: Path) -> None:
+    assert only(tmp_path, FLOOR).decide == "interval"
+    assert only(tmp_path, FLOOR + 'decide = "point"\n').decide == "point"
+    assert only(tmp_path, '[policy]\ndecide = "point"\n' + FLOOR).decide == "point"
+    own = only(tmp_path, '[policy]\ndecide = "point"\n' + FLOOR + 'decide = "interval"\n')
+    assert own.decide == "interval"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('decide = "points"\n', "decide"),
+        ('decide = "point"\non_inconclusive = "block"\n', "never inconclusive"),
+    ],
+)
+def test_what_does_not_fit_a_point_is_refused(tmp_path: Path, more: str, said: str) -> None:
+    with pytest.raises(PolicyError, match=said):
+        read(tmp_path, FLOOR + more)
+
+
+def test_no_worse_than_before_is_never_decided_on_the_point(tmp_path: Path) -> None:
+    gate = '[[gate]]\nid = "g"\nkind = "no_regression"\nmetric = "accuracy"\n'
+    assert only(tmp_path, '[policy]\ndecide = "point"\n' + gate).decide == "interval"
+    with pytest.raises(PolicyError, match="half of all models"):
+        read(tmp_path, gate + 'decide = "point"\n')

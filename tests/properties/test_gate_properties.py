@@ -85,7 +85,7 @@ def test_correction_only_ever_keeps_failures_open(rows: list[Estimate], threshol
 
 @given(groups(), shares, st.integers(min_value=0, max_value=100))
 def test_no_count_under_the_suppression_stands_in_a_verdict(rows: list[Estimate], threshold: float, least: int) -> None:
-    of = record(finding("g", *rows), groups={one.where["sex"]: one.n or 0 for one in rows})
+    of = record(finding("g", *rows), groups={one.where["sex"]: one.n or 0 for one in rows}, suppress_n=least)
     for verdict in judge(of, policy(every(threshold=threshold)), suppress_n=least).verdicts:
         assert verdict.estimate is not None
         assert verdict.estimate.n is None or verdict.estimate.n >= least or verdict.estimate.n == 0
