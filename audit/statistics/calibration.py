@@ -229,9 +229,12 @@ def _averaged(loss: Array, weight: Array | None) -> Linear:
     return Linear(value, loss - value)
 
 
-def loss_interval(value: float, spread: Variance, level: float) -> Interval | None:
-    """Return the interval of a positive, skewed mean loss on the log scale; ``None`` where nothing varies."""
+def loss_interval(value: float, spread: Variance, level: float, most: float = math.inf) -> Interval | None:
+    """Return the interval of a positive, skewed mean loss on the log scale; ``None`` where nothing varies.
+
+    A loss that cannot exceed `most` has no upper limit beyond it.
+    """
     if value <= 0 or spread.value <= 0 or spread.degrees <= 0:
         return None
     limits = on_scale(value, math.sqrt(spread.value), level=level, degrees=spread.degrees, transform="log")
-    return limits._replace(method="linearized, log scale")
+    return limits._replace(high=min(limits.high, most), method="linearized, log scale")

@@ -74,7 +74,11 @@ def _score_interval(
     part: Predictions, name: str, class_: str | None, form: Linear, spread: Variance
 ) -> Interval | None:
     level, value = part.settings.level, form.value
-    if name in ("log_loss", "brier_score"):
+    if name == "brier_score":
+        return calibration.loss_interval(
+            value, spread, level, 2.0 if class_ is None and part.task == "multiclass" else 1.0
+        )
+    if name == "log_loss":
         return calibration.loss_interval(value, spread, level)
     if name in ("calibration_slope", "calibration_intercept"):
         if spread.value <= 0 or spread.degrees <= 0:

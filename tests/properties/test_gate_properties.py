@@ -83,6 +83,18 @@ def test_correction_only_ever_keeps_failures_open(rows: list[Estimate], threshol
         assert loose.outcome == strict.outcome or (loose.outcome, strict.outcome) == ("fail", "inconclusive")
 
 
+@given(groups(least=2), shares, st.sampled_from([">=", "<="]))
+def test_one_more_group_only_ever_keeps_failures_of_others_open(
+    rows: list[Estimate], threshold: float, op: Operator
+) -> None:
+    """The correction over a larger family may leave a failure open; it never turns it into a pass, nor makes one."""
+    fewer = judged(rows[:-1], every(op=op, threshold=threshold))
+    more = judged(rows, every(op=op, threshold=threshold))
+    for before, after in zip(fewer, more, strict=False):
+        assert before.outcome == after.outcome or (before.outcome, after.outcome) == ("fail", "inconclusive")
+        assert (after.detectable or 0) >= (before.detectable or 0)
+
+
 @given(groups(), shares, st.integers(min_value=0, max_value=100))
 def test_no_count_under_the_suppression_stands_in_a_verdict(rows: list[Estimate], threshold: float, least: int) -> None:
     of = record(finding("g", *rows), groups={one.where["sex"]: one.n or 0 for one in rows}, suppress_n=least)

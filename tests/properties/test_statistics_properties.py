@@ -12,8 +12,8 @@ from scipy import stats
 
 from audit.evidence import Predictions, Settings
 from audit.factor import Factor
-from audit.measure import by_class, by_group, differences, estimate, estimates
-from audit.metrics import METRICS
+from audit.measure import by_class, by_group, differences, estimate, estimates, from_tally, ratios_to_highest
+from audit.metrics import METRICS, RATES
 from audit.statistics.paired import paired_difference
 from audit.statistics.variance import mean, variance
 from audit.tally import Tally, merge
@@ -79,6 +79,8 @@ def test_an_estimate_is_a_number_with_an_interval_or_a_reason(one: Predictions) 
             if found.unit == "proportion":
                 assert found.low >= 0
                 assert found.high <= 1
+            if found.metric == "brier_score":
+                assert found.high <= (1 if one.task == "binary" else 2)
 
 
 @settings(deadline=None, max_examples=60)
@@ -207,6 +209,134 @@ def test_pairing_never_breaks_and_mirrors(one: Predictions, other: Predictions) 
         assert (a.value is None) == (b.value is None), name
         if a.value is not None and b.value is not None and a.low is not None:
             assert [a.value, a.low, a.high] == pytest.approx([-b.value, -(b.high or 0), -(b.low or 0)], abs=1e-7), name
+
+
+UNEVEN = ("calibration_error", "median_absolute_error")
+"""Read off ordered rows or bins of rows, so that a weight of two is not quite a row twice."""
+
+
+@settings(deadline=None, max_examples=60)
+@given(predictions(), st.integers(0, 99))
+def test_a_weight_of_two_is_a_row_twice_in_value_but_not_in_certainty(one: Predictions, seed: int) -> None:
+    twice = np.random.default_rng(seed).random(len(one)) < 0.5
+    plain = replace(one, cluster=None, weight=None)
+    weighted = replace(plain, weight=np.where(twice, 2.0, 1.0))
+    repeated = plain.take(np.repeat(np.arange(len(one)), 1 + twice))
+    for name in names_of(one):
+        if name in UNEVEN:
+            continue
+        a, b = estimate(weighted, name), estimate(repeated, name)
+        assert (a.value is None) == (b.value is None), name
+        if a.value is None or b.value is None:
+            continue
+        assert a.value == pytest.approx(b.value, rel=1e-7, abs=1e-9), name
+        assert (a.n or 0) <= (b.n or 0)
+        if name in RATES and a.low is not None and a.high is not None:
+            assert a.high - a.low >= (b.high or 0) - (b.low or 0) - 1e-9, name
+
+
+@settings(deadline=None, max_examples=60)
+@given(predictions(), st.sampled_from([(0.8, 0.95), (0.95, 0.99)]))
+def test_a_higher_level_holds_the_interval_of_a_lower_one(one: Predictions, levels: tuple[float, float]) -> None:
+    for name in names_of(one):
+        narrow, wide = (estimate(replace(one, settings=Settings(level=level)), name) for level in levels)
+        assert narrow.value == wide.value
+        if narrow.low is not None and wide.low is not None:
+            assert wide.low <= narrow.low + 1e-9, name
+            assert (wide.high or 0) >= (narrow.high or 0) - 1e-9, name
+
+
+SAME_WHEN_SWAPPED = ("accuracy", "error_rate", "balanced_accuracy", "matthews_corrcoef", "cohen_kappa", "f1_macro",
+                     "f1_weighted", "precision_macro", "roc_auc", "log_loss", "brier_score",
+                     "calibration_slope")  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(predictions())
+def test_naming_the_other_class_positive_changes_no_number_on_both(one: Predictions) -> None:
+    if one.task != "binary" or one.y_score is None:
+        return
+    truth, given_ = (1 - codes.astype(np.int64) for codes in (one.y_true, one.y_pred))
+    other = replace(one, classes=one.classes[::-1], y_true=truth, y_pred=given_, y_score=1 - one.y_score)
+    for name in SAME_WHEN_SWAPPED:
+        a, b = estimate(one, name), estimate(other, name)
+        assert (a.value is None) == (b.value is None), name
+        if a.value is not None and b.value is not None:
+            assert [b.value, b.low or 0, b.high or 0] == pytest.approx(
+                [a.value, a.low or 0, a.high or 0], rel=1e-6, abs=1e-6
+            ), name
+
+
+@settings(deadline=None, max_examples=40)
+@given(predictions(), st.permutations(range(3)))
+def test_the_order_of_classes_does_not_matter(one: Predictions, order: list[int]) -> None:
+    if one.task != "multiclass" or one.y_score is None:
+        return
+    place = np.argsort(order)
+    other = replace(
+        one, classes=tuple(one.classes[k] for k in order), y_true=place[one.y_true.astype(np.intp)],
+        y_pred=place[one.y_pred.astype(np.intp)], y_score=one.y_score[:, order],
+    )  # fmt: skip
+    for name in names_of(one):
+        a, b = estimate(one, name), estimate(other, name)
+        assert (a.value is None) == (b.value is None), name
+        if a.value is not None and b.value is not None and name not in UNEVEN:
+            assert [b.value, b.low or 0, b.high or 0] == pytest.approx(
+                [a.value, a.low or 0, a.high or 0], rel=1e-6, abs=1e-6
+            ), name
+
+
+@settings(deadline=None, max_examples=40)
+@given(predictions(), st.floats(0.01, 100), st.floats(-50, 50))
+def test_errors_follow_the_unit_of_the_target(one: Predictions, factor: float, shift: float) -> None:
+    if one.task != "regression":
+        return
+    y, p = (values.astype(np.float64) * factor + shift for values in (one.y_true, one.y_pred))
+    for name in REGRESSION:
+        a, b = estimate(one, name), estimate(replace(one, y_true=y, y_pred=p), name)
+        power = {"r2_score": 0, "mean_squared_error": 2}.get(name, 1)
+        assert (a.value is None) == (b.value is None), name
+        if a.value is not None and b.value is not None:
+            expected = [part * factor**power for part in (a.value, a.low or 0, a.high or 0)]
+            assert [b.value, b.low or 0, b.high or 0] == pytest.approx(expected, rel=1e-5, abs=1e-6), name
+
+
+@settings(deadline=None, max_examples=40)
+@given(predictions(), st.integers(1, 4))
+def test_estimates_of_merged_tallies_are_those_of_all_rows(one: Predictions, pieces: int) -> None:
+    if one.task == "regression":
+        return
+    bare = replace(one, cluster=None, settings=Settings(suppress_n=0))
+    names = ("accuracy", "balanced_accuracy", "cohen_kappa")
+    place = np.arange(len(one)) % pieces
+    merged = merge([Tally.of(bare.take(place == piece), "group") for piece in range(pieces)])
+    rows = {(part.metric, part.where["group"]): part for part in by_group(bare, names, ["group"]) if part.n}
+    for found in from_tally(merged, names, suppress_n=0):
+        same = rows.get((found.metric, found.where["group"]))
+        if same is None or same.value is None or found.value is None:
+            continue
+        assert [found.value, found.low, found.high, found.n] == pytest.approx(
+            [same.value, same.low, same.high, same.n], abs=1e-9
+        )
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(30, 300)), min_size=3, max_size=8))
+def test_one_more_group_never_brings_another_nearer_to_the_best(counts: list[tuple[int, int]]) -> None:
+    rows = [
+        Predictions(
+            task="binary", classes=("no", "yes"), y_true=np.zeros(n, dtype=np.int64),
+            y_pred=(np.arange(n) < min(found, n)).astype(np.int64), where={"group": str(place)},
+        )
+        for place, (found, n) in enumerate(counts)
+    ]  # fmt: skip
+    rates = [estimate(one, "selection_rate") for one in rows]
+    before, after = ratios_to_highest(rates[:-1], 30), ratios_to_highest(rates, 30)
+    for first, second in zip(before, after, strict=False):
+        if None in (first.low, second.low, first.value, second.value):
+            continue
+        assert (second.value or 0) <= (first.value or 0) + 1e-12
+        assert (second.low or 0) <= (first.low or 0) + 1e-12
 
 
 values = st.lists(st.floats(-100, 100), min_size=2, max_size=40)
