@@ -32,9 +32,18 @@ TOP = 0.995
 
 
 class _Found(NamedTuple):
-    """A slice that the search half offers."""
+    """A slice that a half of the test rows offers."""
 
     conditions: tuple[Condition, ...]
+    rows: Mask
+    score: float
+
+
+class _Weak(NamedTuple):
+    """A slice to confirm: rows that it was not found on, and those among them that it holds."""
+
+    conditions: tuple[Condition, ...]
+    seen: Mask
     rows: Mask
     score: float
 
@@ -55,17 +64,18 @@ def weak_slices(
     *,
     conditions: int = 3,
     times: float = 1.5,
-    support: int = 40,
+    support: int = 25,
     share: float = 0.01,
     features: int = 25,
     bands: int = 8,
     most: int = 5,
 ) -> Measurement:
-    """Search slices of large error on one half of the test rows, and measure them on the other.
+    """Search slices of large error on each half of the test rows, and measure them on the other.
 
     Reading. Each slice is a phrase of up to three conditions; the ratio says how many times the overall error
     its rows have, on rows that the search did not see. The search ranks slices by the evidence that their
-    error exceeds `times` the overall one. In regression the error is the mean squared one.
+    error exceeds `times` the overall one. What both halves find is measured on all test rows: those of each
+    half by the slice that the other found. In regression the error is the mean squared one.
 
     Limits. Slices smaller than `support` rows or `share` of a half are not looked for; numbers are cut into
     bands. That no slice is found does not say that there is none. A slice says where errors are, not why:
@@ -81,27 +91,30 @@ def weak_slices(
     if first.sum() < 2 * least:
         raise NotApplicable(f"half of the test rows are {int(first.sum())}; slices of {least} rows need twice as many")
     columns, untold = columns_of(
-        dataset, rows, np.flatnonzero(first), bands=bands, extra=_of_rows(clusters, dataset, rows)
+        dataset, rows, np.arange(len(rows)), bands=bands, extra=_of_rows(clusters, dataset, rows)
     )
-    columns, notes = _promising(columns, error[first], first, features)
-    found = _searched(columns, error, first, (conditions, times, least))
-    kept = _apart(found, most)
-    made = [_confirmed(test.take(second), one.rows[second], in_words(columns, one.conditions)) for one in kept]
+    found: list[list[_Found]] = []
+    notes = [f"searched on each half of {len(rows)} test rows, confirmed on the other"]
+    for half in (first, second):
+        useful, told = _promising(columns, error, half, features)
+        found.append(_apart(_searched(columns, useful, error, half, (conditions, times, least)), most))
+        notes += [note for note in told if note not in notes]
+    kept = _matched(found[0], found[1], first, most)
+    made = [_confirmed(test, one, in_words(columns, one.conditions)) for one in kept]
     ratios = [one for _, one in made] or [
         exact("slice_error_ratio", 1.0, _at(test, "all rows"), n=len(test), unit="ratio")
     ]
-    words = f"searched on {int(first.sum())} test rows, confirmed on the other {int(second.sum())}"
-    notes = (words, f"slices of at least {least} rows, up to {conditions} conditions", *notes)
+    notes.append(f"slices of at least {least} rows of a half, up to {conditions} conditions")
     if untold and not clusters:
-        notes = (*notes, f"{len(untold)} text columns have no levels to search")
+        notes.append(f"{len(untold)} text columns have no levels to search")
     return Measurement(
         summary=_summary(ratios),
         estimates=(*ratios, *(one for one, _ in made)),
         exhibits=(
-            _table(kept, made, columns, test.take(second), second),
+            _table(kept, made, columns, test),
             forest("Error of slices", ratios, x_label="times the overall error", reference=1.0, log_scale=True),
         ),
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
@@ -127,14 +140,14 @@ def _at(test: Predictions, name: str) -> dict[str, str]:
 # --- search ---------------------------------------------------------------------------------------
 
 
-def _promising(columns: list[Column], error: FloatArray, half: Mask, most: int) -> tuple[list[Column], tuple[str, ...]]:
+def _promising(columns: list[Column], error: FloatArray, half: Mask, most: int) -> tuple[list[int], tuple[str, ...]]:
     """Keep the columns whose levels differ most in error, where there are many."""
-    useful = [one for one in columns if len(np.unique(one.codes[half])) > 1]
+    useful = [place for place, one in enumerate(columns) if len(np.unique(one.codes[half])) > 1]
     if len(useful) <= most:
         return useful, ()
-    ranked = sorted(range(len(useful)), key=lambda place: -_between(useful[place].codes[half], error))
-    kept = [useful[place] for place in sorted(ranked[:most])]
-    return kept, (f"the {most} features whose levels differ most in error were searched, of {len(useful)}",)
+    useful.sort(key=lambda place: -_between(columns[place].codes[half], error[half]))
+    told = f"the {most} features whose levels differ most in error were searched, of {len(useful)}"
+    return sorted(useful[:most]), (told,)
 
 
 def _between(codes: npt.NDArray[np.int64], error: FloatArray) -> float:
@@ -145,12 +158,14 @@ def _between(codes: npt.NDArray[np.int64], error: FloatArray) -> float:
     return float((total[levels] ** 2 / size[levels]).sum() - levels.sum() * error.var())
 
 
-def _searched(columns: list[Column], error: FloatArray, half: Mask, how: tuple[int, float, int]) -> list[_Found]:
+def _searched(
+    columns: list[Column], useful: list[int], error: FloatArray, half: Mask, how: tuple[int, float, int]
+) -> list[_Found]:
     """Search at each depth apart, so that a plain slice is not lost among refinements of it; simplify, then rank."""
     conditions, times, least = how
     codes, runs, families = [], [], []
-    for feature, column in enumerate(columns):
-        for own, named in resolutions(column):
+    for feature in useful:
+        for own, named in resolutions(columns[feature]):
             codes.append(own[half])
             runs.append(named)
             families.append(feature)
@@ -185,11 +200,43 @@ def _overlap(one: Mask, other: Mask) -> float:
     return float((one & other).sum() / max(1, min(one.sum(), other.sum())))
 
 
+def _matched(one: list[_Found], other: list[_Found], first: Mask, most: int) -> list[_Weak]:
+    """Join slices that both halves found, so that all rows confirm them; the others have one half to do so."""
+    free = list(other)
+    made: list[_Weak] = []
+    for found in one:
+        twin = max(free, key=lambda candidate: _shared(found.rows, candidate.rows), default=None)
+        if twin is not None and _shared(found.rows, twin.rows) >= 0.5:
+            free = [candidate for candidate in free if candidate is not twin]
+            rows = np.where(first, twin.rows, found.rows)
+            stronger = max(found, twin, key=lambda candidate: candidate.score)
+            made.append(_Weak(stronger.conditions, np.ones_like(first), rows, found.score + twin.score))
+        else:
+            made.append(_Weak(found.conditions, ~first, found.rows & ~first, found.score))
+    made += [_Weak(left.conditions, first, left.rows & first, left.score) for left in free]
+    return _distinct(sorted(made, key=lambda weak: -weak.score), most)
+
+
+def _distinct(made: list[_Weak], most: int) -> list[_Weak]:
+    """Keep the best slices, each phrase once; slices that no half holds for weak only where there are no others."""
+    phrases: dict[tuple[Condition, ...], _Weak] = {}
+    for one in made:
+        phrases.setdefault(one.conditions, one)
+    weak = [one for one in phrases.values() if one.score > 0]
+    return (weak or list(phrases.values())[:1])[:most]
+
+
+def _shared(one: Mask, other: Mask) -> float:
+    """Return the rows in both over the rows in either."""
+    return float((one & other).sum() / max(1, (one | other).sum()))
+
+
 # --- confirmation ---------------------------------------------------------------------------------
 
 
-def _confirmed(half: Predictions, rows: Mask, words: str) -> tuple[Estimate, Estimate]:
+def _confirmed(test: Predictions, weak: _Weak, words: str) -> tuple[Estimate, Estimate]:
     """Return the slice's error and its ratio to the overall error, on rows that the search did not see."""
+    half, rows = test.take(weak.seen), weak.rows[weak.seen]
     metric, where = METRIC[half.task], _at(half, words)
     n, least = int(rows.sum()), half.settings.suppress_n
     if n < least:
@@ -249,24 +296,22 @@ def _summary(ratios: list[Estimate]) -> str:
     return f"Weakest slice: {worst.where['slice']}, with {worst} times the overall error."
 
 
-def _table(
-    kept: list[_Found], made: list[tuple[Estimate, Estimate]], columns: list[Column], half: Predictions, second: Mask
-) -> Table:
+def _table(kept: list[_Weak], made: list[tuple[Estimate, Estimate]], columns: list[Column], test: Predictions) -> Table:
     """Say of each slice what its error is, and what it would be without each of its conditions."""
     rows: list[tuple[Cell, ...]] = []
-    overall = estimate(half, METRIC[half.task])
+    overall = estimate(test, METRIC[test.task])
     for one, (own, against) in zip(kept, made, strict=True):
         without = []
         for place, gone in enumerate(one.conditions):
             rest = one.conditions[:place] + one.conditions[place + 1 :]
-            wider = estimate(half.take(inside(columns, rest)[second]), METRIC[half.task]) if rest else overall
+            wider = estimate(test.take(inside(columns, rest) & one.seen), METRIC[test.task]) if rest else overall
             without.append(f"without “{in_words(columns, (gone,))}”: {_short(wider)}")
         rows.append((own.where["slice"], against.n, _short(own), _short(against), "; ".join(without)))
     return Table(
         title="Weak slices",
-        columns=("slice", "n", METRIC[half.task], "times overall", "what separates it"),
+        columns=("slice", "n", METRIC[test.task], "times overall", "what separates it"),
         rows=tuple(rows),
-        caption=f"On the half that the search did not see; overall {METRIC[half.task]}: {_short(overall)}.",
+        caption=f"On rows that the search did not see; overall {METRIC[test.task]}: {_short(overall)}.",
     )
 
 

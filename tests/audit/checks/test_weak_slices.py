@@ -60,6 +60,15 @@ def test_no_slice_and_a_near_miss_do_not_fail(judged: Judged, failing: Failing, 
         assert not failing(judged("weak_slices", GATE, None, table(3000, young_north, times, seed), **PLAIN))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_both_halves_find_is_confirmed_on_all_rows(judged: Judged, failing: Failing, seed: int) -> None:
+    frame = table(1000, lambda rows: rows["region"] == "north", 6.0, seed)
+    (found,) = failing(judged("weak_slices", GATE, None, frame, **PLAIN))
+    assert found.where["slice"] == "region = north"
+    assert found.estimate is not None
+    assert found.estimate.n == (frame["region"] == "north").sum()
+
+
 def test_three_conditions(judged: Judged, failing: Failing) -> None:
     frame = table(12_000, lambda f: young_north(f) & (f["a"] > 0), 6.0)
     (found,) = failing(judged("weak_slices", GATE, None, frame, **PLAIN))
