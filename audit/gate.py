@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from audit.errors import PolicyError
-from audit.gates.candidates import Candidates, find, matches
+from audit.gates.candidates import Candidates, find, matches, require_known_waivers
 from audit.gates.decision import (
     at_confidence,
     decide,
@@ -76,7 +76,7 @@ def judge(
     Raises
     ------
     PolicyError
-        If a gate names a check, metric, feature or group that the record does not know, or the record shows
+        If a gate or waiver names a check, metric, feature or group that the record does not know, or the record shows
         slices that are smaller than `suppress_n`.
     ConfigError
         If the baseline cannot be compared with.
@@ -85,6 +85,7 @@ def judge(
         from audit.gates.baseline import against
 
         record = against(record, baseline)
+    require_known_waivers(policy.waivers, record)
     drafts = [draft for gate in policy.gates if gate.severity != "off" for draft in _drafts(gate, record, policy)]
     day = today or datetime.date.fromisoformat(record.created[:10])
     hidden = suppressed_below(record)

@@ -171,8 +171,19 @@ def _chain(path: Path, above: tuple[Path, ...] = ()) -> tuple[_Layer, ...]:
     name = layer.tables.policy.extends
     if not name:
         return (layer,)
-    beneath = (_catalogue(),) if name == "default" else _chain(path.parent / name, (*above, here))
+    beneath = (_catalogue(),) if name == "default" else _chain(_extended(path, name), (*above, here))
     return (*beneath, layer)
+
+
+def _extended(path: Path, name: str) -> Path:
+    found = path.parent / name
+    if not found.exists():
+        siblings = [one.name for one in path.parent.glob("*.toml")]
+        raise PolicyError(
+            f"{path.name}: [policy] extends {shown(name)}, which is neither 'default' nor a file here."
+            + hint(name, ("default", *siblings))
+        )
+    return found
 
 
 def _policy(chain: tuple[_Layer, ...]) -> Policy:
@@ -237,7 +248,9 @@ def _selected(gates: tuple[Gate, ...], select: list[str], ignore: list[str], fil
     """Keep and leave out by code, or by the beginning of a code as linters do."""
     for word in (*select, *ignore):
         if not any(gate.id.startswith(word) for gate in gates):
-            raise PolicyError(f"{file}: no gate is called {shown(word)}.{hint(word, [gate.id for gate in gates])}")
+            codes = [gate.id for gate in gates]
+            starts = {code.rstrip("0123456789") for code in codes}
+            raise PolicyError(f"{file}: no gate is called {shown(word)}.{hint(word, (*codes, *sorted(starts)))}")
     kept = [gate for gate in gates if not select or any(gate.id.startswith(word) for word in select)]
     return tuple(gate for gate in kept if not any(gate.id.startswith(word) for word in ignore))
 

@@ -34,6 +34,8 @@ def read_toml(path: Path, error: type[AuditError]) -> tuple[dict[str, object], s
     try:
         text = path.read_text(encoding="utf-8-sig")
         return tomllib.loads(text), text
+    except RecursionError as problem:
+        raise error(f"{path.name} is not readable as TOML: it is nested too deeply.") from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
         raise error(f"{path.name} is not readable as TOML: {problem}.") from problem
 
@@ -76,6 +78,8 @@ def _expected(problem: dict[str, object], key: str) -> str:
     said = str(problem["msg"])[:200].replace("Input should be ", "expected ")
     said = said.replace("a valid array", "a list").replace("an object", "a table")
     brackets = problem["type"] == "list_type" and isinstance(problem["input"], dict)
+    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        return said + hint(problem["input"], re.findall(r"'([^']+)'", said)).replace(" Did", ". Did", 1)
     return f"{said}; write [[{key}]], with two brackets" if brackets else said
 
 

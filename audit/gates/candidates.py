@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from audit.errors import PolicyError, hint, listed, shown
 from audit.gates.comparing import against_best, compared
-from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Where
+from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Waiver, Where
 
 RULE_CODE = re.compile(r"(DATA|LEAK|DRIFT|PERF|CAL|FAIR|GEN|TRAIN|SLICE|ROB|EXP|COMP|BASE|SEC|CARD)[0-9]{3}")
 """Codes of the catalogue."""
@@ -161,6 +161,8 @@ def _once(estimates: Iterable[Estimate]) -> list[Estimate]:
 
 def _unknown_check(gate: Gate, record: AuditRecord) -> str:
     """Say that a rule's check was not run, or refuse a gate that names no check of this record."""
+    if gate.kind == "no_regression" and not is_rule(gate):
+        _require_comparable_metric(gate)
     if is_rule(gate) or gate.kind == "no_regression":
         return f"check {gate.check or CHANGE!r} was not run"
     known = sorted({finding.check for finding in record.findings})
@@ -168,6 +170,18 @@ def _unknown_check(gate: Gate, record: AuditRecord) -> str:
         f"gate {shown(gate.id)} names check {shown(gate.check)}, which is not in this record; "
         f"it holds {listed(known) or 'none'}." + hint(gate.check, known)
     )
+
+
+def _require_comparable_metric(gate: Gate) -> None:
+    """Refuse the name of a metric that no comparison with a baseline could measure."""
+    from audit.metrics import METRICS
+
+    known = ("headline", *(name for name, one in METRICS.items() if one.better != "neither"))
+    if gate.metric not in known:
+        raise PolicyError(
+            f"gate {shown(gate.id)} asks for no regression of {shown(gate.metric)}, which is no metric that can be "
+            f"compared; there are {listed(known)}." + hint(gate.metric, known)
+        )
 
 
 def _unknown_metric(gate: Gate, estimates: list[Estimate]) -> str:
@@ -212,18 +226,35 @@ def require_known_address(gate: Gate, record: AuditRecord) -> None:
     """
     named = dict(gate.where) | (dict(gate.reference) if isinstance(gate.reference, Mapping) else {})
     wanted = {key: level for key, level in named.items() if key != "*" and not (key in HOUSE_WORDS and is_rule(gate))}
+    _require_known(wanted, record, f"gate {shown(gate.id)}")
+
+
+def require_known_waivers(waivers: Iterable[Waiver], record: AuditRecord) -> None:
+    """Refuse waivers of a feature or group that the record does not know: they would cover nothing.
+
+    Raises
+    ------
+    PolicyError
+        Naming the unknown word and the nearest known one.
+    """
+    for one in waivers:
+        wanted = {key: level for key, level in one.where.items() if key not in HOUSE_WORDS}
+        _require_known(wanted, record, f"the waiver of {shown(one.gate)} by {shown(one.owner)}")
+
+
+def _require_known(wanted: Where, record: AuditRecord, who: str) -> None:
     known = _levels(record) if wanted else {}
     for key, level in wanted.items():
         if key not in known and key not in HOUSE_WORDS:
             groups = sorted(set(known) - HOUSE_WORDS)
             raise PolicyError(
-                f"gate {shown(gate.id)} speaks of {shown(key)}, which is no sensitive feature of this audit; "
+                f"{who} speaks of {shown(key)}, which is no sensitive feature of this audit; "
                 f"there are {listed(groups) or 'none'}." + hint(key, groups)
             )
         if level != "*" and level not in known.get(key, set()):
             levels = sorted(known.get(key, set()))
             raise PolicyError(
-                f"gate {shown(gate.id)} speaks of {key} = {shown(level)}, which this audit does not have; "
+                f"{who} speaks of {key} = {shown(level)}, which this audit does not have; "
                 f"there are {listed(levels) or 'none'}." + hint(level, levels)
             )
 

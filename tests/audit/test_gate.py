@@ -415,3 +415,24 @@ def test_judging_leaves_the_findings_alone() -> None:
     assert judged.verdicts[0].source is not None
     assert judged.verdicts[0].source.line == 7
     assert not math.isnan(judged.verdicts[0].p_adjusted or 0.0)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ({"sx": "f"}, "'sx', which is no sensitive feature .* Did you mean 'sex'"),
+        ({"sex": "female"}, "there are 'f', 'm'"),
+    ],
+)
+def test_a_waiver_of_nobody_is_refused(where: dict[str, str], said: str) -> None:
+    of = record(finding("c", rate("accuracy", 80, 100)), groups={"f": 60, "m": 40})
+    waiver = Waiver(gate="floor", owner="o", reason="r", expires="2026-12-31", where=where)
+    with pytest.raises(PolicyError, match=said):
+        judge(of, policy(gate(), waivers=(waiver,)))
+
+
+def test_no_regression_of_a_metric_that_is_none_is_refused_without_a_baseline_too() -> None:
+    of = record(finding("c", rate("accuracy", 80, 100)))
+    assert only(of, gate(kind="no_regression", threshold=-0.01)).outcome == "not_assessed"
+    with pytest.raises(PolicyError, match="Did you mean 'accuracy'"):
+        judge(of, policy(gate(metric="acuracy", kind="no_regression", threshold=-0.01)))

@@ -427,3 +427,21 @@ def test_no_worse_than_before_is_never_decided_on_the_point(tmp_path: Path) -> N
     assert only(tmp_path, '[policy]\ndecide = "point"\n' + gate).decide == "interval"
     with pytest.raises(PolicyError, match="half of all models"):
         read(tmp_path, gate + 'decide = "point"\n')
+
+
+# --- words that name nothing ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[policy]\nextends = "defaut"\n', "neither 'default' nor a file here. Did you mean 'default'?"),
+        ('[policy]\nextends = "default"\nignore = ["FIAR"]\n', "Did you mean 'FAIR'?"),
+        (FLOOR + 'severity = "eror"\n', "Did you mean 'error'?"),
+        ("a = " + "[" * 3000 + "]" * 3000 + "\n", "nested too deeply"),
+    ],
+)
+def test_the_nearest_name_is_told(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        read(tmp_path, text)
+    assert said in str(caught.value)
