@@ -56,6 +56,7 @@ def gap(train: Estimate, test: Estimate) -> Estimate:
         value=made.value,
         low=made.low,
         high=made.high,
+        level=train.level,
         method="MOVER",
         n=test.n,
         where=test.where,

@@ -134,6 +134,23 @@ def test_overfitting_is_failed_and_its_absence_is_not() -> None:
     assert sum(bool(failed(fitted(rng, 0.10), overfitting, "GEN001")) for _ in range(50)) >= 45
 
 
+def test_the_level_of_a_gap_is_that_of_its_parts() -> None:
+    """A policy at 95 % widens the intervals of an audit at 80 %, which mislabeled limits would not allow."""
+    answers = fitted(np.random.default_rng(5), 0.05)
+    found = []
+    for level in (0.95, 0.8):
+        at = replace(answers, settings=Settings(headline="accuracy", level=level))
+        evidence = {"predictions": at}
+        finding = run(overfitting, evidence.__getitem__, task="binary")
+        assert finding.measurement is not None
+        assert finding.measurement.estimates[0].level == level
+        found.append(judge(record(at, finding), narrowed(default_policy(), select=["GEN001"])).verdicts[0].estimate)
+    wide, widened = found
+    assert wide is not None
+    assert widened is not None
+    assert (widened.low, widened.high) == pytest.approx((wide.low, wide.high), abs=1e-3)
+
+
 def changed(rng: np.random.Generator, n: int, worse: float) -> str:
     """Return the verdict on a new model that disagrees on a tenth of the rows and is worse by `worse`."""
     flips = rng.choice(3, n, p=[0.9, 0.05 - worse / 2, 0.05 + worse / 2])
