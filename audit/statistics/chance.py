@@ -33,6 +33,7 @@ BINARY_GAPS = ("selection_rate", "true_positive_rate", "false_positive_rate", "p
 MULTICLASS_GAPS = ("error_rate",)
 NUMBER_GAPS = ("mean_error", "mean_absolute_error")
 LIES_ACROSS = "clusters lie across groups, so groups cannot be shuffled over them"
+_TOO_LARGE = 1e150
 UNITS = "whole clusters"
 _POWER = 0.8
 
@@ -166,7 +167,7 @@ def gap_against_chance(
     if isinstance(source, Predictions) and source.task == "regression":
         return _numbers(source, feature, tuple(metrics or NUMBER_GAPS), generator, permutations, min_n, level)
     tally = (source if isinstance(source, Tally) else Tally.of(source, feature)).by(feature)
-    kept = tally.rows() >= min_n
+    kept = tally.rows() >= max(min_n, 1)
     names = tuple(metrics or (BINARY_GAPS if len(tally.classes) == 2 else MULTICLASS_GAPS))
     n = int(tally.rows()[kept].sum())
     if int(kept.sum()) < 2:
@@ -304,11 +305,13 @@ def _numbers(
     if set(names) - set(NUMBER_GAPS) or feature not in predictions.keys:
         raise DataError(f"Gaps of {names} over {feature!r} cannot be held against chance; metrics are {NUMBER_GAPS}.")
     factor = predictions.keys[feature]
-    codes = np.flatnonzero(factor.counts() >= min_n)
+    codes = np.flatnonzero(factor.counts() >= max(min_n, 1))
     if len(codes) < 2:
         return _nothing(feature, predictions.where, f"fewer than two groups of {min_n} rows")
     inside, group = _placed(predictions, feature, codes)
     error = (predictions.y_pred.astype(np.float64) - predictions.y_true.astype(np.float64))[inside]
+    if not (np.abs(error) < _TOO_LARGE).all():
+        return _nothing(feature, predictions.where, "some errors are beyond what can be squared")
     cluster = None if predictions.cluster is None else cluster_codes(predictions.cluster.take(inside))
     own = group if cluster is None else cluster_groups(cluster, group)
     if own is None:

@@ -28,6 +28,8 @@ _NEEDS_RESAMPLING = ("calibration_error", "median_absolute_error")
 _BY_TRUTH = ("accuracy", "error_rate", "selection_rate", "recall", "true_positive_rate", "false_negative_rate",
              "specificity", "true_negative_rate", "false_positive_rate")  # fmt: skip
 """Rates whose rows are told by the truth alone, so that both models have the same ones."""
+_LEAST_ROWS = 1e-6
+"""Effective rows where one row holds all the weight: the interval is then as wide as can be."""
 _NO_CHANGE = Interval(0.0, 0.0, "the same answers on all rows")
 
 
@@ -284,10 +286,10 @@ def _difference(
     other = replace(other, weight=one.weight, cluster=one.cluster)
     limits: Interval | None
     try:
-        if name in _NEEDS_RESAMPLING:
-            value, limits = _resampled(one, other, name, class_, generator, resamples)
-        else:
-            value, limits = _linear(one, other, name, class_)
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, limits = _measured(one, other, name, class_, generator, resamples)
+        if not all(map(math.isfinite, (value, *(limits or ())[:2]))):
+            raise Undefined("the number is beyond what a computer holds")
     except Undefined as reason:
         return _without(name, where, len(one), str(reason))
     return Estimate(
@@ -302,6 +304,14 @@ def _difference(
         unit=_unit(name),
         reason="" if limits is not None else "nothing varies on these rows, so there is no interval",
     )
+
+
+def _measured(
+    one: Predictions, other: Predictions, name: str, class_: str | None, generator: np.random.Generator, resamples: int
+) -> tuple[float, Interval | None]:
+    if name in _NEEDS_RESAMPLING:
+        return _resampled(one, other, name, class_, generator, resamples)
+    return _linear(one, other, name, class_)
 
 
 def _linear(one: Predictions, other: Predictions, name: str, class_: str | None) -> tuple[float, Interval | None]:
@@ -353,6 +363,7 @@ def _proportions(one: Predictions, other: Predictions, name: str, position: int 
             n = min(float(len(first)), (ahead + behind - (ahead - behind) ** 2) / spread.value * shrink)
         elif one.cluster is not None:
             n = effective_n(np.bincount(cluster_codes(one.cluster.take(inside)), share).astype(np.float64))
+    n = max(n, _LEAST_ROWS)
     span = tango(ahead * n, behind * n, n, one.settings.level)
     return span.value, around(span.value, span.low, span.high, method)
 

@@ -284,5 +284,5 @@ def _effective_changes(
     moved = up + down - (up - down) ** 2
     if moved > 0 and spread.value > 1e-24:
         rows = moved / spread.value * (z_value(level) / t_value(level, spread.degrees)) ** 2
-        rows = min(rows, float(len(sign)))
+        rows = max(min(rows, float(len(sign))), 1e-6)
     return up * rows, down * rows, rows
