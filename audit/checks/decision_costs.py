@@ -15,6 +15,7 @@ from audit.exhibits import by_address_table
 from audit.intervals import Span
 from audit.measure import groups
 from audit.statistics.thresholds import (
+    Cuts,
     called,
     cross_chosen,
     cut_in_use,
@@ -69,11 +70,11 @@ def decision_costs(predictions: Predictions) -> Measurement:
     cost, change = _cost(test, costs), _change(test, moved, costs)
     paid = replace(_cost(moved, costs), metric="expected_cost_chosen")
     by_group = _by_group(test, moved, costs)
-    used = cut_in_use(test)
-    drawn: list[Exhibit] = [_curve(test, costs, used), _table(test, costs, used)]
+    found, used = cuts(test), cut_in_use(test)
+    drawn: list[Exhibit] = [_curve(test, found, costs, used), _table(test, found, costs, used)]
     for feature in test.sensitive:
-        found = [one for one in by_group if feature in one.where]
-        drawn.append(by_address_table(f"Costs by {feature}", found, caption="Everyone by the same thresholds."))
+        own = [one for one in by_group if feature in one.where]
+        drawn.append(by_address_table(f"Costs by {feature}", own, caption="Everyone by the same thresholds."))
     return Measurement(
         summary=_summary(cost, paid, change, chosen),
         estimates=(cost, paid, change, *by_group),
@@ -99,9 +100,15 @@ def _cost_of_rates(true_rate: FloatArray, false_rate: FloatArray, share: float, 
 
 
 def _cost(part: Predictions, costs: Costs) -> Estimate:
-    paid = costs.by_row(part.y_true, part.y_pred)
     low, high = costs.range
-    span = mean_within(paid, low, high, weight=part.weight, cluster=part.cluster, level=part.settings.level)
+    level = part.settings.level
+    if part.weight is None and part.cluster is None:
+        kinds = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+        cells = np.bincount(2 * part.y_true.astype(np.int64) + part.y_pred.astype(np.int64), minlength=4)
+        span = mean_within(costs.by_row(*kinds), low, high, level=level, counts=cells.astype(np.int64))
+    else:
+        paid = costs.by_row(part.y_true, part.y_pred)
+        span = mean_within(paid, low, high, weight=part.weight, cluster=part.cluster, level=level)
     return _written("expected_cost", span, part, "score, effective n")
 
 
@@ -167,8 +174,7 @@ def _notes(test: Predictions, costs: Costs) -> tuple[str, ...]:
     return (f"Costs of a row: {stated}.", *((calibrated,) if test.probabilities else ()))
 
 
-def _curve(test: Predictions, costs: Costs, used: float | None) -> Curve:
-    found = cuts(test)
+def _curve(test: Predictions, found: Cuts, costs: Costs, used: float | None) -> Curve:
     kept = [float(found.threshold[k]) for k in spread_cuts(found, POINTS)[::-1]]
     paid = [_cost(called(test, threshold), costs) for threshold in kept]
     line = Series(
@@ -190,8 +196,7 @@ def _curve(test: Predictions, costs: Costs, used: float | None) -> Curve:
     )
 
 
-def _table(test: Predictions, costs: Costs, used: float | None) -> Table:
-    found = cuts(test)
+def _table(test: Predictions, found: Cuts, costs: Costs, used: float | None) -> Table:
     rows: list[tuple[Cell, ...]] = [_row("in use" if used is None else f"{used:.3g} (in use)", test, costs)]
     for place in (0, *spread_cuts(found, TABLE_ROWS)):
         threshold = float(found.threshold[place])

@@ -132,14 +132,23 @@ def roc_series(
     kept = thinned(fpr, tpr, points)
     low = high = None
     if band:
-        cuts = np.append(np.inf, np.unique(score)[::-1])
-        rows = answers.take(np.asarray(truth, dtype=np.bool_))
-        level = rows.settings.level
-        limits = [rate_limits(score[truth] >= cuts[k], rows.weight, rows.cluster, level) for k in kept]
+        limits = _band(answers.take(np.asarray(truth, dtype=np.bool_)), score, score[truth], tpr, kept)
         low = tuple(min(one[0], float(tpr[k])) for one, k in zip(limits, kept, strict=True))
         high = tuple(max(one[1], float(tpr[k])) for one, k in zip(limits, kept, strict=True))
     x, y = (tuple(float(rate[k]) for k in kept) for rate in (fpr, tpr))
     return Series(name=name, x=x, y=y, low=low, high=high)
+
+
+def _band(
+    rows: Predictions, every: FloatArray, score: FloatArray, rate: FloatArray, kept: list[int]
+) -> list[tuple[float, float]]:
+    """Return the limits of the rates of the kept points, among the `rows` of one class with these scores."""
+    level = rows.settings.level
+    if rows.cluster is not None:
+        cuts = np.append(np.inf, np.unique(every)[::-1])
+        return [rate_limits(score >= cuts[k], rows.weight, rows.cluster, level) for k in kept]
+    n = float(len(rows)) if rows.weight is None else effective_n(rows.weight)
+    return [wilson(float(rate[k]) * n, n, level)[:2] for k in kept]
 
 
 def operating_point(answers: Predictions, code: int = 1) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from audit.factor import Factor
 from audit.intervals import Span, bounded, linear, t_value, wilson, z_value
 from audit.slices.halves import halves
 from audit.statistics.paired import tango
-from audit.statistics.variance import Undefined, cluster_codes, effective_n, variance
+from audit.statistics.variance import Undefined, Variance, cluster_codes, effective_n, variance
 
 Calls = npt.NDArray[np.int64]
 NOBODY = math.inf
@@ -172,6 +172,7 @@ def mean_within(
     weight: FloatArray | None = None,
     cluster: Factor | None = None,
     level: float = 0.95,
+    counts: npt.NDArray[np.int64] | None = None,
 ) -> Span:
     """Return the mean of numbers that cannot leave [low, high], with a score interval that holds at its ends.
 
@@ -185,23 +186,38 @@ def mean_within(
         Positive.
     cluster : Factor, optional
     level : float
+    counts : ndarray of shape (n,), optional
+        How many rows have each value, where rows are neither weighted nor clustered: quicker, and the same.
 
     Examples
     --------
     >>> [round(number, 4) for number in mean_within(np.repeat([0.0, 1.0], [35, 15]), 0.0, 1.0)]
     [0.3, 0.1879, 0.4426]
+    >>> [round(number, 4) for number in mean_within(np.array([0.0, 1.0]), 0.0, 1.0, counts=np.array([35, 15]))]
+    [0.3, 0.1879, 0.4426]
     >>> [round(number, 4) for number in mean_within(np.zeros(50), 0.0, 5.0)]
     [0.0, 0.0, 0.3567]
     """
-    center = float(np.average(values, weights=weight))
-    spread = variance(values - center, weight, cluster)
+    center = float(np.average(values, weights=weight if counts is None else counts))
+    spread = variance(values - center, weight, cluster) if counts is None else _of_counts(values - center, counts)
     if low < center < high and spread.value > 1e-24 * (high - low) ** 2:
         limits = bounded(center, spread.value, level=level, degrees=spread.degrees, low=low, high=high)
         return Span(center, limits.low, limits.high)
     share = np.ones(len(values)) if weight is None else weight
     rows = effective_n(share if cluster is None else np.bincount(cluster_codes(cluster), share).astype(np.float64))
+    rows = rows if counts is None else float(counts.sum())
     unseen = wilson(0.0, rows, level).high  # share of rows of another kind that none of these rows would show
     return Span(center, center - unseen * (center - low), center + unseen * (high - center))
+
+
+def _of_counts(influence: FloatArray, counts: npt.NDArray[np.int64]) -> Variance:
+    """Return what :func:`variance` does, of rows that are known by how often each value stands."""
+    n = float(counts.sum())
+    squares = (influence / n) ** 2
+    total = float(counts @ squares)
+    noise = float(counts @ squares**2) - total * total / n
+    known = 2 * total * total / noise if noise > 0 else math.inf
+    return Variance(total * n / max(n - 1, 1), max(min(n - 1, known), 0.0))
 
 
 def mean_of_changes(
