@@ -38,7 +38,8 @@ def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
     plain = replace(plain, where=ours.where)
     name = ours.headline
     try:
-        made = oriented(paired_difference(plain, alike(ours, plain), name), name, "simple_model_gain")
+        made = settled(paired_difference(plain, alike(ours, plain), name))
+        made = oriented(made, name, "simple_model_gain")
     except DataError as reason:
         raise NotApplicable(f"the two models cannot be paired: {reason}") from reason
     scores = tuple(
@@ -51,6 +52,19 @@ def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
         exhibits=(estimates_table("Audited and linear model", (*scores, made)),),
         notes=tuple(note for note in rivals.notes if "linear" in note),
     )
+
+
+def settled(difference: Estimate) -> Estimate:
+    """Give a difference of exactly nothing the interval that it has: two models that never part do not differ.
+
+    Examples
+    --------
+    >>> str(settled(Estimate(metric="gain", value=0.0, reason="nothing varies")))
+    '0.000 [0.000, 0.000]'
+    """
+    if difference.value is None or difference.value != 0 or difference.low is not None:
+        return difference
+    return replace(difference, low=0.0, high=0.0, method="equal on every row", reason="")
 
 
 def alike(ours: Predictions, other: Predictions) -> Predictions:

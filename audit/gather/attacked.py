@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,10 @@ import pandas as pd
 
 from audit.columns import label_texts
 from audit.errors import NotApplicable
+from audit.gather._answers import ask
+from audit.gather._slopes import is_smooth, slopes
 from audit.gather._variants import Positions, Variant, asked, sample
+from audit.gather.noise import spreads_of
 from audit.optional import require
 from audit.variants import Perturbed
 
@@ -18,6 +22,10 @@ if TYPE_CHECKING:
     from audit.gather import Context
 
 BLOCK = 512
+MOST_MOVED = 200
+"""Features at most of a model whose gradient is told by differences: each costs a call."""
+PROBED = 200
+"""Rows on which it is tried whether a model is smooth."""
 
 
 class Reach(NamedTuple):
@@ -36,9 +44,13 @@ def gather(
     steps: int = 10,
     size: float = 0.1,
     pixels: float = 8 / 255,
+    calls: int = 400_000,
     seconds: float = 60.0,
 ) -> Perturbed:
     """Attack a differentiable classifier by projected gradient descent, from a random start.
+
+    Networks of `trainers` give their gradient. Of other models that are smooth in their numbers (linear ones,
+    kernels, networks of scikit-learn, pipelines of these) it is told by differences of scores.
 
     Parameters
     ----------
@@ -51,6 +63,9 @@ def gather(
         Reach in standard deviations of each feature over the training rows.
     pixels : float
         Reach for images, as a share of the range of pixels; they stay within it.
+    calls : int
+        Rows that a model is asked for at most where its gradient is told by differences; test rows are fewer
+        where that would be exceeded.
     seconds : float
         Budget.
 
@@ -64,7 +79,7 @@ def gather(
         raise NotApplicable("asks whether accuracy is halved; this model predicts numbers")
     network = model.predictor
     if not hasattr(network, "network_") or not hasattr(network, "center_"):
-        raise NotApplicable(f"needs the model's gradient; {type(network).__name__} is not differentiable here")
+        return _by_differences(context, (rows, steps, calls), size, seconds)
     if getattr(network, "token_count_", 0):
         raise NotApplicable("tokens have no gradient: texts are corrupted instead (ROB006)")
     require("torch", extra="torch", purpose="adversarial steps")
@@ -80,6 +95,81 @@ def gather(
         context, base, [Variant(f"projected gradient, {reach.told}", attack, base)],
         what="attacking", seconds=seconds, notes=notes, scores=False,
     )  # fmt: skip
+
+
+def _by_differences(context: Context, budget: tuple[int, int, int], size: float, seconds: float) -> Perturbed:
+    """Attack a model that can only be asked, through its numeric features of many values."""
+    rows, steps, calls = budget
+    spreads = spreads_of(context)
+    if not 0 < len(spreads) <= MOST_MOVED:
+        raise NotApplicable(
+            f"needs the model's gradient; by differences it is told for 1 to {MOST_MOVED} numeric features with "
+            f"more than 12 distinct values, here are {len(spreads)}"
+        )
+    few, _ = sample(context, PROBED, "probed")
+    if not is_smooth(_floats(context, few, spreads), spreads, _Loss(context, few)):
+        kind = type(context.fitted().last).__name__
+        raise NotApplicable(f"needs the model's gradient; {kind} is not differentiable here")
+    base, notes = sample(context, min(rows, max(1, calls // (steps * (len(spreads) + 1)))), "attacked")
+    told = f"{size:g} sd"
+    notes = (*notes, f"{steps} steps within {told} of {len(spreads)} numeric features, uphill by differences of scores")
+
+    def attack() -> pd.DataFrame:
+        return _climbed(context, base, spreads, size, steps)
+
+    return asked(
+        context, base, [Variant(f"projected gradient, {told}", attack, base)],
+        what="attacking", seconds=seconds, notes=notes, scores=False,
+    )  # fmt: skip
+
+
+class _Loss:
+    """The loss of each row's true class, from the scores that the model gives."""
+
+    def __init__(self, context: Context, rows: Positions) -> None:
+        self.context, self.truth = context, context.dataset.y[rows].astype(np.int64)
+
+    def __call__(self, X: pd.DataFrame) -> FloatArray:
+        """Return minus the log of the true class's probability, or minus its margin."""
+        answers = ask(self.context.fitted(), X, self.context.dataset, progress=_quiet, what="attacking")
+        score = answers.y_score
+        if score is None:
+            raise NotApplicable(f"needs the model's gradient; {answers.score_reason}")
+        truth = np.tile(self.truth, len(X) // len(self.truth))
+        if score.ndim == 1:
+            rest = 1 - score if answers.probabilities else -score
+            own = np.where(truth == 1, score, rest)
+        else:
+            own = np.take_along_axis(score, truth[:, None], axis=1)[:, 0]
+        return np.asarray(-np.log(np.clip(own, 1e-300, 1.0)) if answers.probabilities else -own)
+
+
+def _floats(context: Context, rows: Positions, spreads: Mapping[str, float]) -> pd.DataFrame:
+    """Return rows whose moving features can hold any number."""
+    X = context.dataset.inputs(rows)
+    kinds = {name: np.float32 if X[name].dtype == np.float32 else np.float64 for name in spreads}
+    return X.assign(**{name: X[name].to_numpy(dtype=kind, na_value=np.nan) for name, kind in kinds.items()})
+
+
+def _climbed(context: Context, rows: Positions, spreads: Mapping[str, float], size: float, steps: int) -> pd.DataFrame:
+    """Climb the loss of the true class by the signs of its slopes, and come back within reach after each step."""
+    plain, loss = _floats(context, rows, spreads), _Loss(context, rows)
+    start = plain[list(spreads)].to_numpy(dtype=np.float64, na_value=np.nan)
+    reach = size * np.array(list(spreads.values()))
+    moved = start + context.generator("attacked start").uniform(-1, 1, start.shape) * reach
+    for step in range(steps):
+        context.progress("attacking", step, steps)
+        uphill = np.sign(slopes(_moved(plain, spreads, moved), spreads, loss))
+        moved = np.clip(moved + np.nan_to_num(uphill) * reach / 4, start - reach, start + reach)
+    return _moved(plain, spreads, moved)
+
+
+def _moved(plain: pd.DataFrame, spreads: Mapping[str, float], values: FloatArray) -> pd.DataFrame:
+    return plain.assign(**{name: pd.Series(values[:, k]).astype(plain[name].dtype) for k, name in enumerate(spreads)})
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    """Show nothing: the steps of the attack are shown."""
 
 
 def _reach(context: Context, size: float, pixels: float) -> Reach:

@@ -46,12 +46,7 @@ def gather(
     """
     context.fitted()
     dataset = context.dataset
-    known = dataset.rows("train" if dataset.has("train") else "test")
-    spreads = {
-        name: spread
-        for name, kind in dataset.kinds().items()
-        if kind == "numeric" and (spread := spread_of(dataset.frame[name].take(known), distinct)) > 0
-    }
+    spreads = spreads_of(context, distinct)
     if not spreads:
         raise NotApplicable(f"no numeric feature has more than {distinct} distinct values")
     base, notes = sample(context, rows, "noise")
@@ -60,6 +55,17 @@ def gather(
     return asked(
         context, base, _variants(context, X, base, spreads, sizes), what="adding noise", seconds=seconds, notes=notes
     )
+
+
+def spreads_of(context: Context, distinct: int = 12) -> dict[str, float]:
+    """Return the standard deviation of every numeric feature with more than a few values, over the training rows."""
+    dataset = context.dataset
+    known = dataset.rows("train" if dataset.has("train") else "test")
+    return {
+        name: spread
+        for name, kind in dataset.kinds().items()
+        if kind == "numeric" and (spread := spread_of(dataset.frame[name].take(known), distinct)) > 0
+    }
 
 
 def spread_of(column: pd.Series, distinct: int) -> float:

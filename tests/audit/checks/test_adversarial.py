@@ -7,7 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from reports.record import AuditRecord
 
@@ -41,6 +45,25 @@ def test_many_small_signals_give_way(judged: Judged, worst: Worst, features: int
     train, test = table(800, 0, features, margin), table(400, 1, features, margin)
     model = NetworkClassifier(hidden=(32,), epochs=15, random_state=0).fit(train.drop(columns="y"), train["y"])
     assert worst(judged("adversarial", GATE, model, test, train, positive=1)) == said
+
+
+@pytest.mark.parametrize(("features", "margin", "said"), [(200, 0.1, "fail"), (3, 1.5, "pass")])
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(StandardScaler(), MLPClassifier((8,), max_iter=20, random_state=0)),
+        RidgeClassifier(),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_any_smooth_model_is_attacked(
+    judged: Judged, worst: Worst, model: RidgeClassifier, features: int, margin: float, said: str
+) -> None:
+    train, test = table(1500, 0, features, margin), table(400, 1, features, margin)
+    frames = [frame.assign(y=frame["y"].map({0: "no", 1: "yes"})) for frame in (train, test)]
+    model.fit(frames[0].drop(columns="y"), frames[0]["y"])
+    assert worst(judged("adversarial", GATE, model, frames[1], frames[0], positive="yes")) == said
 
 
 def test_several_classes_and_rows_stay_within_reach(judged: Judged) -> None:
@@ -88,7 +111,7 @@ def test_models_without_a_gradient_are_not_asked(judged: Judged) -> None:
 
     frame = table(100, 0, 3, 1.0)
     X = frame.drop(columns="y")
-    record = judged("adversarial", GATE, LogisticRegression().fit(X, frame["y"]), frame, positive=1)
+    record = judged("adversarial", GATE, RandomForestClassifier(5).fit(X, frame["y"]), frame, positive=1)
     assert "not differentiable" in record.findings[0].reason
     numbers = NetworkRegressor(hidden=(4,), epochs=2, random_state=0).fit(X, frame["x0"])
     record = judged("adversarial", GATE, numbers, frame.assign(y=frame["x0"]), task="regression")

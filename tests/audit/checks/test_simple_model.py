@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from reports.record import AuditRecord
@@ -48,6 +50,14 @@ def test_a_model_that_a_linear_one_beats_fails(
     train, test = table(1500, 0), table(2000, 1)
     model.fit(train[NAMES], train["y"])
     assert worst(judged("simple_model", GATE, model, test, train, positive=1)) == said
+
+
+def test_the_linear_model_itself_passes(judged: Judged, worst: Worst) -> None:
+    train, test = table(600, 0), table(300, 1)
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(train[NAMES], train["y"])
+    record = judged("simple_model", GATE, model, test, train, positive=1)
+    assert worst(record) == "pass"
+    assert str(record.findings[0].measurement.estimates[0]) == "0.000 [0.000, 0.000]"  # type: ignore[union-attr]
 
 
 def test_what_is_not_linear_passes(judged: Judged, worst: Worst) -> None:
