@@ -10,12 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from audit.costs import Costs
 from audit.evidence import Predictions, Settings
 from audit.factor import Factor
-from audit.intervals import Span, corrected_resampled, difference, wilson
+from audit.intervals import Span, corrected_resampled, difference, ratio, wilson
 from audit.measure import by_group, estimate, ratios_to_highest
 from audit.metrics import from_counts
 from audit.statistics.calibration import expected_calibration_error
+from audit.statistics.counting import Rows, count_linear
 from audit.statistics.paired import mcnemar, newcombe_paired, tango
 from audit.statistics.ranking import newcombe_auc, roc_auc
 from audit.statistics.variance import variance
@@ -57,6 +59,29 @@ def test_paired_examples_of_fagerland_lydersen_and_laake() -> None:
     assert [round(number, 3) for number in newcombe_paired(1, 1, 7, 12)] == [-0.286, -0.507, -0.026]
     exact, mid = mcnemar(1, 7)
     assert (round(exact, 4), round(mid, 4)) == (0.0703, 0.0391)
+
+
+def test_paired_example_of_cavo_in_the_book_of_fagerland_lydersen_and_laake() -> None:
+    """Statistical Analysis of Contingency Tables (2017), chapter 8, as its R package contingencytables prints it.
+
+    Complete response before and after consolidation therapy (Cavo et al. 2012): 59, 6, 16, 80.
+    """
+    assert [round(number, 4) for number in tango(6, 16, 161)] == [-0.0621, -0.1240, -0.0054]
+    assert [round(number, 4) for number in newcombe_paired(59, 6, 16, 80)] == [-0.0621, -0.1186, -0.0046]
+    exact, mid = mcnemar(6, 16)
+    assert (round(exact, 6), round(mid, 6)) == (0.052479, 0.034690)
+
+
+def test_difference_and_ratio_of_perondi_in_the_same_book() -> None:
+    """Chapter 4, high and standard doses of epinephrine (Perondi et al. 2004): 7 of 34 and 1 of 34 survive.
+
+    Newcombe's hybrid score interval of the difference, and the MOVER-R Wilson interval of the ratio.
+    """
+    high, low = (Span(hits / 34, *wilson(hits, 34)[:2]) for hits in (7, 1))
+    assert [round(number, 4) for number in difference(high, low)] == [0.1765, 0.0189, 0.3404]
+    found = ratio(high, low)
+    assert found is not None
+    assert [round(number, 4) for number in found] == [7.0, 1.1537, 41.9763]
 
 
 def test_mcnemar_exact_is_the_binomial_test() -> None:
@@ -194,6 +219,77 @@ def test_kappa_of_cohen_1960() -> None:
     """The two-psychologist example of Cohen (1960), table 1 in counts of 200: kappa 0.492."""
     counts = np.array([[88, 14, 18], [10, 40, 10], [2, 6, 12]])
     assert round(float(from_counts("cohen_kappa", counts)), 3) == 0.492
+
+
+def test_kappa_and_its_error_as_sas_prints_them() -> None:
+    """PROC FREQ's kappa 0.4842 with ASE 0.1380 (Fleiss, Cohen and Everitt 1969), as quoted by statsmodels' tests."""
+    table = np.array([[0, 4, 1], [0, 8, 0], [0, 1, 5]])
+    true, predicted = np.nonzero(table)
+    repeats = table[true, predicted]
+    rows = Rows(np.repeat(true, repeats), np.repeat(predicted, repeats), None, None)
+    kappa = count_linear("cohen_kappa", rows, 3)
+    n = int(table.sum())
+    error = math.sqrt(variance(kappa.influence).value * (n - 1) / n)  # SAS divides by n
+    assert (round(kappa.value, 4), round(error, 4)) == (0.4842, 0.1380)
+    assert round(kappa.value - 1.959964 * error, 4) == 0.2137
+    assert round(kappa.value + 1.959964 * error, 4) == 0.7547
+
+
+def _binary(y_true: list[int], y_pred: list[int], y_score: list[float] | None = None) -> Predictions:
+    score = None if y_score is None else np.array(y_score)
+    return Predictions(
+        task="binary", classes=("no", "yes"), y_true=np.array(y_true), y_pred=np.array(y_pred), y_score=score,
+        probabilities=score is not None,
+    )  # fmt: skip
+
+
+def test_scores_of_the_scikit_learn_reference() -> None:
+    """Examples of sklearn.metrics' reference pages (version 1.7), each metric by its own."""
+    loss = _binary([1, 0, 0, 1], [1, 0, 0, 1], [0.9, 0.1, 0.2, 0.65])
+    assert estimate(loss, "log_loss").value == pytest.approx(0.21616, abs=5e-6)
+    brier = _binary([0, 1, 1, 0], [0, 1, 1, 0], [0.1, 0.9, 0.8, 0.3])
+    assert estimate(brier, "brier_score").value == pytest.approx(0.0375)
+    matthews = _binary([1, 1, 1, 0], [1, 0, 1, 1])
+    assert estimate(matthews, "matthews_corrcoef").value == pytest.approx(-0.33, abs=5e-3)
+    balanced = _binary([0, 1, 0, 0, 1, 0], [0, 1, 0, 0, 0, 1])
+    assert estimate(balanced, "balanced_accuracy").value == pytest.approx(0.625)
+    precision = _binary([0, 0, 1, 1], [0, 0, 0, 1], [0.1, 0.4, 0.35, 0.8])
+    assert estimate(precision, "average_precision").value == pytest.approx(0.83, abs=5e-3)
+    numbers = Predictions(
+        task="regression", y_true=np.array([3, -0.5, 2, 7]), y_pred=np.array([2.5, 0.0, 2, 8]),
+    )  # fmt: skip
+    found = [estimate(numbers, name).value for name in ("r2_score", "mean_absolute_error", "root_mean_squared_error")]
+    assert found == pytest.approx([0.948, 0.5, 0.612], abs=1e-3)
+
+
+def test_scores_of_several_classes_of_the_scikit_learn_reference() -> None:
+    """f1_score's macro average 0.267, cohen_kappa_score 0.6875, average_precision_score 0.77 over classes."""
+    three = Predictions(
+        task="multiclass", classes=("a", "b", "c"), y_true=np.array([0, 1, 2, 0, 1, 2]),
+        y_pred=np.array([0, 2, 1, 0, 0, 1]),
+    )  # fmt: skip
+    assert estimate(three, "f1_macro").value == pytest.approx(0.267, abs=5e-4)
+    agreed = Predictions(
+        task="multiclass", classes=("negative", "neutral", "positive"), y_true=np.array([0, 2, 0, 1, 2]),
+        y_pred=np.array([0, 2, 0, 1, 0]),
+    )  # fmt: skip
+    assert estimate(agreed, "cohen_kappa").value == pytest.approx(0.6875)
+    scores = [[0.7, 0.2, 0.1], [0.4, 0.3, 0.3], [0.1, 0.8, 0.1], [0.2, 0.3, 0.5], [0.4, 0.4, 0.2], [0.1, 0.2, 0.7]]
+    ranked = Predictions(
+        task="multiclass", classes=("a", "b", "c"), y_true=np.array([0, 0, 1, 1, 2, 2]),
+        y_pred=np.array([0, 0, 1, 2, 0, 2]), y_score=np.array(scores), probabilities=True,
+    )  # fmt: skip
+    assert estimate(ranked, "average_precision").value == pytest.approx(0.77, abs=1e-2)
+
+
+def test_the_threshold_of_elkan() -> None:
+    """Elkan, The foundations of cost-sensitive learning (IJCAI 2001), equation 2: (c10 - c00) over its sum.
+
+    His example of fraud: refusing a legitimate transaction costs 20 and approving it earns 2 % of x, approving
+    a fraudulent one loses x, refusing it earns 20 of goodwill. For x = 1,000 refuse from 40 / 1,060 on.
+    """
+    refuse = Costs(false_positive=20, true_negative=-20, false_negative=1000, true_positive=-20)
+    assert refuse.threshold == pytest.approx(40 / 1060)
 
 
 def test_corrected_resampled_error_of_nadeau_and_bengio() -> None:
