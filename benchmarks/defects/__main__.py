@@ -1,12 +1,13 @@
-"""Plant defects in real tables and count which end as failures of their rule, and which clean tables fail.
+"""Plant defects in real tables and models and count which end as failures of their rule, and what fails unplanted.
 
-    python -m benchmarks.defects                 five tables, three splits each
-    python -m benchmarks.defects --small         two tables, one split (for CI)
-    python -m benchmarks.defects --only DATA002  one rule
+    python -m benchmarks.defects                 all tables, three splits each
+    python -m benchmarks.defects --small         two tables of each kind, one split (for CI)
+    python -m benchmarks.defects --only DATA002  one rule, or all whose code starts so
+    python -m benchmarks.defects --clean 200     sound models on made-up rows: which rules fail them?
 
 Recall is the share of plantings after which the rule fails; "not shown" counts those that end
 inconclusive. A false alarm is a failure of a rule on a table as it is; rules that a table trips by nature
-(see tables.py) are left out there.
+(see tables.py and NATURAL below) are left out there.
 """
 
 from __future__ import annotations
@@ -16,38 +17,34 @@ import sys
 import warnings
 import zlib
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 
 import numpy as np
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
 
 from audit.model import wrap
 from audit.pipeline import audit
-from benchmarks.defects.data import DEFECTS as DATA_DEFECTS
+from benchmarks.defects.behavior import DEFECTS as BEHAVIOR
+from benchmarks.defects.clean import main as clean_audits
+from benchmarks.defects.data import DEFECTS as DATA
+from benchmarks.defects.groups import DEFECTS as GROUPS
+from benchmarks.defects.models import Subject, boosting, linear
 from benchmarks.defects.plant import Defect, Strength
-from benchmarks.defects.tables import Table, tables
+from benchmarks.defects.tables import Table, subjects, tables
+from benchmarks.defects.training import DEFECTS as TRAINING
 from reports.record import AuditRecord
 
-DEFECTS: tuple[Defect, ...] = DATA_DEFECTS
+OF_TABLES = DATA
+OF_MODELS = (*BEHAVIOR, *GROUPS, *TRAINING)
 STRENGTHS: tuple[Strength, ...] = ("clear", "moderate")
+Ended = dict[tuple[str, str, Strength], Counter[str]]
+NATURAL: dict[str, str] = {}
 
 
-def fitted(table: Table) -> Pipeline:
-    """Fit the model that is audited: small boosting over ordinal codes."""
-    words = [name for name in table.features if not np.issubdtype(np.asarray(table.train[name]).dtype, np.number)]
-    encode = make_column_transformer(
-        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2), words),
-        remainder="passthrough",
-    )
-    model = make_pipeline(encode, HistGradientBoostingClassifier(max_iter=40, random_state=0))
-    return model.fit(table.train[table.features], table.train[table.target])
-
-
-def audited(table: Table, checks: list[str]) -> AuditRecord:
-    """Audit the table's model with some checks under the default policy."""
-    return audit(wrap(fitted(table)), table.dataset(), checks=checks)
+def audited(subject: Subject, checks: list[str]) -> AuditRecord:
+    """Audit a subject with some checks under the default policy."""
+    table = subject.table
+    shape = {"corrupted": {"modality": table.modality, "shape": list(table.shape)}} if table.shape else {}
+    return audit(wrap(subject.model), table.dataset(), checks=checks, gather=shape)
 
 
 def outcome_of(record: AuditRecord, code: str) -> str:
@@ -61,15 +58,20 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--small", action="store_true")
     arguments.add_argument("--only", default="")
+    arguments.add_argument("--table", default="")
     arguments.add_argument("--splits", type=int, default=3)
+    arguments.add_argument("--clean", type=int, default=0)
     asked = arguments.parse_args()
-    chosen = [one for one in DEFECTS if one.code.startswith(asked.only)]
-    planted: dict[tuple[str, str, Strength], Counter[str]] = defaultdict(Counter)
+    if asked.clean:
+        return clean_audits(asked.clean)
+    planted: Ended = defaultdict(Counter)
     clean: dict[str, Counter[str]] = defaultdict(Counter)
     for seed in range(1 if asked.small else asked.splits):
-        for table in tables(seed, small=asked.small):
-            _clean(table, chosen, clean)
-            _planted(table, chosen, planted, seed)
+        for subject, defects in _all(seed, small=asked.small):
+            chosen = [one for one in defects if one.code.startswith(asked.only)]
+            if chosen and subject.table.name.startswith(asked.table):
+                _clean(subject, chosen, clean)
+                _planted(subject, chosen, planted, seed)
     _print(planted, clean)
     missed = sum(
         n for key, counts in planted.items() if key[2] == "clear" for word, n in counts.items() if word != "fail"
@@ -77,32 +79,55 @@ def main() -> int:
     return 1 if asked.small and missed else 0
 
 
-def _clean(table: Table, chosen: list[Defect], clean: dict[str, Counter[str]]) -> None:
-    record = audited(table, sorted({one.check for one in chosen}))
+def _all(seed: int, *, small: bool) -> Iterator[tuple[Subject, tuple[Defect, ...]]]:
+    """Yield what is planted in: tables as they are, and tables whose groups are formed by lot with a model."""
+    for table in tables(seed, small=small):
+        yield Subject(table=table, model=boosting(table)), OF_TABLES
+    for table in subjects(seed, small=small):
+        fit = linear if seed % 2 or table.modality != "tabular" else boosting
+        fitting = tuple(one for one in OF_MODELS if table.modality in one.modalities)
+        yield Subject(table=table, model=fit(table)), fitting
+
+
+def _clean(subject: Subject, chosen: list[Defect], clean: dict[str, Counter[str]]) -> None:
+    table = subject.table
+    record = audited(subject, sorted({one.check for one in chosen}))
     for code in sorted({one.code for one in chosen} - table.natural):
         outcome = outcome_of(record, code)
         clean[code][outcome] += 1
         if outcome in ("fail", "error"):
             told = next(one for one in record.verdicts if one.gate == code and one.outcome == outcome)
-            print(f"  {outcome} on clean {table.name}: {code} {told.message} {dict(told.where)}", file=sys.stderr)
+            kind = type(subject.model[-1]).__name__
+            print(f"  {outcome} on clean {table.name}, {kind}: {code} {told.message} {dict(told.where)}", file=sys.stderr)
 
 
-def _planted(
-    table: Table, chosen: list[Defect], planted: dict[tuple[str, str, Strength], Counter[str]], seed: int
-) -> None:
+def _planted(subject: Subject, chosen: list[Defect], planted: Ended, seed: int) -> None:
     for one in chosen:
         for strength in STRENGTHS:
-            own = zlib.crc32(f"{one.what} {strength} {table.name}".encode())
-            made = one.plant(table, strength, np.random.default_rng([seed, own]))
+            own = zlib.crc32(f"{one.what} {strength} {subject.table.name}".encode())
+            made = _with_defect(one, subject, strength, np.random.default_rng([seed, own]))
             if made is None:
                 continue
-            outcome = outcome_of(audited(made, [one.check]), one.code)
+            record = audited(made, [one.check])
+            outcome = outcome_of(record, one.code)
             planted[one.code, one.what, strength][outcome] += 1
             if outcome != "fail":
-                print(f"  {outcome}: {strength} {one.what} in {table.name} ({one.code})", file=sys.stderr)
+                told = next((v.message for v in record.verdicts if v.gate == one.code and v.outcome == outcome), "")
+                print(
+                    f"  {outcome}: {strength} {one.what} in {subject.table.name} ({one.code}): {told[:150]}",
+                    file=sys.stderr,
+                )
 
 
-def _print(planted: dict[tuple[str, str, Strength], Counter[str]], clean: dict[str, Counter[str]]) -> None:
+def _with_defect(one: Defect, subject: Subject, strength: Strength, rng: np.random.Generator) -> Subject | None:
+    if one.spoil is not None:
+        return one.spoil(subject, strength, rng)
+    assert one.plant is not None  # noqa: S101 -- a defect has one or the other
+    table: Table | None = one.plant(subject.table, strength, rng)
+    return None if table is None else Subject(table=table, model=boosting(table))
+
+
+def _print(planted: Ended, clean: dict[str, Counter[str]]) -> None:
     print(f"{'rule':9} {'planted':28} {'clear':>9} {'moderate':>9} {'not shown':>10}")
     total: dict[Strength, Counter[str]] = {"clear": Counter(), "moderate": Counter()}
     for code, what in dict.fromkeys((code, what) for code, what, _ in planted):
@@ -117,6 +142,9 @@ def _print(planted: dict[tuple[str, str, Strength], Counter[str]], clean: dict[s
     alarms, asked = sum(one["fail"] for one in clean.values()), sum(one.total() for one in clean.values())
     errors = sum(one["error"] for one in clean.values())
     print(f"\nclean tables: {alarms} false alarms and {errors} errors in {asked} rules asked")
+    told = [f"{code} {counts['fail']}/{counts.total()}" for code, counts in sorted(clean.items()) if counts["fail"]]
+    if told:
+        print("of these", ", ".join(told))
 
 
 if __name__ == "__main__":

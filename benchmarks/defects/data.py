@@ -7,15 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.defects.plant import Defect, Strength, copied
+from benchmarks.defects.plant import Defect, Rng, Strength, copied, pick
 from benchmarks.defects.tables import Table
-
-Rng = np.random.Generator
-
-
-def _pick(strength: Strength, clear: float, moderate: float) -> float:
-    return clear if strength == "clear" else moderate
-
 
 def _emptied(column: pd.Series, rows: np.ndarray) -> pd.Series:
     kept = column.astype("float64") if pd.api.types.is_numeric_dtype(column) else column.astype(object)
@@ -25,7 +18,7 @@ def _emptied(column: pd.Series, rows: np.ndarray) -> pd.Series:
 def missing(table: Table, strength: Strength, rng: Rng) -> Table:
     """Empty a feature at random in both splits."""
     name = str(rng.choice(table.features))
-    share = _pick(strength, 0.4, 0.3)
+    share = pick(strength, 0.4, 0.3)
     frames = [frame.assign(**{name: _emptied(frame[name], rng.random(len(frame)) < share)}) for frame in _both(table)]
     return table.with_frames(*frames)
 
@@ -35,19 +28,19 @@ def missing_in_group(table: Table, strength: Strength, rng: Rng) -> Table:
     group = table.roles.sensitive[0]
     level = table.train[group].value_counts().index[-1]
     name = str(rng.choice([one for one in table.features if one != group]))
-    rows = (table.train[group] == level).to_numpy() & (rng.random(len(table.train)) < _pick(strength, 0.3, 0.18))
+    rows = (table.train[group] == level).to_numpy() & (rng.random(len(table.train)) < pick(strength, 0.3, 0.18))
     return table.with_frames(table.train.assign(**{name: _emptied(table.train[name], rows)}))
 
 
 def duplicates(table: Table, strength: Strength, rng: Rng) -> Table:
     """Append copies of training rows."""
-    again = table.train.iloc[copied(table, _pick(strength, 0.1, 0.03), rng)]
+    again = table.train.iloc[copied(table, pick(strength, 0.1, 0.03), rng)]
     return table.with_frames(pd.concat([table.train, again]))
 
 
 def conflicts(table: Table, strength: Strength, rng: Rng) -> Table:
     """Append copies of training rows with the other label."""
-    again = table.train.iloc[copied(table, _pick(strength, 0.05, 0.015), rng)].copy()
+    again = table.train.iloc[copied(table, pick(strength, 0.05, 0.015), rng)].copy()
     again[table.target] = _flipped(again[table.target], table)
     return table.with_frames(pd.concat([table.train, again]))
 
@@ -88,7 +81,7 @@ def imbalance(table: Table, strength: Strength, rng: Rng) -> Table:
     frames = []
     for frame in _both(table):
         positive = (frame[table.target] == table.train[table.target].value_counts().index[-1]).to_numpy()
-        share = _pick(strength, 0.02, 0.03)
+        share = pick(strength, 0.02, 0.03)
         kept = max(3, round(share * (~positive).sum() / (1 - share)))
         chosen = np.concatenate([np.flatnonzero(~positive), rng.choice(np.flatnonzero(positive), kept, replace=False)])
         frames.append(frame.iloc[np.sort(chosen)])
@@ -99,7 +92,7 @@ def thin(table: Table, strength: Strength, rng: Rng) -> Table | None:
     """Thin the largest group of the test rows out."""
     group = table.roles.sensitive[0]
     counts = table.test[group].value_counts()
-    keep = int(_pick(strength, 30, 80))
+    keep = int(pick(strength, 30, 80))
     if counts.iloc[0] <= keep:
         return None
     rows = (table.test[group] == counts.index[0]).to_numpy()
@@ -117,7 +110,7 @@ def label_rates(table: Table, strength: Strength, rng: Rng) -> Table:
     frame[table.target] = rng.permutation(frame[table.target].to_numpy())
     level = frame[group].value_counts().index[1]
     lost = (frame[group] == level) & (frame[table.target] == positive)
-    lost &= rng.random(len(frame)) > _pick(strength, 0.35, 0.6)
+    lost &= rng.random(len(frame)) > pick(strength, 0.35, 0.6)
     frame.loc[lost, table.target] = negative
     return table.with_frames(frame)
 
@@ -126,7 +119,7 @@ def proxy(table: Table, strength: Strength, rng: Rng) -> Table:
     """Add a number that all but tells the first sensitive feature."""
     group = table.roles.sensitive[0]
     level = table.train[group].value_counts().index[0]
-    shift = _pick(strength, 4.5, 2.6)
+    shift = pick(strength, 4.5, 2.6)
     frames = [
         frame.assign(zone=(frame[group] == level) * shift + rng.normal(size=len(frame))) for frame in _both(table)
     ]
@@ -139,14 +132,14 @@ def unseen(table: Table, strength: Strength, rng: Rng) -> Table | None:
     if not words:
         return None
     name = str(rng.choice(words))
-    column = table.test[name].astype(object).mask(rng.random(len(table.test)) < _pick(strength, 0.1, 0.05), "Zz-new")
+    column = table.test[name].astype(object).mask(rng.random(len(table.test)) < pick(strength, 0.1, 0.05), "Zz-new")
     return table.with_frames(test=table.test.assign(**{name: column}))
 
 
 def newly_missing(table: Table, strength: Strength, rng: Rng) -> Table:
     """Empty test values of a feature that training never misses."""
     name = str(rng.choice([one for one in table.features if not table.train[one].isna().any()]))
-    column = _emptied(table.test[name], rng.random(len(table.test)) < _pick(strength, 0.1, 0.05))
+    column = _emptied(table.test[name], rng.random(len(table.test)) < pick(strength, 0.1, 0.05))
     return table.with_frames(test=table.test.assign(**{name: column}))
 
 
@@ -154,7 +147,7 @@ def wrong_labels(table: Table, strength: Strength, rng: Rng) -> Table | None:
     """Flip labels of training rows at random; tables whose classes overlap everywhere cannot show it."""
     if table.name in ("compas", "heart", "german"):
         return None
-    flip = rng.random(len(table.train)) < _pick(strength, 0.2, 0.12)
+    flip = rng.random(len(table.train)) < pick(strength, 0.2, 0.12)
     labels = table.train[table.target].where(~flip, _flipped(table.train[table.target], table))
     return table.with_frames(table.train.assign(**{table.target: labels}))
 
@@ -165,7 +158,7 @@ def out_of_range(table: Table, strength: Strength, rng: Rng) -> Table | None:
     if not names:
         return None
     name = str(rng.choice(names))
-    wild = rng.random(len(table.test)) < _pick(strength, 0.15, 0.06)
+    wild = rng.random(len(table.test)) < pick(strength, 0.15, 0.06)
     top = float(table.train[name].max())
     far = top + (abs(top) + 1) * (1 + rng.random(len(table.test)))
     values = np.where(wild, far, table.test[name].to_numpy(dtype=np.float64))
@@ -174,7 +167,7 @@ def out_of_range(table: Table, strength: Strength, rng: Rng) -> Table | None:
 
 def overlap(table: Table, strength: Strength, rng: Rng) -> Table:
     """Copy test rows into training."""
-    rows = copied(table, _pick(strength, 0.15, 0.04), rng, "test")
+    rows = copied(table, pick(strength, 0.15, 0.04), rng, "test")
     return table.with_frames(pd.concat([table.train, table.test.iloc[rows]]))
 
 
@@ -191,7 +184,7 @@ def target_leak(table: Table, strength: Strength, rng: Rng) -> Table:
 def shared_clusters(table: Table, strength: Strength, rng: Rng) -> Table:
     """Declare a person column of which some stand on both sides."""
     train, test = np.arange(len(table.train)) // 3, np.arange(len(table.test)) // 3 + 10**6
-    rows = copied(table, _pick(strength, 0.2, 0.01), rng, "test")
+    rows = copied(table, pick(strength, 0.2, 0.01), rng, "test")
     test[rows] = rng.choice(train, len(rows))
     made = table.with_frames(table.train.assign(person=train), table.test.assign(person=test))
     return replace(made, roles=replace(made.roles, cluster="person"))
@@ -201,7 +194,7 @@ def later_training(table: Table, strength: Strength, rng: Rng) -> Table:
     """Declare a day column; some training rows are later than the first test row."""
     train = rng.integers(0, 1000, len(table.train))
     test = rng.integers(1000, 1400, len(table.test))
-    train[copied(table, _pick(strength, 0.3, 0.01), rng)] = 1399
+    train[copied(table, pick(strength, 0.3, 0.01), rng)] = 1399
     test[0] = 1000
     start = pd.Timestamp("2020-01-01")
     dates = [pd.Series(start + pd.to_timedelta(days, unit="D")).dt.strftime("%Y-%m-%d") for days in (train, test)]
@@ -214,7 +207,7 @@ def near_copies(table: Table, strength: Strength, rng: Rng) -> Table | None:
     names = table.numeric(5)
     if len(names) < 2:
         return None
-    size = max(3, round(_pick(strength, 0.1, 0.04) * len(table.test)))
+    size = max(3, round(pick(strength, 0.1, 0.04) * len(table.test)))
     chosen = table.train.iloc[rng.choice(len(table.train), size, replace=False)].copy()
     for name in names:
         spread = float(table.train[name].std())
@@ -229,7 +222,7 @@ def feature_drift(table: Table, strength: Strength, rng: Rng) -> Table | None:
         return None
     name = names[0]
     spread = float(table.train[name].std())
-    step = spread * _pick(strength, 1.2, 0.85) * (1 if rng.random() < 0.5 else -1)
+    step = spread * pick(strength, 1.2, 0.85) * (1 if rng.random() < 0.5 else -1)
     return table.with_frames(test=table.test.assign(**{name: table.test[name] + step}))
 
 
@@ -237,7 +230,7 @@ def label_shift(table: Table, strength: Strength, rng: Rng) -> Table:
     """Leave rows of the larger class out of the test."""
     frame = table.test
     large = (frame[table.target] == frame[table.target].value_counts().index[0]).to_numpy()
-    wanted = large.mean() - _pick(strength, 0.25, 0.13)
+    wanted = large.mean() - pick(strength, 0.25, 0.13)
     kept = round((~large).sum() * wanted / (1 - wanted))
     chosen = np.concatenate([np.flatnonzero(~large), rng.choice(np.flatnonzero(large), kept, replace=False)])
     return table.with_frames(test=frame.iloc[np.sort(chosen)])

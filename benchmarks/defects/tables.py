@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +23,9 @@ class Table:
     roles: Roles
     natural: frozenset[str] = field(default_factory=frozenset)
     """Rules that this table trips without any planting, by what is known of it."""
+    modality: str = "tabular"
+    shape: tuple[int, ...] = ()
+    """Of an image or a sequence."""
 
     @property
     def target(self) -> str:
@@ -119,4 +122,96 @@ def heart(folder: Path, seed: int) -> Table:
     return Table(name="heart", train=train, test=test, roles=roles, natural=frozenset({"DATA007", "DATA008"}))
 
 
-Maker = Callable[[Path, int], Table]
+def with_cohort(table: Table) -> Table:
+    """Give everybody one of two groups by lot, so that no gap among groups is the table's own."""
+    rng = np.random.default_rng(len(table.train))
+    frames = [
+        frame.assign(cohort=np.where(rng.random(len(frame)) < 0.6, "a", "b")) for frame in (table.train, table.test)
+    ]
+    return replace(table.with_frames(*frames), roles=replace(table.roles, sensitive=("cohort",)))
+
+
+def smaller(table: Table, rows: int) -> Table:
+    """Keep the first rows of a table whose order is random."""
+    share = min(1.0, rows / (len(table.train) + len(table.test)))
+    return table.with_frames(*(frame.iloc[: round(share * len(frame))] for frame in (table.train, table.test)))
+
+
+def hours(folder: Path, seed: int) -> Table:
+    """Hours a week that people work."""
+    table = smaller(acs(folder, seed), 10_000)
+    frames = [frame.drop(columns="PINCP") for frame in (table.train, table.test)]
+    roles = Roles(target="WKHP", task="regression", sensitive=("SEX",))
+    return replace(table.with_frames(*frames), name="hours", roles=roles)
+
+
+def amount(folder: Path, seed: int) -> Table:
+    """Amounts of 1,000 credits."""
+    roles = Roles(target="credit_amount", task="regression", sensitive=("grown",))
+    return replace(german(folder, seed), name="amount", roles=roles)
+
+
+def ages(folder: Path, seed: int) -> Table:
+    """Age in three bands."""
+    table = smaller(adult(folder, seed), 10_000)
+    frames = [
+        frame.assign(age=np.array(["young", "middle", "old"])[np.searchsorted([30, 45], frame["age"])])
+        for frame in (table.train, table.test)
+    ]
+    roles = Roles(target="age", task="multiclass", sensitive=("sex",))
+    return replace(table.with_frames(*frames), name="ages", roles=roles)
+
+
+def schooling(folder: Path, seed: int) -> Table:
+    """Schooling in three bands."""
+    table = smaller(acs(folder, seed), 10_000)
+    bands = np.array(["school", "some college", "degree"])
+    frames = [
+        frame.assign(SCHL=bands[np.searchsorted([17, 20], frame["SCHL"])]) for frame in (table.train, table.test)
+    ]
+    roles = Roles(target="SCHL", task="multiclass", sensitive=("SEX",))
+    return replace(table.with_frames(*frames), name="schooling", roles=roles)
+
+
+def digits(folder: Path, seed: int) -> Table:
+    """Images of handwritten digits."""
+    frame = pd.read_parquet(next((folder / "mnist5k").glob("*.parquet")))
+    target = str(next(name for name in frame.columns if frame[name].nunique() == 10 and not name.startswith("p")))
+    train, test = _split(frame, seed, 3000)
+    pixels = [name for name in frame.columns if name != target]
+    frames = [part.assign(**{target: part[target].astype(str)})[[*pixels, target]] for part in (train, test)]
+    roles = Roles(target=target, task="multiclass")
+    return Table(
+        name="digits", train=frames[0], test=frames[1], roles=roles, modality="image", shape=(1, 28, 28)
+    )
+
+
+def messages(folder: Path, seed: int) -> Table:
+    """Short messages, wanted and unwanted."""
+    frame = pd.read_csv(next((folder / "sms_spam").glob("*.csv")))
+    train, test = _split(frame.set_axis(["label", "text"], axis=1)[["text", "label"]], seed, 4000)
+    roles = Roles(target="label", task="binary", positive="spam")
+    return Table(name="messages", train=train, test=test, roles=roles, modality="text")
+
+
+def power(folder: Path, seed: int) -> Table:
+    """Power demand of days, of two seasons."""
+    frame = pd.read_csv(next((folder / "italy_power_demand").glob("*.csv")))
+    target = str(next(name for name in frame.columns if frame[name].nunique() == 2 and "split" not in name.lower()))
+    hourly = [name for name in frame.columns if pd.api.types.is_float_dtype(frame[name])]
+    train, test = _split(frame[[*hourly, target]], seed, len(frame))
+    roles = Roles(target=target, task="binary", positive=2)
+    return Table(name="power", train=train, test=test, roles=roles, modality="sequence", shape=(len(hourly), 1))
+
+
+def subjects(seed: int, *, small: bool = False) -> Iterator[Table]:
+    """Yield the tables on which defects of models are planted: binary ones with groups by lot, then the others."""
+    folder = data_folder()
+    if folder is None:
+        raise SystemExit("no folder of real tables: set MODELASSAY_DATA to one")
+    makers = (german, amount) if small else (german, adult, acs, compas, hours, amount, ages, schooling)
+    for make in makers:
+        yield with_cohort(smaller(make(folder, seed), 10_000))
+    if not small:
+        for make in (digits, messages, power):
+            yield make(folder, seed)

@@ -86,6 +86,18 @@ def test_commented_gates_are_gates(files: Files) -> None:
     assert len(policy.waivers) == 1
 
 
+def test_commented_costs_are_costs(files: Files) -> None:
+    init("--target", "ill")
+    path = files / "audit.toml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("# [costs]"))
+    opened = [line.removeprefix("# ") if start <= k < start + 5 else line for k, line in enumerate(lines)]
+    path.write_text("\n".join(opened), encoding="utf-8")
+    costs = read_config(path).costs
+    assert costs is not None
+    assert (costs.false_positive, costs.false_negative) == (1.0, 5.0)
+
+
 def test_what_sounds_sensitive_is_named(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     assert init("--target", "ill") == 0
     assert "'age', 'sex'" in capsys.readouterr().out
