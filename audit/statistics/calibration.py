@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from audit.factor import Factor
 from audit.intervals import Interval, around, on_scale, wilson
-from audit.statistics.variance import Linear, Undefined, Variance, effective_n, variance
+from audit.statistics.variance import Linear, Undefined, Variance, cluster_codes, effective_n
 
 Array = npt.NDArray[np.float64]
 BINS = 15
@@ -56,9 +56,7 @@ def reliability(
         # Right-closed bins, as torchmetrics and the papers have them.
         place = np.clip(np.ceil(score * bins) - 1, 0, bins - 1).astype(np.int64)
     else:
-        number = min(bins, max(1, len(y) // ROWS_PER_BIN))
-        edges = np.unique(np.quantile(score, np.arange(1, number) / number)) if number > 1 else np.zeros(0)
-        place = np.searchsorted(edges, score, side="left")
+        place = _quantile_bins(score, bins)
     length = int(place.max()) + 1 if len(place) else 0
     total, squares, scores, hits = (
         np.bincount(place, values, minlength=length) for values in (w, w * w, w * score, w * y)
@@ -66,6 +64,13 @@ def reliability(
     kept = total > 0
     total, squares, scores, hits = total[kept], squares[kept], scores[kept], hits[kept]
     return Reliability(total**2 / squares, total / total.sum(), scores / total, hits / total)
+
+
+def _quantile_bins(score: Array, bins: int) -> npt.NDArray[np.int64]:
+    """Return the bin of equal mass that each row falls into."""
+    number = min(bins, max(1, len(score) // ROWS_PER_BIN))
+    edges = np.unique(np.quantile(score, np.arange(1, number) / number)) if number > 1 else np.zeros(0)
+    return np.searchsorted(edges, score, side="left").astype(np.int64)
 
 
 def expected_calibration_error(
@@ -95,7 +100,8 @@ def calibration_error(
 
     The value is that of Kumar, Liang and Ma (2019, section 5) on 15 bins of equal mass. Its square,
     before debiasing, is a weighted sum of squared nearly normal gaps, so the interval inverts a
-    noncentral chi-square with matched mean and variance (Patnaik 1949). A fit that is better than
+    noncentral chi-square with matched mean and variance (Patnaik 1949). Clusters inflate what chance
+    adds by the design effect within bins. A fit that is better than
     chance allows gives the upper limit that a typical well-calibrated model would have.
 
     Raises
@@ -115,12 +121,11 @@ def calibration_error(
         raise Undefined(f"fewer than {ROWS_PER_BIN} rows")
     table = reliability(y, score, weight)
     gap2 = (table.score - table.rate) ** 2
-    noise = table.rate * (1 - table.rate) / np.maximum(table.n - 1, 1)
+    design = _design(y, score, weight, cluster)
+    noise = table.rate * (1 - table.rate) / np.maximum(table.n - 1, 1) * design
     # A bin without one class still leaves room for a few: Jeffreys' pseudo-counts, for the spread alone.
     smoothed = (table.rate * table.n + 0.5) / (table.n + 1)
-    spread = (
-        table.share * np.maximum(noise, smoothed * (1 - smoothed) / (table.n + 1)) * _design(y, score, weight, cluster)
-    )
+    spread = table.share * np.maximum(noise, smoothed * (1 - smoothed) / (table.n + 1) * design)
     observed = float(table.share @ gap2)
     value = math.sqrt(max(observed - float(table.share @ noise), 0.0))
     # Bins are not equally sure; the unit of the chi-square is theirs on average, or that of the bins where the gap is.
@@ -143,13 +148,19 @@ def _noncentral(observed: float, degrees: float, level: float) -> tuple[float, f
 
 
 def _design(y: npt.NDArray[np.bool_], score: Array, weight: Array | None, cluster: Factor | None) -> float:
-    """Return how much clusters inflate the variance of score minus outcome; at least 1."""
+    """Return how much clusters inflate the variance of score minus outcome within bins; at least 1."""
     if cluster is None:
         return 1.0
+    place, codes = _quantile_bins(score, BINS), cluster_codes(cluster)
+    w = np.ones(len(y)) if weight is None else weight
+    total = np.bincount(place, w)
     gap = score - y
-    gap = gap - np.average(gap, weights=weight)
-    alone = variance(gap, weight).value
-    return max(1.0, variance(gap, weight, cluster).value / alone) if alone > 0 else 1.0
+    mean = np.bincount(place, w * gap) / np.where(total > 0, total, 1.0)
+    rest = w * (gap - mean[place]) / np.sqrt(np.where(total > 0, total, 1.0))[place]
+    together, clusters = np.bincount(codes * len(total) + place, rest), int(codes.max()) + 1
+    alone = float(rest @ rest)
+    inflate = clusters / max(clusters - 1, 1)
+    return max(1.0, float(together @ together) / alone * inflate) if alone > 0 else 1.0
 
 
 def mean_calibration_gap(y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None) -> Linear:
