@@ -17,8 +17,11 @@ from audit.statistics.linear_forms import linear_form, with_weight
 from audit.statistics.variance import Undefined, variance
 from reports.record import Curve, Estimate, Measurement, Series
 
-EXPONENTS = np.linspace(0.013, 1.0, 25)
-"""How fast learning curves flatten: scores near their limit as rows to the power of minus one of these."""
+EXPONENTS = np.linspace(0.025, 2.0, 40)
+"""How fast learning curves flatten: scores near their limit as rows to the power of minus one of these.
+
+Models with a fixed number of parameters flatten with one, trees that have found their splits faster.
+"""
 OWN_LUCK = 0.25
 """Share of a training set's luck that stays in the largest refit, where all sizes draw from the same rows."""
 
