@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.evidence import Attributions, FloatArray, Predictions
-from audit.explain.importance import band, rank_correlation, resampled_means, shares
+from audit.explain.importance import band, mean_rank_correlation, resampled_means, shares
 from audit.statistics.variance import mean
 from reports.record import Estimate, Measurement, Table
 
@@ -67,12 +66,12 @@ def _absolute(runs: Sequence[Attributions]) -> FloatArray:
 def _global(metric: str, runs: Sequence[Attributions], level: float) -> Estimate:
     absolute = _absolute(runs)
     count, n, width = absolute.shape
-    value = _pairwise(absolute.mean(axis=1))
+    value = mean_rank_correlation(absolute.mean(axis=1))
     if width < 3 or not np.isfinite(value):
         reason = f"{width} features have no ranking to compare" if width < 3 else "a run ranks nothing"
         return Estimate(metric=metric, value=None, reason=reason, n=n, where=WHERE)
     drawn = resampled_means(absolute.transpose(1, 0, 2).reshape(n, -1), seed=0).reshape(-1, count, width)
-    repeated = _pairwise(drawn.transpose(1, 0, 2))
+    repeated = mean_rank_correlation(drawn.transpose(1, 0, 2))
     found = band(np.array([value]), repeated[np.isfinite(repeated)][:, None], level)
     return Estimate(
         metric=metric,
@@ -88,7 +87,7 @@ def _global(metric: str, runs: Sequence[Attributions], level: float) -> Estimate
 
 
 def _local(metric: str, runs: Sequence[Attributions], level: float) -> Estimate:
-    by_row = _pairwise(_absolute(runs))
+    by_row = mean_rank_correlation(_absolute(runs))
     by_row = by_row[np.isfinite(by_row)]
     if not len(by_row) or runs[0].values.shape[1] < 3:
         return Estimate(metric=metric, value=None, reason="no row has a ranking to compare", where=WHERE)
@@ -105,12 +104,6 @@ def _local(metric: str, runs: Sequence[Attributions], level: float) -> Estimate:
         where=WHERE,
         unit="score",
     )
-
-
-def _pairwise(importance: FloatArray) -> FloatArray:
-    """Return the mean rank correlation over pairs of runs; runs stand along the first axis."""
-    pairs = [rank_correlation(importance[a], importance[b]) for a, b in combinations(range(len(importance)), 2)]
-    return np.asarray(np.mean(pairs, axis=0))
 
 
 def _table(runs: Sequence[Attributions], top: int) -> Table:

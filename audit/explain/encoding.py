@@ -17,6 +17,9 @@ Tick = Callable[[int, int], None]
 """Called with the steps done and all steps."""
 
 
+NO_LEVELS = pd.Series(dtype=object)
+
+
 def no_tick(done: int, total: int) -> None:
     """Show nothing."""
 
@@ -103,6 +106,9 @@ class Encoding:
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Encoding:
         """Learn the columns of a table; every value met later must stand in it, save for numbers."""
+        types = dict.fromkeys(frame.dtypes)
+        if len(types) == 1 and _is_number(next(iter(types))):  # much quicker for wide tables
+            return cls(columns=tuple(_number(str(name), next(iter(types))) for name in frame.columns))
         return cls(columns=tuple(_column(frame[name]) for name in frame.columns))
 
     @property
@@ -119,6 +125,8 @@ class Encoding:
         """Return a table as numbers, shape (n, features)."""
         if not self.columns:
             return np.zeros((len(frame), 0))
+        if self.numeric.all() and list(frame.columns) == list(self.names) and len(set(frame.dtypes)) == 1:
+            return np.asarray(frame.to_numpy(dtype=np.float64, na_value=np.nan))
         return np.column_stack([column.encode(frame[column.name]) for column in self.columns])
 
     def decode(self, numbers: FloatArray) -> pd.DataFrame:
@@ -155,10 +163,18 @@ class Encoding:
         return "missing" if pd.isna(value) else str(value)[:60]
 
 
+def _is_number(dtype: np.dtype[np.generic] | ExtensionDtype) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype))
+
+
+def _number(name: str, dtype: np.dtype[np.generic] | ExtensionDtype) -> Column:
+    return Column(name=name, dtype=dtype, numeric=True, levels=NO_LEVELS)
+
+
 def _column(values: pd.Series) -> Column:
     name, dtype = str(values.name), values.dtype
-    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
-        return Column(name=name, dtype=dtype, numeric=True, levels=pd.Series(dtype=object))
+    if _is_number(dtype):
+        return _number(name, dtype)
     plain = values.astype(object)
     present = plain[values.notna().to_numpy()]
     levels = list(pd.unique(present))

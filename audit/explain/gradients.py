@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
 from audit.explain.encoding import FloatArray, Tick, no_tick
 from audit.explain.permutation import Shapley
@@ -17,7 +18,18 @@ from audit.explain.permutation import Shapley
 if TYPE_CHECKING:
     import torch
 
-STEPS = (32, 64, 128, 256, 512, 1024, 2048)
+Positions = npt.NDArray[np.intp]
+
+PARTS, NODES, FEW_NODES = 2, 16, 4
+"""Parts of the way to begin with, Gauss–Legendre nodes in each, and nodes in a part that was halved."""
+DEEPEST = 14
+"""How often a part is halved at most."""
+MOST = 65_536
+"""Gradients for one row at most, about."""
+NEAR = 0.01
+"""An output nearer to base than this, relative to the mean, is held to that distance instead of its own."""
+ROUNDING = 8.0
+"""Error that is laid to rounding, in units of the outputs' last place."""
 BLOCK = 2**17
 """Numbers in a block of inputs at most."""
 
@@ -105,13 +117,19 @@ def network_of(estimator: object, *, task: str, column: int | None) -> Network |
 
 
 def integrated_gradients(
-    network: Network, rows: FloatArray, baseline: FloatArray, *, tolerance: float = 1e-3, tick: Tick = no_tick
+    network: Network,
+    rows: FloatArray,
+    baseline: FloatArray,
+    *,
+    tolerance: float = 1e-3,
+    most: int = MOST,
+    tick: Tick = no_tick,
 ) -> Shapley:
     """Integrate the gradient along the straight line from a baseline to each row.
 
-    Until the sums of all rows miss the outputs by no more than the tolerance on average, Gauss–Legendre steps
-    are doubled for the rows that miss by more, up to 2048. Networks with kinks (ReLU) need most of them,
-    smooth ones (LSTM, GRU) a few.
+    What the gradient adds up to on a part of the way must be the difference of the outputs at its ends. Where it
+    is not, the part is halved, until each row by itself is complete: smooth networks (LSTM, GRU) take few
+    steps, networks with kinks (ReLU) more, and these where the kinks are.
 
     Parameters
     ----------
@@ -119,7 +137,10 @@ def integrated_gradients(
     rows : ndarray of shape (n, features)
     baseline : ndarray of shape (features,)
     tolerance : float
-        Largest mean error of the sums, relative to the mean absolute deviation of the outputs from base.
+        Largest error of a row's sum, relative to the distance of its output from base, but for rounding. Outputs
+        within a hundredth of the mean distance are held to that.
+    most : int
+        Gradients for a row: no part of a row is halved beyond so many. :func:`incomplete` counts what remains.
 
     Returns
     -------
@@ -132,20 +153,45 @@ def integrated_gradients(
     """
     output = network.score(rows)
     base = float(network.score(baseline[None])[0])
-    allowed = tolerance * max(float(np.abs(output - base).mean()), 1e-9)
-    values = np.zeros(rows.shape)
-    open_rows = np.arange(len(rows))
-    error = np.full(len(rows), np.inf)
-    for steps in STEPS:
-        for done, place in enumerate(_blocks(open_rows, rows.shape[1], steps)):
-            tick(len(rows) - len(open_rows) + done, len(rows))
-            values[place] = _integrate(network, rows[place], baseline, steps)
-        error[open_rows] = np.abs(values[open_rows].sum(axis=1) + base - output[open_rows])
-        open_rows = np.flatnonzero(error > allowed)
-        if error.mean() <= allowed:
+    allowed = _allowed(network, output, base, tolerance)
+    values, error, spent = np.zeros(rows.shape), np.zeros(len(rows)), np.zeros(len(rows))
+    way = _Way(network, rows, baseline)
+    row, start = np.repeat(np.arange(len(rows)), PARTS), np.tile(np.arange(PARTS) / PARTS, len(rows))
+    for depth in range(DEEPEST + 1):
+        tick(len(rows) - len(np.unique(row)), len(rows))
+        length = 1 / PARTS / 2**depth
+        nodes = FEW_NODES if depth else NODES
+        found = way.integrate(row, start, length, nodes)
+        miss = found.sum(axis=1) - way.gained(row, start, length)
+        count = np.bincount(row, minlength=len(rows))
+        spent += nodes * count
+        total = np.abs(error + np.bincount(row, miss, len(rows)))
+        rough = np.bincount(row, np.abs(miss), len(rows))
+        enough = ((total <= allowed) & (rough <= 4 * allowed)) | (2 * spent > most) | (depth == DEEPEST)
+        done = enough[row] | (np.abs(miss) <= (allowed / np.sqrt(np.maximum(count, 1)))[row] / 4)
+        np.add.at(values, row[done], found[done])
+        error += np.bincount(row[done], miss[done], len(rows))
+        if done.all():
             break
+        row, start = np.repeat(row[~done], 2), np.repeat(start[~done], 2)
+        start[1::2] += length / 2
     tick(len(rows), len(rows))
     return Shapley(values, base, output)
+
+
+def incomplete(network: Network, found: Shapley, tolerance: float = 1e-3) -> int:
+    """Count the rows whose sums miss the output by more than :func:`integrated_gradients` allows."""
+    missed = np.abs(found.values.sum(axis=1) + found.base - found.output)
+    return int((missed > _allowed(network, found.output, found.base, tolerance)).sum())
+
+
+def _allowed(network: Network, output: FloatArray, base: float, tolerance: float) -> FloatArray:
+    """Return the error that each row's sum may have."""
+    import torch
+
+    distance = np.abs(output - base)
+    last_place = torch.finfo(next(network.module.parameters()).dtype).eps * max(float(np.abs(output).max()), abs(base))
+    return np.asarray(tolerance * np.maximum(distance, NEAR * distance.mean()) + ROUNDING * last_place)
 
 
 def expected_gradients(
@@ -175,25 +221,60 @@ def expected_gradients(
     return Shapley(values, float(np.mean([one.base for one in found])), found[0].output)
 
 
-def _blocks(rows: np.ndarray, width: int, steps: int) -> list[np.ndarray]:
-    size = max(1, BLOCK // (width * steps))
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
+class _Way:
+    """The straight lines from a baseline to rows, in parts."""
 
+    def __init__(self, network: Network, rows: FloatArray, baseline: FloatArray) -> None:
+        self.network = network
+        self.inputs, self.origin = network.prepare(rows), network.prepare(baseline[None])
+        self.known: dict[tuple[int, float], float] = {}
 
-def _integrate(network: Network, rows: FloatArray, baseline: FloatArray, steps: int) -> FloatArray:
-    import torch
+    def _at(self, row: Positions, place: FloatArray) -> torch.Tensor:
+        """Return inputs on the way, by their share of it."""
+        import torch
 
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
-    inputs, start = network.prepare(rows), network.prepare(baseline[None])
-    share = torch.as_tensor((nodes + 1) / 2, dtype=inputs.dtype, device=inputs.device)
-    weight = torch.as_tensor(weights / 2, dtype=inputs.dtype, device=inputs.device)
-    gap = inputs - start
-    line = [-1, *([1] * (inputs.dim()))]
-    points = (start + share.reshape(line) * gap).flatten(0, 1).requires_grad_()
-    (gradient,) = torch.autograd.grad(network.output(points).sum(), points)
-    mean = (gradient.reshape(steps, *inputs.shape) * weight.reshape(line)).sum(dim=0)
-    found = (mean * gap).reshape(len(rows), -1).detach().cpu().numpy()
-    return np.asarray(found, dtype=np.float64)
+        share = torch.as_tensor(place, dtype=self.inputs.dtype, device=self.inputs.device)
+        share = share.reshape(-1, *([1] * (self.inputs.dim() - 1)))
+        target = self.inputs[torch.as_tensor(row, device=self.inputs.device)]
+        return self.origin + share * (target - self.origin)
+
+    def gained(self, row: Positions, start: FloatArray, length: float) -> FloatArray:
+        """Return how much the output grows on each part, shape (parts,)."""
+        ends = [(int(one), place) for one, first in zip(row, start, strict=True) for place in (first, first + length)]
+        new = [end for end in dict.fromkeys(ends) if end not in self.known]
+        for block in self._blocks(len(new), 1):
+            self._ask(new[block])
+        at = np.array([self.known[end] for end in ends]).reshape(-1, 2)
+        return np.asarray(at[:, 1] - at[:, 0])
+
+    def _ask(self, ends: list[tuple[int, float]]) -> None:
+        import torch
+
+        with torch.no_grad():
+            points = self._at(np.array([one for one, _ in ends]), np.array([place for _, place in ends]))
+            answers = self.network.output(points).cpu().numpy().astype(np.float64)
+        self.known.update(zip(ends, answers.tolist(), strict=True))
+
+    def integrate(self, row: Positions, start: FloatArray, length: float, count: int) -> FloatArray:
+        """Return what each feature adds on each part, shape (parts, features)."""
+        import torch
+
+        nodes, weights = np.polynomial.legendre.leggauss(count)
+        weight = torch.as_tensor(weights / 2 * length, dtype=self.inputs.dtype, device=self.inputs.device)
+        found = np.empty((len(row), int(np.prod(self.inputs.shape[1:]))))
+        for block in self._blocks(len(row), count):
+            here = row[block]
+            places = start[block, None] + length * (nodes + 1) / 2
+            points = self._at(np.repeat(here, count), places.ravel()).requires_grad_()
+            (gradient,) = torch.autograd.grad(self.network.output(points).sum(), points)
+            mean = torch.einsum("k,pkf->pf", weight, gradient.reshape(len(here), count, -1))
+            gap = (self.inputs - self.origin)[torch.as_tensor(here, device=self.inputs.device)].flatten(1)
+            found[block] = (mean * gap).detach().cpu().numpy()
+        return found
+
+    def _blocks(self, parts: int, each: int) -> list[slice]:
+        size = max(1, BLOCK // (int(np.prod(self.inputs.shape[1:])) * each))
+        return [slice(start, min(start + size, parts)) for start in range(0, parts, size)]
 
 
 def shuffled_weights(module: torch.nn.Module, seed: int) -> torch.nn.Module:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
 from audit.explain.encoding import FloatArray
 
-RESAMPLES = 1000
+RESAMPLES, LEAST_RESAMPLES, NUMBERS = 1000, 200, 10**6
+"""Resamples: where they would hold over a million numbers, fewer, but so many at least."""
 
 
 class Band(NamedTuple):
@@ -19,21 +21,23 @@ class Band(NamedTuple):
     high: FloatArray
 
 
-def resampled_means(values: FloatArray, *, seed: int, resamples: int = RESAMPLES) -> FloatArray:
+def resampled_means(values: FloatArray, *, seed: int, resamples: int | None = None) -> FloatArray:
     """Return column means of bootstrap samples of rows, shape (resamples, k).
 
     Parameters
     ----------
     values : ndarray of shape (n, k)
     seed : int
-    resamples : int
+    resamples : int, optional
+        1000 unless columns are more than a thousand: then fewer, down to 200.
 
     Examples
     --------
     >>> resampled_means(np.ones((5, 2)), seed=0, resamples=3).tolist()
     [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
     """
-    n = len(values)
+    n, columns = values.shape
+    resamples = resamples or min(RESAMPLES, max(LEAST_RESAMPLES, NUMBERS // max(columns, 1)))
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
     return np.asarray(counts @ values / n)
 
@@ -98,7 +102,23 @@ def rank_correlation(a: FloatArray, b: FloatArray) -> FloatArray:
     >>> float(rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 9.0])).round(6))
     1.0
     """
-    first, second = (_centered_ranks(one) for one in (a, b))
+    return _correlation(_centered_ranks(a), _centered_ranks(b))
+
+
+def mean_rank_correlation(rankings: FloatArray) -> FloatArray:
+    """Return the mean Spearman correlation over pairs of rankings, which stand along the first axis.
+
+    Examples
+    --------
+    >>> float(mean_rank_correlation(np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 5.0], [3.0, 2.0, 1.0]])).round(6))
+    -0.333333
+    """
+    ranks = [_centered_ranks(one) for one in rankings]
+    return np.asarray(np.mean([_correlation(first, second) for first, second in combinations(ranks, 2)], axis=0))
+
+
+def _correlation(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Correlate centered numbers along the last axis."""
     over = np.sqrt((first**2).sum(axis=-1) * (second**2).sum(axis=-1))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((first * second).sum(axis=-1) / over)

@@ -40,6 +40,7 @@ def explain_parts(
     pairs: int = 20,
     samples: int = 1000,
     kernel: float = 0.25,
+    coins: bool = False,
 ) -> PartsExplained:
     """Explain a row by which of its parts are present.
 
@@ -57,6 +58,8 @@ def explain_parts(
     kernel : float
         Width of LIME's exponential kernel on the cosine distance (the package's defaults: 0.25 for images
         and, on distances times 100, 25 for texts).
+    coins : bool
+        Draw LIME's samples as the package does for images rather than for texts.
 
     References
     ----------
@@ -73,15 +76,15 @@ def explain_parts(
         found = exact_shapley(score, whole, empty)
     else:
         found = permutation_shapley(score, whole, empty, generator=generator, pairs=pairs)
-    masks = sample_masks(parts, samples, generator)
+    masks = sample_masks(parts, samples, generator, coins=coins)
     answers = np.concatenate([score(masks[start : start + BATCH]) for start in range(0, samples, BATCH)])
     near = 1 - np.sqrt(masks.sum(axis=1) / parts)
     lime, _, fit = local_model(masks, answers, np.sqrt(np.exp(-(near**2) / kernel**2)))
     return PartsExplained(found.values[0], lime, fit, found.base, float(found.output[0]))
 
 
-def sample_masks(parts: int, samples: int, generator: np.random.Generator) -> FloatArray:
-    """Draw presences as the ``lime`` package does for texts: how many to take away, then which.
+def sample_masks(parts: int, samples: int, generator: np.random.Generator, *, coins: bool = False) -> FloatArray:
+    """Draw presences as the ``lime`` package does: of texts how many to take away, then which; of images by coins.
 
     The first sample is the whole row.
 
@@ -90,6 +93,8 @@ def sample_masks(parts: int, samples: int, generator: np.random.Generator) -> Fl
     >>> sample_masks(3, 4, np.random.default_rng(0))[0].tolist()
     [1.0, 1.0, 1.0]
     """
+    if coins:
+        return np.vstack([np.ones((1, parts)), generator.integers(0, 2, size=(samples - 1, parts))])
     gone = generator.integers(1, parts + 1, size=samples)
     gone[0] = 0
     ranks = np.argsort(np.argsort(generator.random((samples, parts)), axis=1), axis=1)

@@ -14,9 +14,16 @@ from audit.explain.saliency import convolutions
 if TYPE_CHECKING:
     import torch
 
-STEPS = 96
+STEPS = 100
 RATE = 0.05
-PENALTY = 0.2
+FAINT = 0.01
+"""Size of the waves at the beginning."""
+ROUGH = 6.0
+"""Penalty on squared differences of neighbors, beside the activation relative to itself."""
+BRIGHT = 8.0
+"""Penalty on the squared difference of the mean brightness from that of real pictures."""
+TURN, RESIZE, JITTER = 0.15, 0.08, 0.15
+"""Largest turn in radians, change of size, and shift as a share of half the picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,23 +48,35 @@ class Visualization:
     notes: tuple[str, ...] = ()
 
 
-def mean_activations(network: Network, inputs: torch.Tensor, layer: torch.nn.Module) -> torch.Tensor:
-    """Return the mean rectified activation of each channel of a layer, shape (n, channels), differentiable."""
+def mean_activations(
+    network: Network, inputs: torch.Tensor, layer: torch.nn.Module, *, rectified: bool = True
+) -> torch.Tensor:
+    """Return the mean activation of each channel of a layer, shape (n, channels), differentiable."""
     kept: list[torch.Tensor] = []
     handle = layer.register_forward_hook(lambda _, __, answer: kept.append(answer))
     try:
         network.module(inputs)
     finally:
         handle.remove()
-    return kept[0].clamp(min=0).mean(dim=(2, 3))
+    return (kept[0].clamp(min=0) if rectified else kept[0]).mean(dim=(2, 3))
 
 
 def maximize(
-    network: Network, layer: torch.nn.Module, channels: tuple[int, ...], *, seed: int, tick: Tick = no_tick
+    network: Network,
+    layer: torch.nn.Module,
+    channels: tuple[int, ...],
+    *,
+    seed: int,
+    low: float = -1.0,
+    high: float = 1.0,
+    usual: float = 0.5,
+    tick: Tick = no_tick,
 ) -> tuple[FloatArray, FloatArray]:
-    """Climb from faint noise to inputs that drive each channel most.
+    """Climb from faint noise to inputs that drive each channel most, wherever in the picture they stand.
 
-    The inputs are kept small and smooth by penalties on their size and on neighboring differences.
+    A picture is the sum of waves whose steps are the smaller the finer they are, which keeps checkerboards from
+    growing; it stays within the range of real pixels, and is shifted, turned and resized a little before each
+    step, so that only what the channel finds at any such place remains.
 
     Parameters
     ----------
@@ -66,6 +85,10 @@ def maximize(
         A two-dimensional convolution.
     channels : tuple of int
     seed : int
+    low, high : float
+        Range of the pixels, standardized.
+    usual : float
+        Mean brightness of real pictures within that range, from 0 to 1.
 
     Returns
     -------
@@ -74,28 +97,64 @@ def maximize(
 
     References
     ----------
-    Erhan et al. 2009; Olah, Mordvintsev and Schubert 2017, Feature Visualization.
+    Erhan et al. 2009; Olah, Mordvintsev and Schubert 2017, Feature Visualization (decorrelated pictures,
+    robustness to transformations).
     """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
     first = next(network.module.parameters())
-    start = 0.1 * torch.randn(len(channels), *network.shape, generator=generator)
-    inputs = start.to(dtype=first.dtype, device=first.device).requires_grad_()
-    optimizer = torch.optim.Adam([inputs], lr=RATE)
-    wanted = torch.tensor(channels, device=first.device)
+    depth, height, width = network.shape
+    waves = FAINT * torch.randn(len(channels), depth, height, width // 2 + 1, 2, generator=generator)
+    waves = waves.to(dtype=first.dtype, device=first.device).requires_grad_()
+    damped = _damping(height, width).to(dtype=first.dtype, device=first.device)
+    optimizer = torch.optim.Adam([waves], lr=RATE)
+    wanted = torch.tensor(channels, device=first.device)[:, None]
+
+    def pictures() -> torch.Tensor:
+        flat = torch.fft.irfft2(torch.view_as_complex(waves) * damped, s=(height, width), norm="ortho")
+        return low + (high - low) * torch.sigmoid(flat)
+
     for step in range(STEPS):
         tick(step, STEPS)
         optimizer.zero_grad()
-        own = mean_activations(network, inputs, layer).gather(1, wanted[:, None]).sum()
-        rough = inputs.diff(dim=2).abs().mean() + inputs.diff(dim=3).abs().mean()
-        size = (inputs**2).mean()
-        (PENALTY * len(channels) * (rough + size) - own).backward()  # type: ignore[no-untyped-call]
+        made = pictures()
+        moved = _moved(made, generator)
+        own = mean_activations(network, moved, layer, rectified=False).gather(1, wanted)[:, 0]
+        unit = (made - low) / (high - low)
+        rough = (unit.diff(dim=2) ** 2).mean(dim=(1, 2, 3)) + (unit.diff(dim=3) ** 2).mean(dim=(1, 2, 3))
+        strength = own.detach().abs().clamp(min=own.detach().abs().mean() / 10)
+        bright = (unit.mean(dim=(1, 2, 3)) - usual) ** 2
+        (ROUGH * rough + BRIGHT * bright - own / strength).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     tick(STEPS, STEPS)
     with torch.no_grad():
-        reached = mean_activations(network, inputs, layer).gather(1, wanted[:, None])[:, 0]
-    return _array(inputs), _array(reached)
+        made = pictures()
+        reached = mean_activations(network, made, layer).gather(1, wanted)[:, 0]
+    return _array(made), _array(reached)
+
+
+def _damping(height: int, width: int) -> torch.Tensor:
+    """Return the scale of each wave: one over its frequency, as in natural images."""
+    import torch
+
+    down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
+    return 1 / torch.sqrt(down**2 + across**2).clamp(min=1 / max(height, width))
+
+
+def _moved(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Shift, turn and resize pictures a little, each by itself."""
+    import torch
+
+    count = len(pictures)
+    drawn = 2 * torch.rand(4, count, generator=generator) - 1
+    angle, size = TURN * drawn[0], 1 + RESIZE * drawn[1]
+    shift = JITTER * drawn[2:].T[:, :, None]
+    sine, cosine = size * torch.sin(angle), size * torch.cos(angle)
+    turned = torch.stack([torch.stack([cosine, -sine], dim=1), torch.stack([sine, cosine], dim=1)], dim=1)
+    matrix = torch.cat([turned, shift], dim=2).to(dtype=pictures.dtype, device=pictures.device)
+    grid = torch.nn.functional.affine_grid(matrix, list(pictures.shape), align_corners=False)
+    return torch.nn.functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 
 def _array(values: torch.Tensor) -> FloatArray:
@@ -138,7 +197,10 @@ def visualize(
     answers = _array(torch.cat(blocks))
     order = np.argsort(-answers.mean(axis=0), kind="stable")[:most]
     channels = tuple(int(place) for place in order)
-    maximized, reached = maximize(network, layers[-1], channels, seed=seed, tick=tick)
+    shown = network.prepare(rows)
+    low, high = float(shown.min()), float(shown.max())
+    usual = (float(shown.mean()) - low) / (high - low) if high > low else 0.5
+    maximized, reached = maximize(network, layers[-1], channels, seed=seed, low=low, high=high, usual=usual, tick=tick)
     best = np.argsort(-answers[:, order], axis=0, kind="stable")[:images].T
     return Visualization(
         filters=weights,

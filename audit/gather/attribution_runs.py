@@ -13,6 +13,9 @@ from audit.gather.attributions import Plan, attribute
 if TYPE_CHECKING:
     from audit.gather import Context
 
+WIDE_ROWS = 12
+"""Rows at most where columns are too many to be looked at one by one."""
+
 
 def gather(
     context: Context, *, runs: int = 3, rows: int = 40, background: int = 100, samples: int = 5000
@@ -25,16 +28,18 @@ def gather(
     runs : int
         Repetitions, at least 2.
     rows : int
-        Test rows, the first of those that are explained.
+        Test rows, the first of those that are explained; 12 at most of a table of over 200 columns.
     background : int
         Background rows of each run.
     samples : int
         Samples of LIME.
     """
     found = []
+    wide = len(context.dataset.features) > MOST_COLUMNS
+    rows = min(rows, WIDE_ROWS) if wide else rows
     for run in range(1, max(runs, 2) + 1):
         plan = Plan(rows=rows, background=background, seconds=10.0, run=run)
         found.append(replace(attribute(context, plan), seed=run))
-        if len(context.dataset.features) <= MOST_COLUMNS:
+        if not wide:
             found.append(lime.gather(context, rows=rows, samples=samples, run=run))
     return tuple(found)

@@ -13,11 +13,18 @@ from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, listed,
 from audit.evidence import Attributions, FloatArray
 from audit.explain.additive import additive_shapley
 from audit.explain.exact import exact_shapley
-from audit.explain.gradients import Network, NetworkEstimator, expected_gradients, integrated_gradients, network_of
+from audit.explain.gradients import (
+    Network,
+    NetworkEstimator,
+    expected_gradients,
+    incomplete,
+    integrated_gradients,
+    network_of,
+)
 from audit.explain.permutation import Shapley, evaluations, permutation_shapley
 from audit.explain.shap_explainers import shap_deep, shap_kernel, shap_permutation
 from audit.explain.tree import tree_scale, tree_shapley
-from audit.gather._explained import Explained, explained
+from audit.gather._explained import MOST_COLUMNS, Explained, explained
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -27,6 +34,12 @@ TOLERANCE = 0.01
 LEAST_ROWS = 50
 FEW_PAIRS = 10
 MOST_BASELINES = 10
+LEAST_GRADIENTS, GRADIENT_NUMBERS = 256, 2**20
+"""Gradients for a row at most: so many at least, or so many numbers."""
+WIDE_ROWS, WIDE_BACKGROUND = 50, 50
+"""Rows explained and background rows at most where columns are too many to be looked at one by one."""
+PATIENCE, LEAST_CHUNK = 4.0, 5
+"""A handful of rows that takes so many budgets (of ten seconds at least) is not begun."""
 WIDE = 64
 """More columns than this are too many for permutations where a network offers gradients."""
 
@@ -92,6 +105,7 @@ def attribute(context: Context, plan: Plan) -> Attributions:
         )
     again = f" {plan.run}" if plan.run else ""
     chosen = None if plan.chosen is None else np.array(plan.chosen, dtype=np.intp)
+    plan = _bounded(plan, len(context.dataset.features))
     what = explained(context, rows=max(plan.rows, 1), background=max(plan.background, 1), reseed=again, chosen=chosen)
     order = list(METHODS) if plan.method == "auto" else [plan.method]
     notes: list[str] = []
@@ -99,6 +113,8 @@ def attribute(context: Context, plan: Plan) -> Attributions:
         try:
             found: Attributions = every[name](context, what, plan)
         except (NotApplicable, MissingExtra) as reason:
+            if name == order[-1] and notes and isinstance(reason, NotApplicable):
+                raise NotApplicable("; ".join([*notes, str(reason)])) from reason
             if name == order[-1]:
                 raise
             if str(reason):
@@ -109,6 +125,14 @@ def attribute(context: Context, plan: Plan) -> Attributions:
             return replace(found, residual=residual, notes=(*what.notes, *notes, *found.notes))
         notes.append(f"not by {name}: its sums miss the model's output by {residual:.1%} of its spread")
     raise NotApplicable("; ".join(notes))
+
+
+def _bounded(plan: Plan, width: int) -> Plan:
+    """Ask for fewer rows of very wide tables, whose rows say as much as many of narrow ones."""
+    if width <= MOST_COLUMNS:
+        return plan
+    rows, behind = min(plan.rows, WIDE_ROWS), min(plan.background, WIDE_BACKGROUND)
+    return replace(plan, rows=rows, background=behind)
 
 
 def additivity_residual_of(found: Attributions) -> float:
@@ -205,13 +229,17 @@ def _gradients(context: Context, what: Explained, plan: Plan) -> Attributions:
     def tick(done: int, total: int) -> None:
         context.progress("integrating gradients", done, total)
 
-    parts = []
+    parts, open_rows = [], 0
+    most = max(LEAST_GRADIENTS, GRADIENT_NUMBERS // what.X.shape[1])
     for code, here in what.groups():
         network, baseline = _network(what, code), what.background.mean(axis=0)
-        found = integrated_gradients(network, what.X[here], baseline, tolerance=TOLERANCE / 2, tick=tick)
+        found = integrated_gradients(network, what.X[here], baseline, most=most, tick=tick)
+        open_rows += incomplete(network, found)
         parts.append((here, found._replace(output=what.score(code)(what.X[here]))))
-    note = "integrated gradients from the mean background row, steps doubled until the sums hold"
-    return _pack(what, "integrated_gradients", parts, len(what.rows), note)
+    notes = ["integrated gradients from the mean background row; the way is halved where sums miss"]
+    if open_rows:
+        notes.append(f"{open_rows} rows miss their sum by over 0.1 % after {most:,} gradients")
+    return _pack(what, "integrated_gradients", parts, len(what.rows), *notes)
 
 
 def _network(what: Explained, code: int) -> Network:
@@ -248,11 +276,12 @@ def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
     started = time.perf_counter()
     wanted = len(what.rows)
     background, pairs = _affordable(what, plan)
+    size = CHUNK if what.X.shape[1] <= MOST_COLUMNS else LEAST_CHUNK
     parts: list[tuple[np.ndarray, Shapley]] = []
     kept = 0
     while kept < wanted and (not kept or time.perf_counter() - started < plan.seconds):
         context.progress("explaining by permutation", kept, wanted)
-        chunk = slice(kept, min(kept + CHUNK, wanted))
+        chunk = slice(kept, min(kept + size, wanted))
         for code, here in what.groups(chunk):
             generator = context.generator(f"permutation {plan.run} {code}")
             found = permutation_shapley(
@@ -283,7 +312,13 @@ def _affordable(what: Explained, plan: Plan) -> tuple[FloatArray, int]:
     width, behind = what.X.shape[1], what.background
     if evaluations(width, len(behind), plan.pairs) <= possible:
         return behind, plan.pairs
-    size = int(possible // max(evaluations(width, 1, 1), 1))
+    least = evaluations(width, 1, 1)
+    if least * min(FEW_PAIRS, len(behind)) * min(LEAST_CHUNK, few) * each > PATIENCE * max(plan.seconds, 10.0):
+        raise NotApplicable(
+            f"{width:,} columns need {least:,} evaluations for each row and background row, which take "
+            f"{least * each:.3g} seconds; too many for a budget of {plan.seconds:g} seconds"
+        )
+    size = int(possible // max(least, 1))
     size = max(min(size, len(behind)), min(FEW_PAIRS, len(behind)))
     return behind[:size], size
 

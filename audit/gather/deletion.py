@@ -9,7 +9,8 @@ import numpy as np
 
 from audit.evidence import Attributions
 from audit.explain.deletion import DeletionCurves, deletion_curves
-from audit.gather._explained import explained
+from audit.gather._explained import MOST_COLUMNS, explained
+from audit.gather.attribution_runs import WIDE_ROWS
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -29,6 +30,7 @@ def gather(context: Context, *, rows: int = 50, background: int = 10, orders: in
         Random orders of deletion to compare with.
     """
     first = cast("tuple[Attributions, ...]", context.need("attributions"))[0]
+    rows = min(rows, 2 * WIDE_ROWS) if len(first.features) > MOST_COLUMNS else rows
     kept = max(1, min(rows, len(first.values)))
     what = explained(context, rows=kept, background=background)
     parts, places = [], []

@@ -113,7 +113,7 @@ def _case(
         return score(np.where(present[:, flat] > 0, row, mean))
 
     generator = context.generator(f"patches {what.rows[number]}")
-    parts = explain_parts(by_patch, count, generator=generator, pairs=effort[0], samples=effort[1])
+    parts = explain_parts(by_patch, count, generator=generator, pairs=effort[0], samples=effort[1], coins=True)
     area = np.bincount(grid.ravel(), minlength=count)
     maps: dict[str, FloatArray] = {}
     network = _network(what, code)

@@ -43,12 +43,12 @@ def gather(
     """
     if engine not in ENGINES:
         raise ConfigError(f"[gather.lime] engine is {shown(engine)}; it can be {ENGINES}." + hint(engine, ENGINES))
+    require_narrow(context.dataset)
     return fit_lime(context, explained(context, rows=max(rows, 1), background=1), samples, engine, run)
 
 
 def fit_lime(context: Context, what: Explained, samples: int, engine: str = "batched", run: int = 0) -> Attributions:
     """Fit LIME around rows that were chosen already."""
-    require_narrow(context.dataset)
     fitted = _by_package if engine == "package" else _batched
     n, width = what.X.shape
     values, fit, output = np.zeros((n, width)), np.zeros(n), np.zeros(n)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 from audit.errors import NotApplicable
 from audit.evidence import Attributions
 from audit.explain.gradients import NetworkEstimator, shuffled_weights
+from audit.gather._explained import MOST_COLUMNS
+from audit.gather.attribution_runs import WIDE_ROWS
 from audit.gather.attributions import Plan, attribute
 
 if TYPE_CHECKING:
@@ -39,5 +41,6 @@ def gather(context: Context, *, rows: int = 40, seconds: float = 10.0) -> Attrib
     other = replace(model, predictor=predictor)
     last = cast("NetworkEstimator", other.last)
     last.network_ = shuffled_weights(last.network_, int(context.generator("randomized").integers(2**31)))
+    rows = min(rows, WIDE_ROWS) if len(first.features) > MOST_COLUMNS else rows
     plan = Plan(rows=min(rows, len(first.values)), seconds=seconds, method=first.method)
     return attribute(replace(context, model=other, collected={}), plan)

@@ -12,7 +12,7 @@ from audit.checks.explanation_faithfulness import explanation_faithfulness
 from audit.data import Roles, build
 from audit.errors import NotApplicable
 from audit.evidence import Attributions, Predictions, Settings
-from audit.explain.gradients import Network, integrated_gradients, network_of, shuffled_weights
+from audit.explain.gradients import Network, incomplete, integrated_gradients, network_of, shuffled_weights
 from audit.gather import Context
 from audit.gather.attributions import gather
 from audit.model import wrap
@@ -41,15 +41,25 @@ def taken(model: object, task: str = "binary", column: int | None = 1) -> Networ
 
 
 @pytest.mark.parametrize("kind", ["mlp", "cnn", "rnn", "lstm", "gru", "transformer"])
-def test_sums_hold_on_every_architecture(kind: str) -> None:
+def test_sums_hold_on_every_row_of_every_architecture(kind: str) -> None:
     model = fitted(kind)
     X, _ = series(20)
     network = taken(model)
     flat = X.reshape(20, -1)
     found = integrated_gradients(network, flat, np.zeros(STEPS * CHANNELS))
     assert found.output == pytest.approx(model.decision_function(X), abs=1e-5)
-    spread = np.abs(found.output - found.base).mean()
-    assert np.abs(found.values.sum(axis=1) + found.base - found.output).mean() < 1e-3 * spread
+    distance = np.abs(found.output - found.base)
+    missed = np.abs(found.values.sum(axis=1) + found.base - found.output)
+    assert (missed <= 1e-3 * np.maximum(distance, 0.01 * distance.mean()) + 1e-5).all()
+    assert incomplete(network, found) == 0
+
+
+def test_rows_that_a_small_budget_leaves_incomplete_are_counted() -> None:
+    network = taken(fitted("transformer"))
+    X, _ = series(20)
+    found = integrated_gradients(network, X.reshape(20, -1), np.zeros(STEPS * CHANNELS), most=32)
+    missed = np.abs(found.values.sum(axis=1) + found.base - found.output)
+    assert 0 < incomplete(network, found) <= (missed > 1e-3 * np.abs(found.output - found.base)).sum()
 
 
 def test_captum_agrees() -> None:

@@ -71,6 +71,35 @@ def test_lime_weights_of_words_are_the_packages() -> None:
     assert np.corrcoef(ours, [theirs[name] for name in names])[0, 1] > 0.98
 
 
+def test_lime_weights_of_patches_are_the_packages() -> None:
+    image_package = pytest.importorskip("lime.lime_image")
+    grid = patches(12, 12, most=3)
+    image = RNG(1).random((12, 12, 3)) + 1
+    weights = np.arange(9.0) - 3
+
+    def from_masks(Z: np.ndarray) -> np.ndarray:
+        return np.asarray(Z @ weights + 2 * Z[:, 0] * Z[:, 4])
+
+    def from_images(images: np.ndarray) -> np.ndarray:
+        masks = np.array([[(one[grid == part] > 0).all() for part in range(9)] for one in images], dtype=float)
+        return np.column_stack([from_masks(masks), np.zeros(len(images))])
+
+    explainer = image_package.LimeImageExplainer(random_state=0)
+    found = explainer.explain_instance(
+        image,
+        from_images,
+        labels=(0,),
+        top_labels=None,
+        hide_color=0,
+        num_samples=4000,
+        segmentation_fn=lambda _: grid,
+    )
+    theirs = dict(found.local_exp[0])
+    ours = explain_parts(from_masks, 9, generator=RNG(0), samples=4000, coins=True).lime
+    assert np.corrcoef(ours, [theirs[part] for part in range(9)])[0, 1] > 0.98
+    assert ours == pytest.approx([theirs[part] for part in range(9)], abs=0.15 * np.abs(ours).max())
+
+
 def test_masks_take_away_every_number_of_parts() -> None:
     masks = sample_masks(4, 2000, RNG(0))
     assert masks[0].all()

@@ -205,3 +205,19 @@ def test_the_published_example_of_consistency(bonus: float, expected: list[float
     ):
         assert found.values[0] == pytest.approx(expected)
         assert found.base == base
+
+
+def test_a_linear_model_of_many_columns_is_read_with_one_row_a_column() -> None:
+    rng = RNG(11)
+    rows, background = rng.normal(size=(20, 300)), rng.normal(size=(30, 300))
+    weights, asked = rng.normal(size=300), 0
+
+    def counted(Z: FloatArray) -> FloatArray:
+        nonlocal asked
+        asked += len(Z)
+        return np.asarray(Z @ weights)
+
+    found = additive_shapley(counted, rows, background)
+    assert found is not None
+    assert found.values == pytest.approx((rows - background.mean(axis=0)) * weights)
+    assert asked < 500
