@@ -45,7 +45,7 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
     told = f"{metric} over {len(scores)} folds: {made[0]}."
     if predictions is not None:
         test = estimate(predictions.select(split="test"), metric)
-        made += _excess(scores, test, folds.settings.level)
+        made += _excess(parts, test, folds.settings.level)
     bars = Bars(
         title=f"{metric} by fold",
         x_label=metric,
@@ -92,15 +92,15 @@ def _standard_error(scores: list[float], share: float, n: int, level: float) -> 
     )
 
 
-def _excess(scores: list[float], test: Estimate, level: float) -> list[Estimate]:
+def _excess(parts: list[Estimate], test: Estimate, level: float) -> list[Estimate]:
     """Return how far the test score lies outside the folds' 99 % prediction interval, widened by its own error."""
     if test.value is None or test.low is None or test.high is None:
         return []
-    folds = len(scores)
-    mean = statistics.fmean(scores)
-    half = t_value(0.99, folds - 1) * statistics.stdev(scores) * math.sqrt(1 + 1 / folds)
-    own = (test.high - test.low) / 2 / z_value(level) * z_value(0.99)
-    excess = max(0.0, abs(test.value - mean) - math.hypot(half, own))
+    scores = [one.value for one in parts if one.value is not None]
+    errors = [_error(one, level) for one in parts if one.value is not None]
+    half = _prediction_half_width(scores, errors)
+    own = _error(test, level) * z_value(0.99)
+    excess = max(0.0, abs(test.value - statistics.fmean(scores)) - math.hypot(half, own))
     return [
         Estimate(
             metric="test_score_outside_folds",
@@ -113,3 +113,34 @@ def _excess(scores: list[float], test: Estimate, level: float) -> list[Estimate]
             where=test.where,
         )
     ]
+
+
+def _error(one: Estimate, level: float) -> float:
+    """Return the standard error that an interval stands for; infinite where there is none."""
+    if one.low is None or one.high is None:
+        return math.inf
+    return (one.high - one.low) / 2 / z_value(level)
+
+
+def _prediction_half_width(scores: list[float], errors: list[float]) -> float:
+    """Return half the 99 % prediction interval of another score, apart from that score's own sampling error.
+
+    What folds differ by is the sampling of the rows each was scored on, which their own intervals tell, and
+    what fits differ by, which only the folds tell, on few degrees of freedom. Where an interval is missing
+    all of the spread counts as of the second kind.
+
+    Examples
+    --------
+    >>> round(_prediction_half_width([0.80, 0.82, 0.81, 0.79, 0.78], [0.02] * 5), 4)
+    0.023
+    >>> round(_prediction_half_width([0.80, 0.82, 0.81, 0.79, 0.78], [math.inf] * 5), 4)
+    0.0797
+    """
+    folds, spread = len(scores), statistics.variance(scores)
+    sampled = statistics.fmean(error**2 for error in errors)
+    if not math.isfinite(sampled):
+        sampled = 0.0
+    fitted = max(0.0, spread - sampled)
+    return math.hypot(
+        z_value(0.99) * math.sqrt(sampled / folds), t_value(0.99, folds - 1) * math.sqrt(fitted * (1 + 1 / folds))
+    )

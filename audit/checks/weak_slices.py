@@ -27,6 +27,8 @@ from reports.record import Cell, Estimate, Measurement, Table
 
 Mask = npt.NDArray[np.bool_]
 METRIC = {"binary": "error_rate", "multiclass": "error_rate", "regression": "mean_squared_error"}
+NARROW = 2
+"""Conditions up to which numbers are cut into all bands; a slice of more of these would hold hardly any rows."""
 TOP = 0.995
 """Squared errors above this quantile count as it in the search, so that one row makes no slice."""
 
@@ -64,7 +66,7 @@ def weak_slices(
     *,
     conditions: int = 3,
     times: float = 1.5,
-    support: int = 25,
+    support: int = 30,
     share: float = 0.01,
     features: int = 25,
     bands: int = 8,
@@ -163,21 +165,24 @@ def _searched(
 ) -> list[_Found]:
     """Search at each depth apart, so that a plain slice is not lost among refinements of it; simplify, then rank."""
     conditions, times, least = how
-    codes, runs, families = [], [], []
+    codes, runs, families, finest = [], [], [], []
     for feature in useful:
-        for own, named in resolutions(columns[feature]):
+        for step, (own, named) in enumerate(told := resolutions(columns[feature])):
             codes.append(own[half])
             runs.append(named)
             families.append(feature)
+            finest.append(step == 0 and len(told) > 1)
     if not codes:
         return []
     table = np.stack(codes, axis=1)
     look = Refinement(columns, half, error, times, sum(len(named) for named in runs))
     found: dict[tuple[Condition, ...], _Found] = {}
     for depth in range(1, conditions + 1):
-        offered = search(table, error[half], k=20, support=least, conditions=depth, times=times, families=families)
+        kept = [place for place, fine in enumerate(finest) if depth <= NARROW or not fine]
+        kin = [families[place] for place in kept]
+        offered = search(table[:, kept], error[half], k=20, support=least, conditions=depth, times=times, families=kin)
         for one in offered:
-            phrase = tuple(Condition(families[f], *runs[f][level]) for f, level in one.conditions)
+            phrase = tuple(Condition(kin[f], *runs[kept[f]][level]) for f, level in one.conditions)
             plain = look.refined(phrase)
             if plain not in found:
                 found[plain] = _Found(plain, inside(columns, plain), look.surprise(plain))

@@ -57,7 +57,7 @@ def gather(context: Context, *, folds: int = 5, seconds: float = 120.0) -> Predi
         if number > 3 and spent / (number - 1) * number > seconds:
             break
         context.progress("cross-validating", number - 1, folds)
-        clone = refit(model, dataset, rows[fit], context.seed)
+        clone = refit(model, dataset, rows[fit], int(context.generator(f"fold {number}").integers(2**31)))
         answers = ask(clone, dataset.inputs(rows[held]), dataset, progress=lambda *_: None, what="")
         parts.append(predictions_of(answers, dataset, rows[held], context.settings))
         levels.append(str(number))
