@@ -188,6 +188,8 @@ class _Lattice:
         self.widths: list[int] = []
         self.level_of: list[Codes] = []
         self.cells: dict[tuple[int, ...], _Cells] = {}
+        self.tops: dict[tuple[int, ...], float] = {}
+        """What no slice inside the cells of a set of features can exceed."""
 
     # --- scores -----------------------------------------------------------------------------------
 
@@ -228,6 +230,7 @@ class _Lattice:
             self.level_of.append(alive)
             if len(alive):
                 self.cells[(feature,)] = _Cells(*(part[alive] for part in cells))
+                self.tops[(feature,)] = float(self.bound(cells).max())
 
     def _single(self, feature: int) -> _Cells:
         codes = self.codes[:, feature]
@@ -241,22 +244,31 @@ class _Lattice:
 
     def deepen(self, depth: int, tick: Tick | None) -> bool:
         """Count slices of `depth` conditions; tell whether any may hold better ones inside."""
-        before = self.cells
-        features = sorted({feature for one in before for feature in one})
-        self.cells = {}
-        sets = list(combinations(features, depth))
-        for done, chosen in enumerate(sets):
+        before, tops = self.cells, self.tops
+        self.cells, self.tops = {}, {}
+        sets = self._promising(before, tops, depth)
+        for done, (top, chosen) in enumerate(sets):
             if tick is not None and done % 50 == 0:
                 tick(done, len(sets))
-            if len({self.families[feature] for feature in chosen}) < depth:
-                continue
-            parents = [before.get(chosen[:left] + chosen[left + 1 :]) for left in range(depth)]
-            known = [parent for parent in parents if parent is not None]
-            if len(known) == depth:
-                outer = _common(known)
-                if (self.bound(outer) > self.least()).any():
-                    self._count(chosen, outer)
+            if top <= self.least():
+                break
+            outer = _common([before[chosen[:left] + chosen[left + 1 :]] for left in range(depth)])
+            if (self.bound(outer) > self.least()).any():
+                self._count(chosen, outer)
         return bool(self.cells)
+
+    def _promising(
+        self, before: dict[tuple[int, ...], _Cells], tops: dict[tuple[int, ...], float], depth: int
+    ) -> list[tuple[float, tuple[int, ...]]]:
+        """Order sets of features by what they can hold at most: good slices found early leave fewer to count."""
+        features = sorted({feature for one in before for feature in one})
+        found = []
+        for chosen in combinations(features, depth):
+            if len({self.families[feature] for feature in chosen}) == depth:
+                top = min(tops.get(chosen[:left] + chosen[left + 1 :], -np.inf) for left in range(depth))
+                if top > self.least():
+                    found.append((top, chosen))
+        return sorted(found, key=lambda one: (-one[0], one[1]))
 
     def _count(self, chosen: tuple[int, ...], outer: _Cells) -> None:
         """Count all cells of a set of features at once, keep the best, and what may hold better ones."""
@@ -270,8 +282,10 @@ class _Lattice:
         error = np.bincount(address[self.erring], self.weights, minlength=total).reshape(shape)[inner]
         cells = _Cells(size, error.astype(np.float64), outer.largest)
         self._keep(chosen, cells, None)
-        alive = self.bound(cells) > self.least()
+        bound = self.bound(cells)
+        alive = bound > self.least()
         if alive.any():
+            self.tops[chosen] = float(bound.max())
             self.cells[chosen] = _Cells(np.where(alive, size, 0.0), np.where(alive, error, 0.0), outer.largest)
 
     def _keep(self, chosen: tuple[int, ...], cells: _Cells, levels: Codes | None) -> None:
