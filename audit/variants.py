@@ -24,8 +24,8 @@ from reports.record import Estimate, Where
 
 NONE = "none"
 """The variant that holds rows as they are."""
-MISSING, SWAPPED = "missing: ", "another row's: "
-"""What a variant's name starts with where a feature is left out, or taken from another row."""
+MISSING, SWAPPED, UNSEEN = "missing: ", "another row's: ", "unseen: "
+"""What a variant's name starts with where a feature is left out, taken from another row, or a new category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

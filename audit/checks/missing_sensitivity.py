@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.exhibits import by_address_table
 from audit.statistics.disparity import span_of
 from audit.tabular.shares import absent, exact
-from audit.variants import MISSING, SWAPPED, Pair, Perturbed, move, paired_ratio, share
+from audit.variants import MISSING, SWAPPED, UNSEEN, Pair, Perturbed, move, paired_ratio, share
 from reports.record import Estimate, Exhibit, Measurement, Table
 
 
 @check(title="Sensitivity to missing values", family="robustness")
 def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurement:
-    """Leave one feature of each row out and count what breaks, and what changes.
+    """Leave one feature of each row out, or make it a new category, and count what breaks and what changes.
 
     Reading. First: features on which the model raises when a value is missing. Second, by feature: the share
     of decisions that a missing value changes, over the share that another row's value changes; that is what
     knowing nothing of the feature costs by itself. A ratio well above one says that the model reads
     "missing" as something of its own. The share below the line is taken as at least `least`, so that a
-    feature which changes few decisions has a low ratio.
+    feature which changes few decisions has a low ratio. Third: features on which the model raises when a
+    category is one that it never saw, and the decisions that such a category changes; these are shown, not
+    judged, since every list of categories grows some day.
 
     Limits. One feature at a time; values are missing for no reason, where in life they often have one. In
     regression moves of the prediction are shown, not judged.
@@ -31,14 +35,40 @@ def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurem
     made = [exact("features_that_raise_when_missing", len(raised), {"split": "test"}, n=len(pairs), unit="count")]
     for feature in pairs:
         made += _of(feature, missing, least)
+    strange = [name for name in (*missing.names, *missing.failed) if name.startswith(UNSEEN)]
+    made += _of_unseen(missing, strange)
     told = (
         f"The model raises on {len(raised)} of {len(pairs)} features." if raised else "The model raises on no feature."
     )
-    exhibits: list[Exhibit] = [by_address_table("What a missing value changes", made[1:], first="feature")]
+    by_feature = [one for one in made if "feature" in one.where]
+    exhibits: list[Exhibit] = [by_address_table("What a missing value changes", by_feature, first="feature")]
+    raised |= {f"{name}, unseen": missing.failed[UNSEEN + name] for name in _features(strange, missing.failed)}
     if raised:
         rows = tuple((feature, reason[:300]) for feature, reason in list(raised.items())[:20])
         exhibits.append(Table(title="What the model raised", columns=("feature", "error"), rows=rows))
     return Measurement(summary=told, estimates=tuple(made), exhibits=tuple(exhibits), notes=missing.notes)
+
+
+def _features(variants: list[str], among: Mapping[str, str]) -> list[str]:
+    return [name.removeprefix(UNSEEN) for name in variants if name in among]
+
+
+def _of_unseen(missing: Perturbed, variants: list[str]) -> list[Estimate]:
+    """Say what categories change that nobody saw before."""
+    if not variants:
+        return []
+    raising = len(_features(variants, missing.failed))
+    made = [exact("features_that_raise_when_unseen", raising, {"split": "test"}, n=len(variants), unit="count")]
+    for variant in variants:
+        where = {"split": "test", "feature": variant.removeprefix(UNSEEN)}
+        regression = missing.predictions.task == "regression"
+        metric = "unseen_move" if regression else "unseen_flip_share"
+        if variant in missing.failed:
+            made.append(absent(metric, where, missing.failed[variant]))
+            continue
+        pair = missing.pair(variant)
+        made.append(move(metric, pair, where) if regression else share(metric, pair.changed(), pair.before, where))
+    return made
 
 
 def _of(feature: str, missing: Perturbed, least: float) -> list[Estimate]:

@@ -1,4 +1,4 @@
-"""Rows in which one feature at a time is missing, or replaced by another row's value."""
+"""Rows in which one feature at a time is missing, another row's value, or a category that nobody ever saw."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ import pandas as pd
 
 from audit.errors import NotApplicable
 from audit.gather._variants import Positions, Variant, asked, sample
-from audit.variants import MISSING, SWAPPED, Perturbed
+from audit.variants import MISSING, SWAPPED, UNSEEN, Perturbed
 
 if TYPE_CHECKING:
     from audit.gather import Context
 
+NEW = "never seen"
+
 
 def gather(context: Context, *, rows: int = 2000, features: int = 100, seconds: float = 60.0) -> Perturbed:
     """Blank one feature at a time, and for comparison replace it by a random row's value.
+
+    Categories are also replaced by one that no row has, as any new shop, drug or spelling is at first.
 
     Parameters
     ----------
@@ -51,6 +55,7 @@ def gather(context: Context, *, rows: int = 2000, features: int = 100, seconds: 
 
 
 def _variants(context: Context, X: pd.DataFrame, base: Positions, names: list[str]) -> Iterator[Variant]:
+    kinds = context.dataset.kinds()
     for name in names:
         present = np.flatnonzero(X[name].notna().to_numpy())
         if not len(present):
@@ -58,6 +63,8 @@ def _variants(context: Context, X: pd.DataFrame, base: Positions, names: list[st
         other = context.generator(f"missing {name}").permutation(present)
         yield Variant(MISSING + name, partial(_blanked, X, name, present), base[present])
         yield Variant(SWAPPED + name, partial(_swapped, X, name, present, other), base[present])
+        if kinds[name] == "categorical" and not pd.api.types.is_bool_dtype(X[name].dtype):
+            yield Variant(UNSEEN + name, partial(_renamed, X, name, present), base[present])
 
 
 def _blanked(X: pd.DataFrame, name: str, rows: Positions) -> pd.DataFrame:
@@ -66,6 +73,30 @@ def _blanked(X: pd.DataFrame, name: str, rows: Positions) -> pd.DataFrame:
 
 def _swapped(X: pd.DataFrame, name: str, rows: Positions, other: Positions) -> pd.DataFrame:
     return X.take(rows).reset_index(drop=True).assign(**{name: X[name].take(other).reset_index(drop=True)})
+
+
+def _renamed(X: pd.DataFrame, name: str, rows: Positions) -> pd.DataFrame:
+    return X.take(rows).reset_index(drop=True).assign(**{name: unseen(X[name], len(rows))})
+
+
+def unseen(column: pd.Series, rows: int) -> pd.Series:
+    """Return a category that the column does not hold, `rows` times.
+
+    Examples
+    --------
+    >>> unseen(pd.Series(["a", "b"], dtype=object), 1).tolist()
+    ['never seen']
+    >>> unseen(pd.Series(["a", "never seen"], dtype="category"), 1).tolist()
+    ['never seen, never seen']
+    """
+    held = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column.dropna().unique()
+    words = {str(one) for one in held}
+    new = NEW
+    while new in words:
+        new = f"{new}, {NEW}"
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return pd.Series([new] * rows, dtype=pd.CategoricalDtype([*held, new]))
+    return pd.Series([new] * rows, dtype=column.dtype)
 
 
 def blank(column: pd.Series, rows: int) -> pd.Series:

@@ -7,8 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from reports.record import AuditRecord
 
@@ -103,3 +106,22 @@ def test_regression_moves_are_shown(judged: Judged) -> None:
     record = judged("missing_sensitivity", GATE, Sum(), table().assign(y=lambda f: f["x"] + f["z"]), task="regression")
     moves = {one.metric for one in record.findings[0].measurement.estimates}  # type: ignore[union-attr]
     assert moves == {"features_that_raise_when_missing", "missing_move", "missing_flip_ratio"}
+
+
+def test_categories_that_nobody_saw_are_written_and_told(judged: Judged) -> None:
+    """One model raises on a new category, one takes it as none of those it knows, one as its first."""
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"kind": generator.choice(["a", "b", "c"], 600), "x": generator.normal(size=600)})
+    frame["y"] = (frame["x"] + 2 * (frame["kind"] == "a") > 0.5).astype(int)
+    told = {}
+    for handling in ("error", "ignore"):
+        encode = make_column_transformer((OneHotEncoder(handle_unknown=handling), ["kind"]), remainder="passthrough")
+        model = make_pipeline(encode, LogisticRegression()).fit(frame[["kind", "x"]], frame["y"])
+        record = judged("missing_sensitivity", GATE, model, frame, positive=1)
+        made = record.findings[0].measurement.estimates  # type: ignore[union-attr]
+        told[handling] = {one.metric: one for one in made if "unseen" in one.metric}
+        assert all(one.where.get("feature") == "kind" for one in made if one.metric == "unseen_flip_share")
+    assert told["error"]["features_that_raise_when_unseen"].value == 1
+    assert "never seen" in told["error"]["unseen_flip_share"].reason
+    assert told["ignore"]["features_that_raise_when_unseen"].value == 0
+    assert 0.1 < (told["ignore"]["unseen_flip_share"].value or 0.0) < 0.6
