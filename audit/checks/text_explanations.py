@@ -43,7 +43,7 @@ def text_explanations(
     words = _words(given.sample)
     exhibits: list[Exhibit] = [_bars(words, given.scale, top)] if words else []
     exhibits += [_table(case, top, given.scale) for case in given.cases if values]
-    strongest = ", ".join(word for word, _, _ in words[:5])
+    strongest = ", ".join(f"“{word}”" for word, _, _ in words[:5])
     said = f"In {len(given.sample)} test texts the strongest recurring words are {strongest}." if words else ""
     return Measurement(
         summary=said or f"{len(everything)} test texts were explained; no word recurs in the sample.",

@@ -120,7 +120,14 @@ class Explained:
 
     def score(self, code: int) -> Score:
         """Return the explained output of class `code` as a function of encoded rows."""
-        return lambda numbers: self.output(self.encoding.decode(numbers), code)
+
+        def scored(numbers: FloatArray) -> FloatArray:
+            try:
+                return self.output(self.encoding.decode(numbers), code)
+            except ModelError as error:
+                raise ModelError(f"Asked about rows with values of other rows, as explanations do: {error}") from error
+
+        return scored
 
     def groups(self, rows: slice | None = None) -> Iterator[tuple[int, Positions]]:
         """Yield each class explained with the positions of its rows among `rows`."""
