@@ -36,8 +36,8 @@ FEW_PAIRS = 10
 MOST_BASELINES = 10
 LEAST_GRADIENTS, GRADIENT_NUMBERS = 256, 2**20
 """Gradients for a row at most: so many at least, or so many numbers."""
-WIDE_ROWS, WIDE_BACKGROUND = 50, 50
-"""Rows explained and background rows at most where columns are too many to be looked at one by one."""
+WIDE_ROWS, WIDE_BACKGROUND, WIDE_SECONDS = 50, 50, 10.0
+"""At most where columns are too many to be looked at one by one: rows, background rows, seconds of `permutation`."""
 PATIENCE, LEAST_CHUNK = 4.0, 5
 """A handful of rows that takes so many budgets (of ten seconds at least) is not begun."""
 WIDE = 64
@@ -132,7 +132,7 @@ def _bounded(plan: Plan, width: int) -> Plan:
     if width <= MOST_COLUMNS:
         return plan
     rows, behind = min(plan.rows, WIDE_ROWS), min(plan.background, WIDE_BACKGROUND)
-    return replace(plan, rows=rows, background=behind)
+    return replace(plan, rows=rows, background=behind, seconds=min(plan.seconds, WIDE_SECONDS))
 
 
 def additivity_residual_of(found: Attributions) -> float:
