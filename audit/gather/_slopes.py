@@ -18,8 +18,10 @@ SMOOTH = 0.1
 """Over half a step a smooth loss moves half as far, give or take so much; a loss of jumps moves all or nothing."""
 
 
-def slopes(X: pd.DataFrame, spreads: Mapping[str, float], loss: LossOf, step: float = STEP) -> FloatArray:
-    """Return what each row's loss gains when one feature grows by a small step.
+def slopes(
+    X: pd.DataFrame, spreads: Mapping[str, float], loss: LossOf, step: float = STEP
+) -> tuple[FloatArray, FloatArray]:
+    """Return each row's loss, and what it gains when one feature grows by a small step.
 
     Parameters
     ----------
@@ -33,19 +35,19 @@ def slopes(X: pd.DataFrame, spreads: Mapping[str, float], loss: LossOf, step: fl
 
     Returns
     -------
-    ndarray of shape (n, len(spreads))
+    tuple of ndarray of shape (n,), and of shape (n, len(spreads))
 
     Examples
     --------
     >>> rows = pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 0.0]})
-    >>> slopes(rows, {"a": 1.0, "b": 2.0}, lambda X: (X["a"] - X["b"]).to_numpy(), 0.5).tolist()
+    >>> slopes(rows, {"a": 1.0, "b": 2.0}, lambda X: (X["a"] - X["b"]).to_numpy(), 0.5)[1].tolist()
     [[0.5, -1.0], [0.5, -1.0]]
     """
     plain, names = loss(X), list(spreads)
     several = max(1, CELLS // max(1, X.size))
     parts = [names[start : start + several] for start in range(0, len(names), several)]
     moved = [loss(_stepped(X, part, spreads, step)).reshape(len(part), len(X)) for part in parts]
-    return np.asarray((np.concatenate(moved) - plain).T)
+    return plain, np.asarray((np.concatenate(moved) - plain).T)
 
 
 def _stepped(X: pd.DataFrame, names: list[str], spreads: Mapping[str, float], step: float) -> pd.DataFrame:
@@ -69,6 +71,6 @@ def is_smooth(X: pd.DataFrame, spreads: Mapping[str, float], loss: LossOf) -> bo
     >>> is_smooth(rows, {"a": 1.0}, lambda X: (X["a"].to_numpy() > 0) * 1.0)
     False
     """
-    whole, half = slopes(X, spreads, loss), slopes(X, spreads, loss, STEP / 2)
+    (_, whole), (_, half) = slopes(X, spreads, loss), slopes(X, spreads, loss, STEP / 2)
     moved = float(np.abs(whole).sum())
     return bool(moved > 0 and float(np.abs(whole - 2 * half).sum()) <= SMOOTH * moved)

@@ -44,7 +44,7 @@ def gather(
     steps: int = 10,
     size: float = 0.1,
     pixels: float = 8 / 255,
-    calls: int = 400_000,
+    calls: int = 200_000,
     seconds: float = 60.0,
 ) -> Perturbed:
     """Attack a differentiable classifier by projected gradient descent, from a random start.
@@ -157,11 +157,27 @@ def _climbed(context: Context, rows: Positions, spreads: Mapping[str, float], si
     start = plain[list(spreads)].to_numpy(dtype=np.float64, na_value=np.nan)
     reach = size * np.array(list(spreads.values()))
     moved = start + context.generator("attacked start").uniform(-1, 1, start.shape) * reach
+    worst = _Worst(moved)
     for step in range(steps):
         context.progress("attacking", step, steps)
-        uphill = np.sign(slopes(_moved(plain, spreads, moved), spreads, loss))
-        moved = np.clip(moved + np.nan_to_num(uphill) * reach / 4, start - reach, start + reach)
-    return _moved(plain, spreads, moved)
+        height, uphill = slopes(_moved(plain, spreads, moved), spreads, loss)
+        worst.see(slice(None), height, moved)
+        moved = np.clip(moved + np.nan_to_num(np.sign(uphill)) * reach / 4, start - reach, start + reach)
+    worst.see(slice(None), loss(_moved(plain, spreads, moved)), moved)
+    return _moved(plain, spreads, worst.values)
+
+
+class _Worst:
+    """The point of each row's walk at which its loss was largest: a step may lead beyond the summit."""
+
+    def __init__(self, start: FloatArray) -> None:
+        self.values, self.height = start.copy(), np.full(len(start), -np.inf)
+
+    def see(self, block: slice, height: FloatArray, values: FloatArray) -> None:
+        """Remember where the walk is higher than it has been."""
+        higher = np.nan_to_num(height, nan=-np.inf) > self.height[block]
+        self.values[block] = np.where(higher[:, None], values, self.values[block])
+        self.height[block] = np.where(higher, height, self.height[block])
 
 
 def _moved(plain: pd.DataFrame, spreads: Mapping[str, float], values: FloatArray) -> pd.DataFrame:
@@ -195,20 +211,26 @@ def _attack(context: Context, X: pd.DataFrame, rows: Positions, reach: Reach, st
     plain = X.to_numpy(dtype=np.float64)
     generator = context.generator("attacked start")
     moved = np.clip(plain + generator.uniform(-1, 1, plain.shape) * reach.size, reach.low, reach.high)
+    worst = _Worst(moved)
     with threadpool_limits(limits=1):
-        for step in range(steps):
-            context.progress("attacking", step, steps)
+        for step in range(steps + 1):
+            context.progress("attacking", min(step, steps), steps)
             for start in range(0, len(plain), BLOCK):
                 block = slice(start, start + BLOCK)
-                uphill = np.sign(_gradient(predictor, moved[block], truth[block]))
-                further = moved[block] + uphill * reach.size / 4
+                height, uphill = _gradient(predictor, moved[block], truth[block])
+                worst.see(block, height, moved[block])
+                further = moved[block] + np.sign(uphill) * reach.size / 4
                 near = np.clip(further, plain[block] - reach.size, plain[block] + reach.size)
                 moved[block] = np.clip(near, reach.low, reach.high)
-    return pd.DataFrame(moved, columns=X.columns)
+    return pd.DataFrame(worst.values, columns=X.columns)
 
 
-def _gradient(predictor: Any, values: FloatArray, truth: np.ndarray) -> FloatArray:  # noqa: ANN401 -- told by its attributes
-    """Return the gradient of the loss by the columns, through the network's own standardization."""
+def _gradient(
+    predictor: Any,  # noqa: ANN401 -- told by its attributes
+    values: FloatArray,
+    truth: np.ndarray,
+) -> tuple[FloatArray, FloatArray]:
+    """Return each row's loss and its gradient by the columns, through the network's own standardization."""
     import torch
 
     network = predictor.network_
@@ -221,8 +243,8 @@ def _gradient(predictor: Any, values: FloatArray, truth: np.ndarray) -> FloatArr
     answer = network(shaped.to(weights.device, weights.dtype)).to("cpu", torch.float64)
     wanted = torch.as_tensor(truth)
     if answer.shape[1] == 1:
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(answer[:, 0], wanted.double(), reduction="sum")
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(answer[:, 0], wanted.double(), reduction="none")
     else:
-        loss = torch.nn.functional.cross_entropy(answer, wanted, reduction="sum")
-    (slope,) = torch.autograd.grad(loss, given)
-    return np.asarray(slope.numpy())
+        loss = torch.nn.functional.cross_entropy(answer, wanted, reduction="none")
+    (slope,) = torch.autograd.grad(loss.sum(), given)
+    return np.asarray(loss.detach().numpy()), np.asarray(slope.numpy())
