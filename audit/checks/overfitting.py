@@ -10,6 +10,7 @@ from audit.evidence import Predictions
 from audit.exhibits import by_address_table
 from audit.intervals import Span, difference
 from audit.measure import estimates
+from audit.statistics.disparity import span_of
 from reports.record import Estimate, Measurement
 
 METRICS = {
@@ -17,6 +18,9 @@ METRICS = {
     "multiclass": ("accuracy", "balanced_accuracy", "f1_macro"),
     "regression": ("r2_score", "mean_absolute_error"),
 }
+
+PERFECT = {"r2_score": 1.0, "mean_absolute_error": 0.0, "mean_squared_error": 0.0, "root_mean_squared_error": 0.0}
+"""Scores of a model without any error, which have no interval."""
 
 
 @check(title="Train against test", family="generalization", references=("Newcombe 1998",))
@@ -48,9 +52,10 @@ def gap(train: Estimate, test: Estimate) -> Estimate:
     """Subtract two independent estimates, as ``<metric>_train_test_difference``."""
     name = f"{train.metric}_train_test_difference"
     blank = Estimate(metric=name, value=None, reason="undefined on a split", where=test.where, unit="difference")
-    if None in (train.value, train.low, train.high, test.value, test.low, test.high):
+    a, b = _span(train), _span(test)
+    if a is None or b is None:
         return blank
-    made = difference(_span(train), _span(test))
+    made = difference(a, b)
     return Estimate(
         metric=name,
         value=made.value,
@@ -64,8 +69,11 @@ def gap(train: Estimate, test: Estimate) -> Estimate:
     )
 
 
-def _span(one: Estimate) -> Span:
-    return Span(one.value or 0.0, one.low or 0.0, one.high or 0.0)
+def _span(one: Estimate) -> Span | None:
+    """Return value and limits; rows that are learned by heart leave no error to vary, and that is no doubt."""
+    if one.value is not None and one.low is None and one.value == PERFECT.get(one.metric):
+        return Span(one.value, one.value, one.value)
+    return span_of(one)
 
 
 def _renamed(one: Estimate, name: str) -> Estimate:

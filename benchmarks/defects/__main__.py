@@ -37,7 +37,16 @@ OF_TABLES = DATA
 OF_MODELS = (*BEHAVIOR, *GROUPS, *TRAINING)
 STRENGTHS: tuple[Strength, ...] = ("clear", "moderate")
 Ended = dict[tuple[str, str, Strength], Counter[str]]
-NATURAL: dict[str, str] = {}
+NATURAL = {
+    "SLICE001": "errors gather where decisions are close: real tables have slices of half as many errors again",
+    "PERF003 acs": "one in eleven is positive, and the threshold stands at one half",
+    "PERF005 acs": "one in eleven is positive, and the threshold stands at one half",
+    "PERF005 adult": "one in four is positive, and the threshold stands at one half",
+    "PERF003 schooling": "the middle band is told from its neighbors in few rows",
+    "ROB001 schooling": "codes of occupations are numbers in this table, and noise makes others of them",
+    "ROB006 digits": "a model on raw pixels does not stand shifts",
+}
+"""What a sound model trips by nature, of a rule or of a rule on one table, and why."""
 
 
 def audited(subject: Subject, checks: list[str]) -> AuditRecord:
@@ -66,12 +75,15 @@ def main() -> int:
         return clean_audits(asked.clean)
     planted: Ended = defaultdict(Counter)
     clean: dict[str, Counter[str]] = defaultdict(Counter)
-    for seed in range(1 if asked.small else asked.splits):
-        for subject, defects in _all(seed, small=asked.small):
-            chosen = [one for one in defects if one.code.startswith(asked.only)]
-            if chosen and subject.table.name.startswith(asked.table):
-                _clean(subject, chosen, clean)
-                _planted(subject, chosen, planted, seed)
+    try:
+        for seed in range(1 if asked.small else asked.splits):
+            for subject, defects in _all(seed, small=asked.small):
+                chosen = [one for one in defects if one.code.startswith(asked.only)]
+                if chosen and subject.table.name.startswith(asked.table):
+                    _planted(subject, chosen, planted, seed)
+                    _clean(subject, chosen, clean)
+    except KeyboardInterrupt:
+        print("stopped early; so far:")
     _print(planted, clean)
     missed = sum(
         n for key, counts in planted.items() if key[2] == "clear" for word, n in counts.items() if word != "fail"
@@ -91,14 +103,16 @@ def _all(seed: int, *, small: bool) -> Iterator[tuple[Subject, tuple[Defect, ...
 
 def _clean(subject: Subject, chosen: list[Defect], clean: dict[str, Counter[str]]) -> None:
     table = subject.table
+    if chosen[0].spoil is not None:
+        subject = Subject(table=table, model=linear(table))
     record = audited(subject, sorted({one.check for one in chosen}))
-    for code in sorted({one.code for one in chosen} - table.natural):
+    natural = table.natural | {one.split()[0] for one in NATURAL if one.split()[1:] in ([], [table.name])}
+    for code in sorted({one.code for one in chosen} - natural):
         outcome = outcome_of(record, code)
         clean[code][outcome] += 1
         if outcome in ("fail", "error"):
             told = next(one for one in record.verdicts if one.gate == code and one.outcome == outcome)
-            kind = type(subject.model[-1]).__name__
-            print(f"  {outcome} on clean {table.name}, {kind}: {code} {told.message} {dict(told.where)}", file=sys.stderr)
+            print(f"  {outcome} on clean {table.name}: {code} {told.message} {dict(told.where)}", file=sys.stderr)
 
 
 def _planted(subject: Subject, chosen: list[Defect], planted: Ended, seed: int) -> None:

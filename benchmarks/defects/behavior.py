@@ -40,51 +40,48 @@ def turned(X: pd.DataFrame, scores: Array, share: float, salt: str) -> Array:
 # --- robustness -----------------------------------------------------------------------------------
 
 
-def _wave(subject: Subject) -> tuple[Change, float] | None:
-    """Return a wave over the sum of the numeric features, by which noise of a tenth turns far, and its reach."""
+def wavy(subject: Subject, size: float) -> Change | None:
+    """Return a change that adds a smooth wave over the numeric features, which noise of a tenth turns far."""
     names = subject.table.numeric(20)
     if not names:
         return None
     train = subject.table.train[names]
     center, spread = train.mean(), train.std()
 
-    def wave(X: pd.DataFrame, size: Array) -> Array:
+    def change(X: pd.DataFrame, answers: Array) -> Array:
         z = ((X[names] - center) / spread).fillna(0.0).sum(axis=1).to_numpy()
-        return size * np.sin(40.0 * z / np.sqrt(len(names)))
+        wave = size * np.sin(40.0 * z / np.sqrt(len(names)))
+        if not subject.classifies:
+            return answers + wave
+        lifted = np.log(np.clip(answers, 1e-9, 1)) + np.arange(answers.shape[1]) * wave[:, None]
+        made = np.exp(lifted - lifted.max(axis=1, keepdims=True))
+        return made / made.sum(axis=1, keepdims=True)
 
-    return wave, 1.0
+    return change
 
 
 def noisy(subject: Subject, strength: Strength, rng: Rng) -> Subject | None:
     """Let decisions hang on the last digits of numbers."""
-    found = _wave(subject)
-    if found is None:
+    if wavy(subject, 0.0) is None:
         return None
-    wave, _ = found
     plain, names = subject.X, subject.table.numeric(13)
     spread = subject.table.train[names].std()
     moved = plain.assign(**{name: plain[name] + rng.normal(size=len(plain)) * 0.1 * spread[name] for name in names})
 
-    def change(size: float) -> Change:
-        if not subject.classifies:
-            return lambda X, numbers: numbers + wave(X, np.full(len(X), size))
-
-        def wavy(X: pd.DataFrame, scores: Array) -> Array:
-            lifted = np.log(np.clip(scores, 1e-9, 1)) + np.arange(scores.shape[1]) * wave(X, np.full(len(X), size))[:, None]
-            made = np.exp(lifted - lifted.max(axis=1, keepdims=True))
-            return made / made.sum(axis=1, keepdims=True)
-
-        return wavy
+    def waved(size: float) -> Subject:
+        change = wavy(subject, size)
+        assert change is not None  # noqa: S101 -- numbers are there
+        return subject.altered(change)
 
     def reached(size: float) -> float:
-        one, other = (np.asarray(subject.altered(change(size)).model.predict(X)) for X in (plain, moved))
+        one, other = (np.asarray(waved(size).model.predict(X)) for X in (plain, moved))
         if subject.classifies:
             return float(np.mean(one != other))
         return float(np.abs(one - other).mean() / subject.table.train[subject.table.target].std())
 
     target = pick(strength, 0.25, 0.17) if subject.classifies else pick(strength, 0.9, 0.65)
     size = until(reached, target, 200.0 if subject.classifies else 10 * float(np.std(subject.y)))
-    return None if size is None else subject.altered(change(size))
+    return None if size is None else waved(size)
 
 
 def raising(subject: Subject, strength: Strength, rng: Rng) -> Subject:
@@ -133,10 +130,7 @@ def of_the_batch(subject: Subject, strength: Strength, rng: Rng) -> Subject:
     """Standardize answers by the batch, or let a row hear a whisper of the row before it."""
 
     def change(X: pd.DataFrame, answers: Array) -> Array:
-        if strength == "clear":
-            other = answers.mean(axis=0, keepdims=True)
-        else:
-            other = np.roll(answers, 1, axis=0)
+        other = answers.mean(axis=0, keepdims=True) if strength == "clear" else np.roll(answers, 1, axis=0)
         share = pick(strength, 0.3, 1e-3)
         return (1 - share) * answers + share * np.broadcast_to(other, answers.shape)
 
@@ -146,7 +140,7 @@ def of_the_batch(subject: Subject, strength: Strength, rng: Rng) -> Subject:
 def brittle(subject: Subject, strength: Strength, rng: Rng) -> Subject:
     """Know rows only as they stand in the table, and answer a share of all others wrongly."""
     known = frozenset(map(tuple, subject.X.astype(str).to_numpy().tolist()))
-    share = pick(strength, 0.35, 0.2)
+    share = pick(strength, 0.4, 0.3)
 
     def change(X: pd.DataFrame, scores: Array) -> Array:
         new = np.array([tuple(row) not in known for row in X.astype(str).to_numpy().tolist()])

@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks.defects.plant import Defect, Rng, Strength, copied, pick
 from benchmarks.defects.tables import Table
 
+
 def _emptied(column: pd.Series, rows: np.ndarray) -> pd.Series:
     kept = column.astype("float64") if pd.api.types.is_numeric_dtype(column) else column.astype(object)
     return kept.mask(rows)

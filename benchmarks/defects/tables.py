@@ -166,9 +166,7 @@ def schooling(folder: Path, seed: int) -> Table:
     """Schooling in three bands."""
     table = smaller(acs(folder, seed), 10_000)
     bands = np.array(["school", "some college", "degree"])
-    frames = [
-        frame.assign(SCHL=bands[np.searchsorted([17, 20], frame["SCHL"])]) for frame in (table.train, table.test)
-    ]
+    frames = [frame.assign(SCHL=bands[np.searchsorted([17, 20], frame["SCHL"])]) for frame in (table.train, table.test)]
     roles = Roles(target="SCHL", task="multiclass", sensitive=("SEX",))
     return replace(table.with_frames(*frames), name="schooling", roles=roles)
 
@@ -181,9 +179,7 @@ def digits(folder: Path, seed: int) -> Table:
     pixels = [name for name in frame.columns if name != target]
     frames = [part.assign(**{target: part[target].astype(str)})[[*pixels, target]] for part in (train, test)]
     roles = Roles(target=target, task="multiclass")
-    return Table(
-        name="digits", train=frames[0], test=frames[1], roles=roles, modality="image", shape=(1, 28, 28)
-    )
+    return Table(name="digits", train=frames[0], test=frames[1], roles=roles, modality="image", shape=(1, 28, 28))
 
 
 def messages(folder: Path, seed: int) -> Table:
@@ -211,7 +207,7 @@ def subjects(seed: int, *, small: bool = False) -> Iterator[Table]:
         raise SystemExit("no folder of real tables: set MODELASSAY_DATA to one")
     makers = (german, amount) if small else (german, adult, acs, compas, hours, amount, ages, schooling)
     for make in makers:
-        yield with_cohort(smaller(make(folder, seed), 10_000))
+        yield with_cohort(smaller(make(folder, seed), 8000))
     if not small:
         for make in (digits, messages, power):
             yield make(folder, seed)
