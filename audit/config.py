@@ -208,7 +208,7 @@ def gather_options(config: Config) -> dict[str, dict[str, JsonValue]]:
     options = {name: dict(values) for name, values in config.gather.items()}
     if config.data.modality != "tabular":
         told: dict[str, JsonValue] = {"modality": config.data.modality, "shape": list(config.data.shape)}
-        for name in ("corrupted", "clusters"):
+        for name in ("corrupted", "clusters", "missing"):
             options[name] = {**told, **options.get(name, {})}
         explained = {"image": "image_explanations", "sequence": "sequence_explanations"}.get(config.data.modality)
         if explained is not None:

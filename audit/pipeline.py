@@ -153,13 +153,19 @@ def run(
     bins: Mapping[str, tuple[float, ...]] | None = None,
     prediction: str | None = None,
     score: str | None = None,
+    weight: str | None = None,
+    cluster: str | None = None,
+    time: str | None = None,
+    drop: Iterable[str] = (),
+    options: Mapping[str, Mapping[str, Json]] | None = None,
+    gather: Mapping[str, Mapping[str, Json]] | None = None,
     progress: Progress = silent,
 ) -> AuditRecord:
     """Audit a fitted estimator from Python.
 
     Parameters
     ----------
-    model : object with ``predict``, optional
+    model : object with ``predict``, or a `Model` from a file, optional
         Without one, `test` is a frame that carries `prediction` or `score` columns.
     test, train : (X, y) or DataFrame
         Features and target of the rows the model is judged on, and of those it learned from; or a frame
@@ -174,6 +180,10 @@ def run(
         The positive class of a binary task.
     costs : Costs or mapping, optional
         What a ``false_positive``, ``false_negative``, ``true_positive`` and ``true_negative`` cost, as ``[costs]``.
+    weight, cluster, time, drop : names of columns, optional
+        Of sample weights, of what rows belong together by, of times, and of what is no feature.
+    options, gather : mapping of mappings, optional
+        Options by check (``[checks.<name>]``) and by gatherer (``[gather.<name>]``).
     policy, card, seed, checks, settings, bins, prediction, score, progress
         As in ``audit.toml``.
 
@@ -207,17 +217,23 @@ def run(
         bins=bins or {},
         prediction=prediction,
         score=score,
+        weight=weight,
+        cluster=cluster,
+        time=time,
+        drop=tuple(drop),
     )
     infos = {name: SplitInfo(name=name, rows=len(frame), sha256=frame_sha256(frame)) for name, frame in frames.items()}
     dataset = build(frames, roles, sensitive_frames=apart, infos=infos)
     return audit(
-        None if model is None else wrap(model),
+        model if model is None or isinstance(model, Model) else wrap(model),
         dataset,
         settings=_with_costs(settings, costs),
         policy=policy,
         card=card,
         seed=seed,
         checks=checks,
+        options=options,
+        gather=gather,
         progress=progress,
     )
 

@@ -65,8 +65,8 @@ def attribution_ranking(
     apart, forest = _sensitive(first, found, watched, level)
     return Measurement(
         summary=(
-            f"{first.features[strongest]} moves the output most, with {found.value[strongest]:.0%} of the mean "
-            f"absolute attribution [{found.low[strongest]:.0%}, {found.high[strongest]:.0%}] over {n} test rows."
+            f"{first.features[strongest]} moves the output most, with {found.value[strongest]:.1%} of the mean "
+            f"absolute attribution [{found.low[strongest]:.1%}, {found.high[strongest]:.1%}] over {n} test rows."
         ),
         estimates=(*_estimates(first, found, order[:MOST_ESTIMATES], level), *apart),
         exhibits=(*_exhibits(first, found, order, top, level), *forest),

@@ -41,8 +41,8 @@ def sequence_explanations(
         exhibits += [_curve(case, given.scale), _table(case)]
     return Measurement(
         summary=(
-            f"Step {top + 1} of {len(found.value)} moves the output most, with {found.value[top]:.0%} of the mean "
-            f"absolute attribution [{found.low[top]:.0%}, {found.high[top]:.0%}] over {len(given.sample)} test series."
+            f"Step {top + 1} of {len(found.value)} moves the output most, with {found.value[top]:.1%} of the mean "
+            f"absolute attribution [{found.low[top]:.1%}, {found.high[top]:.1%}] over {len(given.sample)} test series."
         ),
         estimates=_estimates(found, len(given.sample), level),
         exhibits=tuple(exhibits),

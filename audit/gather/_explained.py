@@ -239,7 +239,8 @@ def choose_output(model: Model, dataset: Dataset, sample: pd.DataFrame) -> tuple
         direct = Output(model=model, dataset=dataset, classes=classes, method="decision_function", scale="log-odds")
         if _is_logit(direct, found, sample):
             return direct, ()
-    saturated = float(((found < CLIP) | (found > 1 - CLIP)).mean())
+    explained = found.max(axis=1) if dataset.task == "multiclass" else found
+    saturated = float(((explained < CLIP) | (explained > 1 - CLIP)).mean())
     if saturated > SATURATED_SHARE:
         output = Output(model=model, dataset=dataset, classes=classes, method="predict_proba", scale="probability")
         note = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from audit.errors import NotApplicable
 from audit.gather._variants import Positions, Variant, asked, sample
+from audit.gather.corrupted import form_of
 from audit.variants import MISSING, SWAPPED, UNSEEN, Perturbed
 
 if TYPE_CHECKING:
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
 NEW = "never seen"
 
 
-def gather(context: Context, *, rows: int = 2000, features: int = 100, seconds: float = 60.0) -> Perturbed:
+def gather(
+    context: Context,
+    *,
+    rows: int = 2000,
+    features: int = 100,
+    seconds: float = 60.0,
+    modality: str = "auto",
+    shape: Sequence[int] = (),
+) -> Perturbed:
     """Blank one feature at a time, and for comparison replace it by a random row's value.
 
     Categories are also replaced by one that no row has, as any new shop, drug or spelling is at first.
@@ -33,16 +42,20 @@ def gather(context: Context, *, rows: int = 2000, features: int = 100, seconds: 
         Features at most, drawn at random.
     seconds : float
         Budget.
+    modality, shape
+        What a row is; see `corrupted`.
 
     Raises
     ------
     NotApplicable
-        If the model reads no columns.
+        If the model reads no columns, or rows are images.
     """
     context.fitted()
     dataset = context.dataset
     if not dataset.features:
         raise NotApplicable("the model reads no columns")
+    if _are_images(context, modality, tuple(int(one) for one in shape)):
+        raise NotApplicable("rows are images, of which no pixel is missing by itself; corruptions cover parts of them")
     base, notes = sample(context, rows, "missing")
     names = list(dataset.features)
     if len(names) > features:
@@ -52,6 +65,13 @@ def gather(context: Context, *, rows: int = 2000, features: int = 100, seconds: 
     X = dataset.inputs(base)
     variants = _variants(context, X, base, names)
     return asked(context, base, variants, what="leaving values out", seconds=seconds, notes=notes, scores=False)
+
+
+def _are_images(context: Context, modality: str, shape: tuple[int, ...]) -> bool:
+    try:
+        return form_of(context, modality, shape).modality == "image"
+    except NotApplicable:
+        return False
 
 
 def _variants(context: Context, X: pd.DataFrame, base: Positions, names: list[str]) -> Iterator[Variant]:

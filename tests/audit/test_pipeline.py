@@ -10,11 +10,13 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
 from sklearn.pipeline import make_pipeline
 
 import audit
 from audit.errors import ConfigError, DataError, ModelError
 from audit.evidence import Settings
+from audit.model import wrap
 from reports.record import AuditRecord
 
 
@@ -119,3 +121,23 @@ def test_a_vectorizer_reads_the_column_and_no_table() -> None:
     assert {one.check: one.outcome for one in record.findings} == dict.fromkeys(checks, "measured")
     with pytest.raises(ModelError, match="one column of texts"):
         audit.run(model, test=(X[200:].assign(length=3), y[200:]), task="binary", checks=["classification"])
+
+
+def test_weights_and_clusters_by_name() -> None:
+    X, y = _parts()
+    model = LogisticRegression().fit(X[:200], y[:200])
+    weight = np.random.default_rng(1).integers(1, 5, 400)
+    frame = X.assign(w=weight, person=np.arange(400) // 4)
+    record = audit.run(
+        wrap(model),
+        train=(frame[:200], y[:200]),
+        test=(frame[200:], y[200:]),
+        weight="w",
+        cluster="person",
+        checks=["classification"],
+    )
+    measured = next(one for one in record.findings if one.check == "classification").measurement
+    assert measured is not None
+    found = next(one for one in measured.estimates if one.metric == "accuracy")
+    assert found.value == pytest.approx(accuracy_score(y[200:], model.predict(X[200:]), sample_weight=weight[200:]))
+    assert [feature.name for feature in record.data.features] == ["a", "b", "c"]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import audit
 from reports.record import AuditRecord
 
 GATE = """
@@ -149,3 +150,15 @@ def test_tables_are_not_asked_and_shapes_that_do_not_fit_are_told(judged: Judged
     record = judged("corruption_sensitivity", GATE, Halves(), squares(50, 0), positive=1, gather=gather)
     assert record.findings[0].outcome == "error"
     assert "expected channels, height and width" in record.findings[0].reason
+
+
+def test_pixels_are_not_left_out_one_by_one() -> None:
+    train, test = squares(100, 0), squares(60, 1)
+    parts = {"train": (train.drop(columns="y"), train["y"]), "test": (test.drop(columns="y"), test["y"])}
+    given: dict[str, object] = {**parts, "checks": ["missing_sensitivity"], "task": "binary"}
+    options = {"missing": {"modality": "image", "shape": [1, 8, 8]}}
+    (finding,) = audit.run(Halves(), **given, gather=options).findings  # type: ignore[arg-type]
+    assert finding.outcome == "not_applicable"
+    assert "images" in finding.reason
+    (finding,) = audit.run(Halves(), **given).findings  # type: ignore[arg-type]
+    assert finding.outcome == "measured"
