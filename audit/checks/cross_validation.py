@@ -11,6 +11,7 @@ from audit.evidence import Predictions
 from audit.intervals import corrected_resampled, t_value, z_value
 from audit.measure import estimate
 from reports.record import Bar, Bars, Estimate, Measurement
+from reports.wording import metric_words
 
 
 @check(
@@ -47,8 +48,8 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
         test = estimate(predictions.select(split="test"), metric)
         made += _excess(parts, test, folds.settings.level)
     bars = Bars(
-        title=f"{metric} by fold",
-        x_label=metric,
+        title=f"{metric_words(metric)} by fold",
+        x_label=metric_words(metric),
         bars=tuple(
             Bar(label=f"fold {one.where['fold']}", value=one.value, low=one.low, high=one.high)
             for one in parts

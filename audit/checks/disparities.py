@@ -8,6 +8,7 @@ from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
 from audit.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
 from reports.record import Estimate, Exhibit, Measurement
+from reports.wording import metric_words
 
 GAPS = {
     "binary": ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate"),
@@ -87,7 +88,7 @@ def _gaps(
         if lines and len(features) == 1:
             exhibits.append(
                 forest(
-                    f"{metric} by {by}",
+                    f"{metric_words(metric)} by {by}",
                     lines,
                     x_label=f"difference from {told}",
                     reference=0.0,

@@ -8,6 +8,7 @@ from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest
 from audit.measure import by_group, estimates
 from reports.record import Estimate, Exhibit, Measurement
+from reports.wording import metric_words
 
 METRICS = {
     "binary": ("accuracy", "selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate"),
@@ -51,9 +52,9 @@ def _exhibits(
     by = " × ".join(features)
     drawn: list[Exhibit] = [
         forest(
-            f"{metric} by {by}",
+            f"{metric_words(metric)} by {by}",
             [one for one in groups if one.metric == metric],
-            x_label=metric,
+            x_label=metric_words(metric),
             reference=overall[metric].value,
             min_n=test.settings.min_n,
             caption="The line is the value over all test rows.",
