@@ -45,6 +45,7 @@ NATURAL = {
     "PERF003 schooling": "the middle band is told from its neighbors in few rows",
     "ROB001 schooling": "codes of occupations are numbers in this table, and noise makes others of them",
     "ROB006 digits": "a model on raw pixels does not stand shifts",
+    "ROB006 power": "a linear model of hours does not stand lags",
 }
 """What a sound model trips by nature, of a rule or of a rule on one table, and why."""
 
@@ -142,23 +143,27 @@ def _with_defect(one: Defect, subject: Subject, strength: Strength, rng: np.rand
 
 
 def _print(planted: Ended, clean: dict[str, Counter[str]]) -> None:
-    print(f"{'rule':9} {'planted':28} {'clear':>9} {'moderate':>9} {'not shown':>10}")
+    """Print what docs/defects.md holds."""
+    print("| rule | planted | clear | moderate | not shown |\n| --- | --- | ---: | ---: | ---: |")
     total: dict[Strength, Counter[str]] = {"clear": Counter(), "moderate": Counter()}
-    for code, what in dict.fromkeys((code, what) for code, what, _ in planted):
+    for code, what in dict.fromkeys((code, what) for code, what, _ in sorted(planted)):
         counts = {strength: planted[code, what, strength] for strength in STRENGTHS}
         for strength in STRENGTHS:
             total[strength] += counts[strength]
         unsure = sum(one["inconclusive"] for one in counts.values())
-        told = [f"{one['fail']}/{one.total()}" for one in counts.values()]
-        print(f"{code:9} {what:28} {told[0]:>9} {told[1]:>9} {unsure:>10}")
-    told = [f"{one['fail']}/{one.total()}" for one in total.values()]
-    print(f"{'all':9} {'':28} {told[0]:>9} {told[1]:>9}")
+        told = " | ".join(f"{one['fail']}/{one.total()}" for one in counts.values())
+        print(f"| {code} | {what} | {told} | {unsure} |")
+    told = " | ".join(f"{one['fail']}/{one.total()}" for one in total.values())
+    print(f"| all | | {told} | |")
     alarms, asked = sum(one["fail"] for one in clean.values()), sum(one.total() for one in clean.values())
     errors = sum(one["error"] for one in clean.values())
-    print(f"\nclean tables: {alarms} false alarms and {errors} errors in {asked} rules asked")
-    told = [f"{code} {counts['fail']}/{counts.total()}" for code, counts in sorted(clean.items()) if counts["fail"]]
-    if told:
-        print("of these", ", ".join(told))
+    print(f"\nclean tables and models: {alarms} false alarms and {errors} errors in {asked} rules asked")
+    by_rule = [f"{code} {counts['fail']}/{counts.total()}" for code, counts in sorted(clean.items()) if counts["fail"]]
+    if by_rule:
+        print("of these", ", ".join(by_rule))
+    print("\nleft out there, as natural:")
+    for name, reason in NATURAL.items():
+        print(f"- {name}: {reason}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -40,11 +41,10 @@ def subject(seed: int) -> tuple[Subject, frozenset[str]]:
     task, rows = TASKS[seed % 3], SIZES[seed // 3 % len(SIZES)]
     linear = bool(seed // 9 % 2)
     frame = pd.DataFrame(rng.normal(size=(rows, 4)), columns=NUMBERS)
-    frame["b"] = np.round(np.exp(frame["b"]) * 20)
+    frame["b"] = np.round(np.exp(0.5 * frame["b"]) * 40)
     frame["kind"] = rng.choice(["x", "y", "z"], rows)
     frame["cohort"] = rng.choice(["f", "m"], rows, p=[0.45, 0.55])
-    signal = _linear(frame) if linear else _stepped(frame)
-    frame["y"] = _target(signal, task, linear, rng)
+    frame["y"] = _target(frame, task, linear, rng)
     cut = int(0.6 * rows)
     roles = Roles(target="y", task=task, sensitive=("cohort",), positive=1 if task == "binary" else None)
     table = Table(name="made up", train=frame[:cut], test=frame[cut:].reset_index(drop=True), roles=roles)
@@ -53,20 +53,23 @@ def subject(seed: int) -> tuple[Subject, frozenset[str]]:
 
 
 def _linear(frame: pd.DataFrame) -> np.ndarray:
-    return (1.5 * frame["a"] + 0.02 * (frame["b"] - 33) + 1.0 * (frame["kind"] == "x") - 0.3).to_numpy()
+    return (1.5 * frame["a"] + 0.02 * (frame["b"] - 45) + 1.0 * (frame["kind"] == "x") - 0.3).to_numpy()
 
 
 def _stepped(frame: pd.DataFrame) -> np.ndarray:
     return np.where(frame["a"] > 0, np.where(frame["c"] > 0.3, 2, 1), np.where(frame["kind"] == "x", 1, 0))
 
 
-def _target(signal: np.ndarray, task: str, linear: bool, rng: np.random.Generator) -> np.ndarray:
-    """Draw targets: by a logistic law around a line, or by lot in an eighth of the rows around steps."""
+def _target(frame: pd.DataFrame, task: str, linear: bool, rng: np.random.Generator) -> np.ndarray:
+    """Draw targets: by a logistic law of lines, or by lot in 15 of 100 rows around steps."""
+    signal = _linear(frame) if linear else _stepped(frame)
     if task == "regression":
         return signal + rng.normal(size=len(signal)) * (1.2 if linear else 0.6)
     if linear:
-        noisy = signal + rng.logistic(size=len(signal))
-        return (noisy > 0).astype(int) if task == "binary" else np.searchsorted([-1.0, 1.0], noisy)
+        if task == "binary":
+            return (signal + rng.logistic(size=len(signal)) > 0).astype(int)
+        lines = np.stack([signal, 1.5 * frame["c"], -signal], axis=1)
+        return (lines + rng.gumbel(size=lines.shape)).argmax(axis=1)
     label = (signal > 0).astype(int) if task == "binary" else signal
     other = (label + rng.integers(1, 2 if task == "binary" else 3, len(label))) % (2 if task == "binary" else 3)
     return np.where(rng.random(len(label)) < 0.15, other, label)
@@ -76,12 +79,11 @@ def _model(table: Table, linear: bool) -> object:
     regression = table.roles.task == "regression"
     if linear:
         encode = make_column_transformer(
-            (StandardScaler(), NUMBERS), (OneHotEncoder(handle_unknown="ignore"), ["kind", "cohort"])
+            (make_pipeline(SimpleImputer(), StandardScaler()), NUMBERS),
+            (OneHotEncoder(handle_unknown="ignore"), ["kind"]),
         )
         return fitted(make_pipeline(encode, Ridge() if regression else LogisticRegression(max_iter=300)), table)
-    encode = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), ["kind", "cohort"]), remainder="passthrough"
-    )
+    encode = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["kind"]), ("passthrough", NUMBERS))
     tree = DecisionTreeRegressor if regression else DecisionTreeClassifier
     return fitted(make_pipeline(encode, tree(max_depth=2, min_samples_leaf=20, random_state=0)), table)
 
@@ -112,10 +114,10 @@ def main(count: int, first: int = 0) -> int:
 
 
 def _print(ended: dict[str, Counter[str]], count: int) -> None:
-    print(f"{'rule':9} {'asked':>6} {'failed':>7} {'share':>7}")
+    print("| rule | asked | failed | share |\n| --- | ---: | ---: | ---: |")
     for code in sorted(ended):
-        if ended[code]["fail"] or ended[code]["error"]:
-            n, bad = ended[code].total(), ended[code]["fail"] + ended[code]["error"]
-            print(f"{code:9} {n:>6} {bad:>7} {bad / n:>7.1%}")
+        n, bad = ended[code].total(), ended[code]["fail"] + ended[code]["error"]
+        if bad:
+            print(f"| {code} | {n} | {bad} | {bad / n:.1%} |")
     n, bad = sum(one.total() for one in ended.values()), sum(one["fail"] + one["error"] for one in ended.values())
-    print(f"{'all':9} {n:>6} {bad:>7} {bad / max(n, 1):>7.2%}  ({len(ended)} rules, {count} sound models)")
+    print(f"| all {len(ended)} rules, {count} sound models | {n} | {bad} | {bad / max(n, 1):.2%} |")
