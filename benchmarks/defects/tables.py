@@ -205,7 +205,7 @@ def subjects(seed: int, *, small: bool = False) -> Iterator[Table]:
     folder = data_folder()
     if folder is None:
         raise SystemExit("no folder of real tables: set MODELASSAY_DATA to one")
-    makers = (german, amount) if small else (german, adult, acs, compas, hours, amount, ages, schooling)
+    makers = (german,) if small else (german, adult, acs, compas, hours, amount, ages, schooling)
     for make in makers:
         yield with_cohort(smaller(make(folder, seed), 8000))
     if not small:
