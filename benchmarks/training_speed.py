@@ -40,7 +40,7 @@ def module(features: int, outputs: int) -> nn.Module:
     return nn.Sequential(nn.Linear(features, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs))
 
 
-def bare(X: Any, y: Any, *, epochs: int, batch: int) -> nn.Module:  # noqa: ANN401
+def bare(X: Any, y: Any, *, epochs: int, batch: int) -> nn.Module:
     """Train with the shortest loop that is not slow: no loader, fused Adam."""
     inputs, targets = torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)
     network = module(X.shape[1], 1)
@@ -69,7 +69,7 @@ def theirs(epochs: int, batch: int) -> MLPClassifier:
     return MLPClassifier((64, 64), batch_size=batch, max_iter=epochs, n_iter_no_change=epochs, random_state=0, tol=0)
 
 
-def skorch_fit(X: Any, y: Any, *, epochs: int, batch: int) -> Callable[[], object]:  # noqa: ANN401
+def skorch_fit(X: Any, y: Any, *, epochs: int, batch: int) -> Callable[[], object]:
     import skorch
 
     model = skorch.NeuralNetClassifier(
