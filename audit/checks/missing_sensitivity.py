@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from audit.check import check
-from audit.errors import NotApplicable
+from audit.errors import NotApplicable, listed
 from audit.exhibits import by_address_table
 from audit.statistics.disparity import span_of
 from audit.tabular.shares import absent, exact
@@ -44,9 +44,17 @@ def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurem
     exhibits: list[Exhibit] = [by_address_table("What a missing value changes", by_feature, first="feature")]
     raised |= {f"{name}, unseen": missing.failed[UNSEEN + name] for name in _features(strange, missing.failed)}
     if raised:
-        rows = tuple((feature, reason[:300]) for feature, reason in list(raised.items())[:20])
-        exhibits.append(Table(title="What the model raised", columns=("feature", "error"), rows=rows))
+        exhibits.append(_said(raised))
     return Measurement(summary=told, estimates=tuple(made), exhibits=tuple(exhibits), notes=missing.notes)
+
+
+def _said(raised: Mapping[str, str]) -> Table:
+    """Tell each error once, with the features that bring it about."""
+    features: dict[str, list[str]] = {}
+    for feature, reason in raised.items():
+        features.setdefault(reason[:300], []).append(feature)
+    rows = tuple((listed(names, limit=6), reason) for reason, names in list(features.items())[:20])
+    return Table(title="What the model raised", columns=("features", "error"), rows=rows)
 
 
 def _features(variants: list[str], among: Mapping[str, str]) -> list[str]:
@@ -75,7 +83,7 @@ def _of(feature: str, missing: Perturbed, least: float) -> list[Estimate]:
     where = {"split": "test", "feature": feature}
     ratio = "missing_flip_ratio"
     if MISSING + feature in missing.failed:
-        return [absent(ratio, where, missing.failed[MISSING + feature], unit="ratio")]
+        return [absent(ratio, where, "the model raises where it is missing", unit="ratio")]
     pair = missing.pair(MISSING + feature)
     if pair.before.task == "regression":
         return [move("missing_move", pair, where), absent(ratio, where, "asked of decisions", unit="ratio")]
