@@ -27,7 +27,7 @@ def residual_disparities(predictions: Predictions) -> Measurement:
     test = predictions.select(split="test")
     if not test.sensitive:
         raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
-    spread = float(np.std(test.y_true.astype(np.float64), ddof=1)) if len(test) > 1 else 0.0
+    spread = _spread(test)
     if not spread > 0:
         raise NotApplicable("the target does not vary on the test rows")
     made: list[Estimate] = []
@@ -53,6 +53,17 @@ def residual_disparities(predictions: Predictions) -> Measurement:
     widest = max(known, key=lambda one: abs(one.value or 0.0), default=None)
     told = "No group could be measured." if widest is None else f"Largest mean error: {label(widest.where)}, {widest}."
     return Measurement(summary=told, estimates=tuple(made), exhibits=tuple(exhibits))
+
+
+def _spread(test: Predictions) -> float:
+    """Return the standard deviation of the target; the scale of weights does not matter."""
+    y = test.y_true.astype(np.float64)
+    weight = np.ones(len(y)) if test.weight is None else test.weight
+    effective = weight.sum() ** 2 / (weight**2).sum() if weight.any() else 0.0
+    if not effective > 1:
+        return 0.0
+    around = y - np.average(y, weights=weight)
+    return float(np.sqrt(np.average(around**2, weights=weight) * effective / (effective - 1)))
 
 
 def _scaled(one: Estimate, spread: float) -> Estimate:

@@ -141,3 +141,26 @@ def test_weights_and_clusters_by_name() -> None:
     found = next(one for one in measured.estimates if one.metric == "accuracy")
     assert found.value == pytest.approx(accuracy_score(y[200:], model.predict(X[200:]), sample_weight=weight[200:]))
     assert [feature.name for feature in record.data.features] == ["a", "b", "c"]
+
+
+def test_residual_gaps_are_held_against_the_weighted_spread_of_the_target() -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"g": ["u", "v"] * 300, "w": generator.exponential(size=600), "said": np.zeros(600)})
+    frame["target"] = generator.normal(size=600) + (frame["g"] == "v")
+
+    def gap(weight: pd.Series) -> float:
+        made = audit.run(
+            test=frame.assign(w=weight), sensitive=["g"], task="regression", prediction="said", weight="w",
+            checks=["residual_disparities"],
+        ).findings[0].measurement  # fmt: skip
+        assert made is not None
+        found = [one for one in made.estimates if one.metric == "standardized_mean_error" and one.where["g"] == "v"]
+        assert found[0].value is not None
+        return found[0].value
+
+    mean = np.average(frame["target"], weights=frame["w"])
+    spread = np.sqrt(np.average((frame["target"] - mean) ** 2, weights=frame["w"]))
+    own = frame["g"] == "v"
+    expected = np.average(-frame["target"][own], weights=frame["w"][own]) / spread
+    assert abs(gap(frame["w"])) == pytest.approx(abs(expected), rel=0.01)
+    assert gap(frame["w"] / frame["w"].sum()) == pytest.approx(gap(frame["w"]))
