@@ -172,9 +172,15 @@ def detectable(gate: Gate, estimate: Estimate, tests: int = 1) -> float | None:
     return round((span.value - span.low if above else span.high - span.value) * steps, 6)
 
 
+def _rule(gate: Gate) -> str:
+    if isinstance(gate.threshold, tuple):
+        return f"within {list(gate.threshold)}"
+    return f"±{gate.threshold:g}" if gate.op == "abs<=" else f"{gate.op} {gate.threshold:g}"
+
+
 def message(outcome: VerdictOutcome, gate: Gate, estimate: Estimate) -> str:
     """Say in a sentence what was held against what."""
-    rule = f"within {list(gate.threshold)}" if isinstance(gate.threshold, tuple) else f"{gate.op} {gate.threshold:g}"
+    rule = _rule(gate)
     rule += ", by the number alone" if gate.decide == "point" else ""
     number = f"{estimate.metric} is {estimate}"
     if outcome == "pass":
