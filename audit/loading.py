@@ -71,12 +71,20 @@ def load_dataset(config: Config, folder: Path) -> Dataset:
     return dataset
 
 
+def read_rows(path: Path) -> tuple[pd.DataFrame, tuple[int, ...]]:
+    """Read a table, whose rows have no shape, or a folder of images and their shape.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    return read_images(path) if path.is_dir() else (read_table(path), ())
+
+
 def _read(path: Path, data: DataTable) -> pd.DataFrame:
-    """Read a table, or a folder of images of the shape that is stated."""
-    if not path.is_dir():
-        return read_table(path)
-    frame, shape = read_images(path)
-    if data.modality != "image" or tuple(data.shape) != shape:
+    frame, shape = read_rows(path)
+    if shape and (data.modality != "image" or tuple(data.shape) != shape):
         raise ConfigError(
             f'{shown(path.name)} is a folder of images. State [data] modality = "image" and shape = {list(shape)} '
             '(channels, height, width); its folders are the labels: target = "label".'

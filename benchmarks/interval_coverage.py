@@ -110,17 +110,21 @@ def report(found: list[Coverage], repetitions: int) -> str:
             corners.setdefault((one.scenario.method, one.scenario.corner), []).append(one.covered)
     for (method, corner), values in corners.items():
         lines.append(f"| {method} | {corner} | {len(values)} | {100 * min(values):.1f} % | {100 * max(values):.1f} % |")
+    return "\n".join([*lines, *_by_method(found)]) + "\n"
+
+
+def _by_method(found: list[Coverage]) -> Iterator[str]:
+    """Write every scenario, a table a method."""
     for method in dict.fromkeys(one.scenario.method for one in found):
-        lines += ["", f"## {method}", "", "| setting | covered | below | above | mean width | no number | |"]
-        lines.append("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
+        yield from ("", f"## {method}", "", "| setting | covered | below | above | mean width | no number | |")
+        yield "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
         for one in found:
             if one.scenario.method == method:
                 note = "corner" if one.scenario.corner else ""
-                lines.append(
+                yield (
                     f"| {one.scenario.setting} | {100 * one.covered:.1f} % | {100 * one.below:.1f} % | "
                     f"{100 * one.above:.1f} % | {one.width:.3f} | {100 * one.undefined:.1f} % | {note} |"
                 )
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from audit.errors import NotApplicable
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
 from audit.measure import by_group, ratios_to, reference_group
+from audit.statistics.variance import effective_n
 from reports.record import Estimate, Exhibit, Measurement
 
 
@@ -59,7 +60,7 @@ def _spread(test: Predictions) -> float:
     """Return the standard deviation of the target; the scale of weights does not matter."""
     y = test.y_true.astype(np.float64)
     weight = np.ones(len(y)) if test.weight is None else test.weight
-    effective = weight.sum() ** 2 / (weight**2).sum() if weight.any() else 0.0
+    effective = effective_n(weight)
     if not effective > 1:
         return 0.0
     around = y - np.average(y, weights=weight)

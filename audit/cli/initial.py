@@ -18,9 +18,9 @@ import pandas as pd
 from audit.columns import NUMERIC_GROUPS, label_text, label_texts, sorted_labels
 from audit.data import Roles, build
 from audit.errors import AuditError, ConfigError, DataError, hint, listed, shown
-from audit.images import read_images
+from audit.loading import read_rows
 from audit.model import CODE_FORMATS, Model, load
-from audit.tables import file_sha256, read_table
+from audit.tables import file_sha256
 from reports.record import Task
 
 SENSITIVE_WORDS = (
@@ -82,8 +82,8 @@ def look(asked: Asked) -> Start:
     if asked.model is None and asked.prediction is None and asked.score is None:
         raise ConfigError("name a --model, or the --prediction or --score column that holds its answers.")
     model = _model(asked)
-    shape = read_images(asked.test)[1] if asked.test.is_dir() else ()
-    frames = {name: _read(path) for name, path in (("train", asked.train), ("test", asked.test)) if path}
+    read = {name: read_rows(path) for name, path in (("train", asked.train), ("test", asked.test)) if path}
+    frames = {name: frame for name, (frame, _) in read.items()}
     for name, frame in frames.items():
         _require_columns(name, frame, asked)
     target = pd.concat([frame[asked.target] for frame in frames.values()], ignore_index=True)
@@ -102,7 +102,7 @@ def look(asked: Asked) -> Start:
         stated=bool(model and model.feature_names),
         sha256={name: file_sha256(path) for name, path in _files(asked).items()},
         rows={name: len(frame) for name, frame in frames.items()},
-        shape=shape,
+        shape=read["test"][1],
         missing_targets=int(target.isna().sum()),
     )
     return replace(start, undecided=tuple(_undecided(start, frames, model)))
@@ -120,10 +120,6 @@ def _model(asked: Asked) -> Model | None:
     ):
         return None
     return load(asked.model, trust=asked.trust)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    return read_images(path)[0] if path.is_dir() else read_table(path)
 
 
 def _require_columns(split: str, frame: pd.DataFrame, asked: Asked) -> None:

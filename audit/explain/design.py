@@ -36,18 +36,7 @@ RIDGE = 1e-6
 """Added to the error's form, as sets may repeat."""
 AT_ONCE = 16
 """Sets of sets compared at once; the best is kept."""
-TRIED, EFFORT, IDLE = 1000, 6e6, 60
-"""Exchanges tried for each feature, over the fourth power of the sets for each feature; at most, times the square
-of the sets; and in vain for each set.
-
-With many sets to a feature random ones are nearly as good."""
-FEW = 4
-"""Features of which every coalition is asked for at any rate."""
-RIDGE = 1e-6
-"""Added to the error's form, as sets may repeat."""
-DRAWS = 8
-"""Random beginnings of which the best is improved."""
-TRIED, MOST_TRIED, IDLE = 300, 3000, 15
+TRIED, EFFORT, IDLE = 300, 6e6, 15
 """Exchanges tried for each feature, over the fourth power of the sets for each feature; at most, times the square
 of the sets; and in vain for each set.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -91,10 +91,7 @@ def gather(
     def attack() -> pd.DataFrame:
         return _attack(context, X, base, reach, steps)
 
-    return asked(
-        context, base, [Variant(f"projected gradient, {reach.told}", attack, base)],
-        what="attacking", seconds=seconds, notes=notes, scores=False,
-    )  # fmt: skip
+    return _under(attack, reach.told, context, base, seconds, notes)
 
 
 def _by_differences(context: Context, budget: tuple[int, int, int], size: float, seconds: float) -> Perturbed:
@@ -117,10 +114,20 @@ def _by_differences(context: Context, budget: tuple[int, int, int], size: float,
     def attack() -> pd.DataFrame:
         return _climbed(context, base, spreads, size, steps)
 
-    return asked(
-        context, base, [Variant(f"projected gradient, {told}", attack, base)],
-        what="attacking", seconds=seconds, notes=notes, scores=False,
-    )  # fmt: skip
+    return _under(attack, told, context, base, seconds, notes)
+
+
+def _under(
+    attack: Callable[[], pd.DataFrame],
+    told: str,
+    context: Context,
+    base: Positions,
+    seconds: float,
+    notes: tuple[str, ...],
+) -> Perturbed:
+    """Ask the model for the attacked rows."""
+    variant = Variant(f"projected gradient, {told}", attack, base)
+    return asked(context, base, [variant], what="attacking", seconds=seconds, notes=notes, scores=False)
 
 
 class _Loss:
