@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from audit.costs import Costs as Costs
     from audit.errors import AuditError as AuditError
     from audit.errors import NotApplicable as NotApplicable
-    from audit.gate import judge as judge
+    from audit.judging.gate import judge as judge
     from audit.pipeline import run as run
-    from audit.policy import default_policy as default_policy
-    from audit.policy import read_policy as read_policy
+    from audit.policy.read import default_policy as default_policy
+    from audit.policy.read import read_policy as read_policy
     from reports.record import AuditRecord as AuditRecord
     from reports.record import Estimate as Estimate
     from reports.record import Measurement as Measurement
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "run": "audit.pipeline:run",
-    "judge": "audit.gate:judge",
-    "read_policy": "audit.policy:read_policy",
-    "default_policy": "audit.policy:default_policy",
+    "judge": "audit.judging.gate:judge",
+    "read_policy": "audit.policy.read:read_policy",
+    "default_policy": "audit.policy.read:default_policy",
     "Costs": "audit.costs:Costs",
     "AuditError": "audit.errors:AuditError",
     "NotApplicable": "audit.errors:NotApplicable",

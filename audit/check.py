@@ -111,7 +111,7 @@ def run(
     ----------
     one : Check
     evidence : callable
-        Name to evidence, or to an :class:`~audit.evidence.Absence`.
+        Name to evidence, or to an :class:`~audit.evidence.predictions.Absence`.
     task : {"binary", "multiclass", "regression"}
     options : mapping, optional
         Options that differ from the check's defaults.

@@ -14,18 +14,19 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 import pandas as pd
 
-from audit import gate
 from audit.check import Check
 from audit.check import run as run_check
 from audit.checks import discover
 from audit.costs import Costs
-from audit.data import Dataset, Roles, build
+from audit.data.dataset import Dataset, Roles, build
+from audit.data.tables import frame_sha256
 from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Settings
-from audit.gather import Context, Progress, check_options, silent
-from audit.model import Model, wrap
-from audit.policy import default_policy
-from audit.tables import frame_sha256
+from audit.gather import Context, check_options
+from audit.judging import gate
+from audit.models.load import Model, wrap
+from audit.policy.read import default_policy
+from audit.progress import Progress, silent
 from reports.record import (
     AuditRecord,
     Card,

@@ -13,11 +13,11 @@ from coverage_scores import _average_precision_of, _loss_corner, _loss_truth
 from scipy.special import ndtr
 from scipy.stats import norm
 
+from audit.data.factor import Factor
+from audit.estimate.measure import estimate
+from audit.estimate.metrics import from_counts
 from audit.evidence import Predictions
-from audit.factor import Factor
-from audit.intervals import Span, corrected_resampled
-from audit.measure import estimate
-from audit.metrics import from_counts
+from audit.statistics.intervals import Span, corrected_resampled
 from reports.record import Estimate
 
 COUNTS = ("f1", "balanced_accuracy", "matthews_corrcoef", "cohen_kappa", "f1_macro", "precision_macro", "f1_weighted")

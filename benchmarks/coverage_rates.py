@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from coverage_scenario import Scenario, cells, clusters, hits
 
-from audit.factor import Factor
-from audit.intervals import Span, corrected_resampled
-from audit.measure import by_group, estimate
-from audit.metrics import from_counts
-from audit.statistics.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
+from audit.data.factor import Factor
+from audit.estimate.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
+from audit.estimate.measure import by_group, estimate
+from audit.estimate.metrics import from_counts
+from audit.statistics.intervals import Span, corrected_resampled
 from reports.record import Estimate
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audit.data.factor import Factor
 from audit.evidence import Predictions
-from audit.factor import Factor
-from audit.intervals import Span
+from audit.statistics.intervals import Span
 from reports.record import Estimate
 
 OVERLAP = "few rows of the two classes overlap: wider than needed, never narrower"

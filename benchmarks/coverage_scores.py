@@ -9,11 +9,11 @@ from statistics import NormalDist
 import numpy as np
 from coverage_scenario import OVERLAP, Scenario, binary, clusters, expit
 
+from audit.data.factor import Factor
+from audit.estimate.disparity import differences
+from audit.estimate.measure import by_group, estimate
+from audit.estimate.paired import paired_difference
 from audit.evidence import Predictions
-from audit.factor import Factor
-from audit.measure import by_group, estimate
-from audit.statistics.disparity import differences
-from audit.statistics.paired import paired_difference
 from reports.record import Estimate
 
 

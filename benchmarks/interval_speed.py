@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit.data.factor import Factor
+from audit.estimate.chance import gap_against_chance
+from audit.estimate.measure import by_group, differences, estimate, estimates, ratios_to_highest, reference_group
+from audit.estimate.metrics import from_counts
+from audit.estimate.paired import paired_difference
+from audit.estimate.tally import Tally
 from audit.evidence import Predictions
-from audit.factor import Factor
-from audit.measure import by_group, differences, estimate, estimates, ratios_to_highest, reference_group
-from audit.metrics import from_counts
-from audit.statistics.chance import gap_against_chance
-from audit.statistics.paired import paired_difference
-from audit.tally import Tally
 
 COUNTS = ["accuracy", "selection_rate", "true_positive_rate", "false_positive_rate"]
 ALL = ["selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate", "f1",
@@ -172,7 +172,7 @@ def paired(sample: Sample) -> None:
 
 def judging(_: Sample) -> None:
     """Time what judging a saved record needs."""
-    code = "import audit.intervals as i; i.holm([i.p_below(i.Span(0.5, 0.4, 0.6), 0.7)])"
+    code = "import audit.statistics.intervals as i; i.holm([i.p_below(i.Span(0.5, 0.4, 0.6), 0.7)])"
     task = lambda: subprocess.run([sys.executable, "-c", code], check=True)  # noqa: E731
     show("p-values and Holm, fresh process", clock(task))
 

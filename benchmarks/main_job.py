@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from audit import gate
 from audit.checks import discover
-from audit.data import Roles, build
+from audit.data.dataset import Roles, build
 from audit.evidence import Settings
 from audit.gather import Context
-from audit.model import wrap
+from audit.judging import gate
+from audit.models.load import wrap
 from audit.pipeline import audit
-from audit.policy import default_policy
+from audit.policy.read import default_policy
 from reports import html, store
 from reports.record import AuditRecord
 

@@ -19,11 +19,11 @@ from audit.checks.overfitting import overfitting
 from audit.checks.residual_disparities import residual_disparities
 from audit.checks.skill import skill
 from audit.checks.threshold_choice import threshold_choice
+from audit.comparing.baseline import paired
+from audit.estimate import chance
 from audit.evidence import Predictions
-from audit.gate import judge
-from audit.gates.baseline import paired
-from audit.policy import default_policy, narrowed
-from audit.statistics import chance
+from audit.judging.gate import judge
+from audit.policy.read import default_policy, narrowed
 from reports.record import (
     AuditRecord,
     DataInfo,

@@ -9,8 +9,8 @@ from statistics import NormalDist
 import numpy as np
 from coverage_scenario import expit
 
+from audit.data.factor import Factor
 from audit.evidence import Predictions, Settings
-from audit.factor import Factor
 
 NORMAL = NormalDist()
 SPREAD = 1.5

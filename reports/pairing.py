@@ -23,7 +23,7 @@ class Pairing:
     """What a later audit of the same rows needs to be compared pair by pair: answers, and no features.
 
     Columns are packed as base64 of zlib; rows stand in the order of a salted hash of their content, which
-    whoever has the rows can repeat and nobody else can turn around. See ``audit/gates/pairing.py``.
+    whoever has the rows can repeat and nobody else can turn around. See ``audit/comparing/pairing.py``.
     """
 
     fingerprint: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.changes import paired_ratio
+from audit.estimate.measure import estimates
+from audit.estimate.shares import absent
+from audit.evidence import Perturbed
 from audit.exhibits import estimates_table
-from audit.measure import estimates
-from audit.tabular.shares import absent
-from audit.variants import Perturbed, paired_ratio
 from reports.record import Estimate, Measurement
 
 

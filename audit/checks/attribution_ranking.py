@@ -8,9 +8,8 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.evidence import Attributions, FloatArray, Predictions
+from audit.evidence import Attributions, FloatArray, Predictions, Proxies
 from audit.explain.importance import Band, band, resampled_means, share_band, shares
-from audit.tabular.evidence_data import Proxies
 from reports.record import Bar, Bars, Estimate, Exhibit, Forest, ForestRow, Measurement, Table
 
 MOST_ESTIMATES = 100

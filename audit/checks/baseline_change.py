@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from audit.check import check
+from audit.comparing import baseline as comparison
+from audit.comparing.pairing import unpack
 from audit.errors import NotApplicable
+from audit.estimate.measure import by_group, estimates
 from audit.evidence import Predictions
-from audit.gates import baseline as comparison
-from audit.gates.pairing import unpack
-from audit.measure import by_group, estimates
 from reports.record import AuditRecord, Estimate, Measurement, Pairing
 
 

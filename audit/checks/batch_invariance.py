@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
-from audit.evidence import IntArray
+from audit.estimate.shares import absent, exact
+from audit.evidence import IntArray, Pair, Perturbed
 from audit.exhibits import by_address_table
-from audit.tabular.shares import absent, exact
-from audit.variants import Pair, Perturbed
 from reports.record import Estimate, Measurement
 
 Mask = npt.NDArray[np.bool_]

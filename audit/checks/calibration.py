@@ -6,10 +6,10 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.measure import estimates
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
-from audit.intervals import wilson
-from audit.measure import estimates
+from audit.statistics.intervals import wilson
 from reports.record import Curve, Measurement, Series
 
 

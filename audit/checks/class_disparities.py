@@ -8,9 +8,9 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, label
-from audit.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
 from reports.record import Estimate, Exhibit, Measurement
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
+from audit.data.groups import splits
+from audit.estimate.shares import share
 from audit.evidence import Settings
-from audit.tabular.grouping import splits
-from audit.tabular.shares import share
 from reports.record import Bar, Bars, Measurement
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.measure import by_class
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest
-from audit.measure import by_class
 from reports.record import Measurement
 
 

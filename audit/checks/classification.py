@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.measure import estimate, estimates
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
-from audit.measure import estimate, estimates
 from reports.record import Measurement
 from reports.wording import metric_words
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
-from audit.tabular.shares import exact
+from audit.estimate.shares import exact
 from reports.record import Measurement
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
+from audit.data.groups import splits
 from audit.errors import NotApplicable
-from audit.tabular.grouping import splits
+from audit.estimate.shares import absent, exact
 from audit.tabular.rows import Hashes, column_hashes, conflicts, first_ones, total
-from audit.tabular.shares import absent, exact
 from reports.record import Estimate, Measurement, Table
 
 COARSE = 0.2

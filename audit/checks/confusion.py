@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.tally import Tally
 from audit.evidence import Predictions
-from audit.tally import Tally
 from reports.record import Estimate, Matrix, Measurement
 
 MOST_CLASSES = 30

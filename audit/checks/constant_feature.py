@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
+from audit.data.groups import learned_from
 from audit.errors import NotApplicable
-from audit.tabular.grouping import learned_from
+from audit.estimate.shares import exact, worst_first
 from audit.tabular.rows import cells, column_hash
-from audit.tabular.shares import exact, worst_first
 from reports.record import Estimate, Measurement, Table
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from audit.check import check
+from audit.estimate.paired import paired_difference
+from audit.estimate.shares import absent
+from audit.evidence import Perturbed
 from audit.exhibits import by_address_table
-from audit.statistics.paired import paired_difference
-from audit.tabular.shares import absent
-from audit.variants import Perturbed
 from reports.record import Estimate, Measurement, Where
 
 

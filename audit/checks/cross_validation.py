@@ -7,9 +7,9 @@ import statistics
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.measure import estimate
 from audit.evidence import Predictions
-from audit.intervals import corrected_resampled, t_value, z_value
-from audit.measure import estimate
+from audit.statistics.intervals import corrected_resampled, t_value, z_value
 from reports.record import Bar, Bars, Estimate, Measurement
 from reports.wording import metric_words
 

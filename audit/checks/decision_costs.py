@@ -10,11 +10,8 @@ import numpy as np
 from audit.check import check
 from audit.costs import Costs
 from audit.errors import NotApplicable
-from audit.evidence import FloatArray, Predictions
-from audit.exhibits import by_address_table
-from audit.intervals import Span
-from audit.measure import groups
-from audit.statistics.thresholds import (
+from audit.estimate.measure import groups
+from audit.estimate.thresholds import (
     Cuts,
     called,
     cross_chosen,
@@ -26,6 +23,9 @@ from audit.statistics.thresholds import (
     spread_cuts,
     threshold_words,
 )
+from audit.evidence import FloatArray, Predictions
+from audit.exhibits import by_address_table
+from audit.statistics.intervals import Span
 from reports.record import Cell, Curve, Estimate, Exhibit, Measurement, Series, Table
 
 POINTS = 40

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from audit.check import check
+from audit.estimate.changes import share
+from audit.estimate.shares import absent
+from audit.evidence import Perturbed
 from audit.exhibits import forest
-from audit.tabular.shares import absent
-from audit.variants import Perturbed, share
 from reports.record import Estimate, Exhibit, Measurement
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.shares import absent, exact
+from audit.evidence import Perturbed
 from audit.exhibits import estimates_table
-from audit.tabular.shares import absent, exact
-from audit.variants import Perturbed
 from reports.record import Measurement
 
 TEST = {"split": "test"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
-from audit.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
 from reports.record import Estimate, Exhibit, Measurement
 from reports.wording import metric_words
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
+from audit.data.groups import splits
 from audit.errors import NotApplicable
-from audit.tabular.grouping import splits
+from audit.estimate.shares import absent, exact
 from audit.tabular.rows import Repeats, column_hash, column_hashes, extra_copies, first_ones, total
-from audit.tabular.shares import absent, exact
 from reports.record import Estimate, Measurement, Table
 
 COARSE = 0.2

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
+from audit.estimate.shares import absent, worst_first
 from audit.evidence import FloatArray, Predictions, Settings
-from audit.tabular.alone import levels_of, numbers
-from audit.tabular.psi import Bins, Shift, counts, level_bins, numeric_bins, stability
-from audit.tabular.shares import absent, worst_first
+from audit.statistics.psi import Bins, Shift, counts, level_bins, numeric_bins, stability
+from audit.tabular.single_feature import levels_of, numbers
 from reports.record import Bar, Bars, Estimate, Measurement, Table
 
 

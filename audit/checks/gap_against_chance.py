@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from audit.check import check
-from audit.intervals import holm
-from audit.statistics.chance import Chance
+from audit.estimate.chance import Chance
+from audit.statistics.intervals import holm
 from reports.record import Cell, Estimate, Measurement, Table
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from audit.check import check
+from audit.data.factor import Factor
 from audit.errors import NotApplicable
 from audit.evidence import Attributions, FloatArray, Predictions
 from audit.explain.importance import Band, share_band, shares
-from audit.factor import Factor
-from audit.intervals import holm
+from audit.statistics.intervals import holm
 from reports.record import Cell, Estimate, Exhibit, Measurement, Table
 
 SHUFFLES = 999

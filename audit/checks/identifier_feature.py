@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from audit.check import check
-from audit.columns import ColumnKind
-from audit.data import Dataset
+from audit.data.columns import ColumnKind
+from audit.data.dataset import Dataset
+from audit.data.groups import learned_from
 from audit.errors import NotApplicable
-from audit.tabular.grouping import learned_from
+from audit.estimate.shares import absent, exact, worst_first
 from audit.tabular.rows import column_hash
-from audit.tabular.shares import absent, exact, worst_first
 from reports.record import Estimate, Measurement
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.tabular.evidence_data import LabelDoubts, Reading
+from audit.evidence import LabelDoubts, Reading
 from reports.record import Estimate, Measurement, Table
 
 

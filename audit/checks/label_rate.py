@@ -8,14 +8,14 @@ from itertools import combinations
 import numpy as np
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
+from audit.data.factor import Factor
+from audit.data.groups import grouped_rows
 from audit.errors import NotApplicable
+from audit.estimate.disparity import ratios_to_highest
+from audit.estimate.measure import by_group
 from audit.evidence import Predictions, Settings
 from audit.exhibits import forest
-from audit.factor import Factor
-from audit.measure import by_group
-from audit.statistics.disparity import ratios_to_highest
-from audit.tabular.grouping import grouped_rows
 from reports.record import Estimate, Forest, Measurement
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
+from audit.estimate.shares import share_difference
 from audit.evidence import Settings
-from audit.tabular.shares import share_difference
 from reports.record import Estimate, Forest, ForestRow, Measurement
 
 

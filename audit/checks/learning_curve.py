@@ -10,10 +10,10 @@ from scipy.special import ndtr
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.influence import linear_form, with_weight
+from audit.estimate.metrics import metric
 from audit.evidence import FloatArray, Predictions
-from audit.intervals import z_value
-from audit.metrics import metric
-from audit.statistics.linear_forms import linear_form, with_weight
+from audit.statistics.intervals import z_value
 from audit.statistics.variance import Undefined, variance
 from reports.record import Curve, Estimate, Measurement, Series
 

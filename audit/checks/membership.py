@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from audit.check import check
+from audit.data.factor import concatenate
 from audit.errors import NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
-from audit.factor import concatenate
 from audit.statistics.ranking import auc_interval, roc_auc
 from audit.statistics.variance import Undefined, cluster_codes, effective_n, variance
 from reports.record import Estimate, Measurement

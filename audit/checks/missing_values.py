@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
+from audit.data.groups import Group, Positions, groups, splits
+from audit.estimate.shares import share, share_difference, worst_first
 from audit.evidence import Settings
-from audit.tabular.grouping import Group, Positions, groups, splits
-from audit.tabular.shares import share, share_difference, worst_first
 from reports.record import Estimate, Measurement, Table
 
 COMPLETE = "(all complete features)"

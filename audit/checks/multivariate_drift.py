@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.tabular.evidence_data import Separation
+from audit.evidence import Separation
 from reports.record import Bar, Bars, Estimate, Measurement
 
 

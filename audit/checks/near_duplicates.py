@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
-from audit.tabular.alone import numbers
+from audit.estimate.shares import exact
 from audit.tabular.nearest import Flags, Positions, Vectors, near_texts, near_vectors, scaled
 from audit.tabular.rows import Hashes, cells, column_hash, total
-from audit.tabular.shares import exact
+from audit.tabular.single_feature import numbers
 from reports.record import Measurement
 
 FAR = 1e120

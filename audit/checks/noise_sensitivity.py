@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.tabular.shares import absent
-from audit.variants import Perturbed, move, share
+from audit.estimate.changes import move, share
+from audit.estimate.shares import absent
+from audit.evidence import Perturbed
 from reports.record import Curve, Estimate, Exhibit, Measurement, Series
 
 

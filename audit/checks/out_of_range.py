@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
+from audit.estimate.shares import absent, worst_first
 from audit.evidence import Settings
-from audit.intervals import wilson
-from audit.tabular.shares import absent, worst_first
+from audit.statistics.intervals import wilson
 from reports.record import Estimate, Measurement, Table
 
 FloatArray = npt.NDArray[np.float64]

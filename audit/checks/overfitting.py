@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.disparity import span_of
+from audit.estimate.measure import estimates
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table
-from audit.intervals import Span, difference
-from audit.measure import estimates
-from audit.statistics.disparity import span_of
+from audit.statistics.intervals import Span, difference
 from reports.record import Estimate, Measurement
 
 METRICS = {

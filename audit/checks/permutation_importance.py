@@ -9,10 +9,10 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.influence import linear_form, with_weight
+from audit.estimate.metrics import metric
 from audit.evidence import FloatArray, Predictions
-from audit.intervals import on_scale, wilson
-from audit.metrics import metric
-from audit.statistics.linear_forms import linear_form, with_weight
+from audit.statistics.intervals import on_scale, wilson
 from audit.statistics.variance import Undefined, Variance, effective_n, variance
 from reports.record import Bar, Bars, Estimate, Measurement, Table
 

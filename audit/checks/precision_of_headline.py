@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.measure import estimate
 from audit.evidence import Predictions
-from audit.measure import estimate
 from reports.record import Estimate, Measurement
 from reports.wording import metric_words
 

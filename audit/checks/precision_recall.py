@@ -6,10 +6,10 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.curves import precision_recall_points, thinned
+from audit.estimate.measure import estimate
 from audit.evidence import Predictions
-from audit.intervals import wilson
-from audit.measure import estimate
-from audit.statistics.curves import precision_recall_points, thinned
+from audit.statistics.intervals import wilson
 from reports.record import Curve, Measurement, Series
 
 

@@ -6,10 +6,9 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.evidence import FloatArray, Predictions
-from audit.tabular.evidence_data import SCORE_TABLE, ReferenceScores
-from audit.tabular.psi import stability
-from audit.tabular.shares import absent
+from audit.estimate.shares import absent
+from audit.evidence import SCORE_TABLE, FloatArray, Predictions, ReferenceScores
+from audit.statistics.psi import stability
 from reports.record import Cell, Estimate, Measurement, Table
 
 BINS = 20

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.tabular.evidence_data import Proxies
-from audit.tabular.shares import worst_first
+from audit.estimate.shares import worst_first
+from audit.evidence import Proxies
 from reports.record import Estimate, Measurement, Table
 
 

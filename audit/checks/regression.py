@@ -6,10 +6,10 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.measure import estimates
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
-from audit.intervals import z_value
-from audit.measure import estimates
+from audit.statistics.intervals import z_value
 from reports.record import Curve, Measurement, Series
 
 METRICS = ("r2_score", "mean_absolute_error", "root_mean_squared_error", "median_absolute_error", "mean_error")

@@ -8,9 +8,9 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.measure import by_group, ratios_to, reference_group
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
-from audit.measure import by_group, ratios_to, reference_group
 from audit.statistics.variance import effective_n
 from reports.record import Estimate, Exhibit, Measurement
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.curves import operating_point, roc_series
+from audit.estimate.influence import binary_view, with_weight
+from audit.estimate.measure import by_group, groups
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table
-from audit.measure import by_group, groups
-from audit.statistics.curves import operating_point, roc_series
-from audit.statistics.linear_forms import binary_view, with_weight
 from audit.statistics.variance import Undefined
 from reports.record import Curve, Estimate, Exhibit, Measurement, Series
 

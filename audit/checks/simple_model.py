@@ -8,11 +8,11 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import DataError, NotApplicable
+from audit.estimate.measure import estimate
+from audit.estimate.metrics import metric
+from audit.estimate.paired import paired_difference
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
-from audit.measure import estimate
-from audit.metrics import metric
-from audit.statistics.paired import paired_difference
 from reports.record import Estimate, Measurement
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.measure import estimate
 from audit.evidence import Predictions
-from audit.measure import estimate
 from reports.record import Estimate, Measurement, Prose
 
 

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.influence import linear_form, with_weight
+from audit.estimate.measure import groups
+from audit.estimate.shares import absent
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import forest
-from audit.intervals import Span, linear, on_scale, wilson
-from audit.measure import groups
-from audit.statistics.linear_forms import linear_form, with_weight
+from audit.statistics.intervals import Span, linear, on_scale, wilson
 from audit.statistics.variance import Undefined, effective_n, variance
-from audit.tabular.shares import absent
 from reports.record import Estimate, Measurement, Where
 
 METRIC = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2_score"}

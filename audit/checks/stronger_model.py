@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.disparity import span_of
+from audit.estimate.measure import estimate
+from audit.estimate.metrics import metric
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
-from audit.intervals import Span, difference
-from audit.measure import estimate
-from audit.metrics import metric
-from audit.statistics.disparity import span_of
+from audit.statistics.intervals import Span, difference
 from reports.record import Estimate, Measurement
 
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
+from audit.data.groups import groups
 from audit.errors import NotApplicable
+from audit.estimate.shares import exact
 from audit.evidence import Predictions, Settings
-from audit.tabular.grouping import groups
-from audit.tabular.shares import exact
 from reports.record import Estimate, Measurement, Table
 
 KINDS = ("rows", "positives", "negatives")

@@ -8,12 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from audit.check import check
-from audit.evidence import Predictions
-from audit.exhibits import estimates_table
-from audit.intervals import on_scale
-from audit.measure import estimates
-from audit.statistics.linear_forms import linear_form
-from audit.statistics.thresholds import (
+from audit.estimate.influence import linear_form
+from audit.estimate.measure import estimates
+from audit.estimate.thresholds import (
     Cuts,
     called,
     cross_chosen,
@@ -23,6 +20,9 @@ from audit.statistics.thresholds import (
     spread_cuts,
     threshold_words,
 )
+from audit.evidence import Predictions
+from audit.exhibits import estimates_table
+from audit.statistics.intervals import on_scale
 from audit.statistics.variance import variance
 from reports.record import Cell, Curve, Estimate, Measurement, Series, Table
 

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable, shown
-from audit.tabular.shares import exact
+from audit.estimate.shares import exact
 from reports.record import Measurement
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
+from audit.estimate.measure import estimate
+from audit.estimate.shares import exact
 from audit.evidence import Predictions
-from audit.measure import estimate
 from audit.tabular.rows import Repeats, column_hash, column_hashes, first_ones, overlap, total, twins
-from audit.tabular.shares import exact
 from reports.record import Estimate, Measurement, Table
 
 COARSE = 0.2

@@ -7,12 +7,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.check import check
-from audit.columns import ColumnKind
-from audit.data import Dataset
+from audit.data.columns import ColumnKind
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
+from audit.estimate.shares import share, worst_first
 from audit.evidence import Settings
-from audit.tabular.alone import levels_of
-from audit.tabular.shares import share, worst_first
+from audit.tabular.single_feature import levels_of
 from reports.record import Estimate, Measurement, Table
 
 LISTED = 5

@@ -10,19 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
-from audit.data import Dataset
+from audit.data.dataset import Dataset
+from audit.data.factor import Factor
 from audit.errors import NotApplicable
+from audit.estimate.disparity import span_of
+from audit.estimate.measure import estimate
+from audit.estimate.shares import absent, exact
+from audit.estimate.split_half import halves
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import forest
-from audit.factor import Factor
-from audit.intervals import Span, ratio
-from audit.measure import estimate
 from audit.slices.conditions import Column, Condition, columns_of, in_words, inside, resolutions
-from audit.slices.halves import halves
 from audit.slices.refinement import Refinement
 from audit.slices.slicing import search
-from audit.statistics.disparity import span_of
-from audit.tabular.shares import absent, exact
+from audit.statistics.intervals import Span, ratio
 from reports.record import Cell, Estimate, Measurement, Table
 
 Mask = npt.NDArray[np.bool_]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from audit.policy import default_policy
-from audit.policy import rule as gates_of
+from audit.policy.read import default_policy
+from audit.policy.read import rule as gates_of
 from reports.record import Gate
 
 

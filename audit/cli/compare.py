@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from audit.comparing.comparison import Change, Comparison
+from audit.comparing.comparison import compare as compared
 from audit.errors import ConfigError, hint, listed, shown
-from audit.gates.comparison import Change, Comparison
-from audit.gates.comparison import compare as compared
 from reports.markdown import escaped
 from reports.record import Estimate
 from reports.store import load, write_text_atomically

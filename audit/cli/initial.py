@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from audit.columns import NUMERIC_GROUPS, label_text, label_texts, sorted_labels
-from audit.data import Roles, build
+from audit.config.loading import read_rows
+from audit.data.columns import NUMERIC_GROUPS, label_text, label_texts, sorted_labels
+from audit.data.dataset import Roles, build
+from audit.data.tables import file_sha256
 from audit.errors import AuditError, ConfigError, DataError, hint, listed, shown
-from audit.loading import read_rows
-from audit.model import CODE_FORMATS, Model, load
-from audit.tables import file_sha256
+from audit.models.load import CODE_FORMATS, Model, load
 from reports.record import Task
 
 SENSITIVE_WORDS = (

@@ -7,8 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from audit.gates.policy_file import SCHEMA_FILE
-from audit.policy import default_policy, read_policy, read_terms, require_current_waivers
+from audit.policy.policy_file import SCHEMA_FILE
+from audit.policy.read import default_policy, read_policy, read_terms, require_current_waivers
 from reports.wording import counted, rule, visible
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from audit.gather import Progress, silent
+from audit.progress import Progress, silent
 
 
 @contextmanager

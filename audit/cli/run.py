@@ -8,7 +8,8 @@ from pathlib import Path
 
 from audit.cli import output, progress
 from audit.cli.saved import earlier
-from audit.config import (
+from audit.comparing.baseline import evaluated_file, require_comparable, require_same_rows
+from audit.config.configuration import (
     Config,
     gather_options,
     load_card,
@@ -18,14 +19,13 @@ from audit.config import (
     settings_of,
     stated_fingerprints,
 )
-from audit.data import Dataset
+from audit.config.loading import load_dataset, load_model
+from audit.data.dataset import Dataset
 from audit.errors import ConfigError
-from audit.gates import ledger
-from audit.gates.baseline import evaluated_file, require_comparable, require_same_rows
 from audit.gather.pairing import fingerprint
-from audit.loading import load_dataset, load_model
+from audit.judging import ledger
 from audit.pipeline import audit
-from audit.policy import Terms, require_current_waivers
+from audit.policy.read import Terms, require_current_waivers
 from reports.record import AuditRecord, DataInfo
 
 

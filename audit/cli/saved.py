@@ -9,9 +9,9 @@ from pathlib import Path
 
 from audit.cli import output
 from audit.errors import ConfigError, hint, shown
-from audit.gate import judge as decide
-from audit.gates import ledger
-from audit.policy import Terms, default_policy, read_policy, read_terms, require_current_waivers
+from audit.judging import ledger
+from audit.judging.gate import judge as decide
+from audit.policy.read import Terms, default_policy, read_policy, read_terms, require_current_waivers
 from reports.digest import exit_code
 from reports.formats import render as draw
 from reports.record import AuditRecord, Policy
@@ -61,7 +61,7 @@ def judged(record: AuditRecord, policy: Policy, terms: Terms, *, baseline: Audit
         If gates do not fit the record, or the baseline does not.
     """
     if baseline is not None:
-        from audit.gates.baseline import against  # brings numbers along, which judging alone does without
+        from audit.comparing.baseline import against  # brings numbers along, which judging alone does without
 
         record = against(record, baseline, on_data_change=terms.on_data_change)
     return decide(record, policy, today=_today(), suppress_n=terms.suppress_n or 0)

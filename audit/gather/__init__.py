@@ -12,23 +12,17 @@ import importlib
 import inspect
 import pkgutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import AuditError, ConfigError, MissingExtra, NotApplicable, hint, listed, shown
 from audit.evidence import Absence, Settings
-from audit.model import Model
+from audit.models.load import Model
+from audit.progress import Progress, silent
 from reports.record import Json
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many steps are done, and how many there are."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Show nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,7 +30,7 @@ class Context:
     """What gatherers work with; it remembers what was brought home.
 
     ``context.need("predictions")`` returns evidence and raises :class:`NotApplicable` where there is
-    none; ``context("predictions")`` returns an :class:`~audit.evidence.Absence` instead.
+    none; ``context("predictions")`` returns an :class:`~audit.evidence.predictions.Absence` instead.
     """
 
     model: Model | None

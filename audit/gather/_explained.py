@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.columns import label_texts
-from audit.data import Dataset
+from audit.data.columns import label_texts
+from audit.data.dataset import Dataset
+from audit.data.factor import Factor
 from audit.errors import ModelError, NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.explain.encoding import Encoding, Score
 from audit.explain.permutation import BATCH as PERMUTED
-from audit.factor import Factor
-from audit.gather._answers import BATCH, _columns, _in_words_of, as_model_input, call
-from audit.model import Model
+from audit.models.answers import BATCH, _columns, _in_words_of, as_model_input, call
+from audit.models.load import Model
 
 if TYPE_CHECKING:
     from audit.gather import Context

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from audit.columns import label_texts
+from audit.data.columns import label_texts
 from audit.errors import NotApplicable
-from audit.gather._answers import ask
-from audit.gather._slopes import is_smooth, slopes
-from audit.gather._variants import Positions, Variant, asked, sample
+from audit.evidence import Perturbed
+from audit.gather._finite_differences import is_smooth, slopes
+from audit.gather._perturbed import Positions, Variant, asked, sample
 from audit.gather.noise import spreads_of
+from audit.models.answers import ask
 from audit.optional import require
-from audit.variants import Perturbed
 
 if TYPE_CHECKING:
     from audit.evidence import FloatArray

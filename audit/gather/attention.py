@@ -10,11 +10,11 @@ import pandas as pd
 
 from audit.errors import NotApplicable
 from audit.explain.attention import AttentionMap, attention_weights, relative_entropy
-from audit.gather._answers import as_model_input
+from audit.models.answers import as_model_input
 
 if TYPE_CHECKING:
     from audit.gather import Context
-    from audit.model import Model
+    from audit.models.load import Model
 
 MOST_STEPS = 40
 _TOKEN = re.compile(r"\w+|[^\w\s]")

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.columns import column_kind, label_texts
+from audit.data.columns import column_kind, label_texts
+from audit.data.factor import Factor
 from audit.errors import ConfigError, NotApplicable
-from audit.factor import Factor
 from audit.gather.corrupted import form_of
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from audit.columns import column_kind
 from audit.corruptions import IMAGES, SEQUENCES, SEVERITIES, TEXTS, Corruption, scribbled
+from audit.data.columns import column_kind
 from audit.errors import ConfigError, NotApplicable, hint, shown
-from audit.gather._variants import Positions, Variant, asked, sample
-from audit.variants import Perturbed
+from audit.evidence import Perturbed
+from audit.gather._perturbed import Positions, Variant, asked, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context

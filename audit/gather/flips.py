@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from audit.data import address_name
+from audit.data.dataset import address_name
+from audit.data.factor import Factor
 from audit.errors import NotApplicable, listed
-from audit.factor import Factor
-from audit.gather._variants import Positions, Variant, asked, sample
-from audit.variants import Perturbed
+from audit.evidence import Perturbed
+from audit.gather._perturbed import Positions, Variant, asked, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context

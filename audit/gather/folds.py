@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from audit.columns import label_texts
-from audit.data import Dataset
+from audit.data.columns import label_texts
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
-from audit.model import Model
+from audit.models.load import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,8 @@ def gather(context: Context, *, folds: int = 5, seconds: float = 120.0) -> Predi
     NotApplicable
         If there are no training rows, too few of them, or the model cannot be refitted.
     """
-    from audit.gather._answers import ask
     from audit.gather.predictions import predictions_of
+    from audit.models.answers import ask
 
     model = context.fitted()
     dataset = context.dataset
@@ -106,7 +106,7 @@ def refit(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp], seed: int)
     from sklearn.base import clone
     from threadpoolctl import threadpool_limits
 
-    from audit.gather._answers import as_model_input
+    from audit.models.answers import as_model_input
 
     copy = clone(model.predictor)
     open_states = [name for name, value in copy.get_params().items() if name.endswith("random_state") and value is None]

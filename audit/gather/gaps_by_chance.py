@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audit.errors import NotApplicable
+from audit.estimate.chance import Chance, gap_against_chance
 from audit.evidence import Predictions
-from audit.statistics.chance import Chance, gap_against_chance
 
 if TYPE_CHECKING:
     from audit.gather import Context

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from audit.data.factor import Factor, concatenate
 from audit.errors import NotApplicable
 from audit.evidence import Attributions
-from audit.factor import Factor, concatenate
 from audit.gather.attributions import Plan, attribute
 
 if TYPE_CHECKING:

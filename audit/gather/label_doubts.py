@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from audit.columns import ColumnKind
-from audit.data import Dataset
+from audit.data.columns import ColumnKind
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
-from audit.intervals import z_value
-from audit.tabular.evidence_data import LabelDoubts, Reading
-from audit.tabular.mislabel import Binned, Contradicted, Curve, binned, contradicted, fit, misfit, redrawn
+from audit.evidence import LabelDoubts, Reading
+from audit.statistics.intervals import z_value
+from audit.tabular.label_noise import Binned, Contradicted, Curve, binned, contradicted, fit, misfit, redrawn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +109,7 @@ def _words(column: pd.Series) -> csr_matrix:
 
 
 def _parts(column: pd.Series, kind: ColumnKind, *, wide: bool) -> list[FloatArray]:
-    from audit.tabular.alone import numbers
+    from audit.tabular.single_feature import numbers
 
     if kind not in ("numeric", "datetime"):
         texts = column.astype(object).map(str).where(column.notna(), "")

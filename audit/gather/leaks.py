@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
+from audit.evidence import Alone, Leaks, Reading
 from audit.statistics.residuals import r2_score, residual_interval
 from audit.statistics.variance import Undefined, variance
-from audit.tabular.alone import Area, as_cells, count_table, folds_of, held_out_area, held_out_numbers
-from audit.tabular.evidence_data import Alone, Leaks, Reading
+from audit.tabular.single_feature import Area, as_cells, count_table, folds_of, held_out_area, held_out_numbers
 
 if TYPE_CHECKING:
     from audit.gather import Context

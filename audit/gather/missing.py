@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import NotApplicable
-from audit.gather._variants import Positions, Variant, asked, sample
+from audit.evidence import MISSING, SWAPPED, UNSEEN, Perturbed
+from audit.gather._perturbed import Positions, Variant, asked, sample
 from audit.gather.corrupted import form_of
-from audit.variants import MISSING, SWAPPED, UNSEEN, Perturbed
 
 if TYPE_CHECKING:
     from audit.gather import Context

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import NotApplicable
-from audit.gather._variants import Positions, Variant, asked, sample
-from audit.variants import Perturbed
+from audit.evidence import Perturbed
+from audit.gather._perturbed import Positions, Variant, asked, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audit.data import Dataset
+from audit.comparing import pairing
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Predictions
-from audit.gates import pairing
 from reports.record import Pairing
 
 if TYPE_CHECKING:

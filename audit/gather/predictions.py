@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import DataError, shown
 from audit.evidence import Predictions, Settings
 
 if TYPE_CHECKING:
     from audit.gather import Context
-    from audit.gather._answers import Answers
+    from audit.models.answers import Answers
 
 
 def gather(context: Context, *, batch: int = 8192) -> Predictions:
@@ -25,7 +25,7 @@ def gather(context: Context, *, batch: int = 8192) -> Predictions:
     batch : int
         Rows to a call of the model.
     """
-    from audit.gather._answers import ask
+    from audit.models.answers import ask
 
     dataset = context.dataset
     if context.model is None:
@@ -58,7 +58,7 @@ def predictions_of(answers: Answers, dataset: Dataset, rows: npt.NDArray[np.intp
 
 def _from_columns(dataset: Dataset, settings: Settings) -> Predictions:
     """Read predictions and scores from the table; only the test rows are sure to hold them."""
-    from audit.gather._answers import _numbers, classified
+    from audit.models.answers import _numbers, classified
 
     roles = dataset.roles
     if roles.prediction is None and roles.score is None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from audit.data.groups import grouped_rows
 from audit.errors import NotApplicable
-from audit.tabular.alone import as_cells, count_table, folds_of, held_out_area
-from audit.tabular.evidence_data import Alone, Proxies, Reading
-from audit.tabular.grouping import grouped_rows
+from audit.evidence import Alone, Proxies, Reading
+from audit.tabular.single_feature import as_cells, count_table, folds_of, held_out_area
 
 if TYPE_CHECKING:
     from audit.gather import Context

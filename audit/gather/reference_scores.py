@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit.errors import ConfigError, NotApplicable, shown
-from audit.tabular.evidence_data import SCORE_TABLE, ReferenceScores
+from audit.evidence import SCORE_TABLE, ReferenceScores
 from reports.record import AuditRecord, Table
 from reports.store import load
 

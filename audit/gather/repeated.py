@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from audit.gather._variants import Positions, Variant, asked, sample
-from audit.variants import Perturbed
+from audit.evidence import Perturbed
+from audit.gather._perturbed import Positions, Variant, asked, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context

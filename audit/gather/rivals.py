@@ -10,11 +10,11 @@ import numpy as np
 
 from audit.errors import ModelError, NotApplicable
 from audit.evidence import Predictions, join
-from audit.gather._answers import ask
-from audit.gather._rivals import linear_rival, strong_rivals
-from audit.gather._variants import Positions, aligned
+from audit.gather._perturbed import Positions, aligned
+from audit.gather._reference_models import linear_rival, strong_rivals
 from audit.gather.predictions import predictions_of
-from audit.model import Model, wrap
+from audit.models.answers import ask
+from audit.models.load import Model, wrap
 
 if TYPE_CHECKING:
     from audit.gather import Context

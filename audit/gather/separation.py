@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
+from audit.evidence import Reading, Separation
 from audit.statistics.ranking import roc_auc
-from audit.tabular.alone import area_interval, folds_of, numbers
-from audit.tabular.evidence_data import Reading, Separation
+from audit.tabular.single_feature import area_interval, folds_of, numbers
 
 if TYPE_CHECKING:
     from audit.gather import Context

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from audit.evidence import Predictions
-from audit.gather._answers import ask
 from audit.gather._explained import require_narrow
 from audit.gather.predictions import predictions_of
+from audit.models.answers import ask
 
 if TYPE_CHECKING:
     from audit.gather import Context

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audit.data import Dataset
+from audit.data.dataset import Dataset
+from audit.data.factor import Factor
 from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
-from audit.factor import Factor
-from audit.gather._answers import ask
-from audit.gather._variants import Positions, aligned, sample
+from audit.gather._perturbed import Positions, aligned, sample
 from audit.gather.folds import refit
 from audit.gather.predictions import predictions_of
+from audit.models.answers import ask
 
 if TYPE_CHECKING:
     from audit.gather import Context

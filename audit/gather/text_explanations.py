@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
-from audit.data import Dataset
+from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Predictions
 from audit.explain.encoding import FloatArray

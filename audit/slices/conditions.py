@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.columns import column_kind, label_text, label_texts
-from audit.data import Dataset
-from audit.factor import Factor
+from audit.data.columns import column_kind, label_text, label_texts
+from audit.data.dataset import Dataset
+from audit.data.factor import Factor
 
 Codes = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.intp]

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from audit.factor import Factor
-from audit.intervals import Interval, around, on_scale, wilson
+from audit.data.factor import Factor
+from audit.statistics.intervals import Interval, around, on_scale, wilson
 from audit.statistics.variance import Linear, Undefined, Variance, cluster_codes, effective_n
 
 Array = npt.NDArray[np.float64]
@@ -189,7 +189,7 @@ def gap_interval(
     rate = float(np.average(y, weights=weight))
     n = effective_n(np.ones(len(y)) if weight is None else weight)
     if 0 < rate < 1 and spread.value > 0:
-        from audit.intervals import t_value, z_value
+        from audit.statistics.intervals import t_value, z_value
 
         n = rate * (1 - rate) / spread.value * (z_value(level) / t_value(level, spread.degrees)) ** 2
     low, high, _ = wilson(rate * n, n, level)

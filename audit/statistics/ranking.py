@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from audit.intervals import Interval, around, bounded, on_scale, wilson, z_value
+from audit.statistics.intervals import Interval, around, bounded, on_scale, wilson, z_value
 from audit.statistics.variance import Linear, Undefined, Variance, effective_n
 
 Array = npt.NDArray[np.float64]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from audit.factor import Factor
-from audit.intervals import Interval, around, on_scale, wilson
+from audit.data.factor import Factor
+from audit.statistics.intervals import Interval, around, on_scale, wilson
 from audit.statistics.variance import Linear, Undefined, Variance, effective_n, variance
 
 Array = npt.NDArray[np.float64]

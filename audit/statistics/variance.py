@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from audit.factor import Factor
-from audit.intervals import Span, on_scale
+from audit.data.factor import Factor
+from audit.statistics.intervals import Span, on_scale
 
 Array = npt.NDArray[np.float64]
 

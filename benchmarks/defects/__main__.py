@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from audit.model import wrap
+from audit.models.load import wrap
 from audit.pipeline import audit
 from benchmarks.defects.behavior import DEFECTS as BEHAVIOR
 from benchmarks.defects.clean import main as clean_audits

@@ -22,8 +22,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from audit.checks import discover
-from audit.data import Roles, Task
-from audit.model import wrap
+from audit.data.dataset import Roles, Task
+from audit.models.load import wrap
 from audit.pipeline import audit
 from benchmarks.defects.models import Subject, fitted
 from benchmarks.defects.tables import Table

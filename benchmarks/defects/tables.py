@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from audit.data import Dataset, Roles, build
+from audit.data.dataset import Dataset, Roles, build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

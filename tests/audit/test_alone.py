@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from audit.intervals import on_scale
+from audit.statistics.intervals import on_scale
 from audit.statistics.ranking import roc_auc
-from audit.tabular.alone import (
+from audit.tabular.single_feature import (
     Cells,
     area_interval,
     as_cells,

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import audit
+from audit.comparing.baseline import against, change, is_paired
+from audit.comparing.comparison import compare
+from audit.comparing.pairing import discreet, fingerprint, pack, row_hashes, unpack
+from audit.data.factor import Factor
 from audit.errors import ConfigError, PolicyError
+from audit.estimate.measure import estimate
 from audit.evidence import Predictions, Settings
-from audit.factor import Factor
-from audit.gates.baseline import against, change, is_paired
-from audit.gates.comparison import compare
-from audit.gates.pairing import discreet, fingerprint, pack, row_hashes, unpack
-from audit.measure import estimate
-from audit.policy import default_policy, with_margin
+from audit.policy.read import default_policy, with_margin
 from reports.record import AuditRecord, Estimate, Pairing, Verdict
 from reports.store import dumps, loads
 

@@ -98,7 +98,7 @@ def test_bins_hold_equal_mass_and_keep_ties_together() -> None:
 
 
 def test_clusters_widen_the_calibration_interval() -> None:
-    from audit.factor import Factor
+    from audit.data.factor import Factor
 
     y, p = draws(7, 400, 2.0)
     rows = np.repeat(np.arange(400), 5)

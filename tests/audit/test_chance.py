@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from audit.data.factor import Factor
 from audit.errors import DataError
+from audit.estimate.chance import Chance, gap_against_chance, rows_needed_for_group
+from audit.estimate.tally import Tally
 from audit.evidence import Predictions
-from audit.factor import Factor
-from audit.statistics.chance import Chance, gap_against_chance, rows_needed_for_group
 from audit.statistics.shuffles import shuffled
-from audit.tally import Tally
 
 
 def answers(rng: np.random.Generator, sizes: list[int], gap: float = 0.0) -> Predictions:

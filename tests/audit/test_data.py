@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.columns import group_factor, label_texts
-from audit.data import Roles, build
+from audit.data.columns import group_factor, label_texts
+from audit.data.dataset import Roles, build
+from audit.data.factor import Factor, concatenate
+from audit.data.tables import read_table
 from audit.errors import DataError
-from audit.factor import Factor, concatenate
-from audit.tables import read_table
 
 
 def _table(**columns: object) -> pd.DataFrame:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.intervals import Span, difference, ratio, wilson
-from audit.statistics.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
+from audit.estimate.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
+from audit.statistics.intervals import Span, difference, ratio, wilson
 from reports.record import Estimate
 
 

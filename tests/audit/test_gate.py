@@ -9,7 +9,7 @@ import math
 import pytest
 
 from audit.errors import PolicyError
-from audit.gate import judge
+from audit.judging.gate import judge
 from reports.record import AuditRecord, Estimate, Gate, Verdict, Waiver
 from tests.audit.verdict_records import count, finding, gate, policy, rate, record
 

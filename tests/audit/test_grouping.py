@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.data import Dataset, Roles, build
-from audit.tabular.grouping import grouped_rows, groups, learned_from, splits
+from audit.data.dataset import Dataset, Roles, build
+from audit.data.groups import grouped_rows, groups, learned_from, splits
 
 
 @pytest.fixture

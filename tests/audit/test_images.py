@@ -12,8 +12,8 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from audit.cli import main
+from audit.data.images import read_images
 from audit.errors import DataError
-from audit.images import read_images
 from reports import store
 
 

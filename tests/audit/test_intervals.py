@@ -14,7 +14,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint, proportions_ztest
 
-from audit.intervals import (
+from audit.statistics.intervals import (
     Scale,
     Span,
     at_level,
@@ -197,7 +197,7 @@ def test_scales_of_units() -> None:
 
 def test_judging_needs_neither_scipy_nor_pandas() -> None:
     code = (
-        "import sys, audit.intervals as i; i.holm([0.1]); "
+        "import sys, audit.statistics.intervals as i; i.holm([0.1]); "
         "i.p_below(i.Span(0.5, 0.4, 0.6), 0.7, scale='proportion'); i.wilson(3, 9); "
         "sys.exit(any(m.split('.')[0] in ('scipy', 'pandas', 'sklearn') for m in sys.modules))"
     )

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from audit.data.factor import Factor
 from audit.errors import ConfigError, DataError
-from audit.evidence import Predictions, Settings
-from audit.factor import Factor
-from audit.measure import (
+from audit.estimate.measure import (
     by_class,
     by_group,
     differences,
@@ -23,8 +22,9 @@ from audit.measure import (
     groups,
     reference_group,
 )
-from audit.metrics import METRICS
-from audit.tally import Tally
+from audit.estimate.metrics import METRICS
+from audit.estimate.tally import Tally
+from audit.evidence import Predictions, Settings
 
 
 def binary(seed: int = 0, n: int = 400, *, weighted: bool = False, clustered: bool = False) -> Predictions:

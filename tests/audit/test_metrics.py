@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from audit.errors import ConfigError
-from audit.metrics import COMPOSITES, METRICS, RATES, from_counts, gradient, margins, metric, one_vs_rest
+from audit.estimate.metrics import COMPOSITES, METRICS, RATES, from_counts, gradient, margins, metric, one_vs_rest
 
 tables = st.lists(st.integers(0, 30), min_size=4, max_size=4).map(lambda cells: np.array(cells).reshape(2, 2))
 wide = st.lists(st.integers(0, 12), min_size=16, max_size=16).map(lambda cells: np.array(cells).reshape(4, 4))

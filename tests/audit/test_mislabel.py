@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audit.tabular.mislabel import Binned, Curve, binned, chance, contradicted, fit, misfit
+from audit.tabular.label_noise import Binned, Curve, binned, chance, contradicted, fit, misfit
 
 
 def drawn(low: float, high: float, slope: float, rows: int = 30_000) -> Binned:

@@ -32,8 +32,8 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from audit.errors import ModelError
-from audit.model import load, wrap
-from audit.trees import validate_trees
+from audit.models.load import load, wrap
+from audit.models.skops_state import validate_trees
 
 X = np.random.default_rng(0).normal(size=(80, 3))
 Y = (X[:, 0] > 0).astype(int)

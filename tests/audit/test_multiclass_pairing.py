@@ -11,13 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 import audit
+from audit.comparing import pairing as packing
+from audit.comparing.baseline import against
+from audit.comparing.comparison import compare
+from audit.comparing.pairing import pack, unpack
 from audit.errors import ConfigError
+from audit.estimate.paired import paired_difference
 from audit.evidence import Predictions
-from audit.gates import pairing as packing
-from audit.gates.baseline import against
-from audit.gates.comparison import compare
-from audit.gates.pairing import pack, unpack
-from audit.statistics.paired import paired_difference
 from reports.record import AuditRecord, Estimate
 from reports.store import dumps, loads
 

@@ -8,8 +8,8 @@ import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from audit.checks import discover
-from audit.data import Roles, build
-from audit.model import wrap
+from audit.data.dataset import Roles, build
+from audit.models.load import wrap
 from audit.pipeline import audit
 from reports.record import AuditRecord, Task
 

@@ -11,7 +11,7 @@ import pytest
 
 import audit
 from audit.errors import ModelError
-from audit.model import load
+from audit.models.load import load
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")

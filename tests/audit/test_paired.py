@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
+from audit.data.factor import Factor
 from audit.errors import DataError
-from audit.evidence import Predictions
-from audit.factor import Factor
-from audit.measure import estimate
-from audit.metrics import METRICS
-from audit.statistics.paired import (
+from audit.estimate.measure import estimate
+from audit.estimate.metrics import METRICS
+from audit.estimate.paired import (
     aligned,
     churn,
     fold_difference,
@@ -27,6 +26,7 @@ from audit.statistics.paired import (
     paired_difference,
     tango,
 )
+from audit.evidence import Predictions
 
 
 def two_models(seed: int = 0, n: int = 300) -> tuple[Predictions, Predictions]:

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 import audit
 from audit.errors import ConfigError, DataError, ModelError
 from audit.evidence import Settings
-from audit.model import wrap
+from audit.models.load import wrap
 from reports.record import AuditRecord
 
 

@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from audit.errors import PolicyError
-from audit.gates import policy_file
-from audit.policy import (
+from audit.policy import policy_file
+from audit.policy.read import (
     default_policy,
     narrowed,
     overridden,
@@ -317,7 +317,7 @@ def test_what_is_extended_must_be_committed_too(tmp_path: Path) -> None:
 
 def test_the_schema_for_editors_is_up_to_date() -> None:
     assert policy_file.SCHEMA_FILE.read_text(encoding="utf-8") == policy_file.schema(), (
-        "run python -m audit.gates.policy_file"
+        "run python -m audit.policy.policy_file"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.tabular.psi import counts, level_bins, numeric_bins, stability
+from audit.statistics.psi import counts, level_bins, numeric_bins, stability
 
 
 def test_value_by_hand() -> None:

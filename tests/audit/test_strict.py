@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.errors import AuditError, ConfigError
-from audit.policy import read_policy
-from audit.strict import read_toml, validate
+from audit.policy.read import read_policy
+from audit.toml_files import read_toml, validate
 
 FORBID = {"extra": "forbid"}
 

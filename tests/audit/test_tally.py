@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.data.factor import Factor
 from audit.errors import DataError
+from audit.estimate.metrics import from_counts
+from audit.estimate.tally import Tally, merge
 from audit.evidence import Predictions
-from audit.factor import Factor
-from audit.metrics import from_counts
-from audit.tally import Tally, merge
 
 
 def answers(seed: int, n: int = 60, *, classes: int = 2, weighted: bool = False) -> Predictions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from audit.intervals import wilson
+from audit.statistics.intervals import wilson
 from reports.record import (
     AuditRecord,
     DataInfo,

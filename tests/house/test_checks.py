@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit import gate
 from audit.check import Check, run
 from audit.checks import discover
-from audit.data import Dataset, Roles, build
+from audit.data.dataset import Dataset, Roles, build
 from audit.evidence import Predictions, Settings
 from audit.gather import Context, available
-from audit.model import Model, wrap
-from audit.policy import default_policy
+from audit.judging import gate
+from audit.models.load import Model, wrap
+from audit.policy.read import default_policy
 from reports.formats import FORMATS, render
 from reports.record import AuditRecord, Card, DataInfo, Environment, Finding, ModelInfo, Task
 

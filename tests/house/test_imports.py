@@ -48,7 +48,7 @@ def test_renderers_need_no_numbers_to_be_imported(module: str) -> None:
 
 
 def test_judging_a_saved_record_needs_no_model_and_no_rows() -> None:
-    loaded = _modules_after("import audit.gate, audit.policy, reports.store")
+    loaded = _modules_after("import audit.judging.gate, audit.policy.read, reports.store")
     assert not loaded & {*HEAVY, "pandas", "sklearn"}
 
 

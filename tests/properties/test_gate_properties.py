@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.gate import judge
-from audit.gates.comparing import against_best, compared
+from audit.estimate.comparing import against_best, compared
+from audit.judging.gate import judge
 from reports.record import Estimate, Gate, Operator, Verdict
 from tests.audit.verdict_records import finding, gate, policy, rate, record
 

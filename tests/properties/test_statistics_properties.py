@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from audit.data.factor import Factor
+from audit.estimate.measure import by_class, by_group, differences, estimate, estimates, from_tally, ratios_to_highest
+from audit.estimate.metrics import METRICS, RATES
+from audit.estimate.paired import paired_difference
+from audit.estimate.tally import Tally, merge
 from audit.evidence import Predictions, Settings
-from audit.factor import Factor
-from audit.measure import by_class, by_group, differences, estimate, estimates, from_tally, ratios_to_highest
-from audit.metrics import METRICS, RATES
-from audit.statistics.paired import paired_difference
 from audit.statistics.variance import mean, variance
-from audit.tally import Tally, merge
 
 CLASSIFICATION = sorted(name for name, one in METRICS.items() if one.needs != "residuals")
 REGRESSION = sorted(name for name, one in METRICS.items() if one.needs == "residuals")

@@ -15,12 +15,12 @@ from audit.checks.roc import roc
 from audit.checks.roc_by_group import roc_by_group
 from audit.checks.threshold_choice import threshold_choice
 from audit.costs import Costs
+from audit.data.factor import Factor
 from audit.errors import NotApplicable
+from audit.estimate.chance import gap_against_chance
+from audit.estimate.metrics import METRICS
+from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Predictions, Settings
-from audit.factor import Factor
-from audit.metrics import METRICS
-from audit.statistics.chance import gap_against_chance
-from audit.statistics.paired import churn, paired_by_group, paired_difference
 from reports.record import Estimate, Task
 
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")

@@ -14,11 +14,11 @@ from audit.check import Check, run
 from audit.checks.calibration import calibration
 from audit.checks.disparities import disparities
 from audit.checks.overfitting import overfitting
+from audit.comparing.baseline import paired
+from audit.data.factor import Factor
 from audit.evidence import Predictions, Settings
-from audit.factor import Factor
-from audit.gate import judge
-from audit.gates.baseline import paired
-from audit.policy import default_policy, narrowed
+from audit.judging.gate import judge
+from audit.policy.read import default_policy, narrowed
 from reports.record import AuditRecord, DataInfo, Environment, Finding, GroupInfo, Measurement, ModelInfo
 
 FAIR = ("FAIR001", "FAIR002", "FAIR003", "FAIR004", "FAIR005", "FAIR006")

@@ -17,13 +17,13 @@ from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 from statsmodels.stats import proportion as proportions
 
+from audit.data.factor import Factor
+from audit.estimate.disparity import differences, ratios_to
+from audit.estimate.measure import by_class, by_group, estimate, estimates
+from audit.estimate.paired import paired_difference
 from audit.evidence import Predictions, Settings
-from audit.factor import Factor
-from audit.intervals import Span, corrected_resampled, on_scale, p_above, wilson
-from audit.measure import by_class, by_group, estimate, estimates
 from audit.statistics.calibration import expected_calibration_error, reliability
-from audit.statistics.disparity import differences, ratios_to
-from audit.statistics.paired import paired_difference
+from audit.statistics.intervals import Span, corrected_resampled, on_scale, p_above, wilson
 from audit.statistics.ranking import roc_auc
 from audit.statistics.variance import cluster_codes, mean, variance
 

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 
 from audit.costs import Costs
+from audit.data.factor import Factor
+from audit.estimate.counting import Rows, count_linear
+from audit.estimate.measure import by_group, estimate, ratios_to_highest
+from audit.estimate.metrics import from_counts
+from audit.estimate.paired import mcnemar, newcombe_paired, tango
 from audit.evidence import Predictions, Settings
-from audit.factor import Factor
-from audit.intervals import Span, corrected_resampled, difference, ratio, wilson
-from audit.measure import by_group, estimate, ratios_to_highest
-from audit.metrics import from_counts
 from audit.statistics.calibration import expected_calibration_error
-from audit.statistics.counting import Rows, count_linear
-from audit.statistics.paired import mcnemar, newcombe_paired, tango
+from audit.statistics.intervals import Span, corrected_resampled, difference, ratio, wilson
 from audit.statistics.ranking import newcombe_auc, roc_auc
 from audit.statistics.variance import variance
 

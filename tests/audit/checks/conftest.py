@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit.data import Roles, build
-from audit.model import wrap
+from audit.data.dataset import Roles, build
+from audit.models.load import wrap
 from audit.pipeline import audit
-from audit.policy import read_policy
+from audit.policy.read import read_policy
 from reports.record import AuditRecord, Json, Verdict
 
 Judged = Callable[..., AuditRecord]

@@ -10,11 +10,11 @@ import pandas as pd
 
 from audit.check import run
 from audit.checks import discover
-from audit.data import Dataset, Roles, build
+from audit.data.dataset import Dataset, Roles, build
 from audit.evidence import Absence, Predictions, Settings
-from audit.gate import judge
 from audit.gather import Context
-from audit.policy import default_policy
+from audit.judging.gate import judge
+from audit.policy.read import default_policy
 from reports.record import AuditRecord, DataInfo, Environment, Estimate, Finding, Json, ModelInfo
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]

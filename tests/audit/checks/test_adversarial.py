@@ -67,11 +67,11 @@ def test_any_smooth_model_is_attacked(
 
 
 def test_several_classes_and_rows_stay_within_reach(judged: Judged) -> None:
-    from audit.data import Roles, build
+    from audit.data.dataset import Roles, build
     from audit.evidence import Settings
     from audit.gather import Context
     from audit.gather.attacked import _attack, _reach
-    from audit.model import wrap
+    from audit.models.load import wrap
     from trainers import NetworkClassifier
 
     train, test = table(400, 0, 5, 1.0, 3), table(100, 1, 5, 1.0, 3)
@@ -88,11 +88,11 @@ def test_several_classes_and_rows_stay_within_reach(judged: Judged) -> None:
 
 
 def test_the_attack_does_what_noise_does_not() -> None:
-    from audit.data import Roles, build
+    from audit.data.dataset import Roles, build
     from audit.evidence import Settings
     from audit.gather import Context
     from audit.gather.attacked import gather
-    from audit.model import wrap
+    from audit.models.load import wrap
     from trainers import NetworkClassifier
 
     train, test = table(800, 0, 100, 0.2), table(300, 1, 100, 0.2)

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from audit.checks.attribution_ranking import attribution_ranking
+from audit.data.factor import Factor
 from audit.errors import NotApplicable
-from audit.evidence import Attributions, Predictions
-from audit.factor import Factor
-from audit.tabular.evidence_data import Alone, Proxies, Reading
+from audit.evidence import Alone, Attributions, Predictions, Proxies, Reading
 from reports.record import Estimate, Measurement
 
 PREDICTIONS = Predictions(task="regression", y_true=np.zeros(1), y_pred=np.zeros(1), sensitive=("sex",))

@@ -12,12 +12,12 @@ import pytest
 
 import audit
 from audit.checks.decision_costs import cheapest_threshold, decision_costs
-from audit.config import read_config, settings_of
+from audit.config.configuration import read_config, settings_of
 from audit.costs import Costs
+from audit.data.factor import Factor
 from audit.errors import ConfigError, NotApplicable
+from audit.estimate.thresholds import mean_of_changes
 from audit.evidence import Predictions, Settings
-from audit.factor import Factor
-from audit.statistics.thresholds import mean_of_changes
 from reports.record import AuditRecord, Curve, Estimate, Table
 
 COSTS = Costs(false_positive=1, false_negative=5)

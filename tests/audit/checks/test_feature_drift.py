@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from audit.data.factor import Factor
 from audit.evidence import Predictions
-from audit.factor import Factor
 from tests.audit.checks.tables import clean, dataset, found, measured, outcome
 
 

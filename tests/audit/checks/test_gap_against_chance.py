@@ -8,8 +8,8 @@ import pytest
 
 import audit
 from audit.checks.gap_against_chance import gap_against_chance
-from audit.intervals import holm
-from audit.statistics.chance import Chance, Gap
+from audit.estimate.chance import Chance, Gap
+from audit.statistics.intervals import holm
 from reports.record import AuditRecord, Estimate
 
 

@@ -11,8 +11,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from audit.checks.learning_curve import learning_curve
+from audit.data.factor import Factor
 from audit.evidence import Predictions
-from audit.factor import Factor
 from reports.record import AuditRecord
 
 GATE = """

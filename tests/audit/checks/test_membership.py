@@ -14,8 +14,8 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier
 
 from audit.checks.membership import membership
+from audit.data.factor import Factor
 from audit.evidence import Predictions
-from audit.factor import Factor
 from reports.record import AuditRecord
 
 GATE = """

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audit.data.factor import Factor
 from audit.evidence import Predictions
-from audit.factor import Factor
 from reports.record import AuditRecord, DataInfo, Environment, Finding, ModelInfo, Task
 from reports.store import save
 from tests.audit.checks.tables import clean, dataset, found, outcome

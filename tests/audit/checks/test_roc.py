@@ -10,9 +10,9 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from audit.checks.roc import roc
 from audit.checks.roc_by_group import roc_by_group
+from audit.data.factor import Factor
 from audit.errors import NotApplicable
 from audit.evidence import Predictions, Settings
-from audit.factor import Factor
 from reports.record import Curve, Measurement, Table
 
 

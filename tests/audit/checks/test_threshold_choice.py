@@ -10,9 +10,9 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from audit.checks.threshold_choice import best_threshold, threshold_choice
+from audit.data.factor import Factor
 from audit.errors import NotApplicable
 from audit.evidence import Predictions
-from audit.factor import Factor
 from reports.record import AuditRecord, Curve, Table
 
 GATE = """

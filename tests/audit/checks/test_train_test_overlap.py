@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audit.data.factor import Factor
 from audit.evidence import Predictions
-from audit.factor import Factor
 from tests.audit.checks.tables import clean, dataset, found, measured, outcome
 
 

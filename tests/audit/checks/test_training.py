@@ -8,14 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from audit import gate
 from audit.check import run
 from audit.checks import discover
-from audit.data import Roles, build
+from audit.data.dataset import Roles, build
 from audit.evidence import HistoryRow, Settings
 from audit.gather import Context
-from audit.model import wrap
-from audit.policy import default_policy
+from audit.judging import gate
+from audit.models.load import wrap
+from audit.policy.read import default_policy
 from reports.record import AuditRecord, DataInfo, Environment, ModelInfo
 
 pytest.importorskip("torch", reason="networks need the torch extra")

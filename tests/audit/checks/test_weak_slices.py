@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from audit.checks.weak_slices import to_overall, weak_slices
-from audit.data import Roles, build
+from audit.data.dataset import Roles, build
+from audit.data.factor import Factor
 from audit.evidence import Predictions
-from audit.factor import Factor
-from audit.intervals import Span, wilson
+from audit.statistics.intervals import Span, wilson
 from reports.record import AuditRecord, Verdict
 
 GATE = """

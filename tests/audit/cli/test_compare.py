@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from audit.cli import main
+from audit.comparing.pairing import pack
+from audit.data.factor import Factor
 from audit.evidence import Predictions
-from audit.factor import Factor
-from audit.gates.pairing import pack
 from reports.record import AuditRecord, GroupInfo, Verdict, VerdictOutcome
 from reports.store import save
 from tests.audit.verdict_records import count, finding, rate, record

@@ -18,8 +18,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from audit.cli import main
 from audit.cli.initial import bands, key, task_of, text
-from audit.config import read_card, read_config
-from audit.policy import default_policy, read_policy
+from audit.config.configuration import read_card, read_config
+from audit.policy.read import default_policy, read_policy
 
 Files = Path
 

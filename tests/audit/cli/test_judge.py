@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from audit.cli import main
+from audit.comparing.pairing import pack
 from audit.evidence import Predictions
-from audit.gates.pairing import pack
 from reports.record import AuditRecord
 from reports.store import save
 from tests.audit.verdict_records import count, finding, rate, record

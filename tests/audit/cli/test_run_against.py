@@ -14,7 +14,7 @@ import skops.io
 from sklearn.linear_model import LogisticRegression
 
 from audit.cli import main
-from audit.tables import file_sha256
+from audit.data.tables import file_sha256
 
 CONFIG = """
 [model]

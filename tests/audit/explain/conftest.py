@@ -16,10 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from audit.data import Dataset, Roles, build
+from audit.data.dataset import Dataset, Roles, build
 from audit.evidence import Settings
 from audit.gather import Context
-from audit.model import wrap
+from audit.models.load import wrap
 from reports.record import Task
 from trainers import NetworkClassifier
 

@@ -11,14 +11,14 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
-from audit.data import Dataset, Roles, build
+from audit.data.dataset import Dataset, Roles, build
 from audit.errors import ConfigError, MissingExtra, ModelError, NotApplicable
 from audit.evidence import Absence, Settings
 from audit.explain.tree import tree_shapley
 from audit.gather import Context
 from audit.gather._explained import explained
 from audit.gather.attributions import gather
-from audit.model import wrap
+from audit.models.load import wrap
 
 Fitted = Callable[[str], Context]
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.checks.local_cases import local_cases
+from audit.data.factor import Factor
 from audit.errors import ConfigError
 from audit.evidence import Predictions
 from audit.explain.cases import LocalCase
 from audit.explain.counterfactual import Space, nearest_counterfactual
-from audit.factor import Factor
 from audit.gather import Context
 from audit.gather.local_cases import gather, pick
 

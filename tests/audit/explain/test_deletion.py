@@ -180,7 +180,7 @@ class Blind:
 
 
 def test_a_feature_that_is_not_read_is_unused(fitted: Fitted) -> None:
-    from audit.model import wrap
+    from audit.models.load import wrap
 
     context = replace(fitted("logistic"), model=wrap(Blind()), collected={})
     shuffled = cast("dict[str, tuple[Predictions, ...]]", context.need("shuffled"))

@@ -12,10 +12,10 @@ from sklearn.inspection import partial_dependence
 
 from audit.checks.dependence import dependence
 from audit.checks.group_attribution import group_attribution
+from audit.data.factor import Factor
 from audit.errors import NotApplicable
 from audit.evidence import Attributions, Predictions, Settings
 from audit.explain.dependence import Shapes, grid_of, individual_curves, interaction_strength
-from audit.factor import Factor
 from audit.gather import Context
 from audit.gather.dependence import gather
 
@@ -149,7 +149,7 @@ def test_thin_groups_get_more_rows_for_their_own_feature_alone(fitted: Fitted) -
 
 
 def test_without_sensitive_features_there_are_no_groups(fitted: Fitted) -> None:
-    from audit.data import Roles, build
+    from audit.data.dataset import Roles, build
 
     context = fitted("logistic")
     frame = context.dataset.frame.take(context.dataset.rows("test"))

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from audit.checks.explanation_faithfulness import explanation_faithfulness
-from audit.data import Roles, build
+from audit.data.dataset import Roles, build
 from audit.errors import NotApplicable
 from audit.evidence import Attributions, Predictions, Settings
 from audit.explain.gradients import Network, incomplete, integrated_gradients, network_of, shuffled_weights
 from audit.gather import Context
 from audit.gather.attributions import gather
-from audit.model import wrap
+from audit.models.load import wrap
 from trainers import NetworkClassifier, NetworkRegressor
 
 torch = pytest.importorskip("torch")

@@ -12,7 +12,7 @@ import pytest
 from audit.checks.attention import attention
 from audit.checks.feature_visualization import feature_visualization
 from audit.checks.sequence_explanations import sequence_explanations
-from audit.data import Roles, build
+from audit.data.dataset import Roles, build
 from audit.errors import ConfigError, NotApplicable
 from audit.evidence import Predictions, Settings
 from audit.explain.attention import AttentionMap, attention_weights, relative_entropy
@@ -21,7 +21,7 @@ from audit.explain.gradients import network_of
 from audit.explain.steps import SequenceExplanations, step_shapley
 from audit.explain.visualization import Visualization, mean_activations
 from audit.gather import Context
-from audit.model import wrap
+from audit.models.load import wrap
 from trainers import NetworkClassifier
 
 torch = pytest.importorskip("torch")

@@ -20,14 +20,14 @@ from sklearn.pipeline import make_pipeline
 
 from audit.checks.image_explanations import image_explanations
 from audit.checks.text_explanations import text_explanations
-from audit.data import Roles, build
+from audit.data.dataset import Roles, build
 from audit.errors import ConfigError, NotApplicable
 from audit.evidence import Absence, Predictions, Settings
 from audit.explain.parts import explain_parts, sample_masks
 from audit.explain.pixels import ImageExplanations, concentration, overlay, patches, png, strip, where_in_words
 from audit.explain.words import Pieces, TextExplanations
 from audit.gather import Context
-from audit.model import wrap
+from audit.models.load import wrap
 from trainers import NetworkClassifier
 
 RNG = np.random.default_rng

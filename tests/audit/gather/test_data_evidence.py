@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit.data import Dataset
-from audit.evidence import Absence, Settings
+from audit.data.dataset import Dataset
+from audit.evidence import Absence, LabelDoubts, Leaks, Proxies, Separation, Settings
 from audit.gather import Context
-from audit.tabular.evidence_data import LabelDoubts, Leaks, Proxies, Separation
 from reports.record import AuditRecord, DataInfo, Environment, Json, ModelInfo
 from reports.store import save
 from tests.audit.checks.tables import clean, dataset

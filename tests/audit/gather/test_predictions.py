@@ -8,11 +8,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from audit.data import Dataset, Roles, build
+from audit.data.dataset import Dataset, Roles, build
 from audit.errors import DataError, ModelError
 from audit.evidence import Absence, Predictions, Settings
 from audit.gather import Context, available, check_options, derived_seed
-from audit.model import wrap
+from audit.models.load import wrap
 
 
 def _frame(rows: int = 60) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Two audits against each other: baseline, records, stored predictions."""

@@ -1,0 +1,319 @@
+"""What changed against an earlier audit: is the model no worse than before, by more than a margin?
+
+Where both records keep answers to the same rows, the comparison is paired: what the rows have in common
+cancels, so the same rows tell far more. Otherwise two audits are two independent samples, and said so.
+Gains are turned so that more is better, whatever the metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Literal
+
+from audit.comparing.pairing import unpack
+from audit.errors import ConfigError, shown
+from audit.estimate.comparing import compared
+from audit.estimate.metrics import METRICS
+from audit.estimate.paired import churn, mcnemar, paired_by_group, paired_difference
+from audit.evidence import Predictions, Settings
+from audit.exhibits import by_address_table
+from reports.record import (
+    AuditRecord,
+    DataInfo,
+    Estimate,
+    Exhibit,
+    Finding,
+    Measurement,
+    Pairing,
+    SplitInfo,
+    Table,
+    Task,
+)
+
+CHECK = "baseline_change"
+OnDataChange = Literal["error", "unpaired"]
+
+NAMES: dict[Task, tuple[str, ...]] = {
+    "binary": (
+        "accuracy",
+        "balanced_accuracy",
+        "recall",
+        "specificity",
+        "precision",
+        "f1",
+        "roc_auc",
+        "brier_score",
+        "log_loss",
+        "error_rate",
+        "false_positive_rate",
+    ),
+    "multiclass": ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "brier_score", "log_loss", "error_rate"),
+    "regression": ("r2_score", "mean_absolute_error", "root_mean_squared_error"),
+}
+"""Metrics that are compared on all rows and in each group of a feature."""
+IN_CROSSINGS = 2
+"""So many of them, the headline first, are compared in crossings of features, of which there are many."""
+
+
+def is_paired(now: Pairing | None, before: Pairing | None) -> bool:
+    """Tell whether two audits kept answers to the same rows."""
+    if now is None or before is None:
+        return False
+    return (now.fingerprint, now.kept) == (before.fingerprint, before.kept)
+
+
+def require_comparable(task: Task, data: DataInfo, baseline: AuditRecord) -> None:
+    """Refuse a baseline of another question.
+
+    Parameters
+    ----------
+    task : {"binary", "multiclass", "regression"}
+    data : DataInfo
+        Of the audit at hand.
+    baseline : AuditRecord
+
+    Raises
+    ------
+    ConfigError
+        Naming what differs.
+    """
+    questions = {
+        "task": (task, baseline.task),
+        "target": (data.target, baseline.data.target),
+        "positive class": (data.positive, baseline.data.positive),
+        "classes": (", ".join(data.classes), ", ".join(baseline.data.classes)),
+    }
+    for name, (here, there) in questions.items():
+        if here != there:
+            raise ConfigError(
+                f"the baseline's {name} is {shown(there)}, this audit's is {shown(here)}: they cannot be compared. "
+                "Name the record of an audit of the same question."
+            )
+
+
+def require_same_rows(rows: str, file: str, baseline: AuditRecord) -> None:
+    """Refuse a baseline that was made on other rows.
+
+    Parameters
+    ----------
+    rows : str
+        Fingerprint of the evaluated rows, or ``""`` where it is not known.
+    file : str
+        SHA-256 of the file they came from, or ``""``; it is compared where a fingerprint is missing.
+    baseline : AuditRecord
+
+    Raises
+    ------
+    ConfigError
+        If fingerprints differ; where nothing is known nothing is refused.
+    """
+    here, there = rows, baseline.pairing.fingerprint if baseline.pairing else ""
+    if not (here and there):
+        here, there = file, evaluated_file(baseline.data.splits, baseline.model.format)
+    if here and there and here != there:
+        raise ConfigError(
+            f"the baseline was made on other rows: its evaluation set has fingerprint {there[:12]}…, this one "
+            f"{here[:12]}…. Audit the baseline's model on these rows, or compare independent samples with --unpaired."
+        )
+
+
+def evaluated_file(splits: Iterable[SplitInfo], model_format: str) -> str:
+    """Return the SHA-256 of the file that the evaluated rows came from, ``""`` where it is not known.
+
+    A file that carries a model's answers is another one for each model, so it says nothing of the rows.
+    """
+    return "" if model_format == "none" else next((one.sha256 for one in splits if one.name == "test"), "")
+
+
+def against(record: AuditRecord, baseline: AuditRecord, *, on_data_change: OnDataChange = "error") -> AuditRecord:
+    """Return a saved record with what changed against a baseline measured anew.
+
+    Raises
+    ------
+    ConfigError
+        If the baseline asks another question, or was made on other rows and that is not accepted.
+    """
+    require_comparable(record.task, record.data, baseline)
+    if on_data_change == "error":
+        rows = record.pairing.fingerprint if record.pairing else ""
+        require_same_rows(rows, evaluated_file(record.data.splits, record.model.format), baseline)
+    measured = change(record, baseline)
+    old = next((one for one in record.findings if one.check == CHECK), None)
+    blank = Finding(
+        check=CHECK, title="Change since the baseline", family="comparison", revision=1, outcome="skipped", reason="-"
+    )
+    made = replace(old or blank, outcome="measured", reason="", measurement=measured)
+    findings = [made if one is old else one for one in record.findings] + ([] if old else [made])
+    return replace(record, findings=tuple(findings))
+
+
+def change(record: AuditRecord, baseline: AuditRecord) -> Measurement:
+    """Measure how much better the model of one saved audit is than that of another.
+
+    Returns
+    -------
+    Measurement
+        ``headline_gain`` and ``<metric>_gain`` over all rows and by group, and ``churn`` where rows are the same.
+    """
+
+    def apart() -> Measurement:
+        return unpaired(by_address(record), by_address(baseline), record.headline, record.task)
+
+    if not is_paired(record.pairing, baseline.pairing):
+        return apart()
+    return paired(answers_of(record.pairing, record), answers_of(baseline.pairing, record), record.pairing, apart)
+
+
+def settings_of(record: AuditRecord) -> Settings:
+    """Return what an audit agreed on, as far as its record says."""
+    asked = record.config.get("audit")
+    known = asked if isinstance(asked, dict) else {}
+    stated = {name: value for name, value in known.items() if name in {"level", "min_n", "suppress_n", "depth"}}
+    return Settings(headline=record.headline, **stated)  # type: ignore[arg-type]
+
+
+def answers_of(pairing: Pairing | None, record: AuditRecord) -> Predictions:
+    """Unpack a pairing under a record's task, classes and settings."""
+    assert pairing is not None  # noqa: S101 -- the caller asked whether rows can be paired
+    return unpack(pairing, record.task, record.data.classes, settings_of(record))
+
+
+# --- the same rows --------------------------------------------------------------------------------
+
+
+def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Callable[[], Measurement]) -> Measurement:
+    """Measure gains row by row.
+
+    Parameters
+    ----------
+    new, old : Predictions
+        Kept answers to the same rows in the same order.
+    kept : Pairing, optional
+        Of how many rows they are.
+    apart : callable
+        Makes the comparison of independent samples, which stands in where answers do not carry the headline metric.
+    """
+    old = replace(old, y_true=new.y_true)
+    names = names_for(new, old)
+    made = [gain(paired_difference(new, old, name), name) for name in names]
+    for features in new.crossings():
+        few = names if len(features) == 1 else names[:IN_CROSSINGS]
+        made += [gain(one, _plain(one)) for one in paired_by_group(new, old, few, features)]
+    headlines = [headline_of(one) for one in made if one.metric == f"{new.headline}_gain"]
+    headlines = headlines or [one for one in apart().estimates if one.metric == "headline_gain"]
+    exhibits: list[Exhibit] = []
+    if headlines:
+        exhibits.append(by_address_table(f"Gain in {new.headline}", headlines))
+    if new.task != "regression":
+        made.append(churn(new, old))
+        exhibits.append(disagreement(new, old))
+    told = f"{new.headline} changed by {headlines[0]} " if headlines else "Answers were paired "
+    return Measurement(
+        summary=f"{told}on the same {len(new):,} rows.",
+        estimates=(*headlines, *made),
+        exhibits=tuple(exhibits),
+        notes=tuple(_notes(new, kept)),
+    )
+
+
+def _notes(new: Predictions, kept: Pairing | None) -> list[str]:
+    notes = []
+    if kept is not None and kept.kept < kept.rows:
+        notes.append(f"Paired on {kept.kept:,} of {kept.rows:,} rows, a random sample by hash.")
+    if new.sensitive:
+        notes.append("Rows of a crossing of groups too small to be shown are left out of its groups here.")
+    if new.task == "multiclass" and new.y_score is None:
+        notes.append("No scores are kept of many rows of many classes, so areas and losses are not paired.")
+    if new.task == "regression":
+        notes.append("Targets and errors were kept in 16 bits, so numbers may differ in the fifth digit.")
+    return notes
+
+
+def names_for(new: Predictions, old: Predictions) -> tuple[str, ...]:
+    """Name the metrics that two models' kept answers carry, the headline first."""
+    scored = new.y_score is not None and old.y_score is not None
+    likely = new.probabilities and old.probabilities
+    have = {"counts": True, "residuals": True, "score": scored, "probabilities": scored and likely}
+    names = dict.fromkeys((new.headline, *NAMES[new.task]))
+    kept = (name for name in names if name in METRICS and METRICS[name].better != "neither")
+    return tuple(name for name in kept if have[METRICS[name].needs] and new.task in METRICS[name].tasks)
+
+
+def _plain(estimate: Estimate) -> str:
+    return estimate.metric.removesuffix("_difference")
+
+
+def gain(difference: Estimate, name: str) -> Estimate:
+    """Turn a difference, new less old, so that more is better.
+
+    Examples
+    --------
+    >>> worse = Estimate(metric="error_rate_difference", value=0.02, low=0.01, high=0.04)
+    >>> gain(worse, "error_rate").metric, str(gain(worse, "error_rate"))
+    ('error_rate_gain', '-0.020 [-0.040, -0.010]')
+    """
+    named = replace(difference, metric=f"{name}_gain")
+    if name not in METRICS or METRICS[name].better != "lower" or named.value is None:
+        return named
+    low, high = (None if end is None else 0.0 - end for end in (named.high, named.low))
+    return replace(named, value=0.0 - named.value, low=low, high=high)
+
+
+def headline_of(estimate: Estimate) -> Estimate:
+    """Write the gain of the headline metric under the one name that rules know."""
+    return replace(estimate, metric="headline_gain")
+
+
+def disagreement(new: Predictions, old: Predictions) -> Table:
+    """Count the rows that only one of two models answers rightly, with McNemar's test."""
+    right, was = new.y_pred == new.y_true, old.y_pred == new.y_true
+    better, worse = int((right & ~was).sum()), int((~right & was).sum())
+    tests = mcnemar(better, worse)
+    return Table(
+        title="Rows that only one of the two models answers rightly",
+        columns=("now right", "now wrong", "McNemar exact p", "mid-p"),
+        rows=((better, worse, float(f"{tests.exact:.3g}"), float(f"{tests.mid:.3g}")),),
+        caption="Under no change both counts are equal but for chance; rows are counted without weights.",
+    )
+
+
+# --- other rows -----------------------------------------------------------------------------------
+
+
+Addressed = Mapping[tuple[str, tuple[tuple[str, str], ...]], Estimate]
+"""Estimates by metric and address."""
+
+
+def unpaired(now: Addressed, before: Addressed, headline: str, task: Task) -> Measurement:
+    """Subtract what two audits measured, as of independent samples."""
+    names = dict.fromkeys((headline, *NAMES[task]))
+    made: list[Estimate] = []
+    for (metric, address), one in now.items():
+        other = before.get((metric, address))
+        if metric not in names or metric not in METRICS or other is None or METRICS[metric].better == "neither":
+            continue
+        gap = gain(compared(one, other, "difference"), metric)
+        made.append(replace(gap, method=f"not paired: {gap.method}" if gap.method else ""))
+    headlines = [headline_of(one) for one in made if one.metric == f"{headline}_gain"]
+    told = f"{headline} changed by {headlines[0]}, " if headlines else "No number stands in both records, "
+    return Measurement(
+        summary=told + "not paired: the two audits are compared as independent samples, which shows far less.",
+        estimates=(*headlines, *made),
+        notes=("Rows could not be paired: they are other rows, or a record keeps no answers.",),
+    )
+
+
+def by_address(record: AuditRecord) -> Addressed:
+    """Return the first estimate of each metric at each address of a record's test rows."""
+    found = [one for one in record.findings if one.check != CHECK and one.measurement is not None]
+    return addressed(one for finding in found for one in finding.measurement.estimates)  # type: ignore[union-attr]
+
+
+def addressed(estimates: Iterable[Estimate]) -> Addressed:
+    """Return the first estimate of each metric at each address of the test rows."""
+    found: dict[tuple[str, tuple[tuple[str, str], ...]], Estimate] = {}
+    for one in estimates:
+        if one.where.get("split") == "test":
+            found.setdefault((one.metric, tuple(sorted(one.where.items()))), one)
+    return found

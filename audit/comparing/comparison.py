@@ -1,0 +1,263 @@
+"""Two audits side by side: what changed, how sure that is, and which gates turned.
+
+Where both kept answers to the same rows, metrics are compared pair by pair; everything else that stands
+in both is compared as of independent samples, which is never too sure of itself when rows are shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from audit.comparing.baseline import CHECK, NAMES, answers_of, disagreement, is_paired, require_comparable
+from audit.estimate.comparing import compared
+from audit.estimate.metrics import METRICS
+from audit.estimate.paired import churn, paired_by_group, paired_difference
+from audit.evidence import Predictions
+from reports.record import AuditRecord, Estimate, Table, Verdict, Where
+
+Direction = Literal["better", "worse", "changed", "not told apart", "same", "only before", "only after"]
+Address = tuple[str, str, tuple[tuple[str, str], ...]]
+"""Check, metric and where."""
+PAIRED_TOO = ("selection_rate",)
+"""Compared pair by pair although neither direction is better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One number in both audits."""
+
+    check: str
+    metric: str
+    where: Where
+    before: Estimate | None
+    after: Estimate | None
+    difference: Estimate | None = None
+    """After less before."""
+    paired: bool = False
+    direction: Direction = "not told apart"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One gate's verdict in both audits, where it is not the same."""
+
+    gate: str
+    where: Where
+    before: str
+    after: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """All that differs between two audits."""
+
+    before: str
+    after: str
+    """Names of the two models."""
+    paired: bool
+    rows: int | None
+    """Rows that both answered."""
+    note: str
+    """How the two were compared."""
+    identity: tuple[tuple[str, str, str], ...] = ()
+    """What differs of model, data, policy and run: name, before, after."""
+    changes: tuple[Change, ...] = ()
+    churn: tuple[Estimate, ...] = ()
+    """Share of decisions that changed, overall and by group."""
+    disagreement: Table | None = None
+    """Rows that only one of the two answers rightly, with McNemar's test."""
+    turns: tuple[Turn, ...] = ()
+
+
+def compare(before: AuditRecord, after: AuditRecord) -> Comparison:
+    """Compare two audits of the same question.
+
+    Parameters
+    ----------
+    before, after : AuditRecord
+
+    Raises
+    ------
+    ConfigError
+        If the two do not ask the same question.
+    """
+    require_comparable(after.task, after.data, before)
+    pair = is_paired(after.pairing, before.pairing)
+    new, old = (answers_of(after.pairing, after), answers_of(before.pairing, after)) if pair else (None, None)
+    gaps = _paired_gaps(new, replace(old, y_true=new.y_true)) if new is not None and old is not None else {}
+    sized = None if new is None else len(new)
+    return Comparison(
+        before=_name(before),
+        after=_name(after),
+        paired=pair,
+        rows=sized,
+        note=_note(before, after, sized),
+        identity=_identity(before, after),
+        changes=tuple(_changes(before, after, gaps)),
+        churn=() if new is None or old is None else _churn(new, old),
+        disagreement=None if new is None or old is None or new.task == "regression" else disagreement(new, old),
+        turns=tuple(_turns(before, after)),
+    )
+
+
+def _name(record: AuditRecord) -> str:
+    return record.card.name.strip() or record.model.name
+
+
+def _note(before: AuditRecord, after: AuditRecord, rows: int | None) -> str:
+    if rows is not None:
+        of = after.pairing.rows if after.pairing else rows
+        sampled = f", a random sample of {of:,}" if rows < of else ""
+        return f"Paired on the same {rows:,} rows{sampled}; numbers without kept answers count as independent samples."
+    if before.pairing is None or after.pairing is None:
+        return "Not paired: a record keeps no answers by row, so the two count as independent samples."
+    return "Not paired: the two were audited on different rows, so they count as independent samples."
+
+
+def _identity(before: AuditRecord, after: AuditRecord) -> tuple[tuple[str, str, str], ...]:
+    """Name what differs of the two audits beside numbers."""
+    sides = [
+        {
+            "model": _name(one),
+            "kind of model": one.model.kind,
+            "model file": one.model.sha256[:12],
+            **{f"parameter {name}": value for name, value in one.model.parameters.items()},
+            **{f"{split.name} rows": f"{split.rows}" for split in one.data.splits},
+            **{f"{split.name} file": split.sha256[:12] for split in one.data.splits},
+            "evaluated rows": one.pairing.fingerprint[:12] if one.pairing else "",
+            "features": ", ".join(sorted(feature.name for feature in one.data.features)),
+            "policy": f"{one.policy.name} {one.policy.sha256[:12]}".strip(),
+            "headline": one.headline,
+            "seed": str(one.seed),
+            "tool": one.tool,
+            **{f"version of {name}": version for name, version in one.environment.packages.items()},
+        }
+        for one in (before, after)
+    ]
+    names = dict.fromkeys([*sides[0], *sides[1]])
+    found = ((name, sides[0].get(name, ""), sides[1].get(name, "")) for name in names)
+    return tuple(one for one in found if one[1] != one[2])
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def _paired_gaps(new: Predictions, old: Predictions) -> dict[tuple[str, tuple[tuple[str, str], ...]], Estimate]:
+    """Return paired differences by metric and address, for all metrics that kept answers carry."""
+    names = tuple(name for name in dict.fromkeys((new.headline, *NAMES[new.task], *PAIRED_TOO)) if _has(name, new, old))
+    found = [paired_difference(new, old, name) for name in names]
+    for features in new.crossings():
+        found += paired_by_group(new, old, names, features)
+    return {(one.metric.removesuffix("_difference"), tuple(sorted(one.where.items()))): one for one in found}
+
+
+def _has(name: str, new: Predictions, old: Predictions) -> bool:
+    metric = METRICS.get(name)
+    if metric is None or new.task not in metric.tasks:
+        return False
+    if metric.needs == "score":
+        return new.y_score is not None and old.y_score is not None
+    return metric.needs != "probabilities" or (new.probabilities and old.probabilities)
+
+
+def _changes(
+    before: AuditRecord, after: AuditRecord, gaps: Mapping[tuple[str, tuple[tuple[str, str], ...]], Estimate]
+) -> list[Change]:
+    old, new = _numbers(before), _numbers(after)
+    found = []
+    for key in dict.fromkeys([*new, *old]):
+        check, metric, address = key
+        change = Change(check=check, metric=metric, where=dict(address), before=old.get(key), after=new.get(key))
+        found.append(_measured(change, gaps.get((metric, address))))
+    return found
+
+
+def _numbers(record: AuditRecord) -> dict[Address, Estimate]:
+    """Return every estimate by check, metric and address; what compares with a baseline is left out."""
+    found: dict[Address, Estimate] = {}
+    for finding in record.findings:
+        if finding.check == CHECK or finding.measurement is None:
+            continue
+        for one in finding.measurement.estimates:
+            found.setdefault((finding.check, one.metric, tuple(sorted(one.where.items()))), one)
+    return found
+
+
+def _measured(change: Change, gap: Estimate | None) -> Change:
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return replace(change, direction="only after" if before is None else "only before")
+    if gap is not None:
+        return replace(change, difference=gap, paired=True, direction=_direction(change.metric, gap))
+    if (before.value, before.low, before.high) == (after.value, after.low, after.high):
+        return replace(change, direction="same")
+    if "count" in (before.method, after.method) and before.value is not None and after.value is not None:
+        return replace(change, difference=_exact(before, after), direction="changed")
+    if after.unit == "p-value":  # two p-values have no difference that means anything
+        return change
+    apart = compared(after, before, "difference")
+    return replace(change, difference=apart, direction=_direction(change.metric, apart))
+
+
+def _exact(before: Estimate, after: Estimate) -> Estimate:
+    value = (after.value or 0.0) - (before.value or 0.0)
+    return replace(
+        after, metric=f"{after.metric}_difference", value=value, low=value, high=value, method="count", reason=""
+    )
+
+
+def _direction(metric: str, gap: Estimate) -> Direction:
+    if gap.value is None or gap.low is None or gap.high is None:
+        return "not told apart"
+    if gap.low == gap.high == 0:
+        return "same"
+    if gap.low <= 0 <= gap.high:
+        return "not told apart"
+    better = METRICS[metric].better if metric in METRICS else "neither"
+    if better == "neither":
+        return "changed"
+    return "better" if (gap.low > 0) == (better == "higher") else "worse"
+
+
+def _churn(new: Predictions, old: Predictions) -> tuple[Estimate, ...]:
+    """Measure how many decisions changed, overall and in each group that may be shown."""
+    if new.task == "regression":
+        return ()
+    least = max(new.settings.suppress_n, 1)
+    groups = [group for features in new.crossings() for group in new.groups(*features) if len(group) >= least]
+    return (churn(new, old), *(churn(group, old.take(group.row.astype(np.intp))) for group in groups))
+
+
+# --- gates ----------------------------------------------------------------------------------------
+
+
+def _turns(before: AuditRecord, after: AuditRecord) -> list[Turn]:
+    old, new = _verdicts(before), _verdicts(after)
+    found = []
+    for key in dict.fromkeys([*new, *old]):
+        was, now = old.get(key), new.get(key)
+        severity = (now or was).severity  # type: ignore[union-attr]
+        if (was and was.outcome) != (now and now.outcome):
+            one = Turn(
+                gate=key[0],
+                where=dict(key[1]),
+                before=was.outcome if was else "not asked",
+                after=now.outcome if now else "not asked",
+                severity=severity,
+            )
+            found.append(one)
+    return found
+
+
+def _verdicts(record: AuditRecord) -> dict[tuple[str, tuple[tuple[str, str], ...], str], Verdict]:
+    """Return verdicts by gate, address and metric; a gate's id may speak of several metrics."""
+    found = {}
+    for one in record.verdicts:
+        metric = one.estimate.metric if one.estimate else ""
+        found[(one.gate, tuple(sorted(one.where.items())), metric)] = one
+    return found

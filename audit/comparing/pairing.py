@@ -1,0 +1,315 @@
+"""What a record keeps of each row so that a later audit of the same rows can be compared pair by pair.
+
+Kept are the true and the predicted label (regression: target and error, 16 bits each), the score in 16
+bits, weight, cluster and groups; no features, and no row in a group of fewer than ``suppress_n`` is told
+apart by it. Rows stand in the order of a 64-bit salted hash of their content: whoever has the table can
+find the order again, whatever the order of its rows or columns. The salt is fixed, so the hash keeps
+general tables of hashes from being of use; it does not keep somebody who can guess a whole table from
+confirming the guess by its fingerprint. A binary task takes about 3.6 bytes a row (16,281 rows with three
+sensitive features: 59 kB), several classes about 2.3 bytes a row and class (20,000 rows of ten classes:
+450 kB); 20,000 rows are kept unless ``[gather.pairing] rows`` asks for more, and scores of several classes
+while they are no more than 400,000 numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.data.columns import label_text
+from audit.data.factor import MISSING, Factor
+from audit.errors import ConfigError
+from audit.evidence import Predictions, Settings
+from audit.tabular.rows import mixed
+from reports.record import PairedGroups, Pairing, Task
+
+Hashes = npt.NDArray[np.uint64]
+Codes = npt.NDArray[np.int64]
+SALT = b"modelassay pairing 1"
+MOST_ROWS = 20_000
+MOST_UNPACKED = 20_000_000
+"""Rows beyond which a record is taken for a forgery rather than unpacked."""
+MOST_SCORES = 400_000
+"""Scores of several classes that are kept: more would make a record of megabytes."""
+STEPS = 65_535
+LOGIT_END = 16.0
+"""Probabilities nearer than 1e-7 to 0 or 1 are taken for equal."""
+
+
+# --- which rows -----------------------------------------------------------------------------------
+
+
+def row_hashes(frame: pd.DataFrame) -> Hashes:
+    """Hash each row by the names and values of its columns, whatever their order and number format.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
+    >>> other = pd.DataFrame({"b": ["x", None], "a": [1.0, 2.0]})
+    >>> bool((row_hashes(one) == row_hashes(other)).all()), bool(row_hashes(one)[0] == row_hashes(one)[1])
+    (True, False)
+    """
+    total = np.zeros(len(frame), dtype=np.uint64)
+    for place, name in enumerate(frame.columns):
+        total += mixed(_value_hashes(frame.iloc[:, place]) ^ np.uint64(_digest(str(name))))
+    return total
+
+
+def _value_hashes(column: pd.Series) -> Hashes:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
+        values = column.to_numpy().astype(np.float64) + 0.0
+        return np.where(np.isnan(values), np.nan, values).view(np.uint64)
+    codes, levels = pd.factorize(column.astype(object).where(column.notna(), None), use_na_sentinel=True)
+    texts = np.array([*(_digest(label_text(level)) for level in levels), 0], dtype=np.uint64)
+    return texts[codes]
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8, key=SALT).digest(), "little")
+
+
+def fingerprint(hashes: Hashes) -> str:
+    """Return the SHA-256 over sorted row hashes: equal for the same rows in any order."""
+    return hashlib.sha256(np.sort(hashes).astype("<u8").tobytes()).hexdigest()
+
+
+# --- packing --------------------------------------------------------------------------------------
+
+
+def pack(predictions: Predictions, hashes: Hashes, *, most: int = MOST_ROWS) -> Pairing:
+    """Pack the answers to the evaluated rows.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of the test rows.
+    hashes : ndarray of shape (n,)
+        Of the same rows; see :func:`row_hashes`.
+    most : int
+        Rows that are kept; of more, those with the smallest hashes, which is a random sample that every
+        audit of these rows draws alike.
+
+    Examples
+    --------
+    >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.array([0, 1, 1]),
+    ...                       y_pred=np.array([0, 1, 0]), row=np.arange(3))
+    >>> pairing = pack(answers, np.array([3, 1, 2], dtype=np.uint64))
+    >>> unpack(pairing, "binary", ("no", "yes")).y_pred.tolist()
+    [1, 0, 0]
+    """
+    order = np.argsort(hashes, kind="stable")[:most]
+    part = predictions.take(order.astype(np.intp))
+    found = Pairing(
+        fingerprint=fingerprint(hashes),
+        rows=len(hashes),
+        kept=len(order),
+        y_true=_packed_codes(part.y_true, len(part.classes)) if part.task != "regression" else "",
+        y_pred=_packed_codes(part.y_pred, len(part.classes)) if part.task != "regression" else "",
+        weight="" if part.weight is None else _packed(part.weight.astype("<f4")),
+        cluster="" if part.cluster is None else _packed_codes(_dense(part.cluster), len(part)),
+        groups=tuple(_packed_group(name, factor) for name, factor in discreet(part).items()),
+    )
+    return _with_numbers(found, part) if part.task == "regression" else _with_score(found, part)
+
+
+def _dense(cluster: Factor) -> Codes:
+    """Give clusters numbers in order of appearance; a row of no cluster is one of its own."""
+    alone = cluster.codes < 0
+    codes = np.where(alone, len(cluster.levels) + np.arange(len(cluster)), cluster.codes)
+    return np.asarray(pd.factorize(codes)[0], dtype=np.int64)
+
+
+def _with_score(found: Pairing, part: Predictions) -> Pairing:
+    score = part.y_score
+    if score is None or not np.isfinite(score).all():
+        return found
+    columns = [score] if score.ndim == 1 else list(score.T)
+    if len(columns) != (1 if part.task == "binary" else len(part.classes)):
+        return found
+    if len(columns) > 1 and score.size > MOST_SCORES:
+        return found
+    steps = np.concatenate([_score_steps(one, probabilities=part.probabilities) for one in columns])
+    return replace(found, y_score=_packed(steps), score_scale="logit" if part.probabilities else "rank")
+
+
+def _score_steps(score: npt.NDArray[np.float64], *, probabilities: bool) -> npt.NDArray[np.uint16]:
+    if probabilities:
+        with np.errstate(divide="ignore"):
+            logit = np.clip(np.log(score) - np.log1p(-score), -LOGIT_END, LOGIT_END)
+        return _in_steps(logit, -LOGIT_END, LOGIT_END)
+    ranks = np.unique(score, return_inverse=True)[1].astype(np.float64)
+    return _in_steps(ranks, 0.0, float(max(STEPS, ranks.max(initial=0))))
+
+
+def _with_numbers(found: Pairing, part: Predictions) -> Pairing:
+    true = part.y_true.astype(np.float64)
+    error = part.y_pred.astype(np.float64) - true
+    if not len(true) or not np.isfinite(error).all():
+        return found
+    ranges = tuple(float(end) for values in (true, error) for end in (values.min(), values.max()))
+    return replace(found, y_true=_steps(true, *ranges[:2]), y_pred=_steps(error, *ranges[2:]), ranges=ranges)
+
+
+def _steps(values: npt.NDArray[np.float64], low: float, high: float) -> str:
+    return _packed(_in_steps(values, low, high))
+
+
+def _in_steps(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.uint16]:
+    share = (values - low) / (high - low) if high > low else np.zeros(len(values))
+    return np.rint(share * STEPS).astype("<u2")
+
+
+def _packed_codes(codes: npt.NDArray[np.generic], levels: int) -> str:
+    kind = "<u1" if levels <= 255 else "<u2" if levels <= STEPS else "<u4"
+    return _packed(codes.astype(kind))
+
+
+def _packed(values: npt.NDArray[np.generic]) -> str:
+    """Pack byte by byte, high bytes together, which compresses far better than value by value."""
+    planes = values.view(np.uint8).reshape(len(values), -1).T if len(values) else np.zeros((1, 0), dtype=np.uint8)
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(planes).tobytes(), 6)).decode()
+
+
+def _packed_group(name: str, factor: Factor) -> PairedGroups:
+    codes = np.where(factor.codes < 0, len(factor.levels), factor.codes)
+    return PairedGroups(feature=name, levels=factor.levels, codes=_packed_codes(codes, len(factor.levels) + 1))
+
+
+def discreet(part: Predictions) -> Mapping[str, Factor]:
+    """Return the sensitive features, with no row told apart by a crossing of fewer than ``suppress_n`` rows.
+
+    Feature by feature, a level that would leave a crossing with the features before it too small is left
+    out there, and if all that was left out there is too small itself, the next larger level with it.
+
+    Examples
+    --------
+    >>> keys = {"sex": Factor.of(["f"] * 12 + ["m"] * 12), "race": Factor.of(["a"] * 21 + ["b"] * 3)}
+    >>> y = np.zeros(24, dtype=np.int64)
+    >>> rows = Predictions(task="binary", classes=("n", "y"), y_true=y, y_pred=y, keys=keys, sensitive=("sex", "race"))
+    >>> {name: factor.counts().tolist() for name, factor in discreet(rows).items()}
+    {'sex': [12, 12], 'race': [12, 0]}
+    """
+    least = part.settings.suppress_n
+    cell = np.zeros(len(part), dtype=np.int64)
+    found: dict[str, Factor] = {}
+    for name in part.sensitive:
+        factor = part.keys[name]
+        codes = factor.codes.astype(np.int64).copy()
+        for rows in _parts(cell):
+            codes[rows] = _merged(codes[rows], len(factor.levels), least)
+        found[name] = Factor(codes=codes.astype(np.int32), levels=factor.levels)
+        cell = np.asarray(pd.factorize(cell * (len(factor.levels) + 1) + codes + 1)[0], dtype=np.int64)
+    return found
+
+
+def _parts(cell: Codes) -> list[npt.NDArray[np.intp]]:
+    order = np.argsort(cell, kind="stable")
+    return [part for part in np.split(order, np.flatnonzero(np.diff(cell[order])) + 1) if len(part)]
+
+
+def _merged(codes: Codes, levels: int, least: int) -> Codes:
+    """Leave out the levels of too few rows; what is left out must be many itself, or nothing."""
+    counts = np.bincount(codes + 1, minlength=levels + 1)
+    present = [level for level in np.argsort(counts[1:], kind="stable").tolist() if counts[level + 1]]
+    out = {level for level in present if counts[level + 1] < least}
+    hidden = int(counts[0]) + sum(int(counts[level + 1]) for level in out)
+    for level in present:
+        if level not in out and 0 < hidden < least:
+            out.add(level)
+            hidden += int(counts[level + 1])
+    return np.where(np.isin(codes, list(out)), MISSING, codes)
+
+
+# --- unpacking ------------------------------------------------------------------------------------
+
+
+def unpack(pairing: Pairing, task: Task, classes: tuple[str, ...], settings: Settings | None = None) -> Predictions:
+    """Return the kept answers, in the order of the rows' hashes.
+
+    Raises
+    ------
+    ConfigError
+        If the packed columns are not what they should be.
+    """
+    n = pairing.kept
+    if n > MOST_UNPACKED:
+        raise ConfigError(f"a record claims to keep answers to {n:,} rows; at most {MOST_UNPACKED:,} are unpacked.")
+    sensitive = {one.feature: _group(one, n) for one in pairing.groups}
+    cluster = _codes(pairing.cluster, n, n) if pairing.cluster else None
+    y_true, y_pred = _numbers(pairing, n) if task == "regression" else _labels(pairing, n, len(classes))
+    return Predictions(
+        task=task,
+        y_true=y_true,
+        y_pred=y_pred,
+        y_score=_score(pairing, n, 1 if task == "binary" else len(classes)),
+        probabilities=pairing.score_scale == "logit",
+        classes=classes,
+        weight=_unpacked(pairing.weight, "<f4", n).astype(np.float64) if pairing.weight else None,
+        cluster=None if cluster is None else Factor(codes=cluster.astype(np.int32), levels=tuple(map(str, range(n)))),
+        keys={"split": Factor.constant("test", n), **sensitive},
+        sensitive=tuple(sensitive),
+        where={"split": "test"},
+        row=np.arange(n),
+        settings=settings or Settings(),
+        score_reason="the record keeps no scores",
+    )
+
+
+def _labels(pairing: Pairing, n: int, classes: int) -> tuple[Codes, Codes]:
+    return _codes(pairing.y_true, n, classes), _codes(pairing.y_pred, n, classes)
+
+
+def _numbers(pairing: Pairing, n: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    if len(pairing.ranges) != 4:
+        raise ConfigError("the baseline's answers were not all numbers, so they cannot be paired.")
+    low, high, least, most = pairing.ranges
+    true = low + (high - low) * _shares(pairing.y_true, n)
+    return true, true + least + (most - least) * _shares(pairing.y_pred, n)
+
+
+def _score(pairing: Pairing, n: int, columns: int) -> npt.NDArray[np.float64] | None:
+    if not pairing.score_scale:
+        return None
+    share = _shares(pairing.y_score, n * columns)
+    if pairing.score_scale == "logit":
+        share = np.asarray(1 / (1 + np.exp(LOGIT_END - 2 * LOGIT_END * share)), dtype=np.float64)
+    return share if columns == 1 else np.ascontiguousarray(share.reshape(columns, n).T)
+
+
+def _group(one: PairedGroups, n: int) -> Factor:
+    codes = _codes(one.codes, n, len(one.levels) + 1)
+    return Factor(codes=np.where(codes == len(one.levels), MISSING, codes).astype(np.int32), levels=one.levels)
+
+
+def _shares(text: str, n: int) -> npt.NDArray[np.float64]:
+    """Return where each value stands between the ends of its range, 0 to 1."""
+    return _unpacked(text, "<u2", n).astype(np.float64) / STEPS
+
+
+def _codes(text: str, n: int, levels: int) -> Codes:
+    kind = "<u1" if levels <= 255 else "<u2" if levels <= STEPS else "<u4"
+    codes = _unpacked(text, kind, n).astype(np.int64)
+    if len(codes) and codes.max() >= levels:
+        raise ConfigError(f"a record's packed answers hold code {codes.max()}; expected codes under {levels}.")
+    return codes
+
+
+def _unpacked(text: str, kind: str, n: int) -> npt.NDArray[np.generic]:
+    size = np.dtype(kind).itemsize
+    try:
+        expander = zlib.decompressobj()
+        raw = expander.decompress(base64.b64decode(text, validate=True), n * size + 1)
+    except (binascii.Error, zlib.error, ValueError) as error:
+        raise ConfigError(f"a record's packed answers cannot be read: {error}. Run that audit again.") from error
+    if len(raw) != n * size:
+        raise ConfigError(f"a record's packed answers hold {len(raw)} bytes; expected {n * size} for {n} rows.")
+    planes = np.frombuffer(raw, dtype=np.uint8).reshape(size, n)
+    return np.ascontiguousarray(planes.T).view(np.dtype(kind)).reshape(n)

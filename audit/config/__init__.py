@@ -1,0 +1,1 @@
+"""``audit.toml`` and Python arguments become one plan, a data set and a model."""

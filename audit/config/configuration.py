@@ -1,0 +1,302 @@
+"""``audit.toml``: what to audit, read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import JsonValue
+
+from audit.costs import Costs
+from audit.errors import ConfigError, hint, listed, shown
+from audit.evidence import Settings
+from audit.policy.read import Terms, default_policy, narrowed, overridden, read_policy, read_terms, with_margin
+from audit.toml_files import read_toml, validate
+from reports.record import Card, Json, ModelInfo, Policy, SplitInfo, Task
+
+FORBID = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTable:
+    """``[model]``: one of `path` and `object`."""
+
+    __pydantic_config__ = FORBID
+
+    path: str | None = None
+    object: str | None = None
+    trust: bool = False
+    trusted_types: list[str] = field(default_factory=list)
+    sha256: str = ""
+    """Fingerprint that the file must have (``SEC002``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataTable:
+    """``[data]``: `test` (and `train`), or one `path` with `split` or `test_size`."""
+
+    __pydantic_config__ = FORBID
+
+    target: str
+    train: str | None = None
+    test: str | None = None
+    path: str | None = None
+    split: str | None = None
+    test_size: float | None = None
+    task: Task | None = None
+    positive: str | int | float | bool | None = None
+    sensitive: list[str] = field(default_factory=list)
+    features: list[str] | None = None
+    drop: list[str] = field(default_factory=list)
+    weight: str | None = None
+    cluster: str | None = None
+    time: str | None = None
+    prediction: str | None = None
+    score: str | dict[str, str] | None = None
+    headline: str = ""
+    modality: Literal["tabular", "image", "text", "sequence"] = "tabular"
+    shape: list[int] = field(default_factory=list)
+    """Images: channels, height, width; sequences: steps, channels. Networks of trainers know their own."""
+    reference: dict[str, str] = field(default_factory=dict)
+    bins: dict[str, list[float]] = field(default_factory=dict)
+    drop_missing_target: bool = False
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Fingerprint that each split's file must have (``SEC002``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditTable:
+    """``[audit]``: what holds for the whole run."""
+
+    __pydantic_config__ = FORBID
+
+    seed: int = 0
+    level: float = 0.95
+    min_n: int = 30
+    suppress_n: int = 10
+    depth: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChecksTable:
+    """``[checks]``: which checks run, and their options under ``[checks.options.<check>]``."""
+
+    __pydantic_config__ = FORBID
+
+    select: list[str] = field(default_factory=list)
+    ignore: list[str] = field(default_factory=list)
+    options: dict[str, dict[str, JsonValue]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyTable:
+    """``[policy]``: a file, or changes to the default."""
+
+    __pydantic_config__ = FORBID
+
+    path: str | None = None
+    select: list[str] = field(default_factory=list)
+    ignore: list[str] = field(default_factory=list)
+    override: list[dict[str, JsonValue]] = field(default_factory=list)
+    baseline: str | None = None
+    """``audit.json`` of an earlier run to be compared with."""
+    on_data_change: Literal["error", "unpaired"] | None = None
+    """Refuse a baseline of other rows, or compare as independent samples."""
+    margin: float | None = None
+    """Largest loss against the baseline that is accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardTable:
+    """``[card]``: the people's words."""
+
+    __pydantic_config__ = FORBID
+
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTable:
+    """``[report]``: where to and in which formats."""
+
+    __pydantic_config__ = FORBID
+
+    out: str = "audit-report"
+    formats: list[str] = field(default_factory=lambda: ["json", "html", "md", "junit"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A whole ``audit.toml``."""
+
+    __pydantic_config__ = FORBID
+
+    data: DataTable
+    model: ModelTable | None = None
+    audit: AuditTable = field(default_factory=AuditTable)
+    costs: Costs | None = None
+    """What each kind of decision costs, in a binary task."""
+    checks: ChecksTable = field(default_factory=ChecksTable)
+    gather: dict[str, dict[str, JsonValue]] = field(default_factory=dict)
+    policy: PolicyTable = field(default_factory=PolicyTable)
+    card: CardTable = field(default_factory=CardTable)
+    report: ReportTable = field(default_factory=ReportTable)
+
+    def as_json(self) -> dict[str, Json]:
+        """Return what was configured, defaults included, for the record."""
+        tables: dict[str, Json] = asdict(self)
+        return tables
+
+
+def read_config(path: Path) -> Config:
+    """Read ``audit.toml``.
+
+    Raises
+    ------
+    ConfigError
+        For unknown keys, values of the wrong type, or tables that contradict each other.
+    """
+    tables, text = read_toml(path, ConfigError)
+    config = validate(Config, tables, file=path.name, text=text, error=ConfigError)
+    data, model = config.data, config.model
+    if (data.test is None) == (data.path is None):
+        raise ConfigError(
+            f"{path.name}: [data] needs either 'test' (and 'train'), or one 'path' with 'split' or 'test_size'."
+        )
+    if data.path is not None and (data.split is None) == (data.test_size is None):
+        raise ConfigError(f"{path.name}: [data] path needs either 'split' (a column) or 'test_size' (a share).")
+    if model is not None and (model.path is None) == (model.object is None):
+        raise ConfigError(f"{path.name}: [model] needs either 'path' or 'object'.")
+    if model is None and data.prediction is None and data.score is None:
+        raise ConfigError(
+            f"{path.name}: no [model], and no [data] prediction or score column: there is nothing to audit."
+        )
+    _require_ranges(config, path.name)
+    return config
+
+
+def _require_ranges(config: Config, file: str) -> None:
+    asked = config.audit
+    if not 0.5 <= asked.level < 1:
+        raise ConfigError(f"{file}: [audit] level is {asked.level}; expected e.g. 0.95.")
+    for name, least in (("min_n", 0), ("suppress_n", 0), ("depth", 1)):
+        if getattr(asked, name) < least:
+            raise ConfigError(f"{file}: [audit] {name} is {getattr(asked, name)}; expected {least} or more.")
+    _require_fingerprints(config, file)
+    if config.data.test_size is not None and not 0 < config.data.test_size < 1:
+        raise ConfigError(f"{file}: [data] test_size is {config.data.test_size}; expected a share between 0 and 1.")
+
+
+def _require_fingerprints(config: Config, file: str) -> None:
+    """Refuse fingerprints of splits that are not there, and what no SHA-256 can be."""
+    splits = ("train", "test")
+    for name in config.data.sha256:
+        if name not in splits:
+            raise ConfigError(f"{file}: [data.sha256] names split {shown(name)}; expected 'train' or 'test'.")
+    stated = dict(config.data.sha256)
+    if config.model is not None and config.model.sha256:
+        stated["model"] = config.model.sha256
+    for name, text in stated.items():
+        if len(text) != 64 or not set(text.lower()) <= set("0123456789abcdef"):
+            raise ConfigError(f"{file}: sha256 of {name} is {shown(text)}; expected 64 hexadecimal digits.")
+
+
+def gather_options(config: Config) -> dict[str, dict[str, JsonValue]]:
+    """Return the options of gatherers; what rows are (``[data] modality``) is told to those that ask."""
+    options = {name: dict(values) for name, values in config.gather.items()}
+    if config.data.modality != "tabular":
+        told: dict[str, JsonValue] = {"modality": config.data.modality, "shape": list(config.data.shape)}
+        for name in ("corrupted", "clusters", "missing"):
+            options[name] = {**told, **options.get(name, {})}
+        explained = {"image": "image_explanations", "sequence": "sequence_explanations"}.get(config.data.modality)
+        if explained is not None:
+            options[explained] = {"shape": told["shape"], **options.get(explained, {})}
+    return options
+
+
+def settings_of(config: Config) -> Settings:
+    """Return what the audit agrees on."""
+    asked = config.audit
+    return Settings(
+        level=asked.level,
+        min_n=asked.min_n,
+        suppress_n=asked.suppress_n,
+        depth=asked.depth,
+        reference=config.data.reference,
+        headline=config.data.headline,
+        costs=config.costs,
+    )
+
+
+def load_policy(config: Config, folder: Path, override: Path | None = None) -> Policy:
+    """Read the policy: the command line's file, else the configuration's, else the default.
+
+    Raises
+    ------
+    PolicyError
+        If it cannot be read as gates.
+    """
+    asked = config.policy
+    file = override or (folder / asked.path if asked.path is not None else None)
+    policy = default_policy() if file is None else read_policy(file)
+    if asked.margin is not None:
+        policy = with_margin(policy, asked.margin)
+    policy = overridden(policy, asked.override, "audit.toml")
+    return narrowed(policy, select=asked.select, ignore=asked.ignore)
+
+
+def load_terms(config: Config, folder: Path, override: Path | None = None) -> Terms:
+    """Read what policy file and configuration ask for beside gates: baseline, budget of the test set.
+
+    Raises
+    ------
+    PolicyError
+        If the file cannot be read.
+    """
+    asked = config.policy
+    file = override or (folder / asked.path if asked.path is not None else None)
+    terms = Terms() if file is None else read_terms(file)
+    if asked.baseline is not None:
+        terms = replace(terms, baseline=folder / asked.baseline, on_missing="error")
+    return terms if asked.on_data_change is None else replace(terms, on_data_change=asked.on_data_change)
+
+
+def stated_fingerprints(config: Config, model: ModelInfo | None, splits: Iterable[SplitInfo]) -> dict[str, object]:
+    """Return each stated fingerprint beside the one that was found, as evidence for ``SEC002``; {} for none."""
+    found = {split.name: split.sha256 for split in splits}
+    pairs = {name: (stated, found.get(name, "")) for name, stated in config.data.sha256.items()}
+    if config.model is not None and config.model.sha256:
+        pairs["model"] = (config.model.sha256, "" if model is None else model.sha256)
+    return {"fingerprints": pairs} if pairs else {}
+
+
+def load_card(config: Config, folder: Path) -> Card:
+    """Read the people's words, or return a card of blanks.
+
+    Raises
+    ------
+    ConfigError
+        For a heading that the card does not have.
+    """
+    return Card() if config.card.path is None else read_card(folder / config.card.path)
+
+
+def read_card(path: Path) -> Card:
+    """Read ``card.toml``.
+
+    Raises
+    ------
+    ConfigError
+        For a heading that the card does not have.
+    """
+    tables, text = read_toml(path, ConfigError)
+    known = set(Card.__dataclass_fields__)
+    for name in tables:
+        if name not in known:
+            raise ConfigError(
+                f"{path.name}: {shown(name)} is no section of the card; there are {listed(sorted(known), limit=30)}."
+                + hint(name, known)
+            )
+    return validate(Card, tables, file=path.name, text=text, error=ConfigError)

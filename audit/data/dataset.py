@@ -1,0 +1,398 @@
+"""A data set as an audit sees it: one frame, told apart by split and by group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.data.columns import ColumnKind, column_kind, group_factor, label_text, label_texts, sorted_labels
+from audit.data.factor import Factor
+from audit.errors import DataError, hint, listed, shown
+from reports.record import HOUSE_WORDS, FeatureInfo, SplitInfo, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Roles:
+    """Which column plays which part, as the user states it.
+
+    Examples
+    --------
+    >>> Roles(target="income").sensitive
+    ()
+    """
+
+    target: str
+    task: Task | None = None
+    positive: str | int | float | bool | None = None
+    sensitive: tuple[str, ...] = ()
+    features: tuple[str, ...] | None = None
+    drop: tuple[str, ...] = ()
+    weight: str | None = None
+    cluster: str | None = None
+    time: str | None = None
+    prediction: str | None = None
+    score: str | Mapping[str, str] | None = None
+    bins: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    drop_missing_target: bool = False
+
+    def score_columns(self) -> tuple[str, ...]:
+        """Name the columns that hold scores."""
+        if self.score is None:
+            return ()
+        return (self.score,) if isinstance(self.score, str) else tuple(self.score.values())
+
+    def not_features(self) -> set[str]:
+        """Name the columns that a model cannot be meant to read."""
+        single = {self.target, self.weight, self.cluster, self.time, self.prediction, *self.drop, *self.score_columns()}
+        return {name for name in single if name is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dataset:
+    """All rows of all splits.
+
+    Parameters
+    ----------
+    frame : DataFrame of n rows
+        Every column as it was read, rows of the splits one below the other.
+    split : Factor
+        ``train``, ``test``, perhaps others.
+    y : ndarray of shape (n,)
+        Codes into `classes` (int64), or the target itself (float64) in regression.
+    classes : tuple of str
+        Binary: the negative, then the positive class. Empty in regression.
+    features : tuple of str
+        Columns that the model reads, in its order.
+    sensitive : mapping of str to Factor
+        Group of each row by sensitive feature.
+    """
+
+    frame: pd.DataFrame
+    split: Factor
+    roles: Roles
+    task: Task
+    y: npt.NDArray[np.generic]
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    sensitive: Mapping[str, Factor]
+    weight: npt.NDArray[np.float64] | None = None
+    cluster: Factor | None = None
+    splits: tuple[SplitInfo, ...] = ()
+    stated_features: bool = False
+    """Whether the user named the features; then a model's own names cannot overrule them."""
+    known_kinds: dict[str, ColumnKind] = field(default_factory=dict, repr=False)  # looking takes its time
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def rows(self, split: str) -> npt.NDArray[np.intp]:
+        """Return the positions of a split's rows, none if there is no such split."""
+        return np.flatnonzero(self.split.mask(split))
+
+    def has(self, split: str) -> bool:
+        """Tell whether a split has rows."""
+        return split in self.split.levels and bool(self.split.mask(split).any())
+
+    def inputs(self, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
+        """Return what the model reads of `rows`: its features, in its order."""
+        return self.frame.loc[:, list(self.features)].take(rows).reset_index(drop=True)
+
+    def kinds(self) -> dict[str, ColumnKind]:
+        """Tell what kind of column each feature is."""
+        new = {name: column_kind(self.frame[name]) for name in self.features if name not in self.known_kinds}
+        self.known_kinds.update(new)
+        return {name: self.known_kinds[name] for name in self.features}
+
+    def feature_infos(self) -> tuple[FeatureInfo, ...]:
+        """Describe the features for the record."""
+        return tuple(FeatureInfo(name=name, kind=kind) for name, kind in self.kinds().items())
+
+    def for_model(self, names: Sequence[str] | None, count: int | None) -> Dataset:
+        """Narrow the features to those a model was fitted on.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            The model's ``feature_names_in_``.
+        count : int, optional
+            The model's ``n_features_in_``.
+
+        Raises
+        ------
+        DataError
+            If table and model disagree.
+        """
+        if names is not None:
+            missing = [name for name in names if name not in self.frame.columns]
+            if missing:
+                raise DataError(
+                    f"the model was fitted on {len(names)} features; the table lacks {listed(missing)}."
+                    + hint(missing[0], self.frame.columns)
+                )
+            if self.stated_features and set(names) != set(self.features):
+                odd = sorted(set(names) ^ set(self.features))
+                raise DataError(
+                    f"[data] features names {len(self.features)} columns, the model was fitted on {len(names)}; they "
+                    f"differ in {listed(odd)}. Leave 'features' out: the model's own names are used."
+                )
+            if self.roles.target in names:
+                raise DataError(f"the model was fitted with the target {shown(self.roles.target)} among its features.")
+            return replace(self, features=tuple(names))
+        if count is not None and count != len(self.features):
+            raise DataError(
+                f"the model reads {count} features and knows no names; the table offers {len(self.features)}: "
+                f"{listed(self.features)}. Name them in [data] features, or the others in [data] drop."
+            )
+        return self
+
+
+def build(
+    frames: Mapping[str, pd.DataFrame],
+    roles: Roles,
+    *,
+    sensitive_frames: Mapping[str, pd.DataFrame] | None = None,
+    infos: Mapping[str, SplitInfo] | None = None,
+) -> Dataset:
+    """Join the tables of the splits into one data set.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame
+        By split; ``test`` is the one that is evaluated, ``train`` is optional.
+    roles : Roles
+    sensitive_frames : mapping of str to DataFrame, optional
+        Sensitive features that do not stand in the tables, by split, row for row.
+    infos : mapping of str to SplitInfo, optional
+        File names and fingerprints.
+
+    Raises
+    ------
+    DataError
+        For a missing or misspelled column, an empty table, a target that does not fit its task.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"age": [30, 40, 50, 60], "sex": list("fmfm"), "ill": [0, 1, 1, 0]})
+    >>> data = build({"test": table}, Roles(target="ill", task="binary", positive=1, sensitive=("sex",)))
+    >>> data.classes, data.features, data.sensitive["sex"].levels
+    (('0', '1'), ('age', 'sex'), ('f', 'm'))
+    """
+    apart = sensitive_frames or {}
+    _require_columns(frames, roles, apart)
+    frames, apart, dropped = _without_missing_targets(frames, roles, apart)
+    answers = {roles.prediction, *roles.score_columns()}
+    shared = [n for n in frames["test"].columns if n in answers or all(n in one.columns for one in frames.values())]
+    frame = pd.concat([one.reindex(columns=shared) for one in frames.values()], ignore_index=True)
+    split = Factor(
+        codes=np.repeat(np.arange(len(frames), dtype=np.int32), [len(one) for one in frames.values()]),
+        levels=tuple(frames),
+    )
+    task, classes, y = _encode_target(frame[roles.target], roles)
+    _require_both_classes(task, classes, y, split)
+    given = {name: one.reset_index(drop=True) for name, one in apart.items()}
+    skipped = roles.not_features()
+    features = roles.features or tuple(name for name in shared if name not in skipped)
+    return Dataset(
+        frame=frame,
+        split=split,
+        roles=roles,
+        task=task,
+        y=y,
+        classes=classes,
+        features=features,
+        sensitive=_sensitive(frame, split, roles, given),
+        weight=None if roles.weight is None else _weights(frame[roles.weight], roles.weight),
+        cluster=None if roles.cluster is None else Factor.of(label_texts(frame[roles.cluster])),
+        splits=tuple(
+            replace((infos or {}).get(name, SplitInfo(name=name, rows=0)), rows=len(one), dropped_rows=dropped[name])
+            for name, one in frames.items()
+        ),
+        stated_features=roles.features is not None,
+    )
+
+
+def _require_columns(frames: Mapping[str, pd.DataFrame], roles: Roles, apart: Mapping[str, pd.DataFrame]) -> None:
+    if "test" not in frames:
+        raise DataError(f"no test rows: splits are {listed(frames)}, expected one called 'test'.")
+    outside = {name for frame in apart.values() for name in frame.columns}
+    for split, frame in frames.items():
+        _require_table(split, frame, roles, outside)
+    for name in roles.bins:
+        if name not in roles.sensitive:
+            raise DataError(
+                f"[data.bins] cuts {shown(name)}, which is not a sensitive feature." + hint(name, roles.sensitive)
+            )
+
+
+def _require_table(split: str, frame: pd.DataFrame, roles: Roles, outside: set[str]) -> None:
+    if not len(frame):
+        raise DataError(f"the {split} table is empty.")
+    doubled = frame.columns[frame.columns.duplicated()]
+    if len(doubled):
+        raise DataError(f"the {split} table has two columns named {listed(doubled)}; rename one.")
+    for role, name in _stated(roles, split):
+        if name not in frame.columns and not (role == "sensitive" and name in outside):
+            raise DataError(
+                f"{role} column {shown(name)} is not in the {split} table; columns are "
+                f"{listed(frame.columns)}." + hint(name, frame.columns)
+            )
+
+
+def _stated(roles: Roles, split: str) -> list[tuple[str, str]]:
+    """List each column that a split must have, with the role it plays."""
+    single = {role: getattr(roles, role) for role in ("target", "weight", "cluster", "time")}
+    stated = [(role, name) for role, name in single.items() if name is not None]
+    stated += [("sensitive", name) for name in roles.sensitive]
+    stated += [("features", name) for name in roles.features or ()]
+    stated += [("drop", name) for name in roles.drop]
+    if split == "test":  # answers are read where the model is judged
+        stated += [("prediction", name) for name in (roles.prediction,) if name is not None]
+        stated += [("score", name) for name in roles.score_columns()]
+    return stated
+
+
+def _without_missing_targets(
+    frames: Mapping[str, pd.DataFrame], roles: Roles, apart: Mapping[str, pd.DataFrame]
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], dict[str, int]]:
+    kept, beside, dropped = {}, dict(apart), {}
+    for split, frame in frames.items():
+        missing = frame[roles.target].isna().to_numpy()
+        dropped[split] = int(missing.sum())
+        if dropped[split] and not roles.drop_missing_target:
+            raise DataError(
+                f"{dropped[split]} of {len(frame)} {split} rows have no target {shown(roles.target)}. "
+                "Fill them in, or set [data] drop_missing_target = true to leave them out (the card says how many)."
+            )
+        if dropped[split] == len(frame):
+            raise DataError(f"no {split} row has a target {shown(roles.target)}.")
+        kept[split] = frame[~missing]
+        if split in beside:
+            _require_row_for_row(beside[split], frame, split)
+            beside[split] = beside[split][~missing]
+    return kept, beside, dropped
+
+
+def _require_row_for_row(beside: pd.DataFrame, frame: pd.DataFrame, split: str) -> None:
+    if len(beside) != len(frame):
+        names = listed(beside.columns)
+        raise DataError(f"the sensitive features {names} have {len(beside)} {split} rows; the table has {len(frame)}.")
+
+
+def _encode_target(column: pd.Series, roles: Roles) -> tuple[Task, tuple[str, ...], npt.NDArray[np.generic]]:
+    task = roles.task or _infer_task(column)
+    if task == "regression":
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            raise DataError(
+                f"target {shown(roles.target)} holds text such as {shown(column.iloc[0])}; regression needs numbers."
+            )
+        y = column.to_numpy(dtype=np.float64)
+        if not np.isfinite(y).all():
+            raise DataError(f"target {shown(roles.target)} holds infinite values.")
+        return task, (), y
+    texts = label_texts(column)
+    classes = sorted_labels(set(texts))
+    if len(classes) > 1000:
+        raise DataError(f'target {shown(roles.target)} has {len(classes)} classes; is task = "regression" meant?')
+    if task == "binary":
+        classes = _binary_classes(classes, roles)
+    return task, classes, pd.Index(classes).get_indexer(pd.Index(texts)).astype(np.int64)
+
+
+def _infer_task(column: pd.Series) -> Task:
+    distinct = column.nunique()
+    if distinct == 2:
+        return "binary"
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        return "multiclass"
+    values = column.to_numpy(dtype=np.float64)
+    if distinct > 20 and not (values == np.round(values)).all():
+        return "regression"
+    raise DataError(
+        f"target {shown(column.name)} holds numbers with {distinct} distinct values: classes or amounts? "
+        'State [data] task = "binary", "multiclass" or "regression".'
+    )
+
+
+def _binary_classes(classes: tuple[str, ...], roles: Roles) -> tuple[str, ...]:
+    if len(classes) != 2:
+        what = "one class only" if len(classes) == 1 else f"{len(classes)} classes"
+        raise DataError(
+            f"target {shown(roles.target)} has {what}: {listed(classes)}; a binary task needs two."
+            + (' State task = "multiclass"?' if len(classes) > 2 else "")
+        )
+    positive = None if roles.positive is None else label_text(roles.positive)
+    if positive is None and set(classes) in ({"0", "1"}, {"False", "True"}):
+        positive = classes[1]
+    if positive is None:
+        raise DataError(
+            f"which class is positive? Target {shown(roles.target)} has {listed(classes)}; state [data] positive."
+        )
+    if positive not in classes:
+        raise DataError(
+            f"positive class {shown(positive)} does not occur in target {shown(roles.target)}, which has "
+            f"{listed(classes)}." + hint(positive, classes)
+        )
+    return (classes[0] if classes[1] == positive else classes[1], positive)
+
+
+def _require_both_classes(task: Task, classes: tuple[str, ...], y: npt.NDArray[np.generic], split: Factor) -> None:
+    if task == "regression":
+        return
+    for name in split.levels:
+        present = np.unique(y[split.mask(name)])
+        if len(present) < 2:
+            raise DataError(
+                f"the {name} rows hold one class only ({listed(classes[int(code)] for code in present)}); "
+                "nothing can be told apart. Evaluate on rows of every class."
+            )
+
+
+def _weights(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise DataError(f"weight column {shown(name)} holds text; expected numbers of 0 or more.")
+    weight = column.to_numpy(dtype=np.float64)
+    if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
+        raise DataError(
+            f"weight column {shown(name)} holds missing, negative or only zero weights; expected 0 or more."
+        )
+    return weight
+
+
+def address_name(feature: str) -> str:
+    """Return the key of a feature in addresses: its name, unless that is a word of the house.
+
+    Examples
+    --------
+    >>> address_name("sex"), address_name("class")
+    ('sex', 'class (column)')
+    """
+    return f"{feature} (column)" if feature in HOUSE_WORDS | {"*"} else feature
+
+
+def _sensitive(
+    frame: pd.DataFrame, split: Factor, roles: Roles, apart: Mapping[str, pd.DataFrame]
+) -> dict[str, Factor]:
+    groups = {}
+    names = dict.fromkeys([*roles.sensitive, *(name for one in apart.values() for name in one.columns)])
+    for name in names:
+        outside = any(name in one.columns for one in apart.values())
+        column = _outside_column(name, split, apart) if outside else frame[name]
+        groups[address_name(str(name))] = group_factor(column, roles.bins.get(str(name)))
+    return groups
+
+
+def _outside_column(name: str, split: Factor, apart: Mapping[str, pd.DataFrame]) -> pd.Series:
+    parts = []
+    for level in split.levels:
+        rows = int(split.mask(level).sum())
+        one = apart.get(level)
+        if one is None or name not in one.columns:
+            parts.append(pd.Series([None] * rows, dtype=object))
+        else:
+            parts.append(one[name].astype(object))
+    joined = pd.concat(parts, ignore_index=True).infer_objects()
+    return joined.rename(name)

@@ -1,0 +1,399 @@
+"""Two models on the same rows: a shared row cancels what is common, so differences are far surer.
+
+Proportions over the same rows have Tango's score interval; every other smooth metric the variance of
+the difference of its influence values, which for the AUC is DeLong's paired one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.errors import DataError, listed
+from audit.estimate.influence import linear_form, position_of, requirements, rows_of
+from audit.estimate.measure import estimate, groups
+from audit.estimate.metrics import RATES, metric, rate_masks
+from audit.evidence import Predictions
+from audit.statistics.intervals import Interval, Span, around, corrected_resampled, on_scale, t_value, wilson, z_value
+from audit.statistics.variance import Undefined, cluster_codes, effective_n, variance
+from reports.record import Estimate
+
+Array = npt.NDArray[np.float64]
+_NEEDS_RESAMPLING = ("calibration_error", "median_absolute_error")
+_BY_TRUTH = ("accuracy", "error_rate", "selection_rate", "recall", "true_positive_rate", "false_negative_rate",
+             "specificity", "true_negative_rate", "false_positive_rate")  # fmt: skip
+"""Rates whose rows are told by the truth alone, so that both models have the same ones."""
+_LEAST_ROWS = 1e-6
+"""Effective rows where one row holds all the weight: the interval is then as wide as can be."""
+_NO_CHANGE = Interval(0.0, 0.0, "the same answers on all rows")
+
+
+class McNemar(NamedTuple):
+    """p-values of "the two are right equally often"."""
+
+    exact: float
+    """Conditional binomial test; never too small, often too large."""
+    mid: float
+    """Mid-p: nearer to its level (Fagerland, Lydersen and Laake 2013)."""
+
+
+def mcnemar(first_only: int, second_only: int) -> McNemar:
+    """Test whether two models differ, from the rows that only one of them gets right.
+
+    Examples
+    --------
+    >>> exact, mid = mcnemar(1, 7)
+    >>> round(exact, 3), round(mid, 3)
+    (0.07, 0.039)
+    """
+    from scipy.special import bdtr
+
+    n, fewer = first_only + second_only, min(first_only, second_only)
+    if n == 0:
+        return McNemar(1.0, 1.0)
+    point = math.exp(math.lgamma(n + 1) - math.lgamma(fewer + 1) - math.lgamma(n - fewer + 1) - n * math.log(2))
+    exact = min(1.0, 2 * float(bdtr(fewer, n, 0.5)))
+    mid = 1 - point / 2 if first_only == second_only else exact - point
+    return McNemar(exact, min(max(mid, 0.0), 1.0))
+
+
+def tango(first_only: float, second_only: float, n: float, level: float = 0.95) -> Span:
+    """Return the score interval of a paired difference of proportions (Tango 1998).
+
+    Parameters
+    ----------
+    first_only, second_only : float
+        Rows that only the first, only the second has; effective counts are welcome.
+    n : float
+        All rows.
+
+    Examples
+    --------
+    >>> [round(number, 3) for number in tango(1, 7, 21)]
+    [-0.286, -0.517, -0.026]
+    """
+    if not (n > 0 and min(first_only, second_only) >= 0 and first_only + second_only <= n * (1 + 1e-9)):
+        raise ValueError(f"{first_only} and {second_only} of {n} rows; expected counts that fit")
+    value = (first_only - second_only) / n
+    reach = z_value(level)
+
+    def beyond(delta: float) -> bool:
+        b = -first_only - second_only + (2 * n - first_only + second_only) * delta
+        c = -second_only * delta * (1 - delta)
+        fitted = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
+        spread = n * (2 * fitted + delta * (1 - delta))
+        gap = first_only - second_only - n * delta
+        return gap * gap > reach * reach * max(spread, 0.0)
+
+    return Span(value, _bisect(beyond, -1.0, value), _bisect(beyond, 1.0, value))
+
+
+def _bisect(beyond: Callable[[float], bool], far: float, near: float) -> float:
+    if not beyond(far):
+        return far
+    for _ in range(60):
+        middle = (far + near) / 2
+        far, near = (middle, near) if beyond(middle) else (far, middle)
+    return far
+
+
+def newcombe_paired(both: float, first_only: float, second_only: float, neither: float, level: float = 0.95) -> Span:
+    """Return Newcombe's hybrid score interval of a paired difference of proportions (1998c, method 10).
+
+    Examples
+    --------
+    >>> [round(number, 3) for number in newcombe_paired(1, 1, 7, 12)]
+    [-0.286, -0.507, -0.026]
+    """
+    n = both + first_only + second_only + neither
+    p, q = (both + first_only) / n, (both + second_only) / n
+    a, b = wilson(p * n, n, level), wilson(q * n, n, level)
+    product = (both + first_only) * (second_only + neither) * (both + second_only) * (first_only + neither)
+    cross = both * neither - first_only * second_only
+    # Edwards' continuity correction of phi, where rows tend to agree.
+    cross = max(cross - n / 2, 0.0) if cross > 0 else cross
+    phi = cross / math.sqrt(product) if product > 0 else 0.0
+    low = (p - a.low) ** 2 - 2 * phi * (p - a.low) * (b.high - q) + (b.high - q) ** 2
+    high = (a.high - p) ** 2 - 2 * phi * (a.high - p) * (q - b.low) + (q - b.low) ** 2
+    return Span(p - q, p - q - math.sqrt(max(low, 0.0)), p - q + math.sqrt(max(high, 0.0)))
+
+
+# --- predictions ----------------------------------------------------------------------------------
+
+
+def aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
+    """Put the rows of `second` in the order of `first`.
+
+    Raises
+    ------
+    DataError
+        If the two do not speak of the same rows, task, classes and truth.
+
+    Examples
+    --------
+    >>> one = Predictions(task="regression", y_true=np.array([1.0, 2.0]), y_pred=np.zeros(2), row=np.array([0, 1]))
+    >>> other = Predictions(task="regression", y_true=np.array([2.0, 1.0]), y_pred=np.ones(2), row=np.array([1, 0]))
+    >>> aligned(one, other)[1].y_true.tolist()
+    [1.0, 2.0]
+    """
+    if first.task != second.task or first.classes != second.classes:
+        raise DataError(
+            f"A {first.task} task with classes {listed(first.classes)} and a {second.task} task with classes "
+            f"{listed(second.classes)} cannot be compared."
+        )
+    for part in (first, second):
+        if len(part.row) != len(part):
+            raise DataError("Rows without numbers cannot be paired; compare the two as independent samples.")
+    if len(first) == len(second) and np.array_equal(first.row, second.row):
+        other = second
+    else:
+        order, wanted = np.argsort(second.row, kind="stable"), np.argsort(first.row, kind="stable")
+        if len(first) != len(second) or not np.array_equal(first.row[wanted], second.row[order]):
+            raise DataError(f"{len(first)} and {len(second)} rows are not the same rows, so they cannot be paired.")
+        place = np.empty(len(second), dtype=np.intp)
+        place[wanted] = order
+        other = second.take(place)
+    if not (first.row[1:] > first.row[:-1]).all() and len(np.unique(first.row)) < len(first):
+        raise DataError("A row stands twice in the predictions, so pairs are not clear.")
+    if not np.array_equal(first.y_true, other.y_true):
+        raise DataError("The same row numbers have other true values, so this is not the same data.")
+    return first, other
+
+
+def paired_difference(
+    first: Predictions,
+    second: Predictions,
+    name: str,
+    *,
+    class_: str | None = None,
+    generator: np.random.Generator | None = None,
+    resamples: int = 1000,
+) -> Estimate:
+    """Measure ``<metric>_difference``, first minus second, on rows that both have answered.
+
+    Parameters
+    ----------
+    first, second : Predictions
+        The same rows by number, in any order; weights and clusters are the first's.
+    name : str
+        Any metric.
+    class_ : str, optional
+        Take this class against the rest.
+    generator : Generator, optional
+        For the two metrics that have to be resampled; seeded with 0 where it is missing.
+    resamples : int
+        Of those two.
+
+    Raises
+    ------
+    DataError
+        If the rows cannot be paired.
+
+    Examples
+    --------
+    >>> y, rows = np.ones(21, dtype=np.int64), np.arange(21)
+    >>> new = Predictions(task="binary", classes=("no", "yes"), y_true=y, row=rows,
+    ...                   y_pred=np.repeat([1, 1, 0, 0], [1, 1, 7, 12]))
+    >>> old = Predictions(task="binary", classes=("no", "yes"), y_true=y, row=rows,
+    ...                   y_pred=np.repeat([1, 0, 1, 0], [1, 1, 7, 12]))
+    >>> str(paired_difference(new, old, "accuracy"))
+    '-0.286 [-0.517, -0.026]'
+    """
+    one, other = aligned(first, second)
+    return _difference(one, other, name, class_, generator or np.random.default_rng(0), resamples)
+
+
+def paired_by_group(
+    first: Predictions,
+    second: Predictions,
+    names: Sequence[str],
+    features: Sequence[str],
+    *,
+    generator: np.random.Generator | None = None,
+) -> tuple[Estimate, ...]:
+    """Measure paired differences by group of the crossed `features`, see :func:`audit.estimate.measure.by_group`."""
+    one, other = aligned(first, second)
+    source = generator or np.random.default_rng(0)
+    smallest = one.settings.suppress_n
+    found = []
+    for levels, rows in groups(one, features):
+        where = dict(zip(features, levels, strict=True))
+        if len(rows) < max(smallest, 1):
+            n, reason = (None, f"fewer than {smallest} rows: suppressed") if len(rows) else (0, "no rows")
+            found += [_without(name, {**one.where, **where}, n, reason) for name in names]
+            continue
+        pair = one.take(rows, where), other.take(rows, where)
+        found += [_difference(*pair, name, None, source, 500) for name in names]
+    return tuple(found)
+
+
+def churn(first: Predictions, second: Predictions) -> Estimate:
+    """Measure the share of rows whose decision differs between two models.
+
+    Examples
+    --------
+    >>> one = Predictions(task="binary", classes=("no", "yes"), y_true=np.zeros(20, int), y_pred=np.zeros(20, int),
+    ...                   row=np.arange(20))
+    >>> other = replace(one, y_pred=np.repeat([0, 1], [18, 2]))
+    >>> str(churn(one, other))
+    '0.100 [0.028, 0.301]'
+    """
+    one, other = aligned(first, second)
+    changed = replace(
+        one, task="binary", classes=("kept", "changed"), y_true=np.zeros(len(one), dtype=np.int64),
+        y_pred=(one.y_pred != other.y_pred).astype(np.int64), y_score=None,
+    )  # fmt: skip
+    return replace(estimate(changed, "selection_rate"), metric="churn")
+
+
+def fold_difference(
+    first: Sequence[float], second: Sequence[float], test_share: float, level: float = 0.95
+) -> Span | None:
+    """Return the mean difference of scores on the same folds, by the corrected resampled t interval.
+
+    Examples
+    --------
+    >>> [round(number, 3) for number in fold_difference([0.81, 0.83, 0.8], [0.79, 0.8, 0.79], 0.2)]
+    [0.02, -0.013, 0.053]
+    """
+    return corrected_resampled([a - b for a, b in zip(first, second, strict=True)], test_share, level)
+
+
+# --- one difference -------------------------------------------------------------------------------
+
+
+def _without(name: str, where: dict[str, str], n: int | None, reason: str) -> Estimate:
+    return Estimate(metric=f"{name}_difference", value=None, n=n, where=where, unit=_unit(name), reason=reason)
+
+
+def _unit(name: str) -> str:
+    unit = metric(name).unit
+    return "difference" if unit in ("proportion", "score", "difference") else unit
+
+
+def _difference(
+    one: Predictions, other: Predictions, name: str, class_: str | None, generator: np.random.Generator, resamples: int
+) -> Estimate:
+    where = {**one.where, **({} if class_ is None else {"class": class_})}
+    if one.weight is not None and len(one) and one.weight.min() <= 0:
+        kept = one.weight > 0
+        one, other = one.take(kept), other.take(kept)
+    other = replace(other, weight=one.weight, cluster=one.cluster)
+    limits: Interval | None
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, limits = _measured(one, other, name, class_, generator, resamples)
+        if not all(map(math.isfinite, (value, *(limits or ())[:2]))):
+            raise Undefined("the number is beyond what a computer holds")
+    except Undefined as reason:
+        return _without(name, where, len(one), str(reason))
+    return Estimate(
+        metric=f"{name}_difference",
+        value=value,
+        low=None if limits is None else limits.low,
+        high=None if limits is None else limits.high,
+        level=one.settings.level,
+        method="" if limits is None else limits.method,
+        n=len(one),
+        where=where,
+        unit=_unit(name),
+        reason="" if limits is not None else "nothing varies on these rows, so there is no interval",
+    )
+
+
+def _measured(
+    one: Predictions, other: Predictions, name: str, class_: str | None, generator: np.random.Generator, resamples: int
+) -> tuple[float, Interval | None]:
+    if name in _NEEDS_RESAMPLING:
+        return _resampled(one, other, name, class_, generator, resamples)
+    return _linear(one, other, name, class_)
+
+
+def _linear(one: Predictions, other: Predictions, name: str, class_: str | None) -> tuple[float, Interval | None]:
+    position = position_of(one, class_)
+    requirements(one, name, position)
+    multiclass = len(one.classes) > 2 and position is None
+    if name in _BY_TRUTH and (not multiclass or name in ("accuracy", "error_rate")):
+        return _proportions(one, other, name, position)
+    a, b = linear_form(one, name, class_), linear_form(other, name, class_)
+    value, level = a.value - b.value, one.settings.level
+    if _same(one, other):
+        return 0.0, _NO_CHANGE
+    spread = variance(a.influence - b.influence, one.weight, one.cluster)
+    if spread.value <= 0 or spread.degrees <= 0:
+        return value, None
+    limits = on_scale(value, math.sqrt(spread.value), level=level, degrees=spread.degrees)
+    return value, limits._replace(method="paired delong" if name == "roc_auc" else "paired, linearized")
+
+
+def _same(one: Predictions, other: Predictions) -> bool:
+    """Tell whether two models gave the same scores, which labels alone cannot show."""
+    if one.y_score is not None and other.y_score is not None:
+        return np.array_equal(one.y_pred, other.y_pred) and np.array_equal(one.y_score, other.y_score)
+    return one.task == "regression" and np.array_equal(one.y_pred, other.y_pred)
+
+
+def _proportions(one: Predictions, other: Predictions, name: str, position: int | None) -> tuple[float, Interval]:
+    """Compare two proportions of the same rows; weights and clusters make the counts effective ones."""
+    size = len(one.classes) if position is None else 2
+    plain = name if name in RATES else "accuracy"
+    hits, of = rate_masks(plain, size)
+    a, b = (rows_of(part) if position is None else rows_of(part).one_vs_rest(position) for part in (one, other))
+    inside = of[a.true, a.predicted]
+    if not inside.any():
+        raise Undefined(RATES[plain].empty)
+    if _same(one, other):
+        return 0.0, _NO_CHANGE
+    first, second = (hits[rows.true[inside], rows.predicted[inside]] for rows in (a, b))
+    weight = None if one.weight is None else one.weight[inside]
+    share = np.full(len(first), 1 / len(first)) if weight is None else weight / weight.sum()
+    ahead, behind = float(share @ (first & ~second)), float(share @ (second & ~first))
+    n, method = float(len(first)), "tango"
+    if weight is not None or one.cluster is not None:
+        n, method = effective_n(share), "tango, effective n"
+        gap = first.astype(np.float64) - second - (ahead - behind)
+        spread = variance(gap, weight, None if one.cluster is None else one.cluster.take(inside))
+        if spread.value > 0:
+            shrink = (z_value(one.settings.level) / t_value(one.settings.level, spread.degrees)) ** 2
+            n = min(float(len(first)), (ahead + behind - (ahead - behind) ** 2) / spread.value * shrink)
+        elif one.cluster is not None:
+            n = effective_n(np.bincount(cluster_codes(one.cluster.take(inside)), share).astype(np.float64))
+    n = max(n, _LEAST_ROWS)
+    span = tango(ahead * n, behind * n, n, one.settings.level)
+    return span.value, around(span.value, span.low, span.high, method)
+
+
+def _resampled(
+    one: Predictions, other: Predictions, name: str, class_: str | None, generator: np.random.Generator, resamples: int
+) -> tuple[float, Interval]:
+    """Compare by the bootstrap, both models on the same resamples; clusters are drawn whole."""
+    first, second = estimate(one, name, class_=class_), estimate(other, name, class_=class_)
+    if first.value is None or second.value is None:
+        raise Undefined(first.reason or second.reason)
+    value = first.value - second.value
+    clusters = None if one.cluster is None else cluster_codes(one.cluster)
+    drawn = []
+    for _ in range(resamples):
+        rows = _draw(len(one), clusters, generator)
+        a, b = (estimate(part.take(rows), name, class_=class_).value for part in (one, other))
+        if a is not None and b is not None:
+            drawn.append(a - b)
+    if len(drawn) < resamples / 2:
+        raise Undefined("most resamples have no such number")
+    tail = (1 - one.settings.level) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return value, around(value, float(low), float(high), f"bootstrap, {len(drawn)} shared resamples")
+
+
+def _draw(n: int, clusters: npt.NDArray[np.int64] | None, generator: np.random.Generator) -> npt.NDArray[np.intp]:
+    if clusters is None:
+        return generator.integers(0, n, n).astype(np.intp)
+    order = np.argsort(clusters, kind="stable")
+    starts = np.searchsorted(clusters[order], np.arange(int(clusters.max()) + 2))
+    chosen = generator.integers(0, len(starts) - 1, len(starts) - 1)
+    return np.concatenate([order[starts[one] : starts[one + 1]] for one in chosen]).astype(np.intp)

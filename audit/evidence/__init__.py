@@ -1,0 +1,54 @@
+"""Every type that gatherers return and checks read: plain arrays with addresses.
+
+Checks ask for evidence by parameter name, so a name stands for one kind of thing in the whole house:
+``predictions`` and ``folds`` are :class:`Predictions`, ``attributions`` is a tuple of
+:class:`Attributions`, ``history`` a tuple of :class:`HistoryRow`, ``dataset`` a
+:class:`audit.data.dataset.Dataset`.
+"""
+
+from audit.evidence.perturbed import MISSING, NONE, SWAPPED, UNSEEN, Pair, Perturbed
+from audit.evidence.predictions import (
+    Absence,
+    Attributions,
+    FloatArray,
+    HistoryRow,
+    IntArray,
+    Predictions,
+    Settings,
+    join,
+)
+from audit.evidence.tables import (
+    SCORE_TABLE,
+    Alone,
+    LabelDoubts,
+    Leaks,
+    Proxies,
+    Reading,
+    ReferenceScores,
+    Separation,
+)
+
+__all__ = [
+    "MISSING",
+    "NONE",
+    "SCORE_TABLE",
+    "SWAPPED",
+    "UNSEEN",
+    "Absence",
+    "Alone",
+    "Attributions",
+    "FloatArray",
+    "HistoryRow",
+    "IntArray",
+    "LabelDoubts",
+    "Leaks",
+    "Pair",
+    "Perturbed",
+    "Predictions",
+    "Proxies",
+    "Reading",
+    "ReferenceScores",
+    "Separation",
+    "Settings",
+    "join",
+]

@@ -1,0 +1,245 @@
+"""A model's predictions, attributions and training history, row by row with their addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.costs import Costs
+from audit.data.factor import Factor, concatenate
+from reports.record import FindingOutcome, Task
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the whole audit agrees on before it measures.
+
+    Examples
+    --------
+    >>> Settings().level
+    0.95
+    """
+
+    level: float = 0.95
+    """Two-sided level of intervals."""
+    min_n: int = 30
+    """Below this many rows a slice is shown, not assessed."""
+    suppress_n: int = 10
+    """Below this many rows a slice's counts leave no trace in any output."""
+    depth: int = 2
+    """How many sensitive features are crossed at most."""
+    reference: Mapping[str, str] = field(default_factory=dict)
+    """Reference group by sensitive feature; without one, the largest group."""
+    headline: str = ""
+    """Metric that stands for the whole: the task's own unless the user named another."""
+    costs: Costs | None = None
+    """What each kind of decision costs in a binary task, where the user said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Predictions:
+    """True values and a model's answers, row by row, with all that rows are told apart by.
+
+    Parameters
+    ----------
+    task : {"binary", "multiclass", "regression"}
+    y_true, y_pred : ndarray of shape (n,)
+        Codes into `classes` (int64), or the target's own unit (float64) in regression. In a binary
+        task code 1 is the positive class.
+    y_score : ndarray of shape (n,) or (n, k), optional
+        Binary: score of the positive class; multiclass: one column per class.
+    probabilities : bool
+        Whether `y_score` are probabilities: finite, within [0, 1], rows summing to one.
+    weight : ndarray of shape (n,), optional
+        Sample weights, at least 0.
+    cluster : Factor, optional
+        Rows of one cluster (person, device) are not independent.
+    keys : mapping of str to Factor
+        ``split``, ``fold``, ``variant``, and each sensitive feature.
+    sensitive : tuple of str
+        Which of the keys are sensitive features.
+    where : mapping of str to str
+        The address of this slice.
+    row : ndarray of shape (n,)
+        Number of the row in the data set, by which two models' answers are paired.
+
+    Examples
+    --------
+    >>> keys = {"split": Factor.of(["train", "test", "test"]), "sex": Factor.of(["f", "f", "m"])}
+    >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.array([0, 1, 1]),
+    ...                       y_pred=np.array([0, 1, 0]), keys=keys, sensitive=("sex",))
+    >>> test = answers.select(split="test")
+    >>> len(test), dict(test.where)
+    (2, {'split': 'test'})
+    >>> [(dict(group.where), len(group)) for group in test.groups("sex")]
+    [({'split': 'test', 'sex': 'f'}, 1), ({'split': 'test', 'sex': 'm'}, 1)]
+    """
+
+    task: Task
+    y_true: npt.NDArray[np.generic]
+    y_pred: npt.NDArray[np.generic]
+    y_score: FloatArray | None = None
+    probabilities: bool = False
+    classes: tuple[str, ...] = ()
+    weight: FloatArray | None = None
+    cluster: Factor | None = None
+    keys: Mapping[str, Factor] = field(default_factory=dict)
+    sensitive: tuple[str, ...] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
+    row: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    settings: Settings = field(default_factory=Settings)
+    notes: tuple[str, ...] = ()
+    """What was sampled, capped or odd about these answers; a check passes it on."""
+    invalid: Mapping[str, int] = field(default_factory=dict)
+    """Answers that a model of this task must not give, counted by kind over all splits."""
+    score_reason: str = "the model gives no scores"
+    """Why `y_score` is ``None``, or why it is no probability."""
+
+    def __len__(self) -> int:
+        return len(self.y_true)
+
+    def take(
+        self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp], where: Mapping[str, str] | None = None
+    ) -> Predictions:
+        """Keep `rows` (a mask or positions), adding `where` to the address."""
+        return replace(
+            self,
+            y_true=self.y_true[rows],
+            y_pred=self.y_pred[rows],
+            y_score=None if self.y_score is None else self.y_score[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            cluster=None if self.cluster is None else self.cluster.take(rows),
+            keys={name: factor.take(rows) for name, factor in self.keys.items()},
+            row=self.row[rows] if len(self.row) else self.row,
+            where={**self.where, **(where or {})},
+        )
+
+    def select(self, **where: str) -> Predictions:
+        """Keep the rows at an address and write the address into the slice, so no number is mislabeled."""
+        mask = np.ones(len(self), dtype=np.bool_)
+        for name, level in where.items():
+            if name not in self.keys:
+                raise KeyError(f"rows are not told apart by {name!r}; keys are {sorted(self.keys)}")
+            mask &= self.keys[name].mask(level)
+        return self.take(mask, where)
+
+    def has(self, **where: str) -> bool:
+        """Tell whether any row stands at an address."""
+        return all(name in self.keys for name in where) and len(self.select(**where)) > 0
+
+    def groups(self, *features: str) -> Iterator[Predictions]:
+        """Yield each group of the crossed `features`, in order of levels; empty crossings are left out.
+
+        A declared level of a single feature without rows is yielded, so that absence can be said aloud.
+        """
+        if len(features) == 1:
+            for level in self.keys[features[0]].levels:
+                yield self.select(**{features[0]: level})
+            return
+        for level in self.keys[features[0]].levels:
+            for group in self.select(**{features[0]: level}).groups(*features[1:]):
+                if len(group):
+                    yield group
+
+    @property
+    def headline(self) -> str:
+        """The metric that stands for the whole: the user's, else the task's own."""
+        if self.settings.headline:
+            return self.settings.headline
+        if self.task == "regression":
+            return "r2_score"
+        return "roc_auc" if self.task == "binary" and self.y_score is not None else "balanced_accuracy"
+
+    def crossings(self) -> tuple[tuple[str, ...], ...]:
+        """Name every sensitive feature and every crossing of them down to the depth of the settings."""
+        depth = min(self.settings.depth, len(self.sensitive))
+        return tuple(names for size in range(1, depth + 1) for names in combinations(self.sensitive, size))
+
+
+def join(parts: list[Predictions], key: str, levels: list[str]) -> Predictions:
+    """Stack predictions of one model's variants, telling them apart by a new `key`.
+
+    Examples
+    --------
+    >>> one = Predictions(task="regression", y_true=np.array([1.0]), y_pred=np.array([2.0]))
+    >>> join([one, one], "variant", ["none", "noise"]).keys["variant"].levels
+    ('none', 'noise')
+    """
+    first = parts[0]
+    keys = {name: concatenate([part.keys[name] for part in parts]) for name in first.keys}
+    keys[key] = concatenate([Factor.constant(level, len(part)) for part, level in zip(parts, levels, strict=True)])
+    scores = [part.y_score for part in parts if part.y_score is not None]
+    weights = [part.weight for part in parts if part.weight is not None]
+    clusters = [part.cluster for part in parts if part.cluster is not None]
+    return replace(
+        first,
+        y_true=np.concatenate([part.y_true for part in parts]),
+        y_pred=np.concatenate([part.y_pred for part in parts]),
+        y_score=np.concatenate(scores) if len(scores) == len(parts) else None,
+        probabilities=all(part.probabilities for part in parts),
+        weight=np.concatenate(weights) if len(weights) == len(parts) else None,
+        cluster=concatenate(clusters) if len(clusters) == len(parts) else None,
+        keys=keys,
+        row=np.concatenate([part.row for part in parts]),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Attributions:
+    """What each feature adds to each row's output, by one explainer.
+
+    ``values[i, j]`` is in units of `scale`; with `base` it should add up to ``output[i]``. The
+    residual of that sum is measured, not assumed.
+    """
+
+    method: str
+    """``tree``, ``linear``, ``permutation``, ``exact``, ``integrated_gradients``, ``lime`` …"""
+    features: tuple[str, ...]
+    values: FloatArray
+    """Shape (n, features)."""
+    scale: Literal["log-odds", "probability", "target", "margin"]
+    base: FloatArray | None = None
+    """Shape (n,): output expected without knowing the row; ``None`` for methods that are not additive."""
+    output: FloatArray | None = None
+    """Shape (n,): the model's output on `scale`."""
+    residual: float | None = None
+    """Mean absolute error of the sum over the mean absolute deviation of the output from base."""
+    keys: Mapping[str, Factor] = field(default_factory=dict)
+    row: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    seed: int = 0
+    fit: FloatArray | None = None
+    """LIME: R² of each row's local model."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    """One number of a training run.
+
+    Examples
+    --------
+    >>> HistoryRow(epoch=3, split="validation", quantity="loss", value=0.4).epoch
+    3
+    """
+
+    epoch: int
+    split: str
+    quantity: str
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """Why a kind of evidence is not there."""
+
+    outcome: FindingOutcome
+    reason: str

@@ -1,0 +1,191 @@
+"""How one number is decided against one gate: the limits, the p-value, and what more rows would tell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from audit.errors import PolicyError, shown
+from audit.estimate.disparity import span_of
+from audit.policy.limits import limits
+from audit.statistics.intervals import Span, at_level, p_above, p_below, scale_of, z_value
+from reports.record import Estimate, Gate, VerdictOutcome
+
+POWER = 0.8416212335729143
+"""Normal quantile of 80 % power."""
+SLACK = 1e-12
+"""Rounding that a limit forgives."""
+
+
+def require_possible(gate: Gate, estimate: Estimate) -> None:
+    """Refuse limits that no proportion can meet, or that every proportion meets: percent were meant.
+
+    Raises
+    ------
+    PolicyError
+        Naming the number and what it would be as a proportion.
+    """
+    if estimate.unit != "proportion" or gate.kind != "value":
+        return
+    for limit in limits(gate):
+        if limit is not None and not -1 <= limit <= 1:
+            raise PolicyError(
+                f"gate {shown(gate.id)} holds {shown(gate.metric)} {gate.op} {limit:g}; it is a proportion between "
+                f"0 and 1.{f' Did you mean {limit / 100:g}?' if 1 < limit <= 100 else ''}"
+            )
+
+
+def at_confidence(estimate: Estimate, confidence: float) -> Estimate:
+    """Return the estimate with its interval at the policy's confidence.
+
+    Examples
+    --------
+    >>> made = Estimate(metric="m", value=0.5, low=0.4, high=0.6, method="t")
+    >>> str(at_confidence(made, 0.99)), at_confidence(made, 0.95) is made
+    ('0.500 [0.369, 0.631]', True)
+    """
+    span = span_of(estimate)
+    if span is None or estimate.method == "count" or abs(estimate.level - confidence) < 1e-9:
+        return estimate
+    made = at_level(span, estimate.level, confidence, scale_of(estimate.unit))
+    method = f"{estimate.method}, from its {estimate.level:g} interval"
+    return replace(estimate, low=made.low, high=made.high, level=confidence, method=method)
+
+
+def is_exact(gate: Gate, estimate: Estimate) -> bool:
+    """Tell whether the number alone decides: it is a count, or the gate asks for no more."""
+    return estimate.method == "count" or gate.decide == "point"
+
+
+def p_failing(gate: Gate, estimate: Estimate) -> float | None:
+    """Return the one-sided p-value of "the gate holds"; ``None`` for an exact number or one without interval."""
+    span = span_of(estimate)
+    if span is None or is_exact(gate, estimate):
+        return None
+    least, most = limits(gate)
+    scale = scale_of(estimate.unit)
+    p_low = 1.0 if least is None else p_below(span, least, estimate.level, scale)
+    p_high = 1.0 if most is None else p_above(span, most, estimate.level, scale)
+    return min(p_low, p_high)
+
+
+def decide(gate: Gate, estimate: Estimate, p_adjusted: float | None) -> VerdictOutcome:
+    """Decide: pass if the whole interval holds, fail if that is shown after correction, else inconclusive.
+
+    An exact count is decided on the point, and so is every number of a gate that asks for it.
+
+    Examples
+    --------
+    >>> gate = Gate(id="g", title="", check="", metric="m", op=">=", threshold=0.5)
+    >>> made = Estimate(metric="m", value=0.55, low=0.45, high=0.65)
+    >>> decide(gate, made, 0.8), decide(gate, replace(made, low=0.51), 0.99)
+    ('inconclusive', 'pass')
+    """
+    span, exact = span_of(estimate), is_exact(gate, estimate)
+    if exact and estimate.value is not None:
+        span = Span(estimate.value, estimate.value, estimate.value)
+    if span is None:
+        return "inconclusive"
+    least, most = limits(gate)
+    if (least is None or span.low >= least - SLACK) and (most is None or span.high <= most + SLACK):
+        return "pass"
+    if exact:
+        return "fail"
+    return "fail" if p_adjusted is not None and p_adjusted < (1 - estimate.level) / 2 else "inconclusive"
+
+
+def rows_needed(gate: Gate, estimate: Estimate, p: float | None, p_adjusted: float | None) -> int | None:
+    """Return the rows that would settle the verdict if the estimate holds; ``None`` if it stands at the limit.
+
+    Half widths fall with the square root of the rows. A failure must hold after correction, so it asks
+    for as much more as the correction cost.
+
+    Examples
+    --------
+    >>> gate = Gate(id="g", title="", check="", metric="m", op=">=", threshold=0.5)
+    >>> rows_needed(gate, Estimate(metric="m", value=0.55, low=0.45, high=0.65, n=100), 0.8, 0.8)
+    400
+    """
+    span = span_of(estimate)
+    if span is None or not estimate.n:
+        return None
+    limit = _nearest_limit(gate, span.value)
+    violated = decide(gate, replace(estimate, low=span.value, high=span.value, method="count"), None) == "fail"
+    half = span.high - span.value if limit > span.value else span.value - span.low
+    if violated and p and p_adjusted and 0 < p < p_adjusted:
+        z = z_value(estimate.level)
+        half *= z_value(1 - (1 - estimate.level) * min(p / p_adjusted, 1.0)) / z
+    gap = abs(limit - span.value)
+    rows = estimate.n * (half / gap) ** 2 if gap > 1e-3 * max(half, SLACK) else math.inf
+    return max(estimate.n + 1, math.ceil(rows)) if math.isfinite(rows) else None
+
+
+def _nearest_limit(gate: Gate, value: float) -> float:
+    return min((limit for limit in limits(gate) if limit is not None), key=lambda limit: abs(limit - value))
+
+
+def detectable(gate: Gate, estimate: Estimate, tests: int = 1) -> float | None:
+    """Return the smallest shortfall that would have been found in four audits of five, on the value's own scale.
+
+    A failure among several numbers of a family must hold after Holm's correction, so the shortfall is that
+    of a number that is alone in failing. Ratios spread on the log scale, from the threshold on.
+
+    Parameters
+    ----------
+    gate : Gate
+    estimate : Estimate
+    tests : int
+        Numbers of the family that are decided by an interval, this one counted in.
+
+    Examples
+    --------
+    >>> gate = Gate(id="g", title="", check="", metric="m", op=">=", threshold=0.5)
+    >>> made = Estimate(metric="m", value=0.5, low=0.4, high=0.6)
+    >>> detectable(gate, made), detectable(gate, made, 10)
+    (0.142941, 0.186159)
+    """
+    span = span_of(estimate)
+    if span is None or is_exact(gate, estimate):
+        return None
+    above = gate.op == "<=" or (gate.op != ">=" and span.value > 0)
+    limit = _nearest_limit(gate, span.value)
+    steps = (z_value(1 - (1 - estimate.level) / max(tests, 1)) + POWER) / z_value(estimate.level)
+    if scale_of(estimate.unit) == "log" and min(span.low, limit) > 0:
+        reach = min(math.log(span.value / span.low if above else span.high / span.value) * steps, 700.0)
+        return round(limit * (math.expm1(reach) if above else -math.expm1(-reach)), 6)
+    return round((span.value - span.low if above else span.high - span.value) * steps, 6)
+
+
+def _rule(gate: Gate) -> str:
+    if isinstance(gate.threshold, tuple):
+        return f"within {list(gate.threshold)}"
+    return f"±{gate.threshold:g}" if gate.op == "abs<=" else f"{gate.op} {gate.threshold:g}"
+
+
+def message(outcome: VerdictOutcome, gate: Gate, estimate: Estimate) -> str:
+    """Say in a sentence what was held against what."""
+    rule = _rule(gate)
+    rule += ", by the number alone" if gate.decide == "point" else ""
+    number = f"{estimate.metric} is {estimate}"
+    if outcome == "pass":
+        return f"{number}; the gate asks {rule}"
+    if outcome == "fail":
+        return f"{number}, past the gate's {rule}"
+    span = span_of(estimate)
+    if span is None:
+        return f"{number}, without an interval ({estimate.reason or 'none was made'}); the gate asks {rule}"
+    least, most = limits(gate)
+    if (least is not None and span.high < least) or (most is not None and span.low > most):
+        return f"{number}, past the gate's {rule}, but not shown once all numbers of the family are allowed for"
+    return f"{number}, which cannot be told from the gate's {rule}"
+
+
+def next_step(outcome: VerdictOutcome, gate: Gate, needed: int | None) -> str:
+    """Say what to do about an outcome."""
+    if outcome == "fail":
+        return gate.remedy
+    if outcome == "inconclusive" and needed is not None:
+        return f"About {needed:,} rows of this kind would settle it, if the estimate holds."
+    if outcome == "inconclusive":
+        return "The estimate stands at the threshold: more rows may not settle it; look at the remedy of the rule."
+    return ""

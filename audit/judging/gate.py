@@ -1,0 +1,190 @@
+"""Hold a record's numbers against a policy's gates.
+
+For ``metric ≥ T`` with interval [L, U]: pass if L ≥ T; fail if U < T, after Holm's correction over the
+family; otherwise inconclusive, with the rows that would settle it. An exact count is decided on the
+point. A number that does not exist is not assessed and never passes. Everything here works from a saved
+record alone.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from audit.errors import PolicyError
+from audit.judging.decision import (
+    at_confidence,
+    decide,
+    detectable,
+    message,
+    next_step,
+    p_failing,
+    require_possible,
+    rows_needed,
+)
+from audit.judging.selection import Candidates, find, matches, require_known_waivers
+from audit.judging.waivers import unused, waived
+from audit.statistics.intervals import holm
+from reports.record import AuditRecord, Estimate, Gate, Policy, Source, Verdict, VerdictOutcome, Where
+
+__all__ = ["judge", "matches"]
+
+SUPPRESS_N = 10
+"""Below this many rows a count leaves no trace, unless the audit was run with another number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """A verdict before the correction over its family."""
+
+    gate: Gate
+    where: Where
+    estimate: Estimate | None = None
+    p: float | None = None
+    settled: VerdictOutcome | None = None
+    reason: str = ""
+
+
+def judge(
+    record: AuditRecord,
+    policy: Policy,
+    *,
+    today: datetime.date | None = None,
+    baseline: AuditRecord | None = None,
+    suppress_n: int = 0,
+) -> AuditRecord:
+    """Decide every gate of a policy on a record's findings.
+
+    Parameters
+    ----------
+    record : AuditRecord
+    policy : Policy
+    today : date, optional
+        Day on which waivers are held against their end; the day of the record without one.
+    baseline : AuditRecord, optional
+        An earlier audit; what changed against it is measured first, in place of what stood there.
+    suppress_n : int
+        Slices of fewer rows must leave no count anywhere: a record that was made to show smaller ones is refused.
+
+    Returns
+    -------
+    AuditRecord
+        With the policy and its verdicts in place of what stood there.
+
+    Raises
+    ------
+    PolicyError
+        If a gate or waiver names a check, metric, feature or group that the record does not know, or the record shows
+        slices that are smaller than `suppress_n`.
+    ConfigError
+        If the baseline cannot be compared with.
+    """
+    if baseline is not None:
+        from audit.comparing.baseline import against
+
+        record = against(record, baseline)
+    require_known_waivers(policy.waivers, record)
+    drafts = [draft for gate in policy.gates if gate.severity != "off" for draft in _drafts(gate, record, policy)]
+    day = today or datetime.date.fromisoformat(record.created[:10])
+    hidden = suppressed_below(record)
+    if suppress_n > hidden:
+        raise PolicyError(
+            f"slices under {suppress_n} rows are to leave no count (suppress_n), but this record was made with "
+            f"suppress_n = {hidden}, so it may show smaller ones. Run the audit again with this policy, or with "
+            f"[audit] suppress_n = {suppress_n}."
+        )
+    found = zip(drafts, _corrected(drafts, policy), _family_sizes(drafts, policy), strict=True)
+    verdicts = tuple(waived(_verdict(draft, p, tests, policy, hidden), policy, day) for draft, p, tests in found)
+    kept = tuple(line for line in record.warnings if not line.startswith("waiver of "))
+    return replace(record, policy=policy, verdicts=verdicts, warnings=(*kept, *unused(policy, verdicts)))
+
+
+def suppressed_below(record: AuditRecord) -> int:
+    """Return the number of rows below which the audit shows no counts."""
+    asked = record.config.get("audit")
+    number = asked.get("suppress_n") if isinstance(asked, dict) else None
+    return number if isinstance(number, int) and not isinstance(number, bool) else SUPPRESS_N
+
+
+# --- which numbers are judged ---------------------------------------------------------------------
+
+
+def _drafts(gate: Gate, record: AuditRecord, policy: Policy) -> Iterator[_Draft]:
+    found = find(gate, record)
+    if not found.estimates:
+        yield _Draft(gate=gate, where=gate.where, settled=found.outcome, reason=found.reason)
+    for estimate in found.estimates:
+        require_possible(gate, estimate)
+        yield _draft(gate, at_confidence(estimate, policy.confidence), found)
+
+
+def _draft(gate: Gate, estimate: Estimate, found: Candidates) -> _Draft:
+    blank = _Draft(gate=gate, where=estimate.where, estimate=estimate)
+    if estimate.value is None:
+        return replace(blank, settled="not_assessed", reason=estimate.reason)
+    if estimate.method == "count":
+        return blank
+    if estimate.n is not None and estimate.n < gate.min_n:
+        return replace(blank, settled="not_assessed", reason=f"fewer than {gate.min_n} rows of this kind")
+    total = found.totals.get(tuple(sorted(estimate.where)), 0)
+    if gate.min_share and total and (estimate.n or 0) < gate.min_share * total:
+        reason = f"holds a share of the rows under {gate.min_share:g}"
+        return replace(blank, settled="not_assessed", reason=reason)
+    return replace(blank, p=p_failing(gate, estimate))
+
+
+def _corrected(drafts: Sequence[_Draft], policy: Policy) -> list[float | None]:
+    """Adjust the p-values of each family; what is not decided by an interval takes no part."""
+    adjusted: list[float | None] = [draft.p for draft in drafts]
+    families: dict[str, list[int]] = {}
+    for position, draft in enumerate(drafts):
+        if draft.p is not None and policy.correction == "holm":
+            families.setdefault(_family(draft), []).append(position)
+    for positions in families.values():
+        for position, p in zip(positions, holm([drafts[k].p or 0.0 for k in positions]), strict=True):
+            adjusted[position] = p
+    return adjusted
+
+
+def _family(draft: _Draft) -> str:
+    return draft.gate.family or draft.gate.id
+
+
+def _family_sizes(drafts: Sequence[_Draft], policy: Policy) -> list[int]:
+    """Count the numbers that are corrected together with each, itself among them."""
+    if policy.correction != "holm":
+        return [1] * len(drafts)
+    sizes = Counter(_family(draft) for draft in drafts if draft.p is not None)
+    return [max(sizes[_family(draft)], 1) for draft in drafts]
+
+
+# --- verdicts -------------------------------------------------------------------------------------
+
+
+def _verdict(draft: _Draft, p: float | None, tests: int, policy: Policy, hidden: int) -> Verdict:
+    gate, estimate = draft.gate, draft.estimate
+    source = Source(file=policy.file, line=policy.lines.get(gate.id, 1)) if policy.file else None
+    blank = Verdict(gate=gate.id, where=draft.where, outcome="not_assessed", severity=gate.severity, source=source)
+    if draft.settled is not None or estimate is None:
+        outcome = draft.settled or "not_assessed"
+        shown = None if estimate is None else _discreet(estimate, hidden)
+        return replace(blank, outcome=outcome, estimate=shown, message=draft.reason)
+    outcome, kept = decide(gate, estimate, p), _discreet(estimate, hidden)
+    needed = rows_needed(gate, kept, draft.p, p) if outcome == "inconclusive" else None
+    return replace(
+        blank,
+        outcome=outcome,
+        estimate=kept,
+        p_adjusted=p,
+        n_needed=needed,
+        detectable=detectable(gate, estimate, tests),
+        message=message(outcome, gate, estimate),
+        next_step=next_step(outcome, gate, needed),
+    )
+
+
+def _discreet(estimate: Estimate, hidden: int) -> Estimate:
+    """Leave out a count of rows that is too small to be shown."""
+    return replace(estimate, n=None) if estimate.n is not None and 0 < estimate.n < hidden else estimate

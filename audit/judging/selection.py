@@ -1,0 +1,332 @@
+"""Which numbers of a record a gate speaks of.
+
+A gate names a whole address; a policy of one's own that names a check, a metric, a feature or a group
+which the record does not know is refused with the nearest name, so that a typing error never switches a
+gate off. Rules of the catalogue whose check did not run are not assessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from audit.errors import PolicyError, hint, listed, shown
+from audit.estimate.comparing import against_best, compared
+from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Waiver, Where
+
+RULE_CODE = re.compile(r"(DATA|LEAK|DRIFT|PERF|CAL|FAIR|GEN|TRAIN|SLICE|ROB|EXP|COMP|BASE|SEC|CARD)[0-9]{3}")
+"""Codes of the catalogue."""
+SYNONYMS = (("recall", "true_positive_rate"), ("specificity", "true_negative_rate"))
+"""Names of one number; a gate may use either."""
+CHANGE = "baseline_change"
+"""The check that holds a record against a baseline; ``no_regression`` gates read its gains."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """The numbers to judge, or why there are none."""
+
+    estimates: tuple[Estimate, ...] = ()
+    outcome: VerdictOutcome = "not_assessed"
+    """What the gate comes to where there are no estimates."""
+    reason: str = ""
+    totals: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    """Rows over all groups, by what crosses them: what a group's share is a share of."""
+
+
+def matches(pattern: Where, where: Where) -> bool:
+    """Tell whether a gate's address names an estimate's.
+
+    The whole address must fit. ``"*"`` as a value stands for every level; ``"*"`` as a key stands for one
+    or more further keys that are features of the rows.
+
+    Examples
+    --------
+    >>> matches({"split": "test", "*": "*"}, {"split": "test", "sex": "f", "race": "b"})
+    True
+    >>> matches({"split": "test"}, {"split": "test", "sex": "f"})
+    False
+    """
+    named = {key: level for key, level in pattern.items() if key != "*"}
+    if any(key not in where or level not in {"*", where[key]} for key, level in named.items()):
+        return False
+    further = [key for key in where if key not in named]
+    if "*" in pattern:
+        return bool(further) and not HOUSE_WORDS & set(further)
+    return not further
+
+
+def find(gate: Gate, record: AuditRecord) -> Candidates:
+    """Return the numbers that a gate speaks of.
+
+    Parameters
+    ----------
+    gate : Gate
+    record : AuditRecord
+
+    Raises
+    ------
+    PolicyError
+        If a gate of a policy of one's own names a check or metric that the record does not have, or any
+        gate a feature or group that the data do not have.
+    """
+    findings = _findings(gate, record)
+    if not findings:
+        return Candidates(reason=_unknown_check(gate, record))
+    broken = next((one for one in findings if one.outcome == "error"), None)
+    if broken is not None:
+        return Candidates(outcome="error", reason=f"the check could not be run: {broken.reason}")
+    measured = [one for one in findings if one.measurement is not None]
+    if not measured:
+        return Candidates(reason=f"{findings[0].outcome.replace('_', ' ')}: {findings[0].reason}")
+    estimates = [one for finding in measured for one in _estimates(finding)]
+    alike = [one for one in estimates if one.metric in names_of(gate)]
+    if not alike:
+        return Candidates(reason=_unknown_metric(gate, estimates))
+    require_known_address(gate, record)
+    here = _once(one for one in alike if matches(gate.where, one.where))
+    if not here and not is_rule(gate):
+        raise PolicyError(_nowhere(gate, alike))
+    if gate.kind in {"difference", "ratio"}:
+        here = list(_compared(gate, here, alike, record))
+    totals: dict[tuple[str, ...], int] = {}
+    for one in _once(alike):
+        totals[tuple(sorted(one.where))] = totals.get(tuple(sorted(one.where)), 0) + (one.n or 0)
+    return Candidates(estimates=tuple(here), reason="no such number was measured", totals=totals)
+
+
+def names_of(gate: Gate) -> tuple[str, ...]:
+    """Return the names under which a gate's number may stand in a record.
+
+    Examples
+    --------
+    >>> names_of(Gate(id="g", title="", check="", metric="recall"))
+    ('recall', 'true_positive_rate')
+    >>> names_of(Gate(id="g", title="", check="", metric="f1", kind="no_regression"))
+    ('f1_gain',)
+    """
+    alike = next((names for names in SYNONYMS if gate.metric in names), (gate.metric,))
+    return tuple(f"{name}_gain" for name in alike) if gate.kind == "no_regression" else alike
+
+
+def is_rule(gate: Gate) -> bool:
+    """Tell whether a gate is a rule of the catalogue, which always names its check.
+
+    Examples
+    --------
+    >>> is_rule(Gate(id="FAIR001", title="", check="disparities", metric="selection_rate_ratio"))
+    True
+    >>> is_rule(Gate(id="recall-floor", title="", check="", metric="recall"))
+    False
+    """
+    return bool(gate.check) and RULE_CODE.fullmatch(gate.id) is not None
+
+
+# --- findings -------------------------------------------------------------------------------------
+
+
+def _findings(gate: Gate, record: AuditRecord) -> list[Finding]:
+    """Return the findings to look in: the named check's, or the first that measured the metric at the address."""
+    check = gate.check or (CHANGE if gate.kind == "no_regression" else "")
+    if check:
+        return [finding for finding in record.findings if finding.check == check]
+    names = names_of(gate)
+    speaking = [one for one in record.findings if any(found.metric in names for found in _estimates(one))]
+    if not speaking:
+        known = sorted({one.metric for finding in record.findings for one in _estimates(finding)})
+        raise PolicyError(
+            f"gate {shown(gate.id)} asks for metric {shown(gate.metric)}, which this audit did not measure; "
+            f"it measured {listed(known) or 'nothing'}." + hint(gate.metric, known)
+        )
+    fitting = [
+        one
+        for one in speaking
+        if any(found.metric in names and matches(gate.where, found.where) for found in _estimates(one))
+    ]
+    return (fitting or speaking)[:1]
+
+
+def _estimates(finding: Finding) -> tuple[Estimate, ...]:
+    return finding.measurement.estimates if finding.measurement else ()
+
+
+def _once(estimates: Iterable[Estimate]) -> list[Estimate]:
+    """Keep the first of several estimates at one address."""
+    first: dict[tuple[tuple[str, str], ...], Estimate] = {}
+    for one in estimates:
+        first.setdefault(tuple(sorted(one.where.items())), one)
+    return list(first.values())
+
+
+def _unknown_check(gate: Gate, record: AuditRecord) -> str:
+    """Say that a rule's check was not run, or refuse a gate that names no check of this record."""
+    if gate.kind == "no_regression" and not is_rule(gate):
+        _require_comparable_metric(gate)
+    if is_rule(gate) or gate.kind == "no_regression":
+        return f"check {gate.check or CHANGE!r} was not run"
+    known = sorted({finding.check for finding in record.findings})
+    raise PolicyError(
+        f"gate {shown(gate.id)} names check {shown(gate.check)}, which is not in this record; "
+        f"it holds {listed(known) or 'none'}." + hint(gate.check, known)
+    )
+
+
+def _require_comparable_metric(gate: Gate) -> None:
+    """Refuse the name of a metric that no comparison with a baseline could measure."""
+    from audit.estimate.metrics import METRICS
+
+    known = ("headline", *(name for name, one in METRICS.items() if one.better != "neither"))
+    if gate.metric not in known:
+        raise PolicyError(
+            f"gate {shown(gate.id)} asks for no regression of {shown(gate.metric)}, which is no metric that can be "
+            f"compared; there are {listed(known)}." + hint(gate.metric, known)
+        )
+
+
+def _unknown_metric(gate: Gate, estimates: list[Estimate]) -> str:
+    if is_rule(gate):
+        return "no such number was measured"
+    known, metric = sorted({one.metric for one in estimates}), gate.metric
+    if gate.kind == "no_regression":
+        known = [name.removesuffix("_gain") for name in known if name.endswith("_gain")]
+    raise PolicyError(
+        f"gate {shown(gate.id)} asks for metric {shown(metric)}, which check {shown(gate.check or CHANGE)} did not "
+        f"measure; it measured {listed(known)}." + hint(metric, known)
+    )
+
+
+def _nowhere(gate: Gate, alike: list[Estimate]) -> str:
+    """Say where a metric was measured, if not at the gate's address."""
+    places = sorted({_written({key: "*" if key != "split" else one.where[key] for key in one.where}) for one in alike})
+    missing = "split" not in gate.where and any(matches({"split": "*", **gate.where}, one.where) for one in alike)
+    told = f" Did you mean where = {_written({'split': 'test', **gate.where})}?" if missing else ""
+    return (
+        f"gate {shown(gate.id)} asks for {shown(gate.metric)} where {_written(gate.where)}; it was measured where "
+        f"{' or '.join(places[:5])}.{told}"
+    )
+
+
+def _written(where: Where) -> str:
+    """Write an address as a policy file has it."""
+    parts = ", ".join(f"{shown(key) if key == '*' else key} = {shown(level)}" for key, level in where.items())
+    return f"{{ {parts} }}" if parts else "{}"
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+def require_known_address(gate: Gate, record: AuditRecord) -> None:
+    """Refuse an address, or a reference group, whose feature or level the record does not know.
+
+    Raises
+    ------
+    PolicyError
+        Naming the unknown word and the nearest known one.
+    """
+    named = dict(gate.where) | (dict(gate.reference) if isinstance(gate.reference, Mapping) else {})
+    wanted = {key: level for key, level in named.items() if key != "*" and not (key in HOUSE_WORDS and is_rule(gate))}
+    _require_known(wanted, record, f"gate {shown(gate.id)}")
+
+
+def require_known_waivers(waivers: Iterable[Waiver], record: AuditRecord) -> None:
+    """Refuse waivers of a feature or group that the record does not know: they would cover nothing.
+
+    Raises
+    ------
+    PolicyError
+        Naming the unknown word and the nearest known one.
+    """
+    for one in waivers:
+        wanted = {key: level for key, level in one.where.items() if key not in HOUSE_WORDS}
+        _require_known(wanted, record, f"the waiver of {shown(one.gate)} by {shown(one.owner)}")
+
+
+def _require_known(wanted: Where, record: AuditRecord, who: str) -> None:
+    known = _levels(record) if wanted else {}
+    for key, level in wanted.items():
+        if key not in known and key not in HOUSE_WORDS:
+            groups = sorted(set(known) - HOUSE_WORDS)
+            raise PolicyError(
+                f"{who} speaks of {shown(key)}, which is no sensitive feature of this audit; "
+                f"there are {listed(groups) or 'none'}." + hint(key, groups)
+            )
+        if level != "*" and level not in known.get(key, set()):
+            levels = sorted(known.get(key, set()))
+            raise PolicyError(
+                f"{who} speaks of {key} = {shown(level)}, which this audit does not have; "
+                f"there are {listed(levels) or 'none'}." + hint(level, levels)
+            )
+
+
+def _levels(record: AuditRecord) -> dict[str, set[str]]:
+    """Return the levels by key of everything measured or declared."""
+    known: dict[str, set[str]] = {feature: set() for feature in record.data.sensitive}
+    for group in record.data.groups:
+        known.setdefault(group.feature, set()).add(group.level)
+    for finding in record.findings:
+        for one in _estimates(finding):
+            for key, level in one.where.items():
+                known.setdefault(key, set()).add(level)
+    return known
+
+
+# --- groups held against each other ---------------------------------------------------------------
+
+
+def _compared(gate: Gate, here: list[Estimate], alike: list[Estimate], record: AuditRecord) -> Iterator[Estimate]:
+    """Hold each group against the gate's reference, with intervals from the groups' own."""
+    for estimate in here:
+        peers = [one for one in _once(alike) if _are_peers(one, estimate)]
+        if gate.reference == "most_favored":
+            fit = [one for one in peers if _is_large_enough(one, gate, peers)]
+            yield against_best(estimate, fit, gate.kind, highest=gate.op != "<=")
+            continue
+        reference = _reference(gate, estimate, peers, record)
+        if reference is None:
+            lost = f"{estimate.metric}_{gate.kind}"
+            told = "there is no reference group to hold it against"
+            yield replace(estimate, metric=lost, value=None, low=None, high=None, unit=gate.kind, reason=told)
+        elif dict(reference.where) != dict(estimate.where):
+            yield _sized(compared(estimate, reference, gate.kind), reference, gate)
+
+
+def _are_peers(one: Estimate, other: Estimate) -> bool:
+    """Tell whether two estimates speak of groups of the same crossing, all else being equal."""
+    if set(one.where) != set(other.where):
+        return False
+    return all(other.where[key] == level for key, level in one.where.items() if key in HOUSE_WORDS)
+
+
+def _is_large_enough(one: Estimate, gate: Gate, peers: list[Estimate]) -> bool:
+    total = sum(peer.n or 0 for peer in peers)
+    return one.value is not None and (one.n or 0) >= max(gate.min_n, gate.min_share * total)
+
+
+def _reference(gate: Gate, estimate: Estimate, peers: list[Estimate], record: AuditRecord) -> Estimate | None:
+    if isinstance(gate.reference, Mapping):
+        lacking = [key for key in gate.reference if key not in estimate.where]
+        if lacking:
+            raise PolicyError(
+                f"gate {shown(gate.id)} names a reference by {listed(lacking)}, which its own address does not name; "
+                "give such groups a gate of their own."
+            )
+        wanted = {**estimate.where, **gate.reference}
+        return next((one for one in peers if dict(one.where) == wanted), None)
+    if gate.reference == "overall":
+        rest = {key: level for key, level in estimate.where.items() if key in HOUSE_WORDS}
+        everything = (one for finding in record.findings for one in _estimates(finding))
+        return next((one for one in everything if one.metric in names_of(gate) and dict(one.where) == rest), None)
+    sizes = {(group.feature, group.level): group.rows or 0 for group in record.data.groups}
+    features = [key for key in estimate.where if key not in HOUSE_WORDS]
+    if len(features) == 1:
+        return max(peers, key=lambda one: (sizes.get((features[0], one.where[features[0]]), 0), one.n or 0))
+    return max(peers, key=lambda one: one.n or 0)
+
+
+def _sized(gap: Estimate, reference: Estimate, gate: Gate) -> Estimate:
+    """Take back a gap whose reference group holds too few rows to be one."""
+    if gap.value is None or reference.n is None or reference.n >= gate.min_n:
+        return gap
+    told = f"the reference group holds fewer than {gate.min_n} rows"
+    return replace(gap, value=None, low=None, high=None, reason=told)

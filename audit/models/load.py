@@ -1,0 +1,322 @@
+"""A model as an audit sees it: something that predicts, loaded without running code.
+
+Formats that run code when they are loaded (pickle, joblib, ``.pt2``) are refused before a byte of them is
+run, unless the user trusts the file in so many words; the record then says so (``SEC001``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.data.tables import file_sha256
+from audit.errors import AuditError, ConfigError, ModelError, hint, listed, shown
+from audit.models.skops_state import validate_trees
+from reports.record import ModelInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CODE_FORMATS = {
+    ".joblib": "joblib",
+    ".pkl": "pickle",
+    ".pickle": "pickle",
+    ".pt2": "pt2",
+    ".pt": "torch",
+    ".pth": "torch",
+}
+
+SKOPS_ALLOWED = frozenset(
+    {
+        "sklearn.tree._tree.Tree",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.utils._bunch.Bunch",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+        "sklearn.compose._column_transformer._RemainderColsList",
+        "sklearn._loss.link.LogitLink",
+        "sklearn._loss.link.IdentityLink",
+        "sklearn._loss.link.LogLink",
+        "sklearn._loss.link.MultinomialLogit",
+        "sklearn._loss.link.Interval",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.metrics._dist_metrics.ManhattanDistance64",
+        "sklearn.metrics._dist_metrics.ChebyshevDistance64",
+        "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+        "sklearn.metrics._dist_metrics.HaversineDistance64",
+        "scipy._lib.array_api_compat.numpy._aliases.asarray",
+        "scipy.interpolate._bsplines.BSpline",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "trainers.estimators.NetworkClassifier",
+        "trainers.estimators.NetworkRegressor",
+        "trainers.preparation.TablePreparation",
+        "builtins.object",
+        "numpy.bool",
+        "numpy.dtype",
+        "numpy.mean",
+        "numpy.number",
+        "numpy.object_",
+        "sklearn._loss.loss.HalfTweedieLossIdentity",
+        "sklearn.compose._column_transformer.make_column_selector",
+        "sklearn.feature_selection._univariate_selection.f_classif",
+        "sklearn.feature_selection._univariate_selection.f_regression",
+        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+        "sklearn.gaussian_process.kernels.ConstantKernel",
+        "sklearn.gaussian_process.kernels.Product",
+        "sklearn.gaussian_process.kernels.RBF",
+        "sklearn.gaussian_process.kernels.Sum",
+        "sklearn.gaussian_process.kernels.WhiteKernel",
+        "sklearn.metrics._classification.balanced_accuracy_score",
+        "sklearn.metrics._scorer._CurveScorer",
+        "sklearn.metrics._scorer._PassthroughScorer",
+        "sklearn.metrics._scorer._Scorer",
+        "sklearn.model_selection._split.GroupKFold",
+        "sklearn.model_selection._split.KFold",
+        "sklearn.model_selection._split.StratifiedKFold",
+        "sklearn.multiclass._ConstantPredictor",
+        "sklearn.utils._metadata_requests.MetadataRequest",
+        "sklearn.utils._metadata_requests.MethodMetadataRequest",
+    }
+)
+"""Types beyond skops' own list that hold data only; trees and splines among them are validated after loading."""
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """What an audit asks of a model; ``predict_proba``, ``decision_function`` and ``fit`` are used if there."""
+
+    def predict(self, X: object, /) -> object:
+        """Return a label or a number for each row of X."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Model:
+    """A predictor and its identity.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> model = wrap(DummyClassifier().fit([[0], [1]], [0, 1]))
+    >>> model.info.kind, model.feature_count
+    ('sklearn.dummy.DummyClassifier', 1)
+    """
+
+    predictor: Predictor
+    info: ModelInfo
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the columns it was fitted on, if it knows them."""
+        names = getattr(self.predictor, "feature_names_in_", None)
+        return None if names is None else tuple(str(name) for name in names)
+
+    @property
+    def feature_count(self) -> int | None:
+        """Number of columns it was fitted on, if it knows."""
+        count = getattr(self.predictor, "n_features_in_", None)
+        return None if count is None else int(count)
+
+    @property
+    def classes(self) -> npt.NDArray[np.generic] | None:
+        """Labels in the order of the columns of ``predict_proba``, if it knows them."""
+        classes = getattr(self.predictor, "classes_", None)
+        return None if classes is None else np.asarray(classes)
+
+    @property
+    def last(self) -> object:
+        """The estimator at the end of a pipeline, or the predictor itself."""
+        steps = getattr(self.predictor, "steps", None)
+        return steps[-1][1] if isinstance(steps, list) and steps else self.predictor
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether it begins with a vectorizer of texts, which reads a column and no table."""
+        first = self.predictor
+        while isinstance(steps := getattr(first, "steps", None), list) and steps:
+            first = steps[0][1]
+        return hasattr(first, "build_analyzer")
+
+    def refittable(self) -> bool:
+        """Tell whether scikit-learn could clone and refit it."""
+        return all(hasattr(self.predictor, name) for name in ("fit", "get_params"))
+
+
+def wrap(
+    predictor: object, *, name: str = "", format_: str = "object", file: Path | None = None, runs_code: bool = False
+) -> Model:
+    """Give a predictor its identity.
+
+    Raises
+    ------
+    ModelError
+        If it has no ``predict``.
+    """
+    if not isinstance(predictor, Predictor):
+        raise ModelError(f"{shown(type(predictor).__name__)} has no predict method; a model needs predict(X).")
+    last = predictor
+    if isinstance(steps := getattr(predictor, "steps", None), list) and steps:
+        last = steps[-1][1]
+    kind = f"{type(last).__module__}.{type(last).__qualname__}"
+    info = ModelInfo(
+        name=name or type(last).__name__,
+        kind=kind if last is predictor else f"Pipeline ending in {kind}",
+        format=format_,
+        file=file.name if file else "",
+        sha256=file_sha256(file) if file else "",
+        size_bytes=file.stat().st_size if file else None,
+        runs_code=runs_code,
+        parameters=_parameters(last),
+        training={str(k): str(v) for k, v in getattr(last, "training_", {}).items()},
+    )
+    return Model(predictor=predictor, info=info)
+
+
+def _parameters(estimator: object) -> Mapping[str, str]:
+    get_params = getattr(estimator, "get_params", None)
+    if get_params is None:
+        return {}
+    return {str(name): " ".join(repr(value).split())[:120] for name, value in sorted(get_params(deep=False).items())}
+
+
+def load(path: Path, *, trust: bool = False, trusted_types: Sequence[str] = ()) -> Model:
+    """Load a model file.
+
+    Parameters
+    ----------
+    path : Path
+        ``.skops``, a format of an installed loader (entry-point group ``audit.loaders``, such as the
+        networks' ``.safetensors``), ``.onnx``, or with `trust` ``.joblib``, ``.pkl``, ``.pt2``.
+    trust : bool
+        The user's word that code in the file may run.
+    trusted_types : sequence of str
+        Further types that a ``.skops`` file may hold; their modules are imported.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, broken, of another format than its name says, or not trusted.
+    """
+    if not path.is_file():
+        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise ModelError(
+            f"no model file {shown(path)}." + (hint(path.name, siblings) or " Paths are relative to the configuration.")
+        )
+    suffix = path.suffix.lower()
+    if suffix in CODE_FORMATS and not trust:
+        raise ModelError(
+            f"{shown(path.name)}: loading a {suffix} file runs code from it, so it was not opened. Save the model as "
+            ".skops (scikit-learn) or .safetensors (networks of trainers), or state [model] trust = true "
+            "if you trust its author."
+        )
+    loader = _loader(suffix, path, trusted_types)
+    with _caught(path) as caught:
+        predictor = loader(path)
+    named = CODE_FORMATS.get(suffix, suffix.lstrip("."))
+    model = wrap(predictor, format_=named, file=path, runs_code=suffix in CODE_FORMATS)
+    return Model(predictor=model.predictor, info=model.info, warnings=tuple(dict.fromkeys(caught)))
+
+
+def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[Path], object]:
+    if suffix == ".skops":
+        return lambda file: _load_skops(file, trusted_types)
+    if suffix == ".onnx":
+        from audit.models.onnx import OnnxModel
+
+        return OnnxModel
+    if suffix in {".joblib", ".pkl", ".pickle"}:
+        return _load_joblib
+    found = {f".{entry.name}": entry for entry in entry_points(group="audit.loaders")}
+    if suffix in found:
+        loader: Callable[[Path], object] = found[suffix].load()
+        return loader
+    known = [".skops", ".onnx", ".joblib", ".pkl", *sorted(found)]
+    raise ModelError(
+        f"{shown(path.name)}: no loader for {suffix or 'a file without suffix'}; formats are {', '.join(known)}."
+    )
+
+
+@contextmanager
+def _caught(path: Path) -> Iterator[list[str]]:
+    """Turn whatever a broken file makes a loader raise into a plain message; collect warnings."""
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield lines
+        except AuditError:
+            raise
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            raise ModelError(
+                f"{shown(path.name)} could not be loaded: {type(error).__name__}: {said}. "
+                "Check that the file is whole and has the format its name says."
+            ) from error
+        finally:
+            lines += [f"loading {path.name}: {' '.join(str(one.message).split())[:300]}" for one in caught]
+
+
+def _load_joblib(path: Path) -> object:
+    import joblib
+
+    return joblib.load(path)
+
+
+def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:
+    import skops.io
+
+    allowed = SKOPS_ALLOWED | set(trusted_types)
+    unknown = [name for name in skops.io.get_untrusted_types(file=path) if name not in allowed]
+    if unknown:
+        raise ModelError(
+            f"{shown(path.name)} holds types that are not on the allow-list: {listed(unknown)}. If you trust them, "
+            f"state [model] trusted_types = [{', '.join(repr(name) for name in unknown[:5])}]."
+        )
+    predictor: object = skops.io.load(path, trusted=sorted(allowed))
+    validate_trees(predictor)
+    return predictor
+
+
+def from_object(name: str, folder: Path) -> Model:
+    """Import a Python object you own: ``package.module:name``, found from `folder` or the environment.
+
+    Raises
+    ------
+    ConfigError
+        If the module or the name does not exist.
+    """
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute:
+        raise ConfigError(f"[model] object is {shown(name)}; expected 'package.module:name'.")
+    sys.path.insert(0, str(folder))
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"[model] object: no module {shown(error.name)}; it is looked for in {shown(folder)} and the environment."
+        ) from error
+    except Exception as error:
+        raise ModelError(f"importing {shown(module_name)} raised {type(error).__name__}: {str(error)[:200]}") from error
+    finally:
+        sys.path.remove(str(folder))
+    if not hasattr(module, attribute):
+        raise ConfigError(
+            f"[model] object: {shown(module_name)} has no {shown(attribute)}." + hint(attribute, vars(module))
+        )
+    return wrap(getattr(module, attribute), name=attribute, format_="object")

@@ -1,0 +1,1 @@
+"""Policies: read, checked and merged; the catalogue of rules as data."""

@@ -1,0 +1,57 @@
+"""The house stays easy to find one's way in: few rooms, few loose files, no way back up."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+AUDIT = ROOT / "audit"
+
+
+def _room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.startswith("audit.")}
+
+
+def _rooms() -> dict[str, set[str]]:
+    """Map each room or loose file of ``audit`` to those it imports."""
+    ways: dict[str, set[str]] = {}
+    for path in AUDIT.rglob("*.py"):
+        own = path.relative_to(AUDIT).parts[0].removesuffix(".py")
+        if own in {"__init__", "__main__"}:
+            continue
+        ways.setdefault(own, set()).update({_room(name) for name in _imports(path)} - {own})
+    return ways
+
+
+def test_rooms_and_loose_files_are_few() -> None:
+    assert len([path for path in AUDIT.iterdir() if (path / "__init__.py").exists()]) <= 20
+    assert len(list(AUDIT.glob("*.py"))) <= 12
+
+
+def test_no_circle_between_rooms() -> None:
+    ways = _rooms()
+    done: set[str] = set()
+    while ready := {room for room, others in ways.items() if room not in done and not (others & set(ways)) - done}:
+        done |= ready
+    assert set(ways) - done == set()
+
+
+def test_layers_are_whole_rooms_and_few() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    floors = next(one for one in contracts if one["type"] == "layers" and one.get("containers") == ["audit"])
+    assert floors["exhaustive"]
+    assert len(floors["layers"]) <= 12
+    assert all("." not in room.strip() for layer in floors["layers"] for room in layer.split("|"))
