@@ -2,124 +2,25 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from trainers import fitting, inputs, reading, settings
 from trainers.errors import TrainerError, listing, need
-from trainers.history import HistoryRow
+from trainers.parameters import Floats, Parameters
 from trainers.threads import torch_threads
-
-if TYPE_CHECKING:
-    import torch
-
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class _Network(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ships no types
-    """Parameters and training that classifier and regressor share."""
-
-    network: str | Callable[..., torch.nn.Module] = "mlp"
-    """``mlp``, ``cnn``, ``resnet``, ``rnn``, ``lstm``, ``gru``, ``transformer``, or a function (row shape, outputs)."""
-    hidden: tuple[int, ...] | None = None
-    """Units of the dense hidden layers; None: (64, 64) for ``mlp``, (64,) for ``cnn``, none for the others."""
-    activation: str = "relu"
-    """``relu``, ``gelu``, ``tanh`` or ``sigmoid``."""
-    init: str = "auto"
-    """``he``, ``xavier``, or ``auto``: by the activation."""
-    batch_norm: bool = False
-    """Batch normalization before each activation of dense and convolutional layers."""
-    dropout: float = 0.0
-    """Share of units that are silenced in each training step."""
-    channels: tuple[int, ...] = (16, 32)
-    """Channels of the convolutions of ``cnn``, of the stages of ``resnet``."""
-    kernel_size: int = 3
-    """Width of the convolutions, in pixels or steps."""
-    pool: int = 2
-    """Width of the pooling after each convolution; 1 for none."""
-    units: int = 64
-    """Width of recurrent layers, of the Transformer and of token embeddings."""
-    layers: int = 1
-    """Number of recurrent or Transformer layers; of blocks in a stage of ``resnet``."""
-    bidirectional: bool = False
-    """Whether recurrent layers read from both ends."""
-    heads: int = 4
-    """Attention heads of the Transformer."""
-    pooling: str = "mean"
-    """How the Transformer sums a row up: ``mean`` of its steps, or a ``class`` token."""
-    input_shape: tuple[int, ...] | None = None
-    """Shape of one row if `X` is a table of flattened rows: (steps, channels) or (channels, height, width)."""
-    tokens: str | None = None
-    """``word`` or ``character`` if `X` holds texts, ``ids`` if it holds token ids (0 is padding)."""
-    vocabulary_size: int = 10_000
-    """Most tokens that are told apart, padding and unknown included."""
-    max_length: int = 200
-    """Tokens of a text that are read; the rest is cut off."""
-    optimizer: str = "adam"
-    """``adam``, ``adamw``, ``sgd`` (with Nesterov momentum) or ``rmsprop``."""
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    """Momentum of ``sgd``; 0 is plain gradient descent."""
-    schedule: str = "constant"
-    """Learning rate by epoch: ``constant``, ``cosine``, ``linear``, ``exponential``, ``step``, ``plateau``."""
-    warmup: int = 0
-    """Epochs over which the learning rate rises first."""
-    l1: float = 0.0
-    """Weight of the sum of absolute weights (matrices only)."""
-    l2: float = 0.0
-    """Weight decay (matrices only)."""
-    clip_norm: float | None = None
-    """Longest gradient that is followed; longer ones are shortened to it."""
-    batch_size: int | str = "auto"
-    """Rows of a step; ``auto``: a twentieth of the rows, between 16 and 256."""
-    epochs: int = 100
-    """Most passes over the rows."""
-    early_stopping: bool = True
-    """Stop after `patience` epochs without progress, and restore the weights that were best on held-out rows."""
-    patience: int = 10
-    validation_fraction: float = 0.1
-    """Share of the rows held out for early stopping and history; none where that would be fewer than 8."""
-    standardize: bool = True
-    """Standardize inputs (by column, or by channel of sequences and images) inside, with sample weights."""
-    augment: Mapping[str, float] | None = None
-    """Changes of images while training: ``shift`` (pixels), ``flip`` (probability), ``noise`` (deviations)."""
-    dtype: str = "float32"
-    """``float32`` or ``float64``."""
-    device: str = "auto"
-    """``auto`` is an accelerator where there is one."""
-    threads: int | None = 1
-    """Threads that torch may use in fit and predict; None leaves torch's own setting."""
-    warm_start: bool = False
-    """Whether `fit` goes on from the last weights."""
-    on_epoch: Callable[[tuple[HistoryRow, ...]], object] | None = None
-    """Called with each epoch's history rows: live progress. It is not saved."""
-    random_state: int | np.random.RandomState | None = None
-    """Seed; the same seed gives the same bits on the same machine. No global generator is touched."""
-
-    # --- what the two tasks do differently --------------------------------------------------------
-
-    @abstractmethod
-    def _encode(self, y: object, *, reset: bool) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
-        """Turn a target into numbers, and into codes that strata are made of."""
-
-    def _weigh(self, codes: NDArray[np.int64] | None) -> Floats | None:  # noqa: ARG002 -- classes have weights
-        return None
-
-    def _objective(self) -> tuple[str, int]:
-        return "regression", 1
-
-    def _see_target(self, target: NDArray[Any], weights: Floats | None) -> None:
-        """Take from the training rows what the target's encoding needs."""
+class _Network(Parameters):
+    """Training and prediction that classifier and regressor share."""
 
     # --- fitting ----------------------------------------------------------------------------------
 
@@ -225,7 +126,7 @@ class _Network(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ships 
 class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     """A neural network that predicts classes: sigmoid or softmax with cross-entropy.
 
-    All parameters are keywords; each is told beside its name in the class.
+    All parameters are keywords; :class:`trainers.parameters.Parameters` explains each.
 
     Attributes
     ----------
@@ -330,7 +231,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     """A neural network that predicts a number: linear output with mean squared error.
 
-    The target is standardized inside. All parameters are keywords; each is told beside its name in the class;
+    The target is standardized inside. :class:`trainers.parameters.Parameters` explains the parameters;
     attributes are those of :class:`NetworkClassifier`, without classes.
 
     Examples

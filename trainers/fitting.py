@@ -13,14 +13,14 @@ from sklearn.utils import check_random_state
 from trainers import inputs
 from trainers.errors import TrainerError
 from trainers.history import TRAIN, VALIDATION, HistoryRow
+from trainers.parameters import Parameters
+from trainers.plan import Plan
 from trainers.threads import device_for, torch_threads
 
 if TYPE_CHECKING:
     import torch
 
-    from trainers.estimators import _Network
     from trainers.gradients import Flat, Rows
-    from trainers.loop import Plan
     from trainers.networks import NetworkSpec
 
 Floats = NDArray[np.float64]
@@ -74,7 +74,7 @@ def product(one: Floats | None, two: Floats | None) -> Floats | None:
     return one * two
 
 
-def run(estimator: _Network, train: Part, test: Part | None, fresh: bool, epochs: int, streamed: bool) -> None:
+def run(estimator: Parameters, train: Part, test: Part | None, fresh: bool, epochs: int, streamed: bool) -> None:
     """Build what is new, train, and keep the outcome on the estimator."""
     import torch
 
@@ -114,7 +114,7 @@ def run(estimator: _Network, train: Part, test: Part | None, fresh: bool, epochs
         del estimator._engine
 
 
-def _engine(estimator: _Network, plan: Plan, streamed: bool) -> tuple[Flat, torch.optim.Optimizer]:
+def _engine(estimator: Parameters, plan: Plan, streamed: bool) -> tuple[Flat, torch.optim.Optimizer]:
     """Lay out what learns, with its optimizer; a stream keeps the optimizer's memory from call to call."""
     from trainers import gradients, optimizers
 
@@ -127,7 +127,7 @@ def _engine(estimator: _Network, plan: Plan, streamed: bool) -> tuple[Flat, torc
     return engine
 
 
-def _learn_scales(estimator: _Network, train: Part) -> None:
+def _learn_scales(estimator: Parameters, train: Part) -> None:
     estimator.center_ = estimator.scale_ = None
     if estimator.token_count_:
         estimator._see_target(train.target, train.weights)
@@ -142,7 +142,7 @@ def _learn_scales(estimator: _Network, train: Part) -> None:
     estimator._see_target(train.target, train.weights)
 
 
-def build_network(estimator: _Network, seed: int) -> torch.nn.Module:
+def build_network(estimator: Parameters, seed: int) -> torch.nn.Module:
     """Build the network that the parameters describe, or call the user's function with its own seed."""
     import torch
 
@@ -166,7 +166,7 @@ def build_network(estimator: _Network, seed: int) -> torch.nn.Module:
     return network.to(getattr(torch, estimator.dtype))
 
 
-def _check_images(estimator: _Network) -> None:
+def _check_images(estimator: Parameters) -> None:
     changes = set(estimator.augment or {})
     if changes & {"shift", "flip"} and len(estimator.input_shape_) != 3:
         raise TrainerError(
@@ -175,7 +175,7 @@ def _check_images(estimator: _Network) -> None:
         )
 
 
-def spec_for(estimator: _Network, outputs: int) -> NetworkSpec:
+def spec_for(estimator: Parameters, outputs: int) -> NetworkSpec:
     """Gather what determines the layout."""
     from trainers.networks import NetworkSpec
 
@@ -202,7 +202,7 @@ def spec_for(estimator: _Network, outputs: int) -> NetworkSpec:
     )
 
 
-def plan_for(estimator: _Network, rows: int, epochs: int, streamed: bool) -> Plan:
+def plan_for(estimator: Parameters, rows: int, epochs: int, streamed: bool) -> Plan:
     """Gather how to train.
 
     Raises
@@ -210,8 +210,6 @@ def plan_for(estimator: _Network, rows: int, epochs: int, streamed: bool) -> Pla
     TrainerError
         If batch normalization would see a batch of one row.
     """
-    from trainers.loop import Plan
-
     size = estimator.batch_size
     batch = min(256, max(16, 2 ** round(np.log2(max(rows / 20, 1))))) if isinstance(size, str) else int(size)
     if estimator.batch_norm and rows < 2:
@@ -234,7 +232,7 @@ def plan_for(estimator: _Network, rows: int, epochs: int, streamed: bool) -> Pla
     )
 
 
-def _rows(estimator: _Network, part: Part, device: torch.device) -> Rows:
+def _rows(estimator: Parameters, part: Part, device: torch.device) -> Rows:
     """Turn arrays into tensors on the device; weights get the mean 1."""
     import torch
 
@@ -257,7 +255,7 @@ def _rows(estimator: _Network, part: Part, device: torch.device) -> Rows:
     )
 
 
-def known_before(estimator: _Network, rows: Rows, held: Rows | None) -> tuple[HistoryRow, ...]:
+def known_before(estimator: Parameters, rows: Rows, held: Rows | None) -> tuple[HistoryRow, ...]:
     """Give the rows of epoch 0: sizes and the scale of the inputs."""
     found = [
         HistoryRow(0, TRAIN, "rows", float(len(rows.inputs))),
@@ -271,7 +269,7 @@ def known_before(estimator: _Network, rows: Rows, held: Rows | None) -> tuple[Hi
     return tuple(found)
 
 
-def outputs(estimator: _Network, values: NDArray[Any]) -> Floats:
+def outputs(estimator: Parameters, values: NDArray[Any]) -> Floats:
     """Run forward in blocks that fit the cache; short rows of tokens are run together."""
     import torch
 
@@ -297,7 +295,7 @@ def outputs(estimator: _Network, values: NDArray[Any]) -> Floats:
     return sorted_back
 
 
-def _block(estimator: _Network, values: NDArray[Any]) -> NDArray[Any]:
+def _block(estimator: Parameters, values: NDArray[Any]) -> NDArray[Any]:
     if len(values) < SMALLEST_BLOCK:
         values = np.concatenate([values, np.repeat(values[-1:], SMALLEST_BLOCK - len(values), axis=0)])
     if estimator.token_count_:

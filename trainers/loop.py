@@ -21,35 +21,13 @@ from trainers.gradients import Flat, Rows, gradients_of, mean_loss
 from trainers.history import TRAIN, VALIDATION, HistoryRow
 from trainers.layers import PADDING, Dropout
 from trainers.optimizers import learning_rate
+from trainers.plan import Plan
 from trainers.probes import Facts
 
 BLOCK = 4096
 """Rows that are run forward at a time: enough to fill the processor, few enough to stay in its cache."""
 TOLERANCE = 1e-4
 """Where no rows are held out: share by which the training loss must fall to count as progress."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How to train: the estimator's parameters, checked and complete."""
-
-    objective: str
-    """``binary``, ``multiclass`` or ``regression``."""
-    batch_size: int
-    epochs: int
-    patience: int | None = None
-    """Epochs without progress before training stops; None trains all epochs and keeps the last weights."""
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    schedule: str = "constant"
-    warmup: int = 0
-    l1: float = 0.0
-    l2: float = 0.0
-    clip_norm: float | None = None
-    augment: tuple[tuple[str, float], ...] = ()
-    pairs: bool = False
-    """Whether a batch needs two rows (batch normalization)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch  # noqa: TID253 -- this module is imported only when a network is trained
 
+from trainers.plan import Plan
+
 if TYPE_CHECKING:
     from trainers.gradients import Flat
-    from trainers.loop import Plan
 
 
 def optimizer_for(flat: Flat, plan: Plan) -> torch.optim.Optimizer:
@@ -35,7 +36,7 @@ def learning_rate(plan: Plan, done: int, setbacks: int) -> float:
 
     Examples
     --------
-    >>> from trainers.loop import Plan
+    >>> from trainers.plan import Plan
     >>> plan = Plan(objective="binary", batch_size=1, epochs=10, learning_rate=0.1, schedule="linear")
     >>> [round(learning_rate(plan, done, 0), 3) for done in (0, 5)]
     [0.1, 0.05]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainers import inputs, text
 from trainers.errors import TrainerError
-
-if TYPE_CHECKING:
-    from trainers.estimators import _Network
+from trainers.parameters import Parameters
 
 
-def rows(estimator: _Network, X: object, *, reset: bool) -> NDArray[Any]:
+def rows(estimator: Parameters, X: object, *, reset: bool) -> NDArray[Any]:
     """Check rows and give them their shape; with `reset` learn the shape, the vocabulary and the names.
 
     Raises
@@ -35,12 +33,12 @@ def rows(estimator: _Network, X: object, *, reset: bool) -> NDArray[Any]:
     return values.reshape(len(values), *shape)
 
 
-def learn(estimator: _Network, shape: tuple[int, ...], words: tuple[str, ...] | None, tokens: int) -> None:
+def learn(estimator: Parameters, shape: tuple[int, ...], words: tuple[str, ...] | None, tokens: int) -> None:
     """Keep how rows are read."""
     estimator.input_shape_, estimator.vocabulary_, estimator.token_count_ = shape, words, tokens
 
 
-def _ids(estimator: _Network, X: object, *, reset: bool) -> NDArray[np.int64]:
+def _ids(estimator: Parameters, X: object, *, reset: bool) -> NDArray[np.int64]:
     ids = inputs.token_ids(estimator, X, reset=reset)
     if reset:
         borrowed = getattr(estimator, "_borrowed", None)
@@ -49,7 +47,7 @@ def _ids(estimator: _Network, X: object, *, reset: bool) -> NDArray[np.int64]:
     return np.where(ids < estimator.token_count_, ids, text.UNKNOWN)
 
 
-def _texts(estimator: _Network, X: object, *, reset: bool) -> NDArray[np.int64]:
+def _texts(estimator: Parameters, X: object, *, reset: bool) -> NDArray[np.int64]:
     texts, name = text.values(X)
     level = str(estimator.tokens)
     if reset:

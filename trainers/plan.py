@@ -1,0 +1,28 @@
+"""How one training run goes: the parameters of the loop, checked and complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to train: the estimator's parameters, checked and complete."""
+
+    objective: str
+    """``binary``, ``multiclass`` or ``regression``."""
+    batch_size: int
+    epochs: int
+    patience: int | None = None
+    """Epochs without progress before training stops; None trains all epochs and keeps the last weights."""
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    schedule: str = "constant"
+    warmup: int = 0
+    l1: float = 0.0
+    l2: float = 0.0
+    clip_norm: float | None = None
+    augment: tuple[tuple[str, float], ...] = ()
+    pairs: bool = False
+    """Whether a batch needs two rows (batch normalization)."""
