@@ -286,3 +286,12 @@ def minus(text: str) -> str:
     '[−0.10, 0.20]'
     """
     return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+
+
+def notebook(record: AuditRecord) -> str:
+    """Return the card in a frame that runs no script, for JupyterLab and other notebooks."""
+    page = Markup.escape(render(record))
+    return (
+        f'<iframe sandbox srcdoc="{page}" title="Model card and audit" '
+        'style="width:100%;height:820px;border:0"></iframe>'
+    )

@@ -70,6 +70,8 @@ class ModelInfo:
     parameters: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, str] = field(default_factory=dict)
     """What the model says of its own training: trials, seed, chosen configuration."""
+    notes: tuple[str, ...] = ()
+    """What was taken on faith, such as the order of columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,9 @@ class DataInfo:
 
     target: str
     positive: str = ""
+    """The class that the model detects."""
+    favorable: str = ""
+    """The class that is good for the person, such as a loan granted; ``""``: not stated."""
     classes: tuple[str, ...] = ()
     splits: tuple[SplitInfo, ...] = ()
     features: tuple[FeatureInfo, ...] = ()
@@ -118,6 +123,10 @@ class DataInfo:
     weight: str = ""
     cluster: str = ""
     time: str = ""
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Value labels: column → value → words."""
+    read_as_missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Words that were read as missing values: column → word → rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,89 +13,54 @@ Rules that hold for every value here, checked when it is made:
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from reports.addresses import HOUSE_WORDS, address
 from reports.exhibit import (
-    Bar as Bar,
-)
-from reports.exhibit import (
-    Bars as Bars,
-)
-from reports.exhibit import (
-    Cell as Cell,
-)
-from reports.exhibit import (
-    Curve as Curve,
-)
-from reports.exhibit import (
-    Exhibit as Exhibit,
-)
-from reports.exhibit import (
-    Forest as Forest,
-)
-from reports.exhibit import (
-    ForestRow as ForestRow,
-)
-from reports.exhibit import (
-    Image as Image,
-)
-from reports.exhibit import (
-    Matrix as Matrix,
-)
-from reports.exhibit import (
-    Prose as Prose,
-)
-from reports.exhibit import (
-    Series as Series,
-)
-from reports.exhibit import (
-    Table as Table,
-)
-from reports.exhibit import (
+    Bar,
+    Bars,
+    Cell,
+    Curve,
+    Exhibit,
+    Forest,
+    ForestRow,
+    Image,
+    Matrix,
+    Prose,
+    Series,
+    Table,
     require_finite,
 )
 from reports.identity import (
-    Card as Card,
+    Card,
+    DataInfo,
+    Environment,
+    FeatureInfo,
+    GroupInfo,
+    ModelInfo,
+    SplitInfo,
+    blank_sections,
 )
-from reports.identity import (
-    DataInfo as DataInfo,
-)
-from reports.identity import (
-    Environment as Environment,
-)
-from reports.identity import (
-    FeatureInfo as FeatureInfo,
-)
-from reports.identity import (
-    GroupInfo as GroupInfo,
-)
-from reports.identity import (
-    ModelInfo as ModelInfo,
-)
-from reports.identity import (
-    SplitInfo as SplitInfo,
-)
-from reports.identity import (
-    blank_sections as blank_sections,
-)
-from reports.pairing import PairedGroups as PairedGroups
-from reports.pairing import Pairing as Pairing
+from reports.pairing import PairedGroups, Pairing
+from reports.rules import Gate, GateKind, OnInconclusive, Operator, Policy, Severity, Source, Waiver, Where
 
-SCHEMA_VERSION = 1
+__all__ = [
+    "HOUSE_WORDS", "SCHEMA_VERSION", "AuditRecord", "Bar", "Bars", "Card", "Cell", "Curve", "DataInfo", "Environment",
+    "Estimate", "Exhibit", "FeatureInfo", "Finding", "FindingOutcome", "Forest", "ForestRow", "Gate", "GateKind",
+    "GroupInfo", "Image", "Json", "Matrix", "Measurement", "ModelInfo", "OnInconclusive", "Operator", "PairedGroups",
+    "Pairing", "Policy", "Prose", "Series", "Severity", "Source", "SplitInfo", "Table", "Task", "Verdict",
+    "VerdictOutcome", "Waiver", "Where", "blank_sections", "require_finite",
+]  # fmt: skip
+
+SCHEMA_VERSION = 2
 
 Task = Literal["binary", "multiclass", "regression"]
 FindingOutcome = Literal["measured", "not_applicable", "skipped", "error"]
 VerdictOutcome = Literal["pass", "fail", "inconclusive", "error", "waived", "not_assessed"]
-GateKind = Literal["value", "difference", "ratio", "no_regression"]
-Operator = Literal[">=", "<=", "abs<=", "between"]
-Severity = Literal["error", "warning", "note", "off"]
-OnInconclusive = Literal["block", "warn", "pass"]
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-Where = Mapping[str, str]
-HOUSE_WORDS = frozenset({"split", "fold", "variant", "class", "feature", "slice", "layer"})
-"""Keys of addresses that are no feature of the rows."""
 
 
 # --- numbers ------------------------------------------------------------------------------------
@@ -151,6 +116,11 @@ class Estimate:
                     f"estimate {self.metric!r}: interval [{low}, {high}] does not hold the value {self.value}"
                 )
 
+    @property
+    def address(self) -> str:
+        """The slice in words, as :func:`reports.addresses.address` writes every one."""
+        return address(self.where)
+
     def __str__(self) -> str:
         if self.value is None:
             return f"undefined: {self.reason}"
@@ -194,6 +164,8 @@ class Finding:
     references: tuple[str, ...] = ()
     options: Mapping[str, Json] = field(default_factory=dict)
     seconds: float = 0.0
+    reused: bool = False
+    """Whether the measurement comes from an earlier run of the same evidence."""
 
     def __post_init__(self) -> None:
         if (self.outcome == "measured") != (self.measurement is not None):
@@ -202,70 +174,7 @@ class Finding:
             raise ValueError(f"finding {self.check!r}: outcome {self.outcome!r} needs a reason")
 
 
-# --- what was asked and what was decided ----------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """One rule of a policy: which number, held against which threshold, and what then."""
-
-    id: str
-    title: str
-    check: str
-    """The check whose estimates are judged; ``""`` looks in every finding."""
-    metric: str
-    where: Where = field(default_factory=dict)
-    """The whole address; ``"*"`` as a value means every level, ``"*"`` as a key any further keys."""
-    kind: GateKind = "value"
-    reference: str | Mapping[str, str] = ""
-    """For differences and ratios: ``largest``, ``most_favored``, ``overall``, or ``{feature: level}``."""
-    op: Operator = ">="
-    threshold: float | tuple[float, float] = 0.0
-    severity: Severity = "warning"
-    on_inconclusive: OnInconclusive = "warn"
-    decide: Literal["interval", "point"] = "interval"
-    """``point``: the number alone decides, whatever its interval; chance trips such a gate as it likes."""
-    min_n: int = 30
-    min_share: float = 0.0
-    """Groups that hold a smaller share of the rows are shown, not judged."""
-    family: str = ""
-    """Verdicts of one family share Holm's correction; by default a gate is its own family."""
-    because: str = ""
-    remedy: str = ""
-    references: tuple[str, ...] = ()
-    evidence_for: tuple[str, ...] = ()
-    """Items of regulation or standards that this gives evidence for; a person decides what it proves."""
-
-    def __post_init__(self) -> None:
-        pair = isinstance(self.threshold, tuple)
-        if pair != (self.op == "between"):
-            raise ValueError(f"gate {self.id!r}: op {self.op!r} does not fit threshold {self.threshold!r}")
-        for bound in self.threshold if isinstance(self.threshold, tuple) else (self.threshold,):
-            require_finite(f"gate {self.id!r}", threshold=bound)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiver:
-    """A person's decision to let one gate's failure stand for a while."""
-
-    gate: str
-    owner: str
-    reason: str
-    expires: str
-    """ISO date; from the next day on the gate counts again."""
-    where: Where = field(default_factory=dict)
-    created: str = ""
-    ticket: str = ""
-    limit: float | None = None
-    """The ratchet: a value worse than this fails in spite of the waiver."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """The line of a policy file that a verdict goes back to."""
-
-    file: str
-    line: int
+# --- what was decided ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +192,10 @@ class Verdict:
     """Smallest shortfall that this many rows would show with 80 % power."""
     p_adjusted: float | None = None
     """One-sided p-value of failing, after Holm's correction within the family."""
+    extent: Estimate | None = None
+    """Rows per 1,000 decisions that would have to come out differently for the rule to hold, with interval."""
+    rank: int | None = None
+    """Place among the verdicts that ask for attention; 1 is looked at first."""
     message: str = ""
     next_step: str = ""
     source: Source | None = None
@@ -291,28 +204,25 @@ class Verdict:
         require_finite(f"verdict {self.gate!r}", detectable=self.detectable, p_adjusted=self.p_adjusted)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """The gates that were in force, where they came from, and the waivers granted."""
-
-    name: str = "default"
-    file: str = ""
-    sha256: str = ""
-    committed: str = ""
-    """Time of the commit that holds the file, where that is known."""
-    confidence: float = 0.95
-    correction: Literal["holm", "none"] = "holm"
-    margin: float = 0.01
-    """Largest loss against a baseline that would be accepted."""
-    gates: tuple[Gate, ...] = ()
-    waivers: tuple[Waiver, ...] = ()
-    lines: Mapping[str, int] = field(default_factory=dict)
-    """Line of each gate in ``file``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AuditRecord:
-    """Everything an audit found out and decided; all reports are drawn from it alone."""
+    """Everything an audit found out and decided; all reports are drawn from it alone.
+
+    Examples
+    --------
+    >>> found = Measurement(summary="", estimates=(Estimate(metric="recall", value=0.8, where={"sex": "f"}),))
+    >>> finding = Finding(
+    ...     check="c", title="t", family="groups", revision=1, outcome="measured", measurement=found
+    ... )
+    >>> record = AuditRecord(
+    ...     tool="modelassay", created="", seed=0, task="binary", findings=(finding,),
+    ...     model=ModelInfo(name="m", kind="", format="none"), data=DataInfo(target="y"), environment=Environment(),
+    ... )
+    >>> record.metric("recall", sex="f").value
+    0.8
+    >>> record.verdict
+    'Not judged: no rule was evaluated.'
+    """
 
     tool: str
     created: str
@@ -333,3 +243,61 @@ class AuditRecord:
     warnings: tuple[str, ...] = ()
     pairing: Pairing | None = None
     """Answers by row, without which a later audit can only be compared by independent intervals."""
+    reused: tuple[str, ...] = ()
+    """Checks whose measurements come from an earlier run."""
+    partial: str = ""
+    """Why the record holds less than was asked for; ``""`` where it is whole."""
+
+    @property
+    def verdict(self) -> str:
+        """What the audit comes to, in a sentence."""
+        return str(_drawn("summary", "verdict_sentence", self))
+
+    @property
+    def concerns(self) -> tuple[Verdict, ...]:
+        """Verdicts of catalogue rules that failed, the first to look at first."""
+        return tuple(_drawn("summary", "concerns", self))
+
+    @property
+    def criteria(self) -> tuple[Verdict, ...]:
+        """Verdicts of the release criteria (gates of the team's own), the first to look at first."""
+        return tuple(_drawn("summary", "criteria", self))
+
+    def metric(self, name: str, where: Where | None = None, /, **levels: str) -> Estimate:
+        """Return the estimate of a metric on a slice.
+
+        Parameters
+        ----------
+        name : str
+            As in the record: ``recall``, ``selection_rate``.
+        where : mapping, optional
+            Levels by key, for keys that are no Python names.
+        **levels : str
+            Levels by key; the test rows, where no ``split`` is named.
+
+        Returns
+        -------
+        Estimate
+
+        Raises
+        ------
+        LookupError
+            If there is no such metric, or not on this slice; the text names the nearest.
+        """
+        found: Estimate = _drawn("lookup", "metric", self, name, {**(where or {}), **levels})
+        return found
+
+    def to_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:  # noqa: ANN401 -- the user's library
+        """Return all estimates as a data frame of pandas or polars, one a row, keys of addresses as columns."""
+        return _drawn("lookup", "frame", self, library)
+
+    def __repr__(self) -> str:
+        return str(_drawn("summary", "short", self))
+
+    def _repr_html_(self) -> str:
+        return str(_drawn("html", "notebook", self))
+
+
+def _drawn(module: str, function: str, *arguments: object) -> Any:  # noqa: ANN401 -- as the function returns
+    """Call a renderer, imported only now: the record itself needs the standard library alone."""
+    return getattr(importlib.import_module(f"reports.{module}"), function)(*arguments)

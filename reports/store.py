@@ -12,7 +12,7 @@ import difflib
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -21,13 +21,11 @@ from typing import Any, NoReturn, get_args
 from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from reports import record as vocabulary
+from reports.migrations import UPGRADES
+from reports.printable import UNPRINTABLE, visible
 from reports.record import SCHEMA_VERSION, AuditRecord, Exhibit
-from reports.wording import UNPRINTABLE, visible
 
-SCHEMA_FILE = Path(__file__).parent / "schema" / "audit-record.v1.json"
-
-UPGRADES: list[Callable[[dict[str, Any]], dict[str, Any]]] = []
-"""``UPGRADES[k]`` turns a file of schema version k + 1 into one of version k + 2."""
+SCHEMA_FILE = Path(__file__).parent / "schema" / "audit-record.v2.json"
 
 Data = None | bool | int | float | str | list["Data"] | dict[str, "Data"]
 _EXHIBITS = frozenset(kind.__name__ for kind in get_args(Exhibit))

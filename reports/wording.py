@@ -11,17 +11,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
+from reports.addresses import address as address
+from reports.printable import NAME_LIMIT as NAME_LIMIT
+from reports.printable import visible as visible
 from reports.record import Estimate, Gate
 
-NAME_LIMIT = 120
-"""Characters of a name that are shown; the whole name stands in the record."""
-
-UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff"
-    "\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
-)
-"""Control characters, marks that turn the direction of text, lone surrogates and non-characters."""
-_SPACES = re.compile(r"\s+")
 _KNOWN_WORDS = {
     "auc": "AUC", "roc": "ROC", "pr": "PR", "tpr": "TPR", "fpr": "FPR", "tnr": "TNR", "fnr": "FNR", "ppv": "PPV",
     "npv": "NPV", "mcc": "MCC", "f1": "F1", "mae": "MAE", "mse": "MSE", "rmse": "RMSE", "r2": "R²", "ece": "ECE",
@@ -33,22 +27,6 @@ _REFERENCES = {
     "most_favored": "the most favored group's",
     "overall": "the overall value",
 }
-
-
-def visible(text: object, limit: int = NAME_LIMIT) -> str:
-    r"""Return a name as one printable line of at most `limit` characters.
-
-    Examples
-    --------
-    >>> visible("two\nlines")
-    'two lines'
-    >>> visible("a" * 10, limit=4)
-    'aaa…'
-    >>> visible("a\u202eb")
-    'a�b'
-    """
-    line = _SPACES.sub(" ", UNPRINTABLE.sub("\ufffd", str(text)[: 4 * limit + 4])).strip()
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def paragraphs(text: str, limit: int = 20_000) -> tuple[str, ...]:
@@ -88,31 +66,6 @@ def metric_words(metric: str) -> str:
     """
     words = visible(metric).replace("_", " ").split(" ")
     return " ".join(_KNOWN_WORDS.get(word.lower(), word) for word in words)
-
-
-def address(where: Mapping[str, str]) -> str:
-    """Write a slice in words; test rows go without saying where anything else is said.
-
-    Examples
-    --------
-    >>> address({"sex": "Female", "race": "Black", "split": "test"})
-    'race=Black, sex=Female'
-    >>> address({"split": "train", "sex": "Female"})
-    'sex=Female (train rows)'
-    >>> address({"class": "*", "split": "*"}), address({})
-    ('every class, every split', 'all rows')
-    """
-    split = visible(where["split"], 40) if where.get("split", "*") != "*" else ""
-    parts = [_level(key, where[key]) for key in sorted(where) if key != "split" or where[key] == "*"]
-    if not parts:
-        return f"all {split} rows" if split else "all rows"
-    return ", ".join(parts) + (f" ({split} rows)" if split not in ("", "test") else "")
-
-
-def _level(feature: str, level: str) -> str:
-    if level == "*":
-        return "every group" if feature == "*" else f"every {visible(feature, 60)}"
-    return f"{visible(feature, 60)}={visible(level, 80)}"
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -218,7 +171,7 @@ def reference_words(reference: str | Mapping[str, str]) -> str:
     Examples
     --------
     >>> reference_words({"sex": "Male"})
-    'that of sex=Male'
+    'that of sex: Male'
     """
     if isinstance(reference, str):
         return _REFERENCES.get(reference, f"that of {visible(reference)}")

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 sys.path.insert(0, str(Path(__file__).parents[2]))  # strategies are shared by path, whatever runs the tests
 
 from reports import digest, formats, store
+from reports.printable import UNPRINTABLE
 from reports.record import AuditRecord
-from reports.wording import UNPRINTABLE
 from tests.properties.strategies import MARKER, records
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")

@@ -113,7 +113,7 @@ def forest() -> Forest:
     """Return recall by group, with one group too small and one undefined."""
     rows = [
         ForestRow(
-            label=name,
+            label=name.replace("=", ": "),
             value=value,
             low=value - 1.9 * math.sqrt(value * (1 - value) / n),
             high=min(1.0, value + 1.9 * math.sqrt(value * (1 - value) / n)),
@@ -122,7 +122,7 @@ def forest() -> Forest:
         )
         for name, value, n in GROUPS
     ]
-    rows.append(ForestRow(label="race=Unknown, sex=Female", value=None, n=12, reason="no positive rows"))
+    rows.append(ForestRow(label="race: Unknown, sex: Female", value=None, n=12, reason="no positive rows"))
     return Forest(
         title="Recall by group",
         x_label="recall",
@@ -270,25 +270,32 @@ def findings() -> tuple[Finding, ...]:
     )  # fmt: skip
 
 
+def extent(value: float, low: float, high: float) -> Estimate:
+    """Return how many rows per 1,000 would have to come out differently."""
+    return Estimate(metric="extent", value=value, low=low, high=high, method="linear", n=16281, unit="rows per 1,000")
+
+
 def gates() -> tuple[Gate, ...]:
     """Return gates of every kind and severity."""
     star = {"*": "*"}
     return (
         Gate(id="PERF001", title="no-skill", check="skill", metric="roc_auc", threshold=0.5, severity="error",
-             on_inconclusive="block", because="A model must beat the best constant.", remedy="Look at the labels."),
+             on_inconclusive="block", because="A model must beat the best constant.", remedy="Look at the labels.",
+             from_catalogue=True, decided="proof"),
         Gate(id="PERF003", title="class-neglected", check="classification", metric="recall", where={"class": "*"},
-             threshold=0.5, remedy="Weigh the class."),
+             threshold=0.5, remedy="Weigh the class.", from_catalogue=True, topic="recall of each class"),
         Gate(id="FAIR001", title="selection-rate-ratio", check="disparities", metric="selection_rate", where=star,
              kind="ratio", reference="most_favored", threshold=0.8, remedy="Look at the threshold of this group.",
-             evidence_for=("nyc-ll144:impact-ratio", "us-ugesp:1607.4(D)")),
+             evidence_for=("nyc-ll144:impact-ratio", "us-ugesp:1607.4(D)"), from_catalogue=True,
+             topic="selection rates by group"),
         Gate(id="FAIR002", title="true-positive-rate-gap", check="disparities", metric="recall", where=star,
-             kind="difference", reference="largest", op="abs<=", threshold=0.1),
+             kind="difference", reference="largest", op="abs<=", threshold=0.1, from_catalogue=True),
         Gate(id="BASE001", title="regression", check="comparison", metric="roc_auc", kind="no_regression",
-             threshold=-0.01, severity="error"),
+             threshold=-0.01, severity="error", from_catalogue=True),
         Gate(id="CAL002", title="overconfident", check="calibration", metric="calibration_slope", op="between",
-             threshold=(0.8, 1.25)),
+             threshold=(0.8, 1.25), from_catalogue=True),
         Gate(id="GEN004", title="more-data-helps", check="learning", metric="expected_gain", op="<=", threshold=0.02,
-             severity="note"),
+             severity="note", from_catalogue=True),
         Gate(id=HOSTILE[0], title=HOSTILE[3], check="classification", metric=HOSTILE[1], where={HOSTILE[2]: HOSTILE[5]},
              threshold=0.5, remedy=HOSTILE[12]),
     )  # fmt: skip
@@ -313,9 +320,10 @@ def verdicts() -> tuple[Verdict, ...]:
         one("PERF003", "pass", estimate("recall", 0.934, 12435, {"class": "<=50K"})),
         one("PERF003", "pass", estimate("recall", 0.609, 3846, {"class": ">50K"})),
         one("FAIR001", "fail", ratio[0], p_adjusted=0.0004, message="The upper limit 0.560 lies below 0.8.",
-            next_step="Look at the rows of sex=Female just below the threshold.",
-            source=Source(file="gates.toml", line=21)),
-        one("FAIR001", "fail", ratio[2], p_adjusted=0.01, message="The upper limit 0.490 lies below 0.8."),
+            next_step="Look at the rows of sex: Female just below the threshold.",
+            source=Source(file="gates.toml", line=21), extent=extent(36.2, 31.0, 41.9), rank=1),
+        one("FAIR001", "fail", ratio[2], p_adjusted=0.01, extent=extent(1.1, 0.5, 1.8), rank=2,
+            message="The upper limit 0.490 lies below 0.8."),
         one("FAIR001", "pass", ratio[3]),
         one("FAIR001", "inconclusive", ratio[4], n_needed=2130, detectable=0.07, message="The interval holds 0.8."),
         one("FAIR001", "not_assessed", ratio[5], message="25 rows; at least 30 are asked for."),
@@ -342,9 +350,12 @@ def record() -> AuditRecord:
         model=ModelInfo(
             name="income-boosting", kind="HistGradientBoostingClassifier", format="skops", file="model.skops",
             sha256="a" * 64, size_bytes=412_331, parameters={"max_iter": "200", HOSTILE[0]: HOSTILE[1]},
+            notes=("Columns are taken in the order of the file.", HOSTILE[1]),
         ),
         data=DataInfo(
-            target="income", positive=">50K", classes=("<=50K", ">50K"),
+            target="income", positive=">50K", favorable=">50K", classes=("<=50K", ">50K"),
+            names={"sex": {"Female": "women", HOSTILE[0]: HOSTILE[1]}},
+            read_as_missing={"workclass": {"?": 963}, HOSTILE[1]: {HOSTILE[0]: 2}},
             splits=(
                 SplitInfo(name="train", rows=32561, file="adult_train.csv", sha256="b" * 64),
                 SplitInfo(name="test", rows=16281, file="adult_test.csv", sha256="c" * 64, dropped_rows=3),
@@ -380,4 +391,6 @@ def record() -> AuditRecord:
             out_of_scope_use=HOSTILE[0], overview="A gradient boosting model on census rows. See http://example.org",
         ),
         warnings=("2 rows were dropped.", HOSTILE[11]),
+        reused=("classification",),
+        partial="Stopped after 600 seconds.",
     )  # fmt: skip

@@ -113,7 +113,7 @@ def test_nothing_is_fetched_blocked_or_run(tab: Tab) -> None:
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert [one for one in tab.events if one["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
     assert tab.ask("document.querySelectorAll('script').length") == 1
-    assert tab.ask("JSON.parse(document.getElementById('audit').textContent).schema_version") == 1
+    assert tab.ask("JSON.parse(document.getElementById('audit').textContent).schema_version") == 2
 
 
 @pytest.mark.parametrize("width", [320, 480, 768, 1400])

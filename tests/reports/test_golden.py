@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from reports import formats, store
-from reports.record import AuditRecord
+from reports.record import SCHEMA_VERSION, AuditRecord
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 REWRITE = os.environ.get("MODELASSAY_REWRITE_GOLDEN") == "1"
-RECORD = GOLDEN / "record.v1.json"
+RECORD = GOLDEN / "record.v2.json"
+OLD_RECORDS = tuple(GOLDEN / f"record.v{version}.json" for version in range(1, SCHEMA_VERSION))
 
 
 def test_the_golden_record_is_read_for_ever(record: AuditRecord) -> None:
@@ -23,6 +24,14 @@ def test_the_golden_record_is_read_for_ever(record: AuditRecord) -> None:
         store.save(record, RECORD)
     assert store.load(RECORD) == record
     assert RECORD.read_text(encoding="utf-8") == store.dumps(record)
+
+
+@pytest.mark.parametrize("path", OLD_RECORDS, ids=lambda path: path.name)
+def test_old_records_are_read_and_drawn_in_every_format(path: Path) -> None:
+    old = store.load(path)
+    assert old.schema_version == SCHEMA_VERSION
+    assert {gate.id: gate.from_catalogue for gate in old.policy.gates}["FAIR001"]
+    assert all(formats.render(old, name) for name in formats.FORMATS)
 
 
 @pytest.mark.parametrize("name", [name for name in formats.FORMATS if name != "json"])

@@ -22,7 +22,7 @@ def gate(**parts: object) -> Gate:
         (gate(threshold=0.5), "recall ≥ 0.5"),
         (gate(threshold=0.5, where={"split": "train"}), "recall ≥ 0.5 on train rows"),
         (gate(threshold=0.5, where={"class": "*"}), "recall ≥ 0.5 for every class"),
-        (gate(threshold=0.5, where={"sex": "F", "race": "*"}), "recall ≥ 0.5 for every race within sex=F"),
+        (gate(threshold=0.5, where={"sex": "F", "race": "*"}), "recall ≥ 0.5 for every race within sex: F"),
         (gate(op="abs<=", threshold=0.1, where=STAR), "|recall| ≤ 0.1 for every group"),
         (gate(op="between", threshold=(0.8, 1.25)), "recall between 0.8 and 1.25"),
         (gate(kind="ratio", reference="most_favored", threshold=0.8), "recall ≥ 0.8 × the most favored group's"),
@@ -32,7 +32,7 @@ def gate(**parts: object) -> Gate:
         ),
         (
             gate(kind="difference", op="abs<=", reference={"sex": "M"}, threshold=0.1),
-            "recall within ±0.1 of that of sex=M",
+            "recall within ±0.1 of that of sex: M",
         ),
         (gate(kind="difference", reference="overall", threshold=-0.1), "recall minus the overall value ≥ -0.1"),
         (gate(kind="no_regression", threshold=-0.01), "recall at most 0.01 worse than the baseline"),
@@ -64,7 +64,7 @@ def test_numbers_by_unit(value: float | None, unit: str, shown: str) -> None:
 
 
 def test_addresses_do_not_depend_on_the_order_of_keys() -> None:
-    assert wording.address({"b": "2", "a": "1"}) == wording.address({"a": "1", "b": "2"}) == "a=1, b=2"
+    assert wording.address({"b": "2", "a": "1"}) == wording.address({"a": "1", "b": "2"}) == "a: 1, b: 2"
     assert wording.address({"split": "test"}) == "all test rows"
     assert wording.address({"feature": "*", "*": "*"}) == "every group, every feature"
 
@@ -153,7 +153,7 @@ def some(metric: str, value: float, **where: str) -> Estimate:
 def test_metrics_by_group_stand_across() -> None:
     found = estimates_view([some(m, 0.5, sex=s) for s in ("F", "M") for m in ("recall", "precision")])
     assert found.columns == ("Rows of", "recall", "precision")
-    assert [cell.replace("\u00a0", " ") for cell in found.rows[0]] == ["sex=F", *["0.500 [0.400, 0.600], n 100"] * 2]
+    assert [cell.replace("\u00a0", " ") for cell in found.rows[0]] == ["sex: F", *["0.500 [0.400, 0.600], n 100"] * 2]
     assert found.notes == ("95% intervals: wilson.",)
 
 
@@ -166,13 +166,13 @@ def test_what_all_estimates_share_is_said_once() -> None:
 
 def test_a_shared_interval_is_not_dropped() -> None:
     found = estimates_view([some("share", 0.0, feature="a"), some("share", 0.0, feature="b")])
-    assert found.rows == (("feature=a", "0.000", "[-0.100, 0.100]"), ("feature=b", "0.000", "[-0.100, 0.100]"))
+    assert found.rows == (("feature: a", "0.000", "[-0.100, 0.100]"), ("feature: b", "0.000", "[-0.100, 0.100]"))
 
 
 def test_undefined_estimates_keep_their_reason() -> None:
     undefined = Estimate(metric="recall", value=None, reason="no positive rows", where={"sex": "M"})
     found = estimates_view([some("recall", 0.5, sex="F"), undefined])
-    assert found.rows[1] == ("sex=M", "–", "", "", "no positive rows")
+    assert found.rows[1] == ("sex: M", "–", "", "", "no positive rows")
     assert "no positive rows" in estimate_line(undefined)
 
 

@@ -132,7 +132,7 @@ def _edited(text: str, old: str, new: str) -> str:
 
 BAD_RECORDS: dict[str, tuple[Callable[[str], str], str]] = {
     "no JSON": (lambda _: "{", "not JSON"),
-    "another version": (lambda text: _edited(text, '"schema_version": 1', '"schema_version": 9'), "schema_version"),
+    "another version": (lambda text: _edited(text, '"schema_version": 2', '"schema_version": 9'), "schema_version"),
     "a value outside its interval": (lambda text: _edited(text, '"value": 0.8', '"value": 0.1'), "interval"),
     "a number of NaN": (lambda text: _edited(text, '"value": 0.8', '"value": NaN'), "NaN"),
     "text for a number": (lambda text: _edited(text, '"seed": 0', '"seed": "0"'), "seed"),

@@ -70,7 +70,7 @@ def test_same_inputs_give_the_same_bytes(folder: Path, monkeypatch: pytest.Monke
 
 def test_gives_a_machine_the_record_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(_config(folder)), "--format", "json", "--out", "-"]) == 0
-    assert json.loads(capsys.readouterr().out)["schema_version"] == 1
+    assert json.loads(capsys.readouterr().out)["schema_version"] == 2
     assert _written(folder) == set()
 
 

@@ -1,0 +1,78 @@
+"""Single estimates of a record by name and slice, and all of them as a data frame."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from reports.addresses import address
+from reports.printable import visible
+from reports.record import AuditRecord, Estimate, Finding
+
+_FIELDS = ("value", "low", "high", "level", "method", "n", "unit", "reason")
+
+
+def metric(record: AuditRecord, name: str, where: Mapping[str, str]) -> Estimate:
+    """Return the estimate of a metric on a slice; the test rows, where no split is named.
+
+    Raises
+    ------
+    LookupError
+        If the record holds no such metric, or not on this slice; the text names the nearest.
+    """
+    alike = [one for _, one in _estimates(record) if one.metric == name]
+    wanted = _on_test_rows(where)
+    for one in alike:
+        if _on_test_rows(one.where) == wanted:
+            return one
+    if alike:
+        there = list(dict.fromkeys(one.address for one in alike))
+        near = difflib.get_close_matches(address(where), there, n=4, cutoff=0.3) or there[:4]
+        raise LookupError(f"metric {name!r} has no estimate for {address(where)}; it has {'; '.join(near)}")
+    known = sorted({one.metric for _, one in _estimates(record)})
+    near = difflib.get_close_matches(name[:100], known, n=3, cutoff=0.4) or known[:6]
+    raise LookupError(f"no metric {visible(name)!r} in this record; nearest: {', '.join(near) or 'none'}")
+
+
+def frame(record: AuditRecord, library: Literal["pandas", "polars"] = "pandas") -> Any:  # noqa: ANN401 -- either library's
+    """Return all estimates as a data frame, one a row.
+
+    Columns are ``check``, ``metric``, ``address``, one for each key of an address, then the fields of an
+    estimate. A key that is named like another column gets `` (column)`` behind its name.
+
+    Raises
+    ------
+    ValueError
+        If `library` is neither ``pandas`` nor ``polars``.
+    ModuleNotFoundError
+        If that library is not installed.
+    """
+    if library not in ("pandas", "polars"):
+        raise ValueError(f"library {visible(library)!r} is not known; expected 'pandas' or 'polars'")
+    found = list(_estimates(record))
+    keys = list(dict.fromkeys(key for _, one in found for key in sorted(one.where)))
+    columns: dict[str, list[object]] = {
+        "check": [finding.check for finding, _ in found],
+        "metric": [one.metric for _, one in found],
+        "address": [one.address for _, one in found],
+    }
+    taken = {*columns, *_FIELDS}
+    for key in keys:
+        name = f"{key} (column)" if key in taken else key
+        columns[name] = [one.where.get(key) for _, one in found]
+    for field in _FIELDS:
+        columns[field] = [getattr(one, field) for _, one in found]
+    return importlib.import_module(library).DataFrame(columns)
+
+
+def _estimates(record: AuditRecord) -> Iterator[tuple[Finding, Estimate]]:
+    for finding in record.findings:
+        if finding.measurement is not None:
+            for one in finding.measurement.estimates:
+                yield finding, one
+
+
+def _on_test_rows(where: Mapping[str, str]) -> dict[str, str]:
+    return {"split": "test", **where}

@@ -1,0 +1,31 @@
+"""Names as one printable line: everything a user names is hostile text until it went through here."""
+
+from __future__ import annotations
+
+import re
+
+NAME_LIMIT = 120
+"""Characters of a name that are shown; the whole name stands in the record."""
+
+UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff"
+    "\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+"""Control characters, marks that turn the direction of text, lone surrogates and non-characters."""
+_SPACES = re.compile(r"\s+")
+
+
+def visible(text: object, limit: int = NAME_LIMIT) -> str:
+    r"""Return a name as one printable line of at most `limit` characters.
+
+    Examples
+    --------
+    >>> visible("two\nlines")
+    'two lines'
+    >>> visible("a" * 10, limit=4)
+    'aaa…'
+    >>> visible("a\u202eb")
+    'a�b'
+    """
+    line = _SPACES.sub(" ", UNPRINTABLE.sub("\ufffd", str(text)[: 4 * limit + 4])).strip()
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

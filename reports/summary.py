@@ -1,0 +1,120 @@
+"""What an audit comes to, in words: the verdict, its concerns and its release criteria.
+
+Rules of the catalogue raise concerns; gates of the team's own are release criteria. A rule that makes
+the audit itself unreliable speaks first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.digest import GateResult, blocks, gate_results
+from reports.record import AuditRecord, Verdict
+from reports.wording import counted, listed, visible
+
+Tone = Literal["invalid", "missed", "owed", "concern", "met", "clear", "none"]
+"""What stands out: an audit that cannot be relied on, a missed criterion, proof owed, concerns, and so on."""
+SHORT_LINES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The gates of a record by what they say of it, the first to look at first."""
+
+    invalid: tuple[GateResult, ...]
+    """Rules that failed and make the audit itself unreliable."""
+    concerns: tuple[GateResult, ...]
+    """Catalogue rules that failed, notes left out."""
+    notes: tuple[GateResult, ...]
+    """Catalogue rules of severity ``note`` that failed."""
+    criteria: tuple[GateResult, ...]
+    """All gates of the team's own that were evaluated."""
+    missed: tuple[GateResult, ...]
+    """Criteria that failed, or found no number."""
+    owed: tuple[GateResult, ...]
+    """Gates that demand proof which the rows do not give."""
+    open: tuple[GateResult, ...]
+    """Gates that are inconclusive without more."""
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether anything was judged at all."""
+        return bool(self.criteria or self.concerns or self.invalid or self.notes or self.open or self.owed)
+
+
+def standing(record: AuditRecord) -> Standing:
+    """Sort the gates of a record by what they say of it."""
+    results = gate_results(record)
+    rules = [one for one in results if one.gate is None or one.gate.from_catalogue]
+    own = [one for one in results if one.gate is not None and not one.gate.from_catalogue]
+    troubled = [one for one in rules if one.worst.outcome in ("fail", "error")]
+    owed = tuple(one for one in results if blocks(record, one.worst))
+    return Standing(
+        invalid=tuple(one for one in troubled if _invalidates(one)),
+        concerns=tuple(one for one in troubled if not _invalidates(one) and one.worst.severity != "note"),
+        notes=tuple(one for one in troubled if not _invalidates(one) and one.worst.severity == "note"),
+        criteria=tuple(one for one in own if one.worst.outcome != "not_assessed"),
+        missed=tuple(one for one in own if one.worst.outcome in ("fail", "error")),
+        owed=owed,
+        open=tuple(one for one in results if one.worst.outcome == "inconclusive" and one not in owed),
+    )
+
+
+def _invalidates(result: GateResult) -> bool:
+    return result.gate is not None and result.gate.invalidates and result.worst.outcome == "fail"
+
+
+def verdict_sentence(record: AuditRecord) -> str:
+    """Say what an audit comes to, the heaviest first."""
+    here = standing(record)
+    if not any(verdict.severity != "off" and verdict.outcome != "not_assessed" for verdict in record.verdicts):
+        return "Not judged: no rule was evaluated."
+    if here.invalid:
+        return f"This audit cannot be relied on: {_named(here.invalid)}."
+    concerns = counted(len(here.concerns), "concern")
+    if not here.criteria:
+        return f"{concerns if here.concerns else 'No concerns'}. No release criteria have been set."
+    more = f"; {concerns}" if here.concerns else ""
+    every = counted(len(here.criteria), "release criterion", "release criteria")
+    if here.missed:
+        return f"Does not meet {len(here.missed)} of {every}: {_named(here.missed)}{more}."
+    unproven = [one for one in here.criteria if one.worst.outcome == "inconclusive"]
+    if unproven:
+        return f"{len(unproven)} of {every} not settled by these rows: {_named(unproven)}{more}."
+    return f"Meets its {every}{more}."
+
+
+def _named(results: Sequence[GateResult]) -> str:
+    return listed([one.title or visible(one.gate_id) for one in results], limit=3)
+
+
+def concerns(record: AuditRecord) -> tuple[Verdict, ...]:
+    """Return the failed verdicts of catalogue rules, the first to look at first; notes are none."""
+    here = standing(record)
+    failed = (one for result in (*here.invalid, *here.concerns) for one in result.verdicts if one.outcome == "fail")
+    return _ranked(tuple(failed))
+
+
+def criteria(record: AuditRecord) -> tuple[Verdict, ...]:
+    """Return the verdicts of the team's own gates, the first to look at first."""
+    return _ranked(tuple(one for result in standing(record).criteria for one in result.verdicts))
+
+
+def _ranked(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    return tuple(sorted(verdicts, key=lambda one: one.rank if one.rank is not None else len(verdicts)))
+
+
+def short(record: AuditRecord) -> str:
+    """Describe a record in at most ten lines, for a Python prompt."""
+    name = visible(record.card.name.strip() or record.model.name, 60) or "unnamed model"
+    rows = ", ".join(f"{split.rows:,} {visible(split.name, 20)}" for split in record.data.splits) or "no"
+    lines = [f"AuditRecord of {name} ({record.task}, {rows} rows)", f"  {visible(verdict_sentence(record), 200)}"]
+    here = standing(record)
+    troubles = (*here.invalid, *here.missed, *here.concerns)
+    lines += [f"  {visible(one.gate_id, 40)} {one.title}".rstrip() for one in troubles[:5]]
+    if len(troubles) > 5:
+        lines.append(f"  and {len(troubles) - 5} more")
+    lines.append("  .concerns .criteria .metric(name, group=level) .to_frame()")
+    return "\n".join(lines[:SHORT_LINES])

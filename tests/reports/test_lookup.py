@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from reports.record import AuditRecord
+
+
+def test_a_metric_is_found_by_its_slice(record: AuditRecord) -> None:
+    assert record.metric("accuracy").value == 0.8576
+    assert record.metric("recall", sex="Female").value == 0.51
+    assert record.metric("recall", {"class": ">50K"}).value == 0.609
+    assert record.metric("recall", split="test", race="Black").n == 1561
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "said"),
+    [
+        ("recal", {}, "no metric 'recal' in this record; nearest: recall"),
+        ("recall", {"sex": "female"}, "no estimate for sex: female; it has sex: Female"),
+        ("accuracy", {"sex": "Female"}, "it has all test rows"),
+        ("\x1b[31m", {}, "no metric"),
+    ],
+)
+def test_what_is_not_there_is_named_with_the_nearest(
+    record: AuditRecord, name: str, where: dict[str, str], said: str
+) -> None:
+    with pytest.raises(LookupError, match=said.replace("[", r"\[")):
+        record.metric(name, where)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_estimates_become_a_frame(record: AuditRecord, library: str) -> None:
+    pytest.importorskip(library)
+    frame = record.to_frame(library)  # type: ignore[arg-type]
+    assert list(frame.columns)[:3] == ["check", "metric", "address"]
+    rows = [dict(zip(frame.columns, row, strict=True)) for row in (frame.to_numpy().tolist())]
+    mine = [row for row in rows if row["address"] == "sex: Female" and row["metric"] == "recall"]
+    assert [(row["sex"], row["value"], row["n"]) for row in mine] == [("Female", 0.51, 5421)]
+
+
+def test_an_unknown_library_is_refused(record: AuditRecord) -> None:
+    with pytest.raises(ValueError, match="expected 'pandas' or 'polars'"):
+        record.to_frame("arrow")  # type: ignore[arg-type]
+
+
+def test_a_prompt_shows_at_most_ten_printable_lines(record: AuditRecord) -> None:
+    shown = repr(record)
+    assert len(shown.splitlines()) <= 10
+    assert record.verdict in shown
+    assert "\x1b" not in shown
+
+
+def test_a_notebook_shows_a_frame_that_runs_nothing(record: AuditRecord) -> None:
+    shown = record._repr_html_()
+    assert shown.startswith("<iframe sandbox srcdoc=")
+    assert shown.count("<") == 2  # the page within is escaped whole
+
+
+def test_concerns_come_in_order_of_rank(record: AuditRecord) -> None:
+    assert [verdict.gate for verdict in record.concerns] == ["FAIR001", "FAIR001"]
+    assert [verdict.rank for verdict in record.concerns] == [1, 2]
+    assert [verdict.outcome for verdict in record.criteria] == ["inconclusive"]
