@@ -15,10 +15,10 @@ from typing import assert_never
 
 from markupsafe import Markup
 
-from reports.canvas import BLUE, DASHES, PALETTE, Canvas, simplified
 from reports.exhibits import thinned
+from reports.phrases import metric_words, number, visible
 from reports.record import Bars, Curve, Exhibit, Forest, ForestRow, Image, Matrix, Prose, Series, Table
-from reports.wording import metric_words, number, visible
+from reports.svg import BLUE, DASHES, PALETTE, Canvas, simplified
 
 MOST_ROWS = 40
 """Groups or bars that one figure draws."""

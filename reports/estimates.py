@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 
 from reports.exhibits import View
+from reports.phrases import address, interval, metric_words, number, visible
 from reports.record import Estimate
-from reports.wording import address, interval, metric_words, number, visible
 
 MOST_METRICS = 12
 """Columns that a table of metrics by slice may have."""

@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from reports.phrases import visible
 from reports.record import AuditRecord
-from reports.wording import visible
 
 MAPPING = Path(__file__).parent / "templates" / "regulation.toml"
 MAX_AGE = datetime.timedelta(days=365)

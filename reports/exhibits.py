@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from reports.phrases import number, paragraphs, visible
 from reports.record import Bars, Cell, Curve, Exhibit, Forest, Image, Matrix, Prose, Series, Table
-from reports.wording import number, paragraphs, visible
 
 CURVE_ROWS = 9
 """Points that the table beside a curve shows of each line."""

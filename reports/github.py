@@ -6,18 +6,18 @@ escaped, so that no line of a log can become a command of its own.
 
 from __future__ import annotations
 
-from reports import digest
-from reports.digest import GateResult
+from reports import results
+from reports.phrases import address, counted, estimate_text, rule, visible
 from reports.record import AuditRecord
+from reports.results import GateResult
 from reports.sarif import source_of
-from reports.wording import address, counted, estimate_text, rule, visible
 
 MOST = 10
 
 
 def render(record: AuditRecord) -> str:
     """Draw the gates that did not pass as workflow commands, one a gate."""
-    troubled = [one for one in digest.gate_results(record) if one.worst.outcome in ("fail", "error", "inconclusive")]
+    troubled = [one for one in results.gate_results(record) if one.worst.outcome in ("fail", "error", "inconclusive")]
     shown = troubled if len(troubled) <= MOST else troubled[: MOST - 1]
     commands = [_command(record, one) for one in shown]
     if len(shown) < len(troubled):
@@ -32,7 +32,7 @@ def _command(record: AuditRecord, result: GateResult) -> str:
     title = f"{visible(result.gate_id, 60)} {result.title}".strip()
     level = _level(record, result)
     more = f" (and {counted(len(result.verdicts) - 1, 'other slice')})" if len(result.verdicts) > 1 else ""
-    words = digest.OUTCOME_WORDS[verdict.outcome]
+    words = results.OUTCOME_WORDS[verdict.outcome]
     parts = [
         f"{words}: {rule(result.gate)}." if result.gate else f"{words}.",
         f"Found {estimate_text(verdict.estimate)} for {address(verdict.where)}{more}.",
@@ -48,7 +48,7 @@ def _level(record: AuditRecord, result: GateResult) -> str:
     verdict = result.worst
     if verdict.severity == "note":
         return "notice"
-    if verdict.outcome == "inconclusive" and not digest.blocks(record, verdict):
+    if verdict.outcome == "inconclusive" and not results.blocks(record, verdict):
         return "warning"
     return "error" if verdict.severity == "error" else "warning"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from reports import digest
-from reports.digest import GateResult
+from reports import results
+from reports.phrases import address, estimate_text, rule, visible
 from reports.record import AuditRecord, Verdict
+from reports.results import GateResult
 from reports.sarif import fingerprint, source_of
-from reports.wording import address, estimate_text, rule, visible
 
 _DECIDED = {"error": "critical", "warning": "major", "note": "info", "off": "info"}
 
@@ -17,7 +17,7 @@ def render(record: AuditRecord) -> str:
     """Draw every failed, undecided or inconclusive verdict as an issue, worst first."""
     issues = [
         _issue(record, result, verdict)
-        for result in digest.gate_results(record)
+        for result in results.gate_results(record)
         for verdict in result.verdicts
         if verdict.outcome in ("fail", "error", "inconclusive")
     ]
@@ -27,7 +27,7 @@ def render(record: AuditRecord) -> str:
 def _issue(record: AuditRecord, result: GateResult, verdict: Verdict) -> dict[str, object]:
     file, line = source_of(record, verdict)
     demand = f"{rule(result.gate)}; " if result.gate else ""
-    words = digest.OUTCOME_WORDS[verdict.outcome]
+    words = results.OUTCOME_WORDS[verdict.outcome]
     description = f"{words}: {demand}{address(verdict.where)}: {estimate_text(verdict.estimate)}"
     return {
         "description": visible(description, 1000),
@@ -40,7 +40,7 @@ def _issue(record: AuditRecord, result: GateResult, verdict: Verdict) -> dict[st
 
 def _severity(record: AuditRecord, verdict: Verdict) -> str:
     """Choose among info, minor, major, critical and blocker."""
-    if digest.blocks(record, verdict) and verdict.severity == "error":
+    if results.blocks(record, verdict) and verdict.severity == "error":
         return "critical"
     if verdict.outcome == "inconclusive":
         return "info" if verdict.severity == "note" else "minor"

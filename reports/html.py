@@ -17,13 +17,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import digest, layout, store, wording
+from reports import phrases, results, sections, store
 from reports.charts import draw
 from reports.estimates import estimate_line, estimates_view, method_notes, told
 from reports.evidence_map import evidence_map, items
 from reports.exhibits import View, capped, view
+from reports.phrases import slug, visible
 from reports.record import AuditRecord, Exhibit, Finding, GroupInfo, Table, blank_sections
-from reports.wording import slug, visible
 
 SIZE_LIMIT = 1_000_000
 """Bytes that a card may have at most."""
@@ -97,7 +97,7 @@ def render(record: AuditRecord) -> str:
     """
     saved = store.dumps(record)
     drawings: dict[str, Markup | None] = {}
-    calm = digest.calm_checks(record)
+    calm = results.calm_checks(record)
     places = {id(finding): place for place, finding in enumerate(record.findings)}
     page = ""
     for budget in BUDGETS:
@@ -114,14 +114,14 @@ def _page(record: AuditRecord, saved: str, drawer: _Drawer, data: Markup | None 
     template = _environment().get_template("card.html.j2")
     return template.render(
         record=record,
-        overall=digest.overall(record),
-        steps=digest.next_steps(record),
+        overall=results.overall(record),
+        steps=results.next_steps(record),
         blanks=blank_sections(record.card),
-        results=digest.gate_results(record),
-        missing=digest.not_tested(record),
-        sections=layout.SECTIONS,
-        findings_of=lambda section: layout.findings_of(record, section),
-        others=layout.other_families(record),
+        results=results.gate_results(record),
+        missing=results.not_tested(record),
+        sections=sections.SECTIONS,
+        findings_of=lambda section: sections.findings_of(record, section),
+        others=sections.other_families(record),
         anchors=_Anchors(record),
         model_name=visible(record.card.name.strip() or record.model.name) or "unnamed model",
         config_text=_json_text(record.config, drawer.budget.words),
@@ -238,30 +238,30 @@ def _environment() -> Environment:
     )
     plain: dict[str, Callable[..., object]] = {
         "visible": visible,
-        "paragraphs": wording.paragraphs,
+        "paragraphs": phrases.paragraphs,
         "slug": slug,
-        "address": wording.address,
-        "estimate_text": wording.estimate_text,
-        "rule": wording.rule,
-        "number": wording.number,
-        "counted": wording.counted,
-        "metric_words": wording.metric_words,
+        "address": phrases.address,
+        "estimate_text": phrases.estimate_text,
+        "rule": phrases.rule,
+        "number": phrases.number,
+        "counted": phrases.counted,
+        "metric_words": phrases.metric_words,
         "method_words": lambda one: one.method.replace("_", " "),
-        "finding_words": digest.finding_words,
+        "finding_words": results.finding_words,
         "minus": minus,
         "figure": lambda cell: minus(cell) if cell[:1] in "-[0123456789" else cell,
-        "link": wording.link,
+        "link": phrases.link,
         "estimate_line": estimate_line,
         "kind": lambda text: re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", visible(text)),
         "flush": _flush,
         "json_text": _json_text,
-        "moment": wording.moment,
+        "moment": phrases.moment,
         "short": lambda text: visible(text)[:12],
     }
     environment.filters.update(plain)
     environment.globals.update(
-        outcome_words=digest.OUTCOME_WORDS,
-        part_words=layout.PART_TITLES,
+        outcome_words=results.OUTCOME_WORDS,
+        part_words=sections.PART_TITLES,
     )
     return environment
 

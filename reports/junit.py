@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from reports import digest
-from reports.digest import GateResult
+from reports import results
+from reports.phrases import address, estimate_text, rule, visible
 from reports.record import AuditRecord, Verdict
-from reports.wording import address, estimate_text, rule, visible
+from reports.results import GateResult
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -21,7 +21,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def render(record: AuditRecord) -> str:
     """Draw the verdicts of a record as JUnit XML, one suite a gate and one case a slice."""
     root = ET.Element("testsuites", name="modelassay")
-    for result in digest.gate_results(record):
+    for result in results.gate_results(record):
         root.append(_suite(record, result))
     cases = list(root.iter("testcase"))
     _count(root, cases)
@@ -56,7 +56,7 @@ def _case(record: AuditRecord, result: GateResult, verdict: Verdict) -> ET.Eleme
         case.set("line", str(verdict.source.line))
     tag = _tag(record, verdict)
     if tag:
-        words = digest.OUTCOME_WORDS[verdict.outcome]
+        words = results.OUTCOME_WORDS[verdict.outcome]
         message = f"{words}: {visible(verdict.message, 600) or estimate_text(verdict.estimate)}"
         child = ET.SubElement(case, tag, message=_clean(message))
         if tag != "skipped":
@@ -75,7 +75,7 @@ def _tag(record: AuditRecord, verdict: Verdict) -> str:
         return "skipped"
     if verdict.outcome == "error":
         return "error"
-    if verdict.outcome == "fail" or digest.blocks(record, verdict):
+    if verdict.outcome == "fail" or results.blocks(record, verdict):
         return "failure"
     return "skipped"
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from reports import digest
-from reports.layout import SECTIONS, Section, findings_of
+from reports import results
+from reports.phrases import address, counted, estimate_text, interval, metric_words, number, rule, visible
 from reports.record import AuditRecord, Estimate, blank_sections
-from reports.wording import address, counted, estimate_text, interval, metric_words, number, rule, visible
+from reports.sections import SECTIONS, Section, findings_of
 
 MOST_GATES = 100
 MOST_NUMBERS = 30
@@ -48,11 +48,11 @@ def escaped(text: object, limit: int = 120) -> str:
 
 
 def _head(record: AuditRecord) -> list[str]:
-    overall = digest.overall(record)
+    overall = results.overall(record)
     marks = {"pass": "●", "warn": "●", "fail": "▲", "inconclusive": "◆", "none": "○"}
     name = escaped(record.card.name.strip() or record.model.name or "unnamed model")
     tally = " · ".join(
-        f"{digest.OUTCOME_MARKS[outcome]} {n} {digest.OUTCOME_WORDS[outcome]}"
+        f"{results.OUTCOME_MARKS[outcome]} {n} {results.OUTCOME_WORDS[outcome]}"
         for outcome, n in overall.counts.items()
         if n
     )
@@ -66,7 +66,7 @@ def _head(record: AuditRecord) -> list[str]:
 
 
 def _steps(record: AuditRecord) -> list[str]:
-    steps = digest.next_steps(record)
+    steps = results.next_steps(record)
     if not steps:
         return []
     lines = [
@@ -77,11 +77,11 @@ def _steps(record: AuditRecord) -> list[str]:
 
 
 def _gates(record: AuditRecord) -> list[str]:
-    results = digest.gate_results(record)
-    if not results:
+    found = results.gate_results(record)
+    if not found:
         return ["### Gates", "No gate was evaluated."]
-    calm = [result for result in results if result.worst.outcome == "pass"]
-    open_ones = [result for result in results if result.worst.outcome != "pass"]
+    calm = [result for result in found if result.worst.outcome == "pass"]
+    open_ones = [result for result in found if result.worst.outcome != "pass"]
     blocks = ["### Gates", _gate_table(open_ones) if open_ones else f"All {counted(len(calm), 'gate')} passed."]
     if open_ones and calm:
         table = _gate_table(calm)
@@ -89,11 +89,11 @@ def _gates(record: AuditRecord) -> list[str]:
     return blocks
 
 
-def _gate_table(results: list[digest.GateResult]) -> str:
+def _gate_table(listed: list[results.GateResult]) -> str:
     lines = ["| | gate | rule | found | rows of | n |", "| --- | --- | --- | --- | --- | ---: |"]
-    for result in results[:MOST_GATES]:
+    for result in listed[:MOST_GATES]:
         verdict = result.worst
-        mark = f"{digest.OUTCOME_MARKS[verdict.outcome]} {digest.OUTCOME_WORDS[verdict.outcome]} ({verdict.severity})"
+        mark = f"{results.OUTCOME_MARKS[verdict.outcome]} {results.OUTCOME_WORDS[verdict.outcome]} ({verdict.severity})"
         more = len(result.verdicts) - 1
         others = f" ({result.passed})" if result.passed else f" and {counted(more, 'other slice')}" if more else ""
         where = escaped(address(verdict.where)) + others
@@ -109,8 +109,8 @@ def _gate_table(results: list[digest.GateResult]) -> str:
             n,
         )
         lines.append(f"| {' | '.join(cells)} |")
-    if len(results) > MOST_GATES:
-        lines.append(f"\n{counted(len(results) - MOST_GATES, 'more gate')} in audit.json.")
+    if len(listed) > MOST_GATES:
+        lines.append(f"\n{counted(len(listed) - MOST_GATES, 'more gate')} in audit.json.")
     return "\n".join(lines)
 
 
@@ -143,7 +143,7 @@ def _overall_estimates(record: AuditRecord, section: Section) -> list[Estimate]:
 
 
 def _missing(record: AuditRecord) -> list[str]:
-    missing = digest.not_tested(record)
+    missing = results.not_tested(record)
     if not missing:
         return []
     lines = [f"- {escaped(one.what, 300)} — {one.status}: {escaped(one.reason, 300)}" for one in missing[:MOST_GATES]]

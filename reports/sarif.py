@@ -13,9 +13,9 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from reports import digest
+from reports import results
+from reports.phrases import address, estimate_text, link, rule, visible
 from reports.record import AuditRecord, Gate, Severity, Verdict
-from reports.wording import address, estimate_text, link, rule, visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_RESULTS = 5000
@@ -26,7 +26,7 @@ _KINDS = {"fail": "fail", "error": "fail", "inconclusive": "open", "waived": "fa
 
 def render(record: AuditRecord) -> str:
     """Draw the verdicts of a record as a SARIF log with one run."""
-    reported = [one for one in digest.worst_first(record) if one.outcome in _KINDS][:MOST_RESULTS]
+    reported = [one for one in results.worst_first(record) if one.outcome in _KINDS][:MOST_RESULTS]
     rules = {gate.id: gate for gate in reversed(record.policy.gates)}  # a code may stand over several gates: one rule
     positions = {name: k for k, name in enumerate(rules)}
     name, _, version = visible(record.tool).partition(" ")
@@ -76,7 +76,7 @@ def _result(record: AuditRecord, verdict: Verdict, positions: dict[str, int]) ->
 
 
 def _message(verdict: Verdict) -> str:
-    words = digest.OUTCOME_WORDS[verdict.outcome]
+    words = results.OUTCOME_WORDS[verdict.outcome]
     parts = [f"{address(verdict.where)}: {words}, {estimate_text(verdict.estimate)}.", visible(verdict.message, 600)]
     if verdict.next_step:
         parts.append(f"Next: {visible(verdict.next_step, 600)}")

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.digest import GateResult, blocks, gate_results
+from reports.phrases import counted, listed, visible
 from reports.record import AuditRecord, Verdict
-from reports.wording import counted, listed, visible
+from reports.results import GateResult, blocks, gate_results
 
 Tone = Literal["invalid", "missed", "owed", "concern", "met", "clear", "none"]
 """What stands out: an audit that cannot be relied on, a missed criterion, proof owed, concerns, and so on."""

@@ -6,10 +6,10 @@ import textwrap
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from reports import digest
-from reports.digest import GateResult, Tone
+from reports import results
+from reports.phrases import address, counted, estimate_text, rule, visible
 from reports.record import AuditRecord, VerdictOutcome, blank_sections
-from reports.wording import address, counted, estimate_text, rule, visible
+from reports.results import GateResult, Tone
 
 WIDTH = 100
 MOST_GATES = 12
@@ -53,15 +53,15 @@ def lines(record: AuditRecord, width: int = WIDTH) -> tuple[Line, ...]:
     tuple of Line
         Printable lines without any markup.
     """
-    overall = digest.overall(record)
+    overall = results.overall(record)
     name = visible(record.card.name.strip() or record.model.name, 60) or "unnamed model"
-    tally = ", ".join(f"{n} {digest.OUTCOME_WORDS[outcome]}" for outcome, n in overall.counts.items() if n)
+    tally = ", ".join(f"{n} {results.OUTCOME_WORDS[outcome]}" for outcome, n in overall.counts.items() if n)
     found = [
         Line(text=f"{name}: {overall.word}", tone=overall.tone, strong=True),
         *_wrapped(overall.sentence, width),
         *_wrapped(f"Verdicts: {tally or 'none'}.", width),
         Line(text=""),
-        *_gates(digest.gate_results(record), width),
+        *_gates(results.gate_results(record), width),
         *_steps(record, width),
         *_missing(record, width),
     ]
@@ -114,7 +114,7 @@ def _unasked(results: list[GateResult], width: int) -> list[Line]:
 
 def _gate(result: GateResult, width: int) -> list[Line]:
     verdict = result.worst
-    mark, words = digest.OUTCOME_MARKS[verdict.outcome], digest.OUTCOME_WORDS[verdict.outcome]
+    mark, words = results.OUTCOME_MARKS[verdict.outcome], results.OUTCOME_WORDS[verdict.outcome]
     head = f"{mark} {words} ({verdict.severity})  {visible(result.gate_id, 60)} {result.title}".rstrip()
     demand = f"{rule(result.gate)}; " if result.gate else ""
     alike = sum(1 for one in result.verdicts if one.outcome == verdict.outcome)
@@ -128,7 +128,7 @@ def _gate(result: GateResult, width: int) -> list[Line]:
 
 
 def _steps(record: AuditRecord, width: int) -> list[Line]:
-    steps = digest.next_steps(record)
+    steps = results.next_steps(record)
     if not steps:
         return []
     found = [Line(text="What to do next", strong=True)]
@@ -139,7 +139,7 @@ def _steps(record: AuditRecord, width: int) -> list[Line]:
 
 
 def _missing(record: AuditRecord, width: int) -> list[Line]:
-    missing = digest.not_tested(record)
+    missing = results.not_tested(record)
     blanks = blank_sections(record.card)
     parts = [f"{counted(len(missing), 'item')} not tested" if missing else ""]
     parts.append(f"{counted(len(blanks), 'field')} of the card left blank" if blanks else "")

@@ -6,8 +6,8 @@ from audit.check import check
 from audit.estimate.measure import estimate, estimates
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
+from reports.phrases import metric_words
 from reports.record import Measurement
-from reports.wording import metric_words
 
 BINARY = (
     "accuracy",

@@ -10,8 +10,8 @@ from audit.errors import NotApplicable
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
 from audit.statistics.intervals import corrected_resampled, t_value, z_value
+from reports.phrases import metric_words
 from reports.record import Bar, Bars, Estimate, Measurement
-from reports.wording import metric_words
 
 
 @check(

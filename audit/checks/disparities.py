@@ -7,8 +7,8 @@ from audit.errors import NotApplicable
 from audit.estimate.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
+from reports.phrases import metric_words
 from reports.record import Estimate, Exhibit, Measurement
-from reports.wording import metric_words
 
 GAPS = {
     "binary": ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate"),

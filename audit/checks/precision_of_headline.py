@@ -6,8 +6,8 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
+from reports.phrases import metric_words
 from reports.record import Estimate, Measurement
-from reports.wording import metric_words
 
 
 @check(title="Precision of the headline", family="performance")

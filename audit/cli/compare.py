@@ -12,10 +12,10 @@ from audit.comparing.comparison import Change, Comparison
 from audit.comparing.comparison import compare as compared
 from audit.errors import ConfigError, hint, listed, shown
 from reports.markdown import escaped
+from reports.phrases import address, counted, metric_words, visible
 from reports.record import Estimate
 from reports.store import load, write_text_atomically
 from reports.text import tame
-from reports.wording import address, counted, metric_words, visible
 
 FORMATS = ("text", "json", "md")
 MOST = 30

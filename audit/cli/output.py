@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.errors import ConfigError, hint, listed, shown
-from reports.digest import exit_code
 from reports.formats import FORMATS
 from reports.formats import render as draw
 from reports.record import AuditRecord
+from reports.results import exit_code
 from reports.store import write_text_atomically
 from reports.text import lines
 

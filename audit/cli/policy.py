@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audit.policy.policy_file import SCHEMA_FILE
 from audit.policy.read import default_policy, read_policy, read_terms, require_current_waivers
-from reports.wording import counted, rule, visible
+from reports.phrases import counted, rule, visible
 
 
 def policy(file: Path | None, *, schema: bool = False) -> int:

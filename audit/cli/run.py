@@ -58,7 +58,7 @@ def run(
     if to_machine:
         output.to_standard_output(record, names)
         ledger.write(uses, terms)
-        from reports.digest import exit_code
+        from reports.results import exit_code
 
         return exit_code(record, strict)
     written = output.write_reports(record, target, names)

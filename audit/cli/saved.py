@@ -12,9 +12,9 @@ from audit.errors import ConfigError, hint, shown
 from audit.judging import ledger
 from audit.judging.gate import judge as decide
 from audit.policy.read import Terms, default_policy, read_policy, read_terms, require_current_waivers
-from reports.digest import exit_code
 from reports.formats import render as draw
 from reports.record import AuditRecord, Policy
+from reports.results import exit_code
 from reports.store import RecordError, load, write_text_atomically
 
 

@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports import charts
-from reports.canvas import PALETTE, Canvas
 from reports.record import Bar, Bars, Curve, Exhibit, Forest, ForestRow, Image, Matrix, Prose, Series, Table
+from reports.svg import PALETTE, Canvas
 
 
 def shapes(samples: ModuleType) -> list[Exhibit]:

@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports import formats, github, gitlab, junit, markdown, sarif, text
-from reports.digest import gate_results
 from reports.record import AuditRecord
+from reports.results import gate_results
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -13,8 +13,8 @@ import pytest
 
 from reports import html, store
 from reports.evidence_map import items
-from reports.layout import SECTIONS
 from reports.record import AuditRecord, Estimate, Finding, Forest, ForestRow, Measurement, Table
+from reports.sections import SECTIONS
 
 VOID = {"meta", "br", "img", "link", "hr", "input"}
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.phrases import address, counted, listed, metric_words, visible
 from reports.record import AuditRecord, Finding, Gate, Severity, Verdict, VerdictOutcome, blank_sections
-from reports.wording import address, counted, listed, metric_words, visible
 
 Tone = Literal["pass", "warn", "fail", "inconclusive", "none"]
 

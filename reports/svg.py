@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
-from reports.wording import visible
+from reports.phrases import visible
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports import evidence_map, wording
+from reports import evidence_map, phrases
 from reports.estimates import estimate_line, estimates_view, told
 from reports.exhibits import CURVE_ROWS, capped, view
 from reports.record import AuditRecord, Curve, Estimate, Gate, Image, Matrix, Prose, Series, Table
@@ -39,7 +39,7 @@ def gate(**parts: object) -> Gate:
     ],
 )
 def test_gates_in_words(made: Gate, words: str) -> None:
-    assert wording.rule(made) == words
+    assert phrases.rule(made) == words
 
 
 @pytest.mark.parametrize(
@@ -60,33 +60,33 @@ def test_gates_in_words(made: Gate, words: str) -> None:
     ],
 )
 def test_numbers_by_unit(value: float | None, unit: str, shown: str) -> None:
-    assert wording.number(value, unit) == shown
+    assert phrases.number(value, unit) == shown
 
 
 def test_addresses_do_not_depend_on_the_order_of_keys() -> None:
-    assert wording.address({"b": "2", "a": "1"}) == wording.address({"a": "1", "b": "2"}) == "a: 1, b: 2"
-    assert wording.address({"split": "test"}) == "all test rows"
-    assert wording.address({"feature": "*", "*": "*"}) == "every group, every feature"
+    assert phrases.address({"b": "2", "a": "1"}) == phrases.address({"a": "1", "b": "2"}) == "a: 1, b: 2"
+    assert phrases.address({"split": "test"}) == "all test rows"
+    assert phrases.address({"feature": "*", "*": "*"}) == "every group, every feature"
 
 
 def test_visible_names_are_one_printable_line() -> None:
-    shown = wording.visible("a\x00b\u202ec\r\n\td" + "x" * 10_000)
+    shown = phrases.visible("a\x00b\u202ec\r\n\td" + "x" * 10_000)
     assert shown.startswith("a\ufffdb\ufffdc d")
-    assert len(shown) == wording.NAME_LIMIT
-    assert wording.visible("👩‍👩‍👧") == "👩‍👩‍👧"
+    assert len(shown) == phrases.NAME_LIMIT
+    assert phrases.visible("👩‍👩‍👧") == "👩‍👩‍👧"
 
 
 def test_slugs_stay_apart() -> None:
-    assert wording.slug("a b") != wording.slug("a-b")
-    assert wording.slug("<>") != wording.slug("><")
-    assert wording.slug("x" * 10_000).startswith("x" * 40)
+    assert phrases.slug("a b") != phrases.slug("a-b")
+    assert phrases.slug("<>") != phrases.slug("><")
+    assert phrases.slug("x" * 10_000).startswith("x" * 40)
 
 
 @pytest.mark.parametrize(
     "text", ["javascript:alert(1)", "data:text/html,x", 'https://x"onx=1', "//evil", "ftp://x", " x"]
 )
 def test_links_that_a_reader_may_not_follow_are_none(text: str) -> None:
-    assert wording.link(text) is None
+    assert phrases.link(text) is None
 
 
 # --- exhibits and estimates -----------------------------------------------------------------------

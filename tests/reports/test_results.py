@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from reports import digest, sarif
+from reports import results, sarif
 from reports.record import (
     AuditRecord,
     Card,
@@ -71,8 +71,8 @@ CODES: tuple[tuple[str, list[Case], int, int], ...] = (
 @pytest.mark.parametrize(("cases", "code", "strict"), [one[1:] for one in CODES], ids=[one[0] for one in CODES])
 def test_the_exit_code_follows_the_contract(cases: list[Case], code: int, strict: int) -> None:
     record = judged(cases)
-    assert digest.exit_code(record) == code
-    assert digest.exit_code(record, strict=True) == strict
+    assert results.exit_code(record) == code
+    assert results.exit_code(record, strict=True) == strict
 
 
 @pytest.mark.parametrize(
@@ -87,19 +87,19 @@ def test_the_exit_code_follows_the_contract(cases: list[Case], code: int, strict
     ],
 )
 def test_the_word_on_top_says_what_the_exit_code_says(cases: list[Case], word: str, tone: str) -> None:
-    found = digest.overall(judged(cases))
+    found = results.overall(judged(cases))
     assert (found.word, found.tone) == (word, tone)
     assert found.sentence.endswith(".")
 
 
 def test_no_word_promises_more_than_gates(record: AuditRecord) -> None:
     for forbidden in ("safe", "compliant", "unbiased", "fair model"):
-        assert forbidden not in digest.overall(record).word + digest.overall(record).sentence
+        assert forbidden not in results.overall(record).word + results.overall(record).sentence
 
 
 def test_counts_cover_every_verdict_that_counts(record: AuditRecord) -> None:
-    assert sum(digest.overall(record).counts.values()) == len(record.verdicts)
-    assert list(digest.overall(record).counts) == list(digest.OUTCOMES)
+    assert sum(results.overall(record).counts.values()) == len(record.verdicts)
+    assert list(results.overall(record).counts) == list(results.OUTCOMES)
 
 
 def test_worst_gates_come_first() -> None:
@@ -114,9 +114,9 @@ def test_worst_gates_come_first() -> None:
         ("error", "error", "warn"),
         ("not_assessed", "error", "warn"),
     ])  # fmt: skip
-    order = [result.gate_id for result in digest.gate_results(record)]
+    order = [result.gate_id for result in results.gate_results(record)]
     assert order == ["G6", "G7", "G4", "G3", "G2", "G1", "G5", "G8", "G0"]
-    assert [one.gate for one in digest.worst_first(record)] == order
+    assert [one.gate for one in results.worst_first(record)] == order
 
 
 def test_the_worst_slice_speaks_for_its_gate() -> None:
@@ -130,7 +130,7 @@ def test_the_worst_slice_speaks_for_its_gate() -> None:
         Verdict(gate="G0", where={"sex": level}, outcome=outcome, severity="warning", p_adjusted=p)
         for level, outcome, p in found
     )
-    result = digest.gate_results(replace(record, verdicts=slices))[0]
+    result = results.gate_results(replace(record, verdicts=slices))[0]
     assert [one.where["sex"] for one in result.verdicts] == ["c", "b", "a"]
 
 
@@ -139,7 +139,7 @@ def test_next_steps_name_the_worst_then_the_blanks_then_what_was_skipped() -> No
         check="lime", title="LIME", family="explanations", revision=1, outcome="skipped", reason="Run: pip install x"
     )
     record = replace(judged([("fail", "error", "warn")]), findings=(skipped,))
-    steps = digest.next_steps(record)
+    steps = results.next_steps(record)
     assert [step.gate_id for step in steps] == ["G0", "", ""]
     assert "intended use" not in steps[0].text
     assert steps[1].text.startswith("Fill in what only a person can say")
@@ -150,7 +150,7 @@ def test_an_inconclusive_gate_without_a_step_asks_for_rows() -> None:
     record = judged([("inconclusive", "error", "block")])
     record = replace(record, verdicts=(replace(record.verdicts[0], n_needed=2130),))
     assert (
-        digest.next_steps(record)[0].text == "Collect about 2,130 rows in all to settle recall, if the estimate holds."
+        results.next_steps(record)[0].text == "Collect about 2,130 rows in all to settle recall, if the estimate holds."
     )
 
 
@@ -162,7 +162,7 @@ def test_blanks_are_the_fields_that_only_a_person_can_fill() -> None:
 
 
 def test_what_was_not_tested_is_listed(record: AuditRecord) -> None:
-    found = {one.what: one for one in digest.not_tested(record)}
+    found = {one.what: one for one in results.not_tested(record)}
     assert found["LIME"].status == "skipped"
     assert found["Regression metrics"].reason == "the task is binary"
     assert found["Noise"].status == "failed to run"
@@ -179,5 +179,5 @@ def test_a_code_over_two_gates_shows_the_one_that_was_judged() -> None:
         policy=replace(record.policy, gates=(first, second)),
         verdicts=(replace(record.verdicts[0], estimate=estimate),),
     )
-    assert digest.gate_results(record)[0].gate == second
+    assert results.gate_results(record)[0].gate == second
     assert len(json.loads(sarif.render(record))["runs"][0]["tool"]["driver"]["rules"]) == 1
