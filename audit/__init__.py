@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from audit.config.plan import RunPlan as RunPlan
     from audit.costs import Costs as Costs
     from audit.errors import AuditError as AuditError
     from audit.errors import NotApplicable as NotApplicable
     from audit.judging.gate import judge as judge
+    from audit.pipeline import execute as execute
     from audit.pipeline import run as run
     from audit.policy.read import default_policy as default_policy
     from audit.policy.read import read_policy as read_policy
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "run": "audit.pipeline:run",
+    "execute": "audit.pipeline:execute",
+    "RunPlan": "audit.config.plan:RunPlan",
     "judge": "audit.judging.gate:judge",
     "read_policy": "audit.policy.read:read_policy",
     "default_policy": "audit.policy.read:default_policy",
@@ -53,7 +57,9 @@ __all__ = [
     "Estimate",
     "Measurement",
     "NotApplicable",
+    "RunPlan",
     "default_policy",
+    "execute",
     "judge",
     "load",
     "read_policy",
@@ -64,12 +70,20 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("modelassay")
     if name not in _HOMES:
         raise AttributeError(f"module 'audit' has no attribute {name!r}")
     module, _, attribute = _HOMES[name].partition(":")
     value: object = getattr(importlib.import_module(module), attribute)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
 
 
 def write_card(record: AuditRecord, path: str | Path) -> None:

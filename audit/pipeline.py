@@ -8,24 +8,23 @@ import platform
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from audit.check import Check
 from audit.check import run as run_check
 from audit.checks import discover
+from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, names, plan_from_arguments
+from audit.config.plan import RunPlan
 from audit.costs import Costs
-from audit.data.dataset import Dataset, Roles, build
-from audit.data.tables import frame_sha256
+from audit.data.dataset import Dataset, Roles
 from audit.errors import ConfigError, DataError, hint, listed, shown
-from audit.evidence import Settings
+from audit.evidence import Predictions, Settings
 from audit.gather import Context, check_options
-from audit.judging import gate
-from audit.models.load import Model, wrap
-from audit.policy.read import default_policy
+from audit.judging import gate, ledger
 from audit.progress import Progress, silent
 from reports.record import (
     AuditRecord,
@@ -38,53 +37,18 @@ from reports.record import (
     ModelInfo,
     Pairing,
     Policy,
-    SplitInfo,
     Task,
 )
 
-Table = tuple[object, object]
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "shap", "lime", "fairlearn", "skops", "duckdb")
 
 
-def audit(
-    model: Model | None,
-    dataset: Dataset,
-    *,
-    settings: Settings | None = None,
-    policy: Policy | None = None,
-    card: Card | None = None,
-    seed: int = 0,
-    checks: Iterable[str] = (),
-    ignore: Iterable[str] = (),
-    options: Mapping[str, Mapping[str, Json]] | None = None,
-    gather: Mapping[str, Mapping[str, Json]] | None = None,
-    config: Mapping[str, Json] | None = None,
-    given: Mapping[str, object] | None = None,
-    progress: Progress = silent,
-) -> AuditRecord:
-    """Audit a model on a data set.
+def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
+    """Carry out a plan: gather what the checks ask for, check, judge, and count the use of the test set.
 
     Parameters
     ----------
-    model : Model, optional
-        Without one the data set carries predictions or scores.
-    dataset : Dataset
-    settings : Settings, optional
-        Level of intervals, least rows, reference groups.
-    policy : Policy, optional
-        Gates to judge by; the default catalogue without one.
-    card : Card, optional
-        The people's words.
-    seed : int
-        All randomness is derived from it.
-    checks, ignore : iterable of str
-        Ids of checks to run (all without one) and to leave out.
-    options, gather : mapping, optional
-        Options by check, and by kind of evidence.
-    config : mapping, optional
-        What was configured, for the record.
-    given : mapping, optional
-        Evidence at hand, by name, that need not be gathered.
+    plan : RunPlan
     progress : callable
         Told of long work.
 
@@ -97,80 +61,99 @@ def audit(
     AuditError
         If the audit cannot be run as asked; what fails within a check becomes a finding.
     """
-    chosen = _chosen(checks, ignore, options or {})
-    check_options(gather or {})
-    _require_binary_for_costs(settings, dataset)
+    chosen = _chosen(plan.checks, plan.ignore, plan.options)
+    check_options(plan.gather)
+    model, dataset = plan.model, plan.dataset
     if model is not None:
         dataset = dataset.for_model(model.feature_names, model.feature_count)
     info = model.info if model is not None else ModelInfo(name="predictions", kind="predictions only", format="none")
     context = Context(
         model=model,
         dataset=dataset,
-        settings=settings or Settings(),
-        seed=seed,
-        options=gather or {},
+        settings=plan.settings,
+        seed=plan.seed,
+        options=plan.gather,
         progress=progress,
     )
-    context.collected.update({"dataset": dataset, "artifact": info, "card": card or Card(), **(given or {})})
-    context.need("predictions")
+    context.collected.update({**plan.at_hand(), "dataset": dataset, "artifact": info})
+    predictions = context.need("predictions")
+    assert isinstance(predictions, Predictions)  # noqa: S101 -- the name says so
     findings = []
     for done, one in enumerate(chosen):
         progress("checking", done, len(chosen))
-        findings.append(_timeless(run_check(one, context, task=dataset.task, options=(options or {}).get(one.id))))
+        findings.append(_timeless(run_check(one, context, task=dataset.task, options=plan.options.get(one.id))))
     progress("checking", len(chosen), len(chosen))
     record = AuditRecord(
         tool=f"modelassay {_version('modelassay')}",
         created=_now(),
-        seed=seed,
+        seed=plan.seed,
         task=dataset.task,
         model=info,
         data=_data_info(dataset, context.settings),
         environment=_environment(),
-        headline=context.need("predictions").headline,  # type: ignore[attr-defined]
-        config=_stated(config or {}, context.settings, seed),
+        headline=predictions.headline,
+        config=_stated(plan.config, context.settings, plan.seed),
         findings=tuple(findings),
-        card=card or Card(),
-        warnings=(*(model.warnings if model else ()), *context.warnings),
+        card=plan.card,
+        warnings=(*plan.warnings, *(model.warnings if model else ()), *context.warnings),
         pairing=_pairing(context),
     )
-    return gate.judge(record, policy or default_policy())
+    return ledger.spend(gate.judge(record, plan.policy), plan.terms)
 
 
 def run(
     model: object | None = None,
+    X: object | None = None,
+    y: object | None = None,
     *,
-    test: Table | pd.DataFrame,
-    train: Table | pd.DataFrame | None = None,
+    test: Part | None = None,
+    train: Part | None = None,
     sensitive: object | None = None,
     target: str = "target",
     task: Task | None = None,
     positive: object | None = None,
-    policy: Policy | None = None,
-    card: Card | None = None,
-    seed: int = 0,
-    checks: Iterable[str] = (),
-    settings: Settings | None = None,
-    costs: Costs | Mapping[str, float] | None = None,
-    bins: Mapping[str, tuple[float, ...]] | None = None,
     prediction: str | None = None,
     score: str | None = None,
     weight: str | None = None,
     cluster: str | None = None,
     time: str | None = None,
     drop: Iterable[str] = (),
+    bins: Mapping[str, tuple[float, ...]] | None = None,
+    settings: Settings | None = None,
+    level: float | None = None,
+    min_n: int | None = None,
+    suppress_n: int | None = None,
+    depth: int | None = None,
+    reference: Mapping[str, str] | None = None,
+    headline: str | None = None,
+    costs: Costs | Mapping[str, float] | None = None,
+    policy: Policy | str | Path | None = None,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    override: Iterable[Mapping[str, Json]] = (),
+    margin: float | None = None,
+    baseline: AuditRecord | str | Path | None = None,
+    unpaired: bool = False,
+    card: Card | Mapping[str, str] | str | Path | None = None,
+    seed: int = 0,
+    checks: Iterable[str] = (),
+    ignore_checks: Iterable[str] = (),
     options: Mapping[str, Mapping[str, Json]] | None = None,
     gather: Mapping[str, Mapping[str, Json]] | None = None,
+    fingerprints: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> AuditRecord:
-    """Audit a fitted estimator from Python.
+    """Audit a fitted estimator from Python; every setting of ``audit.toml`` has its name here.
 
     Parameters
     ----------
     model : object with ``predict``, or a `Model` from a file, optional
         Without one, `test` is a frame that carries `prediction` or `score` columns.
+    X, y : array-like of shape (n, features) and (n,), optional
+        Features and target of the rows the model is judged on; the same as ``test=(X, y)``.
     test, train : (X, y) or DataFrame
-        Features and target of the rows the model is judged on, and of those it learned from; or a frame
-        that holds the target under the name `target`.
+        Rows the model is judged on, and rows it learned from; or a frame that holds the target under the
+        name `target`.
     sensitive : DataFrame, Series, mapping or list of str, optional
         Sensitive features of the test rows, or a mapping of split to such a frame, or names of columns.
     target : str
@@ -179,14 +162,31 @@ def run(
         Needed where the target does not say so itself.
     positive : object, optional
         The positive class of a binary task.
-    costs : Costs or mapping, optional
-        What a ``false_positive``, ``false_negative``, ``true_positive`` and ``true_negative`` cost, as ``[costs]``.
-    weight, cluster, time, drop : names of columns, optional
-        Of sample weights, of what rows belong together by, of times, and of what is no feature.
+    prediction, score, weight, cluster, time, drop : names of columns, optional
+        Of predictions, of scores, of sample weights, of what rows belong together by, of times, and of what
+        is no feature.
+    bins : mapping of column to edges, optional
+        How a numeric sensitive feature is cut into groups.
+    settings : Settings, optional
+        In place of `level`, `min_n`, `suppress_n`, `depth`, `reference`, `headline` and `costs`, which change it.
+    policy : Policy or path, optional
+        Gates to judge by; the catalogue without one. A file also brings its baseline and its test-set budget.
+    select, ignore, override, margin
+        Changes to the policy, as in ``[policy]``.
+    baseline : AuditRecord or path, optional
+        An earlier audit; with `unpaired`, one of other rows.
+    card : Card, mapping or path, optional
+        The people's words.
+    seed : int
+        All randomness is derived from it.
+    checks, ignore_checks : iterable of str
+        Checks to run (all without one) and to leave out.
     options, gather : mapping of mappings, optional
-        Options by check (``[checks.<name>]``) and by gatherer (``[gather.<name>]``).
-    policy, card, seed, checks, settings, bins, prediction, score, progress
-        As in ``audit.toml``.
+        Options by check (``[checks.options.<name>]``) and by gatherer (``[gather.<name>]``).
+    fingerprints : mapping of str to str, optional
+        SHA-256 that ``model``, ``train`` or ``test`` must have.
+    progress : callable
+        Told of long work.
 
     Returns
     -------
@@ -203,69 +203,76 @@ def run(
     >>> from sklearn.linear_model import LogisticRegression
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> model = LogisticRegression(max_iter=10_000).fit(X[:300], y[:300])
-    >>> record = run(model, train=(X[:300], y[:300]), test=(X[300:], y[300:]), checks=["skill"])
+    >>> record = run(model, X[300:], y[300:], train=(X[:300], y[:300]), checks=["skill"])
     >>> [(verdict.gate, verdict.outcome) for verdict in record.verdicts if verdict.gate == "PERF001"]
     [('PERF001', 'pass')]
     """
-    parts = {"train": train, "test": test} if train is not None else {"test": test}
-    frames = {name: _frame(part, target) for name, part in parts.items()}
-    apart, names = _sensitive(sensitive, frames)
     roles = Roles(
         target=target,
         task=task,
         positive=positive,  # type: ignore[arg-type]
-        sensitive=names,
         bins=bins or {},
         prediction=prediction,
         score=score,
         weight=weight,
         cluster=cluster,
         time=time,
-        drop=tuple(drop),
+        drop=names(drop),
     )
-    infos = {name: SplitInfo(name=name, rows=len(frame), sha256=frame_sha256(frame)) for name, frame in frames.items()}
-    dataset = build(frames, roles, sensitive_frames=apart, infos=infos)
-    return audit(
-        model if model is None or isinstance(model, Model) else wrap(model),
-        dataset,
-        settings=_with_costs(settings, costs),
-        policy=policy,
-        card=card,
-        seed=seed,
-        checks=checks,
-        options=options,
-        gather=gather,
-        progress=progress,
+    stated = {
+        "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "reference": reference,
+        "headline": headline, "costs": costs_of(costs),
+    }  # fmt: skip
+    plan = plan_from_arguments(
+        model,
+        _parts(X, y, test, train),
+        roles,
+        sensitive=sensitive,
+        settings=_changed(settings or Settings(), stated),
+        choice=PolicyChoice(
+            policy=policy,
+            select=names(select),
+            ignore=names(ignore),
+            override=tuple(override),
+            margin=margin,
+            baseline=baseline,
+            unpaired=unpaired,
+        ),
+        extras=Extras(
+            card=card,
+            seed=seed,
+            checks=names(checks),
+            ignore=names(ignore_checks),
+            options=options or {},
+            gather=gather or {},
+            fingerprints=fingerprints or {},
+        ),
     )
+    return execute(plan, progress=progress)
+
+
+def _changed(settings: Settings, stated: Mapping[str, object]) -> Settings:
+    """Return the settings with what was stated apart, as far as it was."""
+    return replace(settings, **{name: value for name, value in stated.items() if value is not None})  # type: ignore[arg-type]
+
+
+def _parts(X: object | None, y: object | None, test: Part | None, train: Part | None) -> dict[str, Part]:
+    """Return the splits by name; test rows are given once, as `X` and `y` or as `test`."""
+    if test is not None and (X is not None or y is not None):
+        raise DataError("test rows are given twice: give X and y, or test, not both.")
+    if test is None:
+        if X is None:
+            raise DataError("no test rows: give X and y, or test=(X, y), or test=frame with the target in it.")
+        test = X if y is None and isinstance(X, pd.DataFrame) else (X, y)
+    if isinstance(test, tuple) and test[1] is None:
+        raise DataError("X is given without y: expected the targets of the test rows as y.")
+    return {"test": test} if train is None else {"train": train, "test": test}
 
 
 def _stated(config: Mapping[str, Json], settings: Settings, seed: int) -> dict[str, Json]:
     """Return what was configured, with what holds for the whole audit, which a later judgement goes by."""
     asked: dict[str, Json] = {name: getattr(settings, name) for name in ("level", "min_n", "suppress_n", "depth")}
     return {"audit": {"seed": seed, **asked}, **config}
-
-
-def _require_binary_for_costs(settings: Settings | None, dataset: Dataset) -> None:
-    if settings is not None and settings.costs is not None and dataset.task != "binary":
-        raise ConfigError(f"[costs] speaks of the decisions of a binary task; this task is {dataset.task}.")
-
-
-def _with_costs(settings: Settings | None, costs: Costs | Mapping[str, float] | None) -> Settings | None:
-    """Put costs given apart beside the other settings."""
-    if costs is None:
-        return settings
-    if isinstance(costs, Mapping):
-        known = [one.name for one in fields(Costs)]
-        for name in costs:
-            if name not in known:
-                raise ConfigError(f"costs has {shown(name)}; it knows {listed(known)}.{hint(name, known)}")
-        for name in ("false_positive", "false_negative"):
-            if name not in costs:
-                raise ConfigError(
-                    f"costs does not say what a {name} costs; it needs false_positive and false_negative."
-                )
-        costs = Costs(**costs)
-    return replace(settings or Settings(), costs=costs)
 
 
 def _pairing(context: Context) -> Pairing | None:
@@ -283,55 +290,6 @@ def _chosen(select: Iterable[str], ignore: Iterable[str], options: Mapping[str, 
                 f"no check is called {shown(name)}; there are {listed(sorted(found), limit=60)}.{hint(name, found)}"
             )
     return [one for name, one in found.items() if (not wanted or name in wanted) and name not in unwanted]
-
-
-def _frame(part: Table | pd.DataFrame, target: str) -> pd.DataFrame:
-    """Put features and target of one split into one frame."""
-    if isinstance(part, pd.DataFrame):
-        return part.reset_index(drop=True)
-    if not isinstance(part, tuple) or len(part) != 2:
-        raise DataError(f"a split is given as {shown(type(part).__name__)}; expected (X, y) or a DataFrame.")
-    X, y = part
-    if isinstance(X, pd.DataFrame):
-        frame = X.reset_index(drop=True)
-    else:
-        values = np.asarray(X)
-        if values.ndim != 2:
-            raise DataError(f"X has {values.ndim} dimensions; expected rows and columns.")
-        frame = pd.DataFrame(values, columns=[f"x{place}" for place in range(values.shape[1])])
-    if target in frame.columns:
-        raise DataError(f"X has a column {shown(target)}, the name of the target; name the target otherwise.")
-    labels = np.asarray(y)
-    if labels.ndim != 1 or len(labels) != len(frame):
-        raise DataError(f"y has shape {labels.shape}; expected one value for each of the {len(frame)} rows of X.")
-    return pd.concat([frame, pd.Series(labels, name=target)], axis=1)
-
-
-def _sensitive(
-    given: object | None, frames: Mapping[str, pd.DataFrame]
-) -> tuple[dict[str, pd.DataFrame], tuple[str, ...]]:
-    """Sort out columns of the tables from columns that come apart."""
-    if given is None:
-        return {}, ()
-    if isinstance(given, str):
-        return {}, (given,)
-    if (
-        isinstance(given, list | tuple)
-        and all(isinstance(one, str) for one in given)
-        and len(given) != len(frames["test"])
-    ):
-        return {}, tuple(str(one) for one in given)
-    if isinstance(given, Mapping) and set(given) <= set(frames):
-        apart = {name: pd.DataFrame(part).reset_index(drop=True) for name, part in given.items()}
-    elif isinstance(given, pd.Series):
-        apart = {"test": given.rename(str(given.name or "group")).to_frame().reset_index(drop=True)}
-    elif isinstance(given, pd.DataFrame | Mapping):
-        apart = {"test": pd.DataFrame(given).reset_index(drop=True)}
-    else:
-        apart = {"test": pd.DataFrame({"group": np.asarray(given)})}
-    for frame in apart.values():
-        frame.columns = [str(name) for name in frame.columns]
-    return apart, tuple(dict.fromkeys(name for frame in apart.values() for name in frame.columns))
 
 
 def _timeless(finding: Finding) -> Finding:

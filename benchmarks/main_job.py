@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 
 from audit.checks import discover
+from audit.config.plan import RunPlan
 from audit.data.dataset import Roles, build
 from audit.evidence import Settings
 from audit.gather import Context
 from audit.judging import gate
 from audit.models.load import wrap
-from audit.pipeline import audit
+from audit.pipeline import execute
 from audit.policy.read import default_policy
 from reports import html, store
 from reports.record import AuditRecord
@@ -96,12 +97,16 @@ def main() -> None:
     ]
     record = timed(
         f"{len(plain)} checks on predictions and tables, prediction excluded",
-        lambda: audit(model, dataset, checks=plain, given={"predictions": predictions}),
+        lambda: execute(
+            RunPlan(model=model, dataset=dataset, checks=tuple(plain), evidence={"predictions": predictions})
+        ),
     )
     everything = [one.id for one in discover().values() if one.family != "explanations"]
     full = timed(
         f"all {len(everything)} checks but explanations, refits and perturbations included",
-        lambda: audit(model, dataset, checks=everything, given={"predictions": predictions}),
+        lambda: execute(
+            RunPlan(model=model, dataset=dataset, checks=tuple(everything), evidence={"predictions": predictions})
+        ),
     )
     slowest = sorted(full.findings, key=lambda one: -one.seconds)[:8]  # type: ignore[attr-defined]
     print("  slowest:", ", ".join(f"{one.check} {one.seconds:.1f} s" for one in slowest))

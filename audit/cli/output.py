@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from audit.errors import ConfigError, hint, listed, shown
@@ -58,12 +57,12 @@ def write_reports(record: AuditRecord, folder: Path, names: list[str]) -> list[P
     return [folder / file for file in texts]
 
 
-def warned(record: AuditRecord, warning: str) -> AuditRecord:
-    """Put a warning into a record, and before a person's eyes; an empty one is none."""
-    if not warning:
-        return record
-    note(warning)
-    return replace(record, warnings=(*record.warnings, warning))
+def new_warnings(before: AuditRecord | None, after: AuditRecord) -> None:
+    """Show the warnings that came with a judgement."""
+    known = set(before.warnings) if before is not None else set()
+    for warning in after.warnings:
+        if warning not in known:
+            note(warning)
 
 
 def to_standard_output(record: AuditRecord, names: list[str]) -> None:
@@ -94,7 +93,9 @@ def tell(record: AuditRecord, written: list[Path], *, strict: bool) -> int:
 
 
 def note(text: str) -> None:
-    """Tell people something on standard error."""
+    """Tell people something on standard error; nothing where there is nothing to tell."""
+    if not text:
+        return
     from rich.console import Console
 
     Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(text)

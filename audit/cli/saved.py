@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.cli import output
-from audit.errors import ConfigError, hint, shown
 from audit.judging import ledger
 from audit.judging.gate import judge as decide
 from audit.policy.read import Terms, default_policy, read_policy, read_terms, require_current_waivers
 from reports.formats import render as draw
 from reports.record import AuditRecord, Policy
 from reports.results import exit_code
-from reports.store import RecordError, load, write_text_atomically
+from reports.store import load, write_text_atomically
 
 
 def judge(
@@ -36,61 +35,38 @@ def judge(
     if unpaired:
         terms = replace(terms, on_data_change="unpaired")
     require_current_waivers(gates, _today())
-    found = judged(load(record), gates, terms, baseline=earlier(terms))
-    uses, spent = ledger.used(found, terms)
-    found = output.warned(found, spent)
+    saved = load(record)
+    judgement = ledger.spend(judged(saved, gates, terms), terms)
+    output.new_warnings(saved, judgement)
     if out == "-":
-        output.to_standard_output(found, names)
-        ledger.write(uses, terms)
-        return exit_code(found, strict)
-    written = [] if out is None else output.write_reports(found, Path(out), names)
-    ledger.write(uses, terms)
-    return output.tell(found, written, strict=strict)
+        output.to_standard_output(judgement, names)
+        return exit_code(judgement, strict)
+    written = [] if out is None else output.write_reports(judgement, Path(out), names)
+    return output.tell(judgement, written, strict=strict)
 
 
 def _today() -> datetime.date:
     return datetime.datetime.now(tz=datetime.UTC).date()
 
 
-def judged(record: AuditRecord, policy: Policy, terms: Terms, *, baseline: AuditRecord | None = None) -> AuditRecord:
-    """Judge a record on the terms of a policy file, against a baseline where there is one.
+def judged(record: AuditRecord, policy: Policy, terms: Terms) -> AuditRecord:
+    """Judge a record on the terms of a policy file, against the baseline that it names.
 
     Raises
     ------
     PolicyError, ConfigError
         If gates do not fit the record, or the baseline does not.
     """
-    if baseline is not None:
-        from audit.comparing.baseline import against  # brings numbers along, which judging alone does without
+    if terms.baseline is not None:
+        # brings numbers along, which judging alone does without
+        from audit.comparing.baseline import against, load_baseline
 
-        record = against(record, baseline, on_data_change=terms.on_data_change)
+        before, warning = load_baseline(terms)
+        if before is not None:
+            record = against(record, before, on_data_change=terms.on_data_change)
+        elif warning:
+            record = replace(record, warnings=(*record.warnings, warning))
     return decide(record, policy, today=_today(), suppress_n=terms.suppress_n or 0)
-
-
-def earlier(terms: Terms) -> AuditRecord | None:
-    """Load the record of the baseline, where one is named and there.
-
-    Raises
-    ------
-    ConfigError
-        If it must be there and is not.
-    RecordError
-        If it is no record, or one of a schema that is not known.
-    """
-    path = terms.baseline
-    if path is None:
-        return None
-    if not path.exists():
-        if terms.on_missing == "skip":
-            output.note(f"there is no baseline {shown(path.name)} yet; nothing is compared")
-            return None
-        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-        known = hint(path.name, siblings)
-        raise ConfigError(f"no baseline {shown(path)}; expected the audit.json of an earlier run.{known}")
-    try:
-        return load(path)
-    except RecordError as error:
-        raise ConfigError(f"the baseline cannot be used: {error}.") from error
 
 
 def render(record: Path, *, name: str, out: str) -> int:

@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import Literal
 
 from audit.comparing.pairing import unpack
-from audit.errors import ConfigError, shown
+from audit.errors import ConfigError, hint, shown
 from audit.estimate.comparing import compared
 from audit.estimate.metrics import METRICS
 from audit.estimate.paired import churn, mcnemar, paired_by_group, paired_difference
 from audit.evidence import Predictions, Settings
 from audit.exhibits import by_address_table
+from audit.policy.read import Terms
 from reports.record import (
     AuditRecord,
     DataInfo,
@@ -30,6 +31,7 @@ from reports.record import (
     Table,
     Task,
 )
+from reports.store import RecordError, load
 
 CHECK = "baseline_change"
 OnDataChange = Literal["error", "unpaired"]
@@ -54,6 +56,40 @@ NAMES: dict[Task, tuple[str, ...]] = {
 """Metrics that are compared on all rows and in each group of a feature."""
 IN_CROSSINGS = 2
 """So many of them, the headline first, are compared in crossings of features, of which there are many."""
+
+
+def load_baseline(terms: Terms) -> tuple[AuditRecord | None, str]:
+    """Load the record of the baseline, where one is named and there.
+
+    Returns
+    -------
+    tuple of AuditRecord or None, and str
+        The record, and what to warn of where a baseline is named that does not exist yet.
+
+    Raises
+    ------
+    ConfigError
+        If it must be there and is not, or is no record of a known schema.
+
+    Examples
+    --------
+    >>> from audit.policy.read import Terms
+    >>> load_baseline(Terms())
+    (None, '')
+    """
+    path = terms.baseline
+    if path is None:
+        return None, ""
+    if not path.exists():
+        if terms.on_missing == "skip":
+            return None, f"baseline {shown(path.name)} does not exist yet; nothing is compared"
+        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        known = hint(path.name, siblings)
+        raise ConfigError(f"no baseline {shown(path)}; expected the audit.json of an earlier run.{known}")
+    try:
+        return load(path), ""
+    except RecordError as error:
+        raise ConfigError(f"the baseline cannot be used: {error}.") from error
 
 
 def is_paired(now: Pairing | None, before: Pairing | None) -> bool:

@@ -263,13 +263,15 @@ def load_terms(config: Config, folder: Path, override: Path | None = None) -> Te
     return terms if asked.on_data_change is None else replace(terms, on_data_change=asked.on_data_change)
 
 
-def stated_fingerprints(config: Config, model: ModelInfo | None, splits: Iterable[SplitInfo]) -> dict[str, object]:
+def stated_fingerprints(
+    config: Config, model: ModelInfo | None, splits: Iterable[SplitInfo]
+) -> dict[str, tuple[str, str]]:
     """Return each stated fingerprint beside the one that was found, as evidence for ``SEC002``; {} for none."""
     found = {split.name: split.sha256 for split in splits}
     pairs = {name: (stated, found.get(name, "")) for name, stated in config.data.sha256.items()}
     if config.model is not None and config.model.sha256:
         pairs["model"] = (config.model.sha256, "" if model is None else model.sha256)
-    return {"fingerprints": pairs} if pairs else {}
+    return pairs
 
 
 def load_card(config: Config, folder: Path) -> Card:

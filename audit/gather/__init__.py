@@ -24,6 +24,12 @@ from audit.models.load import Model
 from audit.progress import Progress, silent
 from reports.record import Json
 
+GIVEN = {
+    "baseline": "no earlier audit was named: give its record with --baseline main.json",
+    "fingerprints": "no fingerprint is stated; state some as [model] sha256 and [data.sha256] test",
+}
+"""Evidence that nobody gathers: why it is absent unless the plan brings it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Context:
@@ -50,7 +56,7 @@ class Context:
     def __call__(self, name: str) -> object:
         """Return evidence `name`, gathering it the first time."""
         if name not in self.collected:
-            self.collected[name] = self._gather(name)
+            self.collected[name] = self._given(name) or self._gather(name)
         return self.collected[name]
 
     def need(self, name: str) -> object:
@@ -77,6 +83,11 @@ class Context:
         if self.model is None:
             raise NotApplicable("needs the model; this audit has its predictions only")
         return self.model
+
+    def _given(self, name: str) -> object | None:
+        if name == "settings":
+            return self.settings
+        return Absence(outcome="not_applicable", reason=GIVEN[name]) if name in GIVEN else None
 
     def _gather(self, name: str) -> object:
         if name not in available():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from audit.errors import PolicyError, shown
@@ -48,6 +49,19 @@ def used(record: AuditRecord, terms: Terms) -> tuple[Uses, str]:
     if terms.on_exhausted == "error":
         raise PolicyError(told)
     return uses, told
+
+
+def spend(record: AuditRecord, terms: Terms) -> AuditRecord:
+    """Write into the ledger that the record's model was judged on its rows; warn where the budget is spent.
+
+    Raises
+    ------
+    PolicyError
+        As :func:`used`.
+    """
+    uses, warning = used(record, terms)
+    write(uses, terms)
+    return replace(record, warnings=(*record.warnings, warning)) if warning else record
 
 
 def fingerprints(record: AuditRecord) -> tuple[str, str]:

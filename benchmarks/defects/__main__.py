@@ -21,8 +21,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from audit.config.plan import RunPlan
 from audit.models.load import wrap
-from audit.pipeline import audit
+from audit.pipeline import execute
 from benchmarks.defects.behavior import DEFECTS as BEHAVIOR
 from benchmarks.defects.clean import main as clean_audits
 from benchmarks.defects.data import DEFECTS as DATA
@@ -56,7 +57,9 @@ def audited(subject: Subject, checks: list[str]) -> AuditRecord:
     """Audit a subject with some checks under the default policy."""
     table = subject.table
     shape = {"corrupted": {"modality": table.modality, "shape": list(table.shape)}} if table.shape else {}
-    return audit(wrap(subject.model), table.dataset(), checks=checks, gather=shape)
+    return execute(
+        RunPlan(model=wrap(subject.model), dataset=table.dataset(), checks=tuple(checks or ()), gather=shape or {})
+    )
 
 
 def outcome_of(record: AuditRecord, code: str) -> str:

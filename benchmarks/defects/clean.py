@@ -22,9 +22,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from audit.checks import discover
+from audit.config.plan import RunPlan
 from audit.data.dataset import Roles, Task
 from audit.models.load import wrap
-from audit.pipeline import audit
+from audit.pipeline import execute
 from benchmarks.defects.models import Subject, fitted
 from benchmarks.defects.tables import Table
 
@@ -94,7 +95,7 @@ def main(count: int, first: int = 0) -> int:
     checks = [name for name, one in discover().items() if one.family in (*FAMILIES, "robustness")]
     for seed in range(first, first + count):
         made, natural = subject(seed)
-        record = audit(wrap(made.model), made.table.dataset(), checks=checks)
+        record = execute(RunPlan(model=wrap(made.model), dataset=made.table.dataset(), checks=tuple(checks)))
         worst: dict[str, str] = {}
         for verdict in record.verdicts:
             if verdict.gate not in natural and verdict.outcome in ("pass", "fail", "inconclusive", "error"):

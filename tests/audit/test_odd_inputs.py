@@ -8,9 +8,10 @@ import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from audit.checks import discover
+from audit.config.plan import RunPlan
 from audit.data.dataset import Roles, build
 from audit.models.load import wrap
-from audit.pipeline import audit
+from audit.pipeline import execute
 from reports.record import AuditRecord, Task
 
 ASKED = [
@@ -68,7 +69,7 @@ def target(frame: pd.DataFrame, task: Task, seed: int) -> pd.Series:
 
 
 def audited(model: object, frames: dict[str, pd.DataFrame], roles: Roles) -> AuditRecord:
-    return audit(wrap(model), build(frames, roles), checks=ASKED)
+    return execute(RunPlan(model=wrap(model), dataset=build(frames, roles), checks=tuple(ASKED)))
 
 
 def broken(record: AuditRecord) -> list[tuple[str, str]]:

@@ -21,14 +21,14 @@ def _long_functions(path: Path) -> list[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
-            if lines > 40:
+            if lines > 60:
                 long.append(f"{_named(path)} {node.name}: {lines} lines")
     return long
 
 
 def test_files_are_short() -> None:
     sizes = {path: path.read_text().count("\n") for path in (*CODE, *TESTS)}
-    assert [f"{_named(p)}: {n} lines" for p, n in sizes.items() if n > (600 if p in TESTS else 400)] == []
+    assert [f"{_named(p)}: {n} lines" for p, n in sizes.items() if n > (700 if p in TESTS else 500)] == []
 
 
 def test_functions_are_short() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from audit.config.plan import RunPlan
 from audit.data.dataset import Roles, build
 from audit.models.load import wrap
-from audit.pipeline import audit
+from audit.pipeline import execute
 from audit.policy.read import read_policy
 from reports.record import AuditRecord, Json, Verdict
 
@@ -37,7 +38,10 @@ def judged(tmp_path: Path) -> Judged:
         frames = {"test": test} if train is None else {"train": train, "test": test}
         dataset = build(frames, Roles(target="y", **roles))  # type: ignore[arg-type]
         wrapped = None if model is None else wrap(model)
-        return audit(wrapped, dataset, checks=[check], policy=read_policy(path), gather=gather, seed=seed)
+        plan = RunPlan(
+            model=wrapped, dataset=dataset, checks=(check,), policy=read_policy(path), gather=gather or {}, seed=seed
+        )
+        return execute(plan)
 
     return run
 

@@ -187,7 +187,7 @@ def test_no_worse_than_the_baseline(judge: Judge, tmp_path: Path, accuracy: floa
 def test_the_policy_names_its_baseline(judge: Judge, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = '[baseline]\nsource = "main.json"\n' + NO_WORSE
     assert judge(with_answers(0.8), text) == 5
-    assert "no baseline 'main.json' yet" in capsys.readouterr().err
+    assert "baseline 'main.json' does not exist yet" in capsys.readouterr().err
     assert judge(with_answers(0.8), text.replace('main.json"', 'main.json"\non_missing = "error"')) == 2
     save(with_answers(0.9), tmp_path / "main.json")
     assert judge(with_answers(0.8), text) == 1

@@ -1,0 +1,264 @@
+"""A :class:`~audit.config.plan.RunPlan` from Python objects: every setting of ``audit.toml`` under the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from audit.comparing.baseline import load_baseline
+from audit.config.configuration import read_card
+from audit.config.plan import RunPlan, current, require_fitting, suppression
+from audit.costs import Costs
+from audit.data.dataset import Roles, build
+from audit.data.tables import frame_sha256
+from audit.errors import ConfigError, DataError, hint, listed, shown
+from audit.evidence import Settings
+from audit.models.load import Model, wrap
+from audit.policy.read import (
+    Terms,
+    default_policy,
+    narrowed,
+    overridden,
+    read_policy,
+    read_terms,
+    with_margin,
+)
+from reports.record import AuditRecord, Card, Json, Policy, SplitInfo
+
+Part = tuple[object, object] | pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChoice:
+    """What is judged by: a policy and changes to it, as in ``[policy]``."""
+
+    policy: Policy | str | Path | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    override: tuple[Mapping[str, Json], ...] = ()
+    margin: float | None = None
+    baseline: AuditRecord | str | Path | None = None
+    unpaired: bool = False
+    """Accept a baseline of other rows; compare independent samples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What else a run may be given."""
+
+    card: Card | Mapping[str, str] | str | Path | None = None
+    seed: int = 0
+    checks: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    options: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    gather: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 that ``model``, ``train`` or ``test`` must have."""
+
+
+def plan_from_arguments(
+    model: object | None,
+    parts: Mapping[str, Part],
+    roles: Roles,
+    *,
+    sensitive: object | None = None,
+    settings: Settings | None = None,
+    choice: PolicyChoice | None = None,
+    extras: Extras | None = None,
+) -> RunPlan:
+    """Build the plan of an audit from objects at hand.
+
+    Parameters
+    ----------
+    model : object with ``predict``, or a `Model`, optional
+    parts : mapping of split to (X, y) or DataFrame
+    roles : Roles
+        What the columns are; ``sensitive`` is completed from `sensitive`.
+    sensitive : DataFrame, Series, mapping or list of str, optional
+    settings : Settings, optional
+    choice : PolicyChoice, optional
+    extras : Extras, optional
+
+    Raises
+    ------
+    AuditError
+        If something cannot be read as what it should be.
+    """
+    extras = extras or Extras()
+    frames = {name: frame_of(part, roles.target) for name, part in parts.items()}
+    apart, names = sensitive_frames(sensitive, frames)
+    infos = {name: SplitInfo(name=name, rows=len(frame), sha256=frame_sha256(frame)) for name, frame in frames.items()}
+    dataset = build(frames, replace(roles, sensitive=names), sensitive_frames=apart, infos=infos)
+    wrapped = model if model is None or isinstance(model, Model) else wrap(model)
+    policy, terms, baseline = judged_by(choice or PolicyChoice())
+    if baseline is not None:
+        require_fitting(dataset, baseline, terms, wrapped)
+    settings = settings or Settings()
+    return RunPlan(
+        dataset=dataset,
+        model=wrapped,
+        settings=replace(settings, suppress_n=suppression(settings.suppress_n, terms)),
+        policy=policy,
+        terms=terms,
+        card=card_of(extras.card),
+        seed=extras.seed,
+        checks=extras.checks,
+        ignore=extras.ignore,
+        options=extras.options,
+        gather=extras.gather,
+        baseline=baseline,
+        fingerprints=_fingerprints(extras.fingerprints, infos, wrapped),
+    )
+
+
+def judged_by(choice: PolicyChoice) -> tuple[Policy, Terms, AuditRecord | None]:
+    """Read what is judged by, and the record that is compared with.
+
+    Raises
+    ------
+    PolicyError, ConfigError
+        If policy or baseline cannot be read.
+    """
+    terms = Terms()
+    if choice.policy is None:
+        policy = default_policy()
+    elif isinstance(choice.policy, Policy):
+        policy = choice.policy
+    else:
+        policy, terms = read_policy(Path(choice.policy)), read_terms(Path(choice.policy))
+    if choice.margin is not None:
+        policy = with_margin(policy, choice.margin)
+    policy = overridden(policy, list(choice.override), "override")
+    policy = current(narrowed(policy, select=choice.select, ignore=choice.ignore))
+    if choice.unpaired:
+        terms = replace(terms, on_data_change="unpaired")
+    if isinstance(choice.baseline, AuditRecord):
+        return policy, terms, choice.baseline
+    if choice.baseline is not None:
+        terms = replace(terms, baseline=Path(choice.baseline), on_missing="error")
+    return policy, terms, load_baseline(terms)[0]
+
+
+def card_of(card: Card | Mapping[str, str] | str | Path | None) -> Card:
+    """Return the people's words, from a file or a mapping of section to text.
+
+    Raises
+    ------
+    ConfigError
+        For a section that the card does not have.
+
+    Examples
+    --------
+    >>> card_of({"owner": "credit team"}).owner
+    'credit team'
+    """
+    if card is None or isinstance(card, Card):
+        return card or Card()
+    if isinstance(card, str | Path):
+        return read_card(Path(card))
+    known = tuple(Card.__dataclass_fields__)
+    for name in card:
+        if name not in known:
+            raise ConfigError(
+                f"card has no section {shown(name)}; it has {listed(known, limit=30)}.{hint(name, known)}"
+            )
+    return Card(**card)
+
+
+def costs_of(costs: Costs | Mapping[str, float] | None) -> Costs | None:
+    """Return the costs of decisions, from a mapping as ``[costs]`` has it.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown kind of decision, or a missing one.
+
+    Examples
+    --------
+    >>> costs_of({"false_positive": 1, "false_negative": 5}).false_negative
+    5
+    """
+    if costs is None or isinstance(costs, Costs):
+        return costs
+    known = [one.name for one in fields(Costs)]
+    for name in costs:
+        if name not in known:
+            raise ConfigError(f"costs has no key {shown(name)}; it has {listed(known)}.{hint(name, known)}")
+    for name in ("false_positive", "false_negative"):
+        if name not in costs:
+            raise ConfigError(f"costs lacks {shown(name)}; it needs false_positive and false_negative.")
+    return Costs(**costs)
+
+
+def frame_of(part: Part, target: str) -> pd.DataFrame:
+    """Put features and target of one split into one frame.
+
+    Raises
+    ------
+    DataError
+        If they do not fit each other.
+    """
+    if isinstance(part, pd.DataFrame):
+        return part.reset_index(drop=True)
+    if not isinstance(part, tuple) or len(part) != 2:
+        raise DataError(f"a split is given as {shown(type(part).__name__)}; expected (X, y) or a DataFrame.")
+    X, y = part
+    if isinstance(X, pd.DataFrame):
+        frame = X.reset_index(drop=True)
+    else:
+        values = np.asarray(X)
+        if values.ndim != 2:
+            raise DataError(f"X has {values.ndim} dimensions; expected rows and columns.")
+        frame = pd.DataFrame(values, columns=[f"x{place}" for place in range(values.shape[1])])
+    if target in frame.columns:
+        raise DataError(f"X has a column {shown(target)}, the name of the target; name the target otherwise.")
+    labels = np.asarray(y)
+    if labels.ndim != 1 or len(labels) != len(frame):
+        raise DataError(f"y has shape {labels.shape}; expected one value for each of the {len(frame)} rows of X.")
+    return pd.concat([frame, pd.Series(labels, name=target)], axis=1)
+
+
+def sensitive_frames(
+    given: object | None, frames: Mapping[str, pd.DataFrame]
+) -> tuple[dict[str, pd.DataFrame], tuple[str, ...]]:
+    """Distinguish columns of the tables from columns that are given apart."""
+    if given is None:
+        return {}, ()
+    if isinstance(given, str):
+        return {}, (given,)
+    if (
+        isinstance(given, list | tuple)
+        and all(isinstance(one, str) for one in given)
+        and len(given) != len(frames["test"])
+    ):
+        return {}, tuple(str(one) for one in given)
+    if isinstance(given, Mapping) and set(given) <= set(frames):
+        apart = {name: pd.DataFrame(part).reset_index(drop=True) for name, part in given.items()}
+    elif isinstance(given, pd.Series):
+        apart = {"test": given.rename(str(given.name or "group")).to_frame().reset_index(drop=True)}
+    elif isinstance(given, pd.DataFrame | Mapping):
+        apart = {"test": pd.DataFrame(given).reset_index(drop=True)}
+    else:
+        apart = {"test": pd.DataFrame({"group": np.asarray(given)})}
+    for frame in apart.values():
+        frame.columns = [str(name) for name in frame.columns]
+    return apart, tuple(dict.fromkeys(name for frame in apart.values() for name in frame.columns))
+
+
+def names(given: Iterable[str] | str | None) -> tuple[str, ...]:
+    """Return names as a tuple; a single name stands for itself."""
+    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+
+
+def _fingerprints(
+    stated: Mapping[str, str], infos: Mapping[str, SplitInfo], model: Model | None
+) -> dict[str, tuple[str, str]]:
+    measured = {name: info.sha256 for name, info in infos.items()} | {"model": model.info.sha256 if model else ""}
+    for name in stated:
+        if name not in measured:
+            raise ConfigError(f"fingerprints names {shown(name)}; expected {listed(measured)}.{hint(name, measured)}")
+    return {name: (text, measured[name]) for name, text in stated.items()}
