@@ -17,10 +17,10 @@ import pandas as pd
 from audit.check import Check
 from audit.check import run as run_check
 from audit.checks import discover
-from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, names, plan_from_arguments
+from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, plan_from_arguments, to_tuple
 from audit.config.plan import RunPlan
 from audit.costs import Costs
-from audit.data.dataset import Dataset, Roles
+from audit.data.dataset import Dataset, Roles, address_name
 from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Predictions, Settings
 from audit.gather import Context, check_options
@@ -67,15 +67,16 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
     if model is not None:
         dataset = dataset.for_model(model.feature_names, model.feature_count)
     info = model.info if model is not None else ModelInfo(name="predictions", kind="predictions only", format="none")
+    settings = replace(plan.settings, favorable=dataset.favorable)
     context = Context(
         model=model,
         dataset=dataset,
-        settings=plan.settings,
+        settings=settings,
         seed=plan.seed,
         options=plan.gather,
         progress=progress,
     )
-    context.collected.update({**plan.at_hand(), "dataset": dataset, "artifact": info})
+    context.collected.update({**plan.at_hand(), "dataset": dataset, "artifact": info, "settings": settings})
     predictions = context.need("predictions")
     assert isinstance(predictions, Predictions)  # noqa: S101 -- the name says so
     findings = []
@@ -112,6 +113,7 @@ def run(
     target: str = "target",
     task: Task | None = None,
     positive: object | None = None,
+    favorable: object | None = None,
     prediction: str | None = None,
     score: str | None = None,
     weight: str | None = None,
@@ -119,6 +121,7 @@ def run(
     time: str | None = None,
     drop: Iterable[str] = (),
     bins: Mapping[str, tuple[float, ...]] | None = None,
+    names: Mapping[str, Mapping[str, str]] | None = None,
     settings: Settings | None = None,
     level: float | None = None,
     min_n: int | None = None,
@@ -161,12 +164,16 @@ def run(
     task : {"binary", "multiclass", "regression"}, optional
         Needed where the target does not say so itself.
     positive : object, optional
-        The positive class of a binary task.
+        The positive class of a binary task: what the model detects.
+    favorable : object, optional
+        The class that is good for the person, such as a loan granted; selection rates speak of it.
     prediction, score, weight, cluster, time, drop : names of columns, optional
         Of predictions, of scores, of sample weights, of what rows belong together by, of times, and of what
         is no feature.
     bins : mapping of column to edges, optional
         How a numeric sensitive feature is cut into groups.
+    names : mapping of column to mapping, optional
+        Words for values in reports, such as ``{"SEX": {"1": "men", "2": "women"}}``.
     settings : Settings, optional
         In place of `level`, `min_n`, `suppress_n`, `depth`, `reference`, `headline` and `costs`, which change it.
     policy : Policy or path, optional
@@ -211,13 +218,15 @@ def run(
         target=target,
         task=task,
         positive=positive,  # type: ignore[arg-type]
+        favorable=favorable,  # type: ignore[arg-type]
+        names=names or {},
         bins=bins or {},
         prediction=prediction,
         score=score,
         weight=weight,
         cluster=cluster,
         time=time,
-        drop=names(drop),
+        drop=to_tuple(drop),
     )
     stated = {
         "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "reference": reference,
@@ -231,8 +240,8 @@ def run(
         settings=_changed(settings or Settings(), stated),
         choice=PolicyChoice(
             policy=policy,
-            select=names(select),
-            ignore=names(ignore),
+            select=to_tuple(select),
+            ignore=to_tuple(ignore),
             override=tuple(override),
             margin=margin,
             baseline=baseline,
@@ -241,8 +250,8 @@ def run(
         extras=Extras(
             card=card,
             seed=seed,
-            checks=names(checks),
-            ignore=names(ignore_checks),
+            checks=to_tuple(checks),
+            ignore=to_tuple(ignore_checks),
             options=options or {},
             gather=gather or {},
             fingerprints=fingerprints or {},
@@ -332,6 +341,7 @@ def _data_info(dataset: Dataset, settings: Settings) -> DataInfo:
     return DataInfo(
         target=roles.target,
         positive=dataset.classes[1] if dataset.task == "binary" else "",
+        favorable=dataset.favorable,
         classes=dataset.classes,
         splits=dataset.splits,
         features=dataset.feature_infos(),
@@ -341,4 +351,5 @@ def _data_info(dataset: Dataset, settings: Settings) -> DataInfo:
         weight=roles.weight or "",
         cluster=roles.cluster or "",
         time=roles.time or "",
+        names={address_name(name): dict(labels) for name, labels in roles.names.items()},
     )

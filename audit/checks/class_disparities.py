@@ -52,6 +52,7 @@ def _against_the_rest(test: Predictions, code: int) -> Predictions:
         y_pred=(test.y_pred == code).astype(np.int64),
         y_score=None,
         probabilities=False,
+        settings=replace(test.settings, favorable=""),
     )
 
 

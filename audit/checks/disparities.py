@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
+from audit.estimate.measure import (
+    by_group,
+    differences,
+    outcome_directions,
+    ratios_to,
+    ratios_to_highest,
+    reference_group,
+)
+from audit.estimate.shares import exact
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
 from reports.phrases import metric_words
@@ -30,7 +40,9 @@ GAPS = {
 def disparities(predictions: Predictions) -> Measurement:
     """Subtract and divide rates of groups, each with an interval.
 
-    Reading. The selection rate ratio holds each group against the most selected one (or a named reference);
+    Reading. The selection rate is the rate of the favorable outcome; where nobody said which outcome is
+    favorable, the rates of both are compared, the second under the name of its class. The selection rate
+    ratio holds each group against the most selected one (or a named reference);
     differences hold each group against the reference group, the largest unless another is named. Zero, or
     a ratio of one, is no gap. The interval of a ratio to the best allows for the best having been picked
     by chance.
@@ -51,6 +63,7 @@ def disparities(predictions: Predictions) -> Measurement:
         gaps, drawn = _gaps(groups, features, test)
         made += gaps
         exhibits += drawn
+    made += _direction(test)
     return Measurement(summary=_summary(made), estimates=tuple(made), exhibits=tuple(exhibits))
 
 
@@ -70,7 +83,7 @@ def _gaps(
     if test.task == "binary":
         rates = [one for one in groups if one.metric == "selection_rate"]
         named = all(feature in test.settings.reference for feature in features)
-        ratios = list(ratios_to(rates, reference) if named else ratios_to_highest(rates, min_n=test.settings.min_n))
+        ratios = _ratios(rates, reference if named else None, test)
         held = told if named else "the most selected group"
         exhibits.append(
             forest(
@@ -96,11 +109,38 @@ def _gaps(
                 )
             )
     exhibits.append(by_address_table(f"Gaps by {by}, held against {told}", [*ratios, *apart], folded=len(features) > 1))
-    return [*ratios, *apart], exhibits
+    return [*ratios, *_other_direction(features, reference, test), *apart], exhibits
+
+
+def _ratios(rates: list[Estimate], reference: Mapping[str, str] | None, test: Predictions) -> list[Estimate]:
+    """Hold rates against the named reference, else against the highest."""
+    found = ratios_to_highest(rates, test.settings.min_n) if reference is None else ratios_to(rates, reference)
+    return list(found)
+
+
+def _other_direction(features: tuple[str, ...], reference: Mapping[str, str], test: Predictions) -> list[Estimate]:
+    """Compare rates of the negative class too, where nobody said which class is favorable."""
+    named = all(feature in test.settings.reference for feature in features)
+    found: list[Estimate] = []
+    for class_ in outcome_directions(test)[1:]:
+        rates = list(by_group(test, ("selection_rate",), features, class_=class_))
+        found += [*rates, *_ratios(rates, reference if named else None, test)]
+    return found
+
+
+def _direction(test: Predictions) -> list[Estimate]:
+    """Say whether somebody stated which outcome is good for the person."""
+    if test.task != "binary":
+        return []
+    return [exact("favorable_outcome_not_stated", len(outcome_directions(test)) - 1, test.where, unit="count")]
 
 
 def _summary(made: list[Estimate]) -> str:
-    ratios = [one for one in made if one.metric == "selection_rate_ratio" and one.value is not None]
+    ratios = [
+        one
+        for one in made
+        if one.metric == "selection_rate_ratio" and one.value is not None and "class" not in one.where
+    ]
     if ratios:
         lowest = min(ratios, key=lambda one: one.value or 0.0)
         return f"Lowest selection rate ratio: {label(lowest.where)}, {lowest}."

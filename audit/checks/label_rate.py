@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -13,7 +14,7 @@ from audit.data.factor import Factor
 from audit.data.groups import grouped_rows
 from audit.errors import NotApplicable
 from audit.estimate.disparity import ratios_to_highest
-from audit.estimate.measure import by_group
+from audit.estimate.measure import by_group, outcome_directions
 from audit.evidence import Predictions, Settings
 from audit.exhibits import forest
 from reports.record import Estimate, Forest, Measurement
@@ -26,11 +27,11 @@ from reports.record import Estimate, Forest, Measurement
     references=("29 CFR 1607.4(D), the four-fifths rule", "Hsu 1984, multiple comparisons with the best"),
 )
 def label_rate(dataset: Dataset, settings: Settings | None = None) -> Measurement:
-    """Compare the share of positive labels among groups in the rows the model learned from.
+    """Compare the share of favorable labels among groups in the rows the model learned from.
 
-    Reading. ``base_rate_ratio`` is a group's share of positive labels over that of the group with the highest
-    share. A model that fits such labels well hands the difference on. The interval allows for the highest
-    group being picked from the data.
+    Reading. ``base_rate_ratio`` is a group's share of favorable labels over that of the group with the highest
+    share. Where nobody said which label is favorable, both are compared. A model that fits such labels well
+    hands the difference on. The interval allows for the highest group being picked from the data.
 
     Limits. Why the rates differ, and whether the labels measure what they are taken for, the data does not
     say. Without a training table, or where groups are known of test
@@ -43,9 +44,10 @@ def label_rate(dataset: Dataset, settings: Settings | None = None) -> Measuremen
     rates: list[Estimate] = []
     ratios: list[Estimate] = []
     for features in _crossings(tuple(dataset.sensitive), chosen.depth):
-        own = by_group(labels, ("base_rate",), features)
-        rates += own
-        ratios += ratios_to_highest(own, chosen.min_n)
+        for class_ in outcome_directions(labels):
+            own = by_group(labels, ("base_rate",), features, class_=class_)
+            rates += own
+            ratios += ratios_to_highest(own, chosen.min_n)
     measured = [one for one in ratios if one.value is not None]
     lowest = min(measured, key=lambda one: one.value or 0.0, default=None)
     summary = "No two groups are large enough to be compared."
@@ -74,7 +76,7 @@ def _as_predictions(dataset: Dataset, settings: Settings) -> Predictions:
         keys={"split": Factor.constant(split, len(rows)), **keys},
         sensitive=tuple(dataset.sensitive),
         row=rows.astype(np.int64),
-        settings=settings,
+        settings=replace(settings, favorable=settings.favorable or dataset.favorable),
     ).select(split=split)
 
 
@@ -86,4 +88,5 @@ def _crossings(names: tuple[str, ...], depth: int) -> Iterator[tuple[str, ...]]:
 def _forests(rates: list[Estimate], dataset: Dataset, settings: Settings) -> Iterator[Forest]:
     for name in dataset.sensitive:
         own = [one for one in rates if set(one.where) == {"split", name}]
-        yield forest(f"Share of positive labels by {name}", own, x_label="share of rows", min_n=settings.min_n)
+        which = "favorable" if dataset.favorable else "positive"
+        yield forest(f"Share of {which} labels by {name}", own, x_label="share of rows", min_n=settings.min_n)

@@ -91,7 +91,7 @@ def _curve(found: Cuts, used: float | None) -> Curve:
     selected = found.share * found.true_rate + (1 - found.share) * found.false_rate
     lines = {
         "balanced accuracy": (1 + found.true_rate - found.false_rate) / 2,
-        "selection rate": selected,
+        "called positive": selected,
         "true positive rate": found.true_rate,
         "false positive rate": found.false_rate,
     }
@@ -117,9 +117,10 @@ def _table(test: Predictions, found: Cuts, used: float | None) -> Table:
         (threshold_words(float(found.threshold[k])), *_told(called(test, float(found.threshold[k]))))
         for k in spread_cuts(found, TABLE_ROWS)[::-1]
     ]
-    names = [name.replace("_", " ") for name in BY_THRESHOLD]
+    names = [name.replace("selection_rate", "called positive").replace("_", " ") for name in BY_THRESHOLD]
     return Table(title="What each threshold would do", columns=("threshold", *names), rows=tuple(rows))
 
 
 def _told(answers: Predictions) -> tuple[Cell, ...]:
-    return tuple(str(one) for one in estimates(answers, BY_THRESHOLD))
+    positive = replace(answers, settings=replace(answers.settings, favorable=""))  # what a threshold calls positive
+    return tuple(str(one) for one in estimates(positive, BY_THRESHOLD))

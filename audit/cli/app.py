@@ -56,6 +56,9 @@ def init(
     model: Annotated[Path | None, typer.Option("--model", help="Model file; without one, name answer columns.")] = None,
     train: Annotated[Path | None, typer.Option("--train", help="Table of the rows it learned from.")] = None,
     positive: Annotated[str | None, typer.Option("--positive", help="Positive class of a binary target.")] = None,
+    favorable: Annotated[
+        str | None, typer.Option("--favorable", help="Class that is good for the person, such as a loan granted.")
+    ] = None,
     sensitive: Annotated[
         list[str] | None, typer.Option("--sensitive", help="Column that tells groups apart; may be repeated.")
     ] = None,
@@ -76,6 +79,7 @@ def init(
         model=model,
         trust=trust,
         positive=positive,
+        favorable=favorable,
         sensitive=tuple(dict.fromkeys(sensitive or ())),
         prediction=prediction,
         score=score,

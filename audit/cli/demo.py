@@ -29,6 +29,7 @@ test = "test.csv"
 target = "progression"
 task = "binary"
 positive = "upper half"
+favorable = "lower half"  # good for the patient: the disease progresses slowly
 sensitive = ["sex", "age"]
 
 [data.bins]

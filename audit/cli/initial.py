@@ -41,6 +41,7 @@ class Asked:
     model: Path | None = None
     trust: bool = False
     positive: str | None = None
+    favorable: str | None = None
     sensitive: tuple[str, ...] = ()
     prediction: str | None = None
     score: str | None = None
@@ -54,6 +55,7 @@ class Start:
     task: Task | None
     classes: tuple[str, ...] = ()
     positive: str | None = None
+    favorable: str | None = None
     bins: dict[str, tuple[float, ...]] = field(default_factory=dict)
     likely: tuple[str, ...] = ()
     """Columns whose names sound sensitive and that were not named."""
@@ -95,6 +97,7 @@ def look(asked: Asked) -> Start:
         task=task,
         classes=classes if len(classes) <= NUMERIC_GROUPS else (),
         positive=_positive(classes, asked.positive) if task == "binary" else None,
+        favorable=_stated("favorable", classes, asked.favorable) if task != "regression" else None,
         bins={name: found for name in asked.sensitive if (found := bands(frames["test"][name]))},
         likely=_likely(frames["test"], asked),
         times=tuple(str(name) for name in frames["test"].columns if _is_time(frames["test"][name])),
@@ -168,13 +171,18 @@ def _kind_of(model: Model | None) -> str:
 
 def _positive(classes: tuple[str, ...], stated: str | None) -> str | None:
     if stated is not None:
-        if label_text(stated) not in classes:
-            raise DataError(
-                f"positive class {shown(stated)} does not occur in the target, which has {listed(classes)}."
-                + hint(stated, classes)
-            )
-        return label_text(stated)
+        return _stated("positive", classes, stated)
     return {frozenset(("0", "1")): "1", frozenset(("False", "True")): "True"}.get(frozenset(classes))
+
+
+def _stated(role: str, classes: tuple[str, ...], stated: str | None) -> str | None:
+    """Return a class that the command line names, which must occur."""
+    if stated is not None and label_text(stated) not in classes:
+        raise DataError(
+            f"{role} class {shown(stated)} does not occur in the target, which has {listed(classes)}."
+            + hint(stated, classes)
+        )
+    return None if stated is None else label_text(stated)
 
 
 def bands(column: pd.Series) -> tuple[float, ...]:
@@ -249,6 +257,7 @@ def _refusal(start: Start, frames: dict[str, pd.DataFrame], model: Model | None)
         target=asked.target,
         task=start.task,
         positive=start.positive,
+        favorable=start.favorable,
         sensitive=asked.sensitive,
         prediction=asked.prediction,
         score=asked.score,

@@ -192,7 +192,19 @@ def _task(start: Start) -> Iterator[str]:
         yield f"# positive = {text(start.classes[-1])}  # DECIDE: {listed(start.classes)}"
     else:
         other = [name for name in start.classes if name != start.positive]
-        yield f"positive = {text(start.positive)}  # the other is {listed(other)}"
+        yield f"positive = {text(start.positive)}  # what the model detects; the other is {listed(other)}"
+    yield from _favorable(start)
+
+
+def _favorable(start: Start) -> Iterator[str]:
+    """Ask which outcome is good for the person, with both readings in words."""
+    if start.favorable is not None:
+        yield f"favorable = {text(start.favorable)}  # good for the person: selection rates speak of it"
+        return
+    one, other = start.classes[0], start.classes[-1]
+    yield "# DECIDE: which outcome is good for the person? Groups are compared by how often they get it."
+    yield f"# favorable = {text(one)}  # it is good to be called {text(one)}, and bad to be called {text(other)}"
+    yield f"# favorable = {text(other)}  # it is good to be called {text(other)}, and bad to be called {text(one)}"
 
 
 def _columns(start: Start) -> Iterator[str]:

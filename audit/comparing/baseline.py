@@ -118,6 +118,7 @@ def require_comparable(task: Task, data: DataInfo, baseline: AuditRecord) -> Non
         "task": (task, baseline.task),
         "target": (data.target, baseline.data.target),
         "positive class": (data.positive, baseline.data.positive),
+        "favorable class": (data.favorable, baseline.data.favorable or data.favorable),
         "classes": (", ".join(data.classes), ", ".join(baseline.data.classes)),
     }
     for name, (here, there) in questions.items():
@@ -206,7 +207,7 @@ def settings_of(record: AuditRecord) -> Settings:
     asked = record.config.get("audit")
     known = asked if isinstance(asked, dict) else {}
     stated = {name: value for name, value in known.items() if name in {"level", "min_n", "suppress_n", "depth"}}
-    return Settings(headline=record.headline, **stated)  # type: ignore[arg-type]
+    return Settings(headline=record.headline, favorable=record.data.favorable, **stated)  # type: ignore[arg-type]
 
 
 def answers_of(pairing: Pairing | None, record: AuditRecord) -> Predictions:

@@ -249,7 +249,7 @@ def sensitive_frames(
     return apart, tuple(dict.fromkeys(name for frame in apart.values() for name in frame.columns))
 
 
-def names(given: Iterable[str] | str | None) -> tuple[str, ...]:
+def to_tuple(given: Iterable[str] | str | None) -> tuple[str, ...]:
     """Return names as a tuple; a single name stands for itself."""
     return () if given is None else (given,) if isinstance(given, str) else tuple(given)
 

@@ -47,6 +47,10 @@ class DataTable:
     test_size: float | None = None
     task: Task | None = None
     positive: str | int | float | bool | None = None
+    favorable: str | int | float | bool | None = None
+    """The class that is good for the person; selection rates speak of it."""
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Value labels for reports: column → value → words."""
     sensitive: list[str] = field(default_factory=list)
     features: list[str] | None = None
     drop: list[str] = field(default_factory=list)

@@ -45,6 +45,8 @@ def load_dataset(config: Config, folder: Path) -> Dataset:
         target=data.target,
         task=data.task,
         positive=data.positive,
+        favorable=data.favorable,
+        names=data.names,
         sensitive=tuple(data.sensitive),
         features=None if data.features is None else tuple(data.features),
         drop=(*data.drop, *([data.split] if data.split else [])),

@@ -157,7 +157,13 @@ def require_fitting(dataset: Dataset, baseline: AuditRecord, terms: Terms, model
         Naming what differs.
     """
     positive = dataset.classes[1] if dataset.task == "binary" else ""
-    info = DataInfo(target=dataset.roles.target, positive=positive, classes=dataset.classes, splits=dataset.splits)
+    info = DataInfo(
+        target=dataset.roles.target,
+        positive=positive,
+        favorable=dataset.favorable,
+        classes=dataset.classes,
+        splits=dataset.splits,
+    )
     require_comparable(dataset.task, info, baseline)
     if terms.on_data_change == "error":
         rows = fingerprint(dataset) if baseline.pairing else ""

@@ -38,6 +38,10 @@ class Roles:
     score: str | Mapping[str, str] | None = None
     bins: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     drop_missing_target: bool = False
+    favorable: str | int | float | bool | None = None
+    """The class that is good for the person, where that was stated."""
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Value labels for people: column → value → words."""
 
     def score_columns(self) -> tuple[str, ...]:
         """Name the columns that hold scores."""
@@ -88,6 +92,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def favorable(self) -> str:
+        """The class that is good for the person, ``""`` where it was not stated."""
+        return "" if self.roles.favorable is None else label_text(self.roles.favorable)
 
     def rows(self, split: str) -> npt.NDArray[np.intp]:
         """Return the positions of a split's rows, none if there is no such split."""
@@ -192,6 +201,7 @@ def build(
         levels=tuple(frames),
     )
     task, classes, y = _encode_target(frame[roles.target], roles)
+    _require_favorable(task, classes, roles)
     _require_both_classes(task, classes, y, split)
     given = {name: one.reset_index(drop=True) for name, one in apart.items()}
     skipped = roles.not_features()
@@ -225,6 +235,12 @@ def _require_columns(frames: Mapping[str, pd.DataFrame], roles: Roles, apart: Ma
         if name not in roles.sensitive:
             raise DataError(
                 f"[data.bins] cuts {shown(name)}, which is not a sensitive feature." + hint(name, roles.sensitive)
+            )
+    columns = {str(name) for frame in frames.values() for name in frame.columns} | {str(name) for name in outside}
+    for name in roles.names:
+        if name not in columns:
+            raise DataError(
+                f"[data.names] labels the values of {shown(name)}, which is not a column." + hint(name, columns)
             )
 
 
@@ -337,6 +353,22 @@ def _binary_classes(classes: tuple[str, ...], roles: Roles) -> tuple[str, ...]:
             f"{listed(classes)}." + hint(positive, classes)
         )
     return (classes[0] if classes[1] == positive else classes[1], positive)
+
+
+def _require_favorable(task: Task, classes: tuple[str, ...], roles: Roles) -> None:
+    """Refuse a favorable outcome that is no class of the target."""
+    if roles.favorable is None:
+        return
+    if task == "regression":
+        raise DataError(
+            f"[data] favorable is {shown(roles.favorable)}; it names a class, and the task is regression. Leave it out."
+        )
+    name = label_text(roles.favorable)
+    if name not in classes:
+        raise DataError(
+            f"favorable class {shown(name)} does not occur in target {shown(roles.target)}, which has "
+            f"{listed(classes)}." + hint(name, classes)
+        )
 
 
 def _require_both_classes(task: Task, classes: tuple[str, ...], y: npt.NDArray[np.generic], split: Factor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +60,33 @@ def position_of(predictions: Predictions, class_: str | None) -> int | None:
         known = listed(predictions.classes)
         raise DataError(f"No class is called {shown(class_)}; classes are {known}.{hint(class_, predictions.classes)}")
     return predictions.classes.index(class_)
+
+
+OUTCOME_RATES = frozenset({"selection_rate", "base_rate"})
+"""Rates of the outcome that is good for the person, where that was stated; else of the positive class."""
+
+
+def speaks_of_negative(predictions: Predictions, name: str, class_: str | None) -> bool:
+    """Tell whether a rate of outcomes speaks of the negative class, because that is the favorable one.
+
+    Examples
+    --------
+    >>> from audit.evidence import Settings
+    >>> answers = Predictions(task="binary", classes=("granted", "refused"), y_true=np.zeros(1), y_pred=np.zeros(1),
+    ...                       settings=Settings(favorable="granted"))
+    >>> speaks_of_negative(answers, "selection_rate", None), speaks_of_negative(answers, "recall", None)
+    (True, False)
+    """
+    if name not in OUTCOME_RATES or class_ is not None or predictions.task != "binary":
+        return False
+    return predictions.classes[:1] == (predictions.settings.favorable,)
+
+
+def toward_negative(predictions: Predictions) -> Predictions:
+    """Return binary answers with the negative class in the place of the positive one, without scores."""
+    true, predicted = (1 - codes.astype(np.int64) for codes in (predictions.y_true, predictions.y_pred))
+    classes = predictions.classes[::-1]
+    return replace(predictions, y_true=true, y_pred=predicted, classes=classes, y_score=None)
 
 
 def rows_of(predictions: Predictions) -> Rows:
@@ -148,14 +176,13 @@ def linear_form(predictions: Predictions, name: str, class_: str | None = None) 
     >>> linear_form(answers, "mean_error")
     Linear(value=1.0, influence=array([-1.,  1.]))
     """
+    if speaks_of_negative(predictions, name, class_):
+        predictions = toward_negative(predictions)
     position = position_of(predictions, class_)
     requirements(predictions, name, position)
     kind, weight = metric(name).needs, predictions.weight
     if kind == "residuals":
-        if name not in RESIDUALS:
-            raise Undefined("not smooth in the rows")
-        y_true, y_pred = (values.astype(np.float64, copy=False) for values in (predictions.y_true, predictions.y_pred))
-        return RESIDUALS[name](y_true, y_pred, weight)
+        return _of_residuals(predictions, name)
     if kind == "counts":
         rows = rows_of(predictions)
         return count_linear(
@@ -172,6 +199,13 @@ def linear_form(predictions: Predictions, name: str, class_: str | None = None) 
     if name not in BINARY:
         raise Undefined("not smooth in the rows")
     return BINARY[name](*binary_view(predictions, position), weight)
+
+
+def _of_residuals(predictions: Predictions, name: str) -> Linear:
+    if name not in RESIDUALS:
+        raise Undefined("not smooth in the rows")
+    y_true, y_pred = (values.astype(np.float64, copy=False) for values in (predictions.y_true, predictions.y_pred))
+    return RESIDUALS[name](y_true, y_pred, predictions.weight)
 
 
 def _classes(predictions: Predictions, position: int | None) -> int:

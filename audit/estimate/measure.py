@@ -16,7 +16,14 @@ import numpy.typing as npt
 from audit.errors import DataError, hint, listed, shown
 from audit.estimate.counting import Counts, count_rows, counted
 from audit.estimate.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
-from audit.estimate.influence import position_of, requirements, rows_of, with_weight
+from audit.estimate.influence import (
+    position_of,
+    requirements,
+    rows_of,
+    speaks_of_negative,
+    toward_negative,
+    with_weight,
+)
 from audit.estimate.metrics import metric
 from audit.estimate.score_metrics import scored
 from audit.estimate.tally import Tally, addresses
@@ -33,6 +40,7 @@ __all__ = [
     "extreme_difference",
     "from_tally",
     "groups",
+    "outcome_directions",
     "ratios_to",
     "ratios_to_highest",
     "reference_group",
@@ -213,6 +221,24 @@ def reference_group(predictions: Predictions, features: Sequence[str]) -> Mappin
     return dict(zip(features, largest, strict=True))
 
 
+def outcome_directions(predictions: Predictions) -> tuple[str | None, ...]:
+    """Return the classes whose rates are compared among groups, as ``class_`` of :func:`by_group` takes them.
+
+    ``None`` is the favorable class where that was stated, else the positive one. Where it was not stated,
+    the negative class follows, as either may be the one that is good for the person.
+
+    Examples
+    --------
+    >>> answers = Predictions(task="binary", classes=("refused", "granted"), y_true=np.zeros(1), y_pred=np.zeros(1))
+    >>> outcome_directions(answers)
+    (None, 'refused')
+    >>> outcome_directions(replace(answers, settings=Settings(favorable="granted")))
+    (None,)
+    """
+    stated = predictions.settings.favorable in predictions.classes
+    return (None,) if stated or predictions.task != "binary" else (None, predictions.classes[0])
+
+
 # --- one number -----------------------------------------------------------------------------------
 
 
@@ -265,6 +291,11 @@ def _one(part: Predictions, name: str, class_: str | None, counts: Counts | None
 
 
 def _measured(part: Predictions, name: str, class_: str | None, counts: Counts | None) -> Measured:
+    if speaks_of_negative(part, name, class_):
+        if counts is None:
+            part = toward_negative(part)
+        else:
+            counts = counts.one_vs_rest(0)
     position = position_of(part, class_)
     level = part.settings.level
     if counts is not None:

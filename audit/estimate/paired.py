@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.errors import DataError, listed
-from audit.estimate.influence import linear_form, position_of, requirements, rows_of
+from audit.estimate.influence import (
+    linear_form,
+    position_of,
+    requirements,
+    rows_of,
+    speaks_of_negative,
+    toward_negative,
+)
 from audit.estimate.measure import estimate, groups
 from audit.estimate.metrics import RATES, metric, rate_masks
 from audit.evidence import Predictions
@@ -315,6 +322,8 @@ def _measured(
 
 
 def _linear(one: Predictions, other: Predictions, name: str, class_: str | None) -> tuple[float, Interval | None]:
+    if speaks_of_negative(one, name, class_):
+        one, other = toward_negative(one), toward_negative(other)
     position = position_of(one, class_)
     requirements(one, name, position)
     multiclass = len(one.classes) > 2 and position is None

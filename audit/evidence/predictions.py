@@ -38,6 +38,8 @@ class Settings:
     """How many sensitive features are crossed at most."""
     reference: Mapping[str, str] = field(default_factory=dict)
     """Reference group by sensitive feature; without one, the largest group."""
+    favorable: str = ""
+    """The class that is good for the person, of which selection rates speak; ``""``: not stated."""
     headline: str = ""
     """Metric that stands for the whole: the task's own unless the user named another."""
     costs: Costs | None = None

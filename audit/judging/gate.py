@@ -24,7 +24,7 @@ from audit.judging.decision import (
     require_possible,
     rows_needed,
 )
-from audit.judging.selection import Candidates, find, matches, require_known_waivers
+from audit.judging.selection import Candidates, find, is_rule, matches, require_known_waivers
 from audit.judging.waivers import unused, waived
 from audit.statistics.intervals import holm
 from reports.record import AuditRecord, Estimate, Gate, Policy, Source, Verdict, VerdictOutcome, Where
@@ -86,7 +86,8 @@ def judge(
 
         record = against(record, baseline)
     require_known_waivers(policy.waivers, record)
-    drafts = [draft for gate in policy.gates if gate.severity != "off" for draft in _drafts(gate, record, policy)]
+    every = [draft for gate in policy.gates if gate.severity != "off" for draft in _drafts(gate, record, policy)]
+    drafts = _without_idle_parts(every)
     day = today or datetime.date.fromisoformat(record.created[:10])
     hidden = suppressed_below(record)
     if suppress_n > hidden:
@@ -118,6 +119,19 @@ def _drafts(gate: Gate, record: AuditRecord, policy: Policy) -> Iterator[_Draft]
     for estimate in found.estimates:
         require_possible(gate, estimate)
         yield _draft(gate, at_confidence(estimate, policy.confidence), found)
+
+
+def _without_idle_parts(drafts: Sequence[_Draft]) -> list[_Draft]:
+    """Leave out parts of a rule that found no number, where another part of the same rule did."""
+    measured = {draft.gate.id for draft in drafts if draft.estimate is not None}
+    return [
+        draft
+        for draft in drafts
+        if draft.estimate is not None
+        or draft.settled == "error"
+        or not is_rule(draft.gate)
+        or draft.gate.id not in measured
+    ]
 
 
 def _draft(gate: Gate, estimate: Estimate, found: Candidates) -> _Draft:

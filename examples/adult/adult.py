@@ -34,6 +34,7 @@ test = "test.parquet"
 target = "income"
 task = "binary"
 positive = ">50K"
+favorable = ">50K"
 sensitive = ["sex", "race"]
 drop = ["fnlwgt", "education"]   # a survey weight, and education_num in words
 
