@@ -76,3 +76,41 @@ def _estimates(record: AuditRecord) -> Iterator[tuple[Finding, Estimate]]:
 
 def _on_test_rows(where: Mapping[str, str]) -> dict[str, str]:
     return {"split": "test", **where}
+
+
+def value_of(one: Estimate) -> float:
+    """Return the value of an estimate that is known to have one; 0 stands in for none."""
+    return one.value or 0.0
+
+
+class Estimates:
+    """The estimates of a record by metric and slice; a slice is on the test rows, where it names no split."""
+
+    def __init__(self, record: AuditRecord) -> None:
+        self._by_address: dict[tuple[str, frozenset[tuple[str, str]]], Estimate] = {}
+        self._by_metric: dict[str, list[Estimate]] = {}
+        for _, one in _estimates(record):
+            self._by_address.setdefault((one.metric, _key(one.where)), one)
+            self._by_metric.setdefault(one.metric, []).append(one)
+
+    def get(self, name: str, where: Mapping[str, str] | None = None, /) -> Estimate | None:
+        """Return an estimate that has a value, or nothing."""
+        found = self._by_address.get((name, _key(where or {})))
+        return found if found is not None and found.value is not None else None
+
+    def of(self, name: str) -> tuple[Estimate, ...]:
+        """Return all estimates of a metric, in the order of the record."""
+        return tuple(self._by_metric.get(name, ()))
+
+    def levels(self, name: str, feature: str, split: str = "test") -> tuple[Estimate, ...]:
+        """Return the estimates of a metric by the levels of one feature alone, each level once."""
+        found = {
+            one.where[feature]: one
+            for one in reversed(self._by_metric.get(name, ()))
+            if set(one.where) - {"split"} == {feature} and one.where.get("split", "test") == split
+        }
+        return tuple(reversed(found.values()))
+
+
+def _key(where: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset(_on_test_rows(where).items())

@@ -14,7 +14,10 @@ from collections.abc import Iterable, Mapping
 from reports.addresses import address as address
 from reports.printable import NAME_LIMIT as NAME_LIMIT
 from reports.printable import visible as visible
-from reports.record import Estimate, Gate
+from reports.record import Estimate, Gate, Verdict
+
+BEYOND_REACH = 20
+"""Times the rows at hand beyond which a number of rows needed is told in words."""
 
 _KNOWN_WORDS = {
     "auc": "AUC", "roc": "ROC", "pr": "PR", "tpr": "TPR", "fpr": "FPR", "tnr": "TNR", "fnr": "FNR", "ppv": "PPV",
@@ -94,6 +97,69 @@ def number(value: float | None, unit: str = "") -> str:
     if size < 100:
         return f"{value:.3f}"
     return f"{value:,.1f}" if size < 100_000 else f"{value:,.0f}"
+
+
+def percent(value: float) -> str:
+    """Write a share in percent, with one decimal where it tells something.
+
+    Examples
+    --------
+    >>> percent(0.175), percent(0.024), percent(0.5), percent(0.0004), percent(0.0), percent(0.9996)
+    ('17.5 %', '2.4 %', '50 %', '< 0.1 %', '0 %', '> 99.9 %')
+    """
+    if 0 < value < 0.0005:
+        return "< 0.1 %"
+    if 0.9995 < value < 1:
+        return "> 99.9 %"
+    return f"{100 * value:.1f}".removesuffix(".0").replace("-", "−") + " %"
+
+
+def percent_interval(estimate: Estimate) -> str:
+    """Write the interval of a share in percent, without the sign.
+
+    Examples
+    --------
+    >>> percent_interval(Estimate(metric="recall", value=0.8, low=0.7, high=0.874, unit="proportion"))
+    '[70, 87.4]'
+    """
+    if estimate.low is None or estimate.high is None or estimate.method == "count":
+        return ""
+    low, high = (f"{100 * one:.1f}".removesuffix(".0").replace("-", "−") for one in (estimate.low, estimate.high))
+    return f"[{low}, {high}]"
+
+
+def per_hundred(value: float) -> str:
+    """Write a share as people count.
+
+    Examples
+    --------
+    >>> per_hundred(0.652), per_hundred(0.004), per_hundred(0.998)
+    ('65 of 100', '4 of 1,000', '998 of 1,000')
+    """
+    if 0 < value < 0.01 or 0.99 < value < 1:
+        return f"{1000 * value:.0f} of 1,000"
+    return f"{100 * value:.0f} of 100"
+
+
+def rows_needed(verdict: Verdict) -> str:
+    """Say what would settle an inconclusive verdict; no number of rows that nobody will ever collect.
+
+    Examples
+    --------
+    >>> close = Estimate(metric="gap", value=0.09, low=0.05, high=0.13, n=100)
+    >>> asks = Verdict(gate="g", where={}, outcome="inconclusive", severity="warning", estimate=close, n_needed=900)
+    >>> rows_needed(asks)
+    'about 900 rows of this kind needed, 100 here'
+    >>> from dataclasses import replace
+    >>> rows_needed(replace(asks, n_needed=254_085)), rows_needed(replace(asks, n_needed=None))
+    ('practically at the threshold; more rows will not help', 'these rows cannot tell')
+    """
+    n = verdict.estimate.n if verdict.estimate else None
+    if verdict.n_needed is None:
+        return "these rows cannot tell"
+    if verdict.n_needed > BEYOND_REACH * max(n or 0, 1) and n is not None:
+        return "practically at the threshold; more rows will not help"
+    return f"about {verdict.n_needed:,} rows of this kind needed" + (f", {n:,} here" if n is not None else "")
 
 
 def interval(estimate: Estimate) -> str:

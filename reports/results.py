@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reports.phrases import address, counted, listed, metric_words, visible
-from reports.record import AuditRecord, Finding, Gate, Severity, Verdict, VerdictOutcome, blank_sections
+from reports.record import HOUSE_WORDS, AuditRecord, Finding, Gate, Severity, Verdict, VerdictOutcome, blank_sections
 
 Tone = Literal["pass", "warn", "fail", "inconclusive", "none"]
 
@@ -67,6 +67,18 @@ class GateResult:
         return self.verdicts[0]
 
     @property
+    def lead(self) -> Verdict:
+        """The verdict to tell first: of the worst outcome, groups of one feature before crossed ones, widest reach."""
+        alike = [one for one in self.verdicts if one.outcome == self.worst.outcome]
+        single = [one for one in alike if len(set(one.where) - HOUSE_WORDS) <= 1]
+        return min(single or alike, key=_reach)
+
+    @property
+    def crossed(self) -> tuple[Verdict, ...]:
+        """Verdicts on groups of several features at once, which are folded under those of one."""
+        return tuple(one for one in self.verdicts if len(set(one.where) - HOUSE_WORDS) > 1)
+
+    @property
     def passed(self) -> str:
         """Say how many slices of a passed gate passed; nothing of any other gate, or of a single slice."""
         if self.worst.outcome != "pass" or len(self.verdicts) == 1:
@@ -111,6 +123,12 @@ class NotTested:
     what: str
     status: str
     reason: str
+
+
+def _reach(verdict: Verdict) -> tuple[float, float]:
+    rank = verdict.rank if verdict.rank is not None else 1_000_000
+    extent = verdict.extent.value if verdict.extent is not None and verdict.extent.value is not None else 0.0
+    return rank, -extent
 
 
 # --- the word and the code ------------------------------------------------------------------------

@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.lookup import Estimates
 from reports.phrases import counted, listed, visible
+from reports.ranking import by_attention
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult, blocks, gate_results
+from reports.sentences import verdict_words
+from reports.topics import topic_name
 
 Tone = Literal["invalid", "missed", "owed", "concern", "met", "clear", "none"]
 """What stands out: an audit that cannot be relied on, a missed criterion, proof owed, concerns, and so on."""
@@ -38,25 +42,20 @@ class Standing:
     open: tuple[GateResult, ...]
     """Gates that are inconclusive without more."""
 
-    @property
-    def evaluated(self) -> bool:
-        """Whether anything was judged at all."""
-        return bool(self.criteria or self.concerns or self.invalid or self.notes or self.open or self.owed)
-
 
 def standing(record: AuditRecord) -> Standing:
     """Sort the gates of a record by what they say of it."""
     results = gate_results(record)
-    rules = [one for one in results if one.gate is None or one.gate.from_catalogue]
+    troubles = by_attention(record)
+    troubled = [one for one in troubles if one.gate is None or one.gate.from_catalogue]
     own = [one for one in results if one.gate is not None and not one.gate.from_catalogue]
-    troubled = [one for one in rules if one.worst.outcome in ("fail", "error")]
     owed = tuple(one for one in results if blocks(record, one.worst))
     return Standing(
         invalid=tuple(one for one in troubled if _invalidates(one)),
         concerns=tuple(one for one in troubled if not _invalidates(one) and one.worst.severity != "note"),
         notes=tuple(one for one in troubled if not _invalidates(one) and one.worst.severity == "note"),
         criteria=tuple(one for one in own if one.worst.outcome != "not_assessed"),
-        missed=tuple(one for one in own if one.worst.outcome in ("fail", "error")),
+        missed=tuple(one for one in troubles if one not in troubled),
         owed=owed,
         open=tuple(one for one in results if one.worst.outcome == "inconclusive" and one not in owed),
     )
@@ -72,7 +71,9 @@ def verdict_sentence(record: AuditRecord) -> str:
     if not any(verdict.severity != "off" and verdict.outcome != "not_assessed" for verdict in record.verdicts):
         return "Not judged: no rule was evaluated."
     if here.invalid:
-        return f"This audit cannot be relied on: {_named(here.invalid)}."
+        known = Estimates(record)
+        why = [verdict_words(record, known, one.lead) for one in here.invalid]
+        return f"This audit cannot be relied on: {'; '.join(why[:2])}."
     concerns = counted(len(here.concerns), "concern")
     if not here.criteria:
         return f"{concerns if here.concerns else 'No concerns'}. No release criteria have been set."
@@ -87,7 +88,7 @@ def verdict_sentence(record: AuditRecord) -> str:
 
 
 def _named(results: Sequence[GateResult]) -> str:
-    return listed([one.title or visible(one.gate_id) for one in results], limit=3)
+    return listed([topic_name(one) for one in results], limit=3)
 
 
 def concerns(record: AuditRecord) -> tuple[Verdict, ...]:

@@ -1,0 +1,90 @@
+"""What to do next, the first thing first, each with who should do it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports.lookup import Estimates
+from reports.people import capital
+from reports.phrases import counted, listed, visible
+from reports.ranking import by_attention, families, family_of
+from reports.record import AuditRecord, blank_sections
+from reports.results import GateResult
+from reports.sentences import verdict_words
+from reports.summary import standing
+
+WHO: Mapping[str, str] = {
+    "leakage": "data scientist", "data": "owner of the data", "drift": "owner of the data",
+    "performance": "data scientist", "calibration": "data scientist", "groups": "data scientist, with the owner",
+    "fairness": "data scientist, with the owner", "generalization": "data scientist", "training": "data scientist",
+    "robustness": "data scientist", "slices": "data scientist", "explanations": "data scientist, with the owner",
+    "comparison": "data scientist", "compression": "engineer", "artifact": "engineer", "card": "owner",
+}  # fmt: skip
+"""Who usually does something about a concern, by family."""
+_ALIKE: Mapping[str, str] = {"groups": "fairness", "slices": "robustness"}
+"""Families whose remedies are done together: one step speaks for both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing to do."""
+
+    text: str
+    who: str
+    about: str = ""
+    """The finding that asks for it."""
+    gate_id: str = ""
+
+
+def actions(record: AuditRecord, limit: int = 3) -> tuple[Action, ...]:
+    """Name what to do next: one step a kind of concern, then what the owner owes, then what was not run.
+
+    Where no release criteria have been set, setting them is never farther down than the last step named.
+    """
+    here, known, names = standing(record), Estimates(record), families(record)
+    steps: list[Action] = []
+    kinds: set[str] = set()
+    for result in (*by_attention(record), *here.owed):
+        family = family_of(result, names)
+        kind = _ALIKE.get(family, family) or result.gate_id
+        if kind not in kinds and kind != "card":
+            kinds.add(kind)
+            steps.append(_about(record, known, result, WHO.get(family, "owner")))
+    owed = [*_criteria(record, bool(here.criteria)), *_blanks(record)]
+    rest = max(limit - min(len(owed), 1), 0)
+    return tuple([*steps[:rest], *owed, *steps[rest:], *_skipped(record)][:limit])
+
+
+def _about(record: AuditRecord, known: Estimates, result: GateResult, who: str) -> Action:
+    verdict, gate = result.lead, result.gate
+    remedy = gate.remedy if gate is not None else ""
+    text = visible(remedy or verdict.next_step or verdict.message, 400) or f"Look at {visible(result.gate_id)}."
+    about = capital(record, verdict_words(record, known, verdict))
+    return Action(text=text, who=who, about=about, gate_id=verdict.gate)
+
+
+def _criteria(record: AuditRecord, there: bool) -> list[Action]:
+    if there or not record.verdicts:
+        return []
+    return [Action(text="Set release criteria in gates.toml, so that the next audit can say yes or no.", who="owner")]
+
+
+def _blanks(record: AuditRecord) -> list[Action]:
+    missing = blank_sections(record.card)
+    if not missing:
+        return []
+    words = f"Fill in card.toml what only a person can say ({counted(len(missing), 'blank')}): {listed(missing)}."
+    return [Action(text=words, who="owner", gate_id="CARD001" if _has(record, "CARD001") else "")]
+
+
+def _has(record: AuditRecord, code: str) -> bool:
+    return any(verdict.gate == code for verdict in record.verdicts)
+
+
+def _skipped(record: AuditRecord) -> list[Action]:
+    return [
+        Action(text=f"{visible(one.title)} was skipped: {visible(one.reason, 300)}", who="data scientist")
+        for one in record.findings
+        if one.outcome == "skipped"
+    ]

@@ -1,0 +1,30 @@
+"""One answer to a reader's question: a sentence, what lies behind it, a small chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.record import VerdictOutcome
+from reports.strips import Strip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """One thing that was looked at, and what became of it."""
+
+    words: str
+    outcome: VerdictOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One of the five questions with its answer."""
+
+    id: str
+    question: str
+    sentence: str
+    details: tuple[str, ...] = ()
+    strip: Strip | None = None
+    """A small chart: bars or points over one axis."""
+    ticks: tuple[Tick, ...] = ()
+    """What was looked at, where there is no number to draw."""

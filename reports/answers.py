@@ -1,0 +1,180 @@
+"""The five questions of a reader, each answered from the record in a sentence with its number.
+
+How good is it? For whom is it worse? Can the numbers be trusted? What breaks it? What is not known?
+Nothing is measured here: a sentence puts numbers of the record in words, and says so where there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.answer import Answer, Tick
+from reports.for_whom import for_whom
+from reports.how_good import how_good
+from reports.lookup import Estimates, value_of
+from reports.people import (
+    capital,
+)
+from reports.phrases import (
+    counted,
+    listed,
+    number,
+    percent,
+    visible,
+)
+from reports.ranking import families, family_of, of_families
+from reports.record import AuditRecord, VerdictOutcome
+from reports.results import GateResult, gate_results
+from reports.sentences import verdict_words
+from reports.strips import Strip, StripRow, share_row, strip
+from reports.topics import topics
+
+TRUST = ("leakage", "data", "drift", "generalization", "training", "artifact")
+BREAKS = ("robustness", "slices", "explanations")
+
+
+def answers(record: AuditRecord) -> tuple[Answer, ...]:
+    """Answer the five questions, in their order."""
+    known, results = Estimates(record), gate_results(record)
+    return (
+        how_good(record, known),
+        for_whom(record, known, results),
+        _trusted(record, known, results),
+        _breaks(record, known, results),
+        _unknown(record, results),
+    )
+
+
+# --- can the numbers be trusted? ------------------------------------------------------------------
+
+
+def _trusted(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
+    mine = of_families(record, results, TRUST)
+    mine += [one for one in results if one.gate and one.gate.invalidates and one not in mine]
+    invalid = [one for one in mine if one.gate and one.gate.invalidates and one.worst.outcome == "fail"]
+    failed = [one for one in mine if one.worst.outcome in ("fail", "error") and one.worst.severity != "note"]
+    if invalid:
+        sentence = f"No: {verdict_words(record, known, invalid[0].lead)}."
+    elif failed:
+        first = f"{counted(len(failed), 'concern')}; first, {verdict_words(record, known, failed[0].lead)}"
+        sentence = f"With care: {first}."
+    else:
+        sentence = "Yes, as far as was tested." if _tested(mine) else "Not known: nothing here was tested."
+    rest = [f"{capital(record, verdict_words(record, known, one.lead))}." for one in failed if one not in invalid][1:3]
+    return Answer(
+        id="trusted",
+        question="Can the numbers be trusted?",
+        sentence=sentence,
+        details=tuple(rest),
+        ticks=_ticks(record, mine),
+    )
+
+
+_LOOKED_AT = (
+    ("leak from training to test", ("leakage",)),
+    ("sound data and labels", ("data",)),
+    ("drift from training to test", ("drift",)),
+    ("overfitting and stability", ("generalization", "training")),
+    ("same answer twice", ("robustness",)),
+)
+_INVALIDATING_TITLES = ("nondeterministic", "batch-dependent", "invalid-output")
+
+
+def _ticks(record: AuditRecord, mine: Sequence[GateResult]) -> tuple[Tick, ...]:
+    known = families(record)
+    found = []
+    for words, names in _LOOKED_AT:
+        here = [one.worst.outcome for one in mine if family_of(one, known) in names and one.worst.severity != "note"]
+        found.append(Tick(words=words, outcome=_worst(here)))
+    return tuple(found)
+
+
+def _worst(outcomes: Sequence[VerdictOutcome]) -> VerdictOutcome:
+    order: tuple[VerdictOutcome, ...] = ("fail", "error", "inconclusive", "waived", "pass", "not_assessed")
+    return next((one for one in order if one in outcomes), "not_assessed")
+
+
+def _tested(results: Sequence[GateResult]) -> bool:
+    return any(one.worst.outcome != "not_assessed" for one in results)
+
+
+# --- what breaks it? ------------------------------------------------------------------------------
+
+
+def _breaks(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
+    mine = [one for one in of_families(record, results, BREAKS) if not (one.gate and one.gate.invalidates)]
+    failed = [one for one in mine if one.worst.outcome in ("fail", "error") and one.worst.severity != "note"]
+    words = [f"{capital(record, verdict_words(record, known, one.lead))}." for one in failed]
+    if not words:
+        tried = [one for one in mine if one.worst.outcome == "pass"]
+        sentence = "Nothing that was tried." if tried else f"Not tested: {_why_untested(record)}."
+        words = [sentence, *_noise(known)]
+    return Answer(
+        id="breaks",
+        question="What breaks it?",
+        sentence=words[0],
+        details=tuple(words[1:3]),
+        strip=_slice_strip(known),
+    )
+
+
+def _noise(known: Estimates) -> list[str]:
+    flips = [
+        one for one in known.of("noise_flip_share") if one.value is not None and "0.1" in one.where.get("variant", "")
+    ]
+    return [f"Slight noise on the numbers changes {percent(value_of(flips[0]))} of decisions."] if flips else []
+
+
+def _why_untested(record: AuditRecord) -> str:
+    if record.model.format == "none":
+        return "that needs the model, and only its answers were given"
+    return "no check of robustness or of slices was run"
+
+
+def _slice_strip(known: Estimates) -> Strip | None:
+    slices = [
+        one for one in known.of("error_rate") if set(one.where) - {"split"} == {"slice"} and one.value is not None
+    ]
+    overall = known.get("error_rate")
+    if not slices or overall is None:
+        return None
+    rows = [share_row(visible(one.where["slice"], 60), one, n=True) for one in slices[:3]]
+    return strip([*rows, share_row("all rows", overall, n=True)], points=True, note="share of wrong decisions")
+
+
+# --- what is not known? ---------------------------------------------------------------------------
+
+
+def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
+    open_topics = topics(record, results)
+    untested = [one for one in record.findings if one.outcome in ("skipped", "error")]
+    silent = [one for one in results if one.worst.outcome == "not_assessed"]
+    parts = [listed([one.name for one in open_topics], limit=3)] if open_topics else []
+    sentence = f"Not settled by these rows: {parts[0]}." if parts else "Every question that was asked is settled."
+    details = [f"{capital(record, one.name)}: {one.why}." for one in open_topics[:2]]
+    if untested:
+        details.append(f"Not run: {listed([visible(one.title, 40) for one in untested], limit=3)}.")
+    return Answer(
+        id="unknown",
+        question="What is not known?",
+        sentence=sentence,
+        details=tuple(details),
+        strip=_counts(results, silent),
+    )
+
+
+def _counts(results: Sequence[GateResult], silent: Sequence[GateResult]) -> Strip | None:
+    """Show how many questions were asked and what became of them."""
+    if not results:
+        return None
+    named: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("held", ("pass", "waived")),
+        ("concerns, criteria not met", ("fail", "error")),
+        ("not settled", ("inconclusive",)),
+    )
+    rows = []
+    for words, outcomes in named:
+        n = sum(1 for one in results if one.worst.outcome in outcomes)
+        rows.append(StripRow(label=words, value=float(n), text=number(n, "count"), strong="not met" in words))
+    rows.append(StripRow(label="did not apply, or not run", value=float(len(silent)), text=f"{len(silent):,}"))
+    return strip(rows, ends=(0.0, float(len(results))), note=f"questions asked: {len(results):,}")

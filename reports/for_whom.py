@@ -1,0 +1,135 @@
+"""For whom is it worse? Rates of two groups in words, how far the gap reaches, and what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.answer import Answer
+from reports.lookup import Estimates, value_of
+from reports.people import (
+    Gap,
+    capital,
+    class_words,
+    gap_of,
+    gap_sentence,
+    group_words,
+    groups_in,
+    outcome_words,
+    rate_words,
+    widest_gap,
+)
+from reports.phrases import (
+    metric_words,
+    percent,
+)
+from reports.ranking import of_families
+from reports.record import AuditRecord
+from reports.results import GateResult
+from reports.sentences import extent_words, known_words, verdict_words
+from reports.strips import Strip, StripRow, strip
+
+GROUPS = ("fairness", "groups")
+
+
+def for_whom(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
+    """Say which group fares worse and by how much, in the words of the outcome."""
+    question = "For whom is it worse?"
+    if not record.data.sensitive:
+        sentence = "Not asked: no column that tells people apart was declared."
+        return Answer(id="worse", question=question, sentence=sentence, details=_weak_slice(record, known, results))
+    mine = of_families(record, results, GROUPS)
+    failed = [one for one in mine if one.worst.outcome == "fail" and one.worst.severity != "note"]
+    gap = first_gap(record, known, failed)
+    details = [] if not failed else _about_gap(record, known, failed, gap)
+    sentence = capital(record, gap_sentence(record, gap)) if gap else _first_words(record, known, failed)
+    if not failed:
+        details.append("No gap over the limits is shown among the groups.")
+    details += _direction(record, gap)
+    return Answer(
+        id="worse",
+        question=question,
+        sentence=f"{sentence}.",
+        details=tuple(details),
+        strip=gap_strip(record, gap) if gap else None,
+    )
+
+
+def first_gap(record: AuditRecord, known: Estimates, failed: Sequence[GateResult]) -> Gap | None:
+    """Choose the gap to tell first: of the first concern with two rates, else the widest in selection."""
+    for result in failed:
+        for verdict in (result.lead, *result.verdicts):
+            groups = groups_in(verdict.where)
+            if verdict.outcome == "fail" and verdict.estimate and len(groups) == 1:
+                rate = verdict.estimate.metric.removesuffix("_difference").removesuffix("_ratio")
+                feature, level = next(iter(groups.items()))
+                if rate == "selection_rate":
+                    return widest_gap(record, known, rate, feature) or gap_of(record, known, rate, feature, level)
+                if found := gap_of(record, known, rate, feature, level):
+                    return found
+    gaps = [gap for name in record.data.sensitive if (gap := widest_gap(record, known, _rate(record), name))]
+    return max(gaps, key=lambda gap: abs(value_of(gap.group) - value_of(gap.other)), default=None)
+
+
+def _rate(record: AuditRecord) -> str:
+    return {"binary": "selection_rate", "multiclass": "accuracy"}.get(record.task, "mean_absolute_error")
+
+
+def _first_words(record: AuditRecord, known: Estimates, failed: Sequence[GateResult]) -> str:
+    if failed:
+        return capital(record, verdict_words(record, known, failed[0].lead))
+    return "No group holds enough rows to be compared"
+
+
+def _about_gap(record: AuditRecord, known: Estimates, failed: Sequence[GateResult], gap: Gap | None) -> list[str]:
+    """Say how far the first concern reaches, what is known of it, and what else was found."""
+    first, verdict = failed[0], failed[0].lead
+    found = []
+    if reach := extent_words(verdict):
+        found.append(f"About {reach} would have to come out differently for the limit to hold.")
+    if shown := known_words(verdict, first.gate):
+        found.append(f"{capital(record, shown)}.")
+    if gap is not None and len(failed) > 1:
+        others = [one for one in failed[1:] if not _same_gap(one, gap)]
+        found += [f"{capital(record, verdict_words(record, known, one.lead))}." for one in others[:1]]
+    return found
+
+
+def _same_gap(result: GateResult, gap: Gap) -> bool:
+    metric = result.lead.estimate.metric if result.lead.estimate else ""
+    return metric.startswith(gap.rate) and gap.feature in result.lead.where
+
+
+def _direction(record: AuditRecord, gap: Gap | None) -> list[str]:
+    """Say that nobody stated which outcome is good for the person, and how both read."""
+    if record.task != "binary" or record.data.favorable:
+        return []
+    if gap is None or gap.rate != "selection_rate" or gap.group.value is None or gap.other.value is None:
+        return ["Which outcome is good for the person was not stated ([data] favorable): the direction is open."]
+    other = next((name for name in record.data.classes if name != record.data.positive), "the other class")
+    rest = f"called {class_words(record, other)}: {percent(1 - gap.group.value)} and {percent(1 - gap.other.value)}"
+    return [f"Which outcome is good for the person was not stated ([data] favorable). The other way round, {rest}."]
+
+
+def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
+    """Draw a rate by the groups of a feature, the two compared first."""
+    first = [gap.group, gap.other]
+    rest = sorted((one for one in gap.levels if one not in first and (one.n or 0) >= 30), key=lambda one: -(one.n or 0))
+    rows = [
+        StripRow(
+            label=group_words(record, one.where),
+            value=value_of(one),
+            low=one.low,
+            high=one.high,
+            text=rate_words(one) + (f" (n {one.n:,})" if one.n is not None else ""),
+            tag="compared with" if one is gap.other else "",
+            strong=one is gap.group,
+        )
+        for one in [*first, *rest[:3]]
+    ]
+    caption = outcome_words(record) if gap.rate == "selection_rate" else metric_words(gap.rate)
+    return strip(rows, points=True, note=f"{caption}, with 95 % intervals")
+
+
+def _weak_slice(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> tuple[str, ...]:
+    slices = [one for one in of_families(record, results, ("slices",)) if one.worst.outcome == "fail"]
+    return tuple(f"{capital(record, verdict_words(record, known, one.lead))}." for one in slices[:1])

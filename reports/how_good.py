@@ -1,0 +1,105 @@
+"""How good is it? Right decisions or small errors, beside what a constant would reach."""
+
+from __future__ import annotations
+
+from reports.answer import Answer
+from reports.lookup import Estimates, value_of
+from reports.people import (
+    class_words,
+)
+from reports.phrases import (
+    estimate_text,
+    metric_words,
+    per_hundred,
+    percent,
+    percent_interval,
+    visible,
+)
+from reports.record import AuditRecord, Estimate
+from reports.strips import Strip, StripRow, share_row, strip
+
+SAME = 0.0005
+"""A difference of scores below which two models are the same to a reader."""
+
+
+def how_good(record: AuditRecord, known: Estimates) -> Answer:
+    """Say how often the model is right, beside what a constant would reach."""
+    sentence, chart = _regression(record, known) if record.task == "regression" else _decisions(record, known)
+    details = (_headline(record, known), _calibration(known), _constant(record, known))
+    return Answer(
+        id="good",
+        question="How good is it?",
+        sentence=sentence,
+        strip=chart,
+        details=tuple(one for one in details if one),
+    )
+
+
+def _decisions(record: AuditRecord, known: Estimates) -> tuple[str, Strip | None]:
+    right, base = known.get("accuracy"), always(known)
+    if right is None or right.value is None:
+        return "No performance figure stands in this record.", None
+    sentence = f"Right in {per_hundred(right.value)} decisions {percent_interval(right)}".rstrip()
+    if base is not None and base.value is not None:
+        name = class_words(record, base.where["class"])
+        name = f"“{name.strip('“”')}”"
+        sentence += f"; always saying {name} is right in {per_hundred(base.value)}"
+    rows = [share_row("right decisions", right, mark=base.value if base else None)]
+    rows += _binary_rows(record, known) if record.task == "binary" else _class_rows(record, known)
+    note = "dashed: always the commonest class" if base else ""
+    return f"{sentence}.", strip(rows, ends=(0.0, 1.0), note=note)
+
+
+def always(known: Estimates) -> Estimate | None:
+    """Return the share of the commonest class among the test rows."""
+    shares = [one for one in known.levels("class_share", "class") if one.value is not None]
+    return max(shares, key=lambda one: one.value or 0.0, default=None)
+
+
+def _binary_rows(record: AuditRecord, known: Estimates) -> list[StripRow]:
+    positive = class_words(record, record.data.positive)
+    named = (("recall", f"found, of all who are {positive}"), ("precision", f"right, of all called {positive}"))
+    return [share_row(words, one) for metric, words in named if (one := known.get(metric))]
+
+
+def _class_rows(record: AuditRecord, known: Estimates) -> list[StripRow]:
+    """Show the classes that are found least."""
+    weakest = sorted((one for one in known.levels("recall", "class") if one.value is not None), key=value_of)[:3]
+    return [share_row(f"found, of class {class_words(record, one.where['class'])}", one) for one in weakest]
+
+
+def _regression(record: AuditRecord, known: Estimates) -> tuple[str, Strip | None]:
+    miss, explained = known.get("mean_absolute_error"), known.get("r2")
+    parts = []
+    if miss is not None:
+        parts.append(f"Misses {visible(record.data.target, 40)} by {estimate_text(miss)} on average")
+    if explained is not None and explained.value is not None:
+        parts.append(f"explains {percent(max(explained.value, 0.0))} of its variation {percent_interval(explained)}")
+    if not parts:
+        return "No performance figure stands in this record.", None
+    rows = [share_row("variation explained (R²)", explained)] if explained and (explained.low or 0) >= 0 else []
+    return f"{'; '.join(parts)}.", strip(rows, ends=(0.0, 1.0))
+
+
+def _headline(record: AuditRecord, known: Estimates) -> str:
+    one = known.get(record.headline)
+    if one is None or record.headline in ("accuracy", "r2"):
+        return ""
+    words = "Ranking (ROC AUC)" if record.headline == "roc_auc" else metric_words(record.headline).capitalize()
+    return f"{words} {estimate_text(one)}."
+
+
+def _calibration(known: Estimates) -> str:
+    error = known.get("calibration_error")
+    if error is None or error.value is None:
+        return ""
+    return f"Scores miss the outcome rates by {100 * error.value:.1f} points {percent_interval(error)} on average."
+
+
+def _constant(record: AuditRecord, known: Estimates) -> str:
+    gain = known.get("simple_model_gain")
+    if gain is None or gain.value is None or abs(gain.value) < SAME:
+        return ""
+    words = "worse" if gain.value > 0 else "better"
+    points = f"{100 * abs(gain.value):.1f} points of {metric_words(record.headline)}"
+    return f"{words.capitalize()} than a plain linear model by {points}."

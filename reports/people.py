@@ -1,0 +1,154 @@
+"""Groups and outcomes in the words of the data's owner: value labels, the class detected, the favorable one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports.addresses import HOUSE_WORDS, address
+from reports.lookup import Estimates, value_of
+from reports.phrases import percent, visible
+from reports.record import AuditRecord, Estimate
+
+RATES: Mapping[str, str] = {
+    "selection_rate": "",
+    "base_rate": "Labeled {positive}",
+    "true_positive_rate": "Found, of those who are {positive}",
+    "false_positive_rate": "Called {positive} although they are not",
+    "precision": "Right, of those called {positive}",
+    "error_rate": "Wrong decisions",
+    "accuracy": "Right decisions",
+    "roc_auc": "Ranking within the group (ROC AUC)",
+    "mean_absolute_error": "Mean size of the error",
+}
+"""Rates that are compared among groups, and how a sentence about them begins."""
+SHARES = frozenset(RATES) - {"roc_auc", "mean_absolute_error"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """One rate of two groups of the same feature."""
+
+    rate: str
+    """Metric of the two."""
+    feature: str
+    group: Estimate
+    """The group that the sentence is about."""
+    other: Estimate
+    """The group it is compared with."""
+    levels: tuple[Estimate, ...]
+    """All groups of the feature, in the order of the record."""
+
+
+def class_words(record: AuditRecord, name: str) -> str:
+    """Write a class as the value labels do, else between quotation marks."""
+    label = record.data.names.get(record.data.target, {}).get(name, "")
+    return visible(label, 60) or f"“{visible(name, 40)}”"
+
+
+def group_words(record: AuditRecord, where: Mapping[str, str]) -> str:
+    """Write a slice with value labels; test rows go without saying."""
+    return address(where, record.data.names)
+
+
+def other_class(record: AuditRecord) -> str:
+    """Return the class of a binary target that is not the positive one."""
+    return next((name for name in record.data.classes if name != record.data.positive), "")
+
+
+def groups_in(where: Mapping[str, str]) -> dict[str, str]:
+    """Keep the features of an address, without house words."""
+    return {key: level for key, level in where.items() if key not in HOUSE_WORDS}
+
+
+def toward_positive(record: AuditRecord, rate: Estimate) -> Estimate:
+    """Turn a rate of outcomes toward the class that the model detects.
+
+    Selection and base rates speak of the favorable class; a reader is told how often the model says what
+    it was built to say, so that a refusal is called one.
+    """
+    spoken = rate.where.get("class") or record.data.favorable or record.data.positive
+    if rate.metric not in ("selection_rate", "base_rate") or spoken == record.data.positive or rate.value is None:
+        return rate
+    where = {key: level for key, level in rate.where.items() if key != "class"}
+    low, high = (None if end is None else 1 - end for end in (rate.high, rate.low))
+    return Estimate(
+        metric=rate.metric, value=1 - rate.value, low=low, high=high, level=rate.level, method=rate.method,
+        n=rate.n, where=where, unit=rate.unit,
+    )  # fmt: skip
+
+
+def gap_of(
+    record: AuditRecord, known: Estimates, rate: str, feature: str, level: str, split: str = "test"
+) -> Gap | None:
+    """Set a group beside the one it is compared with.
+
+    The other group is the reference, which has no difference to itself; where that is the group itself or
+    cannot be told, the group with the farthest rate.
+    """
+    levels = tuple(toward_positive(record, one) for one in known.levels(rate, feature, split) if one.value is not None)
+    mine = next((one for one in levels if one.where[feature] == level), None)
+    rest = [one for one in levels if one is not mine]
+    if mine is None or not rest:
+        return None
+    compared = {one.where[feature] for one in known.levels(f"{rate}_difference", feature, split)}
+    reference = [one for one in rest if one.where[feature] not in compared] if level in compared else []
+    other = reference[0] if len(reference) == 1 else max(rest, key=lambda one: abs(value_of(one) - value_of(mine)))
+    return Gap(rate=rate, feature=feature, group=mine, other=other, levels=levels)
+
+
+def widest_gap(record: AuditRecord, known: Estimates, rate: str, feature: str, min_n: int = 30) -> Gap | None:
+    """Set the two groups of a feature side by side that lie farthest apart, the worse off first.
+
+    Worse off is the group that is called positive more often; less often, where that is the favorable outcome.
+    Groups of fewer than `min_n` rows are not compared.
+    """
+    levels = tuple(toward_positive(record, one) for one in known.levels(rate, feature) if one.value is not None)
+    ranked = sorted((one for one in levels if (one.n or 0) >= min_n), key=value_of)
+    if len(ranked) < 2:
+        return None
+    good = record.data.favorable == record.data.positive if rate == "selection_rate" else rate != "error_rate"
+    first, other = (ranked[0], ranked[-1]) if good else (ranked[-1], ranked[0])
+    return Gap(rate=rate, feature=feature, group=first, other=other, levels=levels)
+
+
+def gap_sentence(record: AuditRecord, gap: Gap) -> str:
+    """Say a rate of two groups.
+
+    With value labels: ``Black applicants: 17.5 % refused (n 126); others 2.4 % (n 826)``; without:
+    ``Called “yes”: 17.5 % of afam: yes (n 126), 2.4 % of afam: no (n 826)``.
+    """
+    mine, other = group_words(record, gap.group.where), group_words(record, gap.other.where)
+    if gap.rate == "selection_rate" and ": " not in mine + other:
+        first = f"{mine}: {rate_words(gap.group)} {outcome_words(record)}{rows_words(gap.group)}"
+        return f"{first}; {other} {rate_words(gap.other)}{rows_words(gap.other)}"
+    begin = RATES[gap.rate].format(positive=class_words(record, record.data.positive)) or outcome_words(record)
+    of = " of " if gap.rate in SHARES else " in "
+    first = f"{rate_words(gap.group)}{of}{mine}{rows_words(gap.group)}"
+    return f"{begin}: {first}, {rate_words(gap.other)}{of}{other}{rows_words(gap.other)}"
+
+
+def capital(record: AuditRecord, text: str) -> str:
+    """Begin a sentence with a capital letter, unless it begins with a name of the data's owner."""
+    first = text.split(" ", 1)[0].rstrip(":,")
+    own = {feature.name for feature in record.data.features} | set(record.data.sensitive) | {record.data.target}
+    return text if first in own else text[:1].upper() + text[1:]
+
+
+def outcome_words(record: AuditRecord) -> str:
+    """Say what it is to be called positive: ``refused`` by its label, else ``called “yes”``."""
+    positive = record.data.positive
+    label = record.data.names.get(record.data.target, {}).get(positive, "")
+    return visible(label, 60) or f"called {class_words(record, positive)}"
+
+
+def rate_words(one: Estimate) -> str:
+    """Write the value of a rate: a share in percent, anything else as a number."""
+    if one.value is None:
+        return "unknown"
+    return percent(one.value) if one.metric in SHARES else f"{one.value:.3g}"
+
+
+def rows_words(one: Estimate) -> str:
+    """Write the rows behind a number in brackets, or nothing."""
+    return f" (n {one.n:,})" if one.n is not None else ""

@@ -1,0 +1,72 @@
+"""The order in which a reader should look at what was found.
+
+What makes the audit itself unreliable comes first, then criteria that are not met, then concerns by how
+many decisions they reach times how severe they are, then hygiene of data and files, then paperwork. A
+rank that the record holds goes before what is worked out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reports.record import AuditRecord, Severity
+from reports.results import GateResult, gate_results
+
+TROUBLE = ("fail", "error")
+WEIGHTS: Mapping[Severity, float] = {"error": 3.0, "warning": 1.0, "note": 0.3, "off": 0.0}
+_HYGIENE = frozenset({"data", "artifact", "drift"})
+_PAPERWORK = frozenset({"card"})
+_WITHOUT_EXTENT: Mapping[str, float] = {
+    "performance": 40.0, "fairness": 35.0, "groups": 35.0, "leakage": 30.0, "slices": 25.0, "robustness": 20.0,
+    "generalization": 15.0, "training": 12.0, "explanations": 8.0,
+}  # fmt: skip
+"""Rows per 1,000 that a concern without an extent counts for, by family: records of older versions hold none."""
+
+
+def families(record: AuditRecord) -> dict[str, str]:
+    """Return the family of each check of a record."""
+    return {finding.check: finding.family for finding in record.findings}
+
+
+def by_attention(record: AuditRecord) -> tuple[GateResult, ...]:
+    """Return the gates that failed, criteria and concerns alike, the first to look at first."""
+    known = families(record)
+    troubled = [one for one in gate_results(record) if one.worst.outcome in TROUBLE]
+    return tuple(sorted(troubled, key=lambda one: _key(one, known)))
+
+
+def _key(result: GateResult, known: Mapping[str, str]) -> tuple[int, int, float]:
+    ranks = [one.rank for one in result.verdicts if one.rank is not None and one.outcome in TROUBLE]
+    return min(ranks, default=1_000_000), _class(result, known), -_weight(result, known)
+
+
+def family_of(result: GateResult, known: Mapping[str, str]) -> str:
+    """Return the family of a gate's check, or nothing where the record does not hold the check."""
+    return known.get(result.gate.check, "") if result.gate is not None else ""
+
+
+def _class(result: GateResult, known: Mapping[str, str]) -> int:
+    gate = result.gate
+    if gate is not None and gate.invalidates and result.worst.outcome == "fail":
+        return 0
+    if gate is not None and not gate.from_catalogue:
+        return 1
+    family = family_of(result, known)
+    return 4 if family in _PAPERWORK else 3 if family in _HYGIENE or result.worst.severity == "note" else 2
+
+
+def usual_reach(result: GateResult, known: Mapping[str, str]) -> float:
+    """Return what a gate's question counts for where no extent is known: rows per 1,000 times severity."""
+    return WEIGHTS[result.worst.severity] * _WITHOUT_EXTENT.get(family_of(result, known), 1.0)
+
+
+def _weight(result: GateResult, known: Mapping[str, str]) -> float:
+    """Return rows per 1,000 that the worst slice reaches, times the severity."""
+    reaches = [one.extent.value for one in result.verdicts if one.extent and one.extent.value and one.outcome == "fail"]
+    return WEIGHTS[result.worst.severity] * max(reaches) if reaches else usual_reach(result, known)
+
+
+def of_families(record: AuditRecord, results: Sequence[GateResult], names: Sequence[str]) -> list[GateResult]:
+    """Keep the gates whose checks are of these families."""
+    known = families(record)
+    return [one for one in results if family_of(one, known) in names]

@@ -1,0 +1,75 @@
+"""What these rows do not settle, one line a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.phrases import BEYOND_REACH, counted, visible
+from reports.ranking import families, usual_reach
+from reports.record import AuditRecord, Verdict
+from reports.results import GateResult, gate_results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One question that stays open, over all its slices."""
+
+    name: str
+    gate_id: str
+    open: int
+    """Slices that are inconclusive."""
+    asked: int
+    """Slices that were judged."""
+    why: str
+    """What would settle it, or that nothing will."""
+
+    @property
+    def line(self) -> str:
+        """The topic in a line."""
+        of = f" ({self.open} of {self.asked})" if self.asked > 1 else ""
+        return f"{self.name}{of}: {self.why}"
+
+
+def topics(record: AuditRecord, results: Sequence[GateResult] | None = None) -> tuple[Topic, ...]:
+    """List the questions with inconclusive verdicts: about people and performance first, notes last."""
+    found: list[tuple[float, Topic]] = []
+    names = families(record)
+    for result in gate_results(record) if results is None else results:
+        asked = [one for one in result.verdicts if one.outcome != "not_assessed"]
+        unsettled = [one for one in asked if one.outcome == "inconclusive"]
+        if unsettled and result.worst.outcome == "inconclusive":
+            topic = Topic(
+                name=topic_name(result),
+                gate_id=visible(result.gate_id, 60),
+                open=len(unsettled),
+                asked=len(asked),
+                why=_why(unsettled),
+            )
+            found.append((-usual_reach(result, names), topic))
+    return tuple(topic for _, topic in sorted(found, key=lambda one: one[0]))
+
+
+def topic_name(result: GateResult) -> str:
+    """Name a gate's question in a few words: its topic, else its title without hyphens."""
+    gate = result.gate
+    words = gate.topic or gate.title.replace("-", " ") if gate is not None else ""
+    return visible(words, 80) or visible(result.gate_id, 60)
+
+
+def _why(unsettled: Sequence[Verdict]) -> str:
+    """Say how many rows would settle the nearest and how many slices no number of rows will."""
+    reachable = [one.n_needed for one in unsettled if one.n_needed is not None and not _beyond(one)]
+    if not reachable:
+        told = any(one.n_needed is not None for one in unsettled)
+        return "practically at the threshold; more rows will not help" if told else "these rows cannot tell"
+    least, most = min(reachable), max(reachable)
+    rows = f"about {least:,}" if least == most else f"{least:,} to {most:,}"
+    hopeless = len(unsettled) - len(reachable)
+    rest = f"; {counted(hopeless, 'slice')} at the threshold" if hopeless else ""
+    return f"{rows} rows of a kind needed{rest}"
+
+
+def _beyond(verdict: Verdict) -> bool:
+    n = verdict.estimate.n if verdict.estimate else None
+    return verdict.n_needed is not None and n is not None and verdict.n_needed > BEYOND_REACH * max(n, 1)

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from reports.actions import actions
+from reports.answers import Answer, answers
+from reports.record import (
+    AuditRecord,
+    DataInfo,
+    Environment,
+    Estimate,
+    FeatureInfo,
+    Finding,
+    Gate,
+    Measurement,
+    ModelInfo,
+    Policy,
+    Verdict,
+    VerdictOutcome,
+)
+from reports.summary import verdict_sentence
+from reports.topics import topics
+
+NAMES = {"afam": {"yes": "Black applicants", "no": "others"}, "deny": {"yes": "refused", "no": "granted"}}
+
+
+def rate(metric: str, value: float, n: int, unit: str = "proportion", **where: str) -> Estimate:
+    low, high = max(0.0, value - 0.03), min(1.0, value + 0.03)
+    return Estimate(metric=metric, value=value, low=low, high=high, n=n, unit=unit, where={"split": "test", **where})
+
+
+def rule(code: str, metric: str, **more: object) -> Gate:
+    return Gate(id=code, title=code.lower(), check=CHECKS[code], metric=metric, from_catalogue=True, **more)  # type: ignore[arg-type]
+
+
+CHECKS = {"FAIR001": "disparities", "FAIR003": "disparities", "SLICE001": "weak_slices", "LEAK001": "overlap",
+          "CARD001": "card_blanks", "CAL003": "group_calibration"}  # fmt: skip
+FAMILIES = {"disparities": "fairness", "weak_slices": "slices", "overlap": "leakage", "card_blanks": "card",
+            "classification": "performance", "group_calibration": "fairness"}  # fmt: skip
+RATES = (
+    rate("accuracy", 0.901, 952), rate("recall", 0.27, 114), rate("precision", 0.7, 44),
+    rate("roc_auc", 0.855, 952), rate("class_share", 0.88, 952, **{"class": "no"}),
+    rate("class_share", 0.12, 952, **{"class": "yes"}),
+)  # fmt: skip
+
+
+def verdict(gate: str, outcome: VerdictOutcome, one: Estimate | None, **more: object) -> Verdict:
+    where = one.where if one is not None else {}
+    return Verdict(gate=gate, where=where, outcome=outcome, severity="warning", estimate=one, **more)  # type: ignore[arg-type]
+
+
+def audit(
+    estimates: Mapping[str, tuple[Estimate, ...]] | None = None,
+    gates: tuple[Gate, ...] = (),
+    verdicts: tuple[Verdict, ...] = (),
+    **data: object,
+) -> AuditRecord:
+    found = tuple(
+        Finding(
+            check=check, title=check, family=FAMILIES[check], revision=1, outcome="measured",
+            measurement=Measurement(summary="", estimates=made),
+        )
+        for check, made in {"classification": RATES, **(estimates or {})}.items()
+    )  # fmt: skip
+    info = DataInfo(
+        target="deny", positive="yes", classes=("no", "yes"), sensitive=("afam",),
+        features=(FeatureInfo(name="afam", kind="categorical"),), **data,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return AuditRecord(
+        tool="modelassay 1", created="", seed=0, task="binary", headline="roc_auc", findings=found, verdicts=verdicts,
+        model=ModelInfo(name="m", kind="k", format="skops"), data=info, environment=Environment(),
+        policy=Policy(gates=gates),
+    )  # fmt: skip
+
+
+def mortgages(favorable: str, names: Mapping[str, Mapping[str, str]] = NAMES) -> AuditRecord:
+    """Refused: 17.5 % of 126 and 2.4 % of 826; selection rates speak of the favorable outcome, where it is stated."""
+    refused = {"yes": (0.175, 126), "no": (0.024, 826)}
+    rates = tuple(
+        rate("selection_rate", 1 - share if favorable == "no" else share, n, afam=level)
+        for level, (share, n) in refused.items()
+    )
+    return audit({"disparities": rates}, favorable=favorable, names=names)
+
+
+def answer(record: AuditRecord, name: str) -> Answer:
+    return next(one for one in answers(record) if one.id == name)
+
+
+def test_a_refusal_is_called_one_and_of_whom() -> None:
+    said = answer(mortgages("no"), "worse").sentence
+    assert said == "Black applicants: 17.5 % refused (n 126); others 2.4 % (n 826)."
+
+
+@pytest.mark.parametrize("favorable", ["no", ""])
+def test_the_same_people_are_named_whichever_class_the_rates_speak_of(favorable: str) -> None:
+    assert "Black applicants: 17.5 % refused (n 126); others 2.4 %" in answer(mortgages(favorable), "worse").sentence
+
+
+def test_an_open_direction_shows_both_rates_and_says_so() -> None:
+    said = " ".join(answer(mortgages(""), "worse").details)
+    assert "was not stated" in said
+    assert "called granted: 82.5 % and 97.6 %" in said
+    assert "not stated" not in " ".join(answer(mortgages("no"), "worse").details)
+
+
+def test_without_value_labels_classes_stand_between_quotation_marks() -> None:
+    said = answer(mortgages("no", {}), "worse").sentence
+    assert said == "Called “yes”: 17.5 % of afam: yes (n 126), 2.4 % of afam: no (n 826)."
+
+
+def test_performance_stands_beside_a_constant() -> None:
+    said = answer(mortgages("no"), "good")
+    assert said.sentence.startswith("Right in 90 of 100 decisions [87.1, 93.1]; always saying “granted” is right in 88")
+    assert said.strip is not None
+    assert [row.label for row in said.strip.rows][1:] == [
+        "found, of all who are refused",
+        "right, of all called refused",
+    ]
+
+
+def test_concerns_are_no_criteria() -> None:
+    weak = Estimate(metric="slice_error_ratio", value=2.0, low=1.6, high=2.5, n=91, where={"slice": "a = b"})
+    concern = audit(
+        {"weak_slices": (weak,)}, (rule("SLICE001", "slice_error_ratio"),), (verdict("SLICE001", "fail", weak),)
+    )
+    assert verdict_sentence(concern) == "1 concern. No release criteria have been set."
+    own = Gate(id="floor", title="recall floor", check="", metric="recall", threshold=0.5)
+    met = replace(
+        concern,
+        policy=Policy(gates=(*concern.policy.gates, own)),
+        verdicts=(*concern.verdicts, verdict("floor", "pass", RATES[1])),
+    )
+    assert verdict_sentence(met) == "Meets its 1 release criterion; 1 concern."
+    missed = replace(met, verdicts=(*concern.verdicts, verdict("floor", "fail", RATES[1])))
+    assert verdict_sentence(missed) == "Does not meet 1 of 1 release criterion: recall floor; 1 concern."
+    assert verdict_sentence(audit()) == "Not judged: no rule was evaluated."
+
+
+def test_a_leak_speaks_before_everything_else() -> None:
+    leak = rate("overlap_share", 0.3, 952)
+    weak = Estimate(metric="slice_error_ratio", value=2.0, low=1.6, high=2.5, n=91, where={"slice": "a = b"})
+    record = audit(
+        {"overlap": (leak,), "weak_slices": (weak,)},
+        (rule("SLICE001", "slice_error_ratio", remedy="Look."), rule("LEAK001", "overlap_share", invalidates=True)),
+        (verdict("SLICE001", "fail", weak), verdict("LEAK001", "fail", leak)),
+    )
+    assert verdict_sentence(record).startswith("This audit cannot be relied on: 30 % [27, 33] of test rows stand in")
+    assert answer(record, "trusted").sentence.startswith("No: ")
+    assert actions(record)[0].gate_id == "LEAK001"
+
+
+def extent(value: float) -> Estimate:
+    return Estimate(metric="extent", value=value, low=value, high=value, unit="rows per 1,000")
+
+
+def test_actions_are_ranked_by_reach_and_paperwork_comes_last() -> None:
+    gap = rate("selection_rate_ratio", 0.4, 126, "ratio", afam="yes")
+    weak = Estimate(metric="slice_error_ratio", value=2.0, low=1.6, high=2.5, n=91, where={"slice": "a = b"})
+    blanks = Estimate(metric="blank_sections", value=16, method="count")
+    record = audit(
+        {"disparities": (gap,), "weak_slices": (weak,), "card_blanks": (blanks,)},
+        (
+            rule("CARD001", "blank_sections", remedy="Fill in."),
+            rule("FAIR001", "selection_rate_ratio", remedy="Compare."),
+            rule("SLICE001", "slice_error_ratio", remedy="Look."),
+        ),
+        (
+            verdict("CARD001", "fail", blanks),
+            verdict("FAIR001", "fail", gap, extent=extent(8)),
+            verdict("SLICE001", "fail", weak, extent=extent(25)),
+        ),
+    )
+    assert [one.gate_id for one in actions(record)] == ["SLICE001", "FAIR001", ""]
+    assert [one.who for one in actions(record)] == ["data scientist", "data scientist, with the owner", "owner"]
+    assert "release criteria" in actions(record)[-1].text
+
+
+@pytest.mark.parametrize(
+    ("needed", "said"),
+    [(900, "about 900 rows of a kind needed"), (254_085, "practically at the threshold"), (None, "cannot tell")],
+)
+def test_open_questions_name_no_number_that_nobody_will_reach(needed: int | None, said: str) -> None:
+    open_gap = rate("mean_calibration_gap", 0.04, 126, "difference", afam="yes")
+    record = audit(
+        {"group_calibration": (open_gap,)},
+        (rule("CAL003", "mean_calibration_gap", topic="calibration by group"),),
+        (verdict("CAL003", "inconclusive", open_gap, n_needed=needed),),
+    )
+    (topic,) = topics(record)
+    assert topic.line.startswith("calibration by group: ")
+    assert said in topic.line
+    assert "calibration by group" in answer(record, "unknown").sentence
+
+
+def test_what_was_not_asked_is_said() -> None:
+    record = replace(mortgages("no"), data=replace(mortgages("no").data, sensitive=()))
+    assert answer(record, "worse").sentence.startswith("Not asked")
+    assert answer(record, "breaks").sentence.startswith("Not tested")
