@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from reports.actions import actions
-from reports.answers import Answer, answers
+from reports.answer import Answer
+from reports.answers import answers
 from reports.record import (
     AuditRecord,
     DataInfo,
