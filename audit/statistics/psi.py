@@ -2,8 +2,9 @@
 
 ``Σ (q − p) ln(q / p)`` of the shares p of a reference and q of new rows, which is the symmetrized
 Kullback–Leibler divergence (Jeffreys 1946). Without any drift it is not 0 but about
-``(K − 1)(1/n + 1/m)`` for K bins (Yurdakul and Naranjo 2020), which is subtracted here; its spread has
-a part that noise alone gives and a part that grows with the drift (delta method).
+``(K − 1)(1/n + 1/m)`` for K bins (Yurdakul and Naranjo 2020), which is subtracted here. Its interval comes
+from a noncentral chi-square, which the index is near without drift and with little of it, widened by the
+delta method where there is much.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ IntArray = npt.NDArray[np.int64]
 
 LEAST_SHARE = 0.01
 """Levels that hold a smaller share of the reference are taken together."""
+METHOD = "noncentral chi-square, less the expectation without drift"
+FAR = 1e4
 
 
 class Bins(NamedTuple):
@@ -35,13 +38,16 @@ class Bins(NamedTuple):
 
 
 class Shift(NamedTuple):
-    """A stability index less its expectation, with its interval."""
+    """A stability index less its expectation, with the interval of the true index."""
 
     value: float
+    """Zero on average without drift, and so below zero in about half of such samples."""
     low: float
+    """Not below zero, which no true index is."""
     high: float
     raw: float
     bins: int
+    method: str = ""
 
 
 def counts(codes: IntArray, bins: int) -> FloatArray:
@@ -130,7 +136,8 @@ def stability(reference: FloatArray, new: FloatArray, level: float = 0.95) -> Sh
     Parameters
     ----------
     reference, new : ndarray of shape (bins,)
-        Counts.
+        Counts. With fewer than about five rows a bin in the smaller table the index is pulled
+        towards 0, and rather too little drift is found than too much.
     level : float
         Two-sided level of the interval.
 
@@ -154,24 +161,56 @@ def stability(reference: FloatArray, new: FloatArray, level: float = 0.95) -> Sh
     ratio = np.log(q / p)
     raw = float(((q - p) * ratio).sum())
     bias = (len(p) - 1) * (1 / n + 1 / m)
-    limits = _interval(p, q, ratio, n, m, raw - bias, level)
-    return Shift(raw - bias, limits.low, limits.high, raw, len(p))
+    low, high, method = _interval(p, q, ratio, n, m, raw, level)
+    return Shift(raw - bias, low, high, raw, len(p), method)
 
 
-def _interval(
-    p: FloatArray, q: FloatArray, ratio: FloatArray, n: float, m: float, value: float, level: float
-) -> Interval:
+def _interval(p: FloatArray, q: FloatArray, ratio: FloatArray, n: float, m: float, raw: float, level: float) -> Interval:
+    """Return the limits of the true index, from the noncentral chi-square that the raw one nearly is.
+
+    ``raw / (1/n + 1/m)`` has K − 1 degrees of freedom and the true index over the same scale as its
+    noncentrality. Far from 0 its spread (delta method) outgrows that law's, and the limits are widened
+    by the ratio of the two.
+    """
+    scale, degrees = 1 / n + 1 / m, len(p) - 1
     by_p = 1 - q / p - ratio
     by_q = 1 - p / q + ratio
-    drift = _variance(by_p, p) / n + _variance(by_q, q) / m
-    noise = 2 * (len(p) - 1) * (1 / n + 1 / m) ** 2
-    reach = z_value(level) * math.sqrt(drift + noise)
-    if value <= 0:
-        return Interval(value - reach, value + reach, "delta method")
-    # The index is about a noncentral chi-square: its root has nearly the same spread everywhere.
-    root, step = math.sqrt(value), reach / (2 * math.sqrt(value))
-    low = (root - step) ** 2 if step < root else value - reach
-    return Interval(min(low, value), (root + step) ** 2, "delta method of the root")
+    noise = 2 * degrees * scale**2
+    spread = noise + _variance(by_p, p) / n + _variance(by_q, q) / m
+    widen = math.sqrt(spread / (noise + 4 * scale * raw))
+    low, high = (scale * limit for limit in _noncentrality(raw / scale, degrees, level))
+    center = max(raw - degrees * scale, 0.0)
+    low, high = max(center - widen * max(center - low, 0.0), 0.0), center + widen * max(high - center, 0.0)
+    return Interval(low, high, METHOD)
+
+
+def _noncentrality(x: float, degrees: int, level: float) -> tuple[float, float]:
+    """Return the limits of a chi-square's noncentrality from one draw `x` of it.
+
+    The error is divided over the two tails by a tail function (Puza and O'Neill 2006): evenly far from
+    0, wholly to the upper tail at 0, so that the interval is never empty and holds 0 at its very level.
+    """
+    if x > FAR:  # the root of the draw is normal there, with unit spread
+        root, reach = math.sqrt(x), z_value(level)
+        return tuple((root + sign * reach) ** 2 - (degrees - 1) for sign in (-1, 1))  # type: ignore[return-value]
+    from scipy.optimize import brentq
+    from scipy.special import chndtr
+
+    error, fade = 1 - level, math.sqrt(2 * degrees)
+
+    def upper_tail(center: float) -> float:
+        return error * (0.5 + 0.5 * math.exp(-center / fade))
+
+    def too_low(center: float) -> float:
+        return upper_tail(center) - (1 - float(chndtr(x, degrees, center)))
+
+    def too_high(center: float) -> float:
+        return float(chndtr(x, degrees, center)) - (error - upper_tail(center))
+
+    beyond = 4 * max(x, degrees) + 200
+    low = 0.0 if too_low(0.0) <= 0 else float(brentq(too_low, 0.0, beyond))
+    high = float(brentq(too_high, 0.0, beyond)) if x > 0 else 0.0
+    return low, high
 
 
 def _variance(influence: FloatArray, share: FloatArray) -> float:
