@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 from audit.check import check
 from audit.data.dataset import Dataset
+from audit.data.factor import Factor
 from audit.errors import NotApplicable
-from audit.estimate.shares import absent, worst_first
+from audit.estimate.drift import binned, stability_index
+from audit.estimate.shares import worst_first
 from audit.evidence import FloatArray, Predictions, Settings
-from audit.statistics.psi import Bins, Shift, counts, level_bins, numeric_bins, stability
+from audit.statistics.psi import Bins, counts, level_bins, numeric_bins
 from audit.tabular.single_feature import levels_of, numbers
 from reports.record import Bar, Bars, Estimate, Measurement, Table
 
@@ -21,8 +23,7 @@ class Moved(NamedTuple):
     """A feature's shift and what it does to the mean score."""
 
     feature: str
-    shift: Shift | None
-    rows: int
+    shift: Estimate
     score: float | None
     most: str
     """The bin whose share changes most, in words."""
@@ -34,6 +35,7 @@ class Moved(NamedTuple):
     references=(
         "Siddiqi 2006, Credit risk scorecards",
         "Yurdakul and Naranjo 2020, Statistical properties of the population stability index",
+        "Rao and Scott 1981, The analysis of categorical data from complex sample surveys",
     ),
 )
 def feature_drift(
@@ -52,7 +54,7 @@ def feature_drift(
     how much each feature's shift alone would move the mean score.
 
     Limits. Each feature is looked at alone; missing values are left out, new categories are counted with
-    rare ones. Levels that hold under 1 % of training are taken together. Rows are taken as independent.
+    rare ones. Levels that hold under 1 % of training are taken together.
     """
     if not dataset.has("train"):
         raise NotApplicable("compares with training rows; there is no training table")
@@ -63,7 +65,7 @@ def feature_drift(
     kinds = dataset.kinds()
     names = [name for name in dataset.features if kinds[name] != "text"]
     moved = [_moved(dataset, name, kinds[name], bins, score, level) for name in names]
-    kept, notes = worst_first([_estimate(one, level) for one in moved], most)
+    kept, notes = worst_first([one.shift for one in moved], most)
     skipped = len(dataset.features) - len(names)
     left_out = (f"{skipped} features of free text are left out",) if skipped else ()
     return Measurement(summary=_summary(moved), estimates=kept, exhibits=_exhibits(moved), notes=(*notes, *left_out))
@@ -72,14 +74,29 @@ def feature_drift(
 def _moved(dataset: Dataset, name: str, kind: str, bins: int, score: FloatArray | None, level: float) -> Moved:
     cut = _cut(dataset, name, kind, bins)
     size = len(cut.labels)
+    index = stability_index(
+        "stability_index",
+        binned(cut.reference, size, *_masses(dataset, "train")),
+        binned(cut.new, size, *_masses(dataset, "test")),
+        {"split": "test", "feature": name},
+        level=level,
+        n=int((cut.new >= 0).sum()),
+        reason="fewer than two different present values, or none in a split",
+    )
+    if index.value is None:
+        return Moved(name, index, None, "")
     old, new = counts(cut.reference, size), counts(cut.new, size)
-    shift = stability(old, new, level)
-    if shift is None:
-        return Moved(name, None, int(new.sum()), None, "")
     p, q = old / old.sum(), new / new.sum()
     widest = int(np.argmax(np.abs(q - p)))
     told = f"{cut.labels[widest]}: {p[widest]:.1%} to {q[widest]:.1%}"
-    return Moved(name, shift, int(new.sum()), _effect(dataset, cut, p, q, score), told)
+    return Moved(name, index, _effect(dataset, cut, p, q, score), told)
+
+
+def _masses(dataset: Dataset, split: str) -> tuple[FloatArray | None, Factor | None]:
+    """Return weights and clusters of a split's rows."""
+    rows = dataset.rows(split)
+    weight = None if dataset.weight is None else dataset.weight[rows]
+    return weight, None if dataset.cluster is None else dataset.cluster.take(rows)
 
 
 def _cut(dataset: Dataset, name: str, kind: str, bins: int) -> Bins:
@@ -124,36 +141,17 @@ def _effect(
     return float(((q - p) * means).sum())
 
 
-def _estimate(one: Moved, level: float) -> Estimate:
-    where = {"split": "test", "feature": one.feature}
-    if one.shift is None:
-        return absent(
-            "stability_index", where, "fewer than two different present values, or none in a split", unit="score"
-        )
-    return Estimate(
-        metric="stability_index",
-        value=one.shift.value,
-        low=one.shift.low,
-        high=one.shift.high,
-        level=level,
-        method="delta method, less the expectation without drift",
-        n=one.rows,
-        where=where,
-        unit="score",
-    )
-
-
-def _ranked(moved: list[Moved]) -> list[tuple[Moved, Shift]]:
-    found = [(one, one.shift) for one in moved if one.shift is not None]
-    return sorted(found, key=lambda pair: -pair[1].value)
+def _ranked(moved: list[Moved]) -> list[tuple[Moved, float]]:
+    found = [(one, one.shift.value) for one in moved if one.shift.value is not None]
+    return sorted(found, key=lambda pair: -pair[1])
 
 
 def _summary(moved: list[Moved]) -> str:
     ranked = _ranked(moved)
     if not ranked:
         return "No feature has enough different values to be compared."
-    one, shift = ranked[0]
-    return f"{one.feature!r} moved most from train to test: stability index {shift.value:.3f} ({one.most})."
+    one, index = ranked[0]
+    return f"{one.feature!r} moved most from train to test: stability index {index:.3f} ({one.most})."
 
 
 def _exhibits(moved: list[Moved]) -> tuple[Bars | Table, ...]:
@@ -161,11 +159,11 @@ def _exhibits(moved: list[Moved]) -> tuple[Bars | Table, ...]:
     if not ranked:
         return ()
     bars = tuple(
-        Bar(label=one.feature, value=shift.value, low=shift.low, high=shift.high) for one, shift in ranked[:15]
+        Bar(label=one.feature, value=index, low=one.shift.low, high=one.shift.high) for one, index in ranked[:15]
     )
     rows = tuple(
-        (one.feature, round(shift.value, 4), one.most, None if one.score is None else round(one.score, 5))
-        for one, shift in ranked[:30]
+        (one.feature, round(index, 4), one.most, None if one.score is None else round(one.score, 5))
+        for one, index in ranked[:30]
     )
     return (
         Bars(title="Features that moved most", x_label="stability index", bars=bars),

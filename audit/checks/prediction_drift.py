@@ -6,9 +6,9 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.drift import binned, stability_index
 from audit.estimate.shares import absent
 from audit.evidence import SCORE_TABLE, FloatArray, Predictions, ReferenceScores
-from audit.statistics.psi import stability
 from reports.record import Cell, Estimate, Measurement, Table
 
 BINS = 20
@@ -32,7 +32,8 @@ def prediction_drift(predictions: Predictions, reference_scores: ReferenceScores
     can be held against this one: ``[gather.reference_scores] path = "audit.json"``.
 
     Limits. The same distribution can hide that other rows get the scores. The bins are those of the
-    reference: scores far outside them all fall into its last bin.
+    reference: scores far outside them all fall into its last bin. Rows are counted without sample weight;
+    where they are clustered, the reference's are taken to be clustered alike.
     """
     if not predictions.has(split="test"):
         raise NotApplicable("there are no answers for test rows")
@@ -93,28 +94,17 @@ def _counted(values: FloatArray, edges: FloatArray) -> FloatArray:
 def _compared(test: Predictions, values: FloatArray | None, reference: ReferenceScores) -> Estimate:
     old = np.array(reference.counts)
     if reference.labels and values is None:
-        counted = np.bincount(test.y_pred.astype(np.int64), minlength=len(test.classes))
-        by_name = dict(zip(test.classes, counted.tolist(), strict=True))
-        names = list(dict.fromkeys([*reference.labels, *test.classes]))
+        names = list(dict.fromkeys([*test.classes, *reference.labels]))
         before = dict(zip(reference.labels, reference.counts, strict=True))
-        old = np.array([before.get(name, 0.0) for name in names])
-        new = np.array([by_name.get(name, 0.0) for name in names])
+        old, codes = np.array([before.get(name, 0.0) for name in names]), test.y_pred.astype(np.int64)
     elif reference.edges and values is not None:
-        new = _counted(values[np.isfinite(values)], np.array(reference.edges))
+        codes = np.where(np.isfinite(values), np.searchsorted(reference.edges, values, side="left"), -1)
     else:
         reason = "the reference record holds answers of another kind (scores or classes)"
         return absent("score_stability_index", WHERE, reason, unit="score")
-    shift = stability(old, new, test.settings.level)
-    if shift is None:
-        return absent("score_stability_index", WHERE, "fewer than two different answers", unit="score")
-    return Estimate(
-        metric="score_stability_index",
-        value=shift.value,
-        low=shift.low,
-        high=shift.high,
-        level=test.settings.level,
-        method="delta method, less the expectation without drift",
-        n=len(test),
-        where=WHERE,
-        unit="score",
-    )
+    new = binned(codes, len(old), cluster=test.cluster)
+    kept = float(new.sum()) / max(int((codes >= 0).sum()), 1)
+    return stability_index(
+        "score_stability_index", kept * old, new, WHERE, level=test.settings.level, n=len(test),
+        reason="fewer than two different answers",
+    )  # fmt: skip

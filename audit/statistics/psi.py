@@ -165,7 +165,9 @@ def stability(reference: FloatArray, new: FloatArray, level: float = 0.95) -> Sh
     return Shift(raw - bias, low, high, raw, len(p), method)
 
 
-def _interval(p: FloatArray, q: FloatArray, ratio: FloatArray, n: float, m: float, raw: float, level: float) -> Interval:
+def _interval(
+    p: FloatArray, q: FloatArray, ratio: FloatArray, n: float, m: float, raw: float, level: float
+) -> Interval:
     """Return the limits of the true index, from the noncentral chi-square that the raw one nearly is.
 
     ``raw / (1/n + 1/m)`` has K − 1 degrees of freedom and the true index over the same scale as its

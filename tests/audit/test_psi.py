@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit.data.factor import Factor
+from audit.estimate.drift import binned
 from audit.statistics.psi import counts, level_bins, numeric_bins, stability
 
 
@@ -73,3 +75,57 @@ def test_rare_levels_are_taken_together() -> None:
 @pytest.mark.parametrize("old", [[0.0, 0.0], [5.0, 0.0]])
 def test_nothing_to_compare(old: list[float]) -> None:
     assert stability(np.array(old), np.array([3.0, 0.0])) is None
+
+
+BINS = np.linspace(-1, 1, 10)
+
+
+@pytest.mark.parametrize(("n", "m"), [(300, 300), (600, 400), (2000, 1000)])
+@pytest.mark.parametrize("tilt", [0.0, 0.15, 0.8])
+def test_interval_holds_the_truth_at_its_level_with_and_without_drift(n: int, m: int, tilt: float) -> None:
+    rng = np.random.default_rng(2)
+    p = np.full(10, 0.1)
+    q = p * np.exp(tilt * BINS) / (p * np.exp(tilt * BINS)).sum()
+    truth = float(((q - p) * np.log(q / p)).sum())
+    made = [stability(rng.multinomial(n, p) * 1.0, rng.multinomial(m, q) * 1.0) for _ in range(600)]
+    held = np.mean([one is not None and one.low <= truth <= one.high for one in made])
+    assert 0.925 < held < 0.975
+
+
+def test_upper_limit_without_drift_stays_near_zero() -> None:
+    rng = np.random.default_rng(3)
+    p = np.full(10, 0.1)
+    made = [stability(rng.multinomial(300, p) * 1.0, rng.multinomial(300, p) * 1.0) for _ in range(300)]
+    assert np.mean([one is not None and one.high > 0.2 for one in made]) < 0.06
+
+
+def test_limits_move_little_where_counts_move_little() -> None:
+    old = np.array([300.0] * 4)
+    made = [stability(old, np.array([300.0 + k, 300.0, 300.0, 300.0 - k])) for k in range(80)]
+    highs = np.array([one.high for one in made if one is not None])
+    lows = np.array([one.low for one in made if one is not None])
+    assert highs[30] < 0.02
+    assert np.abs(np.diff(highs)).max() < 0.01
+    assert np.abs(np.diff(lows)).max() < 0.01
+    assert (np.diff(highs) >= 0).all()
+
+
+def test_very_many_rows_have_limits() -> None:
+    made = stability(np.array([3e8, 1e8]), np.array([1e8, 3e8]))
+    assert made is not None
+    assert made.low < math.log(3) < made.high
+    assert made.high - made.low < 1e-3
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_clusters_make_no_drift_of_few_persons(weighted: bool) -> None:
+    rng = np.random.default_rng(4)
+    cluster = Factor.of(np.repeat(np.arange(30), 20).astype(str))
+
+    def side() -> np.ndarray:
+        codes = np.repeat(rng.integers(0, 5, 30), 20).astype(np.int64)
+        return binned(codes, 5, rng.exponential(size=600) + 0.1 if weighted else None, cluster)
+
+    made = [stability(side(), side()) for _ in range(200)]
+    assert np.mean([one is not None and one.low > 0 for one in made]) <= 0.05
+    assert np.mean([one is not None and one.low > 0.2 for one in made]) <= 0.01
