@@ -87,7 +87,7 @@ def test_interval_holds_the_truth_at_its_level_with_and_without_drift(n: int, m:
     p = np.full(10, 0.1)
     q = p * np.exp(tilt * BINS) / (p * np.exp(tilt * BINS)).sum()
     truth = float(((q - p) * np.log(q / p)).sum())
-    made = [stability(rng.multinomial(n, p).astype(float), rng.multinomial(m, q) .astype(float)) for _ in range(600)]
+    made = [stability(rng.multinomial(n, p).astype(float), rng.multinomial(m, q).astype(float)) for _ in range(600)]
     held = np.mean([one is not None and one.low <= truth <= one.high for one in made])
     assert 0.925 < held < 0.975
 
@@ -95,7 +95,7 @@ def test_interval_holds_the_truth_at_its_level_with_and_without_drift(n: int, m:
 def test_upper_limit_without_drift_stays_near_zero() -> None:
     rng = np.random.default_rng(3)
     p = np.full(10, 0.1)
-    made = [stability(rng.multinomial(300, p).astype(float), rng.multinomial(300, p) .astype(float)) for _ in range(300)]
+    made = [stability(rng.multinomial(300, p).astype(float), rng.multinomial(300, p).astype(float)) for _ in range(300)]
     assert np.mean([one is not None and one.high > 0.2 for one in made]) < 0.06
 
 
