@@ -62,8 +62,9 @@ def _gaps(test: Predictions, features: tuple[str, ...]) -> list[Estimate]:
     rates = [one for one in groups if one.metric == "selection_rate"]
     found = [one for one in groups if one.metric == "true_positive_rate"]
     named = all(feature in test.settings.reference for feature in features)
-    ratios = ratios_to(rates, reference) if named else ratios_to_highest(rates, min_n=test.settings.min_n)
-    return [*ratios, *differences(found, reference)]
+    least = test.settings.min_n
+    ratios = ratios_to(rates, reference, least) if named else ratios_to_highest(rates, least)
+    return [*ratios, *differences(found, reference, least)]
 
 
 def _at_class(one: Estimate, name: str) -> Estimate:

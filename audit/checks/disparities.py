@@ -74,7 +74,7 @@ def _gaps(
     reference = reference_group(test, features)
     apart = [
         one
-        for one in differences(groups, reference)
+        for one in differences(groups, reference, test.settings.min_n)
         if one.metric != "selection_rate_difference" or test.task == "binary"
     ]
     told = label(reference)
@@ -114,7 +114,11 @@ def _gaps(
 
 def _ratios(rates: list[Estimate], reference: Mapping[str, str] | None, test: Predictions) -> list[Estimate]:
     """Hold rates against the named reference, else against the highest."""
-    found = ratios_to_highest(rates, test.settings.min_n) if reference is None else ratios_to(rates, reference)
+    found = (
+        ratios_to_highest(rates, test.settings.min_n)
+        if reference is None
+        else ratios_to(rates, reference, test.settings.min_n)
+    )
     return list(found)
 
 

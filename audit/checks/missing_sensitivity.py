@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from audit.check import check
 from audit.errors import NotApplicable, listed
 from audit.estimate.changes import move, paired_ratio, share
-from audit.estimate.disparity import span_of
+from audit.estimate.comparing import span_of
 from audit.estimate.shares import absent, exact
 from audit.evidence import MISSING, SWAPPED, UNSEEN, Pair, Perturbed
 from audit.exhibits import by_address_table

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.disparity import span_of
+from audit.estimate.comparing import span_of
 from audit.estimate.measure import estimates
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table

@@ -37,7 +37,7 @@ def residual_disparities(predictions: Predictions) -> Measurement:
         groups = by_group(test, ("mean_error", "mean_absolute_error"), features)
         errors = [_scaled(one, spread) for one in groups if one.metric == "mean_error"]
         exact = [one for one in groups if one.metric == "mean_absolute_error"]
-        ratios = list(ratios_to(exact, reference_group(test, features)))
+        ratios = list(ratios_to(exact, reference_group(test, features), test.settings.min_n))
         by = " × ".join(features)
         exhibits.append(
             forest(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.disparity import span_of
+from audit.estimate.comparing import span_of
 from audit.estimate.measure import estimate
 from audit.estimate.metrics import metric
 from audit.evidence import Predictions

@@ -13,7 +13,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.errors import NotApplicable
-from audit.estimate.disparity import span_of
+from audit.estimate.comparing import span_of
 from audit.estimate.measure import estimate
 from audit.estimate.shares import absent, exact
 from audit.estimate.split_half import halves

@@ -1,7 +1,8 @@
-"""Two estimates made into a difference or a ratio, when a gate asks for one that no check measured.
+"""A group compared with a reference group, or with the best of all: one implementation for checks and gates.
 
-Groups share no rows, so intervals follow from the groups' own (MOVER). Where a group is held against the
-best of all, the choice of the best is part of the interval (Hsu 1984).
+Groups share no rows, so an interval of their difference or ratio follows in closed form from their own
+(MOVER), whatever the metric. Where a group is compared with the best of all, the choice of the best is part
+of the interval (Hsu 1984).
 """
 
 from __future__ import annotations
@@ -10,25 +11,36 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from audit.estimate.disparity import span_of
 from audit.statistics.intervals import Span, at_level, difference, ratio, scale_of
-from reports.record import Estimate
+from reports.record import HOUSE_WORDS, Estimate
 
 
-def compared(estimate: Estimate, reference: Estimate, kind: str) -> Estimate:
+def span_of(estimate: Estimate) -> Span | None:
+    """Return value and limits of an estimate, or ``None`` where there is no interval."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return None
+    return Span(estimate.value, estimate.low, estimate.high)
+
+
+def compared(estimate: Estimate, reference: Estimate | None, kind: str, *, min_n: int = 0) -> Estimate:
     """Subtract or divide two estimates of disjoint groups, each with its own interval (MOVER).
 
-    Held against the whole, of which the group is a part, the interval is wider than it needs to be.
+    Compared with the whole, of which the group is a part, the interval is wider than it needs to be.
 
     Parameters
     ----------
-    estimate, reference : Estimate
+    estimate : Estimate
+    reference : Estimate or None
+        ``None`` where the reference was not measured.
     kind : {"difference", "ratio"}
+    min_n : int
+        A reference of fewer rows gives a value without an interval, which no gate passes or fails.
 
     Returns
     -------
     Estimate
-        ``<metric>_difference`` or ``<metric>_ratio`` at the group's address.
+        ``<metric>_difference`` or ``<metric>_ratio`` at the group's address. Without an interval, and with the
+        reason, where a part has none, or where the reference may be 0, so that a ratio has no limit.
 
     References
     ----------
@@ -40,33 +52,54 @@ def compared(estimate: Estimate, reference: Estimate, kind: str) -> Estimate:
     >>> b = Estimate(metric="recall", value=0.7, low=0.6, high=0.8, n=100, where={"sex": "m"})
     >>> str(compared(a, b, "difference"))
     '-0.200 [-0.341, -0.059]'
+    >>> small = compared(a, b, "difference", min_n=200)
+    >>> str(small), small.reason
+    ('-0.200', "the reference group 'm' has 100 rows, fewer than 200")
     """
-    for one in (estimate, reference):
-        if span_of(one) is None:
-            return _without(estimate, kind, one.reason or "no interval")
-    a, b = _span(estimate), _span(reference)
-    if kind == "ratio" and (b.value <= 0 or a.value < 0):
+    if estimate.value is None:
+        return _without(estimate, kind, estimate.reason)
+    if reference is None:
+        return _without(estimate, kind, "the reference group was not measured")
+    if reference.value is None:
+        return _without(estimate, kind, f"the reference group has no value: {reference.reason}")
+    if kind == "ratio" and (reference.value <= 0 or estimate.value < 0):
         return _without(estimate, kind, "a ratio needs a reference above 0")
+    bare = _bare(estimate.value, reference.value, kind)
+    if reference.n is not None and reference.n < min_n:
+        return _with(estimate, kind, bare, reason=f"the reference group {_few(reference, min_n)}")
+    a, b = span_of(estimate), span_of(reference)
+    if a is None or b is None:
+        return _with(estimate, kind, bare, reason=estimate.reason or reference.reason or "no interval")
     made = difference(a, b) if kind == "difference" else ratio(a, b)
     if made is None:
-        return _without(estimate, kind, "the reference is not told apart from 0, so the ratio has no limit")
-    return _with(estimate, kind, made, f"mover {kind} of {estimate.method or 'given'}")
+        reason = "the reference group is not told apart from 0, so the ratio has no limit"
+        return _with(estimate, kind, bare, reason=reason)
+    method = "mover" if kind == "difference" else "mover ratio"
+    return _with(estimate, kind, made, method=f"{method} of {estimate.method or 'given'}")
 
 
-def against_best(estimate: Estimate, peers: Sequence[Estimate], kind: str, *, highest: bool = True) -> Estimate:
-    """Hold a group against the best of its peers, with the choice of the best allowed for.
+def against_best(
+    estimate: Estimate, peers: Sequence[Estimate], kind: str, *, highest: bool = True, min_n: float = 0
+) -> Estimate:
+    """Compare a group with the best of its peers, with the choice of the best allowed for.
 
     The true gap to the highest is the least of the gaps to any peer. So the lower limit is the least of
     the pairwise lower limits, and the upper limit the least of the pairwise upper limits at Bonferroni's
-    level over the other groups; the group itself may be the best. For ``highest=False`` the best is the
-    lowest, as of error rates, and the roles of the limits change.
+    level over the other groups; the group itself may be the best, so that a ratio is at most 1. For
+    ``highest=False`` the best is the lowest, as of error rates, and the roles of the limits change.
+
+    A group of fewer than `min_n` rows cannot show that another is worse. Where such a group has the best
+    value, the others' gaps are measured from it, nothing passes by leaving it out, and it is named in the
+    reason: the limit that speaks for a group allows for it, the limit that speaks against one does not.
 
     Parameters
     ----------
     estimate : Estimate
     peers : sequence of Estimate
-        Groups of the same crossing that may be the best; `estimate` among them if it may be.
+        Groups of the same crossing, `estimate` among them.
     kind : {"difference", "ratio"}
+    min_n : float
+        Rows that a group needs to be the best.
 
     References
     ----------
@@ -82,32 +115,55 @@ def against_best(estimate: Estimate, peers: Sequence[Estimate], kind: str, *, hi
     ('0.500 [0.356, 0.704]', '1.000 [1.000, 1.000]')
     >>> str(against_best(m, (f, m), "difference", highest=False))
     '0.300 [0.159, 0.420]'
+    >>> few = replace(m, low=0.4, high=0.77, n=24)
+    >>> str(against_best(f, (f, few, replace(f, where={"sex": "x"})), "ratio", min_n=30))
+    '0.500 [0.336, 1.000]'
     """
-    if span_of(estimate) is None:
+    own = span_of(estimate)
+    if own is None:
         return _without(estimate, kind, estimate.reason or "no interval")
-    own = _span(estimate)
-    rivals = [_span(one) for one in peers if one is not estimate and span_of(one) is not None]
-    if not rivals:
+    others = [(one, span) for one in peers if one is not estimate and (span := span_of(one)) is not None]
+    large = [span for one, span in others if (one.n or 0) >= min_n]
+    sign = 1.0 if highest else -1.0
+    leading = max((sign * span.value for span in [*large, own]), default=-math.inf)
+    small = [(one, span) for one, span in others if (one.n or 0) < min_n and sign * span.value > leading]
+    if not large and not small:
         return _without(estimate, kind, "no other group is large enough to be compared with")
-    may_win = any(one is estimate for one in peers)
-    pick = max if highest else min
-    best = pick([one.value for one in rivals] + ([own.value] if may_win else []))
+    everyone = [*large, *(span for _, span in small)]
+    best = sign * max(sign * span.value for span in [*everyone, own])
     if kind == "ratio" and (best <= 0 or own.value < 0):
         return _without(estimate, kind, "a ratio needs a best group above 0")
-    value = own.value / best if kind == "ratio" else own.value - best
-    plain = [_pair(own, rival, kind) for rival in rivals]
-    stricter, scale = 1 - (1 - estimate.level) / len(rivals), scale_of(estimate.unit)
-    wide = at_level(own, estimate.level, stricter, scale)
-    strict = [_pair(wide, at_level(rival, estimate.level, stricter, scale), kind) for rival in rivals]
-    neutral = [1.0 if kind == "ratio" else 0.0] if may_win else []
+    for_it = [_pair(own, span, kind) for span in everyone]
+    against_it = [_pair(*pair, kind) for pair in _stricter(own, large, estimate)]
+    neutral = 1.0 if kind == "ratio" else 0.0
     if highest:
-        limits = (min(one.low for one in plain), min([one.high for one in strict] + neutral))
+        limits = (min(one.low for one in for_it), min([one.high for one in against_it] + [neutral]))
     else:
-        limits = (max([one.low for one in strict] + neutral), max(one.high for one in plain))
+        limits = (max([one.low for one in against_it] + [neutral]), max(one.high for one in for_it))
+    value = _bare(own.value, best, kind).value
     if not all(map(math.isfinite, limits)):
-        return _without(estimate, kind, "the best group is not told apart from 0, so the ratio has no limit")
+        reason = "the best group is not told apart from 0, so the ratio has no limit"
+        return _with(estimate, kind, Span(value, value, value), reason=reason)
     made = Span(value, min(limits[0], value), max(limits[1], value))
-    return _with(estimate, kind, made, f"mover {kind} to the best of {len(rivals) + 1} groups")
+    told = _with(estimate, kind, made, method=f"mover {kind} to the best of all groups")
+    if not small:
+        return told
+    leader = max(small, key=lambda pair: sign * pair[1].value)[0]
+    place = "highest" if highest else "lowest"
+    return replace(told, reason=f"{place} group {_few(leader, min_n)}: too few to be the reference")
+
+
+def _stricter(own: Span, rivals: Sequence[Span], estimate: Estimate) -> list[tuple[Span, Span]]:
+    """Pair a span with its rivals, all at Bonferroni's level over the rivals."""
+    level, scale = 1 - (1 - estimate.level) / max(len(rivals), 1), scale_of(estimate.unit)
+    wide = at_level(own, estimate.level, level, scale)
+    return [(wide, at_level(rival, estimate.level, level, scale)) for rival in rivals]
+
+
+def _few(estimate: Estimate, min_n: float) -> str:
+    features = {key: level for key, level in estimate.where.items() if key not in HOUSE_WORDS}
+    named = ", ".join(f"{level!r}" for level in features.values()) or estimate.address
+    return f"{named} has {estimate.n} rows, fewer than {math.ceil(min_n)}"
 
 
 def _pair(own: Span, rival: Span, kind: str) -> Span:
@@ -116,15 +172,15 @@ def _pair(own: Span, rival: Span, kind: str) -> Span:
     return Span(0.0, 0.0, math.inf) if made is None else made
 
 
-def _span(estimate: Estimate) -> Span:
-    span = span_of(estimate)
-    assert span is not None  # noqa: S101 -- the caller asked
-    return span
+def _bare(value: float, reference: float, kind: str) -> Span:
+    made = value - reference if kind == "difference" else value / reference
+    return Span(made, made, made)
 
 
-def _with(estimate: Estimate, kind: str, made: Span, method: str) -> Estimate:
-    blank = _without(estimate, kind, "")
-    return replace(blank, value=made.value, low=made.low, high=made.high, method=method, reason="")
+def _with(estimate: Estimate, kind: str, made: Span, *, method: str = "", reason: str = "") -> Estimate:
+    """Write a comparison at the group's address; without a method it has no interval, and the reason says why."""
+    low, high = (made.low, made.high) if method else (None, None)
+    return replace(_without(estimate, kind, ""), value=made.value, low=low, high=high, method=method, reason=reason)
 
 
 def _without(estimate: Estimate, kind: str, reason: str) -> Estimate:

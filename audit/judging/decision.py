@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from audit.errors import PolicyError, shown
-from audit.estimate.disparity import span_of
+from audit.estimate.comparing import span_of
 from audit.policy.limits import limits
 from audit.statistics.intervals import Span, at_level, p_above, p_below, scale_of, z_value
 from reports.record import Estimate, Gate, VerdictOutcome

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from audit.errors import PolicyError, hint, listed, shown
 from audit.estimate.comparing import against_best, compared
@@ -279,16 +279,12 @@ def _compared(gate: Gate, here: list[Estimate], alike: list[Estimate], record: A
     for estimate in here:
         peers = [one for one in _once(alike) if _are_peers(one, estimate)]
         if gate.reference == "most_favored":
-            fit = [one for one in peers if _is_large_enough(one, gate, peers)]
-            yield against_best(estimate, fit, gate.kind, highest=gate.op != "<=")
+            least = max(gate.min_n, gate.min_share * sum(peer.n or 0 for peer in peers))
+            yield against_best(estimate, peers, gate.kind, highest=gate.op != "<=", min_n=least)
             continue
         reference = _reference(gate, estimate, peers, record)
-        if reference is None:
-            lost = f"{estimate.metric}_{gate.kind}"
-            told = "there is no reference group to hold it against"
-            yield replace(estimate, metric=lost, value=None, low=None, high=None, unit=gate.kind, reason=told)
-        elif dict(reference.where) != dict(estimate.where):
-            yield _sized(compared(estimate, reference, gate.kind), reference, gate)
+        if reference is None or dict(reference.where) != dict(estimate.where):
+            yield compared(estimate, reference, gate.kind, min_n=gate.min_n)
 
 
 def _are_peers(one: Estimate, other: Estimate) -> bool:
@@ -296,11 +292,6 @@ def _are_peers(one: Estimate, other: Estimate) -> bool:
     if set(one.where) != set(other.where):
         return False
     return all(other.where[key] == level for key, level in one.where.items() if key in HOUSE_WORDS)
-
-
-def _is_large_enough(one: Estimate, gate: Gate, peers: list[Estimate]) -> bool:
-    total = sum(peer.n or 0 for peer in peers)
-    return one.value is not None and (one.n or 0) >= max(gate.min_n, gate.min_share * total)
 
 
 def _reference(gate: Gate, estimate: Estimate, peers: list[Estimate], record: AuditRecord) -> Estimate | None:
@@ -322,11 +313,3 @@ def _reference(gate: Gate, estimate: Estimate, peers: list[Estimate], record: Au
     if len(features) == 1:
         return max(peers, key=lambda one: (sizes.get((features[0], one.where[features[0]]), 0), one.n or 0))
     return max(peers, key=lambda one: one.n or 0)
-
-
-def _sized(gap: Estimate, reference: Estimate, gate: Gate) -> Estimate:
-    """Take back a gap whose reference group holds too few rows to be one."""
-    if gap.value is None or reference.n is None or reference.n >= gate.min_n:
-        return gap
-    told = f"the reference group holds fewer than {gate.min_n} rows"
-    return replace(gap, value=None, low=None, high=None, reason=told)

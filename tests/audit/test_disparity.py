@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -102,18 +104,41 @@ def test_two_groups_give_the_plain_interval() -> None:
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
-def test_small_groups_are_measured_but_cannot_be_the_best() -> None:
-    tiny, big, other = rate("tiny", 10, 12), rate("big", 50, 100), rate("other", 40, 100)
-    found = {one.where["race"]: one for one in ratios_to_highest([tiny, big, other], 30)}
-    assert found["big"].value == 1.0
-    assert found["other"].value == pytest.approx(0.8)
-    assert found["tiny"].value == pytest.approx(10 / 12 / 0.5)
-    assert (found["tiny"].high or 0) > 1
+def test_a_small_group_with_the_highest_rate_is_named_and_nothing_passes_by_leaving_it_out() -> None:
+    for tiny_hits, tiny_n in ((26, 29), (10, 12)):
+        tiny, big, other = rate("tiny", tiny_hits, tiny_n), rate("big", 500, 1000), rate("other", 190, 400)
+        found = {one.where["race"]: one for one in ratios_to_highest([tiny, big, other], 30)}
+        assert found["tiny"].value == found["tiny"].high == 1.0
+        for name, own in (("big", 0.5), ("other", 0.475)):
+            assert found[name].value == pytest.approx(own * tiny_n / tiny_hits)
+            assert (found[name].low or 1) < 0.8 < (found[name].high or 0) <= 1
+            assert f"highest group 'tiny' has {tiny_n} rows" in found[name].reason
+
+
+def test_a_small_group_proves_nobody_worse_but_a_large_one_does() -> None:
+    tiny, big, poor = rate("tiny", 26, 29), rate("big", 500, 1000), rate("poor", 100, 1000)
+    found = {one.where["race"]: one for one in ratios_to_highest([tiny, big, poor], 30)}
+    assert (found["poor"].high or 1) < 0.3
+    assert found["poor"].value == pytest.approx(0.1 * 29 / 26)
+    modest = {one.where["race"]: one for one in ratios_to_highest([rate("tiny", 3, 12), big, poor], 30)}
+    assert modest["big"].value == 1.0
+    assert not modest["big"].reason
+    assert modest["tiny"].value == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("compare", [differences, ratios_to])
+def test_a_reference_of_few_rows_gives_no_interval_and_is_named(
+    compare: Callable[[list[Estimate], dict[str, str], int], tuple[Estimate, ...]],
+) -> None:
+    (found,) = compare([rate("a", 30, 100), rate("b", 10, 20)], {"race": "b"}, 30)
+    assert found.value is not None
+    assert (found.low, found.high) == (None, None)
+    assert found.reason == "the reference group 'b' has 20 rows, fewer than 30"
 
 
 def test_no_best_no_ratio() -> None:
     assert "above 0" in ratios_to_highest([rate("a", 0, 50), rate("b", 0, 50)], 30)[0].reason
-    assert "large enough" in ratios_to_highest([rate("a", 5, 50), rate("b", 2, 5)], 30)[0].reason
+    assert "large enough" in ratios_to_highest([rate("a", 5, 50), rate("b", 0, 5)], 30)[0].reason
     assert ratios_to_highest([nothing("a"), rate("b", 2, 50)], 30)[0].reason == "no rows"
 
 

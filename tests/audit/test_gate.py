@@ -9,6 +9,7 @@ import math
 import pytest
 
 from audit.errors import PolicyError
+from audit.estimate.disparity import ratios_to
 from audit.judging.gate import judge
 from reports.record import AuditRecord, Estimate, Gate, Verdict, Waiver
 from tests.audit.verdict_records import count, finding, gate, policy, rate, record
@@ -321,8 +322,29 @@ def test_small_groups_are_no_reference() -> None:
     found = {
         one.where["sex"]: one for one in verdicts(of, compare(kind="ratio", reference="most_favored", threshold=0.5))
     }
-    assert found["f"].outcome == "pass"
+    assert {found["f"].outcome, found["m"].outcome} == {"inconclusive"}
+    assert found["f"].estimate is not None
+    assert found["f"].estimate.reason == "highest group 's' has 20 rows, fewer than 30: too few to be the reference"
     assert found["s"].outcome == "not_assessed"
+
+
+@pytest.mark.parametrize(
+    ("reference", "outcome"),
+    [
+        (rate("selection_rate", 10, 20, sex="m"), "inconclusive"),
+        (dataclasses.replace(rate("selection_rate", 2, 100, sex="m"), low=0.0, high=0.1), "inconclusive"),
+        (rate("selection_rate", 80, 100, sex="m"), "fail"),
+    ],
+)
+def test_a_ratio_by_the_check_and_one_by_the_gate_are_the_same(reference: Estimate, outcome: str) -> None:
+    group = rate("selection_rate", 30, 100, sex="f")
+    by_check = ratios_to([group, reference], {"sex": "m"}, 30)
+    of = record(finding("g", group, reference, *by_check))
+    where = {"split": "test", "sex": "*"}
+    ready = gate(metric="selection_rate_ratio", where=where, threshold=0.8)
+    found = verdicts(of, compare(kind="ratio", reference={"sex": "m"}, threshold=0.8), ready)
+    assert [one.outcome for one in found] == [outcome, outcome]
+    assert found[0].estimate == found[1].estimate
 
 
 def test_the_lowest_error_is_the_most_favored() -> None:
