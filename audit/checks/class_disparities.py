@@ -64,7 +64,7 @@ def _gaps(test: Predictions, features: tuple[str, ...]) -> list[Estimate]:
     named = all(feature in test.settings.reference for feature in features)
     least = test.settings.min_n
     ratios = ratios_to(rates, reference, least) if named else ratios_to_highest(rates, least)
-    return [*ratios, *differences(found, reference, least)]
+    return [*rates, *ratios, *differences(found, reference, least)]
 
 
 def _at_class(one: Estimate, name: str) -> Estimate:

@@ -109,7 +109,8 @@ def _gaps(
                 )
             )
     exhibits.append(by_address_table(f"Gaps by {by}, held against {told}", [*ratios, *apart], folded=len(features) > 1))
-    return [*ratios, *_other_direction(features, reference, test), *apart], exhibits
+    rates = [one for one in groups if one.metric == "selection_rate"]
+    return [*rates, *ratios, *_other_direction(features, reference, test), *apart], exhibits
 
 
 def _ratios(rates: list[Estimate], reference: Mapping[str, str] | None, test: Predictions) -> list[Estimate]:

@@ -10,9 +10,7 @@ import numpy.typing as npt
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
-from audit.estimate.shares import absent, worst_first
-from audit.evidence import Settings
-from audit.statistics.intervals import wilson
+from audit.estimate.shares import absent, exact, worst_first
 from reports.record import Estimate, Measurement, Table
 
 FloatArray = npt.NDArray[np.float64]
@@ -21,12 +19,12 @@ FloatArray = npt.NDArray[np.float64]
 @check(
     title="Values out of range", family="data", references=("Breck et al. 2019, Data validation for machine learning",)
 )
-def out_of_range(dataset: Dataset, settings: Settings | None = None, *, most: int = 1000) -> Measurement:
+def out_of_range(dataset: Dataset, *, most: int = 1000) -> Measurement:
     """Measure, for each numeric feature, how many test rows lie outside the range of training.
 
     Reading. ``out_of_range_share`` is the share of test rows below the smallest or above the greatest
     training value. There a model extrapolates. By nature two new rows in n + 1 lie outside the range of n
-    rows; the lower limit leaves out as many as that brings in 39 samples of 40 (beta-binomial).
+    rows; where no more do than that brings in 999 samples of 1,000 (beta-binomial), none are counted.
 
     Limits. Inside the range there may be gaps that training never covered; one training outlier widens the
     range for all.
@@ -36,7 +34,6 @@ def out_of_range(dataset: Dataset, settings: Settings | None = None, *, most: in
     numeric = [name for name, kind in dataset.kinds().items() if kind == "numeric"]
     if not numeric:
         raise NotApplicable("there is no numeric feature")
-    level = (settings or Settings()).level
     train, test = dataset.rows("train"), dataset.rows("test")
     estimates: list[Estimate] = []
     lines = []
@@ -49,7 +46,8 @@ def out_of_range(dataset: Dataset, settings: Settings | None = None, *, most: in
             continue
         low, high = float(old.min()), float(old.max())
         outside = int(((values[test] < low) | (values[test] > high)).sum())
-        estimates.append(_estimate(outside, len(test), len(old), where, level))
+        counted = outside if outside > _by_chance(len(test), len(old)) else 0
+        estimates.append(exact("out_of_range_share", counted / len(test), where, n=len(test)))
         if outside:
             lines.append((name, outside, low, high, *_ends(values[test])))
     lines.sort(key=lambda line: -line[1])
@@ -64,30 +62,12 @@ def out_of_range(dataset: Dataset, settings: Settings | None = None, *, most: in
     return Measurement(summary=told, estimates=kept, exhibits=(table,), notes=notes)
 
 
-def _estimate(outside: int, rows: int, seen: int, where: dict[str, str], level: float) -> Estimate:
-    """Make a proportion whose lower limit leaves out the rows that nature may put outside."""
-    value = outside / rows
-    natural = min(outside, _natural(rows, seen, level)) if outside else 0
-    limits = wilson(outside, rows, level)._replace(low=wilson(outside - natural, rows, level).low)
-    return Estimate(
-        metric="out_of_range_share",
-        value=value,
-        low=limits.low,
-        high=limits.high,
-        level=level,
-        method="wilson, less what order statistics explain",
-        n=rows,
-        where=where,
-        unit="proportion",
-    )
-
-
 @lru_cache(maxsize=1024)
-def _natural(rows: int, seen: int, level: float) -> int:
-    """Return the greatest number of new rows that the range of `seen` leaves outside, but for rare samples."""
+def _by_chance(rows: int, seen: int) -> int:
+    """Return the greatest number of new rows that the range of `seen` leaves outside in 999 samples of 1,000."""
     from scipy.stats import betabinom
 
-    return int(betabinom.ppf(0.5 + level / 2, rows, 2, max(seen - 1, 1)))
+    return int(betabinom.ppf(0.999, rows, 2, max(seen - 1, 1)))
 
 
 def _ends(values: FloatArray) -> tuple[float | str, float | str]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.errors import ConfigError, hint, shown
+from audit.estimate.rates import RATES as RATES
 from reports.record import Task
 
 Array = npt.NDArray[np.float64]
@@ -39,35 +40,6 @@ class Metric:
     unit: str = "proportion"
     """``proportion`` in [0, 1], ``score``, or ``target`` for the unit of the target."""
     better: Literal["higher", "lower", "neither"] = "higher"
-
-
-class Rate(NamedTuple):
-    """A proportion of counts: which of (TN, FP, FN, TP) are hits, and out of which."""
-
-    hits: tuple[int, int, int, int]
-    of: tuple[int, int, int, int]
-    empty: str
-    """Why the rate does not exist where nothing stands below the line."""
-
-
-_ALL, _TRUE, _FALSE, _CHOSEN = (1, 1, 1, 1), (0, 0, 1, 1), (1, 1, 0, 0), (0, 1, 0, 1)
-_NO_POSITIVE, _NO_NEGATIVE = "no rows of the positive class", "no rows of the negative class"
-
-RATES: Mapping[str, Rate] = {
-    "accuracy": Rate((1, 0, 0, 1), _ALL, "no rows"),
-    "error_rate": Rate((0, 1, 1, 0), _ALL, "no rows"),
-    "selection_rate": Rate((0, 1, 0, 1), _ALL, "no rows"),
-    "base_rate": Rate((0, 0, 1, 1), _ALL, "no rows"),
-    "precision": Rate((0, 0, 0, 1), _CHOSEN, "no rows predicted as the positive class"),
-    "negative_predictive_value": Rate((1, 0, 0, 0), (1, 0, 1, 0), "no rows predicted as the negative class"),
-    "recall": Rate((0, 0, 0, 1), _TRUE, _NO_POSITIVE),
-    "true_positive_rate": Rate((0, 0, 0, 1), _TRUE, _NO_POSITIVE),
-    "false_negative_rate": Rate((0, 0, 1, 0), _TRUE, _NO_POSITIVE),
-    "specificity": Rate((1, 0, 0, 0), _FALSE, _NO_NEGATIVE),
-    "true_negative_rate": Rate((1, 0, 0, 0), _FALSE, _NO_NEGATIVE),
-    "false_positive_rate": Rate((0, 1, 0, 0), _FALSE, _NO_NEGATIVE),
-}
-"""Binary metrics that are proportions."""
 
 
 def _metrics() -> dict[str, Metric]:

@@ -53,8 +53,8 @@ def at_confidence(estimate: Estimate, confidence: float) -> Estimate:
 
 
 def is_exact(gate: Gate, estimate: Estimate) -> bool:
-    """Tell whether the number alone decides: it is a count, or the gate asks for no more."""
-    return estimate.method == "count" or gate.decide == "point"
+    """Tell whether the number alone decides: a fact about the rows at hand, or a gate that asks for no more."""
+    return estimate.method == "count" or gate.decided == "count" or gate.decide == "point"
 
 
 def p_failing(gate: Gate, estimate: Estimate) -> float | None:
@@ -124,7 +124,7 @@ def _nearest_limit(gate: Gate, value: float) -> float:
     return min((limit for limit in limits(gate) if limit is not None), key=lambda limit: abs(limit - value))
 
 
-def detectable(gate: Gate, estimate: Estimate, tests: int = 1) -> float | None:
+def detectable(gate: Gate, estimate: Estimate, tests: float = 1) -> float | None:
     """Return the smallest shortfall that would have been found in four audits of five, on the value's own scale.
 
     A failure among several numbers of a family must hold after Holm's correction, so the shortfall is that
@@ -134,8 +134,8 @@ def detectable(gate: Gate, estimate: Estimate, tests: int = 1) -> float | None:
     ----------
     gate : Gate
     estimate : Estimate
-    tests : int
-        Numbers of the family that are decided by an interval, this one counted in.
+    tests : float
+        Numbers of the family that are decided by an interval, this one counted in; weighted where they are.
 
     Examples
     --------
@@ -154,38 +154,3 @@ def detectable(gate: Gate, estimate: Estimate, tests: int = 1) -> float | None:
         reach = min(math.log(span.value / span.low if above else span.high / span.value) * steps, 700.0)
         return round(limit * (math.expm1(reach) if above else -math.expm1(-reach)), 6)
     return round((span.value - span.low if above else span.high - span.value) * steps, 6)
-
-
-def _rule(gate: Gate) -> str:
-    if isinstance(gate.threshold, tuple):
-        return f"within {list(gate.threshold)}"
-    return f"±{gate.threshold:g}" if gate.op == "abs<=" else f"{gate.op} {gate.threshold:g}"
-
-
-def message(outcome: VerdictOutcome, gate: Gate, estimate: Estimate) -> str:
-    """Say in a sentence what was held against what."""
-    rule = _rule(gate)
-    rule += ", by the number alone" if gate.decide == "point" else ""
-    number = f"{estimate.metric} is {estimate}"
-    if outcome == "pass":
-        return f"{number}; the gate asks {rule}"
-    if outcome == "fail":
-        return f"{number}, past the gate's {rule}"
-    span = span_of(estimate)
-    if span is None:
-        return f"{number}, without an interval ({estimate.reason or 'none was made'}); the gate asks {rule}"
-    least, most = limits(gate)
-    if (least is not None and span.high < least) or (most is not None and span.low > most):
-        return f"{number}, past the gate's {rule}, but not shown once all numbers of the family are allowed for"
-    return f"{number}, which cannot be told from the gate's {rule}"
-
-
-def next_step(outcome: VerdictOutcome, gate: Gate, needed: int | None) -> str:
-    """Say what to do about an outcome."""
-    if outcome == "fail":
-        return gate.remedy
-    if outcome == "inconclusive" and needed is not None:
-        return f"About {needed:,} rows of this kind would settle it, if the estimate holds."
-    if outcome == "inconclusive":
-        return "The estimate stands at the threshold: more rows may not settle it; look at the remedy of the rule."
-    return ""

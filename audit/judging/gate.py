@@ -1,16 +1,16 @@
 """Hold a record's numbers against a policy's gates.
 
 For ``metric ≥ T`` with interval [L, U]: pass if L ≥ T; fail if U < T, after Holm's correction over the
-family; otherwise inconclusive, with the rows that would settle it. An exact count is decided on the
-point. A number that does not exist is not assessed and never passes. Everything here works from a saved
-record alone.
+family (single features before crossings); otherwise inconclusive, with the rows that would settle it. A fact
+about the rows at hand is decided on its number. A number that does not exist is not assessed and never
+passes. Everything here works from a saved record alone.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from audit.errors import PolicyError
@@ -18,19 +18,22 @@ from audit.judging.decision import (
     at_confidence,
     decide,
     detectable,
-    message,
-    next_step,
     p_failing,
     require_possible,
     rows_needed,
 )
+from audit.judging.extent import Rows, extent
+from audit.judging.ranking import ranked
 from audit.judging.selection import Candidates, find, is_rule, matches, require_known_waivers
 from audit.judging.waivers import unused, waived
-from audit.statistics.intervals import holm
-from reports.record import AuditRecord, Estimate, Gate, Policy, Source, Verdict, VerdictOutcome, Where
+from audit.judging.words import message, next_step, within_reach
+from audit.statistics.intervals import weighted_holm
+from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Gate, Policy, Source, Verdict, VerdictOutcome, Where
 
 __all__ = ["judge", "matches"]
 
+SINGLES = 0.8
+"""Share of a family's error rate that single features get; the rest is for crossings (weighted Holm)."""
 SUPPRESS_N = 10
 """Below this many rows a count leaves no trace, unless the audit was run with another number."""
 
@@ -45,6 +48,17 @@ class _Draft:
     p: float | None = None
     settled: VerdictOutcome | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What holds for all verdicts of a record."""
+
+    policy: Policy
+    hidden: int
+    """Fewer rows than this are not shown."""
+    rows: Rows
+    names: Mapping[str, Mapping[str, str]]
 
 
 def judge(
@@ -96,8 +110,11 @@ def judge(
             f"suppress_n = {hidden}, so it may show smaller ones. Run the audit again with this policy, or with "
             f"[audit] suppress_n = {suppress_n}."
         )
+    scene = _Scene(policy=policy, hidden=hidden, rows=Rows.of(record), names=record.data.names)
     found = zip(drafts, _corrected(drafts, policy), _family_sizes(drafts, policy), strict=True)
-    verdicts = tuple(waived(_verdict(draft, p, tests, policy, hidden), policy, day) for draft, p, tests in found)
+    decided = [waived(_verdict(draft, p, tests, scene), policy, day) for draft, p, tests in found]
+    families = {finding.check: finding.family for finding in record.findings}
+    verdicts = ranked(decided, [draft.gate for draft in drafts], families)
     kept = tuple(line for line in record.warnings if not line.startswith("waiver of "))
     return replace(record, policy=policy, verdicts=verdicts, warnings=(*kept, *unused(policy, verdicts)))
 
@@ -138,8 +155,8 @@ def _draft(gate: Gate, estimate: Estimate, found: Candidates) -> _Draft:
     blank = _Draft(gate=gate, where=estimate.where, estimate=estimate)
     if estimate.value is None:
         return replace(blank, settled="not_assessed", reason=estimate.reason)
-    if estimate.method == "count":
-        return blank
+    if estimate.method == "count" or gate.decided == "count":
+        return replace(blank, estimate=_counted(estimate))
     if estimate.n is not None and estimate.n < gate.min_n:
         return replace(blank, settled="not_assessed", reason=f"fewer than {gate.min_n} rows of this kind")
     total = found.totals.get(tuple(sorted(estimate.where)), 0)
@@ -157,7 +174,9 @@ def _corrected(drafts: Sequence[_Draft], policy: Policy) -> list[float | None]:
         if draft.p is not None and policy.correction == "holm":
             families.setdefault(_family(draft), []).append(position)
     for positions in families.values():
-        for position, p in zip(positions, holm([drafts[k].p or 0.0 for k in positions]), strict=True):
+        weights = _weights([drafts[k] for k in positions])
+        found = weighted_holm([drafts[k].p or 0.0 for k in positions], weights)
+        for position, p in zip(positions, found, strict=True):
             adjusted[position] = p
     return adjusted
 
@@ -166,19 +185,41 @@ def _family(draft: _Draft) -> str:
     return draft.gate.family or draft.gate.id
 
 
-def _family_sizes(drafts: Sequence[_Draft], policy: Policy) -> list[int]:
-    """Count the numbers that are corrected together with each, itself among them."""
+def _weights(drafts: Sequence[_Draft]) -> list[float]:
+    """Share a family's error rate out: most of it for single features, the rest for their crossings."""
+    crossed = [len(set(draft.where) - HOUSE_WORDS) > 1 for draft in drafts]
+    sizes = Counter(crossed)
+    if len(sizes) < 2:
+        return [1.0] * len(drafts)
+    return [(1 - SINGLES if one else SINGLES) / sizes[one] for one in crossed]
+
+
+def _family_sizes(drafts: Sequence[_Draft], policy: Policy) -> list[float]:
+    """Return by how much the correction costs each number that is alone in failing: its family's size, weighted."""
     if policy.correction != "holm":
-        return [1] * len(drafts)
-    sizes = Counter(_family(draft) for draft in drafts if draft.p is not None)
-    return [max(sizes[_family(draft)], 1) for draft in drafts]
+        return [1.0] * len(drafts)
+    families: dict[str, list[int]] = {}
+    for position, draft in enumerate(drafts):
+        if draft.p is not None:
+            families.setdefault(_family(draft), []).append(position)
+    sizes = [1.0] * len(drafts)
+    for positions in families.values():
+        weights = _weights([drafts[k] for k in positions])
+        for position, weight in zip(positions, weights, strict=True):
+            sizes[position] = sum(weights) / weight
+    return sizes
 
 
 # --- verdicts -------------------------------------------------------------------------------------
 
 
-def _verdict(draft: _Draft, p: float | None, tests: int, policy: Policy, hidden: int) -> Verdict:
-    gate, estimate = draft.gate, draft.estimate
+def _counted(estimate: Estimate) -> Estimate:
+    """Write a fact about the rows at hand as one: without an interval."""
+    return replace(estimate, low=estimate.value, high=estimate.value, method="count")
+
+
+def _verdict(draft: _Draft, p: float | None, tests: float, scene: _Scene) -> Verdict:
+    gate, estimate, policy, hidden = draft.gate, draft.estimate, scene.policy, scene.hidden
     source = Source(file=policy.file, line=policy.lines.get(gate.id, 1)) if policy.file else None
     blank = Verdict(gate=gate.id, where=draft.where, outcome="not_assessed", severity=gate.severity, source=source)
     if draft.settled is not None or estimate is None:
@@ -186,7 +227,7 @@ def _verdict(draft: _Draft, p: float | None, tests: int, policy: Policy, hidden:
         shown = None if estimate is None else _discreet(estimate, hidden)
         return replace(blank, outcome=outcome, estimate=shown, message=draft.reason)
     outcome, kept = decide(gate, estimate, p), _discreet(estimate, hidden)
-    needed = rows_needed(gate, kept, draft.p, p) if outcome == "inconclusive" else None
+    needed = within_reach(rows_needed(gate, kept, draft.p, p), kept) if outcome == "inconclusive" else None
     return replace(
         blank,
         outcome=outcome,
@@ -194,8 +235,9 @@ def _verdict(draft: _Draft, p: float | None, tests: int, policy: Policy, hidden:
         p_adjusted=p,
         n_needed=needed,
         detectable=detectable(gate, estimate, tests),
-        message=message(outcome, gate, estimate),
-        next_step=next_step(outcome, gate, needed),
+        extent=extent(gate, kept, scene.rows) if outcome in ("fail", "inconclusive") else None,
+        message=message(outcome, gate, kept, names=scene.names, tests=tests),
+        next_step=next_step(outcome, gate, kept, needed),
     )
 
 

@@ -7,7 +7,6 @@ gate off. Rules of the catalogue whose check did not run are not assessed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -15,8 +14,6 @@ from audit.errors import PolicyError, hint, listed, shown
 from audit.estimate.comparing import against_best, compared
 from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Waiver, Where
 
-RULE_CODE = re.compile(r"(DATA|LEAK|DRIFT|PERF|CAL|FAIR|GEN|TRAIN|SLICE|ROB|EXP|COMP|BASE|SEC|CARD)[0-9]{3}")
-"""Codes of the catalogue."""
 SYNONYMS = (("recall", "true_positive_rate"), ("specificity", "true_negative_rate"))
 """Names of one number; a gate may use either."""
 CHANGE = "baseline_change"
@@ -111,16 +108,8 @@ def names_of(gate: Gate) -> tuple[str, ...]:
 
 
 def is_rule(gate: Gate) -> bool:
-    """Tell whether a gate is a rule of the catalogue, which always names its check.
-
-    Examples
-    --------
-    >>> is_rule(Gate(id="FAIR001", title="", check="disparities", metric="selection_rate_ratio"))
-    True
-    >>> is_rule(Gate(id="recall-floor", title="", check="", metric="recall"))
-    False
-    """
-    return bool(gate.check) and RULE_CODE.fullmatch(gate.id) is not None
+    """Tell whether a gate is a rule of the catalogue, which always names its check."""
+    return gate.from_catalogue and bool(gate.check)
 
 
 # --- findings -------------------------------------------------------------------------------------

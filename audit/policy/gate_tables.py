@@ -14,7 +14,8 @@ from reports.record import Gate, Policy
 
 REFERENCES = frozenset({"largest", "most_favored", "overall", ""})
 PLAIN = (
-    "title", "check", "metric", "kind", "op", "decide", "on_inconclusive", "min_n", "min_share", "family", "remedy",
+    "title", "check", "metric", "kind", "op", "decide", "decided", "invalidates", "topic", "on_inconclusive", "min_n",
+    "min_share", "family", "remedy",
 )  # fmt: skip
 """Fields that a table gives as they are."""
 
@@ -97,6 +98,8 @@ def changed(gate: Gate, table: GateTable, file: str) -> Gate:
     if table.where is not None:
         stated["where"] = table.where
     stated |= _threshold(gate, table, file)
+    if table.decided == "proof" and table.on_inconclusive is None:
+        stated["on_inconclusive"] = "block"
     try:
         made = replace(gate, **stated)  # type: ignore[arg-type]
     except ValueError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from reports.record import GateKind, OnInconclusive, Operator
+from reports.rules import Decided
 
 FORBID = {"extra": "forbid"}
 SCHEMA_FILE = Path(__file__).parent / "gates.schema.json"
@@ -50,6 +51,13 @@ class GateTable:
     """error decides the exit code, warning does so under --strict, note never; off switches the gate off."""
     decide: Literal["interval", "point"] | None = None
     """interval (default): pass, fail or inconclusive; point: by the number alone, which chance trips."""
+    decided: Decided | None = None
+    """interval (default): inferred for the population; count: a fact about the rows at hand, decided by the number
+    alone; proof: must be shown to hold, so an open verdict blocks."""
+    invalidates: bool | None = None
+    """Whether the audit itself cannot be relied on when this fails."""
+    topic: str | None = None
+    """The question in a few plain words; reports sum open verdicts up by it."""
     on_inconclusive: OnInconclusive | None = None
     """What an open verdict does: block (must be shown), warn, or pass."""
     min_n: int | None = None

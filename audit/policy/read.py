@@ -216,7 +216,11 @@ def _laid_over(beneath: Policy, layer: _Layer) -> Policy:
     )
     if asked.margin is not None:
         policy = with_margin(policy, asked.margin)
-    own = [gate for table in layer.tables.gate for gate in gates_of(table, asked, policy.margin, file)]
+    own = [
+        replace(gate, from_catalogue=layer.catalogue)
+        for table in layer.tables.gate
+        for gate in gates_of(table, asked, policy.margin, file)
+    ]
     taken = {gate.id for gate in policy.gates}
     for gate in own:
         if gate.id in taken:

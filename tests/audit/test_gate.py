@@ -48,7 +48,7 @@ def test_inconclusive_says_how_many_rows_would_settle_it() -> None:
 def test_no_number_of_rows_settles_an_estimate_at_the_threshold() -> None:
     verdict = only(record(finding("c", rate("accuracy", 700, 1000))), gate())
     assert (verdict.outcome, verdict.n_needed) == ("inconclusive", None)
-    assert "more rows may not settle it" in verdict.next_step
+    assert "more rows will not help" in verdict.next_step
 
 
 def test_failure_needs_proof_after_holm_within_the_family() -> None:
@@ -229,7 +229,7 @@ def test_a_typing_error_is_refused_with_the_nearest_name(fields: dict[str, objec
 
 def test_a_rule_of_the_catalogue_whose_check_did_not_run_is_not_assessed() -> None:
     of = record(finding("classification", rate("accuracy", 8, 10)))
-    verdict = only(of, gate(id="EXP001", check="attribution_ranking", metric="attribution_share"))
+    verdict = only(of, gate(id="UNC001", check="attribution_ranking", metric="attribution_share", from_catalogue=True))
     assert verdict.outcome == "not_assessed"
     assert "was not run" in verdict.message
 

@@ -194,6 +194,8 @@ def test_the_catalogue_is_extended_selected_and_overridden(tmp_path: Path) -> No
     assert "floor" in ids
     assert "FAIR002" not in ids
     assert not any(one.startswith("CAL") for one in ids)
+    assert {gate.from_catalogue for gate in policy.gates if gate.id == "floor"} == {False}
+    assert {gate.from_catalogue for gate in policy.gates if gate.id != "floor"} == {True}
     fair, both = [gate for gate in policy.gates if gate.id == "FAIR001"]
     assert (fair.threshold, fair.severity, fair.title) == (0.9, "error", "selection-rate-ratio")
     assert (both.threshold, both.severity, both.where["class"]) == (0.9, "error", "*")

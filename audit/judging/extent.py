@@ -1,0 +1,190 @@
+"""How far a rule is from holding, in rows: what a layperson reads, and what results are ranked by.
+
+The extent of a verdict is the number of rows, per 1,000 decisions, that would have to come out differently
+for the rule to hold. A rate that lies e beyond its limit, among n of N rows, reaches 1,000 · e · n / N of
+them. For fixed n and N this is a monotone function of the distance from the limit, so the ends of the
+estimate's interval give the ends of the extent's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from audit.estimate.rates import RATES
+from audit.policy.limits import limits
+from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Gate, Task
+
+UNIT = "rows per 1,000"
+SUFFIXES = ("_difference", "_ratio", "_gain")
+ROW_SHARES = frozenset({
+    "missing_share", "duplicate_share", "conflicting_share", "unseen_share", "out_of_range_share", "label_error_share",
+    "overlap_share", "near_duplicate_share", "shared_cluster_share", "later_training_share", "decision_flip_share",
+    "noise_flip_share", "missing_flip_share", "class_share", "churn", "accuracy_drop", "train_test_gap",
+    "mean_calibration_gap", "gap_beyond_overall", "underfitting_gap",
+})  # fmt: skip
+"""Shares of rows, and differences of them, that are no metric of predictions."""
+ROW_COUNTS = frozenset({"invalid_outputs", "nondeterministic_rows", "batch_dependent_rows", "later_training_rows"})
+"""Counts of rows, out of the estimate's n."""
+_CLASSES_ONLY = frozenset({"train_test_gap", "gap_beyond_overall", "underfitting_gap"})
+"""Differences of accuracy in classification, and of R² in regression."""
+Key = tuple[str, frozenset[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """What turns a distance into rows: the size of each split, and the rates that ratios are made of."""
+
+    sizes: Mapping[str, int]
+    """Rows by split."""
+    rates: Mapping[Key, Estimate]
+    """Estimates that may stand below a ratio, by metric and address."""
+    task: Task
+    headline: str = ""
+
+    @classmethod
+    def of(cls, record: AuditRecord) -> Rows:
+        """Read sizes and rates from a record."""
+        rates: dict[Key, Estimate] = {}
+        for finding in record.findings:
+            for one in finding.measurement.estimates if finding.measurement else ():
+                if one.metric in RATES:
+                    rates.setdefault((one.metric, frozenset(one.where.items())), one)
+        sizes = {split.name: split.rows for split in record.data.splits}
+        return cls(sizes=sizes, rates=rates, task=record.task, headline=record.headline)
+
+
+def extent(gate: Gate, estimate: Estimate, rows: Rows) -> Estimate:
+    """Estimate the rows per 1,000 that would have to come out differently for a gate to hold.
+
+    Parameters
+    ----------
+    gate : Gate
+    estimate : Estimate
+        The number that the gate judges.
+    rows : Rows
+        Of the record that both belong to.
+
+    Returns
+    -------
+    Estimate
+        Between 0 (exactly where the value holds) and the rows that the number speaks of; without a value, and with
+        the reason, where the number does not translate into rows.
+
+    Examples
+    --------
+    >>> gate = Gate(id="g", title="", check="", metric="recall", op=">=", threshold=0.8)
+    >>> recall = Estimate(metric="recall", value=0.7, low=0.6, high=0.79, n=250, where={"split": "test"})
+    >>> str(extent(gate, recall, Rows(sizes={"test": 1000}, rates={}, task="binary")))
+    '25.000 [2.500, 50.000]'
+    """
+    blank = Estimate(metric="extent", value=None, unit=UNIT, where=estimate.where, reason="no number")
+    if estimate.value is None:
+        return replace(blank, reason=estimate.reason)
+    reach = _rows_of_a_unit(estimate, rows)
+    if isinstance(reach, str):
+        return replace(blank, reason=reach)
+    unit, most = reach
+    value = min(unit * beyond(gate, estimate.value), most)
+    made = replace(blank, value=value, n=estimate.n, level=estimate.level, method="linear", reason="")
+    if estimate.low is None or estimate.high is None:
+        return replace(made, reason=estimate.reason or "the number has no interval")
+    ends = [min(unit * beyond(gate, end), most) for end in (estimate.low, estimate.high)]
+    low = 0.0 if _touches(gate, estimate.low, estimate.high) else min(ends)
+    return replace(made, low=min(low, value), high=max(*ends, value))
+
+
+def beyond(gate: Gate, value: float) -> float:
+    """Return how far a value lies outside of what the gate accepts; 0 where it holds.
+
+    Examples
+    --------
+    >>> gate = Gate(id="g", title="", check="", metric="m", op="abs<=", threshold=0.1)
+    >>> [round(beyond(gate, value), 3) for value in (-0.25, 0.1, 0.15)]
+    [0.15, 0.0, 0.05]
+    """
+    least, most = limits(gate)
+    below = 0.0 if least is None else least - value
+    above = 0.0 if most is None else value - most
+    return max(below, above, 0.0)
+
+
+def _touches(gate: Gate, low: float, high: float) -> bool:
+    """Tell whether any value of the interval is accepted."""
+    least, most = limits(gate)
+    return (least is None or high >= least) and (most is None or low <= most)
+
+
+def _rows_of_a_unit(estimate: Estimate, rows: Rows) -> tuple[float, float] | str:
+    """Return the rows per 1,000 that one unit of the number means, and all it speaks of; else why there are none."""
+    base, form = _parts(estimate.metric, rows.headline)
+    if estimate.n is None:
+        return "the number of rows must not be shown"
+    if base in ROW_COUNTS:
+        return (1000 / estimate.n, 1000.0) if estimate.n else "no rows"
+    if base == "slice_error":
+        return _of_a_slice(estimate, rows)
+    share = _share(estimate, rows, of_kind=base in RATES)
+    if isinstance(share, str):
+        return share
+    if base in RATES and form == "ratio":
+        reference = _below_the_ratio(base, estimate, rows)
+        return reference if isinstance(reference, str) else (1000 * share * reference, 1000 * share)
+    if base in RATES or (base in ROW_SHARES and form != "ratio" and _is_of_rows(base, rows.task)):
+        return 1000 * share, 1000 * share
+    return f"{estimate.metric.replace('_', ' ')} does not translate into a number of decisions"
+
+
+def _is_of_rows(base: str, task: Task) -> bool:
+    return base not in _CLASSES_ONLY or task != "regression"
+
+
+def _parts(metric: str, headline: str) -> tuple[str, str]:
+    """Split a number's name into what it is made of and how."""
+    for suffix in SUFFIXES:
+        if metric.endswith(suffix):
+            base = metric.removesuffix(suffix)
+            return (headline if base == "headline" else base), suffix.strip("_")
+    return metric, "value"
+
+
+def _share(estimate: Estimate, rows: Rows, *, of_kind: bool) -> float | str:
+    """Return which share of the split's rows a number speaks of.
+
+    A rate speaks of the rows it was counted on. Other shares speak of all rows, some of which may have
+    been sampled, unless they name a group.
+    """
+    if not of_kind and not set(estimate.where) - HOUSE_WORDS:
+        return 1.0
+    size = rows.sizes.get(estimate.where.get("split", "test"))
+    if not size:
+        return "the number of rows is not known"
+    return min((estimate.n or 0) / size, 1.0)
+
+
+def _below_the_ratio(base: str, estimate: Estimate, rows: Rows) -> float | str:
+    """Return the rate that a ratio was divided by."""
+    own = rows.rates.get((base, frozenset(estimate.where.items())))
+    if own is not None and own.value and estimate.value:
+        return own.value / estimate.value
+    peers = [
+        one.value for (metric, _), one in rows.rates.items() if metric == base and one.value and _is_peer(one, estimate)
+    ]
+    return max(peers) if peers else f"the record does not hold the {base.replace('_', ' ')}s behind the ratio"
+
+
+def _is_peer(one: Estimate, other: Estimate) -> bool:
+    keys = set(one.where)
+    return keys == set(other.where) and all(one.where[key] == other.where[key] for key in keys & HOUSE_WORDS)
+
+
+def _of_a_slice(estimate: Estimate, rows: Rows) -> tuple[float, float] | str:
+    """Return the same for the error of a slice over the overall one; slices are confirmed on one half of the rows."""
+    if rows.task == "regression":
+        return "squared error does not translate into a number of decisions"
+    own = rows.rates.get(("error_rate", frozenset(estimate.where.items())))
+    size = rows.sizes.get("test")
+    if own is None or not own.value or not estimate.value or not size:
+        return "the record does not hold the error rate of the slice"
+    share = min(2 * (estimate.n or 0) / size, 1.0)
+    return 1000 * share * own.value / estimate.value, 1000 * share

@@ -1,0 +1,85 @@
+"""Which verdicts to look at first.
+
+What makes the audit itself unreliable comes first, then release criteria that are not met, then concerns
+by how many decisions they reach times how severe they are, then hygiene of data and files, then
+paperwork. What is open comes after what failed, in the same order. Codes and p-values have no say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from reports.record import Gate, Severity, Verdict
+
+HYGIENE = frozenset({"data", "drift", "artifact"})
+"""Families about the state of tables and files rather than about decisions."""
+PAPERWORK = frozenset({"card"})
+DECLARATIONS = frozenset({"favorable_outcome_not_stated"})
+"""Numbers that only say what people have left unsaid."""
+WEIGHTS: Mapping[Severity, float] = {"error": 3.0, "warning": 1.0, "note": 0.3, "off": 0.0}
+USUAL_EXTENT: Mapping[str, float] = {
+    "performance": 40.0, "fairness": 35.0, "groups": 35.0, "leakage": 30.0, "slices": 25.0, "robustness": 20.0,
+    "comparison": 20.0, "generalization": 15.0, "training": 12.0, "explanations": 8.0,
+}  # fmt: skip
+"""Rows per 1,000 that a verdict counts for whose number does not translate into rows, by family of its check."""
+OPEN = 10
+"""What is open ranks behind everything that failed."""
+
+
+def ranked(verdicts: Sequence[Verdict], gates: Sequence[Gate], families: Mapping[str, str]) -> tuple[Verdict, ...]:
+    """Give a rank to each verdict that asks for attention; 1 is looked at first.
+
+    Parameters
+    ----------
+    verdicts : sequence of Verdict
+    gates : sequence of Gate
+        The gate that each verdict came from, one for one.
+    families : mapping of str to str
+        Family of each check.
+
+    Examples
+    --------
+    >>> skill = Gate(id="b", title="", check="skill", metric="m", severity="error", from_catalogue=True)
+    >>> blank = Gate(id="a", title="", check="card_blanks", metric="m", from_catalogue=True)
+    >>> made = [Verdict(gate=one.id, where={}, outcome="fail", severity=one.severity) for one in (blank, skill)]
+    >>> [one.rank for one in ranked(made, [blank, skill], {"skill": "performance", "card_blanks": "card"})]
+    [2, 1]
+    """
+    asking = [place for place, one in enumerate(verdicts) if one.outcome in ("fail", "error", "inconclusive")]
+    asking.sort(key=lambda place: _key(verdicts[place], gates[place], families))
+    order = {place: rank for rank, place in enumerate(asking, start=1)}
+    return tuple(replace(one, rank=order.get(place)) for place, one in enumerate(verdicts))
+
+
+def _key(verdict: Verdict, gate: Gate, families: Mapping[str, str]) -> tuple[int, float, float]:
+    family = families.get(gate.check, "")
+    return _tier(verdict, gate, family), -reach(verdict, family), -_surely(verdict)
+
+
+def _tier(verdict: Verdict, gate: Gate, family: str) -> int:
+    if verdict.outcome == "inconclusive":
+        blocks = gate.on_inconclusive == "block" and verdict.severity == "error"
+        return 1 if blocks else OPEN + _kind(verdict, gate, family)
+    if gate.invalidates and verdict.outcome == "fail":
+        return 0
+    return _kind(verdict, gate, family)
+
+
+def _kind(verdict: Verdict, gate: Gate, family: str) -> int:
+    if not gate.from_catalogue:
+        return 1
+    if family in PAPERWORK or gate.metric in DECLARATIONS:
+        return 4
+    return 3 if family in HYGIENE or verdict.severity == "note" else 2
+
+
+def reach(verdict: Verdict, family: str) -> float:
+    """Return rows per 1,000 times severity; the usual extent of the family where the number has none."""
+    known = verdict.extent.value if verdict.extent is not None else None
+    return WEIGHTS[verdict.severity] * (USUAL_EXTENT.get(family, 1.0) if known is None else known)
+
+
+def _surely(verdict: Verdict) -> float:
+    """Return the rows per 1,000 that are certain."""
+    return (verdict.extent.low or 0.0) if verdict.extent is not None else 0.0
