@@ -91,7 +91,7 @@ def _curve(found: Cuts, used: float | None) -> Curve:
     selected = found.share * found.true_rate + (1 - found.share) * found.false_rate
     lines = {
         "balanced accuracy": (1 + found.true_rate - found.false_rate) / 2,
-        "called positive": selected,
+        "selection rate": selected,
         "true positive rate": found.true_rate,
         "false positive rate": found.false_rate,
     }
@@ -117,7 +117,7 @@ def _table(test: Predictions, found: Cuts, used: float | None) -> Table:
         (threshold_words(float(found.threshold[k])), *_told(called(test, float(found.threshold[k]))))
         for k in spread_cuts(found, TABLE_ROWS)[::-1]
     ]
-    names = [name.replace("selection_rate", "called positive").replace("_", " ") for name in BY_THRESHOLD]
+    names = [name.replace("_", " ") for name in BY_THRESHOLD]
     return Table(title="What each threshold would do", columns=("threshold", *names), rows=tuple(rows))
 
 
