@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
@@ -137,7 +138,8 @@ def _direction(test: Predictions) -> list[Estimate]:
     """Say whether somebody stated which outcome is good for the person."""
     if test.task != "binary":
         return []
-    return [exact("favorable_outcome_not_stated", len(outcome_directions(test)) - 1, test.where, unit="count")]
+    both = exact("favorable_outcome_not_stated", len(outcome_directions(test)) - 1, test.where, unit="count")
+    return [replace(both, level=test.settings.level)]
 
 
 def _summary(made: list[Estimate]) -> str:
