@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from audit.estimate.disparity import span_of
+from audit.estimate.comparing import span_of
 from audit.estimate.rates import RATES
 from audit.policy.limits import limits
 from audit.statistics.intervals import p_above, p_below, scale_of
