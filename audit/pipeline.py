@@ -12,14 +12,13 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import pandas as pd
-
 from audit.check import Check
 from audit.check import run as run_check
 from audit.checks import discover
 from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, plan_from_arguments, to_tuple
 from audit.config.plan import RunPlan
 from audit.costs import Costs
+from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, address_name
 from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Predictions, Settings
@@ -96,7 +95,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
         config=_stated(plan.config, context.settings, plan.seed),
         findings=tuple(findings),
         card=plan.card,
-        warnings=(*plan.warnings, *(model.warnings if model else ()), *context.warnings),
+        warnings=(*plan.warnings, *dataset.notes, *(model.warnings if model else ()), *context.warnings),
         pairing=_pairing(context),
     )
     return ledger.spend(gate.judge(record, plan.policy), plan.terms)
@@ -119,7 +118,13 @@ def run(
     weight: str | None = None,
     cluster: str | None = None,
     time: str | None = None,
+    features: Iterable[str] | None = None,
     drop: Iterable[str] = (),
+    drop_missing_target: bool = False,
+    missing: Iterable[str] = (),
+    text: Iterable[str] = (),
+    number: Iterable[str] = (),
+    labels: Mapping[object, object] | None = None,
     bins: Mapping[str, tuple[float, ...]] | None = None,
     names: Mapping[str, Mapping[str, str]] | None = None,
     settings: Settings | None = None,
@@ -170,6 +175,16 @@ def run(
     prediction, score, weight, cluster, time, drop : names of columns, optional
         Of predictions, of scores, of sample weights, of what rows belong together by, of times, and of what
         is no feature.
+    features : names of columns, optional
+        What the model reads, in its order; without it what the model names, else all that have no other part.
+    drop_missing_target : bool
+        Leave out rows without a target; they are refused otherwise.
+    missing : words, optional
+        That stand for a missing value in any column.
+    text, number : names of columns, optional
+        That hold words although they look like numbers, and the other way round.
+    labels : mapping of label to label, optional
+        Labels of the table → labels of the model, where they differ.
     bins : mapping of column to edges, optional
         How a numeric sensitive feature is cut into groups.
     names : mapping of column to mapping, optional
@@ -226,7 +241,12 @@ def run(
         weight=weight,
         cluster=cluster,
         time=time,
+        features=None if features is None else to_tuple(features),
         drop=to_tuple(drop),
+        drop_missing_target=drop_missing_target,
+        text=to_tuple(text),
+        number=to_tuple(number),
+        labels={label_text(left): label_text(right) for left, right in (labels or {}).items()},
     )
     stated = {
         "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "reference": reference,
@@ -251,6 +271,7 @@ def run(
             card=card,
             seed=seed,
             checks=to_tuple(checks),
+            missing=to_tuple(missing),
             ignore=to_tuple(ignore_checks),
             options=options or {},
             gather=gather or {},
@@ -272,7 +293,7 @@ def _parts(X: object | None, y: object | None, test: Part | None, train: Part | 
     if test is None:
         if X is None:
             raise DataError("no test rows: give X and y, or test=(X, y), or test=frame with the target in it.")
-        test = X if y is None and isinstance(X, pd.DataFrame) else (X, y)
+        test = X if y is None and hasattr(X, "columns") else (X, y)
     if isinstance(test, tuple) and test[1] is None:
         raise DataError("X is given without y: expected the targets of the test rows as y.")
     return {"test": test} if train is None else {"train": train, "test": test}
@@ -352,4 +373,5 @@ def _data_info(dataset: Dataset, settings: Settings) -> DataInfo:
         cluster=roles.cluster or "",
         time=roles.time or "",
         names={address_name(name): dict(labels) for name, labels in roles.names.items()},
+        read_as_missing=dataset.read_as_missing,
     )

@@ -8,6 +8,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.estimate.shares import exact
 from audit.evidence import Predictions
+from audit.models.answers import ROUNDING
 from reports.record import Estimate, Measurement, Table
 
 TEST = {"split": "test"}
@@ -57,5 +58,5 @@ def _outside(predictions: Predictions) -> tuple[str, int]:
     margins = predictions.score_reason == "the model gives margins, not probabilities"
     if score is None or predictions.probabilities or not margins or predictions.has(split="train"):
         return kind, 0
-    within = np.asarray(((score >= 0) & (score <= 1)).reshape(len(score), -1).all(axis=1))
+    within = np.asarray(((score >= -ROUNDING) & (score <= 1 + ROUNDING)).reshape(len(score), -1).all(axis=1))
     return kind, int((~within).sum()) if len(within) and within.mean() >= MOSTLY else 0

@@ -18,7 +18,7 @@ import pandas as pd
 from audit.config.loading import read_rows
 from audit.data.columns import NUMERIC_GROUPS, label_text, label_texts, sorted_labels
 from audit.data.dataset import Roles, build
-from audit.data.tables import file_sha256
+from audit.data.tables import file_sha256, files_sha256, matched
 from audit.errors import AuditError, ConfigError, DataError, hint, listed, shown
 from audit.models.load import CODE_FORMATS, Model, load
 from reports.record import Task
@@ -84,8 +84,8 @@ def look(asked: Asked) -> Start:
     if asked.model is None and asked.prediction is None and asked.score is None:
         raise ConfigError("name a --model, or the --prediction or --score column that holds its answers.")
     model = _model(asked)
-    read = {name: read_rows(path) for name, path in (("train", asked.train), ("test", asked.test)) if path}
-    frames = {name: frame for name, (frame, _) in read.items()}
+    tables, shapes = read_rows(_tables(asked))
+    frames = dict(tables.frames)
     for name, frame in frames.items():
         _require_columns(name, frame, asked)
     target = pd.concat([frame[asked.target] for frame in frames.values()], ignore_index=True)
@@ -103,17 +103,21 @@ def look(asked: Asked) -> Start:
         times=tuple(str(name) for name in frames["test"].columns if _is_time(frames["test"][name])),
         features=_features(frames, model, asked),
         stated=bool(model and model.feature_names),
-        sha256={name: file_sha256(path) for name, path in _files(asked).items()},
+        sha256=_fingerprints(asked),
         rows={name: len(frame) for name, frame in frames.items()},
-        shape=read["test"][1],
+        shape=shapes["test"],
         missing_targets=int(target.isna().sum()),
     )
     return replace(start, undecided=tuple(_undecided(start, frames, model)))
 
 
-def _files(asked: Asked) -> dict[str, Path]:
-    files = {"model": asked.model, "train": asked.train, "test": asked.test}
-    return {name: path for name, path in files.items() if path is not None}
+def _tables(asked: Asked) -> dict[str, Path]:
+    return {name: path for name, path in (("train", asked.train), ("test", asked.test)) if path is not None}
+
+
+def _fingerprints(asked: Asked) -> dict[str, str]:
+    found = {name: files_sha256(matched(path)) for name, path in _tables(asked).items()}
+    return found if asked.model is None else {"model": file_sha256(asked.model), **found}
 
 
 def _model(asked: Asked) -> Model | None:

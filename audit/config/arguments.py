@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from audit.comparing.baseline import load_baseline
 from audit.config.configuration import read_card
 from audit.config.plan import RunPlan, current, require_fitting, suppression
 from audit.costs import Costs
 from audit.data.dataset import Roles, build
+from audit.data.frames import sensitive_frames, split_frame
+from audit.data.reading import without_words
 from audit.data.tables import frame_sha256
-from audit.errors import ConfigError, DataError, hint, listed, shown
+from audit.errors import ConfigError, hint, listed, shown
 from audit.evidence import Settings
 from audit.models.load import Model, wrap
 from audit.policy.read import (
@@ -29,7 +28,8 @@ from audit.policy.read import (
 )
 from reports.record import AuditRecord, Card, Json, Policy, SplitInfo
 
-Part = tuple[object, object] | pd.DataFrame
+Part = object
+"""(X, y), or a frame of any library that holds the target, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,8 @@ class Extras:
     ignore: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     gather: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    """Words that stand for a missing value."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 that ``model``, ``train`` or ``test`` must have."""
 
@@ -89,10 +91,13 @@ def plan_from_arguments(
         If something cannot be read as what it should be.
     """
     extras = extras or Extras()
-    frames = {name: frame_of(part, roles.target) for name, part in parts.items()}
-    apart, names = sensitive_frames(sensitive, frames)
+    given = {name: split_frame(part, roles.target, name) for name, part in parts.items()}
+    frames = {name: frame for name, (frame, _) in given.items()}
+    apart, names = sensitive_frames(sensitive, frames, {name: index for name, (_, index) in given.items()})
     infos = {name: SplitInfo(name=name, rows=len(frame), sha256=frame_sha256(frame)) for name, frame in frames.items()}
-    dataset = build(frames, replace(roles, sensitive=names), sensitive_frames=apart, infos=infos)
+    tables = without_words(frames, extras.missing)
+    roles = replace(roles, sensitive=names)
+    dataset = build(tables.frames, roles, sensitive_frames=apart, infos=infos, tables=tables)
     wrapped = model if model is None or isinstance(model, Model) else wrap(model)
     policy, terms, baseline = judged_by(choice or PolicyChoice())
     if baseline is not None:
@@ -192,61 +197,6 @@ def costs_of(costs: Costs | Mapping[str, float] | None) -> Costs | None:
         if name not in costs:
             raise ConfigError(f"costs lacks {shown(name)}; it needs false_positive and false_negative.")
     return Costs(**costs)
-
-
-def frame_of(part: Part, target: str) -> pd.DataFrame:
-    """Put features and target of one split into one frame.
-
-    Raises
-    ------
-    DataError
-        If they do not fit each other.
-    """
-    if isinstance(part, pd.DataFrame):
-        return part.reset_index(drop=True)
-    if not isinstance(part, tuple) or len(part) != 2:
-        raise DataError(f"a split is given as {shown(type(part).__name__)}; expected (X, y) or a DataFrame.")
-    X, y = part
-    if isinstance(X, pd.DataFrame):
-        frame = X.reset_index(drop=True)
-    else:
-        values = np.asarray(X)
-        if values.ndim != 2:
-            raise DataError(f"X has {values.ndim} dimensions; expected rows and columns.")
-        frame = pd.DataFrame(values, columns=[f"x{place}" for place in range(values.shape[1])])
-    if target in frame.columns:
-        raise DataError(f"X has a column {shown(target)}, the name of the target; name the target otherwise.")
-    labels = np.asarray(y)
-    if labels.ndim != 1 or len(labels) != len(frame):
-        raise DataError(f"y has shape {labels.shape}; expected one value for each of the {len(frame)} rows of X.")
-    return pd.concat([frame, pd.Series(labels, name=target)], axis=1)
-
-
-def sensitive_frames(
-    given: object | None, frames: Mapping[str, pd.DataFrame]
-) -> tuple[dict[str, pd.DataFrame], tuple[str, ...]]:
-    """Distinguish columns of the tables from columns that are given apart."""
-    if given is None:
-        return {}, ()
-    if isinstance(given, str):
-        return {}, (given,)
-    if (
-        isinstance(given, list | tuple)
-        and all(isinstance(one, str) for one in given)
-        and len(given) != len(frames["test"])
-    ):
-        return {}, tuple(str(one) for one in given)
-    if isinstance(given, Mapping) and set(given) <= set(frames):
-        apart = {name: pd.DataFrame(part).reset_index(drop=True) for name, part in given.items()}
-    elif isinstance(given, pd.Series):
-        apart = {"test": given.rename(str(given.name or "group")).to_frame().reset_index(drop=True)}
-    elif isinstance(given, pd.DataFrame | Mapping):
-        apart = {"test": pd.DataFrame(given).reset_index(drop=True)}
-    else:
-        apart = {"test": pd.DataFrame({"group": np.asarray(given)})}
-    for frame in apart.values():
-        frame.columns = [str(name) for name in frame.columns]
-    return apart, tuple(dict.fromkeys(name for frame in apart.values() for name in frame.columns))
 
 
 def to_tuple(given: Iterable[str] | str | None) -> tuple[str, ...]:

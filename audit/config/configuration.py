@@ -34,6 +34,19 @@ class ModelTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CsvTable:
+    """``[data.csv]``: how delimited files are written, where that is not the usual way."""
+
+    __pydantic_config__ = FORBID
+
+    separator: str = ""
+    """Between values; a comma without one, a tab in ``.tsv``."""
+    decimal: Literal["", ".", ","] = ""
+    encoding: str = ""
+    """UTF-8 without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataTable:
     """``[data]``: `test` (and `train`), or one `path` with `split` or `test_size`."""
 
@@ -66,6 +79,17 @@ class DataTable:
     reference: dict[str, str] = field(default_factory=dict)
     bins: dict[str, list[float]] = field(default_factory=dict)
     drop_missing_target: bool = False
+    missing: list[str] = field(default_factory=list)
+    """Words that stand for a missing value, in any column."""
+    text: list[str] = field(default_factory=list)
+    """Columns that hold words although they look like numbers."""
+    number: list[str] = field(default_factory=list)
+    """Columns that hold numbers although they are written as words."""
+    labels: dict[str, str | int | float | bool] = field(default_factory=dict)
+    """Labels of the table → labels of the model, where they differ."""
+    csv: CsvTable = field(default_factory=CsvTable)
+    table: str = ""
+    """Table of a DuckDB file that holds several."""
     sha256: dict[str, str] = field(default_factory=dict)
     """Fingerprint that each split's file must have (``SEC002``)."""
 
@@ -178,7 +202,18 @@ def read_config(path: Path) -> Config:
             f"{path.name}: no [model], and no [data] prediction or score column: there is nothing to audit."
         )
     _require_ranges(config, path.name)
+    _require_readable(data, path.name)
     return config
+
+
+def _require_readable(data: DataTable, file: str) -> None:
+    """Refuse ways of reading that contradict each other."""
+    if both := sorted(set(data.text) & set(data.number)):
+        raise ConfigError(f"{file}: [data] text and number both name {listed(both)}; a column holds one of them.")
+    if len(data.csv.separator) > 1:
+        raise ConfigError(f"{file}: [data.csv] separator is {shown(data.csv.separator)}; expected one sign.")
+    if data.csv.separator and data.csv.separator == data.csv.decimal:
+        raise ConfigError(f"{file}: [data.csv] separator and decimal are both {shown(data.csv.decimal)}.")
 
 
 def _require_ranges(config: Config, file: str) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from audit.config.configuration import Config, DataTable
+from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, build
 from audit.data.images import read_images
-from audit.data.tables import file_sha256, read_table
+from audit.data.reading import Reading, Tables
+from audit.data.tables import display_name, files_sha256, matched, read_tables
 from audit.errors import ConfigError, DataError, listed, shown
 from audit.models.load import Model, from_object, load
+from audit.models.taught import taught_words
 from reports.record import SplitInfo
 
 
@@ -32,8 +36,15 @@ def load_model(config: Config, folder: Path) -> Model | None:
     return load(path, trust=config.model.trust, trusted_types=config.model.trusted_types)
 
 
-def load_dataset(config: Config, folder: Path) -> Dataset:
+def load_dataset(config: Config, folder: Path, model: Model | None = None) -> Dataset:
     """Read the tables that ``[data]`` names; paths are relative to `folder`.
+
+    Parameters
+    ----------
+    config : Config
+    folder : Path
+    model : Model, optional
+        Columns that it was taught as words are read as words.
 
     Raises
     ------
@@ -57,41 +68,72 @@ def load_dataset(config: Config, folder: Path) -> Dataset:
         score=data.score,
         bins={name: tuple(edges) for name, edges in data.bins.items()},
         drop_missing_target=data.drop_missing_target,
+        labels={left: label_text(right) for left, right in data.labels.items()},
+        text=tuple(data.text),
+        number=tuple(data.number),
     )
     named = {"train": data.train, "test": data.test} if data.path is None else {"test": data.path}
     files = {name: folder / file for name, file in named.items() if file is not None}
-    frames = {name: _read(file, data) for name, file in files.items()}
+    tables = _read(files, data, reading_of(data, model))
+    frames = tables.frames
     infos = {
-        name: SplitInfo(name=name, rows=0, file=file.name, sha256=file_sha256(file)) for name, file in files.items()
+        name: SplitInfo(name=name, rows=0, file=display_name(file), sha256=files_sha256(matched(file)))
+        for name, file in files.items()
     }
     if data.path is not None:
         whole = infos["test"]
         frames = _divided(frames["test"], data, config.audit.seed)
         infos = {name: SplitInfo(name=name, rows=0, file=whole.file, sha256=whole.sha256) for name in frames}
-    dataset = build(frames, roles, infos=infos)
+    roles = replace(roles, indexes=tables.indexes)
+    dataset = build(frames, roles, infos=infos, tables=tables)
     _require_references(data.reference, dataset)
     return dataset
 
 
-def read_rows(path: Path) -> tuple[pd.DataFrame, tuple[int, ...]]:
-    """Read a table, whose rows have no shape, or a folder of images and their shape.
+def reading_of(data: DataTable, model: Model | None = None) -> Reading:
+    """Return how tables are to be read: as the user says, then as the model was taught."""
+    taught = taught_words(model, data.target) if model is not None else set()
+    stated = set(data.number)
+    return Reading(
+        missing=tuple(data.missing),
+        text=(*data.text, *sorted(taught - stated - set(data.text))),
+        number=tuple(data.number),
+        separator=data.csv.separator,
+        decimal=data.csv.decimal,
+        encoding=data.csv.encoding,
+        table=data.table,
+        stated=tuple(dict.fromkeys((*data.text, *data.number))),
+    )
+
+
+def read_rows(files: Mapping[str, Path], reading: Reading | None = None) -> tuple[Tables, dict[str, tuple[int, ...]]]:
+    """Read the rows of each split: tables, whose rows have no shape, or folders of images and their shape.
 
     Raises
     ------
     DataError
-        If it cannot be read.
+        If they cannot be read.
     """
-    return read_images(path) if path.is_dir() else (read_table(path), ())
+    frames: dict[str, pd.DataFrame] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for split, path in files.items():
+        if path.is_dir():
+            frames[split], shapes[split] = read_images(path)
+    rest = {split: path for split, path in files.items() if split not in frames}
+    tables = read_tables(rest, reading) if rest else Tables(frames={})
+    whole = {split: frames[split] if split in frames else tables.frames[split] for split in files}
+    return replace(tables, frames=whole), {split: shapes.get(split, ()) for split in files}
 
 
-def _read(path: Path, data: DataTable) -> pd.DataFrame:
-    frame, shape = read_rows(path)
-    if shape and (data.modality != "image" or tuple(data.shape) != shape):
-        raise ConfigError(
-            f'{shown(path.name)} is a folder of images. State [data] modality = "image" and shape = {list(shape)} '
-            '(channels, height, width); its folders are the labels: target = "label".'
-        )
-    return frame
+def _read(files: Mapping[str, Path], data: DataTable, reading: Reading) -> Tables:
+    tables, shapes = read_rows(files, reading)
+    for split, shape in shapes.items():
+        if shape and (data.modality != "image" or tuple(data.shape) != shape):
+            raise ConfigError(
+                f'{shown(files[split].name)} is a folder of images. State [data] modality = "image" and '
+                f'shape = {list(shape)} (channels, height, width); its folders are the labels: target = "label".'
+            )
+    return tables
 
 
 def _divided(frame: pd.DataFrame, data: DataTable, seed: int) -> dict[str, pd.DataFrame]:

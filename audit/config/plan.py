@@ -108,7 +108,7 @@ def plan_from_config(
     if config.data.modality != "tabular" and config.model is None:
         raise ConfigError("[data] modality needs a [model]; predictions alone are a table.")
     model = load_model(config, folder)
-    dataset = load_dataset(config, folder)
+    dataset = load_dataset(config, folder, model)
     if baseline is not None:
         require_fitting(dataset, baseline, terms, model)
     config = replace(config, audit=replace(config.audit, suppress_n=suppression(config.audit.suppress_n, terms)))

@@ -118,6 +118,8 @@ def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None) -> F
         )
     texts = label_texts(column)
     levels = sorted_labels({text for text in texts if text is not None})
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+        levels = tuple(text for text in map(label_text, column.cat.categories) if text in levels)
     if len(levels) > MOST_GROUPS:
         raise DataError(
             f"sensitive feature {shown(column.name)} has {len(levels)} groups; at most {MOST_GROUPS} can be compared. "

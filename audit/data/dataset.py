@@ -9,50 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.columns import ColumnKind, column_kind, group_factor, label_text, label_texts, sorted_labels
+from audit.data.columns import ColumnKind, column_kind, group_factor, label_texts
 from audit.data.factor import Factor
+from audit.data.joining import joined, outside_column
+from audit.data.reading import Tables
+from audit.data.roles import Roles as Roles
+from audit.data.target import encode_target, require_both_classes
+from audit.data.times import moments
 from audit.errors import DataError, hint, listed, shown
 from reports.record import HOUSE_WORDS, FeatureInfo, SplitInfo, Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Roles:
-    """Which column plays which part, as the user states it.
-
-    Examples
-    --------
-    >>> Roles(target="income").sensitive
-    ()
-    """
-
-    target: str
-    task: Task | None = None
-    positive: str | int | float | bool | None = None
-    sensitive: tuple[str, ...] = ()
-    features: tuple[str, ...] | None = None
-    drop: tuple[str, ...] = ()
-    weight: str | None = None
-    cluster: str | None = None
-    time: str | None = None
-    prediction: str | None = None
-    score: str | Mapping[str, str] | None = None
-    bins: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    drop_missing_target: bool = False
-    favorable: str | int | float | bool | None = None
-    """The class that is good for the person, where that was stated."""
-    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Value labels for people: column → value → words."""
-
-    def score_columns(self) -> tuple[str, ...]:
-        """Name the columns that hold scores."""
-        if self.score is None:
-            return ()
-        return (self.score,) if isinstance(self.score, str) else tuple(self.score.values())
-
-    def not_features(self) -> set[str]:
-        """Name the columns that a model cannot be meant to read."""
-        single = {self.target, self.weight, self.cluster, self.time, self.prediction, *self.drop, *self.score_columns()}
-        return {name for name in single if name is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,17 +51,22 @@ class Dataset:
     weight: npt.NDArray[np.float64] | None = None
     cluster: Factor | None = None
     splits: tuple[SplitInfo, ...] = ()
+    label_order: tuple[str, ...] = ()
+    """The classes as scikit-learn sorts the target's values, which models without ``classes_`` go by."""
+    favorable: str = ""
+    """The class that is good for the person; ``""`` if that was not stated."""
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    """Columns that no audit can read and that were left out → what they hold."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the record should know of how the tables were read."""
+    read_as_missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Column → word → rows that were read as missing."""
     stated_features: bool = False
     """Whether the user named the features; then a model's own names cannot overrule them."""
     known_kinds: dict[str, ColumnKind] = field(default_factory=dict, repr=False)  # looking takes its time
 
     def __len__(self) -> int:
         return len(self.frame)
-
-    @property
-    def favorable(self) -> str:
-        """The class that is good for the person, ``""`` where it was not stated."""
-        return "" if self.roles.favorable is None else label_text(self.roles.favorable)
 
     def rows(self, split: str) -> npt.NDArray[np.intp]:
         """Return the positions of a split's rows, none if there is no such split."""
@@ -137,6 +107,11 @@ class Dataset:
         """
         if names is not None:
             missing = [name for name in names if name not in self.frame.columns]
+            if left_out := next((name for name in missing if name in self.ignored), None):
+                raise DataError(
+                    f"the model reads column {shown(left_out)}, which holds {self.ignored[left_out]}; "
+                    "expected numbers, words, truth values or times."
+                )
             if missing:
                 raise DataError(
                     f"the model was fitted on {len(names)} features; the table lacks {listed(missing)}."
@@ -165,6 +140,7 @@ def build(
     *,
     sensitive_frames: Mapping[str, pd.DataFrame] | None = None,
     infos: Mapping[str, SplitInfo] | None = None,
+    tables: Tables | None = None,
 ) -> Dataset:
     """Join the tables of the splits into one data set.
 
@@ -177,6 +153,8 @@ def build(
         Sensitive features that do not stand in the tables, by split, row for row.
     infos : mapping of str to SplitInfo, optional
         File names and fingerprints.
+    tables : Tables, optional
+        What was done when the frames were read.
 
     Raises
     ------
@@ -195,14 +173,16 @@ def build(
     frames, apart, dropped = _without_missing_targets(frames, roles, apart)
     answers = {roles.prediction, *roles.score_columns()}
     shared = [n for n in frames["test"].columns if n in answers or all(n in one.columns for one in frames.values())]
-    frame = pd.concat([one.reindex(columns=shared) for one in frames.values()], ignore_index=True)
+    frame, ignored = joined(frames, shared, roles)
+    shared = [name for name in shared if name not in ignored]
     split = Factor(
         codes=np.repeat(np.arange(len(frames), dtype=np.int32), [len(one) for one in frames.values()]),
         levels=tuple(frames),
     )
-    task, classes, y = _encode_target(frame[roles.target], roles)
-    _require_favorable(task, classes, roles)
-    _require_both_classes(task, classes, y, split)
+    target = encode_target(frame[roles.target], roles)
+    require_both_classes(target, split)
+    if roles.time is not None:
+        moments(frame[roles.time])
     given = {name: one.reset_index(drop=True) for name, one in apart.items()}
     skipped = roles.not_features()
     features = roles.features or tuple(name for name in shared if name not in skipped)
@@ -210,9 +190,17 @@ def build(
         frame=frame,
         split=split,
         roles=roles,
-        task=task,
-        y=y,
-        classes=classes,
+        task=target.task,
+        y=target.y,
+        classes=target.classes,
+        label_order=target.order,
+        favorable=target.favorable,
+        ignored=ignored,
+        notes=(
+            *(() if tables is None else tables.notes),
+            *(f"column {shown(name)} holds {what} and was left out" for name, what in ignored.items()),
+        ),
+        read_as_missing={} if tables is None else tables.read_as_missing,
         features=features,
         sensitive=_sensitive(frame, split, roles, given),
         weight=None if roles.weight is None else _weights(frame[roles.weight], roles.weight),
@@ -231,6 +219,8 @@ def _require_columns(frames: Mapping[str, pd.DataFrame], roles: Roles, apart: Ma
     outside = {name for frame in apart.values() for name in frame.columns}
     for split, frame in frames.items():
         _require_table(split, frame, roles, outside)
+    if roles.target in (roles.features or ()):
+        raise DataError(f"[data] features names the target {shown(roles.target)}; a model must not read it.")
     for name in roles.bins:
         if name not in roles.sensitive:
             raise DataError(
@@ -298,91 +288,6 @@ def _require_row_for_row(beside: pd.DataFrame, frame: pd.DataFrame, split: str) 
         raise DataError(f"the sensitive features {names} have {len(beside)} {split} rows; the table has {len(frame)}.")
 
 
-def _encode_target(column: pd.Series, roles: Roles) -> tuple[Task, tuple[str, ...], npt.NDArray[np.generic]]:
-    task = roles.task or _infer_task(column)
-    if task == "regression":
-        if not pd.api.types.is_numeric_dtype(column.dtype):
-            raise DataError(
-                f"target {shown(roles.target)} holds text such as {shown(column.iloc[0])}; regression needs numbers."
-            )
-        y = column.to_numpy(dtype=np.float64)
-        if not np.isfinite(y).all():
-            raise DataError(f"target {shown(roles.target)} holds infinite values.")
-        return task, (), y
-    texts = label_texts(column)
-    classes = sorted_labels(set(texts))
-    if len(classes) > 1000:
-        raise DataError(f'target {shown(roles.target)} has {len(classes)} classes; is task = "regression" meant?')
-    if task == "binary":
-        classes = _binary_classes(classes, roles)
-    return task, classes, pd.Index(classes).get_indexer(pd.Index(texts)).astype(np.int64)
-
-
-def _infer_task(column: pd.Series) -> Task:
-    distinct = column.nunique()
-    if distinct == 2:
-        return "binary"
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        return "multiclass"
-    values = column.to_numpy(dtype=np.float64)
-    if distinct > 20 and not (values == np.round(values)).all():
-        return "regression"
-    raise DataError(
-        f"target {shown(column.name)} holds numbers with {distinct} distinct values: classes or amounts? "
-        'State [data] task = "binary", "multiclass" or "regression".'
-    )
-
-
-def _binary_classes(classes: tuple[str, ...], roles: Roles) -> tuple[str, ...]:
-    if len(classes) != 2:
-        what = "one class only" if len(classes) == 1 else f"{len(classes)} classes"
-        raise DataError(
-            f"target {shown(roles.target)} has {what}: {listed(classes)}; a binary task needs two."
-            + (' State task = "multiclass"?' if len(classes) > 2 else "")
-        )
-    positive = None if roles.positive is None else label_text(roles.positive)
-    if positive is None and set(classes) in ({"0", "1"}, {"False", "True"}):
-        positive = classes[1]
-    if positive is None:
-        raise DataError(
-            f"which class is positive? Target {shown(roles.target)} has {listed(classes)}; state [data] positive."
-        )
-    if positive not in classes:
-        raise DataError(
-            f"positive class {shown(positive)} does not occur in target {shown(roles.target)}, which has "
-            f"{listed(classes)}." + hint(positive, classes)
-        )
-    return (classes[0] if classes[1] == positive else classes[1], positive)
-
-
-def _require_favorable(task: Task, classes: tuple[str, ...], roles: Roles) -> None:
-    """Refuse a favorable outcome that is no class of the target."""
-    if roles.favorable is None:
-        return
-    if task == "regression":
-        raise DataError(
-            f"[data] favorable is {shown(roles.favorable)}; it names a class, and the task is regression. Leave it out."
-        )
-    name = label_text(roles.favorable)
-    if name not in classes:
-        raise DataError(
-            f"favorable class {shown(name)} does not occur in target {shown(roles.target)}, which has "
-            f"{listed(classes)}." + hint(name, classes)
-        )
-
-
-def _require_both_classes(task: Task, classes: tuple[str, ...], y: npt.NDArray[np.generic], split: Factor) -> None:
-    if task == "regression":
-        return
-    for name in split.levels:
-        present = np.unique(y[split.mask(name)])
-        if len(present) < 2:
-            raise DataError(
-                f"the {name} rows hold one class only ({listed(classes[int(code)] for code in present)}); "
-                "nothing can be told apart. Evaluate on rows of every class."
-            )
-
-
 def _weights(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise DataError(f"weight column {shown(name)} holds text; expected numbers of 0 or more.")
@@ -412,19 +317,6 @@ def _sensitive(
     names = dict.fromkeys([*roles.sensitive, *(name for one in apart.values() for name in one.columns)])
     for name in names:
         outside = any(name in one.columns for one in apart.values())
-        column = _outside_column(name, split, apart) if outside else frame[name]
+        column = outside_column(name, split, apart) if outside else frame[name]
         groups[address_name(str(name))] = group_factor(column, roles.bins.get(str(name)))
     return groups
-
-
-def _outside_column(name: str, split: Factor, apart: Mapping[str, pd.DataFrame]) -> pd.Series:
-    parts = []
-    for level in split.levels:
-        rows = int(split.mask(level).sum())
-        one = apart.get(level)
-        if one is None or name not in one.columns:
-            parts.append(pd.Series([None] * rows, dtype=object))
-        else:
-            parts.append(one[name].astype(object))
-    joined = pd.concat(parts, ignore_index=True).infer_objects()
-    return joined.rename(name)

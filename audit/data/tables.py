@@ -1,112 +1,166 @@
-"""Read a table from a file, and speak plainly of what is wrong with it."""
+"""Read tables from files, all splits together, and speak plainly of what is wrong with them."""
 
 from __future__ import annotations
 
+import glob
 import hashlib
-import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from audit.errors import DataError, hint, listed, shown
+from audit.data.bounded import COMPRESSED
+from audit.data.columnar import read_arrow, read_duckdb, read_npz, read_parquet
+from audit.data.delimited import is_unnamed, read_delimited
+from audit.data.reading import Reading, Tables, guarded, stacked, summed, without_words
+from audit.errors import DataError, hint, shown
 
-READERS = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".npz")
+DELIMITED = (".csv", ".tsv")
+TYPED: dict[str, Callable[[Path], tuple[pd.DataFrame, tuple[str, ...]]]] = {
+    ".parquet": read_parquet,
+    ".arrow": read_arrow,
+    ".feather": read_arrow,
+    ".npz": lambda path: (read_npz(path), ()),
+}
+DATABASES = (".duckdb", ".ddb")
+READERS = (*DELIMITED, *TYPED, ".duckdb")
+IN_FILE = "::"
+"""Between a DuckDB file and the name of its table."""
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table by its suffix.
-
-    Parameters
-    ----------
-    path : Path
-        ``.csv``, ``.tsv`` (a compressing suffix such as ``.gz`` may follow), ``.parquet``, ``.arrow`` or
-        ``.feather``, or ``.npz`` with an array ``X`` of shape (n, features) and one-dimensional columns.
+def read_table(path: Path, reading: Reading | None = None) -> pd.DataFrame:
+    """Read one table by its suffix, as `read_tables` does.
 
     Raises
     ------
     DataError
         If the file is missing, empty, or not what its name says.
     """
-    if not path.exists():
-        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    return read_tables({"test": path}, reading).frames["test"]
+
+
+def read_tables(files: Mapping[str, Path], reading: Reading | None = None) -> Tables:
+    """Read the table of each split; columns of delimited files are typed together.
+
+    Parameters
+    ----------
+    files : mapping of str to Path
+        ``.csv``, ``.tsv`` (a compressing suffix such as ``.gz`` may follow), ``.parquet``, ``.arrow`` or
+        ``.feather``, ``.npz`` with an array ``X`` of shape (n, features) and one-dimensional columns, or
+        ``.duckdb`` (``file.duckdb::table``). A pattern such as ``part-*.parquet`` names several of one kind.
+    reading : Reading, optional
+        What the user says of the files.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, empty, or not what its name says; if splits disagree in what a column holds.
+    """
+    asked = reading or Reading()
+    paths = {split: matched(path) for split, path in files.items()}
+    texts = {split: many for split, many in paths.items() if suffix_of(many[0]) in DELIMITED}
+    read = [read_delimited(texts, asked)] if texts else []
+    read += [_typed({split: many}, asked) for split, many in paths.items() if split not in texts]
+    frames = {split: frame for tables in read for split, frame in tables.frames.items()}
+    for name in asked.stated:
+        if not any(name in frame.columns for frame in frames.values()):
+            columns = [str(one) for frame in frames.values() for one in frame.columns]
+            raise DataError(f"[data] text or number names {shown(name)}, which is no column." + hint(name, columns))
+    for split, many in paths.items():
+        frames[split].columns = [str(name) for name in frames[split].columns]
+        if not frames[split].size:
+            rows, wide = frames[split].shape
+            raise DataError(f"{shown(many[0].name)} is empty: {rows} rows, {wide} columns.")
+    return Tables(
+        frames={split: frames[split] for split in files},
+        read_as_missing=summed(tables.read_as_missing for tables in read),
+        indexes=tuple(dict.fromkeys(name for tables in read for name in tables.indexes)),
+        notes=tuple(note for tables in read for note in tables.notes),
+    )
+
+
+def suffix_of(path: Path) -> str:
+    """Return the suffix that tells a table's format, without a compressing one, in lower case.
+
+    Examples
+    --------
+    >>> suffix_of(Path("a.CSV.gz")), suffix_of(Path("a.parquet")), suffix_of(Path("b.duckdb::t"))
+    ('.csv', '.parquet', '.duckdb')
+    """
+    path = Path(str(path).split(IN_FILE, 1)[0])
+    return (path.with_suffix("") if path.suffix.lower() in COMPRESSED else path).suffix.lower()
+
+
+def matched(path: Path) -> list[Path]:
+    """Return the files that a name or a pattern stands for, in the order of their names.
+
+    Raises
+    ------
+    DataError
+        If there is none, or it is no file that can be read.
+    """
+    file = Path(str(path).split(IN_FILE, 1)[0])
+    if not file.exists() and any(sign in path.name for sign in "*?["):
+        names = glob.glob(str(path), recursive=True)  # noqa: PTH207 -- an absolute pattern
+        found = sorted(Path(one) for one in names if Path(one).is_file())
+        if not found:
+            raise DataError(f"no file matches {shown(path)}. Paths are relative to the configuration.")
+        return found
+    if not file.exists():
+        siblings = [one.name for one in file.parent.iterdir()] if file.parent.is_dir() else []
         raise DataError(
-            f"no file {shown(path)}." + (hint(path.name, siblings) or " Paths are relative to the configuration.")
+            f"no file {shown(file)}." + (hint(file.name, siblings) or " Paths are relative to the configuration.")
         )
-    suffix = path.with_suffix("").suffix if path.suffix in {".gz", ".bz2", ".xz", ".zst"} else path.suffix
-    if suffix.lower() not in READERS:
-        kinds = f"{', '.join(READERS)}, or a folder of images by label"
-        raise DataError(f"cannot read {shown(path.name)}: tables are {kinds}.")
-    try:
-        frame = _read(path, suffix.lower())
-    except DataError:
-        raise
-    except (pd.errors.EmptyDataError, OSError, ValueError, ImportError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"cannot read {shown(path.name)} as {suffix}: {type(error).__name__}: {str(error)[:200]}. "
-            "Check that the file is whole and has the format its name says."
-        ) from error
-    frame.columns = [str(name) for name in frame.columns]
-    if not len(frame) or not len(frame.columns):
-        raise DataError(f"{shown(path.name)} is empty: {len(frame)} rows, {len(frame.columns)} columns.")
-    return frame
+    if file.is_dir() and IN_FILE not in str(path):
+        return [file]
+    if not file.is_file():
+        raise DataError(f"{shown(file)} is no regular file; expected a table, or a folder of images by label.")
+    return [path]
 
 
-def _read(path: Path, suffix: str) -> pd.DataFrame:
-    if suffix in {".csv", ".tsv"}:
-        return _read_csv(path, "\t" if suffix == ".tsv" else ",")
-    if suffix == ".npz":
-        return _read_npz(path)
-    if suffix == ".parquet":
-        return _read_parquet(path)
-    return pd.read_feather(path)
+def _typed(files: Mapping[str, Sequence[Path]], reading: Reading) -> Tables:
+    """Read files that know their types."""
+    ((split, paths),) = files.items()
+    parts: list[tuple[str, pd.DataFrame]] = []
+    indexes: dict[str, None] = {}
+    for path in paths:
+        with guarded(path.name):
+            frame, index = _one_typed(path, reading)
+        parts.append((path.name, frame))
+        indexes |= dict.fromkeys(index)
+    whole = stacked(parts)
+    unnamed = [str(name) for name in whole.columns if is_unnamed(str(name))]
+    return replace(without_words({split: whole}, reading.missing), indexes=(*indexes, *unnamed))
 
 
-def _read_csv(path: Path, separator: str) -> pd.DataFrame:
-    """Read a table with a header; what pandas would mend by guessing is refused."""
-    header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
-    names = [str(name) for name in header.iloc[0]]
-    if again := [name for place, name in enumerate(names) if name in names[:place]]:
-        raise DataError(f"{shown(path.name)} has two columns {shown(again[0])}; rename or drop one.")
-    other = next((sign for sign in ";\t|," if sign != separator and sign in names[0]), None)
-    if len(names) == 1 and other is not None:
-        raise DataError(
-            f"{shown(path.name)} has one column, {shown(names[0])}: it looks separated by {other!r}; "
-            f"expected {separator!r}{' (or the suffix .tsv)' if other == chr(9) else ''}."
-        )
-    frame = pd.read_csv(path, sep=separator, low_memory=False)
-    if not frame.index.equals(pd.RangeIndex(len(frame))):
-        raise DataError(
-            f"{shown(path.name)}: a row holds more values than the header names ({len(names)}); "
-            "give every column a name, and quote values that hold the separator."
-        )
-    return frame
+def _one_typed(path: Path, reading: Reading) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    suffix = suffix_of(path)
+    if path.is_dir():
+        raise DataError(f"cannot read {shown(path.name)}: it is a folder; expected a table.")
+    if suffix in TYPED:
+        return TYPED[suffix](path)
+    if suffix in DATABASES:
+        file, _, table = str(path).partition(IN_FILE)
+        return read_duckdb(Path(file), table or reading.table), ()
+    kinds = f"{', '.join(READERS)}, or a folder of images by label"
+    raise DataError(f"cannot read {shown(path.name)}: tables are {kinds}.")
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    """Read through DuckDB, which the core brings along; pyarrow is not needed."""
-    import duckdb
-
-    try:
-        with duckdb.connect(config={"autoinstall_known_extensions": "false", "threads": "2"}) as connection:
-            frame: pd.DataFrame = connection.read_parquet(str(path)).df()
-            return frame
-    except duckdb.Error as error:
-        raise DataError(f"cannot read {shown(path.name)} as .parquet: {str(error)[:200]}") from error
+def display_name(path: Path) -> str:
+    """Return how a record names a file: its name, or the pattern."""
+    return path.name
 
 
-def _read_npz(path: Path) -> pd.DataFrame:
-    with np.load(path, allow_pickle=False) as arrays:
-        if "X" not in arrays:
-            raise DataError(f"{shown(path.name)} holds {listed(arrays)}; expected an array 'X' and columns beside it.")
-        block = arrays["X"]
-        flat = block.reshape(len(block), -1)
-        width = len(str(max(flat.shape[1] - 1, 0)))
-        columns: dict[str, object] = {f"x{place:0{width}d}": flat[:, place] for place in range(flat.shape[1])}
-        for name in arrays:
-            if name != "X" and arrays[name].ndim == 1 and len(arrays[name]) == len(block):
-                columns[name] = arrays[name]
-    return pd.DataFrame(columns)
+def files_sha256(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of a file; of several, that of their names and contents in order."""
+    files = [Path(str(path).split(IN_FILE, 1)[0]) for path in paths]
+    if len(files) == 1:
+        return file_sha256(files[0])
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0{file_sha256(file)}\0".encode())
+    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:
@@ -132,5 +186,14 @@ def frame_sha256(frame: pd.DataFrame) -> str:
     True
     """
     digest = hashlib.sha256("\x1f".join(map(str, frame.columns)).encode())
-    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    for place in range(frame.shape[1]):
+        digest.update(_hashes(frame.iloc[:, place]))
     return digest.hexdigest()
+
+
+def _hashes(column: pd.Series) -> bytes:
+    """Return a hash of every value; what cannot be hashed is hashed by how it is written."""
+    try:
+        return pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes()
+    except Exception:  # an extension type may raise anything
+        return pd.util.hash_pandas_object(column.map(repr).astype(object), index=False).to_numpy().tobytes()

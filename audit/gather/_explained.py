@@ -17,7 +17,7 @@ from audit.errors import ModelError, NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.explain.encoding import Encoding, Score
 from audit.explain.permutation import BATCH as PERMUTED
-from audit.models.answers import BATCH, _columns, _in_words_of, as_model_input, call
+from audit.models.answers import BATCH, as_model_input, call, columns_of, labels_of, own_names
 from audit.models.load import Model
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Output:
         parts = [X.iloc[start : start + BATCH] for start in range(0, len(X), BATCH)]
         answers = np.concatenate([call(asked, as_model_input(self.model, p), len(p), self.method) for p in parts])
         if self.method == "predict" and self.classes:
-            texts = _in_words_of(label_texts(answers), self.dataset.classes)
+            texts, _ = labels_of(answers, self.model.classes, self.dataset)
             codes = pd.Index(self.classes).get_indexer(pd.Index(list(texts)))
             return np.asarray(codes[:, None] == np.arange(len(self.classes)), dtype=np.float64)
         numbers = answers.astype(np.float64)
@@ -64,7 +64,10 @@ class Output:
             raise ModelError(
                 f"the model's {self.method} answered {odd} of {len(X)} perturbed rows with no finite number."
             )
-        return _columns(numbers, self.own_classes(), self.classes, self.dataset) if self.classes else numbers
+        if not self.classes:
+            return numbers
+        told = self.method == "predict_proba"
+        return columns_of(numbers, self.own_classes(), self.classes, self.dataset, from_probabilities=told)
 
     def decide(self, X: pd.DataFrame) -> npt.NDArray[np.int64]:
         """Return the code of the class that the model predicts; zeros in regression."""
@@ -73,14 +76,14 @@ class Output:
         parts = [X.iloc[start : start + BATCH] for start in range(0, len(X), BATCH)]
         asked = self.model.predictor.predict
         label = np.concatenate([call(asked, as_model_input(self.model, p), len(p), "predict") for p in parts])
-        texts = _in_words_of(label_texts(label), self.dataset.classes)
+        texts, _ = labels_of(label, self.model.classes, self.dataset)
         codes = pd.Index(self.classes).get_indexer(pd.Index(list(texts)))
         return np.where(codes < 0, 0, codes).astype(np.int64)
 
     def own_classes(self) -> tuple[str, ...] | None:
         """Name the model's classes in the words of the data set, in its own order."""
         known = self.model.classes
-        return None if known is None else tuple(_in_words_of(label_texts(known), self.dataset.classes))
+        return None if known is None else tuple(own_names(label_texts(known), self.dataset))
 
     def __call__(self, X: pd.DataFrame, code: int) -> FloatArray:
         """Return the explained number of class `code` (ignored unless multiclass)."""
@@ -269,7 +272,7 @@ def _classes(model: Model, dataset: Dataset) -> tuple[str, ...]:
     known = model.classes
     if known is None or dataset.task == "binary":
         return dataset.classes
-    own = [str(text) for text in _in_words_of(label_texts(known), dataset.classes)]
+    own = [str(text) for text in own_names(label_texts(known), dataset)]
     return (*dataset.classes, *(text for text in own if text not in dataset.classes))
 
 

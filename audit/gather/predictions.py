@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +34,18 @@ def gather(context: Context, *, batch: int = 8192) -> Predictions:
     everything = np.arange(len(dataset))
     X = dataset.inputs(everything)
     answers = ask(context.model, X, dataset, progress=context.progress, what="predicting", batch=batch)
-    return predictions_of(answers, dataset, everything, context.settings)
+    return _answered(predictions_of(answers, dataset, everything, context.settings), answers)
+
+
+def _answered(made: Predictions, answers: Answers) -> Predictions:
+    """Leave out rows whose answer is no class: they are counted apart, as `invalid`."""
+    if answers.answered is None:
+        return made
+    if not answers.answered.any():
+        raise DataError("no row has a label that is a class of the target: there is nothing to audit.")
+    left_out = int((~answers.answered).sum())
+    note = f"{left_out} rows have no label that is a class; they are left out of every measure and counted as invalid"
+    return replace(made.take(answers.answered), notes=(*made.notes, note))
 
 
 def predictions_of(answers: Answers, dataset: Dataset, rows: npt.NDArray[np.intp], settings: Settings) -> Predictions:
@@ -58,7 +70,7 @@ def predictions_of(answers: Answers, dataset: Dataset, rows: npt.NDArray[np.intp
 
 def _from_columns(dataset: Dataset, settings: Settings) -> Predictions:
     """Read predictions and scores from the table; only the test rows are sure to hold them."""
-    from audit.models.answers import _numbers, classified
+    from audit.models.answers import ROUNDING, _numbers, classified
 
     roles = dataset.roles
     if roles.prediction is None and roles.score is None:
@@ -74,12 +86,11 @@ def _from_columns(dataset: Dataset, settings: Settings) -> Predictions:
         label: npt.NDArray[np.generic] = test[roles.prediction].to_numpy(dtype=object)
     else:
         label, notes = _labels_from_scores(raw, dataset)
-    in_range = raw is not None and bool(((raw >= 0) & (raw <= 1)).all())
-    answers = classified(label, raw, known, dataset, from_probabilities=in_range)
-    made = predictions_of(answers, dataset, rows, settings)
-    from dataclasses import replace
-
-    return replace(made, notes=notes)
+    in_range = raw is not None and bool(((raw >= -ROUNDING) & (raw <= 1 + ROUNDING)).all())
+    said = f"column {shown(roles.prediction)} holds" if roles.prediction is not None else "the scores are of"
+    answers = classified(label, raw, known, dataset, from_probabilities=in_range, what=said)
+    made = _answered(predictions_of(answers, dataset, rows, settings), answers)
+    return replace(made, notes=(*made.notes, *notes))
 
 
 def _score_columns(
@@ -110,13 +121,15 @@ def _score_columns(
 def _labels_from_scores(
     raw: npt.NDArray[np.float64] | None, dataset: Dataset
 ) -> tuple[npt.NDArray[np.generic], tuple[str, ...]]:
+    from audit.models.answers import ROUNDING
+
     assert raw is not None  # noqa: S101 -- a prediction or a score column is there
     names = np.array(dataset.classes, dtype=object)
     if raw.ndim == 2 and dataset.task == "multiclass":
         order = [str(name) for name in dataset.roles.score or ()]
         return np.array(order, dtype=object)[raw.argmax(axis=1)], ("labels are the class with the highest score",)
     single = raw if raw.ndim == 1 else raw[:, list(dataset.roles.score or ()).index(dataset.classes[1])]
-    if not ((single >= 0) & (single <= 1)).all():
+    if not ((single >= -ROUNDING) & (single <= 1 + ROUNDING)).all():
         raise DataError(
             "the score column leaves [0, 1] and there is no prediction column, so no threshold is known. "
             "Add [data] prediction."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,8 @@ import pandas as pd
 
 from audit.data.columns import label_texts
 from audit.data.dataset import Dataset
-from audit.errors import AuditError, ModelError, listed
+from audit.data.labels import in_words_of, relabelled, require_same_labels
+from audit.errors import AuditError, DataError, ModelError, listed
 from audit.models.load import Model
 from audit.progress import Progress
 
@@ -19,6 +20,8 @@ FloatArray = npt.NDArray[np.float64]
 BATCH = 8192
 SUM_SLACK = 1e-3
 """Scores of a row may sum to one give or take so much: models answer in single precision."""
+ROUNDING = 1e-6
+"""Probabilities may leave [0, 1] by so much: single precision rounds 1 to 1.0000001."""
 NOT_FINITE, NO_SUM = "scores that are not finite numbers", "rows of scores that do not sum to 1"
 
 
@@ -32,6 +35,8 @@ class Answers:
     classes: tuple[str, ...]
     invalid: dict[str, int] = field(default_factory=dict)
     score_reason: str = "the model gives no scores"
+    answered: npt.NDArray[np.bool_] | None = None
+    """Rows whose label is one of the classes; ``None`` for all."""
 
 
 def ask(
@@ -149,64 +154,106 @@ def classified(
     dataset: Dataset,
     *,
     from_probabilities: bool,
+    what: str = "the model answers",
 ) -> Answers:
     """Turn labels and raw scores into codes and columns of the data set's classes.
+
+    Rows whose label is missing, or no class, are told apart in `answered`: they are of no class.
 
     Raises
     ------
     ModelError
-        If the model's labels and the target's have nothing in common.
+        If the model's labels and the target's do not meet, or its scores do not say of which class they are.
     """
-    texts = _in_words_of(label_texts(label), dataset.classes)
-    own = None if known is None else tuple(_in_words_of(label_texts(known), dataset.classes))
-    _require_common(texts, own, dataset)
+    texts, own = labels_of(label, known, dataset, what=what)
     classes = dataset.classes
     if dataset.task == "multiclass":
-        answered = dict.fromkeys("(no label)" if text is None else text for text in (*(own or ()), *pd.unique(texts)))
-        classes = (*classes, *(text for text in answered if text not in classes))
-    codes = pd.Index(classes).get_indexer(pd.Index(["(no label)" if text is None else text for text in texts]))
-    invalid = {}
-    outside = int(((codes < 0) | (codes >= len(dataset.classes))).sum())
-    if outside:
-        invalid["labels that the target does not have"] = outside
-    y_pred = np.where(codes < 0, 0, codes).astype(np.int64)
+        classes = (*classes, *(t for t in dict.fromkeys((*(own or ()), *texts)) if t is not None and t not in classes))
+    codes = pd.Index(classes).get_indexer(pd.Index(texts, dtype=object))
+    invalid = _odd_labels(texts, codes, len(dataset.classes))
+    answered = codes >= 0
+    y_pred = np.where(answered, codes, 0).astype(np.int64)
+    kept = None if answered.all() else answered
     if raw is None:
-        return Answers(y_pred=y_pred, y_score=None, probabilities=False, classes=classes, invalid=invalid)
-    invalid |= (faults := _faults(raw, from_probabilities))
-    score = _columns(raw, own, classes, dataset)
-    return _scored(y_pred, score, classes, invalid, faults if from_probabilities or faults else None)
-
-
-def _in_words_of(texts: npt.NDArray[np.object_], classes: tuple[str, ...]) -> npt.NDArray[np.object_]:
-    """Let a model fitted on True and False meet a table that says 1 and 0, and the other way round."""
-    if set(classes) == {"0", "1"} and set(texts) <= {"True", "False", None}:
-        return np.array([{"True": "1", "False": "0"}.get(text) for text in texts], dtype=object)
-    if set(classes) == {"False", "True"} and set(texts) <= {"1", "0", None}:
-        return np.array([{"1": "True", "0": "False"}.get(text) for text in texts], dtype=object)
-    return texts
-
-
-def _require_common(texts: npt.NDArray[np.object_], own: tuple[str, ...] | None, dataset: Dataset) -> None:
-    said = set(own) if own is not None else {text for text in texts if text is not None}
-    if said and not said & set(dataset.classes):
-        raise ModelError(
-            f"the model answers {listed(sorted(map(str, said)))}, the target holds {listed(dataset.classes)}; "
-            "they share no label. Write the target as the model was taught it."
+        return Answers(
+            y_pred=y_pred, y_score=None, probabilities=False, classes=classes, invalid=invalid, answered=kept
         )
+    invalid |= (faults := _faults(raw, from_probabilities))
+    score = columns_of(raw, own, classes, dataset, from_probabilities=from_probabilities)
+    if own is None and answered.any():
+        _require_agreement(y_pred[answered], score[answered], classes)
+    made = _scored(y_pred, score, classes, invalid, faults if from_probabilities or faults else None)
+    return replace(made, answered=kept)
 
 
-def _columns(raw: FloatArray, own: tuple[str, ...] | None, classes: tuple[str, ...], dataset: Dataset) -> FloatArray:
-    """Bring score columns into the order of `classes`; binary keeps the positive class alone."""
+def labels_of(
+    label: npt.NDArray[np.generic],
+    known: npt.NDArray[np.generic] | None,
+    dataset: Dataset,
+    *,
+    what: str = "the model answers",
+) -> tuple[npt.NDArray[np.object_], tuple[str, ...] | None]:
+    """Write labels, and the classes a model knows, in the words of the data set; a blank is no label.
+
+    Raises
+    ------
+    ModelError
+        If they do not meet the target's.
+    """
+    said = label_texts(label)
+    said = np.array([None if text is None or not text.strip() else text for text in said], dtype=object)
+    names = None if known is None else label_texts(known)
+    try:
+        texts = relabelled(said, dataset.roles.labels, what, () if names is None else names)
+        own = None if names is None else tuple(own_names(names, dataset, said))
+        texts = in_words_of(texts, dataset.classes)
+        answers = set(own) if own is not None else {text for text in texts if text is not None}
+        require_same_labels(answers, dataset.classes, what=what, whole=own is not None, binary=dataset.task == "binary")
+    except DataError as error:
+        raise ModelError(str(error)) from error
+    return texts, own
+
+
+def own_names(
+    names: npt.NDArray[np.object_], dataset: Dataset, beside: npt.NDArray[np.object_] | None = None
+) -> npt.NDArray[np.object_]:
+    """Write the classes a model knows in the words of the data set."""
+    mapped = relabelled(names, dataset.roles.labels, "the model's classes", () if beside is None else beside)
+    return in_words_of(mapped, dataset.classes)
+
+
+def _odd_labels(texts: npt.NDArray[np.object_], codes: npt.NDArray[np.intp], classes: int) -> dict[str, int]:
+    """Count rows without a label, and rows whose label the target does not have."""
+    missing = np.array([text is None for text in texts], dtype=np.bool_)
+    outside = ~missing & ((codes < 0) | (codes >= classes))
+    counts = {"answers without a label": int(missing.sum()), "labels that the target does not have": int(outside.sum())}
+    return {kind: count for kind, count in counts.items() if count}
+
+
+def columns_of(
+    raw: FloatArray,
+    own: tuple[str, ...] | None,
+    classes: tuple[str, ...],
+    dataset: Dataset,
+    *,
+    from_probabilities: bool,
+) -> FloatArray:
+    """Bring score columns into the order of `classes`; binary keeps the positive class alone.
+
+    A model without ``classes_`` is taken to order its columns as scikit-learn sorts the target's values.
+
+    Raises
+    ------
+    ModelError
+        If the scores do not say of which class they are.
+    """
+    names = own if own is not None else dataset.label_order or dataset.classes
     if dataset.task == "binary":
         if raw.ndim == 1 or raw.shape[1] == 1:
-            score = raw.reshape(-1)
-            flipped = own is not None and len(own) == 2 and own[1] != classes[1]
-            return np.asarray(-score if flipped else score)
-        names = own if own is not None else tuple(sorted(classes))
+            return _single(raw.reshape(-1), own, names, dataset, from_probabilities)
         if classes[1] not in names or len(names) != raw.shape[1]:
             raise ModelError(f"the model scores {raw.shape[1]} classes, {listed(names)}; expected {listed(classes)}.")
         return np.asarray(raw[:, names.index(classes[1])])
-    names = own if own is not None else dataset.classes
     if raw.ndim != 2 or raw.shape[1] != len(names):
         raise ModelError(f"the model's scores have shape {raw.shape}; expected {len(names)} columns, one a class.")
     score = np.zeros((len(raw), len(classes)))
@@ -215,11 +262,49 @@ def _columns(raw: FloatArray, own: tuple[str, ...] | None, classes: tuple[str, .
     return score
 
 
+def _single(
+    score: FloatArray, own: tuple[str, ...] | None, names: tuple[str, ...], dataset: Dataset, from_probabilities: bool
+) -> FloatArray:
+    """Read one column of scores, which is of the class that is sorted last."""
+    if names[-1] == dataset.classes[1]:
+        return score
+    if own is None and dataset.roles.score is None:
+        raise ModelError(
+            f"the model gives one column of scores and does not say of which class: of {listed(names)} the last is "
+            f"usual, and {dataset.classes[1]!r} is positive. Give the model classes_, or one column a class."
+        )
+    if own is None:
+        return score  # a column of the table that the user names holds scores of the positive class
+    return np.asarray(1 - score if from_probabilities else -score)
+
+
+def _require_agreement(codes: npt.NDArray[np.int64], score: FloatArray, classes: tuple[str, ...]) -> None:
+    """Refuse scores whose order of columns is taken on faith and that contradict the labels."""
+    if score.ndim == 1:
+        positive = codes == 1
+        if not positive.any() or positive.all() or not np.isfinite(score).all():
+            return
+        wrong = score[positive].max() < score[~positive].min()
+    else:
+        from scipy.optimize import linear_sum_assignment
+
+        best = np.where(np.isfinite(score), score, -np.inf).argmax(axis=1)
+        table = np.zeros((len(classes), len(classes)))
+        np.add.at(table, (codes, best), 1)
+        other = table[linear_sum_assignment(-table)].sum()
+        wrong = np.trace(table) < 0.5 * len(codes) and other > 0.9 * len(codes)
+    if wrong:
+        raise ModelError(
+            "the model's labels and its scores contradict each other: it has no classes_, so the columns of its scores "
+            f"were taken in the order {listed(classes)}. Give the model classes_ in the order of its columns."
+        )
+
+
 def _faults(raw: FloatArray, from_probabilities: bool) -> dict[str, int]:
     """Count rows whose scores cannot be, over all columns that the model gives."""
     table = raw[:, None] if raw.ndim == 1 else raw
     with np.errstate(invalid="ignore"):
-        outside = ((table < -1e-9) | (table > 1 + 1e-9)).any(axis=1) & from_probabilities
+        outside = ((table < -ROUNDING) | (table > 1 + ROUNDING)).any(axis=1) & from_probabilities
         off = (np.abs(table.sum(axis=1) - 1) > SUM_SLACK) & from_probabilities & (table.shape[1] > 1)
     counts = {NOT_FINITE: ~np.isfinite(table).all(axis=1), "scores outside [0, 1]": outside, NO_SUM: off}
     return {kind: int(rows.sum()) for kind, rows in counts.items() if rows.any()}

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audit.errors import DataError
 from tests.audit.checks.tables import Frames, clean, dataset, found, measured, outcome
 
 
@@ -43,8 +44,21 @@ def test_where_it_does_not_arise() -> None:
     train, test = dated(3)
     assert found(dataset((train, test)), "time_overlap").outcome == "not_applicable"
     assert found(dataset(test, time="day"), "time_overlap").outcome == "not_applicable"
-    unreadable = dataset((train.assign(day="soon"), test.assign(day="later")), time="day")
-    assert found(unreadable, "time_overlap").outcome == "not_applicable"
+
+
+@pytest.mark.parametrize("odd", ["soon", "02/03/2021", "12", True])
+def test_times_that_cannot_be_read_are_an_error(odd: str | bool) -> None:
+    train, test = dated(3)
+    with pytest.raises(DataError, match=r"time column 'day'|column 'day'"):
+        dataset((train.assign(day=odd), test.assign(day=odd)), time="day")
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%m/%d/%Y %H:%M", "%d %b %Y"])
+def test_times_are_read_however_they_are_written(form: str) -> None:
+    train, test = dated(7)
+    for one in (train, test):
+        one["day"] = pd.to_datetime(one["day"]).dt.strftime(form)
+    assert measured(dataset((train, test), time="day"), "time_overlap")["later_training_rows split=train"].value == 7
 
 
 def test_unreadable_times_are_counted() -> None:

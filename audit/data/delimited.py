@@ -1,0 +1,365 @@
+"""Read tables of text: comma- or tab-separated values, all splits together.
+
+Each file is read once, as fast as pandas reads it, with the empty field alone for missing. What a column holds is then
+decided over all files: numbers where every one of its words is a number (or one of the usual words for a missing
+number), else words. Columns whose numbers turn out to be words are read again as they are written.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pandas as pd
+
+from audit.data.bounded import opened, require_size
+from audit.data.reading import MISSING_NUMBERS, Reading, Tables, guarded, is_number, nulled, stacked
+from audit.errors import DataError, listed, shown
+
+TRUTH = {"true": True, "false": False}
+ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+WITH_COMMA = re.compile(r"[+-]?\d+(?:\.\d{3})*,\d+")
+Holds = Callable[[Sequence[str]], bool]
+LOOKED_AT = 1000
+"""So many distinct words are looked at before all are: most columns of words show it at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """A file, how it is written, and what pandas makes of it."""
+
+    path: Path
+    separator: str
+    encoding: str
+    decimal: str
+    names: tuple[str, ...]
+    frame: pd.DataFrame
+
+    def as_written(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Read some columns again as text; only the empty field is missing."""
+        with guarded(self.path.name), opened(self.path) as stream:
+            return _parsed(
+                stream, self, usecols=[self.names.index(name) for name in columns], dtype=dict.fromkeys(columns, str)
+            )
+
+
+def read_delimited(files: Mapping[str, Sequence[Path]], reading: Reading) -> Tables:
+    """Read the files of each split and type their columns together.
+
+    Raises
+    ------
+    DataError
+        If a file is broken, or files disagree in what a column holds.
+    """
+    sources = {split: [_source(path, reading) for path in paths] for split, paths in files.items()}
+    everything = [one for several in sources.values() for one in several]
+    frames = {id(one): {str(name): column for name, column in one.frame.items()} for one in everything}
+    found: dict[str, dict[str, int]] = {}
+    again: dict[str, None] = {}
+    notes: list[str] = []
+    for name in dict.fromkeys(name for one in everything for name in one.names):
+        having = [one for one in everything if name in frames[id(one)]]
+        kind = _kind(name, [frames[id(one)][name] for one in having], reading, notes)
+        if kind == "words":
+            again[name] = None
+            continue
+        for one in having:
+            frames[id(one)][name] = _converted(frames[id(one)][name], kind, name, reading, found)
+    for one in everything:
+        _as_words(one, frames[id(one)], list(again), reading, found)
+    tables = {
+        split: stacked([(one.path.name, pd.DataFrame(frames[id(one)], copy=False)) for one in several])
+        for split, several in sources.items()
+    }
+    unnamed = [name for name in {name for one in everything for name in one.names} if is_unnamed(name)]
+    return Tables(frames=tables, read_as_missing=found, indexes=tuple(sorted(unnamed)), notes=tuple(notes))
+
+
+def is_unnamed(name: str) -> bool:
+    """Tell whether a column is what pandas writes of an index without a name.
+
+    Examples
+    --------
+    >>> is_unnamed("Unnamed: 0"), is_unnamed("age")
+    (True, False)
+    """
+    return re.fullmatch(r"Unnamed: \d+(_level_\d+)?|__index_level_\d+__|", name) is not None
+
+
+# --- one file -------------------------------------------------------------------------------------
+
+
+def _source(path: Path, reading: Reading) -> Source:
+    """Read a file with a header; what pandas would mend by guessing is refused."""
+    usual = "\t" if ".tsv" in [one.lower() for one in path.suffixes] else ","
+    asked = Source(
+        path=path,
+        separator=reading.separator or usual,
+        encoding=reading.encoding or "utf-8-sig",
+        decimal=reading.decimal or ".",
+        names=(),
+        frame=pd.DataFrame(),
+    )
+    with guarded(path.name), opened(path) as stream:
+        _require_encoding(stream, path, reading)
+        names = _header(stream, asked)
+        stream.seek(0)
+        try:
+            frame = _parsed(stream, asked)
+        except UnicodeDecodeError as error:
+            raise _no_unicode(path, error) from error
+        if not frame.index.equals(pd.RangeIndex(len(frame))):
+            raise DataError(
+                f"{shown(path.name)}: a row holds more values than the header names ({len(names)}); "
+                "give every column a name, and quote values that hold the separator."
+            )
+        if len(names) > 1 and len(frame) and frame.iloc[:, -1].isna().any():
+            stream.seek(0)
+            _require_whole_rows(stream, asked, len(names))
+    names = tuple(name or f"Unnamed: {place}" for place, name in enumerate(names))
+    frame.columns = list(names)
+    return Source(
+        path=path, separator=asked.separator, encoding=asked.encoding, decimal=asked.decimal, names=names, frame=frame
+    )
+
+
+def _parsed(stream: IO[bytes], source: Source, **options: object) -> pd.DataFrame:
+    frame: pd.DataFrame = pd.read_csv(  # type: ignore[call-overload]
+        stream,
+        sep=source.separator,
+        encoding=source.encoding,
+        decimal=source.decimal,
+        keep_default_na=False,
+        na_values=[""],
+        low_memory=False,
+        **options,
+    )
+    return frame
+
+
+def _require_encoding(stream: IO[bytes], path: Path, reading: Reading) -> None:
+    head = stream.read(4)
+    stream.seek(0)
+    if reading.encoding:
+        try:
+            "".encode(reading.encoding)
+        except LookupError:
+            raise DataError(
+                f"[data.csv] encoding {shown(reading.encoding)} is not known; expected e.g. 'utf-8', 'latin-1'."
+            ) from None
+        return
+    if (name := ENCODINGS.get(head[:2])) is not None:
+        raise DataError(
+            f"cannot read {shown(path.name)}: it is written in {name.upper()}, expected UTF-8; "
+            f'state [data.csv] encoding = "{name}", or save it as UTF-8.'
+        )
+
+
+def _no_unicode(path: Path, error: UnicodeDecodeError) -> DataError:
+    sign = error.object[error.start : error.start + 1].hex()
+    return DataError(
+        f"cannot read {shown(path.name)}: it is not UTF-8 (byte 0x{sign}); if it comes from an older program, "
+        'state [data.csv] encoding = "latin-1" (or "cp1252"), or save it as UTF-8.'
+    )
+
+
+def _header(stream: IO[bytes], source: Source) -> tuple[str, ...]:
+    """Return the names of the columns, from the first line alone."""
+    path, separator = source.path, source.separator
+    text = io.TextIOWrapper(stream, encoding=source.encoding, newline="")
+    try:
+        csv.field_size_limit(1 << 24)
+        names = next(iter(csv.reader(text, delimiter=separator)), [])
+    except UnicodeDecodeError as error:
+        raise _no_unicode(path, error) from error
+    except (csv.Error, TypeError) as error:
+        raise DataError(f"cannot read {shown(path.name)}: its header is broken ({error}).") from error
+    finally:
+        text.detach()
+    if not any(names):
+        raise DataError(f"{shown(path.name)} is empty: its first line names no column.")
+    require_size(1, len(names), path.name)
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataError(f"{shown(path.name)} has two columns {shown(name)}; rename or drop one.")
+        seen.add(name)
+    _require_separator(names, source)
+    return tuple(names)
+
+
+def _require_separator(names: Sequence[str], source: Source) -> None:
+    other = next((sign for sign in ";\t|," if sign != source.separator and sign in names[0]), None)
+    if len(names) == 1 and other is not None:
+        sign = "\\t" if other == "\t" else other
+        way = " (or the suffix .tsv)" if other == "\t" else ""
+        decimal = ', and decimal = "," if its numbers have a decimal comma' if other == ";" else ""
+        raise DataError(
+            f"{shown(source.path.name)} has one column, {shown(names[0])}: it looks separated by {other!r}; expected "
+            f'{source.separator!r}{way}. State [data.csv] separator = "{sign}"{decimal}.'
+        )
+
+
+def _require_whole_rows(stream: IO[bytes], source: Source, columns: int) -> None:
+    """Refuse rows that end early, which pandas would fill up with missing values."""
+    text = io.TextIOWrapper(stream, encoding=source.encoding, newline="")
+    try:
+        for number, row in enumerate(csv.reader(text, delimiter=source.separator), start=1):
+            if row and len(row) < columns:
+                raise DataError(
+                    f"{shown(source.path.name)}: row {number} holds {len(row)} values, the header names {columns}. "
+                    "Is the file cut off?"
+                )
+    except csv.Error as error:
+        raise DataError(f"{shown(source.path.name)} cannot be read: {error}.") from error
+    finally:
+        text.detach()
+
+
+# --- all files ------------------------------------------------------------------------------------
+
+
+def _kind(name: str, columns: list[pd.Series], reading: Reading, notes: list[str]) -> str:
+    """Decide what a column holds in all files: ``number``, ``boolean`` or ``words``; ``kept`` if it is so already."""
+    kinds = [_parsed_kind(column) for column in columns]
+    if name in reading.text:
+        return "words"
+    if set(kinds) <= {"number", "empty"}:
+        return "number" if reading.missing else "kept"
+    if set(kinds) <= {"boolean", "empty"} and name not in reading.number:
+        return "kept"
+    words = [one for one, kind in zip(columns, kinds, strict=True) if kind == "words"]
+    if name in reading.number or _all(words, reading, is_number, "number" in kinds):
+        _require_one_kind(name, kinds, words, reading)
+        return "number"
+    if _all(words, reading, _is_truth, "boolean" in kinds) and "number" not in kinds:
+        return "boolean"
+    _require_one_kind(name, kinds, words, reading)
+    _tell_almost_numbers(name, words, reading, notes)
+    return "words"
+
+
+def _parsed_kind(column: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return "boolean"
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return "empty" if column.isna().all() else "number"
+    first = column.dropna().head(1)
+    return "boolean" if len(first) and isinstance(first.iloc[0], bool) else "words"
+
+
+def _levels(column: pd.Series, reading: Reading, most: int | None = None) -> tuple[str, ...]:
+    """Return the distinct words that are not read as missing, of the first so many."""
+    skipped = MISSING_NUMBERS | set(reading.missing)
+    words = (str(one).strip() for one in pd.unique(column.dropna())[:most])
+    signed = (word.replace(",", ".") for word in words) if reading.decimal == "," else words
+    return tuple(word for word in signed if word not in skipped)
+
+
+def _all(columns: Sequence[pd.Series], reading: Reading, holds: Holds, beside: bool) -> bool:
+    """Tell whether all words of all files are such; `beside` says that another file holds nothing else."""
+    some = beside
+    for most in (LOOKED_AT, None):
+        for column in columns:
+            levels = _levels(column, reading, most)
+            some = some or bool(levels)
+            if not holds(levels):
+                return False
+    return some
+
+
+def _is_truth(words: Sequence[str]) -> bool:
+    return all(word.lower() in TRUTH for word in words)
+
+
+def _tell_almost_numbers(name: str, columns: Sequence[pd.Series], reading: Reading, notes: list[str]) -> None:
+    """Refuse a decimal comma that was not declared; note a few words among numbers."""
+    levels = [word for column in columns for word in _levels(column, reading, LOOKED_AT)]
+    odd = [word for word in dict.fromkeys(levels) if not is_number([word])]
+    if odd and not reading.decimal and name not in reading.text and all(WITH_COMMA.fullmatch(word) for word in odd):
+        raise DataError(
+            f"column {shown(name)} holds numbers with a comma, such as {shown(odd[0])}; state [data.csv] "
+            f'decimal = "," or, if they are words, [data] text = ["{name}"].'
+        )
+    if len(odd) <= 2 and len(levels) >= 20 * len(odd) > 0:
+        notes.append(
+            f"column {shown(name)} holds numbers and {listed(odd)}, so it was read as words; "
+            "if that stands for a missing value, name it in [data] missing"
+        )
+
+
+def _require_one_kind(name: str, kinds: Sequence[str], columns: Sequence[pd.Series], reading: Reading) -> None:
+    """Refuse tables of which one holds numbers or truth values alone, another only words that are none."""
+    told = sorted({kind for kind in kinds if kind in NEAR})
+    if len(told) == 2:
+        raise DataError(_disagreement(name, "numbers in one table and true or false in another"))
+    for kind in told:
+        for column in columns:
+            words = _levels(column, reading)
+            if words and not any(NEAR[kind]([word]) for word in words):
+                what = "numbers" if kind == "number" else "true or false"
+                raise DataError(_disagreement(name, f"{what} in one table, words such as {shown(words[0])} in another"))
+
+
+NEAR: dict[str, Holds] = {"number": is_number, "boolean": _is_truth}
+
+
+def _disagreement(name: str, what: str) -> str:
+    return (
+        f'column {shown(name)} holds {what}; the tables must agree. If it holds words, state [data] text = ["{name}"]; '
+        "if it is not needed, drop it from the files."
+    )
+
+
+def _converted(
+    column: pd.Series, kind: str, name: str, reading: Reading, found: dict[str, dict[str, int]]
+) -> pd.Series:
+    if kind == "kept":
+        return column
+    parsed = _parsed_kind(column)
+    if parsed in {"number", "empty", "boolean"} and kind != "number":
+        return column
+    if parsed != "words":
+        return nulled(column, name, reading, found)
+    words = column.astype(str).str.strip().where(column.notna(), "")
+    blank = words.isin(MISSING_NUMBERS | set(reading.missing)) & column.notna()
+    for word, count in column[blank].value_counts().items():
+        told = found.setdefault(name, {})
+        told[str(word)] = told.get(str(word), 0) + int(count)
+    present = words.mask(blank | column.isna())
+    if kind == "boolean":
+        return present.str.lower().map(TRUTH).astype(object).where(present.notna(), np.nan)
+    numbers = pd.to_numeric(_dotted(present, reading), errors="coerce")
+    odd = present[numbers.isna() & present.notna()]
+    if len(odd):
+        raise DataError(
+            f"column {shown(name)} is to hold numbers and holds {listed(pd.unique(odd)[:50], limit=5)}; "
+            "name in [data] missing what stands for a missing value."
+        )
+    return numbers
+
+
+def _dotted(words: pd.Series, reading: Reading) -> pd.Series:
+    return words.str.replace(",", ".", regex=False) if reading.decimal == "," else words
+
+
+def _as_words(
+    source: Source,
+    columns: dict[str, pd.Series],
+    names: list[str],
+    reading: Reading,
+    found: dict[str, dict[str, int]],
+) -> None:
+    """Leave words as they are written, reading those again that pandas took for something else."""
+    here = [name for name in names if name in columns]
+    parsed = [name for name in here if _parsed_kind(columns[name]) != "words"]
+    written = source.as_written(parsed) if parsed else pd.DataFrame()
+    for name in here:
+        column = written[name] if name in written else columns[name]
+        columns[name] = nulled(column.astype("str"), name, reading, found)

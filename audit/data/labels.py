@@ -1,0 +1,147 @@
+"""Labels of tables and of models: written in one way, mapped as the user says, refused where they do not meet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.data.columns import sorted_labels
+from audit.errors import DataError, listed, shown
+
+Texts = npt.NDArray[np.object_]
+
+
+def in_words_of(texts: Texts, classes: Sequence[str]) -> Texts:
+    """Let True and False meet 1 and 0, and the other way round.
+
+    Examples
+    --------
+    >>> in_words_of(np.array(["True", None], dtype=object), ("0", "1")).tolist()
+    ['1', None]
+    """
+    if set(classes) == {"0", "1"} and set(texts) <= {"True", "False", None}:
+        return np.array([{"True": "1", "False": "0"}.get(text) for text in texts], dtype=object)
+    if set(classes) == {"False", "True"} and set(texts) <= {"1", "0", None}:
+        return np.array([{"1": "True", "0": "False"}.get(text) for text in texts], dtype=object)
+    return texts
+
+
+def relabelled(texts: Texts, labels: Mapping[str, str], what: str, beside: Collection[str] = ()) -> Texts:
+    """Rewrite labels as ``[data.labels]`` says, if they are those that it rewrites.
+
+    Whose labels are meant is told by the words: those with a word that only stands on the left are rewritten, those
+    with a word that only stands on the right are the words to be written.
+
+    Parameters
+    ----------
+    texts : ndarray of shape (n,), object
+    labels : mapping of str to str
+    what : str
+        Whose labels they are, for messages.
+    beside : collection of str
+        Further labels of the same side that do not occur in `texts`.
+
+    Raises
+    ------
+    DataError
+        If the words do not tell whose labels are meant.
+
+    Examples
+    --------
+    >>> relabelled(np.array(["1", "2"], dtype=object), {"1": "0", "2": "1"}, "the target").tolist()
+    ['0', '1']
+    """
+    words = {text for text in (*texts, *beside) if text is not None}
+    changed = {left for left, right in labels.items() if left != right}
+    if not words & changed:
+        return texts
+    if words & (changed - set(labels.values())):
+        return np.array([None if text is None else labels.get(text, text) for text in texts], dtype=object)
+    if words - set(labels):
+        return texts
+    raise DataError(
+        f"[data.labels] does not tell whether it rewrites {what}, which holds {listed(sorted(words))}: each of these "
+        "words stands on both of its sides. Write the labels alike in table and model instead."
+    )
+
+
+def require_distinct(classes: Sequence[str], column: str) -> None:
+    """Refuse classes that differ in blanks alone, or in case alone if they are longer than a letter.
+
+    Raises
+    ------
+    DataError
+        Naming both.
+
+    Examples
+    --------
+    >>> require_distinct(("yes", "no", "Yes"), "y")
+    Traceback (most recent call last):
+    audit.errors.DataError: target 'y' holds both 'yes' and 'Yes', which differ in case or blanks alone; write them...
+    """
+    if len(classes) > 200:
+        return
+    for one, other in combinations(classes, 2):
+        if _near(one, other):
+            raise DataError(
+                f"target {shown(column)} holds both {shown(one)} and {shown(other)}, which differ in case or blanks "
+                "alone; write them alike."
+            )
+
+
+def _near(one: str, other: str) -> bool:
+    bare, peer = one.strip(), other.strip()
+    return bare == peer or (len(bare) > 1 and bare.casefold() == peer.casefold())
+
+
+def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: str, whole: bool, binary: bool) -> None:
+    """Refuse labels that do not meet the target's, so that none is counted as another.
+
+    Parameters
+    ----------
+    said : collection of str
+        Labels of the model, or of a column of predictions.
+    classes : sequence of str
+        Classes of the target.
+    what : str
+        Whose labels they are, for the message.
+    whole : bool
+        Whether `said` is all that can be said: a model's classes, not some rows' predictions.
+    binary : bool
+
+    Raises
+    ------
+    DataError
+        With both sets and the line that maps them.
+
+    Examples
+    --------
+    >>> require_same_labels({"0", "1"}, ("1", "2"), what="the model answers", whole=True, binary=True)
+    Traceback (most recent call last):
+    audit.errors.DataError: the model answers '0', '1', the target holds '1', '2'. If they mean the same, state [data...
+    """
+    odd, lacking = sorted_labels(set(said) - set(classes)), sorted_labels(set(classes) - set(said))
+    alike = any(_near(one, other) for one in odd for other in classes)
+    apart = bool(odd and lacking)
+    numbered = all(word.lstrip("-").isdigit() for word in (*said, *classes))
+    refused = (apart or (binary and bool(odd or lacking))) if whole else apart and (binary or numbered)
+    if said and (refused or alike or not set(said) & set(classes)):
+        theirs, ours = sorted_labels(said), sorted_labels(classes)
+        raise DataError(
+            f"{what} {listed(theirs)}, the target holds {listed(ours)}. If they mean the same, state "
+            f"[data] labels = {_line(theirs, ours)} (the target's word = the other's), or write the labels alike."
+        )
+
+
+def _line(said: Sequence[str], classes: Sequence[str]) -> str:
+    """Suggest which label of the table is which of the model: by spelling, else in order."""
+    left = [one for one in classes if one not in said] if set(said) - set(classes) else list(classes)
+    free = [one for one in said if one not in classes]
+    pairs = {one: other for one in left for other in free if _near(one, other)}
+    if not pairs:
+        pairs = dict(zip(classes, said, strict=False))
+    shown_pairs = ", ".join(f'"{one}" = "{other}"' for one, other in list(pairs.items())[:6])
+    return f"{{ {shown_pairs} }}"
