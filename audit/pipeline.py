@@ -16,6 +16,7 @@ from audit.check import Check
 from audit.check import run as run_check
 from audit.checks import discover
 from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, plan_from_arguments, to_tuple
+from audit.config.configuration import TIME_LIMIT
 from audit.config.plan import RunPlan
 from audit.costs import Costs
 from audit.data.columns import label_text
@@ -74,6 +75,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
         seed=plan.seed,
         options=plan.gather,
         progress=progress,
+        deadline=time.monotonic() + plan.time_limit,
     )
     context.collected.update({**plan.at_hand(), "dataset": dataset, "artifact": info, "settings": settings})
     predictions = context.need("predictions")
@@ -144,6 +146,7 @@ def run(
     unpaired: bool = False,
     card: Card | Mapping[str, str] | str | Path | None = None,
     seed: int = 0,
+    time_limit: float = TIME_LIMIT,
     checks: Iterable[str] = (),
     ignore_checks: Iterable[str] = (),
     options: Mapping[str, Mapping[str, Json]] | None = None,
@@ -201,6 +204,8 @@ def run(
         The people's words.
     seed : int
         All randomness is derived from it.
+    time_limit : float
+        Seconds after which no new work begins; what is missing stands in the record.
     checks, ignore_checks : iterable of str
         Checks to run (all without one) and to leave out.
     options, gather : mapping of mappings, optional
@@ -270,6 +275,7 @@ def run(
         extras=Extras(
             card=card,
             seed=seed,
+            time_limit=time_limit,
             checks=to_tuple(checks),
             missing=to_tuple(missing),
             ignore=to_tuple(ignore_checks),

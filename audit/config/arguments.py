@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from audit.comparing.baseline import load_baseline
-from audit.config.configuration import read_card
+from audit.config.configuration import TIME_LIMIT, read_card
 from audit.config.plan import RunPlan, current, require_fitting, suppression
 from audit.costs import Costs
 from audit.data.dataset import Roles, build
@@ -52,6 +52,7 @@ class Extras:
 
     card: Card | Mapping[str, str] | str | Path | None = None
     seed: int = 0
+    time_limit: float = TIME_LIMIT
     checks: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
@@ -111,6 +112,7 @@ def plan_from_arguments(
         terms=terms,
         card=card_of(extras.card),
         seed=extras.seed,
+        time_limit=extras.time_limit,
         checks=extras.checks,
         ignore=extras.ignore,
         options=extras.options,

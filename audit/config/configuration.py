@@ -17,6 +17,7 @@ from audit.toml_files import read_toml, validate
 from reports.record import Card, Json, ModelInfo, Policy, SplitInfo, Task
 
 FORBID = {"extra": "forbid"}
+TIME_LIMIT = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +106,8 @@ class AuditTable:
     min_n: int = 30
     suppress_n: int = 10
     depth: int = 2
+    time_limit: float = TIME_LIMIT
+    """Seconds after which no new work begins; budgets are counted in rows, so the clock cuts nothing short before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +226,8 @@ def _require_ranges(config: Config, file: str) -> None:
     for name, least in (("min_n", 0), ("suppress_n", 0), ("depth", 1)):
         if getattr(asked, name) < least:
             raise ConfigError(f"{file}: [audit] {name} is {getattr(asked, name)}; expected {least} or more.")
+    if not asked.time_limit > 0:
+        raise ConfigError(f"{file}: [audit] time_limit is {asked.time_limit}; expected a number of seconds above 0.")
     _require_fingerprints(config, file)
     if config.data.test_size is not None and not 0 < config.data.test_size < 1:
         raise ConfigError(f"{file}: [data] test_size is {config.data.test_size}; expected a share between 0 and 1.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from audit.comparing.baseline import evaluated_file, load_baseline, require_comparable, require_same_rows
 from audit.config.configuration import (
+    TIME_LIMIT,
     Config,
     gather_options,
     load_card,
@@ -50,6 +51,8 @@ class RunPlan:
     card: Card = field(default_factory=Card)
     seed: int = 0
     """All randomness is derived from it."""
+    time_limit: float = TIME_LIMIT
+    """Seconds after which no new work begins."""
     checks: tuple[str, ...] = ()
     """Checks to run; all without one."""
     ignore: tuple[str, ...] = ()
@@ -120,6 +123,7 @@ def plan_from_config(
         terms=terms,
         card=card,
         seed=config.audit.seed,
+        time_limit=config.audit.time_limit,
         checks=tuple(config.checks.select),
         ignore=tuple(config.checks.ignore),
         options=config.checks.options,

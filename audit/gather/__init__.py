@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import math
 import pkgutil
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ import numpy as np
 from audit.data.dataset import Dataset
 from audit.errors import AuditError, ConfigError, MissingExtra, NotApplicable, hint, listed, shown
 from audit.evidence import Absence, Settings
+from audit.models.cost import affordable
 from audit.models.load import Model
 from audit.progress import Progress, silent
 from reports.record import Json
@@ -29,6 +32,9 @@ GIVEN = {
     "fingerprints": "no fingerprint is stated; state some as [model] sha256 and [data.sha256] test",
 }
 """Evidence that nobody gathers: why it is absent unless the plan brings it."""
+
+LATE = "stopped at the run's time limit"
+"""What a note says of evidence that the clock cut short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +52,8 @@ class Context:
     options: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """Options by gatherer, from ``[gather.<name>]``."""
     progress: Progress = silent
+    deadline: float = math.inf
+    """Time of the monotonic clock after which no new work begins: the clock aborts, it never sets a budget."""
     collected: dict[str, object] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -83,6 +91,14 @@ class Context:
         if self.model is None:
             raise NotApplicable("needs the model; this audit has its predictions only")
         return self.model
+
+    def late(self) -> bool:
+        """Tell whether the run's time limit has passed; whoever stops for it says in a note what is missing."""
+        return time.monotonic() > self.deadline
+
+    def affordable(self, evaluations: int) -> int:
+        """Return how many rows the model may be asked for by a budget: fewer where it is large."""
+        return affordable(evaluations, self.fitted().predictor)
 
     def _given(self, name: str) -> object | None:
         if name == "settings":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +12,7 @@ import pandas as pd
 
 from audit.errors import ModelError
 from audit.evidence import NONE, Perturbed, Predictions, join
+from audit.gather import LATE
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
 from audit.models.load import Model, Predictor
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from audit.gather import Context
 
 Positions = npt.NDArray[np.intp]
+EVALUATIONS = 1_500_000
+"""Rows that a model is asked for at most by one kind of perturbation."""
 
 
 class Variant(NamedTuple):
@@ -48,11 +50,11 @@ def asked(
     variants: Iterable[Variant],
     *,
     what: str,
-    seconds: float,
+    evaluations: int = EVALUATIONS,
     notes: tuple[str, ...] = (),
     scores: bool = True,
 ) -> Perturbed:
-    """Ask for `base` as it is, then for every variant until the time is spent.
+    """Ask for `base` as it is, then for every variant that the budget pays for.
 
     Parameters
     ----------
@@ -62,8 +64,8 @@ def asked(
     variants : iterable of Variant
     what : str
         Words for the progress bar.
-    seconds : float
-        No variant starts later than this; what was left out stands in the notes.
+    evaluations : int
+        Rows that the model may be asked for, fewer where it is large; what was left out stands in the notes.
     notes : tuple of str
         What was sampled.
     scores : bool
@@ -72,7 +74,7 @@ def asked(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):  # batches are small: threads would wait for each other
-        return _asked(context, base, list(variants), what, seconds, notes, scores)
+        return _asked(context, base, list(variants), what, evaluations, notes, scores)
 
 
 def _asked(
@@ -80,21 +82,23 @@ def _asked(
     base: Positions,
     waiting: list[Variant],
     what: str,
-    seconds: float,
+    evaluations: int,
     notes: tuple[str, ...],
     scores: bool,
 ) -> Perturbed:
     dataset = context.dataset
     model = context.fitted() if scores or dataset.task == "regression" else labels_only(context.fitted())
-    started = time.perf_counter()
+    left = context.affordable(evaluations) - len(base)
     plain = ask(model, dataset.inputs(base), dataset, progress=_quiet, what=what)
     parts, levels, failed = [predictions_of(plain, dataset, base, context.settings)], [NONE], {}
     for done, variant in enumerate(waiting):
         context.progress(what, done, len(waiting))
-        if time.perf_counter() - started > seconds:
-            left = ", ".join(one.name for one in waiting[done : done + 5])
-            notes = (*notes, f"{len(waiting) - done} of {len(waiting)} variants left out after {seconds:g} s: {left}")
+        if done and (left < len(variant.rows) or context.late()):
+            names = ", ".join(one.name for one in waiting[done : done + 5])
+            why = LATE if context.late() else f"{evaluations:,} rows are asked for at most"
+            notes = (*notes, f"{len(waiting) - done} of {len(waiting)} variants left out: {names} ({why})")
             break
+        left -= len(variant.rows)
         try:
             answers = ask(model, variant.make(), dataset, progress=_quiet, what=what, batch=variant.batch)
         except ModelError as error:

@@ -45,7 +45,6 @@ def gather(
     size: float = 0.1,
     pixels: float = 8 / 255,
     calls: int = 200_000,
-    seconds: float = 60.0,
 ) -> Perturbed:
     """Attack a differentiable classifier by projected gradient descent, from a random start.
 
@@ -66,8 +65,6 @@ def gather(
     calls : int
         Rows that a model is asked for at most where its gradient is told by differences; test rows are fewer
         where that would be exceeded.
-    seconds : float
-        Budget.
 
     Raises
     ------
@@ -79,7 +76,7 @@ def gather(
         raise NotApplicable("asks whether accuracy is halved; this model predicts numbers")
     network = model.predictor
     if not hasattr(network, "network_") or not hasattr(network, "center_"):
-        return _by_differences(context, (rows, steps, calls), size, seconds)
+        return _by_differences(context, (rows, steps, context.affordable(calls)), size)
     if getattr(network, "token_count_", 0):
         raise NotApplicable("tokens have no gradient: texts are corrupted instead (ROB006)")
     require("torch", extra="torch", purpose="adversarial steps")
@@ -91,10 +88,10 @@ def gather(
     def attack() -> pd.DataFrame:
         return _attack(context, X, base, reach, steps)
 
-    return _under(attack, reach.told, context, base, seconds, notes)
+    return _under(attack, reach.told, context, base, notes)
 
 
-def _by_differences(context: Context, budget: tuple[int, int, int], size: float, seconds: float) -> Perturbed:
+def _by_differences(context: Context, budget: tuple[int, int, int], size: float) -> Perturbed:
     """Attack a model that can only be asked, through its numeric features of many values."""
     rows, steps, calls = budget
     spreads = spreads_of(context)
@@ -114,7 +111,7 @@ def _by_differences(context: Context, budget: tuple[int, int, int], size: float,
     def attack() -> pd.DataFrame:
         return _climbed(context, base, spreads, size, steps)
 
-    return _under(attack, told, context, base, seconds, notes)
+    return _under(attack, told, context, base, notes)
 
 
 def _under(
@@ -122,12 +119,11 @@ def _under(
     told: str,
     context: Context,
     base: Positions,
-    seconds: float,
     notes: tuple[str, ...],
 ) -> Perturbed:
     """Ask the model for the attacked rows."""
     variant = Variant(f"projected gradient, {told}", attack, base)
-    return asked(context, base, [variant], what="attacking", seconds=seconds, notes=notes, scores=False)
+    return asked(context, base, [variant], what="attacking", notes=notes, scores=False)
 
 
 class _Loss:

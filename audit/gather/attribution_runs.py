@@ -13,6 +13,8 @@ from audit.gather.attributions import Plan, attribute
 if TYPE_CHECKING:
     from audit.gather import Context
 
+EVALUATIONS = 750_000
+"""Rows that the model may be asked for by one run."""
 WIDE_ROWS = 12
 """Rows at most where columns are too many to be looked at one by one."""
 
@@ -38,7 +40,7 @@ def gather(
     wide = len(context.dataset.features) > MOST_COLUMNS
     rows = min(rows, WIDE_ROWS) if wide else rows
     for run in range(1, max(runs, 2) + 1):
-        plan = Plan(rows=rows, background=background, seconds=10.0, run=run)
+        plan = Plan(rows=rows, background=background, evaluations=EVALUATIONS, run=run)
         found.append(replace(attribute(context, plan), seed=run))
         if not wide:
             found.append(lime.gather(context, rows=rows, samples=samples, run=run))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from audit.explain.gradients import (
 from audit.explain.permutation import Shapley, evaluations, permutation_shapley
 from audit.explain.shap_explainers import shap_deep, shap_kernel, shap_permutation
 from audit.explain.tree import tree_scale, tree_shapley
+from audit.gather import LATE
 from audit.gather._explained import MOST_COLUMNS, Explained, explained
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ FEW_PAIRS = 10
 MOST_BASELINES = 10
 LEAST_GRADIENTS, GRADIENT_NUMBERS = 256, 2**20
 """Gradients for a row at most: so many at least, or so many numbers."""
-WIDE_ROWS, WIDE_BACKGROUND, WIDE_SECONDS = 50, 50, 10.0
-"""At most where columns are too many to be looked at one by one: rows, background rows, seconds of `permutation`."""
-PATIENCE, LEAST_CHUNK = 4.0, 5
-"""A handful of rows that takes so many budgets (of ten seconds at least) is not begun."""
+WIDE_ROWS, WIDE_BACKGROUND, WIDE_EVALUATIONS = 50, 50, 1_500_000
+"""At most where columns are too many to be looked at one by one: rows, background rows, evaluations."""
+PATIENCE, LEAST_CHUNK = 4, 5
+"""A handful of rows that takes so many budgets is not begun."""
 WIDE = 64
 """More columns than this are too many for permutations where a network offers gradients."""
 
@@ -50,7 +50,7 @@ def gather(
     rows: int = 200,
     background: int = 100,
     pairs: int = 150,
-    seconds: float = 40.0,
+    evaluations: int = 3_000_000,
     method: str = "auto",
 ) -> tuple[Attributions, ...]:
     """Explain a sample of the test rows.
@@ -64,8 +64,9 @@ def gather(
         Training rows (test rows without a training table) that stand for values not known.
     pairs : int
         Effort of `permutation`: a row costs about ``2 · pairs · (features − 1)`` evaluations of the model.
-    seconds : float
-        Budget of `permutation`: first fewer evaluations, then fewer rows.
+    evaluations : int
+        Rows that the model may be asked for by `permutation`, fewer where it is large: first the background is
+        cut, then there are fewer rows.
     method : str
         ``auto``, or one of ``tree``, ``additive``, ``exact``, ``integrated_gradients``, ``permutation``; on
         request ``expected_gradients``, ``deep``, ``shap_kernel``, ``shap_permutation``.
@@ -77,7 +78,9 @@ def gather(
     NotApplicable
         If the method asked for does not fit the model.
     """
-    return (attribute(context, Plan(rows=rows, background=background, pairs=pairs, seconds=seconds, method=method)),)
+    return (
+        attribute(context, Plan(rows=rows, background=background, pairs=pairs, evaluations=evaluations, method=method)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ class Plan:
     rows: int = 200
     background: int = 100
     pairs: int = 150
-    seconds: float = 60.0
+    evaluations: int = 3_000_000
     method: str = "auto"
     run: int = 0
     """Runs differ in seed and background, not in the rows explained."""
@@ -132,7 +135,7 @@ def _bounded(plan: Plan, width: int) -> Plan:
     if width <= MOST_COLUMNS:
         return plan
     rows, behind = min(plan.rows, WIDE_ROWS), min(plan.background, WIDE_BACKGROUND)
-    return replace(plan, rows=rows, background=behind, seconds=min(plan.seconds, WIDE_SECONDS))
+    return replace(plan, rows=rows, background=behind, evaluations=min(plan.evaluations, WIDE_EVALUATIONS))
 
 
 def additivity_residual_of(found: Attributions) -> float:
@@ -273,13 +276,15 @@ def _by_name(context: Context, what: Explained, plan: Plan) -> Attributions:
 
 def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
     """Ask for coalitions or walk permutations in chunks of rows, within the budget."""
-    started = time.perf_counter()
     wanted = len(what.rows)
-    background, pairs = _affordable(what, plan)
+    budget = context.affordable(plan.evaluations)
+    background, pairs = _within(what, plan, budget)
+    each = evaluations(what.X.shape[1], len(background), pairs)
+    wanted = min(wanted, max(budget // each, min(LEAST_CHUNK, wanted)))
     size = CHUNK if what.X.shape[1] <= MOST_COLUMNS else LEAST_CHUNK
     parts: list[tuple[np.ndarray, Shapley]] = []
     kept = 0
-    while kept < wanted and (not kept or time.perf_counter() - started < plan.seconds):
+    while kept < wanted and not (kept and context.late()):
         context.progress("explaining by permutation", kept, wanted)
         chunk = slice(kept, min(kept + size, wanted))
         for code, here in what.groups(chunk):
@@ -290,33 +295,27 @@ def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
             parts.append((kept + here, found))
         kept = chunk.stop
     context.progress("explaining by permutation", wanted, wanted)
-    asked = evaluations(what.X.shape[1], len(background), pairs)
-    notes = [f"up to {asked:,} evaluations of the model a row"]
+    notes = [f"up to {each:,} evaluations of the model a row"]
     if len(background) < len(what.background):
-        notes.append(f"background cut to {len(background)} rows, within {plan.seconds:g} seconds")
-    if kept < wanted:
-        notes.append(f"{kept} of {wanted} rows explained within {plan.seconds:g} seconds")
+        notes.append(f"background cut to {len(background)} rows, within {budget:,} evaluations")
+    if kept < len(what.rows):
+        why = LATE if kept < wanted else f"within {budget:,} evaluations"
+        notes.append(f"{kept} of {len(what.rows)} rows explained: {why}")
     return _pack(what, "permutation", parts, kept, *notes)
 
 
-def _affordable(what: Explained, plan: Plan) -> tuple[FloatArray, int]:
-    """Time the model once and cut background and permutations to what fits the budget for some rows."""
-    sample = np.resize(what.background, (1000, what.X.shape[1]))
-    score = what.score(int(what.codes[0]))
-    score(sample[:10])
-    started = time.perf_counter()
-    score(sample)
-    each = (time.perf_counter() - started) / len(sample)
+def _within(what: Explained, plan: Plan, budget: int) -> tuple[FloatArray, int]:
+    """Cut background and permutations to what a budget of evaluations pays for on some rows."""
     few = min(LEAST_ROWS, len(what.rows))
-    possible = plan.seconds / max(each, 1e-9) / few
+    possible = budget / few
     width, behind = what.X.shape[1], what.background
     if evaluations(width, len(behind), plan.pairs) <= possible:
         return behind, plan.pairs
     least = evaluations(width, 1, 1)
-    if least * min(FEW_PAIRS, len(behind)) * min(LEAST_CHUNK, few) * each > PATIENCE * max(plan.seconds, 10.0):
+    if least * min(FEW_PAIRS, len(behind)) * min(LEAST_CHUNK, few) > PATIENCE * budget:
         raise NotApplicable(
-            f"{width:,} columns need {least:,} evaluations for each row and background row, which take "
-            f"{least * each:.3g} seconds; too many for a budget of {plan.seconds:g} seconds"
+            f"{width:,} columns need {least:,} evaluations for each row and background row; too many for a budget "
+            f"of {budget:,}, which is counted from the size of the model"
         )
     size = int(possible // max(least, 1))
     size = max(min(size, len(behind)), min(FEW_PAIRS, len(behind)))

@@ -13,7 +13,7 @@ from audit.corruptions import IMAGES, SEQUENCES, SEVERITIES, TEXTS, Corruption, 
 from audit.data.columns import column_kind
 from audit.errors import ConfigError, NotApplicable, hint, shown
 from audit.evidence import Perturbed
-from audit.gather._perturbed import Positions, Variant, asked, sample
+from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -34,7 +34,7 @@ def gather(
     modality: str = "auto",
     shape: Sequence[int] = (),
     rows: int = 2000,
-    seconds: float = 120.0,
+    evaluations: int = EVALUATIONS,
 ) -> Perturbed:
     """Corrupt test rows in every way that fits them, at three severities.
 
@@ -47,8 +47,8 @@ def gather(
         Of a row: (channels, height, width) or (steps, channels); needed where the model does not know it.
     rows : int
         Test rows at most.
-    seconds : float
-        Budget.
+    evaluations : int
+        Rows that the model may be asked for; fewer where it is large.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def gather(
     X = context.dataset.inputs(base)
     variants = _texts(context, X, base) if form.modality == "text" else _arrays(context, X, base, form)
     notes = (*notes, f"rows read as {form.modality}" + (f" of shape {form.shape}" if form.shape else ""))
-    return asked(context, base, variants, what="corrupting", seconds=seconds, notes=notes, scores=False)
+    return asked(context, base, variants, what="corrupting", evaluations=evaluations, notes=notes, scores=False)
 
 
 def form_of(context: Context, modality: str = "auto", shape: tuple[int, ...] = ()) -> Form:

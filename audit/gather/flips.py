@@ -12,14 +12,14 @@ from audit.data.dataset import address_name
 from audit.data.factor import Factor
 from audit.errors import NotApplicable, listed
 from audit.evidence import Perturbed
-from audit.gather._perturbed import Positions, Variant, asked, sample
+from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context
 
 
 def gather(
-    context: Context, *, rows: int = 10_000, share: float = 0.05, seconds: float = 60.0
+    context: Context, *, rows: int = 10_000, share: float = 0.05, evaluations: int = EVALUATIONS
 ) -> Mapping[str, Perturbed]:
     """Change only a sensitive feature, to each other level that holds enough rows.
 
@@ -30,8 +30,8 @@ def gather(
         Test rows at most.
     share : float
         Smallest share of the test rows that a level must hold to be written into other rows.
-    seconds : float
-        Budget of a feature.
+    evaluations : int
+        Rows that the model may be asked for; fewer where it is large.
 
     Returns
     -------
@@ -56,8 +56,15 @@ def gather(
         factor = dataset.sensitive[feature]
         variants = list(_variants(context, column, factor, base, share))
         if variants:
-            made = asked(context, base, variants, what=f"changing {column}", seconds=seconds, notes=notes, scores=False)
-            found[feature] = made
+            found[feature] = asked(
+                context,
+                base,
+                variants,
+                what=f"changing {column}",
+                evaluations=evaluations,
+                notes=notes,
+                scores=False,
+            )
     if not found:
         raise NotApplicable(f"no sensitive feature has two levels that hold {share:.0%} of the rows")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from audit.data.columns import label_texts
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
+from audit.gather import LATE
 from audit.models.load import Model
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SMALL = 200_000
 
 
-def gather(context: Context, *, folds: int = 5, seconds: float = 120.0) -> Predictions:
+def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predictions:
     """Refit clones on the training rows and predict what each left out.
 
     Parameters
@@ -32,8 +32,9 @@ def gather(context: Context, *, folds: int = 5, seconds: float = 120.0) -> Predi
     context : Context
     folds : int
         Number of folds, at least 3; strata and clusters are respected.
-    seconds : float
-        Budget: after three folds, no further fold starts that would exceed it.
+    fits : int
+        Training rows that all refits together may learn from, fewer where the model is large; three folds are
+        refitted in any case.
 
     Raises
     ------
@@ -51,10 +52,14 @@ def gather(context: Context, *, folds: int = 5, seconds: float = 120.0) -> Predi
         raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
     rows = dataset.rows("train")
     parts, levels = [], []
-    started = time.perf_counter()
-    for number, (fit, held) in enumerate(_splits(dataset, rows, max(folds, 3), context.generator("folds")), start=1):
-        spent = time.perf_counter() - started
-        if number > 3 and spent / (number - 1) * number > seconds:
+    asked = max(folds, 3)
+    folds = max(3, min(asked, 1 + context.affordable(fits) // max(len(rows), 1)))
+    notes: tuple[str, ...] = (
+        () if folds == asked else (f"{folds} folds of {asked}, for refits on {fits:,} rows at most",)
+    )
+    for number, (fit, held) in enumerate(_splits(dataset, rows, folds, context.generator("folds")), start=1):
+        if number > 3 and context.late():
+            notes = (*notes, f"{number - 1} of {folds} folds: {LATE}")
             break
         context.progress("cross-validating", number - 1, folds)
         clone = refit(model, dataset, rows[fit], int(context.generator(f"fold {number}").integers(2**31)))
@@ -63,7 +68,6 @@ def gather(context: Context, *, folds: int = 5, seconds: float = 120.0) -> Predi
         levels.append(str(number))
     context.progress("cross-validating", folds, folds)
     joined = join(_common_classes(parts), "fold", levels)
-    notes = () if len(parts) == max(folds, 3) else (f"{len(parts)} of {folds} folds, within {seconds:g} seconds",)
     return replace(joined, notes=notes)
 
 

@@ -19,7 +19,7 @@ DRAWN = "(drawn)"
 """Level of the key ``variant`` for rows of the plain sample; other rows bear the feature they were added for."""
 
 
-def gather(context: Context, *, rows: int = 40, seconds: float = 15.0) -> Attributions:
+def gather(context: Context, *, rows: int = 40, evaluations: int = 1_000_000) -> Attributions:
     """Add rows of thin groups to those that are explained already.
 
     Parameters
@@ -27,8 +27,8 @@ def gather(context: Context, *, rows: int = 40, seconds: float = 15.0) -> Attrib
     context : Context
     rows : int
         Rows of each group to reach, where the test split has so many.
-    seconds : float
-        Budget of the additional rows.
+    evaluations : int
+        Rows that the model may be asked for; fewer where it is large.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def gather(context: Context, *, rows: int = 40, seconds: float = 15.0) -> Attrib
     chosen = _thin(context, first, rows)
     if not chosen:
         return drawn
-    extra = attribute(context, Plan(chosen=tuple(row for row, _ in chosen), seconds=seconds))
+    extra = attribute(context, Plan(chosen=tuple(row for row, _ in chosen), evaluations=evaluations))
     if extra.method != first.method or extra.scale != first.scale:
         note = f"rows of thin groups were left out: they were explained by {extra.method} instead"
         return replace(drawn, notes=(*first.notes, note))

@@ -22,7 +22,7 @@ MOST_LEVELS = 4
 
 
 def gather(
-    context: Context, *, most: int = 8, samples: int = 5000, fixed: Sequence[str] = (), seconds: float = 20.0
+    context: Context, *, most: int = 8, samples: int = 5000, fixed: Sequence[str] = (), evaluations: int = 750_000
 ) -> tuple[LocalCase, ...]:
     """Pick telling test rows and explain each by SHAP, by LIME and by its nearest counterfactual.
 
@@ -35,8 +35,8 @@ def gather(
         Samples of LIME.
     fixed : sequence of str
         Features that a counterfactual must not change, besides the sensitive ones.
-    seconds : float
-        Budget of the SHAP values.
+    evaluations : int
+        Rows that the model may be asked for by the SHAP values; fewer where it is large.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def gather(
     predictions = cast("Predictions", context.need("predictions"))
     picked = pick(predictions.select(split="test"), most)
     chosen = np.array([row for row, _ in picked], dtype=np.intp)
-    shap = attribute(context, Plan(chosen=tuple(chosen.tolist()), seconds=seconds))
+    shap = attribute(context, Plan(chosen=tuple(chosen.tolist()), evaluations=evaluations))
     what = explained(context, rows=len(chosen), background=100, chosen=chosen)
     lime = fit_lime(context, what, samples)
     held = tuple(dict.fromkeys([*fixed, *(name for name in dataset.roles.sensitive if name in dataset.features)]))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit.errors import NotApplicable
 from audit.evidence import MISSING, SWAPPED, UNSEEN, Perturbed
-from audit.gather._perturbed import Positions, Variant, asked, sample
+from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
 from audit.gather.corrupted import form_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def gather(
     *,
     rows: int = 2000,
     features: int = 100,
-    seconds: float = 60.0,
+    evaluations: int = EVALUATIONS,
     modality: str = "auto",
     shape: Sequence[int] = (),
 ) -> Perturbed:
@@ -40,8 +40,8 @@ def gather(
         Test rows at most; those in which the feature is missing already say nothing and are left out.
     features : int
         Features at most, drawn at random.
-    seconds : float
-        Budget.
+    evaluations : int
+        Rows that the model may be asked for; fewer where it is large.
     modality, shape
         What a row is; see `corrupted`.
 
@@ -64,7 +64,7 @@ def gather(
         notes = (*notes, f"{features} of {len(dataset.features)} features drawn at random")
     X = dataset.inputs(base)
     variants = _variants(context, X, base, names)
-    return asked(context, base, variants, what="leaving values out", seconds=seconds, notes=notes, scores=False)
+    return asked(context, base, variants, what="leaving values out", evaluations=evaluations, notes=notes, scores=False)
 
 
 def _are_images(context: Context, modality: str, shape: tuple[int, ...]) -> bool:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit.errors import NotApplicable
 from audit.evidence import Perturbed
-from audit.gather._perturbed import Positions, Variant, asked, sample
+from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -23,7 +23,7 @@ def gather(
     rows: int = 10_000,
     sizes: Sequence[float] = (0.05, 0.1, 0.3),
     distinct: int = 12,
-    seconds: float = 60.0,
+    evaluations: int = EVALUATIONS,
 ) -> Perturbed:
     """Add normal noise to every numeric feature that has more than a few values.
 
@@ -36,8 +36,8 @@ def gather(
         Standard deviations of the noise, in those of the feature over the training rows.
     distinct : int
         Features with no more distinct values than this are codes or counts, and stay as they are.
-    seconds : float
-        Budget.
+    evaluations : int
+        Rows that the model may be asked for; fewer where it is large.
 
     Raises
     ------
@@ -53,7 +53,12 @@ def gather(
     X = dataset.inputs(base)
     notes = (*notes, f"noise on {len(spreads)} of {len(dataset.features)} features")
     return asked(
-        context, base, _variants(context, X, base, spreads, sizes), what="adding noise", seconds=seconds, notes=notes
+        context,
+        base,
+        _variants(context, X, base, spreads, sizes),
+        what="adding noise",
+        evaluations=evaluations,
+        notes=notes,
     )
 
 

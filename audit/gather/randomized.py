@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from audit.gather import Context
 
 
-def gather(context: Context, *, rows: int = 40, seconds: float = 10.0) -> Attributions:
+def gather(context: Context, *, rows: int = 40, evaluations: int = 750_000) -> Attributions:
     """Explain a sample of the test rows after shuffling the weights.
 
     Parameters
@@ -25,8 +25,8 @@ def gather(context: Context, *, rows: int = 40, seconds: float = 10.0) -> Attrib
     context : Context
     rows : int
         Test rows, the first of those that are explained.
-    seconds : float
-        Budget.
+    evaluations : int
+        Rows that the model may be asked for; fewer where it is large.
 
     Raises
     ------
@@ -42,5 +42,5 @@ def gather(context: Context, *, rows: int = 40, seconds: float = 10.0) -> Attrib
     last = cast("NetworkEstimator", other.last)
     last.network_ = shuffled_weights(last.network_, int(context.generator("randomized").integers(2**31)))
     rows = min(rows, WIDE_ROWS) if len(first.features) > MOST_COLUMNS else rows
-    plan = Plan(rows=min(rows, len(first.values)), seconds=seconds, method=first.method)
+    plan = Plan(rows=min(rows, len(first.values)), evaluations=evaluations, method=first.method)
     return attribute(replace(context, model=other, collected={}), plan)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from audit.gather import Context
 
 
-def gather(context: Context, *, rows: int = 2000, alone: int = 50, batch: int = 7, seconds: float = 30.0) -> Perturbed:
+def gather(context: Context, *, rows: int = 2000, alone: int = 50, batch: int = 7) -> Perturbed:
     """Predict a sample of test rows several times.
 
     Parameters
@@ -24,14 +24,12 @@ def gather(context: Context, *, rows: int = 2000, alone: int = 50, batch: int = 
         Rows that are also predicted one by one and in small batches.
     batch : int
         Rows of a small batch.
-    seconds : float
-        Budget; a variant that would start later is left out, and the notes say so.
     """
     base, notes = sample(context, rows, "repeated")
     few = base[:: max(1, len(base) // max(alone, 1))][:alone]
     notes = (*notes, f"{len(few)} rows one by one and in batches of {batch}")
     variants = _variants(context, base, few, batch)
-    return asked(context, base, variants, what="predicting again", seconds=seconds, notes=notes)
+    return asked(context, base, variants, what="predicting again", notes=notes)
 
 
 def _variants(context: Context, base: Positions, few: Positions, batch: int) -> Iterator[Variant]:

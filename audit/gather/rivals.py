@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from audit.errors import ModelError, NotApplicable
 from audit.evidence import Predictions, join
+from audit.gather import LATE
 from audit.gather._perturbed import Positions, aligned
 from audit.gather._reference_models import linear_rival, strong_rivals
 from audit.gather.predictions import predictions_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LINEAR, STRONGER = "linear", "stronger"
 
 
-def gather(context: Context, *, linear_rows: int = 50_000, rows: int = 20_000, seconds: float = 60.0) -> Predictions:
+def gather(context: Context, *, linear_rows: int = 50_000, rows: int = 20_000) -> Predictions:
     """Fit rivals of the model and ask them for the test rows.
 
     Parameters
@@ -32,8 +32,6 @@ def gather(context: Context, *, linear_rows: int = 50_000, rows: int = 20_000, s
         Training rows of the linear model at most.
     rows : int
         Training rows of the stronger model at most; the better of two kinds on a fifth of them held out.
-    seconds : float
-        Budget: a rival that would start later is left out, and the notes say so.
 
     Returns
     -------
@@ -50,14 +48,13 @@ def gather(context: Context, *, linear_rows: int = 50_000, rows: int = 20_000, s
         raise NotApplicable("fits other models on the training rows; there is no training table")
     if not dataset.features:
         raise NotApplicable("the model reads no columns")
-    started = time.perf_counter()
     parts: list[Predictions] = []
     levels: list[str] = []
     notes: list[str] = []
     for step, (name, most) in enumerate(((LINEAR, linear_rows), (STRONGER, rows))):
         context.progress("fitting rivals", step, 2)
-        if time.perf_counter() - started > seconds:
-            notes.append(f"the {name} model was left out after {seconds:g} s")
+        if context.late():
+            notes.append(f"the {name} model was left out: {LATE}")
             continue
         chosen, told = _training_rows(context, most, name)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from audit.evidence import Predictions
+from audit.gather import LATE
 from audit.gather._explained import require_narrow
+from audit.gather.attributions import LEAST_ROWS
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def gather(
-    context: Context, *, rows: int = 5000, repeats: int = 3, seconds: float = 40.0
+    context: Context, *, rows: int = 5000, repeats: int = 3, evaluations: int = 1_000_000
 ) -> Mapping[str, tuple[Predictions, ...]]:
     """Shuffle each feature in turn and ask the model again.
 
@@ -30,8 +31,8 @@ def gather(
         Test rows at most.
     repeats : int
         Shuffles of each feature.
-    seconds : float
-        Budget: after the first feature, no further one starts that would exceed it.
+    evaluations : int
+        Rows that the model may be asked for; test rows are fewer where features are many or the model is large.
 
     Returns
     -------
@@ -44,14 +45,13 @@ def gather(
     plain = cast("Predictions", context.need("predictions"))
     test = dataset.rows("test")
     generator = context.generator("shuffled")
-    kept = np.sort(generator.permutation(test)[:rows])
+    most = context.affordable(evaluations) // (len(dataset.features) * max(repeats, 1))
+    kept = np.sort(generator.permutation(test)[: min(rows, max(most, LEAST_ROWS))])
     X = dataset.inputs(kept)
     found: dict[str, tuple[Predictions, ...]] = {}
     notes = () if len(kept) == len(test) else (f"{len(kept)} of {len(test)} test rows, drawn at random",)
-    started = time.perf_counter()
     for number, name in enumerate(dataset.features):
-        spent = time.perf_counter() - started
-        if number and spent / number * (number + 1) > seconds:
+        if number and context.late():
             break
         context.progress("shuffling features", number, len(dataset.features))
         parts = []
@@ -63,6 +63,6 @@ def gather(
         found[name] = tuple(parts)
     context.progress("shuffling features", len(dataset.features), len(dataset.features))
     if len(found) < len(dataset.features):
-        short = f"{len(found)} of {len(dataset.features)} features shuffled within {seconds:g} seconds"
+        short = f"{len(found)} of {len(dataset.features)} features shuffled: {LATE}"
         found = {name: tuple(replace(one, notes=(*one.notes, short)) for one in parts) for name, parts in found.items()}
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
+from audit.gather import LATE
 from audit.gather._perturbed import Positions, aligned, sample
 from audit.gather.folds import refit
 from audit.gather.predictions import predictions_of
@@ -31,7 +31,6 @@ def gather(
     repeats: int = 8,
     fits: int = 30_000,
     test_rows: int = 10_000,
-    seconds: float = 60.0,
 ) -> Predictions:
     """Refit on all training rows, a half, a quarter … and ask every clone for the same test rows.
 
@@ -48,8 +47,6 @@ def gather(
         Rows that all refits together may learn from; repeats are fewer where that would be exceeded.
     test_rows : int
         Test rows at most.
-    seconds : float
-        Budget: sizes and repeats that would start later are left out, and the notes say so.
 
     Returns
     -------
@@ -67,22 +64,19 @@ def gather(
     if not model.refittable():
         raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
     test, notes = sample(context, test_rows, "subsets test")
-    plan = _plan(context, rows, sizes, repeats, fits)
+    plan = _plan(context, rows, sizes, repeats, context.affordable(fits))
     parts, counts, names = [], [], []
-    started, spent = time.perf_counter(), 0.0
     for done, (size, part, chosen) in enumerate(plan):
         context.progress("refitting on fewer rows", done, len(plan))
-        if done > sizes and time.perf_counter() - started + spent > seconds:
-            notes = (*notes, f"{len(plan) - done} of {len(plan)} refits left out after {seconds:g} s")
+        if done > sizes and context.late():
+            notes = (*notes, f"{len(plan) - done} of {len(plan)} refits left out: {LATE}")
             break
-        before = time.perf_counter()
         seed = int(context.generator(f"subsets {size} {part}").integers(2**31))
         clone = refit(model, dataset, chosen, seed)
         answers = ask(clone, dataset.inputs(test), dataset, progress=_quiet, what="asking clones")
         parts.append(predictions_of(answers, dataset, test, context.settings))
         counts.append(str(size))
         names.append(str(part))
-        spent = time.perf_counter() - before
     context.progress("refitting on fewer rows", len(plan), len(plan))
     told = {size: counts.count(size) for size in dict.fromkeys(counts)}
     notes = (*notes, "refits: " + ", ".join(f"{times} on {size} rows" for size, times in told.items()))

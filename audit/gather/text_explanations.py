@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -29,7 +28,7 @@ def gather(
     most_words: int = 60,
     pairs: int = 20,
     samples: int = 1000,
-    seconds: float = 60.0,
+    evaluations: int = 600_000,
 ) -> TextExplanations:
     """Take words away from texts of the test split and ask the model again.
 
@@ -44,8 +43,8 @@ def gather(
         Longer texts are cut into so many runs of words.
     pairs, samples : int
         Effort for each text: ``2 · pairs · (words − 1)`` evaluations (SHAP), samples (LIME).
-    seconds : float
-        Budget: texts beyond it are left out.
+    evaluations : int
+        Texts that the model may be asked for, fewer where it is large; texts beyond are left out.
 
     Raises
     ------
@@ -60,19 +59,22 @@ def gather(
     rows = np.array([*(row for row, _ in picked), *drawn], dtype=np.intp)
     output, more = choose_output(model, dataset, dataset.inputs(rows))
     place = {int(row): number for number, row in enumerate(predictions.row)}
-    started, found = time.perf_counter(), []
+    left, found = context.affordable(evaluations), []
     for number, row in enumerate(rows):
-        if number and time.perf_counter() - started > seconds:
+        pieces = Pieces.of(str(dataset.frame[column].iloc[int(row)]), most=most_words)
+        left -= 2 * pairs * max(len(pieces.words) - 1, 1) + samples
+        if number and (left < 0 or context.late()):
             break
         context.progress("taking words away", number, len(rows))
         why = picked[number][1] if number < len(picked) else ""
         at = place[int(row)]
         code = int(predictions.y_pred[at]) if dataset.task == "multiclass" else 0
         told = (why, said(predictions, predictions.y_pred[at]), said(predictions, predictions.y_true[at]))
-        pieces = Pieces.of(str(dataset.frame[column].iloc[int(row)]), most=most_words)
         found.append(_explained(context, output, int(row), code, column, pieces, told, (pairs, samples)))
     context.progress("taking words away", len(rows), len(rows))
-    short = () if len(found) == len(rows) else (f"{len(found)} of {len(rows)} texts within {seconds:g} seconds",)
+    short = (
+        () if len(found) == len(rows) else (f"{len(found)} of {len(rows)} texts, within {evaluations:,} evaluations",)
+    )
     return TextExplanations(
         cases=tuple(found[: len(picked)]),
         sample=tuple(found[len(picked) :]),

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -278,17 +279,28 @@ def _load_joblib(path: Path) -> object:
     return joblib.load(path)
 
 
-def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:
-    import skops.io
+def import_skops() -> ModuleType:
+    """Import skops.io without torch, dask and cupy, which it brings along when it lists scikit-learn's estimators."""
+    hidden = [f"sklearn.externals.array_api_compat.{name}" for name in ("torch", "dask", "cupy")]
+    hidden = [name for name in hidden if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None makes their import fail, as if not installed
+    try:
+        return importlib.import_module("skops.io")
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
 
+
+def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:
+    skops_io = import_skops()
     allowed = SKOPS_ALLOWED | set(trusted_types)
-    unknown = [name for name in skops.io.get_untrusted_types(file=path) if name not in allowed]
+    unknown = [name for name in skops_io.get_untrusted_types(file=path) if name not in allowed]
     if unknown:
         raise ModelError(
             f"{shown(path.name)} holds types that are not on the allow-list: {listed(unknown)}. If you trust them, "
             f"state [model] trusted_types = [{', '.join(repr(name) for name in unknown[:5])}]."
         )
-    predictor: object = skops.io.load(path, trusted=sorted(allowed))
+    predictor: object = skops_io.load(path, trusted=sorted(allowed))
     validate_trees(predictor)
     return predictor
 

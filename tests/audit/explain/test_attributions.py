@@ -145,10 +145,10 @@ def test_without_shap_the_next_method_serves(fitted: Fitted, monkeypatch: pytest
 
 def test_a_small_budget_cuts_and_says_so(fitted: Fitted) -> None:
     (found,) = gather(
-        fitted("boosting-categories"), rows=100, background=50, pairs=5000, seconds=0.001, method="permutation"
+        fitted("boosting-categories"), rows=100, background=50, pairs=5000, evaluations=2000, method="permutation"
     )
     assert 0 < len(found.values) < 100
-    assert any("within 0.001 seconds" in note for note in found.notes)
+    assert any("within 2,000 evaluations" in note for note in found.notes)
     assert found.residual is not None
     assert found.residual < 1e-9
 

@@ -194,7 +194,7 @@ def test_a_feature_that_is_not_read_is_unused(fitted: Fitted) -> None:
 
 
 def test_rows_and_budget_are_said(fitted: Fitted) -> None:
-    context = replace(fitted("logistic"), options={"shuffled": {"rows": 50, "seconds": 0.0}}, collected={})
+    context = replace(fitted("logistic"), options={"shuffled": {"rows": 50}}, collected={}, deadline=0.0)
     shuffled = cast("dict[str, tuple[Predictions, ...]]", context.need("shuffled"))
     assert len(shuffled) == 1
     measured = permutation_importance(shuffled, cast("Predictions", context.need("predictions")))

@@ -1,0 +1,87 @@
+"""How dear one prediction is, from the size of a model alone, so that budgets are the same on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+TREE_STEP = 20
+"""Operations that one step down a decision tree stands for."""
+GRADIENT_TREE = 200
+"""Operations that one tree of histogram gradient boosting stands for."""
+CHEAP = 20_000
+"""Operations up to which a prediction counts once: what handing over a row costs anyway."""
+DEEPEST = 8
+
+
+def operations(predictor: object) -> int:
+    """Count the numbers that one prediction goes through: coefficients, weights, kept rows, steps down trees.
+
+    Parameters
+    ----------
+    predictor : object
+
+    Returns
+    -------
+    int
+        At least 1; an order of magnitude, not a count of instructions.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> import numpy as np
+    >>> operations(KNeighborsClassifier().fit(np.zeros((500, 4)), np.arange(500) % 2)) >= 2000
+    True
+    """
+    return max(1, _counted(predictor, set(), 0))
+
+
+def affordable(evaluations: int, predictor: object) -> int:
+    """Return how many predictions a budget pays for: all of them for a small model, fewer for a large one.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> affordable(1000, DummyClassifier())
+    1000
+    """
+    return max(1, int(evaluations / max(1.0, operations(predictor) / CHEAP)))
+
+
+def _counted(value: object, seen: set[int], depth: int) -> int:
+    if depth > DEEPEST or id(value) in seen:
+        return 0
+    seen.add(id(value))
+    known = _leaf(value)
+    if known is not None:
+        return known
+    return sum(_counted(part, seen, depth + 1) for part in _parts(value))
+
+
+def _leaf(value: object) -> int | None:
+    """Return what a value without parts counts, or ``None`` for one that has parts."""
+    if isinstance(value, np.ndarray):
+        return int(value.size) if value.dtype != object else None
+    if type(value).__name__ == "TreePredictor":
+        return GRADIENT_TREE
+    deep = getattr(value, "max_depth", None)
+    if type(value).__name__ == "Tree" and isinstance(deep, int):
+        return TREE_STEP * (deep + 1)
+    if callable(getattr(value, "numel", None)):  # a tensor
+        return int(value.numel())  # type: ignore[attr-defined]
+    return 0 if isinstance(value, str | bytes | int | float | bool | type | None.__class__) else None
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, np.ndarray):
+        return value.ravel().tolist()
+    parameters = getattr(value, "parameters", None)
+    if callable(parameters) and hasattr(value, "state_dict"):  # a torch module
+        return list(parameters())
+    own = getattr(value, "__dict__", None)
+    return own.values() if isinstance(own, dict) else ()
