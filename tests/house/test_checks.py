@@ -15,6 +15,7 @@ from audit.check import Check, run
 from audit.checks import discover
 from audit.data.dataset import Dataset, Roles, build
 from audit.evidence import Predictions, Settings
+from audit.gather import GIVEN as ABSENT_UNLESS_GIVEN
 from audit.gather import Context, available
 from audit.judging import gate
 from audit.models.load import Model, wrap
@@ -23,7 +24,7 @@ from reports.formats import FORMATS, render
 from reports.record import AuditRecord, Card, DataInfo, Environment, Finding, ModelInfo, Task
 
 CHECKS = discover()
-GIVEN = {"dataset", "artifact", "card", "baseline", "config", "fingerprints"}
+GIVEN = {"dataset", "artifact", "card", "settings", *ABSENT_UNLESS_GIVEN}
 FAMILIES = {
     "data", "performance", "groups", "fairness", "generalization", "training", "robustness", "drift", "slices",
     "explanations", "compression", "comparison", "artifact", "card", "leakage",
