@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
 from audit.gather import LATE
-from audit.models.load import Model
+from audit.models.load import Model, Predictor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,14 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
         levels.append(str(number))
     context.progress("cross-validating", folds, folds)
     joined = join(_common_classes(parts), "fold", levels)
-    return replace(joined, notes=notes)
+    return replace(joined, notes=(*notes, *weight_notes(model, dataset)))
+
+
+def weight_notes(model: Model, dataset: Dataset) -> tuple[str, ...]:
+    """Say whether refits use the sample weights."""
+    if dataset.weight is None or weight_parameter(model.predictor) is not None:
+        return ()
+    return ("the model takes no sample weights: refits learn from all rows alike",)
 
 
 def _common_classes(parts: list[Predictions]) -> list[Predictions]:
@@ -102,28 +110,77 @@ def _splits(
 def refit(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp], seed: int) -> Model:
     """Fit a clone on `rows`, with every open random state set.
 
+    Sample weights of the data set take part where the model takes them.
+
     Raises
     ------
     NotApplicable
-        If fitting raises; the text says what.
+        If cloning or fitting raises; the text says what.
     """
-    from sklearn.base import clone
     from threadpoolctl import threadpool_limits
 
     from audit.models.answers import as_model_input
 
-    copy = clone(model.predictor)
-    open_states = [name for name, value in copy.get_params().items() if name.endswith("random_state") and value is None]
-    copy.set_params(**dict.fromkeys(open_states, seed))
     y = _labels_as_taught(model, dataset, rows)
+    weight = None if dataset.weight is None else dataset.weight[rows]
     try:
+        X = as_model_input(model, dataset.inputs(rows))
         # OpenMP's spinning barriers make small fits many times slower on a busy machine.
         with threadpool_limits(limits=1 if len(rows) < SMALL else None):
-            copy.fit(as_model_input(model, dataset.inputs(rows)), y)
+            copy = _fitted_clone(model.predictor, X, y, weight, seed)
     except Exception as error:
         said = " ".join(str(error).split())[:300]
         raise NotApplicable(f"a clone of the model could not be refitted: {type(error).__name__}: {said}") from error
     return replace(model, predictor=copy)
+
+
+def _fitted_clone(
+    predictor: Predictor, X: object, y: npt.NDArray[np.generic], weight: npt.NDArray[np.float64] | None, seed: int
+) -> Predictor:
+    """Clone and fit, with weights where the estimator takes them all the way down."""
+    from sklearn.base import clone
+
+    copy = clone(predictor)
+    open_states = [name for name, value in copy.get_params().items() if name.endswith("random_state") and value is None]
+    copy.set_params(**dict.fromkeys(open_states, seed))
+    name = None if weight is None else weight_parameter(copy)
+    fitted: Predictor
+    try:
+        fitted = clone(copy).fit(X, y, **({} if name is None else {name: weight}))
+    except TypeError:  # an ensemble that takes weights for members that do not
+        if name is None:
+            raise
+        fitted = copy.fit(X, y)
+    return fitted
+
+
+def weight_parameter(estimator: object) -> str | None:
+    """Name the argument of ``fit`` that brings sample weights to an estimator; ``None`` if it takes none.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> weight_parameter(make_pipeline(StandardScaler(), LogisticRegression()))
+    'logisticregression__sample_weight'
+    >>> weight_parameter(KNeighborsClassifier())
+    """
+    from sklearn.utils.validation import has_fit_parameter
+
+    steps = getattr(estimator, "steps", None)
+    if isinstance(steps, list) and steps:
+        name, last = steps[-1]
+        inner = weight_parameter(last)
+        return None if inner is None else f"{name}__{inner}"
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    # Searches and wrappers hand what they are given on to the estimator within.
+    inside = getattr(estimator, "estimator", None) or getattr(estimator, "regressor", None)
+    parameters = inspect.signature(getattr(estimator, "fit")).parameters.values()  # noqa: B009 -- any object may come
+    passes_on = any(one.kind is one.VAR_KEYWORD for one in parameters)
+    return weight_parameter(inside) if passes_on and hasattr(inside, "fit") else None
 
 
 def _labels_as_taught(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.generic]:

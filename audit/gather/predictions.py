@@ -69,28 +69,42 @@ def predictions_of(answers: Answers, dataset: Dataset, rows: npt.NDArray[np.intp
 
 
 def _from_columns(dataset: Dataset, settings: Settings) -> Predictions:
-    """Read predictions and scores from the table; only the test rows are sure to hold them."""
+    """Read predictions and scores from the tables: of all test rows, and of other rows that have them."""
     from audit.models.answers import ROUNDING, _numbers, classified
 
     roles = dataset.roles
     if roles.prediction is None and roles.score is None:
         raise DataError("no [model], and no [data] prediction or score column: there is nothing to audit.")
-    rows = dataset.rows("test")
-    test = dataset.frame.take(rows)
+    rows, notes = _rows_with_answers(dataset)
+    table = dataset.frame.take(rows)
     if dataset.task == "regression":
         name = roles.prediction or str(roles.score)
-        return predictions_of(_numbers(test[name].to_numpy()), dataset, rows, settings)
+        return replace(predictions_of(_numbers(table[name].to_numpy()), dataset, rows, settings), notes=notes)
     raw, known = _score_columns(dataset, rows)
-    notes: tuple[str, ...] = ()
     if roles.prediction is not None:
-        label: npt.NDArray[np.generic] = test[roles.prediction].to_numpy(dtype=object)
+        label: npt.NDArray[np.generic] = table[roles.prediction].to_numpy(dtype=object)
     else:
-        label, notes = _labels_from_scores(raw, dataset)
+        label, told = _labels_from_scores(raw, dataset)
+        notes += told
     in_range = raw is not None and bool(((raw >= -ROUNDING) & (raw <= 1 + ROUNDING)).all())
     said = f"column {shown(roles.prediction)} holds" if roles.prediction is not None else "the scores are of"
     answers = classified(label, raw, known, dataset, from_probabilities=in_range, what=said)
     made = _answered(predictions_of(answers, dataset, rows, settings), answers)
     return replace(made, notes=(*made.notes, *notes))
+
+
+def _rows_with_answers(dataset: Dataset) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
+    """Return the test rows and those of other splits that have an answer in every named column, in order."""
+    names = [name for name in (dataset.roles.prediction, *dataset.roles.score_columns()) if name is not None]
+    has = dataset.frame[names].notna().all(axis=1).to_numpy(copy=True)
+    has[dataset.rows("test")] = True
+    notes = []
+    for split in dataset.split.levels:
+        own = has[dataset.rows(split)]
+        if own.any() and not own.all():
+            missing = int((~own).sum())
+            notes.append(f"{missing} of {len(own)} {split} rows have no prediction and are left out of {split} scores")
+    return np.flatnonzero(has), tuple(notes)
 
 
 def _score_columns(

@@ -13,7 +13,7 @@ from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
 from audit.gather import LATE
 from audit.gather._perturbed import Positions, aligned, sample
-from audit.gather.folds import refit
+from audit.gather.folds import refit, weight_notes
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
 
@@ -79,7 +79,11 @@ def gather(
         names.append(str(part))
     context.progress("refitting on fewer rows", len(plan), len(plan))
     told = {size: counts.count(size) for size in dict.fromkeys(counts)}
-    notes = (*notes, "refits: " + ", ".join(f"{times} on {size} rows" for size, times in told.items()))
+    notes = (
+        *notes,
+        *weight_notes(model, dataset),
+        "refits: " + ", ".join(f"{times} on {size} rows" for size, times in told.items()),
+    )
     joined = join(aligned(parts), "part", names)
     lengths = [len(part) for part in parts]
     levels = tuple(dict.fromkeys(counts))

@@ -6,6 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from audit.data.dataset import Dataset, Roles, build
@@ -154,3 +158,97 @@ def test_names_of_evidence() -> None:
     assert {"predictions", "folds", "history", "attributions"} <= set(available())
     assert derived_seed(1, "a") != derived_seed(1, "b") != derived_seed(2, "b")
     check_options({"folds": {"folds": 3}})
+
+
+def _with_answers(rows: int, wrong: int) -> pd.DataFrame:
+    frame = _frame(rows)
+    flipped = np.arange(rows) < wrong
+    score = np.where((frame["y"] == "yes") ^ flipped, 0.9, 0.1)
+    return frame.assign(p=np.where(score > 0.5, "yes", "no"), s=score)
+
+
+@pytest.mark.parametrize("columns", [{"prediction": "p"}, {"score": "s"}, {"prediction": "p", "score": "s"}])
+def test_answers_for_training_rows_are_read_where_the_table_holds_them(columns: dict[str, str]) -> None:
+    tables = {"train": _with_answers(80, 4), "test": _with_answers(60, 15)}
+    roles = Roles(target="y", positive="yes", features=("a", "b"), **columns)  # type: ignore[arg-type]
+    found = _context(None, build(tables, roles)).need("predictions")
+    assert isinstance(found, Predictions)
+    train, test = found.select(split="train"), found.select(split="test")
+    assert (len(train), len(test)) == (80, 60)
+    assert (train.y_true != train.y_pred).sum() == 4
+    assert (test.y_true != test.y_pred).sum() == 15
+    assert np.array_equal(found.row, np.arange(140))
+    assert "left out" not in str(found.notes)
+
+
+def test_training_rows_without_an_answer_are_left_out_and_counted() -> None:
+    train = _with_answers(80, 4)
+    train.loc[train.index[:30], "p"] = None
+    roles = Roles(target="y", positive="yes", features=("a", "b"), prediction="p")
+    found = _context(None, build({"train": train, "test": _with_answers(60, 15)}, roles)).need("predictions")
+    assert isinstance(found, Predictions)
+    assert len(found.select(split="train")) == 50
+    assert found.notes == ("30 of 80 train rows have no prediction and are left out of train scores",)
+    bare = _context(None, build({"train": train.drop(columns="p"), "test": _with_answers(60, 15)}, roles))
+    alone = bare.need("predictions")
+    assert isinstance(alone, Predictions)
+    assert not alone.has(split="train")
+    assert len(alone) == 60
+
+
+@pytest.mark.parametrize("given", ["train", "bare"])
+def test_predicted_numbers_of_training_rows(given: str) -> None:
+    table = _frame(60).assign(y=lambda f: f["a"], p=lambda f: f["a"] + 0.1)
+    train = table if given == "train" else table.drop(columns="p")
+    roles = Roles(target="y", task="regression", features=("a", "b"), prediction="p")
+    found = _context(None, build({"train": train, "test": table}, roles)).need("predictions")
+    assert isinstance(found, Predictions)
+    assert found.has(split="train") == (given == "train")
+    assert np.allclose(found.y_pred.astype(float), found.y_true.astype(float) + 0.1)
+
+
+def _weighted_apart() -> pd.DataFrame:
+    """Rows whose labels are flipped in nine of ten, which weigh next to nothing."""
+    generator = np.random.default_rng(3)
+    frame = _frame(400)
+    flipped = generator.random(400) < 0.9
+    label = np.where(flipped, np.where(frame["a"] > 0, "no", "yes"), frame["y"])
+    return frame.assign(y=label, w=np.where(flipped, 0.001, 1.0))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        GridSearchCV(LogisticRegression(), {"C": [1.0, 10.0]}, cv=2),
+    ],
+)
+def test_refits_learn_by_the_sample_weights(model: object) -> None:
+    frame = _weighted_apart()
+    model.fit(frame[["a", "b"]], frame["y"])  # type: ignore[attr-defined]
+    found = _context(model, _data(frame, weight="w"))("folds")
+    assert isinstance(found, Predictions)
+    assert found.weight is not None
+    assert np.average(found.y_true == found.y_pred, weights=found.weight) > 0.9
+
+
+def test_a_model_that_takes_no_weights_is_refitted_without_them_and_it_is_said() -> None:
+    frame = _weighted_apart()
+    model = KNeighborsClassifier().fit(frame[["a", "b"]], frame["y"])
+    found = _context(model, _data(frame, weight="w"))("folds")
+    assert isinstance(found, Predictions)
+    assert "takes no sample weights" in str(found.notes)
+
+
+class Uncloneable(LogisticRegression):  # type: ignore[misc]
+    def get_params(self, deep: bool = True) -> dict[str, object]:
+        return {**super().get_params(deep), "more": object()}
+
+
+def test_a_model_that_cannot_be_cloned_is_not_applicable() -> None:
+    frame = _frame(200)
+    found = _context(Uncloneable().fit(frame[["a", "b"]], frame["y"]), _data(frame))("folds")
+    assert isinstance(found, Absence)
+    assert found.outcome == "not_applicable"
+    assert "could not be refitted" in found.reason
