@@ -12,6 +12,8 @@ from pydantic import JsonValue
 from audit.costs import Costs
 from audit.errors import ConfigError, hint, listed, shown
 from audit.evidence import Settings
+from audit.models.endpoint import Outputs
+from audit.models.exchange import Budget, require_plain_address
 from audit.policy.read import Terms, default_policy, narrowed, overridden, read_policy, read_terms, with_margin
 from audit.toml_files import read_toml, validate
 from reports.record import Card, Json, ModelInfo, Policy, SplitInfo, Task
@@ -22,12 +24,22 @@ TIME_LIMIT = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelTable:
-    """``[model]``: one of `path` and `object`."""
+    """``[model]``: one of `path`, `object` and `url`."""
 
     __pydantic_config__ = FORBID
 
     path: str | None = None
     object: str | None = None
+    url: str | None = None
+    """Address of a running endpoint."""
+    protocol: Literal["", "oip", "mlflow", "tensorflow"] = ""
+    token_env: str = ""
+    """Environment variable that holds the endpoint's bearer token."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    outputs: Outputs = field(default_factory=Outputs)
+    budget: Budget = field(default_factory=Budget)
+    cache: str | None = ".modelassay/endpoint"
+    """Folder of an endpoint's answers, so that an interrupted audit asks nothing twice; ``""`` keeps none."""
     trust: bool = False
     trusted_types: list[str] = field(default_factory=list)
     sha256: str = ""
@@ -198,8 +210,8 @@ def read_config(path: Path) -> Config:
         )
     if data.path is not None and (data.split is None) == (data.test_size is None):
         raise ConfigError(f"{path.name}: [data] path needs either 'split' (a column) or 'test_size' (a share).")
-    if model is not None and (model.path is None) == (model.object is None):
-        raise ConfigError(f"{path.name}: [model] needs either 'path' or 'object'.")
+    if model is not None:
+        _require_one_model(model, path.name)
     if model is None and data.prediction is None and data.score is None:
         raise ConfigError(
             f"{path.name}: no [model], and no [data] prediction or score column: there is nothing to audit."
@@ -217,6 +229,20 @@ def _require_readable(data: DataTable, file: str) -> None:
         raise ConfigError(f"{file}: [data.csv] separator is {shown(data.csv.separator)}; expected one sign.")
     if data.csv.separator and data.csv.separator == data.csv.decimal:
         raise ConfigError(f"{file}: [data.csv] separator and decimal are both {shown(data.csv.decimal)}.")
+
+
+def _require_one_model(model: ModelTable, file: str) -> None:
+    """Refuse two models, none, and an address that no record may hold."""
+    if sum(one is not None for one in (model.path, model.object, model.url)) != 1:
+        raise ConfigError(f"{file}: [model] needs one of 'path', 'object' and 'url'.")
+    if model.url is not None:
+        require_plain_address(model.url)
+    for name in ("rows", "requests", "seconds", "timeout", "batch"):
+        if getattr(model.budget, name) <= 0:
+            raise ConfigError(f"{file}: [model.budget] {name} is {getattr(model.budget, name)}; expected more than 0.")
+    for name in ("retries", "per_second"):
+        if getattr(model.budget, name) < 0:
+            raise ConfigError(f"{file}: [model.budget] {name} is {getattr(model.budget, name)}; expected 0 or more.")
 
 
 def _require_ranges(config: Config, file: str) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from audit.config.configuration import Config, DataTable
+from audit.config.configuration import Config, DataTable, ModelTable
 from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, build
 from audit.data.images import read_images
 from audit.data.reading import Reading, Tables
 from audit.data.tables import display_name, files_sha256, matched, read_tables
 from audit.errors import ConfigError, DataError, listed, shown
+from audit.models.endpoint import Address, connect
 from audit.models.load import Model, from_object, load
 from audit.models.taught import taught_words
 from reports.record import SplitInfo
@@ -32,8 +33,22 @@ def load_model(config: Config, folder: Path) -> Model | None:
         return None
     if config.model.object is not None:
         return from_object(config.model.object, folder)
+    if config.model.url is not None:
+        return connect(_address(config.model, folder))
     path = folder / str(config.model.path)
     return load(path, trust=config.model.trust, trusted_types=config.model.trusted_types)
+
+
+def _address(model: ModelTable, folder: Path) -> Address:
+    return Address(
+        url=str(model.url),
+        protocol=model.protocol,
+        token_env=model.token_env,
+        inputs=model.inputs,
+        outputs=model.outputs,
+        budget=model.budget,
+        cache=folder / model.cache if model.cache else None,
+    )
 
 
 def load_dataset(config: Config, folder: Path, model: Model | None = None) -> Dataset:

@@ -23,6 +23,7 @@ from audit.data.dataset import Dataset
 from audit.errors import AuditError, ConfigError, MissingExtra, NotApplicable, hint, listed, shown
 from audit.evidence import Absence, Settings
 from audit.models.cost import affordable
+from audit.models.exchange import BudgetSpent, EndpointError
 from audit.models.load import Model
 from audit.progress import Progress, silent
 from reports.record import Json
@@ -105,7 +106,7 @@ class Context:
             return self.settings
         return Absence(outcome="not_applicable", reason=GIVEN[name]) if name in GIVEN else None
 
-    def _gather(self, name: str) -> object:
+    def _gather(self, name: str) -> object:  # noqa: C901 -- one clause an outcome
         if name not in available():
             return Absence(outcome="error", reason=f"no gatherer brings {shown(name)}")
         try:
@@ -116,8 +117,12 @@ class Context:
             self._note(name, [str(one.message) for one in caught])
         except NotApplicable as reason:
             return Absence(outcome="not_applicable", reason=str(reason))
-        except MissingExtra as reason:
+        except (MissingExtra, BudgetSpent) as reason:
+            if name == "predictions" and isinstance(reason, BudgetSpent):
+                raise
             return Absence(outcome="skipped", reason=str(reason))
+        except EndpointError:  # an endpoint out of order ends the audit; a rerun goes on from its cache
+            raise
         except AuditError as error:
             if name == "predictions":  # without answers there is no audit; anything else is a finding
                 raise
