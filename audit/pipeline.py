@@ -129,6 +129,7 @@ def run(
     labels: Mapping[object, object] | None = None,
     bins: Mapping[str, tuple[float, ...]] | None = None,
     names: Mapping[str, Mapping[str, str]] | None = None,
+    monotone: Mapping[str, str] | None = None,
     settings: Settings | None = None,
     level: float | None = None,
     min_n: int | None = None,
@@ -192,6 +193,8 @@ def run(
         How a numeric sensitive feature is cut into groups.
     names : mapping of column to mapping, optional
         Words for values in reports, such as ``{"SEX": {"1": "men", "2": "women"}}``.
+    monotone : mapping of column to {"increasing", "decreasing"}, optional
+        Direction in which the score should move when a feature is raised.
     settings : Settings, optional
         In place of `level`, `min_n`, `suppress_n`, `depth`, `reference`, `headline` and `costs`, which change it.
     policy : Policy or path, optional
@@ -240,6 +243,7 @@ def run(
         positive=positive,  # type: ignore[arg-type]
         favorable=favorable,  # type: ignore[arg-type]
         names=names or {},
+        monotone=monotone or {},
         bins=bins or {},
         prediction=prediction,
         score=score,

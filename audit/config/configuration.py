@@ -77,6 +77,8 @@ class DataTable:
     """The class that is good for the person; selection rates speak of it."""
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     """Value labels for reports: column → value → words."""
+    monotone: dict[str, Literal["increasing", "decreasing"]] = field(default_factory=dict)
+    """Direction in which the score should move when a feature is raised (``ROB008``)."""
     sensitive: list[str] = field(default_factory=list)
     features: list[str] | None = None
     drop: list[str] = field(default_factory=list)

@@ -73,6 +73,7 @@ def load_dataset(config: Config, folder: Path, model: Model | None = None) -> Da
         positive=data.positive,
         favorable=data.favorable,
         names=data.names,
+        monotone=data.monotone,
         sensitive=tuple(data.sensitive),
         features=None if data.features is None else tuple(data.features),
         drop=(*data.drop, *([data.split] if data.split else [])),

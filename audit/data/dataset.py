@@ -226,12 +226,32 @@ def _require_columns(frames: Mapping[str, pd.DataFrame], roles: Roles, apart: Ma
             raise DataError(
                 f"[data.bins] cuts {shown(name)}, which is not a sensitive feature." + hint(name, roles.sensitive)
             )
+    for name, way in roles.monotone.items():
+        _require_monotone(name, way, frames["test"])
+    _require_labeled(frames, roles, outside)
+
+
+def _require_labeled(frames: Mapping[str, pd.DataFrame], roles: Roles, outside: set[str]) -> None:
+    """Refuse value labels of a column that is not there."""
     columns = {str(name) for frame in frames.values() for name in frame.columns} | {str(name) for name in outside}
     for name in roles.names:
         if name not in columns:
             raise DataError(
                 f"[data.names] labels the values of {shown(name)}, which is not a column." + hint(name, columns)
             )
+
+
+def _require_monotone(name: str, way: str, frame: pd.DataFrame) -> None:
+    """Refuse a declared direction that cannot be tried."""
+    if way not in ("increasing", "decreasing"):
+        raise DataError(
+            f"[data.monotone] {shown(name)} is {shown(way)}; expected 'increasing' or 'decreasing'."
+            + hint(way, ("increasing", "decreasing"))
+        )
+    if name not in frame.columns:
+        raise DataError(f"[data.monotone] names {shown(name)}, which is not a column." + hint(name, frame.columns))
+    if not pd.api.types.is_numeric_dtype(frame[name].dtype) or pd.api.types.is_bool_dtype(frame[name].dtype):
+        raise DataError(f"[data.monotone] names {shown(name)}, which holds no numbers; only numbers can be raised.")
 
 
 def _require_table(split: str, frame: pd.DataFrame, roles: Roles, outside: set[str]) -> None:

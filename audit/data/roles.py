@@ -35,6 +35,8 @@ class Roles:
     """The class that is good for the person, where that was stated."""
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Value labels for people: column → value → words."""
+    monotone: Mapping[str, str] = field(default_factory=dict)
+    """Direction, ``increasing`` or ``decreasing``, in which the score should move when a feature is raised."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels as one side writes them → as the other does, where table and model differ."""
     text: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ COUNTS = {
     "nondeterministic_rows": "{n} rows get another answer when the model is asked again",
     "batch_dependent_rows": "{n} rows get another answer in another batch",
     "later_training_rows": "{n} training rows are later than the first test row",
+    "instruction_texts": "{n} names or texts read like instructions to a reader or a language model",
     "runs_code": "loading the model file runs code",
     "fingerprint_differs": "the file is not the one that was agreed on",
 }
