@@ -18,8 +18,8 @@ from reports.record import Gate
 WIDTH = 100
 DECIDED = {
     "count": "By count: a fact about the rows at hand, decided exactly.",
-    "interval": "By the interval: it passes if the whole interval holds, fails if that is shown after Holm's correction "
-    "over the rule's numbers (single features before their crossings), and is inconclusive else.",
+    "interval": "By the interval: it passes if the whole interval holds, fails if that is shown after Holm's "
+    "correction over the rule's numbers (single features before their crossings), and is inconclusive else.",
     "proof": "It must be shown to hold: an inconclusive verdict blocks.",
 }
 """What a page says of the method where nobody wrote more."""
@@ -50,11 +50,11 @@ def page(gates: tuple[Gate, ...], written: str) -> str:
 
 
 def sections(written: str) -> Mapping[str, str]:
-    """Return the sections of a page by heading; what stands before the first, without facts, under ``""``.
+    r"""Return the sections of a page by heading; what stands before the first, without facts, under ``""``.
 
     Examples
     --------
-    >>> dict(sections("# X001 name\\n\\nIntro.\\n\\nSeverity: note. Check: `c`.\\n\\n## Why\\n\\nSo."))
+    >>> dict(sections("# X001 name\n\nIntro.\n\nSeverity: note. Check: `c`.\n\n## Why\n\nSo."))
     {'': 'Intro.', 'Why': 'So.'}
     """
     head, *rest = re.split(r"^## +", written, flags=re.MULTILINE)
