@@ -11,14 +11,14 @@ import pandas as pd
 
 from audit.errors import NotApplicable, listed
 from audit.evidence import Perturbed
-from audit.gather._perturbed import Positions, Variant, asked, sample
+from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context
 
 
 def gather(
-    context: Context, *, rows: int = 10_000, steps: Sequence[float] = (0.1, 0.5, 1.0), seconds: float = 60.0
+    context: Context, *, rows: int = 10_000, steps: Sequence[float] = (0.1, 0.5, 1.0), evaluations: int = EVALUATIONS
 ) -> Mapping[str, Perturbed]:
     """Raise each feature that ``[data.monotone]`` declares, alone, by several steps.
 
@@ -29,8 +29,8 @@ def gather(
         Test rows at most.
     steps : sequence of float
         In standard deviations of the feature over the test rows; whole numbers are raised by whole numbers.
-    seconds : float
-        Budget of a feature.
+    evaluations : int
+        Rows that the model may be asked for, by feature; fewer where it is large.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def gather(
     for name in read:
         variants = list(_variants(X, base, name, steps))
         if variants:
-            found[name] = asked(context, base, variants, what=f"raising {name}", seconds=seconds, notes=notes)
+            found[name] = asked(context, base, variants, what=f"raising {name}", evaluations=evaluations, notes=notes)
     if not found:
         raise NotApplicable(f"no feature declared monotone varies: {listed(read)}")
     return found
