@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from audit.pipeline import run as run
     from audit.policy.read import default_policy as default_policy
     from audit.policy.read import read_policy as read_policy
+    from audit.statistics.training import diagnose as diagnose
+    from audit.statistics.training import tripped as tripped
     from reports.record import AuditRecord as AuditRecord
     from reports.record import Estimate as Estimate
     from reports.record import Measurement as Measurement
@@ -41,6 +43,8 @@ _HOMES = {
     "read_policy": "audit.policy.read:read_policy",
     "default_policy": "audit.policy.read:default_policy",
     "Costs": "audit.costs:Costs",
+    "diagnose": "audit.statistics.training:diagnose",
+    "tripped": "audit.statistics.training:tripped",
     "AuditError": "audit.errors:AuditError",
     "NotApplicable": "audit.errors:NotApplicable",
     "AuditRecord": "reports.record:AuditRecord",
@@ -59,12 +63,14 @@ __all__ = [
     "NotApplicable",
     "RunPlan",
     "default_policy",
+    "diagnose",
     "execute",
     "judge",
     "load",
     "read_policy",
     "run",
     "save",
+    "tripped",
     "write_card",
 ]
 

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from trainers import fitting, inputs, reading, settings
+from trainers import state as plain
 from trainers.errors import TrainerError, listing, need
 from trainers.parameters import Floats, Parameters
 from trainers.threads import torch_threads
@@ -116,10 +117,10 @@ class _Network(Parameters):
     def __getstate__(self) -> dict[str, Any]:
         """Plain values and numpy arrays: skops and pickle see no class but this one."""
         state = dict(super().__getstate__())
-        return fitting.frozen(state)
+        return plain.frozen(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(fitting.thawed(state))
+        super().__setstate__(plain.thawed(state))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

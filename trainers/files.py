@@ -11,13 +11,14 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers import fitting, reading
+from trainers import fitting, reading, state
 from trainers.errors import FileError, TrainerError, listing, need, quoted
 from trainers.estimators import NetworkClassifier, NetworkRegressor
 from trainers.history import HistoryRow, without_seconds
@@ -95,7 +96,7 @@ def to_bytes(model: Any) -> bytes:  # noqa: ANN401 -- estimator, or a pipeline t
     import safetensors.numpy
 
     preparation, estimator = _parts(model)
-    tensors = {"network." + name: values for name, values in fitting.weights_of(estimator.network_).items()}
+    tensors = {"network." + name: values for name, values in state.weights_of(estimator.network_).items()}
     for name in ("center", "scale"):
         values = getattr(estimator, name + "_")
         if values is not None:
@@ -237,6 +238,19 @@ def load(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 -- estimator, or 
         ) from error
 
 
+def history_of(path: str | os.PathLike[str]) -> tuple[HistoryRow, ...]:
+    """Read the training history of a model file.
+
+    Raises
+    ------
+    FileError
+        As :func:`load`.
+    """
+    model = load(path)
+    history: tuple[HistoryRow, ...] = _parts(model)[1].history_
+    return history
+
+
 def _read(source: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     import safetensors
 
@@ -271,7 +285,8 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Any:  
         raise FileError(
             "the weights differ from the fingerprint in the header; the file was changed after it was saved"
         )
-    estimator = ESTIMATORS[header["estimator"]](**_restored(header["parameters"]))
+    parameters = {"readout": "flatten"} | _restored(header["parameters"])  # files of old do not speak of it
+    estimator = ESTIMATORS[header["estimator"]](**parameters)
     estimator._check_parameters()
     if callable(estimator.network):
         raise FileError("the network is no name; the file is damaged")
@@ -283,9 +298,10 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Any:  
     for name in EXTRAS:
         if name in header["extras"]:
             setattr(estimator, name, header["extras"][name])
-    estimator.spec_ = fitting.spec_for(estimator, estimator._objective()[1])
+    spec = fitting.spec_for(estimator, estimator._objective()[1])
+    estimator.spec_ = replace(spec, centered="network.center.mean" in tensors)
     weights = {name.removeprefix("network."): tensors[name] for name in tensors if name.startswith("network.")}
-    estimator.network_ = fitting.rebuilt(estimator.spec_, weights)
+    estimator.network_ = state.rebuilt(estimator.spec_, weights)
     if header["preparation"] is None:
         return estimator
     from sklearn.pipeline import Pipeline

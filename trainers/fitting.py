@@ -1,9 +1,8 @@
-"""The steps of ``fit`` and ``predict`` between checked arrays and the loop, and what a fitted estimator is made of."""
+"""The steps of ``fit`` and ``predict`` between checked arrays and the loop."""
 
 from __future__ import annotations
 
-import copy
-from dataclasses import asdict
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,8 +23,10 @@ if TYPE_CHECKING:
     from trainers.networks import NetworkSpec
 
 Floats = NDArray[np.float64]
-PASSING = frozenset({"_engine", "_announced", "_borrowed", "_unfrozen"})
-"""Attributes of a fit under way."""
+LARGE = 50_000_000
+"""Parameters beyond which a network is announced before it is built."""
+CENTERED = 256
+"""Rows over which the mean of features is taken before training."""
 SMALLEST_BLOCK = 16
 """Fewer rows than this are filled up before they run: matrix products of a few rows round differently."""
 
@@ -92,6 +93,8 @@ def run(estimator: Parameters, train: Part, test: Part | None, fresh: bool, epoc
     flat, optimizer = _engine(estimator, plan, streamed)
     generator = torch.Generator().manual_seed(estimator.seed_ + first)
     rows, held = _rows(estimator, train, device), None if test is None else _rows(estimator, test, device)
+    if fresh:
+        _center(network, rows)
     before = known_before(estimator, rows, held) if fresh else ()
     with torch_threads(estimator.threads):
         outcome = loop.train(
@@ -112,6 +115,14 @@ def run(estimator: Parameters, train: Part, test: Part | None, fresh: bool, epoc
     if not streamed:
         gradients.unflatten(network)
         del estimator._engine
+
+
+def _center(network: torch.nn.Module, rows: Rows) -> None:
+    """Tell the network the mean of its features, over rows from all over the table."""
+    from trainers.networks import center_features
+
+    step = max(1, len(rows.inputs) // CENTERED)
+    center_features(network, rows.inputs[::step][:CENTERED])
 
 
 def _engine(estimator: Parameters, plan: Plan, streamed: bool) -> tuple[Flat, torch.optim.Optimizer]:
@@ -160,10 +171,23 @@ def build_network(estimator: Parameters, seed: int) -> torch.nn.Module:
         networks.fits(estimator.network, estimator.input_shape_, tokens=bool(estimator.token_count_))
         _check_images(estimator)
         estimator.spec_ = spec_for(estimator, outputs)
+        warn_of_size(networks.layout(estimator.spec_))
         network = networks.build(estimator.spec_, torch.Generator().manual_seed(seed))
     if hasattr(estimator, "_borrowed"):
         estimator._borrowed.lend(network, str(estimator.network))
     return network.to(getattr(torch, estimator.dtype))
+
+
+def warn_of_size(network: torch.nn.Module) -> None:
+    """Warn of a network that fills the memory, before memory is asked for."""
+    count = sum(values.numel() for values in network.parameters())
+    if count > LARGE:
+        warnings.warn(
+            f"the network has {count:,} parameters: {count * 4 / 1e9:.1f} GB, and about four times that while it "
+            "trains. Use readout='auto' or 'global', more pooling, smaller images, or fewer hidden units",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def _check_images(estimator: Parameters) -> None:
@@ -199,7 +223,18 @@ def spec_for(estimator: Parameters, outputs: int) -> NetworkSpec:
         init=estimator.init,
         batch_norm=bool(estimator.batch_norm),
         dropout=float(estimator.dropout),
+        readout=_readout(estimator),
+        centered=kind == "cnn",
     )
+
+
+def _readout(estimator: Parameters) -> str:
+    from trainers.networks import readout_for
+
+    shape = tuple(estimator.input_shape_)
+    if estimator.network != "cnn" or estimator.token_count_:
+        return "flatten"
+    return readout_for(estimator.readout, shape, tuple(estimator.channels), int(estimator.pool))
 
 
 def plan_for(estimator: Parameters, rows: int, epochs: int, streamed: bool) -> Plan:
@@ -261,6 +296,7 @@ def known_before(estimator: Parameters, rows: Rows, held: Rows | None) -> tuple[
         HistoryRow(0, TRAIN, "rows", float(len(rows.inputs))),
         HistoryRow(0, TRAIN, "parameters", float(sum(values.numel() for values in estimator.network_.parameters()))),
     ]
+    found += [HistoryRow(0, TRAIN, name, float(getattr(estimator, name))) for name in ("l1", "l2", "dropout")]
     if held is not None:
         found.append(HistoryRow(0, VALIDATION, "rows", float(len(held.inputs))))
     ratio = None if estimator.token_count_ else inputs.scale_ratio(rows.inputs.cpu().numpy())
@@ -302,75 +338,3 @@ def _block(estimator: Parameters, values: NDArray[Any]) -> NDArray[Any]:
         used = (values != 0).any(axis=0).nonzero()[0]
         return np.ascontiguousarray(values[:, : used.max() + 1 if len(used) else 1])
     return inputs.standardized(values, estimator.center_, estimator.scale_, estimator.dtype)
-
-
-def frozen(state: dict[str, Any]) -> dict[str, Any]:
-    """Turn a fitted estimator's attributes into plain values and numpy arrays."""
-    state = {
-        name: value for name, value in state.items() if name not in {"_engine", "_announced", "_borrowed", "_unfrozen"}
-    }
-    state["on_epoch"] = None
-    if "network_" in state:
-        state["network_"] = weights_of(state["network_"])
-        state["history_"] = [list(row) for row in state["history_"]]
-        state["spec_"] = None if state["spec_"] is None else asdict(state["spec_"])
-    return state
-
-
-def weights_of(network: torch.nn.Module) -> dict[str, NDArray[Any]]:
-    """Copy all weights and running statistics into numpy arrays."""
-    return {name: values.detach().cpu().numpy().copy() for name, values in network.state_dict().items()}
-
-
-def thawed(state: dict[str, Any]) -> dict[str, Any]:
-    """Undo :func:`frozen`."""
-    state = copy.copy(state)
-    if "network_" not in state:
-        return state
-    state["history_"] = tuple(HistoryRow(*row) for row in state["history_"])
-    if state["spec_"] is None:
-        state["network_"] = _called_again(state)
-        return state
-    from trainers.networks import NetworkSpec
-
-    lists = ("input_shape", "hidden", "channels")
-    plain: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in state["spec_"].items()}
-    state["spec_"] = NetworkSpec(**plain)
-    state["network_"] = rebuilt(state["spec_"], state["network_"])
-    return state
-
-
-def rebuilt(spec: NetworkSpec, weights: dict[str, NDArray[Any]]) -> torch.nn.Module:
-    """Lay the network out and put the weights in.
-
-    Raises
-    ------
-    TrainerError
-        If names or shapes of the weights are not those of the layout.
-    """
-    import torch
-
-    from trainers.networks import layout
-
-    network = layout(spec)
-    expected = {name: tuple(values.shape) for name, values in network.state_dict().items()}
-    seen = {name: tuple(values.shape) for name, values in weights.items()}
-    if expected != seen:
-        differing = sorted(name for name in expected.keys() | seen.keys() if expected.get(name) != seen.get(name))
-        raise TrainerError(
-            f"the weights do not fit the network: {', '.join(differing[:5])} differ. The file is damaged"
-        )
-    tensors = {name: torch.tensor(values) for name, values in weights.items()}
-    network.load_state_dict(tensors, assign=True)
-    return network.eval()
-
-
-def _called_again(state: dict[str, Any]) -> torch.nn.Module:
-    """Call the user's function again and put the weights into what it builds."""
-    import torch
-
-    weights = {name: torch.tensor(values) for name, values in state["network_"].items()}
-    outputs = len(state["classes_"]) if "classes_" in state and len(state["classes_"]) > 2 else 1
-    network: torch.nn.Module = state["network"](state["input_shape_"], outputs)
-    network.load_state_dict(weights)
-    return network.eval()

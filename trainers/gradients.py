@@ -45,9 +45,9 @@ def head_of(kind: str) -> tuple[str, ...]:
     Examples
     --------
     >>> head_of("mlp"), head_of("cnn")
-    (('output.',), ('output.', 'hidden', 'norm'))
+    (('output.',), ('output.', 'hidden', 'norm', 'center.'))
     """
-    return ("output.",) if kind == "mlp" else ("output.", "hidden", "norm")
+    return ("output.",) if kind == "mlp" else ("output.", "hidden", "norm", "center.")
 
 
 def freeze(network: nn.Module, unfrozen: int | str, head: tuple[str, ...]) -> None:

@@ -10,6 +10,14 @@ Quantities, all finite numbers:
   step of the epoch, before clipping; layers stand in the order from input to output;
 * ``dead_units:<layer>``: share of a layer's units that are never, or always, active on those same rows;
 * ``clipped_share``: share of the epoch's steps whose gradient was clipped;
+* ``early_step_ratio`` (recurrent networks): gradient by the first tenth of a sequence's steps, by that of the tenth
+  where it is longest;
+* ``weight_ratio``: length of all weights by their first length;
+* ``unseen_loss`` (epoch 1): mean loss of the second half of the batches, each seen for the first time;
+* ``initial_loss``, ``gradient_norm:<layer>`` (epoch 0): before the first step, on those same rows;
+* ``constant_loss`` (epoch 0): loss of the best constant answer;
+* ``simple_score`` (epoch 0): the better of neighbors and a linear model, on rows that they have not seen;
+* ``narrowest_layer`` (epoch 0): fewest units of a hidden layer; ``l1``, ``l2``, ``dropout`` (epoch 0): as set;
 * ``input_scale_ratio`` (epoch 0): largest by smallest standard deviation of the inputs as the network sees them;
 * ``parameters`` (epoch 0): trained numbers in the network; ``rows`` (epoch 0, by split);
 * ``kept`` (1): the epoch whose weights the model holds; later ones were thrown away;

@@ -44,6 +44,29 @@ class Dropout(nn.Module):
         return inputs * kept.div_(1 - self.share)
 
 
+class Center(nn.Module):
+    """Subtract a mean that was measured once, before training.
+
+    What convolution, rectifier and pooling give is never negative. Dense layers on top of it see one large common
+    part in every row: each early step moves all rows of a unit alike, and half of the units end on the side where a
+    rectifier is never (or always) active. Without the common part they do not.
+
+    References
+    ----------
+    LeCun et al. 1998, Efficient BackProp (inputs of mean 0).
+    """
+
+    mean: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Subtract the mean."""
+        return inputs - self.mean
+
+
 class TokenEmbedding(nn.Module):
     """Turn token ids (rows, steps) into vectors (rows, steps, width), with the mask of what is no padding."""
 

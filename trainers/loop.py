@@ -17,6 +17,7 @@ from torch import Tensor, nn  # noqa: TID253
 
 from trainers import probes
 from trainers.augmentation import augmented
+from trainers.baselines import constant_loss, simple_score
 from trainers.gradients import Flat, Rows, gradients_of, mean_loss
 from trainers.history import TRAIN, VALIDATION, HistoryRow
 from trainers.layers import PADDING, Dropout
@@ -86,10 +87,13 @@ def train(
     watch = _Watch(network, plan, validation, first_epoch)
     step = Step(network, flat, plan, optimizer, probes.Sight(network, rows.inputs, generator))
     _seed_dropout(network, generator)
+    if first_epoch == 1:
+        history += _before(network, rows, plan.objective, step.sight)
     stopped, epoch = "epochs", 0
     try:
         for epoch in range(first_epoch, first_epoch + plan.epochs):
             began = time.perf_counter()
+            step.first = epoch == 1
             step.rate = learning_rate(plan, epoch - first_epoch, watch.setbacks)
             facts = run_epoch(step, rows, generator) | _look(network, rows, validation, plan.objective, step.sight)
             facts[TRAIN, "seconds"] = time.perf_counter() - began
@@ -121,6 +125,8 @@ class Step:
     optimizer: torch.optim.Optimizer
     sight: probes.Sight
     rate: float = 0.0
+    first: bool = False
+    """Whether no row was seen before: the losses of the first epoch are those of rows not yet learned."""
 
     def shape_gradients(self) -> Tensor | None:
         """Add the L1 penalty's slope and clip; give the length before clipping."""
@@ -157,8 +163,11 @@ def run_epoch(step: Step, rows: Rows, generator: torch.Generator) -> Facts:
         if norm is not None:
             norms.append(norm)
         optimizer.step()
-    mean = float((torch.stack(losses) * torch.tensor(sizes, device=losses[0].device)).sum() / len(rows.inputs))
+    each = torch.stack(losses)
+    mean = float((each * torch.tensor(sizes, device=each.device)).sum() / len(rows.inputs))
     facts: Facts = {(TRAIN, "learning_rate"): step.rate, (TRAIN, "loss"): mean}
+    if step.first:
+        facts[TRAIN, "unseen_loss"] = float(each[len(each) // 2 :].mean())
     if norms and plan.clip_norm is not None:
         facts[TRAIN, "clipped_share"] = float((torch.stack(norms) > plan.clip_norm).float().mean())
     return facts | step.sight.after()
@@ -235,13 +244,29 @@ def evaluate(network: nn.Module, rows: Rows, objective: str) -> tuple[float, flo
     return loss, float((weights * (chosen == rows.targets)).sum() / weights.sum())
 
 
+def _part(rows: Rows, chosen: Tensor) -> Rows:
+    weights = None if rows.weights is None else rows.weights[chosen]
+    return Rows(rows.inputs[chosen], rows.targets[chosen], weights)
+
+
+def _before(network: nn.Module, rows: Rows, objective: str, sight: probes.Sight) -> list[HistoryRow]:
+    """Measure where training starts from, and what needs no network at all."""
+    part = _part(rows, sight.rows)
+    facts = sight.gradients(part, objective)
+    facts[TRAIN, "constant_loss"] = constant_loss(rows, objective)
+    facts[TRAIN, "narrowest_layer"] = float(probes.narrowest_layer(network))
+    score = simple_score(part, objective)
+    if score is not None:
+        facts[TRAIN, "simple_score"] = score
+    return [HistoryRow(0, *place, value) for place, value in facts.items() if math.isfinite(value)]
+
+
 def _look(network: nn.Module, rows: Rows, validation: Rows | None, objective: str, sight: probes.Sight) -> Facts:
     """Measure what needs no gradient: scores, held-out loss, dead units."""
-    weights = None if rows.weights is None else rows.weights[sight.rows]
-    part = Rows(rows.inputs[sight.rows], rows.targets[sight.rows], weights)
+    part = _part(rows, sight.rows)
     with sight.watching():
         _, score = evaluate(network, part, objective)
-    facts: Facts = {(TRAIN, "score"): score} | sight.dead_units()
+    facts: Facts = {(TRAIN, "score"): score} | sight.dead_units() | sight.early_steps(part, objective)
     if validation is not None:
         facts[VALIDATION, "loss"], facts[VALIDATION, "score"] = evaluate(network, validation, objective)
     return facts

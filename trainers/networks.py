@@ -7,6 +7,7 @@ the global generator of torch is neither read nor moved.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ import torch  # noqa: TID253 -- this module is imported only when a network is b
 from torch import Tensor, nn  # noqa: TID253
 
 from trainers.errors import TrainerError
-from trainers.layers import Attention, Dropout, Recurrent, Residual, TokenConvolution, TokenEmbedding, dense
+from trainers.initialization import initialize
+from trainers.layers import Attention, Center, Dropout, Recurrent, Residual, TokenConvolution, TokenEmbedding, dense
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -23,6 +25,12 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+
+
+RECTIFIERS = frozenset({"relu", "gelu"})
+"""Activations that He's initialization is made for."""
+MOST_FEATURES = 4096
+"""Values that a convolutional network hands to its dense layers, unless it is told otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +56,10 @@ class NetworkSpec:
     init: str = "auto"
     batch_norm: bool = False
     dropout: float = 0.0
+    readout: str = "flatten"
+    """How what convolutions find goes to the dense layers: ``flatten``, ``grid`` or ``global``."""
+    centered: bool = False
+    """Whether the mean of what convolutions find over training rows is subtracted before dense layers."""
 
 
 def build(spec: NetworkSpec, generator: torch.Generator) -> nn.Module:
@@ -82,7 +94,8 @@ def build(spec: NetworkSpec, generator: torch.Generator) -> nn.Module:
     ['hidden1', 'activation1', 'output']
     """
     network = layout(spec).to_empty(device="cpu")
-    initialize(network, spec, generator)
+    he = spec.init == "he" or (spec.init == "auto" and spec.activation in RECTIFIERS)
+    initialize(network, generator, he=he)
     return network
 
 
@@ -128,7 +141,7 @@ def cnn(spec: NetworkSpec) -> nn.Module:
     if spec.vocabulary:
         first: list[tuple[str, nn.Module]] = [("embedding", TokenEmbedding(spec.vocabulary, spec.units))]
         body = TokenConvolution(spec.units, spec.channels, spec.kernel_size, ACTIVATIONS[spec.activation])
-        return _blocks(spec, spec.channels[-1], [*first, ("convolutions", body)])
+        return _blocks(spec, spec.channels[-1], [*first, ("convolutions", body), *_center(spec, spec.channels[-1])])
     image = len(spec.input_shape) == 3
     sizes = list(spec.input_shape[1:]) if image else [spec.input_shape[0]]
     width = spec.input_shape[0] if image else spec.input_shape[1]
@@ -143,10 +156,46 @@ def cnn(spec: NetworkSpec) -> nn.Module:
             parts.append((f"pool{number}", (nn.MaxPool2d if image else nn.MaxPool1d)(spec.pool)))
             sizes = [size // spec.pool for size in sizes]
         width = channels
+    sizes = _read_out(spec, width, sizes, parts)
     parts.append(("flatten", nn.Flatten()))
     for size in sizes:
         width *= size
-    return _blocks(spec, width, parts)
+    return _blocks(spec, width, [*parts, *_center(spec, width)])
+
+
+def readout_for(wanted: str, input_shape: tuple[int, ...], channels: tuple[int, ...], pool: int) -> str:
+    """Choose how a convolutional network's features are read out: all of them where they are few, else by a grid.
+
+    Examples
+    --------
+    >>> readout_for("auto", (1, 28, 28), (16, 32), 2), readout_for("auto", (3, 150, 150), (16, 32), 2)
+    ('flatten', 'grid')
+    """
+    if wanted != "auto":
+        return wanted
+    image = len(input_shape) == 3
+    sizes = list(input_shape[1:]) if image else [input_shape[0]]
+    for _ in channels:
+        sizes = [size // pool for size in sizes] if pool > 1 and min(sizes) >= pool else sizes
+    return "flatten" if channels[-1] * math.prod(sizes) <= MOST_FEATURES else "grid"
+
+
+def _read_out(spec: NetworkSpec, width: int, sizes: list[int], parts: list[tuple[str, nn.Module]]) -> list[int]:
+    """Average the features over everything, or over a grid of at most 4096 values; return the sizes that are left."""
+    image = len(sizes) == 2
+    if spec.readout == "global":
+        parts.append(("readout", nn.AdaptiveAvgPool2d(1) if image else nn.AdaptiveAvgPool1d(1)))
+        return [1 for _ in sizes]
+    if spec.readout == "flatten":
+        return sizes
+    side = max(1, int((MOST_FEATURES / width) ** (1 / len(sizes))))
+    widths = [math.ceil(size / side) for size in sizes]
+    parts.append(("readout", nn.AvgPool2d((widths[0], widths[1])) if image else nn.AvgPool1d(widths[0])))
+    return [size // width for size, width in zip(sizes, widths, strict=True)]
+
+
+def _center(spec: NetworkSpec, width: int) -> list[tuple[str, nn.Module]]:
+    return [("center", Center(width))] if spec.centered and spec.hidden else []
 
 
 class _StepsLast(nn.Module):
@@ -263,53 +312,33 @@ def fits(kind: str, input_shape: tuple[int, ...], *, tokens: bool) -> None:
         )
 
 
-def initialize(network: nn.Module, spec: NetworkSpec, generator: torch.Generator) -> None:
-    """Draw all weights: He for ReLU and GELU, Xavier for tanh and sigmoid, unless `spec.init` says otherwise.
+@torch.no_grad()
+def center_features(network: nn.Module, inputs: Tensor) -> None:
+    """Let a :class:`trainers.layers.Center` know the mean of what stands before it, over some training rows.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Networks without such a part are left alone.
+    inputs : Tensor
+        A few hundred training rows, as the network reads them.
 
     Examples
     --------
-    >>> spec = NetworkSpec(kind="mlp", input_shape=(3,), outputs=1)
-    >>> network = layout(spec).to_empty(device="cpu")
-    >>> initialize(network, spec, torch.Generator().manual_seed(0))
-    >>> float(network.output.bias.detach())
-    0.0
+    >>> network = nn.Sequential(OrderedDict(body=nn.ReLU(), center=Center(1), output=nn.Linear(1, 1)))
+    >>> center_features(network, torch.tensor([[1.0], [3.0]]))
+    >>> network.center.mean
+    tensor([2.])
     """
-    he = spec.init == "he" or (spec.init == "auto" and spec.activation in {"relu", "gelu"})
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
-            _draw_weights(module, generator, he=he and name != "output")
-        elif isinstance(module, nn.RNNBase):
-            _draw_recurrent(module, generator)
-        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
-            module.reset_parameters()
-        elif isinstance(module, TokenEmbedding | Attention):
-            module.draw(generator)
-
-
-@torch.no_grad()
-def _draw_weights(module: nn.Linear | nn.Conv1d | nn.Conv2d, generator: torch.Generator, *, he: bool) -> None:
-    if he:
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-    else:
-        nn.init.xavier_uniform_(module.weight, generator=generator)
-    if module.bias is not None:
-        module.bias.zero_()
-
-
-@torch.no_grad()
-def _draw_recurrent(module: nn.RNNBase, generator: torch.Generator) -> None:
-    size = module.hidden_size
-    for name, values in module.named_parameters():
-        if name.startswith("weight_ih"):
-            for gate in torch.split(values, size):
-                nn.init.xavier_uniform_(gate, generator=generator)
-        elif name.startswith("weight_hh"):
-            for gate in torch.split(values, size):
-                nn.init.orthogonal_(gate, generator=generator)
-        else:
-            values.zero_()
-            if isinstance(module, nn.LSTM) and name.startswith("bias_ih"):
-                values[size : 2 * size] = 1.0
+    mode = network.training
+    network.eval()
+    values = inputs
+    for part in network.children() if any(isinstance(part, Center) for part in network.children()) else ():
+        if isinstance(part, Center):
+            part.mean.copy_(values.mean(dim=0))
+            break
+        values = part(values)
+    network.train(mode)
 
 
 def layer_names(network: nn.Module) -> tuple[str, ...]:

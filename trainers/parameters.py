@@ -42,6 +42,9 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     """Width of the convolutions, in pixels or steps."""
     pool: int = 2
     """Width of the pooling after each convolution; 1 for none."""
+    readout: str = "auto"
+    """How features of ``cnn`` go to its dense layers: ``flatten`` (all), ``grid`` (averages over a grid of at most
+    4096 values), ``global`` (one average by channel); ``auto``: all where they are at most 4096, else the grid."""
     units: int = 64
     """Width of recurrent layers, of the Transformer and of token embeddings."""
     layers: int = 1

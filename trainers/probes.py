@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch  # noqa: TID253 -- this module is imported only when a network is trained
 from torch import Tensor, nn  # noqa: TID253
 
+from trainers.gradients import Rows, mean_loss
 from trainers.history import TRAIN
-from trainers.layers import EncoderLayer
+from trainers.layers import Dropout, EncoderLayer, TokenEmbedding
 from trainers.networks import layer_names
 
 ROWS = 512
 """Training rows, drawn once, on which scores and dead units are measured each epoch."""
+SEQUENCES = 64
+"""Sequences on which gradients by time step are measured each epoch."""
+LEAST_STEPS = 10
 LIMIT = 0.99
 """A sigmoid or tanh unit beyond this share of its range has next to no gradient."""
 
@@ -40,21 +45,24 @@ class Sight:
         self.names = [name for name, _ in trained]
         self.values = [values for _, values in trained]
         self.units = _activations(network)
+        self.network = network
+        self.recurrent = any(isinstance(module, nn.RNNBase) for module in network.modules())
+        self.start = _length(self.values)
         self.ranges: dict[str, tuple[Tensor, Tensor]] = {}
-        self.gradients: list[Tensor] = []
+        self.slopes: list[Tensor] = []
         self.weights: list[Tensor] = []
 
     def before(self) -> None:
         """Remember gradients and weights before a step."""
-        self.gradients = [values.grad.clone() for values in self.values if values.grad is not None]
+        self.slopes = [values.grad.clone() for values in self.values if values.grad is not None]
         self.weights = [values.detach().clone() for values in self.values]
 
     def after(self) -> Facts:
         """Compare with the weights after the step."""
-        if not self.weights or len(self.gradients) != len(self.weights):
+        if not self.weights or len(self.slopes) != len(self.weights):
             return {}
         moved = torch._foreach_sub([values.detach() for values in self.values], self.weights)
-        norms = torch._foreach_norm([*self.gradients, *moved, *self.weights])
+        norms = torch._foreach_norm([*self.slopes, *moved, *self.weights])
         squares = torch.stack(list(norms)).square().view(3, -1).t().tolist()
         sums: dict[str, list[float]] = {}
         for name, parts in zip(self.names, squares, strict=True):
@@ -63,7 +71,38 @@ class Sight:
         for name, (gradient, step, length) in sums.items():
             facts[TRAIN, f"gradient_norm:{name}"] = gradient**0.5
             facts[TRAIN, f"update_ratio:{name}"] = (step / length) ** 0.5 if length > 0 else 0.0
+        facts[TRAIN, "weight_ratio"] = _length(self.values) / self.start if self.start > 0 else 1.0
         return facts
+
+    def gradients(self, rows: Rows, objective: str) -> Facts:
+        """Measure the gradient of each layer on these rows, without a trace in network or generators."""
+        with _undisturbed(self.network):
+            loss = mean_loss(self.network(rows.inputs), rows, objective)
+            found = torch.autograd.grad(loss, self.values, allow_unused=True)
+        squares: dict[str, float] = {}
+        for name, values in zip(self.names, found, strict=True):
+            squares[name] = squares.get(name, 0.0) + (0.0 if values is None else float(values.square().sum()))
+        facts: Facts = {(TRAIN, f"gradient_norm:{name}"): square**0.5 for name, square in squares.items()}
+        return {(TRAIN, "initial_loss"): float(loss.detach()), **facts}
+
+    def early_steps(self, rows: Rows, objective: str) -> Facts:
+        """Compare the gradient by the first tenth of a sequence's steps with that of the tenth where it is longest."""
+        if not self.recurrent:
+            return {}
+        rows = Rows(*(None if part is None else part[:SEQUENCES] for part in rows))  # type: ignore[arg-type]
+        with _undisturbed(self.network, training=False), _embedded(self.network) as vectors:
+            inputs = rows.inputs
+            if inputs.is_floating_point():
+                inputs = inputs.detach().requires_grad_()
+            loss = mean_loss(self.network(inputs), rows, objective)
+            source = inputs if inputs.is_floating_point() else (vectors[0] if vectors else None)
+            if source is None:
+                return {}
+            (found,) = torch.autograd.grad(loss, source)
+        if found.dim() != 3 or found.shape[1] < LEAST_STEPS:
+            return {}
+        tenths = torch.stack([part.square().sum() for part in torch.tensor_split(found.double(), 10, dim=1)]).sqrt()
+        return {(TRAIN, "early_step_ratio"): float(tenths[0] / tenths.max())} if float(tenths.max()) > 0 else {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -99,6 +138,76 @@ class Sight:
                 dead = high <= 0
             facts[TRAIN, f"dead_units:{layer}"] = float(dead.sum()) / len(dead)
         return facts
+
+
+def _length(parameters: list[nn.Parameter]) -> float:
+    return math.sqrt(sum(float(values.detach().square().sum()) for values in parameters))
+
+
+@contextmanager
+def _undisturbed(network: nn.Module, *, training: bool = True) -> Iterator[None]:
+    """Run forward and backward, and leave running statistics, modes and generators as they were."""
+    kept = {name: values.clone() for name, values in network.named_buffers()}
+    modes = {module: module.training for module in network.modules()}
+    drops = [module for module in network.modules() if isinstance(module, Dropout)]
+    before = [module.generator for module in drops]
+    network.train(training)
+    for drop in drops:
+        drop.generator = torch.Generator(device=next(network.parameters()).device).manual_seed(0)
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        for drop, generator in zip(drops, before, strict=True):
+            drop.generator = generator
+        for module, mode in modes.items():
+            module.training = mode
+        with torch.no_grad():
+            for name, values in network.named_buffers():
+                values.copy_(kept[name])
+
+
+@contextmanager
+def _embedded(network: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect what embeddings of tokens give."""
+    seen: list[Tensor] = []
+
+    def see(_module: nn.Module, _inputs: object, outputs: Tensor | tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
+        vectors = outputs[0] if isinstance(outputs, tuple) else outputs
+        if not vectors.requires_grad:  # the embedding is frozen
+            vectors = vectors.detach().requires_grad_()
+        seen.append(vectors)
+        return (vectors, *outputs[1:]) if isinstance(outputs, tuple) else vectors
+
+    layers = [module for module in network.modules() if isinstance(module, TokenEmbedding | nn.Embedding)]
+    handles = [module.register_forward_hook(see) for module in layers]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def narrowest_layer(network: nn.Module) -> int:
+    """Return the fewest units of a layer between inputs and output; 0 where there is none.
+
+    Examples
+    --------
+    >>> narrowest_layer(nn.Sequential(nn.Linear(9, 3), nn.ReLU(), nn.Linear(3, 1)))
+    3
+    """
+    modules = dict(network.named_modules())
+    widths = [_width(modules[name]) for name in layer_names(network)]
+    return min((width for width in widths[:-1] if width), default=0)
+
+
+def _width(module: nn.Module) -> int:
+    """Return a layer's units; 0 where that says nothing about room (embeddings, positions)."""
+    if isinstance(module, nn.RNNBase):
+        return module.hidden_size
+    if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+        return int(module.weight.shape[0])
+    return 0
 
 
 def _activations(network: nn.Module) -> list[tuple[str, nn.Module, int]]:

@@ -15,6 +15,7 @@ CHOICES: Mapping[str, tuple[object, ...]] = {
     "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
     "schedule": ("constant", "cosine", "linear", "exponential", "step", "plateau"),
     "pooling": ("mean", "class"),
+    "readout": ("auto", "flatten", "grid", "global"),
     "tokens": (None, "ids", "word", "character"),
     "dtype": ("float32", "float64"),
 }

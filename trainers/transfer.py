@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from trainers import fitting, inputs
+from trainers import fitting, inputs, state
 from trainers.errors import FileError, TrainerError, need, quoted
 from trainers.estimators import NetworkClassifier, NetworkRegressor
 from trainers.files import fingerprint, load
@@ -112,7 +112,7 @@ def backbone(source: Model | str | os.PathLike[str]) -> Backbone:
     names = (*ARCHITECTURE, "hidden") if source.network == "mlp" else ARCHITECTURE
     return Backbone(
         name=type(source).__name__,
-        weights=fitting.weights_of(source.network_),
+        weights=state.weights_of(source.network_),
         center=source.center_,
         scale=source.scale_,
         vocabulary=source.vocabulary_,

@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from trainers import FileError, NetworkClassifier, NetworkRegressor, TrainerError, load, save
-from trainers.fitting import weights_of
+from trainers.state import weights_of
 
 if TYPE_CHECKING:
     import torch
@@ -60,10 +60,10 @@ def test_a_frozen_backbone_stays_as_it_was(source: NetworkClassifier) -> None:
     head = weights_of(transfer(source, X, y, model=template, stages=[Stage(epochs=3)]).network_)
     for name, values in before.items():
         same = np.array_equal(head[name], values)
-        assert same == (not name.startswith(("output", "hidden", "norm")))
+        assert same == (not name.startswith(("output", "hidden", "norm", "center")))
     last = weights_of(transfer(source, X, y, model=template, stages=[Stage(unfreeze=1, epochs=3)]).network_)
     changed = {name for name in before if not np.array_equal(before[name], last[name])}
-    body = {name.partition(".")[0] for name in changed} - {"hidden1", "norm1", "output"}
+    body = {name.partition(".")[0] for name in changed} - {"center", "hidden1", "norm1", "output"}
     assert body == {"convolution2", "convolution_norm2"}
     np.testing.assert_array_equal(weights_of(source.network_)["hidden1.weight"], before["hidden1.weight"])
 
