@@ -25,6 +25,7 @@ from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Predictions, Settings
 from audit.gather import Context, check_options
 from audit.judging import gate, ledger
+from audit.judging.vocabulary import require_known_words
 from audit.progress import Progress, silent
 from reports.record import (
     AuditRecord,
@@ -62,6 +63,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
         If the audit cannot be run as asked; what fails within a check becomes a finding.
     """
     chosen = _chosen(plan.checks, plan.ignore, plan.options)
+    require_known_words(plan.policy)
     check_options(plan.gather)
     model, dataset = plan.model, plan.dataset
     if model is not None:

@@ -46,6 +46,8 @@ def _where(gate: Gate) -> str:
 
 
 def _decided(gate: Gate) -> str:
+    if gate.decided == "count":
+        return "exactly: a fact about the rows at hand."
     told = "pass if the whole interval holds, fail if none of it does (Holm within the rule), else inconclusive"
     if gate.on_inconclusive == "block":
         told += "; inconclusive blocks, for this must be shown"

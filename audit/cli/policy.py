@@ -7,19 +7,19 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from audit.judging.vocabulary import require_known_words
 from audit.policy.policy_file import SCHEMA_FILE
-from audit.policy.read import default_policy, read_policy, read_terms, require_current_waivers
+from audit.policy.read import default_policy, read_policy_and_terms, require_current_waivers
 from reports.phrases import counted, rule, visible
 
 
 def policy(file: Path | None, *, schema: bool = False) -> int:
-    """Read a policy and list its gates; what cannot be read, and waivers past their end, are refused."""
+    """Read a policy and list its gates; what cannot be read or measured, and waivers past their end, are refused."""
     if schema:
         sys.stdout.write(SCHEMA_FILE.read_text(encoding="utf-8"))
         return 0
-    gates = default_policy() if file is None else read_policy(file, drafting=True)
-    if file is not None:
-        read_terms(file)
+    gates = default_policy() if file is None else read_policy_and_terms(file, drafting=True)[0]
+    require_known_words(gates)
     require_current_waivers(gates, datetime.datetime.now(tz=datetime.UTC).date())
     from rich.console import Console
 

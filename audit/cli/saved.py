@@ -10,7 +10,7 @@ from pathlib import Path
 from audit.cli import output
 from audit.judging import ledger
 from audit.judging.gate import judge as decide
-from audit.policy.read import Terms, default_policy, read_policy, read_terms, require_current_waivers
+from audit.policy.read import Terms, default_policy, read_policy_and_terms, require_current_waivers
 from reports.formats import render as draw
 from reports.record import AuditRecord, Policy
 from reports.results import exit_code
@@ -29,7 +29,7 @@ def judge(
 ) -> int:
     """Judge a record under a policy, the default without one; write only where ``--out`` says."""
     names = output.chosen_formats(formats, ["json", "html", "md", "junit"])
-    gates, terms = (default_policy(), Terms()) if policy is None else (read_policy(policy), read_terms(policy))
+    gates, terms = (default_policy(), Terms()) if policy is None else read_policy_and_terms(policy)
     if baseline is not None:
         terms = replace(terms, baseline=baseline, on_missing="error")
     if unpaired:

@@ -22,8 +22,7 @@ from audit.policy.read import (
     default_policy,
     narrowed,
     overridden,
-    read_policy,
-    read_terms,
+    read_policy_and_terms,
     with_margin,
 )
 from reports.record import AuditRecord, Card, Json, Policy, SplitInfo
@@ -136,7 +135,7 @@ def judged_by(choice: PolicyChoice) -> tuple[Policy, Terms, AuditRecord | None]:
     elif isinstance(choice.policy, Policy):
         policy = choice.policy
     else:
-        policy, terms = read_policy(Path(choice.policy)), read_terms(Path(choice.policy))
+        policy, terms = read_policy_and_terms(Path(choice.policy))
     if choice.margin is not None:
         policy = with_margin(policy, choice.margin)
     policy = overridden(policy, list(choice.override), "override")

@@ -151,7 +151,7 @@ def _once(estimates: Iterable[Estimate]) -> list[Estimate]:
 def _unknown_check(gate: Gate, record: AuditRecord) -> str:
     """Say that a rule's check was not run, or refuse a gate that names no check of this record."""
     if gate.kind == "no_regression" and not is_rule(gate):
-        _require_comparable_metric(gate)
+        require_comparable_metric(gate)
     if is_rule(gate) or gate.kind == "no_regression":
         return f"check {gate.check or CHANGE!r} was not run"
     known = sorted({finding.check for finding in record.findings})
@@ -161,8 +161,14 @@ def _unknown_check(gate: Gate, record: AuditRecord) -> str:
     )
 
 
-def _require_comparable_metric(gate: Gate) -> None:
-    """Refuse the name of a metric that no comparison with a baseline could measure."""
+def require_comparable_metric(gate: Gate) -> None:
+    """Refuse the name of a metric that no comparison with a baseline could measure.
+
+    Raises
+    ------
+    PolicyError
+        Naming the nearest that can be compared.
+    """
     from audit.estimate.metrics import METRICS
 
     known = ("headline", *(name for name, one in METRICS.items() if one.better != "neither"))

@@ -13,6 +13,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -29,6 +30,7 @@ __all__ = [
     "narrowed",
     "overridden",
     "read_policy",
+    "read_policy_and_terms",
     "read_terms",
     "require_current_waivers",
     "rule",
@@ -94,12 +96,29 @@ def read_policy(path: Path, *, drafting: bool = False) -> Policy:
         For unknown keys, contradictions, thresholds that do not fit, waivers without an end, a file that
         extends itself, or one that should be committed and is not.
     """
+    return read_policy_and_terms(path, drafting=drafting)[0]
+
+
+def read_policy_and_terms(path: Path, *, drafting: bool = False) -> tuple[Policy, Terms]:
+    """Read a policy file once: its gates, and what it asks for beside them.
+
+    Parameters
+    ----------
+    path : Path
+    drafting : bool
+        As for :func:`read_policy`.
+
+    Raises
+    ------
+    PolicyError
+        As :func:`read_policy` does.
+    """
     chain = _chain(path)
     policy = _policy(chain)
     if not drafting and any(layer.tables.policy.require_committed for layer in chain):
         for layer in chain:
             _require_committed(layer)
-    return replace(policy, committed=_committed(path))
+    return replace(policy, committed=_committed(path)), _terms(chain)
 
 
 def read_terms(path: Path) -> Terms:
@@ -110,8 +129,12 @@ def read_terms(path: Path) -> Terms:
     PolicyError
         As :func:`read_policy` does.
     """
+    return _terms(_chain(path))
+
+
+def _terms(chain: tuple[_Layer, ...]) -> Terms:
     terms = Terms()
-    for layer in _chain(path):
+    for layer in chain:
         base, asked = layer.tables.baseline, layer.tables.test_set
         if base is not None:
             source = layer.path.parent / base.source
@@ -129,6 +152,7 @@ def read_terms(path: Path) -> Terms:
 # --- the chain of files ---------------------------------------------------------------------------
 
 
+@cache
 def _catalogue() -> _Layer:
     with resources.as_file(resources.files("audit") / "policy" / "default.toml") as path:
         return replace(_layer(path), catalogue=True)
