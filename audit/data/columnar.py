@@ -74,7 +74,7 @@ def _connected(database: str, *, outside: bool, read_only: bool = False) -> Iter
 
 def _parquet_by_duckdb(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     with _connected(":memory:", outside=True) as connection:
-        rows = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]).fetchone()[0]
+        rows = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]).fetchall()[0][0]
         told = connection.execute("SELECT key, value FROM parquet_kv_metadata(?)", [str(path)]).fetchall()
         found = connection.read_parquet(str(path))
         require_size(int(rows), len(found.columns), path.name)
@@ -101,8 +101,10 @@ def read_duckdb(path: Path, table: str) -> pd.DataFrame:
             raise DataError(
                 f"{shown(path.name)} has no table {shown(chosen)}; there are {listed(names)}." + hint(chosen, names)
             )
-        found = connection.table('"' + chosen.replace('"', '""') + '"')
-        require_size(int(found.count("*").fetchone()[0]), len(found.columns), path.name)
+        quoted = '"' + chosen.replace('"', '""') + '"'
+        found = connection.table(quoted)
+        (rows,) = connection.execute(f"SELECT count(*) FROM {quoted}").fetchall()[0]  # noqa: S608 -- quoted above
+        require_size(int(rows), len(found.columns), path.name)
         frame: pd.DataFrame = found.df()
         return frame
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from audit.data.bounded import require_size
+from audit.data.reading import guarded
 from audit.errors import DataError, listed, shown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -33,6 +35,9 @@ def read_images(folder: Path) -> tuple[pd.DataFrame, Shape]:
         If there is no image in a folder of its label, one cannot be read, or they differ in size.
     """
     files = sorted(one for one in folder.glob("*/*") if one.suffix.lower() in SUFFIXES)
+    for one in files:
+        if not one.is_file():  # a pipe or a device would be waited for
+            raise DataError(f"{shown(str(one.relative_to(folder)))} is no regular file; expected an image.")
     if not files:
         raise DataError(
             f"{shown(folder.name)} holds no images: expected {shown(folder.name + '/<label>/<image>')} "
@@ -47,8 +52,7 @@ def read_images(folder: Path) -> tuple[pd.DataFrame, Shape]:
                 f"{shown(str(file.relative_to(folder)))} has {image.shape[1]} × {image.shape[2]} pixels, others "
                 f"{height} × {width}; resize all to the size that the model reads."
             )
-    if channels * height * width > MOST_VALUES:
-        raise DataError(f"images of {height} × {width} pixels are more than {MOST_VALUES:,} values; make them smaller.")
+    require_size(len(files), channels * height * width, folder.name)
     block = np.stack([np.broadcast_to(image, (channels, height, width)).ravel() for image in images])
     digits = len(str(block.shape[1] - 1))
     frame = pd.DataFrame(block, columns=[f"x{place:0{digits}d}" for place in range(block.shape[1])])
@@ -59,10 +63,14 @@ def _pixels(file: Path, folder: Path) -> np.ndarray:
     """Return one image as bytes, shape (channels, height, width)."""
     from PIL import Image
 
-    try:
-        with Image.open(file) as image:
-            grey = image.mode in GREY
-            pixels = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.uint8)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{shown(str(file.relative_to(folder)))} cannot be read as an image: {error}") from error
+    name = str(file.relative_to(folder))
+    with guarded(name), Image.open(file) as image:
+        width, height = image.size
+        grey = image.mode in GREY
+        if width * height * (1 if grey else 3) > MOST_VALUES:  # told by the header, before a pixel is decoded
+            raise DataError(
+                f"{shown(name)}: images of {height} × {width} pixels are more than {MOST_VALUES:,} values; "
+                "make them smaller."
+            )
+        pixels = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.uint8)
     return pixels[None] if grey else np.moveaxis(pixels, -1, 0)
