@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import splits
-from audit.errors import NotApplicable
 from audit.estimate.shares import share
-from audit.evidence import COUNTED, Predictions, Settings
+from audit.evidence import Settings
 from reports.record import Bar, Bars, Measurement
 
 
@@ -19,9 +16,7 @@ from reports.record import Bar, Bars, Measurement
     tasks=("binary", "multiclass"),
     references=("He and Garcia 2009, Learning from imbalanced data",),
 )
-def class_imbalance(
-    dataset: Dataset | None = None, predictions: Predictions | None = None, settings: Settings | None = None
-) -> Measurement:
+def class_imbalance(dataset: Dataset, settings: Settings | None = None) -> Measurement:
     """Measure the share of every class in every split.
 
     Reading. ``class_share`` is the share of a split's rows that have the class. A class with few rows is
@@ -33,12 +28,13 @@ def class_imbalance(
     estimates = [
         share(
             "class_share",
-            hits,
-            n,
+            int((dataset.y[rows] == code).sum()),
+            len(rows),
             {"split": split, "class": name},
             level=level,
         )
-        for split, name, hits, n in _class_counts(dataset, predictions)
+        for split, rows in splits(dataset)
+        for code, name in enumerate(dataset.classes)
     ]
     rarest = min((one for one in estimates if one.value is not None), key=lambda one: one.value or 0.0)
     bars = tuple(
@@ -51,17 +47,3 @@ def class_imbalance(
         estimates=tuple(estimates),
         exhibits=(Bars(title="Class shares by split", x_label="share of rows", bars=bars[:60]),),
     )
-
-
-def _class_counts(dataset: Dataset | None, predictions: Predictions | None) -> Iterator[tuple[str, str, int, int]]:
-    """Yield split, class, rows of the class and rows, from the tables or from a counted log."""
-    if dataset is not None:
-        for split, rows in splits(dataset):
-            for code, name in enumerate(dataset.classes):
-                yield split, name, int((dataset.y[rows] == code).sum()), len(rows)
-        return
-    if predictions is None:
-        raise NotApplicable(COUNTED)
-    test = predictions.select(split="test")
-    for code, name in enumerate(test.classes):
-        yield "test", name, test.count(test.y_true == code), test.total

@@ -172,6 +172,29 @@ def train(
 
 
 @app.command()
+def serve(
+    model: Annotated[Path, typer.Argument(help="model.json of modelassay export, or a model file with --data.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Table that the input's schema is learned from.")] = None,
+    features: Annotated[
+        str, typer.Option("--features", help="Columns in their order, for a model without names.")
+    ] = "",
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.", min=0, max=65535)] = 8080,
+    log: Annotated[Path | None, typer.Option("--log", help="Folder for Parquet files of predictions.")] = None,
+    log_inputs: Annotated[str, typer.Option("--log-inputs", help="Inputs to log beside them, comma-separated.")] = "",
+    types_only: Annotated[bool, typer.Option("--types-only", help="Do not hold categories and ranges.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds for one request.", min=0.01)] = 30.0,
+    trust: Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")] = False,
+) -> int:
+    """Answer predictions over HTTP (Open Inference Protocol v2), every row held against a schema."""
+    from audit.cli.serve import Asked
+    from audit.cli.serve import serve as verb
+
+    asked = Asked(host=host, port=port, log=log, log_inputs=log_inputs, types_only=types_only, timeout=timeout)
+    return verb(model, asked, data=data, features=features, trust=trust)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for everything the demo writes.")] = Path("audit-demo"),
     data: Annotated[str, typer.Option("--data", help="diabetes or digits.")] = "diabetes",

@@ -61,7 +61,7 @@ class CsvTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataTable:
-    """``[data]``: `test` (and `train`), or one `path` with `split` or `test_size`, or a prediction `log`."""
+    """``[data]``: `test` (and `train`), or one `path` with `split` or `test_size`."""
 
     __pydantic_config__ = FORBID
 
@@ -69,14 +69,6 @@ class DataTable:
     train: str | None = None
     test: str | None = None
     path: str | None = None
-    log: str | None = None
-    """Files of a prediction log (a pattern), or a DuckDB file with `table`; counted, not kept."""
-    spark: str | None = None
-    """Address of a Spark session (``sc://host``) whose `table` is the log."""
-    id: str | None = None
-    """Column by which labels that came later meet their rows."""
-    rows: Literal["auto", "keep", "count"] = "auto"
-    """Whether a table of predictions is kept or counted: counted above 200,000 rows, unless stated."""
     split: str | None = None
     test_size: float | None = None
     task: Task | None = None
@@ -108,11 +100,11 @@ class DataTable:
     """Columns that hold words although they look like numbers."""
     number: list[str] = field(default_factory=list)
     """Columns that hold numbers although they are written as words."""
-    labels: dict[str, str | int | float | bool] | str = field(default_factory=dict)
-    """Labels of the table → labels of the model, where they differ; of a log, files of labels that came later."""
+    labels: dict[str, str | int | float | bool] = field(default_factory=dict)
+    """Labels of the table → labels of the model, where they differ."""
     csv: CsvTable = field(default_factory=CsvTable)
     table: str = ""
-    """Table or view of a DuckDB file that holds several, or of a Spark session."""
+    """Table of a DuckDB file that holds several."""
     sha256: dict[str, str] = field(default_factory=dict)
     """Fingerprint that each split's file must have (``SEC002``)."""
 
@@ -214,7 +206,10 @@ def read_config(path: Path) -> Config:
     tables, text = read_toml(path, ConfigError)
     config = validate(Config, tables, file=path.name, text=text, error=ConfigError)
     data, model = config.data, config.model
-    _require_one_source(config, path.name)
+    if (data.test is None) == (data.path is None):
+        raise ConfigError(
+            f"{path.name}: [data] needs either 'test' (and 'train'), or one 'path' with 'split' or 'test_size'."
+        )
     if data.path is not None and (data.split is None) == (data.test_size is None):
         raise ConfigError(f"{path.name}: [data] path needs either 'split' (a column) or 'test_size' (a share).")
     if model is not None:
@@ -226,24 +221,6 @@ def read_config(path: Path) -> Config:
     _require_ranges(config, path.name)
     _require_readable(data, path.name)
     return config
-
-
-def _require_one_source(config: Config, file: str) -> None:
-    """Refuse data that is named twice, or not at all."""
-    data = config.data
-    log = data.log is not None or data.spark is not None
-    if (data.test is not None) + (data.path is not None) + log != 1:
-        raise ConfigError(
-            f"{file}: [data] needs either 'test' (and 'train'), or one 'path' with 'split' or 'test_size', or a 'log'."
-        )
-    if isinstance(data.labels, str) and not log:
-        raise ConfigError(f"{file}: [data] labels names files; these belong to a log. Name it in [data] log.")
-    if isinstance(data.labels, str) and data.id is None:
-        raise ConfigError(f"{file}: [data] labels needs 'id', the column by which labels meet their rows.")
-    if log and (config.model is not None or data.train is not None):
-        raise ConfigError(f"{file}: [data] log holds answers; it goes without [model] and 'train'.")
-    if data.spark is not None and not data.table:
-        raise ConfigError(f"{file}: [data] spark needs 'table', the table to count.")
 
 
 def _require_readable(data: DataTable, file: str) -> None:

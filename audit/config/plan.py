@@ -19,7 +19,6 @@ from audit.config.configuration import (
     stated_fingerprints,
 )
 from audit.config.loading import load_dataset, load_model
-from audit.config.logs import is_counted, load_log
 from audit.data.dataset import Dataset
 from audit.errors import ConfigError
 from audit.evidence import Settings
@@ -112,8 +111,7 @@ def plan_from_config(
     if config.data.modality != "tabular" and config.model is None:
         raise ConfigError("[data] modality needs a [model]; predictions alone are a table.")
     model = load_model(config, folder)
-    log = load_log(config, folder) if is_counted(config, folder) else None
-    dataset = load_dataset(config, folder, model) if log is None else log.dataset
+    dataset = load_dataset(config, folder, model)
     if baseline is not None:
         require_fitting(dataset, baseline, terms, model)
     config = replace(config, audit=replace(config.audit, suppress_n=suppression(config.audit.suppress_n, terms)))
@@ -132,7 +130,6 @@ def plan_from_config(
         gather=gather_options(config),
         config=config.as_json(),
         baseline=baseline,
-        evidence={} if log is None else log.evidence,
         fingerprints=stated_fingerprints(config, model.info if model else None, dataset.splits),
         warnings=(warning,) if warning else (),
     )

@@ -1,0 +1,193 @@
+"""The service over HTTP. Handlers' types are looked up when they are made, so annotations stay real here."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from audit.deploy.batching import Answer, Batcher, Busy
+from audit.deploy.counters import Counters
+from audit.deploy.description import Description
+from audit.deploy.inference import BadRequest, metadata, read_request, write_answer
+from audit.deploy.page import page
+from audit.deploy.prediction_log import PredictionLog
+from audit.deploy.schema import InputError
+from audit.errors import ModelError
+
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may cost."""
+
+    body: int = 8 << 20
+    """Bytes."""
+    rows: int = 10_000
+    seconds: float = 30.0
+    """From the first byte of the body to the answer."""
+    strict: bool = True
+    """Whether categories, ranges and missing values are held against the schema, or types alone."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Served:
+    """All that the handlers share."""
+
+    description: Description
+    batcher: Batcher
+    limits: Limits = field(default_factory=Limits)
+    log: PredictionLog | None = None
+    counters: Counters = field(default_factory=Counters)
+    ready: bool = False
+
+    async def run(self) -> None:
+        """Turn logged rows into files as they come due."""
+        while self.log is not None:
+            await asyncio.sleep(0.2)
+            if self.log.due():
+                await asyncio.to_thread(self.log.flush)
+
+    async def infer(self, stream: AsyncIterator[bytes]) -> tuple[int, bytes]:
+        """Answer one request with a status and a body."""
+        started, rows = time.perf_counter(), 0
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                body = await _received(stream, self.limits.body)
+                name, values, rows = read_request(
+                    body, self.description.columns, most_rows=self.limits.rows, strict=self.limits.strict
+                )
+                answer = await self.batcher.ask(values, rows)
+            self._logged(name, answer, values)
+            status, said = 200, write_answer(self.description, answer, name)
+        except Exception as error:
+            status, said = _refusal(error)
+        self.counters.add(status, rows=rows, seconds=time.perf_counter() - started)
+        return status, said
+
+    def _logged(self, name: str, answer: Answer, values: dict[str, list[Any]]) -> None:
+        if self.log is not None:
+            rows = len(answer.label)
+            self.log.add([name] if rows == 1 else [f"{name}/{row}" for row in range(rows)], answer, values)
+
+    def readiness(self) -> tuple[object, int]:
+        """Tell whether requests are answered."""
+        return {"ready": self.ready}, 200 if self.ready else 503
+
+    def metrics(self) -> str:
+        """Return counters and gauges as OpenMetrics text."""
+        gauges = {"ready": float(self.ready), "queue_rows": float(self.batcher.waiting)}
+        if self.log is not None:
+            gauges |= {"logged_rows": float(self.log.written), "log_failures": float(self.log.failures)}
+        return self.counters.text(gauges)
+
+
+async def _received(stream: AsyncIterator[bytes], limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in stream:
+        body += chunk
+        if len(body) > limit:
+            raise OverflowError(f"the body is longer than {limit} bytes")
+    return bytes(body)
+
+
+def _refusal(error: Exception) -> tuple[int, bytes]:
+    """Choose the status of an error; what is our own mistake is not told to strangers."""
+    kinds: tuple[tuple[type[Exception], int], ...] = (
+        (InputError, 422),
+        (BadRequest, 400),
+        (OverflowError, 413),
+        (Busy, 503),
+        (TimeoutError, 504),
+        (ModelError, 500),
+    )
+    status = next((code for kind, code in kinds if isinstance(error, kind)), 500)
+    said = {503: "the queue is full; try again", 504: "not answered in time"}.get(status, str(error))
+    if status == 500:
+        said = "the model cannot answer these rows"
+    return status, json.dumps({"error": said}).encode()
+
+
+def create_app(served: Served) -> "FastAPI":
+    """Make the application: Open Inference Protocol v2, metrics, and a page that documents them."""
+    from fastapi import FastAPI, Request, Response
+
+    told = metadata(served.description)
+    title, version = served.description.name, served.description.version
+    app = FastAPI(title=title, version=version, lifespan=_lifespan(served), docs_url=None, redoc_url=None)
+
+    async def infer(request: Request) -> Response:
+        """Predict rows given as tensors, one a column."""
+        status, body = await served.infer(request.stream())
+        headers = {"Retry-After": "1"} if status == 503 else None
+        return Response(body, status, headers, media_type="application/json")
+
+    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _schema(told)}}}}
+    for prefix in (f"/v2/models/{title}", f"/v2/models/{title}/versions/{version}"):
+        app.add_api_route(f"{prefix}/infer", infer, methods=["POST"], openapi_extra=body)
+        _get(app, prefix, "Describe the model's inputs and outputs.", lambda: (told, 200))
+        _get(app, f"{prefix}/ready", "Tell whether the model answers.", served.readiness)
+    about = {"name": "modelassay", "version": "2", "extensions": []}
+    _get(app, "/v2", "Describe the server.", lambda: (about, 200))
+    _get(app, "/v2/health/live", "Tell that the process runs.", lambda: ({"live": True}, 200))
+    _get(app, "/v2/health/ready", "Tell whether requests are answered.", served.readiness)
+    _get(app, "/metrics", "Count requests, rows and seconds.", lambda: (served.metrics(), 200), OPEN_METRICS)
+    _get(app, "/docs", "Show the inputs.", lambda: (page(served.description), 200), "text/html; charset=utf-8")
+    return app
+
+
+def _get(
+    app: "FastAPI",
+    path: str,
+    summary: str,
+    make: Callable[[], tuple[object, int]],
+    media_type: str = "application/json",
+) -> None:
+    """Add a route that takes nothing."""
+    from fastapi import Response
+
+    async def handler() -> Response:
+        document, status = make()
+        text = document if isinstance(document, str) else json.dumps(document)
+        policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return Response(text, status, policy, media_type=media_type)
+
+    app.add_api_route(path, handler, methods=["GET"], summary=summary)
+
+
+def _lifespan(served: Served) -> "Callable[[FastAPI], AbstractAsyncContextManager[None]]":
+    @asynccontextmanager
+    async def lifespan(_: "FastAPI") -> AsyncIterator[None]:
+        served.batcher.start()
+        flushing = asyncio.get_running_loop().create_task(served.run())
+        served.ready = True
+        yield
+        served.ready = False
+        await served.batcher.stop()
+        flushing.cancel()
+        if served.log is not None:
+            await asyncio.to_thread(served.log.flush)
+
+    return lifespan
+
+
+def _schema(told: dict[str, Any]) -> dict[str, Any]:
+    names = [one["name"] for one in told["inputs"]]
+    tensor = {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": {"enum": names},
+            "shape": {"type": "array", "items": {"type": "integer"}},
+            "datatype": {"enum": sorted({one["datatype"] for one in told["inputs"]})},
+            "data": {"type": "array"},
+        },
+    }
+    inputs = {"type": "array", "items": tensor, "minItems": len(names), "maxItems": len(names)}
+    return {"type": "object", "required": ["inputs"], "properties": {"id": {"type": "string"}, "inputs": inputs}}

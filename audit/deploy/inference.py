@@ -1,0 +1,162 @@
+"""Requests and answers of the Open Inference Protocol, for a model with a schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from audit.deploy.batching import Answer
+from audit.deploy.description import Description
+from audit.deploy.schema import Column, InputError, read_values
+from audit.errors import listed, shown
+
+
+class BadRequest(Exception):  # noqa: N818 -- the protocol's own word
+    """A body that is no inference request."""
+
+
+def metadata(description: Description) -> dict[str, Any]:
+    """Describe the model: every input and output with datatype and shape."""
+    inputs = [_input(one) for one in description.columns]
+    return {
+        "name": description.name,
+        "versions": [description.version],
+        "platform": "modelassay",
+        "inputs": inputs,
+        "outputs": _outputs(description),
+        "parameters": {"sha256": description.sha256},
+    }
+
+
+def _input(column: Column) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"kind": column.kind, "missing": column.missing}
+    if column.categories:
+        parameters["categories"] = list(column.categories)
+    if column.low is not None:
+        parameters |= {"low": column.low, "high": column.high}
+    return {"name": column.name, "datatype": column.datatype, "shape": [-1], "parameters": parameters}
+
+
+def _outputs(description: Description) -> list[dict[str, Any]]:
+    if not description.classes:
+        return [{"name": "prediction", "datatype": "FP64", "shape": [-1]}]
+    outputs: list[dict[str, Any]] = [{"name": "label", "datatype": "BYTES", "shape": [-1]}]
+    if description.scores:
+        classes = list(description.classes)
+        outputs.append(
+            {
+                "name": "probabilities",
+                "datatype": "FP64",
+                "shape": [-1, len(classes)],
+                "parameters": {"classes": classes},
+            }
+        )
+    return outputs
+
+
+def read_request(
+    body: bytes, columns: Sequence[Column], *, most_rows: int, strict: bool
+) -> tuple[str, dict[str, list[Any]], int]:
+    """Read a request: its id, the values by column, and how many rows there are.
+
+    Raises
+    ------
+    BadRequest
+        If it is not a request of the protocol.
+    InputError
+        If values do not fit the schema.
+    """
+    document = _document(body)
+    given = document.get("inputs")
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise BadRequest("'inputs' is not a list of tensors")
+    tensors = {str(one.get("name")): one for one in given}
+    known = {one.name for one in columns}
+    if len(tensors) != len(given):
+        raise BadRequest("an input is given twice")
+    if unknown := sorted(set(tensors) - known):
+        raise InputError(
+            f"unknown column {listed(unknown, limit=5)}; the model reads {listed(sorted(known), limit=40)}"
+        )
+    if missing := [one.name for one in columns if one.name not in tensors]:
+        raise InputError(f"column {listed(missing)} is missing")
+    rows = _rows(tensors[columns[0].name])
+    if not 0 < rows <= most_rows:
+        raise BadRequest(f"{rows} rows; expected 1 to {most_rows}")
+    values = {one.name: read_values(one, _data(tensors[one.name], one, rows), strict=strict) for one in columns}
+    name = document.get("id")
+    return (name if isinstance(name, str) and len(name) <= 200 else ""), values, rows
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    def refuse(word: str) -> float:
+        raise ValueError(f"{word} is not JSON")
+
+    try:
+        document = json.loads(body, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON: {' '.join(str(error).split())[:120]}") from error
+    if not isinstance(document, dict):
+        raise BadRequest("the body is not an object")
+    return document
+
+
+def _rows(tensor: Mapping[str, Any]) -> int:
+    shape = tensor.get("shape")
+    sides = shape if isinstance(shape, list) and all(type(side) is int and side >= 0 for side in shape) else []
+    if len(sides) not in (1, 2) or sides[1:] not in ([], [1]):
+        raise BadRequest(f"input {shown(tensor.get('name'))} has shape {shown(shape)}; expected [rows] or [rows, 1]")
+    return int(sides[0])
+
+
+def _data(tensor: Mapping[str, Any], column: Column, rows: int) -> list[Any]:
+    if tensor.get("datatype") != column.datatype and not _compatible(tensor.get("datatype"), column):
+        raise InputError(
+            f"column {shown(column.name)} has datatype {shown(tensor.get('datatype'))}; expected {column.datatype}"
+        )
+    data = tensor.get("data")
+    if not isinstance(data, list):
+        raise BadRequest(f"input {shown(column.name)} has no list of data")
+    if len(data) == rows and all(isinstance(one, list) and len(one) == 1 for one in data):
+        data = [one[0] for one in data]
+    if _rows(tensor) != rows or len(data) != rows:
+        raise InputError(f"column {shown(column.name)} has {len(data)} values for {rows} rows")
+    return data
+
+
+def _compatible(datatype: object, column: Column) -> bool:
+    """Take any number for a number: they come as JSON in any case."""
+    return column.kind == "number" and isinstance(datatype, str) and datatype.startswith(("FP", "INT", "UINT"))
+
+
+def write_answer(description: Description, answer: Answer, request_id: str) -> bytes:
+    """Write an answer as the protocol has it."""
+    rows = len(answer.label)
+    if not description.classes:
+        data: list[Any] = [float(value) for value in answer.label]
+        outputs: list[dict[str, Any]] = [{"name": "prediction", "datatype": "FP64", "shape": [rows], "data": data}]
+    else:
+        data = label_values(answer.label)
+        outputs = [{"name": "label", "datatype": "BYTES", "shape": [rows], "data": data}]
+        if answer.score is not None:
+            scores = answer.score
+            outputs.append(
+                {
+                    "name": "probabilities",
+                    "datatype": "FP64",
+                    "shape": list(scores.shape),
+                    "data": scores.ravel().tolist(),
+                }
+            )
+    document = {"model_name": description.name, "model_version": description.version, "outputs": outputs}
+    return json.dumps(document | ({"id": request_id} if request_id else {}), allow_nan=False).encode()
+
+
+def label_values(label: Any) -> list[str]:  # noqa: ANN401 -- labels of any kind
+    """Write labels as the data does."""
+    from audit.data.columns import label_text
+
+    return [label_text(value) for value in np.asarray(label)]

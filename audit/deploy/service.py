@@ -1,0 +1,89 @@
+"""Bring a model file or description to the network, until it is told to stop."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from audit.data.tables import read_table
+from audit.deploy.app import Limits, Served, create_app
+from audit.deploy.batching import Batcher, Service
+from audit.deploy.description import Description, describe, read_description
+from audit.deploy.prediction_log import PredictionLog
+from audit.errors import ConfigError, hint, listed, shown
+from audit.models.load import Model, load
+from audit.optional import require
+
+
+def open_model(
+    path: Path, *, data: Path | None, features: tuple[str, ...] = (), trust: bool = False
+) -> tuple[Description, Model]:
+    """Open ``model.json``, or a model file with the table that its schema is learned from.
+
+    Raises
+    ------
+    ConfigError
+        If neither tells the schema.
+    """
+    if path.suffix == ".json" and data is None:
+        return read_description(path, trust=trust)
+    if data is None:
+        raise ConfigError(
+            f"{shown(path.name)} does not say what its input looks like. Serve the model.json that modelassay export "
+            "writes, or name a table of its inputs: --data train.csv."
+        )
+    model = load(path, trust=trust)
+    return describe(model, path, read_table(data), features=features), model
+
+
+def served(
+    description: Description,
+    model: Model,
+    *,
+    limits: Limits | None = None,
+    log: Path | None = None,
+    log_inputs: tuple[str, ...] = (),
+    batch: int = 256,
+    queue_rows: int = 4096,
+) -> Served:
+    """Put a model, its queue and its log together; the model is tried on made-up rows first.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        If a column to log is not an input, or the model cannot answer rows of its schema.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", description.name).strip("-.") or "model"
+    description = replace(description, name=name)
+    known = [one.name for one in description.columns]
+    if unknown := [one for one in log_inputs if one not in known]:
+        raise ConfigError(
+            f"--log-inputs names {shown(unknown[0])}; inputs are {listed(known)}.{hint(unknown[0], known)}"
+        )
+    service = Service(model=model, columns=description.columns, scores=description.scores)
+    batcher = Batcher(service=service, most=batch, queue_rows=queue_rows)
+    kept = (
+        None
+        if log is None
+        else PredictionLog(folder=log, model=description.name, version=description.version, keep=log_inputs)
+    )
+    return Served(description=description, batcher=batcher, limits=limits or Limits(), log=kept)
+
+
+def serve(service: Served, *, host: str, port: int) -> None:
+    """Answer requests until SIGTERM or SIGINT; what was accepted is answered and logged before the end."""
+    uvicorn = require("uvicorn", extra="serve", purpose="serving")
+    require("fastapi", extra="serve", purpose="serving")
+    uvicorn.run(
+        create_app(service),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=1000,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=30,
+        h11_max_incomplete_event_size=65536,
+        server_header=False,
+    )
