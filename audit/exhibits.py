@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from reports.addresses import address
 from reports.record import Cell, Estimate, Forest, ForestRow, Table, Where
 
 HOUSE_WORDS = ("split", "fold", "variant", "class", "feature")
 
 
 def label(where: Where, *, leave_out: Iterable[str] = ("split",)) -> str:
-    """Write an address in words.
+    """Write an address as every report does, without the keys that go without saying.
 
     Examples
     --------
     >>> label({"split": "test", "sex": "Female", "race": "Black"})
-    'sex=Female, race=Black'
+    'race: Black, sex: Female'
     >>> label({"split": "test"})
     'all rows'
     """
     skipped = set(leave_out)
-    return ", ".join(f"{key}={level}" for key, level in where.items() if key not in skipped) or "all rows"
+    return address({key: level for key, level in where.items() if key not in skipped})
 
 
 def estimates_table(title: str, estimates: Sequence[Estimate], *, caption: str = "", folded: bool = False) -> Table:
@@ -56,17 +57,17 @@ def by_address_table(
     >>> made = [Estimate(metric=m, value=v, where={"sex": "f"}, n=4) for m, v in (("recall", 0.5), ("fpr", 0.1))]
     >>> table = by_address_table("By group", made)
     >>> table.columns, table.rows
-    (('group', 'n', 'recall', 'fpr'), (('sex=f', 4, '0.500', '0.100'),))
+    (('group', 'n', 'recall', 'fpr'), (('sex: f', 4, '0.500', '0.100'),))
     """
     metrics = list(dict.fromkeys(one.metric for one in estimates))
     addresses = list(dict.fromkeys(label(one.where) for one in estimates))
     cells = {(label(one.where), one.metric): one for one in estimates}
-    sizes = {address: [one.n for one in estimates if label(one.where) == address] for address in addresses}
+    sizes = {group: [one.n for one in estimates if label(one.where) == group] for group in addresses}
     rows: list[tuple[Cell, ...]] = []
-    for address in addresses:
-        counts = [n for n in sizes[address] if n is not None]
-        told = [_told(cells.get((address, metric))) for metric in metrics]
-        rows.append((address, max(counts) if counts else None, *told))
+    for group in addresses:
+        counts = [n for n in sizes[group] if n is not None]
+        told = [_told(cells.get((group, metric))) for metric in metrics]
+        rows.append((group, max(counts) if counts else None, *told))
     return Table(title=title, columns=(first, "n", *metrics), rows=tuple(rows), caption=caption, folded=folded)
 
 

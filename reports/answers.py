@@ -22,7 +22,7 @@ from reports.phrases import (
     percent,
     visible,
 )
-from reports.ranking import families, family_of, of_families
+from reports.ranking import concerns_of, families, family_of, of_families
 from reports.record import AuditRecord, VerdictOutcome
 from reports.results import GateResult, gate_results
 from reports.sentences import verdict_words
@@ -38,7 +38,7 @@ def answers(record: AuditRecord) -> tuple[Answer, ...]:
     known, results = Estimates(record), gate_results(record)
     return (
         how_good(record, known),
-        for_whom(record, known, results),
+        for_whom(record, known),
         _trusted(record, known, results),
         _breaks(record, known, results),
         _unknown(record, results),
@@ -52,7 +52,7 @@ def _trusted(record: AuditRecord, known: Estimates, results: Sequence[GateResult
     mine = of_families(record, results, TRUST)
     mine += [one for one in results if one.gate and one.gate.invalidates and one not in mine]
     invalid = [one for one in mine if one.gate and one.gate.invalidates and one.worst.outcome == "fail"]
-    failed = [one for one in mine if one.worst.outcome in ("fail", "error") and one.worst.severity != "note"]
+    failed = concerns_of(record, TRUST)
     if invalid:
         sentence = f"No: {verdict_words(record, known, invalid[0].lead)}."
     elif failed:
@@ -103,7 +103,7 @@ def _tested(results: Sequence[GateResult]) -> bool:
 
 def _breaks(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
     mine = [one for one in of_families(record, results, BREAKS) if not (one.gate and one.gate.invalidates)]
-    failed = [one for one in mine if one.worst.outcome in ("fail", "error") and one.worst.severity != "note"]
+    failed = [one for one in concerns_of(record, BREAKS) if not (one.gate and one.gate.invalidates)]
     words = [f"{capital(record, verdict_words(record, known, one.lead))}." for one in failed]
     if not words:
         tried = [one for one in mine if one.worst.outcome == "pass"]
@@ -151,7 +151,7 @@ def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
     silent = [one for one in results if one.worst.outcome == "not_assessed"]
     parts = [listed([one.name for one in open_topics], limit=3)] if open_topics else []
     sentence = f"Not settled by these rows: {parts[0]}." if parts else "Every question that was asked is settled."
-    details = [f"{capital(record, one.name)}: {one.why}." for one in open_topics[:2]]
+    details = [f"{capital(record, one.name)}: {one.why}." for one in open_topics[:1]]
     if untested:
         details.append(f"Not run: {listed([visible(one.title, 40) for one in untested], limit=3)}.")
     return Answer(

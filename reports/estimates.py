@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from reports.addresses import Names
 from reports.exhibits import View
 from reports.phrases import address, interval, metric_words, number, visible
 from reports.record import Estimate
@@ -21,13 +22,13 @@ NARROW = ",\u00a0"
 _NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?(?:e-?\d+)?)( ?%)?")
 
 
-def estimates_view(estimates: Sequence[Estimate]) -> View:
+def estimates_view(estimates: Sequence[Estimate], names: Names | None = None) -> View:
     """Set estimates as one table: metrics across where several slices share them, else one a row."""
-    slices = list(dict.fromkeys(address(one.where) for one in estimates))
+    slices = list(dict.fromkeys(address(one.where, names) for one in estimates))
     metrics = list(dict.fromkeys(one.metric for one in estimates))
     if len(slices) > 1 and 1 < len(metrics) <= MOST_METRICS and 3 * len(estimates) >= len(slices) * len(metrics):
-        return _pivot(estimates, slices, metrics)
-    return _listed(estimates, slices, metrics)
+        return _pivot(estimates, slices, metrics, names)
+    return _listed(estimates, slices, metrics, names)
 
 
 def estimate_line(estimate: Estimate) -> str:
@@ -86,9 +87,11 @@ def _level_words(estimates: Sequence[Estimate]) -> str:
     return " / ".join(f"{level * 100:g}%" for level in levels[:3]) + " interval"
 
 
-def _listed(estimates: Sequence[Estimate], slices: list[str], metrics: list[str]) -> View:
+def _listed(estimates: Sequence[Estimate], slices: list[str], metrics: list[str], names: Names | None) -> View:
     """Set one estimate a row; what all rows share is said once, above or below."""
-    rows = [(metric_words(one.metric), address(one.where), *_numbers(one), method_words(one)) for one in estimates]
+    rows = [
+        (metric_words(one.metric), address(one.where, names), *_numbers(one), method_words(one)) for one in estimates
+    ]
     columns = ("Metric", "Rows of", "Value", _level_words(estimates), "n", "Method")
     kept = [k for k in range(6) if k == 2 or (k == 3 and any(row[3] for row in rows)) or not _shared(rows, k)]
     if not {0, 1} & set(kept):
@@ -112,12 +115,12 @@ def _shared(rows: Sequence[tuple[str, ...]], column: int) -> bool:
     return len({row[column] for row in rows}) == 1 and (len(rows) > 1 or not rows[0][column])
 
 
-def _pivot(estimates: Sequence[Estimate], slices: list[str], metrics: list[str]) -> View:
+def _pivot(estimates: Sequence[Estimate], slices: list[str], metrics: list[str], names: Names | None) -> View:
     cells: dict[tuple[str, str], str] = {}
     for one in estimates:
         value, span, n = _numbers(one)
         text = f"{value} {span.replace(', ', NARROW)}".rstrip()
-        cells[address(one.where), one.metric] = f"{text}, n\u00a0{n}" if n else text
+        cells[address(one.where, names), one.metric] = f"{text}, n\u00a0{n}" if n else text
     rows = tuple((where, *(cells.get((where, metric), "") for metric in metrics)) for where in slices)
     columns = ("Rows of", *(metric_words(metric) for metric in metrics))
     numeric = (False,) * len(columns)  # flush left: values line up, whatever n follows them

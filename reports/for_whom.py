@@ -10,11 +10,9 @@ from reports.people import (
     Gap,
     capital,
     class_words,
-    gap_of,
     gap_sentence,
     group_words,
     groups_in,
-    outcome_words,
     rate_words,
     widest_gap,
 )
@@ -22,7 +20,7 @@ from reports.phrases import (
     metric_words,
     percent,
 )
-from reports.ranking import of_families
+from reports.ranking import concerns_of
 from reports.record import AuditRecord
 from reports.results import GateResult
 from reports.sentences import extent_words, known_words, verdict_words
@@ -31,41 +29,33 @@ from reports.strips import Strip, StripRow, strip
 GROUPS = ("fairness", "groups")
 
 
-def for_whom(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
+def for_whom(record: AuditRecord, known: Estimates) -> Answer:
     """Say which group fares worse and by how much, in the words of the outcome."""
     question = "For whom is it worse?"
     if not record.data.sensitive:
         sentence = "Not asked: no column that tells people apart was declared."
-        return Answer(id="worse", question=question, sentence=sentence, details=_weak_slice(record, known, results))
-    mine = of_families(record, results, GROUPS)
-    failed = [one for one in mine if one.worst.outcome == "fail" and one.worst.severity != "note"]
+        return Answer(id="worse", question=question, sentence=sentence, details=_weak_slice(record, known))
+    failed = [one for one in concerns_of(record, GROUPS) if one.worst.outcome == "fail"]
     gap = first_gap(record, known, failed)
-    details = [] if not failed else _about_gap(record, known, failed, gap)
-    sentence = capital(record, gap_sentence(record, gap)) if gap else _first_words(record, known, failed)
-    if not failed:
-        details.append("No gap over the limits is shown among the groups.")
-    details += _direction(record, gap)
+    details = _about_first(record, known, failed, gap)
     return Answer(
         id="worse",
         question=question,
-        sentence=f"{sentence}.",
-        details=tuple(details),
+        sentence=f"{capital(record, gap_sentence(record, gap)) if gap else _first_words(record, known, failed)}.",
+        details=(*details, *_direction(record, gap)),
         strip=gap_strip(record, gap) if gap else None,
     )
 
 
 def first_gap(record: AuditRecord, known: Estimates, failed: Sequence[GateResult]) -> Gap | None:
-    """Choose the gap to tell first: of the first concern with two rates, else the widest in selection."""
+    """Choose the gap to tell first: outcomes by the feature of the first concern, else where they lie farthest apart.
+
+    How often each group gets the outcome is what people ask first; what the first concern is about follows.
+    """
     for result in failed:
-        for verdict in (result.lead, *result.verdicts):
-            groups = groups_in(verdict.where)
-            if verdict.outcome == "fail" and verdict.estimate and len(groups) == 1:
-                rate = verdict.estimate.metric.removesuffix("_difference").removesuffix("_ratio")
-                feature, level = next(iter(groups.items()))
-                if rate == "selection_rate":
-                    return widest_gap(record, known, rate, feature) or gap_of(record, known, rate, feature, level)
-                if found := gap_of(record, known, rate, feature, level):
-                    return found
+        groups = groups_in(result.lead.where)
+        if len(groups) == 1 and (gap := widest_gap(record, known, _rate(record), next(iter(groups)))):
+            return gap
     gaps = [gap for name in record.data.sensitive if (gap := widest_gap(record, known, _rate(record), name))]
     return max(gaps, key=lambda gap: abs(value_of(gap.group) - value_of(gap.other)), default=None)
 
@@ -80,17 +70,19 @@ def _first_words(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
     return "No group holds enough rows to be compared"
 
 
-def _about_gap(record: AuditRecord, known: Estimates, failed: Sequence[GateResult], gap: Gap | None) -> list[str]:
-    """Say how far the first concern reaches, what is known of it, and what else was found."""
-    first, verdict = failed[0], failed[0].lead
+def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateResult], gap: Gap | None) -> list[str]:
+    """Say what the first two concerns are about, how far they reach and what is certain of them."""
+    if not failed:
+        return ["No gap over the limits is shown among the groups."]
     found = []
-    if reach := extent_words(verdict):
-        found.append(f"About {reach} would have to come out differently for the limit to hold.")
-    if shown := known_words(verdict, first.gate):
-        found.append(f"{capital(record, shown)}.")
-    if gap is not None and len(failed) > 1:
-        others = [one for one in failed[1:] if not _same_gap(one, gap)]
-        found += [f"{capital(record, verdict_words(record, known, one.lead))}." for one in others[:1]]
+    for result in failed[:2]:
+        words = "" if gap is not None and _same_gap(result, gap) else verdict_words(record, known, result.lead)
+        shown = known_words(result.lead, result.gate) if result is failed[0] else ""
+        reach = extent_words(result.lead)
+        reached = f"about {reach} would have to come out differently" if reach else ""
+        told = "; ".join(one for one in (words, shown, reached) if one)
+        if told:
+            found.append(f"{capital(record, told)}.")
     return found
 
 
@@ -126,10 +118,11 @@ def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
         )
         for one in [*first, *rest[:3]]
     ]
-    caption = outcome_words(record) if gap.rate == "selection_rate" else metric_words(gap.rate)
+    positive = class_words(record, record.data.positive)
+    caption = f"called {positive} by the model" if gap.rate == "selection_rate" else metric_words(gap.rate)
     return strip(rows, points=True, note=f"{caption}, with 95 % intervals")
 
 
-def _weak_slice(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> tuple[str, ...]:
-    slices = [one for one in of_families(record, results, ("slices",)) if one.worst.outcome == "fail"]
+def _weak_slice(record: AuditRecord, known: Estimates) -> tuple[str, ...]:
+    slices = concerns_of(record, ("slices",))
     return tuple(f"{capital(record, verdict_words(record, known, one.lead))}." for one in slices[:1])

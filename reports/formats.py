@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from reports.record import AuditRecord
+from reports.sections import Edition
+
+EDITIONS: tuple[Edition, ...] = ("full", "short")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +36,8 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def render(record: AuditRecord, name: str) -> str:
-    """Draw a record in the format of that name.
+def render(record: AuditRecord, name: str, edition: Edition = "full") -> str:
+    """Draw a record in the format of that name; the edition is that of the HTML card.
 
     Raises
     ------
@@ -45,5 +48,5 @@ def render(record: AuditRecord, name: str) -> str:
         near = difflib.get_close_matches(name[:100], FORMATS, n=1)
         meant = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"no format {name[:100]!r}; expected one of {', '.join(FORMATS)}.{meant}")
-    draw: Callable[[AuditRecord], str] = importlib.import_module(FORMATS[name].module).render
-    return draw(record)
+    draw: Callable[..., str] = importlib.import_module(FORMATS[name].module).render
+    return draw(record, edition) if name == "html" else draw(record)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from reports import results
 from reports.phrases import address, counted, estimate_text, rule, visible
+from reports.ranking import by_attention
 from reports.record import AuditRecord
 from reports.results import GateResult
 from reports.sarif import source_of
+from reports.sentences import extent_words
 
 MOST = 10
 
 
 def render(record: AuditRecord) -> str:
     """Draw the gates that did not pass as workflow commands, one a gate."""
-    troubled = [one for one in results.gate_results(record) if one.worst.outcome in ("fail", "error", "inconclusive")]
+    unsettled = [one for one in results.gate_results(record) if one.worst.outcome == "inconclusive"]
+    troubled = [*by_attention(record), *unsettled]
     shown = troubled if len(troubled) <= MOST else troubled[: MOST - 1]
     commands = [_command(record, one) for one in shown]
     if len(shown) < len(troubled):
@@ -27,7 +30,7 @@ def render(record: AuditRecord) -> str:
 
 
 def _command(record: AuditRecord, result: GateResult) -> str:
-    verdict = result.worst
+    verdict = result.lead
     file, line = source_of(record, verdict)
     title = f"{visible(result.gate_id, 60)} {result.title}".strip()
     level = _level(record, result)
@@ -37,6 +40,7 @@ def _command(record: AuditRecord, result: GateResult) -> str:
         f"{words}: {rule(result.gate)}." if result.gate else f"{words}.",
         f"Found {estimate_text(verdict.estimate)} for {address(verdict.where)}{more}.",
         visible(verdict.message, 400),
+        f"About {extent_words(verdict)} would have to come out differently." if extent_words(verdict) else "",
         f"Next: {visible(verdict.next_step, 400)}" if verdict.next_step else "",
     ]
     place = f"file={parameter(file)},line={line},title={parameter(title)}"

@@ -9,6 +9,7 @@ from reports.phrases import address, estimate_text, rule, visible
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult
 from reports.sarif import fingerprint, source_of
+from reports.sentences import extent_words
 
 _DECIDED = {"error": "critical", "warning": "major", "note": "info", "off": "info"}
 
@@ -28,7 +29,8 @@ def _issue(record: AuditRecord, result: GateResult, verdict: Verdict) -> dict[st
     file, line = source_of(record, verdict)
     demand = f"{rule(result.gate)}; " if result.gate else ""
     words = results.OUTCOME_WORDS[verdict.outcome]
-    description = f"{words}: {demand}{address(verdict.where)}: {estimate_text(verdict.estimate)}"
+    reach = f"; about {extent_words(verdict)}" if extent_words(verdict) else ""
+    description = f"{words}: {demand}{address(verdict.where)}: {estimate_text(verdict.estimate)}{reach}"
     return {
         "description": visible(description, 1000),
         "check_name": visible(verdict.gate),

@@ -1,8 +1,8 @@
 """Gates as JUnit test cases, passes too, so that any CI server can list them.
 
-A failed gate is a ``failure`` (its type says ``error`` or ``warning``), a gate without a number an
-``error``; inconclusive is ``skipped`` with its message, but a ``failure`` where the gate demands
-proof; waived, not assessed and whatever is only a note are ``skipped``.
+Only a gate of severity ``error`` can be a ``failure`` (it failed, or proof that it demands is owed) or an
+``error`` (it found no number). Concerns, which are gates of lesser severity that failed, pass and say so
+in ``system-out``; inconclusive, waived and not assessed are ``skipped`` with their reason.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import re
 from xml.etree import ElementTree as ET
 
 from reports import results
-from reports.phrases import address, estimate_text, rule, visible
+from reports.phrases import address, estimate_text, rows_needed, rule, visible
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult
+from reports.sentences import extent_words
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -48,7 +49,9 @@ def _count(element: ET.Element, cases: list[ET.Element]) -> None:
 
 def _case(record: AuditRecord, result: GateResult, verdict: Verdict) -> ET.Element:
     case = ET.Element(
-        "testcase", classname=_clean(f"modelassay.{visible(result.gate_id)}"), name=_clean(address(verdict.where))
+        "testcase",
+        classname=_clean(f"modelassay.{visible(result.gate_id)}"),
+        name=_clean(address(verdict.where, record.data.names)),
     )
     case.set("time", "0")
     if verdict.source is not None:
@@ -61,33 +64,34 @@ def _case(record: AuditRecord, result: GateResult, verdict: Verdict) -> ET.Eleme
         child = ET.SubElement(case, tag, message=_clean(message))
         if tag != "skipped":
             child.set("type", verdict.severity)
-            child.text = _clean(_story(result, verdict))
+            child.text = _clean(_story(record, result, verdict))
     else:
-        ET.SubElement(case, "system-out").text = _clean(_story(result, verdict))
+        concern = "concern\n" if verdict.outcome != "pass" else ""
+        ET.SubElement(case, "system-out").text = _clean(concern + _story(record, result, verdict))
     return case
 
 
 def _tag(record: AuditRecord, verdict: Verdict) -> str:
-    """Choose the element that tells a CI server what became of a verdict; none for a pass."""
+    """Choose the element that tells a CI server what became of a verdict; none for a pass or a concern."""
+    binding = verdict.severity == "error"
     if verdict.outcome == "pass":
         return ""
-    if verdict.severity == "note" or verdict.outcome in ("waived", "not_assessed"):
-        return "skipped"
     if verdict.outcome == "error":
-        return "error"
-    if verdict.outcome == "fail" or results.blocks(record, verdict):
-        return "failure"
-    return "skipped"
+        return "error" if binding else ""
+    if verdict.outcome == "fail":
+        return "failure" if binding else ""
+    return "failure" if binding and results.blocks(record, verdict) else "skipped"
 
 
-def _story(result: GateResult, verdict: Verdict) -> str:
+def _story(record: AuditRecord, result: GateResult, verdict: Verdict) -> str:
     lines = [
         f"rule: {rule(result.gate)}" if result.gate else "",
         f"found: {estimate_text(verdict.estimate)}",
-        f"rows of: {address(verdict.where)}",
+        f"rows of: {address(verdict.where, record.data.names)}",
         f"because: {visible(result.gate.because, 400)}" if result.gate and result.gate.because else "",
         f"next: {visible(verdict.next_step, 600)}" if verdict.next_step else "",
-        f"rows that would settle it: about {verdict.n_needed:,}" if verdict.n_needed else "",
+        f"reaches: {extent_words(verdict)}" if verdict.extent else "",
+        f"what would settle it: {rows_needed(verdict)}" if verdict.outcome == "inconclusive" else "",
     ]
     return "\n".join(line for line in lines if line)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.addresses import HOUSE_WORDS, address
 from reports.lookup import Estimates, value_of
@@ -11,7 +11,7 @@ from reports.phrases import percent, visible
 from reports.record import AuditRecord, Estimate
 
 RATES: Mapping[str, str] = {
-    "selection_rate": "",
+    "selection_rate": "Called {positive}",
     "base_rate": "Labeled {positive}",
     "true_positive_rate": "Found, of those who are {positive}",
     "false_positive_rate": "Called {positive} although they are not",
@@ -97,19 +97,42 @@ def gap_of(
     return Gap(rate=rate, feature=feature, group=mine, other=other, levels=levels)
 
 
+def harmed_first(record: AuditRecord, gap: Gap) -> Gap:
+    """Put the group that is worse off first in a gap.
+
+    Worse off is the group with more errors, or with worse rates; of the rates at which people are called
+    positive, the group with the higher one, or the lower one where that is the favorable outcome.
+    """
+    good = record.data.favorable == record.data.positive
+    low_is_worse = {**_LOW_IS_WORSE, **dict.fromkeys(_CALLED, good), **_found(good)}.get(gap.rate)
+    if low_is_worse is None or value_of(gap.group) == value_of(gap.other):
+        return gap
+    first_is_low = value_of(gap.group) < value_of(gap.other)
+    return gap if first_is_low == low_is_worse else replace(gap, group=gap.other, other=gap.group)
+
+
+def _found(good: bool) -> dict[str, bool]:
+    """To be found is good where the outcome is; where it is not, neither more nor less is better for people."""
+    return {"true_positive_rate": True} if good else {}
+
+
+_CALLED = ("selection_rate", "base_rate", "false_positive_rate")
+_LOW_IS_WORSE = {
+    "error_rate": False, "mean_absolute_error": False, "accuracy": True, "precision": True, "roc_auc": True,
+}  # fmt: skip
+
+
 def widest_gap(record: AuditRecord, known: Estimates, rate: str, feature: str, min_n: int = 30) -> Gap | None:
     """Set the two groups of a feature side by side that lie farthest apart, the worse off first.
 
-    Worse off is the group that is called positive more often; less often, where that is the favorable outcome.
     Groups of fewer than `min_n` rows are not compared.
     """
     levels = tuple(toward_positive(record, one) for one in known.levels(rate, feature) if one.value is not None)
     ranked = sorted((one for one in levels if (one.n or 0) >= min_n), key=value_of)
     if len(ranked) < 2:
         return None
-    good = record.data.favorable == record.data.positive if rate == "selection_rate" else rate != "error_rate"
-    first, other = (ranked[0], ranked[-1]) if good else (ranked[-1], ranked[0])
-    return Gap(rate=rate, feature=feature, group=first, other=other, levels=levels)
+    made = Gap(rate=rate, feature=feature, group=ranked[0], other=ranked[-1], levels=levels)
+    return harmed_first(record, made)
 
 
 def gap_sentence(record: AuditRecord, gap: Gap) -> str:
@@ -122,7 +145,7 @@ def gap_sentence(record: AuditRecord, gap: Gap) -> str:
     if gap.rate == "selection_rate" and ": " not in mine + other:
         first = f"{mine}: {rate_words(gap.group)} {outcome_words(record)}{rows_words(gap.group)}"
         return f"{first}; {other} {rate_words(gap.other)}{rows_words(gap.other)}"
-    begin = RATES[gap.rate].format(positive=class_words(record, record.data.positive)) or outcome_words(record)
+    begin = RATES[gap.rate].format(positive=class_words(record, record.data.positive))
     of = " of " if gap.rate in SHARES else " in "
     first = f"{rate_words(gap.group)}{of}{mine}{rows_words(gap.group)}"
     return f"{begin}: {first}, {rate_words(gap.other)}{of}{other}{rows_words(gap.other)}"
@@ -137,9 +160,8 @@ def capital(record: AuditRecord, text: str) -> str:
 
 def outcome_words(record: AuditRecord) -> str:
     """Say what it is to be called positive: ``refused`` by its label, else ``called “yes”``."""
-    positive = record.data.positive
-    label = record.data.names.get(record.data.target, {}).get(positive, "")
-    return visible(label, 60) or f"called {class_words(record, positive)}"
+    words = class_words(record, record.data.positive)
+    return words if record.data.positive in record.data.names.get(record.data.target, {}) else f"called {words}"
 
 
 def rate_words(one: Estimate) -> str:

@@ -35,6 +35,11 @@ def by_attention(record: AuditRecord) -> tuple[GateResult, ...]:
     return tuple(sorted(troubled, key=lambda one: _key(one, known)))
 
 
+def concerns_of(record: AuditRecord, names: Sequence[str]) -> list[GateResult]:
+    """Return the gates of these families that failed, notes left out, the first to look at first."""
+    return [one for one in of_families(record, by_attention(record), names) if one.worst.severity != "note"]
+
+
 def _key(result: GateResult, known: Mapping[str, str]) -> tuple[int, int, float]:
     ranks = [one.rank for one in result.verdicts if one.rank is not None and one.outcome in TROUBLE]
     return min(ranks, default=1_000_000), _class(result, known), -_weight(result, known)

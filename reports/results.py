@@ -1,4 +1,4 @@
-"""What a record comes to: the word on top, the exit code, what is worst, what to do next, what is missing.
+"""Verdicts gathered by gate, worst first, and the exit code they call for.
 
 Every renderer says the same because every renderer asks here. Nothing is measured and nothing is
 judged anew: the verdicts stand in the record.
@@ -6,14 +6,11 @@ judged anew: the verdicts stand in the record.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from reports.phrases import address, counted, listed, metric_words, visible
-from reports.record import HOUSE_WORDS, AuditRecord, Finding, Gate, Severity, Verdict, VerdictOutcome, blank_sections
-
-Tone = Literal["pass", "warn", "fail", "inconclusive", "none"]
+from reports.phrases import address, counted, visible
+from reports.record import HOUSE_WORDS, AuditRecord, Finding, Gate, Severity, Verdict, VerdictOutcome
 
 OUTCOMES: tuple[VerdictOutcome, ...] = ("fail", "error", "inconclusive", "waived", "not_assessed", "pass")
 """Worst first."""
@@ -38,18 +35,6 @@ OUTCOME_MARKS: Mapping[VerdictOutcome, str] = {
 FEW_SLICES = 20
 """Verdicts of one gate that are all told; of more, those that passed are counted."""
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "off")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overall:
-    """The word on top of every report."""
-
-    word: str
-    """``passed its gates``, ``failed its gates``, ``inconclusive``, ``could not be judged`` or ``not judged``."""
-    tone: Tone
-    sentence: str
-    counts: Mapping[VerdictOutcome, int]
-    """Verdicts by outcome, worst first; gates that are switched off do not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,24 +92,6 @@ class GateResult:
         return visible(self.gate.title) if self.gate else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing to do next, and the gate it belongs to."""
-
-    text: str
-    gate_id: str = ""
-    outcome: VerdictOutcome | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotTested:
-    """Something that was not measured or not judged, and why."""
-
-    what: str
-    status: str
-    reason: str
-
-
 def _reach(verdict: Verdict) -> tuple[float, float]:
     rank = verdict.rank if verdict.rank is not None else 1_000_000
     extent = verdict.extent.value if verdict.extent is not None and verdict.extent.value is not None else 0.0
@@ -161,68 +128,11 @@ def exit_code(record: AuditRecord, strict: bool = False) -> int:
     return 0 if any(_decided(verdict) for verdict in record.verdicts) else 5
 
 
-def blocking(record: AuditRecord, strict: bool = False) -> tuple[Verdict, ...]:
-    """Return the verdicts that make the exit code more than 0: failed, undecided or not shown, as :func:`exit_code`."""
-    counted_as = ("error", "warning") if strict else ("error",)
-    return tuple(
-        verdict
-        for verdict in record.verdicts
-        if verdict.severity in counted_as and (verdict.outcome in ("fail", "error") or blocks(record, verdict))
-    )
-
-
 def blocks(record: AuditRecord, verdict: Verdict) -> bool:
     """Return whether a verdict is inconclusive where its gate demands proof."""
     if verdict.outcome != "inconclusive":
         return False
     return any(gate.id == verdict.gate and gate.on_inconclusive == "block" for gate in record.policy.gates)
-
-
-def overall(record: AuditRecord) -> Overall:
-    """Sum the verdicts up in one word, one sentence and counts."""
-    judged = [verdict for verdict in record.verdicts if verdict.severity != "off"]
-    counts = {outcome: sum(1 for verdict in judged if verdict.outcome == outcome) for outcome in OUTCOMES}
-    code = exit_code(record)
-    word, tone, sentence = _summary(record, code, judged)
-    return Overall(word=word, tone=tone, sentence=sentence, counts=counts)
-
-
-def _summary(record: AuditRecord, code: int, judged: list[Verdict]) -> tuple[str, Tone, str]:
-    gates = _by_gate(record, "fail")
-    if code == 2:
-        names = listed(sorted(_by_gate(record, "error")["error"]))
-        return "could not be judged", "fail", f"A gate that must be decided found no number: {names}."
-    if code == 1:
-        return "failed its gates", "fail", f"{_gates(gates['error'])} failed: {listed(sorted(gates['error']))}."
-    if code == 3:
-        open_gates = sorted({visible(verdict.gate) for verdict in judged if _binds(record, verdict)})
-        return "inconclusive", "inconclusive", f"No gate failed, but proof is still owed: {listed(open_gates)}."
-    if code == 5:
-        return "not judged", "none", "No gate was evaluated, so nothing is said about this model."
-    if gates["warning"]:
-        warned = sorted(gates["warning"])
-        return (
-            "passed its gates, with warnings",
-            "warn",
-            f"Nothing blocks; {_gates(warned)} failed as a warning: {listed(warned)}.",
-        )
-    return "passed its gates", "pass", "Nothing blocks, and no gate failed as a warning."
-
-
-def _binds(record: AuditRecord, verdict: Verdict) -> bool:
-    return verdict.severity == "error" and blocks(record, verdict)
-
-
-def _gates(names: Iterable[str]) -> str:
-    return counted(len(list(names)), "gate")
-
-
-def _by_gate(record: AuditRecord, outcome: VerdictOutcome) -> dict[Severity, set[str]]:
-    found: dict[Severity, set[str]] = {severity: set() for severity in _SEVERITIES}
-    for verdict in record.verdicts:
-        if verdict.outcome == outcome:
-            found[verdict.severity].add(visible(verdict.gate))
-    return found
 
 
 def _decided(verdict: Verdict) -> bool:
@@ -286,63 +196,7 @@ def calm_checks(record: AuditRecord) -> frozenset[str]:
     return frozenset(check for check, found in outcomes.items() if found == {"pass"})
 
 
-# --- what to do next ------------------------------------------------------------------------------
-
-
-def next_steps(record: AuditRecord, limit: int = 3) -> tuple[Step, ...]:
-    """Name the things to do next: worst gates first, then what a person owes, then what could not run."""
-    steps = [
-        _step(result) for result in gate_results(record) if result.worst.outcome in ("fail", "error", "inconclusive")
-    ]
-    missing = blank_sections(record.card)
-    if missing:
-        steps.append(
-            Step(text=f"Fill in what only a person can say ({counted(len(missing), 'blank')}): {listed(missing)}.")
-        )
-    steps += [
-        Step(text=f"{visible(finding.title)} was skipped: {visible(finding.reason, 300)}")
-        for finding in record.findings
-        if finding.outcome == "skipped"
-    ]
-    return tuple(steps[:limit])
-
-
-def _step(result: GateResult) -> Step:
-    verdict = result.worst
-    alike = sum(1 for one in result.verdicts[1:] if one.outcome == verdict.outcome)
-    text = visible(verdict.next_step, 400) or _remedy(result) or visible(verdict.message, 400)
-    subject = address(verdict.where) if set(verdict.where) - {"split"} else ""
-    if alike:
-        subject = f"{subject or 'worst slice'} and {alike} more"
-    return Step(text=f"{subject}: {text}" if subject else text, gate_id=verdict.gate, outcome=verdict.outcome)
-
-
-def _remedy(result: GateResult) -> str:
-    verdict, gate = result.worst, result.gate
-    if verdict.outcome == "inconclusive" and verdict.n_needed:
-        metric = metric_words(gate.metric) if gate else "this gate"
-        return f"Collect about {verdict.n_needed:,} rows in all to settle {metric}, if the estimate holds."
-    return visible(gate.remedy, 400) if gate else ""
-
-
-# --- what is missing ------------------------------------------------------------------------------
-
-
-def not_tested(record: AuditRecord) -> tuple[NotTested, ...]:
-    """List what was not measured, and the slices that were not judged, each with its reason."""
-    found = [
-        NotTested(what=visible(one.title), status=finding_words(one), reason=visible(one.reason, 400))
-        for one in record.findings
-        if one.outcome != "measured"
-    ]
-    for result in gate_results(record):
-        slices = [one for one in result.verdicts if one.outcome == "not_assessed"]
-        if slices:
-            what = f"{visible(result.gate_id)} {result.title}".strip()
-            where = listed([address(one.where) for one in slices], limit=6)
-            reason = visible(slices[0].message or (slices[0].estimate.reason if slices[0].estimate else ""), 400)
-            found.append(NotTested(what=f"{what}: {where}", status="not assessed", reason=reason))
-    return tuple(found)
+# --- findings -------------------------------------------------------------------------------------
 
 
 def finding_words(finding: Finding) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from reports import results
 from reports.phrases import address, estimate_text, link, rule, visible
 from reports.record import AuditRecord, Gate, Severity, Verdict
+from reports.sentences import extent_words
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_RESULTS = 5000
@@ -78,6 +79,8 @@ def _result(record: AuditRecord, verdict: Verdict, positions: dict[str, int]) ->
 def _message(verdict: Verdict) -> str:
     words = results.OUTCOME_WORDS[verdict.outcome]
     parts = [f"{address(verdict.where)}: {words}, {estimate_text(verdict.estimate)}.", visible(verdict.message, 600)]
+    if verdict.extent is not None and extent_words(verdict):
+        parts.append(f"About {extent_words(verdict)} would have to come out differently.")
     if verdict.next_step:
         parts.append(f"Next: {visible(verdict.next_step, 600)}")
     return " ".join(part for part in parts if part)

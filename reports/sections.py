@@ -1,11 +1,26 @@
-"""The order of a card, and which finding stands in which section."""
+"""The order of a card: a first screen, five chapters of the same questions, people's words, an annex."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from reports.record import AuditRecord, Finding
+
+Edition = Literal["full", "short"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Featured:
+    """Exhibits of one check that a chapter shows."""
+
+    check: str
+    kinds: tuple[str, ...]
+    """Kinds of exhibit."""
+    most: int = 1
+    begins: str = ""
+    """How the title must begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,42 +29,90 @@ class Section:
 
     id: str
     title: str
+    kind: Literal["found", "chapter", "people", "sign-off", "glossary", "annex"]
     families: tuple[str, ...] = ()
     """Families of findings that stand here."""
     parts: tuple[str, ...] = ()
     """Card fields (a person's words) that stand here."""
+    figures: tuple[Featured, ...] = ()
+    """What is drawn here; all of it stands in the annex too."""
 
 
 SECTIONS: tuple[Section, ...] = (
-    Section(id="verdict", title="Verdict and what to do next"),
-    Section(id="gates", title="Gates"),
+    Section(id="found", title="What was found, and what to do", kind="found"),
     Section(
-        id="intended-use",
-        title="Intended use",
-        parts=("overview", "intended_use", "intended_users", "out_of_scope_use"),
+        id="good",
+        title="How good is it?",
+        kind="chapter",
+        families=("performance", "calibration"),
+        parts=("metrics",),
+        figures=(
+            Featured(check="confusion", kinds=("matrix",)),
+            Featured(check="roc", kinds=("curve",)),
+            Featured(check="score_histogram", kinds=("curve",), begins="Scores by class"),
+            Featured(check="calibration", kinds=("curve",)),
+            Featured(check="class_performance", kinds=("forest",)),
+            Featured(check="regression", kinds=("curve", "bars", "forest"), most=3),
+        ),
     ),
     Section(
-        id="data", title="Data evaluated", families=("data", "leakage"), parts=("evaluation_data", "training_data")
+        id="worse",
+        title="For whom is it worse?",
+        kind="chapter",
+        families=("groups", "fairness"),
+        parts=("factors",),
+        figures=(
+            Featured(check="group_performance", kinds=("forest",), most=6),
+            Featured(check="score_histogram", kinds=("curve",), begins="Scores by ", most=3),
+            Featured(check="group_calibration", kinds=("forest",), most=2),
+            Featured(check="residual_disparities", kinds=("forest",), most=3),
+            Featured(check="class_disparities", kinds=("forest",), most=3),
+        ),
     ),
-    Section(id="performance", title="Overall performance", families=("performance", "calibration"), parts=("metrics",)),
-    Section(id="groups", title="Performance by group and intersections", families=("groups",), parts=("factors",)),
-    Section(id="fairness", title="Fairness", families=("fairness",)),
-    Section(id="generalization", title="Generalization and training", families=("generalization", "training")),
-    Section(id="robustness", title="Robustness, drift, weak slices", families=("robustness", "drift", "slices")),
-    Section(id="explanations", title="Explanations", families=("explanations",)),
-    Section(id="baseline", title="Change since baseline", families=("comparison", "compression")),
-    Section(id="limits", title="Limits, and what was not tested", families=("card",), parts=("caveats",)),
     Section(
-        id="ethics",
-        title="Ethical considerations",
-        parts=("ethical_considerations", "risks_and_harms", "mitigations", "human_oversight"),
+        id="trusted",
+        title="Can the numbers be trusted?",
+        kind="chapter",
+        families=("leakage", "data", "drift", "generalization", "training", "artifact"),
+        parts=("evaluation_data", "training_data"),
+        figures=(
+            Featured(check="label_rate", kinds=("forest",), most=2),
+            Featured(check="training_history", kinds=("curve",)),
+            Featured(check="learning_curve", kinds=("curve",)),
+        ),
     ),
-    Section(id="evidence", title="Evidence map"),
-    Section(id="reproduce", title="Reproduce", families=("artifact",)),
-    Section(id="sign-off", title="Sign-off"),
-    Section(id="machine", title="Machine-readable record"),
-)
-"""The identity strip comes before all of them."""
+    Section(
+        id="breaks",
+        title="What breaks it, and what drives it?",
+        kind="chapter",
+        families=("robustness", "slices", "explanations", "comparison", "compression"),
+        figures=(
+            Featured(check="weak_slices", kinds=("forest",)),
+            Featured(check="noise_sensitivity", kinds=("curve",)),
+            Featured(check="corruption_sensitivity", kinds=("curve", "bars", "forest")),
+            Featured(check="attribution_ranking", kinds=("bars",)),
+            Featured(check="image_explanations", kinds=("image",), most=2),
+            Featured(check="text_explanations", kinds=("bars",)),
+        ),
+    ),
+    Section(id="unknown", title="What is not known?", kind="chapter", families=("card",), parts=("caveats",)),
+    Section(
+        id="people",
+        title="In the words of those who answer for it",
+        kind="people",
+        parts=(
+            "overview", "intended_use", "intended_users", "out_of_scope_use", "ethical_considerations",
+            "risks_and_harms", "mitigations", "human_oversight",
+        ),
+    ),
+    Section(id="sign-off", title="Sign-off", kind="sign-off"),
+    Section(id="glossary", title="Words used here", kind="glossary"),
+    Section(id="gates", title="Annex: every rule and its verdict", kind="annex"),
+    Section(id="measured", title="Annex: everything that was measured", kind="annex"),
+    Section(id="evidence", title="Annex: evidence for laws and standards", kind="annex"),
+    Section(id="reproduce", title="Annex: how to repeat this audit", kind="annex"),
+    Section(id="machine", title="Annex: the record", kind="annex"),
+)  # fmt: skip
 
 PART_TITLES: Mapping[str, str] = {
     "overview": "Overview",
@@ -67,6 +130,28 @@ PART_TITLES: Mapping[str, str] = {
     "human_oversight": "Human oversight",
 }
 
+GLOSSARY: tuple[tuple[str, str], ...] = (
+    ("95 % interval", ("Numbers in square brackets. Drawn from other rows of the same kind, 95 of 100 such intervals "
+     "would hold the true number. A wide interval means few rows.")),
+    ("n", "How many rows a number rests on."),
+    ("Concern", "A rule of thumb of the catalogue is shown to be broken. A person decides what follows."),
+    ("Release criterion", "A rule that the team itself set before it looks at a model."),
+    ("Not settled", "The rows at hand allow both answers. It is not a pass."),
+    ("Of 1,000 decisions", "How many decisions would have to come out differently for the rule to hold."),
+    ("ROC AUC", ("How well scores rank: the chance that a row of the class is scored above another row. 0.5 is "
+     "chance, 1 is perfect.")),
+    ("Selection rate", "The share of a group that gets the favorable outcome."),
+    ("True positive rate", "Of those who are of the class, the share that the model finds. Also called recall."),
+    ("False positive rate", "Of those who are not of the class, the share that the model says are."),
+    ("Precision", "Of those that the model says are of the class, the share that is."),
+    ("Calibrated", "Scores mean what they say: of rows scored 0.3, about 30 of 100 are of the class."),
+    ("Drift", "Test rows differ from the rows that the model learned from."),
+    ("Leak", "The model could see what it is tested on; the figures are then too good."),
+    ("Overfitting", "The model is better on the rows it learned from than on new ones."),
+    ("Attribution", "How much a feature moves the model's output, on average over rows."),
+)  # fmt: skip
+"""Words that a reader of the card may not know."""
+
 _KNOWN = frozenset(family for section in SECTIONS for family in section.families)
 
 
@@ -76,9 +161,14 @@ def findings_of(record: AuditRecord, section: Section) -> tuple[Finding, ...]:
 
 
 def other_families(record: AuditRecord) -> dict[str, tuple[Finding, ...]]:
-    """Gather findings of families that no section knows: plug-ins bring their own headings."""
+    """Return the findings of families that no section knows, by family; nothing is lost."""
     found: dict[str, list[Finding]] = {}
     for finding in record.findings:
         if finding.family not in _KNOWN:
             found.setdefault(finding.family, []).append(finding)
     return {family: tuple(findings) for family, findings in found.items()}
+
+
+def sections_of(edition: Edition) -> tuple[Section, ...]:
+    """Return the sections of an edition; the short one has no annex."""
+    return tuple(one for one in SECTIONS if edition == "full" or one.kind != "annex")

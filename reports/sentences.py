@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reports.lookup import Estimates, value_of
-from reports.people import RATES, class_words, gap_of, gap_sentence, group_words, groups_in
+from reports.people import RATES, class_words, gap_of, gap_sentence, group_words, groups_in, harmed_first
 from reports.phrases import (
     counted,
     estimate_text,
@@ -25,7 +25,7 @@ def verdict_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> st
     """Say what was found for a verdict, on its slice, without its outcome."""
     found = verdict.estimate
     if found is None:
-        return visible(verdict.message, 200)
+        return visible(verdict.message, 200).rstrip(".")
     if found.value is None:
         return f"{_on(record, verdict.where)}{metric_words(found.metric)} is undefined: {visible(found.reason, 120)}"
     rates = _rates_of_groups(record, known, verdict, found)
@@ -101,7 +101,7 @@ def _rates_of_groups(record: AuditRecord, known: Estimates, verdict: Verdict, fo
             feature, level = next(iter(groups.items()))
             gap = gap_of(record, known, rate, feature, level, verdict.where.get("split", "test"))
             if gap is not None:
-                return gap_sentence(record, gap)
+                return gap_sentence(record, harmed_first(record, gap))
     return ""
 
 

@@ -6,13 +6,15 @@ the audit itself unreliable speaks first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from reports.lookup import Estimates
-from reports.phrases import counted, listed, visible
-from reports.ranking import by_attention
+from reports.people import capital, class_words, other_class
+from reports.phrases import counted, listed, moment, paragraphs, visible
+from reports.ranking import by_attention, families, family_of
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult, blocks, gate_results
 from reports.sentences import verdict_words
@@ -109,7 +111,7 @@ def _ranked(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
 
 def short(record: AuditRecord) -> str:
     """Describe a record in at most ten lines, for a Python prompt."""
-    name = visible(record.card.name.strip() or record.model.name, 60) or "unnamed model"
+    name = title(record)
     rows = ", ".join(f"{split.rows:,} {visible(split.name, 20)}" for split in record.data.splits) or "no"
     lines = [f"AuditRecord of {name} ({record.task}, {rows} rows)", f"  {visible(verdict_sentence(record), 200)}"]
     here = standing(record)
@@ -119,3 +121,58 @@ def short(record: AuditRecord) -> str:
         lines.append(f"  and {len(troubles) - 5} more")
     lines.append("  .concerns .criteria .metric(name, group=level) .to_frame()")
     return "\n".join(lines[:SHORT_LINES])
+
+
+def title(record: AuditRecord) -> str:
+    """Say what the model decides: the card's own name, else the target with its outcomes; never a file's name."""
+    name = visible(record.card.name.strip(), 100)
+    if name:
+        return name
+    target = visible(record.data.target, 60)
+    if record.task == "binary" and record.data.positive:
+        other = class_words(record, other_class(record))
+        return f"{capital(record, target)}: {class_words(record, record.data.positive)} or {other}"
+    if record.data.classes:
+        return f"{target}: which of {len(record.data.classes)} classes"
+    return f"{target}: how much" if target else "Unnamed model"
+
+
+def subtitle(record: AuditRecord) -> str:
+    """Say about whom, on how many rows, when and by which kind of model."""
+    overview = paragraphs(record.card.overview, 300)
+    rows = [split for split in record.data.splits if split.name == "test"] or list(record.data.splits)
+    parts = [overview[0].rstrip(".")] if overview else []
+    parts += [f"{split.rows:,} {visible(split.name, 20)} rows" for split in rows[:1]]
+    parts.append(model_words(record))
+    parts += [f"audited {moment(record.created).split(' ')[0]}"] if record.created else []
+    return " · ".join(parts)
+
+
+def model_words(record: AuditRecord) -> str:
+    """Name the kind of model by its last names, or say that only its answers were given."""
+    if record.model.format == "none":
+        return "answers only; the model itself was not available"
+    return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", visible(record.model.kind))
+
+
+def tone(record: AuditRecord) -> Tone:
+    """Choose how the verdict looks; the words alone say everything."""
+    here = standing(record)
+    if here.invalid:
+        return "invalid"
+    if here.missed:
+        return "missed"
+    if here.owed:
+        return "owed"
+    if here.concerns:
+        return "concern"
+    if verdict_sentence(record).startswith("Not judged"):
+        return "none"
+    return "met" if here.criteria else "clear"
+
+
+def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
+    """Put the first findings in words, paperwork left out."""
+    known, names = Estimates(record), families(record)
+    told = [one for one in by_attention(record) if family_of(one, names) != "card"]
+    return tuple(dict.fromkeys(capital(record, verdict_words(record, known, one.lead)) for one in told))[:limit]

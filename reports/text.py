@@ -1,27 +1,26 @@
-"""One screen of plain text for a terminal or a log: the verdict, what failed, what to do."""
+"""A screen of plain text for a terminal or a log: five answers, what to do next, the verdict last."""
 
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from reports import results
-from reports.phrases import address, counted, estimate_text, rule, visible
-from reports.record import AuditRecord, VerdictOutcome, blank_sections
-from reports.results import GateResult, Tone
+from reports.actions import actions
+from reports.answers import answers
+from reports.chapters import untested
+from reports.concerns import KIND_WORDS, Concern, found_concerns
+from reports.phrases import counted, visible
+from reports.record import AuditRecord, blank_sections
+from reports.summary import model_words, title, tone, verdict_sentence
+from reports.topics import topics
 
 WIDTH = 100
-MOST_GATES = 12
-MOST_REASONS = 2
-_TONES: dict[VerdictOutcome, Tone] = {
-    "pass": "pass",
-    "fail": "fail",
-    "error": "fail",
-    "inconclusive": "inconclusive",
-    "waived": "none",
-    "not_assessed": "none",
-}
+MOST_LINES = 15
+_ASKED = {"good": "How good", "worse": "For whom", "trusted": "Trust", "breaks": "Breaks", "unknown": "Not known"}
+_DETAILS = {"good": 1, "worse": 1, "breaks": 1}
+"""Further lines below an answer."""
+_INDENT = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +28,17 @@ class Line:
     """A line of text and how it may be colored; the words alone say everything."""
 
     text: str
-    tone: Tone = "none"
+    tone: str = ""
+    """The verdict's tone, or ``""``."""
     strong: bool = False
 
 
 def render(record: AuditRecord) -> str:
-    """Draw a record as plain text."""
-    return "\n".join(line.text for line in lines(record)) + "\n"
+    """Draw a record as plain text, everything told."""
+    return "\n".join(line.text for line in lines(record, everything=True)) + "\n"
 
 
-def lines(record: AuditRecord, width: int = WIDTH) -> tuple[Line, ...]:
+def lines(record: AuditRecord, width: int = WIDTH, *, everything: bool = False, end: str = "") -> tuple[Line, ...]:
     """Draw a record line by line, for a program that colors lines.
 
     Parameters
@@ -46,26 +46,25 @@ def lines(record: AuditRecord, width: int = WIDTH) -> tuple[Line, ...]:
     record : AuditRecord
         A judged record.
     width : int, default=100
-        Characters of a line; text is wrapped, names are cut.
+        Characters of a line.
+    everything : bool, default=False
+        Whether every concern and every open question is told; else at most 15 lines come back.
+    end : str, optional
+        What follows the verdict on its line: where the card stands, the exit code.
 
     Returns
     -------
     tuple of Line
-        Printable lines without any markup.
+        Printable lines without any markup, the verdict last.
     """
-    overall = results.overall(record)
-    name = visible(record.card.name.strip() or record.model.name, 60) or "unnamed model"
-    tally = ", ".join(f"{n} {results.OUTCOME_WORDS[outcome]}" for outcome, n in overall.counts.items() if n)
-    found = [
-        Line(text=f"{name}: {overall.word}", tone=overall.tone, strong=True),
-        *_wrapped(overall.sentence, width),
-        *_wrapped(f"Verdicts: {tally or 'none'}.", width),
-        Line(text=""),
-        *_gates(results.gate_results(record), width),
-        *_steps(record, width),
-        *_missing(record, width),
-    ]
-    return tuple(replace(line, text=tame(line.text)) for line in found)
+    width = max(width, 40)
+    found = [Line(text=_shortened(_head(record), width), strong=True), *_answers(record, width), *_next(record, width)]
+    if everything:
+        found += _everything(record, width)
+    verdict = verdict_sentence(record) + (f" {end}" if end else "")
+    last = [Line(text=one, tone=tone(record), strong=True) for one in textwrap.wrap(verdict, width)]
+    room = len(found) if everything else max(MOST_LINES - len(last), 1)
+    return tuple(replace(line, text=tame(line.text)) for line in (*found[:room], *last))
 
 
 def tame(line: str) -> str:
@@ -82,66 +81,69 @@ def tame(line: str) -> str:
     return line.replace("##[", "## [").replace("##vso[", "## vso[").replace("##teamcity[", "## teamcity[")
 
 
-def _wrapped(text: str, width: int, first: str = "", rest: str = "", tone: Tone = "none") -> list[Line]:
-    wrapped = textwrap.wrap(text, max(width, 20), initial_indent=first, subsequent_indent=rest) or [first]
-    return [Line(text=one.rstrip(), tone=tone) for one in wrapped]
+def _head(record: AuditRecord) -> str:
+    rows = next((split.rows for split in record.data.splits if split.name == "test"), None)
+    parts = [title(record), model_words(record)]
+    return " · ".join([*parts, counted(rows, "test row")] if rows is not None else parts)
 
 
-def _gates(results: tuple[GateResult, ...], width: int) -> list[Line]:
-    calm = sum(1 for result in results if result.worst.outcome == "pass")
-    unasked = [result for result in results if result.worst.outcome == "not_assessed"]
-    open_ones = [result for result in results if result.worst.outcome not in ("pass", "not_assessed")]
-    found: list[Line] = []
-    for result in open_ones[:MOST_GATES]:
-        found += _gate(result, width)
-    if len(open_ones) > MOST_GATES:
-        found += _wrapped(f"and {counted(len(open_ones) - MOST_GATES, 'more gate')} without a pass", width)
-    if calm:
-        found.append(Line(text=f"● {counted(calm, 'gate')} passed", tone="pass"))
-    found += _unasked(unasked, width)
-    return [*found, Line(text="")] if found else []
+def _answers(record: AuditRecord, width: int) -> Iterator[Line]:
+    for answer in answers(record):
+        told = [answer.sentence, *answer.details[: _DETAILS.get(answer.id, 0)]]
+        for place, sentence in enumerate(told):
+            label = _ASKED[answer.id] if place == 0 else ""
+            yield Line(text=_shortened(f"{label:<{_INDENT}}{sentence}", width))
 
 
-def _unasked(results: list[GateResult], width: int) -> list[Line]:
-    """Say how many gates had nothing to judge, and the commonest reasons."""
-    if not results:
-        return []
-    reasons = Counter(visible(one.worst.message.removeprefix("not applicable: ").rstrip("."), 80) for one in results)
-    told = [f"{reason} ({n})" for reason, n in reasons.most_common(MOST_REASONS) if reason]
-    more = ["…"] if len(reasons) > len(told) else []
-    return _wrapped(f"○ {counted(len(results), 'gate')} not assessed: {'; '.join(told + more)}", width, rest="  ")
+def _next(record: AuditRecord, width: int) -> Iterator[Line]:
+    for place, step in enumerate(actions(record), start=1):
+        label = "Next" if place == 1 else ""
+        code = f" rule {step.gate_id}" if step.gate_id else ""
+        tail = f" ({step.who}){code}"
+        words = _shortened(f"{label:<{_INDENT}}{place}. {step.text.rstrip('.')}", max(width - len(tail), 20))
+        yield Line(text=_shortened(words + tail, width))
 
 
-def _gate(result: GateResult, width: int) -> list[Line]:
-    verdict = result.worst
-    mark, words = results.OUTCOME_MARKS[verdict.outcome], results.OUTCOME_WORDS[verdict.outcome]
-    head = f"{mark} {words} ({verdict.severity})  {visible(result.gate_id, 60)} {result.title}".rstrip()
-    demand = f"{rule(result.gate)}; " if result.gate else ""
-    alike = sum(1 for one in result.verdicts if one.outcome == verdict.outcome)
-    more = f" ({alike} of {counted(len(result.verdicts), 'slice')} {words})" if len(result.verdicts) > 1 else ""
-    detail = f"{demand}{address(verdict.where)}: {estimate_text(verdict.estimate)}{more}"
-    tone = _TONES[verdict.outcome]
-    return [
-        *_wrapped(head, width, rest="  ", tone=tone),
-        *_wrapped(textwrap.shorten(detail, 3 * width, placeholder="…"), width, first="    ", rest="    "),
-    ]
+def _shortened(text: str, width: int) -> str:
+    """Cut a line at a word, and say so; spaces stay as they are."""
+    if len(text) <= width:
+        return text.rstrip()
+    return text[: width - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
 
 
-def _steps(record: AuditRecord, width: int) -> list[Line]:
-    steps = results.next_steps(record)
-    if not steps:
-        return []
-    found = [Line(text="What to do next", strong=True)]
-    for k, step in enumerate(steps, start=1):
-        name = f"{visible(step.gate_id, 60)}: " if step.gate_id else ""
-        found += _wrapped(name + step.text, width, first=f"  {k}. ", rest="     ")
-    return [*found, Line(text="")]
+# --- everything -----------------------------------------------------------------------------------
 
 
-def _missing(record: AuditRecord, width: int) -> list[Line]:
-    missing = results.not_tested(record)
+def _everything(record: AuditRecord, width: int) -> Iterator[Line]:
+    for concern in found_concerns(record):
+        yield from _concern(concern, width)
+    unsettled = topics(record)
+    if unsettled:
+        yield Line(text="")
+        yield Line(text="Not settled by these rows", strong=True)
+    for topic in unsettled:
+        yield from _wrapped(f"◆ {topic.line}  {topic.gate_id}", width)
+    for one in untested(record):
+        yield from _wrapped(f"○ {one.what}: {one.status}; {one.reason}", width)
     blanks = blank_sections(record.card)
-    parts = [f"{counted(len(missing), 'item')} not tested" if missing else ""]
-    parts.append(f"{counted(len(blanks), 'field')} of the card left blank" if blanks else "")
-    said = [part for part in parts if part]
-    return _wrapped(f"{'; '.join(said)}. The card lists them.", width) if said else []
+    if blanks:
+        yield from _wrapped(f"▢ {counted(len(blanks), 'field')} of the card left blank: {', '.join(blanks)}", width)
+    yield Line(text="")
+
+
+def _concern(concern: Concern, width: int) -> Iterator[Line]:
+    yield Line(text="")
+    mark = {"invalid": "✖", "criterion": "▲"}.get(concern.kind, "◆")
+    yield from _wrapped(f"{mark} {concern.sentence}  {concern.gate_id}", width, strong=True)
+    reach = f"; about {concern.reach} would have to come out differently" if concern.reach else ""
+    limit = f" ({concern.limit})" if concern.limit else ""
+    yield from _wrapped(f"  {KIND_WORDS[concern.kind]}: {concern.topic}{limit}{reach}.", width)
+    for other in (*concern.others, *concern.crossed):
+        yield from _wrapped(f"  also: {visible(other, 300)}", width)
+    if concern.remedy:
+        yield from _wrapped(f"  to do: {concern.remedy} ({concern.who})", width)
+
+
+def _wrapped(text: str, width: int, *, strong: bool = False) -> Iterator[Line]:
+    for one in textwrap.wrap(text, width, subsequent_indent="    "):
+        yield Line(text=one, strong=strong)

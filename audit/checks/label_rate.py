@@ -16,7 +16,7 @@ from audit.errors import NotApplicable
 from audit.estimate.disparity import ratios_to_highest
 from audit.estimate.measure import by_group, outcome_directions
 from audit.evidence import Predictions, Settings
-from audit.exhibits import forest
+from audit.exhibits import forest, label
 from reports.record import Estimate, Forest, Measurement
 
 
@@ -52,7 +52,7 @@ def label_rate(dataset: Dataset, settings: Settings | None = None) -> Measuremen
     lowest = min(measured, key=lambda one: one.value or 0.0, default=None)
     summary = "No two groups are large enough to be compared."
     if lowest is not None:
-        named = ", ".join(f"{key}={level}" for key, level in lowest.where.items() if key != "split")
+        named = label(lowest.where)
         summary = f"The lowest label rate is that of {named}: {lowest} times the highest group's."
     return Measurement(
         summary=summary,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from audit.check import check
 from audit.estimate.shares import worst_first
 from audit.evidence import Proxies
+from audit.exhibits import label
 from reports.record import Estimate, Measurement, Table
 
 
@@ -44,7 +45,7 @@ def proxy_feature(proxies: Proxies, *, most: int = 1000) -> Measurement:
 
 
 def _named(one: Estimate) -> str:
-    return ", ".join(f"{key}={level}" for key, level in one.where.items() if key not in ("split", "feature"))
+    return label(one.where, leave_out=("split", "feature"))
 
 
 def _summary(estimates: list[Estimate]) -> str:

@@ -10,7 +10,7 @@ from audit.estimate.curves import operating_point, roc_series
 from audit.estimate.influence import binary_view, with_weight
 from audit.estimate.measure import by_group, groups
 from audit.evidence import Predictions
-from audit.exhibits import by_address_table
+from audit.exhibits import by_address_table, label
 from audit.statistics.variance import Undefined
 from reports.record import Curve, Estimate, Exhibit, Measurement, Series
 
@@ -107,5 +107,5 @@ def _summary(made: list[Estimate]) -> str:
     if not known:
         return "No group has rows enough of both classes for a ROC AUC."
     worst = min(known, key=lambda one: one.value or 0.0)
-    group = ", ".join(f"{key}={level}" for key, level in worst.where.items() if key != "split")
+    group = label(worst.where)
     return f"Lowest ROC AUC by group: {group}, {worst}."

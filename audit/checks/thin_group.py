@@ -13,6 +13,7 @@ from audit.data.groups import groups
 from audit.errors import NotApplicable
 from audit.estimate.shares import exact
 from audit.evidence import Predictions, Settings
+from audit.exhibits import label
 from reports.record import Estimate, Measurement, Table
 
 KINDS = ("rows", "positives", "negatives")
@@ -90,10 +91,7 @@ def _summary(lacks: list[Lack], needed: int) -> str:
 
 
 def _table(lacks: list[Lack], needed: int, rate: float) -> Table:
-    rows = tuple(
-        (", ".join(f"{key}={level}" for key, level in lack.where.items()), lack.kind, lack.there, lack.missing)
-        for lack in lacks
-    )
+    rows = tuple((label(lack.where), lack.kind, lack.there, lack.missing) for lack in lacks)
     return Table(
         title="Rows there and lacking",
         columns=("group", "kind", "there", "lacking"),

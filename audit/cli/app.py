@@ -30,6 +30,13 @@ Baseline = Annotated[
 Unpaired = Annotated[
     bool, typer.Option("--unpaired", help="Accept a baseline of other rows; compare independent samples.")
 ]
+Everything = Annotated[bool, typer.Option("--all", help="Tell every concern and every open question, not the first.")]
+Edition = Annotated[
+    str, typer.Option("--edition", help="full, or short: the card without its annex, at most eight printed pages.")
+]
+CardFile = Annotated[
+    Path | None, typer.Option("--card", help="A card.toml: draw with these words of people, without the model.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Let gates of severity warning count like errors.")]
 
 
@@ -42,11 +49,23 @@ def run(
     unpaired: Unpaired = False,
     formats: Formats = None,
     strict: Strict = False,
+    everything: Everything = False,
+    edition: Edition = "full",
 ) -> int:
     """Audit a model as audit.toml says, and write record, card and reports."""
+    from audit.cli.output import Shown
     from audit.cli.run import run as verb
 
-    return verb(config, out=out, policy=policy, formats=formats, strict=strict, baseline=baseline, unpaired=unpaired)
+    return verb(
+        config,
+        out=out,
+        policy=policy,
+        formats=formats,
+        strict=strict,
+        baseline=baseline,
+        unpaired=unpaired,
+        shown=Shown(everything=everything, edition=edition),
+    )
 
 
 @app.command()
@@ -96,11 +115,25 @@ def judge(
     out: Out = None,
     formats: Formats = None,
     strict: Strict = False,
+    card: CardFile = None,
+    everything: Everything = False,
+    edition: Edition = "full",
 ) -> int:
     """Judge a saved record again, under another policy, without the model."""
+    from audit.cli.output import Shown
     from audit.cli.saved import judge as verb
 
-    return verb(record, policy=policy, out=out, formats=formats, strict=strict, baseline=baseline, unpaired=unpaired)
+    return verb(
+        record,
+        policy=policy,
+        out=out,
+        formats=formats,
+        strict=strict,
+        baseline=baseline,
+        unpaired=unpaired,
+        card=card,
+        shown=Shown(everything=everything, edition=edition),
+    )
 
 
 @app.command()
@@ -123,11 +156,13 @@ def render(
         str, typer.Option("--format", help="html, json, md, text, junit, sarif, github or gitlab.")
     ] = "html",
     out: Annotated[str, typer.Option("--out", help="File to write; '-' is standard output.")] = "-",
+    edition: Edition = "full",
+    card: CardFile = None,
 ) -> int:
     """Draw a saved record in one format, without the model."""
     from audit.cli.saved import render as verb
 
-    return verb(record, name=formats, out=out)
+    return verb(record, name=formats, out=out, edition=edition, card=card)
 
 
 @app.command()
@@ -169,27 +204,6 @@ def train(
     from audit.cli.train import train as verb
 
     return verb(config, out=out, search=search)
-
-
-@app.command()
-def export(
-    model: Annotated[Path, typer.Argument(help="Model file: networks of trainers, scikit-learn.")],
-    data: Annotated[Path, typer.Option("--data", help="Table that the input's schema is learned from.")],
-    test: Annotated[Path | None, typer.Option("--test", help="Rows to prove parity on; the table itself else.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="File to write; model.json stands beside it.")] = Path(
-        "model.onnx"
-    ),
-    formats: Annotated[str, typer.Option("--format", help="onnx.")] = "onnx",
-    features: Annotated[
-        str, typer.Option("--features", help="Columns in their order, for a model without names.")
-    ] = "",
-    version: Annotated[str, typer.Option("--model-version", help="Version that model.json states.")] = "1",
-    trust: Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")] = False,
-) -> int:
-    """Write a model as ONNX with its preprocessing if both answer the test rows alike; describe it in model.json."""
-    from audit.cli.export import export as verb
-
-    return verb(model, data=data, test=test, out=out, format_=formats, features=features, version=version, trust=trust)
 
 
 @app.command()

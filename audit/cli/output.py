@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from audit.errors import ConfigError, hint, listed, shown
-from reports.formats import FORMATS
+from reports.formats import EDITIONS, FORMATS
 from reports.formats import render as draw
 from reports.record import AuditRecord
 from reports.results import exit_code
+from reports.sections import Edition
 from reports.store import write_text_atomically
 from reports.text import lines
 
-COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+COLORS = {"invalid": "red", "missed": "red", "owed": "yellow", "concern": "yellow", "met": "green"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How much people are shown."""
+
+    everything: bool = False
+    """Every concern and every open question in the terminal, every file that was written."""
+    edition: str = "full"
+    """Edition of the HTML card."""
 
 
 def chosen_formats(asked: str | None, default: list[str]) -> list[str]:
@@ -48,9 +60,24 @@ def require_writable(folder: Path) -> None:
         raise ConfigError(f"cannot write to {shown(folder)}: {shown(here)} is not a folder that can be written to.")
 
 
-def write_reports(record: AuditRecord, folder: Path, names: list[str]) -> list[Path]:
+def chosen_edition(name: str) -> Edition:
+    """Return an edition of the card by its name.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such edition.
+    """
+    for edition in EDITIONS:
+        if name == edition:
+            return edition
+    raise ConfigError(f"no edition {shown(name)} of the card; there are {listed(EDITIONS)}.{hint(name, EDITIONS)}")
+
+
+def write_reports(record: AuditRecord, folder: Path, names: list[str], edition: str = "full") -> list[Path]:
     """Write a record in each format; every text is drawn before the first file is written."""
-    texts = {FORMATS[name].file: draw(record, name) for name in names}
+    chosen = chosen_edition(edition)
+    texts = {FORMATS[name].file: draw(record, name, chosen) for name in names}
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in texts.items():
         write_text_atomically(folder / file, text)
@@ -78,18 +105,22 @@ def to_standard_output(record: AuditRecord, names: list[str]) -> None:
     sys.stdout.write(draw(record, names[0]))
 
 
-def tell(record: AuditRecord, written: list[Path], *, strict: bool) -> int:
-    """Print the summary and the paths, and return the exit code."""
+def tell(record: AuditRecord, written: list[Path], *, strict: bool, everything: bool = False) -> int:
+    """Print five answers, what to do next and the verdict with where the card stands; return the exit code."""
     from rich.console import Console
     from rich.text import Text
 
+    code = exit_code(record, strict)
     console = Console(highlight=False, soft_wrap=True)
-    for line in lines(record, width=min(console.width, 110)):
+    card = next((path for path in written if path.suffix == ".html"), written[0] if written else None)
+    end = f"→ {card} (exit {code})" if card is not None else f"(exit {code})"
+    if everything:
+        for path in written:
+            console.print(Text(f"wrote {path}"))
+    for line in lines(record, width=min(console.width, 110), everything=everything, end=end):
         style = COLORS.get(line.tone, "") + (" bold" if line.strong else "")
         console.print(Text(line.text, style=style.strip()))
-    for path in written:
-        console.print(Text(f"  {path}"))
-    return exit_code(record, strict)
+    return code
 
 
 def note(text: str) -> None:

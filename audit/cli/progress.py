@@ -1,4 +1,4 @@
-"""Show people where a long run is: a bar on a terminal, nothing elsewhere."""
+"""Show people where a long run is: a bar on a terminal, a line for each kind of work elsewhere."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from audit.progress import Progress, silent
 @contextmanager
 def shown(*, quiet: bool = False) -> Iterator[Progress]:
     """Yield a function that moves a bar on standard error, one for each kind of work."""
-    if quiet or not sys.stderr.isatty():
+    if quiet:
         yield silent
+        return
+    if not sys.stderr.isatty():
+        yield _lines()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -30,3 +33,16 @@ def shown(*, quiet: bool = False) -> Iterator[Progress]:
                 bars.update(tasks[what], completed=done, total=total)
 
         yield move
+
+
+def _lines() -> Progress:
+    """Name each kind of work once, on a line of its own: logs keep no bars."""
+    told: set[str] = set()
+
+    def move(what: str, done: int, total: int) -> None:
+        if what and what not in told:
+            told.add(what)
+            size = f" ({total:,})" if total > 1 and done < total else ""
+            print(f"{what}{size} …", file=sys.stderr, flush=True)
+
+    return move

@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.cli import output, progress
-from audit.config.configuration import limits_of, load_terms, read_config
+from audit.config.configuration import load_terms, read_config
 from audit.config.plan import plan_from_config
-from audit.models.containment import PRINTS, contained
 from audit.pipeline import execute
-from audit.progress import Progress
-from reports.record import AuditRecord
 from reports.results import exit_code
+
+SHOWN = output.Shown()
 
 
 def run(
@@ -24,11 +23,13 @@ def run(
     strict: bool,
     baseline: Path | None = None,
     unpaired: bool = False,
+    shown: output.Shown = SHOWN,
 ) -> int:
     """Audit as a configuration says; write, tell, and return the exit code."""
     asked = read_config(config)
     folder = config.resolve().parent
     names = output.chosen_formats(formats, asked.report.formats)
+    output.chosen_edition(shown.edition)
     to_machine = out == "-"
     target = Path(out) if out is not None else folder / asked.report.out
     if not to_machine:
@@ -38,18 +39,13 @@ def run(
         terms = replace(terms, baseline=baseline, on_missing="error")
     if unpaired:
         terms = replace(terms, on_data_change="unpaired")
-
-    def work(tell: Progress) -> tuple[AuditRecord, tuple[str, ...]]:
-        plan = plan_from_config(asked, folder, policy=policy, terms=terms)
-        return execute(plan, progress=tell), plan.warnings
-
-    done = contained(work, limits=limits_of(asked), bar=lambda: progress.shown(quiet=to_machine))
-    record, told = done.value
-    for warning in told:
+    plan = plan_from_config(asked, folder, policy=policy, terms=terms)
+    for warning in plan.warnings:
         output.note(warning)
-    if done.printed:
-        record = replace(record, warnings=(*record.warnings, PRINTS))
+    with progress.shown(quiet=to_machine) as bar:
+        record = execute(plan, progress=bar)
     if to_machine:
         output.to_standard_output(record, names)
         return exit_code(record, strict)
-    return output.tell(record, output.write_reports(record, target, names), strict=strict)
+    written = output.write_reports(record, target, names, shown.edition)
+    return output.tell(record, written, strict=strict, everything=shown.everything)

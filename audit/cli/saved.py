@@ -16,6 +16,9 @@ from reports.record import AuditRecord, Policy
 from reports.results import exit_code
 from reports.store import load, write_text_atomically
 
+SHOWN = output.Shown()
+BLANKS = "card_blanks"
+
 
 def judge(
     record: Path,
@@ -26,23 +29,26 @@ def judge(
     strict: bool,
     baseline: Path | None = None,
     unpaired: bool = False,
+    card: Path | None = None,
+    shown: output.Shown = SHOWN,
 ) -> int:
     """Judge a record under a policy, the default without one; write only where ``--out`` says."""
     names = output.chosen_formats(formats, ["json", "html", "md", "junit"])
+    output.chosen_edition(shown.edition)
     gates, terms = (default_policy(), Terms()) if policy is None else read_policy_and_terms(policy)
     if baseline is not None:
         terms = replace(terms, baseline=baseline, on_missing="error")
     if unpaired:
         terms = replace(terms, on_data_change="unpaired")
     require_current_waivers(gates, _today())
-    saved = load(record)
+    saved = load(record) if card is None else with_card(load(record), card)
     judgement = ledger.spend(judged(saved, gates, terms), terms)
     output.new_warnings(saved, judgement)
     if out == "-":
         output.to_standard_output(judgement, names)
         return exit_code(judgement, strict)
-    written = [] if out is None else output.write_reports(judgement, Path(out), names)
-    return output.tell(judgement, written, strict=strict)
+    written = [] if out is None else output.write_reports(judgement, Path(out), names, shown.edition)
+    return output.tell(judgement, written, strict=strict, everything=shown.everything)
 
 
 def _today() -> datetime.date:
@@ -69,12 +75,44 @@ def judged(record: AuditRecord, policy: Policy, terms: Terms) -> AuditRecord:
     return decide(record, policy, today=_today(), suppress_n=terms.suppress_n or 0)
 
 
-def render(record: Path, *, name: str, out: str) -> int:
-    """Draw a record in one format to a file or to standard output."""
+def render(record: Path, *, name: str, out: str, edition: str = "full", card: Path | None = None) -> int:
+    """Draw a record in one format to a file or to standard output, with other words of people if asked."""
     names = output.chosen_formats(name, [])
-    text = draw(load(record), names[0])
+    chosen = output.chosen_edition(edition)
+    saved = load(record)
+    text = draw(saved if card is None else rejudged_card(with_card(saved, card)), names[0], chosen)
     if out == "-":
         sys.stdout.write(text)
     else:
         write_text_atomically(out, text)
     return 0
+
+
+def with_card(record: AuditRecord, file: Path) -> AuditRecord:
+    """Give a record the words of people in a card.toml, and count its blanks anew.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or holds what a card has not.
+    """
+    # bring numbers along, which judging alone does without
+    from audit.checks.card_blanks import card_blanks
+    from audit.config.configuration import read_card
+
+    card = read_card(file)
+    findings = tuple(
+        replace(one, measurement=card_blanks(card)) if one.check == BLANKS and one.measurement is not None else one
+        for one in record.findings
+    )
+    return replace(record, card=card, findings=findings)
+
+
+def rejudged_card(record: AuditRecord) -> AuditRecord:
+    """Judge the rules on blanks anew under the policy of the record; all other verdicts stand as they were."""
+    asked = {gate.id for gate in record.policy.gates if gate.check == BLANKS}
+    if not asked & {verdict.gate for verdict in record.verdicts}:
+        return record
+    anew = [one for one in decide(record, record.policy, today=_today()).verdicts if one.gate in asked]
+    rest = [one for one in record.verdicts if one.gate not in asked]
+    return replace(record, verdicts=(*rest, *anew))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import lzma
 import re
 import sys
 from collections import Counter
@@ -89,12 +91,13 @@ def test_the_page_holds_no_markup_but_its_own(record: AuditRecord) -> None:
     tags = Tags(page)
     assert tags.open == []
     assert set(tags.found) <= TAGS
-    assert tags.found["script"] <= 1
+    assert tags.found["script"] == 0
     assert tags.found["h1"] == tags.found["main"] == tags.found["title"] - tags.found["svg"] == 1
     assert not [name for name in tags.attributes if name.startswith("on") or MARKER in name or name == "style"]
-    data = re.search(r'<script type="application/json" id="audit">(.*?)</script>', page, flags=re.S)
+    data = re.search(r'href="data:application/x-xz;base64,([^"]*)"', page)
     assert data is not None
-    assert store.loads(data[1]) == replace(record, pairing=None)
+    saved = lzma.decompress(base64.b64decode(data[1])).decode()
+    assert store.loads(saved) == replace(record, pairing=None)
     assert formats.render(store.loads(store.dumps(record)), "html") == page
 
 
@@ -110,7 +113,7 @@ def test_markdown_holds_no_markup_of_a_name(record: AuditRecord) -> None:
     assert f"`{MARKER}" not in drawn.replace("\\`", "")
     for line in drawn.splitlines():
         if line.startswith("| "):
-            assert len(re.findall(r"(?<!\\)\|", line)) in (6, 7)
+            assert len(re.findall(r"(?<!\\)\|", line)) in (4, 5)
 
 
 @some
@@ -130,7 +133,7 @@ def test_logs_cannot_be_commanded(record: AuditRecord) -> None:
 @given(records)
 def test_machines_can_read_what_is_for_them(record: AuditRecord) -> None:
     root = ET.fromstring(formats.render(record, "junit"))
-    assert len(list(root.iter("testcase"))) == sum(results.overall(record).counts.values())
+    assert len(list(root.iter("testcase"))) == sum(1 for one in record.verdicts if one.severity != "off")
     log = json.loads(formats.render(record, "sarif"))
     assert all(one["locations"][0]["physicalLocation"]["region"]["startLine"] >= 1 for one in log["runs"][0]["results"])
     assert isinstance(json.loads(formats.render(record, "gitlab")), list)

@@ -13,7 +13,6 @@ from reports.record import (
     DataInfo,
     Environment,
     Estimate,
-    Finding,
     Gate,
     ModelInfo,
     OnInconclusive,
@@ -75,33 +74,6 @@ def test_the_exit_code_follows_the_contract(cases: list[Case], code: int, strict
     assert results.exit_code(record, strict=True) == strict
 
 
-@pytest.mark.parametrize(
-    ("cases", "word", "tone"),
-    [
-        ([("pass", "error", "warn")], "passed its gates", "pass"),
-        ([("fail", "warning", "warn")], "passed its gates, with warnings", "warn"),
-        ([("fail", "error", "warn")], "failed its gates", "fail"),
-        ([("inconclusive", "error", "block")], "inconclusive", "inconclusive"),
-        ([("error", "error", "warn")], "could not be judged", "fail"),
-        ([], "not judged", "none"),
-    ],
-)
-def test_the_word_on_top_says_what_the_exit_code_says(cases: list[Case], word: str, tone: str) -> None:
-    found = results.overall(judged(cases))
-    assert (found.word, found.tone) == (word, tone)
-    assert found.sentence.endswith(".")
-
-
-def test_no_word_promises_more_than_gates(record: AuditRecord) -> None:
-    for forbidden in ("safe", "compliant", "unbiased", "fair model"):
-        assert forbidden not in results.overall(record).word + results.overall(record).sentence
-
-
-def test_counts_cover_every_verdict_that_counts(record: AuditRecord) -> None:
-    assert sum(results.overall(record).counts.values()) == len(record.verdicts)
-    assert list(results.overall(record).counts) == list(results.OUTCOMES)
-
-
 def test_worst_gates_come_first() -> None:
     record = judged([
         ("pass", "error", "warn"),
@@ -134,39 +106,11 @@ def test_the_worst_slice_speaks_for_its_gate() -> None:
     assert [one.where["sex"] for one in result.verdicts] == ["c", "b", "a"]
 
 
-def test_next_steps_name_the_worst_then_the_blanks_then_what_was_skipped() -> None:
-    skipped = Finding(
-        check="lime", title="LIME", family="explanations", revision=1, outcome="skipped", reason="Run: pip install x"
-    )
-    record = replace(judged([("fail", "error", "warn")]), findings=(skipped,))
-    steps = results.next_steps(record)
-    assert [step.gate_id for step in steps] == ["G0", "", ""]
-    assert "intended use" not in steps[0].text
-    assert steps[1].text.startswith("Fill in what only a person can say")
-    assert steps[2].text == "LIME was skipped: Run: pip install x"
-
-
-def test_an_inconclusive_gate_without_a_step_asks_for_rows() -> None:
-    record = judged([("inconclusive", "error", "block")])
-    record = replace(record, verdicts=(replace(record.verdicts[0], n_needed=2130),))
-    assert (
-        results.next_steps(record)[0].text == "Collect about 2,130 rows in all to settle recall, if the estimate holds."
-    )
-
-
 def test_blanks_are_the_fields_that_only_a_person_can_fill() -> None:
     assert len(blank_sections(Card())) == len(fields(Card)) - 3
     filled = Card(**{one.name: "said" for one in fields(Card)})
     assert blank_sections(filled) == ()
     assert blank_sections(replace(filled, owner="  \n")) == ("owner",)
-
-
-def test_what_was_not_tested_is_listed(record: AuditRecord) -> None:
-    found = {one.what: one for one in results.not_tested(record)}
-    assert found["LIME"].status == "skipped"
-    assert found["Regression metrics"].reason == "the task is binary"
-    assert found["Noise"].status == "failed to run"
-    assert found["FAIR001 selection-rate-ratio: race: Other"].status == "not assessed"
 
 
 def test_a_code_over_two_gates_shows_the_one_that_was_judged() -> None:

@@ -58,7 +58,7 @@ def test_groups_of_few_rows_have_no_line_and_are_named() -> None:
     assert {line.name for line in curve.series} == {"f", "m"}
     assert any("x" in note and "fewer than 30 rows" in note for note in found.notes)
     table = next(one for one in found.exhibits if isinstance(one, Table))
-    assert any(row[0] == "sex=x" for row in table.rows)
+    assert any(row[0] == "sex: x" for row in table.rows)
 
 
 def test_a_group_below_the_suppressed_size_leaves_no_count() -> None:

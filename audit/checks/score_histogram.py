@@ -1,0 +1,116 @@
+"""Where the scores lie: their distribution by true class and by group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.estimate.influence import with_weight
+from audit.estimate.measure import groups
+from audit.evidence import FloatArray, Predictions
+from audit.statistics.variance import Undefined
+from reports.record import Curve, Measurement, Series
+
+BINS = 20
+"""Bins of equal width before those with few rows are merged."""
+MOST_LINES = 6
+
+
+@check(title="Distribution of scores", family="performance", tasks=("binary",))
+def score_histogram(predictions: Predictions) -> Measurement:
+    """Draw how the scores are distributed, by true class and by the groups of each sensitive feature.
+
+    Reading. Two classes whose lines lie apart are told apart well; where they overlap, mistakes are made at
+    any threshold. Groups whose lines lie apart are decided upon differently by one threshold.
+
+    Limits. Heights are shares of the rows of that line in a twentieth of the range of scores; neighboring bins
+    that hold too few rows to be shown are drawn as one, at their mean height.
+    """
+    test = predictions.select(split="test")
+    if test.y_score is None:
+        raise NotApplicable(test.score_reason)
+    try:
+        test = with_weight(test)
+    except Undefined as reason:
+        raise NotApplicable(str(reason)) from reason
+    edges = _edges(test)
+    by_class = [(test.classes[code], test.take(test.y_true == code)) for code in (0, 1)]
+    exhibits = [_drawn("Scores by class", by_class, edges)]
+    for feature in test.sensitive:
+        parts = [(levels[0], test.take(rows)) for levels, rows in groups(test, (feature,))]
+        exhibits.append(_drawn(f"Scores by {feature}", parts, edges))
+    drawn = tuple(one for one in exhibits if one is not None)
+    if not drawn:
+        raise NotApplicable(f"no class and no group has {test.settings.min_n} rows with a score")
+    return Measurement(summary=_summary(by_class), exhibits=drawn)
+
+
+def _edges(test: Predictions) -> FloatArray:
+    """Lay bins over 0 to 1 for probabilities, else over the range of the scores."""
+    low, high = (0.0, 1.0) if test.probabilities else (_scores(test).min(), _scores(test).max())
+    return np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+
+
+def _scores(part: Predictions) -> FloatArray:
+    return np.empty(0) if part.y_score is None else part.y_score.astype(np.float64, copy=False)
+
+
+def _drawn(title: str, parts: list[tuple[str, Predictions]], edges: FloatArray) -> Curve | None:
+    """Draw the largest parts that have rows enough to judge; nothing where there are none."""
+    enough = [one for one in parts if len(one[1]) >= max(one[1].settings.min_n, one[1].settings.suppress_n, 1)]
+    largest = sorted(enough, key=lambda one: -len(one[1]))[:MOST_LINES]
+    if not largest:
+        return None
+    return Curve(
+        title=title,
+        x_label="score of the positive class",
+        y_label="share of rows",
+        series=tuple(_line(name, part, edges) for name, part in largest),
+        caption="Each line adds up to all rows of its kind.",
+    )
+
+
+def _line(name: str, part: Predictions, edges: FloatArray) -> Series:
+    xs: list[float] = []
+    ys: list[float] = []
+    for low, high, height in _steps(part, edges):
+        xs += [low, high]
+        ys += [height, height]
+    return Series(name=name, x=tuple(xs), y=tuple(ys), n=len(part))
+
+
+def _steps(part: Predictions, edges: FloatArray) -> Iterator[tuple[float, float, float]]:
+    """Yield merged bins with their mean height, each of at least the rows that may be shown."""
+    score, least = _scores(part), max(part.settings.suppress_n, 1)
+    counts, _ = np.histogram(score, edges)
+    shares, _ = np.histogram(score, edges, weights=part.weight)
+    starts = _starts(counts.tolist(), least)
+    total = float(shares.sum()) or 1.0
+    for first, last in zip(starts, [*starts[1:], len(counts)], strict=True):
+        height = float(shares[first:last].sum()) / total / (last - first)
+        yield float(edges[first]), float(edges[last]), height
+
+
+def _starts(counts: list[int], least: int) -> list[int]:
+    """Return the first bin of each merged one; a last one of too few rows joins the one before.
+
+    Examples
+    --------
+    >>> _starts([20, 3, 4, 9, 30, 2], 10)
+    [0, 1, 4]
+    """
+    starts, held = [0], 0
+    for place, count in enumerate(counts):
+        if held >= least:
+            starts.append(place)
+            held = 0
+        held += count
+    return starts[:-1] if held < least and len(starts) > 1 else starts
+
+
+def _summary(by_class: list[tuple[str, Predictions]]) -> str:
+    told = [f"{np.median(_scores(part)):.3g} for class {name}" for name, part in by_class if len(part)]
+    return f"Median scores: {' and '.join(told)}."

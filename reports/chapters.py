@@ -1,0 +1,149 @@
+"""What stands in a chapter of the card: figures, what held, what stays open, what was not run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reports.confusion import confusion_words
+from reports.drawer import Drawer, Figure
+from reports.phrases import visible
+from reports.ranking import families, family_of
+from reports.record import AuditRecord, Exhibit, Finding, Image, Prose
+from reports.results import GateResult, finding_words, gate_results
+from reports.sections import Featured, Section, findings_of, other_families
+from reports.topics import Topic, topic_name, topics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """One chapter, ready to be set."""
+
+    figures: tuple[Figure, ...]
+    held: tuple[str, ...]
+    """Questions that are settled well."""
+    open: tuple[Topic, ...]
+    summaries: tuple[str, ...]
+    """What the checks say in a sentence, where no figure speaks for them."""
+    tested: bool
+    """Whether any check looked here."""
+    confusion: tuple[str, ...] = ()
+    """The four kinds of decisions, counted in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untested:
+    """Something that was not measured or not judged, and why."""
+
+    what: str
+    status: str
+    reason: str
+
+
+def chapter(record: AuditRecord, section: Section, drawer: Drawer) -> Chapter:
+    """Gather what a chapter shows."""
+    names = families(record)
+    mine = [one for one in gate_results(record) if family_of(one, names) in section.families]
+    counted = confusion_words(record) if section.id == "good" else ()
+    drawn = [one for one in _featured(record, section, drawer) if not (counted and one[0] == "confusion")]
+    spoken = {check for check, _ in drawn}
+    return Chapter(
+        figures=tuple(figure for _, figure in drawn),
+        held=tuple(dict.fromkeys(topic_name(one) for one in mine if one.worst.outcome in ("pass", "waived"))),
+        open=tuple(one for one in topics(record, mine)),
+        summaries=tuple(
+            visible(one.measurement.summary, 240)
+            for one in findings_of(record, section)
+            if one.measurement is not None and one.check not in spoken and one.check in _TOLD
+        ),
+        tested=any(one.measurement is not None for one in findings_of(record, section)),
+        confusion=counted,
+    )
+
+
+_TOLD = frozenset({"skill", "simple_model", "threshold_choice", "gap_against_chance", "decision_flips",
+                   "overfitting", "membership", "train_test_overlap", "multivariate_drift", "missing_sensitivity",
+                   "determinism", "cross_validation", "adversarial", "baseline_change"})  # fmt: skip
+"""Checks whose sentence stands in a chapter."""
+
+
+def _featured(record: AuditRecord, section: Section, drawer: Drawer) -> Iterator[tuple[str, Figure]]:
+    taken: set[tuple[int, int]] = set()
+    for wanted in section.figures:
+        for finding in record.findings:
+            if finding.check != wanted.check or finding.measurement is None:
+                continue
+            places = [k for k, one in enumerate(finding.measurement.exhibits) if _suits(one, wanted)]
+            for number in places[: wanted.most]:
+                figure = drawer.featured(finding, number) if (id(finding), number) not in taken else None
+                if figure is not None:
+                    taken.add((id(finding), number))
+                    yield finding.check, figure
+
+
+def _suits(exhibit: Exhibit, wanted: Featured) -> bool:
+    """Tell whether an exhibit is one that a chapter shows; crossed groups stand in the annex alone."""
+    if exhibit.kind not in wanted.kinds or " × " in exhibit.title:
+        return False
+    return exhibit.title.startswith(wanted.begins) and not (isinstance(exhibit, Prose | Image) and not exhibit.title)
+
+
+# --- what is not known ----------------------------------------------------------------------------
+
+
+def untested(record: AuditRecord) -> tuple[Untested, ...]:
+    """List checks that could not run, and why; those that do not apply stand elsewhere."""
+    return tuple(
+        Untested(what=visible(one.title), status=finding_words(one), reason=visible(one.reason, 300))
+        for one in record.findings
+        if one.outcome in ("skipped", "error")
+    )
+
+
+def silent(record: AuditRecord) -> tuple[Untested, ...]:
+    """List checks that do not apply and gates that had nothing to judge, in a line each."""
+    found = [
+        Untested(what=visible(one.title), status=finding_words(one), reason=visible(one.reason, 200))
+        for one in record.findings
+        if one.outcome == "not_applicable"
+    ]
+    return (*found, *(_unjudged(one) for one in gate_results(record) if _some_unjudged(record, one)))
+
+
+def _some_unjudged(record: AuditRecord, result: GateResult) -> bool:
+    measured = {finding.check for finding in record.findings if finding.outcome == "measured"}
+    there = result.gate is None or result.gate.check in measured or not result.gate.check
+    return there and any(one.outcome == "not_assessed" for one in result.verdicts)
+
+
+def _unjudged(result: GateResult) -> Untested:
+    unjudged = [one for one in result.verdicts if one.outcome == "not_assessed"]
+    first = unjudged[0]
+    reason = first.message or (first.estimate.reason if first.estimate else "")
+    count = f" ({len(unjudged)} of {len(result.verdicts)} groups)" if len(result.verdicts) > 1 else ""
+    return Untested(what=f"{topic_name(result)}{count}", status="not judged", reason=visible(reason, 200))
+
+
+def on_faith(record: AuditRecord) -> tuple[str, ...]:
+    """List what was taken on faith or read in one of several ways, and why a record is partial."""
+    found = [visible(record.partial, 300)] if record.partial.strip() else []
+    found += [visible(one, 300) for one in record.model.notes]
+    for column, words in sorted(record.data.read_as_missing.items()):
+        told = ", ".join(f"“{visible(word, 30)}” ({n:,} rows)" for word, n in sorted(words.items()))
+        found.append(f"{visible(column, 60)}: read as missing: {told}")
+    if record.reused:
+        found.append(f"Reused from an earlier run: {', '.join(visible(one, 40) for one in record.reused)}")
+    return tuple(found)
+
+
+def by_family(record: AuditRecord) -> dict[str, tuple[Finding, ...]]:
+    """Return the findings by family, families in the order of the chapters, unknown ones last."""
+    from reports.sections import SECTIONS
+
+    found: dict[str, tuple[Finding, ...]] = {}
+    for section in SECTIONS:
+        for family in section.families:
+            mine = tuple(one for one in record.findings if one.family == family)
+            if mine:
+                found[family] = mine
+    return {**found, **other_families(record)}

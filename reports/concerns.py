@@ -1,0 +1,97 @@
+"""Every gate that failed, as a reader meets it: what was found, how far it reaches, what to do, who."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.actions import WHO
+from reports.lookup import Estimates
+from reports.people import capital
+from reports.phrases import visible
+from reports.ranking import by_attention, families, family_of
+from reports.record import AuditRecord, Estimate, Verdict
+from reports.results import GateResult
+from reports.sentences import extent_words, known_words, limit_words, verdict_words
+from reports.topics import topic_name
+
+MOST_ALIKE = 5
+"""Further groups of a concern that are told one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """One gate that failed."""
+
+    kind: Literal["invalid", "criterion", "concern", "note"]
+    gate_id: str
+    topic: str
+    family: str
+    sentence: str
+    """The slice to look at first, in words."""
+    reach: str
+    """Rows per 1,000 in words; ``""`` where the record holds none."""
+    extent: Estimate | None
+    limit: str
+    known: str
+    """What is certain of the size of a gap."""
+    remedy: str
+    because: str
+    who: str
+    others: tuple[str, ...] = ()
+    """Further groups of single features."""
+    crossed: tuple[str, ...] = ()
+    """Groups of several features at once."""
+
+
+KIND_WORDS = {
+    "invalid": "The audit cannot be relied on",
+    "criterion": "Release criterion not met",
+    "concern": "Concern",
+    "note": "Note",
+}
+
+
+def found_concerns(record: AuditRecord) -> tuple[Concern, ...]:
+    """List the gates that failed, the first to look at first."""
+    known, names = Estimates(record), families(record)
+    return tuple(_concern(record, known, one, family_of(one, names)) for one in by_attention(record))
+
+
+def _concern(record: AuditRecord, known: Estimates, result: GateResult, family: str) -> Concern:
+    lead, gate = result.lead, result.gate
+    alike = [one for one in result.verdicts if one.outcome == lead.outcome and one is not lead]
+    crossed = [one for one in result.crossed if one in alike]
+    single = [one for one in alike if one not in crossed]
+    return Concern(
+        kind=_kind(result),
+        gate_id=visible(result.gate_id, 60),
+        topic=topic_name(result),
+        family=family,
+        sentence=capital(record, verdict_words(record, known, lead)),
+        reach=extent_words(lead),
+        extent=lead.extent,
+        limit=limit_words(gate),
+        known=known_words(lead, gate),
+        remedy=visible(gate.remedy if gate and gate.remedy else lead.next_step, 400),
+        because=visible(gate.because, 400) if gate else "",
+        who=WHO.get(family, "owner"),
+        others=_sentences(record, known, single),
+        crossed=_sentences(record, known, crossed),
+    )
+
+
+def _kind(result: GateResult) -> Literal["invalid", "criterion", "concern", "note"]:
+    gate = result.gate
+    if gate is not None and gate.invalidates and result.worst.outcome == "fail":
+        return "invalid"
+    if gate is not None and not gate.from_catalogue:
+        return "criterion"
+    return "note" if result.worst.severity == "note" else "concern"
+
+
+def _sentences(record: AuditRecord, known: Estimates, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    told = dict.fromkeys(capital(record, verdict_words(record, known, one)) for one in verdicts)
+    shown = tuple(told)[:MOST_ALIKE]
+    return (*shown, f"and {len(told) - len(shown)} more in the annex") if len(told) > len(shown) else shown

@@ -1,0 +1,154 @@
+"""Chooses what a card shows of each measurement, and draws it once whatever page it ends up on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from markupsafe import Markup
+
+from reports.charts import draw
+from reports.estimates import estimates_view, method_notes, told
+from reports.exhibits import View, capped, view
+from reports.labels import relabeled
+from reports.record import AuditRecord, Exhibit, Finding, Table
+from reports.results import calm_checks
+
+LEAST_ROWS = 15
+"""Rows that tables of overall performance keep on any page."""
+TERSE_FAMILIES = frozenset({"data", "leakage", "drift", "robustness", "generalization", "training", "explanations"})
+"""Families of which a terse page tells passed checks in a sentence."""
+KEPT_FAMILIES = frozenset({"performance", "calibration", "groups", "fairness", "slices"})
+"""Families whose tables stand even in a spare annex."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much of a record a page shows; the record itself always holds all of it."""
+
+    rows: int
+    """Rows of a table."""
+    slices: int
+    """Verdicts shown below a gate."""
+    words: int
+    """Characters of a person's text."""
+    pictures: bool = True
+    drawings: int = 99
+    """Drawings of one measurement in the annex; further exhibits are told as tables."""
+    limit: int = 0
+    """Bytes that a page drawn this way may have; 0: what a usual card leaves beside its record."""
+    terse: bool = False
+    """Whether checks of data, drift, robustness and training whose gates all passed are told in a sentence."""
+    spare: bool = False
+    """Whether all but performance and groups are told in a sentence in the annex."""
+    findings: int = 1_000
+    """Findings that the annex tells in full."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A view of an exhibit with its drawing, if it has one."""
+
+    view: View
+    drawing: Markup | None
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a card shows of one measurement."""
+
+    numbers: View | None
+    """The estimates; without rows where the tables below tell them all."""
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawer:
+    """Hands out figures with anchors that are unique on the page."""
+
+    record: AuditRecord
+    budget: Budget
+    calm: frozenset[str]
+    """Checks of which every verdict is a pass."""
+    places: dict[int, int]
+    """Position of each finding in the record, by its identity."""
+    drawings: dict[str, Markup | None] = field(default_factory=dict)
+    """Figures by anchor, kept while pages of several budgets are tried."""
+
+    @classmethod
+    def of(cls, record: AuditRecord) -> Drawer:
+        """Prepare to draw a record."""
+        places = {id(finding): place for place, finding in enumerate(record.findings)}
+        budget = Budget(rows=200, slices=60, words=20_000)
+        return cls(record=record, budget=budget, calm=calm_checks(record), places=places)
+
+    def within(self, budget: Budget) -> Drawer:
+        """Draw the same record within another budget."""
+        return replace(self, budget=budget)
+
+    def brief(self, finding: Finding) -> bool:
+        """Tell whether a measured finding is told in a sentence: a terse page, and all its gates passed."""
+        if self.places[id(finding)] >= self.budget.findings:
+            return True
+        if self.budget.spare and finding.family not in KEPT_FAMILIES:
+            return True
+        return self.budget.terse and finding.family in TERSE_FAMILIES and finding.check in self.calm
+
+    def featured(self, finding: Finding, number: int) -> Figure | None:
+        """Draw one exhibit of a finding for a chapter; nothing where it has neither a drawing nor pixels."""
+        if finding.measurement is None:
+            return None
+        exhibit = relabeled(self.record, finding.measurement.exhibits[number])
+        found = capped(view(exhibit), 12)
+        figure = self._figure(exhibit, f"c{self.places[id(finding)]}-{number}", found, [], pictures=True)
+        return figure if figure.drawing is not None or figure.view.image else None
+
+    def show(self, finding: Finding) -> Shown:
+        """Choose what the annex shows of a measurement, telling no number twice."""
+        measurement = finding.measurement
+        if measurement is None:
+            return Shown(numbers=None, figures=())
+        rows = max(self.budget.rows, LEAST_ROWS) if finding.family == "performance" else self.budget.rows
+        exhibits = [relabeled(self.record, one) for one in measurement.exhibits]
+        views = [capped(view(one), rows) for one in exhibits]
+        tables = [found for one, found in zip(exhibits, views, strict=True) if isinstance(one, Table)]
+        numbers = None
+        if measurement.estimates:
+            numbers = capped(estimates_view(measurement.estimates, self.record.data.names), rows)
+        if numbers is not None and told(numbers, tables):
+            numbers = replace(numbers, columns=(), rows=(), notes=method_notes(measurement.estimates))
+        by = [numbers] if numbers is not None and numbers.rows else []
+        return Shown(numbers=numbers, figures=tuple(self._figures(finding, exhibits, views, tables, by)))
+
+    def _figures(
+        self, finding: Finding, exhibits: Sequence[Exhibit], views: list[View], tables: list[View], by: list[View]
+    ) -> list[Figure]:
+        """Draw the exhibits whose numbers are not told already, as many as the budget allows."""
+        kept = {id(found) for found in tables if not told(found, by)}
+        figures: list[Figure] = []
+        for number, (exhibit, found) in enumerate(zip(exhibits, views, strict=True)):
+            if isinstance(exhibit, Table) and id(found) not in kept:
+                continue
+            others = [*by, *(one for one in tables if id(one) in kept and one is not found)]
+            full = sum(1 for one in figures if one.drawing is not None) >= self.budget.drawings
+            anchor = f"f{self.places[id(finding)]}-{number}"
+            made = self._figure(exhibit, anchor, found, others, pictures=not full)
+            if made.drawing is not None or not self._repeats(found, others):
+                figures.append(made)
+        return figures
+
+    def _repeats(self, found: View, others: list[View]) -> bool:
+        """Tell whether a figure that is not drawn would only say again what stands beside it."""
+        return bool(found.rows) and told(found, others)
+
+    def _figure(self, exhibit: Exhibit, anchor: str, found: View, others: list[View], *, pictures: bool) -> Figure:
+        pictures = pictures and self.budget.pictures
+        if pictures and anchor not in self.drawings:
+            self.drawings[anchor] = draw(exhibit, anchor)
+        drawing = self.drawings[anchor] if pictures else None
+        if found.image and not pictures:
+            found = replace(found, image="", notes=("Left out to keep this page small; it stands in audit.json.",))
+        if drawing is not None and told(found, others):
+            found = replace(found, columns=(), rows=(), notes=())
+        return Figure(view=found, drawing=drawing, anchor=anchor)
