@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from audit.costs import Costs as Costs
     from audit.errors import AuditError as AuditError
     from audit.errors import NotApplicable as NotApplicable
+    from audit.integrations.assertions import assert_passes as assert_passes
     from audit.judging.gate import judge as judge
     from audit.pipeline import execute as execute
     from audit.pipeline import run as run
@@ -45,6 +46,7 @@ _HOMES = {
     "Costs": "audit.costs:Costs",
     "diagnose": "audit.statistics.training:diagnose",
     "tripped": "audit.statistics.training:tripped",
+    "assert_passes": "audit.integrations.assertions:assert_passes",
     "AuditError": "audit.errors:AuditError",
     "NotApplicable": "audit.errors:NotApplicable",
     "AuditRecord": "reports.record:AuditRecord",
@@ -62,6 +64,7 @@ __all__ = [
     "Measurement",
     "NotApplicable",
     "RunPlan",
+    "assert_passes",
     "default_policy",
     "diagnose",
     "execute",

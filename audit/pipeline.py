@@ -26,6 +26,7 @@ from audit.evidence import Predictions, Settings
 from audit.gather import Context, check_options
 from audit.judging import gate, ledger
 from audit.judging.vocabulary import require_known_words
+from audit.models.containment import restart_random_states
 from audit.progress import Progress, silent
 from reports.record import (
     AuditRecord,
@@ -66,6 +67,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
     require_known_words(plan.policy)
     check_options(plan.gather)
     model, dataset = plan.model, plan.dataset
+    restart_random_states()
     if model is not None:
         dataset = dataset.for_model(model.feature_names, model.feature_count)
     info = model.info if model is not None else ModelInfo(name="predictions", kind="predictions only", format="none")

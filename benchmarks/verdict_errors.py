@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import verdict_alarms as alarms
+import verdict_gatekeeping as gatekeeping
 import verdict_power as power
 import verdict_promises as promises
 
@@ -25,6 +26,7 @@ TABLES: dict[str, tuple[Callable[[int], list[str]], int]] = {
     "kinds": (alarms.kinds, 80),
     "groups": (power.groups, 120),
     "models": (power.models, 150),
+    "features_first": (gatekeeping.features_first, 300),
     "needed": (promises.needed, 150),
     "detectable": (promises.detectable, 120),
 }

@@ -128,6 +128,16 @@ def exit_code(record: AuditRecord, strict: bool = False) -> int:
     return 0 if any(_decided(verdict) for verdict in record.verdicts) else 5
 
 
+def blocking(record: AuditRecord, strict: bool = False) -> tuple[Verdict, ...]:
+    """Return the verdicts that make the exit code more than 0: failed, undecided or not shown, as :func:`exit_code`."""
+    counted_as = ("error", "warning") if strict else ("error",)
+    return tuple(
+        verdict
+        for verdict in record.verdicts
+        if verdict.severity in counted_as and (verdict.outcome in ("fail", "error") or blocks(record, verdict))
+    )
+
+
 def blocks(record: AuditRecord, verdict: Verdict) -> bool:
     """Return whether a verdict is inconclusive where its gate demands proof."""
     if verdict.outcome != "inconclusive":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import splits
-from audit.estimate.shares import share
+from audit.estimate.shares import masses, proportion
 from audit.evidence import Settings
 from reports.record import Bar, Bars, Measurement
 
@@ -26,11 +26,11 @@ def class_imbalance(dataset: Dataset, settings: Settings | None = None) -> Measu
     """
     level = (settings or Settings()).level
     estimates = [
-        share(
+        proportion(
             "class_share",
-            int((dataset.y[rows] == code).sum()),
-            len(rows),
+            dataset.y[rows] == code,
             {"split": split, "class": name},
+            masses(dataset, rows)._replace(weight=None),
             level=level,
         )
         for split, rows in splits(dataset)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.data.dataset import Dataset
+from audit.data.groups import Positions
 from audit.errors import NotApplicable
-from audit.estimate.shares import share_difference
+from audit.estimate.shares import masses, proportion, proportion_difference
 from audit.evidence import Settings
 from reports.record import Estimate, Forest, ForestRow, Measurement
 
@@ -22,22 +23,13 @@ def label_shift(dataset: Dataset, settings: Settings | None = None) -> Measureme
     Reading. ``class_share_difference`` is in points of share; 0.05 means that the class is five points more
     frequent in the test rows. Probabilities and thresholds learned on one mixture are off on another.
 
-    Limits. Splits that were balanced on purpose differ by intent. Shares are of rows, not of sample weight.
+    Limits. Splits that were balanced on purpose differ by intent.
     """
     if not dataset.has("train"):
         raise NotApplicable("compares with training rows; there is no training table")
     level = (settings or Settings()).level
-    train, test = dataset.y[dataset.rows("train")], dataset.y[dataset.rows("test")]
-    estimates = [
-        share_difference(
-            "class_share_difference",
-            (int((test == code).sum()), len(test)),
-            (int((train == code).sum()), len(train)),
-            {"split": "test", "class": name},
-            level=level,
-        )
-        for code, name in enumerate(dataset.classes)
-    ]
+    train, test = dataset.rows("train"), dataset.rows("test")
+    estimates = [_difference(dataset, (test, train), code, level) for code in range(len(dataset.classes))]
     if dataset.task == "binary":  # the negative class moves by the same, the other way
         estimates = estimates[1:]
     widest = max(estimates, key=lambda one: abs(one.value or 0.0))
@@ -46,6 +38,15 @@ def label_shift(dataset: Dataset, settings: Settings | None = None) -> Measureme
         estimates=tuple(estimates),
         exhibits=(_forest(estimates),),
     )
+
+
+def _difference(dataset: Dataset, splits: tuple[Positions, Positions], code: int, level: float) -> Estimate:
+    """Subtract a class's share of the second split from that of the first."""
+    where = {"split": "test", "class": dataset.classes[code]}
+    one, other = (
+        proportion("class_share", dataset.y[rows] == code, where, masses(dataset, rows), level=level) for rows in splits
+    )
+    return proportion_difference("class_share_difference", one, other)
 
 
 def _forest(estimates: list[Estimate]) -> Forest:

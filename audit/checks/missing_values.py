@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import Group, Positions, groups, splits
-from audit.estimate.shares import share, share_difference, worst_first
+from audit.estimate.shares import masses, proportion, proportion_difference, worst_first
 from audit.evidence import Settings
 from reports.record import Estimate, Measurement, Table
 
@@ -27,17 +28,17 @@ def missing_values(dataset: Dataset, settings: Settings | None = None, *, most: 
     feature or crossing: values that miss more often in one group make the model know that group less.
 
     Limits. Only values that are stored as missing count; a 0, a -999 or the text "unknown" that stands for
-    a missing value does not. Shares are of rows, not of sample weight.
+    a missing value does not. Shares are of rows; differences between groups count sample weights.
     """
     chosen = settings or Settings()
     overall: list[Estimate] = []
     by_group: list[Estimate] = []
     for split, rows in splits(dataset):
         missing = _missing(dataset, rows)
-        counts = missing.sum(axis=0)
+        of = masses(dataset, rows)._replace(weight=None)
         overall += [
-            share("missing_share", int(hits), len(rows), {"split": split, "feature": name}, level=chosen.level)
-            for name, hits in zip(dataset.features, counts, strict=True)
+            proportion("missing_share", missing[:, at], {"split": split, "feature": name}, of, level=chosen.level)
+            for at, name in enumerate(dataset.features)
         ]
         by_group += _gaps(dataset, split, rows, missing, chosen)
     first, notes = worst_first(overall, most)
@@ -67,24 +68,28 @@ def _gaps(dataset: Dataset, split: str, rows: Positions, missing: Flags, setting
         largest = max(family, key=lambda group: len(group.rows))
         if not len(largest.rows):
             continue
-        hits = {id(group): missing[np.ix_(place[group.rows], holes)].sum(axis=0) for group in family}
+        shares = {
+            id(group): _shares(dataset, group, missing[np.ix_(place[group.rows], holes)], settings) for group in family
+        }
         for group in family:
             if group is largest:
                 continue
-            for at, hole in enumerate(holes):
-                where = {"split": split, "feature": dataset.features[hole], **group.where}
-                one = (int(hits[id(group)][at]), len(group.rows))
-                other = (int(hits[id(largest)][at]), len(largest.rows))
-                yield _gap(one, other, where, settings)
-            if len(holes) < len(dataset.features):
-                where = {"split": split, "feature": COMPLETE, **group.where}
-                yield _gap((0, len(group.rows)), (0, len(largest.rows)), where, settings)
+            names = [*(dataset.features[hole] for hole in holes)] + [COMPLETE] * (len(holes) < len(dataset.features))
+            for name, one, other in zip(names, shares[id(group)], shares[id(largest)], strict=True):
+                made = proportion_difference("missing_share_difference", one, other)
+                yield replace(made, where={"split": split, "feature": name, **group.where})
 
 
-def _gap(one: tuple[int, int], other: tuple[int, int], where: dict[str, str], settings: Settings) -> Estimate:
-    return share_difference(
-        "missing_share_difference", one, other, where, level=settings.level, least=settings.suppress_n
-    )
+def _shares(dataset: Dataset, group: Group, missing: Flags, settings: Settings) -> list[Estimate]:
+    """Return the share of a group's rows that miss each of some features, and none of all others if there are any."""
+    of = masses(dataset, group.rows)
+    columns = list(missing.T)
+    if len(columns) < len(dataset.features):
+        columns.append(np.zeros(len(group.rows), dtype=np.bool_))
+    return [
+        proportion("missing_share", hits, group.where, of, level=settings.level, least=settings.suppress_n)
+        for hits in columns
+    ]
 
 
 def _summary(overall: list[Estimate]) -> str:

@@ -19,9 +19,8 @@ def multivariate_drift(separation: Separation) -> Measurement:
     on rows held out from the fit: 0.5 if both come from one population. It sees changes in how features go
     together that no single feature shows. The bars name the features it tells them by.
 
-    Limits. A drift that matters to the model may be small here and the other way round. Rows of one cluster
-    are taken as independent, so the interval is too narrow where there are many rows a cluster. Of free
-    text only the length is looked at.
+    Limits. A drift that matters to the model may be small here and the other way round. Of free text only the
+    length is looked at.
     """
     reading = separation.auc
     estimate = Estimate(

@@ -11,9 +11,10 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.influence import linear_form, with_weight
 from audit.estimate.metrics import metric
+from audit.estimate.shares import Masses, proportion
 from audit.evidence import FloatArray, Predictions
-from audit.statistics.intervals import on_scale, wilson
-from audit.statistics.variance import Undefined, Variance, effective_n, variance
+from audit.statistics.intervals import on_scale
+from audit.statistics.variance import Undefined, Variance, variance
 from reports.record import Bar, Bars, Estimate, Measurement, Table
 
 MOVED = 0.01
@@ -120,23 +121,7 @@ def _changes(plain: Predictions, runs: tuple[Predictions, ...], where: Mapping[s
     level = plain.settings.level
     reach = MOVED * float(np.std(plain.y_true.astype(np.float64))) if plain.task == "regression" else 0.0
     changed = np.mean([_changed(plain, run, reach) for run in runs], axis=0)
-    weight = np.ones(len(plain)) if plain.weight is None else plain.weight
-    share = float(np.average(changed, weights=weight))
-    n = effective_n(weight)
-    if plain.cluster is not None:
-        n = min(n, float(len(np.unique(plain.cluster.codes))))
-    limits = wilson(share * n, n, level)
-    return Estimate(
-        metric="shuffle_decision_changes",
-        value=share,
-        low=limits.low,
-        high=limits.high,
-        level=level,
-        method="wilson",
-        n=len(plain),
-        where=where,
-        unit="proportion",
-    )
+    return proportion("shuffle_decision_changes", changed, where, Masses(plain.weight, plain.cluster), level=level)
 
 
 def _changed(plain: Predictions, run: Predictions, reach: float) -> FloatArray:

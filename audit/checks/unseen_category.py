@@ -10,7 +10,7 @@ from audit.check import check
 from audit.data.columns import ColumnKind
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
-from audit.estimate.shares import share, worst_first
+from audit.estimate.shares import masses, proportion, worst_first
 from audit.evidence import Settings
 from audit.tabular.single_feature import levels_of
 from reports.record import Estimate, Measurement, Table
@@ -34,12 +34,13 @@ def unseen_category(dataset: Dataset, settings: Settings | None = None, *, most:
         raise NotApplicable("compares with training rows; there is no training table")
     chosen = settings or Settings()
     train, test = dataset.rows("train"), dataset.rows("test")
+    of = masses(dataset, test)._replace(weight=None)
     estimates: list[Estimate] = []
     lines = []
     for name, kind in dataset.kinds().items():
         new, missing, examples = _unseen(dataset.frame[name], kind, train, test)
         where = {"split": "test", "feature": name}
-        estimates.append(share("unseen_share", int((new | missing).sum()), len(test), where, level=chosen.level))
+        estimates.append(proportion("unseen_share", new | missing, where, of, level=chosen.level))
         if (new | missing).any():
             lines.append((name, int(new.sum()), int(missing.sum()), ", ".join(examples)))
     lines.sort(key=lambda line: -(line[1] + line[2]))

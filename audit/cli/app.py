@@ -207,6 +207,27 @@ def train(
 
 
 @app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="Model file: networks of trainers, scikit-learn.")],
+    data: Annotated[Path, typer.Option("--data", help="Table that the input's schema is learned from.")],
+    test: Annotated[Path | None, typer.Option("--test", help="Rows to prove parity on; the table itself else.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="File to write; model.json stands beside it.")] = Path(
+        "model.onnx"
+    ),
+    formats: Annotated[str, typer.Option("--format", help="onnx.")] = "onnx",
+    features: Annotated[
+        str, typer.Option("--features", help="Columns in their order, for a model without names.")
+    ] = "",
+    version: Annotated[str, typer.Option("--model-version", help="Version that model.json states.")] = "1",
+    trust: Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")] = False,
+) -> int:
+    """Write a model as ONNX with its preprocessing if both answer the test rows alike; describe it in model.json."""
+    from audit.cli.export import export as verb
+
+    return verb(model, data=data, test=test, out=out, format_=formats, features=features, version=version, trust=trust)
+
+
+@app.command()
 def serve(
     model: Annotated[Path, typer.Argument(help="model.json of modelassay export, or a model file with --data.")],
     data: Annotated[Path | None, typer.Option("--data", help="Table that the input's schema is learned from.")] = None,

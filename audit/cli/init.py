@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit.cli import output
-from audit.cli.initial import Asked, look
+from audit.cli.initial import Asked, Start, look
 from audit.cli.initial_files import drafts
 from audit.errors import ConfigError, listed
+from audit.models.containment import contained
 from reports.store import write_text_atomically
 
 
 def init(asked: Asked, *, out: Path, force: bool) -> int:
     """Write ``audit.toml``, ``gates.toml`` and ``card.toml``, and say what a person must decide."""
     output.require_writable(out)
-    start = look(asked)
+    start: Start = contained(lambda _: look(asked)).value
     texts = drafts(start, out)
     standing = [name for name in texts if (out / name).exists()]
     if standing and not force:

@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.cli import output, progress
-from audit.config.configuration import load_terms, read_config
+from audit.config.configuration import limits_of, load_terms, read_config
 from audit.config.plan import plan_from_config
+from audit.models.containment import PRINTS, contained
 from audit.pipeline import execute
+from audit.progress import Progress
+from reports.record import AuditRecord
 from reports.results import exit_code
 
 SHOWN = output.Shown()
@@ -39,11 +42,17 @@ def run(
         terms = replace(terms, baseline=baseline, on_missing="error")
     if unpaired:
         terms = replace(terms, on_data_change="unpaired")
-    plan = plan_from_config(asked, folder, policy=policy, terms=terms)
-    for warning in plan.warnings:
+
+    def work(tell: Progress) -> tuple[AuditRecord, tuple[str, ...]]:
+        plan = plan_from_config(asked, folder, policy=policy, terms=terms)
+        return execute(plan, progress=tell), plan.warnings
+
+    done = contained(work, limits=limits_of(asked), bar=lambda: progress.shown(quiet=to_machine))
+    record, told = done.value
+    for warning in told:
         output.note(warning)
-    with progress.shown(quiet=to_machine) as bar:
-        record = execute(plan, progress=bar)
+    if done.printed:
+        record = replace(record, warnings=(*record.warnings, PRINTS))
     if to_machine:
         output.to_standard_output(record, names)
         return exit_code(record, strict)

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from audit.costs import Costs
 from audit.errors import ConfigError, hint, listed, shown
 from audit.evidence import Settings
+from audit.models.containment import TIMEOUT, Limits
 from audit.models.endpoint import Outputs
 from audit.models.exchange import Budget, require_plain_address
 from audit.policy.read import Terms, default_policy, narrowed, overridden, read_policy, read_terms, with_margin
@@ -42,6 +43,12 @@ class ModelTable:
     """Folder of an endpoint's answers, so that an interrupted audit asks nothing twice; ``""`` keeps none."""
     trust: bool = False
     trusted_types: list[str] = field(default_factory=list)
+    classes: list[str | int | float | bool] = field(default_factory=list)
+    """Labels in the order of the model's scores, where its file does not hold them."""
+    timeout: float = TIMEOUT
+    """Seconds that one answer may take; a fit may take ten times as long."""
+    memory: float | None = None
+    """GiB that the audit may take; without a number, what the machine has."""
     sha256: str = ""
     """Fingerprint that the file must have (``SEC002``)."""
 
@@ -220,6 +227,8 @@ def read_config(path: Path) -> Config:
         )
     _require_ranges(config, path.name)
     _require_readable(data, path.name)
+    if model is not None:
+        _require_limits(model, path.name)
     return config
 
 
@@ -261,6 +270,13 @@ def _require_ranges(config: Config, file: str) -> None:
         raise ConfigError(f"{file}: [data] test_size is {config.data.test_size}; expected a share between 0 and 1.")
 
 
+def _require_limits(model: ModelTable, file: str) -> None:
+    for name, value in (("timeout", model.timeout), ("memory", model.memory)):
+        if value is not None and not 0 < value < 1e6:
+            unit = "seconds" if name == "timeout" else "GiB"
+            raise ConfigError(f"{file}: [model] {name} is {value}; expected a positive number of {unit}.")
+
+
 def _require_fingerprints(config: Config, file: str) -> None:
     """Refuse fingerprints of splits that are not there, and what no SHA-256 can be."""
     splits = ("train", "test")
@@ -273,6 +289,12 @@ def _require_fingerprints(config: Config, file: str) -> None:
     for name, text in stated.items():
         if len(text) != 64 or not set(text.lower()) <= set("0123456789abcdef"):
             raise ConfigError(f"{file}: sha256 of {name} is {shown(text)}; expected 64 hexadecimal digits.")
+
+
+def limits_of(config: Config) -> Limits:
+    """Return what the model may take."""
+    model = config.model or ModelTable()
+    return Limits(timeout=model.timeout, memory=model.memory)
 
 
 def gather_options(config: Config) -> dict[str, dict[str, JsonValue]]:

@@ -99,7 +99,6 @@ def read_description(path: Path, *, trust: bool = False) -> tuple[Description, M
         raise ModelError(
             f"{shown(path.name)} does not describe a model file beside it. Write it with modelassay export."
         )
-    model = load(file, trust=trust)
-    if model.info.sha256 != description.sha256:
+    if file.is_file() and file_sha256(file) != description.sha256:
         raise ModelError(f"{shown(file.name)} is not the file that {shown(path.name)} describes: SHA-256 differs.")
-    return description, model
+    return description, load(file, trust=trust)

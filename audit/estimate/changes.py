@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.estimate.measure import estimate
+from audit.estimate.shares import Masses, proportion
 from audit.evidence import Pair, Predictions
 from audit.statistics.intervals import t_value, wilson
 from audit.statistics.variance import effective_n, variance
@@ -34,11 +35,7 @@ def share(metric: str, hits: npt.NDArray[np.bool_], rows: Predictions, where: Wh
     >>> str(share("flips", np.array([True, False, False, False]), rows, {}))
     '0.250 [0.046, 0.699]'
     """
-    truth = np.zeros(len(rows), dtype=np.int64)
-    as_errors = replace(
-        rows, task="binary", classes=("same", "changed"), y_true=truth, y_pred=hits.astype(np.int64), y_score=None
-    )
-    return replace(estimate(as_errors, "error_rate"), metric=metric, where=dict(where))
+    return proportion(metric, hits, dict(where), Masses(rows.weight, rows.cluster), level=rows.settings.level)
 
 
 def move(metric: str, pair: Pair, where: Where) -> Estimate:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from audit.data.factor import Factor
 from audit.estimate.metrics import RATES, from_counts, gradient, margins, one_vs_rest, rate_masks
 from audit.statistics.intervals import Interval, Span, around, bounded, linear, t_value, wilson, z_value
-from audit.statistics.variance import Linear, Measured, Undefined, Variance, variance
+from audit.statistics.variance import Linear, Measured, Undefined, Variance, effective_n, variance
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -125,6 +125,56 @@ def proportion(
         method = "wilson, cluster-effective n"
     low, high, _ = wilson(share * n, n, level)
     return Span(share, low, high), method
+
+
+class Share(NamedTuple):
+    """A proportion with its interval."""
+
+    value: float
+    low: float
+    high: float
+    method: str
+
+
+def proportion_of(
+    hits: npt.NDArray[np.bool_] | Array, weight: Array | None, cluster: Factor | None, level: float
+) -> Share:
+    """Return the share of rows that are hits, with Wilson's interval on the effective number of rows.
+
+    Parameters
+    ----------
+    hits : ndarray of shape (n,)
+        Booleans, or numbers in [0, 1] where a row may count in part.
+    weight : ndarray of shape (n,), optional
+    cluster : Factor, optional
+    level : float
+
+    Raises
+    ------
+    Undefined
+        Without rows, or where all weights are 0.
+
+    Examples
+    --------
+    >>> proportion_of(np.array([True, False]), None, None, 0.95).method
+    'wilson'
+    """
+    if weight is not None and not weight.all():
+        kept = weight > 0
+        hits, weight, cluster = hits[kept], weight[kept], None if cluster is None else cluster.take(kept)
+    if not len(hits):
+        raise Undefined("no rows" if weight is None else "all weights are 0")
+    if hits.dtype == np.bool_:
+        none = np.zeros(len(hits), dtype=np.int64)
+        rows = Rows(none, hits.astype(np.int64), weight, cluster)
+        span, method = proportion(rate_masks("error_rate", 2), count_rows(rows, 2), level, rows, "no rows")
+        return Share(*span, method)
+    share = float(np.average(hits, weights=weight))
+    n = float(len(hits)) if weight is None else effective_n(weight)
+    if cluster is not None:
+        n = _effective(share, variance(np.asarray(hits - share, dtype=np.float64), weight, cluster), n, level)
+    low, high, method = wilson(share * n, n, level)
+    return Share(share, low, high, method if weight is None and cluster is None else "wilson, effective n")
 
 
 def _effective(share: float, spread: Variance, most: float, level: float) -> float:

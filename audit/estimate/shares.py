@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from audit.statistics.intervals import Span, difference, wilson
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.data.dataset import Dataset
+from audit.data.factor import Factor
+from audit.estimate.comparing import compared
+from audit.estimate.counting import proportion_of
 from reports.record import Estimate, Where
+
+Array = npt.NDArray[np.float64]
 
 
 def exact(metric: str, value: float, where: Where, *, n: int | None = None, unit: str = "proportion") -> Estimate:
@@ -29,74 +40,89 @@ def absent(metric: str, where: Where, reason: str, *, n: int | None = None, unit
     return Estimate(metric=metric, value=None, reason=reason, n=n, where=where, unit=unit)
 
 
-def share(metric: str, hits: float, n: int, where: Where, *, level: float = 0.95, least: int = 1) -> Estimate:
-    """Make an estimate of a proportion, with Wilson's interval.
+class Masses(NamedTuple):
+    """What rows count for: sample weights, and clusters whose rows vary together."""
+
+    weight: Array | None = None
+    cluster: Factor | None = None
+
+    def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Masses:
+        """Return those of some rows, by position or mask."""
+        return Masses(
+            None if self.weight is None else self.weight[rows],
+            None if self.cluster is None else self.cluster.take(rows),
+        )
+
+
+ROWS = Masses()
+"""Rows that count alike, each for itself."""
+
+
+def masses(dataset: Dataset, rows: npt.NDArray[np.intp]) -> Masses:
+    """Return weights and clusters of rows of a data set."""
+    return Masses(dataset.weight, dataset.cluster).take(rows)
+
+
+def proportion(
+    metric: str,
+    hits: npt.NDArray[np.bool_] | Array,
+    where: Where,
+    of: Masses = ROWS,
+    *,
+    level: float = 0.95,
+    least: int = 1,
+) -> Estimate:
+    """Estimate a share of the population behind some rows, with their weights and clusters.
 
     Parameters
     ----------
     metric : str
-    hits : float
-        Rows that count, at most `n`.
-    n : int
-        Rows.
+    hits : ndarray of shape (n,)
+        Which rows count; numbers in [0, 1] where a row may count in part.
     where : mapping
+    of : Masses
+        Weights and clusters of the rows. Rows of weight 0 are no rows.
     level : float
     least : int
         Fewer rows than this leave no trace.
 
+    Returns
+    -------
+    Estimate
+        Wilson's interval, on the effective number of rows where they are weighted or clustered.
+
     Examples
     --------
-    >>> str(share("missing_share", 5, 10, {})), str(share("missing_share", 1, 9, {}, least=10))
+    >>> hits = np.arange(10) < 5
+    >>> str(proportion("missing_share", hits, {})), str(proportion("missing_share", hits[:9], {}, least=10))
     ('0.500 [0.237, 0.763]', 'undefined: fewer than 10 rows: suppressed')
+    >>> pairs = Masses(cluster=Factor.of(list("aabbccddee")))
+    >>> str(proportion("missing_share", hits, {}, pairs))
+    '0.500 [0.111, 0.889]'
     """
+    n = len(hits) if of.weight is None else int(np.count_nonzero(of.weight))
     if n < max(least, 1):
         return absent(metric, where, f"fewer than {least} rows: suppressed" if n else "no rows")
-    low, high, method = wilson(hits, n, level)
-    return Estimate(
-        metric=metric,
-        value=hits / n,
-        low=low,
-        high=high,
-        level=level,
-        method=method,
-        n=n,
-        where=where,
-        unit="proportion",
-    )
+    found = proportion_of(hits, of.weight, of.cluster, level)
+    return replace(
+        exact(metric, found.value, where, n=n),
+        low=found.low, high=found.high, level=level, method=found.method,
+    )  # fmt: skip
 
 
-def share_difference(
-    metric: str, one: tuple[float, int], other: tuple[float, int], where: Where, *, level: float = 0.95, least: int = 1
-) -> Estimate:
-    """Make an estimate of the difference of two independent proportions (Newcombe 1998, method 10).
+def proportion_difference(metric: str, one: Estimate, other: Estimate) -> Estimate:
+    """Subtract two proportions, at the address of the first (Newcombe 1998, method 10).
 
-    Parameters
-    ----------
-    one, other : tuple of hits and rows
-    least : int
-        Fewer rows than this, on the side of `one`, leave no trace.
+    Proportions of rows that share clusters are taken as independent, which is rather too wide.
 
     Examples
     --------
-    >>> str(share_difference("gap", (56, 70), (48, 80), {}))
+    >>> one, other = (proportion("share", np.arange(n) < hits, {}) for hits, n in ((56, 70), (48, 80)))
+    >>> str(proportion_difference("gap", one, other))
     '0.200 [0.052, 0.334]'
     """
-    if one[1] < max(least, 1) or other[1] < 1:
-        reason = "no rows" if not one[1] or not other[1] else f"fewer than {least} rows: suppressed"
-        return absent(metric, where, reason, unit="difference")
-    spans = [Span(hits / n, *wilson(hits, n, level)[:2]) for hits, n in (one, other)]
-    gap = difference(*spans)
-    return Estimate(
-        metric=metric,
-        value=gap.value,
-        low=gap.low,
-        high=gap.high,
-        level=level,
-        method="newcombe",
-        n=one[1],
-        where=where,
-        unit="difference",
-    )
+    gap = replace(compared(one, other, "difference"), metric=metric)
+    return replace(gap, method="newcombe") if gap.method == "mover of wilson" else gap
 
 
 def worst_first(estimates: list[Estimate], most: int) -> tuple[tuple[Estimate, ...], tuple[str, ...]]:

@@ -129,6 +129,8 @@ class Context:
             return Absence(outcome="error", reason=str(error))
         except Exception as error:
             return Absence(outcome="error", reason=f"{type(error).__name__}: {str(error)[:500]}")
+        except (SystemExit, GeneratorExit) as error:  # a model may raise them where it is cloned or explained
+            return Absence(outcome="error", reason=f"the model tried to end the program ({type(error).__name__})")
         return value
 
     def _note(self, name: str, messages: list[str]) -> None:

@@ -120,13 +120,14 @@ def refit(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp], seed: int)
     from threadpoolctl import threadpool_limits
 
     from audit.models.answers import as_model_input
+    from audit.models.containment import guarded
 
     y = _labels_as_taught(model, dataset, rows)
     weight = None if dataset.weight is None else dataset.weight[rows]
     try:
         X = as_model_input(model, dataset.inputs(rows))
         # OpenMP's spinning barriers make small fits many times slower on a busy machine.
-        with threadpool_limits(limits=1 if len(rows) < SMALL else None):
+        with threadpool_limits(limits=1 if len(rows) < SMALL else None), guarded(f"fit on {len(rows)} rows", fit=True):
             copy = _fitted_clone(model.predictor, X, y, weight, seed)
     except Exception as error:
         said = " ".join(str(error).split())[:300]

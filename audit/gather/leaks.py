@@ -13,7 +13,7 @@ from audit.errors import NotApplicable
 from audit.evidence import Alone, Leaks, Reading
 from audit.statistics.residuals import r2_score, residual_interval
 from audit.statistics.variance import Undefined, variance
-from audit.tabular.single_feature import Area, as_cells, count_table, folds_of, held_out_area, held_out_numbers
+from audit.tabular.single_feature import Area, areas_by_label, as_cells, folds_of, held_out_numbers
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -42,7 +42,7 @@ def gather(context: Context, *, bins: int = 256) -> Leaks:
     dataset = context.dataset
     if not dataset.features:
         raise NotApplicable("there are no features")
-    fold = folds_of(len(dataset), context.generator("leaks"))
+    fold = folds_of(len(dataset), context.generator("leaks"), cluster=dataset.cluster)
     most = max(4, min(bins, len(dataset) // 20))
     found = []
     for done, feature in enumerate(dataset.features):
@@ -63,11 +63,10 @@ def _of_class(column: pd.Series, dataset: Dataset, fold: IntArray, most: int, le
     y = dataset.y.astype(np.int64)
     positions = [1] if dataset.task == "binary" else list(range(len(dataset.classes)))
     weights = [float((y == position).sum()) for position in positions]
-    table = count_table(cells, fold, y, len(dataset.classes))
-    areas = [held_out_area(table, position, level) for position in positions]
+    masses = dataset.weight, dataset.cluster
+    areas = areas_by_label(cells, fold, y, positions, *masses, level)
     if cells.ordered and _mean(areas, weights) > SCREEN:  # finer cells matter only where classes nearly part
-        fine = count_table(as_cells(column, 4096), np.zeros_like(fold), y, len(dataset.classes))
-        ranked = [held_out_area(fine, position, level, ordered=True) for position in positions]
+        ranked = areas_by_label(as_cells(column, 4096), np.zeros_like(fold), y, positions, *masses, level, ordered=True)
         areas = [_better(one, other) for one, other in zip(areas, ranked, strict=True)]
     known = [(one, weight) for one, weight in zip(areas, weights, strict=True) if one is not None]
     if not known:
@@ -98,10 +97,10 @@ def _of_number(column: pd.Series, dataset: Dataset, fold: IntArray, most: int, l
     tried = [held_out_numbers(column, y, fold, knots) for knots in (most, max(most, min(len(y), 4096)))]
     told = min(tried, key=lambda one: float(((one - y) ** 2).sum()))
     try:
-        made = r2_score(y, told)
+        made = r2_score(y, told, dataset.weight)
     except Undefined as reason:
         return Reading(value=None, reason=str(reason))
-    limits = residual_interval("r2_score", made.value, variance(made.influence), level)
+    limits = residual_interval("r2_score", made.value, variance(made.influence, dataset.weight, dataset.cluster), level)
     if limits is None:
         return Reading(value=made.value, low=made.value, high=made.value, n=len(y), method="exact fit")
     return Reading(value=made.value, low=limits.low, high=limits.high, n=len(y), method=limits.method)

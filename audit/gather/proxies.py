@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from audit.data.groups import grouped_rows
 from audit.errors import NotApplicable
 from audit.evidence import Alone, Proxies, Reading
-from audit.tabular.single_feature import as_cells, count_table, folds_of, held_out_area
+from audit.tabular.single_feature import Area, areas_by_label, as_cells, folds_of
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -31,7 +33,9 @@ def gather(context: Context, *, bins: int = 64) -> Proxies:
     if not dataset.sensitive:
         raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
     split, rows = grouped_rows(dataset)
-    fold = folds_of(len(rows), context.generator("proxies"))
+    cluster = None if dataset.cluster is None else dataset.cluster.take(rows)
+    masses = None if dataset.weight is None else dataset.weight[rows], cluster
+    fold = folds_of(len(rows), context.generator("proxies"), cluster=cluster)
     smallest = context.settings.suppress_n
     most = max(4, min(bins, len(rows) // 20))
     found: list[Alone] = []
@@ -41,24 +45,25 @@ def gather(context: Context, *, bins: int = 64) -> Proxies:
         for name, factor in dataset.sensitive.items():
             if _same(feature, name):
                 continue
-            table = count_table(cells, fold, factor.codes[rows].astype("int64"), max(len(factor.levels), 1))
-            sizes = table.sum(axis=(0, 1))
+            codes = factor.codes[rows].astype(np.int64)
+            sizes = np.bincount(codes[codes >= 0], minlength=len(factor.levels))
+            large = [position for position in range(len(factor.levels)) if sizes[position] >= smallest]
+            areas = dict(
+                zip(large, areas_by_label(cells, fold, codes, large, *masses, context.settings.level), strict=True)
+            )
             for position, level in enumerate(factor.levels):
-                size = int(sizes[position])
-                if size < smallest:
-                    reading = Reading(
-                        value=None, reason=f"fewer than {smallest} rows: suppressed" if size else "no rows"
-                    )
-                else:
-                    area = held_out_area(table, position, context.settings.level)
-                    reading = (
-                        Reading(value=None, reason="no rows outside the group", n=size)
-                        if area is None
-                        else Reading(value=area.value, low=area.low, high=area.high, n=size, method="delong, held out")
-                    )
+                reading = _reading(areas.get(position), int(sizes[position]), smallest)
                 found.append(Alone(feature=feature, reading=reading, where={name: level}))
     context.progress("looking for proxies", len(dataset.features), len(dataset.features))
     return Proxies(split=split, found=tuple(found))
+
+
+def _reading(area: Area | None, size: int, smallest: int) -> Reading:
+    if size < smallest:
+        return Reading(value=None, reason=f"fewer than {smallest} rows: suppressed" if size else "no rows")
+    if area is None:
+        return Reading(value=None, reason="no rows outside the group", n=size)
+    return Reading(value=area.value, low=area.low, high=area.high, n=size, method="delong, held out")
 
 
 def _same(feature: str, sensitive: str) -> bool:

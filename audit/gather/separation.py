@@ -12,6 +12,7 @@ from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Reading, Separation
 from audit.statistics.ranking import roc_auc
+from audit.statistics.variance import Linear, cluster_codes, variance
 from audit.tabular.single_feature import area_interval, folds_of, numbers
 
 if TYPE_CHECKING:
@@ -53,18 +54,24 @@ def gather(context: Context, *, rows: int = 10_000, cells: int = 4_000_000, tree
     if min(int(is_test.sum()), int((~is_test).sum())) < LEAST:
         raise NotApplicable(f"a split has fewer than {LEAST} rows")
     X = _matrix(dataset, chosen)
-    fold = folds_of(len(chosen), generator, FOLDS)
-    areas, variances, drops = [], [], []
+    cluster = None if dataset.cluster is None else dataset.cluster.take(chosen)
+    weight = None if dataset.weight is None else dataset.weight[chosen]
+    fold = folds_of(len(chosen), generator, FOLDS, cluster=cluster)
+    areas, drops, spreads = [], [], []
     for k in range(FOLDS):
         context.progress("telling test rows from training rows", k, FOLDS)
-        held_out, spread, drop = _fold(X, is_test, fold != k, trees, generator)
-        areas.append(held_out)
-        variances.append(spread)
+        held_out, drop = _fold(X, is_test, weight, fold != k, trees, generator)
+        held = fold == k
+        mass = None if weight is None else weight[held]
+        areas.append(held_out.value)
+        spreads.append(variance(held_out.influence, mass, None if cluster is None else cluster.take(held)))
         drops.append(drop)
     context.progress("telling test rows from training rows", FOLDS, FOLDS)
     value = float(np.mean(areas))
-    sizes = float(is_test.sum()), float((~is_test).sum())
-    area = area_interval(value, float(np.sum(variances)) / FOLDS**2, *sizes, context.settings.level)
+    units = np.arange(len(chosen)) if cluster is None else cluster_codes(cluster)
+    positives, negatives = (float(len(np.unique(units[side]))) for side in (is_test, ~is_test))
+    spread, degrees = sum(one.value for one in spreads) / FOLDS**2, max(sum(one.degrees for one in spreads), 1.0)
+    area = area_interval(value, spread, positives, negatives, context.settings.level, degrees=degrees)
     mean_drop = np.mean(drops, axis=0)
     order = [int(place) for place in np.argsort(-mean_drop, kind="stable")[:20] if mean_drop[place] > 0]
     return Separation(
@@ -118,34 +125,34 @@ def _matrix(dataset: Dataset, rows: npt.NDArray[np.intp]) -> FloatArray:
 def _fold(
     X: FloatArray,
     is_test: npt.NDArray[np.bool_],
+    weight: FloatArray | None,
     fit: npt.NDArray[np.bool_],
     trees: int,
     generator: np.random.Generator,
-) -> tuple[float, float, FloatArray]:
-    """Return held-out AUC, DeLong's variance, and how much the AUC falls when a feature is shuffled."""
+) -> tuple[Linear, FloatArray]:
+    """Return the held-out AUC, and how much it falls when a feature is shuffled."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
     held = ~fit
     drop = np.zeros(X.shape[1])
     if len(np.unique(is_test[fit])) < 2 or len(np.unique(is_test[held])) < 2:
-        return 0.5, 1 / 12, drop
+        return Linear(0.5, np.where(is_test[held], 1.0, -1.0) * math.sqrt(int(held.sum()) / 12)), drop
     classifier = HistGradientBoostingClassifier(
         max_iter=trees, max_leaf_nodes=15, learning_rate=0.1, min_samples_leaf=20, random_state=0, early_stopping=False
     )
     read = _most_different(X[fit], is_test[fit])
     X = X[:, read]
     with threadpool_limits(limits=1):
-        classifier.fit(X[fit], is_test[fit])
+        classifier.fit(X[fit], is_test[fit], sample_weight=None if weight is None else weight[fit])
+        mass = None if weight is None else weight[held]
         score = classifier.decision_function(X[held])
-        made = roc_auc(is_test[held], score)
+        made = roc_auc(is_test[held], score, mass)
         for place in _used(classifier, X.shape[1])[:12]:
             shuffled = X[held].copy()
             shuffled[:, place] = generator.permutation(shuffled[:, place])
-            drop[read[place]] = made.value - roc_auc(is_test[held], classifier.decision_function(shuffled)).value
-    influence = made.influence
-    spread = float(influence @ influence) / max(len(influence) * (len(influence) - 1), 1)
-    return made.value, spread if math.isfinite(spread) else 1 / 12, drop
+            drop[read[place]] = made.value - roc_auc(is_test[held], classifier.decision_function(shuffled), mass).value
+    return made, drop
 
 
 def _most_different(X: FloatArray, is_test: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

@@ -26,6 +26,10 @@ ROW_SHARES = frozenset({
 """Shares of rows, and differences of them, that are no metric of predictions."""
 ROW_COUNTS = frozenset({"invalid_outputs", "nondeterministic_rows", "batch_dependent_rows", "later_training_rows"})
 """Counts of rows, out of the estimate's n."""
+NOT_OF_PEOPLE = frozenset({
+    "missing_rows", "missing_positives", "missing_negatives", "blank_sections", "favorable_outcome_not_stated",
+})  # fmt: skip
+"""Counts of what is missing."""
 _CLASSES_ONLY = frozenset({"train_test_gap", "gap_beyond_overall", "underfitting_gap"})
 """Differences of accuracy in classification, and of R² in regression."""
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -81,6 +85,8 @@ def extent(gate: Gate, estimate: Estimate, rows: Rows) -> Estimate:
     blank = Estimate(metric="extent", value=None, unit=UNIT, where=estimate.where, reason="no number")
     if estimate.value is None:
         return replace(blank, reason=estimate.reason)
+    if estimate.metric in NOT_OF_PEOPLE:
+        return replace(blank, reason="counts what is missing, not decisions")
     reach = _rows_of_a_unit(estimate, rows)
     if isinstance(reach, str):
         return replace(blank, reason=reach)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reports.record import Gate, Severity, Verdict
+from reports.record import HOUSE_WORDS, Gate, Severity, Verdict
 
 HYGIENE = frozenset({"data", "drift", "artifact"})
 """Families about the state of tables and files rather than about decisions."""
@@ -47,7 +47,13 @@ def ranked(verdicts: Sequence[Verdict], gates: Sequence[Gate], families: Mapping
     [2, 1]
     """
     asking = [place for place, one in enumerate(verdicts) if one.outcome in ("fail", "error", "inconclusive")]
-    asking.sort(key=lambda place: _key(verdicts[place], gates[place], families))
+    keys = {place: _key(verdicts[place], gates[place], families) for place in asking}
+    parts: dict[_Part, tuple[int, float]] = {}
+    for place in asking:
+        if len(groups := _groups(verdicts[place])) == 1:
+            part = (verdicts[place].gate, *groups[0])
+            parts[part] = min(parts.get(part, keys[place][:2]), keys[place][:2])
+    asking.sort(key=lambda place: _folded(keys[place], verdicts[place], parts))
     order = {place: rank for rank, place in enumerate(asking, start=1)}
     return tuple(replace(one, rank=order.get(place)) for place, one in enumerate(verdicts))
 
@@ -55,6 +61,26 @@ def ranked(verdicts: Sequence[Verdict], gates: Sequence[Gate], families: Mapping
 def _key(verdict: Verdict, gate: Gate, families: Mapping[str, str]) -> tuple[int, float, float]:
     family = families.get(gate.check, "")
     return _tier(verdict, gate, family), -reach(verdict, family), -_surely(verdict)
+
+
+_Part = tuple[str, str, str]
+"""A gate, a feature and its level."""
+
+
+def _groups(verdict: Verdict) -> list[tuple[str, str]]:
+    return [(key, level) for key, level in sorted(verdict.where.items()) if key not in HOUSE_WORDS]
+
+
+def _folded(
+    key: tuple[int, float, float], verdict: Verdict, parts: Mapping[_Part, tuple[int, float]]
+) -> tuple[int, float, int, float]:
+    """Put a crossing behind the single features it is made of, where those ask for attention as well."""
+    groups = _groups(verdict)
+    tier, reached, surely = key
+    if len(groups) < 2:
+        return tier, reached, 0, surely
+    ahead = [parts[part] for group in groups if (part := (verdict.gate, *group)) in parts]
+    return (*max([(tier, reached), *ahead]), 1, surely)
 
 
 def _tier(verdict: Verdict, gate: Gate, family: str) -> int:

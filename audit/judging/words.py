@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from audit.estimate.comparing import span_of
 from audit.estimate.rates import RATES
@@ -10,7 +11,7 @@ from audit.policy.limits import limits
 from audit.statistics.intervals import p_above, p_below, scale_of
 from reports.addresses import Names, address
 from reports.phrases import metric_words
-from reports.record import Estimate, Gate, VerdictOutcome
+from reports.record import HOUSE_WORDS, Estimate, Gate, VerdictOutcome
 
 BEYOND_REACH = 20
 """More than this many times the rows at hand are not asked for."""
@@ -58,18 +59,36 @@ def message(
     ...                where={"split": "test", "sex": "f"})
     >>> for part in message("inconclusive", gate, gap).split("; "):
     ...     print(part)
-    sex: f: recall difference is -15.0 points [-26.0, -4.0]
+    sex: f: recall is 15.0 points [4.0, 26.0] lower than the reference group's
     a gap is shown (chance ruled out), its size is between 4.0 and 26.0 points
     the limit is 10.0 points
     """
     who = address(estimate.where, names)
     if estimate.metric in COUNTS and outcome == "fail":
         return f"{who}: {COUNTS[estimate.metric].format(n=f'{estimate.value or 0:,.0f}')}"
-    start = f"{who}: {metric_words(estimate.metric)} is {number(estimate)}"
+    start = f"{who}: {_said(estimate)}"
     asked = rule_words(gate, estimate)
     if outcome in ("pass", "fail"):
         return f"{start}; {asked}" + (", by the number alone" if gate.decide == "point" else "")
     return f"{start}; {_open(gate, estimate, tests)}; {asked}"
+
+
+def _said(estimate: Estimate) -> str:
+    """Say what a number is; of a group's gap, which way it goes."""
+    base = estimate.metric.removesuffix("_difference")
+    grouped = set(estimate.where) - HOUSE_WORDS
+    if base == estimate.metric or estimate.value is None or not (grouped and _is_gap_of_rates(estimate)):
+        return f"{metric_words(estimate.metric)} is {number(estimate)}"
+    if estimate.value == 0:
+        return f"{metric_words(base)} is {number(estimate)} from the reference group's"
+    higher = estimate.value > 0
+    size = estimate if higher else _turned(estimate)
+    return f"{metric_words(base)} is {number(size)} {'higher' if higher else 'lower'} than the reference group's"
+
+
+def _turned(estimate: Estimate) -> Estimate:
+    low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
+    return replace(estimate, value=-(estimate.value or 0.0), low=low, high=high)
 
 
 def _open(gate: Gate, estimate: Estimate, tests: float) -> str:

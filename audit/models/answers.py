@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,7 @@ from audit.data.columns import label_texts
 from audit.data.dataset import Dataset
 from audit.data.labels import in_words_of, relabelled, require_same_labels
 from audit.errors import AuditError, DataError, ModelError, listed
+from audit.models.containment import guarded
 from audit.models.load import Model
 from audit.progress import Progress
 
@@ -72,7 +74,10 @@ def ask(
             progress(what, done, len(batches))
             given = as_model_input(model, part)
             labels.append(call(model.predictor.predict, given, len(part), "predict"))
+            if done == 0:
+                _warn_if_changed(given, as_model_input(model, part))
             if scorer is not None:
+                given = as_model_input(model, part)
                 scores.append(call(getattr(model.predictor, scorer), given, len(part), scorer))
     progress(what, len(batches), len(batches))
     label = np.concatenate(labels)
@@ -80,6 +85,24 @@ def ask(
         return _numbers(label)
     raw = None if scorer is None else np.concatenate([np.asarray(part, dtype=np.float64) for part in scores])
     return classified(label, raw, model.classes, dataset, from_probabilities=scorer == "predict_proba")
+
+
+def _warn_if_changed(given: object, asked: object) -> None:
+    """Warn where a model changed the rows it was given, which are a copy."""
+    frames = isinstance(given, pd.DataFrame) and isinstance(asked, pd.DataFrame)
+    same = given.equals(asked) if frames else _equal(given, asked)  # type: ignore[attr-defined]
+    if not same:
+        warnings.warn(
+            "the model changes the table that it predicts; it was given a copy, and the audit is not affected",
+            stacklevel=2,
+        )
+
+
+def _equal(given: object, asked: object) -> bool:
+    left, right = np.asarray(given), np.asarray(asked)
+    if left.dtype == object:
+        return pd.DataFrame(left).equals(pd.DataFrame(right))
+    return bool(np.array_equal(left, right, equal_nan=left.dtype.kind == "f"))
 
 
 def score_method(model: Model) -> str | None:
@@ -104,8 +127,10 @@ def as_model_input(model: Model, X: pd.DataFrame) -> object:
                 f"the model reads one column of texts, and the table has {X.shape[1]} features: "
                 f"{listed(X.columns)}. Name the one in [data] features."
             )
-        return X.iloc[:, 0].to_numpy(dtype=object)
-    return X.to_numpy() if model.feature_names is None and model.feature_count is not None else X
+        return X.iloc[:, 0].to_numpy(dtype=object, copy=True)
+    if model.feature_names is None and model.feature_count is not None:
+        return X.to_numpy(copy=True)
+    return X.copy()
 
 
 def call(method: Callable[[object], object], given: object, rows: int, name: str) -> npt.NDArray[np.generic]:
@@ -117,8 +142,13 @@ def call(method: Callable[[object], object], given: object, rows: int, name: str
         If it raises or answers another number of rows.
     """
     try:
-        answer = np.asarray(method(given))
-    except AuditError:
+        with guarded(f"{name} on {rows} rows"):
+            answer = as_array(method(given))
+    except (AuditError, MemoryError) as error:
+        if isinstance(error, MemoryError):
+            raise ModelError(
+                f"the model's {name} ran out of memory on {rows} rows; state [model] memory (GiB) if it may have more."
+            ) from error
         raise
     except Exception as error:  # whatever a stranger's model raises, the user reads one line
         said = " ".join(str(error).split())[:300]
@@ -132,15 +162,52 @@ def call(method: Callable[[object], object], given: object, rows: int, name: str
     if name == "predict" and answer.ndim > 1:
         answer = answer.reshape(rows, -1)
         if answer.shape[1] != 1:
-            raise ModelError(f"the model's predict returned {answer.shape[1]} columns; expected one answer a row.")
+            raise ModelError(
+                f"the model's predict returned {answer.shape[1]} columns; expected one answer a row. "
+                "A model of several outputs is audited one output at a time."
+            )
         answer = answer[:, 0]
-    return answer
+    return answer if name == "predict" else as_scores(answer, name)
+
+
+def as_array(answer: object) -> npt.NDArray[np.generic]:
+    """Return what a model answered as an array; masked values become missing, sparse ones dense."""
+    if isinstance(answer, np.ma.MaskedArray):
+        if answer.dtype.kind in "fc":
+            return np.asarray(answer.filled(np.nan))
+        values = np.array(answer.data, dtype=object)
+        values[np.ma.getmaskarray(answer)] = None
+        return values
+    if hasattr(answer, "toarray") and hasattr(answer, "tocsr"):
+        return np.asarray(answer.toarray())
+    return np.asarray(answer)
+
+
+def as_scores(answer: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.generic]:
+    """Return scores as float64, missing ones as NaN.
+
+    Raises
+    ------
+    ModelError
+        If they are no numbers, or more than a column a class.
+    """
+    if answer.dtype.kind in "mMcSU" or answer.ndim > 2:
+        what = f"values of type {answer.dtype}" if answer.ndim <= 2 else f"an array of shape {answer.shape}"
+        raise ModelError(f"the model's {name} returned {what}; expected numbers, one a row or one a row and class.")
+    try:
+        if answer.dtype == object:
+            return np.asarray(pd.DataFrame(answer).to_numpy(dtype=np.float64, na_value=np.nan).reshape(answer.shape))
+        return answer.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"the model's {name} returned {listed(answer.ravel()[:1])}; expected numbers.") from error
 
 
 def _numbers(values: npt.NDArray[np.generic]) -> Answers:
     try:
-        numbers = values.astype(np.float64)
-    except (TypeError, ValueError) as error:
+        if values.dtype.kind in "mMcSU":
+            raise TypeError
+        numbers = as_scores(values, "predict").astype(np.float64)
+    except (TypeError, ValueError, ModelError) as error:
         raise ModelError(f"the model predicts {listed(values[:1])} where regression needs numbers.") from error
     bad = int((~np.isfinite(numbers)).sum())
     invalid = {"predictions that are not finite numbers": bad} if bad else {}

@@ -22,7 +22,9 @@ import numpy.typing as npt
 
 from audit.data.tables import file_sha256
 from audit.errors import AuditError, ConfigError, ModelError, hint, listed, shown
+from audit.models.containment import guarded
 from audit.models.skops_state import validate_trees
+from audit.models.skops_values import disarm
 from reports.record import ModelInfo
 
 if TYPE_CHECKING:
@@ -227,7 +229,7 @@ def load(path: Path, *, trust: bool = False, trusted_types: Sequence[str] = ()) 
             "if you trust its author."
         )
     loader = _loader(suffix, path, trusted_types)
-    with _caught(path) as caught:
+    with _caught(path) as caught, guarded(f"loading {path.name}"):
         predictor = loader(path)
     named = CODE_FORMATS.get(suffix, suffix.lstrip("."))
     model = wrap(predictor, format_=named, file=path, runs_code=suffix in CODE_FORMATS)
@@ -291,9 +293,17 @@ def import_skops() -> ModuleType:
             sys.modules.pop(name, None)
 
 
+def scorer_functions() -> set[str]:
+    """Name the functions that scikit-learn's scorers call; a search keeps the scorer it was made with."""
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    functions = [get_scorer(name)._score_func for name in get_scorer_names()]
+    return {f"{one.__module__}.{one.__qualname__}" for one in functions}
+
+
 def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:
     skops_io = import_skops()
-    allowed = SKOPS_ALLOWED | set(trusted_types)
+    allowed = SKOPS_ALLOWED | scorer_functions() | set(trusted_types)
     unknown = [name for name in skops_io.get_untrusted_types(file=path) if name not in allowed]
     if unknown:
         raise ModelError(
@@ -301,6 +311,8 @@ def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:
             f"state [model] trusted_types = [{', '.join(repr(name) for name in unknown[:5])}]."
         )
     predictor: object = skops_io.load(path, trusted=sorted(allowed))
+    for note in disarm(predictor, trusted=trusted_types):
+        warnings.warn(note, stacklevel=2)
     validate_trees(predictor)
     return predictor
 
@@ -318,11 +330,14 @@ def from_object(name: str, folder: Path) -> Model:
         raise ConfigError(f"[model] object is {shown(name)}; expected 'package.module:name'.")
     sys.path.insert(0, str(folder))
     try:
-        module = importlib.import_module(module_name)
+        with guarded(f"importing {module_name}"):
+            module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"[model] object: no module {shown(error.name)}; it is looked for in {shown(folder)} and the environment."
         ) from error
+    except AuditError:
+        raise
     except Exception as error:
         raise ModelError(f"importing {shown(module_name)} raised {type(error).__name__}: {str(error)[:200]}") from error
     finally:

@@ -23,6 +23,8 @@ NUMBERS: Mapping[str, type[np.generic]] = {
     "tensor(bool)": np.bool_,
 }
 LABELS = ("tensor(int64)", "tensor(string)", "tensor(int32)")
+MISSING_TEXT = "modelassay.missing_text"
+"""Property of a file: the word that stands for a missing text."""
 KEPT = ("Identity", "Cast", "ZipMap", "Squeeze", "Flatten", "Reshape")
 """Operators that hand a score on as it is."""
 
@@ -47,7 +49,9 @@ class OnnxModel:
     """
 
     def __init__(self, path: Path) -> None:
-        graph = require("onnx", extra="onnx", purpose="ONNX models").load(path, load_external_data=False).graph
+        file = require("onnx", extra="onnx", purpose="ONNX models").load(path, load_external_data=False)
+        graph = file.graph
+        self._missing = next((one.value for one in file.metadata_props if one.key == MISSING_TEXT), None)
         runtime = require("onnxruntime", extra="onnx", purpose="ONNX models")
         settings = runtime.SessionOptions()
         settings.intra_op_num_threads = settings.inter_op_num_threads = 1
@@ -127,7 +131,7 @@ class OnnxModel:
     def _given(self, frame: pd.DataFrame) -> dict[str, npt.NDArray[Any]]:
         if len(self._inputs) == 1:
             only = self._inputs[0]
-            values = _typed(frame, only.type, only.name)
+            values = _typed(frame, only.type, only.name, self._missing)
             inner = [side if isinstance(side, int) else -1 for side in only.shape[1:]]
             return {only.name: values.reshape(len(frame), *inner) if len(inner) != 1 else values}
         names = {_plain(str(name)): name for name in frame.columns}
@@ -139,7 +143,7 @@ class OnnxModel:
                     f"the ONNX model asks for input {shown(one.name)}, which the table does not have."
                     + hint(one.name, [str(name) for name in frame.columns])
                 )
-            values = _typed(frame[[column]], one.type, one.name)
+            values = _typed(frame[[column]], one.type, one.name, self._missing)
             given[one.name] = values.ravel() if len(one.shape) == 1 else values
         return given
 
@@ -192,9 +196,11 @@ def _plain(name: str) -> str:
     return re.sub(r"\W+", "_", name).casefold()
 
 
-def _typed(frame: pd.DataFrame, kind: str, name: str) -> npt.NDArray[Any]:
+def _typed(frame: pd.DataFrame, kind: str, name: str, missing: str | None) -> npt.NDArray[Any]:
     if kind == "tensor(string)":
-        if frame.isna().any(axis=None):
+        if missing is not None:
+            frame = frame.astype(object).where(frame.notna(), missing)
+        elif frame.isna().any(axis=None):
             raise ModelError(f"input {shown(name)} of the ONNX model is text, and a value is missing.")
         return frame.astype(str).to_numpy(dtype=object)
     if kind not in NUMBERS:

@@ -7,9 +7,14 @@ and splines are built again from what they hold, which is simpler than to prove 
 
 from __future__ import annotations
 
+from collections import UserList
+from collections.abc import Iterator
+from functools import partial
+from types import MethodType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from audit.errors import ModelError
 
@@ -38,30 +43,41 @@ def validate_trees(root: object) -> None:
     ModelError
         If a child, a feature or a bin index is out of range, or a spline or a tree of neighbors is broken.
     """
-    seen: set[int] = set()
-    queue: list[object] = [root]
-    while queue:
-        one = queue.pop()
-        if id(one) in seen or isinstance(one, str | bytes | int | float | bool | type(None)):
-            continue
-        seen.add(id(one))
+    for one in walk(root):
         name = type(one).__name__
         if name == "Tree" and hasattr(one, "children_left"):
             _validate_tree(one)
         elif name in VALIDATED:
             VALIDATED[name](one)
         _validate_widths(one)
+
+
+def walk(root: object) -> Iterator[object]:
+    """Yield all that an object holds: attributes, items, keys, elements of object arrays, arguments of partials."""
+    seen: set[int] = set()
+    queue: list[object] = [root]
+    while queue:
+        one = queue.pop()
+        if id(one) in seen or isinstance(one, str | bytes | int | float | bool | type | type(None)):
+            continue
+        seen.add(id(one))
+        yield one
         queue += _parts(one)
 
 
 def _parts(one: object) -> list[object]:
+    parts: list[object] = []
     if isinstance(one, dict):
-        return list(one.values())
-    if isinstance(one, list | tuple | set):
-        return list(one)
-    if isinstance(one, np.ndarray):
-        return list(one.ravel()) if one.dtype == object else []
-    return list(vars(one).values()) if hasattr(one, "__dict__") else []
+        parts += [*one.values(), *one.keys(), getattr(one, "default_factory", None)]
+    elif isinstance(one, list | tuple | set | frozenset | UserList):
+        parts += list(one)
+    elif isinstance(one, np.ndarray):
+        parts += list(one.ravel()) if one.dtype == object else []
+    elif isinstance(one, partial):
+        parts += [one.func, one.args, one.keywords]
+    elif isinstance(one, MethodType):
+        parts += [one.__self__]
+    return [*parts, *vars(one).values()] if hasattr(one, "__dict__") else parts
 
 
 def _validate_widths(owner: object) -> None:
@@ -109,10 +125,19 @@ def _validate_tree(tree: object) -> None:
         sound = sound and bool(((child[inner] > here[inner]) & (child[inner] < count)).all())
     limit = int(getattr(tree, "n_features", 0))
     sound = sound and bool(((feature[inner] >= 0) & (feature[inner] < limit)).all())
-    if not sound:
+    if not sound or _depth(left, right) > int(getattr(tree, "max_depth", 0)):
         raise ModelError(
             "the model file holds a decision tree whose nodes point outside it; the file is broken or hostile."
         )
+
+
+def _depth(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> int:
+    """Return how deep a tree is whose children stand behind their parents; compiled code sizes its buffers by it."""
+    depth, level = 0, np.zeros(1, dtype=np.intp)
+    while len(level := level[left[level] != -1]):
+        level = np.unique(np.concatenate([left[level], right[level]]))
+        depth += 1
+    return depth
 
 
 def _validate_predictor(predictor: object) -> None:

@@ -7,6 +7,7 @@ cell, taken from the other folds, is the score. All that is needed is one count 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.data.columns import label_text
+from audit.data.factor import Factor
 from audit.statistics.intervals import on_scale
-from audit.statistics.ranking import newcombe_auc
+from audit.statistics.ranking import newcombe_auc, roc_auc
+from audit.statistics.variance import Linear, Undefined, Variance, cluster_codes, variance
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -151,10 +154,7 @@ def held_out_area(table: FloatArray, position: int, level: float = 0.95, *, orde
     rest = table.sum(axis=2) - hits
     if hits.sum() == 0 or rest.sum() == 0:
         return None
-    other_hits, other_rest = hits.sum(axis=0) - hits, rest.sum(axis=0) - rest
-    seen = other_hits + other_rest
-    overall = other_hits.sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
-    score = (other_hits + PRIOR * overall) / (seen + PRIOR)
+    score = _rates_elsewhere(hits, rest)
     # Folds rank their own rows alone: the overall rate of one fold is no news about another.
     areas = [_area(score[k], hits[k], rest[k]) for k in range(len(table))]
     found = _pooled([one for one in areas if one is not None])
@@ -166,6 +166,113 @@ def held_out_area(table: FloatArray, position: int, level: float = 0.95, *, orde
     if found is None:
         return None
     return area_interval(found[0], found[1], float(hits.sum()), float(rest.sum()), level)
+
+
+def areas_by_label(
+    cells: Cells,
+    fold: IntArray,
+    label: IntArray,
+    positions: Sequence[int],
+    weight: FloatArray | None,
+    cluster: Factor | None,
+    level: float,
+    *,
+    ordered: bool = False,
+) -> list[Area | None]:
+    """Return the AUC of each label against the rest: from counts, or from rows where these are weighted or clustered.
+
+    Rows with label -1 are left out.
+    """
+    if weight is None and cluster is None:
+        table = count_table(cells, fold, label, max(*positions, int(label.max(initial=0))) + 1)
+        return [held_out_area(table, position, level, ordered=ordered) for position in positions]
+    known = label >= 0
+    own = Cells(cells.codes[known], cells.size, cells.ordered)
+    masses = (None if weight is None else weight[known], None if cluster is None else cluster.take(known))
+    return [
+        held_out_area_of_rows(own, fold[known], label[known] == position, *masses, level, ordered=ordered)
+        for position in positions
+    ]
+
+
+def held_out_area_of_rows(
+    cells: Cells,
+    fold: IntArray,
+    hit: npt.NDArray[np.bool_],
+    weight: FloatArray | None,
+    cluster: Factor | None,
+    level: float = 0.95,
+    *,
+    ordered: bool = False,
+) -> Area | None:
+    """Return the same AUC where rows are weighted or clustered, from the rows themselves.
+
+    Parameters
+    ----------
+    cells : Cells
+    fold : ndarray of shape (n,)
+        The rows of a cluster are all in one fold.
+    hit : ndarray of shape (n,), bool
+        Rows of the label.
+    weight : ndarray of shape (n,), optional
+    cluster : Factor, optional
+    level : float
+    ordered : bool
+        As for :func:`held_out_area`.
+
+    Examples
+    --------
+    >>> hit = np.arange(200) % 2 == 1
+    >>> held_out_area_of_rows(Cells(hit.astype(int), 2, True), np.arange(200) % 5, hit, None, None).value
+    1.0
+    """
+    mass = np.ones(len(hit)) if weight is None else weight
+    size = (int(fold.max()) + 1, cells.size) if len(fold) else (1, cells.size)
+    flat = fold * cells.size + cells.codes
+    hits, rest = (
+        np.bincount(flat, mass * side, minlength=size[0] * size[1]).reshape(size).astype(np.float64)
+        for side in (hit, ~hit)
+    )
+    score = _rates_elsewhere(hits, rest)[fold, cells.codes]
+    found = [_of_rows(score, hit, weight, cluster, fold == k) for k in range(size[0])]
+    parts = [one for one in found if one is not None]
+    value = sum(one.value for one, _ in parts) / len(parts) if parts else 0.0
+    spread = sum(one.value for _, one in parts) / len(parts) ** 2 if parts else 0.0
+    degrees = sum(one.degrees for _, one in parts)
+    if ordered:
+        ranked = _of_rows(cells.codes.astype(np.float64), hit, weight, cluster, np.ones(len(hit), dtype=np.bool_))
+        if ranked is not None and max(ranked[0].value, 1 - ranked[0].value) > value:
+            value, (spread, degrees) = max(ranked[0].value, 1 - ranked[0].value), ranked[1]
+            parts = [ranked]
+    if not parts:
+        return None
+    units = np.arange(len(hit)) if cluster is None else cluster_codes(cluster)
+    positives, negatives = (float(len(np.unique(units[side & (mass > 0)]))) for side in (hit, ~hit))
+    return area_interval(value, spread, positives, negatives, level, degrees=max(degrees, 1.0))
+
+
+def _of_rows(
+    score: FloatArray,
+    hit: npt.NDArray[np.bool_],
+    weight: FloatArray | None,
+    cluster: Factor | None,
+    inside: npt.NDArray[np.bool_],
+) -> tuple[Linear, Variance] | None:
+    """Return the AUC on some rows and its variance, ``None`` where a side is empty."""
+    mass = None if weight is None else weight[inside]
+    try:
+        made = roc_auc(hit[inside], score[inside], mass)
+    except Undefined:
+        return None
+    return made, variance(made.influence, mass, None if cluster is None else cluster.take(inside))
+
+
+def _rates_elsewhere(hits: FloatArray, rest: FloatArray) -> FloatArray:
+    """Return the rate of hits by fold and cell, as the other folds have it."""
+    other_hits, other_rest = hits.sum(axis=0) - hits, rest.sum(axis=0) - rest
+    seen = other_hits + other_rest
+    overall = other_hits.sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1e-300)
+    return np.asarray((other_hits + PRIOR * overall) / (seen + PRIOR))
 
 
 def _pooled(areas: list[tuple[float, float]]) -> tuple[float, float] | None:
@@ -191,7 +298,9 @@ def _area(score: FloatArray, hits: FloatArray, rest: FloatArray) -> tuple[float,
     return area, spread_h + spread_r
 
 
-def area_interval(area: float, variance: float, positives: float, negatives: float, level: float) -> Area:
+def area_interval(
+    area: float, spread: float, positives: float, negatives: float, level: float, *, degrees: float = math.inf
+) -> Area:
     """Return an AUC with DeLong's interval on the logit scale; at the edge, what separation itself proves.
 
     If every positive outranks every negative, DeLong's variance is empty. Then the limit is the AUC under
@@ -203,8 +312,8 @@ def area_interval(area: float, variance: float, positives: float, negatives: flo
     >>> [round(one, 4) for one in area_interval(1.0, 0.0, 100, 100, 0.95)]
     [1.0, 0.9974, 1.0]
     """
-    if 0 < area < 1 and variance > 0:
-        low, high, _ = on_scale(area, math.sqrt(variance), level=level, transform="logit")
+    if 0 < area < 1 and spread > 0:
+        low, high, _ = on_scale(area, math.sqrt(spread), level=level, degrees=degrees, transform="logit")
         return Area(area, low, high)
     if area >= 1 and min(positives, negatives) >= 10:
         return Area(1.0, _separated_limit(positives, negatives, (1 - level) / 2), 1.0)
@@ -309,12 +418,16 @@ def _extended(x: FloatArray, knots_x: FloatArray, knots_y: FloatArray) -> FloatA
     return np.asarray(np.where(x < knots_x[0], below, above))
 
 
-def folds_of(rows: int, generator: np.random.Generator, folds: int = FOLDS) -> IntArray:
-    """Deal rows to folds at random, as evenly as can be.
+def folds_of(
+    rows: int, generator: np.random.Generator, folds: int = FOLDS, *, cluster: Factor | None = None
+) -> IntArray:
+    """Deal rows, or whole clusters of rows, to folds at random, as evenly as can be.
 
     Examples
     --------
     >>> np.bincount(folds_of(11, np.random.default_rng(0))).tolist()
     [3, 2, 2, 2, 2]
     """
-    return np.asarray(generator.permutation(np.arange(rows, dtype=np.int64) % folds), dtype=np.int64)
+    units = np.arange(rows, dtype=np.int64) if cluster is None else cluster_codes(cluster)
+    count = int(units.max()) + 1 if rows else 0
+    return np.asarray(generator.permutation(np.arange(count, dtype=np.int64) % folds), dtype=np.int64)[units]

@@ -207,3 +207,13 @@ def test_single_features_come_before_their_crossings() -> None:
     alone = judge(record(finding("g", single), groups={"a": 100}), policy(asked)).verdicts[0]
     assert alone.p_adjusted is not None
     assert verdict.p_adjusted == pytest.approx(alone.p_adjusted / 0.8)
+
+
+def test_crossings_come_after_the_features_that_they_are_made_of() -> None:
+    asked, verdict = _failed("disparities", 30.0)
+    single = (asked, replace(verdict, where={"split": "test", "sex": "f"}))
+    larger = replace(verdict.extent, value=90.0, high=90.0) if verdict.extent else None
+    crossed = (asked, replace(verdict, where={"split": "test", "sex": "f", "race": "b"}, extent=larger))
+    apart = (asked, replace(verdict, where={"split": "test", "sex": "m", "race": "b"}, extent=larger))
+    found = ranked([one for _, one in (crossed, single, apart)], [asked] * 3, FAMILIES)
+    assert [one.rank for one in found] == [3, 2, 1]

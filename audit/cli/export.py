@@ -1,0 +1,34 @@
+"""``modelassay export``: write a model in a format that any runtime reads, proven on rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.cli import output
+from audit.cli.serve import names
+from audit.errors import ConfigError, hint, shown
+
+
+def export(
+    model: Path, *, data: Path, test: Path | None, out: Path, format_: str, features: str, version: str, trust: bool
+) -> int:
+    """Convert, prove parity, write model and ``model.json``, and say what was found."""
+    from audit.data.tables import read_table
+    from audit.deploy.export import export as convert
+    from audit.models.load import load
+
+    if format_ != "onnx":
+        raise ConfigError(f"no export format {shown(format_)}; there is 'onnx'.{hint(format_, ['onnx'])}")
+    if out.suffix != ".onnx":
+        raise ConfigError(f"--out is {shown(out.name)}; expected a name that ends in .onnx.")
+    output.require_writable(out.parent)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    loaded, train = load(model, trust=trust), read_table(data)
+    rows = train if test is None else read_table(test)
+    description = convert(loaded, train, rows, out, features=names(features), version=version)
+    found = description.parity
+    output.note(
+        f"Wrote {out} and {out.with_name('model.json')}: {found['rows']:.0f} rows answered alike, "
+        f"largest difference {found['largest_difference']:.1g}. Next: modelassay serve {out.with_name('model.json')}"
+    )
+    return 0

@@ -1,0 +1,169 @@
+"""Write a model as ONNX, and prove on rows that nothing has changed."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from audit.data.columns import label_texts
+from audit.deploy.description import Description, describe, write_description
+from audit.deploy.network_graph import is_network, network_graph
+from audit.deploy.schema import columns_of
+from audit.errors import ModelError, shown
+from audit.models.answers import as_model_input, call, score_method
+from audit.models.load import Model, load, wrap
+from audit.models.onnx import OnnxModel
+from audit.optional import require
+
+TOLERANCE = 1e-5
+"""Largest difference of a score, or of a prediction in standard deviations, that an export may have."""
+
+
+def export(
+    model: Model,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    out: Path,
+    *,
+    features: tuple[str, ...] = (),
+    version: str = "1",
+) -> Description:
+    """Write ``out`` (.onnx) and ``model.json`` beside it, if both models answer the test rows alike.
+
+    Parameters
+    ----------
+    model : Model
+    train : DataFrame
+        Rows that the schema of the input is learned from.
+    test : DataFrame
+        Rows that parity is proven on.
+    out : Path
+    features : tuple of str
+        Names of the inputs in their order, for a model that knows none.
+    version : str
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be converted, or the conversion changes a label or moves a score by more than 1e-5;
+        nothing is written then.
+    """
+    names = features or model.feature_names
+    if names is None:
+        raise ModelError("the model knows no names of its inputs. Name the columns in their order: --features a,b,c.")
+    columns_of(test, names)  # whatever is missing is named here
+    rows = test.loc[:, list(names)].reset_index(drop=True)
+    said = ""
+    for graph in _graphs(model, train.loc[:, list(names)]):
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
+            part = Path(folder) / out.name
+            part.write_bytes(graph.SerializeToString())
+            try:
+                converted = wrap(OnnxModel(part), format_="onnx", file=part)
+                proof, said = parity(model, converted, rows)
+            except Exception as error:  # onnxruntime raises errors of its own, without a common class
+                said = f"it does not run: {' '.join(str(error).split())[:200]}"
+            if said:
+                continue
+            part.replace(out)
+        description = replace(
+            describe(load(out), out, train, features=tuple(names), version=version),
+            opset={one.domain or "ai.onnx": int(one.version) for one in graph.opset_import},
+            parity=proof,
+        )
+        write_description(description, out.with_name("model.json"))
+        return description
+    raise ModelError(f"the ONNX model is not the same: {said}. Nothing was written.")
+
+
+def _graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
+    """Try conversions, the most exact first."""
+    if is_network(model.predictor):
+        yield network_graph(model.predictor)
+        return
+    yield from _converted(model, train)
+
+
+def _converted(model: Model, train: pd.DataFrame) -> Iterator[Any]:
+    skl2onnx = require("skl2onnx", extra="onnx", purpose="ONNX exports of scikit-learn models")
+    said = ""
+    for numbers in ("DoubleTensorType", "FloatTensorType"):
+        inputs = _inputs(model, train, numbers)
+        classes = getattr(model.predictor, "classes_", None)
+        options = {"zipmap": False} if classes is not None else None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield skl2onnx.convert_sklearn(
+                    model.predictor, initial_types=inputs, options={id(model.predictor): options} if options else None
+                )
+        except Exception as error:  # the converter raises what it likes
+            said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    if said:
+        raise ModelError(f"{model.info.kind} could not be written as ONNX: {said}.")
+
+
+def _inputs(model: Model, train: pd.DataFrame, numbers: str) -> list[tuple[str, Any]]:
+    types = require("skl2onnx.common.data_types", extra="onnx", purpose="ONNX exports of scikit-learn models")
+    if model.feature_names is None:
+        return [("X", getattr(types, numbers)([None, train.shape[1]]))]
+    made = []
+    for name in train.columns:
+        column = train[name]
+        if pd.api.types.is_bool_dtype(column.dtype):
+            made.append((name, types.BooleanTensorType([None, 1])))
+        elif pd.api.types.is_numeric_dtype(column.dtype):
+            made.append((name, getattr(types, numbers)([None, 1])))
+        else:
+            made.append((name, types.StringTensorType([None, 1])))
+    return made
+
+
+def parity(source: Model, converted: Model, rows: pd.DataFrame) -> tuple[dict[str, float], str]:
+    """Compare two models on rows: what was found, and what is wrong with it (``""`` for nothing).
+
+    Raises
+    ------
+    ModelError
+        If one of them cannot answer the rows.
+    """
+    one, other = (
+        call(part.predictor.predict, as_model_input(part, rows), len(rows), "predict") for part in (source, converted)
+    )
+    found: dict[str, float] = {"rows": float(len(rows))}
+    if getattr(source.predictor, "classes_", None) is None:
+        spread = max(1.0, float(np.std(one.astype(np.float64))))
+        found["largest_difference"] = float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max() / spread)
+    else:
+        found["changed_labels"] = float((label_texts(one) != label_texts(other)).sum())
+        found["largest_difference"] = _score_difference(source, converted, rows)
+    changed, moved = int(found.get("changed_labels", 0)), found["largest_difference"]
+    if changed:
+        return found, f"{changed} of {len(rows)} labels change (largest difference of a score {moved:.2g})"
+    if not moved <= TOLERANCE:
+        return found, f"an answer of {len(rows)} rows differs by {moved:.2g}, more than {TOLERANCE:g}"
+    return found, ""
+
+
+def _score_difference(source: Model, converted: Model, rows: pd.DataFrame) -> float:
+    method = score_method(source)
+    if method is None or score_method(converted) != method:
+        return 0.0
+    one, other = (
+        np.asarray(
+            call(getattr(part.predictor, method), as_model_input(part, rows), len(rows), method), dtype=np.float64
+        )
+        for part in (source, converted)
+    )
+    if one.shape != other.shape:
+        raise ModelError(
+            f"the ONNX model's scores have shape {shown(other.shape)}; the source's have {shown(one.shape)}."
+        )
+    return float(np.abs(one - other).max(initial=0.0))

@@ -1,0 +1,101 @@
+"""``mlflow.models.evaluate(..., evaluators=["modelassay"])``: the verdicts beside the run's metrics.
+
+The options of `audit.run` stand in ``evaluator_config={"modelassay": {...}}``; ``sensitive`` may be a frame, or
+names of columns of the evaluated data. Logged are a metric for each gate with a number, the verdict as a tag,
+and ``audit.json`` and ``card.html`` as artifacts.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.models.evaluation import EvaluationResult
+from mlflow.models.evaluation.base import ModelEvaluator
+
+from audit.errors import ConfigError
+from audit.pipeline import run
+from reports import html
+from reports.record import AuditRecord
+from reports.store import save, write_text_atomically
+
+TASKS = {"classifier": None, "regressor": "regression"}
+TARGET = "target"
+
+
+class ModelassayEvaluator(ModelEvaluator):
+    """Audit the model that MLflow evaluates."""
+
+    name = "modelassay"
+
+    @classmethod
+    def can_evaluate(cls, *, model_type: str, evaluator_config: Mapping[str, Any], **kwargs: object) -> bool:
+        """Tell whether models of this type can be audited: classifiers and regressors."""
+        del evaluator_config, kwargs
+        return model_type in TASKS
+
+    def evaluate(
+        self,
+        *,
+        model_type: str,
+        dataset: Any,  # noqa: ANN401 -- mlflow's own type
+        run_id: str,
+        evaluator_config: Mapping[str, Any] | None = None,
+        model: Any = None,  # noqa: ANN401
+        **kwargs: object,
+    ) -> EvaluationResult:
+        """Audit, log, and return the metrics and artifacts of the run."""
+        del kwargs
+        record = audited(model_type, dataset, dict(evaluator_config or {}), model)
+        client = MlflowClient()
+        metrics = gate_metrics(record)
+        for name, value in metrics.items():
+            client.log_metric(run_id, name, value)
+        client.set_tag(run_id, "modelassay.verdict", record.verdict[:5000])
+        with tempfile.TemporaryDirectory() as folder:
+            save(record, Path(folder) / "audit.json")
+            write_text_atomically(Path(folder) / "card.html", html.render(record))
+            client.log_artifacts(run_id, folder, "modelassay")
+        return EvaluationResult(metrics=metrics, artifacts={})  # type: ignore[no-untyped-call]
+
+
+def audited(model_type: str, dataset: Any, options: dict[str, Any], model: Any) -> AuditRecord:  # noqa: ANN401
+    """Audit MLflow's data set and model.
+
+    Raises
+    ------
+    ConfigError
+        If there is neither a model nor a column of predictions.
+    """
+    X, y = dataset.features_data, dataset.labels_data
+    if not isinstance(X, pd.DataFrame):
+        X = pd.DataFrame(X, columns=list(dataset.feature_names))
+    options.setdefault("task", TASKS[model_type])
+    if model is not None:
+        return run(_raw(model), X, y, **options)
+    if dataset.predictions_data is None:
+        raise ConfigError("mlflow evaluates neither a model nor a column of predictions: there is nothing to audit.")
+    frame = X.assign(**{TARGET: y, "prediction": dataset.predictions_data})
+    return run(test=frame, target=TARGET, prediction="prediction", **options)
+
+
+def gate_metrics(record: AuditRecord) -> dict[str, float]:
+    """Return the number of each gate, by ``gate.<id>`` and the group it speaks of."""
+    numbers = {}
+    for verdict in record.verdicts:
+        if verdict.estimate is not None and verdict.estimate.value is not None:
+            group = "".join(f".{key}_{level}" for key, level in verdict.where.items() if key != "split")
+            name = "".join(c if c.isalnum() or c in "_-./ " else "_" for c in f"gate.{verdict.gate}{group}")
+            numbers[name[:250]] = float(verdict.estimate.value)
+    return numbers
+
+
+def _raw(model: Any) -> Any:  # noqa: ANN401
+    """Return the model inside MLflow's wrapper where it can be asked, since the wrapper hides probabilities."""
+    raw = getattr(model, "get_raw_model", None)
+    inner = raw() if callable(raw) else None
+    return inner if callable(getattr(inner, "predict", None)) else model

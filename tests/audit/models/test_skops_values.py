@@ -1,0 +1,201 @@
+"""Files of data only: no parameter runs code when folds are refitted, no state reaches foreign memory."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse
+import skops.io
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import Birch, FeatureAgglomeration, KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.svm import SVC, SVR, OneClassSVM
+from sklearn.tree import DecisionTreeClassifier
+
+from audit.errors import ModelError
+from audit.models.load import load
+from audit.models.skops_state import validate_trees
+from audit.models.skops_values import disarm
+
+X = np.random.default_rng(0).normal(size=(60, 4))
+Y = (X[:, 0] > 0).astype(int)
+Make = Callable[[Pipeline], object]
+
+WRAPPERS: dict[str, Make] = {
+    "pipeline": lambda inner: inner,
+    "union": lambda inner: make_pipeline(FeatureUnion([("a", inner[:-1])]), LogisticRegression()),
+    "columns": lambda inner: make_pipeline(ColumnTransformer([("a", inner[:-1], [0, 1, 2, 3])]), LogisticRegression()),
+    "search": lambda inner: GridSearchCV(inner, {"model__C": [1.0]}, cv=2),
+    "calibrated": lambda inner: CalibratedClassifierCV(inner, cv=2),
+    "stacked": lambda inner: StackingClassifier([("a", inner)], cv=2),
+    "voting": lambda inner: VotingClassifier([("a", inner)]),
+    "bagging": lambda inner: BaggingClassifier(inner, n_estimators=2),
+    "one against the rest": lambda inner: OneVsRestClassifier(inner),
+    "fixed threshold": lambda inner: FixedThresholdClassifier(inner),
+    "tuned threshold": lambda inner: TunedThresholdClassifierCV(inner, cv=2),
+    "agglomeration": lambda inner: make_pipeline(
+        FeatureAgglomeration(n_clusters=2, memory=inner.memory), LogisticRegression()
+    ),
+}
+
+
+class Planted:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.marker,))
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+@pytest.mark.filterwarnings("ignore:Persisting input arguments")
+def test_a_planted_cache_is_not_read_when_folds_are_refitted(name: str, tmp_path: Path) -> None:
+    cache, marker = tmp_path / "cache", tmp_path / "code ran"
+    steps = [("scale", StandardScaler()), ("again", StandardScaler()), ("model", LogisticRegression())]
+    inner = Pipeline(steps, memory=str(cache))
+    model = WRAPPERS[name](inner)
+    np.random.seed(0)
+    model.fit(X, Y)  # type: ignore[attr-defined]
+    skops.io.dump(model, tmp_path / "model.skops")
+    planted = list(cache.rglob("output.pkl"))
+    assert planted
+    for one in planted:
+        one.write_bytes(pickle.dumps(Planted(marker)))
+    loaded = load(tmp_path / "model.skops")
+    assert any("cache" in warning for warning in loaded.warnings)
+    clone(loaded.predictor).fit(X, Y)
+    assert not marker.exists()
+    if name == "pipeline":  # the attack is real
+        with pytest.raises(Exception, match=r".*"):
+            clone(model).fit(X, Y).predict(X)
+        assert marker.exists()
+
+
+@pytest.mark.parametrize("grid", [{"memory": ["cache"]}, [{"model__C": [1.0]}, {"memory": ["cache"]}]])
+def test_a_search_that_would_set_a_cache_is_refused(grid: object, tmp_path: Path) -> None:
+    pipeline = Pipeline([("scale", StandardScaler()), ("model", LogisticRegression())])
+    search = GridSearchCV(pipeline, {"model__C": [1.0]}, cv=2).fit(X, Y)
+    search.param_grid = grid
+    skops.io.dump(search, tmp_path / "model.skops")
+    with pytest.raises(ModelError, match="'memory' to a cache"):
+        load(tmp_path / "model.skops")
+
+
+def _set(owner: object, **values: object) -> object:
+    for name, value in values.items():
+        setattr(owner, name, value)
+    return owner
+
+
+def _svc(**values: object) -> object:
+    return _set(SVC().fit(X, Y), **values)
+
+
+def _many_stages() -> object:
+    model = GradientBoostingClassifier(n_estimators=2).fit(X, Y)
+    return _set(model, estimators_=np.tile(model.estimators_, (1, 3000)))
+
+
+def _shallow() -> object:
+    tree = DecisionTreeClassifier().fit(X, np.arange(60) % 2)
+    state = tree.tree_.__getstate__()
+    tree.tree_.__setstate__({**state, "max_depth": 1})
+    return tree
+
+
+def _sparse_columns() -> object:
+    model = KNeighborsClassifier(algorithm="brute").fit(scipy.sparse.csr_matrix(X), Y)
+    model._fit_X.indices[:] = 10**6
+    return model
+
+
+HOSTILE: dict[str, Callable[[], object]] = {
+    "counts of support vectors": lambda: _svc(_n_support=np.array([10**6, 10**6], dtype=np.int32)),
+    "negative counts": lambda: _svc(_n_support=np.array([-5, 65], dtype=np.int32)),
+    "few coefficients": lambda: _svc(_dual_coef_=np.zeros((1, 1))),
+    "narrow vectors": lambda: _svc(support_vectors_=np.zeros((1, 1))),
+    "no intercept": lambda: _svc(_intercept_=np.zeros(0)),
+    "5,001 classes": lambda: _svc(classes_=np.arange(5001), _n_support=np.ones(5001, dtype=np.int32)),
+    "regression counts": lambda: _set(SVR().fit(X, Y), _n_support=np.array([10**6, 0], dtype=np.int32)),
+    "one class": lambda: _set(OneClassSVM().fit(X), _dual_coef_=np.zeros((1, 2))),
+    "boosting of 3,000 outputs": _many_stages,
+    "histogram boosting of no output": lambda: _set(
+        HistGradientBoostingClassifier(max_iter=2).fit(X, Y), classes_=np.arange(3)
+    ),
+    "a tree deeper than it says": _shallow,
+    "neighbors of unknown classes": lambda: _set(KNeighborsClassifier().fit(X, Y), _y=np.full(60, 10**6)),
+    "narrow centers": lambda: _set(KMeans(2, n_init=1).fit(X), cluster_centers_=np.zeros((2, 1))),
+    "words beyond the vocabulary": lambda: _set(CountVectorizer().fit(["a bc"]), vocabulary_={"bc": 10**6}),
+    "too few encoded columns": lambda: _set(OneHotEncoder().fit(np.round(X)), _n_features_outs=[1, 1, 1, 1]),
+    "sparse rows that point outside": _sparse_columns,
+    "texts from files": lambda: CountVectorizer(input="filename"),
+    "an expression": lambda: GridSearchCV(LogisticRegression(), {}, pre_dispatch="__import__('os').system('true')"),
+    "a method replaced": lambda: _set(LogisticRegression().fit(X, Y), predict=np.mean),
+    "a family without validation": lambda: Birch().fit(X),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("inside", [False, True])
+def test_hostile_values_and_states_are_refused(name: str, inside: bool) -> None:
+    estimator = HOSTILE[name]()
+    held = _set(VotingClassifier([("a", RandomForestClassifier())]), estimators_=[{"x": (estimator,)}])
+
+    def load_it() -> None:
+        disarm(held if inside else estimator)
+        validate_trees(held if inside else estimator)
+
+    with pytest.raises(ModelError, match=r"broken or hostile|trusted_types|n_jobs|content"):
+        load_it()
+
+
+def test_a_family_that_is_trusted_loads() -> None:
+    assert disarm(Birch().fit(X), trusted=["sklearn.cluster._birch.Birch"]) == ()
+
+
+def test_functions_of_the_system_are_no_transformers(tmp_path: Path) -> None:
+    import os
+
+    skops.io.dump(make_pipeline(FunctionTransformer(os.system), LogisticRegression()), tmp_path / "model.skops")
+    with pytest.raises(ModelError, match="system"):
+        load(tmp_path / "model.skops")
+
+
+def test_as_many_threads_as_a_file_asks_for_are_not_begun() -> None:
+    model = RandomForestClassifier()
+    model.n_jobs = 10**6
+    assert "n_jobs" in disarm(model)[0]
+    assert model.n_jobs is None
+
+
+@pytest.mark.parametrize("scoring", ["f1", "precision", "neg_log_loss", "roc_auc", "matthews_corrcoef"])
+def test_searches_with_any_scorer_load(scoring: str, tmp_path: Path) -> None:
+    model = TunedThresholdClassifierCV(
+        LogisticRegression(), cv=2, scoring=scoring if scoring not in ("roc_auc", "neg_log_loss") else "f1"
+    ).fit(X, Y)
+    search = GridSearchCV(LogisticRegression(), {"C": [1.0]}, scoring=scoring, cv=2).fit(X, Y)
+    for name, one in (("tuned", model), ("search", search)):
+        skops.io.dump(one, tmp_path / f"{name}.skops")
+        assert np.array_equal(np.asarray(load(tmp_path / f"{name}.skops").predictor.predict(X)), one.predict(X))
