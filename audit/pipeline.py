@@ -26,6 +26,7 @@ from audit.evidence import Predictions, Settings
 from audit.gather import Context, check_options
 from audit.judging import gate, ledger
 from audit.judging.vocabulary import require_known_words
+from audit.models.answers import learn_labels
 from audit.models.containment import restart_random_states
 from audit.progress import Progress, silent
 from reports.record import (
@@ -70,6 +71,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
     restart_random_states()
     if model is not None:
         dataset = dataset.for_model(model.feature_names, model.feature_count)
+        learn_labels(model, dataset)
     info = model.info if model is not None else ModelInfo(name="predictions", kind="predictions only", format="none")
     settings = replace(plan.settings, favorable=dataset.favorable)
     context = Context(
@@ -128,6 +130,9 @@ def run(
     drop: Iterable[str] = (),
     drop_missing_target: bool = False,
     missing: Iterable[str] = (),
+    output: str = "auto",
+    classes: Iterable[object] | None = None,
+    history: str | Path | Iterable[Mapping[str, object]] | None = None,
     text: Iterable[str] = (),
     number: Iterable[str] = (),
     labels: Mapping[object, object] | None = None,
@@ -189,6 +194,7 @@ def run(
         Leave out rows without a target; they are refused otherwise.
     missing : words, optional
         That stand for a missing value in any column.
+    output, classes, history : what a torch module gives (``logits`` …), labels of its outputs, log of its training
     text, number : names of columns, optional
         That hold words although they look like numbers, and the other way round.
     labels : mapping of label to label, optional
@@ -286,6 +292,9 @@ def run(
             time_limit=time_limit,
             checks=to_tuple(checks),
             missing=to_tuple(missing),
+            output=output,
+            classes=None if classes is None else tuple(classes),
+            history=history,
             ignore=to_tuple(ignore_checks),
             options=options or {},
             gather=gather or {},

@@ -146,6 +146,9 @@ def _learn_scales(estimator: Parameters, train: Part) -> None:
     borrowed = getattr(estimator, "_borrowed", None)
     if borrowed is not None and borrowed.center is not None:
         estimator.center_, estimator.scale_ = borrowed.center, borrowed.scale
+    elif estimator.standardize == "pixels":
+        ones = np.ones((1,) * len(estimator.input_shape_))
+        estimator.center_, estimator.scale_ = 0 * ones, inputs.PIXEL * ones
     elif estimator.standardize:
         estimator.center_, estimator.scale_ = inputs.moments(train.values, train.weights)
     elif np.abs(train.values).max() > np.finfo(estimator.dtype).max:

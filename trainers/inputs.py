@@ -11,16 +11,72 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from trainers.errors import TrainerError, listing
 
 Floats = NDArray[np.float64]
+IMAGE_NETWORKS = frozenset({"cnn", "resnet"})
 LEAST_HELD_OUT = 8
 """With fewer validation rows the held-out loss says next to nothing, so none are held out."""
 
 
-def numbers(estimator: object, X: object, *, reset: bool) -> NDArray[np.floating]:
-    """Check numbers of 2, 3 or 4 dimensions as scikit-learn does, and remember or compare their names and width."""
-    checked: NDArray[np.floating] = validate_data(
-        estimator, X, reset=reset, dtype=[np.float64, np.float32], allow_nd=True
+PIXEL = 255.0
+"""Largest value of a byte; ``standardize="pixels"`` divides by it."""
+
+
+def numbers(
+    estimator: object, X: object, *, reset: bool, shape: tuple[int, ...] | None = None
+) -> tuple[NDArray[np.number], tuple[int, ...]]:
+    """Check numbers of 2, 3 or 4 dimensions as scikit-learn does, and remember or compare their names and width.
+
+    Parameters
+    ----------
+    estimator : object
+    X : array-like
+    reset : bool
+        Whether to remember names and width.
+    shape : tuple of int, optional
+        Shape of the rows that the network was fitted on; rows that are flat are taken as such rows.
+
+    Returns
+    -------
+    values : ndarray of shape (rows, values)
+        Bytes stay bytes.
+    seen : tuple of int
+        Shape of one row as it was passed.
+
+    Raises
+    ------
+    TrainerError
+        If rows differ in length, or have another shape than those of the fit.
+    """
+    dimensions = getattr(X, "ndim", None)
+    if dimensions is None and not hasattr(X, "columns") and isinstance(X, list | tuple):
+        X = _stacked(X)
+        dimensions = getattr(X, "ndim", None)
+    seen: tuple[int, ...] | None = None
+    if isinstance(X, np.ndarray) and dimensions is not None and dimensions > 2:
+        seen = tuple(int(size) for size in X.shape[1:])
+        if shape is not None and seen != shape:
+            raise TrainerError(f"X holds rows of shape {seen}; the network was fitted on rows of {shape}")
+        X = X.reshape(len(X), -1)
+    checked: NDArray[np.number] = validate_data(estimator, X, reset=reset, dtype=[np.float64, np.float32, np.uint8])
+    return checked, seen if seen is not None else checked.shape[1:]
+
+
+def _stacked(rows: list[object] | tuple[object, ...]) -> object:
+    """Make an array of rows that are sequences or images themselves; rows of several lengths are named."""
+    lengths = {len(row) for row in rows if hasattr(row, "__len__") and not isinstance(row, str | bytes)}
+    if len(lengths) > 1 and all(hasattr(row, "__len__") for row in rows):
+        raise TrainerError(
+            f"X holds rows of {len(lengths)} lengths, from {min(lengths)} to {max(lengths)}; expected one. Pad "
+            "sequences at the end to the longest (for numbers: np.pad with zeros; token ids: 0 is padding), or cut "
+            "them; images are resized (image_folder(size=…))"
+        )
+    deep = any(
+        hasattr(value, "__len__") and not isinstance(value, str | bytes) for row in rows[:1] for value in _of(row)
     )
-    return checked
+    return np.asarray(rows) if deep else rows
+
+
+def _of(row: object) -> list[object]:
+    return list(row) if hasattr(row, "__iter__") and not isinstance(row, str | bytes) else []
 
 
 def token_ids(estimator: object, X: object, *, reset: bool) -> NDArray[np.int64]:
@@ -54,6 +110,11 @@ def row_shape(seen: tuple[int, ...], network: object, wanted: tuple[int, ...] | 
     >>> row_shape((24,), "lstm", None), row_shape((64,), "cnn", (1, 8, 8))
     ((24, 1), (1, 8, 8))
     """
+    if wanted is None and len(seen) == 3 and network in IMAGE_NETWORKS and seen[2] in {1, 3, 4} and min(seen[:2]) > 4:
+        raise TrainerError(
+            f"X holds rows of shape {seen}, which look like (height, width, channels); expected (channels, height, "
+            "width). Pass np.moveaxis(X, -1, 1), or input_shape if the rows are meant as they are"
+        )
     if wanted is not None:
         if int(np.prod(seen)) != int(np.prod(wanted)):
             raise TrainerError(
@@ -68,7 +129,7 @@ def row_shape(seen: tuple[int, ...], network: object, wanted: tuple[int, ...] | 
     return tuple(int(size) for size in seen)
 
 
-def moments(X: NDArray[np.floating], weights: Floats | None) -> tuple[Floats, Floats]:
+def moments(X: NDArray[np.number], weights: Floats | None) -> tuple[Floats, Floats]:
     """Weighted mean and standard deviation: by column of a table, by channel of sequences and images.
 
     Parameters
@@ -87,6 +148,8 @@ def moments(X: NDArray[np.floating], weights: Floats | None) -> tuple[Floats, Fl
     >>> center.tolist(), scale.tolist()
     ([1.0, 5.0], [1.0, 1.0])
     """
+    if X.dtype == np.uint8:
+        X = X.astype(np.float32)
     axes = {2: (0,), 3: (0, 1), 4: (0, 2, 3)}[X.ndim]
     shape = (-1,) + (1,) * (X.ndim - 1)
     share = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
@@ -100,7 +163,7 @@ def moments(X: NDArray[np.floating], weights: Floats | None) -> tuple[Floats, Fl
 
 
 def standardized(
-    X: NDArray[np.floating], center: Floats | None, scale: Floats | None, dtype: str
+    X: NDArray[np.number], center: Floats | None, scale: Floats | None, dtype: str
 ) -> NDArray[np.floating]:
     """Subtract and divide in the precision of `X`, then turn into the network's own."""
     if center is not None and scale is not None:

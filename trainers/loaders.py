@@ -17,8 +17,8 @@ IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 class Images(NamedTuple):
     """Pixels, labels and where each came from."""
 
-    X: NDArray[np.float32]
-    """Shape (rows, channels, height, width), from 0 to 1."""
+    X: NDArray[np.uint8]
+    """Shape (rows, channels, height, width), bytes from 0 to 255: what a saved network is given wherever it is used."""
     y: NDArray[np.str_]
     """Name of the folder that held the image."""
     files: tuple[str, ...]
@@ -74,19 +74,19 @@ def image_folder(folder: str | os.PathLike[str], *, size: tuple[int, int] | None
     return Images(np.stack(arrays), np.array([label for label, _ in files]), names)
 
 
-def _pixels(path: Path, size: tuple[int, int] | None, channels: int) -> NDArray[np.float32]:
+def _pixels(path: Path, size: tuple[int, int] | None, channels: int) -> NDArray[np.uint8]:
     import warnings
 
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
-                image = opened.convert("L" if channels == 1 else "RGB")
-                if size is not None:
+                image = ImageOps.exif_transpose(opened).convert("L" if channels == 1 else "RGB")
+                if size is not None and image.size != (size[1], size[0]):
                     image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-                values: NDArray[np.float32] = (np.asarray(image) / 255).astype(np.float32)
+                values: NDArray[np.uint8] = np.asarray(image, dtype=np.uint8)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TrainerError(f"image {quoted(path)} cannot be read ({error}); take it out or replace it") from error
     return values[None] if channels == 1 else np.moveaxis(values, 2, 0)

@@ -87,8 +87,9 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     patience: int = 10
     validation_fraction: float = 0.1
     """Share of the rows held out for early stopping and history; none where that would be fewer than 8."""
-    standardize: bool = True
-    """Standardize inputs (by column, or by channel of sequences and images) inside, with sample weights."""
+    standardize: bool | str = True
+    """Standardize inputs (by column, or by channel of sequences and images) inside, with sample weights; ``pixels``
+    divides bytes by 255 instead."""
     augment: Mapping[str, float] | None = None
     """Changes of images while training: ``shift`` (pixels), ``flip`` (probability), ``noise`` (deviations)."""
     dtype: str = "float32"

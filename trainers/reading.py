@@ -24,8 +24,11 @@ def rows(estimator: Parameters, X: object, *, reset: bool) -> NDArray[Any]:
         return _texts(estimator, X, reset=reset)
     if estimator.tokens == "ids":
         return _ids(estimator, X, reset=reset)
-    values = inputs.numbers(estimator, X, reset=reset)
-    shape = inputs.row_shape(values.shape[1:], estimator.network, estimator.input_shape)
+    known = None if reset else estimator.input_shape_
+    values, seen = inputs.numbers(estimator, X, reset=reset, shape=known if estimator.input_shape is None else None)
+    if known is not None and values.shape[1] == int(np.prod(known)):
+        return values.reshape(len(values), *known)
+    shape = inputs.row_shape(seen, estimator.network, estimator.input_shape)
     if reset:
         learn(estimator, shape, None, 0)
     elif shape != estimator.input_shape_:

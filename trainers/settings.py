@@ -91,7 +91,7 @@ RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "batch_norm": (_flag, "True or False"),
     "bidirectional": (_flag, "True or False"),
     "early_stopping": (_flag, "True or False"),
-    "standardize": (_flag, "True or False"),
+    "standardize": (_or("pixels", _flag), "True, False or 'pixels'"),
     "warm_start": (_flag, "True or False"),
 }
 

@@ -84,7 +84,7 @@ def look(asked: Asked) -> Start:
     if asked.model is None and asked.prediction is None and asked.score is None:
         raise ConfigError("name a --model, or the --prediction or --score column that holds its answers.")
     model = _model(asked)
-    tables, shapes = read_rows(_tables(asked))
+    tables, shapes = read_rows(_tables(asked), images=model.image_shape if model is not None else None)
     frames = dict(tables.frames)
     for name, frame in frames.items():
         _require_columns(name, frame, asked)

@@ -16,7 +16,8 @@ from audit.data.reading import without_words
 from audit.data.tables import frame_sha256
 from audit.errors import ConfigError, hint, listed, shown
 from audit.evidence import Settings
-from audit.models.load import Model, wrap
+from audit.evidence.history import read_history
+from audit.models.load import Model, with_output, wrap
 from audit.policy.read import (
     Terms,
     default_policy,
@@ -58,6 +59,12 @@ class Extras:
     gather: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     """Words that stand for a missing value."""
+    output: str = "auto"
+    """What a torch module gives."""
+    classes: tuple[object, ...] | None = None
+    """Labels in the order of its outputs."""
+    history: str | Path | Iterable[Mapping[str, object]] | None = None
+    """Log of the training."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 that ``model``, ``train`` or ``test`` must have."""
 
@@ -99,6 +106,8 @@ def plan_from_arguments(
     roles = replace(roles, sensitive=names)
     dataset = build(tables.frames, roles, sensitive_frames=apart, infos=infos, tables=tables)
     wrapped = model if model is None or isinstance(model, Model) else wrap(model)
+    if wrapped is not None:
+        wrapped = with_output(wrapped, output=extras.output, classes=extras.classes, shape=_row_shape(parts))
     policy, terms, baseline = judged_by(choice or PolicyChoice())
     if baseline is not None:
         require_fitting(dataset, baseline, terms, wrapped)
@@ -118,7 +127,16 @@ def plan_from_arguments(
         gather=extras.gather,
         baseline=baseline,
         fingerprints=_fingerprints(extras.fingerprints, infos, wrapped),
+        evidence={} if extras.history is None else {"history": read_history(extras.history)},
     )
+
+
+def _row_shape(parts: Mapping[str, Part]) -> tuple[int, ...]:
+    """Return the shape of a row where rows are given as an array of more than two dimensions."""
+    for part in parts.values():
+        if isinstance(part, tuple) and part and len(getattr(part[0], "shape", ())) > 2:
+            return tuple(int(size) for size in part[0].shape[1:])
+    return ()
 
 
 def judged_by(choice: PolicyChoice) -> tuple[Policy, Terms, AuditRecord | None]:

@@ -25,7 +25,7 @@ TIME_LIMIT = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelTable:
-    """``[model]``: one of `path`, `object` and `url`."""
+    """``[model]``: one of `path`, `object`, `torch` and `url`."""
 
     __pydantic_config__ = FORBID
 
@@ -41,6 +41,14 @@ class ModelTable:
     budget: Budget = field(default_factory=Budget)
     cache: str | None = ".modelassay/endpoint"
     """Folder of an endpoint's answers, so that an interrupted audit asks nothing twice; ``""`` keeps none."""
+    torch: str | None = None
+    """``package.module:build``: a function of yours that builds a torch module."""
+    weights: str | None = None
+    """State dict of that module, as safetensors."""
+    output: Literal["auto", "logits", "probabilities", "margin", "value"] = "auto"
+    """What a torch module or an ONNX graph gives."""
+    history: str | None = None
+    """Log of the training, as CSV: of Lightning, Keras, fastai, or epoch, split, quantity, value."""
     trust: bool = False
     trusted_types: list[str] = field(default_factory=list)
     classes: list[str | int | float | bool] = field(default_factory=list)
@@ -244,8 +252,13 @@ def _require_readable(data: DataTable, file: str) -> None:
 
 def _require_one_model(model: ModelTable, file: str) -> None:
     """Refuse two models, none, and an address that no record may hold."""
-    if sum(one is not None for one in (model.path, model.object, model.url)) != 1:
-        raise ConfigError(f"{file}: [model] needs one of 'path', 'object' and 'url'.")
+    if sum(one is not None for one in (model.path, model.object, model.torch, model.url)) != 1:
+        raise ConfigError(f"{file}: [model] needs one of 'path', 'object', 'torch' (with 'weights') and 'url'.")
+    if model.weights is not None and model.torch is None:
+        raise ConfigError(
+            f'{file}: [model] weights are of a torch module; state torch = "package.module:build", a function of yours '
+            "that builds it."
+        )
     if model.url is not None:
         require_plain_address(model.url)
     for name in ("rows", "requests", "seconds", "timeout", "batch"):

@@ -11,12 +11,13 @@ import pandas as pd
 from audit.config.configuration import Config, DataTable, ModelTable
 from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, build
-from audit.data.images import read_images
+from audit.data.images import Shape, read_images
 from audit.data.reading import Reading, Tables
 from audit.data.tables import display_name, files_sha256, matched, read_tables
 from audit.errors import ConfigError, DataError, listed, shown
 from audit.models.endpoint import Address, connect
-from audit.models.load import Model, from_object, load
+from audit.models.load import Model, load, with_output
+from audit.models.objects import from_builder, from_object
 from audit.models.taught import taught_words
 from reports.record import SplitInfo
 
@@ -31,12 +32,16 @@ def load_model(config: Config, folder: Path) -> Model | None:
     """
     if config.model is None:
         return None
-    if config.model.object is not None:
-        return from_object(config.model.object, folder)
-    if config.model.url is not None:
-        return connect(_address(config.model, folder))
-    path = folder / str(config.model.path)
-    return load(path, trust=config.model.trust, trusted_types=config.model.trusted_types)
+    asked = config.model
+    if asked.url is not None:
+        return connect(_address(asked, folder))
+    if asked.object is not None:
+        model = from_object(asked.object, folder)
+    elif asked.torch is not None:
+        model = from_builder(asked.torch, None if asked.weights is None else folder / asked.weights, folder)
+    else:
+        model = load(folder / str(asked.path), trust=asked.trust, trusted_types=asked.trusted_types)
+    return with_output(model, output=asked.output, classes=asked.classes or None, shape=config.data.shape)
 
 
 def _address(model: ModelTable, folder: Path) -> Address:
@@ -90,7 +95,7 @@ def load_dataset(config: Config, folder: Path, model: Model | None = None) -> Da
     )
     named = {"train": data.train, "test": data.test} if data.path is None else {"test": data.path}
     files = {name: folder / file for name, file in named.items() if file is not None}
-    tables = _read(files, data, reading_of(data, model))
+    tables = _read(files, data, reading_of(data, model), model)
     frames = tables.frames
     infos = {
         name: SplitInfo(name=name, rows=0, file=display_name(file), sha256=files_sha256(matched(file)))
@@ -122,8 +127,18 @@ def reading_of(data: DataTable, model: Model | None = None) -> Reading:
     )
 
 
-def read_rows(files: Mapping[str, Path], reading: Reading | None = None) -> tuple[Tables, dict[str, tuple[int, ...]]]:
+def read_rows(
+    files: Mapping[str, Path], reading: Reading | None = None, images: Shape | None = None
+) -> tuple[Tables, dict[str, tuple[int, ...]]]:
     """Read the rows of each split: tables, whose rows have no shape, or folders of images and their shape.
+
+    Parameters
+    ----------
+    files : mapping of split to Path
+    reading : Reading, optional
+        How tables are read.
+    images : (channels, height, width), optional
+        What images are resized to.
 
     Raises
     ------
@@ -134,15 +149,16 @@ def read_rows(files: Mapping[str, Path], reading: Reading | None = None) -> tupl
     shapes: dict[str, tuple[int, ...]] = {}
     for split, path in files.items():
         if path.is_dir():
-            frames[split], shapes[split] = read_images(path)
+            frames[split], shapes[split] = read_images(path, images)
     rest = {split: path for split, path in files.items() if split not in frames}
     tables = read_tables(rest, reading) if rest else Tables(frames={})
     whole = {split: frames[split] if split in frames else tables.frames[split] for split in files}
     return replace(tables, frames=whole), {split: shapes.get(split, ()) for split in files}
 
 
-def _read(files: Mapping[str, Path], data: DataTable, reading: Reading) -> Tables:
-    tables, shapes = read_rows(files, reading)
+def _read(files: Mapping[str, Path], data: DataTable, reading: Reading, model: Model | None) -> Tables:
+    stated = (data.shape[0], data.shape[1], data.shape[2]) if len(data.shape) == 3 else None
+    tables, shapes = read_rows(files, reading, (model.image_shape if model is not None else None) or stated)
     for split, shape in shapes.items():
         if shape and (data.modality != "image" or tuple(data.shape) != shape):
             raise ConfigError(

@@ -22,6 +22,7 @@ from audit.config.loading import load_dataset, load_model
 from audit.data.dataset import Dataset
 from audit.errors import ConfigError
 from audit.evidence import Settings
+from audit.evidence.history import read_history
 from audit.gather.pairing import fingerprint
 from audit.models.load import Model
 from audit.policy.read import Terms, default_policy, require_current_waivers
@@ -131,8 +132,16 @@ def plan_from_config(
         config=config.as_json(),
         baseline=baseline,
         fingerprints=stated_fingerprints(config, model.info if model else None, dataset.splits),
+        evidence=_logged(config, folder),
         warnings=(warning,) if warning else (),
     )
+
+
+def _logged(config: Config, folder: Path) -> dict[str, object]:
+    """Read the log of the training that ``[model] history`` names, as evidence at hand."""
+    if config.model is None or config.model.history is None:
+        return {}
+    return {"history": read_history(folder / config.model.history)}
 
 
 def current(policy: Policy) -> Policy:

@@ -13,14 +13,21 @@ from audit.errors import DataError, listed, shown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 GREY = ("1", "L", "LA")
-MOST_VALUES = 20_000
-"""Values of an image; larger ones are to be made smaller first, as the model's own preparation does."""
+MOST_PIXELS = 100_000_000
+"""Pixels of a picture, before it is resized."""
 
 Shape = tuple[int, int, int]
 
 
-def read_images(folder: Path) -> tuple[pd.DataFrame, Shape]:
+def read_images(folder: Path, shape: Shape | None = None) -> tuple[pd.DataFrame, Shape]:
     """Read ``folder/<label>/<image>``, in the order of names.
+
+    Parameters
+    ----------
+    folder : Path
+    shape : (channels, height, width), optional
+        What the model reads: images are turned upright, made grey or colored, and resized (bilinear), as
+        ``trainers`` does before it trains. Without it all must be of one size.
 
     Returns
     -------
@@ -43,34 +50,37 @@ def read_images(folder: Path) -> tuple[pd.DataFrame, Shape]:
             f"{shown(folder.name)} holds no images: expected {shown(folder.name + '/<label>/<image>')} "
             f"with images of {listed(SUFFIXES, limit=10)}."
         )
-    images = [_pixels(file, folder) for file in files]
-    channels = max(len(image) for image in images)
+    images = [_pixels(file, folder, shape) for file in files]
+    channels = shape[0] if shape else max(len(image) for image in images)
     height, width = images[0].shape[1:]
     for file, image in zip(files, images, strict=True):
         if image.shape[1:] != (height, width):
             raise DataError(
                 f"{shown(str(file.relative_to(folder)))} has {image.shape[1]} × {image.shape[2]} pixels, others "
-                f"{height} × {width}; resize all to the size that the model reads."
+                f"{height} × {width}; state the size that the model reads, and all are resized: [data] "
+                f'modality = "image", shape = [{channels}, {height}, {width}] (channels, height, width).'
             )
     require_size(len(files), channels * height * width, folder.name)
     block = np.stack([np.broadcast_to(image, (channels, height, width)).ravel() for image in images])
     digits = len(str(block.shape[1] - 1))
     frame = pd.DataFrame(block, columns=[f"x{place:0{digits}d}" for place in range(block.shape[1])])
-    return frame.assign(label=[file.parent.name for file in files]), (channels, height, width)
+    labels = pd.DataFrame({"label": [file.parent.name for file in files]})
+    return pd.concat([frame, labels], axis=1), (channels, height, width)
 
 
-def _pixels(file: Path, folder: Path) -> np.ndarray:
+def _pixels(file: Path, folder: Path, shape: Shape | None) -> np.ndarray:
     """Return one image as bytes, shape (channels, height, width)."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     name = str(file.relative_to(folder))
-    with guarded(name), Image.open(file) as image:
-        width, height = image.size
-        grey = image.mode in GREY
-        if width * height * (1 if grey else 3) > MOST_VALUES:  # told by the header, before a pixel is decoded
+    with guarded(name), Image.open(file) as opened:
+        if opened.width * opened.height > MOST_PIXELS:  # told by the header, before a pixel is decoded
             raise DataError(
-                f"{shown(name)}: images of {height} × {width} pixels are more than {MOST_VALUES:,} values; "
-                "make them smaller."
+                f"{shown(name)} has {opened.height} × {opened.width} pixels; at most {MOST_PIXELS:,} are read."
             )
-        pixels = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.uint8)
+        grey = opened.mode in GREY if shape is None else shape[0] == 1
+        image = ImageOps.exif_transpose(opened).convert("L" if grey else "RGB")
+        if shape is not None and image.size != (shape[2], shape[1]):
+            image = image.resize((shape[2], shape[1]), Image.Resampling.BILINEAR)
+        pixels = np.asarray(image, dtype=np.uint8)
     return pixels[None] if grey else np.moveaxis(pixels, -1, 0)

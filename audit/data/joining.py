@@ -37,8 +37,9 @@ def joined(
     1  2.5, {'b': 'lists'})
     """
     stated = {*roles.text, *roles.number}
-    easy = [name for name in shared if name not in stated and _numbers_everywhere(name, frames)]
-    block = pd.concat([frame.reindex(columns=easy) for frame in frames.values()], ignore_index=True)
+    types = [dict(frame.dtypes) for frame in frames.values()]
+    easy = {name: None for name in shared if name not in stated and all(_is_number(one.get(name)) for one in types)}
+    block = pd.concat([frame.reindex(columns=list(easy)) for frame in frames.values()], ignore_index=True)
     others: dict[str, pd.Series] = {}
     ignored: dict[str, str] = {}
     needed = {roles.target, roles.weight, roles.cluster, roles.time, roles.prediction, *roles.score_columns()}
@@ -64,10 +65,10 @@ def _part(frame: pd.DataFrame, name: str) -> pd.Series:
     return plain(frame[name]) if name in frame.columns else pd.Series([None] * len(frame), dtype=object)
 
 
-def _numbers_everywhere(name: str, frames: Mapping[str, pd.DataFrame]) -> bool:
-    """Tell whether a column is of NumPy's numbers in all splits, which is nothing to think about."""
-    dtypes = [frame.dtypes.get(name) for frame in frames.values()]
-    return all(getattr(one, "kind", "O") in "iuf" and one.itemsize > 2 and _is_numpy(one) for one in dtypes)  # type: ignore[union-attr]
+def _is_number(dtype: object) -> bool:
+    """Tell whether a column is of NumPy's numbers, which is nothing to think about; half precision is."""
+    kind, size = getattr(dtype, "kind", "O"), getattr(dtype, "itemsize", 0)
+    return (kind in "iu" or (kind == "f" and size > 2)) and _is_numpy(dtype)
 
 
 def _is_numpy(dtype: object) -> bool:

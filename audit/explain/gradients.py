@@ -53,7 +53,7 @@ class Network:
     center: FloatArray | None
     scale: FloatArray | None
     column: int | None
-    """Which raw output is explained: as log-odds against the others; ``None``: the single one as it is."""
+    """Which raw output is explained: as log-odds against the others; a single one, or ``None``: as it is."""
     slope: float = 1.0
     """What one unit of the raw output is on the explained scale (regression; -1 for the other class)."""
     shift: float = 0.0
@@ -67,13 +67,13 @@ class Network:
             shaped = shaped - self.center
             shaped /= self.scale
         first = next(self.module.parameters())
-        return torch.as_tensor(shaped, dtype=first.dtype, device=first.device)
+        return torch.tensor(shaped, dtype=first.dtype, device=first.device)
 
     def output(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the explained output of each input, shape (n,), differentiable."""
-        raw: torch.Tensor = self.module(inputs)
-        if self.column is None:
-            return self.slope * raw.reshape(len(inputs), -1)[:, 0] + self.shift
+        raw: torch.Tensor = self.module(inputs).reshape(len(inputs), -1)
+        if self.column is None or raw.shape[1] == 1:
+            return self.slope * raw[:, 0] + self.shift
         others = raw.clone()
         others[:, self.column] = -float("inf")
         return raw[:, self.column] - others.logsumexp(dim=1)
@@ -103,14 +103,13 @@ def network_of(estimator: object, *, task: str, column: int | None) -> Network |
     """
     if not isinstance(estimator, NetworkEstimator) or bool(getattr(estimator, "token_count_", False)):
         return None
-    single = task != "multiclass"
     slope = -1.0 if task == "binary" and column == 0 else 1.0
     return Network(
         module=estimator.network_.eval(),
         shape=tuple(estimator.input_shape_),
         center=estimator.center_,
         scale=estimator.scale_,
-        column=None if single else column,
+        column=column if task != "regression" else None,
         slope=slope if task != "regression" else float(getattr(estimator, "target_scale_", slope)),
         shift=0.0 if task != "regression" else float(getattr(estimator, "target_center_", 0.0)),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from audit.errors import NotApplicable
 from audit.evidence import HistoryRow
+from audit.evidence.history import read_history
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -30,9 +31,12 @@ def gather(context: Context) -> tuple[HistoryRow, ...]:
 
 
 def _own_history(history: object) -> list[HistoryRow]:
-    """Take rows of epoch, split, quantity and value, be they mappings or objects."""
+    """Take rows of epoch, split, quantity and value, be they mappings or objects; skorch's are a mapping an epoch."""
+    given = list(history) if isinstance(history, Iterable) else []
+    if given and all(isinstance(one, dict) and "train_loss" in one for one in given):
+        return list(read_history([{key: one[key] for key in one if key != "batches"} for one in given]))
     rows = []
-    for one in history if isinstance(history, Iterable) else ():
+    for one in given:
         read = one.get if isinstance(one, dict) else partial(_attribute, one)
         epoch, quantity = read("epoch"), read("quantity")
         if not isinstance(epoch, int) or quantity is None:

@@ -20,6 +20,8 @@ from audit.progress import Progress
 
 FloatArray = npt.NDArray[np.float64]
 BATCH = 8192
+PROBED = 256
+"""Rows on which a model's outputs are recognized."""
 SUM_SLACK = 1e-3
 """Scores of a row may sum to one give or take so much: models answer in single precision."""
 ROUNDING = 1e-6
@@ -39,6 +41,31 @@ class Answers:
     score_reason: str = "the model gives no scores"
     answered: npt.NDArray[np.bool_] | None = None
     """Rows whose label is one of the classes; ``None`` for all."""
+
+
+def learn_labels(model: Model, dataset: Dataset) -> None:
+    """Tell a model that knows no labels (a bare torch module, an ONNX graph of logits) those of the target.
+
+    Raises
+    ------
+    ModelError
+        If its outputs do not fit them; ends with the lines to write.
+    """
+    learn = getattr(model.predictor, "learn_labels", None)
+    if learn is None:
+        return
+    labels = () if dataset.task == "regression" else dataset.label_order or dataset.classes
+    rows = dataset.inputs(dataset.rows("test" if dataset.has("test") else "train")[:PROBED])
+    try:
+        learn(labels, dataset.task, rows)
+    except AuditError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"the model raised {type(error).__name__} on rows of {len(dataset.features)} features: {said}. State "
+            'what it reads: [data] features = ["…"]; images and sequences: [data] modality and shape.'
+        ) from error
 
 
 def ask(

@@ -7,6 +7,7 @@ run, unless the user trusts the file in so many words; the record then says so (
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,8 @@ from audit.errors import AuditError, ConfigError, ModelError, hint, listed, show
 from audit.models.containment import guarded
 from audit.models.skops_state import validate_trees
 from audit.models.skops_values import disarm
+from audit.models.torch_files import load_program, load_script
+from audit.models.torch_modules import TorchModel, is_module, of_skorch
 from reports.record import ModelInfo
 
 if TYPE_CHECKING:
@@ -132,9 +135,24 @@ class Model:
 
     @property
     def feature_count(self) -> int | None:
-        """Number of columns it was fitted on, if it knows."""
+        """Number of columns it was fitted on, if it knows; of rows with a shape, the values of a row."""
+        shape = self.row_shape
+        if shape and not bool(getattr(self.predictor, "token_count_", False)):
+            return math.prod(shape)
         count = getattr(self.predictor, "n_features_in_", None)
         return None if count is None else int(count)
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of a row that a network reads: (channels, height, width), (steps, channels) or (features,); or ()."""
+        shape = getattr(self.predictor, "input_shape_", None)
+        return tuple(int(size) for size in shape) if isinstance(shape, tuple | list) else ()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """Channels, height and width of the images that it reads, if it reads any."""
+        shape = self.row_shape
+        return (shape[0], shape[1], shape[2]) if len(shape) == 3 and shape[0] in {1, 3} else None
 
     @property
     def classes(self) -> npt.NDArray[np.generic] | None:
@@ -171,12 +189,16 @@ def wrap(
     ModelError
         If it has no ``predict``.
     """
+    if is_module(predictor):
+        predictor = TorchModel(predictor)  # type: ignore[arg-type]  # is_module has seen what it is
+    elif (taken := of_skorch(predictor)) is not None:
+        predictor = taken
     if not isinstance(predictor, Predictor):
         raise ModelError(f"{shown(type(predictor).__name__)} has no predict method; a model needs predict(X).")
     last = predictor
     if isinstance(steps := getattr(predictor, "steps", None), list) and steps:
         last = steps[-1][1]
-    kind = f"{type(last).__module__}.{type(last).__qualname__}"
+    kind = kind_of(last)
     info = ModelInfo(
         name=name or type(last).__name__,
         kind=kind if last is predictor else f"Pipeline ending in {kind}",
@@ -189,6 +211,35 @@ def wrap(
         training={str(k): str(v) for k, v in getattr(last, "training_", {}).items()},
     )
     return Model(predictor=predictor, info=info)
+
+
+def kind_of(estimator: object) -> str:
+    """Name the class of an estimator, or of the module within."""
+    inner = type(estimator.module if isinstance(estimator, TorchModel) else estimator)
+    return f"{inner.__module__}.{inner.__qualname__}"
+
+
+def with_output(
+    model: Model, *, output: str = "auto", classes: Sequence[object] | None = None, shape: Sequence[int] = ()
+) -> Model:
+    """Tell a torch module or an ONNX graph what its outputs are, and in which shape it reads a row.
+
+    Raises
+    ------
+    ConfigError
+        If something is stated that this kind of model says itself.
+    """
+    inner = model.predictor
+    if isinstance(inner, TorchModel):
+        inner.state(output=output, classes=classes, shape=shape)
+    elif hasattr(inner, "state_output"):
+        inner.state_output(output)
+    elif output != "auto":
+        raise ConfigError(
+            f"[model] output is {shown(output)}, and {shown(model.info.name)} ({model.info.format}) says itself what "
+            "its outputs are. Leave it out; it is for torch modules and ONNX graphs."
+        )
+    return model
 
 
 def _parameters(estimator: object) -> Mapping[str, str]:
@@ -225,8 +276,9 @@ def load(path: Path, *, trust: bool = False, trusted_types: Sequence[str] = ()) 
     if suffix in CODE_FORMATS and not trust:
         raise ModelError(
             f"{shown(path.name)}: loading a {suffix} file runs code from it, so it was not opened. Save the model as "
-            ".skops (scikit-learn) or .safetensors (networks of trainers), or state [model] trust = true "
-            "if you trust its author."
+            ".skops (scikit-learn), .onnx or .safetensors (networks of trainers; your own: [model] torch = "
+            '"package.module:build", weights = "state.safetensors"), or state [model] trust = true if you trust its '
+            "author."
         )
     loader = _loader(suffix, path, trusted_types)
     with _caught(path) as caught, guarded(f"loading {path.name}"):
@@ -245,6 +297,8 @@ def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[
         return OnnxModel
     if suffix in {".joblib", ".pkl", ".pickle"}:
         return _load_joblib
+    if suffix in {".pt", ".pth", ".pt2"}:
+        return load_program if suffix == ".pt2" else load_script
     found = {f".{entry.name}": entry for entry in entry_points(group="audit.loaders")}
     if suffix in found:
         loader: Callable[[Path], object] = found[suffix].load()
@@ -315,35 +369,3 @@ def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:
         warnings.warn(note, stacklevel=2)
     validate_trees(predictor)
     return predictor
-
-
-def from_object(name: str, folder: Path) -> Model:
-    """Import a Python object you own: ``package.module:name``, found from `folder` or the environment.
-
-    Raises
-    ------
-    ConfigError
-        If the module or the name does not exist.
-    """
-    module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
-        raise ConfigError(f"[model] object is {shown(name)}; expected 'package.module:name'.")
-    sys.path.insert(0, str(folder))
-    try:
-        with guarded(f"importing {module_name}"):
-            module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"[model] object: no module {shown(error.name)}; it is looked for in {shown(folder)} and the environment."
-        ) from error
-    except AuditError:
-        raise
-    except Exception as error:
-        raise ModelError(f"importing {shown(module_name)} raised {type(error).__name__}: {str(error)[:200]}") from error
-    finally:
-        sys.path.remove(str(folder))
-    if not hasattr(module, attribute):
-        raise ConfigError(
-            f"[model] object: {shown(module_name)} has no {shown(attribute)}." + hint(attribute, vars(module))
-        )
-    return wrap(getattr(module, attribute), name=attribute, format_="object")

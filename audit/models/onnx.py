@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils.metaestimators import available_if
 
-from audit.errors import ModelError, hint, shown
+from audit.errors import ModelError, hint, listed, shown
+from audit.models.torch_modules import OUTPUTS
 from audit.optional import require
 
 NUMBERS: Mapping[str, type[np.generic]] = {
@@ -63,6 +64,8 @@ class OnnxModel:
         self._score = scores[0].name if scores else None
         makers = {name: node for node in graph.node for name in node.output}
         self._probable = self._score is not None and _probable(self._score, makers, labeled=self._label is not None)
+        self._last = _maker(str(self._score), makers)
+        self._output, self._logits = "auto", False
         self.classes_ = self._classes(graph, scores[0] if scores else None)
         if len(self._inputs) > 1:
             self.feature_names_in_ = np.array([one.name for one in self._inputs], dtype=object)
@@ -78,6 +81,41 @@ class OnnxModel:
             return np.array([0, 1]) if self._probable else None
         return next((one for one in told if len(one) == columns), np.arange(columns))
 
+    def state_output(self, output: str) -> None:
+        """Take what the user states: ``logits``, ``probabilities``, ``margin``, ``value`` or ``auto``.
+
+        Raises
+        ------
+        ModelError
+            If it is unknown, or the graph says otherwise.
+        """
+        if output not in OUTPUTS:
+            raise ModelError(f"output is {shown(output)}; expected one of {listed(OUTPUTS)}." + hint(output, OUTPUTS))
+        if output == "probabilities" and not self._probable and self._label is None:
+            self._probable = True
+        self._output, self._logits = output, output == "logits" and not self._probable and self._label is None
+
+    def learn_labels(self, labels: Sequence[object], task: str, rows: pd.DataFrame) -> None:
+        """Learn the target's labels, in sorted order, where the graph gives one raw number a row.
+
+        Raises
+        ------
+        ModelError
+            If that number could be a logit or anything else; says which activation is missing and what to write.
+        """
+        if task == "regression" or self._label is not None:
+            return
+        columns = self._scores(rows.iloc[:1]).shape[1]
+        if self.classes_ is None and columns == 1 and self._output in {"auto", "value"}:
+            raise ModelError(
+                f"the ONNX graph ends in {self._last or 'its input'} and gives one raw number a row, and the task is "
+                f'{task}: the Sigmoid is missing. State [model] output = "logits" if the number is a logit, "margin" '
+                "if only its sign counts, or export the network with its activation."
+            )
+        unnamed = self.classes_ is None or list(self.classes_) == [*range(len(self.classes_))]
+        if unnamed and len(labels) == (2 if self.classes_ is None else len(self.classes_)):
+            self.classes_ = np.asarray(labels)
+
     def predict(self, X: object) -> npt.NDArray[Any]:
         """Return a label or a number for each row."""
         if self._label is not None:
@@ -86,13 +124,17 @@ class OnnxModel:
         if self.classes_ is None:
             return scores.ravel().astype(np.float64)
         if scores.shape[1] == 1:
-            return np.asarray(self.classes_[(scores[:, 0] >= 0.5).astype(int)])
+            return np.asarray(self.classes_[(scores[:, 0] >= (0.5 if self._probable else 0.0)).astype(int)])
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
-    @available_if(lambda self: self.classes_ is not None and self._score is not None and self._probable)  # type: ignore[untyped-decorator]
+    @available_if(lambda self: self.classes_ is not None and self._score is not None and self._gives_shares())  # type: ignore[untyped-decorator]
     def predict_proba(self, X: object) -> npt.NDArray[np.float64]:
         """Return the probability of each class, shape (n, classes)."""
         scores = self._scores(X).astype(np.float64)
+        if self._logits:
+            raised = np.hstack([np.zeros_like(scores), scores]) if scores.shape[1] == 1 else scores
+            shares = np.exp(raised - raised.max(axis=1, keepdims=True))
+            return np.asarray(shares / shares.sum(axis=1, keepdims=True))
         return np.column_stack([1 - scores[:, 0], scores[:, 0]]) if scores.shape[1] == 1 else scores
 
     @available_if(lambda self: self.classes_ is not None and self._label is None and not self._probable)  # type: ignore[untyped-decorator]
@@ -104,7 +146,10 @@ class OnnxModel:
         scores = self._scores(X).astype(np.float64)
         if scores.shape[1] == 2:
             return np.asarray(scores[:, 1] - scores[:, 0])
-        return scores
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def _gives_shares(self) -> bool:
+        return self._probable or self._logits
 
     def _scores(self, X: object) -> npt.NDArray[Any]:
         found = self._run(X, str(self._score))
@@ -146,6 +191,14 @@ class OnnxModel:
             values = _typed(frame[[column]], one.type, one.name, self._missing)
             given[one.name] = values.ravel() if len(one.shape) == 1 else values
         return given
+
+
+def _maker(score: str, makers: Mapping[str, Any]) -> str:
+    """Name the operator that makes a score."""
+    node = makers.get(score)
+    while node is not None and node.op_type in KEPT and node.input:
+        node = makers.get(node.input[0])
+    return "" if node is None else str(node.op_type)
 
 
 def _probable(score: str, makers: Mapping[str, Any], *, labeled: bool) -> bool:

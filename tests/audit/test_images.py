@@ -49,8 +49,9 @@ def test_what_is_no_folder_of_images_is_told(tmp_path: Path) -> None:
         read_images(tmp_path / "empty")
     folder = _folder(tmp_path / "a", 0, each=2)
     Image.new("L", (9, 9)).save(folder / "dark" / "large.png")
-    with pytest.raises(DataError, match=r"large\.png.*9 × 9 pixels, others"):
+    with pytest.raises(DataError, match=r"large\.png.*9 × 9 pixels, others.*shape = \[1, 6, 5\]"):
         read_images(folder)
+    assert read_images(folder, (3, 4, 4))[0].shape == (5, 49)
     (folder / "dark" / "large.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"cannot read .*large\.png"):
         read_images(folder)

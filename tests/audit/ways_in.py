@@ -257,8 +257,8 @@ Times with a zone are held in UTC. Series in another row order are brought into 
 ## Bounds
 
 A compressed file may unfold to 256 MiB, or to a hundred times its size where that is more, and to 8 GiB at most. A
-table may have 100,000 columns and 1,000,000,000 values, an image 20,000 values. Broken files end in one line and exit
-code 2.
+table may have 100,000 columns and 1,000,000,000 values, an image 100,000 values (once it is resized, where the
+model states a size). Broken files end in one line and exit code 2.
 """
 
 

@@ -155,7 +155,8 @@ def test_images_are_read_from_folders(tmp_path: Path) -> None:
     assert images.X.shape == (3, 3, 4, 6)
     assert images.y.tolist() == ["dark", "light", "light"]
     assert images.files == ("dark/1.png", "light/1.png", "light/2.bmp")
-    assert images.X[1, 0].min() == 1.0
+    assert images.X.dtype == np.uint8
+    assert images.X[1, 0].min() == 255
     assert image_folder(tmp_path, size=(8, 8)).X.shape == (3, 1, 8, 8)
 
 
@@ -193,3 +194,53 @@ def test_texts_are_read_from_csv(tmp_path: Path) -> None:
     path.write_text("label,text\n")
     with pytest.raises(TrainerError, match="no rows"):
         text_table(path, text="text")
+
+
+def test_trainers_and_audit_read_a_picture_alike(tmp_path: Path) -> None:
+    from audit.data.images import read_images
+
+    rng = np.random.default_rng(0)
+    color = Image.fromarray(rng.integers(0, 256, (37, 50, 3), dtype=np.uint8))
+    kinds = {"rgb": color, "grey": color.convert("L"), "palette": color.convert("P"), "alpha": color.convert("RGBA")}
+    for number, (name, image) in enumerate(kinds.items()):
+        home = tmp_path / ("one" if number % 2 else "two")
+        home.mkdir(exist_ok=True)
+        image.save(home / f"{name}.png")
+    turned = color.getexif()
+    turned[0x0112] = 6
+    color.save(tmp_path / "one" / "turned.jpg", exif=turned)
+    for channels in (1, 3):
+        ours = image_folder(tmp_path, size=(20, 30), channels=channels)
+        frame, shape = read_images(tmp_path, (channels, 20, 30))
+        assert shape == ours.X.shape[1:]
+        assert frame["label"].tolist() == ours.y.tolist()
+        np.testing.assert_array_equal(frame.drop(columns="label").to_numpy(), ours.X.reshape(len(ours.y), -1))
+
+
+def test_rows_with_a_shape_are_counted_whole_and_read_flat() -> None:
+    from audit.models.load import wrap
+
+    rng = np.random.default_rng(0)
+    for shape, network in (((3, 6, 6), "cnn"), ((1, 8, 8), "cnn"), ((24, 2), "gru")):
+        rows, y = rng.integers(0, 256, (40, *shape)).astype(np.float64), [0, 1] * 20
+        model = NetworkClassifier(network=network, epochs=1, random_state=0).fit(rows, y)
+        assert model.n_features_in_ == int(np.prod(shape)) == wrap(model).feature_count
+        flat = rows.reshape(40, -1)
+        np.testing.assert_array_equal(model.predict_proba(flat), model.predict_proba(rows))
+
+
+def test_bytes_become_shares_of_one_by_choice() -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (40, 1, 6, 6)).astype(np.uint8)
+    model = NetworkClassifier(network="cnn", standardize="pixels", epochs=1, random_state=0).fit(rows, [0, 1] * 20)
+    assert model.scale_ is not None
+    assert float(model.scale_.max()) == 255.0
+    np.testing.assert_array_equal(model.predict_proba(rows), model.predict_proba(rows.astype(np.float64)))
+
+
+def test_channels_last_and_ragged_rows_are_refused_with_what_to_do() -> None:
+    rows = np.zeros((20, 8, 8, 3))
+    with pytest.raises(TrainerError, match=r"np\.moveaxis\(X, -1, 1\)"):
+        NetworkClassifier(network="cnn").fit(rows, [0, 1] * 10)
+    ragged = [[[0.0], [1.0]], [[0.0], [1.0], [2.0]]] * 10
+    with pytest.raises(TrainerError, match=r"2 lengths, from 2 to 3.*Pad"):
+        NetworkClassifier(network="gru").fit(ragged, [0, 1] * 10)

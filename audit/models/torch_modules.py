@@ -1,0 +1,327 @@
+"""A torch module of the user's own, as an estimator: what its outputs mean is stated or recognized, never guessed.
+
+The module is not changed. Around it stands :class:`Outputs`, which brings whatever it gives (one logit, two logits, K
+logits, probabilities, a dict, a tuple) into the one form that predictions, attributions and attacks share: one logit
+of the second class for two classes, K logits for more, one number in regression.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils.metaestimators import available_if
+
+from audit.errors import ModelError, listed, shown
+
+if TYPE_CHECKING:
+    import torch
+
+FloatArray = npt.NDArray[np.float64]
+OUTPUTS = ("auto", "logits", "probabilities", "margin", "value")
+KEYS = ("logits", "logit", "scores", "output", "outputs", "prediction", "y", "value")
+"""Names under which a dict of outputs holds the answer, most likely first."""
+BLOCK = 2**22
+"""Values that are run forward at a time."""
+PROBED = 256
+"""Rows on which outputs are recognized."""
+SMALLEST = 1e-7
+"""Probabilities are kept so far from 0 and 1 before their logarithm is taken."""
+STATE = (
+    'Say what the module gives: [model] output = "logits" (or "probabilities", "margin", "value"); from Python output=.'
+)
+
+
+def is_module(model: object) -> bool:
+    """Tell whether an object is a torch module, without importing torch.
+
+    Examples
+    --------
+    >>> is_module(3)
+    False
+    """
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def of_skorch(net: object) -> TorchModel | None:
+    """Take the module out of a fitted skorch net; what it gives follows from the net's criterion."""
+    if not any(base.__module__.startswith("skorch") for base in type(net).__mro__):
+        return None
+    module: Any = getattr(net, "module_", None)
+    if module is None:
+        raise ModelError(f"{shown(type(net).__name__)} of skorch is not fitted; call fit or initialize first.")
+    criterion = type(getattr(net, "criterion_", None)).__name__
+    logits = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "NLLLoss": "probabilities"}
+    output = logits.get(criterion, "auto") if hasattr(net, "predict_proba") else "value"
+    classes = getattr(net, "classes_", None) if output != "value" else None
+    model = TorchModel(module, output=output, classes=None if classes is None else list(classes))
+    model.history_ = getattr(net, "history", None)
+    return model
+
+
+class TorchModel:
+    """A torch module with scikit-learn's methods.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        From rows of shape (n, features), or (n, *shape), to answers.
+    output : {"auto", "logits", "probabilities", "margin", "value"}
+        ``auto`` recognizes them where there is only one way to read them, and refuses otherwise.
+    classes : sequence, optional
+        Labels in the order of the module's columns; by default the target's, sorted.
+    shape : tuple of int
+        Shape of one row; (features,) by default.
+    fixed : int, optional
+        The number of rows that the module insists on (an exported program).
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        *,
+        output: str = "auto",
+        classes: Sequence[object] | None = None,
+        shape: Sequence[int] = (),
+        fixed: int | None = None,
+    ) -> None:
+        if output not in OUTPUTS:
+            raise ModelError(f"output is {shown(output)}; expected one of {listed(OUTPUTS)}.")
+        self.module, self.output, self.fixed = module, output, fixed
+        with contextlib.suppress(NotImplementedError):  # an exported program is in evaluation mode for good
+            module.eval()
+        self._stated = None if classes is None else list(classes)
+        self.center_ = self.scale_ = None
+        self._shape = tuple(int(size) for size in shape)
+        self.token_count_ = 1 if _reads_ids(module) else 0
+        self.history_: object = None
+        self.classes_: npt.NDArray[Any] | None = None if classes is None else np.asarray(self._stated)
+        self.probable = False
+
+    def state(self, *, output: str, classes: Sequence[object] | None, shape: Sequence[int]) -> None:
+        """Take what the user states of outputs and rows; what is not stated stays as it was.
+
+        Raises
+        ------
+        ModelError
+            If `output` is unknown.
+        """
+        if output not in OUTPUTS:
+            raise ModelError(f"output is {shown(output)}; expected one of {listed(OUTPUTS)}.")
+        self.output = self.output if output == "auto" else output
+        if classes is not None:
+            self._stated = list(classes)
+        if shape:
+            self._shape = tuple(int(size) for size in shape)
+
+    def learn_labels(self, labels: Sequence[object], task: str, rows: pd.DataFrame) -> None:
+        """Learn the target's labels, in sorted order, and what the module's outputs are, from some rows.
+
+        Raises
+        ------
+        ModelError
+            If the outputs do not fit the task, or could be read in two ways; ends with the lines to write.
+        """
+        import torch
+
+        self.input_shape_ = self._shape or (rows.shape[1],)
+        if int(np.prod(self.input_shape_)) != rows.shape[1]:
+            raise ModelError(
+                f"the module reads rows of shape {self.input_shape_}, and the table offers {rows.shape[1]} features. "
+                f'State [data] shape = [channels, height, width] or features = ["…"].'
+            )
+        self.n_features_in_ = rows.shape[1]
+        classes = len(labels) if task != "regression" else 0
+        with torch.no_grad():
+            given = self._inputs(rows.iloc[:PROBED])
+            answer = _plain_output(self._run(given), len(given))
+        kind = _kind(self.output, answer, task, self.module)
+        _require_columns(answer.shape[1], classes, task, kind)
+        if task != "regression":
+            self.classes_ = np.asarray(self._stated if self._stated is not None else labels)
+            if len(self.classes_) != classes:
+                raise ModelError(f"classes names {listed(self.classes_)}; the target has {listed(labels)}.")
+        self.probable = kind in {"logits", "probabilities"} and task != "regression"
+        self.network_ = _outputs_of(self.module, kind, classes)
+
+    # --- scikit-learn's methods ---------------------------------------------------------------------
+
+    def predict(self, X: object) -> npt.NDArray[Any]:
+        """Return a label or a number for each row."""
+        answers = self._answers(X)
+        if self.classes_ is None:
+            return answers[:, 0]
+        codes = (answers[:, 0] > 0).astype(int) if answers.shape[1] == 1 else answers.argmax(axis=1)
+        return np.asarray(self.classes_[codes])
+
+    @available_if(lambda self: self.probable)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: object) -> FloatArray:
+        """Return the probability of each class, shape (n, classes)."""
+        answers = self._answers(X)
+        if answers.shape[1] == 1:
+            answers = np.hstack([np.zeros_like(answers), answers])
+        raised = np.exp(answers - answers.max(axis=1, keepdims=True))
+        return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+    @available_if(lambda self: self.classes_ is not None)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: object) -> FloatArray:
+        """Return logits or margins: shape (n,) of the second of two classes, else (n, classes)."""
+        answers = self._answers(X)
+        return answers[:, 0] if answers.shape[1] == 1 else answers
+
+    def _answers(self, X: object) -> FloatArray:
+        import torch
+
+        frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X).reshape(len(np.asarray(X)), -1))
+        size = max(1, BLOCK // max(1, frame.shape[1]))
+        with torch.no_grad():
+            parts = [
+                self._run(self._inputs(frame.iloc[start : start + size]), self.network_)
+                for start in range(0, len(frame), size)
+            ]
+        return np.concatenate([part.to("cpu", torch.float64).numpy() for part in parts])
+
+    def _run(self, given: torch.Tensor, module: Any = None) -> Any:  # noqa: ANN401 -- a module gives what it likes
+        import torch
+
+        module = self.module if module is None else module
+        if self.fixed is None or len(given) == 0:
+            return module(given)
+        parts = []
+        for start in range(0, len(given), self.fixed):
+            block = given[start : start + self.fixed]
+            filled = torch.cat([block, block[-1:].expand(self.fixed - len(block), *block.shape[1:])])
+            parts.append(_plain_output(module(filled), self.fixed)[: len(block)])
+        return torch.cat(parts)
+
+    def _inputs(self, frame: pd.DataFrame) -> torch.Tensor:
+        import torch
+
+        try:
+            values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                "the module reads numbers, and the table holds text. Encode it in the table, or write an object with "
+                'predict(X) around the module: [model] object = "package.module:name".'
+            ) from error
+        first = next(iter(self.module.parameters()), None)
+        dtype = torch.float32 if first is None or not first.is_floating_point() else first.dtype
+        made = torch.tensor(values.reshape(len(frame), *self.input_shape_))
+        return made.to(None if first is None else first.device, torch.int64 if self.token_count_ else dtype)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell that there is nothing to fit."""
+        return True
+
+
+def _outputs_of(module: torch.nn.Module, kind: str, classes: int) -> torch.nn.Module:
+    """Wrap a module so that it gives one logit for two classes, K for more, one number in regression."""
+    import torch
+
+    class Outputs(torch.nn.Module):
+        """The module, with its answers in the one form that an audit reads."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            """Answer rows."""
+            raw = _plain_output(self.module(inputs), len(inputs))
+            if kind == "probabilities":
+                raw = raw.clamp(SMALLEST, 1 - SMALLEST)
+                raw = torch.logit(raw) if raw.shape[1] == 1 else raw.log()
+            return raw[:, 1:] - raw[:, :1] if classes == 2 and raw.shape[1] == 2 else raw
+
+    return Outputs()
+
+
+def _plain_output(answer: Any, rows: int) -> torch.Tensor:  # noqa: ANN401 -- a module gives what it likes
+    """Take the tensor of answers out of a tensor, a dict or a tuple; shape (rows, columns).
+
+    Raises
+    ------
+    ModelError
+        If there is none, or two could be meant.
+    """
+    import torch
+
+    found: Any = answer
+    if isinstance(answer, Mapping):
+        found = next((answer[key] for key in KEYS if key in answer), None)
+        tensors = [value for value in answer.values() if isinstance(value, torch.Tensor)]
+        if found is None and len(tensors) == 1:
+            found = tensors[0]
+        if found is None:
+            raise ModelError(
+                f"the module gives a dict of {listed(answer)}, and none is called {listed(KEYS)}. Return the answer "
+                "alone, or call it 'logits'."
+            )
+    elif isinstance(answer, tuple | list):
+        found = next((value for value in answer if isinstance(value, torch.Tensor) and len(value) == rows), None)
+    elif hasattr(answer, "logits"):
+        found = answer.logits
+    if not isinstance(found, torch.Tensor):
+        raise ModelError(
+            f"the module gives {shown(type(answer).__name__)}; expected a tensor, a dict or a tuple of them."
+        )
+    if found.dim() == 0 or len(found) != rows:
+        raise ModelError(f"the module gives answers of shape {tuple(found.shape)} for {rows} rows; expected one a row.")
+    flat = found.reshape(rows, -1)
+    return flat if flat.is_floating_point() else flat.double()
+
+
+def _kind(stated: str, answer: torch.Tensor, task: str, module: torch.nn.Module) -> str:
+    """Say what the outputs are: as stated, or where there is only one way to read them."""
+    import torch
+
+    if task == "regression":
+        if stated not in {"auto", "value"}:
+            raise ModelError(f"output is {shown(stated)} and the task is regression; expected 'value'.")
+        return "value"
+    if stated == "value":
+        raise ModelError(f'output is "value" and the task is {task}; a value is no class. {STATE}')
+    values = answer.double()
+    inside = bool(((values >= 0) & (values <= 1)).all())
+    sums = bool((values.sum(dim=1) - 1).abs().max() < 1e-3) if values.shape[1] > 1 else True
+    if stated == "probabilities" and not (inside and sums):
+        missing = "Sigmoid" if values.shape[1] == 1 else "Softmax"
+        raise ModelError(
+            f'output is "probabilities", and the module gives values from {float(values.min()):.3g} to '
+            f"{float(values.max()):.3g}{'' if sums else ' that do not sum to 1'}: the {missing} is missing. "
+            f'State [model] output = "logits".'
+        )
+    if stated != "auto":
+        return stated
+    if not inside:
+        return "logits"
+    last = [part for part in module.modules() if not list(part.children())][-1:]
+    made = any(isinstance(part, torch.nn.Sigmoid | torch.nn.Softmax) for part in last)
+    if made or (values.shape[1] > 1 and sums):
+        return "probabilities"
+    raise ModelError(f"the module's answers lie within [0, 1] and could be logits or probabilities. {STATE}")
+
+
+def _require_columns(columns: int, classes: int, task: str, kind: str) -> None:
+    expected = {"regression": {1}, "binary": {1, 2}}.get(task, {classes})
+    if columns not in expected:
+        wanted = " or ".join(str(count) for count in sorted(expected))
+        raise ModelError(
+            f"the module gives {columns} {kind} a row, and the task is {task}"
+            f"{f' with {classes} classes' if classes else ''}; expected {wanted}. State "
+            "[data] task, or give the module one output a class."
+        )
+
+
+def _reads_ids(module: torch.nn.Module) -> bool:
+    """Tell whether the first layer looks up ids of tokens."""
+    import torch
+
+    leaves = [part for part in module.modules() if not list(part.children())]
+    return bool(leaves) and isinstance(leaves[0], torch.nn.Embedding)
