@@ -207,6 +207,32 @@ def train(
 
 
 @app.command()
+def compress(
+    model: Annotated[Path, typer.Argument(help="Network of trainers or ONNX file.")],
+    calibrate: Annotated[Path, typer.Option("--calibrate", help="Table to calibrate (and train) on.")],
+    int8: Annotated[str, typer.Option("--int8", help="static (weights and activations) or weights.")] = "",
+    prune: Annotated[float, typer.Option("--prune", help="Share of each layer's weights to set to zero.")] = 0.0,
+    units: Annotated[bool, typer.Option("--units", help="Prune whole units instead of weights.")] = False,
+    distill: Annotated[str, typer.Option("--distill", help="Layers of a smaller network to teach, such as 16,8.")] = "",
+    target: Annotated[str, typer.Option("--target", help="Column to train on, for --prune of networks.")] = "",
+    epochs: Annotated[int, typer.Option("--epochs", help="Passes of training after pruning.", min=0)] = 3,
+    groups: Annotated[str, typer.Option("--groups", help="Columns whose groups count equally, comma-separated.")] = "",
+    rows: Annotated[int, typer.Option("--rows", help="Calibration rows.", min=1)] = 512,
+    test: Annotated[Path | None, typer.Option("--test", help="Rows to compare on; the calibration table else.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="File to write; a report stands beside it.")] = Path("small.onnx"),
+    trust: Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")] = False,
+) -> int:
+    """Quantize, prune or distill a model, and say for which groups its answers change."""
+    from audit.cli.compress import Asked
+    from audit.cli.compress import compress as verb
+
+    asked = Asked(
+        int8=int8, prune=prune, units=units, distill=distill, target=target, epochs=epochs, groups=groups, rows=rows
+    )
+    return verb(model, asked, calibrate=calibrate, test=test, out=out, trust=trust)
+
+
+@app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="Model file: networks of trainers, scikit-learn.")],
     data: Annotated[Path, typer.Option("--data", help="Table that the input's schema is learned from.")],

@@ -49,6 +49,8 @@ class ModelTable:
     """What a torch module or an ONNX graph gives."""
     history: str | None = None
     """Log of the training, as CSV: of Lightning, Keras, fastai, or epoch, split, quantity, value."""
+    source: str | None = None
+    """File of the model that this one was compressed from."""
     trust: bool = False
     trusted_types: list[str] = field(default_factory=list)
     classes: list[str | int | float | bool] = field(default_factory=list)

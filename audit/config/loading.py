@@ -44,6 +44,19 @@ def load_model(config: Config, folder: Path) -> Model | None:
     return with_output(model, output=asked.output, classes=asked.classes or None, shape=config.data.shape)
 
 
+def load_source(config: Config, folder: Path) -> Model | None:
+    """Load the model that the audited one was compressed from, if one is named.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be loaded.
+    """
+    if config.model is None or config.model.source is None:
+        return None
+    return load(folder / config.model.source, trust=config.model.trust, trusted_types=config.model.trusted_types)
+
+
 def _address(model: ModelTable, folder: Path) -> Address:
     return Address(
         url=str(model.url),

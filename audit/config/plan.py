@@ -18,7 +18,7 @@ from audit.config.configuration import (
     settings_of,
     stated_fingerprints,
 )
-from audit.config.loading import load_dataset, load_model
+from audit.config.loading import load_dataset, load_model, load_source
 from audit.data.dataset import Dataset
 from audit.errors import ConfigError
 from audit.evidence import Settings
@@ -112,6 +112,7 @@ def plan_from_config(
     if config.data.modality != "tabular" and config.model is None:
         raise ConfigError("[data] modality needs a [model]; predictions alone are a table.")
     model = load_model(config, folder)
+    source = load_source(config, folder)
     dataset = load_dataset(config, folder, model)
     if baseline is not None:
         require_fitting(dataset, baseline, terms, model)
@@ -132,7 +133,7 @@ def plan_from_config(
         config=config.as_json(),
         baseline=baseline,
         fingerprints=stated_fingerprints(config, model.info if model else None, dataset.splits),
-        evidence=_logged(config, folder),
+        evidence={**_logged(config, folder), **({} if source is None else {"source_model": source})},
         warnings=(warning,) if warning else (),
     )
 

@@ -151,6 +151,10 @@ class OnnxModel:
     def _gives_shares(self) -> bool:
         return self._probable or self._logits
 
+    def inputs_of(self, X: object) -> dict[str, npt.NDArray[Any]]:
+        """Return rows as the graph takes them, by input."""
+        return self._given(X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X)))
+
     def _scores(self, X: object) -> npt.NDArray[Any]:
         found = self._run(X, str(self._score))
         return found.reshape(len(found), -1)

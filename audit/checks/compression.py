@@ -1,0 +1,77 @@
+"""Does compression cost anything, and for whom?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.estimate.compressed import excess_losses
+from audit.estimate.measure import groups
+from audit.estimate.metrics import metric
+from audit.estimate.paired import aligned, churn, paired_by_group, paired_difference
+from audit.evidence import Perturbed, Predictions
+from audit.exhibits import by_address_table
+from reports.record import Estimate, Measurement
+
+
+@check(
+    title="Compression",
+    family="compression",
+    references=(
+        "Hooker et al. 2020, Characterising bias in compressed models",
+        "Tango 1998, Equivalence test and confidence interval for the difference in proportions",
+    ),
+)
+def compression(compressed: Perturbed) -> Measurement:
+    """Compare a compressed model with its source, row by row: loss, excess loss of each group, churn.
+
+    Reading. The loss is the source's metric minus the compressed model's (of an error, the other way round),
+    above zero where compression costs something. A group's excess loss is its own loss minus that of all other
+    rows. Churn is the share of rows whose decision changed; beside it, by how much the mean score moved.
+
+    Limits. Paired numbers speak of these rows. A group of few rows leaves its excess loss open. Latency and size
+    depend on the machine and stand in the notes of modelassay compress, not here.
+    """
+    if not compressed.names:
+        raise NotApplicable("the compressed model did not answer")
+    pair = compressed.pair(compressed.names[0])
+    before, after = pair.before, pair.after
+    regression = before.task == "regression"
+    group_metric = "r2" if regression else "accuracy"
+    loss = _loss(before, after, before.headline)
+    made: list[Estimate] = [loss]
+    if not regression:
+        made.append(churn(before, after))
+    for features in before.crossings():
+        made += excess_losses(before, after, group_metric, features, positive=True)
+        if len(features) == 1:
+            made += paired_by_group(before, after, [group_metric], features)
+            made += [] if regression else _churn_by_group(before, after, features)
+    told = "not known" if loss.value is None else f"{loss.value:.3f}"
+    return Measurement(
+        summary=f"Compression costs {told} of {before.headline.replace('_', ' ')}.",
+        estimates=tuple(made),
+        exhibits=(by_address_table("Compressed model against its source", made, first="metric"),),
+        notes=compressed.notes,
+    )
+
+
+def _loss(before: Predictions, after: Predictions, name: str) -> Estimate:
+    """Turn the paired difference so that more is worse."""
+    found = paired_difference(before, after, name)
+    made = replace(found, metric="compression_loss")
+    if metric(name).better != "lower" or found.value is None:
+        return made
+    low, high = (None if limit is None else -limit for limit in (found.high, found.low))
+    return replace(made, value=-found.value, low=low, high=high)
+
+
+def _churn_by_group(before: Predictions, after: Predictions, features: tuple[str, ...]) -> list[Estimate]:
+    one, other = aligned(before, after)
+    found = []
+    for levels, rows in groups(one, features):
+        where = dict(zip(features, levels, strict=True))
+        if len(rows) >= max(one.settings.suppress_n, 1):
+            found.append(replace(churn(one.take(rows), other.take(rows)), where={**one.where, **where}))
+    return found

@@ -1,0 +1,97 @@
+"""``modelassay compress``: a smaller model, and for whom its answers change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audit.cli import output
+from audit.cli.serve import names
+from audit.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from audit.models.load import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How to compress."""
+
+    int8: str
+    prune: float
+    units: bool
+    distill: str
+    target: str
+    epochs: int
+    groups: str
+    rows: int
+
+
+def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, out: Path, trust: bool) -> int:
+    """Compress, compare by group, write the model and a report, and say what changed."""
+    from audit.data.tables import read_table
+    from audit.deploy.compress import compare, write_report
+    from audit.deploy.compress import compress as work
+    from audit.models.load import load
+
+    if not (asked.int8 or asked.prune or asked.distill):
+        raise ConfigError("nothing to do: state --int8 static, --int8 weights, --prune 0.5 or --distill 16.")
+    if out.suffix != ".onnx":
+        raise ConfigError(f"--out is {out.name!r}; expected a name that ends in .onnx.")
+    output.require_writable(out.parent)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    source, table = load(model, trust=trust), read_table(calibrate)
+    smaller, done = _trained_on(source, asked, table)
+    prune = 0.0 if smaller is not source else asked.prune
+    groups = names(asked.groups)
+    done += work(
+        model, out, model=smaller, precision=asked.int8, prune=prune, table=table, groups=groups, rows=asked.rows
+    )
+    found = compare(source, out, table if test is None else read_table(test), groups, done)
+    write_report(found, out.with_suffix(".json"))
+    for line in done:
+        output.note(line)
+    output.note(
+        f"{found.bytes_before} bytes before, {found.bytes_after} after; a row takes {found.p50_ratio:.2f} of the time "
+        f"(95 %: {found.p95_ratio:.2f}); {found.batch_dependent_rows} of 50 rows depend on their batch"
+    )
+    for one in found.changes:
+        limits = "" if one.low is None or one.high is None else f" [{one.low:.2%}, {one.high:.2%}]"
+        output.note(f"  {one.group}: {one.changed:.2%}{limits} of {one.rows} decisions change")
+    output.note(f'Wrote {out}. Next: audit it with [model] path = "{out.name}" and source = "{model.name}".')
+    return 0
+
+
+def _trained_on(source: Model, asked: Asked, table: pd.DataFrame) -> tuple[Model, tuple[str, ...]]:
+    """Prune or distill a network of trainers with training; other models are pruned in their file."""
+    from audit.deploy.network_graph import is_network
+    from audit.models.load import wrap
+
+    if not is_network(source.predictor):
+        if asked.distill or asked.units:
+            raise ModelError("--distill and --units need a network of trainers, which can be trained on.")
+        return source, ()
+    if not (asked.prune or asked.distill):
+        return source, ()
+    from trainers.compression import distilled, pruned
+    from trainers.errors import TrainerError
+
+    if asked.target not in table.columns:
+        raise ConfigError("--target names the column to train on; it is not in the calibration table.")
+    X = table.drop(columns=[asked.target]) if source.feature_names is None else table.loc[:, list(source.feature_names)]
+    predictor, done = source.predictor, []
+    try:
+        if asked.distill:
+            hidden = tuple(int(part) for part in names(asked.distill))
+            predictor = distilled(predictor, X, hidden, epochs=max(asked.epochs, 1))
+            done.append(f"a network of {hidden} units taught by the source's scores (distillation)")
+        if asked.prune:
+            predictor = pruned(predictor, X, table[asked.target], asked.prune, epochs=asked.epochs, units=asked.units)
+            what = "units" if asked.units else "weights"
+            done.append(f"{asked.prune:.0%} of each layer's {what} zero, trained on for {asked.epochs} epochs")
+    except (TrainerError, ValueError) as error:
+        raise ConfigError(str(error)) from error
+    return wrap(predictor), tuple(done)

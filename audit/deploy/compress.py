@@ -1,0 +1,237 @@
+"""Make a model smaller, and say at once for whom its answers change."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.data.columns import group_factor, label_texts
+from audit.deploy import quantize
+from audit.deploy.network_graph import is_network, network_graph
+from audit.errors import ConfigError, ModelError, hint, listed, shown
+from audit.models.answers import as_model_input, call, score_method
+from audit.models.load import Model, load
+from audit.statistics.intervals import wilson
+from reports.store import write_text_atomically
+
+CALIBRATION_ROWS = 512
+SMALLEST_GROUP = 10
+PRECISIONS = ("static", "weights")
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupChange:
+    """Changed decisions of a group."""
+
+    group: str
+    rows: int
+    changed: float
+    """Share of rows whose label changed; in regression, mean move in standard deviations of the source's answers."""
+    low: float | None
+    high: float | None
+    score_shift: float | None
+    """Mean score after less mean score before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compressed:
+    """What compression did."""
+
+    method: tuple[str, ...]
+    bytes_before: int
+    bytes_after: int
+    p50_ratio: float
+    """Median time of a row after, to that before, in turns in one run."""
+    p95_ratio: float
+    batch_dependent_rows: int
+    changes: tuple[GroupChange, ...]
+
+
+def compress(
+    source: Path,
+    out: Path,
+    *,
+    model: Model,
+    precision: str,
+    prune: float,
+    table: pd.DataFrame,
+    groups: tuple[str, ...] = (),
+    rows: int = CALIBRATION_ROWS,
+) -> tuple[str, ...]:
+    """Write a compressed ONNX model.
+
+    Parameters
+    ----------
+    source : Path
+        File of the model: .onnx, or networks of trainers.
+    out : Path
+    model : Model
+        The loaded source; a network that was pruned and trained on already.
+    precision : {"static", "weights", ""}
+        int8 for weights and activations, for the weights alone, or neither.
+    prune : float
+        Share of each layer's weights that become zero in an ONNX file; 0 for none.
+    table : DataFrame
+        Calibration rows.
+    groups : tuple of str
+        Columns whose groups give equally many calibration rows.
+    rows : int
+        Calibration rows.
+
+    Returns
+    -------
+    tuple of str
+        What was done, in words.
+
+    Raises
+    ------
+    ModelError, ConfigError
+        If the model cannot be compressed as asked; nothing is written then.
+    """
+    if precision not in (*PRECISIONS, ""):
+        raise ConfigError(f"--int8 is {shown(precision)}; expected {listed(PRECISIONS)}.{hint(precision, PRECISIONS)}")
+    if not 0 <= prune < 1:
+        raise ConfigError(f"--prune is {prune:g}; expected a share from 0 to under 1.")
+    done: list[str] = []
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".compress-") as folder:
+        current = _as_onnx(source, model, Path(folder) / "source.onnx")
+        if prune:
+            zero = quantize.prune(current, Path(folder) / "pruned.onnx", prune)
+            current = Path(folder) / "pruned.onnx"
+            done.append(f"{zero:.0%} of the weights zero, the smallest of each layer, not trained on")
+        if precision == "static":
+            chosen = table.iloc[quantize.stratified_rows(table, groups, rows)]
+            said = quantize.static(current, Path(folder) / "int8.onnx", chosen)
+            done.append(said + (f" drawn equally by {listed(groups)}" if groups else " drawn at random"))
+            current = Path(folder) / "int8.onnx"
+        elif precision == "weights":
+            count = quantize.weights_only(current, Path(folder) / "int8.onnx")
+            done.append(f"{count} weight tensors int8 with a scale a channel, activations as they were")
+            current = Path(folder) / "int8.onnx"
+        current.replace(out)
+    return tuple(done)
+
+
+def _as_onnx(source: Path, model: Model, path: Path) -> Path:
+    if is_network(model.predictor):
+        path.write_bytes(network_graph(model.predictor).SerializeToString())
+    elif source.suffix == ".onnx":
+        path.write_bytes(source.read_bytes())
+    else:
+        raise ModelError(
+            f"{shown(source.name)} is neither a network of trainers nor ONNX. First run: modelassay export."
+        )
+    return path
+
+
+def compare(
+    before: Path | Model, after: Path, table: pd.DataFrame, groups: Sequence[str], done: tuple[str, ...]
+) -> Compressed:
+    """Measure size, time, batch invariance, and changed decisions by group.
+
+    Parameters
+    ----------
+    before : Path or Model
+    after : Path
+    table : DataFrame
+        Rows that both answer.
+    groups : sequence of str
+    done : tuple of str
+        What was done, in words.
+    """
+    first, second = before if isinstance(before, Model) else load(before), load(after)
+    names = first.feature_names or second.feature_names
+    X = table.loc[:, list(names)].reset_index(drop=True) if names is not None else table
+    one, other = _answers(first, X), _answers(second, X)
+    ratios = _time_ratios(first, second, X)
+    return Compressed(
+        method=done,
+        bytes_before=first.info.size_bytes or 0,
+        bytes_after=after.stat().st_size,
+        p50_ratio=ratios[0],
+        p95_ratio=ratios[1],
+        batch_dependent_rows=_batch_dependent(second, X),
+        changes=tuple(_changes(one, other, table, groups)),
+    )
+
+
+def _answers(model: Model, X: pd.DataFrame) -> tuple[Array, Array | None]:
+    given = as_model_input(model, X)
+    label = call(model.predictor.predict, given, len(X), "predict")
+    method = score_method(model)
+    if method != "predict_proba":
+        return label, None
+    return label, np.asarray(call(getattr(model.predictor, method), given, len(X), method), dtype=np.float64)
+
+
+def _changes(
+    one: tuple[Array, Array | None], other: tuple[Array, Array | None], table: pd.DataFrame, groups: Sequence[str]
+) -> list[GroupChange]:
+    if one[0].dtype.kind == "f":
+        moved = np.abs(one[0] - other[0]) / (float(np.std(one[0])) or 1.0)
+    else:
+        moved = (label_texts(one[0]) != label_texts(other[0])).astype(np.float64)
+    shift = None if one[1] is None or other[1] is None else (other[1] - one[1])[:, -1]
+    found = [_change("all", moved, shift, counts=one[0].dtype.kind != "f")]
+    for name in groups:
+        factor = group_factor(table[name])
+        for code, level in enumerate(factor.levels):
+            mask = factor.codes == code
+            if mask.sum() >= SMALLEST_GROUP:
+                part = None if shift is None else shift[mask]
+                found.append(_change(f"{name} = {level}", moved[mask], part, counts=one[0].dtype.kind != "f"))
+    return found
+
+
+def _change(group: str, moved: Array, shift: Array | None, *, counts: bool) -> GroupChange:
+    interval = wilson(float(moved.sum()), len(moved)) if counts else None
+    return GroupChange(
+        group=group,
+        rows=len(moved),
+        changed=float(moved.mean()),
+        low=None if interval is None else interval.low,
+        high=None if interval is None else interval.high,
+        score_shift=None if shift is None else float(shift.mean()),
+    )
+
+
+def _batch_dependent(model: Model, X: pd.DataFrame, rows: int = 50) -> int:
+    part = X.iloc[:rows]
+    label, score = _answers(model, part)
+    count = 0
+    for row in range(len(part)):
+        alone, alone_score = _answers(model, part.iloc[row : row + 1])
+        same = bool(np.all(label_texts(alone) == label_texts(label[row : row + 1])))
+        if score is not None and alone_score is not None:
+            same = same and bool(np.abs(alone_score[0] - score[row]).max() <= 1e-6)
+        count += not same
+    return count
+
+
+def _time_ratios(first: Model, second: Model, X: pd.DataFrame, calls: int = 100) -> tuple[float, float]:
+    """Time single rows of both models in turns, so that a busy machine slows both alike."""
+    row = X.iloc[:1]
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(calls):
+        for model, times in zip((first, second), taken, strict=True):
+            started = time.perf_counter()
+            call(model.predictor.predict, as_model_input(model, row), 1, "predict")
+            times.append(time.perf_counter() - started)
+    return tuple(float(np.quantile(taken[1], q) / np.quantile(taken[0], q)) for q in (0.5, 0.95))  # type: ignore[return-value]
+
+
+def write_report(found: Compressed, path: Path) -> None:
+    """Write what compression did as JSON."""
+    import json
+    from dataclasses import asdict
+
+    write_text_atomically(path, json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n")

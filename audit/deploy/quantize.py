@@ -1,0 +1,201 @@
+"""Fewer bits for the weights of an ONNX model, and for its activations as calibration rows show them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.errors import ConfigError, ModelError, listed
+from audit.models.onnx import OnnxModel
+from audit.optional import require
+
+WEIGHTED = ("MatMul", "Gemm", "Conv")
+PERCENTILE = 99.99
+
+
+def stratified_rows(table: pd.DataFrame, groups: tuple[str, ...], rows: int, seed: int = 0) -> npt.NDArray[np.intp]:
+    """Draw calibration rows so that each group, crossed by `groups`, gives the same number as far as it has them.
+
+    Raises
+    ------
+    ConfigError
+        If a grouping column is not in the table.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"g": ["a"] * 90 + ["b"] * 10})
+    >>> table["g"].iloc[stratified_rows(table, ("g",), 20)].value_counts().to_dict()
+    {'a': 10, 'b': 10}
+    """
+    if missing := [name for name in groups if name not in table.columns]:
+        raise ConfigError(f"no grouping column {listed(missing)} in the calibration table.")
+    generator = np.random.default_rng(seed)
+    if not groups:
+        return np.sort(generator.permutation(len(table))[:rows])
+    cells = table.loc[:, list(groups)].astype(str).agg("\t".join, axis=1).to_numpy()
+    order = generator.permutation(len(table))
+    turn = pd.Series(cells[order]).groupby(cells[order]).cumcount().to_numpy()  # the first of each group, the second …
+    return np.sort(order[np.argsort(turn, kind="stable")][:rows])
+
+
+def weights_only(source: Path, target: Path) -> int:
+    """Store the weights of matrix products as int8 with a scale a channel; activations stay as they are.
+
+    Returns
+    -------
+    int
+        How many tensors were quantized.
+
+    Raises
+    ------
+    ModelError
+        If the model has no weights of this kind.
+    """
+    onnx = require("onnx", extra="onnx", purpose="quantization")
+    model = onnx.load(source)
+    _plain_opset(model)
+    axes = _axes(model.graph)
+    held = {one.name: one for one in model.graph.initializer}
+    nodes = []
+    for name, axis in axes.items():
+        values = onnx.numpy_helper.to_array(held[name])
+        others = tuple(side for side in range(values.ndim) if side != axis)
+        scale = np.maximum(np.abs(values).max(axis=others), 1e-12).astype(np.float32) / np.float32(127)
+        shape = [-1 if side == axis else 1 for side in range(values.ndim)]
+        small = np.clip(np.rint(values / scale.reshape(shape)), -127, 127).astype(np.int8)
+        model.graph.initializer.remove(held[name])
+        parts = {f"{name}.int8": small, f"{name}.scale": scale, f"{name}.zero": np.zeros(len(scale), dtype=np.int8)}
+        model.graph.initializer.extend(onnx.numpy_helper.from_array(value, part) for part, value in parts.items())
+        nodes.append(onnx.helper.make_node("DequantizeLinear", list(parts), [name], axis=axis))
+    if not nodes:
+        raise ModelError(f"the model has no weights of {listed(WEIGHTED)}; trees and linear models are not quantized.")
+    _put_first(model.graph, nodes)
+    onnx.save(model, target)
+    return len(nodes)
+
+
+def _put_first(graph: Any, nodes: list[Any]) -> None:  # noqa: ANN401 -- protobuf
+    every = [*nodes, *graph.node]
+    del graph.node[:]
+    graph.node.extend(every)
+    del graph.value_info[:]
+
+
+def _plain_opset(model: Any) -> None:  # noqa: ANN401 -- protobuf
+    """Refuse operator sets that know no scale a channel."""
+    version = next((int(one.version) for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
+    if version < 13:
+        raise ModelError(f"the model has operator set {version}; quantization needs 13 or later. Export it again.")
+
+
+def _axes(graph: Any) -> dict[str, int]:  # noqa: ANN401 -- protobuf
+    """Find weights and the axis of their output channels."""
+    floats = {one.name: len(one.dims) for one in graph.initializer if one.data_type == 1 and len(one.dims) >= 2}
+    found: dict[str, int] = {}
+    for node in graph.node:
+        if node.op_type not in WEIGHTED or len(node.input) < 2 or node.input[1] not in floats:
+            continue
+        transposed = any(one.name == "transB" and one.i for one in node.attribute)
+        found[node.input[1]] = 0 if node.op_type == "Conv" or transposed else floats[node.input[1]] - 1
+    return found
+
+
+def static(source: Path, target: Path, rows: pd.DataFrame) -> str:
+    """Quantize weights and activations to int8; ranges of activations are percentiles over calibration rows.
+
+    Returns
+    -------
+    str
+        The method, in words.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be quantized.
+    """
+    quantization = require("onnxruntime.quantization", extra="onnx", purpose="quantization")
+    onnx = require("onnx", extra="onnx", purpose="quantization")
+    model = onnx.load(source)
+    _plain_opset(model)
+    if not _axes(model.graph):
+        raise ModelError(f"the model has no weights of {listed(WEIGHTED)}; trees and linear models are not quantized.")
+    del model.graph.value_info[:]
+    given = OnnxModel(source).inputs_of(rows)
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "plain.onnx"
+        onnx.save(model, plain)
+        try:
+            quantization.quantize_static(
+                plain,
+                target,
+                _Rows(given),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=list(WEIGHTED),
+                per_channel=True,
+                calibrate_method=quantization.CalibrationMethod.Percentile,
+                extra_options={"CalibPercentile": PERCENTILE},
+            )
+        except Exception as error:  # the quantizer raises what it likes
+            said = " ".join(str(error).split())[:200]
+            raise ModelError(f"the model could not be quantized: {type(error).__name__}: {said}.") from error
+    _restore(model, target)
+    return f"static int8, weights a channel, activations by the {PERCENTILE} percentile over {len(rows)} rows"
+
+
+def _restore(source: Any, target: Path) -> None:  # noqa: ANN401 -- protobuf
+    """Put back what the quantizer drops: names of classes, and properties of the file."""
+    onnx = require("onnx", extra="onnx", purpose="quantization")
+    model = onnx.load(target)
+    held = {one.name for one in model.graph.initializer}
+    lost = [one for one in source.graph.initializer if one.name.startswith("classes") and one.name not in held]
+    model.graph.initializer.extend(lost)
+    del model.metadata_props[:]
+    model.metadata_props.extend(source.metadata_props)
+    onnx.save(model, target)
+
+
+class _Rows:
+    """Calibration rows as the quantizer asks for them: all in one piece."""
+
+    def __init__(self, given: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._given = dict(given)
+        self._waiting: Iterator[dict[str, npt.NDArray[Any]]] = iter([self._given])
+
+    def get_next(self) -> dict[str, npt.NDArray[Any]] | None:
+        """Return the next piece, None after the last."""
+        return next(self._waiting, None)
+
+    def rewind(self) -> None:
+        """Begin again."""
+        self._waiting = iter([self._given])
+
+
+def prune(source: Path, target: Path, share: float) -> float:
+    """Set the smallest weights of each layer to zero.
+
+    Returns
+    -------
+    float
+        Share of all weights that are zero now.
+    """
+    onnx = require("onnx", extra="onnx", purpose="pruning")
+    model = onnx.load(source)
+    axes = _axes(model.graph)
+    if not axes:
+        raise ModelError(f"the model has no weights of {listed(WEIGHTED)}; trees and linear models are not pruned.")
+    zeros = total = 0
+    for one in model.graph.initializer:
+        if one.name not in axes:
+            continue
+        values = onnx.numpy_helper.to_array(one).copy()
+        values[np.abs(values) <= np.quantile(np.abs(values), share)] = 0.0
+        zeros, total = zeros + int((values == 0).sum()), total + values.size
+        one.CopyFrom(onnx.numpy_helper.from_array(values, one.name))
+    onnx.save(model, target)
+    return zeros / total

@@ -1,0 +1,77 @@
+"""What a change of the model does to a group beyond what it does to the others, on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from audit.estimate.measure import groups
+from audit.estimate.paired import aligned, paired_difference
+from audit.evidence import Predictions
+from audit.statistics.intervals import Span, difference
+from reports.record import Estimate
+
+
+def excess_losses(
+    before: Predictions, after: Predictions, name: str, features: Sequence[str], *, positive: bool
+) -> tuple[Estimate, ...]:
+    """Measure how much more each group loses than the rest: paired differences, and MOVER between the two.
+
+    Parameters
+    ----------
+    before, after : Predictions
+        The same rows by number.
+    name : str
+        Metric.
+    features : sequence of str
+        Sensitive features to cross.
+    positive : bool
+        Whether more of the metric is better.
+
+    Returns
+    -------
+    tuple of Estimate
+        ``excess_loss`` by group, above 0 where the group loses more than all other rows.
+
+    References
+    ----------
+    Zou and Donner 2008, Construction of confidence limits about effect measures.
+    """
+    one, other = aligned(before, after)
+    everyone = np.arange(len(one))
+    found = []
+    for levels, rows in groups(one, features):
+        where = {**one.where, **dict(zip(features, levels, strict=True))}
+        rest = np.setdiff1d(everyone, rows)
+        if len(rows) < max(one.settings.suppress_n, 1) or len(rest) < max(one.settings.suppress_n, 1):
+            reason = f"fewer than {one.settings.suppress_n} rows in the group or the rest: suppressed"
+            found.append(
+                Estimate(metric="excess_loss", value=None, n=None, where=where, unit="difference", reason=reason)
+            )
+            continue
+        parts = [paired_difference(one.take(part), other.take(part), name) for part in (rows, rest)]
+        found.append(_gap(parts[0], parts[1], where, len(rows), sign=1 if positive else -1))
+    return tuple(found)
+
+
+def _gap(group: Estimate, rest: Estimate, where: dict[str, str], n: int, *, sign: int) -> Estimate:
+    spans = []
+    for part in (group, rest):
+        if part.value is None or part.low is None or part.high is None:
+            reason = part.reason or "no interval"
+            return Estimate(metric="excess_loss", value=None, n=n, where=where, unit="difference", reason=reason)
+        low, high = sorted((sign * part.low, sign * part.high))
+        spans.append(Span(sign * part.value, low, high))
+    made = difference(spans[0], spans[1])
+    return Estimate(
+        metric="excess_loss",
+        value=made.value,
+        low=made.low,
+        high=made.high,
+        level=group.level,
+        method=f"mover of {group.method}",
+        n=n,
+        where=where,
+        unit="difference",
+    )

@@ -1,0 +1,171 @@
+"""A compressed model is compared with its source row by row: harm to a group is found, noise is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from audit.checks.compression import compression
+from audit.cli import main
+from audit.data.factor import Factor
+from audit.deploy.quantize import stratified_rows
+from audit.errors import ConfigError
+from audit.evidence import Perturbed, Predictions, join
+from reports.store import load
+
+ROWS = 10_000
+SHARES = {"a": 0.55, "b": 0.25, "c": 0.15, "d": 0.05}
+
+
+def _compared(seed: int, flips: dict[str, float], *, wrong_way: bool) -> Perturbed:
+    """Make answers of a source of 85 % accuracy, some of which compression turns."""
+    generator = np.random.default_rng(seed)
+    group = generator.choice(list(SHARES), ROWS, p=list(SHARES.values()))
+    y = generator.integers(0, 2, ROWS)
+    before = np.where(generator.random(ROWS) < 0.85, y, 1 - y)
+    turned = generator.random(ROWS) < np.array([flips.get(one, flips["all"]) for one in group])
+    turned &= (before == y) | (not wrong_way)
+    answers = [_answers(y, said, group) for said in (before, np.where(turned, 1 - before, before))]
+    return Perturbed(predictions=join(answers, "variant", ["none", "compressed"]))
+
+
+def _answers(y: npt.NDArray[np.int64], said: npt.NDArray[np.int64], group: npt.NDArray[np.str_]) -> Predictions:
+    keys = {"split": Factor.of(["test"] * len(y)), "group": Factor.of(group)}
+    return Predictions(
+        task="binary", classes=("no", "yes"), y_true=y, y_pred=said, keys=keys,
+        sensitive=("group",), row=np.arange(len(y)),
+    )  # fmt: skip
+
+
+def _alarms(seed: int, flips: dict[str, float], *, wrong_way: bool) -> set[str]:
+    made = compression(_compared(seed, flips, wrong_way=wrong_way)).estimates
+    return {
+        one.where["group"]
+        for one in made
+        if one.metric == "excess_loss" and one.low is not None and one.low > 0.02 and "group" in one.where
+    }
+
+
+def test_harm_to_a_small_group_is_found() -> None:
+    found = [_alarms(seed, {"all": 0.004, "d": 0.11}, wrong_way=True) for seed in range(20)]
+    assert sum("d" in one for one in found) >= 19
+
+
+def test_harmless_compression_raises_no_alarm() -> None:
+    assert sum(bool(_alarms(seed, {"all": 0.01}, wrong_way=False)) for seed in range(20)) == 0
+
+
+def test_loss_and_churn_are_the_plain_numbers() -> None:
+    seen = _compared(0, {"all": 0.02}, wrong_way=True)
+    pair = seen.pair("compressed")
+    made = {(one.metric, one.where.get("group")): one for one in compression(seen).estimates}
+    accuracy = [float((part.y_pred == part.y_true).mean()) for part in (pair.before, pair.after)]
+    changed = float((pair.before.y_pred != pair.after.y_pred).mean())
+    assert made["churn", None].value == pytest.approx(changed)
+    inside = pair.before.keys["group"].mask("d")
+    gaps = [
+        float(
+            (pair.before.y_pred == pair.before.y_true)[part].mean()
+            - (pair.after.y_pred == pair.after.y_true)[part].mean()
+        )
+        for part in (inside, ~inside)
+    ]
+    assert made["excess_loss", "d"].value == pytest.approx(gaps[0] - gaps[1])
+    assert accuracy[0] > accuracy[1]
+
+
+def test_rows_are_drawn_equally_by_group() -> None:
+    table = pd.DataFrame({"g": ["a"] * 950 + ["b"] * 50, "h": ["x", "y"] * 500})
+    drawn = table.iloc[stratified_rows(table, ("g", "h"), 80)]
+    assert drawn.groupby(["g", "h"]).size().tolist() == [20] * 4
+    assert len(stratified_rows(table, (), 80)) == 80
+    with pytest.raises(ConfigError, match="'q'"):
+        stratified_rows(table, ("q",), 80)
+
+
+def _network(folder: Path) -> pd.DataFrame:
+    trainers = pytest.importorskip("trainers")
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    from trainers.files import save
+
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame(generator.normal(size=(600, 6)), columns=list("abcdef"))
+    table["sex"] = generator.choice(["f", "m"], 600, p=[0.3, 0.7])
+    table["y"] = np.where(table["a"] + table["b"] * table["c"] > 0, "yes", "no")
+    network = trainers.NetworkClassifier(hidden=(32,), epochs=8, random_state=0)
+    save(network.fit(table[list("abcdef")], table["y"]), folder / "net.safetensors")
+    table.to_csv(folder / "train.csv", index=False)
+    return table
+
+
+def test_a_network_is_compressed_and_audited_against_its_source(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _network(tmp_path)
+    common = [
+        "compress",
+        str(tmp_path / "net.safetensors"),
+        "--calibrate",
+        str(tmp_path / "train.csv"),
+        "--groups",
+        "sex",
+    ]
+    for kind in ("weights", "static"):
+        assert main([*common, "--int8", kind, "--out", str(tmp_path / f"{kind}.onnx")]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "drawn equally by 'sex'" in said
+    assert "sex = f:" in said
+    assert said.count(" 0 of 50 rows depend on their batch") == 2
+    (tmp_path / "audit.toml").write_text(
+        '[model]\npath = "static.onnx"\nsource = "net.safetensors"\n[checks]\nselect = ["compression"]\n'
+        '[data]\ntest = "train.csv"\ntarget = "y"\npositive = "yes"\nsensitive = ["sex"]\n'
+        'features = ["a", "b", "c", "d", "e", "f"]\n'
+        '[report]\nformats = ["json"]\n'
+    )
+    main(["run", str(tmp_path / "audit.toml")])
+    record = load(tmp_path / "audit-report" / "audit.json")
+    outcomes = {one.gate: one.outcome for one in record.verdicts if one.gate.startswith("COMP")}
+    assert set(outcomes) == {"COMP001", "COMP002", "COMP003"}
+    assert set(outcomes.values()) <= {"pass", "inconclusive"}
+
+
+def test_pruning_trains_on_and_distillation_teaches_a_smaller_network() -> None:
+    trainers = pytest.importorskip("trainers")
+    pytest.importorskip("torch")
+    from trainers.compression import distilled, pruned, zero_share
+
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(500, 5))
+    y = np.where(X[:, 0] + X[:, 1] > 0, "yes", "no")
+    big = trainers.NetworkClassifier(hidden=(32, 32), epochs=15, random_state=0).fit(X, y)
+    before = big.predict_proba(X)
+    for units in (False, True):
+        small = pruned(big, X, y, 0.5, epochs=2, units=units)
+        assert zero_share(small) >= 0.4
+        assert small.score(X, y) > 0.85
+    assert np.array_equal(big.predict_proba(X), before)
+    student = distilled(big, X, (4,), epochs=40)
+    assert (student.predict(X) == big.predict(X)).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [([], "nothing to do"), (["--int8", "statik"], "'static'"), (["--int8", "weights", "--out", "x.bin"], ".onnx")],
+)
+def test_what_cannot_be_done(
+    tmp_path: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    import skops.io
+    from sklearn.dummy import DummyClassifier
+
+    skops.io.dump(DummyClassifier().fit([[0], [1]], [0, 1]), tmp_path / "m.skops")
+    pd.DataFrame({"a": [0, 1]}).to_csv(tmp_path / "t.csv", index=False)
+    assert main(["compress", str(tmp_path / "m.skops"), "--calibrate", str(tmp_path / "t.csv"), *options]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "small.onnx").exists()

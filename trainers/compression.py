@@ -1,0 +1,127 @@
+"""Smaller networks out of a trained one: pruned and trained on, or taught by it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from trainers.errors import TrainerError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pruned(model: Any, X: Any, y: ArrayLike, share: float, *, epochs: int = 3, units: bool = False) -> Any:  # noqa: ANN401
+    """Set the smallest weights of a network to zero and train on; what is zero stays zero.
+
+    Parameters
+    ----------
+    model : fitted network, or pipeline that ends in one
+        It is not changed.
+    X, y : rows to train on
+    share : float
+        Of weights (of units) in each layer, within (0, 1).
+    epochs : int
+        Passes over the rows after pruning.
+    units : bool
+        Prune whole units by the norm of their incoming weights, instead of single weights; the output layer keeps all.
+
+    Returns
+    -------
+    estimator or pipeline
+
+    Examples
+    --------
+    >>> from trainers import NetworkClassifier
+    >>> rows, labels = np.linspace(-1, 1, 40).reshape(-1, 1), np.repeat([0, 1], 20)
+    >>> small = pruned(NetworkClassifier(epochs=2, random_state=0).fit(rows, labels), rows, labels, 0.5, epochs=1)
+    >>> 0.4 < zero_share(small) < 0.6
+    True
+    """
+    if not 0 < share < 1:
+        raise TrainerError(f"share is {share}; expected a share of weights between 0 and 1")
+    made = copy.deepcopy(model)
+    estimator, rows = _taken_apart(made, X)
+    masks = _masks(estimator.network_, share, units)
+    _apply(estimator.network_, masks)
+    for _ in range(epochs):
+        estimator.partial_fit(rows, y)
+        _apply(estimator.network_, masks)
+    return made
+
+
+def distilled(model: Any, X: Any, hidden: Sequence[int], *, epochs: int = 30, random_state: int = 0) -> Any:  # noqa: ANN401
+    """Teach a smaller network the probabilities of a larger one (Hinton, Vinyals and Dean 2015).
+
+    Each row stands once for each class, weighted by the teacher's probability of it, which is cross-entropy with
+    soft labels; a regressor learns the teacher's numbers.
+
+    Parameters
+    ----------
+    model : fitted network, or pipeline that ends in one
+    X : rows to learn on
+    hidden : sequence of int
+        Units of the smaller network's layers.
+    """
+    made = copy.deepcopy(model)
+    teacher, rows = _taken_apart(made, X)
+    values = np.asarray(rows)
+    student = type(teacher)(hidden=tuple(hidden), epochs=epochs, random_state=random_state)
+    if not hasattr(teacher, "classes_"):
+        student.fit(values, teacher.predict(values))
+    else:
+        shares = teacher.predict_proba(values)
+        repeated = np.concatenate([values] * len(teacher.classes_))
+        student.fit(repeated, np.repeat(teacher.classes_, len(values)), sample_weight=shares.T.ravel())
+    if not hasattr(made, "steps"):
+        return student
+    made.steps[-1] = (made.steps[-1][0], student)
+    return made
+
+
+def zero_share(model: Any) -> float:  # noqa: ANN401
+    """Return the share of weights (of matrices and kernels) that are zero."""
+    weights = _weights(_last(model).network_)
+    return sum(int((one == 0).sum()) for one in weights.values()) / sum(one.numel() for one in weights.values())
+
+
+def _last(model: Any) -> Any:  # noqa: ANN401
+    return model.steps[-1][1] if hasattr(model, "steps") else model
+
+
+def _taken_apart(model: Any, X: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return the network and the rows as it reads them."""
+    estimator = _last(model)
+    if not hasattr(estimator, "network_"):
+        raise TrainerError(f"the model ends in {type(estimator).__name__}; expected a fitted network of trainers")
+    return estimator, (model[:-1].transform(X) if hasattr(model, "steps") else X)
+
+
+def _weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: one.data for name, one in network.named_parameters() if one.ndim >= 2}
+
+
+def _masks(network: torch.nn.Module, share: float, units: bool) -> dict[str, torch.Tensor]:
+    weights = _weights(network)
+    last = next(reversed(weights)) if weights else ""
+    if not units:
+        return {
+            name: one.abs() > one.abs().flatten().kthvalue(max(1, int(share * one.numel()))).values
+            for name, one in weights.items()
+        }
+    masks = {}
+    for name, one in weights.items():
+        norms = one.flatten(1).norm(dim=1)
+        kept = norms > norms.kthvalue(max(1, int(share * len(norms)))).values if name != last else norms >= 0
+        masks[name] = kept.reshape(-1, *[1] * (one.ndim - 1)).expand_as(one)
+    return masks
+
+
+def _apply(network: torch.nn.Module, masks: dict[str, torch.Tensor]) -> None:
+    for name, one in network.named_parameters():
+        if name in masks:
+            one.data.mul_(masks[name])
