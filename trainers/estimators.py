@@ -14,8 +14,11 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from trainers import fitting, inputs, reading, settings
 from trainers import state as plain
+from trainers.checkpoints import state_in
+from trainers.documentation import documented
 from trainers.errors import TrainerError, listing, need
 from trainers.parameters import Floats, Parameters
+from trainers.scorers import require_scorers
 from trainers.threads import torch_threads
 
 
@@ -64,6 +67,7 @@ class _Network(Parameters):
     def _check_parameters(self) -> None:
         need("torch", extra="torch", purpose="a network")
         settings.check({field.name: getattr(self, field.name) for field in fields(self)})
+        require_scorers(tuple(self.scoring))
 
     def _train(
         self,
@@ -83,7 +87,7 @@ class _Network(Parameters):
         values, target, codes, weights = fitting.weighted_only(values, target, codes, weights)
         weights = fitting.product(weights, self._weigh(codes))
         if fresh:
-            self.seed_ = fitting.seed(self.random_state)
+            self.seed_ = self._first_seed()
         fraction = 0.0 if streamed or validation is not None else float(self.validation_fraction)
         rng = np.random.default_rng([self.seed_, 0])  # a warm start on the same rows holds the same ones out
         kept, held = inputs.held_out(len(values), fraction, rng, codes)
@@ -94,6 +98,11 @@ class _Network(Parameters):
             test = fitting.Part(values[held], target[held], None if weights is None else weights[held])
         fitting.run(self, train, test if test is not None and len(test.values) else None, fresh, epochs, streamed)
         return self
+
+    def _first_seed(self) -> int:
+        """Draw the seed of a fit; one that goes on from a checkpoint without a `random_state` takes its seed over."""
+        begun = state_in(self.checkpoint) if self.checkpoint is not None and self.random_state is None else None
+        return fitting.seed(self.random_state) if begun is None else int(begun["seed"])
 
     def _own_validation(self, validation: tuple[Any, ...]) -> fitting.Part:
         if not isinstance(validation, tuple) or len(validation) not in {2, 3}:
@@ -111,6 +120,13 @@ class _Network(Parameters):
         check_is_fitted(self, "network_")
         with torch_threads(self.threads):
             return fitting.outputs(self, reading.rows(self, X, reset=False))
+
+    @property
+    def training_(self) -> dict[str, str]:
+        """Say in words how the network was trained, searched for and on which rows, for records and cards."""
+        if not hasattr(self, "network_"):
+            return {}
+        return documented(self)
 
     # --- saving -----------------------------------------------------------------------------------
 
@@ -137,7 +153,8 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     history_ : tuple of HistoryRow (epoch, split, quantity, value), see :mod:`trainers.history`
     n_iter_ : int, epochs trained
     best_epoch_ : int, the epoch whose weights are kept
-    stopped_ : ``epochs``, ``patience``, ``interrupted`` or ``not_finite``
+    stopped_ : ``epochs``, ``patience``, ``callback``, ``interrupted`` or ``not_finite``
+    training_ : dict of str to str, what a record of an audit says of the training
     validation_rows_ : int
     network_ : torch.nn.Module of standardized inputs to logits
 

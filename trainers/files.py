@@ -145,6 +145,7 @@ def _parameters(estimator: Model) -> dict[str, object]:
     parameters: dict[str, object] = estimator.get_params(deep=False)
     parameters["on_epoch"] = None
     parameters["device"] = "auto"
+    parameters["checkpoint"] = None
     if not isinstance(parameters["random_state"], int | np.integer):
         parameters["random_state"] = None
     if isinstance(parameters.get("class_weight"), Mapping):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from trainers import inputs
+from trainers.checkpoints import Checkpoint, mark_of
 from trainers.errors import TrainerError
 from trainers.history import TRAIN, VALIDATION, HistoryRow
 from trainers.parameters import Parameters
@@ -96,7 +100,8 @@ def run(estimator: Parameters, train: Part, test: Part | None, fresh: bool, epoc
     if fresh:
         _center(network, rows)
     before = known_before(estimator, rows, held) if fresh else ()
-    with torch_threads(estimator.threads):
+    keeper = _checkpoint(estimator, train) if fresh else None
+    with torch_threads(estimator.threads), _seeded(estimator, first):
         outcome = loop.train(
             network,
             rows,
@@ -106,8 +111,12 @@ def run(estimator: Parameters, train: Part, test: Part | None, fresh: bool, epoc
             flat=flat,
             optimizer=optimizer,
             first_epoch=first,
-            on_epoch=estimator.on_epoch,
+            on_epoch=_told(estimator),
+            checkpoint=keeper,
+            seed=estimator.seed_,
         )
+    if keeper is not None:
+        keeper.remove()
     network.eval()
     estimator.history_ += before + outcome.history
     estimator.n_iter_, estimator.best_epoch_ = outcome.epochs, outcome.best_epoch
@@ -115,6 +124,43 @@ def run(estimator: Parameters, train: Part, test: Part | None, fresh: bool, epoc
     if not streamed:
         gradients.unflatten(network)
         del estimator._engine
+
+
+def _checkpoint(estimator: Parameters, train: Part) -> Checkpoint | None:
+    if estimator.checkpoint is None:
+        return None
+    mark = mark_of(estimator.get_params(deep=False), (train.values, train.target, train.weights, estimator.seed_))
+    return Checkpoint(path=Path(estimator.checkpoint), mark=mark)
+
+
+@contextmanager
+def _seeded(estimator: Parameters, first: int) -> Iterator[None]:
+    """Give a user's own network, whose dropout draws from torch's global generator, this run's seed for a while."""
+    import torch
+
+    if not callable(estimator.network):
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(estimator.seed_ + first)
+        yield
+
+
+def _told(estimator: Parameters) -> Callable[[tuple[HistoryRow, ...]], object] | None:
+    """Print a line after every so many epochs, and call the user's function."""
+    if not estimator.verbose:
+        return estimator.on_epoch
+
+    def tell(rows: tuple[HistoryRow, ...]) -> object:
+        if rows and rows[0].epoch % int(estimator.verbose) == 0:
+            values = {(row.split, row.quantity): row.value for row in rows}
+            shown = [(TRAIN, "loss"), (VALIDATION, "loss"), (TRAIN, "score"), (VALIDATION, "score"), (TRAIN, "seconds")]
+            shown += [place for place in values if place[1].startswith("score:")]
+            parts = [f"{split} {name} {values[split, name]:.4g}" for split, name in shown if (split, name) in values]
+            print(f"epoch {rows[0].epoch}: {', '.join(parts)}", flush=True)
+        return None if estimator.on_epoch is None else estimator.on_epoch(rows)
+
+    return tell
 
 
 def _center(network: torch.nn.Module, rows: Rows) -> None:
@@ -267,6 +313,7 @@ def plan_for(estimator: Parameters, rows: int, epochs: int, streamed: bool) -> P
         clip_norm=None if estimator.clip_norm is None else float(estimator.clip_norm),
         augment=tuple((name, float(amount)) for name, amount in (estimator.augment or {}).items()),
         pairs=bool(estimator.batch_norm),
+        scoring=tuple(estimator.scoring),
     )
 
 

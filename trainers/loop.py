@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch  # noqa: TID253 -- this module is imported only when a network is trained
 from torch import Tensor, nn  # noqa: TID253
@@ -18,12 +19,14 @@ from torch import Tensor, nn  # noqa: TID253
 from trainers import probes
 from trainers.augmentation import augmented
 from trainers.baselines import constant_loss, simple_score
+from trainers.checkpoints import Checkpoint
 from trainers.gradients import Flat, Rows, gradients_of, mean_loss
 from trainers.history import TRAIN, VALIDATION, HistoryRow
 from trainers.layers import PADDING, Dropout
 from trainers.optimizers import learning_rate
 from trainers.plan import Plan
 from trainers.probes import Facts
+from trainers.scorers import scored
 
 BLOCK = 4096
 """Rows that are run forward at a time: enough to fill the processor, few enough to stay in its cache."""
@@ -39,7 +42,7 @@ class Outcome:
     epochs: int
     best_epoch: int
     stopped: str
-    """``epochs``, ``patience``, ``interrupted`` or ``not_finite``."""
+    """``epochs``, ``patience``, ``callback``, ``interrupted`` or ``not_finite``."""
 
 
 def train(
@@ -53,6 +56,8 @@ def train(
     optimizer: torch.optim.Optimizer,
     first_epoch: int = 1,
     on_epoch: Callable[[tuple[HistoryRow, ...]], object] | None = None,
+    checkpoint: Checkpoint | None = None,
+    seed: int = 0,
 ) -> Outcome:
     """Train `network` in place and leave its best weights in it.
 
@@ -70,7 +75,11 @@ def train(
     first_epoch : int
         Number of the first epoch; counts on in a warm start.
     on_epoch : callable or None
-        Called with the history rows of each epoch: live progress.
+        Called with the history rows of each epoch; True stops the training.
+    checkpoint : Checkpoint or None
+        Keeps the state after each epoch; where it holds one already, training goes on from there.
+    seed : int
+        What the run was seeded with, for the checkpoint.
 
     Returns
     -------
@@ -85,26 +94,32 @@ def train(
     """
     history: list[HistoryRow] = []
     watch = _Watch(network, plan, validation, first_epoch)
+    watch.seed = seed
     step = Step(network, flat, plan, optimizer, probes.Sight(network, rows.inputs, generator))
     _seed_dropout(network, generator)
-    if first_epoch == 1:
+    begun = _resume(checkpoint, network, optimizer, generator, watch, history)
+    if first_epoch == 1 and not begun:
         history += _before(network, rows, plan.objective, step.sight)
-    stopped, epoch = "epochs", 0
+    stopped, epoch = "epochs", begun
     try:
-        for epoch in range(first_epoch, first_epoch + plan.epochs):
+        for epoch in range(max(first_epoch, begun + 1), first_epoch + plan.epochs):
             began = time.perf_counter()
             step.first = epoch == 1
             step.rate = learning_rate(plan, epoch - first_epoch, watch.setbacks)
-            facts = run_epoch(step, rows, generator) | _look(network, rows, validation, plan.objective, step.sight)
+            facts = run_epoch(step, rows, generator) | _look(network, rows, validation, plan, step.sight)
             facts[TRAIN, "seconds"] = time.perf_counter() - began
             found = [HistoryRow(epoch, *place, value) for place, value in facts.items() if math.isfinite(value)]
             history += found
             if len(found) < len(facts):
                 stopped = "not_finite"
                 break
-            if on_epoch is not None:
-                on_epoch(tuple(found))
-            if watch.see(facts, epoch):
+            enough = watch.see(facts, epoch)
+            if checkpoint is not None:
+                checkpoint.write(_state(epoch, network, optimizer, generator, watch, history))
+            if on_epoch is not None and on_epoch(tuple(found)) is True:
+                stopped = "callback"
+                break
+            if enough:
                 stopped = "patience"
                 break
     except KeyboardInterrupt:
@@ -113,6 +128,50 @@ def train(
     history += watch.restore(stopped, epoch)
     _warn(stopped, epoch, watch.best_epoch)
     return Outcome(history=tuple(history), epochs=epoch, best_epoch=watch.best_epoch, stopped=stopped)
+
+
+def _state(
+    epoch: int,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    watch: _Watch,
+    history: list[HistoryRow],
+) -> dict[str, Any]:
+    """Gather all that the next epoch depends on."""
+    return {
+        "epoch": epoch,
+        "seed": watch.seed,
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "generator": generator.get_state(),
+        "global": torch.get_rng_state(),
+        "watch": [watch.best, watch.best_epoch, watch.waited, watch.setbacks],
+        "weights": watch.weights,
+        "history": [list(row) for row in history],
+    }
+
+
+def _resume(
+    checkpoint: Checkpoint | None,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    watch: _Watch,
+    history: list[HistoryRow],
+) -> int:
+    """Put the state of a checkpoint back; return the epochs done, 0 where there is none."""
+    state = None if checkpoint is None else checkpoint.read()
+    if state is None:
+        return 0
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    generator.set_state(state["generator"])
+    torch.set_rng_state(state["global"])
+    watch.best, watch.best_epoch, watch.waited, watch.setbacks = state["watch"]
+    watch.weights = state["weights"]
+    history += [HistoryRow(*row) for row in state["history"]]
+    return int(state["epoch"])
 
 
 @dataclass(slots=True)
@@ -261,14 +320,15 @@ def _before(network: nn.Module, rows: Rows, objective: str, sight: probes.Sight)
     return [HistoryRow(0, *place, value) for place, value in facts.items() if math.isfinite(value)]
 
 
-def _look(network: nn.Module, rows: Rows, validation: Rows | None, objective: str, sight: probes.Sight) -> Facts:
+def _look(network: nn.Module, rows: Rows, validation: Rows | None, plan: Plan, sight: probes.Sight) -> Facts:
     """Measure what needs no gradient: scores, held-out loss, dead units."""
-    part = _part(rows, sight.rows)
+    part, objective = _part(rows, sight.rows), plan.objective
     with sight.watching():
         _, score = evaluate(network, part, objective)
     facts: Facts = {(TRAIN, "score"): score} | sight.dead_units() | sight.early_steps(part, objective)
     if validation is not None:
         facts[VALIDATION, "loss"], facts[VALIDATION, "score"] = evaluate(network, validation, objective)
+        facts |= scored(raw_outputs(network, validation.inputs), validation, plan) if plan.scoring else {}
     return facts
 
 
@@ -280,7 +340,7 @@ class _Watch:
         self.best, self.best_epoch = math.inf, first_epoch - 1
         if validation is not None and first_epoch > 1:  # a warm start must not end worse than it began
             self.best = evaluate(network, validation, plan.objective)[0]
-        self.waited = self.setbacks = 0
+        self.waited = self.setbacks = self.seed = 0
         self.weights = self._copy()
 
     def _copy(self) -> dict[str, Tensor]:

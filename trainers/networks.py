@@ -21,13 +21,16 @@ from trainers.layers import Attention, Center, Dropout, Recurrent, Residual, Tok
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
     "gelu": nn.GELU,
+    "silu": nn.SiLU,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
 
 
-RECTIFIERS = frozenset({"relu", "gelu"})
+RECTIFIERS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu"})
 """Activations that He's initialization is made for."""
 MOST_FEATURES = 4096
 """Values that a convolutional network hands to its dense layers, unless it is told otherwise."""

@@ -29,7 +29,7 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     hidden: tuple[int, ...] | None = None
     """Units of the dense hidden layers; None: (64, 64) for ``mlp``, (64,) for ``cnn``, none for the others."""
     activation: str = "relu"
-    """``relu``, ``gelu``, ``tanh`` or ``sigmoid``."""
+    """``relu``, ``leaky_relu``, ``elu``, ``gelu``, ``silu``, ``tanh`` or ``sigmoid``."""
     init: str = "auto"
     """``he``, ``xavier``, or ``auto``: by the activation."""
     batch_norm: bool = False
@@ -100,8 +100,14 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     """Threads that torch may use in fit and predict; None leaves torch's own setting."""
     warm_start: bool = False
     """Whether `fit` goes on from the last weights."""
+    scoring: tuple[str, ...] = ()
+    """Names of scikit-learn's scorers, measured on the held-out rows after each epoch (``score:<name>``)."""
+    verbose: int = 0
+    """A line after every so many epochs; 0 for none."""
+    checkpoint: str | None = None
+    """File that keeps the state after each epoch; the same fit, called again, goes on from there. Gone at the end."""
     on_epoch: Callable[[tuple[HistoryRow, ...]], object] | None = None
-    """Called with each epoch's history rows: live progress. It is not saved."""
+    """Called with each epoch's history rows; training stops where it returns True. It is not saved."""
     random_state: int | np.random.RandomState | None = None
     """Seed; the same seed gives the same bits on the same machine. No global generator is touched."""
 

@@ -26,3 +26,5 @@ class Plan:
     augment: tuple[tuple[str, float], ...] = ()
     pairs: bool = False
     """Whether a batch needs two rows (batch normalization)."""
+    scoring: tuple[str, ...] = ()
+    """Scorers that are measured on held-out rows after each epoch."""

@@ -117,6 +117,18 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
             parts += self._numbers(name, table) if name in self.numbers_ else self._indicators(name, table)
         return np.stack(parts, axis=1) if parts else np.empty((len(table), 0))
 
+    @property
+    def training_(self) -> dict[str, str]:
+        """Say in words how a table becomes numbers, for records and cards."""
+        if not hasattr(self, "numbers_"):
+            return {}
+        levels = sum(len(found) for found in self.categories_.values())
+        numbers = (
+            f"{len(self.numbers_)} columns of numbers: median for missing values, clipped at {self.clip:.1%} of either"
+        )
+        words = f"{len(self.categories_)} of categories: {levels} levels, one-hot"
+        return {"preparation": f"{numbers} end, standardized; {words}"}
+
     def _check_columns(self, names: list[str]) -> None:
         lacking = [name for name in self.feature_names_in_ if name not in names]
         if lacking:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from collections.abc import Callable, Mapping
 
 from trainers.errors import TrainerError, listing, nearest, quoted
 
 NETWORKS = ("mlp", "cnn", "rnn", "lstm", "gru", "transformer", "resnet")
 CHOICES: Mapping[str, tuple[object, ...]] = {
-    "activation": ("relu", "gelu", "tanh", "sigmoid"),
+    "activation": ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"),
     "init": ("auto", "he", "xavier"),
     "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
     "schedule": ("constant", "cosine", "linear", "exponential", "step", "plateau"),
@@ -59,6 +60,10 @@ def _augment(value: object) -> bool:
     )
 
 
+def _names(value: object) -> bool:
+    return isinstance(value, tuple | list) and all(isinstance(one, str) for one in value)
+
+
 def _flag(value: object) -> bool:
     return type(value).__name__ in {"bool", "bool_"}
 
@@ -87,6 +92,9 @@ RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "validation_fraction": (_real(0.0, 1.0), "a share, at least 0 and under 1"),
     "threads": (_or(None, _whole(1)), "a whole number of at least 1, or None"),
     "augment": (_or(None, _augment), "a mapping of 'shift', 'flip', 'noise' to numbers of at least 0, or None"),
+    "scoring": (_names, "a tuple of names of scikit-learn's scorers"),
+    "verbose": (_whole(0), "a whole number of epochs, at least 0"),
+    "checkpoint": (_or(None, lambda value: isinstance(value, str | os.PathLike)), "a path, or None"),
     "on_epoch": (_or(None, callable), "a function of the epoch's history rows, or None"),
     "batch_norm": (_flag, "True or False"),
     "bidirectional": (_flag, "True or False"),

@@ -208,9 +208,20 @@ def wrap(
         size_bytes=file.stat().st_size if file else None,
         runs_code=runs_code,
         parameters=_parameters(last),
-        training={str(k): str(v) for k, v in getattr(last, "training_", {}).items()},
+        training={str(k): str(v) for step in _steps(predictor) for k, v in _documented(step).items()},
     )
     return Model(predictor=predictor, info=info)
+
+
+def _steps(predictor: object) -> list[object]:
+    steps = getattr(predictor, "steps", None)
+    return [step for _, step in steps] if isinstance(steps, list) and steps else [predictor]
+
+
+def _documented(step: object) -> Mapping[object, object]:
+    """Return what a step says of its own making (``training_``), if it does."""
+    told = getattr(step, "training_", {})
+    return told if isinstance(told, Mapping) else {}
 
 
 def kind_of(estimator: object) -> str:

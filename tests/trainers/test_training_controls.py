@@ -1,0 +1,150 @@
+"""What steers and shows a training: checkpoints, callbacks, scorers, printed lines, and what a record says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import balanced_accuracy_score
+
+from audit.models.load import wrap
+from trainers import FileError, NetworkClassifier, NetworkRegressor, TrainerError, load, save
+from trainers.history import HistoryRow, series, without_seconds
+from trainers.search import search
+from trainers.space import Choice
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+else:
+    torch = pytest.importorskip("torch")
+    from torch import nn
+
+X, Y = load_breast_cancer(return_X_y=True)
+SETTINGS: dict[str, Any] = {
+    "hidden": (8,), "dropout": 0.3, "epochs": 8, "learning_rate": 0.01, "schedule": "cosine", "random_state": 0,
+}  # fmt: skip
+
+
+class KilledError(Exception):
+    """The machine went down."""
+
+
+def kill_after(epochs: int) -> Any:  # noqa: ANN401
+    def tell(rows: tuple[HistoryRow, ...]) -> None:
+        if rows[0].epoch == epochs:
+            raise KilledError
+
+    return tell
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_killed_run_goes_on_from_its_last_epoch_with_the_same_bits(optimizer: str, tmp_path: Path) -> None:
+    whole = NetworkClassifier(**SETTINGS, optimizer=optimizer).fit(X, Y)
+    path = tmp_path / "run.ckpt"
+    stopped = NetworkClassifier(**SETTINGS, optimizer=optimizer, checkpoint=str(path), on_epoch=kill_after(5))
+    with pytest.raises(KilledError):
+        stopped.fit(X, Y)
+    assert path.is_file()
+    seen: list[int] = []
+    resumed = NetworkClassifier(**SETTINGS, optimizer=optimizer, checkpoint=str(path))
+    resumed.set_params(on_epoch=lambda rows: seen.append(rows[0].epoch))
+    resumed.fit(X, Y)
+    assert seen == [6, 7, 8]
+    np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
+    assert without_seconds(resumed.history_) == without_seconds(whole.history_)
+    assert not path.exists()
+
+
+def test_a_run_without_a_seed_takes_that_of_its_checkpoint(tmp_path: Path) -> None:
+    path = str(tmp_path / "run.ckpt")
+    free = {**SETTINGS, "random_state": None}
+    with pytest.raises(KilledError):
+        NetworkClassifier(**free, checkpoint=path, on_epoch=kill_after(2)).fit(X, Y)
+    model = NetworkClassifier(**free, checkpoint=path).fit(X, Y)
+    assert model.n_iter_ == 8
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(KilledError):
+        NetworkClassifier(**SETTINGS, checkpoint=str(path), on_epoch=kill_after(2)).fit(X, Y)
+    with pytest.raises(TrainerError, match="belongs to another training"):
+        NetworkClassifier(**{**SETTINGS, "hidden": (9,)}, checkpoint=str(path)).fit(X, Y)
+    with pytest.raises(TrainerError, match="belongs to another training"):
+        NetworkClassifier(**SETTINGS, checkpoint=str(path)).fit(X[1:], Y[1:])
+    path.write_bytes(b"no checkpoint")
+    with pytest.raises(FileError, match="cannot be read"):
+        NetworkClassifier(**SETTINGS, checkpoint=str(path)).fit(X, Y)
+
+
+def test_a_callback_can_stop() -> None:
+    model = NetworkClassifier(**SETTINGS, on_epoch=lambda rows: rows[0].epoch == 3).fit(X, Y)
+    assert (model.n_iter_, model.stopped_) == (3, "callback")
+
+
+def test_scorers_are_measured_each_epoch() -> None:
+    names = ("balanced_accuracy", "roc_auc")
+    train, test = (X[:400], Y[:400]), (X[400:], Y[400:])
+    model = NetworkClassifier(**{**SETTINGS, "early_stopping": False}, scoring=names).fit(*train, validation=test)
+    found = series(model.history_, "score:balanced_accuracy", "validation")
+    assert len(found) == 8
+    assert found[-1][1] == pytest.approx(balanced_accuracy_score(test[1], model.predict(test[0])))
+    assert 0.9 < series(model.history_, "score:roc_auc", "validation")[-1][1] <= 1
+    fitted = NetworkRegressor(epochs=2, scoring=("r2",), random_state=0).fit(X, X[:, 0])
+    rows = dict(series(fitted.history_, "score", "validation"))
+    assert series(fitted.history_, "score:r2", "validation")[-1][1] == pytest.approx(rows[2], abs=1e-5)
+    with pytest.raises(TrainerError, match="Did you mean 'f1'"):
+        NetworkClassifier(scoring=("f11",)).fit(X, Y)
+
+
+def test_verbose_prints_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    NetworkClassifier(**{**SETTINGS, "epochs": 4}, verbose=2).fit(X, Y)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 2", "epoch 4"]
+    assert "validation loss" in lines[0]
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "elu", "silu"])
+def test_more_activations_learn_and_are_saved(activation: str, tmp_path: Path) -> None:
+    model = NetworkClassifier(activation=activation, epochs=10, random_state=0).fit(X, Y)
+    assert model.score(X, Y) > 0.93
+    again = load(save(model, tmp_path / "m.safetensors"))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def drops(shape: tuple[int, ...], outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(shape[0], 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, outputs))
+
+
+def test_dropout_of_your_own_network_is_seeded_and_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(1)
+    first = NetworkClassifier(network=drops, epochs=3, random_state=0).fit(X, Y).predict_proba(X)
+    after = torch.rand(1)
+    torch.manual_seed(2)
+    second = NetworkClassifier(network=drops, epochs=3, random_state=0).fit(X, Y).predict_proba(X)
+    np.testing.assert_array_equal(first, second)
+    torch.manual_seed(1)
+    assert torch.equal(after, torch.rand(1))
+
+
+def test_a_record_says_how_a_network_was_chosen_and_its_table_prepared(tmp_path: Path) -> None:
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+    from trainers.preparation import TablePreparation
+
+    table = pd.DataFrame(X[:150, :3], columns=["a", "b", "c"]).assign(kind=np.where(X[:150, 4] > 0.1, "p", "q"))
+    model = Pipeline([("prepare", TablePreparation()), ("network", NetworkClassifier(epochs=2, random_state=0))])
+    found = search(model, {"network__hidden": Choice(((4,), (6,)))}, table, Y[:150], trials=3, folds=2, seed=5)
+    again = load(save(found.model, tmp_path / "m.safetensors"))
+    told = wrap(again).info.training
+    assert told["search"].startswith("chosen from 3 trials (")
+    assert "seed 5" in told["search"]
+    assert "hidden" in told["chosen"]
+    assert "flatters" in told["note on the search"]
+    assert told["preparation"].startswith("3 columns of numbers")
+    assert "1 of categories" in told["preparation"]

@@ -1,0 +1,56 @@
+"""What a fitted network says of its own making: training, search and data, in words for a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trainers.parameters import Parameters
+
+
+def documented(estimator: Parameters) -> dict[str, str]:
+    """Describe a fitted estimator.
+
+    Returns
+    -------
+    dict of str to str
+        ``epochs``, ``stopped by``, ``rows held out``, ``seed``; ``search`` and ``chosen`` where it was chosen from
+        trials; ``training file`` where one is known; ``started from`` where a backbone was taken over.
+    """
+    told = {
+        "epochs": f"{estimator.n_iter_}, the weights of epoch {estimator.best_epoch_} kept",
+        "stopped by": str(estimator.stopped_),
+        "rows held out": str(estimator.validation_rows_),
+        "seed": str(estimator.seed_),
+    }
+    search = getattr(estimator, "search_", None)
+    if isinstance(search, Mapping):
+        told["search"] = _search(search)
+        told["chosen"] = ", ".join(f"{name} = {value}" for name, value in _part(search, "chosen", "parameters").items())
+        told["note on the search"] = str(search.get("note", ""))
+    data = getattr(estimator, "data_", None)
+    if isinstance(data, Mapping):
+        told["training file"] = f"{data.get('file')}, {data.get('rows')} rows, SHA-256 {data.get('sha256')}"
+    source = getattr(estimator, "transfer_", None)
+    if isinstance(source, Mapping):
+        told["started from"] = ", ".join(f"{name}: {value}" for name, value in source.items() if isinstance(value, str))
+    return told
+
+
+def _part(search: Mapping[str, object], *names: str) -> Mapping[str, object]:
+    found: object = search
+    for name in names:
+        found = found.get(name, {}) if isinstance(found, Mapping) else {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _search(search: Mapping[str, object]) -> str:
+    trials = search.get("trials")
+    count = len(trials) if isinstance(trials, list) else 0
+    states = [trial.get("state") for trial in trials if isinstance(trial, Mapping)] if isinstance(trials, list) else []
+    complete = states.count("complete")
+    score = _part(search, "chosen").get("score")
+    shown = f", cross-validated score {score:.4g}" if isinstance(score, float) else ""
+    return (
+        f"chosen from {count} trials ({complete} complete; {search.get('method')}, {search.get('folds')} folds, seed "
+        f"{search.get('seed')}{shown})"
+    )
