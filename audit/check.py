@@ -19,6 +19,10 @@ from reports.record import Finding, FindingOutcome, Json, Measurement, Task
 ALL_TASKS: frozenset[Task] = frozenset({"binary", "multiclass", "regression"})
 
 
+MOST_COLUMNS = 4096
+"""Columns that are looked at one by one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """A measuring function with what the run needs to know about it; calling it calls the function."""
@@ -37,6 +41,8 @@ class Check:
     references: tuple[str, ...]
     about: str
     measure: Callable[..., Measurement]
+    by_column: bool = False
+    """Whether it looks at columns one by one, which says nothing of thousands of pixels or time steps."""
 
     def __call__(self, *evidence: object, **options: object) -> Measurement:
         """Measure directly, as a test or a notebook does."""
@@ -50,6 +56,7 @@ def check(
     tasks: Iterable[Task] = ALL_TASKS,
     references: tuple[str, ...] = (),
     revision: int = 1,
+    by_column: bool = False,
 ) -> Callable[[Callable[..., Measurement]], Check]:
     """Make a :class:`Check` of a function; its needs and options are read from the signature.
 
@@ -65,6 +72,8 @@ def check(
         Papers or documents that the method comes from.
     revision : int
         Raise it when the same evidence would give other numbers.
+    by_column : bool
+        Whether it looks at columns one by one; rows of more than 4,096 values are not asked.
 
     Examples
     --------
@@ -93,6 +102,7 @@ def check(
             references=references,
             about=inspect.getdoc(function) or "",
             measure=function,
+            by_column=by_column,
         )
 
     return decorate
@@ -159,6 +169,8 @@ def _attempt(
 ) -> tuple[FindingOutcome, str, Measurement | None]:
     if task not in one.tasks:
         return "not_applicable", f"asked of {' and '.join(sorted(one.tasks))} models, this one is {task}", None
+    if one.by_column and (width := len(getattr(evidence("dataset"), "features", ()))) > MOST_COLUMNS:
+        return "not_applicable", f"rows of {width:,} values are images or sequences, not columns with a meaning", None
     given = {name: evidence(name) for name in (*one.needs, *one.wants)}
     for name in one.needs:
         value = given[name]

@@ -12,6 +12,7 @@ from reports.record import Estimate, Measurement, Table
 
 
 @check(
+    by_column=True,
     title="Agreement of SHAP and LIME",
     family="explanations",
     references=(

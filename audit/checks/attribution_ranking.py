@@ -18,6 +18,7 @@ STRONGEST = 3
 
 
 @check(
+    by_column=True,
     title="Strongest features",
     family="explanations",
     references=(

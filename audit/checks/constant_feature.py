@@ -14,7 +14,7 @@ from audit.tabular.rows import cells, column_hash
 from reports.record import Estimate, Measurement, Table
 
 
-@check(title="Constant features", family="data")
+@check(by_column=True, title="Constant features", family="data")
 def constant_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
     """Measure how many rows hold each feature's most frequent value.
 

@@ -17,6 +17,7 @@ MOST_PAIRS = 10
 
 
 @check(
+    by_column=True,
     title="Dependence on the strongest features",
     family="explanations",
     references=(

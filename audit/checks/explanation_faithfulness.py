@@ -16,6 +16,7 @@ WHERE = {"split": "test"}
 
 
 @check(
+    by_column=True,
     title="Faithfulness of explanations",
     family="explanations",
     references=(

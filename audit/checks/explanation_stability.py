@@ -17,6 +17,7 @@ WHERE = {"split": "test"}
 
 
 @check(
+    by_column=True,
     title="Stability of explanations",
     family="explanations",
     references=(

@@ -30,6 +30,7 @@ class Moved(NamedTuple):
 
 
 @check(
+    by_column=True,
     title="Feature drift",
     family="drift",
     references=(

@@ -20,6 +20,7 @@ DRAWN = "(drawn)"
 
 
 @check(
+    by_column=True,
     title="What drives decisions by group",
     family="explanations",
     references=("Lundberg 2020, Explaining quantitative measures of fairness", "Good 2005, Permutation Tests"),

@@ -15,7 +15,12 @@ from audit.tabular.rows import column_hash
 from reports.record import Estimate, Measurement
 
 
-@check(title="Identifier features", family="data", references=("Kaufman et al. 2012, Leakage in data mining",))
+@check(
+    by_column=True,
+    title="Identifier features",
+    family="data",
+    references=("Kaufman et al. 2012, Leakage in data mining",),
+)
 def identifier_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
     """Measure how many of a feature's present values are distinct, where it is text or whole numbers.
 

@@ -13,6 +13,7 @@ DRAWN = 3
 
 
 @check(
+    by_column=True,
     title="Single rows explained",
     family="explanations",
     references=(

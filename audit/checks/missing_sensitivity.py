@@ -14,7 +14,7 @@ from audit.exhibits import by_address_table
 from reports.record import Estimate, Exhibit, Measurement, Table
 
 
-@check(title="Sensitivity to missing values", family="robustness")
+@check(by_column=True, title="Sensitivity to missing values", family="robustness")
 def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurement:
     """Leave one feature of each row out, or make it a new category, and count what breaks and what changes.
 

@@ -17,7 +17,10 @@ FloatArray = npt.NDArray[np.float64]
 
 
 @check(
-    title="Values out of range", family="data", references=("Breck et al. 2019, Data validation for machine learning",)
+    by_column=True,
+    title="Values out of range",
+    family="data",
+    references=("Breck et al. 2019, Data validation for machine learning",),
 )
 def out_of_range(dataset: Dataset, *, most: int = 1000) -> Measurement:
     """Measure, for each numeric feature, how many test rows lie outside the range of training.

@@ -23,6 +23,7 @@ ROUNDING = 1e-12
 
 
 @check(
+    by_column=True,
     title="Permutation importance",
     family="explanations",
     references=(

@@ -10,6 +10,7 @@ from reports.record import Estimate, Measurement, Table
 
 
 @check(
+    by_column=True,
     title="Proxies of sensitive features",
     family="data",
     references=("Barocas and Selbst 2016, Big data's disparate impact", "DeLong et al. 1988"),

@@ -9,6 +9,7 @@ from reports.record import Bar, Bars, Estimate, Measurement
 
 
 @check(
+    by_column=True,
     title="Target leakage",
     family="leakage",
     references=("Kaufman et al. 2012, Leakage in data mining", "Kapoor and Narayanan 2023"),

@@ -19,7 +19,10 @@ LISTED = 5
 
 
 @check(
-    title="Unseen categories", family="data", references=("Breck et al. 2019, Data validation for machine learning",)
+    by_column=True,
+    title="Unseen categories",
+    family="data",
+    references=("Breck et al. 2019, Data validation for machine learning",),
 )
 def unseen_category(dataset: Dataset, settings: Settings | None = None, *, most: int = 1000) -> Measurement:
     """Measure, feature by feature, how many test rows hold a value that no training row has.

@@ -51,6 +51,7 @@ class _Weak(NamedTuple):
 
 
 @check(
+    by_column=True,
     title="Weak slices",
     family="slices",
     references=(

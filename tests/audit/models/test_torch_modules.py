@@ -332,3 +332,14 @@ def test_modules_are_recognized_without_a_copy() -> None:
     model = wrap(module)
     assert isinstance(model.predictor, TorchModel)
     assert model.predictor.module is module
+
+
+def test_pixels_are_not_looked_at_one_by_one() -> None:
+    from audit.check import run
+    from audit.checks import discover
+
+    wide = pd.DataFrame(np.zeros((40, 5000), dtype=np.uint8), columns=[f"x{k}" for k in range(5000)])
+    data = build({"test": wide.assign(y=[0, 1] * 20)}, Roles(target="y"))
+    found = run(discover()["constant_feature"], lambda _: data, task="binary")
+    assert found.outcome == "not_applicable"
+    assert "5,000 values" in found.reason
