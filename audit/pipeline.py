@@ -83,7 +83,8 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
         progress=progress,
         deadline=time.monotonic() + plan.time_limit,
     )
-    context.collected.update({**plan.at_hand(), "dataset": dataset, "artifact": info, "settings": settings})
+    rows = plan.evidence.get("dataset", dataset)  # a log that was counted has none
+    context.collected.update({**plan.at_hand(), "dataset": rows, "artifact": info, "settings": settings})
     predictions = context.need("predictions")
     assert isinstance(predictions, Predictions)  # noqa: S101 -- the name says so
     findings = []
@@ -97,7 +98,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
         seed=plan.seed,
         task=dataset.task,
         model=info,
-        data=_data_info(dataset, context.settings),
+        data=_data_info(dataset, context.settings, predictions),
         environment=_environment(),
         headline=predictions.headline,
         config=_stated(plan.config, context.settings, plan.seed),
@@ -372,15 +373,17 @@ def _environment() -> Environment:
     )
 
 
-def _data_info(dataset: Dataset, settings: Settings) -> DataInfo:
-    roles, test = dataset.roles, dataset.split.mask("test")
+def _data_info(dataset: Dataset, settings: Settings, predictions: Predictions) -> DataInfo:
+    roles = dataset.roles
     groups, missing = [], {}
+    test = predictions.select(split="test") if predictions.repeats is not None else None
     for feature, factor in dataset.sensitive.items():
-        here = factor.take(test)
-        for level, count in zip(here.levels, here.counts(), strict=True):
+        here = factor.take(dataset.split.mask("test")) if test is None else test.keys[feature]
+        masks = [here.mask(level) for level in here.levels] + [here.codes < 0]
+        *counts, without = [int(mask.sum()) if test is None else test.count(mask) for mask in masks]
+        for level, count in zip(here.levels, counts, strict=True):
             hidden = 0 < count < settings.suppress_n
-            groups.append(GroupInfo(feature=feature, level=level, rows=None if hidden else int(count)))
-        without = int((here.codes < 0).sum())
+            groups.append(GroupInfo(feature=feature, level=level, rows=None if hidden else count))
         missing[feature] = None if 0 < without < settings.suppress_n else without
     return DataInfo(
         target=roles.target,

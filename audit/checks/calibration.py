@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.measure import estimates
-from audit.evidence import Predictions
+from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
+from audit.statistics.calibration import reliability
 from audit.statistics.intervals import wilson
 from reports.record import Curve, Measurement, Series
 
@@ -46,19 +48,34 @@ def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
     )
 
 
+def _bins_of(
+    test: Predictions, score: FloatArray, came_true: npt.NDArray[np.bool_], bins: int
+) -> tuple[list[float], list[float], list[float]]:
+    """Return mean score, rate and number of rows of bins of equal size."""
+    if test.repeats is not None:
+        n = test.repeats.n.astype(np.float64)
+        table = reliability(came_true, score, n, bins=bins, repeats=(test.repeats.n, n))
+        return table.score.tolist(), table.rate.tolist(), table.n.tolist()
+    order = np.argsort(score, kind="stable")
+    parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
+    return (
+        [float(score[part].mean()) for part in parts],
+        [float(came_true[part].mean()) for part in parts],
+        [float(len(part)) for part in parts],
+    )
+
+
 def _reliability(test: Predictions, bins: int) -> Curve:
     assert test.y_score is not None  # noqa: S101 -- asked for by the caller
     if test.y_score.ndim == 1:
         score, came_true = test.y_score, np.asarray(test.y_true == 1)
     else:
         score, came_true = test.y_score.max(axis=1), np.asarray(test.y_score.argmax(axis=1) == test.y_true)
-    order = np.argsort(score, kind="stable")
-    parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
-    limits = [wilson(float(came_true[part].sum()), float(len(part)), test.settings.level) for part in parts]
-    rates = [float(came_true[part].mean()) for part in parts]
+    x, rates, sizes = _bins_of(test, score, came_true, bins)
+    limits = [wilson(rate * n, n, test.settings.level) for rate, n in zip(rates, sizes, strict=True)]
     series = Series(
         name="observed",
-        x=tuple(float(score[part].mean()) for part in parts),
+        x=tuple(x),
         y=tuple(rates),
         low=tuple(min(one.low, rate) for one, rate in zip(limits, rates, strict=True)),
         high=tuple(max(one.high, rate) for one, rate in zip(limits, rates, strict=True)),
@@ -71,5 +88,5 @@ def _reliability(test: Predictions, bins: int) -> Curve:
         series=(series,),
         diagonal=True,
         unit_square=True,
-        caption=f"{len(parts)} bins of equal size; whiskers are 95 % intervals of the observed share.",
+        caption=f"{len(x)} bins of equal size; whiskers are 95 % intervals of the observed share.",
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import splits
-from audit.estimate.shares import masses, proportion
-from audit.evidence import Settings
-from reports.record import Bar, Bars, Measurement
+from audit.errors import NotApplicable
+from audit.estimate.shares import masses, proportion, share
+from audit.evidence import COUNTED, Predictions, Settings
+from reports.record import Bar, Bars, Estimate, Measurement
 
 
 @check(
@@ -16,7 +19,9 @@ from reports.record import Bar, Bars, Measurement
     tasks=("binary", "multiclass"),
     references=("He and Garcia 2009, Learning from imbalanced data",),
 )
-def class_imbalance(dataset: Dataset, settings: Settings | None = None) -> Measurement:
+def class_imbalance(
+    dataset: Dataset | None = None, predictions: Predictions | None = None, settings: Settings | None = None
+) -> Measurement:
     """Measure the share of every class in every split.
 
     Reading. ``class_share`` is the share of a split's rows that have the class. A class with few rows is
@@ -25,17 +30,7 @@ def class_imbalance(dataset: Dataset, settings: Settings | None = None) -> Measu
     Limits. Rare is not wrong: many events that matter are rare. Shares are of rows, not of sample weight.
     """
     level = (settings or Settings()).level
-    estimates = [
-        proportion(
-            "class_share",
-            dataset.y[rows] == code,
-            {"split": split, "class": name},
-            masses(dataset, rows)._replace(weight=None),
-            level=level,
-        )
-        for split, rows in splits(dataset)
-        for code, name in enumerate(dataset.classes)
-    ]
+    estimates = list(_class_shares(dataset, predictions, level))
     rarest = min((one for one in estimates if one.value is not None), key=lambda one: one.value or 0.0)
     bars = tuple(
         Bar(label=f"{one.where['class']} ({one.where['split']})", value=one.value, low=one.low, high=one.high)
@@ -47,3 +42,20 @@ def class_imbalance(dataset: Dataset, settings: Settings | None = None) -> Measu
         estimates=tuple(estimates),
         exhibits=(Bars(title="Class shares by split", x_label="share of rows", bars=bars[:60]),),
     )
+
+
+def _class_shares(dataset: Dataset | None, predictions: Predictions | None, level: float) -> Iterator[Estimate]:
+    """Yield the share of each class in each split, from the tables or from a counted log."""
+    if dataset is not None:
+        for split, rows in splits(dataset):
+            mass = masses(dataset, rows)._replace(weight=None)
+            for code, name in enumerate(dataset.classes):
+                where = {"split": split, "class": name}
+                yield proportion("class_share", dataset.y[rows] == code, where, mass, level=level)
+        return
+    if predictions is None:
+        raise NotApplicable(COUNTED)
+    test = predictions.select(split="test")
+    for code, name in enumerate(test.classes):
+        where = {"split": "test", "class": name}
+        yield share("class_share", test.count(test.y_true == code), test.total, where, level=level)

@@ -62,7 +62,7 @@ def classification(predictions: Predictions) -> Measurement:
     if first not in measured:
         measured.append(first)
     return Measurement(
-        summary=f"{metric_words(headline)} is {first} on {len(test):,} test rows.",
+        summary=f"{metric_words(headline)} is {first} on {test.total:,} test rows.",
         estimates=tuple(measured),
         exhibits=(estimates_table("Metrics on the test rows", measured),),
         notes=(*predictions.notes, *(() if test.probabilities else (predictions.score_reason,))),

@@ -34,20 +34,20 @@ def confusion(predictions: Predictions) -> Measurement:
         caption="Rows of the test set.",
     )
     right = int(counts.trace())
-    wrong = len(test) - right
+    wrong = test.total - right
     made = Estimate(
         metric="wrong_decisions",
         value=wrong,
         low=wrong,
         high=wrong,
         method="count",
-        n=len(test),
+        n=test.total,
         unit="count",
         where=test.where,
     )
     left_out = len(classes) - len(shown)
     return Measurement(
-        summary=f"{right:,} of {len(test):,} decisions are right, {wrong:,} are wrong.",
+        summary=f"{right:,} of {test.total:,} decisions are right, {wrong:,} are wrong.",
         estimates=(made,),
         exhibits=(matrix,),
         notes=(f"the {left_out} rarest of {len(classes)} classes are not drawn",) if left_out else (),

@@ -74,7 +74,7 @@ def _summary(made: list[Estimate], test: Predictions) -> str:
 def _missing(test: Predictions) -> tuple[str, ...]:
     notes = []
     for feature in test.sensitive:
-        missing = int((test.keys[feature].codes < 0).sum())
+        missing = test.count(test.keys[feature].codes < 0)
         if missing:
             few = test.settings.suppress_n
             count = f"{missing}" if missing >= few else f"fewer than {few}"

@@ -15,7 +15,7 @@ from audit.data.groups import grouped_rows
 from audit.errors import NotApplicable
 from audit.estimate.disparity import ratios_to_highest
 from audit.estimate.measure import by_group, outcome_directions
-from audit.evidence import Predictions, Settings
+from audit.evidence import COUNTED, Predictions, Settings
 from audit.exhibits import forest, label
 from reports.record import Estimate, Forest, Measurement
 
@@ -26,7 +26,9 @@ from reports.record import Estimate, Forest, Measurement
     tasks=("binary",),
     references=("29 CFR 1607.4(D), the four-fifths rule", "Hsu 1984, multiple comparisons with the best"),
 )
-def label_rate(dataset: Dataset, settings: Settings | None = None) -> Measurement:
+def label_rate(
+    dataset: Dataset | None = None, predictions: Predictions | None = None, settings: Settings | None = None
+) -> Measurement:
     """Compare the share of favorable labels among groups in the rows the model learned from.
 
     Reading. ``base_rate_ratio`` is a group's share of favorable labels over that of the group with the highest
@@ -37,13 +39,13 @@ def label_rate(dataset: Dataset, settings: Settings | None = None) -> Measuremen
     say. Without a training table, or where groups are known of test
     rows alone, the test rows are taken.
     """
-    if not dataset.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
     chosen = settings or Settings()
-    labels = _as_predictions(dataset, chosen)
+    labels = _as_predictions(dataset, chosen) if dataset is not None else _of_log(predictions)
+    if not labels.sensitive:
+        raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
     rates: list[Estimate] = []
     ratios: list[Estimate] = []
-    for features in _crossings(tuple(dataset.sensitive), chosen.depth):
+    for features in _crossings(labels.sensitive, chosen.depth):
         for class_ in outcome_directions(labels):
             own = by_group(labels, ("base_rate",), features, class_=class_)
             rates += own
@@ -57,8 +59,16 @@ def label_rate(dataset: Dataset, settings: Settings | None = None) -> Measuremen
     return Measurement(
         summary=summary,
         estimates=(*rates, *ratios),
-        exhibits=tuple(_forests(rates, dataset, chosen)),
+        exhibits=tuple(_forests(rates, labels)),
     )
+
+
+def _of_log(predictions: Predictions | None) -> Predictions:
+    """Take the labels of a counted log for answers."""
+    if predictions is None:
+        raise NotApplicable(COUNTED)
+    test = predictions.select(split="test")
+    return replace(test, y_pred=test.y_true, y_score=None, probabilities=False)
 
 
 def _as_predictions(dataset: Dataset, settings: Settings) -> Predictions:
@@ -85,8 +95,8 @@ def _crossings(names: tuple[str, ...], depth: int) -> Iterator[tuple[str, ...]]:
         yield from combinations(names, size)
 
 
-def _forests(rates: list[Estimate], dataset: Dataset, settings: Settings) -> Iterator[Forest]:
-    for name in dataset.sensitive:
+def _forests(rates: list[Estimate], labels: Predictions) -> Iterator[Forest]:
+    for name in labels.sensitive:
         own = [one for one in rates if set(one.where) == {"split", name}]
-        which = "favorable" if dataset.favorable else "positive"
-        yield forest(f"Share of {which} labels by {name}", own, x_label="share of rows", min_n=settings.min_n)
+        which = "favorable" if labels.settings.favorable else "positive"
+        yield forest(f"Share of {which} labels by {name}", own, x_label="share of rows", min_n=labels.settings.min_n)

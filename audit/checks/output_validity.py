@@ -30,7 +30,7 @@ def output_validity(predictions: Predictions, dataset: Dataset | None = None) ->
     for kind, count in (_unknown_to_training(predictions, dataset), _outside(predictions)):
         if count and kind not in faults:
             faults[kind] = count
-    n = len(predictions)
+    n = predictions.total
     made: list[Estimate] = [exact("invalid_outputs", sum(faults.values()), TEST, n=n, unit="count")]
     told = ", ".join(f"{count} {kind}" for kind, count in faults.items()) or "none"
     table = Table(

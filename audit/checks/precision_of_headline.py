@@ -29,7 +29,7 @@ def precision_of_headline(predictions: Predictions) -> Measurement:
         low=half,
         high=half,
         method="count",
-        n=len(test),
+        n=test.total,
         unit="difference",
         where=test.where,
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.drift import binned, stability_index
+from audit.estimate.drift import binned, binned_counts, stability_index
 from audit.estimate.shares import absent
 from audit.evidence import SCORE_TABLE, FloatArray, Predictions, ReferenceScores
 from reports.record import Cell, Estimate, Measurement, Table
@@ -39,7 +39,7 @@ def prediction_drift(predictions: Predictions, reference_scores: ReferenceScores
         raise NotApplicable("there are no answers for test rows")
     test = predictions.select(split="test")
     values = _values(test)
-    own = _classes(test) if values is None else _table(values)
+    own = _classes(test) if values is None else _table(values, _rows(test))
     if reference_scores is None:
         made = absent("score_stability_index", WHERE, "no reference record is given", unit="score")
         return Measurement(
@@ -64,12 +64,21 @@ def _values(test: Predictions) -> FloatArray | None:
     return None
 
 
-def _table(values: FloatArray) -> Table:
+def _rows(test: Predictions) -> FloatArray | None:
+    """Return how many rows stand behind each answer of a counted log."""
+    return None if test.repeats is None else test.repeats.n.astype(np.float64)
+
+
+def _table(values: FloatArray, rows_of: FloatArray | None) -> Table:
     """Write the distribution down in bins of equal mass."""
-    finite = values[np.isfinite(values)]
+    finite = np.isfinite(values)
+    n = None if rows_of is None else rows_of[finite]
     parts = np.linspace(0, 1, BINS + 1)[1:-1]
-    edges = np.unique(np.quantile(finite, parts, method="inverted_cdf")) if len(finite) else np.zeros(0)
-    counted = _counted(finite, edges)
+    edges = np.zeros(0)
+    if finite.any():
+        edges = np.unique(np.quantile(values[finite], parts, weights=n, method="inverted_cdf"))
+    place = np.searchsorted(edges, values[finite], side="left")
+    counted = np.bincount(place, n, minlength=len(edges) + 1)
     rows: list[tuple[Cell, ...]] = [(float(edge), int(n)) for edge, n in zip(edges, counted[:-1], strict=True)]
     rows.append((None, int(counted[-1])))
     return Table(
@@ -82,13 +91,9 @@ def _table(values: FloatArray) -> Table:
 
 
 def _classes(test: Predictions) -> Table:
-    counted = np.bincount(test.y_pred.astype(np.int64), minlength=len(test.classes))
+    counted = np.bincount(test.y_pred.astype(np.int64), _rows(test), minlength=len(test.classes))
     rows: tuple[tuple[Cell, ...], ...] = tuple((name, int(n)) for name, n in zip(test.classes, counted, strict=True))
     return Table(title=SCORE_TABLE, columns=("class", "rows"), rows=rows, folded=True)
-
-
-def _counted(values: FloatArray, edges: FloatArray) -> FloatArray:
-    return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1).astype(np.float64)
 
 
 def _compared(test: Predictions, values: FloatArray | None, reference: ReferenceScores) -> Estimate:
@@ -102,9 +107,10 @@ def _compared(test: Predictions, values: FloatArray | None, reference: Reference
     else:
         reason = "the reference record holds answers of another kind (scores or classes)"
         return absent("score_stability_index", WHERE, reason, unit="score")
-    new = binned(codes, len(old), cluster=test.cluster)
-    kept = float(new.sum()) / max(int((codes >= 0).sum()), 1)
+    n = _rows(test)
+    new = binned(codes, len(old), cluster=test.cluster) if n is None else binned_counts(codes, len(old), n)
+    kept = float(new.sum()) / max(test.count(codes >= 0), 1)
     return stability_index(
-        "score_stability_index", kept * old, new, WHERE, level=test.settings.level, n=len(test),
+        "score_stability_index", kept * old, new, WHERE, level=test.settings.level, n=test.total,
         reason="fewer than two different answers",
     )  # fmt: skip

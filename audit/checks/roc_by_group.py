@@ -61,7 +61,7 @@ def roc_by_group(predictions: Predictions, *, points: int = 40) -> Measurement:
 def _lines(test: Predictions, feature: str, points: int) -> tuple[list[Series], list[str]]:
     """Return the lines of the largest groups, and a word on every group without one."""
     parts = [(levels[0], replace(test.take(rows), where=test.where)) for levels, rows in groups(test, (feature,))]
-    drawn = sorted((one for one in parts if _enough(one[1])), key=lambda one: -len(one[1]))
+    drawn = sorted((one for one in parts if _enough(one[1])), key=lambda one: -one[1].total)
     short = [name for name, part in parts if not _enough(part)]
     chosen, rest = drawn[:MOST_CURVES], drawn[MOST_CURVES:]
     said = []
@@ -75,8 +75,8 @@ def _lines(test: Predictions, feature: str, points: int) -> tuple[list[Series], 
 
 
 def _enough(part: Predictions) -> bool:
-    positives = int((part.y_true == 1).sum())
-    return len(part) >= max(part.settings.min_n, 1) and min(positives, len(part) - positives) >= _of_a_class(part)
+    positives, rows = part.count(part.y_true == 1), part.total
+    return rows >= max(part.settings.min_n, 1) and min(positives, rows - positives) >= _of_a_class(part)
 
 
 def _of_a_class(part: Predictions) -> int:
@@ -87,7 +87,7 @@ def _of_a_class(part: Predictions) -> int:
 def _line(name: str, part: Predictions, points: int, *, band: bool) -> Series:
     truth, score = binary_view(part, None)
     line = roc_series(name, part, truth, score, points=points, band=band)
-    return replace(line, mark=operating_point(part), mark_name="decisions as made", n=len(part))
+    return replace(line, mark=operating_point(part), mark_name="decisions as made", n=part.total)
 
 
 def _drawn(feature: str, lines: list[Series]) -> Curve:

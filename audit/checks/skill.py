@@ -24,7 +24,7 @@ def skill(predictions: Predictions) -> Measurement:
     Limits. Beating a constant is the least one can ask; it does not make a model useful.
     """
     test = predictions.select(split="test")
-    if not len(test):
+    if not test.total:
         raise NotApplicable("there are no test rows")
     metric, chance = _chance(test)
     if _constant(test, metric):
@@ -34,7 +34,7 @@ def skill(predictions: Predictions) -> Measurement:
             low=0.0,
             high=0.0,
             method="count",
-            n=len(test),
+            n=test.total,
             unit="difference",
             where=test.where,
         )

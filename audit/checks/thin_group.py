@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
-
-import numpy as np
 
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import groups
 from audit.errors import NotApplicable
 from audit.estimate.shares import exact
-from audit.evidence import Predictions, Settings
+from audit.evidence import COUNTED, Predictions, Settings
 from audit.exhibits import label
 from reports.record import Estimate, Measurement, Table
 
@@ -34,7 +33,11 @@ class Lack(NamedTuple):
     references=("Cohen 1988, Statistical power analysis", "Singh et al. 2023, Measures of disparity and sample size"),
 )
 def thin_group(
-    dataset: Dataset, predictions: Predictions | None = None, settings: Settings | None = None, *, gap: float = 0.1
+    dataset: Dataset | None = None,
+    predictions: Predictions | None = None,
+    settings: Settings | None = None,
+    *,
+    gap: float = 0.1,
 ) -> Measurement:
     """Count the test rows that each group lacks for a gap of ten points to be found.
 
@@ -47,21 +50,17 @@ def thin_group(
     must leave no trace, the number is the least it can be. A smaller gap needs more: half the gap, four
     times the rows.
     """
-    if not dataset.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
+    sizes_of = list(_sizes(dataset, predictions))
     chosen = settings or Settings()
     rate = _selection_rate(predictions)
     needed = math.ceil((1.96 + 0.84) ** 2 * rate * (1 - rate) / gap**2)
-    kinds = KINDS if dataset.task == "binary" else KINDS[:1]
     lacks = []
-    for group in groups(dataset, dataset.rows("test"), depth=1):
-        positive = dataset.y[group.rows] == 1
-        sizes = {"rows": len(group.rows), "positives": int(positive.sum()), "negatives": int((~positive).sum())}
+    for where, sizes in sizes_of:
         hidden = sizes["rows"] < chosen.suppress_n
-        for kind in kinds:
+        for kind in sizes:
             there = None if hidden else sizes[kind]
             least = chosen.suppress_n - 1 if hidden else sizes[kind]
-            lacks.append(Lack(dict(group.where), kind, there, max(0, needed - least)))
+            lacks.append(Lack(where, kind, there, max(0, needed - least)))
     return Measurement(
         summary=_summary(lacks, needed),
         estimates=tuple(_estimate(lack) for lack in lacks),
@@ -69,11 +68,35 @@ def thin_group(
     )
 
 
+def _sizes(dataset: Dataset | None, predictions: Predictions | None) -> Iterator[tuple[dict[str, str], dict[str, int]]]:
+    """Yield each group of the test rows with its number of rows, in a binary task by class too."""
+    if dataset is None and predictions is None:
+        raise NotApplicable(COUNTED)
+    if not (dataset.sensitive if dataset is not None else predictions.sensitive if predictions is not None else ()):
+        raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
+    if dataset is not None:
+        for group in groups(dataset, dataset.rows("test"), depth=1):
+            positives = int((dataset.y[group.rows] == 1).sum())
+            yield dict(group.where), _by_kind(len(group.rows), positives, dataset.task)
+    elif predictions is not None:
+        test = predictions.select(split="test")
+        for feature in test.sensitive:
+            for level in test.keys[feature].levels:
+                inside = test.keys[feature].mask(level)
+                sizes = _by_kind(test.count(inside), test.count(inside & (test.y_true == 1)), test.task)
+                yield {feature: level}, sizes
+
+
+def _by_kind(rows: int, positives: int, task: str) -> dict[str, int]:
+    return dict(zip(KINDS, (rows, positives, rows - positives), strict=True)) if task == "binary" else {"rows": rows}
+
+
 def _selection_rate(predictions: Predictions | None) -> float:
     """Return the overall selection rate on test rows, where there is one that says something; else 0.5."""
     if predictions is None or predictions.task != "binary" or not predictions.has(split="test"):
         return 0.5
-    rate = float(np.mean(predictions.select(split="test").y_pred == 1))
+    test = predictions.select(split="test")
+    rate = test.count(test.y_pred == 1) / test.total
     return rate if 0 < rate < 1 else 0.5
 
 

@@ -78,7 +78,7 @@ class CsvTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataTable:
-    """``[data]``: `test` (and `train`), or one `path` with `split` or `test_size`."""
+    """``[data]``: `test` (and `train`), or one `path` with `split` or `test_size`, or a prediction `log`."""
 
     __pydantic_config__ = FORBID
 
@@ -86,6 +86,14 @@ class DataTable:
     train: str | None = None
     test: str | None = None
     path: str | None = None
+    log: str | None = None
+    """Files of a prediction log (a pattern), or a DuckDB file with `table`; counted, not kept."""
+    spark: str | None = None
+    """Address of a Spark session (``sc://host``) whose `table` is the log."""
+    id: str | None = None
+    """Column by which labels that came later meet their rows."""
+    rows: Literal["auto", "keep", "count"] = "auto"
+    """Whether a table of predictions is kept or counted: counted above 200,000 rows, unless stated."""
     split: str | None = None
     test_size: float | None = None
     task: Task | None = None
@@ -117,11 +125,11 @@ class DataTable:
     """Columns that hold words although they look like numbers."""
     number: list[str] = field(default_factory=list)
     """Columns that hold numbers although they are written as words."""
-    labels: dict[str, str | int | float | bool] = field(default_factory=dict)
-    """Labels of the table → labels of the model, where they differ."""
+    labels: dict[str, str | int | float | bool] | str = field(default_factory=dict)
+    """Labels of the table → labels of the model, where they differ; of a log, files of labels that came later."""
     csv: CsvTable = field(default_factory=CsvTable)
     table: str = ""
-    """Table of a DuckDB file that holds several."""
+    """Table or view of a DuckDB file that holds several, or of a Spark session."""
     sha256: dict[str, str] = field(default_factory=dict)
     """Fingerprint that each split's file must have (``SEC002``)."""
 
@@ -223,10 +231,7 @@ def read_config(path: Path) -> Config:
     tables, text = read_toml(path, ConfigError)
     config = validate(Config, tables, file=path.name, text=text, error=ConfigError)
     data, model = config.data, config.model
-    if (data.test is None) == (data.path is None):
-        raise ConfigError(
-            f"{path.name}: [data] needs either 'test' (and 'train'), or one 'path' with 'split' or 'test_size'."
-        )
+    _require_one_source(config, path.name)
     if data.path is not None and (data.split is None) == (data.test_size is None):
         raise ConfigError(f"{path.name}: [data] path needs either 'split' (a column) or 'test_size' (a share).")
     if model is not None:
@@ -240,6 +245,24 @@ def read_config(path: Path) -> Config:
     if model is not None:
         _require_limits(model, path.name)
     return config
+
+
+def _require_one_source(config: Config, file: str) -> None:
+    """Refuse data that is named twice, or not at all."""
+    data = config.data
+    log = data.log is not None or data.spark is not None
+    if (data.test is not None) + (data.path is not None) + log != 1:
+        raise ConfigError(
+            f"{file}: [data] needs either 'test' (and 'train'), or one 'path' with 'split' or 'test_size', or a 'log'."
+        )
+    if isinstance(data.labels, str) and not log:
+        raise ConfigError(f"{file}: [data] labels names files; these belong to a log. Name it in [data] log.")
+    if isinstance(data.labels, str) and data.id is None:
+        raise ConfigError(f"{file}: [data] labels needs 'id', the column by which labels meet their rows.")
+    if log and (config.model is not None or data.train is not None):
+        raise ConfigError(f"{file}: [data] log holds answers; it goes without [model] and 'train'.")
+    if data.spark is not None and not data.table:
+        raise ConfigError(f"{file}: [data] spark needs 'table', the table to count.")
 
 
 def _require_readable(data: DataTable, file: str) -> None:

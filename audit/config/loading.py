@@ -85,7 +85,29 @@ def load_dataset(config: Config, folder: Path, model: Model | None = None) -> Da
         If a table cannot be read or does not fit.
     """
     data = config.data
-    roles = Roles(
+    roles = roles_of(data)
+    named = {"train": data.train, "test": data.test} if data.path is None else {"test": data.path}
+    files = {name: folder / file for name, file in named.items() if file is not None}
+    tables = _read(files, data, reading_of(data, model), model)
+    frames = tables.frames
+    infos = {
+        name: SplitInfo(name=name, rows=0, file=display_name(file), sha256=files_sha256(matched(file)))
+        for name, file in files.items()
+    }
+    if data.path is not None:
+        whole = infos["test"]
+        frames = _divided(frames["test"], data, config.audit.seed)
+        infos = {name: SplitInfo(name=name, rows=0, file=whole.file, sha256=whole.sha256) for name in frames}
+    roles = replace(roles, indexes=tables.indexes)
+    dataset = build(frames, roles, infos=infos, tables=tables)
+    require_references(data.reference, dataset)
+    return dataset
+
+
+def roles_of(data: DataTable) -> Roles:
+    """Return which column plays which part."""
+    labels = {} if isinstance(data.labels, str) else data.labels
+    return Roles(
         target=data.target,
         task=data.task,
         positive=data.positive,
@@ -102,26 +124,10 @@ def load_dataset(config: Config, folder: Path, model: Model | None = None) -> Da
         score=data.score,
         bins={name: tuple(edges) for name, edges in data.bins.items()},
         drop_missing_target=data.drop_missing_target,
-        labels={left: label_text(right) for left, right in data.labels.items()},
+        labels={left: label_text(right) for left, right in labels.items()},
         text=tuple(data.text),
         number=tuple(data.number),
     )
-    named = {"train": data.train, "test": data.test} if data.path is None else {"test": data.path}
-    files = {name: folder / file for name, file in named.items() if file is not None}
-    tables = _read(files, data, reading_of(data, model), model)
-    frames = tables.frames
-    infos = {
-        name: SplitInfo(name=name, rows=0, file=display_name(file), sha256=files_sha256(matched(file)))
-        for name, file in files.items()
-    }
-    if data.path is not None:
-        whole = infos["test"]
-        frames = _divided(frames["test"], data, config.audit.seed)
-        infos = {name: SplitInfo(name=name, rows=0, file=whole.file, sha256=whole.sha256) for name in frames}
-    roles = replace(roles, indexes=tables.indexes)
-    dataset = build(frames, roles, infos=infos, tables=tables)
-    _require_references(data.reference, dataset)
-    return dataset
 
 
 def reading_of(data: DataTable, model: Model | None = None) -> Reading:
@@ -207,7 +213,14 @@ def _divided(frame: pd.DataFrame, data: DataTable, seed: int) -> dict[str, pd.Da
     return {"train": rows[0].reset_index(drop=True), "test": rows[1].reset_index(drop=True)}
 
 
-def _require_references(reference: Mapping[str, str], dataset: Dataset) -> None:
+def require_references(reference: Mapping[str, str], dataset: Dataset) -> None:
+    """Refuse a reference group that does not exist.
+
+    Raises
+    ------
+    DataError
+        Naming feature or level.
+    """
     for feature, level in reference.items():
         groups = dataset.sensitive.get(feature)
         if groups is None:

@@ -19,6 +19,7 @@ from audit.config.configuration import (
     stated_fingerprints,
 )
 from audit.config.loading import load_dataset, load_model, load_source
+from audit.config.logs import is_counted, load_log
 from audit.data.dataset import Dataset
 from audit.errors import ConfigError
 from audit.evidence import Settings
@@ -113,7 +114,8 @@ def plan_from_config(
         raise ConfigError("[data] modality needs a [model]; predictions alone are a table.")
     model = load_model(config, folder)
     source = load_source(config, folder)
-    dataset = load_dataset(config, folder, model)
+    log = load_log(config, folder) if is_counted(config, folder) else None
+    dataset = load_dataset(config, folder, model) if log is None else log.dataset
     if baseline is not None:
         require_fitting(dataset, baseline, terms, model)
     config = replace(config, audit=replace(config.audit, suppress_n=suppression(config.audit.suppress_n, terms)))
@@ -133,7 +135,11 @@ def plan_from_config(
         config=config.as_json(),
         baseline=baseline,
         fingerprints=stated_fingerprints(config, model.info if model else None, dataset.splits),
-        evidence={**_logged(config, folder), **({} if source is None else {"source_model": source})},
+        evidence={
+            **({} if log is None else log.evidence),
+            **_logged(config, folder),
+            **({} if source is None else {"source_model": source}),
+        },
         warnings=(warning,) if warning else (),
     )
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from audit.data.factor import Factor
 from audit.estimate.metrics import RATES, from_counts, gradient, margins, one_vs_rest, rate_masks
 from audit.statistics.intervals import Interval, Span, around, bounded, linear, t_value, wilson, z_value
-from audit.statistics.variance import Linear, Measured, Undefined, Variance, effective_n, variance
+from audit.statistics.variance import Linear, Measured, Undefined, Variance, effective_n, variance, variance_of_counts
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -37,11 +37,13 @@ class Rows(NamedTuple):
     predicted: npt.NDArray[np.int64]
     weight: Array | None
     cluster: Factor | None
+    repeats: tuple[npt.NDArray[np.int64], Array] | None = None
+    """Of a counted log: rows and squared weights behind each row."""
 
     def one_vs_rest(self, position: int) -> Rows:
         """Collapse to the class at `position` against all others."""
         true, predicted = ((codes == position).astype(np.int64) for codes in (self.true, self.predicted))
-        return Rows(true, predicted, self.weight, self.cluster)
+        return Rows(true, predicted, self.weight, self.cluster, self.repeats)
 
 
 _MICRO = {"recall_weighted", "recall_micro", "precision_micro", "f1_micro"}
@@ -193,17 +195,7 @@ def spread_of(name: str, counts: Counts, rows: Rows | None) -> Variance:
     influence = gradient(name, counts.weight)
     if rows is not None and rows.cluster is not None:
         return variance(influence[rows.true, rows.predicted], rows.weight, rows.cluster)
-    total = float(counts.weight.sum())
-    kish = total**2 / float(counts.weight2.sum())
-    influence = np.where(counts.weight > 0, influence, 0.0)
-    squares = float((counts.weight2 * influence**2).sum()) / total**2
-    # Each cell's rows are taken as equal, so that their fourth moment is known from the counts.
-    each = np.divide(counts.weight2, counts.n, out=np.zeros(counts.weight2.shape), where=counts.n > 0)
-    noise = float((counts.n * (each * influence**2) ** 2).sum()) / total**4 - squares**2 / max(
-        float(counts.n.sum()), 1.0
-    )
-    known = 2 * squares**2 / noise if noise > 0 else math.inf
-    return Variance(squares * kish / max(kish - 1, 1), max(min(kish - 1, known), 0.0))
+    return variance_of_counts(influence, *counts)
 
 
 def _composite(name: str, value: float, counts: Counts, level: float, rows: Rows | None) -> Measured:
@@ -311,6 +303,10 @@ def count_rows(rows: Rows, classes: int) -> Counts:
     """
     cell = rows.true * classes + rows.predicted
     shape = (classes, classes)
+    if rows.repeats is not None and rows.weight is not None:
+        sums = (rows.repeats[0], rows.weight, rows.repeats[1])
+        tables = [np.bincount(cell, part, minlength=classes * classes).reshape(shape) for part in sums]
+        return Counts(tables[0].astype(np.int64), *(table.astype(np.float64) for table in tables[1:]))
     n = np.bincount(cell, minlength=classes * classes).reshape(shape).astype(np.int64)
     if rows.weight is None:
         return Counts(n, n.astype(np.float64), n.astype(np.float64))

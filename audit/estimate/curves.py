@@ -147,7 +147,8 @@ def _band(
     if rows.cluster is not None:
         cuts = np.append(np.inf, np.unique(every)[::-1])
         return [rate_limits(score >= cuts[k], rows.weight, rows.cluster, level) for k in kept]
-    n = float(len(rows)) if rows.weight is None else effective_n(rows.weight)
+    squares = None if rows.repeats is None else rows.repeats.squares
+    n = float(len(rows)) if rows.weight is None else effective_n(rows.weight, squares)
     return [wilson(float(rate[k]) * n, n, level)[:2] for k in kept]
 
 

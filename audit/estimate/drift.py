@@ -56,6 +56,26 @@ def binned(
     return np.asarray(share * (n / max(effect, 1.0)), dtype=np.float64)
 
 
+def binned_counts(codes: npt.NDArray[np.int64], bins: int, n: FloatArray) -> FloatArray:
+    """Count the rows of a counted log by bin.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (cells,)
+        Bin of each cell, -1 for none.
+    bins : int
+    n : ndarray of shape (cells,)
+        Rows of each cell.
+
+    Examples
+    --------
+    >>> binned_counts(np.array([0, 1, -1]), 2, np.array([5.0, 3.0, 9.0])).tolist()
+    [5.0, 3.0]
+    """
+    inside = codes >= 0
+    return np.bincount(codes[inside], n[inside], minlength=bins).astype(np.float64)
+
+
 def stability_index(
     metric: str, reference: FloatArray, new: FloatArray, where: Where, *, level: float, n: int, reason: str
 ) -> Estimate:

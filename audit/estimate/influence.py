@@ -14,7 +14,7 @@ from audit.estimate.metrics import metric
 from audit.evidence import Predictions
 from audit.statistics import calibration, ranking, recalibration
 from audit.statistics.residuals import RESIDUALS
-from audit.statistics.variance import Linear, Undefined
+from audit.statistics.variance import Linear, Undefined, Variance, variance, variance_of_counts
 
 Array = npt.NDArray[np.float64]
 Binary = Callable[[npt.NDArray[np.bool_], Array, Array | None], Linear]
@@ -92,7 +92,14 @@ def toward_negative(predictions: Predictions) -> Predictions:
 def rows_of(predictions: Predictions) -> Rows:
     """Return the codes behind count metrics."""
     true, predicted = (codes.astype(np.int64, copy=False) for codes in (predictions.y_true, predictions.y_pred))
-    return Rows(true, predicted, predictions.weight, predictions.cluster)
+    return Rows(true, predicted, predictions.weight, predictions.cluster, predictions.repeats)
+
+
+def variance_of(predictions: Predictions, influence: Array) -> Variance:
+    """Return the variance of a statistic from the influence of each row, or of each cell of a counted log."""
+    if predictions.repeats is None or predictions.weight is None:
+        return variance(influence, predictions.weight, predictions.cluster)
+    return variance_of_counts(influence, predictions.repeats.n, predictions.weight, predictions.repeats.squares)
 
 
 def score_matrix(predictions: Predictions) -> Array:
@@ -198,7 +205,7 @@ def linear_form(predictions: Predictions, name: str, class_: str | None = None) 
         return _of_all_classes(predictions, name)
     if name not in BINARY:
         raise Undefined("not smooth in the rows")
-    return BINARY[name](*binary_view(predictions, position), weight)
+    return _of_scores(predictions, name, position)
 
 
 def _of_residuals(predictions: Predictions, name: str) -> Linear:
@@ -210,6 +217,13 @@ def _of_residuals(predictions: Predictions, name: str) -> Linear:
 
 def _classes(predictions: Predictions, position: int | None) -> int:
     return len(predictions.classes) if position is None else 2
+
+
+def _of_scores(predictions: Predictions, name: str, position: int | None) -> Linear:
+    y, score = binary_view(predictions, position)
+    if name == "average_precision" and predictions.repeats is not None:
+        return ranking.average_precision(y, score, predictions.weight, binned=True)
+    return BINARY[name](y, score, predictions.weight)
 
 
 def _of_all_classes(predictions: Predictions, name: str) -> Linear:

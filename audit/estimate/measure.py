@@ -125,8 +125,9 @@ def by_group(
     found: list[Estimate] = []
     for levels, rows in groups(predictions, features):
         where = {**predictions.where, **dict(zip(features, levels, strict=True)), **_class_part(class_)}
-        if len(rows) < max(smallest, 1):
-            found += [_suppressed(predictions, name, where, len(rows)) for name in names]
+        size = predictions.count(rows)
+        if size < max(smallest, 1):
+            found += [_suppressed(predictions, name, where, size) for name in names]
             continue
         part = bare if all(_from_counts(predictions, name) for name in names) else bare.take(rows)
         found += [_one(part, name, class_, counts.get(levels), where) for name in names]
@@ -214,7 +215,7 @@ def reference_group(predictions: Predictions, features: Sequence[str]) -> Mappin
     declared = predictions.settings.reference
     if all(feature in declared for feature in features):
         return {feature: declared[feature] for feature in features}
-    sizes = [(len(rows), levels) for levels, rows in groups(predictions, features)]
+    sizes = [(predictions.count(rows), levels) for levels, rows in groups(predictions, features)]
     if not sizes or max(size for size, _ in sizes) == 0:
         return {}
     largest = max(sizes, key=lambda pair: pair[0])[1]
@@ -286,7 +287,7 @@ def _one(part: Predictions, name: str, class_: str | None, counts: Counts | None
     try:
         result = _measured(part, name, class_, counts if _from_counts(part, name) else None)
     except Undefined as reason:
-        result = Measured(None, n=len(part) if counts is None else int(counts.n.sum()), reason=str(reason))
+        result = Measured(None, n=part.total if counts is None else int(counts.n.sum()), reason=str(reason))
     return _written(result, part, name, where)
 
 

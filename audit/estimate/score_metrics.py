@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from audit.estimate.influence import binary_view, linear_form, position_of, score_matrix
+from audit.estimate.influence import binary_view, linear_form, position_of, score_matrix, variance_of
 from audit.estimate.metrics import metric
 from audit.evidence import Predictions
 from audit.statistics import calibration, ranking
@@ -41,16 +41,18 @@ def scored(part: Predictions, name: str, class_: str | None = None) -> Measured:
     >>> scored(answers, "mean_error").value
     0.75
     """
-    level, n = part.settings.level, len(part)
+    level, n = part.settings.level, part.total
     if name == "median_absolute_error":
         y_true, y_pred = (values.astype(np.float64) for values in (part.y_true, part.y_pred))
         value, limits = median_absolute_error(y_true, y_pred, part.weight, part.cluster, level)
         return _with(value, limits, n)
     if name == "calibration_error":
-        value, limits = calibration.calibration_error(*_outcome(part, class_), part.weight, part.cluster, level)
+        value, limits = calibration.calibration_error(
+            *_outcome(part, class_), part.weight, part.cluster, level, part.repeats
+        )
         return _with(value, limits, n)
     form = linear_form(part, name, class_)
-    spread = variance(form.influence, part.weight, part.cluster)
+    spread = variance_of(part, form.influence)
     if metric(name).needs == "residuals":
         return _with(form.value, residual_interval(name, form.value, spread, level), n)
     return _with(form.value, _score_interval(part, name, class_, form, spread), n)
@@ -89,13 +91,18 @@ def _score_interval(
         return _macro_interval(part, name, form, spread)
     y, _ = binary_view(part, position_of(part, class_))
     if name == "mean_calibration_gap":
-        return calibration.gap_interval(value, spread, y, part.weight, level)
+        return calibration.gap_interval(value, spread, y, part.weight, level, _squares(part))
     if name == "roc_auc":
-        return ranking.auc_interval(value, spread, y, part.weight, level, _kept(part, form, spread))
-    positives = effective_n(np.ones(int(y.sum())) if part.weight is None else part.weight[y]) * _kept(
-        part, form, spread
-    )
+        return ranking.auc_interval(value, spread, y, part.weight, level, _kept(part, form, spread), _squares(part))
+    squares = _squares(part)
+    weight = np.ones(int(y.sum())) if part.weight is None else part.weight[y]
+    positives = effective_n(weight, None if squares is None else squares[y]) * _kept(part, form, spread)
     return ranking.average_precision_interval(value, spread, positives, level)
+
+
+def _squares(part: Predictions) -> Array | None:
+    """Return the sums of squared weights behind each row of a counted log."""
+    return None if part.repeats is None else part.repeats.squares
 
 
 def _kept(part: Predictions, form: Linear, spread: Variance) -> float:

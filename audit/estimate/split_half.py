@@ -7,7 +7,8 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
-from audit.evidence import Predictions
+from audit.errors import NotApplicable
+from audit.evidence import COUNTED, Predictions
 from audit.statistics.variance import cluster_codes
 
 
@@ -22,6 +23,11 @@ def halves(predictions: Predictions, name: str) -> tuple[npt.NDArray[np.bool_], 
     name : str
         Whoever asks: different questions get different halves.
 
+    Raises
+    ------
+    NotApplicable
+        If rows were counted, not kept.
+
     Examples
     --------
     >>> rows = Predictions(task="regression", y_true=np.zeros(5), y_pred=np.zeros(5))
@@ -29,6 +35,8 @@ def halves(predictions: Predictions, name: str) -> tuple[npt.NDArray[np.bool_], 
     >>> int(first.sum()), bool((first ^ second).all())
     (2, True)
     """
+    if predictions.repeats is not None:
+        raise NotApplicable(COUNTED)
     units = np.arange(len(predictions)) if predictions.cluster is None else cluster_codes(predictions.cluster)
     count = int(units.max()) + 1 if len(units) else 0
     order = np.random.default_rng([zlib.crc32(name.encode()), count]).permutation(count)

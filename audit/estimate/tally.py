@@ -100,8 +100,9 @@ class Tally:
             address * (size * size) + predictions.y_true.astype(np.int64) * size + predictions.y_pred.astype(np.int64)
         )
         cell = cell if everything else cell[kept]
-        weight = None if predictions.weight is None else predictions.weight[kept]
-        used, (n, total, squares) = _counted(cell, weight, int(np.prod(shape, dtype=np.int64)), size)
+        used, (n, total, squares) = _counted(
+            cell, _columns(predictions, kept), int(np.prod(shape, dtype=np.int64)), size
+        )
         codes = (
             np.stack(np.unravel_index(used, shape), -1).astype(np.int64)
             if shape
@@ -262,8 +263,16 @@ def addresses(
     return address, kept
 
 
+def _columns(predictions: Predictions, kept: npt.NDArray[np.bool_]) -> tuple[IntArray | None, FloatArray, FloatArray]:
+    """Return rows (``None``: one each), weight and squared weight of each row that is kept; none without weights."""
+    weight = np.zeros(0) if predictions.weight is None else predictions.weight[kept]
+    if predictions.repeats is None:
+        return None, weight, weight * weight
+    return predictions.repeats.n[kept], weight, predictions.repeats.squares[kept]
+
+
 def _counted(
-    cell: IntArray, weight: FloatArray | None, addresses: int, size: int
+    cell: IntArray, columns: tuple[IntArray | None, FloatArray, FloatArray], addresses: int, size: int
 ) -> tuple[IntArray, tuple[IntArray, FloatArray, FloatArray]]:
     """Count rows by cell; returns the addresses that occur and n, weights and squared weights at each."""
     square = size * size
@@ -273,16 +282,17 @@ def _counted(
         used, place = np.unique(cell // square, return_inverse=True)
         cell = place.reshape(-1) * square + cell % square
     length = max(len(used), 1) * square
-    n = np.bincount(cell, minlength=length)[: len(used) * square].reshape(-1, size, size).astype(np.int64)
+    rows, weight, squares = columns
+    n = np.bincount(cell, rows, minlength=length)[: len(used) * square].reshape(-1, size, size).astype(np.int64)
     kept = n.sum((1, 2)) > 0
-    if weight is None:
+    if not len(weight):
         whole = n[kept].astype(np.float64)
         return used[kept], (n[kept], whole, whole)
-    total, squares = (
+    sums = [
         np.bincount(cell, values, minlength=length)[: len(used) * square].reshape(-1, size, size)[kept]
-        for values in (weight, weight * weight)
-    )
-    return used[kept], (n[kept], total, squares)
+        for values in (weight, squares)
+    ]
+    return used[kept], (n[kept], sums[0], sums[1])
 
 
 def _recoded(tally: Tally, levels: tuple[tuple[str, ...], ...]) -> IntArray:

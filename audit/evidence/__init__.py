@@ -8,12 +8,14 @@ Checks ask for evidence by parameter name, so a name stands for one kind of thin
 
 from audit.evidence.perturbed import MISSING, NONE, SWAPPED, UNSEEN, Pair, Perturbed
 from audit.evidence.predictions import (
+    COUNTED,
     Absence,
     Attributions,
     FloatArray,
     HistoryRow,
     IntArray,
     Predictions,
+    Repeats,
     Settings,
     join,
 )
@@ -29,6 +31,7 @@ from audit.evidence.tables import (
 )
 
 __all__ = [
+    "COUNTED",
     "MISSING",
     "NONE",
     "SCORE_TABLE",
@@ -48,6 +51,7 @@ __all__ = [
     "Proxies",
     "Reading",
     "ReferenceScores",
+    "Repeats",
     "Separation",
     "Settings",
     "join",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,19 @@ class Settings:
     """What each kind of decision costs in a binary task, where the user said so."""
 
 
+class Repeats(NamedTuple):
+    """How many rows each row stands for, where a log was counted and its rows were not kept."""
+
+    n: IntArray
+    """Rows of each cell."""
+    squares: FloatArray
+    """Sum of the rows' squared weights; `n` without weights."""
+
+
+COUNTED = "rows were counted, not kept"
+"""Why evidence that needs single rows does not exist of a counted log."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Predictions:
     """True values and a model's answers, row by row, with all that rows are told apart by.
@@ -72,6 +85,9 @@ class Predictions:
         The address of this slice.
     row : ndarray of shape (n,)
         Number of the row in the data set, by which two models' answers are paired.
+    repeats : Repeats, optional
+        Of a counted log: a row is then a cell, `weight` the sum of its rows' weights, and `y_score` the mean
+        score of its bin.
 
     Examples
     --------
@@ -97,6 +113,7 @@ class Predictions:
     sensitive: tuple[str, ...] = ()
     where: Mapping[str, str] = field(default_factory=dict)
     row: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    repeats: Repeats | None = None
     settings: Settings = field(default_factory=Settings)
     notes: tuple[str, ...] = ()
     """What was sampled, capped or odd about these answers; a check passes it on."""
@@ -107,6 +124,15 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.y_true)
+
+    @property
+    def total(self) -> int:
+        """How many rows stand behind these answers."""
+        return len(self) if self.repeats is None else int(self.repeats.n.sum())
+
+    def count(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> int:
+        """How many rows stand behind those at `rows` (a mask or positions)."""
+        return len(self.y_true[rows]) if self.repeats is None else int(self.repeats.n[rows].sum())
 
     def take(
         self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp], where: Mapping[str, str] | None = None
@@ -121,6 +147,7 @@ class Predictions:
             cluster=None if self.cluster is None else self.cluster.take(rows),
             keys={name: factor.take(rows) for name, factor in self.keys.items()},
             row=self.row[rows] if len(self.row) else self.row,
+            repeats=None if self.repeats is None else Repeats(self.repeats.n[rows], self.repeats.squares[rows]),
             where={**self.where, **(where or {})},
         )
 

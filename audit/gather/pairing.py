@@ -9,7 +9,7 @@ import numpy as np
 from audit.comparing import pairing
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
-from audit.evidence import Predictions
+from audit.evidence import COUNTED, Predictions
 from reports.record import Pairing
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def gather(context: Context, *, rows: int = pairing.MOST_ROWS) -> Pairing:
         raise NotApplicable("[gather.pairing] rows is 0: no answers are kept")
     predictions = context.need("predictions")
     assert isinstance(predictions, Predictions)  # noqa: S101 -- the name says so
+    if predictions.repeats is not None:
+        raise NotApplicable(COUNTED)
     test = predictions.select(split="test")
     if not len(test):
         raise NotApplicable("there are no test rows")

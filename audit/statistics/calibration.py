@@ -13,6 +13,7 @@ from audit.statistics.intervals import Interval, around, on_scale, wilson
 from audit.statistics.variance import Linear, Undefined, Variance, cluster_codes, effective_n
 
 Array = npt.NDArray[np.float64]
+Repeats = tuple[npt.NDArray[np.int64], Array]
 BINS = 15
 ROWS_PER_BIN = 10
 _LOGIT_EDGE = 1e-9
@@ -38,10 +39,12 @@ def reliability(
     *,
     bins: int = BINS,
     strategy: Literal["quantile", "uniform"] = "quantile",
+    repeats: Repeats | None = None,
 ) -> Reliability:
     """Group rows into bins of score: of equal mass, or of equal width on [0, 1].
 
-    Equal scores stay together. Bins of equal mass hold ten rows or more on average; fewer rows make
+    Equal scores stay together; `repeats` holds rows and squared weights of each cell of a counted log.
+    Bins of equal mass hold ten rows or more on average; fewer rows make
     fewer bins.
 
     Examples
@@ -56,20 +59,27 @@ def reliability(
         # Right-closed bins, as torchmetrics and the papers have them.
         place = np.clip(np.ceil(score * bins) - 1, 0, bins - 1).astype(np.int64)
     else:
-        place = _quantile_bins(score, bins)
+        place = _quantile_bins(score, bins, None if repeats is None else repeats[0])
     length = int(place.max()) + 1 if len(place) else 0
     total, squares, scores, hits = (
-        np.bincount(place, values, minlength=length) for values in (w, w * w, w * score, w * y)
+        np.bincount(place, values, minlength=length)
+        for values in (w, w * w if repeats is None else repeats[1], w * score, w * y)
     )
     kept = total > 0
     total, squares, scores, hits = total[kept], squares[kept], scores[kept], hits[kept]
     return Reliability(total**2 / squares, total / total.sum(), scores / total, hits / total)
 
 
-def _quantile_bins(score: Array, bins: int) -> npt.NDArray[np.int64]:
-    """Return the bin of equal mass that each row falls into."""
-    number = min(bins, max(1, len(score) // ROWS_PER_BIN))
-    edges = np.unique(np.quantile(score, np.arange(1, number) / number)) if number > 1 else np.zeros(0)
+def _quantile_bins(score: Array, bins: int, n: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
+    """Return the bin of equal mass that each row, or each cell of `n` rows, falls into."""
+    number = min(bins, max(1, int(len(score) if n is None else n.sum()) // ROWS_PER_BIN))
+    shares = np.arange(1, number) / number
+    if number == 1:
+        edges = np.zeros(0)
+    elif n is None:
+        edges = np.unique(np.quantile(score, shares))
+    else:
+        edges = np.unique(np.quantile(score, shares, weights=n, method="inverted_cdf"))
     return np.searchsorted(edges, score, side="left").astype(np.int64)
 
 
@@ -94,7 +104,12 @@ def expected_calibration_error(
 
 
 def calibration_error(
-    y: npt.NDArray[np.bool_], score: Array, weight: Array | None, cluster: Factor | None, level: float
+    y: npt.NDArray[np.bool_],
+    score: Array,
+    weight: Array | None,
+    cluster: Factor | None,
+    level: float,
+    repeats: Repeats | None = None,
 ) -> tuple[float, Interval]:
     """Return the root of the debiased squared calibration error and its interval.
 
@@ -117,9 +132,9 @@ def calibration_error(
     >>> value < 0.05, limits.low
     (True, 0.0)
     """
-    if len(y) < ROWS_PER_BIN:
+    if (len(y) if repeats is None else repeats[0].sum()) < ROWS_PER_BIN:
         raise Undefined(f"fewer than {ROWS_PER_BIN} rows")
-    table = reliability(y, score, weight)
+    table = reliability(y, score, weight, repeats=repeats)
     gap2 = (table.score - table.rate) ** 2
     design = _design(y, score, weight, cluster)
     noise = table.rate * (1 - table.rate) / np.maximum(table.n - 1, 1) * design
@@ -179,7 +194,12 @@ def mean_calibration_gap(y: npt.NDArray[np.bool_], score: Array, weight: Array |
 
 
 def gap_interval(
-    gap: float, spread: Variance, y: npt.NDArray[np.bool_], weight: Array | None, level: float
+    gap: float,
+    spread: Variance,
+    y: npt.NDArray[np.bool_],
+    weight: Array | None,
+    level: float,
+    squares: Array | None = None,
 ) -> Interval:
     """Return the interval of mean score minus rate: the score interval of the rate, seen from the mean score.
 
@@ -187,7 +207,7 @@ def gap_interval(
     group of one outcome, whose own variance is empty, keeps Wilson's honest limit.
     """
     rate = float(np.average(y, weights=weight))
-    n = effective_n(np.ones(len(y)) if weight is None else weight)
+    n = effective_n(np.ones(len(y)) if weight is None else weight, squares)
     if 0 < rate < 1 and spread.value > 0:
         from audit.statistics.intervals import t_value, z_value
 

@@ -86,7 +86,13 @@ def _unbias(weight: Array) -> float:
 
 
 def auc_interval(
-    area: float, spread: Variance, y: npt.NDArray[np.bool_], weight: Array | None, level: float, rows: float
+    area: float,
+    spread: Variance,
+    y: npt.NDArray[np.bool_],
+    weight: Array | None,
+    level: float,
+    rows: float,
+    squares: Array | None = None,
 ) -> Interval:
     """Return the interval of an AUC: DeLong's variance on the logit scale, Newcombe's at the edge.
 
@@ -105,8 +111,11 @@ def auc_interval(
     level : float
     rows : float
         Effective number of rows (clusters, where there are some) over the number of rows, at most 1.
+    squares : ndarray of shape (n,), optional
+        Sums of squared weights, where rows are cells of counts.
     """
-    positive, negative = (effective_n(side) * rows for side in _sides(y, weight))
+    sides = zip(_sides(y, weight), (None, None) if squares is None else _sides(y, squares), strict=True)
+    positive, negative = (effective_n(side, square) * rows for side, square in sides)
     sizes = newcombe_auc(area, positive, negative, level)
     if not (0 < area < 1 and spread.value > 0 and min(positive, negative) >= 2):
         return sizes
@@ -156,8 +165,13 @@ def _edge(outside: Callable[[float], bool], far: float, near: float) -> float:
     return (far + near) / 2
 
 
-def average_precision(y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None) -> Linear:
+def average_precision(
+    y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None, *, binned: bool = False
+) -> Linear:
     """Return the average precision, scikit-learn's sum over thresholds without interpolation.
+
+    With `binned` scores rows of one score are no ties but rows whose order was not kept: their precision is
+    averaged along the bin as if both classes were spread evenly in it.
 
     Examples
     --------
@@ -176,7 +190,7 @@ def average_precision(y: npt.NDArray[np.bool_], score: Array, weight: Array | No
     safe = np.where(chosen > 0, chosen, 1.0)
     precision = found / safe
     total, everything = float(found[-1]), float(chosen[-1])
-    value = float(at @ precision) / total
+    value = float(at @ (_within_bins(at, found, chosen) if binned else precision)) / total
     # A row raises what stands below it: its own precision, and those of the thresholds it passes.
     gained = np.cumsum((at / safe)[::-1])[::-1]
     paid = np.cumsum((at * found / safe**2)[::-1])[::-1]
@@ -187,6 +201,16 @@ def average_precision(y: npt.NDArray[np.bool_], score: Array, weight: Array | No
     if value > 1 - 1e-12:  # rounding must not pass for spread
         return Linear(1.0, np.zeros(len(y)))
     return Linear(value, influence)
+
+
+def _within_bins(at: Array, found: Array, chosen: Array) -> Array:
+    """Return the mean precision while the rows of a bin come in one by one: ∫ (a + bt) / (c + dt) dt over [0, 1]."""
+    d = np.diff(np.append(0.0, chosen))
+    a, c = found - at, chosen - d
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = at / d
+        mean = slope + (a - slope * c) / d * np.log1p(d / c)
+    return np.where(c > 0, mean, np.where(d > 0, slope, 0.0))
 
 
 def average_precision_interval(value: float, spread: Variance, positives: float, level: float) -> Interval:

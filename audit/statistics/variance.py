@@ -53,8 +53,14 @@ class Variance(NamedTuple):
     degrees: float
 
 
-def effective_n(weight: npt.NDArray[np.floating]) -> float:
+def effective_n(weight: npt.NDArray[np.floating], squares: npt.NDArray[np.floating] | None = None) -> float:
     """Return the number of equal rows with the same variance of a mean (Kish 1965); 0 without weight.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n,)
+    squares : ndarray of shape (n,), optional
+        Sums of squared weights, where `weight` holds sums of weights and not single rows.
 
     Examples
     --------
@@ -62,7 +68,7 @@ def effective_n(weight: npt.NDArray[np.floating]) -> float:
     2.6666666666666665
     """
     total = float(weight.sum())
-    return total * total / float((weight * weight).sum()) if total > 0 else 0.0
+    return total * total / float((weight * weight if squares is None else squares).sum()) if total > 0 else 0.0
 
 
 def cluster_codes(cluster: Factor) -> npt.NDArray[np.int64]:
@@ -121,6 +127,32 @@ def variance(influence: Array, weight: Array | None = None, cluster: Factor | No
     noise = float(squares @ squares) - total * total / units
     known = 2 * total * total / noise if noise > 0 else math.inf
     return Variance(total * inflate, max(min(effective_n(share) - 1, known), 0.0))
+
+
+def variance_of_counts(influence: Array, n: npt.NDArray[np.integer], weight: Array, squares: Array) -> Variance:
+    """Return the variance of a weighted mean from counts: cells of rows with the same influence.
+
+    Each cell's rows are taken as equal, so that their fourth moment is known from the counts.
+
+    Parameters
+    ----------
+    influence, n, weight, squares : ndarray of one shape
+        By cell: influence of a row, number of rows, sums of their weights and of the squared weights.
+
+    Examples
+    --------
+    >>> three = np.array([3, 1])
+    >>> variance_of_counts(np.array([-0.25, 0.75]), three, three.astype(float), three.astype(float)).value.round(4)
+    0.0625
+    """
+    total = float(weight.sum())
+    kish = total**2 / float(squares.sum())
+    influence = np.where(weight > 0, influence, 0.0)
+    spread = float((squares * influence**2).sum()) / total**2
+    each = np.divide(squares, n, out=np.zeros(squares.shape), where=n > 0)
+    noise = float((n * (each * influence**2) ** 2).sum()) / total**4 - spread**2 / max(float(n.sum()), 1.0)
+    known = 2 * spread**2 / noise if noise > 0 else math.inf
+    return Variance(spread * kish / max(kish - 1, 1), max(min(kish - 1, known), 0.0))
 
 
 def mean(

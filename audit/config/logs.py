@@ -1,0 +1,183 @@
+"""A prediction log that a configuration names becomes counted answers and what the record says of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from audit.config.configuration import Config, DataTable, settings_of
+from audit.config.loading import require_references, roles_of
+from audit.data.dataset import Dataset
+from audit.data.factor import Factor
+from audit.data.roles import Roles
+from audit.errors import ConfigError, DataError
+from audit.evidence import COUNTED, Absence, Predictions, Settings
+from audit.logs.cells import Cells, Counted, answers
+from audit.logs.columns import LogColumns
+from audit.logs.counting import count
+from audit.logs.sources import Source, log_files, open_files, open_spark, open_table
+from reports.record import SplitInfo
+
+MANY_ROWS = 200_000
+"""Rows of a table of predictions from which on it is counted and not kept, unless `[data] rows` says otherwise."""
+NEED_ROWS = ("dataset", "clusters", "label_doubts", "leaks", "pairing", "proxies", "rivals", "separation")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Log:
+    """A log that was counted, in the terms of a :class:`~audit.config.plan.RunPlan`."""
+
+    dataset: Dataset
+    """Without rows; it holds task, classes and what the record says of the data."""
+    predictions: Predictions
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+def columns_of(data: DataTable) -> LogColumns:
+    """Return which columns of the log are counted.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration asks for what a counted log cannot answer.
+    """
+    if data.cluster is not None:
+        raise ConfigError("[data] cluster needs rows: a log is counted. Leave it out, or audit a table as [data] test.")
+    if data.score is not None and not isinstance(data.score, str):
+        raise ConfigError("[data.score] names a column a class; a log is counted by one score. Leave the others out.")
+    if data.prediction is None and data.score is None:
+        raise ConfigError("[data] log needs a prediction or a score column.")
+    for name in data.bins:
+        if name not in data.sensitive and name not in (data.features or ()):
+            raise ConfigError(f"[data.bins] cuts {name!r}, which is neither a sensitive feature nor a feature.")
+    return LogColumns(
+        target=data.target,
+        prediction=data.prediction,
+        score=data.score,
+        sensitive=tuple(data.sensitive),
+        bins={name: tuple(edges) for name, edges in data.bins.items()},
+        weight=data.weight,
+        time=data.time,
+        id=data.id,
+    )
+
+
+def source_of(data: DataTable, folder: Path, columns: LogColumns) -> Source:
+    """Open what ``[data] log`` names.
+
+    Raises
+    ------
+    DataError, MissingExtra
+        If it cannot be opened.
+    """
+    needed = columns.stated()
+    if data.spark is not None:
+        return open_spark(data.spark, data.table, needed)
+    if data.table:
+        return open_table(folder / str(data.log), data.table, needed)
+    return open_files(log_files(folder, str(data.log or data.test)), needed)
+
+
+def load_log(config: Config, folder: Path) -> Log:
+    """Count the log that ``[data]`` names.
+
+    Raises
+    ------
+    AuditError
+        If it cannot be opened or counted.
+    """
+    data = config.data
+    columns = columns_of(data)
+    source = source_of(data, folder, columns)
+    return log_of(count(source, columns), columns, source, roles_of(data), settings_of(config))
+
+
+def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, settings: Settings) -> Log:
+    """Put counted cells into the terms of an audit.
+
+    Raises
+    ------
+    DataError
+        If labels or groups are not as stated, or rows have no label and none were said to come later.
+    """
+    counted = answers(cells, columns, roles, settings)
+    missing = counted.unlabeled.total
+    if missing and not roles.drop_missing_target:
+        raise DataError(
+            f"{missing} of {cells.rows} rows of the log have no target {roles.target!r}. Name later labels in "
+            "[data] labels, or set [data] drop_missing_target = true to leave them out (the card says how many)."
+        )
+    dataset = _dataset(counted, source, roles)
+    require_references(settings.reference, dataset)
+    absent = Absence(outcome="not_applicable", reason=COUNTED)
+    return Log(
+        dataset=dataset,
+        predictions=counted.predictions,
+        evidence={**dict.fromkeys(NEED_ROWS, absent), "predictions": counted.predictions},
+    )
+
+
+def _dataset(counted: Counted, source: Source, roles: Roles) -> Dataset:
+    """Return a data set without rows that tells what was counted."""
+    test = counted.predictions
+    split = SplitInfo(
+        name="test",
+        rows=test.total,
+        file=source.name,
+        sha256=source.sha256,
+        dropped_rows=counted.unlabeled.total,
+    )
+    return Dataset(
+        frame=pd.DataFrame(),
+        split=Factor(codes=np.zeros(0, dtype=np.int32), levels=("test",)),
+        roles=roles,
+        task=counted.target.task,
+        y=np.zeros(0, dtype=np.int64),
+        classes=counted.target.classes,
+        favorable=counted.target.favorable,
+        features=(),
+        sensitive={
+            name: Factor(codes=np.zeros(0, dtype=np.int32), levels=test.keys[name].levels) for name in test.sensitive
+        },
+        splits=(split,),
+    )
+
+
+def is_counted(config: Config, folder: Path) -> bool:
+    """Tell whether the configuration's rows are counted: a log, or a table of predictions with many rows."""
+    data = config.data
+    if data.log is not None or data.spark is not None:
+        return True
+    if data.rows == "keep" or not _can_be_counted(config):
+        return False
+    return data.rows == "count" or _rows_of(folder / str(data.test)) > MANY_ROWS
+
+
+def _can_be_counted(config: Config) -> bool:
+    data = config.data
+    plain = config.model is None and data.train is None and data.test is not None and data.cluster is None
+    return plain and data.task != "regression" and not isinstance(data.score, dict) and config.policy.baseline is None
+
+
+def _rows_of(path: Path) -> int:
+    """Return how many rows a Parquet file holds, or about how many a text file does; 0 of anything else."""
+    import duckdb
+
+    if not path.is_file():
+        return 0
+    if path.suffix.lower() in (".csv", ".tsv"):
+        with path.open("rb") as file:
+            start = file.read(1 << 16)
+        return path.stat().st_size * start.count(b"\n") // max(len(start), 1)
+    if path.suffix.lower() != ".parquet":
+        return 0
+    try:
+        with duckdb.connect() as connection:
+            found = connection.execute("SELECT sum(num_rows) FROM parquet_file_metadata(?)", [str(path)]).fetchall()
+        return int(found[0][0])
+    except duckdb.Error:
+        return 0

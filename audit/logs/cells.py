@@ -1,0 +1,292 @@
+"""What a log was counted into: rows by key, truth, answer and bin of score."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.data.columns import group_factor, label_texts
+from audit.data.dataset import address_name
+from audit.data.factor import Factor
+from audit.data.labels import in_words_of, relabelled, require_same_labels
+from audit.data.roles import Roles
+from audit.data.target import Target, encode_target
+from audit.errors import DataError, listed, shown
+from audit.evidence import Predictions, Repeats, Settings
+from audit.logs.columns import LogColumns
+from audit.logs.windows import window_name
+
+TRUE, PREDICTED, BIN, WINDOW = "\ttrue", "\tpredicted", "\tbin", "\twindow"
+"""Names that no column of a log has."""
+NOT_FINITE, OUTSIDE = -(2**40), -(2**40) + 1
+"""Bins of scores that cannot be used."""
+FIXED = 2.0**24
+NO_WINDOW = -(2**62)
+UNLABELED = "rows without a label"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells:
+    """Counts in whole numbers, so that parts add up to the same bytes in any order.
+
+    Parameters
+    ----------
+    keys : DataFrame of c rows
+        Value of each key, with truth, answer, bin of score and window under names of their own.
+    sums : DataFrame of c rows
+        ``n``, and where they were counted ``score_sum``, ``weight_sum``, ``square_sum`` in fixed point.
+    scale : tuple of float, optional
+        What weights and their squares were multiplied by.
+    """
+
+    keys: pd.DataFrame
+    sums: pd.DataFrame
+    scale: tuple[float, float] | None = None
+
+    def __len__(self) -> int:
+        return len(self.sums)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were counted."""
+        return int(self.sums["n"].sum())
+
+    def merged(self) -> Cells:
+        """Return the cells with each address once, sorted."""
+        names = list(self.keys.columns)
+        both = pd.concat([self.keys, self.sums], axis=1)
+        table = both.groupby(names, dropna=False, sort=True)[list(self.sums.columns)].sum().reset_index()
+        return replace(self, keys=table[names], sums=table[list(self.sums.columns)].astype(np.int64))
+
+    def take(self, kept: npt.NDArray[np.bool_]) -> Cells:
+        """Keep some cells."""
+        return replace(self, keys=self.keys[kept].reset_index(drop=True), sums=self.sums[kept].reset_index(drop=True))
+
+    def windows(self) -> tuple[int, ...]:
+        """Return the numbers of the windows that hold rows, in order of time; rows without a time have none."""
+        numbers = sorted(set(self.keys[WINDOW].tolist()))
+        return tuple(number for number in numbers if number != NO_WINDOW)
+
+
+def add(parts: Iterable[Cells]) -> Cells:
+    """Add up cells of several logs, or of several parts of one.
+
+    Raises
+    ------
+    DataError
+        If there are none, or weights were counted in units that differ.
+    """
+    every = [one for one in parts if len(one)]
+    if not every:
+        raise DataError("there is no row in the log.")
+    scales = [one.scale for one in every if one.scale is not None]
+    scale = (min(one[0] for one in scales), min(one[1] for one in scales)) if scales else None
+    sums = []
+    for one in every:
+        own = one.sums.copy()
+        if scale is not None and one.scale is not None and one.scale != scale:
+            for name, old, new in zip(("weight_sum", "square_sum"), one.scale, scale, strict=True):
+                own[name] = np.rint(own[name].to_numpy() * (new / old)).astype(np.int64)
+        sums.append(own)
+    keys = pd.concat([one.keys for one in every], ignore_index=True)
+    return Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scale=scale).merged()
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+class Counted(NamedTuple):
+    """A counted log in the terms of an audit."""
+
+    predictions: Predictions
+    """Answers whose truth is known."""
+    unlabeled: Predictions
+    """Answers to rows that have no label yet; their truth is written as the first class."""
+    target: Target
+
+
+def answers(
+    cells: Cells, columns: LogColumns, roles: Roles, settings: Settings | None = None, *, window: str = ""
+) -> Counted:
+    """Turn cells into predictions whose rows are cells.
+
+    Parameters
+    ----------
+    cells : Cells
+    columns : LogColumns
+    roles : Roles
+        Task, positive and favorable class, and how labels are rewritten.
+    settings : Settings, optional
+    window : str
+        How cells were divided by time; windows become the key ``window``.
+
+    Raises
+    ------
+    DataError
+        If labels or groups are not as stated.
+    """
+    known = cells.keys[TRUE].notna().to_numpy()
+    if not known.any():
+        raise DataError(f"no row of the log has a target {shown(columns.target)}; labels may come in [data] labels.")
+    target = _target(cells.keys[TRUE][known].rename(columns.target), roles)
+    truth = np.zeros(len(cells), dtype=np.int64)
+    truth[known] = target.y
+    predicted, invalid, classes = _predicted(cells, columns, target, roles)
+    score, probabilities, reason, faults = _scores(cells, columns, target)
+    weight, squares = _weights(cells)
+    keys = {"split": Factor.constant("test", len(cells))}
+    if window:
+        keys["window"] = _window_factor(cells, window)
+    for name in columns.sensitive:
+        keys[address_name(name)] = group_factor(cells.keys[name], columns.bins.get(name))
+    everything = Predictions(
+        task=target.task, y_true=truth, y_pred=predicted, y_score=score, probabilities=probabilities,
+        classes=classes, weight=weight, repeats=Repeats(cells.sums["n"].to_numpy(), squares), keys=keys,
+        sensitive=tuple(address_name(name) for name in columns.sensitive),
+        settings=replace(settings or Settings(), favorable=target.favorable),
+        invalid={**invalid, **faults}, score_reason=reason,
+    )  # fmt: skip
+    return Counted(everything.take(known), everything.take(~known), target)
+
+
+def _target(truth: pd.Series, roles: Roles) -> Target:
+    if roles.task == "regression":
+        raise DataError(
+            f"target {shown(roles.target)}: a log is counted by classes. Audit amounts with [data] test, which keeps "
+            "rows."
+        )
+    if truth.nunique() < 2:
+        only = listed(label_texts(truth)[:1])
+        raise DataError(f"target {shown(roles.target)} has one class only: {only}; nothing can be told apart.")
+    return encode_target(truth, roles)
+
+
+def _predicted(
+    cells: Cells, columns: LogColumns, target: Target, roles: Roles
+) -> tuple[npt.NDArray[np.int64], dict[str, int], tuple[str, ...]]:
+    classes, binary = target.classes, target.task == "binary"
+    if columns.prediction is None:
+        if (cells.keys[BIN] <= OUTSIDE).any() or not binary:
+            raise DataError(
+                f"score column {shown(columns.score)} does not decide by itself: some scores are missing or outside "
+                "[0, 1], or there are more than two classes. Add [data] prediction."
+            )
+        return cells.keys[PREDICTED].to_numpy(dtype=np.int64), {}, classes
+    what = f"prediction {shown(columns.prediction)}"
+    texts = in_words_of(relabelled(label_texts(cells.keys[PREDICTED]), roles.labels, what), classes)
+    said = {text for text in texts if text is not None}
+    require_same_labels(said, classes, what=f"{what} holds", whole=False, binary=binary)
+    own = np.array(["(no label)" if text is None else text for text in texts], dtype=object)
+    outside = ~np.isin(own, classes)
+    if not binary:
+        classes = (*classes, *sorted(set(own[outside].tolist())))
+    codes = pd.Index(classes).get_indexer(pd.Index(own))
+    rows = int(cells.sums["n"].to_numpy()[outside].sum())
+    invalid = {"labels that the target does not have": rows} if rows else {}
+    return np.where(codes < 0, 0, codes).astype(np.int64), invalid, classes
+
+
+def _scores(
+    cells: Cells, columns: LogColumns, target: Target
+) -> tuple[npt.NDArray[np.float64] | None, bool, str, dict[str, int]]:
+    """Return the mean score of each cell's bin, or why there is none."""
+    if columns.score is None:
+        return None, False, "the log has no scores", {}
+    if target.task != "binary":
+        return None, False, "scores of several classes are not counted", {}
+    place, n = cells.keys[BIN].to_numpy(), cells.sums["n"].to_numpy()
+    not_finite, outside = (int(n[place == kind].sum()) for kind in (NOT_FINITE, OUTSIDE))
+    if not_finite:
+        kind = "scores that are not finite numbers"
+        return None, False, f"{not_finite} of {n.sum()} scores are not finite numbers", {kind: not_finite}
+    if outside:
+        kind = "scores outside [0, 1]"
+        return (
+            None,
+            False,
+            f"{outside} of {n.sum()} scores lie outside [0, 1]; margins are not counted",
+            {kind: outside},
+        )
+    _, code = np.unique(place, return_inverse=True)
+    totals = np.zeros((2, int(code.max()) + 1), dtype=np.int64)
+    for row, values in zip(totals, (n, cells.sums["score_sum"].to_numpy()), strict=True):
+        np.add.at(row, code, values)
+    mean = totals[1] / totals[0] / FIXED
+    return np.clip(mean, 0.0, 1.0)[code], True, "", {}
+
+
+def _weights(cells: Cells) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    if cells.scale is None:
+        n = cells.sums["n"].to_numpy().astype(np.float64)
+        return n, n
+    first, second = cells.scale
+    return cells.sums["weight_sum"].to_numpy() / first, cells.sums["square_sum"].to_numpy() / second
+
+
+def _window_factor(cells: Cells, window: str) -> Factor:
+    numbers = cells.windows()
+    codes = pd.Index(numbers).get_indexer(pd.Index(cells.keys[WINDOW]))
+    return Factor(codes=codes.astype(np.int32), levels=tuple(window_name(number, window) for number in numbers))
+
+
+# --- on disk --------------------------------------------------------------------------------------
+
+
+def key_of(text: str) -> str:
+    """Return a short name for what was counted and how.
+
+    Examples
+    --------
+    >>> len(key_of("content and columns"))
+    32
+    """
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def save(cells: Cells, path: Path) -> None:
+    """Write cells to a file, whole or not at all."""
+    from audit.logs.sources import connect
+
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    table = pd.concat([cells.keys, cells.sums], axis=1)
+    table.attrs = {}
+    first, second = cells.scale or (0.0, 0.0)
+    with connect() as connection:
+        relation = connection.from_df(table.assign(**{"\tscale": first, "\tsquare_scale": second}))
+        relation.write_parquet(str(draft))
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def load(path: Path) -> Cells | None:
+    """Read cells from a file; ``None`` if there is none, or none that can be read."""
+    import duckdb
+
+    from audit.logs.sources import connect
+
+    if not path.is_file():
+        return None
+    try:
+        with connect() as connection:
+            table: pd.DataFrame = connection.read_parquet(str(path)).df()
+    except duckdb.Error:
+        return None
+    names = [name for name in ("n", "score_sum", "weight_sum", "square_sum") if name in table]
+    sums = table[names].astype(np.int64)
+    scales = table[["\tscale", "\tsquare_scale"]].iloc[0]
+    keys = table.drop(columns=[*names, "\tscale", "\tsquare_scale"])
+    for name in keys.columns:
+        if keys[name].dtype.kind not in "iuf":
+            keys[name] = keys[name].astype(object).where(keys[name].notna(), None)
+    scale = (float(scales.iloc[0]), float(scales.iloc[1])) if "weight_sum" in sums else None
+    return Cells(keys=keys, sums=sums, scale=scale).merged()

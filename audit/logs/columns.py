@@ -1,0 +1,41 @@
+"""Which column of a log plays which part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogColumns:
+    """Columns of a prediction log.
+
+    Examples
+    --------
+    >>> LogColumns(target="y", prediction="p", sensitive=("sex",)).keys()
+    ('sex',)
+    """
+
+    target: str
+    prediction: str | None = None
+    score: str | None = None
+    """Score of the positive class, in [0, 1]."""
+    sensitive: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    """Further columns whose distribution is watched."""
+    bins: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Edges at which a numeric key is cut; continuous numbers need them."""
+    weight: str | None = None
+    time: str | None = None
+    id: str | None = None
+
+    def keys(self) -> tuple[str, ...]:
+        """Name the columns that rows are counted by, beside truth and answer."""
+        return tuple(dict.fromkeys((*self.sensitive, *self.features)))
+
+    def stated(self) -> dict[str, str]:
+        """Return the part that each needed column plays, by column."""
+        parts = {"target": self.target, "prediction": self.prediction, "score": self.score}
+        parts |= {"weight": self.weight, "time": self.time, "id": self.id}
+        named = {name: part for part, name in parts.items() if name is not None}
+        return {**dict.fromkeys(self.features, "feature"), **dict.fromkeys(self.sensitive, "sensitive"), **named}

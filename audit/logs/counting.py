@@ -1,0 +1,276 @@
+"""Count a log: one normalizing step, one group-by, the same whole numbers on every engine.
+
+Weights are summed in fixed point, because sums of floating-point numbers depend on the order of rows. Scores are
+put in bins of 1/64 on the logit scale, which are fine where rare events have their scores; single precision is
+widened first, because engines round it differently. Missing keys become a level of their own before rows are
+grouped, because engines treat missing keys differently.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from audit.errors import DataError, shown
+from audit.logs.cells import FIXED, NOT_FINITE, OUTSIDE, Cells
+from audit.logs.columns import LogColumns
+from audit.logs.sources import Source
+from audit.logs.windows import Window, window_number
+
+if TYPE_CHECKING:
+    import narwhals.stable.v2 as nw
+
+BINS_PER_LOGIT = 64
+EDGE = 1e-9
+"""Scores nearer to 0 or 1 than this share the outermost bins."""
+NUDGE = 2.0**-20
+"""Logarithms of two engines differ in their last bits; bins begin a little below their edge so that none matters."""
+
+
+MOST_CELLS = 3_000_000
+_NO_TEXT = "\uf8ff no value"
+_NO_NUMBER = -1.7976931348623157e308
+_NO_INTEGER = -(2**62)
+
+
+def count(source: Source, columns: LogColumns, *, window: Window | None = None) -> Cells:
+    """Count a log by its keys, truth, answer and bin of score.
+
+    Parameters
+    ----------
+    source : Source
+    columns : LogColumns
+    window : {"day", "week", "month"}, optional
+        Count by windows of time, too.
+
+    Raises
+    ------
+    DataError
+        If a column has a type that cannot be counted, weights are no weights, or there are too many cells.
+    """
+    import narwhals.stable.v2 as nw
+
+    try:
+        schema = dict(source.frame.collect_schema())
+        scale = None if columns.weight is None else _weight_scale(source, columns.weight, schema)
+        shaped = source.frame.with_columns(**_normalized(columns, schema, window))
+        keys = [name for name in _key_names(columns, window) if name in _normalized(columns, schema, window)]
+        products = _products(columns, scale)
+        shaped = shaped.select(*keys, *_summed(columns))
+        grouped = shaped.with_columns(**products) if products else shaped
+        table = (
+            grouped.group_by(*keys)
+            .agg(**_sums(columns))
+            .with_columns(nw.col(name).cast(nw.Int64) for name in _sums(columns))
+        )
+        found: pd.DataFrame = table.head(MOST_CELLS + 1).collect(backend="pandas").to_native()
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"log {shown(source.name)} cannot be counted: {_said(error)}.") from error
+    if len(found) > MOST_CELLS:
+        raise DataError(
+            f"log {shown(source.name)} has more than {MOST_CELLS:,} combinations of "
+            f"{', '.join(columns.keys())}; cut numbers into bands with [data.bins], or name fewer columns."
+        )
+    return _cells(found, columns, schema, scale)
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:250].rstrip(".")
+
+
+# --- normalizing ----------------------------------------------------------------------------------
+
+
+def _key_names(columns: LogColumns, window: Window | None) -> list[str]:
+    names = [f"key_{place}" for place in range(len(columns.keys()))]
+    return [*names, "true", "predicted", "bin", *(["window"] if window is not None else [])]
+
+
+def _normalized(columns: LogColumns, schema: dict[str, Any], window: Window | None) -> dict[str, nw.Expr]:
+    import narwhals.stable.v2 as nw
+
+    made = {}
+    for place, name in enumerate(columns.keys()):
+        edges = columns.bins.get(name)
+        made[f"key_{place}"] = _level(name, schema) if edges is None else _band(name, edges, schema)
+    made["true"] = _level(columns.target, schema)
+    if columns.score is not None:
+        made["bin"] = _bin(_score(columns.score, schema))
+    if columns.prediction is not None:
+        made["predicted"] = _level(columns.prediction, schema)
+    elif columns.score is not None:
+        score, usable = _score(columns.score, schema), _usable(_score(columns.score, schema))
+        made["predicted"] = (nw.when(usable).then(score).otherwise(nw.lit(0.0)) >= 0.5).cast(nw.Int64)
+    if window is not None and columns.time is not None:
+        time = nw.col(columns.time)
+        made["window"] = nw.when(time.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(window_number(time, window))
+    return made
+
+
+def _level(name: str, schema: dict[str, Any]) -> nw.Expr:
+    """Return a key whose missing values are a value."""
+    import narwhals.stable.v2 as nw
+
+    dtype, column = schema[name], nw.col(name)
+    if dtype == nw.Boolean or dtype.is_integer():
+        whole = column.cast(nw.Int64)
+        return nw.when(column.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(whole)
+    if dtype.is_numeric():
+        number = column.cast(nw.Float64)
+        return nw.when(column.is_null() | number.is_nan()).then(nw.lit(_NO_NUMBER)).otherwise(number)
+    if dtype in (nw.String, nw.Categorical, nw.Date) or isinstance(dtype, nw.Enum):
+        return nw.when(column.is_null()).then(nw.lit(_NO_TEXT)).otherwise(column.cast(nw.String))
+    raise DataError(f"column {shown(name)} has type {dtype}; rows are counted by texts, numbers or true and false.")
+
+
+def _band(name: str, edges: tuple[float, ...], schema: dict[str, Any]) -> nw.Expr:
+    """Return the number of edges at or below a number, or the missing one."""
+    import narwhals.stable.v2 as nw
+
+    if not schema[name].is_numeric() or not edges or list(edges) != sorted(set(edges)):
+        raise DataError(
+            f"[data.bins] {shown(name)}: expected rising numbers for a numeric column, got {list(edges)} "
+            f"for type {schema[name]}."
+        )
+    column = nw.col(name)
+    number = column.cast(nw.Float64)
+    band = (number >= edges[0]).cast(nw.Int64)
+    for edge in edges[1:]:
+        band = band + (number >= edge).cast(nw.Int64)
+    return nw.when(column.is_null() | number.is_nan()).then(nw.lit(_NO_INTEGER)).otherwise(band)
+
+
+def _score(name: str, schema: dict[str, Any]) -> nw.Expr:
+    import narwhals.stable.v2 as nw
+
+    if not schema[name].is_numeric():
+        raise DataError(f"score column {shown(name)} holds {schema[name]}; expected numbers.")
+    return nw.col(name).cast(nw.Float64)
+
+
+def _usable(score: nw.Expr) -> nw.Expr:
+    return (~score.is_null()) & score.is_finite() & (score >= 0.0) & (score <= 1.0)
+
+
+def _bin(score: nw.Expr) -> nw.Expr:
+    """Return the bin of a score on the logit scale; what cannot be used has bins of its own."""
+    import narwhals.stable.v2 as nw
+
+    finite, inside = (~score.is_null()) & score.is_finite(), _usable(score)
+    safe = nw.when(inside).then(score).otherwise(nw.lit(0.5)).clip(EDGE, 1 - EDGE)
+    logit = (safe / (1.0 - safe)).log()
+    place = (logit * BINS_PER_LOGIT + NUDGE).floor().cast(nw.Int64)
+    return nw.when(inside).then(place).otherwise(nw.when(finite).then(nw.lit(OUTSIDE)).otherwise(nw.lit(NOT_FINITE)))
+
+
+# --- summing --------------------------------------------------------------------------------------
+
+
+def _summed(columns: LogColumns) -> list[str]:
+    return [name for name in dict.fromkeys((columns.score, columns.weight)) if name is not None]
+
+
+def _products(columns: LogColumns, scale: tuple[float, float] | None) -> dict[str, nw.Expr]:
+    """Return what is added up, as whole numbers."""
+    import narwhals.stable.v2 as nw
+
+    made = {}
+    if columns.score is not None:
+        usable = nw.col("bin") > OUTSIDE
+        score = nw.when(usable).then(nw.col(columns.score).cast(nw.Float64)).otherwise(nw.lit(0.0))
+        made["score_sum"] = (score * FIXED + 0.5).floor().cast(nw.Int64)
+    if columns.weight is not None and scale is not None:
+        weight = nw.col(columns.weight).cast(nw.Float64)
+        made["weight_sum"] = (weight * scale[0] + 0.5).floor().cast(nw.Int64)
+        made["square_sum"] = (weight * weight * scale[1] + 0.5).floor().cast(nw.Int64)
+    return made
+
+
+def _sums(columns: LogColumns) -> dict[str, nw.Expr]:
+    import narwhals.stable.v2 as nw
+
+    made = {"n": nw.len()}
+    if columns.score is not None:
+        made["score_sum"] = nw.col("score_sum").sum()
+    if columns.weight is not None:
+        made |= {name: nw.col(name).sum() for name in ("weight_sum", "square_sum")}
+    return made
+
+
+def _weight_scale(source: Source, name: str, schema: dict[str, Any]) -> tuple[float, float]:
+    """Return powers of two by which weights and their squares are made whole, so that no sum overflows."""
+    import narwhals.stable.v2 as nw
+
+    if not schema[name].is_numeric():
+        raise DataError(f"weight column {shown(name)} holds {schema[name]}; expected numbers of 0 or more.")
+    weight = nw.col(name).cast(nw.Float64)
+    good = (~weight.is_null()) & weight.is_finite() & (weight >= 0)
+    shaped = source.frame.select(good=good.cast(nw.Int64), weight=nw.when(good).then(weight).otherwise(nw.lit(0.0)))
+    facts = shaped.select(n=nw.len(), good=nw.col("good").sum(), most=nw.col("weight").max())
+    row = facts.collect(backend="pandas").to_native().iloc[0]
+    n, most = int(row["n"]), float(row["most"]) if row["most"] is not None else 0.0
+    if int(row["good"] or 0) < n or not most > 0:
+        bad = n - int(row["good"] or 0)
+        raise DataError(
+            f"weight column {shown(name)} holds {bad} missing, negative or infinite weights, and the largest is "
+            f"{most:g}; expected numbers of 0 or more, not all 0."
+        )
+    return _power(n * most), _power(n * most * most)
+
+
+def _power(most: float) -> float:
+    """Return the largest power of two up to 2⁵² per unit at which a sum of `most` stays below 2⁶²."""
+    return 2.0 ** min(61 - math.ceil(math.log2(most)) if most > 0 else 52, 52)
+
+
+# --- the small result -----------------------------------------------------------------------------
+
+
+def _cells(
+    found: pd.DataFrame, columns: LogColumns, schema: dict[str, Any], scale: tuple[float, float] | None
+) -> Cells:
+    import narwhals.stable.v2 as nw
+
+    frame = pd.DataFrame()
+    for place, name in enumerate(columns.keys()):
+        raw = found[f"key_{place}"]
+        edges = columns.bins.get(name)
+        frame[name] = _values(raw, schema[name] == nw.Boolean) if edges is None else _within(raw, edges)
+    frame["\ttrue"] = _values(found["true"], schema[columns.target] == nw.Boolean)
+    if "predicted" in found:
+        flag = columns.prediction is not None and schema[columns.prediction] == nw.Boolean
+        frame["\tpredicted"] = _values(found["predicted"], flag)
+    for name in ("bin", "window"):
+        if name in found:
+            frame[f"\t{name}"] = found[name].astype(np.int64)
+    sums = found[["n"]].astype(np.int64)
+    for name in ("score_sum", "weight_sum", "square_sum"):
+        if name in found:
+            sums[name] = found[name].astype(np.int64)
+    return Cells(keys=frame, sums=sums, scale=scale).merged()
+
+
+def _values(raw: pd.Series, flags: bool) -> pd.Series:
+    """Return values as they were, missing ones as None, flags in words."""
+    if raw.dtype.kind in "iu":
+        missing = raw == _NO_INTEGER
+        if flags:
+            return raw.map({1: "True", 0: "False"}).astype(object).where(~missing, None)
+    elif raw.dtype.kind == "f":
+        missing = raw == _NO_NUMBER
+    else:
+        missing = raw == _NO_TEXT
+        return raw.astype(object).where(~missing, None)
+    return raw.astype(np.float64).where(~missing, np.nan) if missing.any() else raw
+
+
+def _within(raw: pd.Series, edges: tuple[float, ...]) -> pd.Series:
+    """Return a number within each band."""
+    inside = np.array([edges[0] - 1.0, *edges, np.nan])
+    place = raw.to_numpy()
+    return pd.Series(inside[np.where(place == _NO_INTEGER, len(edges) + 1, place)])

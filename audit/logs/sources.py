@@ -1,0 +1,272 @@
+"""Open a log: Parquet or CSV files, a table of a DuckDB file, a Spark table, or a frame that is there already."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audit.data.tables import file_sha256
+from audit.errors import DataError, MissingExtra, hint, listed, shown
+
+if TYPE_CHECKING:
+    import duckdb
+    import narwhals.stable.v2 as nw
+
+MEMORY = "220MB"
+"""DuckDB's own limit; beyond it, it writes to disk."""
+MISSING_TEXTS = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+"""Texts of a CSV file that stand for no value, as in every other table that is read."""
+CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_FAMILIES = {"VARCHAR": "text", "BOOLEAN": "true or false", "DATE": "time", "TIME": "time"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A log that was opened and not yet read."""
+
+    frame: nw.LazyFrame[Any]
+    name: str
+    """What the record calls it."""
+    engine: str
+    sha256: str = ""
+    files: tuple[Path, ...] = ()
+
+
+def log_files(folder: Path, pattern: str) -> tuple[Path, ...]:
+    """Return the files that a pattern names, sorted by name.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    found = sorted(Path(one) for one in glob.glob(str(folder / pattern), recursive=True))  # noqa: PTH207 -- absolute patterns
+    files = tuple(one for one in found if one.is_file())
+    if not files:
+        raise DataError(f"log {shown(pattern)}: no such file. Paths are relative to the configuration.")
+    return files
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Open DuckDB in memory: two threads, little memory, no extension from the network, times in UTC."""
+    import duckdb
+
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "threads": "2",
+        "memory_limit": MEMORY,
+    }
+    connection = duckdb.connect(config=settings)
+    connection.execute("SET preserve_insertion_order = false")
+    return connection
+
+
+def open_files(files: Sequence[Path], columns: Mapping[str, str], *, fingerprint: bool = True) -> Source:
+    """Open Parquet or CSV files as one log.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        All of one kind.
+    columns : mapping of column to the part it plays
+        Columns that every file must have, with types that agree.
+    fingerprint : bool
+        Whether the files' contents are hashed.
+
+    Raises
+    ------
+    DataError
+        Naming file and column.
+    """
+    import duckdb
+    import narwhals.stable.v2 as nw
+
+    kinds = {"csv" if one.name.lower().endswith(CSV) else one.suffix.lower() for one in files}
+    if kinds != {"csv"} and kinds != {".parquet"}:
+        raise DataError(
+            f"log {shown(files[0].name)}: files end in {listed(sorted(kinds))}; expected .parquet, or .csv or .tsv."
+        )
+    connection = connect()
+    schemas = {}
+    for one in files:
+        try:
+            relation = _read(connection, [one])
+            schemas[one] = dict(zip(relation.columns, map(str, relation.types), strict=True))
+        except duckdb.Error as error:
+            raise DataError(f"log file {shown(one.name)} cannot be read: {_said(error)}.") from error
+    _require_columns(schemas, columns)
+    _require_one_type(schemas, columns)
+    relation = _read(connection, files)
+    needed = ", ".join(quoted(name) for name in columns)
+    frame = nw.from_native(relation.project(needed))
+    name = files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name} ({len(files)} files)"
+    return Source(
+        frame=frame, name=name, engine="duckdb", files=tuple(files), sha256=fingerprint_of(files) if fingerprint else ""
+    )
+
+
+def fingerprint_of(files: Iterable[Path]) -> str:
+    """Return the SHA-256 of one file, or of the fingerprints of several in order."""
+    import hashlib
+
+    each = [file_sha256(one) for one in files]
+    return each[0] if len(each) == 1 else hashlib.sha256("\n".join(each).encode()).hexdigest()
+
+
+def open_table(database: Path, table: str, columns: Mapping[str, str]) -> Source:
+    """Open a table or view of a DuckDB file, read only.
+
+    Raises
+    ------
+    DataError
+        If it cannot be opened, or lacks a column.
+    """
+    import duckdb
+    import narwhals.stable.v2 as nw
+
+    try:
+        connection = duckdb.connect(str(database), read_only=True, config={"threads": "2", "memory_limit": MEMORY})
+        known = [row[0] for row in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()]
+        if table not in known:
+            raise DataError(
+                f"table {shown(table)} is not in {shown(database.name)}; it has {listed(known) or 'none'}."
+                + hint(table, known)
+            )
+        relation = connection.table(quoted(table))
+        schema = dict(zip(relation.columns, map(str, relation.types), strict=True))
+        _require_columns({database: schema}, columns)
+        relation = relation.project(", ".join(quoted(name) for name in columns))
+    except duckdb.Error as error:
+        raise DataError(f"database {shown(database.name)} cannot be read: {_said(error)}.") from error
+    return Source(
+        frame=nw.from_native(relation), name=f"{database.name}: {table}", engine="duckdb", files=(database,),
+        sha256=file_sha256(database),
+    )  # fmt: skip
+
+
+def open_spark(address: str, table: str, columns: Mapping[str, str]) -> Source:
+    """Open a table of a Spark session, by its Connect address (``sc://…``) or ``local[…]``.
+
+    Raises
+    ------
+    MissingExtra
+        Without pyspark.
+    DataError
+        If the table lacks a column.
+    """
+    import narwhals.stable.v2 as nw
+
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MissingExtra("a log on Spark needs pyspark: pip install 'modelassay[spark]'") from error
+    builder = SparkSession.builder
+    session = (builder.remote(address) if address.startswith("sc://") else builder.master(address)).getOrCreate()
+    frame = session.table(table)
+    _require_columns({Path(table): dict.fromkeys(frame.columns, "")}, columns)
+    return Source(frame=nw.from_native(frame.select(*columns)), name=table, engine="spark")
+
+
+def open_frame(frame: object, columns: Mapping[str, str], *, name: str = "frame") -> Source:
+    """Take a frame that Narwhals knows: pandas, Polars, PyArrow, DuckDB, Dask, Spark.
+
+    Raises
+    ------
+    DataError
+        If it is none, or lacks a column.
+    """
+    import narwhals.stable.v2 as nw
+
+    try:
+        native = nw.from_native(_plain(frame, columns))  # type: ignore[call-overload]
+    except TypeError as error:
+        raise DataError(f"log is a {shown(type(frame).__name__)}; expected a frame that Narwhals knows.") from error
+    lazy = native.lazy()
+    _require_columns({Path(name): dict.fromkeys(lazy.collect_schema().names(), "")}, columns)
+    return Source(frame=lazy.select(*columns), name=name, engine=str(lazy.implementation.value))
+
+
+def _plain(frame: object, columns: Mapping[str, str]) -> object:
+    """Give columns of Python objects in a pandas frame the type that their values have."""
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        return frame
+    from decimal import Decimal
+
+    plain = frame.copy(deep=False)
+    for name in columns:
+        if name in plain and plain[name].dtype == object:
+            present = plain[name].dropna()
+            if len(present) and present.map(lambda value: isinstance(value, Decimal | float | int)).all():
+                flags = present.map(lambda value: isinstance(value, bool))
+                plain[name] = plain[name].astype("boolean") if flags.all() else plain[name].astype("float64")
+            else:
+                plain[name] = plain[name].convert_dtypes()
+    return plain
+
+
+def _read(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> duckdb.DuckDBPyRelation:
+    names = [str(one) for one in files]
+    if not files[0].name.lower().endswith(CSV):
+        return connection.read_parquet(names, union_by_name=len(files) > 1)
+    tab = files[0].name.lower().removesuffix(".gz").endswith(".tsv")
+    return connection.read_csv(
+        names,  # type: ignore[arg-type]  # several names are read as one table
+        header=True,
+        sep="\t" if tab else ",",
+        na_values=list(MISSING_TEXTS),
+        union_by_name=len(files) > 1,
+    )
+
+
+def quoted(name: str) -> str:
+    """Quote a name for SQL.
+
+    Examples
+    --------
+    >>> print(quoted('a"b'))
+    "a""b"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".")
+
+
+def _require_columns(schemas: Mapping[Path, Mapping[str, str]], columns: Mapping[str, str]) -> None:
+    for name, part in columns.items():
+        without = [file for file, schema in schemas.items() if name not in schema]
+        if without:
+            schema = schemas[without[0]]
+            where = f" ({len(without)} of {len(schemas)} files lack it)" if len(schemas) > 1 else ""
+            raise DataError(
+                f"{part} column {shown(name)} is not in {shown(without[0].name)}{where}; columns are "
+                f"{listed(schema)}." + hint(name, schema)
+            )
+
+
+def _require_one_type(schemas: Mapping[Path, Mapping[str, str]], columns: Mapping[str, str]) -> None:
+    for name in columns:
+        found: dict[str, tuple[Path, str]] = {}
+        for file, schema in schemas.items():
+            found.setdefault(_family(schema[name]), (file, schema[name]))
+        if len(found) > 1:
+            (first, one), (second, other) = list(found.values())[:2]
+            raise DataError(
+                f"column {shown(name)} has type {one} in {shown(first.name)} and {other} in {shown(second.name)}; "
+                "write it in one type in every file."
+            )
+
+
+def _family(type_: str) -> str:
+    if type_.startswith("TIMESTAMP"):
+        return "time"
+    return _FAMILIES.get(type_, "text" if type_.startswith("ENUM") else "number")

@@ -1,0 +1,152 @@
+"""An audit of a log says what an audit of the same rows says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audit.cli import main
+from reports.record import AuditRecord, Estimate
+from reports.store import load
+
+TOML = """
+[data]
+{source}
+target = "y"
+positive = 1
+favorable = 1
+prediction = "p"
+score = "s"
+sensitive = ["sex", "age"]
+{more}
+[data.bins]
+age = [30, 50]
+[report]
+formats = ["json"]
+"""
+ROW_CHECKS = {"threshold_choice", "weak_slices"}
+
+
+def rows(n: int = 6000, seed: int = 1) -> pd.DataFrame:
+    generator = np.random.default_rng(seed)
+    sex = np.where(generator.random(n) < 0.3, "f", "m")
+    age = generator.integers(18, 80, n)
+    logit = generator.normal(-0.6, 1.2, n) + 0.4 * (sex == "m")
+    y = (generator.random(n) < 1 / (1 + np.exp(-logit))).astype(int)
+    score = 1 / (1 + np.exp(-logit - generator.normal(0, 0.4, n)))
+    frame = pd.DataFrame({"y": y, "p": (score >= 0.5).astype(int), "s": score, "sex": sex, "age": age})
+    return frame.assign(w=generator.integers(1, 4, n) / 2)
+
+
+def audited(folder: Path, source: str, more: str = "") -> AuditRecord:
+    (folder / "audit.toml").write_text(TOML.format(source=source, more=more))
+    assert main(["run", str(folder / "audit.toml"), "--out", str(folder / "out")]) in (0, 1)
+    return load(folder / "out" / "audit.json")
+
+
+def estimates(record: AuditRecord) -> dict[tuple[object, ...], Estimate]:
+    found: dict[tuple[object, ...], Estimate] = {}
+    for finding in record.findings:
+        for one in finding.measurement.estimates if finding.measurement else ():
+            found[finding.check, one.metric, tuple(sorted(one.where.items()))] = one
+    return found
+
+
+@pytest.mark.parametrize("more", ["", 'weight = "w"'])
+def test_verdicts_of_a_log_are_those_of_its_rows(tmp_path: Path, more: str) -> None:
+    frame = rows()
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    for place, part in enumerate(np.array_split(np.arange(len(frame)), 3)):
+        frame.take(part).to_csv(tmp_path / f"log-{place}.csv", index=False)
+    log = audited(tmp_path, 'log = "log-*.csv"', more)
+    kept = audited(tmp_path, 'test = "rows.csv"', more)
+    assert log.data.splits[0].rows == kept.data.splits[0].rows == 6000
+    assert log.data.groups == kept.data.groups
+    outcomes = {
+        (one.gate, tuple(sorted(one.where.items())), one.estimate.metric): one.outcome
+        for one in log.verdicts
+        if one.estimate is not None
+    }
+    assert len(outcomes) > 60
+    for verdict in kept.verdicts:
+        address = tuple(sorted(verdict.where.items()))
+        at = (verdict.gate, address, verdict.estimate.metric if verdict.estimate else "")
+        assert outcomes.get(at, verdict.outcome) == verdict.outcome, at
+    by_rows, compared = estimates(kept), 0
+    for key, one in estimates(log).items():
+        other = by_rows[key]
+        assert (one.value is None) == (other.value is None), key
+        assert one.n == other.n, key
+        if one.value is None or other.value is None or other.low is None or other.high is None:
+            continue
+        slack = 0.1 * (other.high - other.low) + 2e-4
+        assert one.value == pytest.approx(other.value, abs=slack), key
+        if one.low is not None and one.high is not None:
+            assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=2 * slack), key
+            compared += 1
+    assert compared > 150
+    absent = {one.check: one.reason for one in log.findings if "not kept" in one.reason}
+    assert ROW_CHECKS | {"duplicate_rows", "missing_values"} <= set(absent)
+    assert set(absent.values()) == {"rows were counted, not kept"}
+
+
+def test_a_table_of_predictions_is_counted_when_asked(tmp_path: Path) -> None:
+    rows(1500).to_csv(tmp_path / "rows.csv", index=False)
+    log = audited(tmp_path, 'test = "rows.csv"', 'rows = "count"')
+    assert log.data.splits[0].file == "rows.csv"
+    assert "rows were counted, not kept" in {one.reason for one in log.findings}
+
+
+def test_a_view_of_a_database_is_a_log(tmp_path: Path) -> None:
+    import duckdb
+
+    frame = rows(1500)
+    with duckdb.connect(str(tmp_path / "house.duckdb")) as connection:
+        connection.register("given", frame)
+        connection.execute('CREATE TABLE decisions AS SELECT * FROM given; CREATE VIEW "last month" AS FROM decisions')
+    record = audited(tmp_path, 'log = "house.duckdb"\ntable = "last month"')
+    assert record.data.splits[0].file == "house.duckdb: last month"
+    assert record.data.splits[0].rows == 1500
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "said"),
+    [
+        ('log = "rows.csv"\ntest = "rows.csv"', "", "[data] needs either 'test'"),
+        ('log = "rows.csv"', 'cluster = "sex"', "[data] cluster needs rows"),
+        ('log = "rows.csv"\nlabels = "rows.csv"', "", "[data] labels needs 'id'"),
+        ('log = "rows.csv"\ntable = "x"', "", "database 'rows.csv' cannot be read"),
+        ('log = "none/*.parquet"', "", "log 'none/*.parquet': no such file"),
+        ('log = "rows.csv"', 'weight = "wieght"', "weight column 'wieght' is not in 'rows.csv'"),
+        ('log = "rows.csv"', 'task = "regression"', "a log is counted by classes"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, more: str, said: str
+) -> None:
+    rows(300).to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "audit.toml").write_text(TOML.format(source=source, more=more))
+    assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_the_order_of_rows_does_not_matter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    frame = rows(1000)
+    (tmp_path / "audit.toml").write_text(TOML.format(source='log = "a.parquet"', more='weight = "w"'))
+    texts = []
+    for seed in (0, 1):
+        frame.sample(frac=1, random_state=seed).to_parquet(tmp_path / "a.parquet")
+        assert main(["run", str(tmp_path / "audit.toml"), "--format", "json", "--out", "-"]) == 0
+        record = json.loads(capsys.readouterr().out)
+        record["data"]["splits"][0]["sha256"] = ""
+        texts.append(json.dumps(record))
+    assert texts[0] == texts[1]
