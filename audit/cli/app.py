@@ -195,6 +195,32 @@ def checks() -> int:
 
 
 @app.command()
+def monitor(
+    config: Annotated[Path, typer.Argument(help="audit.toml with [data] log and time")],
+    window: Annotated[str | None, typer.Option("--window", help="day, week, month, or a number of rows.")] = None,
+    out: Out = None,
+    policy: PolicyFile = None,
+    formats: Formats = None,
+    strict: Strict = False,
+) -> int:
+    """Watch a prediction log: judge each new window against the reference, and keep its record."""
+    from audit.cli.monitor import monitor as verb
+
+    return verb(config, window=window, out=out, policy=policy, formats=formats, strict=strict)
+
+
+@app.command()
+def history(
+    records: Annotated[list[Path], typer.Argument(help="audit.json files, or folders of them")],
+    out: Annotated[Path, typer.Option("--out", help="HTML file to write.")] = Path("history.html"),
+) -> int:
+    """Draw what became of each gate over many audits, as one page without a server."""
+    from audit.cli.history import history as verb
+
+    return verb(records, out=out)
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="train.toml")],
     out: Annotated[Path | None, typer.Option("--out", help="Model file to write.")] = None,

@@ -92,6 +92,11 @@ def new_warnings(before: AuditRecord | None, after: AuditRecord) -> None:
             note(warning)
 
 
+def write_record(record: AuditRecord, path: Path) -> None:
+    """Write a record to a file, whole or not at all."""
+    write_text_atomically(path, draw(record, "json"))
+
+
 def to_standard_output(record: AuditRecord, names: list[str]) -> None:
     """Give one format to a machine, and nothing else.
 

@@ -198,6 +198,22 @@ class ReportTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorTable:
+    """``[monitor]``: how a log is watched over time."""
+
+    __pydantic_config__ = FORBID
+
+    window: str = "month"
+    """``day``, ``week``, ``month``, or a number of rows."""
+    reference: int = 4
+    """How many of the first windows are taken together as the reference."""
+    period: int = 52
+    """Windows over which the promise of few false alarms is kept."""
+    state: str = "monitor"
+    """Folder of the records, one a window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """A whole ``audit.toml``."""
 
@@ -213,6 +229,7 @@ class Config:
     policy: PolicyTable = field(default_factory=PolicyTable)
     card: CardTable = field(default_factory=CardTable)
     report: ReportTable = field(default_factory=ReportTable)
+    monitor: MonitorTable = field(default_factory=MonitorTable)
 
     def as_json(self) -> dict[str, Json]:
         """Return what was configured, defaults included, for the record."""

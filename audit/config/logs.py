@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +37,8 @@ class Log:
     evidence: Mapping[str, object] = field(default_factory=dict)
 
 
-def columns_of(data: DataTable) -> LogColumns:
-    """Return which columns of the log are counted.
+def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
+    """Return which columns of the log are counted; features too where their drift is watched.
 
     Raises
     ------
@@ -59,6 +59,7 @@ def columns_of(data: DataTable) -> LogColumns:
         prediction=data.prediction,
         score=data.score,
         sensitive=tuple(data.sensitive),
+        features=tuple(data.features or ()) if features else (),
         bins={name: tuple(edges) for name, edges in data.bins.items()},
         weight=data.weight,
         time=data.time,
@@ -66,7 +67,7 @@ def columns_of(data: DataTable) -> LogColumns:
     )
 
 
-def source_of(data: DataTable, folder: Path, columns: LogColumns) -> Source:
+def source_of(data: DataTable, folder: Path, columns: LogColumns, *, every: int = 0) -> Source:
     """Open what ``[data] log`` names.
 
     Raises
@@ -79,7 +80,8 @@ def source_of(data: DataTable, folder: Path, columns: LogColumns) -> Source:
         return open_spark(data.spark, data.table, needed)
     if data.table:
         return open_table(folder / str(data.log), data.table, needed)
-    return open_files(log_files(folder, str(data.log or data.test)), needed)
+    late = log_files(folder, data.labels) if isinstance(data.labels, str) else ()
+    return open_files(log_files(folder, str(data.log or data.test)), needed, labels=late, every=every)
 
 
 def load_log(config: Config, folder: Path) -> Log:
@@ -106,12 +108,12 @@ def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, sett
     """
     counted = answers(cells, columns, roles, settings)
     missing = counted.unlabeled.total
-    if missing and not roles.drop_missing_target:
+    if missing and not (roles.drop_missing_target or columns.id):
         raise DataError(
             f"{missing} of {cells.rows} rows of the log have no target {roles.target!r}. Name later labels in "
             "[data] labels, or set [data] drop_missing_target = true to leave them out (the card says how many)."
         )
-    dataset = _dataset(counted, source, roles)
+    dataset = without_rows(counted, roles, SplitInfo(name="test", rows=0, file=source.name, sha256=source.sha256))
     require_references(settings.reference, dataset)
     absent = Absence(outcome="not_applicable", reason=COUNTED)
     return Log(
@@ -121,16 +123,9 @@ def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, sett
     )
 
 
-def _dataset(counted: Counted, source: Source, roles: Roles) -> Dataset:
+def without_rows(counted: Counted, roles: Roles, split: SplitInfo) -> Dataset:
     """Return a data set without rows that tells what was counted."""
     test = counted.predictions
-    split = SplitInfo(
-        name="test",
-        rows=test.total,
-        file=source.name,
-        sha256=source.sha256,
-        dropped_rows=counted.unlabeled.total,
-    )
     return Dataset(
         frame=pd.DataFrame(),
         split=Factor(codes=np.zeros(0, dtype=np.int32), levels=("test",)),
@@ -143,7 +138,7 @@ def _dataset(counted: Counted, source: Source, roles: Roles) -> Dataset:
         sensitive={
             name: Factor(codes=np.zeros(0, dtype=np.int32), levels=test.keys[name].levels) for name in test.sensitive
         },
-        splits=(split,),
+        splits=(replace(split, rows=test.total, dropped_rows=counted.unlabeled.total),),
     )
 
 

@@ -29,6 +29,7 @@ from audit.evidence.tables import (
     ReferenceScores,
     Separation,
 )
+from audit.evidence.windows import Window, Windows
 
 __all__ = [
     "COUNTED",
@@ -54,5 +55,7 @@ __all__ = [
     "Repeats",
     "Separation",
     "Settings",
+    "Window",
+    "Windows",
     "join",
 ]

@@ -146,7 +146,7 @@ def answers(
     keys = {"split": Factor.constant("test", len(cells))}
     if window:
         keys["window"] = _window_factor(cells, window)
-    for name in columns.sensitive:
+    for name in columns.counted_by():
         keys[address_name(name)] = group_factor(cells.keys[name], columns.bins.get(name))
     everything = Predictions(
         task=target.task, y_true=truth, y_pred=predicted, y_score=score, probabilities=probabilities,

@@ -12,7 +12,7 @@ class LogColumns:
 
     Examples
     --------
-    >>> LogColumns(target="y", prediction="p", sensitive=("sex",)).keys()
+    >>> LogColumns(target="y", prediction="p", sensitive=("sex",)).counted_by()
     ('sex',)
     """
 
@@ -29,7 +29,7 @@ class LogColumns:
     time: str | None = None
     id: str | None = None
 
-    def keys(self) -> tuple[str, ...]:
+    def counted_by(self) -> tuple[str, ...]:
         """Name the columns that rows are counted by, beside truth and answer."""
         return tuple(dict.fromkeys((*self.sensitive, *self.features)))
 

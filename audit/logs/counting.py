@@ -17,8 +17,9 @@ import pandas as pd
 from audit.errors import DataError, shown
 from audit.logs.cells import FIXED, NOT_FINITE, OUTSIDE, Cells
 from audit.logs.columns import LogColumns
+from audit.logs.joining import ROWS
 from audit.logs.sources import Source
-from audit.logs.windows import Window, window_number
+from audit.logs.windows import window_number
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -36,15 +37,15 @@ _NO_NUMBER = -1.7976931348623157e308
 _NO_INTEGER = -(2**62)
 
 
-def count(source: Source, columns: LogColumns, *, window: Window | None = None) -> Cells:
+def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     """Count a log by its keys, truth, answer and bin of score.
 
     Parameters
     ----------
     source : Source
     columns : LogColumns
-    window : {"day", "week", "month"}, optional
-        Count by windows of time, too.
+    window : {"day", "week", "month", "rows"}, optional
+        Count by windows of time, too; ``rows`` takes those that the source numbered.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def count(source: Source, columns: LogColumns, *, window: Window | None = None) 
     if len(found) > MOST_CELLS:
         raise DataError(
             f"log {shown(source.name)} has more than {MOST_CELLS:,} combinations of "
-            f"{', '.join(columns.keys())}; cut numbers into bands with [data.bins], or name fewer columns."
+            f"{', '.join(columns.counted_by())}; cut numbers into bands with [data.bins], or name fewer columns."
         )
     return _cells(found, columns, schema, scale)
 
@@ -86,16 +87,16 @@ def _said(error: Exception) -> str:
 # --- normalizing ----------------------------------------------------------------------------------
 
 
-def _key_names(columns: LogColumns, window: Window | None) -> list[str]:
-    names = [f"key_{place}" for place in range(len(columns.keys()))]
-    return [*names, "true", "predicted", "bin", *(["window"] if window is not None else [])]
+def _key_names(columns: LogColumns, window: str) -> list[str]:
+    names = [f"key_{place}" for place in range(len(columns.counted_by()))]
+    return [*names, "true", "predicted", "bin", *(["window"] if window else [])]
 
 
-def _normalized(columns: LogColumns, schema: dict[str, Any], window: Window | None) -> dict[str, nw.Expr]:
+def _normalized(columns: LogColumns, schema: dict[str, Any], window: str) -> dict[str, nw.Expr]:
     import narwhals.stable.v2 as nw
 
     made = {}
-    for place, name in enumerate(columns.keys()):
+    for place, name in enumerate(columns.counted_by()):
         edges = columns.bins.get(name)
         made[f"key_{place}"] = _level(name, schema) if edges is None else _band(name, edges, schema)
     made["true"] = _level(columns.target, schema)
@@ -106,7 +107,9 @@ def _normalized(columns: LogColumns, schema: dict[str, Any], window: Window | No
     elif columns.score is not None:
         score, usable = _score(columns.score, schema), _usable(_score(columns.score, schema))
         made["predicted"] = (nw.when(usable).then(score).otherwise(nw.lit(0.0)) >= 0.5).cast(nw.Int64)
-    if window is not None and columns.time is not None:
+    if window == "rows":
+        made["window"] = nw.col(ROWS).cast(nw.Int64)
+    elif window and columns.time is not None:
         time = nw.col(columns.time)
         made["window"] = nw.when(time.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(window_number(time, window))
     return made
@@ -237,7 +240,7 @@ def _cells(
     import narwhals.stable.v2 as nw
 
     frame = pd.DataFrame()
-    for place, name in enumerate(columns.keys()):
+    for place, name in enumerate(columns.counted_by()):
         raw = found[f"key_{place}"]
         edges = columns.bins.get(name)
         frame[name] = _values(raw, schema[name] == nw.Boolean) if edges is None else _within(raw, edges)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from audit.data.tables import file_sha256
 from audit.errors import DataError, MissingExtra, hint, listed, shown
+from audit.logs import joining
+from audit.logs.joining import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,7 +69,14 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def open_files(files: Sequence[Path], columns: Mapping[str, str], *, fingerprint: bool = True) -> Source:
+def open_files(
+    files: Sequence[Path],
+    columns: Mapping[str, str],
+    *,
+    fingerprint: bool = True,
+    labels: Sequence[Path] = (),
+    every: int = 0,
+) -> Source:
     """Open Parquet or CSV files as one log.
 
     Parameters
@@ -78,6 +87,10 @@ def open_files(files: Sequence[Path], columns: Mapping[str, str], *, fingerprint
         Columns that every file must have, with types that agree.
     fingerprint : bool
         Whether the files' contents are hashed.
+    labels : sequence of Path
+        Files with identifier and target of rows whose label came later.
+    every : int
+        Number the windows of so many rows in order of time; 0 for none.
 
     Raises
     ------
@@ -87,13 +100,30 @@ def open_files(files: Sequence[Path], columns: Mapping[str, str], *, fingerprint
     import duckdb
     import narwhals.stable.v2 as nw
 
+    connection = connect()
+    needed = {name: part for name, part in columns.items() if not (labels and part == "target")}
+    relation = _opened(connection, files, needed)
+    try:
+        relation = joined(connection, relation, columns, labels, every)
+    except duckdb.Error as error:
+        raise DataError(f"log file {shown(files[0].name)} cannot be read: {_said(error)}.") from error
+    name = files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name} ({len(files)} files)"
+    digest = fingerprint_of((*files, *labels)) if fingerprint else ""
+    return Source(frame=nw.from_native(relation), name=name, engine="duckdb", files=tuple(files), sha256=digest)
+
+
+def _opened(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], columns: Mapping[str, str]
+) -> duckdb.DuckDBPyRelation:
+    """Open files of one kind whose columns are there, with types that agree."""
+    import duckdb
+
     kinds = {"csv" if one.name.lower().endswith(CSV) else one.suffix.lower() for one in files}
     if kinds != {"csv"} and kinds != {".parquet"}:
         raise DataError(
             f"log {shown(files[0].name)}: files end in {listed(sorted(kinds))}; expected .parquet, or .csv or .tsv."
         )
-    connection = connect()
-    schemas = {}
+    schemas: dict[Path, dict[str, str]] = {}
     for one in files:
         try:
             relation = _read(connection, [one])
@@ -102,13 +132,7 @@ def open_files(files: Sequence[Path], columns: Mapping[str, str], *, fingerprint
             raise DataError(f"log file {shown(one.name)} cannot be read: {_said(error)}.") from error
     _require_columns(schemas, columns)
     _require_one_type(schemas, columns)
-    relation = _read(connection, files)
-    needed = ", ".join(quoted(name) for name in columns)
-    frame = nw.from_native(relation.project(needed))
-    name = files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name} ({len(files)} files)"
-    return Source(
-        frame=frame, name=name, engine="duckdb", files=tuple(files), sha256=fingerprint_of(files) if fingerprint else ""
-    )
+    return _read(connection, files)
 
 
 def fingerprint_of(files: Iterable[Path]) -> str:
@@ -215,26 +239,53 @@ def _plain(frame: object, columns: Mapping[str, str]) -> object:
 def _read(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> duckdb.DuckDBPyRelation:
     names = [str(one) for one in files]
     if not files[0].name.lower().endswith(CSV):
-        return connection.read_parquet(names, union_by_name=len(files) > 1)
+        return connection.read_parquet(names, union_by_name=len(files) > 1, filename=True)
     tab = files[0].name.lower().removesuffix(".gz").endswith(".tsv")
     return connection.read_csv(
         names,  # type: ignore[arg-type]  # several names are read as one table
         header=True,
         sep="\t" if tab else ",",
         na_values=list(MISSING_TEXTS),
+        filename=True,
         union_by_name=len(files) > 1,
     )
 
 
-def quoted(name: str) -> str:
-    """Quote a name for SQL.
+def joined(
+    connection: duckdb.DuckDBPyConnection,
+    relation: duckdb.DuckDBPyRelation,
+    columns: Mapping[str, str],
+    labels: Sequence[Path] = (),
+    every: int = 0,
+) -> duckdb.DuckDBPyRelation:
+    """Return a log's columns with times read, identifiers checked, and labels that came later beside their rows.
 
-    Examples
-    --------
-    >>> print(quoted('a"b'))
-    "a""b"
+    Raises
+    ------
+    DataError
+        If times cannot be read, identifiers stand twice, or labels contradict each other.
     """
-    return '"' + name.replace('"', '""') + '"'
+    named = {part: name for name, part in columns.items()}
+    relation.create_view("log", replace=True)
+    types = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    times = ""
+    if "time" in named:
+        times = joining.require_times(connection, "log", named["time"], types[named["time"]])
+    if "id" in named:
+        joining.require_unique(connection, "log", named["id"])
+    own = {name: part for name, part in columns.items() if not (labels and part == "target")}
+    query = f"SELECT {joining.selected(own, times)} FROM log"  # noqa: S608 -- names are quoted
+    if labels:
+        needed = {named["id"]: "id", named["target"]: "target"}
+        late = _opened(connection, labels, needed)
+        late.create_view("late", replace=True)
+        unique = joining.later_labels(connection, "late", named["id"], named["target"], labels)
+        query = f"SELECT * FROM ({query}) LEFT JOIN ({unique}) USING ({quoted(named['id'])})"  # noqa: S608
+    if every:
+        order = f"{quoted(named['time'])}, {quoted(named['id'])}" if "id" in named else quoted(named["time"])
+        place = f"(row_number() OVER (ORDER BY {order}) - 1) // {int(every)}"
+        query = f"SELECT *, {place} AS {quoted(joining.ROWS)} FROM ({query})"  # noqa: S608
+    return connection.sql(query)
 
 
 def _said(error: Exception) -> str:

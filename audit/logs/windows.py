@@ -13,7 +13,7 @@ WINDOWS: tuple[Window, ...] = ("day", "week", "month")
 _EPOCH = datetime.date(1970, 1, 1)
 
 
-def window_number(time: nw.Expr, window: Window) -> nw.Expr:
+def window_number(time: nw.Expr, window: str) -> nw.Expr:
     """Return the number of the window a time lies in: days or weeks (from Monday) since 1970, or months since year 0.
 
     Elementary arithmetic on year, month and day (the days-from-civil algorithm of Hinnant 2013) stands in for

@@ -1,0 +1,77 @@
+"""What performance would be without labels, if the scores are right?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.estimate.monitoring import everyone
+from audit.evidence import FloatArray, Predictions, Windows
+from audit.exhibits import estimates_table
+from audit.statistics.intervals import z_value
+from reports.record import Estimate, Measurement
+
+ASSUMED = "assumes that scores are calibrated on these rows and that labels miss by chance given the score"
+
+
+@check(
+    title="Expected performance without labels",
+    family="monitoring",
+    tasks=("binary",),
+    references=("Białek et al. 2024, Estimating model performance under covariate shift without labels",),
+)
+def expected_performance(windows: Windows) -> Measurement:
+    """Add up what the scores expect of the rows of the window, labeled or not.
+
+    Reading. ``expected_accuracy`` is the share of decisions that are right if every score is the chance it says
+    (confidence-based estimation). It is no measurement and stands apart from the measured numbers.
+
+    Limits. It holds if scores are calibrated on these very rows: a change in what a score means goes unseen. The
+    interval is that of the unknown labels alone, by the normal approximation.
+    """
+    if not windows.current.unlabeled.total:
+        raise NotApplicable("every row of the window has its label")
+    test = everyone(windows.current)
+    if test.y_score is None or not test.probabilities:
+        raise NotApplicable(test.score_reason)
+    where = {"split": "test", "window": windows.current.name}
+    made = tuple(_expected(test, name, where) for name in ("accuracy", "precision", "recall"))
+    return Measurement(
+        summary=f"If the scores are right, accuracy is {made[0]}.",
+        estimates=made,
+        exhibits=(estimates_table("Expected, not measured", made),),
+        notes=(ASSUMED,),
+    )
+
+
+def _expected(test: Predictions, name: str, where: dict[str, str]) -> Estimate:
+    """Return an expected ratio of sums over rows, with the spread of labels that follow the scores."""
+    score = np.asarray(test.y_score, dtype=np.float64)
+    weight = np.ones(len(test)) if test.weight is None else test.weight
+    squares = weight * weight if test.repeats is None else test.repeats.squares
+    positive = (test.y_pred == 1).astype(np.float64)
+    hit, of, slope_hit, slope_of = _parts(name, score, positive)
+    below = float((weight * of).sum())
+    metric, level = f"expected_{name}", test.settings.level
+    if not below > 0:
+        return Estimate(metric=metric, value=None, where=where, reason="no rows")
+    value = float((weight * hit).sum()) / below
+    moved = (slope_hit - value * slope_of) / below
+    reach = z_value(level) * math.sqrt(float((squares * moved**2 * score * (1 - score)).sum()))
+    return Estimate(
+        metric=metric, value=value, low=max(value - reach, 0.0), high=min(value + reach, 1.0), level=level,
+        method="expected by the scores, poisson binomial", n=test.total, where=where,
+    )  # fmt: skip
+
+
+def _parts(name: str, score: FloatArray, positive: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return what a row adds above and below the line, and how much more if its label is positive."""
+    one, none = np.ones(len(score)), np.zeros(len(score))
+    if name == "accuracy":
+        return np.where(positive > 0, score, 1 - score), one, 2 * positive - 1, none
+    if name == "precision":
+        return positive * score, positive, positive, none
+    return positive * score, score, positive, one

@@ -1,0 +1,38 @@
+"""Of which rows is the truth known?"""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.estimate.monitoring import everyone, groups_of
+from audit.estimate.shares import exact
+from audit.evidence import Windows
+from audit.exhibits import by_address_table
+from reports.record import Estimate, Measurement
+
+
+@check(title="Rows without a label", family="monitoring", tasks=("binary", "multiclass"))
+def label_coverage(windows: Windows) -> Measurement:
+    """Count the rows of the window whose label has not come.
+
+    Reading. ``missing_label_share`` is the share of the window's rows without a label; the difference is a group's
+    share less that of all rows. Performance is that of the rows with a label.
+
+    Limits. Whether labels miss by chance or by kind of row, counts do not say: a group whose labels come late is
+    known less well, and its numbers may change when they come.
+    """
+    window = windows.current
+    every = everyone(window)
+    where = {"split": "test", "window": window.name}
+    missing, rows = window.unlabeled.total, every.total
+    share = missing / rows if rows else 0.0
+    made: list[Estimate] = [exact("missing_label_share", share, where, n=rows)]
+    for group, mask in groups_of(every, every.settings.min_n):
+        feature, level = next(iter(group.items()))
+        n = every.count(mask)
+        own = window.unlabeled.count(window.unlabeled.keys[feature].mask(level)) / n
+        made.append(exact("missing_label_share_difference", own - share, {**where, **group}, n=n, unit="difference"))
+    return Measurement(
+        summary=f"{missing:,} of {rows:,} rows of {window.name} have no label ({share:.1%}).",
+        estimates=tuple(made),
+        exhibits=(by_address_table("Rows without a label", made, folded=True),),
+    )

@@ -1,0 +1,111 @@
+"""Has the model become worse since the reference?"""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.estimate.monitoring import change, groups_of, is_worse, rate_span, together
+from audit.estimate.shares import exact
+from audit.evidence import Predictions, Windows
+from audit.exhibits import by_address_table
+from audit.statistics.sequential import LOOKS, spent
+from reports.phrases import metric_words
+from reports.record import Curve, Estimate, Measurement, Series
+
+WATCHED = {"binary": ("accuracy", "recall", "precision"), "multiclass": ("accuracy",)}
+OF_GROUPS = {"binary": ("accuracy", "recall"), "multiclass": ("accuracy",)}
+
+
+@check(
+    title="Performance by window",
+    family="monitoring",
+    tasks=("binary", "multiclass"),
+    references=("Newcombe 1998", "Wilson 1927", "Lan and DeMets 1983, Discrete sequential boundaries"),
+)
+def window_performance(windows: Windows, *, alpha: float = 0.05, margin: float = 0.0) -> Measurement:
+    """Subtract the reference's rates from those of the last window, and of the last three together.
+
+    Reading. ``performance_alarm`` is 1 where a rate is shown to be worse than the reference by more than `margin`.
+    The chance of any false alarm in a whole period is at most `alpha`: it is shared out over the period's windows,
+    the numbers that are watched and both looks, half of it for groups. So intervals here are wider than elsewhere.
+
+    Limits. Only rows with a label are looked at. A slow decline is found once three windows together show it. The
+    reference's own uncertainty counts: a short reference hides small changes.
+    """
+    current, reference = windows.current, windows.reference.labeled
+    if not len(current.labeled) or not len(reference):
+        raise NotApplicable("no rows with a label in the window, or in the reference")
+    task, least = reference.task, reference.settings.min_n
+    where = {"split": "test", "window": current.name}
+    groups = [group for group, _ in groups_of(reference, least)]
+    series: list[tuple[str, dict[str, str], float]] = [
+        (name, {}, alpha / (2 if groups else 1) / len(WATCHED[task])) for name in WATCHED[task]
+    ]
+    number = len(groups) * len(OF_GROUPS[task])
+    series += [(name, group, alpha / 2 / number) for group in groups for name in OF_GROUPS[task]]
+    made: list[Estimate] = []
+    for name, group, share in series:
+        tail = spent(share, period=windows.period, series=1)
+        made += _looks(windows, name, {**where, **group}, group, tail, margin)
+    alarms = [one for one in made if one.metric == "performance_alarm" and one.value]
+    told = ", ".join(f"{metric_words(one.where['metric'])} ({one.where['over']})" for one in alarms[:3])
+    return Measurement(
+        summary=f"{current.name}: {len(alarms)} alarms: {told}." if alarms else f"{current.name}: no alarm.",
+        estimates=tuple(made),
+        exhibits=(*_curves(windows), by_address_table("Changes since the reference", made, folded=True)),
+    )
+
+
+def _looks(
+    windows: Windows, name: str, where: dict[str, str], group: dict[str, str], tail: float, margin: float
+) -> list[Estimate]:
+    made = []
+    old = _part(windows.reference.labeled, group)
+    for look in LOOKS:
+        parts = [_part(one.labeled, group) for one in windows.recent[-look:]]
+        if len(parts) < look:
+            continue
+        at = {**where, "over": "1 window" if look == 1 else f"{look} windows"}
+        found = change(old, together(parts), name, at, tail)
+        if found is not None:
+            made += [
+                found,
+                exact("performance_alarm", is_worse(found, name, margin), found.where, n=found.n, unit="count"),
+            ]
+    return made
+
+
+def _part(part: Predictions, group: dict[str, str]) -> Predictions:
+    for feature, level in group.items():
+        part = part.take(part.keys[feature].mask(level))
+    return part
+
+
+def _curves(windows: Windows) -> list[Curve]:
+    """Draw each number over the windows, with the reference as a line."""
+    drawn = []
+    reference = windows.reference.labeled
+    for name in WATCHED[reference.task]:
+        level = reference.settings.level
+        spans = [rate_span(one.labeled, name, level) if len(one.labeled) else None for one in windows.recent]
+        old = rate_span(reference, name, level)
+        there = [(float(place), span[0]) for place, span in enumerate(spans) if span is not None]
+        if not there or old is None:
+            continue
+        line = Series(
+            name=metric_words(name),
+            x=tuple(place for place, _ in there),
+            y=tuple(span.value for _, span in there),
+            low=tuple(span.low for _, span in there),
+            high=tuple(span.high for _, span in there),
+        )
+        ends = (0.0, max(float(len(spans) - 1), 1.0))
+        flat = Series(name="reference", x=ends, y=(old[0].value, old[0].value), style="dashed")
+        caption = (
+            f"0 is {windows.recent[0].name}, {len(spans) - 1} is {windows.current.name}; the band is each window's own."
+        )
+        title = f"{metric_words(name)} by window"
+        drawn.append(
+            Curve(title=title, x_label="window", y_label=metric_words(name), series=(line, flat), caption=caption)
+        )
+    return drawn

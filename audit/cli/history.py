@@ -1,0 +1,44 @@
+"""``modelassay history``: many records, one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from audit.cli.output import note
+from audit.errors import ConfigError, DataError, shown
+from reports.history import Entry, entry, page
+from reports.store import write_text_atomically
+
+
+def history(records: list[Path], *, out: Path) -> int:
+    """Read what the page needs of each record and write the page; nothing is judged again."""
+    entries = [_read(file) for file in _files(records)]
+    if not entries:
+        raise ConfigError("there is no record; name audit.json files, or folders that hold some.")
+    entries.sort(key=lambda one: (one.created, one.name))
+    write_text_atomically(out, page(entries))
+    note(f"{len(entries)} records: {out}")
+    return 0
+
+
+def _files(records: list[Path]) -> Iterator[Path]:
+    for one in records:
+        if one.is_dir():
+            yield from sorted(one.rglob("*.json"))
+        elif one.is_file():
+            yield one
+        else:
+            raise ConfigError(f"no file {shown(one)}.")
+
+
+def _read(file: Path) -> Entry:
+    try:
+        record = json.loads(file.read_bytes())
+    except (ValueError, OSError, RecursionError) as error:
+        raise DataError(f"{shown(file)} is no record: {str(error)[:120]}.") from error
+    if not isinstance(record, dict) or "verdicts" not in record or "schema_version" not in record:
+        raise DataError(f"{shown(file)} is no record; expected an audit.json.")
+    name = file.parent.name if file.name == "audit.json" and file.parent.name else file.stem
+    return entry(name, record)

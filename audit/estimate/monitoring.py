@@ -1,0 +1,155 @@
+"""Windows of a log against their reference: changes with limits that hold for a whole period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.data.factor import concatenate
+from audit.estimate.counting import Counts, count_rows, proportion
+from audit.estimate.influence import rows_of, with_weight
+from audit.estimate.metrics import metric, rate_masks
+from audit.evidence import FloatArray, Predictions, Repeats, Window
+from audit.statistics.intervals import Span, difference
+from audit.statistics.psi import stability
+from audit.statistics.variance import Undefined
+from reports.record import Estimate
+
+
+def together(parts: Sequence[Predictions]) -> Predictions:
+    """Stack the answers of several windows.
+
+    Examples
+    --------
+    >>> one = Predictions(task="regression", y_true=np.array([1.0]), y_pred=np.array([2.0]))
+    >>> len(together([one, one]))
+    2
+    """
+    return reduce(_stacked, parts)
+
+
+def _stacked(one: Predictions, other: Predictions) -> Predictions:
+    pairs = ((one.weight, other.weight), (one.y_score, other.y_score))
+    weight, score = (None if a is None or b is None else np.concatenate([a, b]) for a, b in pairs)
+    repeats = None
+    if one.repeats is not None and other.repeats is not None:
+        repeats = Repeats(*(np.concatenate(pair) for pair in zip(one.repeats, other.repeats, strict=True)))
+    return replace(
+        one,
+        y_true=np.concatenate([one.y_true, other.y_true]),
+        y_pred=np.concatenate([one.y_pred, other.y_pred]),
+        y_score=score,
+        weight=weight,
+        repeats=repeats,
+        keys={name: concatenate([one.keys[name], other.keys[name]]) for name in one.keys if name in other.keys},
+    )
+
+
+def rate_span(part: Predictions, name: str, level: float) -> tuple[Span, int] | None:
+    """Return a rate with its limits and the rows behind it; ``None`` where it does not exist.
+
+    Examples
+    --------
+    >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.array([0, 1, 1, 1]),
+    ...                       y_pred=np.array([0, 1, 0, 1]))
+    >>> span, n = rate_span(answers, "recall", 0.95)
+    >>> round(span.value, 3), n
+    (0.667, 3)
+    """
+    try:
+        rows = rows_of(with_weight(part))
+        counts: Counts = count_rows(rows, len(part.classes))
+        masks = rate_masks(name, len(part.classes))
+        return proportion(masks, counts, level, None, "no rows")[0], int(counts.n[masks[1]].sum())
+    except Undefined:
+        return None
+
+
+def change(
+    reference: Predictions, recent: Predictions, name: str, where: Mapping[str, str], tail: float
+) -> Estimate | None:
+    """Return how far a rate has moved from the reference, with limits that are wrong on each side with chance `tail`.
+
+    The two are independent; Newcombe's difference of Wilson limits holds far out in the tails, too.
+
+    Examples
+    --------
+    >>> old = Predictions(task="binary", classes=("no", "yes"), y_true=np.ones(400, int), y_pred=np.repeat([1, 0], 200))
+    >>> new = replace(old, y_pred=np.repeat([1, 0, 0, 0], 100))
+    >>> str(change(old, new, "recall", {}, 0.001))
+    '-0.250 [-0.345, -0.148]'
+    """
+    level = 1 - 2 * tail
+    new, old = rate_span(recent, name, level), rate_span(reference, name, level)
+    if new is None or old is None:
+        return None
+    gap, n = difference(new[0], old[0]), new[1]
+    return Estimate(
+        metric="performance_change", value=gap.value, low=gap.low, high=gap.high, level=level,
+        method="newcombe, level shared out over the period", n=n, where={**where, "metric": name}, unit="difference",
+    )  # fmt: skip
+
+
+def is_worse(one: Estimate, name: str, margin: float) -> bool:
+    """Tell whether a change is shown to be for the worse by more than `margin`."""
+    if one.low is None or one.high is None:
+        return False
+    return one.low > margin if metric(name).better == "lower" else one.high < -margin
+
+
+def shift(reference: FloatArray, recent: FloatArray, where: Mapping[str, str], tail: float) -> Estimate | None:
+    """Return the stability index of two distributions, with limits that are wrong on each side with chance `tail`."""
+    found = stability(reference, recent, 1 - 2 * tail)
+    if found is None:
+        return None
+    return Estimate(
+        metric="window_stability_index", value=max(found.value, found.low, 0.0), low=max(found.low, 0.0),
+        high=found.high, level=1 - 2 * tail, method="delta method, level shared out over the period",
+        n=int(recent.sum()), where=where, unit="score",
+    )  # fmt: skip
+
+
+def level_counts(part: Predictions, key: str, levels: Sequence[str]) -> FloatArray:
+    """Count rows by level of a key.
+
+    Examples
+    --------
+    >>> from audit.data.factor import Factor
+    >>> part = Predictions(task="regression", y_true=np.zeros(2), y_pred=np.zeros(2), keys={"k": Factor.of(["a", "b"])})
+    >>> level_counts(part, "k", ("a", "b", "c")).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    return np.array([part.count(part.keys[key].mask(level)) for level in levels], dtype=np.float64)
+
+
+def score_counts(part: Predictions, edges: FloatArray) -> FloatArray:
+    """Count rows by bin of score."""
+    assert part.y_score is not None  # noqa: S101 -- asked for by the caller
+    place = np.searchsorted(edges, part.y_score, side="left")
+    n = None if part.repeats is None else part.repeats.n
+    return np.bincount(place, n, minlength=len(edges) + 1).astype(np.float64)
+
+
+def score_edges(part: Predictions, bins: int = 10) -> FloatArray:
+    """Return the scores at which the reference is cut into bins of equal mass."""
+    assert part.y_score is not None  # noqa: S101 -- asked for by the caller
+    n = None if part.repeats is None else part.repeats.n
+    return np.unique(np.quantile(part.y_score, np.arange(1, bins) / bins, weights=n, method="inverted_cdf"))
+
+
+def groups_of(part: Predictions, least: int) -> Iterator[tuple[dict[str, str], npt.NDArray[np.bool_]]]:
+    """Yield each group of each sensitive feature with at least `least` rows, and which rows it has."""
+    for feature in part.sensitive:
+        for level in part.keys[feature].levels:
+            mask = part.keys[feature].mask(level)
+            if part.count(mask) >= max(least, 1):
+                yield {feature: level}, mask
+
+
+def everyone(window: Window) -> Predictions:
+    """Return all answers of a window, labeled or not."""
+    return together([window.labeled, window.unlabeled])

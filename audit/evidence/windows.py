@@ -1,0 +1,53 @@
+"""Answers by window of time, beside those of a reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audit.evidence.predictions import Predictions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Window:
+    """One window of a prediction log.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> none = Predictions(task="binary", y_true=np.zeros(0), y_pred=np.zeros(0))
+    >>> Window(name="2025-01", labeled=none, unlabeled=none).name
+    '2025-01'
+    """
+
+    name: str
+    labeled: Predictions
+    """Answers whose truth is known."""
+    unlabeled: Predictions
+    """Answers whose truth is not known yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Windows:
+    """A reference and the windows since, of which the last is looked at.
+
+    Parameters
+    ----------
+    reference : Window
+        Taken together: what a window is compared with.
+    recent : tuple of Window
+        In order of time.
+    period : int
+        Number of windows over which false alarms keep their promise.
+    features : tuple of str
+        Keys whose distribution is watched beside scores, decisions, labels and groups.
+    """
+
+    reference: Window
+    recent: tuple[Window, ...]
+    period: int = 52
+    features: tuple[str, ...] = ()
+
+    @property
+    def current(self) -> Window:
+        """The window that is looked at."""
+        return self.recent[-1]

@@ -1,0 +1,224 @@
+"""Many records, one page: what became of each gate over time. No server, no script, standard library and jinja2."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from reports.printable import visible
+
+MOST_COLUMNS = 120
+"""Columns of a strip; more records share a column, which shows the worst of them."""
+MOST_LINES = 40
+ORDER = ("error", "fail", "inconclusive", "waived", "not_assessed", "pass")
+"""Outcomes, worst first."""
+HEIGHT = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What the page needs of one record."""
+
+    name: str
+    created: str
+    data: str
+    """Fingerprint of the rows that the model was judged on."""
+    policy: Mapping[str, str]
+    """Gates with their thresholds, in words."""
+    outcomes: Mapping[str, str]
+    """Worst outcome by gate."""
+    values: Mapping[str, tuple[float, float, float]]
+    """Value and limits of the verdict that the outcome rests on."""
+
+
+def entry(name: str, record: Mapping[str, object]) -> Entry:
+    """Take from a parsed ``audit.json`` what the page needs.
+
+    Examples
+    --------
+    >>> verdict = {"gate": "G", "outcome": "pass", "estimate": {"value": 0.5, "low": 0.4, "high": 0.6}}
+    >>> made = entry("a.json", {"created": "2025-01-01", "verdicts": [verdict]})
+    >>> dict(made.outcomes), dict(made.values)
+    ({'G': 'pass'}, {'G': (0.5, 0.4, 0.6)})
+    """
+    outcomes: dict[str, str] = {}
+    values: dict[str, tuple[float, float, float]] = {}
+    for verdict in _list(record, "verdicts"):
+        gate, outcome = str(verdict.get("gate", "")), str(verdict.get("outcome", ""))
+        if gate in outcomes and _rank(outcomes[gate]) <= _rank(outcome):
+            continue
+        outcomes[gate] = outcome
+        values.pop(gate, None)
+        numbers = _numbers(verdict.get("estimate"))
+        if numbers is not None:
+            values[gate] = numbers
+    data, policy = record.get("data"), record.get("policy")
+    splits = _list(data, "splits") if isinstance(data, Mapping) else []
+    tested = [str(one.get("sha256", "")) for one in splits if one.get("name") == "test"]
+    gates = _list(policy, "gates") if isinstance(policy, Mapping) else []
+    words = {f"{one.get('id')} {one.get('metric')}": f"{one.get('op')} {one.get('threshold')}" for one in gates}
+    return Entry(
+        name=name, created=str(record.get("created", "")), data=tested[0] if tested else "", policy=words,
+        outcomes=outcomes, values=values,
+    )  # fmt: skip
+
+
+def _list(where: object, name: str) -> list[Mapping[str, object]]:
+    found = where.get(name) if isinstance(where, Mapping) else None
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list | tuple) else []
+
+
+def _rank(outcome: str) -> int:
+    return ORDER.index(outcome) if outcome in ORDER else len(ORDER)
+
+
+def _numbers(estimate: object) -> tuple[float, float, float] | None:
+    if not isinstance(estimate, Mapping):
+        return None
+    value = estimate.get("value")
+    limits = [estimate.get(name) for name in ("low", "high")]
+    numbers = [float(one) if isinstance(one, int | float) else math.nan for one in (value, *limits)]
+    if not math.isfinite(numbers[0]):
+        return None
+    low, high = (one if math.isfinite(one) else numbers[0] for one in numbers[1:])
+    return numbers[0], low, high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """One gate over time, ready to be drawn."""
+
+    gate: str
+    last: str
+    failed: int
+    paths: tuple[tuple[str, str], ...]
+    """Outcome and path of its columns."""
+    line: str
+    band: str
+    words: str
+
+
+def page(entries: Sequence[Entry]) -> str:
+    """Draw the page.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        In order of time.
+
+    Examples
+    --------
+    >>> one = Entry(name="a", created="2025-01-01", data="", policy={}, outcomes={"G": "fail"}, values={})
+    >>> "<script" in page([one]), "G" in page([one])
+    (False, True)
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(loader=PackageLoader("reports", "templates"), autoescape=True, undefined=StrictUndefined)
+    gates = sorted({gate for one in entries for gate in one.outcomes})
+    strips = sorted((_strip(gate, entries) for gate in gates), key=lambda one: (_rank(one.last), -one.failed, one.gate))
+    return environment.get_template("history.html.j2").render(
+        entries=entries, strips=strips, flips=flips(entries)[-MOST_LINES:], changes=changes(entries)[-MOST_LINES:],
+        uses=uses(entries)[:MOST_LINES], columns=min(len(entries), MOST_COLUMNS), height=HEIGHT, visible=visible,
+    )  # fmt: skip
+
+
+def _strip(gate: str, entries: Sequence[Entry]) -> Strip:
+    groups = _columns(entries)
+    worst = [
+        min((one.outcomes[gate] for one in group if gate in one.outcomes), key=_rank, default="") for group in groups
+    ]
+    paths = []
+    for outcome in dict.fromkeys(one for one in worst if one):
+        places = [place for place, one in enumerate(worst) if one == outcome]
+        paths.append((outcome, "".join(f"M{place}.5 0v{HEIGHT}" for place in places)))
+    outcomes = [one.outcomes[gate] for one in entries if gate in one.outcomes]
+    line, band, words = _curve(
+        [next((e.values[gate] for e in group[::-1] if gate in e.values), None) for group in groups]
+    )
+    failed = sum(one == "fail" for one in outcomes)
+    return Strip(gate=gate, last=outcomes[-1], failed=failed, paths=tuple(paths), line=line, band=band, words=words)
+
+
+def _columns(entries: Sequence[Entry]) -> list[Sequence[Entry]]:
+    columns = min(len(entries), MOST_COLUMNS)
+    edges = [round(place * len(entries) / columns) for place in range(columns + 1)]
+    return [entries[low:high] for low, high in pairwise(edges)]
+
+
+def _curve(values: Sequence[tuple[float, float, float] | None]) -> tuple[str, str, str]:
+    """Return line and band of the values within a strip, and their range in words."""
+    there = [(place, numbers) for place, numbers in enumerate(values) if numbers is not None]
+    if len(there) < 2:
+        return "", "", ""
+    low, high = min(numbers[1] for _, numbers in there), max(numbers[2] for _, numbers in there)
+    height = high - low or 1.0
+
+    def at(value: float) -> str:
+        return f"{HEIGHT * 2 * (1 - (value - low) / height):.1f}"
+
+    line = " ".join(f"{place + 0.5},{at(numbers[0])}" for place, numbers in there)
+    upper = [f"{place + 0.5},{at(numbers[2])}" for place, numbers in there]
+    lower = [f"{place + 0.5},{at(numbers[1])}" for place, numbers in reversed(there)]
+    last = there[-1][1]
+    return line, " ".join(upper + lower), f"{last[0]:.3g} [{last[1]:.3g}, {last[2]:.3g}]"
+
+
+def flips(entries: Sequence[Entry]) -> list[str]:
+    """Say which gates turned between pass and fail on the same rows.
+
+    Examples
+    --------
+    >>> one = Entry(name="a", created="", data="x", policy={}, outcomes={"G": "pass"}, values={})
+    >>> two = Entry(name="b", created="", data="x", policy={}, outcomes={"G": "fail"}, values={})
+    >>> flips([one, two])
+    ['G turned from pass to fail on the same rows, from a to b']
+    """
+    found, last = [], dict[tuple[str, str], Entry]()
+    for one in entries:
+        for gate, outcome in one.outcomes.items():
+            before = last.get((one.data, gate)) if one.data else None
+            if before is not None and {before.outcomes[gate], outcome} == {"pass", "fail"}:
+                turned = f"{gate} turned from {before.outcomes[gate]} to {outcome}"
+                found.append(f"{turned} on the same rows, from {before.name} to {one.name}")
+            if one.data and outcome in ("pass", "fail"):
+                last[one.data, gate] = one
+    return found
+
+
+def changes(entries: Sequence[Entry]) -> list[str]:
+    """Say where the policy changed: gates that came, went, or have another threshold.
+
+    Examples
+    --------
+    >>> one = Entry(name="a", created="", data="", policy={"G m": "<= 1"}, outcomes={}, values={})
+    >>> two = Entry(name="b", created="", data="", policy={"G m": "<= 2"}, outcomes={}, values={})
+    >>> changes([one, two])
+    ['b: G m <= 1 became <= 2']
+    """
+    found = []
+    for before, after in pairwise(entries):
+        new = [key for key in after.policy if key not in before.policy]
+        gone = [key for key in before.policy if key not in after.policy]
+        other = [key for key in after.policy if before.policy.get(key, after.policy[key]) != after.policy[key]]
+        told = [f"{key} {before.policy[key]} became {after.policy[key]}" for key in other[:5]]
+        told += [f"{len(new)} gates came, such as {new[0]}"] if new else []
+        told += [f"{len(gone)} gates went, such as {gone[0]}"] if gone else []
+        found += [f"{after.name}: {'; '.join(told)}"] if told else []
+    return found
+
+
+def uses(entries: Sequence[Entry]) -> list[tuple[str, int]]:
+    """Count how often the same rows were used for a test, most often first.
+
+    Examples
+    --------
+    >>> one = Entry(name="a", created="", data="0123456789abcdef", policy={}, outcomes={}, values={})
+    >>> uses([one, one])
+    [('0123456789ab', 2)]
+    """
+    counted = Counter(one.data for one in entries if one.data)
+    return [(data[:12], number) for data, number in counted.most_common()]

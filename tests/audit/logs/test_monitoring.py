@@ -1,0 +1,232 @@
+"""Windows of a log: alarms that keep their promise, labels that come late, and a state that is a folder of records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audit.checks.expected_performance import expected_performance
+from audit.checks.label_coverage import label_coverage
+from audit.checks.window_drift import window_drift
+from audit.checks.window_performance import window_performance
+from audit.cli import main
+from audit.data.factor import Factor
+from audit.errors import DataError
+from audit.evidence import Predictions, Repeats, Window, Windows
+from audit.logs.cells import load
+from audit.logs.sources import log_files, open_files
+from reports.store import load as load_record
+
+NONE = np.zeros(0, dtype=np.int64)
+
+
+def counted(tables: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Predictions:
+    """Answers of one window from counts by group, truth and answer, shape (2, 2, 2)."""
+    group, true, predicted = np.indices(tables.shape).reshape(3, -1)
+    n = tables.reshape(-1)
+    return Predictions(
+        task="binary", classes=("no", "yes"), y_true=true, y_pred=predicted, weight=n.astype(np.float64),
+        repeats=Repeats(n, n.astype(np.float64)), sensitive=("sex",),
+        keys={"sex": Factor(codes=group.astype(np.int32), levels=("f", "m"))},
+    ).take(n > 0)  # fmt: skip
+
+
+def drawn(generator: np.random.Generator, rows: int, recall: float) -> Predictions:
+    shares = np.array([[[0.45, 0.05], [0.5 * (1 - recall), 0.5 * recall]]]) * np.array([0.4, 0.6])[:, None, None]
+    return counted(generator.multinomial(rows, shares.reshape(-1)).reshape(2, 2, 2))
+
+
+def window(name: str, labeled: Predictions) -> Window:
+    return Window(name=name, labeled=labeled, unlabeled=labeled.take(NONE))
+
+
+def alarmed(windows: Windows) -> bool:
+    found = (*window_performance(windows).estimates, *window_drift(windows).estimates)
+    return any(one.value for one in found if one.metric in ("performance_alarm", "drift_alarm"))
+
+
+def year(seed: int, *, recall: tuple[float, ...], rows: int = 2000) -> int | None:
+    """Return after how many windows the first alarm comes; ``None`` for none."""
+    generator = np.random.default_rng(seed)
+    reference = window("reference", drawn(generator, 50_000, 0.9))
+    recent: list[Window] = []
+    for place, level in enumerate(recall):
+        recent.append(window(f"{place:02d}", drawn(generator, rows, level)))
+        if alarmed(Windows(reference=reference, recent=tuple(recent[-3:]))):
+            return place + 1
+    return None
+
+
+def test_a_year_without_change_rarely_alarms() -> None:
+    alarms = [year(seed, recall=(0.9,) * 26) for seed in range(8)]
+    assert sum(one is not None for one in alarms) <= 1
+
+
+def test_a_drop_of_three_points_is_found_within_three_windows() -> None:
+    found = [year(100 + seed, recall=(0.87,) * 3) for seed in range(20)]
+    assert sum(one is not None for one in found) >= 17
+
+
+def test_labels_that_have_not_come_are_counted_by_group() -> None:
+    known, unknown = np.full((2, 2, 2), 50), np.zeros((2, 2, 2), dtype=np.int64)
+    unknown[1, 0, 1] = 100
+    one = Window(name="w", labeled=counted(known), unlabeled=counted(unknown))
+    measured = label_coverage(Windows(reference=one, recent=(one,)))
+    values = {tuple(sorted(one.where.items())): one.value for one in measured.estimates}
+    assert values[("split", "test"), ("window", "w")] == 0.2
+    assert values[("sex", "f"), ("split", "test"), ("window", "w")] == pytest.approx(-0.2)
+    assert values[("sex", "m"), ("split", "test"), ("window", "w")] == pytest.approx(1 / 3 - 0.2)
+
+
+def test_expected_performance_covers_what_the_labels_will_say() -> None:
+    generator = np.random.default_rng(3)
+    hits = 0
+    for _ in range(60):
+        score = generator.beta(1, 2, 500)
+        truth = generator.random(500) < score
+        part = Predictions(
+            task="binary", classes=("no", "yes"), y_true=truth.astype(int), y_pred=(score > 0.4).astype(int),
+            y_score=score, probabilities=True,
+        )  # fmt: skip
+        windows = Windows(
+            reference=window("r", part), recent=(Window(name="w", labeled=part.take(NONE), unlabeled=part),)
+        )
+        made = {one.metric: one for one in expected_performance(windows).estimates}
+        actual = float(((score > 0.4) == truth).mean())
+        low, high = made["expected_accuracy"].low, made["expected_accuracy"].high
+        assert low is not None
+        assert high is not None
+        hits += low <= actual <= high
+    assert hits >= 52
+
+
+# --- the verb -------------------------------------------------------------------------------------
+
+TOML = """
+[data]
+log = "log-*.csv"
+target = "y"
+favorable = 1
+prediction = "p"
+score = "s"
+time = "t"
+id = "id"
+sensitive = ["sex"]
+{more}
+[report]
+formats = ["json"]
+[monitor]
+reference = 2
+"""
+
+
+def month(place: int, rows: int = 600) -> pd.DataFrame:
+    generator = np.random.default_rng(place)
+    score = generator.beta(2, 2, rows)
+    start = pd.Timestamp(2025, place, 1)
+    return pd.DataFrame(
+        {
+            "id": np.arange(rows) + 10_000 * place,
+            "t": start + pd.to_timedelta(generator.integers(0, 28 * 24, rows), unit="h"),
+            "y": (generator.random(rows) < score).astype(int),
+            "p": (score > 0.5).astype(int),
+            "s": score,
+            "sex": generator.choice(["f", "m"], rows),
+        }
+    )
+
+
+def test_windows_are_judged_once_and_again_when_a_late_file_comes(tmp_path: Path) -> None:
+    (tmp_path / "audit.toml").write_text(TOML.format(more=""))
+    for place in (1, 2, 3, 4):
+        month(place).to_csv(tmp_path / f"log-{place}.csv", index=False)
+    command = ["monitor", str(tmp_path / "audit.toml")]
+    assert main(command) == 0
+    state = tmp_path / "monitor"
+    assert sorted(one.name for one in state.glob("*.json")) == ["2025-03.json", "2025-04.json"]
+    record = load_record(state / "2025-04.json")
+    assert record.data.splits[0].rows == 600
+    assert {one.gate for one in record.verdicts} == {"MON001", "MON002", "MON003"}
+    before = {one: one.stat().st_mtime_ns for one in state.rglob("*") if one.is_file() and "latest" not in str(one)}
+    assert main(command) == 0
+    assert {one: one.stat().st_mtime_ns for one in before} == before
+    month(3, 50).assign(id=lambda frame: frame["id"] + 5000).to_csv(tmp_path / "log-late.csv", index=False)
+    assert main(command) == 0
+    assert load_record(state / "2025-03.json").data.splits[0].rows == 650
+    assert list(state.rglob("*.part")) == []
+    parts = [load(one) for one in (state / "tallies").iterdir()]
+    assert sum(one.rows for one in parts if one is not None) == 4 * 600 + 50
+    page = tmp_path / "h.html"
+    assert main(["history", *map(str, state.glob("2025-*.json")), "--out", str(page)]) == 0
+    assert "MON001" in page.read_text()
+    assert main([*command, "--window", "800"]) == 0
+    assert (state / "rows-1601-to-2400.json").is_file()
+
+
+def test_labels_that_come_later_meet_their_rows(tmp_path: Path) -> None:
+    (tmp_path / "audit.toml").write_text(TOML.format(more='labels = "labels.csv"'))
+    frames = [month(place) for place in (1, 2, 3)]
+    for place, frame in enumerate(frames):
+        frame.drop(columns="y").to_csv(tmp_path / f"log-{place}.csv", index=False)
+    known = pd.concat([frames[0], frames[1], frames[2][:300]])[["id", "y"]]
+    known.to_csv(tmp_path / "labels.csv", index=False)
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == 0
+    record = load_record(tmp_path / "monitor" / "2025-03.json")
+    assert (record.data.splits[0].rows, record.data.splits[0].dropped_rows) == (300, 300)
+    by_gate = {(one.gate, one.estimate.metric if one.estimate else ""): one.outcome for one in record.verdicts}
+    assert by_gate["MON003", "missing_label_share"] == "fail"
+    assert {one.check: one.outcome for one in record.findings}["expected_performance"] == "measured"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (
+            lambda frame: frame.assign(t="soon"),
+            "time column 't' holds 600 values that are no time, such as 'soon' in 'log-2.csv'",
+        ),
+        (lambda frame: frame.assign(id=7), "id column 'id' does not tell rows apart: 1 values stand for 600 rows"),
+        (lambda frame: frame.drop(columns="t"), "time column 't' is not in 'log-2.csv'"),
+    ],
+)
+def test_bad_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: object, said: str) -> None:
+    (tmp_path / "audit.toml").write_text(TOML.format(more=""))
+    assert callable(spoil)
+    spoil(month(2)).to_csv(tmp_path / "log-2.csv", index=False)
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_labels_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    month(1).drop(columns="y").to_csv(tmp_path / "log.csv", index=False)
+    pd.DataFrame({"id": [10_000, 10_000], "y": [0, 1]}).to_csv(tmp_path / "labels.csv", index=False)
+    with pytest.raises(DataError, match=r"labels 'labels.csv': 1 values of 'id' have two labels, such as '10000'"):
+        open_files(
+            log_files(tmp_path, "log.csv"), {"id": "id", "y": "target", "p": "prediction"},
+            labels=log_files(tmp_path, "labels.csv"),
+        )  # fmt: skip
+
+
+def test_a_thousand_records_make_a_small_page(tmp_path: Path) -> None:
+    gates = [f"G{place:02d}" for place in range(40)]
+    for place in range(1000):
+        verdicts = [
+            {
+                "gate": gate,
+                "outcome": ("pass", "fail")[(place + at) % 3 == 0],
+                "estimate": {"value": 0.5, "low": 0.4, "high": 0.6},
+            }
+            for at, gate in enumerate(gates)
+        ]
+        splits = [{"name": "test", "sha256": f"{place % 7}" * 64}]
+        record = {"schema_version": 2, "created": f"{place:05d}", "verdicts": verdicts, "data": {"splits": splits}}
+        (tmp_path / f"{place}.json").write_text(json.dumps(record))
+    assert main(["history", str(tmp_path), "--out", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
+    assert len(page) < 500_000
+    assert "<script" not in page
+    assert "turned from" in page
