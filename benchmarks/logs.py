@@ -32,7 +32,8 @@ COPY (SELECT s AS score, s >= 0.5 AS predicted, (hash(i * 13) % 1000000) / 1e6 <
 """
 QUERY = """
 SELECT year(t) * 12 + month(t) AS w, sex, race, age, truth, predicted,
-       floor(ln(score / (1 - score)) * 64)::BIGINT AS bin, count(*), sum((score * 16777216)::BIGINT) FROM '{file}' GROUP BY ALL
+       floor(ln(score / (1 - score)) * 64)::BIGINT AS bin,
+       count(*), sum((score * 16777216)::BIGINT) FROM '{file}' GROUP BY ALL
 """
 
 
@@ -72,7 +73,8 @@ def first_alarm(seed: int, recall: float, windows: int) -> int:
         labeled = drawn(generator, rows, level)
         return Window(name="w", labeled=labeled, unlabeled=labeled.take(np.zeros(0, dtype=np.int64)))
 
-    reference, recent = window(50_000, 0.9), []
+    reference = window(50_000, 0.9)
+    recent: list[Window] = []
     for place in range(windows):
         recent = [*recent[-2:], window(2000, recall)]
         seen = Windows(reference=reference, recent=tuple(recent))

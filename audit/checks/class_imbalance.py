@@ -8,7 +8,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import splits
 from audit.errors import NotApplicable
-from audit.estimate.shares import masses, proportion, share
+from audit.estimate.shares import masses, proportion, proportion_of_counts
 from audit.evidence import COUNTED, Predictions, Settings
 from reports.record import Bar, Bars, Estimate, Measurement
 
@@ -58,4 +58,5 @@ def _class_shares(dataset: Dataset | None, predictions: Predictions | None, leve
     test = predictions.select(split="test")
     for code, name in enumerate(test.classes):
         where = {"split": "test", "class": name}
-        yield share("class_share", test.count(test.y_true == code), test.total, where, level=level)
+        hits = test.count(test.y_true == code)
+        yield proportion_of_counts("class_share", hits, test.total, where, level=level)

@@ -12,6 +12,7 @@ from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.estimate.comparing import compared
 from audit.estimate.counting import proportion_of
+from audit.statistics.intervals import wilson
 from reports.record import Estimate, Where
 
 Array = npt.NDArray[np.float64]
@@ -107,6 +108,23 @@ def proportion(
     return replace(
         exact(metric, found.value, where, n=n),
         low=found.low, high=found.high, level=level, method=found.method,
+    )  # fmt: skip
+
+
+def proportion_of_counts(metric: str, hits: int, n: int, where: Where, *, level: float = 0.95) -> Estimate:
+    """Estimate a share from counts alone, as a counted log has them.
+
+    Examples
+    --------
+    >>> str(proportion_of_counts("class_share", 5, 10, {}))
+    '0.500 [0.237, 0.763]'
+    """
+    if n < 1:
+        return absent(metric, where, "no rows")
+    low, high, method = wilson(hits, n, level)
+    return Estimate(
+        metric=metric, value=hits / n, low=low, high=high, level=level, method=method, n=n, where=where,
+        unit="proportion",
     )  # fmt: skip
 
 
