@@ -27,7 +27,7 @@ CHECKS = discover()
 GIVEN = {"dataset", "artifact", "card", "settings", *ABSENT_UNLESS_GIVEN}
 FAMILIES = {
     "data", "performance", "groups", "fairness", "generalization", "training", "robustness", "drift", "slices",
-    "explanations", "compression", "comparison", "artifact", "card", "leakage",
+    "explanations", "compression", "comparison", "artifact", "card", "leakage", "monitoring",
 }  # fmt: skip
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 
