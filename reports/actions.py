@@ -19,7 +19,8 @@ WHO: Mapping[str, str] = {
     "performance": "data scientist", "calibration": "data scientist", "groups": "data scientist, with the owner",
     "fairness": "data scientist, with the owner", "generalization": "data scientist", "training": "data scientist",
     "robustness": "data scientist", "slices": "data scientist", "explanations": "data scientist, with the owner",
-    "comparison": "data scientist", "compression": "engineer", "artifact": "engineer", "card": "owner",
+    "comparison": "data scientist", "monitoring": "data scientist", "compression": "engineer", "artifact": "engineer",
+    "card": "owner",
 }  # fmt: skip
 """Who usually does something about a concern, by family."""
 _ALIKE: Mapping[str, str] = {"groups": "fairness", "slices": "robustness"}

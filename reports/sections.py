@@ -73,7 +73,7 @@ SECTIONS: tuple[Section, ...] = (
         id="trusted",
         title="Can the numbers be trusted?",
         kind="chapter",
-        families=("leakage", "data", "drift", "generalization", "training", "artifact"),
+        families=("leakage", "data", "drift", "generalization", "training", "artifact", "monitoring"),
         parts=("evaluation_data", "training_data"),
         figures=(
             Featured(check="label_rate", kinds=("forest",), most=2),
