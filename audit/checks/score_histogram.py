@@ -54,14 +54,20 @@ def _edges(test: Predictions) -> FloatArray:
     return np.linspace(low, high if high > low else low + 1.0, BINS + 1)
 
 
+def _median(part: Predictions) -> float:
+    if part.repeats is None:
+        return float(np.median(_scores(part)))
+    return float(np.quantile(_scores(part), 0.5, weights=part.repeats.n, method="inverted_cdf"))
+
+
 def _scores(part: Predictions) -> FloatArray:
     return np.empty(0) if part.y_score is None else part.y_score.astype(np.float64, copy=False)
 
 
 def _drawn(title: str, parts: list[tuple[str, Predictions]], edges: FloatArray) -> Curve | None:
     """Draw the largest parts that have rows enough to judge; nothing where there are none."""
-    enough = [one for one in parts if len(one[1]) >= max(one[1].settings.min_n, one[1].settings.suppress_n, 1)]
-    largest = sorted(enough, key=lambda one: -len(one[1]))[:MOST_LINES]
+    enough = [one for one in parts if one[1].total >= max(one[1].settings.min_n, one[1].settings.suppress_n, 1)]
+    largest = sorted(enough, key=lambda one: -one[1].total)[:MOST_LINES]
     if not largest:
         return None
     return Curve(
@@ -79,13 +85,13 @@ def _line(name: str, part: Predictions, edges: FloatArray) -> Series:
     for low, high, height in _steps(part, edges):
         xs += [low, high]
         ys += [height, height]
-    return Series(name=name, x=tuple(xs), y=tuple(ys), n=len(part))
+    return Series(name=name, x=tuple(xs), y=tuple(ys), n=part.total)
 
 
 def _steps(part: Predictions, edges: FloatArray) -> Iterator[tuple[float, float, float]]:
     """Yield merged bins with their mean height, each of at least the rows that may be shown."""
     score, least = _scores(part), max(part.settings.suppress_n, 1)
-    counts, _ = np.histogram(score, edges)
+    counts, _ = np.histogram(score, edges, weights=None if part.repeats is None else part.repeats.n)
     shares, _ = np.histogram(score, edges, weights=part.weight)
     starts = _starts(counts.tolist(), least)
     total = float(shares.sum()) or 1.0
@@ -112,5 +118,5 @@ def _starts(counts: list[int], least: int) -> list[int]:
 
 
 def _summary(by_class: list[tuple[str, Predictions]]) -> str:
-    told = [f"{np.median(_scores(part)):.3g} for class {name}" for name, part in by_class if len(part)]
+    told = [f"{_median(part):.3g} for class {name}" for name, part in by_class if len(part)]
     return f"Median scores: {' and '.join(told)}."
