@@ -112,13 +112,13 @@ def plan_from_config(
     baseline, warning = load_baseline(terms)
     if config.data.modality != "tabular" and config.model is None:
         raise ConfigError("[data] modality needs a [model]; predictions alone are a table.")
+    config = replace(config, audit=replace(config.audit, suppress_n=suppression(config.audit.suppress_n, terms)))
     model = load_model(config, folder)
     source = load_source(config, folder)
     log = load_log(config, folder) if is_counted(config, folder) else None
     dataset = load_dataset(config, folder, model) if log is None else log.dataset
     if baseline is not None:
         require_fitting(dataset, baseline, terms, model)
-    config = replace(config, audit=replace(config.audit, suppress_n=suppression(config.audit.suppress_n, terms)))
     return RunPlan(
         dataset=dataset,
         model=model,

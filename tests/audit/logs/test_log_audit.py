@@ -150,3 +150,14 @@ def test_the_order_of_rows_does_not_matter(
         record["data"]["splits"][0]["sha256"] = ""
         texts.append(json.dumps(record))
     assert texts[0] == texts[1]
+
+
+def test_what_the_policy_hides_leaves_no_trace_of_a_log(tmp_path: Path) -> None:
+    frame = rows(1500)
+    frame.loc[:14, "sex"] = "x"
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "gates.toml").write_text('schema_version = 1\n[policy]\nextends = "default"\nsuppress_n = 40\n')
+    record = audited(tmp_path, 'log = "rows.csv"', '[policy]\npath = "gates.toml"')
+    assert {one.level: one.rows for one in record.data.groups if one.feature == "sex"}["x"] is None
+    hidden = [one for key, one in estimates(record).items() if dict(one.where).get("sex") == "x" and one.n is not None]
+    assert [one.metric for one in hidden if not one.metric.startswith("missing_")] == []
