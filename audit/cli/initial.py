@@ -17,10 +17,15 @@ import pandas as pd
 
 from audit.config.loading import read_rows
 from audit.data.columns import NUMERIC_GROUPS, label_text, label_texts, sorted_labels
-from audit.data.dataset import Roles, build
-from audit.data.tables import file_sha256, files_sha256, matched
+from audit.data.dataset import Dataset, Roles, build
+from audit.data.dialect import suggested
+from audit.data.reading import Reading, Tables
+from audit.data.tables import DELIMITED, file_sha256, files_sha256, matched, suffix_of
 from audit.errors import AuditError, ConfigError, DataError, hint, listed, shown
+from audit.models.answers import ask
 from audit.models.load import CODE_FORMATS, Model, load
+from audit.models.taught import taught_words
+from audit.progress import silent
 from reports.record import Task
 
 SENSITIVE_WORDS = (
@@ -28,6 +33,8 @@ SENSITIVE_WORDS = (
     "pregnan", "veteran", "foreign", "language", "skin",
 )  # fmt: skip
 """Beginnings of words that columns about people's protected traits are often named by."""
+TRIED = 50
+"""So many rows the model is asked about."""
 AGE_BANDS = (25.0, 45.0, 65.0)
 
 
@@ -69,6 +76,10 @@ class Start:
     shape: tuple[int, ...] = ()
     """Channels, height and width, where the rows are images of a folder."""
     missing_targets: int = 0
+    reading: Reading = field(default_factory=Reading)
+    """How the tables are written."""
+    notes: tuple[str, ...] = ()
+    """What is odd about the tables."""
     undecided: tuple[str, ...] = ()
     """What a person must decide before the first run, one sentence each."""
 
@@ -84,7 +95,8 @@ def look(asked: Asked) -> Start:
     if asked.model is None and asked.prediction is None and asked.score is None:
         raise ConfigError("name a --model, or the --prediction or --score column that holds its answers.")
     model = _model(asked)
-    tables, shapes = read_rows(_tables(asked), images=model.image_shape if model is not None else None)
+    reading = _reading(asked, model)
+    tables, shapes = read_rows(_tables(asked), reading, images=model.image_shape if model is not None else None)
     frames = dict(tables.frames)
     for name, frame in frames.items():
         _require_columns(name, frame, asked)
@@ -101,14 +113,23 @@ def look(asked: Asked) -> Start:
         bins={name: found for name in asked.sensitive if (found := bands(frames["test"][name]))},
         likely=_likely(frames["test"], asked),
         times=tuple(str(name) for name in frames["test"].columns if _is_time(frames["test"][name])),
-        features=_features(frames, model, asked),
+        features=_features(tables, model, asked),
+        reading=reading,
+        notes=tables.notes,
         stated=bool(model and model.feature_names),
         sha256=_fingerprints(asked),
         rows={name: len(frame) for name, frame in frames.items()},
         shape=shapes["test"],
         missing_targets=int(target.isna().sum()),
     )
-    return replace(start, undecided=tuple(_undecided(start, frames, model)))
+    return replace(start, undecided=tuple(_undecided(start, tables, model)))
+
+
+def _reading(asked: Asked, model: Model | None) -> Reading:
+    """Return how the test table is written, and what the model was taught of its columns."""
+    delimited = not asked.test.is_dir() and suffix_of(asked.test) in DELIMITED
+    found = suggested(matched(asked.test)[0]) if delimited else Reading()
+    return found if model is None else replace(found, text=tuple(sorted(taught_words(model, asked.target))))
 
 
 def _tables(asked: Asked) -> dict[str, Path]:
@@ -233,14 +254,14 @@ def _is_time(column: pd.Series) -> bool:
     return len(first) > 0 and bool(first.str.fullmatch(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?").all())
 
 
-def _features(frames: dict[str, pd.DataFrame], model: Model | None, asked: Asked) -> tuple[str, ...]:
+def _features(tables: Tables, model: Model | None, asked: Asked) -> tuple[str, ...]:
     if model is not None and model.feature_names is not None:
         return model.feature_names
-    skipped = {asked.target, asked.prediction, asked.score}
-    return tuple(str(name) for name in frames["test"].columns if name not in skipped)
+    skipped = {asked.target, asked.prediction, asked.score, *tables.indexes}
+    return tuple(str(name) for name in tables.frames["test"].columns if name not in skipped)
 
 
-def _undecided(start: Start, frames: dict[str, pd.DataFrame], model: Model | None) -> list[str]:
+def _undecided(start: Start, tables: Tables, model: Model | None) -> list[str]:
     """Say what keeps the first run from beginning."""
     asked, found = start.asked, []
     if asked.model is not None and model is None:
@@ -251,10 +272,10 @@ def _undecided(start: Start, frames: dict[str, pd.DataFrame], model: Model | Non
         found.append(f"[data] positive: which of {listed(start.classes)} is the positive class?")
     if start.missing_targets:
         found.append(f"[data] drop_missing_target: {start.missing_targets} rows have no target")
-    return found or _refusal(start, frames, model)
+    return found or _refusal(start, tables, model)
 
 
-def _refusal(start: Start, frames: dict[str, pd.DataFrame], model: Model | None) -> list[str]:
+def _refusal(start: Start, tables: Tables, model: Model | None) -> list[str]:
     """Try whether model and tables fit each other, as a run would."""
     asked = start.asked
     roles = Roles(
@@ -266,14 +287,23 @@ def _refusal(start: Start, frames: dict[str, pd.DataFrame], model: Model | None)
         prediction=asked.prediction,
         score=asked.score,
         bins=start.bins,
+        indexes=tables.indexes,
     )
     try:
-        dataset = build(frames, roles)
+        dataset = build(tables.frames, roles, tables=tables)
         if model is not None:
-            dataset.for_model(model.feature_names, model.feature_count)
+            _try(model, dataset.for_model(model.feature_names, model.feature_count))
     except AuditError as error:
         return [f"[data] {error}"]
     return []
+
+
+def _try(model: Model, dataset: Dataset) -> None:
+    """Ask the model about a few rows: labels that do not meet the table's are told before the first run."""
+    few = dataset.rows("test")[:TRIED]
+    if dataset.task != "regression" and model.classes is None:
+        return  # a few rows' labels are not all that it knows
+    ask(model, dataset.inputs(few), dataset, progress=silent, what="trying the model")
 
 
 # --- writing TOML ---------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -157,8 +158,12 @@ def _audit(start: Start, folder: Path) -> Iterator[str]:
         yield f"shape = {list(start.shape)}  # channels, height, width"
     if start.missing_targets:
         yield f"# drop_missing_target = true  # DECIDE: leave {start.missing_targets} rows without a target out?"
+    yield from _labels(start)
     yield from _columns(start)
+    for note in start.notes:
+        yield f"# {' '.join(note.split())}"
     yield ""
+    yield from _csv(start)
     yield from _groups(start)
     if start.task in ("binary", None):
         yield COSTS
@@ -226,6 +231,23 @@ def _columns(start: Start) -> Iterator[str]:
     time = text(start.times[0]) if start.times else '"..."'
     yield f"# time = {time}      # a column of times: training rows should come first"
     yield '# headline = "..."  # the metric that stands for the whole, if not the usual one'
+
+
+def _labels(start: Start) -> Iterator[str]:
+    """Offer the line that maps labels which do not meet, for a person to look through."""
+    for one in start.undecided:
+        if found := re.search(r"\[data\] (labels = \{[^{}]*\})", " ".join(one.split())):
+            yield f"# {found[1]}  # DECIDE: does each label of the table mean this one of the model?"
+
+
+def _csv(start: Start) -> Iterator[str]:
+    """State how delimited files are written, where that is not the usual way."""
+    read = start.reading
+    stated = {"separator": read.separator, "decimal": read.decimal, "encoding": read.encoding}
+    if any(stated.values()):
+        yield "[data.csv]  # as the beginning of the test table shows"
+        yield from (f"{name} = {text(value)}" for name, value in stated.items() if value)
+        yield ""
 
 
 def _groups(start: Start) -> Iterator[str]:

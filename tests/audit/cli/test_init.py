@@ -20,6 +20,7 @@ from audit.cli import main
 from audit.cli.initial import bands, key, task_of, text
 from audit.config.configuration import read_card, read_config
 from audit.policy.read import default_policy, read_policy
+from reports import store
 
 Files = Path
 
@@ -220,3 +221,25 @@ def test_suggested_bands_rise_and_hold_rows(values: list[float], name: str) -> N
 def test_any_name_can_be_written(name: str) -> None:
     clean = name.encode("utf-8", "replace").decode()
     assert tomllib.loads(f"{key(name)} = {text(name)}") == {clean: clean}
+
+
+def test_labels_that_do_not_meet_and_the_way_of_writing_are_found_before_the_first_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=200), "b": rng.normal(size=200)})
+    y = (frame["a"] > 0).astype(int)
+    model = LogisticRegression().fit(frame, y)
+    skops.io.dump(model, "model.skops")
+    frame.assign(y=y + 1).to_csv("t.csv", index=False, sep=";", decimal=",", encoding="utf-16")
+    asked = ["--model", "model.skops", "--test", "t.csv", "--target", "y", "--positive", "2"]
+    assert main(["init", *asked]) == 0
+    written = (tmp_path / "audit.toml").read_text()
+    assert 'separator = ";"' in written
+    decided = written.replace('# labels = { "1" = "0", "2" = "1" }', 'labels = { "1" = "0", "2" = "1" }')
+    assert decided != written
+    (tmp_path / "audit.toml").write_text(decided + '\n[checks]\nselect = ["classification"]\n')
+    assert main(["run", "audit.toml"]) in (0, 1, 3)
+    record = store.load(tmp_path / "audit-report" / "audit.json")
+    assert record.metric("accuracy").value == pytest.approx(model.score(frame, y))
