@@ -239,7 +239,7 @@ def test_labels_that_do_not_meet_and_the_way_of_writing_are_found_before_the_fir
     assert 'separator = ";"' in written
     decided = written.replace('# labels = { "1" = "0", "2" = "1" }', 'labels = { "1" = "0", "2" = "1" }')
     assert decided != written
-    (tmp_path / "audit.toml").write_text(decided + '\n[checks]\nselect = ["classification"]\n')
+    (tmp_path / "audit.toml").write_text(decided + '\n[checks]\nselect = ["classification", "skill"]\n')
     assert main(["run", "audit.toml"]) in (0, 1, 3)
     record = store.load(tmp_path / "audit-report" / "audit.json")
     assert record.metric("accuracy").value == pytest.approx(model.score(frame, y))
