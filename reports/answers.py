@@ -138,8 +138,8 @@ def _slice_strip(known: Estimates) -> Strip | None:
     overall = known.get("error_rate")
     if not slices or overall is None:
         return None
-    rows = [share_row(visible(one.where["slice"], 60), one, n=True) for one in slices[:3]]
-    return strip([*rows, share_row("all rows", overall, n=True)], points=True, note="share of wrong decisions")
+    rows = [share_row(visible(one.where["slice"], 40), one) for one in slices[:2]]
+    return strip([*rows, share_row("all rows", overall)], points=True, note="share of wrong decisions")
 
 
 # --- what is not known? ---------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
     silent = [one for one in results if one.worst.outcome == "not_assessed"]
     parts = [listed([one.name for one in open_topics], limit=3)] if open_topics else []
     sentence = f"Not settled by these rows: {parts[0]}." if parts else "Every question that was asked is settled."
-    details = [f"{capital(record, one.name)}: {one.why}." for one in open_topics[:1]]
+    details: list[str] = []
     if untested:
         details.append(f"Not run: {listed([visible(one.title, 40) for one in untested], limit=3)}.")
     return Answer(

@@ -116,7 +116,7 @@ def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
             tag="compared with" if one is gap.other else "",
             strong=one is gap.group,
         )
-        for one in [*first, *rest[:3]]
+        for one in [*first, *rest[:2]]
     ]
     positive = class_words(record, record.data.positive)
     caption = f"called {positive} by the model" if gap.rate == "selection_rate" else metric_words(gap.rate)

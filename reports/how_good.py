@@ -31,7 +31,7 @@ def how_good(record: AuditRecord, known: Estimates) -> Answer:
         question="How good is it?",
         sentence=sentence,
         strip=chart,
-        details=tuple(one for one in details if one),
+        details=tuple(one for one in details if one)[:2],
     )
 
 
@@ -58,7 +58,7 @@ def always(known: Estimates) -> Estimate | None:
 
 def _binary_rows(record: AuditRecord, known: Estimates) -> list[StripRow]:
     positive = class_words(record, record.data.positive)
-    named = (("recall", f"found, of all who are {positive}"), ("precision", f"right, of all called {positive}"))
+    named = (("recall", f"found, of all {positive}"), ("precision", f"right, of those called {positive}"))
     return [share_row(words, one) for metric, words in named if (one := known.get(metric))]
 
 

@@ -45,6 +45,7 @@ BUDGETS: tuple[Budget, ...] = (
     Budget(rows=16, slices=6, words=20_000, drawings=0, terse=True),
     Budget(rows=16, slices=6, words=20_000, drawings=0, terse=True, spare=True),
     Budget(rows=8, slices=3, words=20_000, drawings=0, terse=True, spare=True),
+    Budget(rows=8, slices=3, words=20_000, drawings=0, terse=True, spare=True, findings=0),
     Budget(rows=40, slices=12, words=20_000, drawings=1, limit=SIZE_LIMIT, terse=True),
     Budget(rows=10, slices=3, words=1_000, pictures=False, limit=SIZE_LIMIT, terse=True, spare=True),
     Budget(rows=5, slices=2, words=300, pictures=False, limit=SIZE_LIMIT, terse=True, spare=True, findings=100),

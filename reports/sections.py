@@ -62,9 +62,9 @@ SECTIONS: tuple[Section, ...] = (
         families=("groups", "fairness"),
         parts=("factors",),
         figures=(
-            Featured(check="group_performance", kinds=("forest",), most=6),
-            Featured(check="score_histogram", kinds=("curve",), begins="Scores by ", most=3),
-            Featured(check="group_calibration", kinds=("forest",), most=2),
+            Featured(check="group_performance", kinds=("forest",), most=4),
+            Featured(check="score_histogram", kinds=("curve",), begins="Scores by ", most=2),
+            Featured(check="group_calibration", kinds=("forest",)),
             Featured(check="residual_disparities", kinds=("forest",), most=3),
             Featured(check="class_disparities", kinds=("forest",), most=3),
         ),
@@ -76,7 +76,7 @@ SECTIONS: tuple[Section, ...] = (
         families=("leakage", "data", "drift", "generalization", "training", "artifact", "monitoring"),
         parts=("evaluation_data", "training_data"),
         figures=(
-            Featured(check="label_rate", kinds=("forest",), most=2),
+            Featured(check="label_rate", kinds=("forest",)),
             Featured(check="training_history", kinds=("curve",)),
             Featured(check="learning_curve", kinds=("curve",)),
         ),

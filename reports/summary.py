@@ -174,5 +174,5 @@ def tone(record: AuditRecord) -> Tone:
 def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
     """Put the first findings in words, paperwork left out."""
     known, names = Estimates(record), families(record)
-    told = [one for one in by_attention(record) if family_of(one, names) != "card"]
+    told = [one for one in by_attention(record) if family_of(one, names) != "card" and not _invalidates(one)]
     return tuple(dict.fromkeys(capital(record, verdict_words(record, known, one.lead)) for one in told))[:limit]

@@ -118,8 +118,8 @@ def test_performance_stands_beside_a_constant() -> None:
     assert said.sentence.startswith("Right in 90 of 100 decisions [87.1, 93.1]; always saying “granted” is right in 88")
     assert said.strip is not None
     assert [row.label for row in said.strip.rows][1:] == [
-        "found, of all who are refused",
-        "right, of all called refused",
+        "found, of all refused",
+        "right, of those called refused",
     ]
 
 
