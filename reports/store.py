@@ -12,6 +12,7 @@ import difflib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -91,8 +92,10 @@ def write_text_atomically(path: str | Path, text: str) -> None:
     Raises
     ------
     OutputError
-        If the folder is missing, is not a folder, or cannot be written to.
+        If the folder is missing, is not a folder, or cannot be written to; or if a link, a device or anything
+        else but a file stands at `path`.
     """
+    require_plain(Path(path))
     target = Path(os.path.realpath(path))
     draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
     try:
@@ -108,6 +111,24 @@ def write_text_atomically(path: str | Path, text: str) -> None:
         raise OutputError(
             f"cannot write {str(path)!r}: {reason}. Name a folder that exists and is yours to write to."
         ) from error
+
+
+def require_plain(path: Path) -> None:
+    """Refuse to write where something other than a file of one's own stands.
+
+    Raises
+    ------
+    OutputError
+        For symbolic links, folders, devices, pipes and sockets.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return  # nothing stands there; what else is wrong is said when the file is written
+    if stat.S_ISREG(mode):
+        return
+    kind = "a symbolic link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+    raise OutputError(f"cannot write {str(path)!r}: it is {kind}. Name a new file, or an output of an earlier run.")
 
 
 def _as_data(value: object, *, real: bool = False) -> Data:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from audit.cli.output import require_unread
 from audit.comparing.comparison import Change, Comparison
 from audit.comparing.comparison import compare as compared
 from audit.errors import ConfigError, hint, listed, shown
@@ -32,6 +33,7 @@ def compare(before: Path, after: Path, *, format_: str, out: str) -> int:
     if out == "-":
         sys.stdout.write(text)
     else:
+        require_unread(Path(out), before, after)
         write_text_atomically(out, text)
     return 0
 

@@ -12,10 +12,14 @@ from reports.formats import render as draw
 from reports.record import AuditRecord
 from reports.results import exit_code
 from reports.sections import Edition
-from reports.store import write_text_atomically
+from reports.store import require_plain, write_text_atomically
 from reports.text import lines
 
 COLORS = {"invalid": "red", "missed": "red", "owed": "yellow", "concern": "yellow", "met": "green"}
+SIGNED = 1_000_000
+"""Bytes of a file in which a report names the program that wrote it."""
+UNSIGNED = frozenset({"summary.txt", "annotations.txt", "gl-code-quality.json"})
+"""Reports whose format leaves no room for the name of the program; they are known by their own names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,48 @@ def require_writable(folder: Path) -> None:
         raise ConfigError(f"cannot write to {shown(folder)}: {shown(here)} is not a folder that can be written to.")
 
 
+def require_unread(path: Path, *sources: Path) -> None:
+    """Refuse to write over a file that was read, and over anything that is not a file.
+
+    Raises
+    ------
+    ConfigError
+        If `path` is one of `sources`.
+    OutputError
+        For links, folders, devices and pipes.
+    """
+    require_plain(path)
+    for source in sources:
+        if path.exists() and source.exists() and path.samefile(source):
+            raise ConfigError(f"--out {shown(path)} is the file that was read. Name another file.")
+
+
+def require_replaceable(path: Path, *sources: Path) -> None:
+    """Refuse to write over anything but a report of an earlier run.
+
+    Parameters
+    ----------
+    path : Path
+        Where a report is to be written.
+    *sources : Path
+        Files that were read: none of them is written over.
+
+    Raises
+    ------
+    ConfigError
+        If another file stands there.
+    """
+    require_unread(path, *sources)
+    if not path.exists() or path.name in UNSIGNED:
+        return
+    with path.open("rb") as file:
+        head = file.read(SIGNED)
+    if head.strip() and b"modelassay" not in head:
+        raise ConfigError(
+            f"{shown(path)} exists and is not a report of modelassay; it stays as it is. Name a new file or remove it."
+        )
+
+
 def chosen_edition(name: str) -> Edition:
     """Return an edition of the card by its name.
 
@@ -78,6 +124,8 @@ def write_reports(record: AuditRecord, folder: Path, names: list[str], edition: 
     """Write a record in each format; every text is drawn before the first file is written."""
     chosen = chosen_edition(edition)
     texts = {FORMATS[name].file: draw(record, name, chosen) for name in names}
+    for file in texts:
+        require_replaceable(folder / file)
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in texts.items():
         write_text_atomically(folder / file, text)

@@ -84,6 +84,7 @@ def render(record: Path, *, name: str, out: str, edition: str = "full", card: Pa
     if out == "-":
         sys.stdout.write(text)
     else:
+        output.require_replaceable(Path(out), record)
         write_text_atomically(out, text)
     return 0
 

@@ -1,0 +1,71 @@
+"""What stands where a report should be written is never destroyed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from audit.cli import main
+from reports.store import OutputError, write_text_atomically
+
+RECORD = Path(__file__).resolve().parents[2] / "golden" / "record.v2.json"
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    path = tmp_path / "audit.json"
+    path.write_bytes(RECORD.read_bytes())
+    return path
+
+
+def _run(*arguments: str | Path) -> int:
+    return main([str(one) for one in arguments])
+
+
+@pytest.mark.parametrize("format_", ["html", "md", "text", "junit", "sarif", "github", "gitlab", "json"])
+def test_a_report_is_written_over_by_the_next(record: Path, tmp_path: Path, format_: str) -> None:
+    from reports.formats import FORMATS
+
+    out = tmp_path / FORMATS[format_].file if format_ != "json" else tmp_path / "again.json"
+    assert _run("render", record, "--format", format_, "--out", out) == 0
+    assert _run("render", record, "--format", format_, "--out", out) == 0
+
+
+def test_the_record_that_is_read_is_not_written_over(record: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = record.read_bytes()
+    assert _run("render", record, "--format", "html", "--out", record) == 2
+    assert "is the file that was read" in capsys.readouterr().err
+    assert _run("compare", record, record, "--out", record) == 2
+    assert record.read_bytes() == before
+
+
+def test_other_files_links_pipes_and_folders_are_left_alone(record: Path, tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis.html"
+    thesis.write_text("<p>ten years of work</p>")
+    link, pipe = tmp_path / "link.html", tmp_path / "pipe"
+    link.symlink_to(thesis)
+    os.mkfifo(pipe)
+    for target in (thesis, link, pipe, tmp_path, Path(os.devnull)):
+        assert _run("render", record, "--out", target) == 2
+    assert thesis.read_text() == "<p>ten years of work</p>"
+    assert link.is_symlink()
+    assert pipe.is_fifo()
+
+
+def test_a_folder_with_another_tools_report_is_left_alone(record: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "junit.xml").write_text("<testsuites/>")
+    assert _run("judge", record, "--out", out) == 2
+    assert sorted(path.name for path in out.iterdir()) == ["junit.xml"]
+    assert (out / "junit.xml").read_text() == "<testsuites/>"
+
+
+def test_the_writer_itself_refuses_what_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("kept")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "a.txt")
+    with pytest.raises(OutputError, match="symbolic link"):
+        write_text_atomically(tmp_path / "b.txt", "lost")
+    assert (tmp_path / "a.txt").read_text() == "kept"
