@@ -12,33 +12,11 @@ from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.estimate.comparing import compared
 from audit.estimate.counting import proportion_of
+from audit.estimate.making import absent, exact
 from audit.statistics.intervals import wilson
 from reports.record import Estimate, Where
 
 Array = npt.NDArray[np.float64]
-
-
-def exact(metric: str, value: float, where: Where, *, n: int | None = None, unit: str = "proportion") -> Estimate:
-    """Make an estimate of a number that is known exactly.
-
-    Examples
-    --------
-    >>> exact("rows", 3, {"split": "test"}, unit="count").high
-    3.0
-    """
-    number = float(value)
-    return Estimate(metric=metric, value=number, low=number, high=number, method="count", n=n, where=where, unit=unit)
-
-
-def absent(metric: str, where: Where, reason: str, *, n: int | None = None, unit: str = "proportion") -> Estimate:
-    """Make an estimate of a number that does not exist, with the reason.
-
-    Examples
-    --------
-    >>> str(absent("rows", {}, "no table"))
-    'undefined: no table'
-    """
-    return Estimate(metric=metric, value=None, reason=reason, n=n, where=where, unit=unit)
 
 
 class Masses(NamedTuple):
