@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.estimate.changes import paired_ratio
+from audit.estimate.making import absent
 from audit.estimate.measure import estimates
-from audit.estimate.shares import absent
 from audit.evidence import Perturbed
 from audit.exhibits import estimates_table
 from reports.record import Estimate, Measurement

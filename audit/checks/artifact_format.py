@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.errors import NotApplicable
-from reports.record import Estimate, Measurement, ModelInfo
+from audit.estimate.making import exact
+from reports.record import Measurement, ModelInfo
 
 
 @check(title="Format of the model file", family="artifact", references=("Python documentation of pickle: warning",))
@@ -19,7 +20,7 @@ def artifact_format(artifact: ModelInfo) -> Measurement:
     if not artifact.file:
         raise NotApplicable("there is no model file: the audit was given an object or predictions")
     value = float(artifact.runs_code)
-    made = Estimate(metric="runs_code", value=value, low=value, high=value, method="count", unit="count")
+    made = exact("runs_code", value, {}, unit="count")
     told = (
         "runs code when it is loaded; it was loaded because the user trusts it"
         if value

@@ -6,6 +6,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import absent, spanned
 from audit.evidence import Attributions, FloatArray, Predictions
 from audit.explain.importance import band, rank_correlation, resampled_means, shares
 from reports.record import Estimate, Measurement, Table
@@ -57,21 +58,20 @@ def _correlation(ours: FloatArray, theirs: FloatArray, seed: int, level: float) 
     value = rank_correlation(ours.mean(axis=0), theirs.mean(axis=0))
     if width < 3 or not np.isfinite(value):
         reason = f"{width} features have no ranking to compare" if width < 3 else "one explainer ranks nothing"
-        return Estimate(metric="explainer_rank_correlation", value=None, reason=reason, n=n, where=where)
+        return absent("explainer_rank_correlation", where, reason, n=n, unit="")
     drawn = resampled_means(np.concatenate([ours, theirs], axis=1), seed=seed)
     repeated = rank_correlation(drawn[:, :width], drawn[:, width:])
     repeated = repeated[np.isfinite(repeated)]
     found = band(np.array([value]), repeated[:, None], level)
-    return Estimate(
-        metric="explainer_rank_correlation",
-        value=float(value),
-        low=float(found.low[0]),
-        high=float(found.high[0]),
-        level=level,
+    return spanned(
+        "explainer_rank_correlation",
+        float(value),
+        (float(found.low[0]), float(found.high[0])),
+        where,
         method="bootstrap over rows",
         n=n,
-        where=where,
         unit="score",
+        level=level,
     )
 
 
@@ -80,16 +80,15 @@ def _fit(fit: FloatArray, level: float) -> tuple[Estimate, ...]:
         return ()
     found = band(np.array([fit.mean()]), resampled_means(fit[:, None], seed=0), level)
     return (
-        Estimate(
-            metric="lime_fit",
-            value=float(fit.mean()),
-            low=float(found.low[0]),
-            high=float(found.high[0]),
-            level=level,
+        spanned(
+            "lime_fit",
+            float(fit.mean()),
+            (float(found.low[0]), float(found.high[0])),
+            {"split": "test"},
             method="bootstrap over rows",
             n=len(fit),
-            where={"split": "test"},
             unit="score",
+            level=level,
         ),
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import absent, spanned
 from audit.evidence import Attributions, FloatArray, Predictions, Proxies
 from audit.explain.importance import Band, band, resampled_means, share_band, shares
 from reports.record import Bar, Bars, Estimate, Exhibit, Forest, ForestRow, Measurement, Table
@@ -76,16 +77,15 @@ def attribution_ranking(
 
 def _estimates(first: Attributions, found: Band, order: np.ndarray, level: float) -> tuple[Estimate, ...]:
     return tuple(
-        Estimate(
-            metric="attribution_share",
-            value=float(found.value[place]),
-            low=float(found.low[place]),
-            high=float(found.high[place]),
-            level=level,
+        spanned(
+            "attribution_share",
+            float(found.value[place]),
+            (float(found.low[place]), float(found.high[place])),
+            {"split": "test", "feature": first.features[place]},
             method="bootstrap over rows",
             n=len(first.values),
-            where={"split": "test", "feature": first.features[place]},
             unit="proportion",
+            level=level,
         )
         for place in order
     )
@@ -194,16 +194,15 @@ def _sensitive(
 
 
 def _share(first: Attributions, found: Band, place: int, level: float) -> Estimate:
-    return Estimate(
-        metric="sensitive_attribution_share",
-        value=float(found.value[place]),
-        low=float(found.low[place]),
-        high=float(found.high[place]),
-        level=level,
+    return spanned(
+        "sensitive_attribution_share",
+        float(found.value[place]),
+        (float(found.low[place]), float(found.high[place])),
+        {"split": "test", "feature": first.features[place]},
         method="bootstrap over rows",
         n=len(first.values),
-        where={"split": "test", "feature": first.features[place]},
         unit="proportion",
+        level=level,
     )
 
 
@@ -211,19 +210,18 @@ def _excess(first: Attributions, value: FloatArray, drawn: FloatArray, place: in
     where = {"split": "test", "feature": first.features[place]}
     if len(first.features) <= FEW_FEATURES:
         reason = f"with {len(first.features)} features, being among the three strongest says little"
-        return Estimate(metric="sensitive_rank_excess", value=None, reason=reason, where=where, n=len(first.values))
+        return absent("sensitive_rank_excess", where, reason, n=len(first.values), unit="")
     own = _over_third(value[None, :], place)
     found = band(own, _over_third(drawn, place)[:, None], level)
-    return Estimate(
-        metric="sensitive_rank_excess",
-        value=float(own[0]),
-        low=float(found.low[0]),
-        high=float(found.high[0]),
-        level=level,
+    return spanned(
+        "sensitive_rank_excess",
+        float(own[0]),
+        (float(found.low[0]), float(found.high[0])),
+        where,
         method="bootstrap over rows",
         n=len(first.values),
-        where=where,
         unit="difference",
+        level=level,
     )
 
 

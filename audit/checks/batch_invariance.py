@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
-from audit.estimate.shares import absent, exact
+from audit.estimate.making import absent, exact
 from audit.evidence import IntArray, Pair, Perturbed
 from audit.exhibits import by_address_table
 from reports.record import Estimate, Measurement

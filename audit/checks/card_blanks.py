@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from audit.check import check
-from reports.record import Card, Estimate, Measurement, Prose, blank_sections
+from audit.estimate.making import exact
+from reports.record import Card, Measurement, Prose, blank_sections
 
 
 @check(title="Blanks of the card", family="card", references=("Mitchell et al. 2019, Model Cards for Model Reporting",))
@@ -17,9 +18,7 @@ def card_blanks(card: Card) -> Measurement:
     """
     blank = blank_sections(card)
     every = blank_sections(Card())
-    made = Estimate(
-        metric="blank_sections", value=len(blank), low=len(blank), high=len(blank), method="count", unit="count"
-    )
+    made = exact("blank_sections", len(blank), {}, unit="count")
     words = ", ".join(blank)
     told = f"{len(blank)} of {len(every)} sections that a person must fill are blank."
     exhibits = (Prose(title="Blank", text=f"Still to be written in card.toml: {words}."),) if blank else ()

@@ -7,7 +7,7 @@ import numpy as np
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
-from audit.estimate.shares import exact
+from audit.estimate.making import exact
 from reports.record import Measurement
 
 

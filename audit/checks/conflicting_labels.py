@@ -8,7 +8,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import splits
 from audit.errors import NotApplicable
-from audit.estimate.shares import absent, exact
+from audit.estimate.making import absent, exact
 from audit.tabular.rows import Hashes, column_hashes, conflicts, first_ones, total
 from reports.record import Estimate, Measurement, Table
 

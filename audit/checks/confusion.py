@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.making import exact
 from audit.estimate.tally import Tally
 from audit.evidence import Predictions
-from reports.record import Estimate, Matrix, Measurement
+from reports.record import Matrix, Measurement
 
 MOST_CLASSES = 30
 
@@ -35,16 +36,7 @@ def confusion(predictions: Predictions) -> Measurement:
     )
     right = int(counts.trace())
     wrong = test.total - right
-    made = Estimate(
-        metric="wrong_decisions",
-        value=wrong,
-        low=wrong,
-        high=wrong,
-        method="count",
-        n=test.total,
-        unit="count",
-        where=test.where,
-    )
+    made = exact("wrong_decisions", wrong, test.where, n=test.total, unit="count")
     left_out = len(classes) - len(shown)
     return Measurement(
         summary=f"{right:,} of {test.total:,} decisions are right, {wrong:,} are wrong.",

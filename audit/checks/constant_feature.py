@@ -9,7 +9,8 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import learned_from
 from audit.errors import NotApplicable
-from audit.estimate.shares import exact, worst_first
+from audit.estimate.making import exact
+from audit.estimate.shares import worst_first
 from audit.tabular.rows import cells, column_hash
 from reports.record import Estimate, Measurement, Table
 

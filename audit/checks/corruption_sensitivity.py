@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from audit.check import check
+from audit.estimate.making import absent
 from audit.estimate.paired import paired_difference
-from audit.estimate.shares import absent
 from audit.evidence import Perturbed
 from audit.exhibits import by_address_table
 from reports.record import Estimate, Measurement, Where

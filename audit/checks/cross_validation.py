@@ -7,7 +7,9 @@ import statistics
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import exact, spanned
 from audit.estimate.measure import estimate
+from audit.estimate.metrics import metric as metric_of
 from audit.evidence import Predictions
 from audit.statistics.intervals import corrected_resampled, t_value, z_value
 from reports.phrases import metric_words
@@ -60,15 +62,15 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
 
 
 def _mean(metric: str, value: float, low: float, high: float, n: int) -> Estimate:
-    return Estimate(
-        metric=f"cross_validated_{metric}",
-        value=value,
-        low=min(low, value),
-        high=max(high, value),
+    return spanned(
+        f"cross_validated_{metric}",
+        value,
+        (low, high),
+        {"split": "train"},
+        method="corrected resampled t",
         n=n,
         unit="score",
-        method="corrected resampled t",
-        where={"split": "train"},
+        bounds=metric_of(metric).bounds,
     )
 
 
@@ -81,15 +83,15 @@ def _standard_error(scores: list[float], share: float, n: int, level: float) -> 
     tail = (1 - level) / 2
     low = error * math.sqrt((folds - 1) / float(chi2.isf(tail, folds - 1)))
     high = error * math.sqrt((folds - 1) / float(chi2.isf(1 - tail, folds - 1)))
-    return Estimate(
-        metric="cross_validation_standard_error",
-        value=error,
-        low=min(low, error),
-        high=max(high, error),
-        n=n,
+    return spanned(
+        "cross_validation_standard_error",
+        error,
+        (low, high),
+        {"split": "train"},
         method="chi-square",
+        n=n,
         unit="difference",
-        where={"split": "train"},
+        bounds=(0.0, math.inf),
     )
 
 
@@ -102,18 +104,7 @@ def _excess(parts: list[Estimate], test: Estimate, level: float) -> list[Estimat
     half = _prediction_half_width(scores, errors)
     own = _error(test, level) * z_value(0.99)
     excess = max(0.0, abs(test.value - statistics.fmean(scores)) - math.hypot(half, own))
-    return [
-        Estimate(
-            metric="test_score_outside_folds",
-            value=excess,
-            low=excess,
-            high=excess,
-            n=test.n,
-            method="count",
-            unit="difference",
-            where=test.where,
-        )
-    ]
+    return [exact("test_score_outside_folds", excess, test.where, n=test.n, unit="difference")]
 
 
 def _error(one: Estimate, level: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from audit.check import check
 from audit.costs import Costs
 from audit.errors import NotApplicable
+from audit.estimate.making import absent, spanned
 from audit.estimate.measure import groups
 from audit.estimate.thresholds import (
     Cuts,
@@ -121,16 +122,15 @@ def _change(part: Predictions, moved: Predictions, costs: Costs) -> Estimate:
 
 
 def _written(name: str, span: Span, part: Predictions, method: str) -> Estimate:
-    return Estimate(
-        metric=name,
-        value=span.value,
-        low=min(span.low, span.value),
-        high=max(span.high, span.value),
-        level=part.settings.level,
+    return spanned(
+        name,
+        span.value,
+        (span.low, span.high),
+        part.where,
         method=method,
         n=len(part),
-        where=part.where,
         unit="cost",
+        level=part.settings.level,
     )
 
 
@@ -150,7 +150,7 @@ def _by_group(test: Predictions, moved: Predictions, costs: Costs) -> list[Estim
 def _absent(where: Mapping[str, str], rows: int, smallest: int) -> list[Estimate]:
     n, reason = (None, f"fewer than {smallest} rows: suppressed") if rows else (0, "no rows")
     names = ("expected_cost", "expected_cost_change")
-    return [Estimate(metric=name, value=None, n=n, where=where, unit="cost", reason=reason) for name in names]
+    return [absent(name, where, reason, n=n, unit="cost") for name in names]
 
 
 # --- words and figures ----------------------------------------------------------------------------

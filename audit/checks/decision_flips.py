@@ -8,7 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.estimate.changes import share
-from audit.estimate.shares import absent
+from audit.estimate.making import absent
 from audit.evidence import Perturbed
 from audit.exhibits import forest
 from reports.record import Estimate, Exhibit, Measurement

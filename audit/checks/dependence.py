@@ -6,6 +6,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import absent, spanned
 from audit.evidence import Predictions
 from audit.explain.dependence import Dependence, Interaction, Shapes
 from audit.explain.importance import band, resampled_means
@@ -61,35 +62,33 @@ def _range(one: Dependence, level: float) -> Estimate:
     rise = one.curves[:, top] - one.curves[:, bottom]
     found = mean(rise, level=level)
     value = float(rise.mean())
-    return Estimate(
-        metric="dependence_range",
-        value=value,
-        low=value if found is None else min(found.low, value),
-        high=value if found is None else max(found.high, value),
-        level=level,
+    return spanned(
+        "dependence_range",
+        value,
+        found or (value, value),
+        {"split": "test", "feature": one.feature},
         method="t over rows" if found is not None else "all rows alike",
         n=len(rise),
-        where={"split": "test", "feature": one.feature},
         unit=one.unit,
+        level=level,
     )
 
 
 def _interaction(one: Interaction, spread: float, level: float) -> Estimate:
     where = {"split": "test", "feature": f"{one.first} × {one.second}"}
     if spread <= 1e-12:
-        return Estimate(metric="interaction_strength", value=None, reason="the output does not move", where=where)
+        return absent("interaction_strength", where, "the output does not move", unit="")
     by_row = one.strength / spread
     found = band(by_row.mean(keepdims=True), resampled_means(by_row[:, None], seed=0), level)
-    return Estimate(
-        metric="interaction_strength",
-        value=float(found.value[0]),
-        low=float(found.low[0]),
-        high=float(found.high[0]),
-        level=level,
+    return spanned(
+        "interaction_strength",
+        float(found.value[0]),
+        (float(found.low[0]), float(found.high[0])),
+        where,
         method="bootstrap over rows",
         n=len(by_row),
-        where=where,
         unit="score",
+        level=level,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.estimate.shares import absent, exact
+from audit.estimate.making import absent, exact
 from audit.evidence import Perturbed
 from audit.exhibits import estimates_table
 from reports.record import Measurement

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import exact
 from audit.estimate.measure import (
     by_group,
     differences,
@@ -15,7 +16,6 @@ from audit.estimate.measure import (
     ratios_to_highest,
     reference_group,
 )
-from audit.estimate.shares import exact
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
 from reports.phrases import metric_words

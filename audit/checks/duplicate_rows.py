@@ -6,7 +6,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import splits
 from audit.errors import NotApplicable
-from audit.estimate.shares import absent, exact
+from audit.estimate.making import absent, exact
 from audit.tabular.rows import Repeats, column_hash, column_hashes, extra_copies, first_ones, total
 from reports.record import Estimate, Measurement, Table
 

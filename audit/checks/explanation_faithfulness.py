@@ -6,6 +6,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import absent, bare, spanned
 from audit.evidence import Attributions, Predictions
 from audit.explain.deletion import DeletionCurves
 from audit.explain.importance import band, rank_correlation, resampled_means
@@ -70,28 +71,25 @@ def explanation_faithfulness(
 
 def _residual(first: Attributions, level: float) -> Estimate:
     if first.base is None or first.output is None:
-        return Estimate(
-            metric="completeness_residual", value=None, reason="the method does not add up by design", where=WHERE
-        )
+        return absent("completeness_residual", WHERE, "the method does not add up by design", unit="")
     error = np.abs(first.values.sum(axis=1) + first.base - first.output)
     spread = np.abs(first.output - first.base)
     if spread.mean() <= 1e-12:
         reason = "the output does not move from its base"
-        return Estimate(metric="completeness_residual", value=None, reason=reason, where=WHERE, n=len(error))
+        return absent("completeness_residual", WHERE, reason, n=len(error), unit="")
     drawn = resampled_means(np.column_stack([error, spread]), seed=first.seed)
     ratio = drawn[:, 0] / np.maximum(drawn[:, 1], 1e-300)
     value = float(error.mean() / spread.mean())
     found = band(np.array([value]), ratio[:, None], level)
-    return Estimate(
-        metric="completeness_residual",
-        value=value,
-        low=float(found.low[0]),
-        high=float(found.high[0]),
-        level=level,
+    return spanned(
+        "completeness_residual",
+        value,
+        (float(found.low[0]), float(found.high[0])),
+        WHERE,
         method="bootstrap over rows",
         n=len(error),
-        where=WHERE,
         unit="score",
+        level=level,
     )
 
 
@@ -99,22 +97,21 @@ def _advantage(deletion: DeletionCurves, level: float) -> Estimate:
     metric, by_row = "deletion_advantage", deletion.advantage()
     if deletion.deleted.shape[1] < 3 or deletion.spread <= 0:
         reason = "one feature has no order" if deletion.spread > 0 else "the output does not move from its base"
-        return Estimate(metric=metric, value=None, reason=reason, where=WHERE, n=len(by_row))
+        return absent(metric, WHERE, reason, n=len(by_row), unit="")
     found = mean(by_row, level=level)
     value = float(by_row.mean())
     if found is None:
         reason = "one row, or all rows alike: the spread is not known"
-        return Estimate(metric=metric, value=value, where=WHERE, n=len(by_row), unit="difference", reason=reason)
-    return Estimate(
-        metric=metric,
-        value=value,
-        low=min(found.low, value),
-        high=max(found.high, value),
-        level=level,
+        return bare(metric, value, WHERE, reason, n=len(by_row), unit="difference")
+    return spanned(
+        metric,
+        value,
+        found,
+        WHERE,
         method="paired t over rows",
         n=len(by_row),
-        where=WHERE,
         unit="difference",
+        level=level,
     )
 
 
@@ -124,19 +121,18 @@ def _similarity(first: Attributions, other: Attributions, level: float) -> Estim
     by_row = rank_correlation(first.values[:n], other.values[:n])
     by_row = by_row[np.isfinite(by_row)]
     if not len(by_row):
-        return Estimate(metric=metric, value=None, reason="no row has a ranking to compare", where=WHERE)
+        return absent(metric, WHERE, "no row has a ranking to compare", unit="")
     value, found = float(by_row.mean()), mean(by_row, level=level)
-    return Estimate(
-        metric=metric,
-        value=value,
-        low=None if found is None else min(found.low, value),
-        high=None if found is None else max(found.high, value),
-        level=level,
+    return spanned(
+        metric,
+        value,
+        found,
+        WHERE,
         method="t over rows",
         n=len(by_row),
-        where=WHERE,
         unit="score",
-        reason="" if found is not None else "the spread is not known",
+        level=level,
+        bounds=(-1.0, 1.0),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import absent, spanned
 from audit.evidence import Attributions, FloatArray, Predictions
 from audit.explain.importance import band, mean_rank_correlation, resampled_means, shares
 from audit.statistics.variance import mean
@@ -70,20 +71,19 @@ def _global(metric: str, runs: Sequence[Attributions], level: float) -> Estimate
     value = mean_rank_correlation(absolute.mean(axis=1))
     if width < 3 or not np.isfinite(value):
         reason = f"{width} features have no ranking to compare" if width < 3 else "a run ranks nothing"
-        return Estimate(metric=metric, value=None, reason=reason, n=n, where=WHERE)
+        return absent(metric, WHERE, reason, n=n, unit="")
     drawn = resampled_means(absolute.transpose(1, 0, 2).reshape(n, -1), seed=0).reshape(-1, count, width)
     repeated = mean_rank_correlation(drawn.transpose(1, 0, 2))
     found = band(np.array([value]), repeated[np.isfinite(repeated)][:, None], level)
-    return Estimate(
-        metric=metric,
-        value=float(value),
-        low=float(found.low[0]),
-        high=float(found.high[0]),
-        level=level,
+    return spanned(
+        metric,
+        float(value),
+        (float(found.low[0]), float(found.high[0])),
+        WHERE,
         method="bootstrap over rows",
         n=n,
-        where=WHERE,
         unit="score",
+        level=level,
     )
 
 
@@ -91,19 +91,19 @@ def _local(metric: str, runs: Sequence[Attributions], level: float) -> Estimate:
     by_row = mean_rank_correlation(_absolute(runs))
     by_row = by_row[np.isfinite(by_row)]
     if not len(by_row) or runs[0].values.shape[1] < 3:
-        return Estimate(metric=metric, value=None, reason="no row has a ranking to compare", where=WHERE)
+        return absent(metric, WHERE, "no row has a ranking to compare", unit="")
     found = mean(by_row, level=level)
     value = float(by_row.mean())
-    return Estimate(
-        metric=metric,
-        value=value,
-        low=value if found is None else min(max(found.low, -1.0), value),
-        high=value if found is None else max(min(found.high, 1.0), value),
-        level=level,
+    return spanned(
+        metric,
+        value,
+        found or (value, value),
+        WHERE,
         method="t over rows" if found is not None else "all rows alike",
         n=len(by_row),
-        where=WHERE,
         unit="score",
+        level=level,
+        bounds=(-1.0, 1.0),
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from audit.check import check
+from audit.estimate.making import exact
 from audit.explain.pixels import Pixels, gray, png, strip
 from audit.explain.visualization import Visualization
-from reports.record import Estimate, Exhibit, Image, Measurement, Table
+from reports.record import Exhibit, Image, Measurement, Table
 
 MOST_FILTERS = 32
 
@@ -38,14 +39,11 @@ def feature_visualization(feature_visualization: Visualization, *, values: bool 
     if values:
         exhibits.append(_strongest(given))
     exhibits.append(_table(given))
-    silent = Estimate(
-        metric="silent_channels",
-        value=share,
-        low=share,
-        high=share,
-        method="count",
+    silent = exact(
+        "silent_channels",
+        share,
+        {"split": "test"},
         n=given.total,
-        where={"split": "test"},
         unit="proportion",
         reason="counted on the images of the sample",
     )

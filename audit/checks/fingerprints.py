@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import exact
 from reports.record import Estimate, Measurement, Table
 
 
@@ -34,7 +35,4 @@ def fingerprints(fingerprints: Mapping[str, tuple[str, str]]) -> Measurement:
 
 def _differs(name: str, wanted: str, found: str) -> Estimate:
     value = float(wanted.strip().lower() != found)
-    return Estimate(
-        metric="fingerprint_differs", value=value, low=value, high=value, method="count", unit="count",
-        where={"file": name},
-    )  # fmt: skip
+    return exact("fingerprint_differs", value, {"file": name}, unit="count")

@@ -10,6 +10,7 @@ import numpy as np
 from audit.check import check
 from audit.data.factor import Factor
 from audit.errors import NotApplicable
+from audit.estimate.making import bare, p_value, spanned
 from audit.evidence import Attributions, FloatArray, Predictions
 from audit.explain.importance import Band, share_band, shares
 from audit.statistics.intervals import holm
@@ -107,12 +108,12 @@ def _distances(given: Attributions, name: str, levels: list[str]) -> list[Estima
 
 def _distance(value: float, where: Mapping[str, str], n: int) -> Estimate:
     reason = "no interval: a distance is biased upward by noise; see its p-value"
-    return Estimate(metric="group_attribution_distance", value=value, where=where, n=n, unit="score", reason=reason)
+    return bare("group_attribution_distance", value, where, reason, n=n, unit="score")
 
 
 def _p_value(value: float, where: Mapping[str, str], n: int) -> Estimate:
     method = f"{SHUFFLES} shuffles of the groups, Holm"
-    return Estimate(metric="group_attribution_p_value", value=value, where=where, n=n, unit="p-value", method=method)
+    return p_value("group_attribution_p_value", value, where, method=method, n=n)
 
 
 def _apart(absolute: FloatArray, inside: FloatArray) -> FloatArray:
@@ -125,16 +126,15 @@ def _shares(
     given: Attributions, name: str, factor: Factor, bands: dict[str, Band], order: np.ndarray, level: float
 ) -> list[Estimate]:
     return [
-        Estimate(
-            metric="group_attribution_share",
-            value=float(band.value[place]),
-            low=float(band.low[place]),
-            high=float(band.high[place]),
-            level=level,
+        spanned(
+            "group_attribution_share",
+            float(band.value[place]),
+            (float(band.low[place]), float(band.high[place])),
+            {"split": "test", name: group, "feature": given.features[place]},
             method="bootstrap over rows",
             n=int(factor.mask(group).sum()),
-            where={"split": "test", name: group, "feature": given.features[place]},
             unit="proportion",
+            level=level,
         )
         for group, band in bands.items()
         for place in order

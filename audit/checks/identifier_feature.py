@@ -10,7 +10,8 @@ from audit.data.columns import ColumnKind
 from audit.data.dataset import Dataset
 from audit.data.groups import learned_from
 from audit.errors import NotApplicable
-from audit.estimate.shares import absent, exact, worst_first
+from audit.estimate.making import absent, exact
+from audit.estimate.shares import worst_first
 from audit.tabular.rows import column_hash
 from reports.record import Estimate, Measurement
 

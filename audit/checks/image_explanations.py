@@ -6,6 +6,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import exact
 from audit.explain.pixels import (
     ImageCase,
     ImageExplanations,
@@ -72,18 +73,7 @@ def _residual(given: ImageExplanations) -> tuple[Estimate, ...]:
     if not found:
         return ()
     value = float(max(found))
-    return (
-        Estimate(
-            metric="largest_completeness_residual",
-            value=value,
-            low=value,
-            high=value,
-            method="count",
-            n=len(found),
-            where={"split": "test"},
-            unit="score",
-        ),
-    )
+    return (exact("largest_completeness_residual", value, {"split": "test"}, n=len(found), unit="score"),)
 
 
 def _image(case: ImageCase, names: tuple[str, ...], given: ImageExplanations, side: int) -> Image:

@@ -9,7 +9,7 @@ from dataclasses import fields
 
 from audit.check import check
 from audit.data.dataset import Dataset
-from audit.estimate.shares import exact
+from audit.estimate.making import exact
 from reports.phrases import visible
 from reports.record import Card, Measurement, Table
 

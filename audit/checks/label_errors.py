@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.making import read
 from audit.evidence import LabelDoubts, Reading
 from reports.record import Estimate, Measurement, Table
 
@@ -56,14 +57,4 @@ def _told(share: Estimate, sure: float) -> str:
 
 
 def _estimate(metric: str, reading: Reading) -> Estimate:
-    return Estimate(
-        metric=metric,
-        value=reading.value,
-        low=reading.low,
-        high=reading.high,
-        method=reading.method,
-        n=reading.n,
-        where={"split": "train"},
-        unit="difference",
-        reason=reading.reason,
-    )
+    return read(metric, reading, {"split": "train"}, unit="difference", bounds=(0.0, 1.0))

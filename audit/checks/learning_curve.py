@@ -11,6 +11,7 @@ from scipy.special import ndtr
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.influence import linear_form, with_weight
+from audit.estimate.making import spanned
 from audit.estimate.metrics import metric
 from audit.evidence import FloatArray, Predictions
 from audit.statistics.intervals import z_value
@@ -132,16 +133,15 @@ def _gain(points: _Points, held: int, subsets: Predictions) -> Estimate:
     level = subsets.settings.level
     value = float(weights @ means)
     low, high = (_quantile(means, errors, weights, p) for p in ((1 - level) / 2, (1 + level) / 2))
-    return Estimate(
-        metric="gain_from_twice_the_rows",
-        value=value,
-        low=min(low, value),
-        high=max(high, value),
-        level=level,
+    return spanned(
+        "gain_from_twice_the_rows",
+        value,
+        (low, high),
+        {**subsets.where, "split": "test"},
         method="power laws averaged by fit",
         n=len(subsets) // max(1, _refits(subsets)),
-        where={**subsets.where, "split": "test"},
         unit="difference",
+        level=level,
     )
 
 

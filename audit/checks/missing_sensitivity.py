@@ -8,7 +8,7 @@ from audit.check import check
 from audit.errors import NotApplicable, listed
 from audit.estimate.changes import move, paired_ratio, share
 from audit.estimate.comparing import span_of
-from audit.estimate.shares import absent, exact
+from audit.estimate.making import absent, exact, spanned
 from audit.evidence import MISSING, SWAPPED, UNSEEN, Pair, Perturbed
 from audit.exhibits import by_address_table
 from reports.record import Estimate, Exhibit, Measurement, Table
@@ -108,14 +108,13 @@ def _ratio(flips: Estimate, pair: Pair, other: Pair, least: float, where: dict[s
     paired = span_of(paired_ratio("missing_flip_ratio", pair.changed(), other.changed(), pair.before, where))
     if paired is not None:
         value, low, high = min(value, paired.value), min(low, paired.low), min(high, paired.high)
-    return Estimate(
-        metric="missing_flip_ratio",
-        value=value,
-        low=min(low, value),
-        high=max(high, value),
-        level=flips.level,
+    return spanned(
+        "missing_flip_ratio",
+        value,
+        (low, high),
+        where,
         method="intersection-union of wilson and paired log ratio",
         n=flips.n,
-        where=where,
         unit="ratio",
+        level=flips.level,
     )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.estimate.changes import share
-from audit.estimate.shares import absent
+from audit.estimate.making import absent
 from audit.evidence import Perturbed
 from reports.record import Bar, Bars, Estimate, Measurement
 

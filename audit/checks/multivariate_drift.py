@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.making import read
 from audit.evidence import Separation
-from reports.record import Bar, Bars, Estimate, Measurement
+from reports.record import Bar, Bars, Measurement
 
 
 @check(
@@ -23,17 +24,7 @@ def multivariate_drift(separation: Separation) -> Measurement:
     length is looked at.
     """
     reading = separation.auc
-    estimate = Estimate(
-        metric="split_auc",
-        value=reading.value,
-        low=reading.low,
-        high=reading.high,
-        method=reading.method,
-        n=reading.n,
-        where={"split": "test"},
-        unit="score",
-        reason=reading.reason,
-    )
+    estimate = read("split_auc", reading, {"split": "test"}, unit="score")
     bars = tuple(Bar(label=name, value=drop) for name, drop in separation.by_feature[:15])
     exhibits = (
         (Bars(title="Features by which test rows are told", x_label="fall of the AUC when shuffled", bars=bars),)

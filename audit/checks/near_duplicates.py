@@ -11,7 +11,7 @@ import pandas as pd
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
-from audit.estimate.shares import exact
+from audit.estimate.making import exact
 from audit.tabular.nearest import Flags, Positions, Vectors, near_texts, near_vectors, scaled
 from audit.tabular.rows import Hashes, cells, column_hash, total
 from audit.tabular.single_feature import numbers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.estimate.changes import move, share
-from audit.estimate.shares import absent
+from audit.estimate.making import absent
 from audit.evidence import Perturbed
 from reports.record import Curve, Estimate, Exhibit, Measurement, Series
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
-from audit.estimate.shares import absent, exact, worst_first
+from audit.estimate.making import absent, exact
+from audit.estimate.shares import worst_first
 from reports.record import Estimate, Measurement, Table
 
 FloatArray = npt.NDArray[np.float64]

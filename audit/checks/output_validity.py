@@ -6,7 +6,7 @@ import numpy as np
 
 from audit.check import check
 from audit.data.dataset import Dataset
-from audit.estimate.shares import exact
+from audit.estimate.making import exact
 from audit.evidence import Predictions
 from audit.models.answers import ROUNDING
 from reports.record import Estimate, Measurement, Table

@@ -7,6 +7,7 @@ from dataclasses import replace
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.comparing import span_of
+from audit.estimate.making import absent, spanned
 from audit.estimate.measure import estimates
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table
@@ -51,21 +52,20 @@ def overfitting(predictions: Predictions) -> Measurement:
 def gap(train: Estimate, test: Estimate) -> Estimate:
     """Subtract two independent estimates, as ``<metric>_train_test_difference``."""
     name = f"{train.metric}_train_test_difference"
-    blank = Estimate(metric=name, value=None, reason="undefined on a split", where=test.where, unit="difference")
+    blank = absent(name, test.where, "undefined on a split", unit="difference")
     a, b = _span(train), _span(test)
     if a is None or b is None:
         return blank
     made = difference(a, b)
-    return Estimate(
-        metric=name,
-        value=made.value,
-        low=made.low,
-        high=made.high,
-        level=train.level,
+    return spanned(
+        name,
+        made.value,
+        (made.low, made.high),
+        test.where,
         method="MOVER",
         n=test.n,
-        where=test.where,
         unit="difference",
+        level=train.level,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.influence import linear_form, with_weight
+from audit.estimate.making import absent, spanned
 from audit.estimate.metrics import metric
 from audit.estimate.shares import Masses, proportion
 from audit.evidence import FloatArray, Predictions
@@ -88,24 +89,17 @@ def _importance(plain: Predictions, runs: tuple[Predictions, ...], name: str, wh
         own = linear_form(kept, name)
         others = [linear_form(with_weight(run), name) for run in runs]
     except Undefined as signal:
-        return Estimate(metric="permutation_importance", value=None, reason=str(signal), where=where, n=len(plain))
+        return absent("permutation_importance", where, str(signal), n=len(plain), unit="")
     sign = -1.0 if metric(name).better == "lower" else 1.0
     value = sign * (own.value - float(np.mean([one.value for one in others])))
     influence = own.influence - np.mean([one.influence for one in others], axis=0)
     spread = variance(influence, kept.weight, kept.cluster)
     low, high, method, reason = _limits(value, spread, level)
-    return Estimate(
-        metric="permutation_importance",
-        value=value,
-        low=low,
-        high=high,
-        level=level,
-        method=method,
-        n=len(kept),
-        where=where,
-        unit="difference",
+    limits = None if low is None or high is None else (low, high)
+    return spanned(
+        "permutation_importance", value, limits, where, method=method, n=len(kept), unit="difference", level=level,
         reason=reason,
-    )
+    )  # fmt: skip
 
 
 def _limits(value: float, spread: Variance, level: float) -> tuple[float | None, float | None, str, str]:
@@ -135,17 +129,16 @@ def _changed(plain: Predictions, run: Predictions, reach: float) -> FloatArray:
 def _use(importance: Estimate, changes: Estimate, where: Mapping[str, str]) -> Estimate:
     """Return the larger of the two, limit by limit: under 0.001 only if both are."""
     if importance.value is None or importance.high is None or changes.value is None or changes.high is None:
-        return Estimate(metric="feature_use", value=None, reason=importance.reason or "no interval", where=where)
-    return Estimate(
-        metric="feature_use",
-        value=max(importance.value, changes.value),
-        low=max(importance.low or 0.0, changes.low or 0.0),
-        high=max(importance.high, changes.high),
-        level=importance.level,
+        return absent("feature_use", where, importance.reason or "no interval", unit="")
+    return spanned(
+        "feature_use",
+        max(importance.value, changes.value),
+        (max(importance.low or 0.0, changes.low or 0.0), max(importance.high, changes.high)),
+        where,
         method="larger of score loss and decision changes",
         n=importance.n,
-        where=where,
         unit="difference",
+        level=importance.level,
     )
 
 

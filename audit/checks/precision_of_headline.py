@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import exact
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
 from reports.phrases import metric_words
-from reports.record import Estimate, Measurement
+from reports.record import Measurement
 
 
 @check(title="Precision of the headline", family="performance")
@@ -23,14 +24,5 @@ def precision_of_headline(predictions: Predictions) -> Measurement:
     if headline.value is None or headline.low is None or headline.high is None:
         raise NotApplicable(f"{test.headline} has no interval here: {headline.reason}")
     half = (headline.high - headline.low) / 2
-    made = Estimate(
-        metric="headline_half_width",
-        value=half,
-        low=half,
-        high=half,
-        method="count",
-        n=test.total,
-        unit="difference",
-        where=test.where,
-    )
+    made = exact("headline_half_width", half, test.where, n=test.total, unit="difference")
     return Measurement(summary=f"{metric_words(test.headline)} is known to ±{half:.3f}: {headline}.", estimates=(made,))

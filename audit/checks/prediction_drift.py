@@ -7,7 +7,7 @@ import numpy as np
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.drift import binned, binned_counts, stability_index
-from audit.estimate.shares import absent
+from audit.estimate.making import absent
 from audit.evidence import SCORE_TABLE, FloatArray, Predictions, ReferenceScores
 from reports.record import Cell, Estimate, Measurement, Table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.making import read
 from audit.estimate.shares import worst_first
 from audit.evidence import Proxies
 from audit.exhibits import label
@@ -26,17 +27,7 @@ def proxy_feature(proxies: Proxies, *, most: int = 1000) -> Measurement:
     those of single sensitive features, not of their crossings. Numbers are cut into quantile bins.
     """
     estimates = [
-        Estimate(
-            metric="proxy_auc",
-            value=one.reading.value,
-            low=one.reading.low,
-            high=one.reading.high,
-            method=one.reading.method,
-            n=one.reading.n,
-            where={"split": proxies.split, "feature": one.feature, **one.where},
-            unit="score",
-            reason=one.reading.reason,
-        )
+        read("proxy_auc", one.reading, {"split": proxies.split, "feature": one.feature, **one.where}, unit="score")
         for one in proxies.found
     ]
     kept, notes = worst_first(estimates, most)

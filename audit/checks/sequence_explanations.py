@@ -6,6 +6,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import spanned
 from audit.evidence import Predictions
 from audit.explain.importance import Band, share_band
 from audit.explain.steps import SequenceCase, SequenceExplanations
@@ -52,16 +53,15 @@ def sequence_explanations(
 
 def _estimates(found: Band, n: int, level: float) -> tuple[Estimate, ...]:
     return tuple(
-        Estimate(
-            metric="step_attribution_share",
-            value=float(found.value[place]),
-            low=float(found.low[place]),
-            high=float(found.high[place]),
-            level=level,
+        spanned(
+            "step_attribution_share",
+            float(found.value[place]),
+            (float(found.low[place]), float(found.high[place])),
+            {"split": "test", "feature": f"step {place + 1}"},
             method="bootstrap over rows",
             n=n,
-            where={"split": "test", "feature": f"step {place + 1}"},
             unit="proportion",
+            level=level,
         )
         for place in range(len(found.value))
     )

@@ -8,9 +8,10 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import exact
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
-from reports.record import Estimate, Measurement, Prose
+from reports.record import Measurement, Prose
 
 
 @check(title="Skill over a constant", family="performance", references=("Hand 2006",))
@@ -28,16 +29,7 @@ def skill(predictions: Predictions) -> Measurement:
         raise NotApplicable("there are no test rows")
     metric, chance = _chance(test)
     if _constant(test, metric):
-        made = Estimate(
-            metric="skill_over_constant",
-            value=0.0,
-            low=0.0,
-            high=0.0,
-            method="count",
-            n=test.total,
-            unit="difference",
-            where=test.where,
-        )
+        made = exact("skill_over_constant", 0.0, test.where, n=test.total, unit="difference")
         return Measurement(summary="All answers are alike: no skill over a constant.", estimates=(made,))
     raw = estimate(test, metric)
     made = replace(

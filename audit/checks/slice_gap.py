@@ -11,8 +11,8 @@ import numpy.typing as npt
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.influence import linear_form, with_weight
+from audit.estimate.making import absent, spanned
 from audit.estimate.measure import groups
-from audit.estimate.shares import absent
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import forest
 from audit.statistics.intervals import Span, linear, on_scale, wilson
@@ -91,17 +91,7 @@ def _excess(sides: _Sides, where: Where) -> Estimate:
         span, method = _mover(sides, level) if plain else _linearized(sides, level)
     except Undefined as reason:
         return absent(metric, where, str(reason))
-    return Estimate(
-        metric=metric,
-        value=span.value,
-        low=min(span.low, span.value),
-        high=max(span.high, span.value),
-        level=level,
-        method=method,
-        n=n,
-        where=where,
-        unit="difference",
-    )
+    return spanned(metric, span.value, (span.low, span.high), where, method=method, n=n, unit="difference", level=level)
 
 
 def _mover(sides: _Sides, level: float) -> tuple[Span, str]:

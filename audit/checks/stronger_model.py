@@ -7,6 +7,7 @@ from dataclasses import replace
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.comparing import span_of
+from audit.estimate.making import absent
 from audit.estimate.measure import estimate
 from audit.estimate.metrics import metric
 from audit.evidence import Predictions
@@ -57,10 +58,13 @@ def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement
 def _gap(reached: Estimate, own: Estimate, name: str) -> Estimate:
     """Subtract scores of other rows, turned so that more is better."""
     a, b = span_of(reached), span_of(own)
-    blank = Estimate(
-        metric="underfitting_gap", value=None, where=reached.where, unit="difference", n=reached.n,
-        reason=reached.reason or own.reason or "a score has no interval",
-    )  # fmt: skip
+    blank = absent(
+        "underfitting_gap",
+        reached.where,
+        reached.reason or own.reason or "a score has no interval",
+        n=reached.n,
+        unit="difference",
+    )
     if a is None or b is None:
         return blank
     apart = difference(a, b)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.making import read
 from audit.estimate.shares import worst_first
 from audit.evidence import Leaks
-from reports.record import Bar, Bars, Estimate, Measurement
+from reports.record import Bar, Bars, Measurement
 
 
 @check(
@@ -24,20 +25,7 @@ def target_leakage(leaks: Leaks, *, most: int = 1000) -> Measurement:
     Limits. A leak may be spread over several features, or be weaker than near-perfect; and a feature may
     predict the target perfectly by right. Only a person who knows how the table came about can tell.
     """
-    estimates = [
-        Estimate(
-            metric="leak_score",
-            value=one.reading.value,
-            low=one.reading.low,
-            high=one.reading.high,
-            method=one.reading.method,
-            n=one.reading.n,
-            where={"feature": one.feature},
-            unit="score",
-            reason=one.reading.reason,
-        )
-        for one in leaks.found
-    ]
+    estimates = [read("leak_score", one.reading, {"feature": one.feature}, unit="score") for one in leaks.found]
     measured = sorted((one for one in estimates if one.value is not None), key=lambda one: -(one.value or 0.0))
     name = "R²" if leaks.metric == "r2_score" else "ROC AUC"
     summary = "No feature could be measured."

@@ -8,6 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import absent, spanned
 from audit.evidence import Predictions
 from audit.explain.importance import rank_correlation
 from audit.explain.words import TextCase, TextExplanations
@@ -61,19 +62,18 @@ def _agreement(cases: tuple[TextCase, ...], level: float) -> Estimate:
     where = {"split": "test", "feature": "words"}
     if not len(by_text):
         reason = "no text has three words with weights"
-        return Estimate(metric="word_rank_correlation", value=None, reason=reason, where=where)
+        return absent("word_rank_correlation", where, reason, unit="")
     found, value = mean(by_text, level=level), float(by_text.mean())
-    return Estimate(
-        metric="word_rank_correlation",
-        value=value,
-        low=None if found is None else min(found.low, value),
-        high=None if found is None else max(found.high, value),
-        level=level,
+    return spanned(
+        "word_rank_correlation",
+        value,
+        found,
+        where,
         method="t over texts",
         n=len(by_text),
-        where=where,
         unit="score",
-        reason="" if found is not None else "the spread is not known",
+        level=level,
+        bounds=(-1.0, 1.0),
     )
 
 

@@ -10,7 +10,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import groups
 from audit.errors import NotApplicable
-from audit.estimate.shares import exact
+from audit.estimate.making import exact
 from audit.evidence import COUNTED, Predictions, Settings
 from audit.exhibits import label
 from reports.record import Estimate, Measurement, Table

@@ -9,6 +9,7 @@ import numpy as np
 
 from audit.check import check
 from audit.estimate.influence import linear_form
+from audit.estimate.making import spanned
 from audit.estimate.measure import estimates
 from audit.estimate.thresholds import (
     Cuts,
@@ -73,16 +74,15 @@ def _gain(test: Predictions, moved: Predictions) -> Estimate:
     spread = variance(after.influence - before.influence, test.weight, test.cluster)
     value, level = after.value - before.value, test.settings.level
     low, high, _ = on_scale(value, math.sqrt(spread.value), level=level, degrees=max(1.0, spread.degrees))
-    return Estimate(
-        metric="threshold_gain",
-        value=value,
-        low=low,
-        high=high,
-        level=level,
+    return spanned(
+        "threshold_gain",
+        value,
+        (low, high),
+        test.where,
         method="paired, chosen and measured on halves",
         n=len(test),
-        where=test.where,
         unit="difference",
+        level=level,
     )
 
 

@@ -8,7 +8,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.times import moments
 from audit.errors import NotApplicable, shown
-from audit.estimate.shares import exact
+from audit.estimate.making import exact
 from reports.record import Measurement
 
 

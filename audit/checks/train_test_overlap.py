@@ -8,8 +8,8 @@ import numpy.typing as npt
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
+from audit.estimate.making import exact
 from audit.estimate.measure import estimate
-from audit.estimate.shares import exact
 from audit.evidence import Predictions
 from audit.tabular.rows import Repeats, column_hash, column_hashes, first_ones, overlap, total, twins
 from reports.record import Estimate, Measurement, Table

@@ -14,8 +14,8 @@ from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.errors import NotApplicable
 from audit.estimate.comparing import span_of
+from audit.estimate.making import absent, exact, spanned
 from audit.estimate.measure import estimate
-from audit.estimate.shares import absent, exact
 from audit.estimate.split_half import halves
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import forest
@@ -256,10 +256,16 @@ def _confirmed(test: Predictions, weak: _Weak, words: str) -> tuple[Estimate, Es
         reason = own.reason or rest.reason or "no interval"
         return own, absent("slice_error_ratio", where, reason, unit="ratio")
     span = to_overall(a, b, float(weight[rows].sum() / weight.sum()))
-    return own, Estimate(
-        metric="slice_error_ratio", value=span.value, low=span.low, high=span.high, level=own.level, n=n,
-        method=f"MOVER of {own.method}", where=where, unit="ratio",
-    )  # fmt: skip
+    return own, spanned(
+        "slice_error_ratio",
+        span.value,
+        (span.low, span.high),
+        where,
+        method=f"MOVER of {own.method}",
+        n=n,
+        unit="ratio",
+        level=own.level,
+    )
 
 
 def to_overall(own: Span, rest: Span, share: float) -> Span:

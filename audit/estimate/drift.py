@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.factor import Factor
-from audit.estimate.shares import absent
+from audit.estimate.making import absent
 from audit.statistics.psi import stability
 from audit.statistics.variance import variance
 from reports.record import Estimate, Where

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
+from audit.evidence import Reading
 from reports.record import Estimate, Where
 
 Bounds = tuple[float, float]
@@ -35,7 +36,12 @@ class Limits(Protocol):
 
 
 def exact(
-    metric: str, value: float, where: Where | None = None, *, n: int | None = None, unit: str = "proportion",
+    metric: str,
+    value: float,
+    where: Where | None = None,
+    *,
+    n: int | None = None,
+    unit: str = "proportion",
     reason: str = "",
 ) -> Estimate:
     """Make an estimate of a fact about the rows at hand, which has no interval.
@@ -62,11 +68,20 @@ def absent(
     >>> str(absent("rows", {}, "no table"))
     'undefined: no table'
     """
-    return Estimate(metric=metric, value=None, reason=reason or "not measured", n=n, where=where, unit=unit, level=level)
+    return Estimate(
+        metric=metric, value=None, reason=reason or "not measured", n=n, where=where, unit=unit, level=level
+    )
 
 
 def bare(
-    metric: str, value: float, where: Where, reason: str, *, n: int | None = None, unit: str, method: str = "",
+    metric: str,
+    value: float,
+    where: Where,
+    reason: str,
+    *,
+    n: int | None = None,
+    unit: str,
+    method: str = "",
     level: float = 0.95,
 ) -> Estimate:
     """Make an estimate without an interval, with the reason why there is none.
@@ -153,3 +168,14 @@ def p_value(metric: str, value: float, where: Where, *, method: str, n: int | No
 
 def _ends(limits: Limits | tuple[float, float]) -> tuple[float, float]:
     return (limits[0], limits[1]) if type(limits) is tuple else (limits.low, limits.high)  # type: ignore[union-attr]
+
+
+def read(metric: str, reading: Reading, where: Where, *, unit: str, bounds: Bounds | None = None) -> Estimate:
+    """Make an estimate of a number that came with its limits from a gatherer."""
+    if reading.value is None:
+        return absent(metric, where, reading.reason, n=reading.n, unit=unit)
+    limits = None if reading.low is None or reading.high is None else (reading.low, reading.high)
+    return spanned(
+        metric, reading.value, limits, where, method=reading.method, n=reading.n, unit=unit, bounds=bounds,
+        reason=reading.reason or "the spread is not known",
+    )  # fmt: skip

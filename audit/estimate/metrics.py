@@ -8,6 +8,7 @@ outside: never 0 or 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -40,6 +41,8 @@ class Metric:
     unit: str = "proportion"
     """``proportion`` in [0, 1], ``score``, or ``target`` for the unit of the target."""
     better: Literal["higher", "lower", "neither"] = "higher"
+    bounds: tuple[float, float] = (0.0, 1.0)
+    """Least and greatest number there can be."""
 
 
 def _metrics() -> dict[str, Metric]:
@@ -65,22 +68,80 @@ def _metrics() -> dict[str, Metric]:
     table += [Metric(name=name, needs="counts", tasks=both) for name in averages]
     table += [Metric(name=f"{name}_micro", needs="counts", tasks=both) for name in ("recall", "precision", "f1")]
     table += [
-        Metric(name="matthews_corrcoef", needs="counts", tasks=both, unit="score"),
-        Metric(name="cohen_kappa", needs="counts", tasks=both, unit="score"),
+        Metric(name="matthews_corrcoef", needs="counts", tasks=both, unit="score", bounds=(-1.0, 1.0)),
+        Metric(name="cohen_kappa", needs="counts", tasks=both, unit="score", bounds=(-1.0, 1.0)),
         Metric(name="roc_auc", needs="score", tasks=both, unit="score"),
         Metric(name="average_precision", needs="score", tasks=both, unit="score"),
-        Metric(name="log_loss", needs="probabilities", tasks=both, unit="score", better="lower"),
-        Metric(name="brier_score", needs="probabilities", tasks=both, unit="score", better="lower"),
+        Metric(
+            name="log_loss", needs="probabilities", tasks=both, unit="score", better="lower", bounds=(0.0, math.inf)
+        ),
+        Metric(name="brier_score", needs="probabilities", tasks=both, unit="score", better="lower", bounds=(0.0, 2.0)),
         Metric(name="calibration_error", needs="probabilities", tasks=both, unit="score", better="lower"),
-        Metric(name="calibration_slope", needs="probabilities", tasks=both, unit="score", better="neither"),
-        Metric(name="calibration_intercept", needs="probabilities", tasks=binary, unit="score", better="neither"),
-        Metric(name="mean_calibration_gap", needs="probabilities", tasks=binary, unit="difference", better="neither"),
-        Metric(name="mean_absolute_error", needs="residuals", tasks=number, unit="target", better="lower"),
-        Metric(name="root_mean_squared_error", needs="residuals", tasks=number, unit="target", better="lower"),
-        Metric(name="mean_squared_error", needs="residuals", tasks=number, unit="squared target", better="lower"),
-        Metric(name="median_absolute_error", needs="residuals", tasks=number, unit="target", better="lower"),
-        Metric(name="mean_error", needs="residuals", tasks=number, unit="target", better="neither"),
-        Metric(name="r2_score", needs="residuals", tasks=number, unit="score"),
+        Metric(
+            name="calibration_slope",
+            needs="probabilities",
+            tasks=both,
+            unit="score",
+            better="neither",
+            bounds=(-math.inf, math.inf),
+        ),
+        Metric(
+            name="calibration_intercept",
+            needs="probabilities",
+            tasks=binary,
+            unit="score",
+            better="neither",
+            bounds=(-math.inf, math.inf),
+        ),
+        Metric(
+            name="mean_calibration_gap",
+            needs="probabilities",
+            tasks=binary,
+            unit="difference",
+            better="neither",
+            bounds=(-1.0, 1.0),
+        ),
+        Metric(
+            name="mean_absolute_error",
+            needs="residuals",
+            tasks=number,
+            unit="target",
+            better="lower",
+            bounds=(0.0, math.inf),
+        ),
+        Metric(
+            name="root_mean_squared_error",
+            needs="residuals",
+            tasks=number,
+            unit="target",
+            better="lower",
+            bounds=(0.0, math.inf),
+        ),
+        Metric(
+            name="mean_squared_error",
+            needs="residuals",
+            tasks=number,
+            unit="squared target",
+            better="lower",
+            bounds=(0.0, math.inf),
+        ),
+        Metric(
+            name="median_absolute_error",
+            needs="residuals",
+            tasks=number,
+            unit="target",
+            better="lower",
+            bounds=(0.0, math.inf),
+        ),
+        Metric(
+            name="mean_error",
+            needs="residuals",
+            tasks=number,
+            unit="target",
+            better="neither",
+            bounds=(-math.inf, math.inf),
+        ),
+        Metric(name="r2_score", needs="residuals", tasks=number, unit="score", bounds=(-math.inf, 1.0)),
     ]
     return {one.name: one for one in table}
 

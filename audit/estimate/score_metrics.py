@@ -12,8 +12,8 @@ from audit.estimate.metrics import metric
 from audit.evidence import Predictions
 from audit.statistics import calibration, ranking
 from audit.statistics.intervals import Interval, bounded, on_scale
-from audit.statistics.residuals import median_absolute_error, residual_interval
-from audit.statistics.variance import Linear, Measured, Variance, cluster_codes, effective_n, variance
+from audit.statistics.residuals import TOO_SHORT, is_too_skewed, median_absolute_error, residual_interval
+from audit.statistics.variance import Linear, Measured, Variance, cluster_codes, effective_n, skewness, variance
 
 Array = npt.NDArray[np.float64]
 _STILL = "nothing varies on these rows, so there is no interval"
@@ -54,7 +54,9 @@ def scored(part: Predictions, name: str, class_: str | None = None) -> Measured:
     form = linear_form(part, name, class_)
     spread = variance_of(part, form.influence)
     if metric(name).needs == "residuals":
-        return _with(form.value, residual_interval(name, form.value, spread, level), n)
+        skew = skewness(form.influence, part.weight, part.cluster)
+        found = _with(form.value, residual_interval(name, form.value, spread, level, skew), n)
+        return found._replace(reason=TOO_SHORT) if is_too_skewed(name, skew) and found.low is not None else found
     return _with(form.value, _score_interval(part, name, class_, form, spread), n)
 
 

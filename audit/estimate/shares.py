@@ -16,6 +16,18 @@ from audit.estimate.making import absent, exact
 from audit.statistics.intervals import wilson
 from reports.record import Estimate, Where
 
+__all__ = [
+    "ROWS",
+    "Masses",
+    "absent",
+    "exact",
+    "masses",
+    "proportion",
+    "proportion_difference",
+    "proportion_of_counts",
+    "worst_first",
+]
+
 Array = npt.NDArray[np.float64]
 
 

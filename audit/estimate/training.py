@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from audit.estimate.shares import exact
+from audit.estimate.making import exact
 from audit.statistics.training_log import Sign
 from reports.record import Estimate
 

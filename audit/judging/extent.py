@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from audit.estimate.making import absent
 from audit.estimate.rates import RATES
 from audit.policy.limits import limits
 from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Gate, Task
@@ -82,7 +83,7 @@ def extent(gate: Gate, estimate: Estimate, rows: Rows) -> Estimate:
     >>> str(extent(gate, recall, Rows(sizes={"test": 1000}, rates={}, task="binary")))
     '25.000 [2.500, 50.000]'
     """
-    blank = Estimate(metric="extent", value=None, unit=UNIT, where=estimate.where, reason="no number")
+    blank = absent("extent", estimate.where, "no number", unit=UNIT)
     if estimate.value is None:
         return replace(blank, reason=estimate.reason)
     if estimate.metric in NOT_OF_PEOPLE:

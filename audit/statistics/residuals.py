@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.factor import Factor
-from audit.statistics.intervals import Interval, around, on_scale, wilson
+from audit.statistics.intervals import Interval, around, on_scale, t_value, wilson
 from audit.statistics.variance import Linear, Undefined, Variance, effective_n, variance
 
 Array = npt.NDArray[np.float64]
@@ -106,24 +106,73 @@ RESIDUALS: Mapping[str, Callable[[Array, Array, Array | None], Linear]] = {
 """Smooth statistics of residuals by name."""
 
 
-def residual_interval(name: str, value: float, spread: Variance, level: float) -> Interval | None:
+TOO_SHORT = "skewed residuals: the interval is too short"
+
+
+def is_too_skewed(name: str, skew: float) -> bool:
+    """Tell whether a statistic is so skewed that no form of interval that was tried keeps its level.
+
+    Examples
+    --------
+    >>> is_too_skewed("root_mean_squared_error", 0.6), is_too_skewed("mean_absolute_error", 0.1)
+    (True, False)
+    """
+    return abs(skew) > (0.3 if name == "r2_score" else 0.5)
+
+
+def residual_interval(name: str, value: float, spread: Variance, level: float, skew: float = 0.0) -> Interval | None:
     """Return the interval of a statistic of residuals, or ``None`` where nothing varies.
 
-    Sizes of errors are positive and skewed, so their interval is taken on the log scale; R² on the
-    log scale of the unexplained share, 1 − R²; the mean error as it is.
+    Where residuals are skewed, the mean lies beyond most samples' own, on the side of the long tail: that
+    limit is moved out by Hall's (1992) transformation, on as many degrees of freedom as the rows' kurtosis
+    leaves. Sizes of errors are positive, so their lower limit is taken on the log scale; R² likewise, by the
+    unexplained share, 1 − R².
+
+    Parameters
+    ----------
+    name : str
+    value : float
+    spread : Variance
+    level : float
+    skew : float
+        Of the statistic (see :func:`audit.statistics.variance.skewness`).
+
+    References
+    ----------
+    Hall 1992, On the removal of skewness by transformation.
+
+    Examples
+    --------
+    >>> spread = Variance(0.01, 60.0)
+    >>> [round(limit, 3) for limit in residual_interval("mean_absolute_error", 1.0, spread, 0.95, 0.3)[:2]]
+    [0.819, 1.273]
     """
     if spread.value <= 0 or spread.degrees <= 0:
         return None
     error = math.sqrt(spread.value)
     if name == "mean_error":
-        return on_scale(value, error, level=level, degrees=spread.degrees)
+        low, high = (value - sign * _reach(sign, spread, skew, level) for sign in (1, -1))
+        return around(value, low, high, "linearized, skewness removed")
     if name == "r2_score":
         if value >= 1:
             return None
-        low, high, _ = on_scale(1 - value, error, level=level, degrees=spread.degrees, transform="log")
-        return around(value, 1 - high, 1 - low, "linearized, log of the unexplained share")
-    limits = on_scale(value, error, level=level, degrees=spread.degrees, transform="log")
-    return limits._replace(method="linearized, log scale")
+        low, high = _positive(1 - value, error, spread, level, -skew)
+        return around(value, 1 - high, 1 - low, "linearized, log of the unexplained share, skewness removed")
+    low, high = _positive(value, error, spread, level, skew)
+    return around(value, low, high, "linearized, log scale, skewness removed")
+
+
+def _positive(value: float, error: float, spread: Variance, level: float, skew: float) -> tuple[float, float]:
+    low, high, _ = on_scale(value, error, level=level, degrees=spread.degrees, transform="log")
+    return low, value + _reach(-1, spread, skew, level) if skew > 0 else high
+
+
+def _reach(sign: int, spread: Variance, skew: float, level: float) -> float:
+    """Return how far a limit lies from the value: Student's quantile of one side, taken back through the cubic."""
+    quantile = sign * t_value(level, spread.degrees)
+    if abs(skew) > 1e-8:
+        quantile = 3 / skew * (math.cbrt(1 + skew * (quantile - skew / 6)) - 1)
+    return abs(quantile) * math.sqrt(spread.value)
 
 
 def median_absolute_error(

@@ -155,6 +155,21 @@ def variance_of_counts(influence: Array, n: npt.NDArray[np.integer], weight: Arr
     return Variance(spread * kish / max(kish - 1, 1), max(min(kish - 1, known), 0.0))
 
 
+def skewness(influence: Array, weight: Array | None = None, cluster: Factor | None = None) -> float:
+    """Return the skewness of the statistic that `influence` belongs to, as these rows have it.
+
+    Examples
+    --------
+    >>> skewness(np.array([-1.0, 0.0, 1.0])), skewness(np.array([-1.0, -1.0, 2.0])) > 0
+    (0.0, True)
+    """
+    parts = influence / max(len(influence), 1) if weight is None else influence * weight / weight.sum()
+    if cluster is not None:
+        parts = np.bincount(cluster_codes(cluster), parts)
+    squares = float(parts @ parts)
+    return float((parts**3).sum()) / squares**1.5 if squares > 0 else 0.0
+
+
 def mean(
     values: npt.NDArray[np.floating],
     weight: Array | None = None,

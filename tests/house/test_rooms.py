@@ -55,3 +55,19 @@ def test_layers_are_whole_rooms_and_few() -> None:
     assert floors["exhaustive"]
     assert len(floors["layers"]) <= 12
     assert all("." not in room.strip() for layer in floors["layers"] for room in layer.split("|"))
+
+
+MAKERS_BESIDE = {
+    "judging/extent.py": "an extent is derived from a verdict's estimate, threshold and rows, not measured",
+}
+"""Files outside ``audit/estimate`` that make an estimate by hand, each with its reason."""
+
+
+def test_only_one_room_makes_estimates() -> None:
+    """A number written by hand forgets weights, clusters, level or suppression sooner or later."""
+    makers = set()
+    for path in AUDIT.rglob("*.py"):
+        calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+        if any(getattr(call.func, "id", getattr(call.func, "attr", "")) == "Estimate" for call in calls):
+            makers.add(path.relative_to(AUDIT).as_posix())
+    assert {name for name in makers if not name.startswith("estimate/")} <= set(MAKERS_BESIDE)
