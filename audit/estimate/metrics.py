@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -45,6 +45,25 @@ class Metric:
     """Least and greatest number there can be."""
 
 
+_POSITIVE, _ANY = (0.0, math.inf), (-math.inf, math.inf)
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "matthews_corrcoef": (-1.0, 1.0),
+    "cohen_kappa": (-1.0, 1.0),
+    "log_loss": _POSITIVE,
+    "brier_score": (0.0, 2.0),
+    "calibration_slope": _ANY,
+    "calibration_intercept": _ANY,
+    "mean_calibration_gap": (-1.0, 1.0),
+    "mean_absolute_error": _POSITIVE,
+    "root_mean_squared_error": _POSITIVE,
+    "mean_squared_error": _POSITIVE,
+    "median_absolute_error": _POSITIVE,
+    "mean_error": _ANY,
+    "r2_score": (-math.inf, 1.0),
+}
+"""What metrics can be that do not lie between 0 and 1."""
+
+
 def _metrics() -> dict[str, Metric]:
     both: tuple[Task, ...] = ("binary", "multiclass")
     binary: tuple[Task, ...] = ("binary",)
@@ -68,82 +87,24 @@ def _metrics() -> dict[str, Metric]:
     table += [Metric(name=name, needs="counts", tasks=both) for name in averages]
     table += [Metric(name=f"{name}_micro", needs="counts", tasks=both) for name in ("recall", "precision", "f1")]
     table += [
-        Metric(name="matthews_corrcoef", needs="counts", tasks=both, unit="score", bounds=(-1.0, 1.0)),
-        Metric(name="cohen_kappa", needs="counts", tasks=both, unit="score", bounds=(-1.0, 1.0)),
+        Metric(name="matthews_corrcoef", needs="counts", tasks=both, unit="score"),
+        Metric(name="cohen_kappa", needs="counts", tasks=both, unit="score"),
         Metric(name="roc_auc", needs="score", tasks=both, unit="score"),
         Metric(name="average_precision", needs="score", tasks=both, unit="score"),
-        Metric(
-            name="log_loss", needs="probabilities", tasks=both, unit="score", better="lower", bounds=(0.0, math.inf)
-        ),
-        Metric(name="brier_score", needs="probabilities", tasks=both, unit="score", better="lower", bounds=(0.0, 2.0)),
+        Metric(name="log_loss", needs="probabilities", tasks=both, unit="score", better="lower"),
+        Metric(name="brier_score", needs="probabilities", tasks=both, unit="score", better="lower"),
         Metric(name="calibration_error", needs="probabilities", tasks=both, unit="score", better="lower"),
-        Metric(
-            name="calibration_slope",
-            needs="probabilities",
-            tasks=both,
-            unit="score",
-            better="neither",
-            bounds=(-math.inf, math.inf),
-        ),
-        Metric(
-            name="calibration_intercept",
-            needs="probabilities",
-            tasks=binary,
-            unit="score",
-            better="neither",
-            bounds=(-math.inf, math.inf),
-        ),
-        Metric(
-            name="mean_calibration_gap",
-            needs="probabilities",
-            tasks=binary,
-            unit="difference",
-            better="neither",
-            bounds=(-1.0, 1.0),
-        ),
-        Metric(
-            name="mean_absolute_error",
-            needs="residuals",
-            tasks=number,
-            unit="target",
-            better="lower",
-            bounds=(0.0, math.inf),
-        ),
-        Metric(
-            name="root_mean_squared_error",
-            needs="residuals",
-            tasks=number,
-            unit="target",
-            better="lower",
-            bounds=(0.0, math.inf),
-        ),
-        Metric(
-            name="mean_squared_error",
-            needs="residuals",
-            tasks=number,
-            unit="squared target",
-            better="lower",
-            bounds=(0.0, math.inf),
-        ),
-        Metric(
-            name="median_absolute_error",
-            needs="residuals",
-            tasks=number,
-            unit="target",
-            better="lower",
-            bounds=(0.0, math.inf),
-        ),
-        Metric(
-            name="mean_error",
-            needs="residuals",
-            tasks=number,
-            unit="target",
-            better="neither",
-            bounds=(-math.inf, math.inf),
-        ),
-        Metric(name="r2_score", needs="residuals", tasks=number, unit="score", bounds=(-math.inf, 1.0)),
+        Metric(name="calibration_slope", needs="probabilities", tasks=both, unit="score", better="neither"),
+        Metric(name="calibration_intercept", needs="probabilities", tasks=binary, unit="score", better="neither"),
+        Metric(name="mean_calibration_gap", needs="probabilities", tasks=binary, unit="difference", better="neither"),
+        Metric(name="mean_absolute_error", needs="residuals", tasks=number, unit="target", better="lower"),
+        Metric(name="root_mean_squared_error", needs="residuals", tasks=number, unit="target", better="lower"),
+        Metric(name="mean_squared_error", needs="residuals", tasks=number, unit="squared target", better="lower"),
+        Metric(name="median_absolute_error", needs="residuals", tasks=number, unit="target", better="lower"),
+        Metric(name="mean_error", needs="residuals", tasks=number, unit="target", better="neither"),
+        Metric(name="r2_score", needs="residuals", tasks=number, unit="score"),
     ]
-    return {one.name: one for one in table}
+    return {one.name: replace(one, bounds=BOUNDS.get(one.name, one.bounds)) for one in table}
 
 
 METRICS: Mapping[str, Metric] = _metrics()
