@@ -8,6 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import absent, spanned
 from audit.estimate.monitoring import everyone
 from audit.evidence import FloatArray, Predictions, Windows
 from audit.exhibits import estimates_table
@@ -57,13 +58,13 @@ def _expected(test: Predictions, name: str, where: dict[str, str]) -> Estimate:
     below = float((weight * of).sum())
     metric, level = f"expected_{name}", test.settings.level
     if not below > 0:
-        return Estimate(metric=metric, value=None, where=where, reason="no rows")
+        return absent(metric, where, "no rows")
     value = float((weight * hit).sum()) / below
     moved = (slope_hit - value * slope_of) / below
     reach = z_value(level) * math.sqrt(float((squares * moved**2 * score * (1 - score)).sum()))
-    return Estimate(
-        metric=metric, value=value, low=max(value - reach, 0.0), high=min(value + reach, 1.0), level=level,
-        method="expected by the scores, poisson binomial", n=test.total, where=where,
+    return spanned(
+        metric, value, (value - reach, value + reach), where, level=level, n=test.total, unit="proportion",
+        method="expected by the scores, poisson binomial",
     )  # fmt: skip
 
 
