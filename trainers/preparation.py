@@ -17,15 +17,18 @@ if TYPE_CHECKING:
 
 MISSING = "(missing)"
 OTHER = "(other)"
+LEARNED = ("fill", "low", "high", "center", "scale", "missing", "date")
+"""What is known of a column of numbers; ``date`` says that it is days since 1970."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Impute, clip outliers, scale, and one-hot encode the columns of a table.
 
-    Numbers: a missing value becomes the median, with a column that says so where training missed any; values are
-    clipped to quantiles of training; then standardized. Everything else is a category: one column each, most frequent
-    first; missing is a category of its own, and what training never saw, or too rarely, is ``(other)``.
+    Numbers, and times as days since 1970: a missing value becomes the median, with a column that says so where
+    training missed any; values are clipped to quantiles of training; then standardized. Everything else is a
+    category: one column each, most frequent first; missing is a category of its own, and what training never saw, or
+    too rarely, is ``(other)``.
 
     Attributes
     ----------
@@ -65,19 +68,22 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
             raise TrainerError("the table has columns of the same name; expected every name once")
         self.feature_names_in_, self.n_features_in_ = np.array(names, dtype=object), len(names)
         self.numeric_ = tuple(
-            name for name, column in zip(names, table.columns, strict=True) if _is_number(table[column])
+            name
+            for name, column in zip(names, table.columns, strict=True)
+            if _is_number(table[column]) or _is_date(table[column])
         )
         self.numbers_ = {name: self._learn_number(name, table) for name in self.numeric_}
         self.categories_ = {name: self._learn_levels(table[name]) for name in names if name not in self.numeric_}
         return self
 
     def _learn_number(self, name: str, table: pd.DataFrame) -> dict[str, float]:
-        values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        date = float(_is_date(table[name]))
+        values = _days(table[name]) if date else table[name].to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isinf(values).any():
             raise TrainerError(f"column {name!r} holds infinite numbers; expected finite or missing ones")
         present = values[~np.isnan(values)]
         if not len(present):
-            return {"fill": 0.0, "low": 0.0, "high": 0.0, "center": 0.0, "scale": 1.0, "missing": 1.0}
+            return {"fill": 0.0, "low": 0.0, "high": 0.0, "center": 0.0, "scale": 1.0, "missing": 1.0, "date": 0.0}
         low, high = np.quantile(present, [self.clip, 1 - self.clip])
         fill = float(np.median(present))
         filled = np.where(np.isnan(values), fill, values).clip(low, high)
@@ -93,6 +99,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
             "center": float(filled.mean()),
             "scale": spread if spread > 0 else 1.0,
             "missing": float(len(present) < len(values)),
+            "date": date,
         }
 
     def _learn_levels(self, column: pd.Series[Any]) -> tuple[str, ...]:
@@ -140,7 +147,8 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
     def _numbers(self, name: str, table: pd.DataFrame) -> list[NDArray[np.float64]]:
         learned = self.numbers_[name]
         try:
-            values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            dated = bool(learned.get("date", 0.0))
+            values = _days(table[name]) if dated else table[name].to_numpy(dtype=np.float64, na_value=np.nan)
         except (TypeError, ValueError) as error:
             raise TrainerError(f"column {name!r} held numbers in training and now holds text ({error})") from error
         gone = np.isnan(values)
@@ -188,7 +196,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         columns = [str(name) for name in plain["columns"]]
         made.feature_names_in_, made.n_features_in_ = np.array(columns, dtype=object), len(columns)
         made.numbers_ = {
-            str(name): {key: float(learned[key]) for key in ("fill", "low", "high", "center", "scale", "missing")}
+            str(name): {key: float(learned.get(key, 0.0) if key == "date" else learned[key]) for key in LEARNED}
             for name, learned in plain["numbers"].items()
         }
         made.categories_ = {
@@ -227,6 +235,30 @@ def _is_number(column: pd.Series[Any]) -> bool:
     import pandas as pd
 
     return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
+
+
+def _is_date(column: pd.Series[Any]) -> bool:
+    """Tell whether a column holds times, or words that are all written as ISO dates, such as 2024-05-31."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return True
+    words = column.dropna()
+    if not len(words) or not all(isinstance(word, str) and len(word) >= 10 for word in words):
+        return False
+    return bool(words.str.match(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|$)").all()) and not bool(
+        np.isnan(_days(words)).any()
+    )
+
+
+def _days(column: pd.Series[Any]) -> NDArray[np.float64]:
+    """Turn times into days since 1970; what is no time is missing."""
+    import pandas as pd
+
+    stated = pd.api.types.is_datetime64_any_dtype(column)
+    times = pd.to_datetime(column, errors="coerce", utc=True, format=None if stated else "ISO8601")
+    since = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds() / 86_400
+    return np.asarray(since, dtype=np.float64)
 
 
 def _levels(column: pd.Series[Any]) -> pd.Series[Any]:

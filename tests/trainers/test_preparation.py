@@ -244,3 +244,24 @@ def test_channels_last_and_ragged_rows_are_refused_with_what_to_do() -> None:
     ragged = [[[0.0], [1.0]], [[0.0], [1.0], [2.0]]] * 10
     with pytest.raises(TrainerError, match=r"2 lengths, from 2 to 3.*Pad"):
         NetworkClassifier(network="gru").fit(ragged, [0, 1] * 10)
+
+
+def test_a_column_of_dates_is_one_column_of_days() -> None:
+    days = pd.date_range("2023-01-01", periods=60, freq="D")
+    for column in (
+        days,
+        days.strftime("%Y-%m-%d"),
+        days.tz_localize("Europe/Berlin"),
+        days.strftime("%Y-%m-%d %H:%M:%S"),
+    ):
+        table = pd.DataFrame({"when": column})
+        made = TablePreparation(clip=0.0).fit(table)
+        assert made.get_feature_names_out().tolist() == ["when"]
+        values = made.transform(table)[:, 0]
+        np.testing.assert_allclose(np.diff(values), np.diff(values)[0], rtol=1e-6)
+        again = TablePreparation.from_plain(made.to_plain())
+        np.testing.assert_array_equal(again.transform(table)[:, 0], values)
+    words = pd.DataFrame({"code": ["2023-01-01-x", "a", "b"] * 5})
+    assert len(TablePreparation().fit(words).get_feature_names_out()) == 4
+    later = TablePreparation().fit(pd.DataFrame({"when": days})).transform(pd.DataFrame({"when": [None, "2023-01-31"]}))
+    assert np.isfinite(later).all()
