@@ -103,7 +103,7 @@ def _open(gate: Gate, estimate: Estimate, tests: float) -> str:
         low, high = sorted(abs(end) for end in (span.low, span.high))
         ends = f"{_plain(low, estimate)} and {_plain(high, estimate)}{_unit(estimate)}"
         return f"a gap is shown (chance ruled out), its size is between {ends}"
-    return "these rows do not show on which side of the limit it lies"
+    return estimate.reason or "these rows do not show on which side of the limit it lies"
 
 
 def _is_shown(estimate: Estimate, tests: float) -> bool:

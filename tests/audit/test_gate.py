@@ -325,6 +325,7 @@ def test_small_groups_are_no_reference() -> None:
     assert {found["f"].outcome, found["m"].outcome} == {"inconclusive"}
     assert found["f"].estimate is not None
     assert found["f"].estimate.reason == "highest group 's' has 20 rows, fewer than 30: too few to be the reference"
+    assert "highest group 's' has 20 rows" in found["f"].message
     assert found["s"].outcome == "not_assessed"
 
 
