@@ -21,7 +21,7 @@ from reports.record import Estimate, Measurement
     references=("Yurdakul and Naranjo 2020, Statistical properties of the population stability index", "Newcombe 1998"),
 )
 def window_drift(
-    windows: Windows, *, alpha: float = 0.05, index_limit: float = 0.1, share_limit: float = 0.05
+    windows: Windows, *, alpha: float = 0.01, index_limit: float = 0.1, share_limit: float = 0.05
 ) -> Measurement:
     """Compare the last window, and the last three together, with the reference.
 

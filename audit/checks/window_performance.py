@@ -20,9 +20,9 @@ OF_GROUPS = {"binary": ("accuracy", "recall"), "multiclass": ("accuracy",)}
     title="Performance by window",
     family="monitoring",
     tasks=("binary", "multiclass"),
-    references=("Newcombe 1998", "Wilson 1927", "Lan and DeMets 1983, Discrete sequential boundaries"),
+    references=("Newcombe 1998", "Clopper and Pearson 1934", "Lan and DeMets 1983, Discrete sequential boundaries"),
 )
-def window_performance(windows: Windows, *, alpha: float = 0.05, margin: float = 0.0) -> Measurement:
+def window_performance(windows: Windows, *, alpha: float = 0.04, margin: float = 0.0) -> Measurement:
     """Subtract the reference's rates from those of the last window, and of the last three together.
 
     Reading. ``performance_alarm`` is 1 where a rate is shown to be worse than the reference by more than `margin`.

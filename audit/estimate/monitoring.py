@@ -16,7 +16,7 @@ from audit.estimate.metrics import metric, rate_masks
 from audit.evidence import FloatArray, Predictions, Repeats, Window
 from audit.statistics.intervals import Span, difference
 from audit.statistics.psi import stability
-from audit.statistics.variance import Undefined
+from audit.statistics.variance import Undefined, effective_n
 from reports.record import Estimate
 
 
@@ -64,9 +64,27 @@ def rate_span(part: Predictions, name: str, level: float) -> tuple[Span, int] | 
         rows = rows_of(with_weight(part))
         counts: Counts = count_rows(rows, len(part.classes))
         masks = rate_masks(name, len(part.classes))
-        return proportion(masks, counts, level, None, "no rows")[0], int(counts.n[masks[1]].sum())
+        value = proportion(masks, counts, level, None, "no rows")[0].value
+        of = masks[1]
+        return exact_span(value, effective_n(counts.weight[of], counts.weight2[of]), level), int(counts.n[of].sum())
     except Undefined:
         return None
+
+
+def exact_span(share: float, n: float, level: float) -> Span:
+    """Return the limits of a proportion that hold at any level (Clopper and Pearson 1934): far out, Wilson's do not.
+
+    Examples
+    --------
+    >>> [round(limit, 3) for limit in exact_span(0.9, 100, 0.999)[1:]]
+    [0.766, 0.972]
+    """
+    from scipy.special import betaincinv
+
+    hits, tail = share * n, (1 - level) / 2
+    low = float(betaincinv(hits, n - hits + 1, tail)) if hits > 0 else 0.0
+    high = float(betaincinv(hits + 1, n - hits, 1 - tail)) if hits < n else 1.0
+    return Span(share, min(low, share), max(high, share))
 
 
 def change(
@@ -74,14 +92,14 @@ def change(
 ) -> Estimate | None:
     """Return how far a rate has moved from the reference, with limits that are wrong on each side with chance `tail`.
 
-    The two are independent; Newcombe's difference of Wilson limits holds far out in the tails, too.
+    The two are independent: the difference of exact limits, as Newcombe has it for Wilson's.
 
     Examples
     --------
     >>> old = Predictions(task="binary", classes=("no", "yes"), y_true=np.ones(400, int), y_pred=np.repeat([1, 0], 200))
     >>> new = replace(old, y_pred=np.repeat([1, 0, 0, 0], 100))
     >>> str(change(old, new, "recall", {}, 0.001))
-    '-0.250 [-0.345, -0.148]'
+    '-0.250 [-0.351, -0.144]'
     """
     level = 1 - 2 * tail
     new, old = rate_span(recent, name, level), rate_span(reference, name, level)
@@ -90,7 +108,8 @@ def change(
     gap, n = difference(new[0], old[0]), new[1]
     return Estimate(
         metric="performance_change", value=gap.value, low=gap.low, high=gap.high, level=level,
-        method="newcombe, level shared out over the period", n=n, where={**where, "metric": name}, unit="difference",
+        method="mover of exact limits, level shared out over the period", n=n, where={**where, "metric": name},
+        unit="difference",
     )  # fmt: skip
 
 
