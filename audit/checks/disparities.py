@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.disparity import extremes
 from audit.estimate.making import exact
 from audit.estimate.measure import (
     by_group,
@@ -63,6 +64,8 @@ def disparities(predictions: Predictions) -> Measurement:
         groups = by_group(test, names, features)
         gaps, drawn = _gaps(groups, features, test)
         made += gaps
+        if test.task == "binary" and len(features) == 1:
+            made += extremes(groups, features[0], test.settings.min_n)
         exhibits += drawn
     made += _direction(test)
     return Measurement(summary=_summary(made), estimates=tuple(made), exhibits=tuple(exhibits))

@@ -6,6 +6,7 @@ Each single comparison is made in :mod:`audit.estimate.comparing`, for checks an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from audit.estimate.comparing import against_best, compared, span_of
 from audit.statistics.intervals import at_level, difference, scale_of
@@ -153,3 +154,33 @@ def extreme_difference(group_estimates: Sequence[Estimate], min_n: int) -> Estim
         where=shared,
         unit="difference",
     )
+
+
+def extremes(group_estimates: Sequence[Estimate], feature: str, min_n: int) -> tuple[Estimate, ...]:
+    """Return what fairlearn calls demographic parity difference and equalized odds difference of a feature.
+
+    The former is the highest less the lowest selection rate of all groups; the latter the larger of such
+    differences of true and of false positive rate. Groups under `min_n` rows are left out.
+
+    Examples
+    --------
+    >>> rates = [Estimate(metric="selection_rate", value=value, low=value - 0.1, high=value + 0.1, n=100,
+    ...                   unit="proportion", where={"race": name}) for name, value in [("a", 0.5), ("b", 0.6)]]
+    >>> [(one.metric, dict(one.where), str(one)) for one in extremes(rates, "race", 30)]
+    [('demographic_parity_difference', {'feature': 'race'}, '0.100 [0.000, 0.241]')]
+    """
+    found: dict[str, Estimate] = {}
+    for name in ("selection_rate", "true_positive_rate", "false_positive_rate"):
+        made = extreme_difference([one for one in group_estimates if one.metric == name], min_n)
+        if made is not None:
+            found[name] = replace(made, where={**made.where, "feature": feature})
+    kept = []
+    if "selection_rate" in found:
+        kept.append(replace(found["selection_rate"], metric="demographic_parity_difference"))
+    odds = [found[name] for name in ("true_positive_rate", "false_positive_rate") if name in found]
+    if len(odds) == 2:
+        wider = max(odds, key=lambda one: one.value or 0.0)
+        low, high = (max(getattr(one, end) or 0.0 for one in odds) for end in ("low", "high"))
+        method = "larger of two, mover over all pairs of groups"
+        kept.append(replace(wider, metric="equalized_odds_difference", low=low, high=high, method=method))
+    return tuple(kept)

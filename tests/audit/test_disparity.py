@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.estimate.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
+from audit.data.factor import Factor
+from audit.estimate.disparity import differences, extreme_difference, extremes, ratios_to, ratios_to_highest
+from audit.estimate.measure import by_group
+from audit.evidence import Predictions
 from audit.statistics.intervals import Span, difference, ratio, wilson
 from reports.record import Estimate
 
@@ -168,3 +171,16 @@ def test_parity_raises_no_alarm_over_fourteen_groups() -> None:
         alarms += any((one.high or 1) < 0.8 for one in found)
     assert points / audits > 0.8
     assert alarms / audits <= 0.05
+
+
+def test_fairlearn_has_the_same_extreme_differences() -> None:
+    metrics = pytest.importorskip("fairlearn.metrics")
+    rng = np.random.default_rng(5)
+    group, y, told = rng.choice(["a", "b", "c"], 900), rng.integers(0, 2, 900), rng.integers(0, 2, 900)
+    answers = Predictions(task="binary", classes=("no", "yes"), y_true=y, y_pred=told, keys={"race": Factor.of(group)})
+    names = ("selection_rate", "true_positive_rate", "false_positive_rate")
+    found = {one.metric: one for one in extremes(by_group(answers, names, ("race",)), "race", 30)}
+    for name in ("demographic_parity_difference", "equalized_odds_difference"):
+        expected = getattr(metrics, name)(y, told, sensitive_features=group)
+        assert found[name].value == pytest.approx(expected)
+        assert (found[name].low or 0) <= expected <= (found[name].high or 0)
