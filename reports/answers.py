@@ -169,7 +169,7 @@ def _counts(results: Sequence[GateResult], silent: Sequence[GateResult]) -> Stri
         return None
     named: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("held", ("pass", "waived")),
-        ("concerns, criteria not met", ("fail", "error")),
+        ("concerns and notes, not met", ("fail", "error")),
         ("not settled", ("inconclusive",)),
     )
     rows = []
