@@ -66,7 +66,7 @@ def _concern(record: AuditRecord, known: Estimates, result: GateResult, family: 
     single = [one for one in alike if one not in crossed]
     return Concern(
         kind=_kind(result),
-        gate_id=visible(result.gate_id, 60),
+        gate_id=result.gate_id,
         topic=topic_name(result),
         family=family,
         sentence=capital(record, verdict_words(record, known, lead)),

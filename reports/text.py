@@ -98,7 +98,7 @@ def _answers(record: AuditRecord, width: int) -> Iterator[Line]:
 def _next(record: AuditRecord, width: int) -> Iterator[Line]:
     for place, step in enumerate(actions(record), start=1):
         label = "Next" if place == 1 else ""
-        code = f" rule {step.gate_id}" if step.gate_id else ""
+        code = f" rule {visible(step.gate_id, 40)}" if step.gate_id else ""
         tail = f" ({step.who}){code}"
         words = _shortened(f"{label:<{_INDENT}}{place}. {step.text.rstrip('.')}", max(width - len(tail), 20))
         yield Line(text=_shortened(words + tail, width))
@@ -122,7 +122,7 @@ def _everything(record: AuditRecord, width: int) -> Iterator[Line]:
         yield Line(text="")
         yield Line(text="Not settled by these rows", strong=True)
     for topic in unsettled:
-        yield from _wrapped(f"◆ {topic.line}  {topic.gate_id}", width)
+        yield from _wrapped(f"◆ {topic.line}  {visible(topic.gate_id, 60)}", width)
     for one in untested(record):
         yield from _wrapped(f"○ {one.what}: {one.status}; {one.reason}", width)
     blanks = blank_sections(record.card)
@@ -134,7 +134,7 @@ def _everything(record: AuditRecord, width: int) -> Iterator[Line]:
 def _concern(concern: Concern, width: int) -> Iterator[Line]:
     yield Line(text="")
     mark = {"invalid": "✖", "criterion": "▲"}.get(concern.kind, "◆")
-    yield from _wrapped(f"{mark} {concern.sentence}  {concern.gate_id}", width, strong=True)
+    yield from _wrapped(f"{mark} {concern.sentence}  {visible(concern.gate_id, 60)}", width, strong=True)
     reach = f"; about {concern.reach} would have to come out differently" if concern.reach else ""
     limit = f" ({concern.limit})" if concern.limit else ""
     yield from _wrapped(f"  {KIND_WORDS[concern.kind]}: {concern.topic}{limit}{reach}.", width)

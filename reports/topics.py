@@ -41,7 +41,7 @@ def topics(record: AuditRecord, results: Sequence[GateResult] | None = None) -> 
         if unsettled and result.worst.outcome == "inconclusive":
             topic = Topic(
                 name=topic_name(result),
-                gate_id=visible(result.gate_id, 60),
+                gate_id=result.gate_id,
                 open=len(unsettled),
                 asked=len(asked),
                 why=_why(unsettled),
