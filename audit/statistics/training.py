@@ -237,7 +237,7 @@ def _first_to_last_gradient(log: Log) -> Sign:
             evidence = f"gradient of {names[0]} is {value:.2g} of that of {names[-1]}"
     return Sign(
         code="TRAIN004", title="vanishing gradients", quantity="first_to_last_gradient", value=value, evidence=evidence,
-        remedy=LOWER_RATE if rate_too_high(log) else DEPTH,
+        remedy=_rate_remedy(log, DEPTH) if penalized(log) or rate_too_high(log) else DEPTH,
     )  # fmt: skip
 
 
