@@ -27,6 +27,7 @@ from audit.gather import Context, check_options
 from audit.judging import gate, ledger
 from audit.judging.vocabulary import require_known_words
 from audit.models.answers import learn_labels
+from audit.models.column_names import match
 from audit.models.containment import restart_random_states
 from audit.progress import Progress, silent
 from reports.record import (
@@ -70,8 +71,11 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
     model, dataset = plan.model, plan.dataset
     restart_random_states()
     if model is not None:
-        dataset = dataset.for_model(model.feature_names, model.feature_count)
+        columns, note = match(model.feature_names, model.feature_count, dataset)
+        dataset = dataset.for_model(columns, model.feature_count)
         learn_labels(model, dataset)
+        if note:
+            model = replace(model, info=replace(model.info, notes=(*model.info.notes, note)))
     info = model.info if model is not None else ModelInfo(name="predictions", kind="predictions only", format="none")
     settings = replace(plan.settings, favorable=dataset.favorable)
     context = Context(

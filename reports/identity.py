@@ -66,7 +66,7 @@ class ModelInfo:
     sha256: str = ""
     size_bytes: int | None = None
     runs_code: bool = False
-    """Whether the format runs code when it is loaded."""
+    """Whether loading it ran code: of its file, or of the module that an object was imported from."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, str] = field(default_factory=dict)
     """What the model says of its own training: trials, seed, chosen configuration."""

@@ -23,6 +23,7 @@ from audit.data.reading import Reading, Tables
 from audit.data.tables import DELIMITED, file_sha256, files_sha256, matched, suffix_of
 from audit.errors import AuditError, ConfigError, DataError, hint, listed, shown
 from audit.models.answers import ask
+from audit.models.column_names import match
 from audit.models.load import CODE_FORMATS, Model, load
 from audit.models.taught import taught_words
 from audit.progress import silent
@@ -33,8 +34,8 @@ SENSITIVE_WORDS = (
     "pregnan", "veteran", "foreign", "language", "skin",
 )  # fmt: skip
 """Beginnings of words that columns about people's protected traits are often named by."""
-TRIED = 50
-"""So many rows the model is asked about."""
+TRIED = 200
+"""Rows that a model is asked for before it is said that it can be run."""
 AGE_BANDS = (25.0, 45.0, 65.0)
 
 
@@ -292,7 +293,8 @@ def _refusal(start: Start, tables: Tables, model: Model | None) -> list[str]:
     try:
         dataset = build(tables.frames, roles, tables=tables)
         if model is not None:
-            _try(model, dataset.for_model(model.feature_names, model.feature_count))
+            columns, _ = match(model.feature_names, model.feature_count, dataset)
+            _try(model, dataset.for_model(columns, model.feature_count))
     except AuditError as error:
         return [f"[data] {error}"]
     return []

@@ -15,6 +15,7 @@ from audit.evidence import NONE, Perturbed, Predictions, join
 from audit.gather import LATE
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
+from audit.models.column_names import NAMES
 from audit.models.load import Model, Predictor
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class _Labels:
 
     def __init__(self, predictor: Predictor) -> None:
         self.predict = predictor.predict
-        for name in ("classes_", "feature_names_in_", "n_features_in_", "steps", "build_analyzer"):
+        for name in ("classes_", *NAMES, "n_features_in_", "steps", "build_analyzer"):
             if hasattr(predictor, name):
                 setattr(self, name, getattr(predictor, name))
 

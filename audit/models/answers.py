@@ -155,8 +155,11 @@ def as_model_input(model: Model, X: pd.DataFrame) -> object:
                 f"{listed(X.columns)}. Name the one in [data] features."
             )
         return X.iloc[:, 0].to_numpy(dtype=object, copy=True)
-    if model.feature_names is None and model.feature_count is not None:
+    names = model.feature_names
+    if names is None and model.feature_count is not None:
         return X.to_numpy(copy=True)
+    if names is not None and len(names) == X.shape[1]:  # a library may write the table's names otherwise
+        return X.set_axis(list(names), axis=1).copy()
     return X.copy()
 
 

@@ -23,6 +23,8 @@ import numpy.typing as npt
 
 from audit.data.tables import file_sha256
 from audit.errors import AuditError, ConfigError, ModelError, hint, listed, shown
+from audit.models.boosters import SUFFIXES, adapted, load_booster
+from audit.models.column_names import known_count, known_names
 from audit.models.containment import guarded
 from audit.models.skops_state import validate_trees
 from audit.models.skops_values import disarm
@@ -130,8 +132,7 @@ class Model:
     @property
     def feature_names(self) -> tuple[str, ...] | None:
         """Names of the columns it was fitted on, if it knows them."""
-        names = getattr(self.predictor, "feature_names_in_", None)
-        return None if names is None else tuple(str(name) for name in names)
+        return known_names(self.predictor)
 
     @property
     def feature_count(self) -> int | None:
@@ -139,8 +140,7 @@ class Model:
         shape = self.row_shape
         if shape and not bool(getattr(self.predictor, "token_count_", False)):
             return math.prod(shape)
-        count = getattr(self.predictor, "n_features_in_", None)
-        return None if count is None else int(count)
+        return known_count(self.predictor)
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -189,6 +189,7 @@ def wrap(
     ModelError
         If it has no ``predict``.
     """
+    predictor = adapted(predictor)
     if is_module(predictor):
         predictor = TorchModel(predictor)  # type: ignore[arg-type]  # is_module has seen what it is
     elif (taken := of_skorch(predictor)) is not None:
@@ -310,11 +311,13 @@ def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[
         return _load_joblib
     if suffix in {".pt", ".pth", ".pt2"}:
         return load_program if suffix == ".pt2" else load_script
+    if suffix in SUFFIXES:
+        return load_booster
     found = {f".{entry.name}": entry for entry in entry_points(group="audit.loaders")}
     if suffix in found:
         loader: Callable[[Path], object] = found[suffix].load()
         return loader
-    known = [".skops", ".onnx", ".joblib", ".pkl", *sorted(found)]
+    known = [".skops", ".onnx", *SUFFIXES, ".joblib", ".pkl", *sorted(found)]
     raise ModelError(
         f"{shown(path.name)}: no loader for {suffix or 'a file without suffix'}; formats are {', '.join(known)}."
     )

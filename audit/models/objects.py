@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +16,46 @@ from audit.models.torch_modules import is_module
 from audit.optional import require
 
 
-def from_object(name: str, folder: Path) -> Model:
-    """Import a Python object you own: ``package.module:name``, found from `folder` or the environment.
+def from_object(name: str, folder: Path, *, trust: bool = False) -> Model:
+    """Import a Python object you own: ``package.module:name``, which runs the module.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path
+        Where the configuration stands; a module below it is as much the user's own as the configuration.
+    trust : bool
+        The user's word that a module from elsewhere may run.
 
     Raises
     ------
     ConfigError
-        If the module or the name does not exist.
+        If the module or the name does not exist, or stands elsewhere without trust.
     """
-    return wrap(_imported("object", name, folder), name=name.partition(":")[2], format_="object")
+    if not trust:
+        _require_own(name.partition(":")[0], folder)
+    found = _imported("object", name, folder)
+    return wrap(found, name=name.partition(":")[2], format_="object", runs_code=True)
+
+
+def _require_own(module_name: str, folder: Path) -> None:
+    """Refuse to import a module that stands elsewhere than the configuration, before any of it is run."""
+    sys.path.insert(0, str(folder))
+    try:
+        importlib.invalidate_caches()
+        found = importlib.util.find_spec(module_name.partition(".")[0])
+    except (ValueError, ImportError):
+        return
+    finally:
+        sys.path.remove(str(folder))
+    if found is None:
+        return
+    places = [Path(place) for place in (found.submodule_search_locations or [found.origin or ""])]
+    if not any(place.resolve().is_relative_to(folder.resolve()) for place in places):
+        raise ConfigError(
+            f"[model] object: importing {shown(module_name)} runs its code, and it does not stand below "
+            f"{shown(folder)}, where the configuration does. State [model] trust = true if you trust it."
+        )
 
 
 def from_builder(name: str, weights: Path | None, folder: Path) -> Model:

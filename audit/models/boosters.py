@@ -1,0 +1,221 @@
+"""Native files of xgboost, LightGBM and CatBoost, which hold data only, as models with scikit-learn's methods.
+
+A file tells its objective, its columns and the categories it was taught; columns of words, whatever the table's format,
+are given to the library as the categories that its file names. A value the model was never taught is missing to it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils.metaestimators import available_if
+
+from audit.data.columns import label_text
+from audit.errors import ModelError, listed, shown
+from audit.optional import require
+
+EXTRA = "boosting"
+SUFFIXES = (".ubj", ".json", ".txt", ".cbm")
+PROBABLE = ("binary:logistic", "multi:softprob", "multi:softmax", "binary", "multiclass", "multiclassova", "softmax")
+"""Objectives whose model gives probabilities of classes."""
+
+
+class Booster:
+    """A booster of any library: labels, and probabilities where its objective gives them."""
+
+    classes_: npt.NDArray[Any] | None
+    feature_names_in_: npt.NDArray[Any]
+    n_features_in_: int
+
+    def scores(self, X: object) -> npt.NDArray[Any]:
+        """Return probabilities of shape (n,) or (n, classes), or numbers of shape (n,)."""
+        raise NotImplementedError
+
+    def predict(self, X: object) -> npt.NDArray[Any]:
+        """Return a label or a number for each row."""
+        if self.classes_ is None:
+            return np.asarray(self.scores(X), dtype=np.float64)
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    @available_if(lambda self: self.classes_ is not None)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: object) -> npt.NDArray[np.float64]:
+        """Return the probability of each class, shape (n, classes)."""
+        scores = np.asarray(self.scores(X), dtype=np.float64)
+        return np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
+
+
+class LightgbmModel(Booster):
+    """A LightGBM booster."""
+
+    def __init__(self, booster: Any, name: str) -> None:  # noqa: ANN401 -- lightgbm has no types
+        self.booster_ = booster
+        text = booster.model_to_string(num_iteration=1)
+        told = dict(re.findall(r"^\[?(objective|categorical_feature)[=:] ?([^\]\n]*)", text, flags=re.MULTILINE))
+        self.objective_ = told.get("objective", "").split(" ")[0]
+        self.feature_names_in_ = np.array(self.booster_.feature_name(), dtype=object)
+        self.n_features_in_ = int(self.booster_.num_feature())
+        count = int(self.booster_.num_model_per_iteration())
+        self.classes_ = np.arange(max(count, 2)) if self.objective_ in PROBABLE else None
+        categories = self.booster_.pandas_categorical or []
+        places = [int(one) for one in re.findall(r"\d+", told.get("categorical_feature", ""))]
+        if categories and len(places) != len(categories):
+            raise ModelError(f"{shown(name)} keeps categories of {len(categories)} columns and does not say which.")
+        self.categories_ = dict(zip(places, categories, strict=True)) if categories else {}
+
+    def scores(self, X: object) -> npt.NDArray[Any]:
+        """Return what the booster predicts."""
+        return np.asarray(self.booster_.predict(typed(X, self.categories_), num_threads=1))
+
+
+class XgboostModel(Booster):
+    """An xgboost booster."""
+
+    def __init__(self, booster: Any, name: str) -> None:  # noqa: ANN401 -- xgboost's own class
+        self._xgboost = require("xgboost", extra=EXTRA, purpose="xgboost models")
+        self.booster_ = booster
+        learner = json.loads(self.booster_.save_config())["learner"]
+        self.objective_ = str(learner["objective"]["name"])
+        self.n_features_in_ = int(self.booster_.num_features())
+        names = self.booster_.feature_names
+        self.feature_names_in_ = np.array(names or [f"f{place}" for place in range(self.n_features_in_)], dtype=object)
+        self._named = names is not None
+        count = int(learner["learner_model_param"].get("num_class", 0))
+        self.classes_ = np.arange(max(count, 2)) if self.objective_ in PROBABLE else None
+        self.categories_ = self._categories(name)
+
+    def _categories(self, name: str) -> dict[int, Sequence[object]]:
+        kinds = self.booster_.feature_types or []
+        if "c" not in kinds:
+            return {}
+        stored = dict(self.booster_.get_categories(export_to_arrow=True).to_arrow() or [])
+        found = {}
+        for place, kind in enumerate(kinds):
+            if kind != "c":
+                continue
+            held = stored.get(str(self.feature_names_in_[place]))
+            if held is None:
+                raise ModelError(
+                    f"{shown(name)} does not hold the categories of column "
+                    f"{shown(self.feature_names_in_[place])}. Save it with xgboost 3.1 or later."
+                )
+            found[place] = held.to_pylist()
+        return found
+
+    def scores(self, X: object) -> npt.NDArray[Any]:
+        """Return what the booster predicts at its best iteration, probabilities for classes."""
+        frame = typed(X, self.categories_)
+        names = [str(name) for name in self.feature_names_in_] if self._named else None
+        frame.columns = pd.Index(names or range(frame.shape[1])) if names is None else pd.Index(names)
+        matrix = self._xgboost.DMatrix(
+            frame if names else frame.to_numpy(dtype=np.float64),
+            feature_names=names,
+            enable_categorical=True,
+            nthread=1,
+        )
+        best = self.booster_.attr("best_iteration")
+        span = (0, 0 if best is None else int(best) + 1)
+        margin = self.objective_ == "multi:softmax"
+        found = np.asarray(self.booster_.predict(matrix, output_margin=margin, iteration_range=span))
+        if not margin:
+            return found
+        from scipy.special import softmax
+
+        return np.asarray(softmax(found.astype(np.float64), axis=1))
+
+
+class CatboostModel(Booster):
+    """A CatBoost model from its ``.cbm`` file."""
+
+    def __init__(self, path: Path) -> None:
+        self._model = require("catboost", extra=EXTRA, purpose="CatBoost models").CatBoost()
+        self._model.load_model(str(path))
+        self.feature_names_in_ = np.array(self._model.feature_names_, dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
+        classes = np.asarray(self._model.classes_)
+        self.classes_ = classes if classes.size else None
+        self._words = {*self._model.get_cat_feature_indices(), *self._model.get_text_feature_indices()}
+
+    def scores(self, X: object) -> npt.NDArray[Any]:
+        """Return probabilities of the classes, or the raw number of a regression."""
+        frame = typed(X, {})
+        frame.columns = pd.Index([str(name) for name in self.feature_names_in_])
+        for place in self._words:
+            name = frame.columns[place]
+            column = frame[name].astype(object)
+            frame[name] = column.map(lambda value: "nan" if pd.isna(value) else label_text(value)).astype(object)
+        kind = "RawFormulaVal" if self.classes_ is None else "Probability"
+        return np.asarray(self._model.predict(frame, prediction_type=kind, thread_count=1))
+
+
+def typed(X: object, categories: Mapping[int, Sequence[object]]) -> pd.DataFrame:
+    """Return a table of numbers, and of the categories that a model was taught at their places.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"kind": ["b", "a", "?"], "n": [1, 2, 3]})
+    >>> typed(frame, {0: ["a", "b"]})["kind"].cat.codes.tolist()
+    [1, 0, -1]
+    """
+    frame = X.copy() if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+    for place, known in categories.items():
+        name = frame.columns[place]
+        by_text = {label_text(one): code for code, one in enumerate(known)}
+        texts = frame[name].astype(object).map(lambda value: None if pd.isna(value) else label_text(value))
+        codes = np.array([by_text.get(text, -1) for text in texts], dtype=np.int64)
+        frame[name] = pd.Categorical.from_codes(codes, categories=pd.Index(list(known)))
+    return frame
+
+
+def load_booster(path: Path) -> Booster:
+    """Load a native file by its suffix.
+
+    Raises
+    ------
+    MissingExtra
+        If the library is not installed.
+    ModelError
+        If the file does not say what it needs to be asked rightly.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".cbm":
+        return CatboostModel(path)
+    if suffix == ".txt":
+        lightgbm = require("lightgbm", extra=EXTRA, purpose="LightGBM models")
+        return LightgbmModel(lightgbm.Booster(model_file=str(path)), path.name)
+    booster = require("xgboost", extra=EXTRA, purpose="xgboost models").Booster()
+    booster.load_model(str(path))
+    return XgboostModel(booster, path.name)
+
+
+def adapted(predictor: object) -> object:
+    """Give a bare booster of LightGBM or xgboost scikit-learn's methods; return anything else as it is."""
+    kind = type(predictor)
+    adapters = {"lightgbm": LightgbmModel, "xgboost": XgboostModel}
+    library = kind.__module__.partition(".")[0]
+    if kind.__name__ != "Booster" or library not in adapters:
+        return predictor
+    made: object = adapters[library](predictor, "the booster")
+    return made
+
+
+def with_classes(predictor: object, classes: Sequence[object]) -> None:
+    """Name the classes of a booster, in the order of its scores.
+
+    Raises
+    ------
+    ModelError
+        If it has another number of classes, or is no booster from a native file.
+    """
+    if not isinstance(predictor, Booster) or predictor.classes_ is None:
+        raise ModelError("[model] classes names the classes of native boosters; this model knows its own or has none.")
+    if len(classes) != len(predictor.classes_):
+        there = f"the model has {len(predictor.classes_)}"
+        raise ModelError(f"[model] classes names {len(classes)} classes, {listed(classes)}; {there}.")
+    predictor.classes_ = np.array(list(classes), dtype=object)

@@ -1,0 +1,161 @@
+"""Which columns of a table a model reads: its names for them, and the table's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from audit.data.dataset import Dataset
+from audit.errors import DataError, hint, listed
+
+NAMES = ("feature_names_in_", "feature_names_", "feature_name_", "feature_name", "feature_names")
+"""Where scikit-learn, CatBoost, LightGBM (two ways) and xgboost keep the names of the columns they were fitted on."""
+INSIDE = ("estimator_", "best_estimator_", "estimator", "base_estimator")
+PLACE = re.compile(r"(?:Column_|feature_|f|x|V|)(\d+)")
+FAITH = "the model does not know its columns by name: their order in the table is taken on faith"
+
+
+def known_names(predictor: object) -> tuple[str, ...] | None:
+    """Return the names that a model, its first step or the model within it gives its columns.
+
+    Examples
+    --------
+    >>> class Booster:
+    ...     def feature_name(self):
+    ...         return ["age", "pay"]
+    >>> known_names(Booster())
+    ('age', 'pay')
+    """
+    for one in _layers(predictor):
+        for attribute in NAMES:
+            names = _read(one, attribute)
+            if names:
+                return names
+    return None
+
+
+def known_count(predictor: object) -> int | None:
+    """Return how many columns a model was fitted on; 0 stands for unknown."""
+    for one in _layers(predictor):
+        count = _counted(one)
+        if count > 0:
+            return count
+    return None
+
+
+def _counted(one: object) -> int:
+    try:
+        return int(getattr(one, "n_features_in_", 0) or 0)
+    except Exception:  # a property of a stranger's model may raise anything
+        return 0
+
+
+def _layers(predictor: object) -> Iterable[object]:
+    """Yield a model, then what reads its rows first: the first step of a pipeline, the estimator within."""
+    one: object | None = predictor
+    for _ in range(8):
+        if one is None:
+            return
+        yield one
+        held = getattr(one, "__dict__", {})
+        steps = held.get("steps") if isinstance(held, dict) else None
+        if isinstance(steps, list) and steps:
+            one = steps[0][1]
+            continue
+        one = next((held[name] for name in INSIDE if held.get(name) is not None), None)
+
+
+def _read(one: object, attribute: str) -> tuple[str, ...]:
+    if hasattr(one, "vocabulary_"):  # a vectorizer names what it makes, not what it reads
+        return ()
+    try:
+        names = getattr(one, attribute, None)
+        if callable(names):
+            names = names()
+    except Exception:  # not fitted, or a stranger's property
+        return ()
+    if not isinstance(names, list | tuple | np.ndarray) or not len(names) or np.ndim(np.asarray(names, object)) != 1:
+        return ()
+    return tuple(str(name) for name in names)
+
+
+def match(names: Sequence[str] | None, count: int | None, dataset: Dataset) -> tuple[tuple[str, ...] | None, str]:
+    """Return the table's columns in the model's order, and what was taken on faith.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        The model's own names.
+    count : int, optional
+        How many columns it reads, where it has no names.
+    dataset : Dataset
+
+    Returns
+    -------
+    tuple of str or None
+        ``None`` where nothing is known.
+    str
+        A note for the record, or ``""``.
+
+    Raises
+    ------
+    DataError
+        If the model's names and the table's do not match one to one.
+    """
+    if names is None:
+        return None, "" if count is None else FAITH
+    columns = [str(name) for name in dataset.frame.columns]
+    if len(set(names)) == len(names) and not [name for name in names if name not in columns]:
+        return tuple(names), ""
+    if _are_places(names):
+        if len(names) != len(dataset.features):
+            raise DataError(
+                f"the model reads {len(names)} columns that it calls {listed(names, limit=3)}; the table offers "
+                f"{len(dataset.features)}: {listed(dataset.features)}. Name them in [data] features, in its order."
+            )
+        return tuple(dataset.features), f"{FAITH} (it calls them {listed(names, limit=2)})"
+    return _rewritten(names, columns, dataset)
+
+
+def _are_places(names: Sequence[str]) -> bool:
+    """Tell whether names are made from places: Column_0, Column_1 … or f0, f1 …"""
+    found = [PLACE.fullmatch(name) for name in names]
+    places = [int(one.group(1)) for one in found if one is not None]
+    return len(places) == len(names) and places in (list(range(len(names))), list(range(1, len(names) + 1)))
+
+
+def _rewritten(names: Sequence[str], columns: Sequence[str], dataset: Dataset) -> tuple[tuple[str, ...], str]:
+    """Match names whose blanks and signs a library replaced, where only one column can be meant."""
+    candidates = [one for one in columns if one != dataset.roles.target]
+    chosen = []
+    for name in names:
+        like = [one for one in candidates if one == name] or [one for one in candidates if plain(one) == plain(name)]
+        if len(like) != 1:
+            lacks = (
+                f"the table lacks {listed([name])}" if not like else f"{listed([name])} may be any of {listed(like)}"
+            )
+            raise DataError(
+                f"the model was fitted on {len(names)} features, {listed(names)}; {lacks}. "
+                f"The table has {listed(columns)}." + hint(name, columns)
+            )
+        chosen += like
+    if len(set(chosen)) != len(chosen):
+        raise DataError(
+            f"the model was fitted on {listed(names)}, several of which could be one column of the table: "
+            f"{listed(sorted({one for one in chosen if chosen.count(one) > 1}))}. Rename the columns alike."
+        )
+    changed = [f"{name} = {one}" for name, one in zip(names, chosen, strict=True) if name != one]
+    return tuple(chosen), f"columns matched though the model writes them otherwise: {listed(changed)}"
+
+
+def plain(name: str) -> str:
+    """Write a name as libraries do that allow letters, digits and underscores alone.
+
+    Examples
+    --------
+    >>> plain("A cm"), plain("a_cm")
+    ('a_cm', 'a_cm')
+    """
+    return re.sub(r"\W+", "_", name).strip("_").casefold()
