@@ -7,10 +7,12 @@ what the number can be, a method, or the reason why there is none) is seen to on
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from audit.evidence import Reading
 from reports.record import Estimate, Where
+
+if TYPE_CHECKING:  # judging a saved record makes estimates too, and needs no numbers library
+    from audit.evidence import Reading
 
 Bounds = tuple[float, float]
 RANGE: dict[str, Bounds] = {

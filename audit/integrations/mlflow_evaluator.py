@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from mlflow import MlflowClient
-from mlflow.models.evaluation import EvaluationResult
-from mlflow.models.evaluation.base import ModelEvaluator
 
 from audit.errors import ConfigError
 from audit.pipeline import run
@@ -27,8 +24,8 @@ TASKS = {"classifier": None, "regressor": "regression"}
 TARGET = "target"
 
 
-class ModelassayEvaluator(ModelEvaluator):
-    """Audit the model that MLflow evaluates."""
+class ModelassayEvaluator:
+    """Audit the model that MLflow evaluates; what MLflow asks of an evaluator, without importing it before."""
 
     name = "modelassay"
 
@@ -47,8 +44,11 @@ class ModelassayEvaluator(ModelEvaluator):
         evaluator_config: Mapping[str, Any] | None = None,
         model: Any = None,  # noqa: ANN401
         **kwargs: object,
-    ) -> EvaluationResult:
-        """Audit, log, and return the metrics and artifacts of the run."""
+    ) -> object:
+        """Audit, log, and return MLflow's ``EvaluationResult`` with the metrics of the gates."""
+        from mlflow import MlflowClient
+        from mlflow.models.evaluation import EvaluationResult
+
         del kwargs
         record = audited(model_type, dataset, dict(evaluator_config or {}), model)
         client = MlflowClient()
@@ -60,7 +60,7 @@ class ModelassayEvaluator(ModelEvaluator):
             save(record, Path(folder) / "audit.json")
             write_text_atomically(Path(folder) / "card.html", html.render(record))
             client.log_artifacts(run_id, folder, "modelassay")
-        return EvaluationResult(metrics=metrics, artifacts={})  # type: ignore[no-untyped-call]
+        return EvaluationResult(metrics=metrics, artifacts={})
 
 
 def audited(model_type: str, dataset: Any, options: dict[str, Any], model: Any) -> AuditRecord:  # noqa: ANN401

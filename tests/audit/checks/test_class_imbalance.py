@@ -21,8 +21,9 @@ def test_share_of_the_rarest_class(share: float, said: str) -> None:
     assert outcome(dataset(with_share(share)), "class_imbalance", "DATA006") == said
 
 
-def test_few_rows_cannot_tell() -> None:
-    assert outcome(dataset(with_share(0.04, 200)), "class_imbalance", "DATA006") == "inconclusive"
+def test_the_share_among_the_rows_at_hand_is_a_fact_however_few_they_are() -> None:
+    assert outcome(dataset(with_share(0.04, 200)), "class_imbalance", "DATA006") == "fail"
+    assert outcome(dataset(with_share(0.06, 200)), "class_imbalance", "DATA006") == "pass"
 
 
 def test_every_class_of_every_split_is_measured() -> None:

@@ -322,7 +322,7 @@ raises, short, other, nan, wild, nothing = Raises(), Short(), Other(), Nan(), Wi
     [
         ("raises", "RuntimeError"),
         ("short", "returned 199 answers for 200 rows"),
-        ("other", "share no label"),
+        ("other", "the target holds 'no', 'yes'"),
         ("nothing", "no predict method"),
         ("shrt", "Did you mean 'short'?"),
     ],
