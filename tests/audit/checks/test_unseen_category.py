@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audit.errors import DataError
 from tests.audit.checks.tables import clean, dataset, found, measured, outcome
 
 
@@ -37,9 +38,12 @@ def test_new_numbers_are_not_categories() -> None:
     assert made["unseen_share split=test feature=score"].value == 0
 
 
-def test_categories_written_as_numbers_meet_numbers() -> None:
+def test_categories_written_as_numbers_meet_numbers_only_where_their_kind_is_stated() -> None:
     train, test = clean(2000)
     train["zip"], test["zip"] = pd.Series(["1", "2"] * 600), pd.Series([1, 2.0] * 400, dtype=object)
+    with pytest.raises(DataError, match="'zip'"):
+        dataset((train, test))
+    test["zip"] = pd.Series(["1", "2"] * 400)
     assert measured(dataset((train, test)), "unseen_category")["unseen_share split=test feature=zip"].value == 0
 
 

@@ -145,7 +145,7 @@ def test_a_policy_with_a_baseline_and_a_budget(folder: Path, capsys: pytest.Capt
         '[policy]\nextends = "default"\n[baseline]\nsource = "main.json"\n[test_set]\nmax_uses = 1\n', encoding="utf-8"
     )
     assert run("good.skops", policy='path = "gates.toml"\n') == 0
-    assert "no baseline 'main.json' yet" in capsys.readouterr().err
+    assert "baseline 'main.json' does not exist yet" in capsys.readouterr().err
     shutil.copy("audit-report/audit.json", "main.json")
     assert run("poor.skops", policy='path = "gates.toml"\n') == 1
     assert "used for 2 different models" in capsys.readouterr().err
