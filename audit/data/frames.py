@@ -170,7 +170,7 @@ def aligned(column: pd.Series | pd.DataFrame, index: pd.Index | None, what: str)
     >>> aligned(pd.Series([1, 2], index=[7, 5]), pd.Index([5, 7]), "y").tolist()
     [2, 1]
     """
-    if index is None or len(column) != len(index) or column.index.equals(index):
+    if index is None or len(column) != len(index) or column.index.equals(index) or _is_counted(column.index, index):
         return column.reset_index(drop=True)
     if not column.index.is_unique or not index.is_unique:
         raise DataError(f"{what} and the table have rows in another order, by labels that repeat; {ALIGN}.")
@@ -180,6 +180,11 @@ def aligned(column: pd.Series | pd.DataFrame, index: pd.Index | None, what: str)
         odd = listed(index.difference(column.index)[:3])
         raise DataError(f"{what} and the table have different row labels, such as {odd}; {ALIGN}.")
     return column.loc[index].reset_index(drop=True)
+
+
+def _is_counted(own: pd.Index, index: pd.Index) -> bool:
+    """Tell whether labels are only counted from 0 and name no row of the table, so that the order must be meant."""
+    return isinstance(own, pd.RangeIndex) and own.start == 0 and own.step == 1 and not len(index.intersection(own))
 
 
 ALIGN = "give both the same index, or plain arrays where the order is right"

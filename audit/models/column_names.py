@@ -68,7 +68,7 @@ def _layers(predictor: object) -> Iterable[object]:
 
 
 def _read(one: object, attribute: str) -> tuple[str, ...]:
-    if hasattr(one, "vocabulary_") and hasattr(one, "get_feature_names_out"):  # a vectorizer names what it makes, not what it reads
+    if hasattr(one, "vocabulary_") and hasattr(one, "get_feature_names_out"):  # a vectorizer names its outputs
         return ()
     try:
         names = getattr(one, attribute, None)

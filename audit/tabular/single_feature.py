@@ -184,7 +184,7 @@ def areas_by_label(
     Rows with label -1 are left out.
     """
     if weight is None and cluster is None:
-        table = count_table(cells, fold, label, max(*positions, int(label.max(initial=0))) + 1)
+        table = count_table(cells, fold, label, max([*positions, int(label.max(initial=0))]) + 1)
         return [held_out_area(table, position, level, ordered=ordered) for position in positions]
     known = label >= 0
     own = Cells(cells.codes[known], cells.size, cells.ordered)

@@ -141,8 +141,9 @@ def test_an_onnx_model_is_audited(tmp_path: Path) -> None:
     model = load(_saved(tmp_path / "m.onnx", *_linear("Softmax", weights=WEIGHTS[:2])))
     frame = pd.DataFrame(np.vstack([X] * 8), columns=["first", "second"])
     y = (frame["first"] * 0.5 + frame["second"] * 3 > 0).astype(int).to_numpy()
+    right = float((model.predictor.predict(frame) == y).mean())
     record = audit.run(model.predictor, test=(frame, y), task="binary", positive=1, checks=["classification"])
     measured = record.findings[0].measurement
     assert measured is not None
     accuracy = next(one for one in measured.estimates if one.metric == "accuracy")
-    assert accuracy.value == pytest.approx(float((model.predictor.predict(frame) == y).mean()))
+    assert accuracy.value == pytest.approx(right)

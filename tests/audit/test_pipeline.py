@@ -100,7 +100,7 @@ def test_mistakes_are_told() -> None:
         _run(test=(X[200:], y[:3]))
     with pytest.raises(DataError, match="200"):
         _run(sensitive=GROUPS[:50])
-    with pytest.raises(DataError, match="expected"):
+    with pytest.raises(DataError, match="'target' is not in the test table"):
         _run(test=X.to_numpy())
 
 
