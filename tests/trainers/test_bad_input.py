@@ -126,9 +126,9 @@ def test_an_interrupt_keeps_the_best_weights_and_says_so() -> None:
             raise KeyboardInterrupt
 
     model = NetworkClassifier(epochs=50, on_epoch=interrupt, random_state=0)
-    with pytest.warns(UserWarning, match="interrupted in epoch 5; the weights of epoch 4 are kept"):
+    with pytest.warns(UserWarning, match="interrupted in epoch 5; the weights of epoch 5 are kept"):
         model.fit(X, Y)
     assert model.stopped_ == "interrupted"
     assert len(series(model.history_, "loss")) == 5
-    whole = NetworkClassifier(epochs=4, random_state=0).fit(X, Y)
+    whole = NetworkClassifier(epochs=5, random_state=0).fit(X, Y)
     np.testing.assert_array_equal(model.predict_proba(X), whole.predict_proba(X))

@@ -287,6 +287,7 @@ def test_a_file_of_weights_alone_says_the_lines_to_write(tmp_path: Path) -> None
         load(tmp_path / "state.pt", trust=True)
 
 
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
 def test_a_net_of_skorch_brings_output_classes_and_history() -> None:
     skorch = pytest.importorskip("skorch")
     torch.manual_seed(0)
