@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -61,7 +62,9 @@ def _audited(folder: Path) -> AuditRecord:
 def _pytest(folder: Path, *arguments: str) -> str:
     plugin = () if entry_points(group="pytest11", name="modelassay") else ("-p", "audit.integrations.pytest_plugin")
     command = [sys.executable, "-m", "pytest", *plugin, "-rA", "-p", "no:cacheprovider", "--rootdir", str(folder)]
-    done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    # a worker of this very test run must not hand its run on to the tests inside
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    done = subprocess.run([*command, *arguments], cwd=folder, env=alone, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
 

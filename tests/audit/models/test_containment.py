@@ -99,7 +99,6 @@ def run(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
         ("Exits", "SystemExit"),
         ("Leaves", "ended the process"),
         ("Interrupts", "KeyboardInterrupt"),
-        ("Own", "Mine"),
         ("Crashes", "SIGSEGV"),
         ("Greedy", "memory"),
     ],
@@ -215,3 +214,11 @@ def test_masked_and_missing_answers_are_missing() -> None:
     assert labels.tolist() == ["a", None, "a"]
     nullable = call(lambda X: pd.array([0.5, None, 1.0], dtype="Float64"), None, 3, "predict_proba")
     assert np.isnan(nullable.astype(float)).tolist() == [False, True, False]
+
+
+def test_an_exception_that_ends_programs_is_the_models_fault() -> None:
+    class Mine(BaseException):
+        pass
+
+    with pytest.raises(ModelError, match=r"Mine.*predict on 3 rows"), guarded("predict on 3 rows"):
+        raise Mine("gone")
