@@ -8,6 +8,7 @@ from pathlib import Path
 from audit.cli import output, progress
 from audit.config.configuration import limits_of, load_terms, read_config
 from audit.config.plan import plan_from_config
+from audit.judging import ledger
 from audit.models.containment import PRINTS, contained
 from audit.pipeline import execute
 from audit.progress import Progress
@@ -45,7 +46,8 @@ def run(
 
     def work(tell: Progress) -> tuple[AuditRecord, tuple[str, ...]]:
         plan = plan_from_config(asked, folder, policy=policy, terms=terms)
-        return execute(plan, progress=tell), plan.warnings
+        record = execute(plan, progress=tell)
+        return record, (*plan.warnings, *(one for one in record.warnings if one.startswith(ledger.SPENT)))
 
     done = contained(work, limits=limits_of(asked), bar=lambda: progress.shown(quiet=to_machine))
     record, told = done.value

@@ -7,6 +7,7 @@ and ``audit.json`` and ``card.html`` as artifacts.
 
 from __future__ import annotations
 
+import importlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,12 +47,11 @@ class ModelassayEvaluator:
         **kwargs: object,
     ) -> object:
         """Audit, log, and return MLflow's ``EvaluationResult`` with the metrics of the gates."""
-        from mlflow import MlflowClient
-        from mlflow.models.evaluation import EvaluationResult
-
+        mlflow: Any = importlib.import_module("mlflow")
+        evaluation: Any = importlib.import_module("mlflow.models.evaluation")
         del kwargs
         record = audited(model_type, dataset, dict(evaluator_config or {}), model)
-        client = MlflowClient()
+        client = mlflow.MlflowClient()
         metrics = gate_metrics(record)
         for name, value in metrics.items():
             client.log_metric(run_id, name, value)
@@ -60,7 +60,7 @@ class ModelassayEvaluator:
             save(record, Path(folder) / "audit.json")
             write_text_atomically(Path(folder) / "card.html", html.render(record))
             client.log_artifacts(run_id, folder, "modelassay")
-        return EvaluationResult(metrics=metrics, artifacts={})
+        return evaluation.EvaluationResult(metrics=metrics, artifacts={})
 
 
 def audited(model_type: str, dataset: Any, options: dict[str, Any], model: Any) -> AuditRecord:  # noqa: ANN401

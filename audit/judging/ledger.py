@@ -16,6 +16,8 @@ from audit.policy.read import Terms
 from reports.record import AuditRecord
 from reports.store import write_text_atomically
 
+SPENT = "this test set has been used for"
+"""What the warning of a spent budget begins with."""
 Uses = dict[str, dict[str, str]]
 """Day of first use, by model, by test set."""
 
@@ -42,7 +44,7 @@ def used(record: AuditRecord, terms: Terms) -> tuple[Uses, str]:
     if len(models) <= terms.max_uses:
         return uses, ""
     told = (
-        f"this test set has been used for {len(models)} different models, more than the {terms.max_uses} that "
+        f"{SPENT} {len(models)} different models, more than the {terms.max_uses} that "
         f"[test_set] max_uses allows ({terms.ledger.name}): what is chosen by it now is chosen by its noise too. "
         "Draw a new test set, or raise the number openly."
     )
