@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -203,7 +204,7 @@ def _arrow(frame: pd.DataFrame) -> Any:  # noqa: ANN401
 
 
 def _polars(frame: pd.DataFrame) -> Any:  # noqa: ANN401
-    import polars as pl
+    pl: Any = pytest.importorskip("polars", reason="polars is not installed")
 
     return pl.from_arrow(_arrow(frame))
 
