@@ -168,7 +168,7 @@ def _attempt(
     one: Check, evidence: Callable[[str], object], task: Task, options: Mapping[str, Json]
 ) -> tuple[FindingOutcome, str, Measurement | None]:
     if task not in one.tasks:
-        return "not_applicable", f"asked of {' and '.join(sorted(one.tasks))} models, this one is {task}", None
+        return "not_applicable", f"applies to {' and '.join(sorted(one.tasks))} tasks only (task: {task})", None
     if one.by_column and (width := len(getattr(evidence("dataset"), "features", ()))) > MOST_COLUMNS:
         return "not_applicable", f"rows of {width:,} values are images or sequences, not columns with a meaning", None
     given = {name: evidence(name) for name in (*one.needs, *one.wants)}

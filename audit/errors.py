@@ -22,7 +22,7 @@ from collections.abc import Iterable
 
 
 class AuditError(Exception):
-    """Something the user can mend."""
+    """Something that the user can fix."""
 
 
 class DataError(AuditError):

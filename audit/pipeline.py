@@ -192,7 +192,7 @@ def run(
         The class that is good for the person, such as a loan granted; selection rates speak of it.
     prediction, score, weight, cluster, time, drop : names of columns, optional
         Of predictions, of scores, of sample weights, of what rows belong together by, of times, and of what
-        is no feature.
+        is not a feature.
     features : names of columns, optional
         What the model reads, in its order; without it what the model names, else all that have no other part.
     drop_missing_target : bool

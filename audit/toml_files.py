@@ -27,7 +27,7 @@ def read_toml(path: Path, error: type[AuditError]) -> tuple[dict[str, object], s
         Of the given class, if the file is missing or no TOML; the parser's line is named.
     """
     if path.exists() and not path.is_file():
-        raise error(f"{shown(path)} is no file; expected one in TOML.")
+        raise error(f"{shown(path)} is not a TOML file.")
     if not path.is_file():
         siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
         raise error(f"no file {shown(path)}." + hint(path.name, siblings))

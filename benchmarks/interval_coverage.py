@@ -94,7 +94,7 @@ def report(found: list[Coverage], repetitions: int) -> str:
         f"Outside the corners {held} of {len(plain)} scenarios cover 93–97 %, all {lowest:.1f}–{highest:.1f} %.",
         f"The other {len(found) - len(plain)} are corners. Their bounds, and three constants of the methods (how fast",
         "DeLong's variance and variances from heavy weights are believed), were chosen while looking at runs of this",
-        "same grid, so the grid is no independent proof of them; the samples of this table were drawn afresh, under",
+        "same grid, so the grid does not prove them independently; the samples of this table were drawn afresh, under",
         "a seed that no earlier run used.",
         "",
         "## Corners",

@@ -28,7 +28,7 @@ def factor(codes: np.ndarray, groups: int) -> Factor:
 
 
 def grouped(*columns: tuple[np.ndarray, int]) -> dict[str, object]:
-    """Return keys of test rows told apart by one feature after another."""
+    """Return keys of test rows distinguished by one feature after another."""
     keys = {"split": Factor.constant("test", len(columns[0][0]))} if columns else {}
     names = tuple(f"feature{place + 1}" for place in range(len(columns)))
     keys |= {name: factor(codes, groups) for name, (codes, groups) in zip(names, columns, strict=True)}

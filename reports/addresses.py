@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reports.printable import visible
 
 HOUSE_WORDS = frozenset({"split", "fold", "variant", "class", "feature", "slice", "layer", "window"})
-"""Keys of addresses that are no feature of the rows."""
+"""Keys of addresses that are not features of the rows."""
 HOUSE_ORDER = ("class", "feature", "slice", "layer", "variant", "fold", "window")
 """Order in which house words follow the features; the split comes last, in brackets."""
 Names = Mapping[str, Mapping[str, str]]

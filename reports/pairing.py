@@ -10,7 +10,7 @@ from reports.exhibit import require_finite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedGroups:
-    """Group of each kept row by one sensitive feature; groups too small to be shown are not told apart."""
+    """Group of each kept row by one sensitive feature; groups too small to be shown are not named."""
 
     feature: str
     levels: tuple[str, ...]

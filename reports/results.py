@@ -174,7 +174,7 @@ def _assessed_first(ranked: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
 
 
 def _gate_of(record: AuditRecord, verdict: Verdict) -> Gate | None:
-    """Find the gate a verdict speaks of; a rule may ask two questions under one code, told apart by their metric."""
+    """Find the gate a verdict speaks of; a rule may ask two questions under one code, distinguished by their metric."""
     alike = [gate for gate in record.policy.gates if gate.id == verdict.gate]
     metric = verdict.estimate.metric if verdict.estimate else ""
     return next((gate for gate in alike if gate.metric == metric), alike[0] if alike else None)

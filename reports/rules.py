@@ -21,7 +21,7 @@ Where = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """One rule of a policy: which number, held against which threshold, and what then."""
+    """One rule of a policy: which number, compared with which threshold, and what then."""
 
     id: str
     title: str

@@ -2,7 +2,7 @@
 
 A failed gate is a result of kind ``fail`` at the level of its severity; an inconclusive one is
 ``open`` (the rule could not decide), a waived one carries its suppression. Passes and slices that were
-not assessed are no results; the list of rules holds every gate.
+not assessed are not results; the list of rules holds every gate.
 """
 
 from __future__ import annotations

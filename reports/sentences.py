@@ -149,7 +149,7 @@ def _share(words: str) -> Say:
 
 
 def _score(words: str) -> Say:
-    """Make a sentence about a number that is no share."""
+    """Make a sentence about a number that is not a share."""
 
     def say(record: AuditRecord, one: Estimate) -> str:
         group = groups_in({key: level for key, level in one.where.items() if key != "feature"})

@@ -78,7 +78,7 @@ def simple_score(rows: Rows, objective: str) -> float | None:
     if objective != "regression" and any(len(np.unique(y[train])) < 2 for train, _ in parts):
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an ill-conditioned column is no concern of the user's network
+        warnings.simplefilter("ignore")  # an ill-conditioned column is not a concern of the user's network
         scores = [
             float(np.mean([model.fit(X[train], y[train]).score(X[test], y[test]) for train, test in parts]))
             for model in models

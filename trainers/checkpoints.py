@@ -76,7 +76,7 @@ def state_in(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     Raises
     ------
     FileError
-        If the file is no checkpoint.
+        If the file is not a checkpoint.
     """
     import torch
 
@@ -87,7 +87,7 @@ def state_in(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     except Exception as error:  # whatever a foreign file makes the reader raise
         raise FileError(f"checkpoint {quoted(path)} cannot be read ({type(error).__name__}); delete it") from error
     if not isinstance(found, dict) or "mark" not in found:
-        raise FileError(f"{quoted(path)} is no checkpoint of ours; name another file")
+        raise FileError(f"{quoted(path)} is not a checkpoint of ours; name another file")
     return found
 
 

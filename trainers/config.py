@@ -117,7 +117,7 @@ def _model(recipe: Recipe, progress: Progress | None) -> Model:
     }
     for name in given:
         if name not in known or name in {"on_epoch", "random_state"}:
-            raise TrainerError(f"[network] {quoted(name)} is no parameter of the network.{nearest(name, known)}")
+            raise TrainerError(f"[network] {quoted(name)} is not a parameter of the network.{nearest(name, known)}")
     given.setdefault("validation_fraction", recipe.data.validation)
     if recipe.data.text:
         given.setdefault("tokens", "word")

@@ -106,7 +106,7 @@ class _Network(Parameters):
 
     def _own_validation(self, validation: tuple[Any, ...]) -> fitting.Part:
         if not isinstance(validation, tuple) or len(validation) not in {2, 3}:
-            raise TrainerError("validation is no tuple (X, y) or (X, y, sample_weight)")
+            raise TrainerError("validation is not a tuple (X, y) or (X, y, sample_weight)")
         values = reading.rows(self, validation[0], reset=False)
         target, codes = self._encode(validation[1], reset=False)
         check_consistent_length(values, target)

@@ -57,7 +57,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> Path:  # noqa: ANN401 -- e
     Raises
     ------
     FileError
-        If the model is not fitted, holds what is no plain data (a function as network), or cannot be written.
+        If the model is not fitted, holds what is not plain data (a function as network), or cannot be written.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def to_bytes(model: Any) -> bytes:  # noqa: ANN401 -- estimator, or a pipeline t
     try:
         text = json.dumps(header, allow_nan=False, sort_keys=True, default=_plain)
     except (TypeError, ValueError) as error:
-        raise FileError(f"the model holds what is no plain data: {error}. Save it with skops instead") from error
+        raise FileError(f"the model holds what is not plain data: {error}. Save it with skops instead") from error
     content: bytes = safetensors.numpy.save(tensors, metadata={KEY: text})
     return content
 
@@ -160,7 +160,7 @@ def _plain(value: object) -> object:
         return value.item()
     if isinstance(value, str | int | float | bool):
         return value
-    raise TypeError(f"{type(value).__name__} is no plain data")
+    raise TypeError(f"{type(value).__name__} is not plain data")
 
 
 def _state(estimator: Model) -> dict[str, object]:
@@ -261,7 +261,7 @@ def _read(source: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- no mapping
     except (safetensors.SafetensorError, OSError, TypeError, ValueError) as error:
         raise FileError(
-            f"{quoted(source)} is no whole safetensors file ({error}); it was cut short, or is of another kind"
+            f"{quoted(source)} is not a complete safetensors file ({error}); it was cut short, or is of another kind"
         ) from error
     try:
         header = json.loads(text) if text is not None else None
@@ -290,7 +290,7 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Any:  
     estimator = ESTIMATORS[header["estimator"]](**parameters)
     estimator._check_parameters()
     if callable(estimator.network):
-        raise FileError("the network is no name; the file is damaged")
+        raise FileError("the network is not named; the file is damaged")
     _restore_state(estimator, header["state"])
     estimator.center_ = tensors.get("preprocessing.center")
     estimator.scale_ = tensors.get("preprocessing.scale")
@@ -348,7 +348,7 @@ def _restore_state(estimator: Model, state: dict[str, Any]) -> None:
             raise FileError(f"classes are of type {quoted(kind)}; expected {listing(LABELS.values())}")
         estimator.classes_ = np.array(state["classes_"]["values"], dtype=np.str_ if kind == "str" else kind)
         if estimator.classes_.ndim != 1 or len(np.unique(estimator.classes_)) < max(2, len(estimator.classes_)):
-            raise FileError("the classes are no list of two or more different labels; the file is damaged")
+            raise FileError("the classes are not a list of two or more different labels; the file is damaged")
     else:
         estimator.target_center_, estimator.target_scale_ = (
             float(state["target_center_"]),

@@ -219,7 +219,7 @@ def class_weights(class_weight: object, classes: NDArray[np.generic], codes: NDA
     Raises
     ------
     TrainerError
-        If a class is unknown or a weight is no number of at least 0.
+        If a class is unknown or a weight is not a number of at least 0.
 
     Examples
     --------

@@ -68,7 +68,7 @@ class Center(nn.Module):
 
 
 class TokenEmbedding(nn.Module):
-    """Turn token ids (rows, steps) into vectors (rows, steps, width), with the mask of what is no padding."""
+    """Turn token ids (rows, steps) into vectors (rows, steps, width), with the mask of what is not padding."""
 
     def __init__(self, vocabulary: int, width: int) -> None:
         super().__init__()

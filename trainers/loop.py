@@ -386,7 +386,7 @@ def _seed_dropout(network: nn.Module, generator: torch.Generator | None) -> None
 def _warn(stopped: str, epoch: int, best: int) -> None:
     if stopped == "not_finite":
         warnings.warn(
-            f"the loss was no finite number in epoch {epoch}; training stopped and the weights of epoch {best} are "
+            f"the loss was not a finite number in epoch {epoch}; training stopped and the weights of epoch {best} are "
             "kept. Lower learning_rate, set clip_norm, or scale the inputs",
             RuntimeWarning,
             stacklevel=4,

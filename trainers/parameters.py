@@ -60,7 +60,7 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     tokens: str | None = None
     """``word`` or ``character`` if `X` holds texts, ``ids`` if it holds token ids (0 is padding)."""
     vocabulary_size: int = 10_000
-    """Most tokens that are told apart, padding and unknown included."""
+    """Most tokens that are distinguished, padding and unknown included."""
     max_length: int = 200
     """Tokens of a text that are read; the rest is cut off."""
     optimizer: str = "adam"

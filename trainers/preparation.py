@@ -252,7 +252,7 @@ def _is_date(column: pd.Series[Any]) -> bool:
 
 
 def _days(column: pd.Series[Any]) -> NDArray[np.float64]:
-    """Turn times into days since 1970; what is no time is missing."""
+    """Turn times into days since 1970; what is not a time is missing."""
     import pandas as pd
 
     stated = pd.api.types.is_datetime64_any_dtype(column)

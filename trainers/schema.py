@@ -146,7 +146,7 @@ def _told(error: ValidationError, content: str) -> str:
         seen = "" if first["type"] == "missing" else f" is {quoted(first['input'])}"
         return f"{where}{seen}: {first['msg']}"
     known = _keys(first["loc"][:-1])
-    return f"{where} is no key here; expected {listing(known, limit=30)}.{nearest(key, known)}"
+    return f"{where} is not a key here; expected {listing(known, limit=30)}.{nearest(key, known)}"
 
 
 def _keys(place: tuple[int | str, ...]) -> list[str]:

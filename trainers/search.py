@@ -241,7 +241,7 @@ def _front(trials: tuple[Trial, ...], *, two: bool) -> tuple[Trial, ...]:
     complete = [one for one in trials if one.state == "complete" and one.score is not None]
     if not complete:
         reasons = listing({one.reason for one in trials}, limit=3)
-        raise TrainerError(f"none of {len(trials)} trials completed: {reasons}. Mend the space or the data")
+        raise TrainerError(f"none of {len(trials)} trials completed: {reasons}. Correct the space or the data")
     points = [(one.score or 0.0, -(one.gap or 0.0) if two else 0.0) for one in complete]
     return tuple(
         one

@@ -134,7 +134,7 @@ def _from_file(path: Path) -> Backbone:
             ours = "modelassay" in (file.metadata() or {})
         weights = {} if ours else load_file(path)
     except (safetensors.SafetensorError, OSError, TypeError, ValueError) as error:
-        raise FileError(f"{quoted(path)} is no whole safetensors file ({error})") from error
+        raise FileError(f"{quoted(path)} is not a complete safetensors file ({error})") from error
     if not ours:
         return Backbone(name=path.name, weights=weights)
     model = load(path)

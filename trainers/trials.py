@@ -93,7 +93,7 @@ def run_trial(task: Task, asked: optuna.Trial, parameters: Mapping[str, Plain], 
     except ValueError as error:
         return _trial(number, "failed", parameters, scores, reason=f"{type(error).__name__}: {error}"[:500])
     if not np.isfinite(scores).all():
-        return _trial(number, "failed", parameters, [], reason="the score is no finite number")
+        return _trial(number, "failed", parameters, [], reason="the score is not a finite number")
     return _trial(number, "complete", parameters, scores, gap=None if task.groups is None else _gap(task, answers))
 
 

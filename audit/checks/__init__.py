@@ -34,7 +34,7 @@ def discover() -> dict[str, Check]:
         except Exception as error:
             raise ConfigError(
                 f"checks of the installed package entry {shown(entry.name)} cannot be imported "
-                f"({type(error).__name__}: {error}). Uninstall that package or mend it."
+                f"({type(error).__name__}: {error}). Uninstall that package or fix it."
             ) from error
         _add(found, module, entry.name)
     return found

@@ -49,10 +49,10 @@ def decision_costs(predictions: Predictions) -> Measurement:
     Reading. Cost of a row on average, in the unit of the declared costs. The cheapest threshold is chosen on
     one half of the test rows and paid for on the other, and the other way round, so that its cost is not the
     luck of the rows it was chosen on. The change is paired with the decisions as made: below zero is cheaper,
-    and an interval that holds zero says that the two are not told apart. Groups are decided by the same
+    and an interval that holds zero says that the two are not distinguished. Groups are decided by the same
     thresholds: the table says who would gain and who would pay.
 
-    Limits. As right as the costs: they are the user's, the same for every row, and this is no advice what a
+    Limits. As right as the costs: they are the user's, the same for every row, and this is not advice on what a
     mistake done to a person is worth. The values by threshold are of all test rows, so the lowest of them
     looks a little lower than it is.
     """
@@ -162,7 +162,7 @@ def _summary(cost: Estimate, paid: Estimate, change: Estimate, chosen: tuple[flo
     low, high = change.low or 0.0, change.high or 0.0
     if high < 0:
         return f"{words}cheaper, by {change}."
-    return f"{words}dearer, by {change}." if low > 0 else f"{words}not told apart, {change}."
+    return f"{words}dearer, by {change}." if low > 0 else f"{words}not distinguished, {change}."
 
 
 def _notes(test: Predictions, costs: Costs) -> tuple[str, ...]:

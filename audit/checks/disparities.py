@@ -46,11 +46,11 @@ def disparities(predictions: Predictions) -> Measurement:
     favorable, the rates of both are compared, the second under the name of its class. The selection rate
     ratio holds each group against the most selected one (or a named reference);
     differences hold each group against the reference group, the largest unless another is named. Zero, or
-    a ratio of one, is no gap. The interval of a ratio to the best allows for the best having been picked
+    a ratio of one, is not a gap. The interval of a ratio to the best allows for the best having been picked
     by chance.
 
     Limits. Which gap matters is a choice that people must make: criteria conflict, and equal error rates
-    do not follow from equal selection rates. A gap is no proof of harm, and no gap none of its absence.
+    do not follow from equal selection rates. A gap is not proof of harm, and no gap none of its absence.
     """
     test = predictions.select(split="test")
     if not test.sensitive:
@@ -112,7 +112,9 @@ def _gaps(
                     min_n=test.settings.min_n,
                 )
             )
-    exhibits.append(by_address_table(f"Gaps by {by}, held against {told}", [*ratios, *apart], folded=len(features) > 1))
+    exhibits.append(
+        by_address_table(f"Gaps by {by}, compared with {told}", [*ratios, *apart], folded=len(features) > 1)
+    )
     rates = [one for one in groups if one.metric == "selection_rate"]
     return [*rates, *ratios, *_other_direction(features, reference, test), *apart], exhibits
 

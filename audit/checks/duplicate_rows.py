@@ -36,7 +36,7 @@ def duplicate_rows(dataset: Dataset) -> Measurement:
         distinct = int(first_ones(total(parts, len(rows))).sum())
         where = {"split": split}
         if distinct < COARSE * len(rows):
-            reason = f"the features have {distinct} distinct combinations in {len(rows)} rows: repeats are no sign"
+            reason = f"the features have {distinct} distinct combinations in {len(rows)} rows: repeats are not a sign"
             estimates.append(absent("duplicate_share", where, reason, n=len(rows)))
             continue
         found = extra_copies([*parts, column_hash(frame[dataset.roles.target], len(parts))])

@@ -50,7 +50,7 @@ def feature_drift(
     """Measure how far each feature's present values moved from training to test.
 
     Reading. ``stability_index`` is the population stability index over ten quantiles of training (levels of
-    categories), less what it would be on average without any drift. 0 is no drift; 0.1 to 0.2 a moderate
+    categories), less what it would be on average without any drift. 0 means no drift; 0.1 to 0.2 a moderate
     one; a shift of a bell-shaped feature by half a standard deviation gives about 0.24. The table says by
     how much each feature's shift alone would move the mean score.
 

@@ -1,4 +1,4 @@
-"""Is a feature a number plate: a value of its own for every row?"""
+"""Is a feature a unique identifier: a distinct value for every row?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def identifier_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
     """Measure how many of a feature's present values are distinct, where it is text or whole numbers.
 
     Reading. ``distinct_share`` near 1 means that nearly every row has a value of its own: a name, a serial
-    number, a code of a case. A model can learn such rows by heart; on new rows the value says nothing, or
+    number, a code of a case. A model can memorize such rows; on new rows the value says nothing, or
     gives away when the row was made. Only short text and whole numbers are asked.
 
     Limits. Free text (several words) is content, not an identifier, and is left out. Few rows make whole

@@ -41,7 +41,7 @@ def image_explanations(image_explanations: ImageExplanations, *, side: int = 112
     up to the output.
 
     Limits. The methods answer different questions and may differ. Grad-CAM shows only what raises the
-    output, coarsely. What a person sees in a map is not what the model computes; maps are no reasons. The
+    output, coarsely. What a person sees in a map is not what the model computes; maps are not reasons. The
     images are shown unless the option `values` is false.
     """
     given = image_explanations

@@ -59,7 +59,7 @@ def instruction_text(dataset: Dataset, card: Card | None = None) -> Measurement:
     through.
 
     Limits. Known turns of phrase only, most of them English; an order in other words is not found. Values
-    of features that are no groups are not quoted anywhere, and not looked at.
+    of features that are not groups are not quoted anywhere, and not looked at.
     """
     texts = list(_texts(dataset, card or Card()))
     found = [(place, text) for place, text in texts if reads_like_an_instruction(text)]

@@ -29,7 +29,7 @@ def local_cases(local_cases: tuple[LocalCase, ...], *, top: int = 6, values: boo
     sensitive features held fixed.
 
     Limits. One row is an anecdote, chosen by a rule that is stated. Attributions are not reasons for a
-    decision about a person, and the counterfactual is no advice: the change may be impossible, and there
+    decision about a person, and the counterfactual is not advice: the change may be impossible, and there
     may be nearer ones that the search did not meet. The rows' values are shown unless the option `values`
     is false.
     """

@@ -30,7 +30,7 @@ def membership(predictions: Predictions) -> Measurement:
     rows are people, a leak of who was in the data.
 
     Limits. The simplest attack there is: stronger ones, with models of their own, find more. Test rows of
-    another kind than the training rows are told apart by their kind. Without probabilities the margin of the
+    another kind than the training rows are distinguished by their kind. Without probabilities the margin of the
     true class stands for the loss, without scores the error.
     """
     if not predictions.has(split="train"):

@@ -87,7 +87,7 @@ def _of(feature: str, missing: Perturbed, least: float) -> list[Estimate]:
         return [absent(ratio, where, "the model raises where it is missing", unit="ratio")]
     pair = missing.pair(MISSING + feature)
     if pair.before.task == "regression":
-        return [move("missing_move", pair, where), absent(ratio, where, "asked of decisions", unit="ratio")]
+        return [move("missing_move", pair, where), absent(ratio, where, "applies to decisions only", unit="ratio")]
     made = [share("missing_flip_share", pair.changed(), pair.before, where)]
     if SWAPPED + feature not in missing.names:
         reason = missing.failed.get(SWAPPED + feature, "another row's value was not tried in time")

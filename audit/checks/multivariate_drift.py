@@ -1,4 +1,4 @@
-"""Are training rows and test rows told apart by all features together?"""
+"""Are training rows and test rows distinguished by all features together?"""
 
 from __future__ import annotations
 

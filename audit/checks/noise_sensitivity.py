@@ -33,7 +33,7 @@ def noise_sensitivity(noise: Perturbed) -> Measurement:
         made.append(move(metric, pair, where) if regression else share(metric, pair.changed(), pair.before, where))
     other = "noise_flip_share" if regression else "noise_move"
     asked_of = "decisions" if regression else "predictions that are numbers"
-    unasked = [absent(other, one.where, f"asked of {asked_of}") for one in made]
+    unasked = [absent(other, one.where, f"applies to {asked_of} only") for one in made]
     what = (
         "mean move of the prediction, in standard deviations of the target" if regression else "decisions that change"
     )

@@ -31,7 +31,7 @@ def overfitting(predictions: Predictions) -> Measurement:
     Reading. A gap whose whole interval lies above zero shows that part of what was learned holds for the
     training rows alone. The gap is that of accuracy, in regression of R².
 
-    Limits. A gap is no fault in itself where the test score is good enough; no gap is no proof that the
+    Limits. A gap is not a fault in itself where the test score is good enough; no gap is not proof that the
     model will hold on rows of another kind.
     """
     if not predictions.has(split="train"):
@@ -70,7 +70,7 @@ def gap(train: Estimate, test: Estimate) -> Estimate:
 
 
 def _span(one: Estimate) -> Span | None:
-    """Return value and limits; rows that are learned by heart leave no error to vary, and that is no doubt."""
+    """Return value and limits; rows that are memorized leave no error to vary, and that is no doubt."""
     if one.value is not None and one.low is None and one.value == PERFECT.get(one.metric):
         return Span(one.value, one.value, one.value)
     return span_of(one)

@@ -29,7 +29,7 @@ def prediction_drift(predictions: Predictions, reference_scores: ReferenceScores
     Reading. ``score_stability_index`` is the population stability index of the scores (of predicted values in
     regression, of predicted classes otherwise) between the reference record and these test rows, less what
     it would be on average without any drift. The distribution is written down here, so that a later audit
-    can be held against this one: ``[gather.reference_scores] path = "audit.json"``.
+    can be compared with this one: ``[gather.reference_scores] path = "audit.json"``.
 
     Limits. The same distribution can hide that other rows get the scores. The bins are those of the
     reference: scores far outside them all fall into its last bin. Rows are counted without sample weight;

@@ -33,7 +33,7 @@ def roc(predictions: Predictions, *, points: int = 60) -> Measurement:
     at that threshold, the dot stands where the model's own decisions are.
 
     Limits. The curve shows ranking alone: a model can rank well and be badly calibrated. With several
-    classes each is held against the rest, the most frequent ones are drawn.
+    classes each is compared with the rest, the most frequent ones are drawn.
     """
     test = predictions.select(split="test")
     if test.y_score is None:

@@ -23,7 +23,7 @@ MOST_LINES = 6
 def score_histogram(predictions: Predictions) -> Measurement:
     """Draw how the scores are distributed, by true class and by the groups of each sensitive feature.
 
-    Reading. Two classes whose lines lie apart are told apart well; where they overlap, mistakes are made at
+    Reading. Two classes whose lines lie apart are distinguished well; where they overlap, mistakes are made at
     any threshold. Groups whose lines lie apart are decided upon differently by one threshold.
 
     Limits. Heights are shares of the rows of that line in a twentieth of the range of scores; neighboring bins

@@ -41,7 +41,7 @@ def skill(predictions: Predictions) -> Measurement:
         unit="difference",
     )
     told = f"{metric} is {raw}; the best constant answer has {chance:.3g}."
-    return Measurement(summary=told, estimates=(made,), exhibits=(Prose(title="Held against", text=told),))
+    return Measurement(summary=told, estimates=(made,), exhibits=(Prose(title="Compared with", text=told),))
 
 
 def _chance(test: Predictions) -> tuple[str, float]:

@@ -1,4 +1,4 @@
-"""Has the model learned some groups by heart more than others?"""
+"""Has the model memorized some groups more than others?"""
 
 from __future__ import annotations
 

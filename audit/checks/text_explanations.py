@@ -33,8 +33,8 @@ def text_explanations(
     into the text one by one (SHAP); beside it stands LIME's local weight. The mean over a sample of texts
     tells which words the model listens to; at least two texts must hold a word.
 
-    Limits. Texts with words left out are no natural texts. A word may stand for others that come along with
-    it. Single texts are shown unless the option `values` is false; attributions are no reasons.
+    Limits. Texts with words left out are not natural texts. A word may stand for others that come along with
+    it. Single texts are shown unless the option `values` is false; attributions are not reasons.
     """
     given, level = text_explanations, predictions.settings.level
     everything = (*given.cases, *given.sample)

@@ -42,7 +42,7 @@ def threshold_choice(predictions: Predictions) -> Measurement:
     each threshold would do: how many rows it selects, and which share of the positive and the negative ones.
 
     Limits. Balanced accuracy holds both kinds of error equally dear; where costs differ, so does the best
-    threshold, and this gain is no fault. The values by threshold are of all test rows: the best of them was
+    threshold, and this gain is not a fault. The values by threshold are of all test rows: the best of them was
     chosen on the same rows and looks a little better than it is.
     """
     test = predictions.select(split="test")

@@ -15,7 +15,7 @@ from audit.tabular.rows import Repeats, column_hash, column_hashes, first_ones, 
 from reports.record import Estimate, Measurement, Table
 
 COARSE = 0.2
-"""Below this share of distinct training rows, repeats are held against those within training alone."""
+"""Below this share of distinct training rows, repeats are compared with those within training alone."""
 
 
 @check(
@@ -26,9 +26,9 @@ COARSE = 0.2
 def train_test_overlap(dataset: Dataset, predictions: Predictions | None = None) -> Measurement:
     """Count test rows whose features and target stand in the training rows, beyond what chance repeats.
 
-    Reading. ``overlap_share`` is the share of test rows that the model may know by heart. Coarse tables repeat
+    Reading. ``overlap_share`` is the share of test rows that the model may have memorized. Coarse tables repeat
     by nature: how often is estimated from the pairs of test and training rows that differ in one and in two
-    columns, and can be held against how often training rows have a twin in training. The share is
+    columns, and can be compared with how often training rows have a twin in training. The share is
     measured on the rows that chance seldom repeats. The score without the test rows that have a training
     twin is shown beside the score with them.
 

@@ -55,7 +55,7 @@ def training_history(history: tuple[HistoryRow, ...]) -> Measurement:
 
 
 def losses(history: tuple[HistoryRow, ...], split: str) -> list[tuple[int, float]]:
-    """Return (epoch, loss) of a split in order of epochs; epochs whose loss was no number are left out."""
+    """Return (epoch, loss) of a split in order of epochs; epochs whose loss was not a number are left out."""
     rows = [
         one
         for one in history

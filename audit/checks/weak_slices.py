@@ -82,7 +82,7 @@ def weak_slices(
 
     Limits. Slices smaller than `support` rows or `share` of a half are not looked for; numbers are cut into
     bands. That no slice is found does not say that there is none. A slice says where errors are, not why:
-    some kinds of rows are harder for every model. Texts and images are told apart by clusters.
+    some kinds of rows are harder for every model. Texts and images are distinguished by clusters.
     """
     test = predictions.select(split="test")
     rows = test.row.astype(np.intp)

@@ -294,7 +294,7 @@ def serve(
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds for one request.", min=0.01)] = 30.0,
     trust: Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")] = False,
 ) -> int:
-    """Answer predictions over HTTP (Open Inference Protocol v2), every row held against a schema."""
+    """Answer predictions over HTTP (Open Inference Protocol v2), every row compared with a schema."""
     from audit.cli.serve import Asked
     from audit.cli.serve import serve as verb
 

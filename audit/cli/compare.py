@@ -75,9 +75,9 @@ def _more(rows: Sequence[object]) -> list[str]:
 
 
 def _open(found: Comparison) -> str:
-    alike = sum(1 for one in found.changes if one.direction in {"same", "not told apart"})
+    alike = sum(1 for one in found.changes if one.direction in {"same", "no difference shown"})
     return (
-        f"{counted(alike, 'other number')} cannot be told apart or did not change. Intervals are not corrected for "
+        f"{counted(alike, 'other number')} show no difference. Intervals are not corrected for "
         "their number: one in twenty moves beyond its interval by chance."
     )
 

@@ -37,8 +37,8 @@ def _read(file: Path) -> Entry:
     try:
         record = json.loads(file.read_bytes())
     except (ValueError, OSError, RecursionError) as error:
-        raise DataError(f"{shown(file)} is no record: {str(error)[:120]}.") from error
+        raise DataError(f"{shown(file)} is not a record: {str(error)[:120]}.") from error
     if not isinstance(record, dict) or "verdicts" not in record or "schema_version" not in record:
-        raise DataError(f"{shown(file)} is no record; expected an audit.json.")
+        raise DataError(f"{shown(file)} is not a record; expected an audit.json.")
     name = file.parent.name if file.name == "audit.json" and file.parent.name else file.stem
     return entry(name, record)

@@ -225,7 +225,7 @@ def _columns(start: Start) -> Iterator[str]:
         yield f"# these sound sensitive and are not declared: {listed(start.likely)}"
     known = "the model knows its columns by name" if start.stated else "all other columns are taken for features"
     yield f"# features = [...]  # {known}: {listed(start.features, limit=8)}"
-    yield "# drop = []         # columns that are no features: identifiers, free text, notes"
+    yield "# drop = []         # columns that are not features: identifiers, free text, notes"
     yield '# weight = "..."    # a column of sample weights'
     yield '# cluster = "..."   # a column that says which rows belong together: person, device, site'
     time = text(start.times[0]) if start.times else '"..."'
@@ -257,7 +257,7 @@ def _groups(start: Start) -> Iterator[str]:
             yield f"{key(name)} = [{', '.join(f'{edge:g}' for edge in edges)}]"
         yield ""
     if start.asked.sensitive:
-        yield "# [data.reference]  # the group that others are held against, else the largest"
+        yield "# [data.reference]  # the group that others are compared with, else the largest"
         for name in start.asked.sensitive:
             yield f'# {key(name)} = "..."'
         yield ""

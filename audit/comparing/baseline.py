@@ -69,7 +69,7 @@ def load_baseline(terms: Terms) -> tuple[AuditRecord | None, str]:
     Raises
     ------
     ConfigError
-        If it must be there and is not, or is no record of a known schema.
+        If it must be there and is not, or is not a record of a known schema.
 
     Examples
     --------

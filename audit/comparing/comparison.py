@@ -19,7 +19,7 @@ from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Predictions
 from reports.record import AuditRecord, Estimate, Table, Verdict, Where
 
-Direction = Literal["better", "worse", "changed", "not told apart", "same", "only before", "only after"]
+Direction = Literal["better", "worse", "changed", "no difference shown", "same", "only before", "only after"]
 Address = tuple[str, str, tuple[tuple[str, str], ...]]
 """Check, metric and where."""
 PAIRED_TOO = ("selection_rate",)
@@ -38,7 +38,7 @@ class Change:
     difference: Estimate | None = None
     """After less before."""
     paired: bool = False
-    direction: Direction = "not told apart"
+    direction: Direction = "no difference shown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,11 +213,11 @@ def _exact(before: Estimate, after: Estimate) -> Estimate:
 
 def _direction(metric: str, gap: Estimate) -> Direction:
     if gap.value is None or gap.low is None or gap.high is None:
-        return "not told apart"
+        return "no difference shown"
     if gap.low == gap.high == 0:
         return "same"
     if gap.low <= 0 <= gap.high:
-        return "not told apart"
+        return "no difference shown"
     better = METRICS[metric].better if metric in METRICS else "neither"
     if better == "neither":
         return "changed"

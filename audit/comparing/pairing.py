@@ -184,7 +184,7 @@ def _packed_group(name: str, factor: Factor) -> PairedGroups:
 
 
 def discreet(part: Predictions) -> Mapping[str, Factor]:
-    """Return the sensitive features, with no row told apart by a crossing of fewer than ``suppress_n`` rows.
+    """Return the sensitive features, with no row distinguished by a crossing of fewer than ``suppress_n`` rows.
 
     Feature by feature, a level that would leave a crossing with the features before it too small is left
     out there, and if all that was left out there is too small itself, the next larger level with it.

@@ -447,7 +447,7 @@ def read_card(path: Path) -> Card:
     for name in tables:
         if name not in known:
             raise ConfigError(
-                f"{path.name}: {shown(name)} is no section of the card; there are {listed(sorted(known), limit=30)}."
+                f"{path.name}: {shown(name)} is not a section of the card; there are {listed(sorted(known), limit=30)}."
                 + hint(name, known)
             )
     return validate(Card, tables, file=path.name, text=text, error=ConfigError)

@@ -229,10 +229,10 @@ def require_references(reference: Mapping[str, str], dataset: Dataset) -> None:
         groups = dataset.sensitive.get(feature)
         if groups is None:
             raise DataError(
-                f"[data.reference] names {shown(feature)}, which is no sensitive feature; "
+                f"[data.reference] names {shown(feature)}, which is not a sensitive feature; "
                 f"there are {listed(dataset.sensitive)}."
             )
         if level not in groups.levels:
             raise DataError(
-                f"[data.reference] {feature} = {shown(level)} is no group of it; there are {listed(groups.levels)}."
+                f"[data.reference] {feature} = {shown(level)} is not a level of it (levels: {listed(groups.levels)})."
             )

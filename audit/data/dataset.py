@@ -1,4 +1,4 @@
-"""A data set as an audit sees it: one frame, told apart by split and by group."""
+"""A data set as an audit sees it: one frame, with its splits and groups."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def is_unnamed(name: str) -> bool:
 
 
 def _source(path: Path, reading: Reading) -> Source:
-    """Read a file with a header; what pandas would mend by guessing is refused."""
+    """Read a file with a header; what pandas would repair by guessing is refused."""
     usual = "\t" if ".tsv" in [one.lower() for one in path.suffixes] else ","
     asked = Source(
         path=path,

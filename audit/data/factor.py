@@ -1,4 +1,4 @@
-"""A column of levels: what rows are told apart by."""
+"""A column of levels: what groups the rows."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def to_frame(table: object, what: str) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If it is no table, or two columns share a name once they are written as text.
+        If it is not a table, or two columns share a name once they are written as text.
 
     Examples
     --------

@@ -44,7 +44,7 @@ def read_images(folder: Path, shape: Shape | None = None) -> tuple[pd.DataFrame,
     files = sorted(one for one in folder.glob("*/*") if one.suffix.lower() in SUFFIXES)
     for one in files:
         if not one.is_file():  # a pipe or a device would be waited for
-            raise DataError(f"{shown(str(one.relative_to(folder)))} is no regular file; expected an image.")
+            raise DataError(f"{shown(str(one.relative_to(folder)))} is not a regular file; expected an image.")
     if not files:
         raise DataError(
             f"{shown(folder.name)} holds no images: expected {shown(folder.name + '/<label>/<image>')} "

@@ -66,7 +66,7 @@ def read_tables(files: Mapping[str, Path], reading: Reading | None = None) -> Ta
     for name in asked.stated:
         if not any(name in frame.columns for frame in frames.values()):
             columns = [str(one) for frame in frames.values() for one in frame.columns]
-            raise DataError(f"[data] text or number names {shown(name)}, which is no column." + hint(name, columns))
+            raise DataError(f"[data] text or number names {shown(name)}, which is not a column." + hint(name, columns))
     for split, many in paths.items():
         frames[split].columns = [str(name) for name in frames[split].columns]
         if not frames[split].size:
@@ -98,7 +98,7 @@ def matched(path: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If there is none, or it is no file that can be read.
+        If there is none, or it is not a file that can be read.
     """
     file = Path(str(path).split(IN_FILE, 1)[0])
     if not file.exists() and any(sign in path.name for sign in "*?["):
@@ -115,7 +115,7 @@ def matched(path: Path) -> list[Path]:
     if file.is_dir() and IN_FILE not in str(path):
         return [file]
     if not file.is_file():
-        raise DataError(f"{shown(file)} is no regular file; expected a table, or a folder of images by label.")
+        raise DataError(f"{shown(file)} is not a regular file; expected a table, or a folder of images by label.")
     return [path]
 
 

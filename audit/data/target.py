@@ -132,7 +132,7 @@ def class_named(role: str, stated: object, classes: tuple[str, ...], roles: Role
     Raises
     ------
     DataError
-        If it is no class, or `labels` makes another of it.
+        If it is not a class, or `labels` makes another of it.
 
     Examples
     --------
@@ -170,5 +170,5 @@ def require_both_classes(target: Target, split: Factor) -> None:
         if len(present) < 2:
             raise DataError(
                 f"the {name} rows hold one class only ({listed(target.classes[int(code)] for code in present)}); "
-                "nothing can be told apart. Evaluate on rows of every class."
+                "a classifier cannot be measured on one class. Evaluate on rows of every class."
             )

@@ -20,7 +20,7 @@ def moments(column: pd.Series) -> npt.NDArray[np.float64]:
     Raises
     ------
     DataError
-        If over 5 % of the values are no times, or all could be read with the day first and with the month first.
+        If over 5 % of the values are not times, or all could be read with the day first and with the month first.
 
     Examples
     --------

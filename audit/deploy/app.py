@@ -33,7 +33,7 @@ class Limits:
     seconds: float = 30.0
     """From the first byte of the body to the answer."""
     strict: bool = True
-    """Whether categories, ranges and missing values are held against the schema, or types alone."""
+    """Whether categories, ranges and missing values are compared with the schema, or types alone."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -50,7 +50,7 @@ class Service:
         Raises
         ------
         ModelError
-            If the model raises, or answers what is no finite number.
+            If the model raises, or answers what is not a finite number.
         """
         frame = as_frame(self.columns, values)
         given = as_model_input(self.model, frame)

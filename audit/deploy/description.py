@@ -83,7 +83,7 @@ def read_description(path: Path, *, trust: bool = False) -> tuple[Description, M
     Raises
     ------
     ModelError
-        If the file is no description, or the model is another one.
+        If the file is not a description, or the model is another one.
     """
     if not path.is_file():
         siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []

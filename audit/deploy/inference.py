@@ -15,7 +15,7 @@ from audit.errors import listed, shown
 
 
 class BadRequest(Exception):  # noqa: N818 -- the protocol's own word
-    """A body that is no inference request."""
+    """A body that is not an inference request."""
 
 
 def metadata(description: Description) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a model's input looks like, learned from a table: types, categories, ranges; and rows held against it."""
+"""What a model's input looks like, learned from a table: types, categories, ranges; and rows compared with it."""
 
 from __future__ import annotations
 

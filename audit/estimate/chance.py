@@ -92,7 +92,7 @@ class Chance:
                 method = "observed" if name == "gap" else self.method
                 found.append(
                     Estimate(metric=name, value=value, method=method, n=self.n, where=at, unit="difference",
-                             reason="held against chance by its p-value, not by an interval")
+                             reason="compared with chance by its p-value, not by an interval")
                 )  # fmt: skip
         return tuple(found)
 
@@ -303,7 +303,7 @@ def _numbers(
 ) -> Chance:
     """Shuffle rows of errors; of very many rows, draw the group means from their normal limit."""
     if set(names) - set(NUMBER_GAPS) or feature not in predictions.keys:
-        raise DataError(f"Gaps of {names} over {feature!r} cannot be held against chance; metrics are {NUMBER_GAPS}.")
+        raise DataError(f"Gaps of {names} over {feature!r} cannot be compared with chance; metrics are {NUMBER_GAPS}.")
     factor = predictions.keys[feature]
     codes = np.flatnonzero(factor.counts() >= max(min_n, 1))
     if len(codes) < 2:

@@ -72,7 +72,7 @@ def compared(estimate: Estimate, reference: Estimate | None, kind: str, *, min_n
         return _with(estimate, kind, bare, reason=estimate.reason or reference.reason or "no interval")
     made = difference(a, b) if kind == "difference" else ratio(a, b)
     if made is None:
-        reason = "the reference group is not told apart from 0, so the ratio has no limit"
+        reason = "the rate of the reference group cannot be distinguished from 0, so the ratio has no limit"
         return _with(estimate, kind, bare, reason=reason)
     method = "mover" if kind == "difference" else "mover ratio"
     return _with(estimate, kind, made, method=f"{method} of {estimate.method or 'given'}")
@@ -142,7 +142,7 @@ def against_best(
         limits = (max([one.low for one in against_it] + [neutral]), max(one.high for one in for_it))
     value = _bare(own.value, best, kind).value
     if not all(map(math.isfinite, limits)):
-        reason = "the best group is not told apart from 0, so the ratio has no limit"
+        reason = "the rate of the best group cannot be distinguished from 0, so the ratio has no limit"
         return _with(estimate, kind, Span(value, value, value), reason=reason)
     made = Span(value, min(limits[0], value), max(limits[1], value))
     told = _with(estimate, kind, made, method=f"mover {kind} to the best of all groups")

@@ -23,7 +23,7 @@ def differences(
     Parameters
     ----------
     group_estimates : iterable of Estimate
-        Of one or more metrics and classes; each is held against the reference of its own metric and class.
+        Of one or more metrics and classes; each is compared with the reference of its own metric and class.
     reference_where : mapping of str to str
         Levels of the crossed features that name the reference group.
     min_n : int

@@ -31,7 +31,7 @@ _MACRO = ("roc_auc", "average_precision")
 
 
 def with_weight(predictions: Predictions) -> Predictions:
-    """Leave out rows of weight 0, which are no rows.
+    """Leave out rows of weight 0.
 
     Raises
     ------

@@ -178,9 +178,7 @@ def groups(predictions: Predictions, features: Sequence[str]) -> Iterator[tuple[
     for name in features:
         if name not in predictions.keys:
             known = listed(predictions.keys)
-            raise DataError(
-                f"Rows are not told apart by {shown(name)}; keys are {known}.{hint(name, predictions.keys)}"
-            )
+            raise DataError(f"No grouping column {shown(name)}; keys are {known}.{hint(name, predictions.keys)}")
     factors = [predictions.keys[name] for name in features]
     shape = tuple(max(len(factor.levels), 1) for factor in factors)
     address, kept = addresses([factor.codes for factor in factors], shape, len(predictions))
@@ -199,7 +197,7 @@ def groups(predictions: Predictions, features: Sequence[str]) -> Iterator[tuple[
 
 
 def reference_group(predictions: Predictions, features: Sequence[str]) -> Mapping[str, str]:
-    """Name the group that others are held against: the declared one, else the largest.
+    """Name the group that others are compared with: the declared one, else the largest.
 
     A declared reference stands only where every feature of the crossing has one. Of equally large
     groups the first in the order of levels is taken; empty data have no reference.

@@ -72,7 +72,7 @@ def proportion(
         Which rows count; numbers in [0, 1] where a row may count in part.
     where : mapping
     of : Masses
-        Weights and clusters of the rows. Rows of weight 0 are no rows.
+        Weights and clusters of the rows. Rows of weight 0 are left out.
     level : float
     least : int
         Fewer rows than this leave no trace.

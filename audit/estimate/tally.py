@@ -29,7 +29,7 @@ class Tally:
     Parameters
     ----------
     keys : tuple of str
-        What the rows are told apart by.
+        Columns that group the rows.
     levels : tuple of tuple of str
         Levels by key; a level may have no row.
     classes : tuple of str
@@ -248,7 +248,7 @@ def merge(tallies: Sequence[Tally]) -> Tally:
 def _require_keys(wanted: Sequence[str] | Mapping[str, str], known: Sequence[str] | Mapping[str, object]) -> None:
     for name in wanted:
         if name not in known:
-            raise DataError(f"Rows are not told apart by {shown(name)}; keys are {listed(known)}.{hint(name, known)}")
+            raise DataError(f"No grouping column {shown(name)}; keys are {listed(known)}.{hint(name, known)}")
 
 
 def addresses(

@@ -1,6 +1,6 @@
 """One model's answers to the same rows, changed in several ways.
 
-The rows as they are stand under the variant ``none``; every other variant is held against it row by row.
+The rows as they are stand under the variant ``none``; every other variant is compared with it row by row.
 Where the truth is replaced by the model's own first answer, an error rate is the share of decisions that
 changed, so the metrics and intervals of the house serve perturbations too.
 """
@@ -71,7 +71,7 @@ class Perturbed:
 
 
 def _bare(predictions: Predictions, variant: str) -> Predictions:
-    """Select a variant; the variant is no part of the address of what is measured by pairs."""
+    """Select a variant; the variant is not part of the address of what is measured by pairs."""
     chosen = predictions.take(predictions.keys["variant"].mask(variant))
     keys = {name: factor for name, factor in chosen.keys.items() if name != "variant"}
     return replace(chosen, keys=keys, where={**chosen.where, "split": "test"})

@@ -61,7 +61,7 @@ COUNTED = "rows were counted, not kept"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Predictions:
-    """True values and a model's answers, row by row, with all that rows are told apart by.
+    """True values and a model's answers, row by row, with the columns that group them.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class Predictions:
     invalid: Mapping[str, int] = field(default_factory=dict)
     """Answers that a model of this task must not give, counted by kind over all splits."""
     score_reason: str = "the model gives no scores"
-    """Why `y_score` is ``None``, or why it is no probability."""
+    """Why `y_score` is ``None``, or why it is not a probability."""
 
     def __len__(self) -> int:
         return len(self.y_true)
@@ -156,7 +156,7 @@ class Predictions:
         mask = np.ones(len(self), dtype=np.bool_)
         for name, level in where.items():
             if name not in self.keys:
-                raise KeyError(f"rows are not told apart by {name!r}; keys are {sorted(self.keys)}")
+                raise KeyError(f"no grouping column {name!r}; keys are {sorted(self.keys)}")
             mask &= self.keys[name].mask(level)
         return self.take(mask, where)
 

@@ -1,4 +1,4 @@
-"""Evidence on the data that small models of the audit's own bring home: plain numbers with addresses."""
+"""Evidence on the data that the audit's own small models gather: plain numbers with addresses."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ STILL = 1e-6
 
 
 class Game(NamedTuple):
-    """A design ready to be asked: sets and their complements, with a last place for features that are no players."""
+    """A design ready to be asked: sets and their complements, with a last place for features that are not players."""
 
     known: BoolArray
     """Shape (2 · sets, players + 1)."""

@@ -33,7 +33,7 @@ FORESTS = {
 
 
 def tree_scale(estimator: object, *, regression: bool) -> str | None:
-    """Return the scale on which TreeExplainer explains an estimator, ``None`` for what is no tree.
+    """Return the scale on which TreeExplainer explains an estimator, ``None`` for what is not a tree.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """The only code that calls a model.
 
-Each module of this folder brings home one kind of evidence: its name is the name that checks ask for,
+Each module of this folder gathers one kind of evidence: its name is the name that checks ask for,
 and its function ``gather(context, *, options)`` does the work. Evidence is gathered once, when the
 first check that wants it runs, and never when no chosen check does.
 """
@@ -42,7 +42,7 @@ LATE = "stopped at the run's time limit"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Context:
-    """What gatherers work with; it remembers what was brought home.
+    """What gatherers work with; it remembers what was gathered.
 
     ``context.need("predictions")`` returns evidence and raises :class:`NotApplicable` where there is
     none; ``context("predictions")`` returns an :class:`~audit.evidence.predictions.Absence` instead.

@@ -146,7 +146,7 @@ class Explained:
         return found
 
     def keys(self, kept: int) -> dict[str, Factor]:
-        """Return what the first `kept` rows are told apart by."""
+        """Return the groups of the first `kept` rows."""
         dataset = self.output.dataset
         rows = self.rows[:kept]
         keys = {"split": dataset.split.take(rows)}

@@ -1,4 +1,4 @@
-"""Plain scikit-learn recipes that a model is held against."""
+"""Plain scikit-learn recipes that a model is compared with."""
 
 from __future__ import annotations
 

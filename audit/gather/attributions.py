@@ -170,7 +170,7 @@ def _tree(context: Context, what: Explained, plan: Plan) -> Attributions:
     estimator, dataset = what.output.model.predictor, what.output.dataset
     scale = tree_scale(estimator, regression=dataset.task == "regression")
     if scale is None:
-        raise NotApplicable("" if plan.method == "auto" else "the model is no tree ensemble that shap reads")
+        raise NotApplicable("" if plan.method == "auto" else "the model is not a tree ensemble that shap reads")
     if scale != what.output.scale or (scale == "log-odds" and dataset.task == "multiclass"):
         raise NotApplicable(f"shap explains these trees on another scale than {what.output.scale}")
     context.progress("explaining trees", 0, 1)
@@ -250,7 +250,7 @@ def _network(what: Explained, code: int) -> Network:
     task, estimator = what.output.dataset.task, what.output.model.predictor
     network = network_of(estimator, task=task, column=_column(what, code))
     if network is None or what.output.scale not in {"log-odds", "target"}:
-        raise NotApplicable("the model is no network that reads numbers")
+        raise NotApplicable("the model is not a network that reads numbers")
     return network
 
 

@@ -56,7 +56,7 @@ def gather(
     if not found and _are_images(context, modality, shape):
         found["image cluster"] = _images(dataset.inputs(rows).to_numpy(dtype=np.float64), clusters, seed)
     if not found:
-        raise NotApplicable("asked of texts and images; rows are a table of features")
+        raise NotApplicable("applies to texts and images; rows are a table of features")
     return found
 
 

@@ -30,7 +30,7 @@ def gather(context: Context, *, rows: int = 500, channels: int = 12, images: int
     Raises
     ------
     NotApplicable
-        If the model is no convolutional network of images.
+        If the model is not a convolutional network of images.
     """
     model, dataset = context.fitted(), context.dataset
     network = network_of(model.predictor, task=dataset.task, column=1)

@@ -29,7 +29,7 @@ WIDE = 60
 """Tables of more columns than this are not cut into bins."""
 LEVELS = 40
 MOST_TOLD = 0.4
-"""A greater share of wrong labels among sure rows is no finding but a sign that the curve does not fit."""
+"""A greater share of wrong labels among sure rows is not a finding but a sign that the curve does not fit."""
 PAIRED = 15
 """Up to so many numbers are multiplied pairwise."""
 LEAST_SURE = 50

@@ -1,4 +1,4 @@
-"""LIME: a local linear model around each row, to be held against the SHAP values of the same rows."""
+"""LIME: a local linear model around each row, to be compared with the SHAP values of the same rows."""
 
 from __future__ import annotations
 

@@ -41,14 +41,15 @@ def gather(
     Raises
     ------
     ConfigError
-        If `fixed` names something that is no feature.
+        If `fixed` names something that is not a feature.
     """
     dataset = context.dataset
     require_narrow(dataset)
     for name in fixed:
         if name not in dataset.features:
             raise ConfigError(
-                f"[gather.local_cases] fixed names {shown(name)}, which is no feature." + hint(name, dataset.features)
+                f"[gather.local_cases] fixed names {shown(name)}, which is not a feature."
+                + hint(name, dataset.features)
             )
     predictions = cast("Predictions", context.need("predictions"))
     picked = pick(predictions.select(split="test"), most)

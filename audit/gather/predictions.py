@@ -38,7 +38,7 @@ def gather(context: Context, *, batch: int = 8192) -> Predictions:
 
 
 def _answered(made: Predictions, answers: Answers) -> Predictions:
-    """Leave out rows whose answer is no class: they are counted apart, as `invalid`."""
+    """Leave out rows whose answer is not a class: they are counted apart, as `invalid`."""
     if answers.answered is None:
         return made
     if not answers.answered.any():

@@ -31,7 +31,7 @@ def gather(context: Context, *, rows: int = 40, evaluations: int = 750_000) -> A
     Raises
     ------
     NotApplicable
-        If the model is no network.
+        If the model is not a network.
     """
     model = context.fitted()
     if not isinstance(model.last, NetworkEstimator):

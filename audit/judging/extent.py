@@ -24,7 +24,7 @@ ROW_SHARES = frozenset({
     "noise_flip_share", "missing_flip_share", "class_share", "churn", "accuracy_drop", "train_test_gap",
     "mean_calibration_gap", "gap_beyond_overall", "underfitting_gap",
 })  # fmt: skip
-"""Shares of rows, and differences of them, that are no metric of predictions."""
+"""Shares of rows, and differences of them, that are not metrics of predictions."""
 ROW_COUNTS = frozenset({"invalid_outputs", "nondeterministic_rows", "batch_dependent_rows", "later_training_rows"})
 """Counts of rows, out of the estimate's n."""
 NOT_OF_PEOPLE = frozenset({

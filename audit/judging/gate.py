@@ -76,7 +76,7 @@ def judge(
     record : AuditRecord
     policy : Policy
     today : date, optional
-        Day on which waivers are held against their end; the day of the record without one.
+        Day on which waivers are compared with their end; the day of the record without one.
     baseline : AuditRecord, optional
         An earlier audit; what changed against it is measured first, in place of what stood there.
     suppress_n : int

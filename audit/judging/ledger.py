@@ -81,7 +81,7 @@ def read(path: Path) -> Uses:
     Raises
     ------
     PolicyError
-        If the file is no ledger.
+        If the file is not a ledger.
     """
     if not path.exists():
         return {}
@@ -89,13 +89,13 @@ def read(path: Path) -> Uses:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PolicyError(
-            f"{shown(path.name)} is no ledger of test set uses: {error}. Put it back from git."
+            f"{shown(path.name)} is not a ledger of test set uses: {error}. Put it back from git."
         ) from error
     fits = isinstance(found, dict) and all(
         isinstance(models, dict) and all(isinstance(day, str) for day in models.values()) for models in found.values()
     )
     if not fits:
-        raise PolicyError(f"{shown(path.name)} is no ledger of test set uses; expected days by model by test set.")
+        raise PolicyError(f"{shown(path.name)} is not a ledger of test set uses; expected days by model by test set.")
     return {str(rows): dict(models) for rows, models in found.items()}
 
 

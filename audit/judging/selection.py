@@ -174,7 +174,7 @@ def require_comparable_metric(gate: Gate) -> None:
     known = ("headline", *(name for name, one in METRICS.items() if one.better != "neither"))
     if gate.metric not in known:
         raise PolicyError(
-            f"gate {shown(gate.id)} asks for no regression of {shown(gate.metric)}, which is no metric that can be "
+            f"gate {shown(gate.id)} asks for no regression of {shown(gate.metric)}, which is not a metric that can be "
             f"compared; there are {listed(known)}." + hint(gate.metric, known)
         )
 
@@ -243,7 +243,7 @@ def _require_known(wanted: Where, record: AuditRecord, who: str) -> None:
         if key not in known and key not in HOUSE_WORDS:
             groups = sorted(set(known) - HOUSE_WORDS)
             raise PolicyError(
-                f"{who} speaks of {shown(key)}, which is no sensitive feature of this audit; "
+                f"{who} speaks of {shown(key)}, which is not a sensitive feature of this audit; "
                 f"there are {listed(groups) or 'none'}." + hint(key, groups)
             )
         if level != "*" and level not in known.get(key, set()):
@@ -266,7 +266,7 @@ def _levels(record: AuditRecord) -> dict[str, set[str]]:
     return known
 
 
-# --- groups held against each other ---------------------------------------------------------------
+# --- groups compared with each other ---------------------------------------------------------------
 
 
 def _compared(gate: Gate, here: list[Estimate], alike: list[Estimate], record: AuditRecord) -> Iterator[Estimate]:

@@ -26,7 +26,7 @@ def waived(verdict: Verdict, policy: Policy, day: datetime.date) -> Verdict:
     verdict : Verdict
     policy : Policy
     day : date
-        The day the waivers are held against.
+        The day the waivers are compared with.
     """
     if verdict.outcome not in {"fail", "inconclusive"}:
         return verdict

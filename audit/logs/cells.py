@@ -166,7 +166,9 @@ def _target(truth: pd.Series, roles: Roles) -> Target:
         )
     if truth.nunique() < 2:
         only = listed(label_texts(truth)[:1])
-        raise DataError(f"target {shown(roles.target)} has one class only: {only}; nothing can be told apart.")
+        raise DataError(
+            f"target {shown(roles.target)} has one class only: {only}; a classifier cannot be measured on one class."
+        )
     return encode_target(truth, roles)
 
 

@@ -50,7 +50,7 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     Raises
     ------
     DataError
-        If a column has a type that cannot be counted, weights are no weights, or there are too many cells.
+        If a column has a type that cannot be counted, weights are negative or not numbers, or there are too many cells.
     """
     import narwhals.stable.v2 as nw
 

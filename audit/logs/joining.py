@@ -44,7 +44,7 @@ def require_times(connection: duckdb.DuckDBPyConnection, log: str, name: str, ty
     if found[0]:
         where = _file_of(connection, log, bad)
         raise DataError(
-            f"time column {shown(name)} holds {found[0]} values that are no time, such as {shown(found[1])}{where}; "
+            f"time column {shown(name)} holds {found[0]} values that are not times, such as {shown(found[1])}{where}; "
             "expected ISO dates or times."
         )
     return f"CAST({column} AS TIMESTAMP)"

@@ -219,7 +219,7 @@ def as_scores(answer: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.gene
     Raises
     ------
     ModelError
-        If they are no numbers, or more than a column a class.
+        If they are not numbers, or more than a column a class.
     """
     if answer.dtype.kind in "mMcSU" or answer.ndim > 2:
         what = f"values of type {answer.dtype}" if answer.ndim <= 2 else f"an array of shape {answer.shape}"
@@ -255,7 +255,7 @@ def classified(
 ) -> Answers:
     """Turn labels and raw scores into codes and columns of the data set's classes.
 
-    Rows whose label is missing, or no class, are told apart in `answered`: they are of no class.
+    Rows whose label is missing, or no class, are distinguished in `answered`: they are of no class.
 
     Raises
     ------
@@ -290,7 +290,7 @@ def labels_of(
     *,
     what: str = "the model answers",
 ) -> tuple[npt.NDArray[np.object_], tuple[str, ...] | None]:
-    """Write labels, and the classes a model knows, in the words of the data set; a blank is no label.
+    """Write labels, and the classes a model knows, in the words of the data set; a blank is not a label.
 
     Raises
     ------
@@ -425,7 +425,7 @@ def _scored(
         clean = np.clip(score, 0.0, 1.0)
         return Answers(y_pred=y_pred, y_score=clean, probabilities=True, classes=classes, invalid=invalid)
     if faults is not None:
-        reason = "some scores are no probabilities: outside [0, 1] or not summing to 1"
+        reason = "some scores are not probabilities: outside [0, 1] or not summing to 1"
     return Answers(
         y_pred=y_pred, y_score=score, probabilities=False, classes=classes, invalid=invalid, score_reason=reason
     )

@@ -211,7 +211,7 @@ def with_classes(predictor: object, classes: Sequence[object]) -> None:
     Raises
     ------
     ModelError
-        If it has another number of classes, or is no booster from a native file.
+        If it has another number of classes, or is not a booster from a native file.
     """
     if not isinstance(predictor, Booster) or predictor.classes_ is None:
         raise ModelError("[model] classes names the classes of native boosters; this model knows its own or has none.")

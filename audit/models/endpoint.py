@@ -101,7 +101,7 @@ def _metadata(exchange: Exchange) -> dict[str, Any]:
     body = exchange.get(exchange.url)
     told = {} if body is None else protocols.read_json(body, f"the metadata of {exchange.url}")
     if not isinstance(told, dict):
-        raise EndpointError(f"the metadata of {exchange.url} is no object of JSON. Check [model] url.")
+        raise EndpointError(f"the metadata of {exchange.url} is not an object of JSON. Check [model] url.")
     return told
 
 

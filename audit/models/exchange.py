@@ -252,7 +252,7 @@ class Exchange:
 
 
 def require_plain_address(url: str) -> None:
-    """Refuse what is no http address, and credentials in it.
+    """Refuse what is not an http address, and credentials in it.
 
     Raises
     ------

@@ -218,7 +218,7 @@ def _histogram_boosting(model: Any) -> bool:  # noqa: ANN401
 
 
 def _neighbors(model: Any) -> bool:  # noqa: ANN401
-    """Tell whether each row learned by heart has a class that exists."""
+    """Tell whether each row memorized has a class that exists."""
     rows = getattr(model, "_fit_X", None)
     if rows is None:
         return True

@@ -78,7 +78,9 @@ def fill(module: object, weights: Any, builder: str) -> object:  # noqa: ANN401 
     try:
         state = safetensors.load_file(weights)
     except Exception as error:
-        raise ModelError(f"[model] weights: {shown(weights.name)} is no whole safetensors file: {error}") from error
+        raise ModelError(
+            f"[model] weights: {shown(weights.name)} is not a complete safetensors file: {error}"
+        ) from error
     expected = {name: tuple(values.shape) for name, values in module.state_dict().items()}
     seen = {name: tuple(values.shape) for name, values in state.items()}
     differing = sorted(name for name in expected.keys() | seen.keys() if expected.get(name) != seen.get(name))

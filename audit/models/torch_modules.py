@@ -286,7 +286,7 @@ def _kind(stated: str, answer: torch.Tensor, task: str, module: torch.nn.Module)
             raise ModelError(f"output is {shown(stated)} and the task is regression; expected 'value'.")
         return "value"
     if stated == "value":
-        raise ModelError(f'output is "value" and the task is {task}; a value is no class. {STATE}')
+        raise ModelError(f'output is "value" and the task is {task}; a value is not a class. {STATE}')
     values = answer.double()
     inside = bool(((values >= 0) & (values <= 1)).all())
     sums = bool((values.sum(dim=1) - 1).abs().max() < 1e-3) if values.shape[1] > 1 else True

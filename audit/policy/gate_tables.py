@@ -169,7 +169,7 @@ def _require_fitting(gate: Gate, name: str) -> None:
     if gate.kind == "no_regression" and gate.decide == "point":
         raise PolicyError(
             f"{name} is no_regression decided on the point: that blocks half of all models that are as good as before. "
-            "Leave 'decide' out; the margin is held against the interval."
+            "Leave 'decide' out; the margin is compared with the interval."
         )
     if gate.kind == "no_regression" and gate.op != ">=":
         raise PolicyError(f"{name} is no_regression with op {gate.op!r}; leave 'op' out: losses count either way.")

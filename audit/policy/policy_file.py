@@ -42,7 +42,7 @@ class GateTable:
     reference: str | dict[str, str] | None = None
     """Of a difference or ratio: largest, most_favored, overall, or a table such as { sex = "Male" }."""
     op: Operator | None = None
-    """How the number is held against the threshold."""
+    """How the number is compared with the threshold."""
     threshold: float | list[float] | None = None
     """A number, or two rising numbers for "between"."""
     margin: float | None = None
@@ -63,7 +63,7 @@ class GateTable:
     min_n: int | None = None
     """Slices of fewer rows are not assessed."""
     min_share: float | None = None
-    """Groups that hold a smaller share of the rows are shown, not judged, and are no reference."""
+    """Groups that hold a smaller share of the rows are shown, not judged, and are never the reference."""
     family: str | None = None
     """Gates of one family share Holm's correction; by default a gate is its own family."""
     because: str | None = None

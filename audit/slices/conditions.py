@@ -45,7 +45,7 @@ class Column:
 
     name: str
     codes: Codes
-    """Level of each row; -1 where it has none that is told apart."""
+    """Level of each row; -1 where it has none that is distinguished."""
     levels: tuple[str, ...]
     """Names of the levels; of bands, empty."""
     edges: tuple[float, ...] = ()

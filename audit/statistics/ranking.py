@@ -170,7 +170,7 @@ def average_precision(
 ) -> Linear:
     """Return the average precision, scikit-learn's sum over thresholds without interpolation.
 
-    With `binned` scores rows of one score are no ties but rows whose order was not kept: their precision is
+    With `binned` scores rows of one score are not ties but rows whose order was not kept: their precision is
     averaged along the bin as if both classes were spread evenly in it.
 
     Examples

@@ -1,4 +1,4 @@
-"""Logistic recalibration: the slope and the intercept that would mend a model's scores."""
+"""Logistic recalibration: the slope and the intercept that would correct a model's scores."""
 
 from __future__ import annotations
 

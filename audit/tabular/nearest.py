@@ -65,7 +65,7 @@ def scaled(X: FloatArray, reference: Positions, *, shared: bool = False) -> Floa
 def near_vectors(items: Vectors, asking: Positions, asked: Positions, radius: float) -> Flags:
     """Tell which of the `asking` items have an `asked` one within `radius` and no near one of their own set.
 
-    Equal items (distance 0) are no near duplicates: they are found as exact copies.
+    Equal items (distance 0) are not near duplicates: they are found as exact copies.
 
     Parameters
     ----------

@@ -155,7 +155,7 @@ def held_out_area(table: FloatArray, position: int, level: float = 0.95, *, orde
     if hits.sum() == 0 or rest.sum() == 0:
         return None
     score = _rates_elsewhere(hits, rest)
-    # Folds rank their own rows alone: the overall rate of one fold is no news about another.
+    # Folds rank their own rows alone: the overall rate of one fold is not news about another.
     areas = [_area(score[k], hits[k], rest[k]) for k in range(len(table))]
     found = _pooled([one for one in areas if one is not None])
     if ordered:

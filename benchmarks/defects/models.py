@@ -99,7 +99,7 @@ class AlteredRegressor:
 
 
 class Oracle:
-    """Knows the answers of both splits by heart, and errs on a share of all rows alike."""
+    """Memorizes the answers of both splits, and errs on a share of all rows alike."""
 
     def __init__(self, table: Table, error: float) -> None:
         self.error, self.names, self.number = error, table.features, table.roles.task == "regression"
@@ -164,7 +164,7 @@ def until(measure: Callable[[float], float], target: float, high: float = 1.0) -
 
 
 def words(table: Table) -> list[str]:
-    """Name the features that are no numbers."""
+    """Name the features that are not numbers."""
     return [name for name in table.features if not pd.api.types.is_numeric_dtype(table.train[name])]
 
 

@@ -85,11 +85,11 @@ def underfitted(subject: Subject, strength: Strength, rng: Rng) -> Subject | Non
     return None if size is None else subject.altered(blurred(subject, size))
 
 
-# --- by heart -------------------------------------------------------------------------------------
+# --- memorized -------------------------------------------------------------------------------------
 
 
 def _learned(subject: Subject, share: float, groups: tuple[str, ...] = ()) -> Change:
-    """Return a change that answers a share of the training rows by heart."""
+    """Return a change that memorizes a share of the training rows."""
     table = subject.table
     codes, y = codes_of(table.train[table.features]), table.train[table.target].to_numpy()
     known, first = np.unique(codes, return_index=True)
@@ -120,7 +120,7 @@ def _split_scores(subject: Subject, change: Change) -> tuple[float, float]:
 
 
 def overfitted(subject: Subject, strength: Strength, rng: Rng) -> Subject | None:
-    """Grow a tree to the end, or learn part of the rows by heart."""
+    """Grow a tree to the end, or memorize part of the rows."""
     if strength == "clear":
         kind = DecisionTreeClassifier if subject.classifies else DecisionTreeRegressor
         model = _with_last(subject.model, kind(random_state=0))
@@ -148,7 +148,7 @@ def memorizing(subject: Subject, strength: Strength, rng: Rng) -> Subject | None
 
 
 def gap_in_group(subject: Subject, strength: Strength, rng: Rng) -> Subject | None:
-    """Learn a group's training rows by heart, and err on its others."""
+    """Memorize a group's training rows, and err on its others."""
     table = subject.table
     if len(table.test) < 1000:
         return None
@@ -264,7 +264,7 @@ DEFECTS = (
     Defect(code="GEN003", check="cross_validation", spoil=moody, what="fits fail by luck"),
     Defect(code="GEN003", check="cross_validation", spoil=other_test, what="test of another kind"),
     Defect(code="GEN004", check="learning_curve", spoil=starved, what="starved of rows"),
-    Defect(code="GEN005", check="membership", spoil=memorizing, what="learned by heart"),
+    Defect(code="GEN005", check="membership", spoil=memorizing, what="memorized"),
     Defect(code="GEN006", check="slice_gap", spoil=gap_in_group, what="gap in a group"),
     Defect(code="ROB003", check="adversarial", spoil=attackable, what="turned by small steps"),
 )

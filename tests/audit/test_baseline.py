@@ -360,7 +360,7 @@ def test_a_pairing_of_too_many_rows_is_no_pairing() -> None:
 def test_comparing_a_record_with_itself(good: AuditRecord) -> None:
     found = compare(good, good)
     assert found.paired
-    assert {one.direction for one in found.changes} <= {"same", "not told apart"}
+    assert {one.direction for one in found.changes} <= {"same", "no difference shown"}
     assert any(one.direction == "same" and one.paired for one in found.changes)
     assert all(one.difference is None or one.difference.value in (0.0, None) for one in found.changes)
     assert not found.turns

@@ -66,7 +66,7 @@ def test_what_a_column_holds_can_be_stated(tmp_path: Path) -> None:
     assert tables.frames["test"]["zip"].tolist() == ["01", "10"]
     with pytest.raises(DataError, match=r"'n' is to hold numbers and holds 'x'"):
         read(tmp_path, {"test": "zip,n\n01,x\n10,2\n"}, number=("n",))
-    with pytest.raises(DataError, match=r"'zap', which is no column.*'zip'"):
+    with pytest.raises(DataError, match=r"'zap', which is not a column.*'zip'"):
         read(tmp_path, {"test": "zip,n\n01,x\n"}, text=("zap",), stated=("zap",))
 
 

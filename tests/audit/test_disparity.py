@@ -1,4 +1,4 @@
-"""Groups held against each other."""
+"""Groups compared with each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a number that is held against a gate."""
+"""What becomes of a number that is compared with a gate."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def test_two_names_of_one_number() -> None:
     assert only(of, gate(metric="recall", where={"split": "test", "class": "*"})).outcome == "pass"
 
 
-# --- groups held against each other ----------------------------------------------------------------
+# --- groups compared with each other ----------------------------------------------------------------
 
 GROUPS = {"f": 400, "m": 600}
 
@@ -443,7 +443,7 @@ def test_judging_leaves_the_findings_alone() -> None:
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ({"sx": "f"}, "'sx', which is no sensitive feature .* Did you mean 'sex'"),
+        ({"sx": "f"}, "'sx', which is not a sensitive feature .* Did you mean 'sex'"),
         ({"sex": "female"}, "there are 'f', 'm'"),
     ],
 )

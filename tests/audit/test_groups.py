@@ -1,4 +1,4 @@
-"""Groups of a data set's rows, held against masks."""
+"""Groups of a data set's rows, compared with masks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Near items, held against a search by hand."""
+"""Near items, compared with a search by hand."""
 
 from __future__ import annotations
 

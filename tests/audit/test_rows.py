@@ -1,4 +1,4 @@
-"""Rows that repeat, held against pandas, and what chance explains, held against simulation."""
+"""Rows that repeat, compared with pandas, and what chance explains, compared with simulation."""
 
 from __future__ import annotations
 

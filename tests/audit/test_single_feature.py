@@ -1,4 +1,4 @@
-"""Single features: AUC from counts held against scikit-learn, limits at the edge by simulation."""
+"""Single features: AUC from counts compared with scikit-learn, limits at the edge by simulation."""
 
 from __future__ import annotations
 

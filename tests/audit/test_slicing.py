@@ -1,4 +1,4 @@
-"""The slice search, held against trying everything and against published examples."""
+"""The slice search, compared with trying everything and against published examples."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_what_is_no_toml(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is no file"):
+    with pytest.raises(ConfigError, match="is not a TOML file"):
         read_toml(tmp_path, ConfigError)
 
 

@@ -162,7 +162,7 @@ def _indexed(frame: pd.DataFrame) -> pd.DataFrame:
 FILES: dict[str, FileKind] = {
     "CSV": FileKind(name="t.csv", write=lambda f, p: f.to_csv(p, index=False)),
     "CSV with the index of pandas": FileKind(
-        name="t.csv", write=lambda f, p: f.to_csv(p), note="`Unnamed: 0` is no feature",
+        name="t.csv", write=lambda f, p: f.to_csv(p), note="`Unnamed: 0` is not a feature",
     ),
     "CSV in capitals, with a byte order mark": FileKind(
         name="T.CSV", write=lambda f, p: f.to_csv(p, index=False, encoding="utf-8-sig"),
@@ -185,7 +185,7 @@ FILES: dict[str, FileKind] = {
         name="t.parquet", write=lambda f, p: f.to_parquet(p, index=False), note="categories keep their order (pyarrow)",
     ),
     "Parquet with an index of rows": FileKind(
-        name="t.parquet", write=lambda f, p: _indexed(f).to_parquet(p), note="the index is no feature",
+        name="t.parquet", write=lambda f, p: _indexed(f).to_parquet(p), note="the index is not a feature",
     ),
     "Parquet in several files": FileKind(
         name="part-*.parquet", write=_write_parts, note="a pattern, in order of names",

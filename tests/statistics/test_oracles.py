@@ -1,6 +1,6 @@
 """The same numbers as the libraries of the field, on random data: scikit-learn, fairlearn, SciPy, statsmodels.
 
-Holm, McNemar, DeLong, Newcombe and the logistic slope are held against theirs in tests/audit.
+Holm, McNemar, DeLong, Newcombe and the logistic slope are compared with theirs in tests/audit.
 """
 
 from __future__ import annotations

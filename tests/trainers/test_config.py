@@ -145,11 +145,11 @@ def test_a_search_is_described_in_the_file(folder: Path) -> None:
 
 
 WRONG: list[tuple[str, str, str]] = [
-    ('target = "rich"', 'targt = "rich"', r"'data.targt' \(line 5\) is no key here.*Did you mean 'target'"),
+    ('target = "rich"', 'targt = "rich"', r"'data.targt' \(line 5\) is not a key here.*Did you mean 'target'"),
     ('task = "binary"', 'task = "binry"', r"'data.task' \(line 6\) is 'binry'"),
     ("seed = 3", 'seed = "many"', r"'seed' \(line 2\) is 'many'"),
-    ("seed = 3", "sed = 3", "'sed' .* is no key here.*Did you mean 'seed'"),
-    ("epochs = 30", "epoch = 30", r"\[network\] 'epoch' is no parameter.*Did you mean 'epochs'"),
+    ("seed = 3", "sed = 3", "'sed' .* is not a key here.*Did you mean 'seed'"),
+    ("epochs = 30", "epoch = 30", r"\[network\] 'epoch' is not a parameter.*Did you mean 'epochs'"),
     ("epochs = 30", "epochs = 0", "epochs is '0'"),
     ("learning_rate = 0.02", 'optimizer = "addam"', "Did you mean 'adam'"),
     ('"t.csv"', '"nowhere.csv"', "there is no file"),

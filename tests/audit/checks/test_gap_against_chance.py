@@ -1,4 +1,4 @@
-"""Gaps held against shuffled groups, corrected over features."""
+"""Gaps compared with shuffled groups, corrected over features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DATA005: a value of its own for every row."""
+"""DATA005: a distinct value for every row."""
 
 from __future__ import annotations
 

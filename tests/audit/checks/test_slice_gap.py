@@ -1,4 +1,4 @@
-"""GEN006: a group whose training rows were learned by heart."""
+"""GEN006: a group whose training rows were memorized."""
 
 from __future__ import annotations
 

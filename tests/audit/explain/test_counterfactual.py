@@ -123,7 +123,7 @@ def test_regression_has_cases_without_counterfactuals(fitted: Fitted) -> None:
 
 
 def test_fixed_features_are_checked_and_respected(fitted: Fitted) -> None:
-    with pytest.raises(ConfigError, match=r"'aa', which is no feature\. Did you mean 'a'"):
+    with pytest.raises(ConfigError, match=r"'aa', which is not a feature\. Did you mean 'a'"):
         gather(fitted("logistic"), fixed=["aa"])
     for case in gather(fitted("logistic"), fixed=["a"], samples=500):
         assert "a" not in {one.feature for one in case.changes or ()}
