@@ -277,9 +277,9 @@ def test_nothing_to_compare_is_a_reason() -> None:
 
 def test_unknown_features_and_metrics_are_refused() -> None:
     rng = np.random.default_rng(0)
-    with pytest.raises(DataError, match="distinguished"):
+    with pytest.raises(DataError, match="grouping column"):
         gap_against_chance(answers(rng, [50, 50]), "race", generator=rng)
-    with pytest.raises(DataError, match="cannot be held"):
+    with pytest.raises(DataError, match="cannot be compared"):
         gap_against_chance(errors(rng, 100), "group", ["r2_score"], generator=rng)
 
 

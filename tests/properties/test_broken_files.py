@@ -209,7 +209,7 @@ def test_images_are_measured_before_they_are_decoded(tmp_path: Path) -> None:
 def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     os.mkfifo(tmp_path / name)
-    with pytest.raises(DataError, match="no regular file"):
+    with pytest.raises(DataError, match="not a regular file"):
         read_images(tmp_path) if name.endswith("png") else read_table(tmp_path / name)
 
 

@@ -102,7 +102,7 @@ def test_one_row_under_batch_norm_is_refused_and_a_single_last_row_joins() -> No
 
 
 def test_own_validation_must_fit() -> None:
-    with pytest.raises(TrainerError, match="no tuple"):
+    with pytest.raises(TrainerError, match="not a tuple"):
         NetworkClassifier().fit(X, Y, validation=X)
     with pytest.raises(TrainerError, match="classes are"):
         NetworkClassifier().fit(X, Y, validation=(X, Y + 5))
@@ -111,7 +111,7 @@ def test_own_validation_must_fit() -> None:
 def test_a_loss_that_is_no_number_stops_and_keeps_good_weights() -> None:
     y = X[:, 0] * 100
     model = NetworkRegressor(optimizer="sgd", learning_rate=1e6, epochs=50, random_state=0)
-    with pytest.warns(RuntimeWarning, match="no finite number in epoch"):
+    with pytest.warns(RuntimeWarning, match="not a finite number in epoch"):
         model.fit(X, y)
     assert model.stopped_ == "not_finite"
     assert model.n_iter_ < 50

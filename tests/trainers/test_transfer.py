@@ -39,7 +39,7 @@ def test_transfer_learns_new_classes_from_few_labels(source: NetworkClassifier, 
     few = np.concatenate([np.flatnonzero(y == digit)[:10] for digit in range(5, 10)])
     rest = np.setdiff1d(np.arange(len(y)), few)
     path = save(source, tmp_path / "backbone.safetensors")
-    template = NetworkClassifier(validation_fraction=0.0, batch_size=16, random_state=0)
+    template = NetworkClassifier(validation_fraction=0.0, batch_size=16, early_stopping=False, random_state=0)
     stages = (Stage(epochs=30, learning_rate=0.005), Stage(unfreeze="all", epochs=30, learning_rate=0.001))
     model = transfer(path, X[few], y[few], model=template, stages=stages)
     assert model.classes_.tolist() == [5, 6, 7, 8, 9]
@@ -131,7 +131,7 @@ def test_bad_backbones_are_named(source: NetworkClassifier, tmp_path: Path) -> N
         transfer(tmp_path / "nowhere.safetensors", X, y)
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"12345678 no tensors here")
-    with pytest.raises(FileError, match="no whole safetensors file"):
+    with pytest.raises(FileError, match="not a complete safetensors file"):
         transfer(broken, X, y)
     with pytest.raises(TrainerError, match="not fitted"):
         backbone(NetworkClassifier())

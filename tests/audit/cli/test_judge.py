@@ -105,7 +105,7 @@ BAD_POLICIES = {
     ),
     "an unknown metric": (FLOOR.format("0.7").replace("accuracy", "acuracy"), "Did you mean 'accuracy'"),
     "an unknown check": (FLOOR.format("0.7") + 'check = "clasification"\n', "Did you mean 'classification'"),
-    "an unknown group": (FLOOR.format("0.7") + 'by = ["sex"]\n', "no sensitive feature"),
+    "an unknown group": (FLOOR.format("0.7") + 'by = ["sex"]\n', "not a sensitive feature"),
     "a threshold of text": (FLOOR.format('"high"'), "threshold"),
     "percent": (FLOOR.format("70"), "Did you mean 0.7"),
     "a waiver without owner": (FLOOR.format("0.7") + WAIVER.replace('owner = "a.person"\n', ""), "owner"),

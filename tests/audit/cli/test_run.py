@@ -199,7 +199,7 @@ def _broken(change: str) -> Callable[[Path], Path]:
         ('task = "binery"', "binery"),
         ('weight = "sex"', "holds text"),
         ('sensitive = ["age"]', "cut it into bands"),
-        ('reference = { sex = "w" }', "no group"),
+        ('reference = { sex = "w" }', "not a level"),
         ('score = "sure"', "score column 'sure' is not in the test table"),
     ],
 )

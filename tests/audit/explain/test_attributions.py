@@ -160,7 +160,7 @@ def test_an_unknown_method_gets_a_hint(fitted: Fitted) -> None:
 
 @pytest.mark.parametrize(("kind", "method"), [("logistic", "tree"), ("svc", "additive")])
 def test_a_method_that_does_not_fit_says_why(kind: str, method: str, fitted: Fitted) -> None:
-    with pytest.raises(NotApplicable, match=r"no tree ensemble|does not add up"):
+    with pytest.raises(NotApplicable, match=r"not a tree ensemble|does not add up"):
         gather(fitted(kind), method=method)
 
 
