@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ def test_the_verdicts_are_those_of_a_run(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    # MLflow looks for a running Spark; a Spark client without a Spark beside it ends the process then.
-    monkeypatch.setitem(sys.modules, "pyspark", None)
+    # MLflow asks for a Spark session; a Spark client that finds no Spark beside it would end the process.
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path))
     mlflow.set_tracking_uri(f"file://{tmp_path}/runs")
     registry: Any = importlib.import_module("mlflow.models.evaluation.evaluator_registry")._model_evaluation_registry
     registry.register("modelassay", ModelassayEvaluator)  # as the entry point of the installed package does
