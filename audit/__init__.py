@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from audit.comparing.comparison import Comparison as Comparison
+    from audit.comparing.comparison import compare as compare
     from audit.config.plan import RunPlan as RunPlan
     from audit.costs import Costs as Costs
     from audit.errors import AuditError as AuditError
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "run": "audit.pipeline:run",
     "execute": "audit.pipeline:execute",
+    "compare": "audit.comparing.comparison:compare",
+    "Comparison": "audit.comparing.comparison:Comparison",
     "RunPlan": "audit.config.plan:RunPlan",
     "judge": "audit.judging.gate:judge",
     "read_policy": "audit.policy.read:read_policy",
@@ -59,12 +63,14 @@ _HOMES = {
 __all__ = [
     "AuditError",
     "AuditRecord",
+    "Comparison",
     "Costs",
     "Estimate",
     "Measurement",
     "NotApplicable",
     "RunPlan",
     "assert_passes",
+    "compare",
     "default_policy",
     "diagnose",
     "execute",

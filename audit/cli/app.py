@@ -138,15 +138,22 @@ def judge(
 
 @app.command()
 def compare(
-    before: Annotated[Path, typer.Argument(help="audit.json of the earlier run")],
-    after: Annotated[Path, typer.Argument(help="audit.json of the later run")],
+    records: Annotated[list[Path], typer.Argument(help="audit.json of the earlier run, then of the later; or several")],
     formats: Annotated[str, typer.Option("--format", help="text, json or md.")] = "text",
     out: Annotated[str, typer.Option("--out", help="File to write; '-' is standard output.")] = "-",
+    fail_on: Annotated[
+        str, typer.Option("--fail-on", help="never, or worse: exit 1 if the last model is shown to be worse.")
+    ] = "never",
+    everything: Annotated[bool, typer.Option("--all", help="Show what is folded, and longer tables.")] = False,
 ) -> int:
-    """Compare two audits: what changed, paired where the rows are the same, and which gates turned."""
+    """Compare two audits, or each of several with the best: what changed, by how much, for whom.
+
+    Exit codes: 0 compared; 1 the last model is shown to be worse, over all rows, for a group or by a gate of
+    severity error (only with --fail-on worse); 2 the records cannot be compared.
+    """
     from audit.cli.compare import compare as verb
 
-    return verb(before, after, format_=formats, out=out)
+    return verb(records, format_=formats, out=out, fail_on=fail_on, everything=everything)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""``modelassay compare``: what changed from one audit to another."""
+"""``modelassay compare``: what changed from one audit to another, the bottom line first."""
 
 from __future__ import annotations
 
@@ -8,34 +8,72 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from audit.cli import compared
+from audit.cli.compared import Section
 from audit.cli.output import require_unread
-from audit.comparing.comparison import Change, Comparison
-from audit.comparing.comparison import compare as compared
+from audit.comparing.bottom_line import bottom_line, ranking_line
+from audit.comparing.comparison import Comparison
+from audit.comparing.comparison import compare as compare_records
 from audit.errors import ConfigError, hint, listed, shown
 from reports.markdown import escaped
-from reports.phrases import address, counted, metric_words, visible
-from reports.record import Estimate
+from reports.phrases import counted, visible
 from reports.store import load, write_text_atomically
 from reports.text import tame
 
 FORMATS = ("text", "json", "md")
+FAIL_ON = ("never", "worse")
 MOST = 30
-"""Lines of a section for people; JSON has all."""
-TOLD = ("better", "worse", "changed")
+"""Lines of a section with --all; JSON has all."""
+LINE = 600
+"""Characters of the first lines."""
+FEW = 8
+"""Lines of a section otherwise."""
 
 
-def compare(before: Path, after: Path, *, format_: str, out: str) -> int:
-    """Compare two records and print, or write, what changed; gates do not decide the exit code here."""
-    if format_ not in FORMATS:
-        raise ConfigError(f"no format {shown(format_)}; there are {listed(FORMATS)}.{hint(format_, FORMATS)}")
-    found = compared(load(before), load(after))
-    text = {"text": as_text, "json": as_json, "md": as_markdown}[format_](found)
+def compare(
+    records: Sequence[Path], *, format_: str, out: str, fail_on: str = "never", everything: bool = False
+) -> int:
+    """Compare records and print, or write, what changed.
+
+    Returns
+    -------
+    int
+        1 where ``fail_on="worse"`` and the last model is shown to be worse than the first, or than the best
+        of several; 0 otherwise.
+
+    Raises
+    ------
+    ConfigError
+        If fewer than two records are named, an option is unknown, or the records ask different questions.
+    """
+    _require_known("format", format_, FORMATS)
+    _require_known("value of --fail-on", fail_on, FAIL_ON)
+    if len(records) < 2:
+        raise ConfigError("one record cannot be compared; name the audit.json of the earlier run, then of the later.")
+    found = compare_records(*(load(path) for path in records), names=_names(records))
+    text = as_json(found) if format_ == "json" else as_people(found, markdown=format_ == "md", everything=everything)
     if out == "-":
         sys.stdout.write(text)
     else:
-        require_unread(Path(out), before, after)
+        require_unread(Path(out), *records)
         write_text_atomically(out, text)
-    return 0
+    return 1 if fail_on == "worse" and _lost(found) else 0
+
+
+def _names(records: Sequence[Path]) -> tuple[str, ...]:
+    """Return what distinguishes the paths: their folders where all files are called alike, else the files."""
+    files = [path.stem for path in records]
+    folders = [path.resolve().parent.name for path in records]
+    return tuple(files if len(set(files)) == len(files) else folders)
+
+
+def _require_known(what: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise ConfigError(f"no {what} {shown(name)}; there are {listed(known)}.{hint(name, known)}")
+
+
+def _lost(found: Comparison) -> bool:
+    return found.worse or any(one.standing == "worse than the best" for one in found.contenders[-1:])
 
 
 # --- formats --------------------------------------------------------------------------------------
@@ -43,94 +81,59 @@ def compare(before: Path, after: Path, *, format_: str, out: str) -> int:
 
 def as_json(found: Comparison) -> str:
     """Write everything as JSON, sorted."""
-    return json.dumps(asdict(found), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    whole = {**asdict(found), "bottom_line": bottom_line(found), "worse": found.worse}
+    return json.dumps(whole, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
-def as_text(found: Comparison) -> str:
-    """Draw a screen of plain text."""
-    blocks = [f"{visible(found.before, 60)} → {visible(found.after, 60)}\n{found.note}"]
-    for title, head, rows in _sections(found):
-        cells = [list(head), *([visible(cell, 60) for cell in row] for row in rows[:MOST])]
-        widths = [max(len(row[place]) for row in cells) for place in range(len(head))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-        ]
-        blocks.append("\n".join([title, *(f"  {line}" for line in lines), *_more(rows)]))
-    blocks.append(_open(found))
+def as_people(found: Comparison, *, markdown: bool, everything: bool) -> str:
+    """Draw a screen of plain text, or a pull-request comment."""
+    first = [bottom_line(found)]
+    if found.contenders:
+        first = [ranking_line(found.contenders, found.headline), f"From the first to the last: {first[0]}"]
+    sections, folded = compared.first(found), compared.rest(found)
+    draw = _markdown if markdown else _text
+    return draw(found, first, sections, folded, everything)
+
+
+def _text(found: Comparison, first: list[str], sections: list[Section], folded: list[Section], everything: bool) -> str:
+    most = MOST if everything else FEW
+    blocks = ["\n".join([*first, f"{visible(found.before, 60)} → {visible(found.after, 60)}. {found.note}"])]
+    blocks += [_table(one, most) for one in (*sections, *(folded if everything else ()))]
+    told = [compared.open_words(found)]
+    if folded and not everything:
+        told.insert(0, f"Not shown: {'; '.join(one.short for one in folded)}. --all shows them.")
+    blocks.append("\n".join(told))
     return "\n".join(tame(line) for line in "\n\n".join(blocks).split("\n")) + "\n"
 
 
-def as_markdown(found: Comparison) -> str:
-    """Draw a pull-request comment."""
-    blocks = [f"## {escaped(found.before)} → {escaped(found.after)}", found.note]
-    for title, head, rows in _sections(found):
-        table = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-        table += ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in rows[:MOST]]
-        blocks += [f"### {title}", "\n".join([*table, *(f"\n{line.strip()}" for line in _more(rows))])]
-    return "\n\n".join([*blocks, _open(found)]) + "\n"
+def _table(section: Section, most: int) -> str:
+    cells = [list(section.head), *([visible(cell, 60) for cell in row] for row in section.rows[:most])]
+    cells = [row for row in cells if any(row)]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(section.head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join([section.title, *(f"  {line}" for line in lines), *_more(section, most)])
 
 
-def _more(rows: Sequence[object]) -> list[str]:
-    return [f"  and {len(rows) - MOST} more; --format json has all"] if len(rows) > MOST else []
+def _markdown(
+    found: Comparison, first: list[str], sections: list[Section], folded: list[Section], everything: bool
+) -> str:
+    blocks = [f"**{escaped(first[0], LINE)}**", *(escaped(line, LINE) for line in first[1:])]
+    blocks.append(f"{escaped(found.before)} → {escaped(found.after)}. {escaped(found.note)}")
+    for one in sections:
+        blocks += [f"### {one.title}", *_markdown_table(one, MOST)]
+    for one in folded:
+        opened = " open" if everything else ""
+        blocks += [f"<details{opened}><summary>{escaped(one.short[:1].upper() + one.short[1:], LINE)}</summary>"]
+        blocks += [*_markdown_table(one, MOST), "</details>"]
+    return "\n\n".join([*blocks, compared.open_words(found)]) + "\n"
 
 
-def _open(found: Comparison) -> str:
-    alike = sum(1 for one in found.changes if one.direction in {"same", "no difference shown"})
-    return (
-        f"{counted(alike, 'other number')} show no difference. Intervals are not corrected for "
-        "their number: one in twenty moves beyond its interval by chance."
-    )
+def _markdown_table(section: Section, most: int) -> list[str]:
+    table = ["| " + " | ".join(section.head) + " |", "|" + " --- |" * len(section.head)]
+    table += ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in section.rows[:most]]
+    return ["\n".join(table), *(line.strip() for line in _more(section, most))]
 
 
-Section = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
-
-
-def _sections(found: Comparison) -> list[Section]:
-    """Return title, head and rows of each table that has rows."""
-    once = list({(one.metric, tuple(one.where.items())): one for one in reversed(found.changes)}.values())[::-1]
-    overall = [one for one in once if set(one.where) <= {"split"} and one.paired]
-    moved = [one for one in once if one.direction in TOLD and one not in overall]
-    moved.sort(key=lambda one: ("worse", "changed", "better").index(one.direction))
-    head = ("metric", "where", "before", "after", "difference", "")
-    turns: list[tuple[str, ...]] = [
-        (one.gate, address(one.where), one.before.replace("_", " "), one.after.replace("_", " "), one.severity)
-        for one in found.turns
-    ]
-    drawn: list[Section] = [
-        ("What is compared", ("", "before", "after"), [tuple(one) for one in found.identity]),
-        ("Overall, the same rows", head, [_row(one) for one in overall]),
-        ("Other numbers that changed", head, [_row(one) for one in moved]),
-        ("Decisions that changed", ("where", "share"), [(address(one.where), _told(one)) for one in found.churn]),
-        ("Right and wrong", *_disagreement(found)),
-        ("Gates that turned", ("gate", "where", "before", "after", "severity"), turns),
-        ("Measured in one audit only", ("check", "metric", "where", ""), _lone(found.changes)),
-    ]
-    return [one for one in drawn if one[2]]
-
-
-def _row(one: Change) -> tuple[str, ...]:
-    paired = "" if one.paired or one.difference is None or one.difference.method == "count" else ", not paired"
-    return (
-        metric_words(one.metric),
-        address(one.where),
-        _told(one.before, short=True),
-        _told(one.after, short=True),
-        _told(one.difference),
-        one.direction + paired,
-    )
-
-
-def _told(estimate: Estimate | None, *, short: bool = False) -> str:
-    if estimate is None or estimate.value is None:
-        return "–"
-    return f"{estimate.value:.3f}" if short and estimate.method != "count" else str(estimate)
-
-
-def _disagreement(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    table = found.disagreement
-    return ((), []) if table is None else (table.columns, [tuple(str(cell) for cell in row) for row in table.rows])
-
-
-def _lone(changes: Sequence[Change]) -> list[tuple[str, ...]]:
-    lone = [one for one in changes if one.direction.startswith("only")]
-    return [(one.check, metric_words(one.metric), address(one.where), one.direction) for one in lone]
+def _more(section: Section, most: int) -> list[str]:
+    left = len(section.rows) - most
+    return [f"  and {counted(left, 'more row', 'more rows')}; --format json has all"] if left > 0 else []

@@ -6,17 +6,29 @@ in both is compared as of independent samples, which is never too sure of itself
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
-from audit.comparing.baseline import CHECK, NAMES, answers_of, disagreement, is_paired, require_comparable
+from audit.comparing.baseline import (
+    CHECK,
+    NAMES,
+    answers_of,
+    disagreement,
+    is_paired,
+    require_comparable,
+    settings_of,
+)
+from audit.comparing.bottom_line import bottom_line
+from audit.comparing.conclusion import Conclusion, conclude, within_rounding
+from audit.comparing.contest import Contender, contenders
 from audit.estimate.comparing import compared
 from audit.estimate.metrics import METRICS
 from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Predictions
+from reports.phrases import visible
 from reports.record import AuditRecord, Estimate, Table, Verdict, Where
 
 Direction = Literal["better", "worse", "changed", "no difference shown", "same", "only before", "only after"]
@@ -52,7 +64,7 @@ class Turn:
     severity: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Comparison:
     """All that differs between two audits."""
 
@@ -68,40 +80,109 @@ class Comparison:
     """What differs of model, data, policy and run: name, before, after."""
     changes: tuple[Change, ...] = ()
     churn: tuple[Estimate, ...] = ()
-    """Share of decisions that changed, overall and by group."""
+    """Share of decisions that changed, overall and by group; of a binary task also by their new outcome."""
     disagreement: Table | None = None
     """Rows that only one of the two answers rightly, with McNemar's test."""
     turns: tuple[Turn, ...] = ()
+    same_policy: bool = True
+    """Whether both were judged by the same rules; else a verdict may turn because its rule did."""
+    headline: str = ""
+    favorable: str = ""
+    """The class that is good for the person; ``""``: not stated, or the task is not binary."""
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Value labels of the later audit."""
+    conclusion: Conclusion = field(default_factory=lambda: Conclusion(word="no difference shown"))
+    contenders: tuple[Contender, ...] = ()
+    """Every model against the best of all, where more than two are compared."""
+
+    @property
+    def worse(self) -> bool:
+        """Whether the later model is shown to be worse: over all rows, for a group, or by a gate of severity error."""
+        return bool(self.conclusion.worse or self.conclusion.groups_worse or self.conclusion.turned)
+
+    def __repr__(self) -> str:
+        return f"Comparison of {visible(self.before, 60)} and {visible(self.after, 60)}\n  {bottom_line(self)}"
 
 
-def compare(before: AuditRecord, after: AuditRecord) -> Comparison:
-    """Compare two audits of the same question.
+def compare(before: AuditRecord, after: AuditRecord, *others: AuditRecord, names: Sequence[str] = ()) -> Comparison:
+    """Compare audits of the same question.
 
     Parameters
     ----------
     before, after : AuditRecord
+        The earlier and the later audit; paired where both kept answers to the same rows.
+    *others : AuditRecord
+        Further audits. The first is then compared with the last, and each with the best of all, the choice of
+        the best allowed for (:attr:`Comparison.contenders`).
+    names : sequence of str
+        What tells the models apart where their own names do not, in the order of the audits.
+
+    Returns
+    -------
+    Comparison
+        Its ``repr`` is the bottom line; ``worse`` is true where a loss is shown beyond chance.
 
     Raises
     ------
     ConfigError
-        If the two do not ask the same question.
+        If they do not ask the same question.
+
+    Examples
+    --------
+    >>> from reports.record import DataInfo, Environment, ModelInfo
+    >>> record = AuditRecord(tool="modelassay", created="", seed=0, task="binary", headline="accuracy",
+    ...     model=ModelInfo(name="m", kind="", format="none"), data=DataInfo(target="y"), environment=Environment())
+    >>> compare(record, record)
+    Comparison of m (1) and m (2)
+      No difference shown: accuracy stands in neither audit, or in one.
     """
-    require_comparable(after.task, after.data, before)
+    records = (before, after, *others)
+    for one in records[:-1]:
+        require_comparable(records[-1].task, records[-1].data, one)
+    named = _names(records, names)
+    found = _compared(before, records[-1], named[0], named[-1])
+    return replace(found, contenders=contenders(records, named)) if others else found
+
+
+def _names(records: Sequence[AuditRecord], given: Sequence[str]) -> tuple[str, ...]:
+    """Return the models' names; where they are not unique, the given ones or numbers stand behind them."""
+    names = [_name(one) for one in records]
+    if len(set(names)) == len(names):
+        return tuple(names)
+    ends = given if len(given) == len(set(given)) == len(names) else tuple(map(str, range(1, len(names) + 1)))
+    return tuple(f"{name} ({end})" for name, end in zip(names, ends, strict=True))
+
+
+def _compared(before: AuditRecord, after: AuditRecord, *names: str) -> Comparison:
     pair = is_paired(after.pairing, before.pairing)
     new, old = (answers_of(after.pairing, after), answers_of(before.pairing, after)) if pair else (None, None)
     gaps = _paired_gaps(new, replace(old, y_true=new.y_true)) if new is not None and old is not None else {}
     sized = None if new is None else len(new)
+    moves = () if new is None or old is None else _churn(new, old, after)
+    changes, turns = _changes(before, after, gaps), tuple(_turns(before, after))
+    same_policy = before.policy.gates == after.policy.gates
     return Comparison(
-        before=_name(before),
-        after=_name(after),
+        before=names[0],
+        after=names[1],
         paired=pair,
         rows=sized,
         note=_note(before, after, sized),
         identity=_identity(before, after),
-        changes=tuple(_changes(before, after, gaps)),
-        churn=() if new is None or old is None else _churn(new, old),
+        changes=tuple(changes),
+        churn=moves,
         disagreement=None if new is None or old is None or new.task == "regression" else disagreement(new, old),
-        turns=tuple(_turns(before, after)),
+        turns=turns,
+        same_policy=same_policy,
+        headline=after.headline,
+        favorable=after.data.favorable,
+        names=after.data.names,
+        conclusion=conclude(
+            changes,
+            turns if same_policy else (),
+            tuple(dict.fromkeys((after.headline, *NAMES[after.task]))),
+            min_n=settings_of(after).min_n,
+            same=bool(moves) and moves[0].value == 0,
+        ),
     )
 
 
@@ -193,15 +274,16 @@ def _measured(change: Change, gap: Estimate | None) -> Change:
     if before is None or after is None:
         return replace(change, direction="only after" if before is None else "only before")
     if gap is not None:
-        return replace(change, difference=gap, paired=True, direction=_direction(change.metric, gap))
+        return replace(change, difference=gap, paired=True, direction=_direction(change, gap))
     if (before.value, before.low, before.high) == (after.value, after.low, after.high):
         return replace(change, direction="same")
     if "count" in (before.method, after.method) and before.value is not None and after.value is not None:
-        return replace(change, difference=_exact(before, after), direction="changed")
+        exact = _exact(before, after)
+        return replace(change, difference=exact, direction="same" if within_rounding(exact) else "changed")
     if after.unit == "p-value":  # two p-values have no difference that means anything
         return change
     apart = compared(after, before, "difference")
-    return replace(change, difference=apart, direction=_direction(change.metric, apart))
+    return replace(change, difference=apart, direction=_direction(change, apart))
 
 
 def _exact(before: Estimate, after: Estimate) -> Estimate:
@@ -211,11 +293,12 @@ def _exact(before: Estimate, after: Estimate) -> Estimate:
     )
 
 
-def _direction(metric: str, gap: Estimate) -> Direction:
+def _direction(change: Change, gap: Estimate) -> Direction:
     if gap.value is None or gap.low is None or gap.high is None:
         return "no difference shown"
-    if gap.low == gap.high == 0:
+    if gap.low == gap.high == 0 or within_rounding(gap, change.before, change.after):
         return "same"
+    metric = change.metric
     if gap.low <= 0 <= gap.high:
         return "no difference shown"
     better = METRICS[metric].better if metric in METRICS else "neither"
@@ -224,13 +307,28 @@ def _direction(metric: str, gap: Estimate) -> Direction:
     return "better" if (gap.low > 0) == (better == "higher") else "worse"
 
 
-def _churn(new: Predictions, old: Predictions) -> tuple[Estimate, ...]:
-    """Measure how many decisions changed, overall and in each group that may be shown."""
+def _churn(new: Predictions, old: Predictions, record: AuditRecord) -> tuple[Estimate, ...]:
+    """Measure how many decisions changed and to which outcome, overall and in each group that may be shown."""
     if new.task == "regression":
         return ()
     least = max(new.settings.suppress_n, 1)
     groups = [group for features in new.crossings() for group in new.groups(*features) if len(group) >= least]
-    return (churn(new, old), *(churn(group, old.take(group.row.astype(np.intp))) for group in groups))
+    pairs = [(new, old), *((group, old.take(group.row.astype(np.intp))) for group in groups)]
+    toward = _toward(record)
+    return tuple(churn(*pair, class_, name) for pair in pairs for class_, name in (("", "churn"), *toward))
+
+
+def _toward(record: AuditRecord) -> tuple[tuple[str, str], ...]:
+    """Return the classes that a decision may move to, and what such a move is called."""
+    if record.task != "binary" or len(record.data.classes) != 2:
+        return ()
+    good, names = (record.data.favorable, _BY_PERSON) if record.data.favorable else (record.data.positive, _BY_MODEL)
+    other = next((name for name in record.data.classes if name != good), "")
+    return () if good not in record.data.classes else ((other, names[0]), (good, names[1]))
+
+
+_BY_PERSON = ("churn_to_unfavorable", "churn_to_favorable")
+_BY_MODEL = ("churn_to_negative", "churn_to_positive")
 
 
 # --- gates ----------------------------------------------------------------------------------------

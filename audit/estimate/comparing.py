@@ -153,6 +153,50 @@ def against_best(
     return replace(told, reason=f"{place} group {_few(leader, min_n)}: too few to be the reference")
 
 
+def paired_with_best(own: Estimate, gaps: Sequence[Estimate], *, highest: bool = True) -> Estimate:
+    """Compare one of several models with the best of them, from paired differences, with the choice allowed for.
+
+    The lower limit is the least of the pairwise lower limits, the upper one the least of the pairwise upper
+    limits at Bonferroni's level over the rivals; the model itself may be the best, so that the gap is at most
+    0 (at least 0 where the lowest is the best).
+
+    Parameters
+    ----------
+    own : Estimate
+        The metric of the model itself.
+    gaps : sequence of Estimate
+        The model less each rival, on the same rows.
+    highest : bool
+        Whether the highest value is the best one.
+
+    References
+    ----------
+    Hsu 1984, Constrained simultaneous confidence intervals for multiple comparisons with the best.
+
+    Examples
+    --------
+    >>> gaps = [Estimate(metric="recall_difference", value=gap, low=gap - 0.02, high=gap + 0.02, unit="difference")
+    ...         for gap in (-0.05, 0.01)]
+    >>> own = Estimate(metric="recall", value=0.8, low=0.7, high=0.9, unit="proportion")
+    >>> str(paired_with_best(own, gaps))
+    '-0.050 [-0.070, -0.027]'
+    """
+    spans = [span for one in gaps if (span := span_of(one)) is not None]
+    if own.value is None or not spans:
+        return _without(own, "difference", own.reason or next((one.reason for one in gaps), "no other model"))
+    level = 1 - (1 - own.level) / len(spans)
+    wide = [at_level(span, own.level, level) for span in spans]
+    if highest:
+        made = Span(*(min([*limits, 0.0]) for limits in _limits(spans, spans, wide)))
+    else:
+        made = Span(*(max([*limits, 0.0]) for limits in _limits(spans, wide, spans)))
+    return _with(own, "difference", made, method="paired difference to the best of all")
+
+
+def _limits(values: Sequence[Span], lower: Sequence[Span], upper: Sequence[Span]) -> tuple[list[float], ...]:
+    return [one.value for one in values], [one.low for one in lower], [one.high for one in upper]
+
+
 def _stricter(own: Span, rivals: Sequence[Span], estimate: Estimate) -> list[tuple[Span, Span]]:
     """Pair a span with its rivals, all at Bonferroni's level over the rivals."""
     level, scale = 1 - (1 - estimate.level) / max(len(rivals), 1), scale_of(estimate.unit)

@@ -239,23 +239,35 @@ def paired_by_group(
     return tuple(found)
 
 
-def churn(first: Predictions, second: Predictions) -> Estimate:
+def churn(first: Predictions, second: Predictions, toward: str = "", name: str = "churn") -> Estimate:
     """Measure the share of rows whose decision differs between two models.
+
+    Parameters
+    ----------
+    first, second : Predictions
+        The same rows, answered by the later and by the earlier model.
+    toward : str
+        Count only decisions that the first model moved to this class; ``""``: all that differ.
+    name : str
+        Metric of the estimate.
 
     Examples
     --------
     >>> one = Predictions(task="binary", classes=("no", "yes"), y_true=np.zeros(20, int), y_pred=np.zeros(20, int),
     ...                   row=np.arange(20))
     >>> other = replace(one, y_pred=np.repeat([0, 1], [18, 2]))
-    >>> str(churn(one, other))
-    '0.100 [0.028, 0.301]'
+    >>> str(churn(one, other)), churn(one, other, "yes").value
+    ('0.100 [0.028, 0.301]', 0.0)
     """
     one, other = aligned(first, second)
+    moved = one.y_pred != other.y_pred
+    if toward:
+        moved &= one.y_pred == one.classes.index(toward)
     changed = replace(
         one, task="binary", classes=("kept", "changed"), y_true=np.zeros(len(one), dtype=np.int64),
-        y_pred=(one.y_pred != other.y_pred).astype(np.int64), y_score=None,
+        y_pred=moved.astype(np.int64), y_score=None,
     )  # fmt: skip
-    return replace(estimate(changed, "selection_rate"), metric="churn")
+    return replace(estimate(changed, "selection_rate"), metric=name)
 
 
 def fold_difference(

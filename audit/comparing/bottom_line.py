@@ -1,0 +1,135 @@
+"""A comparison in one sentence: what changed, by how much, for how many people, and for which group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from audit.comparing.conclusion import Word
+from reports.phrases import address, counted, listed, metric_words, number, visible
+from reports.record import Estimate
+
+if TYPE_CHECKING:
+    from audit.comparing.comparison import Change, Comparison
+    from audit.comparing.contest import Contender
+
+PER = 1000
+"""Decisions that a change is told of."""
+_BEGIN: Mapping[Word, str] = {
+    "worse": "Worse",
+    "better": "Better",
+    "mixed": "Better and worse",
+    "no difference shown": "No difference shown",
+    "same answers": "The same answer to every row",
+}
+
+
+def bottom_line(found: Comparison) -> str:
+    """Say what a comparison comes to.
+
+    Returns
+    -------
+    str
+        Such as ``Worse: recall −0.030 [−0.050, −0.010]; 12 of 1,000 decisions changed; no group shown to be worse.``
+    """
+    end = found.conclusion
+    worse, better = ([_moved(one) for one in part] for part in (end.worse, end.better))
+    if end.word == "mixed":
+        told = [f"worse {', '.join(worse[:2])}"] if worse else []
+        told += [f"better {', '.join(better[:2])}"] if better else []
+    else:
+        told = [listed(worse or better, limit=2)] if worse or better else _open(found)
+        told = [f"no difference shown over all rows ({told[0]})"] if end.word == "worse" and not worse else told
+    told += [f"criterion {visible(one.gate, 40)} is no longer met" for one in end.turned[:2]]
+    told += _decisions(found) + _groups(found)
+    return f"{_BEGIN[end.word]}{': ' if told else ''}{'; '.join(told)}."
+
+
+def ranking_line(found: Sequence[Contender], metric: str) -> str:
+    """Say which of several models is the best, as far as the rows tell."""
+    best = [visible(one.name, 60) for one in found if one.standing == "best shown"]
+    open_ = [visible(one.name, 60) for one in found if one.standing == "may be the best"]
+    words = metric_words(metric)
+    if best:
+        return f"Best in {words}: {best[0]}; every other model is shown to be worse."
+    if not open_:
+        return f"Which model is best in {words} cannot be told: a record holds no interval of it."
+    worse = len(found) - len(open_)
+    rest = f"; {counted(worse, 'model is', 'models are')} shown to be worse" if worse else ""
+    return f"Best in {words}: not settled among {listed(open_, limit=4)}{rest}."
+
+
+def signed(estimate: Estimate | None) -> str:
+    """Write a difference with its sign and interval.
+
+    Examples
+    --------
+    >>> signed(Estimate(metric="recall_difference", value=-0.03, low=-0.05, high=-0.01, unit="difference"))
+    '−0.030 [−0.050, −0.010]'
+    """
+    if estimate is None or estimate.value is None:
+        return "–"
+    unit = estimate.unit or ("count" if estimate.method == "count" else "")
+    value = _sign(estimate.value, unit)
+    if estimate.method == "count" or estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} [{_sign(estimate.low, unit)}, {_sign(estimate.high, unit)}]"
+
+
+def _sign(value: float, unit: str) -> str:
+    text = number(round(value, 3) if unit in ("difference", "proportion", "score", "ratio") else value, unit)
+    return text.replace("-", "−") if value <= 0 or text.startswith("0.000") else f"+{text}"
+
+
+def per_thousand(share: Estimate) -> str:
+    """Write a share of decisions as so many of 1,000.
+
+    Examples
+    --------
+    >>> per_thousand(Estimate(metric="churn", value=0.012)), per_thousand(Estimate(metric="churn", value=0.0002))
+    ('12 of 1,000', 'fewer than 1 of 1,000')
+    """
+    many = PER * (share.value or 0.0)
+    if 0 < many < 0.95:
+        return f"fewer than 1 of {PER:,}"
+    return f"{many:.0f} of {PER:,}" if many >= 10 or many == round(many) else f"{many:.1f} of {PER:,}"
+
+
+def _moved(change: Change) -> str:
+    return f"{metric_words(change.metric)} {signed(change.difference)}"
+
+
+def _open(found: Comparison) -> list[str]:
+    """Say how much the headline could have moved where no metric is shown to have."""
+    if found.conclusion.word == "same answers":
+        return []
+    here = [one for one in found.changes if one.metric == found.headline and set(one.where) <= {"split"}]
+    known = [one for one in here if one.difference is not None and one.difference.value is not None]
+    words = metric_words(found.headline or "headline metric")
+    return [_moved(known[0])] if known else [f"{words} stands in neither audit, or in one"]
+
+
+def _decisions(found: Comparison) -> list[str]:
+    whole = [one for one in found.churn if set(one.where) <= {"split"}]
+    if not whole:
+        return []
+    if whole[0].value == 0:
+        return ["no decision changed"] if found.conclusion.word != "same answers" else []
+    toward = [one for one in whole[1:] if one.value]
+    words = [
+        f"{per_thousand(one).split(' of ')[0]} {metric_words(one.metric.removeprefix('churn_'))}" for one in toward
+    ]
+    split = f" ({', '.join(words)})" if found.favorable and words else ""
+    return [f"{per_thousand(whole[0])} decisions changed{split}"]
+
+
+def _groups(found: Comparison) -> list[str]:
+    end = found.conclusion
+    if not end.groups or end.word == "same answers":
+        return []
+    if not end.groups_worse:
+        return ["no group shown to be worse"]
+    first = end.groups_worse[0]
+    names = list(dict.fromkeys(address(one.where, found.names) for one in end.groups_worse))
+    more = f" and {counted(len(names) - 1, 'more group', 'more groups')}" if len(names) > 1 else ""
+    return [f"worse for {names[0]} ({_moved(first)}){more}"]

@@ -1,0 +1,148 @@
+"""What a comparison comes to: one word, and what it rests on.
+
+"Worse" is said at the risk of one in twenty, all told: the headline metric keeps half of it, the other
+metrics over all rows a quarter, the groups a quarter, each corrected for their number (Holm 1979). What lies
+within rounding, three decimals, is no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from audit.estimate.comparing import span_of
+from audit.estimate.metrics import METRICS
+from audit.statistics.intervals import holm, p_above, p_below
+from reports.record import HOUSE_WORDS, Estimate
+
+if TYPE_CHECKING:
+    from audit.comparing.comparison import Change, Turn
+
+COPIES = {"error_rate": "accuracy", "false_positive_rate": "specificity"}
+"""Metrics that say the same as another one, which is judged in their place."""
+Word = Literal["worse", "better", "mixed", "no difference shown", "same answers"]
+ROUNDING = 0.0005
+"""Half of the last decimal that is shown; for numbers in the unit of a target, that share of the larger one."""
+RISK = 0.05
+"""Chance that "worse" is said although nothing is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What became better, what worse, for whom, each shown beyond chance."""
+
+    word: Word
+    worse: tuple[Change, ...] = ()
+    """Metrics over all rows, the headline first."""
+    better: tuple[Change, ...] = ()
+    groups_worse: tuple[Change, ...] = ()
+    """Metrics of groups, those of one feature first, then the largest loss."""
+    groups: int = 0
+    """Groups that were compared; 0: none are declared or large enough."""
+    turned: tuple[Turn, ...] = ()
+    """Gates of severity error that failed only afterwards, under the same policy."""
+
+
+def within_rounding(gap: Estimate, before: Estimate | None = None, after: Estimate | None = None) -> bool:
+    """Tell whether a difference vanishes at three decimals.
+
+    Examples
+    --------
+    >>> gap = Estimate(metric="brier_score_difference", value=0.0002, low=0.0001, high=0.0003, unit="difference")
+    >>> within_rounding(gap)
+    True
+    """
+    if gap.value is None:
+        return False
+    if gap.unit in ("difference", "proportion", "score", "ratio", ""):
+        return abs(gap.value) < ROUNDING
+    size = max((abs(one.value) for one in (before, after) if one is not None and one.value is not None), default=0.0)
+    return abs(gap.value) < ROUNDING * size
+
+
+def conclude(
+    changes: Sequence[Change], turns: Sequence[Turn], names: Sequence[str], *, min_n: int, same: bool
+) -> Conclusion:
+    """Say whether a model is better or worse than another.
+
+    Parameters
+    ----------
+    changes : sequence of Change
+        All numbers of both audits.
+    turns : sequence of Turn
+        Gates whose verdict differs, under the same policy.
+    names : sequence of str
+        Metrics that count, the headline first.
+    min_n : int
+        Smaller groups are shown, not judged.
+    same : bool
+        Whether both models gave the same answer to every row.
+    """
+    once = _once(changes, names)
+    whole = [one for one in once if set(one.where) <= {"split"}]
+    groups = [one for one in once if set(one.where) - HOUSE_WORDS and _n(one) >= min_n]
+    headline, others = ([one for one in whole if (one.metric == names[0]) == first] for first in (True, False))
+    worse = [*_shown(headline, RISK / 2, _loss), *_shown(others, RISK / 4, _loss)]
+    better = [*_shown(headline, RISK / 2, _gain), *_shown(others, RISK / 4, _gain)]
+    groups_worse = sorted(_shown(groups, RISK / 4, _loss), key=_size)
+    turned = tuple(one for one in turns if one.severity == "error" and one.before == "pass" and one.after == "fail")
+    lost = bool(worse or groups_worse or turned)
+    word: Word = "worse" if lost else "better" if better else "same answers" if same else "no difference shown"
+    return Conclusion(
+        word="mixed" if lost and better else word,
+        worse=tuple(worse),
+        better=tuple(better),
+        groups_worse=tuple(groups_worse),
+        groups=len({tuple(sorted(one.where.items())) for one in groups}),
+        turned=turned,
+    )
+
+
+def _once(changes: Sequence[Change], names: Sequence[str]) -> list[Change]:
+    """Return each number of the test rows that counts once, the headline first."""
+    found: dict[tuple[str, tuple[tuple[str, str], ...]], Change] = {}
+    for one in changes:
+        counts = one.metric in names and METRICS[one.metric].better != "neither" and "class" not in one.where
+        if counts and one.difference is not None and one.where.get("split", "test") == "test":
+            found.setdefault((one.metric, tuple(sorted(one.where.items()))), one)
+    own = [
+        one for (metric, where), one in found.items() if metric == names[0] or (COPIES.get(metric), where) not in found
+    ]
+    return sorted(own, key=lambda one: names.index(one.metric))
+
+
+def _size(change: Change) -> tuple[int, float]:
+    """Order groups: those of one feature first, then the larger loss."""
+    gap = change.difference.value if change.difference is not None else None
+    return len(set(change.where) - HOUSE_WORDS), -abs(gap or 0.0)
+
+
+def _n(change: Change) -> int:
+    return min((one.n or 0 for one in (change.before, change.after) if one is not None), default=0)
+
+
+def _shown(changes: Sequence[Change], risk: float, chance: Callable[[Change], float]) -> list[Change]:
+    adjusted = holm([chance(one) for one in changes])
+    return [
+        one
+        for one, p in zip(changes, adjusted, strict=True)
+        if p <= risk and not within_rounding(one.difference, one.before, one.after)  # type: ignore[arg-type]
+    ]
+
+
+def _loss(change: Change) -> float:
+    """Return the one-sided p-value of "it is no worse than before"."""
+    return _chance(change, below=METRICS[change.metric].better == "higher")
+
+
+def _gain(change: Change) -> float:
+    return _chance(change, below=METRICS[change.metric].better == "lower")
+
+
+def _chance(change: Change, *, below: bool) -> float:
+    gap = change.difference
+    span = None if gap is None else span_of(gap)
+    if span is None or gap is None:
+        return 1.0
+    return (p_below if below else p_above)(span, 0.0, gap.level)

@@ -1,0 +1,92 @@
+"""More than two models: each against the best of all, with the choice of the best allowed for (Hsu 1984)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from audit.comparing.baseline import answers_of, by_address, is_paired, names_for
+from audit.estimate.comparing import against_best, paired_with_best
+from audit.estimate.metrics import METRICS
+from audit.estimate.paired import churn, paired_difference
+from audit.evidence import Predictions
+from reports.record import AuditRecord, Estimate
+
+Standing = Literal["best shown", "may be the best", "worse than the best", "not measured"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One of several models."""
+
+    name: str
+    value: Estimate | None
+    """Its headline metric on the test rows."""
+    behind: Estimate | None
+    """The metric less the best model's; at most 0 where more is better."""
+    standing: Standing
+    paired: bool
+    churn: Estimate | None = None
+    """Share of its decisions that differ from the first model's."""
+
+
+def contenders(records: Sequence[AuditRecord], names: Sequence[str]) -> tuple[Contender, ...]:
+    """Compare each model with the best of all on the headline metric of the last.
+
+    Parameters
+    ----------
+    records : sequence of AuditRecord
+    names : sequence of str
+        What the models are called.
+    """
+    metric, task = records[-1].headline, records[-1].task
+    highest = metric not in METRICS or METRICS[metric].better != "lower"
+    own = [by_address(one).get((metric, (("split", "test"),))) for one in records]
+    answers = _answers(records, metric)
+    found = []
+    for place, name in enumerate(names):
+        behind = _behind(place, own, answers, metric, highest)
+        moved = churn(answers[place], answers[0]) if answers and place and task != "regression" else None
+        found.append(
+            Contender(
+                name=name, value=own[place], behind=behind, standing=_standing(behind, highest),
+                paired=bool(answers), churn=moved,
+            )
+        )  # fmt: skip
+    return _leader(found)
+
+
+def _answers(records: Sequence[AuditRecord], metric: str) -> list[Predictions]:
+    """Return all models' answers to the same rows, or nothing where they are not the same or lack the metric."""
+    if not all(is_paired(one.pairing, records[-1].pairing) for one in records):
+        return []
+    answers = [answers_of(one.pairing, records[-1]) for one in records]
+    answers = [replace(one, y_true=answers[-1].y_true) for one in answers]
+    return answers if all(metric in names_for(one, answers[-1]) for one in answers) else []
+
+
+def _behind(
+    place: int, own: Sequence[Estimate | None], answers: Sequence[Predictions], metric: str, highest: bool
+) -> Estimate | None:
+    mine = own[place]
+    if mine is None or METRICS[metric].better == "neither":
+        return None
+    if not answers:
+        peers = [one for one in own if one is not None]
+        return against_best(mine, peers, "difference", highest=highest)
+    gaps = [paired_difference(answers[place], one, metric) for k, one in enumerate(answers) if k != place]
+    return paired_with_best(mine, gaps, highest=highest)
+
+
+def _standing(behind: Estimate | None, highest: bool) -> Standing:
+    if behind is None or behind.low is None or behind.high is None:
+        return "not measured"
+    return "worse than the best" if (behind.high < 0 if highest else behind.low > 0) else "may be the best"
+
+
+def _leader(found: Sequence[Contender]) -> tuple[Contender, ...]:
+    """Name a single model that may still be the best the best that is shown."""
+    open_ = [one for one in found if one.standing == "may be the best"]
+    settled = len(open_) == 1 and all(one.standing != "not measured" for one in found)
+    return tuple(replace(one, standing="best shown") if settled and one in open_ else one for one in found)
