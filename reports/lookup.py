@@ -11,6 +11,14 @@ from reports.addresses import address
 from reports.printable import visible
 from reports.record import AuditRecord, Estimate, Finding
 
+_SAME = {
+    "recall": ("true_positive_rate",),
+    "sensitivity": ("recall", "true_positive_rate"),
+    "true_positive_rate": ("recall",),
+    "specificity": ("true_negative_rate",),
+    "true_negative_rate": ("specificity",),
+}
+"""Other names under which a record may hold the same number."""
 _FIELDS = ("value", "low", "high", "level", "method", "n", "unit", "reason")
 
 
@@ -22,7 +30,8 @@ def metric(record: AuditRecord, name: str, where: Mapping[str, str]) -> Estimate
     LookupError
         If the record holds no such metric, or not on this slice; the text names the nearest.
     """
-    alike = [one for _, one in _estimates(record) if one.metric == name]
+    names = (name, *_SAME.get(name, ()))
+    alike = [one for _, one in _estimates(record) if one.metric in names]
     wanted = _on_test_rows(where)
     for one in alike:
         if _on_test_rows(one.where) == wanted:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from reports.addresses import HOUSE_WORDS, address
 from reports.exhibit import (
@@ -46,6 +46,9 @@ from reports.identity import (
 )
 from reports.pairing import PairedGroups, Pairing
 from reports.rules import Gate, GateKind, OnInconclusive, Operator, Policy, Severity, Source, Waiver, Where
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "HOUSE_WORDS", "SCHEMA_VERSION", "AuditRecord", "Bar", "Bars", "Card", "Cell", "Curve", "DataInfo", "Environment",
@@ -290,6 +293,37 @@ class AuditRecord:
     def to_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:  # noqa: ANN401 -- the user's library
         """Return all estimates as a data frame of pandas or polars, one a row, keys of addresses as columns."""
         return _drawn("lookup", "frame", self, library)
+
+    @property
+    def plot(self) -> Any:  # noqa: ANN401 -- a record is typed without knowing renderers
+        """Charts on matplotlib's axes, see :class:`reports.figures.Plots`: ``.roc()``, ``.rates("sex")`` …"""
+        return _drawn("figures", "Plots", self)
+
+    def save(self, path: str | Path) -> None:
+        """Write the record as JSON, whole or not at all; :func:`modelassay.load` reads it.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written to.
+        """
+        _drawn("store", "save", self, path)
+
+    def write_card(self, path: str | Path, edition: Literal["full", "short"] = "full") -> None:
+        """Write the card as one HTML file, whole or not at all; ``.card`` holds the people's words in it.
+
+        Parameters
+        ----------
+        path : str or Path
+        edition : {'full', 'short'}, default='full'
+            ``short`` leaves out the annex: at most eight printed pages.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written to.
+        """
+        _drawn("store", "write_text_atomically", path, _drawn("html", "render", self, edition))
 
     def __repr__(self) -> str:
         return str(_drawn("summary", "short", self))

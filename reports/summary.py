@@ -119,7 +119,9 @@ def short(record: AuditRecord) -> str:
     lines += [f"  {visible(one.gate_id, 40)} {one.title}".rstrip() for one in troubles[:5]]
     if len(troubles) > 5:
         lines.append(f"  and {len(troubles) - 5} more")
-    lines.append("  .concerns .criteria .metric(name, group=level) .to_frame()")
+    lines.append(
+        "  .concerns .criteria .metric(name, group=level) .to_frame() .plot.roc() .save(path) .write_card(path)"
+    )
     return "\n".join(lines[:SHORT_LINES])
 
 

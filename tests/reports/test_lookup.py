@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from reports.record import AuditRecord
+from reports import html
+from reports.record import AuditRecord, Estimate
+from reports.store import load
 
 
 def test_a_metric_is_found_by_its_slice(record: AuditRecord) -> None:
@@ -36,6 +41,23 @@ def test_estimates_become_a_frame(record: AuditRecord, library: str) -> None:
     rows = [dict(zip(frame.columns, row, strict=True)) for row in (frame.to_numpy().tolist())]
     mine = [row for row in rows if row["address"] == "sex: Female" and row["metric"] == "recall"]
     assert [(row["sex"], row["value"], row["n"]) for row in mine] == [("Female", 0.51, 5421)]
+
+
+def test_recall_is_found_under_its_other_name(record: AuditRecord) -> None:
+    found = record.findings[0].measurement
+    assert found is not None
+    rate = Estimate(metric="true_positive_rate", value=0.25, where={"split": "test", "zip": "9"})
+    measured = replace(record.findings[0], measurement=replace(found, estimates=(*found.estimates, rate)))
+    record = replace(record, findings=(measured, *record.findings[1:]))
+    assert record.metric("recall", zip="9") == rate
+    assert record.metric("sensitivity", sex="Female").value == 0.51
+
+
+def test_a_record_writes_itself_and_its_card(record: AuditRecord, tmp_path: Path) -> None:
+    record.save(tmp_path / "audit.json")
+    record.write_card(tmp_path / "card.html", "short")
+    assert load(tmp_path / "audit.json") == record
+    assert (tmp_path / "card.html").read_text() == html.render(record, "short")
 
 
 def test_an_unknown_library_is_refused(record: AuditRecord) -> None:
