@@ -95,12 +95,22 @@ def write_text_atomically(path: str | Path, text: str) -> None:
         If the folder is missing, is not a folder, or cannot be written to; or if a link, a device or anything
         else but a file stands at `path`.
     """
+    write_bytes_atomically(path, text.encode("utf-8", "replace"))
+
+
+def write_bytes_atomically(path: str | Path, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it; see :func:`write_text_atomically`.
+
+    Raises
+    ------
+    OutputError
+    """
     require_plain(Path(path))
     target = Path(os.path.realpath(path))
     draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
     try:
         with draft.open("xb") as file:
-            file.write(text.encode("utf-8", "replace"))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)

@@ -266,6 +266,38 @@ def compress(
 
 
 @app.command()
+def mitigate(
+    config: Annotated[Path, typer.Argument(help="audit.toml with [model], [data] train, test and sensitive")],
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            help="reweigh, resample, thresholds, relaxed-thresholds, reduction, remove-correlation, group-calibration.",
+        ),
+    ],
+    constraint: Annotated[
+        str,
+        typer.Option(
+            "--constraint",
+            help="demographic-parity, equalized-odds, equal-opportunity, error-rate or bounded-group-loss.",
+        ),
+    ],
+    feature: Annotated[str, typer.Option("--feature", help="Sensitive feature, where several are named.")] = "",
+    limit: Annotated[float, typer.Option("--limit", help="Largest gap that is accepted on test rows.")] = 0.05,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Go on where no gap is shown.")] = False,
+    out: Annotated[Path, typer.Option("--out", help="Folder for model, record and card.")] = Path("mitigated"),
+    policy: PolicyFile = None,
+    strict: Strict = False,
+) -> int:
+    """Narrow a gap among groups, judge the outcome on test rows, and say who gained and who lost."""
+    from audit.cli.mitigate import mitigate as verb
+    from audit.mitigation.work import Asked
+
+    asked = Asked(method=method, constraint=constraint, feature=feature, limit=limit, anyway=anyway)
+    return verb(config, asked, out=out, policy=policy, strict=strict)
+
+
+@app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="Model file: networks of trainers, scikit-learn.")],
     data: Annotated[Path, typer.Option("--data", help="Table that the input's schema is learned from.")],

@@ -12,7 +12,7 @@ from reports.formats import render as draw
 from reports.record import AuditRecord
 from reports.results import exit_code
 from reports.sections import Edition
-from reports.store import require_plain, write_text_atomically
+from reports.store import require_plain, write_bytes_atomically, write_text_atomically
 from reports.text import lines
 
 COLORS = {"invalid": "red", "missed": "red", "owed": "yellow", "concern": "yellow", "met": "green"}
@@ -174,6 +174,18 @@ def tell(record: AuditRecord, written: list[Path], *, strict: bool, everything: 
         style = COLORS.get(line.tone, "") + (" bold" if line.strong else "")
         console.print(Text(line.text, style=style.strip()))
     return code
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write a file of a model, whole or not at all."""
+    write_bytes_atomically(path, content)
+
+
+def say(text: str) -> None:
+    """Tell people a line on standard output."""
+    from rich.console import Console
+
+    Console(highlight=False, markup=False, soft_wrap=True).print(text)
 
 
 def note(text: str) -> None:

@@ -84,6 +84,8 @@ class DataTable:
 
     target: str
     train: str | None = None
+    validation: str | None = None
+    """Rows that a mitigation chooses on; an audit does not read them."""
     test: str | None = None
     path: str | None = None
     log: str | None = None

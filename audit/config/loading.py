@@ -73,7 +73,7 @@ def _address(model: ModelTable, folder: Path) -> Address:
     )
 
 
-def load_dataset(config: Config, folder: Path, model: Model | None = None) -> Dataset:
+def load_dataset(config: Config, folder: Path, model: Model | None = None, *, validation: bool = False) -> Dataset:
     """Read the tables that ``[data]`` names; paths are relative to `folder`.
 
     Parameters
@@ -82,6 +82,8 @@ def load_dataset(config: Config, folder: Path, model: Model | None = None) -> Da
     folder : Path
     model : Model, optional
         Columns that it was taught as words are read as words.
+    validation : bool
+        Whether the rows to choose on are read, too.
 
     Raises
     ------
@@ -90,7 +92,9 @@ def load_dataset(config: Config, folder: Path, model: Model | None = None) -> Da
     """
     data = config.data
     roles = roles_of(data)
-    named = {"train": data.train, "test": data.test} if data.path is None else {"test": data.path}
+    named = {"test": data.path}
+    if data.path is None:
+        named = {"train": data.train, "validation": data.validation if validation else None, "test": data.test}
     files = {name: folder / file for name, file in named.items() if file is not None}
     tables = _read(files, data, reading_of(data, model), model)
     frames = tables.frames
@@ -100,7 +104,7 @@ def load_dataset(config: Config, folder: Path, model: Model | None = None) -> Da
     }
     if data.path is not None:
         whole = infos["test"]
-        frames = _divided(frames["test"], data, config.audit.seed)
+        frames = _divided(frames["test"], data, config.audit.seed, validation=validation)
         infos = {name: SplitInfo(name=name, rows=0, file=whole.file, sha256=whole.sha256) for name in frames}
     roles = replace(roles, indexes=tables.indexes)
     dataset = build(frames, roles, infos=infos, tables=tables)
@@ -191,7 +195,7 @@ def _read(files: Mapping[str, Path], data: DataTable, reading: Reading, model: M
     return tables
 
 
-def _divided(frame: pd.DataFrame, data: DataTable, seed: int) -> dict[str, pd.DataFrame]:
+def _divided(frame: pd.DataFrame, data: DataTable, seed: int, *, validation: bool) -> dict[str, pd.DataFrame]:
     """Split one table by its column, or at random (by class, or by cluster where one is declared)."""
     if data.split is not None:
         if data.split not in frame.columns:
@@ -203,7 +207,8 @@ def _divided(frame: pd.DataFrame, data: DataTable, seed: int) -> dict[str, pd.Da
             raise DataError(
                 f"split column {shown(data.split)} holds {listed(sorted(set(names)))}; expected 'test' (and 'train')."
             )
-        order = [name for name in ("train", "test") if name in set(names)]
+        wanted = ("train", "validation", "test") if validation else ("train", "test")
+        order = [name for name in wanted if name in set(names)]
         return {name: frame[names == name].reset_index(drop=True) for name in order}
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 

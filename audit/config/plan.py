@@ -87,7 +87,7 @@ class RunPlan:
 
 
 def plan_from_config(
-    config: Config, folder: Path, *, policy: Path | None = None, terms: Terms | None = None
+    config: Config, folder: Path, *, policy: Path | None = None, terms: Terms | None = None, validation: bool = False
 ) -> RunPlan:
     """Load what a configuration names; what cannot be compared is refused before the long work.
 
@@ -100,6 +100,8 @@ def plan_from_config(
         A policy file in place of the configured one.
     terms : Terms, optional
         What the command line asks for in place of the policy file's own terms.
+    validation : bool
+        Whether the rows that a mitigation chooses on are read, too.
 
     Raises
     ------
@@ -116,7 +118,7 @@ def plan_from_config(
     model = load_model(config, folder)
     source = load_source(config, folder)
     log = load_log(config, folder) if is_counted(config, folder) else None
-    dataset = load_dataset(config, folder, model) if log is None else log.dataset
+    dataset = load_dataset(config, folder, model, validation=validation) if log is None else log.dataset
     if baseline is not None:
         require_fitting(dataset, baseline, terms, model)
     return RunPlan(

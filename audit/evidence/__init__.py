@@ -6,6 +6,7 @@ Checks ask for evidence by parameter name, so a name stands for one kind of thin
 :class:`audit.data.dataset.Dataset`.
 """
 
+from audit.evidence.mitigated import CONTROL, MITIGATED, Guess, Mitigated, Strength
 from audit.evidence.perturbed import MISSING, NONE, SWAPPED, UNSEEN, Pair, Perturbed
 from audit.evidence.predictions import (
     COUNTED,
@@ -32,8 +33,10 @@ from audit.evidence.tables import (
 from audit.evidence.windows import Window, Windows
 
 __all__ = [
+    "CONTROL",
     "COUNTED",
     "MISSING",
+    "MITIGATED",
     "NONE",
     "SCORE_TABLE",
     "SWAPPED",
@@ -42,10 +45,12 @@ __all__ = [
     "Alone",
     "Attributions",
     "FloatArray",
+    "Guess",
     "HistoryRow",
     "IntArray",
     "LabelDoubts",
     "Leaks",
+    "Mitigated",
     "Pair",
     "Perturbed",
     "Predictions",
@@ -55,6 +60,7 @@ __all__ = [
     "Repeats",
     "Separation",
     "Settings",
+    "Strength",
     "Window",
     "Windows",
     "join",

@@ -31,6 +31,7 @@ from reports.record import Json
 GIVEN = {
     "baseline": "no earlier audit was named: give its record with --baseline main.json",
     "source_model": "the model is not said to be compressed: name what it was made of in [model] source",
+    "mitigated": "nothing was mitigated: modelassay mitigate compares a model before and after",
     "windows": "one audit has no windows; modelassay monitor watches a log over time",
     "fingerprints": "no fingerprint is stated; state some as [model] sha256 and [data.sha256] test",
 }

@@ -73,6 +73,8 @@ SKOPS_ALLOWED = frozenset(
         "trainers.estimators.NetworkClassifier",
         "trainers.estimators.NetworkRegressor",
         "trainers.preparation.TablePreparation",
+        "audit.mitigation.sealed.MitigatedClassifier",
+        "audit.mitigation.sealed.MitigatedRegressor",
         "builtins.object",
         "numpy.bool",
         "numpy.dtype",

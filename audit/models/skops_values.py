@@ -145,7 +145,7 @@ def _require_harmless(key: str, value: object, owner: str) -> None:
 def _refuse_shadows(one: object) -> None:
     """Refuse an attribute that takes a method's place."""
     kind = type(one)
-    if not kind.__module__.startswith(("sklearn.", "trainers.")):
+    if not kind.__module__.startswith(("sklearn.", "trainers.", "audit.")):
         return
     shadows = [name for name in vars(one) if callable(getattr(kind, name, None)) and callable(vars(one)[name])]
     if shadows:
@@ -258,6 +258,32 @@ def _one_hot(model: Any) -> bool:  # noqa: ANN401
     return told is None or [int(one) for one in told] == [int(one) for one in model._compute_n_features_outs()]
 
 
+def _sealed(model: Any) -> bool:  # noqa: ANN401
+    """Tell whether a rule of decision holds numbers by group, each group in words, around a model that answers."""
+    rules = [getattr(model, name, None) for name in ("thresholds", "calibration", "offsets")]
+    for rule in rules:
+        by_group = rule if isinstance(rule, dict) else None
+        if by_group is not None and not _names_groups(by_group, model.sensitive):
+            return False
+        for value in by_group.values() if by_group is not None else [] if rule is None else [rule]:
+            numbers = list(value) if isinstance(value, list | tuple) else [value]
+            if len(numbers) != (2 if rule is rules[1] else 1) or not all(map(_is_finite, numbers)):
+                return False
+    slopes = [float(line[0]) for line in (rules[1] or {}).values()]
+    columns = getattr(model, "columns_", None)
+    named = columns is None or all(isinstance(one, str) for one in columns)
+    inner = getattr(model, "estimator_", None)
+    return named and all(slope > 0 for slope in slopes) and (inner is None or callable(getattr(inner, "predict", None)))
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _names_groups(rule: dict[Any, Any], sensitive: object) -> bool:
+    return bool(rule) and isinstance(sensitive, str) and all(isinstance(one, str) for one in rule)
+
+
 STATES: dict[str, Callable[[Any], bool]] = {
     "BaseLibSVM": _support_vectors,
     "BaseGradientBoosting": _boosting,
@@ -268,5 +294,6 @@ STATES: dict[str, Callable[[Any], bool]] = {
     "HashingVectorizer": _hashing,
     "FeatureHasher": _hashing,
     "OneHotEncoder": _one_hot,
+    "_Sealed": _sealed,
 }
 """By the class that reads a state in compiled code: does the state fit together?"""

@@ -1,0 +1,260 @@
+"""Did mitigation narrow the gap, at what cost, and who gained and who lost?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from audit.check import check
+from audit.errors import shown
+from audit.estimate.changes import share
+from audit.estimate.gaps import Shift, gap, gap_change, oriented, shift
+from audit.estimate.measure import by_group, estimate, groups
+from audit.estimate.metrics import metric
+from audit.estimate.paired import churn, paired_by_group, paired_difference
+from audit.evidence import Mitigated, Predictions
+from audit.exhibits import by_address_table, forest
+from reports.record import Cell, Curve, Estimate, Exhibit, Measurement, Prose, Series, Table
+
+CONFLICT = (
+    "Measures of fairness conflict: where groups differ in how often the outcome comes true, equal rates, equal errors "
+    "and equal calibration cannot all hold (Kleinberg et al. 2017; Chouldechova 2017). Which one is to hold is a "
+    "decision for people, not for this tool."
+)
+
+
+@check(
+    title="Mitigation",
+    family="fairness",
+    references=(
+        "Mittelstadt, Wachter and Russell 2023, The unfairness of fair machine learning: levelling down",
+        "Kleinberg, Mullainathan and Raghavan 2017, Inherent trade-offs in the fair determination of risk scores",
+        "Tango 1998, Equivalence test and confidence interval for the difference in proportions",
+    ),
+)
+def mitigation(mitigated: Mitigated) -> Measurement:
+    """Compare a model with itself after mitigation, and with a control, row by row on test rows.
+
+    Reading. The gap is the largest difference of the chosen rate between two groups. Its change says what
+    mitigation did; the control, the old model with one threshold moved to the same selection rate, says what
+    would have come about without it. A gap can close because the worse-off gain, or because the better-off
+    lose (levelling down): both are told. Gained and lost count people whose decision changed.
+
+    Limits. One gap closed may open another. Paired numbers speak of these rows. Who gained depends on which
+    outcome is favorable. Whether the sensitive feature may be read for a decision is a question of law.
+    """
+    pair = mitigated.before_and_after
+    before, after, control = pair.before, pair.after, None if mitigated.control is None else mitigated.control.after
+    made = _gaps(mitigated, before, after, control)
+    moved = shift(before, after, mitigated.rates, mitigated.feature, higher=mitigated.higher)
+    closed = next(one for one in made if one.metric == "gap_change")
+    if moved is not None:
+        made += [moved.lost, moved.gained]
+        if closed.value is not None and closed.value > 0:
+            made.append(moved.excess)
+    costs = _costs(before, after, control)
+    people = _people(mitigated, before, after)
+    calibrated = _calibration(mitigated, before, after)
+    rest = [*_front(mitigated), *_seeds(mitigated), *_proxies(mitigated)]
+    exhibits: list[Exhibit] = [
+        _arms_table(made, costs),
+        by_address_table("Who gained and who lost", people, caption="Shares of the rows of each group and outcome."),
+    ]
+    if calibrated:
+        exhibits.append(
+            forest("Calibration by group, before and after", calibrated, x_label="mean score less share", reference=0.0)
+        )
+    exhibits += _front_curve(mitigated, rest)
+    exhibits.append(Prose(title="For a person to decide and sign", text=_to_sign(mitigated)))
+    return Measurement(
+        summary=_summary(mitigated, made, moved),
+        estimates=(*made, *costs, *people, *calibrated, *rest),
+        exhibits=tuple(exhibits),
+        notes=(*mitigated.notes, CONFLICT),
+    )
+
+
+def _gaps(mitigated: Mitigated, before: Predictions, after: Predictions, control: Predictions | None) -> list[Estimate]:
+    rates, feature = mitigated.rates, mitigated.feature
+    made = [gap("gap_before", before, rates, feature), gap("gap_after", after, rates, feature)]
+    made.append(gap_change("gap_change", before, after, rates, feature))
+    if control is not None:
+        made.append(gap("gap_control", control, rates, feature))
+        made.append(gap_change("gap_beyond_control", control, after, rates, feature))
+    return made
+
+
+def _headlines(before: Predictions) -> tuple[str, ...]:
+    """Name the metrics that a cost is told in: of the answers, and of the scores where these are asked for."""
+    if before.task == "regression":
+        return ("r2_score",)
+    return tuple(dict.fromkeys(("accuracy", before.headline)))
+
+
+def _costs(before: Predictions, after: Predictions, control: Predictions | None) -> list[Estimate]:
+    """Measure what mitigation costs: above 0 where the model was better before."""
+    made = []
+    for name in _headlines(before):
+        without = before.y_score is None or after.y_score is None
+        if metric(name).needs in ("score", "probabilities") and without:
+            continue
+        made.append(_cost(f"{name}_cost", before, after, name))
+        if control is not None and metric(name).needs == "counts":
+            made.append(_cost(f"{name}_cost_control", before, control, name))
+    return made
+
+
+def _cost(label: str, before: Predictions, after: Predictions, name: str) -> Estimate:
+    lower = metric(name).better == "lower"
+    found = paired_difference(after, before, name) if lower else paired_difference(before, after, name)
+    return replace(found, metric=label)
+
+
+def _people(mitigated: Mitigated, before: Predictions, after: Predictions) -> list[Estimate]:
+    """Measure who gained and who lost, by group and by what came true."""
+    if before.task == "regression":
+        return list(paired_by_group(after, before, ["mean_squared_error"], [mitigated.feature]))
+    one, other = oriented(before), oriented(after)
+    made: list[Estimate] = []
+    least = max(one.settings.suppress_n, 1)
+    for (level,), rows in groups(one, [mitigated.feature]):
+        if len(rows) < least:
+            continue
+        where = {**one.where, mitigated.feature: level}
+        made.append(replace(churn(before.take(rows), after.take(rows)), where=where))
+        for code, name in enumerate(one.classes):
+            part = rows[one.y_true[rows] == code]
+            if len(part) < least or 0 < len(rows) - len(part) < least:
+                continue
+            place = {**where, "class": name}
+            rows_of = one.take(part)
+            gained = (one.y_pred[part] == 0) & (other.y_pred[part] == 1)
+            lost = (one.y_pred[part] == 1) & (other.y_pred[part] == 0)
+            made += [share("gained", gained, rows_of, place), share("lost", lost, rows_of, place)]
+    made.insert(0, churn(before, after))
+    return made
+
+
+def _calibration(mitigated: Mitigated, before: Predictions, after: Predictions) -> list[Estimate]:
+    if before.task != "binary" or not (before.probabilities and after.probabilities):
+        return []
+    made = []
+    for variant, part in (("before", before), ("after", after)):
+        found = by_group(part, ["mean_calibration_gap"], [mitigated.feature])
+        made += [replace(one, where={**one.where, "variant": variant}) for one in found]
+    return made
+
+
+def _front(mitigated: Mitigated) -> list[Estimate]:
+    """Measure gap and performance at each strength on test rows, none of which chose the strength."""
+    made = []
+    for one in mitigated.front:
+        name = _headlines(one.predictions)[0]
+        address = {"variant": one.label}
+        found = gap("front_gap", one.predictions, mitigated.rates, mitigated.feature)
+        made.append(replace(found, where={**found.where, **address}))
+        made.append(
+            replace(
+                estimate(one.predictions, name),
+                metric=f"front_{name}",
+                where={**one.predictions.where, **address},
+            )
+        )
+    return made
+
+
+def _front_curve(mitigated: Mitigated, made: Sequence[Estimate]) -> list[Exhibit]:
+    gaps = {one.where["variant"]: one for one in made if one.metric == "front_gap"}
+    worth = {one.where["variant"]: one for one in made if one.metric.startswith("front_") and one.metric != "front_gap"}
+    known = [one for one in mitigated.front if gaps[one.label].value is not None and worth[one.label].value is not None]
+    if not known:
+        return []
+    known.sort(key=lambda one: gaps[one.label].value or 0.0)
+    name = next(iter(worth.values())).metric.removeprefix("front_").replace("_", " ")
+    x = tuple(gaps[one.label].value or 0.0 for one in known)
+    y = tuple(worth[one.label].value or 0.0 for one in known)
+    low, high = (tuple(_end(worth[one.label], end) for one in known) for end in ("low", "high"))
+    chosen = next((place for place, one in enumerate(known) if one.chosen), 0)
+    line = Series(
+        name="strengths", x=x, y=y, low=low, high=high, style="points" if len(known) == 1 else "line",
+        mark=(x[chosen], y[chosen]), mark_name=f"chosen: {known[chosen].label}",
+    )  # fmt: skip
+    rows: list[tuple[Cell, ...]] = [
+        (one.label, "chosen" if one.chosen else "", one.tuning_gap, str(gaps[one.label]), str(worth[one.label]))
+        for one in known
+    ]
+    columns = ("strength", "", "gap where it was chosen", "gap on test rows", name)
+    return [
+        Curve(title="Gap against performance", x_label="gap on test rows", y_label=name, series=(line,)),
+        Table(title="Strengths", columns=columns, rows=tuple(rows), folded=True),
+    ]
+
+
+def _end(one: Estimate, end: str) -> float:
+    found = getattr(one, end)
+    return float(one.value or 0.0) if found is None else float(found)
+
+
+def _seeds(mitigated: Mitigated) -> list[Estimate]:
+    """Measure how much of the outcome hangs on which rows it was fitted and chosen on."""
+    if not mitigated.seeds:
+        return []
+    after = mitigated.before_and_after.after
+    made = []
+    turned = np.zeros(len(after), dtype=np.bool_)
+    for place, one in enumerate(mitigated.seeds, start=1):
+        found = gap("seed_gap", one, mitigated.rates, mitigated.feature)
+        made.append(replace(found, where={**found.where, "variant": f"drawn anew {place}"}))
+        turned |= one.y_pred != after.y_pred
+    if after.task != "regression":
+        made.append(share("seed_flip_share", turned, after, after.where))
+    return made
+
+
+def _proxies(mitigated: Mitigated) -> list[Estimate]:
+    """Measure how well the group can still be guessed from what the model reads."""
+    made = []
+    for one in mitigated.proxies:
+        found = estimate(one.predictions, "roc_auc")
+        where = {
+            "split": "test",
+            "feature": mitigated.feature,
+            "variant": f"{one.model}, {'after' if one.after else 'before'}",
+        }
+        made.append(replace(found, metric="proxy_auc", where=where))
+    return made
+
+
+def _arms_table(gaps: Sequence[Estimate], costs: Sequence[Estimate]) -> Table:
+    rows: list[tuple[Cell, ...]] = [(one.metric.replace("_", " "), str(one), one.n) for one in (*gaps, *costs)]
+    return Table(title="Before, after, and the control", columns=("measure", "value", "n"), rows=tuple(rows))
+
+
+def _summary(mitigated: Mitigated, made: Sequence[Estimate], moved: Shift | None) -> str:
+    known = {one.metric: one for one in made}
+    told = f"The gap among groups of {shown(mitigated.feature)} was {known['gap_before']} and is {known['gap_after']}"
+    if "gap_control" in known:
+        told += f"; one moved threshold would leave {known['gap_control']}"
+    excess = known.get("levelling_down")
+    if moved is not None and excess is not None and excess.low is not None and excess.low > 0:
+        told += f"; over half of the change is a loss of {shown(moved.better)} (levelling down)"
+    return f"{told}."
+
+
+def _to_sign(mitigated: Mitigated) -> str:
+    feature = shown(mitigated.feature)
+    if mitigated.reads_group:
+        reads = (
+            f"Each decision reads {feature}: two people alike in all else may be answered differently. In many places "
+            "the law forbids this, or asks for a reason (disparate treatment)."
+        )
+    elif mitigated.read_before:
+        reads = f"The model reads {feature} among its features, before and after."
+    else:
+        reads = f"No decision reads {feature}; it was used in training or choosing alone."
+    return (
+        f"{reads} May it be so? Name, date and reason: ____________. {CONFLICT} "
+        f"Chosen here: {mitigated.constraint} ({mitigated.words})."
+    )

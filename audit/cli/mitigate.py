@@ -1,0 +1,51 @@
+"""``modelassay mitigate``: narrow a gap, and say who gained and who lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from audit.cli import output, progress
+from audit.config.configuration import limits_of, load_terms, read_config
+from audit.config.plan import plan_from_config
+from audit.errors import ConfigError
+from audit.mitigation.work import FILE, Asked, Outcome, mitigate_plan
+from audit.models.containment import PRINTS, contained
+from audit.progress import Progress
+from reports import mitigation
+from reports.results import exit_code
+
+FORMATS = ["json", "html"]
+
+
+def mitigate(config: Path, asked: Asked, *, out: Path, policy: Path | None, strict: bool) -> int:
+    """Mitigate as asked; write model, record and card, or nothing where there is no gap; return the exit code."""
+    stated = read_config(config)
+    folder = config.resolve().parent
+    output.require_writable(out)
+    target = out / FILE
+    if stated.model is not None and stated.model.path is not None:
+        source = folder / stated.model.path
+        if target.exists() and source.exists() and target.samefile(source):
+            raise ConfigError(f"--out holds the model that is read ({FILE}). Name another folder.")
+
+    def work(tell: Progress) -> Outcome:
+        terms = load_terms(stated, folder, policy)
+        plan = plan_from_config(stated, folder, policy=policy, terms=terms, validation=True)
+        return mitigate_plan(plan, asked, progress=tell)
+
+    done = contained(work, limits=limits_of(stated), bar=lambda: progress.shown(quiet=False))
+    outcome: Outcome = done.value
+    if outcome.record is None:
+        output.note(outcome.reason)
+        return 0
+    record = outcome.record
+    if done.printed:
+        record = replace(record, warnings=(*record.warnings, PRINTS))
+    for line in mitigation.lines(record):
+        output.say(line)
+    output.write_reports(record, out, FORMATS)
+    output.write_bytes(outcome.file, target)
+    code = exit_code(record, strict)
+    output.say(f'{record.verdict} → {out} (exit {code}). Audit the model: [model] path = "{target}"')
+    return code

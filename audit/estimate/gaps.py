@@ -1,0 +1,240 @@
+"""The gap of a rate among groups, and what a change of the model does to it on the same rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.estimate.comparing import span_of
+from audit.estimate.disparity import extreme_difference
+from audit.estimate.influence import linear_form, toward_negative
+from audit.estimate.making import absent, spanned
+from audit.estimate.measure import by_group
+from audit.estimate.paired import aligned, paired_difference
+from audit.evidence import Predictions
+from audit.statistics.intervals import difference, on_scale
+from audit.statistics.variance import variance
+from reports.record import Estimate
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Ends(NamedTuple):
+    """The widest gap and the groups at its ends."""
+
+    gap: Estimate
+    rate: str
+    highest: str
+    lowest: str
+
+
+def oriented(predictions: Predictions) -> Predictions:
+    """Return answers as favorable against not, so that rates speak of what is good for the person.
+
+    Without a favorable class, a binary task keeps its positive one; regression stays as it is.
+
+    Examples
+    --------
+    >>> from audit.evidence import Settings
+    >>> y = np.array([0, 1])
+    >>> answers = Predictions(task="binary", classes=("granted", "refused"), y_true=y, y_pred=y,
+    ...                       settings=Settings(favorable="granted"))
+    >>> oriented(answers).classes, oriented(answers).y_true.tolist()
+    (('refused', 'granted'), [1, 0])
+    """
+    wanted = predictions.settings.favorable
+    if predictions.task == "regression" or wanted not in predictions.classes:
+        return predictions
+    if predictions.task == "binary":
+        return toward_negative(predictions) if predictions.classes[0] == wanted else predictions
+    position = predictions.classes.index(wanted)
+    true, predicted = ((codes == position).astype(np.int64) for codes in (predictions.y_true, predictions.y_pred))
+    return replace(
+        predictions, task="binary", classes=(f"not {wanted}", wanted), y_true=true, y_pred=predicted, y_score=None
+    )
+
+
+def _for_rate(predictions: Predictions, rate: str) -> Predictions:
+    """Return what a rate is counted on: wrong answers of several classes stay apart from the favorable one."""
+    return predictions if rate == "error_rate" else oriented(predictions)
+
+
+def ends(predictions: Predictions, rates: Sequence[str], feature: str) -> Ends | None:
+    """Find the widest gap of the rates among groups of `feature`; ``None`` with fewer than two groups.
+
+    Groups under ``settings.min_n`` rows are left out, see :func:`audit.estimate.disparity.extreme_difference`.
+
+    Examples
+    --------
+    >>> from audit.data.factor import Factor
+    >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.tile([0, 1], 100),
+    ...                       y_pred=np.repeat([0, 1], [80, 120]), keys={"sex": Factor.of(["f"] * 100 + ["m"] * 100)})
+    >>> found = ends(answers, ["selection_rate"], "sex")
+    >>> str(found.gap), found.highest, found.lowest
+    ('0.800 [0.686, 0.867]', 'm', 'f')
+    """
+    found: list[Ends] = []
+    for rate in rates:
+        part = _for_rate(predictions, rate)
+        groups = [one for one in by_group(part, [rate], [feature]) if (one.n or 0) >= part.settings.min_n]
+        gap = extreme_difference(groups, part.settings.min_n)
+        if gap is None or gap.value is None:
+            continue
+        valued = [one for one in groups if one.value is not None and one.low is not None]
+        highest = max(valued, key=lambda one: one.value or 0.0).where[feature]
+        lowest = min(valued, key=lambda one: one.value or 0.0).where[feature]
+        found.append(Ends(gap, rate, highest, lowest))
+    if not found:
+        return None
+    wider = max(found, key=lambda one: one.gap.value or 0.0)
+    if len(found) == 1:
+        return wider
+    low, high = (max(getattr(one.gap, end) or 0.0 for one in found) for end in ("low", "high"))
+    return wider._replace(gap=replace(wider.gap, low=min(low, wider.gap.value or 0.0), high=high))
+
+
+def gap(metric: str, predictions: Predictions, rates: Sequence[str], feature: str) -> Estimate:
+    """Estimate the widest gap of the rates among groups of `feature`, under the name `metric`."""
+    found = ends(predictions, rates, feature)
+    where = {**predictions.where, "feature": feature}
+    if found is None:
+        return absent(metric, where, "fewer than two groups have enough rows", unit="difference")
+    return replace(found.gap, metric=metric, where=where)
+
+
+def gap_change(metric: str, first: Predictions, second: Predictions, rates: Sequence[str], feature: str) -> Estimate:
+    """Estimate by how much the gap of `first` exceeds that of `second`, on the same rows.
+
+    By linearization: each row's influence on one gap less that on the other, with the groups at the ends as
+    they are on these rows (Hampel 1974). Near a gap of 0 the interval is somewhat too short.
+
+    Parameters
+    ----------
+    metric : str
+    first, second : Predictions
+        The same rows by number.
+    rates : sequence of str
+    feature : str
+
+    Examples
+    --------
+    >>> from audit.data.factor import Factor
+    >>> keys, rows = {"sex": Factor.of(["f"] * 100 + ["m"] * 100)}, np.arange(200)
+    >>> one = Predictions(task="binary", classes=("no", "yes"), y_true=np.tile([0, 1], 100), row=rows,
+    ...                   y_pred=np.repeat([0, 1], [80, 120]), keys=keys)
+    >>> other = replace(one, y_pred=np.repeat([0, 1, 0, 1], [60, 40, 20, 80]))
+    >>> str(gap_change("gap_change", one, other, ["selection_rate"], "sex"))
+    '0.400 [0.288, 0.512]'
+    """
+    one, other = aligned(first, second)
+    where = {**one.where, "feature": feature}
+    before, after = ends(one, rates, feature), ends(other, rates, feature)
+    if before is None or after is None:
+        return absent(metric, where, "fewer than two groups have enough rows", unit="difference", n=len(one))
+    value = (before.gap.value or 0.0) - (after.gap.value or 0.0)
+    if np.array_equal(one.y_pred, other.y_pred):
+        return spanned(
+            metric, 0.0, (0.0, 0.0), where, method="the same answers on all rows", n=len(one), unit="difference"
+        )
+    influence = _influence(one, before, feature) - _influence(other, after, feature)
+    spread = variance(influence, one.weight, one.cluster)
+    level = one.settings.level
+    limits = on_scale(value, math.sqrt(spread.value), level=level, degrees=max(spread.degrees, 1.0))
+    return spanned(
+        metric, value, (limits.low, limits.high), where, method="paired, linearized", n=len(one), unit="difference",
+        level=level,
+    )  # fmt: skip
+
+
+def _influence(predictions: Predictions, found: Ends, feature: str) -> FloatArray:
+    """Return the influence of each row on the gap between the two groups at the ends."""
+    total = np.zeros(len(predictions))
+    part = _for_rate(predictions, found.rate)
+    weight = np.ones(len(part)) if part.weight is None else part.weight
+    for level, sign in ((found.highest, 1.0), (found.lowest, -1.0)):
+        rows = np.flatnonzero(part.keys[feature].mask(level) & (weight > 0))
+        share = weight[rows].sum() / weight.sum()
+        total[rows] += sign * linear_form(part.take(rows), found.rate).influence / share
+    return total
+
+
+class Shift(NamedTuple):
+    """How the two groups at the ends of the first gap moved."""
+
+    better: str
+    """The group that was better off."""
+    worse: str
+    lost: Estimate
+    """What the better-off group lost, above 0."""
+    gained: Estimate
+    """What the worse-off group gained, above 0."""
+    excess: Estimate
+    """What the better-off lost beyond what the worse-off gained: above 0, over half of the change is loss."""
+
+
+def shift(before: Predictions, after: Predictions, rates: Sequence[str], feature: str, *, higher: bool) -> Shift | None:
+    """Measure whether the gap closed because the worse-off gained, or because the better-off lost.
+
+    Parameters
+    ----------
+    before, after : Predictions
+        The same rows by number.
+    rates : sequence of str
+    feature : str
+    higher : bool
+        Whether more of the rate is good for a group.
+
+    Returns
+    -------
+    Shift or None
+        ``None`` with fewer than two groups.
+
+    References
+    ----------
+    Mittelstadt, Wachter and Russell 2023, The unfairness of fair machine learning: levelling down.
+
+    Examples
+    --------
+    >>> from audit.data.factor import Factor
+    >>> keys, rows = {"sex": Factor.of(["f"] * 100 + ["m"] * 100)}, np.arange(200)
+    >>> one = Predictions(task="binary", classes=("no", "yes"), y_true=np.tile([0, 1], 100), row=rows,
+    ...                   y_pred=np.repeat([0, 1, 0, 1], [80, 20, 60, 40]), keys=keys)
+    >>> other = replace(one, y_pred=np.repeat([0, 1, 0, 1], [80, 20, 80, 20]))
+    >>> moved = shift(one, other, ["selection_rate"], "sex", higher=True)
+    >>> moved.better, str(moved.lost), str(moved.gained), moved.excess.low > 0
+    ('m', '0.200 [0.133, 0.289]', '0.000 [-0.037, 0.037]', True)
+    """
+    one, other = aligned(before, after)
+    found = ends(one, rates, feature)
+    if found is None:
+        return None
+    better, worse = (found.highest, found.lowest) if higher else (found.lowest, found.highest)
+    lost = _moved("better_off_loss", one, other, found.rate, {feature: better}, sign=1.0 if higher else -1.0)
+    gained = _moved("worse_off_gain", one, other, found.rate, {feature: worse}, sign=-1.0 if higher else 1.0)
+    where = {**one.where, "feature": feature}
+    parts = [span_of(part) for part in (lost, gained)]
+    if parts[0] is None or parts[1] is None:
+        reason = lost.reason or gained.reason or "no interval"
+        return Shift(better, worse, lost, gained, absent("levelling_down", where, reason, unit="difference"))
+    made = difference(parts[0], parts[1])
+    excess = spanned(
+        "levelling_down", made.value, (made.low, made.high), where, method=f"mover of {lost.method}",
+        n=(lost.n or 0) + (gained.n or 0), unit="difference", level=one.settings.level,
+    )  # fmt: skip
+    return Shift(better, worse, lost, gained, excess)
+
+
+def _moved(
+    metric: str, one: Predictions, other: Predictions, rate: str, group: Mapping[str, str], *, sign: float
+) -> Estimate:
+    """Estimate the paired change of a rate in one group, turned by `sign`."""
+    ((feature, level),) = group.items()
+    rows = np.flatnonzero(one.keys[feature].mask(level))
+    first, second = (_for_rate(part.take(rows, group), rate) for part in (one, other))
+    made = paired_difference(first, second, rate) if sign > 0 else paired_difference(second, first, rate)
+    return replace(made, metric=metric)

@@ -1,0 +1,204 @@
+"""Choose a strength on validation rows, then answer test rows before, after, and with one moved threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from audit.errors import AuditError
+from audit.estimate.gaps import ends, gap, oriented
+from audit.evidence import CONTROL, MITIGATED, NONE, Guess, Mitigated, Perturbed, Predictions, Strength, join
+from audit.gather._perturbed import aligned
+from audit.gather._reference_models import linear_rival, strong_rivals
+from audit.mitigation.bench import Bench, Rows, Sealed
+from audit.mitigation.candidates import SEEDS, Candidate, Method
+from audit.mitigation.rules import cut_for_rate
+from audit.models.load import Model
+from reports.record import Estimate, Task
+
+ROOM = 0.5
+"""Share of the limit that a gap may take on validation rows, so that new rows have room."""
+MOST_GUESSED = 2000
+"""Rows that guesses of the group are trained on, and asked of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choice:
+    """What was chosen among the candidates, and why."""
+
+    candidates: tuple[Candidate, ...]
+    gaps: tuple[float, ...]
+    """On validation rows."""
+    losses: tuple[float, ...]
+    """Performance lost on validation rows."""
+    place: int
+    before: Predictions
+    """Validation rows as they were answered before."""
+
+    @property
+    def candidate(self) -> Candidate:
+        """The one that was chosen."""
+        return self.candidates[self.place]
+
+
+def scaled(bench: Bench, predictions: Predictions) -> Predictions:
+    """Return numbers in standard deviations of the training target; classes as they are."""
+    if predictions.task != "regression":
+        return predictions
+    spread = float(np.std(bench.dataset.y[bench.everything].astype(np.float64))) or 1.0
+    true, predicted = (part.astype(np.float64) / spread for part in (predictions.y_true, predictions.y_pred))
+    return replace(predictions, y_true=true, y_pred=predicted)
+
+
+def answers(bench: Bench, model: Sealed | Model, split: str) -> Predictions:
+    """Ask a model for the rows of a split."""
+    return scaled(bench, bench.predictions(model, bench.rows(split))).select(split=split)
+
+
+def gap_before(bench: Bench) -> tuple[Estimate, Predictions]:
+    """Estimate the gap on validation rows, with the answers it rests on."""
+    twin = bench.twin()
+    found = answers(bench, bench.model if twin is bench.model.predictor else bench.seal(twin), "validation")
+    return gap("gap_before", found, bench.constraint.rates, bench.feature), found
+
+
+def choose(bench: Bench, method: Method, before: Predictions, limit: float) -> Choice:
+    """Compare the candidates on validation rows.
+
+    A strict method takes the one whose gap and loss together are least. Others take the least loss among those
+    whose gap leaves room below the limit; where none does, gap and loss together are least.
+    """
+    candidates = tuple(method.propose(bench))
+    gaps, losses = [], []
+    for one in candidates:
+        after = answers(bench, one.trial, "validation")
+        found = ends(after, bench.constraint.rates, bench.feature)
+        gaps.append(1.0 if found is None else float(found.gap.value or 0.0))
+        losses.append(_loss(before, after))
+    both = [one + max(loss, 0.0) for one, loss in zip(gaps, losses, strict=True)]
+    within = [place for place, one in enumerate(gaps) if one <= ROOM * limit]
+    place = int(np.argmin(both)) if method.strict or not within else min(within, key=lambda at: losses[at])
+    return Choice(
+        candidates=candidates, gaps=tuple(gaps), losses=tuple(losses), place=place, before=before
+    )  # fmt: skip
+
+
+def _loss(before: Predictions, after: Predictions) -> float:
+    """Return what is lost: cost in its own range where costs are stated, else accuracy, else explained variance."""
+    weight = before.weight
+    costs = before.settings.costs
+    if before.task == "regression":
+        true = before.y_true.astype(np.float64)
+        spread = float(np.average((true - np.average(true, weights=weight)) ** 2, weights=weight)) or 1.0
+        first, second = (
+            np.average((true - part.y_pred.astype(np.float64)) ** 2, weights=weight) for part in (before, after)
+        )
+        return float((second - first) / spread)
+    if costs is not None:
+        least, most = costs.range
+        moved = costs.by_row(after.y_true, after.y_pred) - costs.by_row(before.y_true, before.y_pred)
+        return float(np.average(moved, weights=weight) / max(most - least, 1e-12))
+    right = (before.y_pred == before.y_true).astype(np.float64) - (after.y_pred == after.y_true)
+    return float(np.average(right, weights=weight))
+
+
+def control_of(bench: Bench, trial: Sealed) -> Sealed | None:
+    """Return the old model with one threshold moved to the selection rate of the mitigated one, or ``None``.
+
+    In regression, with one constant added so that the mean answer is the same.
+    """
+    rows = bench.rows("validation")
+    after = bench.predictions(trial, rows)
+    given = bench.model.predictor
+    if bench.dataset.task == "regression":
+        before = bench.predictions(bench.seal(bench.twin()), rows)
+        weight = bench.weight(rows)
+        moved = np.average(after.y_pred.astype(np.float64) - before.y_pred.astype(np.float64), weights=weight)
+        return bench.seal(given, offsets=float(moved))
+    if not bench.binary or not any(hasattr(given, name) for name in ("predict_proba", "decision_function")):
+        return None
+    scored = bench.scored(bench.twin(), rows)
+    rate = float(np.average(oriented(after).y_pred == 1, weights=scored.weight))
+    return bench.seal(given, thresholds=bench.sign() * cut_for_rate(scored.score, scored.weight, rate))
+
+
+def evidence(bench: Bench, method: Method, choice: Choice, final: Sealed | Model) -> Mitigated:
+    """Answer the test rows in every way that the report compares."""
+    before, after = answers(bench, bench.model, "test"), answers(bench, final, "test")
+    variants, parts = [NONE, MITIGATED], [before, after]
+    control = control_of(bench, choice.candidate.trial)
+    if control is not None:
+        variants.append(CONTROL)
+        parts.append(answers(bench, control, "test"))
+    else:
+        bench.notes.append("no control: this model gives no scores of two classes, so that no threshold can be moved")
+    front = []
+    for place, (one, tuned) in enumerate(zip(choice.candidates, choice.gaps, strict=True)):
+        chosen = place == choice.place
+        shown = after if chosen else answers(bench, one.final() if method.reads_group else one.trial, "test")
+        front.append(Strength(label=one.label, chosen=chosen, predictions=shown, tuning_gap=tuned))
+    return Mitigated(
+        method=method.name,
+        constraint=bench.constraint.name,
+        words=bench.constraint.words,
+        rates=bench.constraint.rates,
+        higher=bench.constraint.higher,
+        feature=bench.feature,
+        arms=Perturbed(predictions=join(aligned(parts), "variant", variants)),
+        reads_group=method.reads_group,
+        read_before=bench.column in bench.dataset.features,
+        front=tuple(front),
+        seeds=tuple(answers(bench, choice.candidate.redrawn(seed), "test") for seed in SEEDS),
+        proxies=tuple(guesses(bench)),
+        notes=tuple(bench.notes),
+    )
+
+
+def guesses(bench: Bench) -> list[Guess]:
+    """Guess the group of test rows from the other columns that the model reads, by a linear and a nonlinear model."""
+    names = [name for name in bench.dataset.features if name != bench.column]
+    if not names:
+        return []
+    fit, ask_ = (_some(bench, rows) for rows in (bench.rows("train"), bench.rows("test")))
+    present = np.unique(bench.groups.codes[fit])
+    kept = ask_[np.isin(bench.groups.codes[ask_], present)]
+    if len(present) < 2 or len(np.unique(bench.groups.codes[kept])) < len(present):
+        return []
+    code = np.searchsorted(present, bench.groups.codes)
+    X = bench.dataset.frame.loc[:, names]
+    found = []
+    for label, rival in (("linear", linear_rival), ("nonlinear", strong_rivals)):
+        extra = (bench.seed,) if rival is strong_rivals else ()
+        task: Task = "binary" if len(present) == 2 else "multiclass"
+        try:
+            model, _ = rival(_rows(X, fit), code[fit].astype(np.int64), task, None, *extra)
+        except (ValueError, AuditError) as error:
+            bench.notes.append(f"no {label} guess of the group: {str(error)[:200]}")
+            continue
+        score = np.asarray(model.predict_proba(_rows(X, kept)), dtype=np.float64)
+        found.append(
+            Guess(
+                model=label,
+                after=False,
+                predictions=Predictions(
+                    task=task, classes=tuple(bench.groups.levels[one] for one in present),
+                    y_true=code[kept].astype(np.int64), y_pred=score.argmax(axis=1).astype(np.int64),
+                    y_score=score[:, 1] if task == "binary" else score, probabilities=True,
+                    settings=replace(bench.settings, favorable=""),
+                ),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _some(bench: Bench, rows: Rows) -> Rows:
+    if len(rows) <= MOST_GUESSED:
+        return rows
+    return np.sort(np.random.default_rng([bench.seed, 3]).choice(rows, MOST_GUESSED, replace=False))
+
+
+def _rows(X: pd.DataFrame, rows: Sequence[int] | Rows) -> pd.DataFrame:
+    return X.take(np.asarray(rows)).reset_index(drop=True)

@@ -1,0 +1,376 @@
+"""The workplace of a mitigation: which rows fit, choose and judge; the model's own labels; who is in a group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import clone
+
+from audit.data.columns import label_texts
+from audit.data.dataset import Dataset, address_name
+from audit.data.factor import Factor
+from audit.errors import AuditError, ConfigError, DataError, ModelError, hint, listed, shown
+from audit.evidence import Predictions, Settings
+from audit.gather.predictions import predictions_of
+from audit.mitigation.constraints import Constraint
+from audit.mitigation.held import held
+from audit.mitigation.rules import Scored, Worth
+from audit.mitigation.sealed import MitigatedClassifier, MitigatedRegressor, weight_arguments
+from audit.models.answers import as_model_input, ask, own_names
+from audit.models.containment import guarded
+from audit.models.load import Model, wrap
+from audit.progress import Progress, silent
+from reports.record import SplitInfo
+
+Rows = npt.NDArray[np.intp]
+FloatArray = npt.NDArray[np.float64]
+Sealed = MitigatedClassifier | MitigatedRegressor
+CARVED = 0.25
+"""Share of the training rows that choose, where no validation rows were given."""
+FEW = 30
+"""Rows of a group below which it gets no rule of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bench:
+    """What every method works with."""
+
+    dataset: Dataset
+    """Rows without a group left out; splits ``train``, ``validation`` and ``test``."""
+    model: Model
+    feature: str
+    """Key of the sensitive feature."""
+    column: str
+    """Its column in the table."""
+    constraint: Constraint
+    settings: Settings
+    seed: int
+    carved: bool
+    """Whether the validation rows were taken from the training rows."""
+    progress: Progress = silent
+    notes: list[str] = field(default_factory=list)
+    kept: dict[str, object] = field(default_factory=dict)
+    """What is made once."""
+
+    # --- rows -------------------------------------------------------------------------------------
+
+    @property
+    def groups(self) -> Factor:
+        """Group of each row."""
+        return self.dataset.sensitive[self.feature]
+
+    def rows(self, split: str) -> Rows:
+        """Return the positions of a split's rows."""
+        return self.dataset.rows(split)
+
+    @property
+    def everything(self) -> Rows:
+        """Return all rows that may be learned from: those carved out for choosing, too."""
+        train = self.rows("train")
+        return np.sort(np.concatenate([train, self.rows("validation")])) if self.carved else train
+
+    def weight(self, rows: Rows) -> FloatArray:
+        """Return what rows count for."""
+        weight = self.dataset.weight
+        return np.ones(len(rows)) if weight is None else weight[rows]
+
+    def redrawn(self, rows: Rows, seed: int) -> Rows:
+        """Draw as many rows anew, with replacement."""
+        return np.sort(np.random.default_rng([self.seed, seed, len(rows)]).choice(rows, len(rows)))
+
+    # --- labels -----------------------------------------------------------------------------------
+
+    @property
+    def binary(self) -> bool:
+        """Tell whether there are two classes."""
+        return self.dataset.task == "binary"
+
+    def labels(self) -> npt.NDArray[Any]:
+        """Return the model's own label for each class of the data set, by code."""
+        classes = self.model.classes
+        if classes is None:
+            raise ModelError("the model does not say which labels it knows; it cannot be mitigated.")
+        names = list(own_names(label_texts(classes), self.dataset))
+        if missing := [name for name in self.dataset.classes if name not in names]:
+            raise ModelError(f"the model does not know the class {shown(missing[0])}; it knows {listed(names)}.")
+        return np.asarray(classes)[[names.index(name) for name in self.dataset.classes]]
+
+    def target(self, rows: Rows) -> npt.NDArray[Any]:
+        """Return what the model is to answer, in its own labels."""
+        y = self.dataset.y[rows]
+        return y.astype(np.float64) if self.dataset.task == "regression" else self.labels()[y.astype(np.int64)]
+
+    @property
+    def favorable(self) -> int:
+        """Return the code of the class that is good for the person; the positive one unless stated."""
+        stated = self.dataset.favorable
+        if stated in self.dataset.classes:
+            return self.dataset.classes.index(stated)
+        if not self.binary and self.constraint.name != "error-rate":
+            raise ConfigError(f"{self.constraint.name} needs to know which class is good: state [data] favorable.")
+        return 1 if self.binary else -1
+
+    # --- models -----------------------------------------------------------------------------------
+
+    def inputs(self, rows: Rows) -> Any:  # noqa: ANN401 -- a frame, or bare numbers
+        """Return what the model reads of `rows`."""
+        return as_model_input(self.model, self.dataset.inputs(rows))
+
+    def seal(self, estimator: object, **rule: object) -> Sealed:
+        """Put a rule of decision around a fitted estimator."""
+        inside = held(estimator)
+        bare = self.model.feature_names is None
+        kind = MitigatedRegressor if self.dataset.task == "regression" else MitigatedClassifier
+        edges = self.dataset.roles.bins.get(self.column)
+        made = kind(inside, sensitive=self.column, edges=None if edges is None else list(edges), **rule)  # type: ignore[arg-type]
+        return made.seal(self.dataset.features, bare=bare)
+
+    def refit(self, rows: Rows, *, weight: FloatArray | None = None, seed: int = 0) -> Any:  # noqa: ANN401
+        """Train the model anew on `rows`.
+
+        Raises
+        ------
+        ModelError
+            If it cannot be trained, or takes no weights though it is given some.
+        """
+        own = fresh(self.model, seed)
+        given = weight if weight is not None else None if self.dataset.weight is None else self.weight(rows)
+        try:
+            arguments = {} if given is None else weight_arguments(own, given)
+        except ValueError as error:
+            raise ModelError(f"{error}, which this method needs. Use --method resample or thresholds.") from error
+        return self._trained(own, self.inputs(rows), self.target(rows), arguments)
+
+    def twin(self) -> object:
+        """Return the estimator whose answers on validation rows count: one that was trained without them.
+
+        Where they were carved out of the training rows, that is a copy trained on the rest; where there can be none,
+        the model itself, and a note says so.
+        """
+        if "twin" not in self.kept:
+            self.kept["twin"] = self._twin()
+        return self.kept["twin"]
+
+    def _twin(self) -> object:
+        if not self.carved:
+            return self.model.predictor
+        try:
+            return self.refit(self.rows("train"))
+        except ModelError as error:
+            self.notes.append(
+                f"validation rows may be known to the model, which could not be trained without them ({error}): the "
+                "gap on new rows may be wider than on these"
+            )
+            return self.model.predictor
+
+    def _trained(self, own: Any, X: object, y: object, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
+        import warnings
+
+        try:
+            with guarded("fit", fit=True), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return own.fit(X, y, **arguments)
+        except AuditError:
+            raise
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            raise ModelError(f"the model's fit raised {type(error).__name__}: {said}") from error
+
+    def predictions(self, sealed: Sealed | Model, rows: Rows) -> Predictions:
+        """Ask a model for rows."""
+        model = sealed if isinstance(sealed, Model) else wrap(sealed)
+        names = list(model.feature_names or self.dataset.features)
+        X = self.dataset.frame.loc[:, names].take(rows).reset_index(drop=True)
+        answers = ask(model, X, self.dataset, progress=self.progress, what="answering")
+        return predictions_of(answers, self.dataset, rows, self.settings)
+
+    # --- scores -----------------------------------------------------------------------------------
+
+    def sign(self) -> float:
+        """Return 1 where more of the last class's score is good for the person, else −1."""
+        return 1.0 if self.labels()[self.favorable] == np.asarray(self.model.classes)[1] else -1.0
+
+    def scored(self, estimator: object, rows: Rows) -> Scored:
+        """Return rows as cuts are chosen on them: more of the score speaks for the favorable class.
+
+        Raises
+        ------
+        ModelError
+            If the model gives no scores.
+        """
+        if not (hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")):
+            raise ModelError("the model gives no scores, so that no threshold can be moved. Use --method reweigh.")
+        rule = self.seal(estimator, thresholds=0.5)
+        assert isinstance(rule, MitigatedClassifier)  # noqa: S101 -- thresholds are of two classes
+        names = list(rule.feature_names_in_)
+        X = self.dataset.frame.loc[:, names].take(rows).reset_index(drop=True)
+        with guarded(f"scores of {len(rows)} rows"):
+            score = self.sign() * rule.raw_scores(X)
+        if not np.isfinite(score).all():
+            raise ModelError("the model gives scores that are not finite numbers; no threshold can be chosen on them.")
+        earned = self.dataset.y[rows] == self.favorable
+        return Scored(score, np.asarray(earned), self.groups.codes[rows].astype(np.intp), self.weight(rows))
+
+    def worth(self) -> Worth:
+        """Return what decisions are worth: right ones alike, unless ``[costs]`` says otherwise."""
+        costs = self.settings.costs
+        if costs is None:
+            return Worth()
+        right, wrong = -costs.true_positive, -costs.false_positive
+        missed, spared = -costs.false_negative, -costs.true_negative
+        return Worth(right, wrong, missed, spared) if self.favorable == 1 else Worth(spared, missed, wrong, right)
+
+
+def fresh(model: Model, seed: int) -> Any:  # noqa: ANN401
+    """Return an untrained copy of a model; another seed than 0 moves its own seeds.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be trained anew.
+    """
+    if not model.refittable():
+        raise ModelError(
+            f"{model.info.kind} cannot be trained anew (it has no fit), which this method needs. Give the estimator "
+            "as scikit-learn knows it (.skops), or use --method thresholds."
+        )
+    own = clone(model.predictor)
+    if seed:
+        found = own.get_params(deep=True)
+        seeds = {name: value for name, value in found.items() if name.rpartition("__")[2] == "random_state"}
+        own.set_params(**{name: seed + (value if isinstance(value, int) else 0) for name, value in seeds.items()})
+    return own
+
+
+def prepare(
+    dataset: Dataset,
+    model: Model,
+    constraint: Constraint,
+    settings: Settings,
+    *,
+    feature: str,
+    seed: int,
+    progress: Progress = silent,
+) -> Bench:
+    """Set up the workplace: choose the feature, leave out rows without a group, carve out rows to choose on.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If there is no such feature, nothing to learn from, or no second group.
+    """
+    key = _feature(dataset, feature)
+    if not dataset.has("train"):
+        raise ConfigError("there is nothing to learn from: state [data] train, beside the test rows that judge.")
+    column = key if key in dataset.frame.columns else key.removesuffix(" (column)")
+    notes: list[str] = []
+    if column not in dataset.frame.columns:  # a feature that was given apart: its groups become a column
+        dataset = _with_column(dataset, key, column)
+    codes = dataset.sensitive[key].codes
+    learned = np.zeros(len(dataset.sensitive[key].levels) + 1, dtype=np.bool_)
+    learned[codes[~dataset.split.mask("test")]] = True
+    kept = (codes >= 0) & learned[codes]
+    if (gone := int((~kept).sum())) > 0:
+        notes.append(f"{gone} rows have no group of {shown(key)}, or one that no training row has: they are left out")
+        dataset = narrowed(dataset, np.flatnonzero(kept))
+    if len(np.unique(dataset.sensitive[key].codes[dataset.rows("train")])) < 2:
+        raise DataError(f"the training rows have one group of {shown(key)}; there is no gap to narrow.")
+    carved = not dataset.has("validation")
+    if carved:
+        dataset = _carved(dataset, key, seed)
+        notes.append(
+            f"no validation rows were given: {len(dataset.rows('validation'))} were taken from the training rows, "
+            "by chance within group and outcome"
+        )
+    return Bench(
+        dataset=replace(dataset, stated_features=False), model=model, feature=key, column=column,
+        constraint=constraint, settings=settings, seed=seed, carved=carved, progress=progress, notes=notes,
+    )  # fmt: skip
+
+
+def _feature(dataset: Dataset, feature: str) -> str:
+    known = list(dataset.sensitive)
+    if not known:
+        raise ConfigError("no sensitive feature is named: state [data] sensitive.")
+    if not feature:
+        if len(known) > 1:
+            raise ConfigError(f"several sensitive features are named ({listed(known)}): say which with --feature.")
+        return known[0]
+    key = feature if feature in known else address_name(feature)
+    if key not in known:
+        raise ConfigError(
+            f"--feature is {shown(feature)}; sensitive features are {listed(known)}.{hint(feature, known)}"
+        )
+    return key
+
+
+def _with_column(dataset: Dataset, key: str, column: str) -> Dataset:
+    factor = dataset.sensitive[key]
+    texts = np.array([*factor.levels, None], dtype=object)[factor.codes]
+    return replace(dataset, frame=dataset.frame.assign(**{column: pd.Series(texts, index=dataset.frame.index)}))
+
+
+def narrowed(dataset: Dataset, rows: Rows) -> Dataset:
+    """Return a data set of some of its rows."""
+    split = dataset.split.take(rows)
+    counts = {name: int(split.mask(name).sum()) for name in split.levels}
+    return replace(
+        dataset,
+        frame=dataset.frame.take(rows).reset_index(drop=True),
+        split=split,
+        y=dataset.y[rows],
+        sensitive={name: factor.take(rows) for name, factor in dataset.sensitive.items()},
+        weight=None if dataset.weight is None else dataset.weight[rows],
+        cluster=None if dataset.cluster is None else dataset.cluster.take(rows),
+        splits=tuple(replace(one, rows=counts.get(one.name, 0)) for one in dataset.splits),
+    )
+
+
+def _carved(dataset: Dataset, key: str, seed: int) -> Dataset:
+    """Move a share of the training rows to ``validation``: by group and outcome, clusters whole."""
+    rows = dataset.rows("train")
+    generator = np.random.default_rng([seed, 18])
+    if dataset.cluster is not None:
+        own = dataset.cluster.codes[rows]
+        clusters = generator.permutation(np.unique(own))
+        taken = rows[np.isin(own, clusters[: max(1, round(CARVED * len(clusters)))])]
+    else:
+        taken = _by_strata(dataset, key, rows, generator)
+    levels = (*dataset.split.levels, "validation")
+    codes = dataset.split.codes.copy()
+    codes[taken] = len(levels) - 1
+    if len(taken) in (0, len(rows)):
+        raise DataError(f"{len(rows)} training rows are too few to choose on a part of them; give [data] validation.")
+    train = next((one for one in dataset.splits if one.name == "train"), SplitInfo(name="train", rows=0))
+    infos = [replace(one, rows=len(rows) - len(taken)) if one.name == "train" else one for one in dataset.splits]
+    infos.append(replace(train, name="validation", rows=len(taken)))
+    return replace(dataset, split=Factor(codes=codes, levels=levels), splits=tuple(infos))
+
+
+def _by_strata(dataset: Dataset, key: str, rows: Rows, generator: np.random.Generator) -> Rows:
+    group = dataset.sensitive[key].codes[rows].astype(np.int64)
+    outcome = np.zeros(len(rows), np.int64) if dataset.task == "regression" else dataset.y[rows].astype(np.int64)
+    stratum = group * (int(outcome.max(initial=0)) + 1) + outcome
+    taken: list[Rows] = []
+    for code in np.unique(stratum):
+        inside = generator.permutation(rows[stratum == code])
+        taken.append(inside[: round(CARVED * len(inside))])
+    return np.sort(np.concatenate(taken))
+
+
+def known_groups(bench: Bench, rows: Rows) -> tuple[list[int], list[int]]:
+    """Return the codes of groups with enough rows for a rule of their own, and of the others."""
+    counts = np.bincount(bench.groups.codes[rows], minlength=len(bench.groups.levels))
+    learned = np.bincount(bench.groups.codes[bench.everything], minlength=len(bench.groups.levels)) > 0
+    large = [code for code, count in enumerate(counts) if count >= FEW]
+    return large, [code for code in np.flatnonzero(learned | (counts > 0)).tolist() if code not in large]
+
+
+def names_of(bench: Bench, codes: Sequence[int]) -> list[str]:
+    """Return the names of groups."""
+    return [bench.groups.levels[code] for code in codes]

@@ -1,0 +1,222 @@
+"""Methods: each proposes models of several strengths; one of them is chosen on validation rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from audit.errors import ConfigError, hint, listed, shown
+from audit.mitigation.bench import Bench, FloatArray, Rows, Sealed, known_groups, names_of
+from audit.mitigation.rules import Scored, best_cuts
+from reports.record import Task
+
+SEEDS = (1, 2)
+"""Draws that show how much hangs on the rows."""
+WIDTHS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12)
+"""Widest gaps on validation rows that thresholds are chosen for."""
+POWERS = (0.5, 1.0, 2.0, 3.0)
+"""Powers of the weights: 1 makes group and outcome independent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidate:
+    """A model at one strength."""
+
+    label: str
+    trial: Sealed
+    """What is compared on validation rows; has not seen them, unless the model itself had."""
+    final: Callable[[], Sealed]
+    """Make what is judged and written."""
+    redrawn: Callable[[int], Sealed]
+    """Make it again from rows drawn anew with a seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A way to narrow a gap."""
+
+    name: str
+    tasks: tuple[Task, ...]
+    constraints: tuple[str, ...]
+    reads_group: bool
+    propose: Callable[[Bench], Iterator[Candidate]]
+    strict: bool = False
+    """Whether the gap is to be as small as can be, and not only within the limit."""
+
+
+OF_CLASSES = ("demographic-parity", "equalized-odds", "equal-opportunity", "error-rate")
+
+
+# --- thresholds -----------------------------------------------------------------------------------
+
+
+def thresholds(bench: Bench) -> Iterator[Candidate]:
+    """Propose thresholds by group, for several widths of the gap on validation rows."""
+    twin, given = bench.twin(), bench.model.predictor
+    rows = bench.rows("validation")
+    large, small = known_groups(bench, rows)
+    if len(large) < 2:
+        raise ConfigError("fewer than two groups have 30 validation rows; thresholds cannot be chosen by group.")
+    if small:
+        bench.notes.append(f"{listed(names_of(bench, small))}: fewer than 30 validation rows, the old threshold stays")
+    scored = bench.scored(twin, rows)
+
+    for width in WIDTHS:
+        rule = _rule(bench, scored, large, small, width)
+        yield Candidate(
+            label="gap as small as can be" if width == 0 else f"gap up to {width:g}",
+            trial=bench.seal(twin, thresholds=rule),
+            final=lambda rule=rule: bench.seal(given, thresholds=rule),  # type: ignore[misc]
+            redrawn=lambda seed, width=width: bench.seal(  # type: ignore[misc]
+                given, thresholds=_rule(bench, _redrawn(bench, scored, seed), large, small, width)
+            ),
+        )
+
+
+def _redrawn(bench: Bench, scored: Scored, seed: int) -> Scored:
+    rows = bench.redrawn(np.arange(len(scored.score)), seed)
+    return scored.take(rows)
+
+
+def _rule(bench: Bench, scored: Scored, large: list[int], small: list[int], width: float) -> dict[str, float]:
+    """Choose cuts on rows of the large groups; small groups keep the old threshold."""
+    place = np.full(len(bench.groups.levels), -1, dtype=np.intp)
+    place[large] = np.arange(len(large))
+    inside = place[scored.group] >= 0
+    part = scored.take(inside)._replace(group=place[scored.group[inside]])
+    reached = max(width, _resolution(bench, part))
+    cuts = bench.sign() * best_cuts(part, len(large), bench.constraint.rates, reached, bench.worth())
+    old = 0.5 if hasattr(bench.model.predictor, "predict_proba") else 0.0
+    found = dict(zip(names_of(bench, large), cuts.tolist(), strict=True))
+    return {**found, **dict.fromkeys(names_of(bench, small), old)}
+
+
+def _resolution(bench: Bench, part: Scored) -> float:
+    """Return the smallest gap that these rows can be asked for: one row of the smallest group and outcome."""
+    counted = part.group if bench.constraint.rates[0] in ("selection_rate", "error_rate") else part.group[part.earned]
+    least = int(np.bincount(counted, minlength=int(part.group.max()) + 1).min())
+    finest = max(0.005, 1.0 / max(least, 1))
+    return finest if len(bench.constraint.rates) == 1 else max(finest, 0.02)
+
+
+# --- weights --------------------------------------------------------------------------------------
+
+
+def cell_weights(bench: Bench, rows: Rows, power: float) -> FloatArray:
+    """Return weights of rows by group and outcome, with the sum of the rows' own weights.
+
+    For rates of outcomes, those of Kamiran and Calders (2012), P(group) P(outcome) / P(group, outcome); for errors
+    and losses, those that let each group count alike. A power over 1 goes beyond.
+
+    Parameters
+    ----------
+    bench : Bench
+    rows : ndarray of positions
+    power : float
+    """
+    group = bench.groups.codes[rows].astype(np.int64)
+    own = bench.weight(rows)
+    levels = len(bench.groups.levels)
+    by_group = np.bincount(group, own, levels)
+    if bench.constraint.name in ("error-rate", "bounded-group-loss"):
+        factor = (own.sum() / np.count_nonzero(by_group) / np.maximum(by_group, 1e-12))[group]
+    else:
+        y = bench.dataset.y[rows].astype(np.int64)
+        classes = len(bench.dataset.classes)
+        cells = np.bincount(group * classes + y, own, levels * classes).reshape(levels, classes)
+        expected = np.outer(by_group, cells.sum(axis=0)) / own.sum()
+        factor = (expected / np.maximum(cells, 1e-12))[group, y]
+    weight = own * factor**power
+    return np.asarray(weight * own.sum() / weight.sum())
+
+
+def reweigh(bench: Bench) -> Iterator[Candidate]:
+    """Propose the model trained anew on weighted rows."""
+    for power in POWERS:
+        yield _trained(
+            bench,
+            f"weights to the power of {power:g}",
+            lambda rows, seed, power=power: bench.refit(  # type: ignore[misc]
+                rows, weight=cell_weights(bench, rows, power), seed=seed
+            ),
+        )
+
+
+def resample(bench: Bench) -> Iterator[Candidate]:
+    """Propose the model trained anew on rows that are drawn as their weights say."""
+    for power in POWERS:
+        yield _trained(
+            bench,
+            f"drawn by weights to the power of {power:g}",
+            lambda rows, seed, power=power: bench.refit(_drawn(bench, rows, power, seed), seed=seed),  # type: ignore[misc]
+        )
+
+
+def _drawn(bench: Bench, rows: Rows, power: float, seed: int) -> Rows:
+    """Draw systematically: each row as often as its weight says, give or take one (Madow 1949)."""
+    weight = cell_weights(bench, rows, power) / bench.weight(rows)
+    expected = np.cumsum(weight * len(rows) / weight.sum())
+    start = np.random.default_rng([bench.seed, seed, 7]).random()
+    times = np.diff(np.floor(np.concatenate([[0.0], expected]) + start)).astype(np.intp)
+    return np.repeat(rows, times)
+
+
+def _trained(bench: Bench, label: str, make: Callable[[Rows, int], object]) -> Candidate:
+    """Return a candidate that is trained: on a part to be chosen, on all training rows to be judged."""
+    trial = bench.seal(make(bench.rows("train"), 0))
+    return Candidate(
+        label=label,
+        trial=trial,
+        final=(lambda: bench.seal(make(bench.everything, 0))) if bench.carved else (lambda: trial),
+        redrawn=lambda seed: bench.seal(make(bench.redrawn(bench.everything, seed), seed)),
+    )
+
+
+METHODS: Mapping[str, Method] = {
+    one.name: one
+    for one in (
+        Method(
+            name="reweigh", tasks=("binary", "multiclass", "regression"),
+            constraints=(*OF_CLASSES, "bounded-group-loss"), reads_group=False, propose=reweigh,
+        ),
+        Method(
+            name="resample", tasks=("binary", "multiclass", "regression"),
+            constraints=(*OF_CLASSES, "bounded-group-loss"), reads_group=False, propose=resample,
+        ),
+        Method(
+            name="thresholds", tasks=("binary",), constraints=OF_CLASSES, reads_group=True, propose=thresholds,
+            strict=True,
+        ),
+        Method(
+            name="relaxed-thresholds", tasks=("binary",), constraints=OF_CLASSES, reads_group=True,
+            propose=thresholds,
+        ),
+    )
+}  # fmt: skip
+
+
+def method(name: str, task: Task, constraint: str) -> Method:
+    """Look a method up.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name, or it does not fit task and constraint; the text names those that do.
+
+    Examples
+    --------
+    >>> method("tresholds", "binary", "equalized-odds")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    audit.errors.ConfigError: no method 'tresholds'; there are ...
+    """
+    if name not in METHODS:
+        raise ConfigError(f"no method {shown(name)}; there are {listed(METHODS, limit=20)}.{hint(name, METHODS)}")
+    found = METHODS[name]
+    fitting = [one.name for one in METHODS.values() if task in one.tasks and constraint in one.constraints]
+    if found.name not in fitting:
+        raise ConfigError(
+            f"method {name} does not go with a {task} task and {constraint}; these do: {listed(fitting, limit=20)}."
+        )
+    return found

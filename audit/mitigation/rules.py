@@ -1,0 +1,175 @@
+"""Thresholds by group: which cuts make rates alike, and which of these lose least.
+
+Every cut of a group is a point: its rates, and what it is worth. A window of a given width is moved over all rates;
+each group takes the best of its own cuts inside, so that the gap on these rows is at most the width. There are no
+coins: a wider window is the price of deciding alike for like scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+MOST_CUTS = 400
+"""Cuts that are tried for each group, evenly spread over its rows."""
+STEPS = 80
+"""Places of a window for each of two rates."""
+
+
+class Scored(NamedTuple):
+    """Rows that cuts are chosen on; more of the score speaks for the favorable answer."""
+
+    score: FloatArray
+    earned: npt.NDArray[np.bool_]
+    """Whether the favorable outcome came true."""
+    group: npt.NDArray[np.intp]
+    weight: FloatArray
+
+    def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Scored:
+        """Return some of the rows."""
+        return Scored(self.score[rows], self.earned[rows], self.group[rows], self.weight[rows])
+
+
+class Worth(NamedTuple):
+    """What a decision is worth, by what came true."""
+
+    granted_earned: float = 1.0
+    granted_unearned: float = 0.0
+    refused_earned: float = 0.0
+    refused_unearned: float = 1.0
+
+
+class GroupCuts(NamedTuple):
+    """Cuts of a group, from nobody to everybody, each with its rates and its worth."""
+
+    at: FloatArray
+    rates: dict[str, FloatArray]
+    worth: FloatArray
+
+
+def group_cuts(rows: Scored, code: int, worth: Worth) -> GroupCuts:
+    """Return the cuts of a group: halfway between neighboring scores, and one at either end.
+
+    Examples
+    --------
+    >>> rows = Scored(np.array([0.2, 0.4, 0.8]), np.array([False, True, True]), np.zeros(3, int), np.ones(3))
+    >>> found = group_cuts(rows, 0, Worth())
+    >>> found.at.round(2).tolist(), found.rates["true_positive_rate"].tolist(), found.worth.tolist()
+    ([1.8, 0.6, 0.3, -0.8], [0.0, 0.5, 1.0, 1.0], [1.0, 2.0, 3.0, 2.0])
+    """
+    inside = rows.group == code
+    score, earned, weight = rows.score[inside], rows.earned[inside], rows.weight[inside]
+    order = np.argsort(-score, kind="stable")
+    score, earned, weight = score[order], earned[order], weight[order]
+    last = np.flatnonzero(np.append(score[1:] != score[:-1], True))
+    halves = (score[last[:-1]] + score[last[:-1] + 1]) / 2
+    at = np.concatenate([[score[0] + 1.0], halves, [score[-1] - 1.0]])
+    sums = [np.concatenate([[0.0], np.cumsum(part)[last]]) for part in (weight * earned, weight * ~earned)]
+    right, wrong = sums
+    kept = np.unique(np.round(np.linspace(0, len(at) - 1, min(MOST_CUTS, len(at)))).astype(np.intp))
+    at, right, wrong = at[kept], right[kept], wrong[kept]
+    all_right, all_wrong = float(sums[0][-1]), float(sums[1][-1])
+    total = all_right + all_wrong
+    value = (
+        worth.granted_earned * right
+        + worth.granted_unearned * wrong
+        + worth.refused_earned * (all_right - right)
+        + worth.refused_unearned * (all_wrong - wrong)
+    )
+    rates = {
+        "selection_rate": (right + wrong) / total,
+        "true_positive_rate": right / all_right if all_right else np.zeros(len(right)),
+        "false_positive_rate": wrong / all_wrong if all_wrong else np.zeros(len(wrong)),
+        "error_rate": (all_right - right + wrong) / total,
+    }
+    return GroupCuts(at, rates, value)
+
+
+def best_cuts(rows: Scored, groups: int, rates: Sequence[str], width: float, worth: Worth) -> FloatArray:
+    """Return the cut of each group that together are worth most, with rates at most `width` apart.
+
+    Parameters
+    ----------
+    rows : Scored
+    groups : int
+        Number of groups; each has rows.
+    rates : sequence of str
+        One or two rates.
+    width : float
+        Largest gap on these rows, from 0 to 1.
+    worth : Worth
+
+    Returns
+    -------
+    ndarray of shape (groups,)
+        The favorable answer is given from this score on.
+
+    Examples
+    --------
+    >>> rows = Scored(np.tile([0.2, 0.4, 0.6, 0.8], 2), np.array([0, 0, 1, 1, 0, 1, 1, 1], bool),
+    ...               np.repeat([0, 1], 4), np.ones(8))
+    >>> best_cuts(rows, 2, ["selection_rate"], 0.0, Worth()).round(2).tolist()
+    [0.5, 0.5]
+    >>> best_cuts(rows, 2, ["selection_rate"], 0.5, Worth()).round(2).tolist()
+    [0.5, 0.3]
+    """
+    cuts = [group_cuts(rows, code, worth) for code in range(groups)]
+    found = _windows_of_one(cuts, rates[0], width) if len(rates) == 1 else _windows_of_two(cuts, rates, width)
+    return np.array([one.at[place] for one, place in zip(cuts, found, strict=True)])
+
+
+def _windows_of_one(cuts: Sequence[GroupCuts], name: str, width: float) -> list[int]:
+    """Move a window that begins at each rate that some cut has."""
+    begins = np.unique(np.concatenate([one.rates[name] for one in cuts]))
+    total = np.zeros(len(begins))
+    chosen = []
+    for one in cuts:
+        rate = one.rates[name]
+        inside = (rate >= begins[:, None] - 1e-12) & (rate <= begins[:, None] + width + 1e-12)
+        value = np.where(inside, one.worth, -np.inf)
+        chosen.append(value.argmax(axis=1))
+        total += value.max(axis=1)
+    best = int(total.argmax())
+    return [int(places[best]) for places in chosen]
+
+
+def _windows_of_two(cuts: Sequence[GroupCuts], names: Sequence[str], width: float) -> list[int]:
+    """Move a square over a grid of both rates; squares that leave a group without a cut are passed over."""
+    begins = np.linspace(0.0, 1.0, STEPS + 1)
+    best, found = -np.inf, [0] * len(cuts)
+    for first in begins:
+        total = np.zeros(len(begins))
+        places = []
+        for one in cuts:
+            ok = (one.rates[names[0]] >= first) & (one.rates[names[0]] <= first + width + 1e-12)
+            rate = one.rates[names[1]]
+            inside = ok & (rate >= begins[:, None]) & (rate <= begins[:, None] + width + 1e-12)
+            value = np.where(inside, one.worth, -np.inf)
+            places.append(value.argmax(axis=1))
+            total += value.max(axis=1)
+        at = int(total.argmax())
+        if total[at] > best:
+            best, found = float(total[at]), [int(one[at]) for one in places]
+    return found
+
+
+def cut_for_rate(score: FloatArray, weight: FloatArray, rate: float) -> float:
+    """Return the single cut whose selection rate is nearest to `rate`.
+
+    Examples
+    --------
+    >>> cut_for_rate(np.array([0.1, 0.2, 0.8, 0.9]), np.ones(4), 0.5)
+    0.5
+    """
+    rows = Scored(score, np.ones(len(score), bool), np.zeros(len(score), np.intp), weight)
+    cuts = group_cuts(rows, 0, Worth())
+    if len(cuts.at) >= MOST_CUTS:  # finer than the grid of the search: a control must match
+        order = np.argsort(-score, kind="stable")
+        share = np.cumsum(weight[order]) / weight.sum()
+        here = min(int(np.searchsorted(share, rate)), len(score) - 2)
+        return float((score[order[here]] + score[order[here + 1]]) / 2)
+    return float(cuts.at[int(np.abs(cuts.rates["selection_rate"] - rate).argmin())])

@@ -1,0 +1,414 @@
+"""Estimators as mitigation writes them: no coins, the same answer alone and in any batch, no group taken for another.
+
+A rule of decision (thresholds, calibration or offsets by group) stands around a fitted estimator. Within a group it
+never turns the order of two scores around. Rows without a group, or of a group that the rule does not know, are
+refused by name rather than decided by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.utils import assert_all_finite, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter, validate_data
+
+from audit.data.columns import group_factor
+from audit.errors import listed, shown
+
+Array = npt.NDArray[Any]
+DIGITS = 12
+"""Scores are rounded to so many digits, so that a row has the same score alone and in a batch."""
+
+
+class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What sealed estimators share: which columns they hand on, and each row's group."""
+
+    estimator: Any
+    sensitive: str | None
+    edges: Sequence[float] | None
+    columns_: list[str] | None
+    """Columns that the estimator inside reads; ``None`` for all, as they come."""
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "estimator_")
+
+    def __sklearn_tags__(self) -> Any:  # noqa: ANN401 -- scikit-learn's own class
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = get_tags(self._inner()).input_tags.sparse
+        return tags
+
+    def _inner(self) -> Any:  # noqa: ANN401
+        """Return the estimator inside, the default one where none was given."""
+        return self._default() if self.estimator is None else self.estimator
+
+    def _default(self) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+    def seal(self, features: Sequence[str], *, bare: bool) -> Self:
+        """Take the estimator as it is, fitted, in place of fitting it.
+
+        Parameters
+        ----------
+        features : sequence of str
+            Columns that the estimator reads, in its order.
+        bare : bool
+            Whether it was fitted on numbers without names.
+
+        Returns
+        -------
+        self
+        """
+        self.estimator_ = self.estimator
+        names = [str(name) for name in features]
+        self.columns_ = list(names)
+        self.bare_ = bare
+        if self._reads_group() and self.sensitive not in names:
+            names.append(str(self.sensitive))
+        self.feature_names_in_ = np.array(names, dtype=object)
+        self.n_features_in_ = len(names)
+        self._learn()
+        return self
+
+    def _reads_group(self) -> bool:
+        return self.sensitive is not None
+
+    def _learn(self) -> None:
+        """Take over what is asked of an estimator after it was fitted."""
+
+    def _fitted(self, X: Any, y: Any, sample_weight: Any) -> Self:  # noqa: ANN401 -- arrays and frames
+        X = self._looked_at(X, reset=True)
+        y = _target(y)
+        self.columns_, self.bare_ = None, False
+        own = clone(self._inner())
+        if sample_weight is None:
+            self.estimator_ = own.fit(self._own(X), y)
+        elif has_fit_parameter(own, "sample_weight"):
+            self.estimator_ = own.fit(self._own(X), y, sample_weight=sample_weight)
+        else:
+            self.estimator_ = own.fit(self._own(X), y, **weight_arguments(own, sample_weight))
+        self._learn()
+        return self
+
+    def _checked(self, X: Any) -> Any:  # noqa: ANN401
+        check_is_fitted(self)
+        return self._looked_at(X, reset=False)
+
+    def _looked_at(self, X: Any, *, reset: bool) -> Any:  # noqa: ANN401
+        """Compare names and number of columns; what they hold is the estimator's own to judge."""
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return X
+        return validate_data(self, X, reset=reset, accept_sparse=True, dtype=None, ensure_all_finite=False)
+
+    def _own(self, X: Any) -> Any:  # noqa: ANN401
+        """Return what the estimator itself reads."""
+        if self.columns_ is None:
+            return X
+        part = _frame(X, self.columns_).loc[:, self.columns_]
+        return part.to_numpy() if self.bare_ else part
+
+    def _codes(self, X: Any, known: Sequence[str]) -> npt.NDArray[np.intp]:  # noqa: ANN401
+        """Return each row's place among the known groups."""
+        name = str(self.sensitive)
+        column = _frame(X, [name])[name]
+        found = group_factor(column, None if self.edges is None else tuple(self.edges))
+        if (missing := int((found.codes < 0).sum())) > 0:
+            raise ValueError(
+                f"{missing} of {len(column)} rows have no value of {shown(name)}, by which this model decides. "
+                "Fill it in, or decide on these rows by hand."
+            )
+        places = {level: place for place, level in enumerate(known)}
+        there = {found.levels[code] for code in np.unique(found.codes)}
+        unseen = [level for level in found.levels if level in there and level not in places]
+        if unseen:
+            raise ValueError(
+                f"{shown(name)} is {listed(unseen)}; this model has rules for {listed(known)} alone. Mitigate again "
+                "on rows of that group, or decide on these rows by hand."
+            )
+        table = np.array([places.get(level, 0) for level in found.levels], dtype=np.intp)
+        return table[found.codes]
+
+
+class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
+    """A classifier that decides by thresholds of its own, one for all rows or one for each group.
+
+    Fitting again keeps the rule of decision, not the weights that the estimator was trained with.
+
+    Parameters
+    ----------
+    estimator : classifier, optional
+        Gives the scores; a logistic regression without one.
+    sensitive : str, optional
+        Column of the group; needed where a rule differs by group.
+    edges : sequence of float, optional
+        Where bands of a numeric column begin.
+    thresholds : float or mapping of group to float, optional
+        From which score on the positive class is answered; without one, what the estimator answers.
+    calibration : mapping of group to (slope, intercept), optional
+        Of the log odds of a score; slopes are above 0. The positive class is then answered from 0.5 on.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0] * 5, "sex": ["f", "f", "m", "m"] * 5})
+    >>> base = LogisticRegression().fit(frame[["x"]], [0, 0, 1, 1] * 5)
+    >>> rule = MitigatedClassifier(base, sensitive="sex", thresholds={"f": 0.1, "m": 0.9}).seal(["x"], bare=False)
+    >>> rule.predict(pd.DataFrame({"x": [1.0, 1.0], "sex": ["f", "m"]})).tolist()
+    [1, 0]
+    >>> rule.predict(pd.DataFrame({"x": [1.0], "sex": ["d"]}))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: 'sex' is 'd'; this model has rules for 'f', 'm' alone. ...
+    """
+
+    def __init__(
+        self,
+        estimator: Any = None,  # noqa: ANN401 -- any classifier
+        *,
+        sensitive: str | None = None,
+        edges: Sequence[float] | None = None,
+        thresholds: float | Mapping[str, float] | None = None,
+        calibration: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.sensitive = sensitive
+        self.edges = edges
+        self.thresholds = thresholds
+        self.calibration = calibration
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
+        """Fit the estimator; the rule stays.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        self
+        """
+        y = _target(y)
+        if y is not None:
+            check_classification_targets(y)
+        return self._fitted(X, y, sample_weight)
+
+    def _default(self) -> Any:  # noqa: ANN401
+        return LogisticRegression()
+
+    def __sklearn_tags__(self) -> Any:  # noqa: ANN401
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = self.thresholds is None and self.calibration is None
+        return tags
+
+    def _reads_group(self) -> bool:
+        return self.sensitive is not None and (isinstance(self.thresholds, Mapping) or self.calibration is not None)
+
+    def _learn(self) -> None:
+        self.classes_ = np.asarray(self.estimator_.classes_)
+        if (self.thresholds is not None or self.calibration is not None) and len(self.classes_) != 2:
+            raise ValueError(
+                f"Only binary classification is supported with thresholds; the target has {len(self.classes_)} classes."
+            )
+
+    def predict(self, X: Any) -> Array:  # noqa: ANN401
+        """Return the label of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features)
+
+        Raises
+        ------
+        ValueError
+            For a row without a group, or of a group without a rule, by name.
+        """
+        X = self._checked(X)
+        if self.thresholds is None and self.calibration is None:
+            return np.asarray(self.estimator_.predict(self._own(X)))
+        score = self._calibrated(X) if self.calibration is not None else self.raw_scores(X)
+        return np.asarray(self.classes_[(score >= self._limits(X)).astype(np.intp)])
+
+    @available_if(lambda self: self.calibration is not None or _answers(self, "predict_proba"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
+        """Return the probability of each class, shape (n, classes): the estimator's own, calibrated where so asked."""
+        X = self._checked(X)
+        if self.calibration is not None:
+            score = self._calibrated(X)
+            return np.asarray(np.column_stack([1.0 - score, score]), dtype=np.float64)
+        own = np.asarray(self.estimator_.predict_proba(self._own(X)), dtype=np.float64)
+        return np.asarray(np.round(own, DIGITS), dtype=np.float64)
+
+    @available_if(lambda self: self.calibration is None and _answers(self, "decision_function"))  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
+        """Return the estimator's own margins."""
+        X = self._checked(X)
+        return np.asarray(self.estimator_.decision_function(self._own(X)), dtype=np.float64)
+
+    def raw_scores(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
+        """Return the estimator's score of the last class: a probability, else a margin; thresholds speak of it."""
+        own = self._own(X)
+        if hasattr(self.estimator_, "predict_proba"):
+            score = np.asarray(self.estimator_.predict_proba(own), dtype=np.float64)[:, 1]
+        else:
+            score = np.asarray(self.estimator_.decision_function(own), dtype=np.float64)
+        return np.round(score, DIGITS)
+
+    def _limits(self, X: Any) -> npt.NDArray[np.float64] | float:  # noqa: ANN401
+        if self.thresholds is None:
+            return 0.5
+        if not isinstance(self.thresholds, Mapping):
+            return float(self.thresholds)
+        known = list(self.thresholds)
+        return np.array([self.thresholds[name] for name in known])[self._codes(X, known)]
+
+    def _calibrated(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
+        assert self.calibration is not None  # noqa: S101 -- asked before
+        known = list(self.calibration)
+        lines = np.array([list(self.calibration[name]) for name in known], dtype=np.float64)[self._codes(X, known)]
+        odds = self.raw_scores(X)
+        if hasattr(self.estimator_, "predict_proba"):
+            odds = log_odds(odds)
+        share = 1.0 / (1.0 + np.exp(-np.clip(lines[:, 0] * odds + lines[:, 1], -500, 500)))
+        return np.asarray(np.round(share, DIGITS), dtype=np.float64)
+
+
+class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
+    """A regressor whose answers are moved by a constant, the same for all rows or one for each group.
+
+    Parameters
+    ----------
+    estimator : regressor, optional
+        A linear regression without one.
+    sensitive : str, optional
+        Column of the group; needed where the constant differs by group.
+    edges : sequence of float, optional
+        Where bands of a numeric column begin.
+    offsets : float or mapping of group to float
+        What is added to an answer, in the unit of the target.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"x": [0.0, 1.0, 2.0], "sex": ["f", "m", "m"]})
+    >>> base = LinearRegression().fit(frame[["x"]], [0.0, 1.0, 2.0])
+    >>> rule = MitigatedRegressor(base, sensitive="sex", offsets={"f": 1.0, "m": 0.0}).seal(["x"], bare=False)
+    >>> rule.predict(frame).round(6).tolist()
+    [1.0, 1.0, 2.0]
+    """
+
+    def __init__(
+        self,
+        estimator: Any = None,  # noqa: ANN401 -- any regressor
+        *,
+        sensitive: str | None = None,
+        edges: Sequence[float] | None = None,
+        offsets: float | Mapping[str, float] = 0.0,
+    ) -> None:
+        self.estimator = estimator
+        self.sensitive = sensitive
+        self.edges = edges
+        self.offsets = offsets
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
+        """Fit the estimator; the constants stay.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        self
+        """
+        return self._fitted(X, y, sample_weight)
+
+    def _default(self) -> Any:  # noqa: ANN401
+        return LinearRegression()
+
+    def _reads_group(self) -> bool:
+        return self.sensitive is not None and isinstance(self.offsets, Mapping)
+
+    def predict(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
+        """Return the answer of each row, in the unit of the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features)
+
+        Raises
+        ------
+        ValueError
+            For a row without a group, or of a group without a rule, by name.
+        """
+        X = self._checked(X)
+        answer = np.asarray(self.estimator_.predict(self._own(X)), dtype=np.float64)
+        if not isinstance(self.offsets, Mapping):
+            return answer + float(self.offsets)
+        known = list(self.offsets)
+        return np.asarray(answer + np.array([self.offsets[name] for name in known])[self._codes(X, known)])
+
+
+def log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the log odds of probabilities, finite at 0 and 1.
+
+    Examples
+    --------
+    >>> log_odds(np.array([0.5, 1.0])).round(2).tolist()
+    [0.0, 27.63]
+    """
+    inside = np.clip(p, 1e-12, 1 - 1e-12)
+    return np.asarray(np.log(inside) - np.log1p(-inside))
+
+
+def weight_arguments(estimator: Any, weight: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the arguments of ``fit`` that bring sample weights to the last step of a (nested) pipeline.
+
+    Raises
+    ------
+    ValueError
+        If the estimator takes no sample weights.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> list(weight_arguments(make_pipeline(LogisticRegression()), [1.0]))
+    ['logisticregression__sample_weight']
+    """
+    name, last = "", estimator
+    while isinstance(steps := getattr(last, "steps", None), list) and steps:
+        name, last = f"{name}{steps[-1][0]}__", steps[-1][1]
+    if not has_fit_parameter(last, "sample_weight"):
+        raise ValueError(f"{type(last).__name__} takes no sample weights")
+    return {f"{name}sample_weight": weight}
+
+
+def _target(y: Any) -> Any:  # noqa: ANN401
+    """Return a target as one column of values that are there."""
+    if y is None:
+        return None
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    return y
+
+
+def _answers(sealed: _Sealed, method: str) -> bool:
+    """Tell whether the estimator inside has a method, fitted or not."""
+    return hasattr(getattr(sealed, "estimator_", None) or sealed._inner(), method)
+
+
+def _frame(X: Any, names: Sequence[str]) -> pd.DataFrame:  # noqa: ANN401
+    """Return rows with named columns, among them those that are needed."""
+    if not isinstance(X, pd.DataFrame):
+        raise ValueError(f"the rows have no column names; this model reads {listed(names)}. Give a table.")
+    if missing := [name for name in names if name not in X.columns]:
+        raise ValueError(f"the table lacks {listed(missing)}; columns are {listed(X.columns)}.")
+    return X

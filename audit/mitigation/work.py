@@ -1,0 +1,181 @@
+"""From a plan to a mitigated model and its record: prepare, look for a gap, choose, seal, judge once."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from audit.config.plan import RunPlan
+from audit.data.columns import label_texts
+from audit.errors import ConfigError, ModelError, shown
+from audit.mitigation.arms import choose, evidence, gap_before
+from audit.mitigation.bench import Bench, narrowed, prepare
+from audit.mitigation.candidates import method as method_of
+from audit.mitigation.constraints import constraint as constraint_of
+from audit.mitigation.files import as_file
+from audit.models.answers import as_model_input, learn_labels
+from audit.models.column_names import match
+from audit.models.load import Model, load
+from audit.pipeline import execute
+from audit.policy.read import overridden
+from audit.progress import Progress, silent
+from reports.record import AuditRecord, Policy
+
+CHECKS = (
+    "mitigation", "classification", "regression", "calibration", "group_performance", "disparities",
+    "class_disparities", "residual_disparities", "group_calibration", "card_blanks",
+)  # fmt: skip
+"""What is measured of a mitigated model at once; an audit of its own measures the rest."""
+FILE = "model.skops"
+LIMIT = 0.05
+PROVEN = 25
+"""Rows that must be answered alike alone, together and in another order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be narrowed, and how."""
+
+    method: str
+    constraint: str
+    feature: str = ""
+    limit: float = LIMIT
+    """Largest gap that is accepted on test rows."""
+    anyway: bool = False
+    """Whether to go on where no gap is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of it."""
+
+    reason: str = ""
+    """Why there is no model: there was no gap to narrow."""
+    record: AuditRecord | None = None
+    file: bytes = b""
+    """The sealed model as a ``.skops`` file."""
+    strength: str = ""
+    """What was chosen."""
+
+
+def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -> Outcome:
+    """Narrow a gap as asked, and judge the outcome on the plan's test rows.
+
+    Parameters
+    ----------
+    plan : RunPlan
+        With a model, and with ``train`` rows beside ``test``; ``validation`` rows are carved out of ``train``
+        where there are none.
+    asked : Asked
+    progress : callable
+
+    Returns
+    -------
+    Outcome
+        Without a record, and with the reason, where there is no gap to mitigate.
+
+    Raises
+    ------
+    AuditError
+        If it cannot be done as asked.
+    """
+    if not 0 < asked.limit < 1:
+        raise ConfigError(f"--limit is {asked.limit:g}; expected a gap between 0 and 1, such as 0.05.")
+    bench = _bench(plan, asked, progress)
+    method = method_of(asked.method, bench.dataset.task, asked.constraint)
+    bench.favorable  # noqa: B018 -- refuses a task whose favorable class is not known
+    found, before = gap_before(bench)
+    if not asked.anyway and (reason := _no_gap(found.value, found.low, found.high, bench, asked.limit)):
+        return Outcome(reason=reason)
+    progress("choosing", 0, 1)
+    choice = choose(bench, method, before, asked.limit)
+    progress("choosing", 1, 1)
+    file = as_file(choice.candidate.final())
+    with tempfile.TemporaryDirectory(prefix="mitigate-") as folder:
+        path = Path(folder) / FILE
+        path.write_bytes(file)
+        model = load(path)
+    prove(bench, model)
+    bench.notes.append(f"chosen on validation rows: {choice.candidate.label}")
+    judged = replace(
+        plan,
+        dataset=narrowed(bench.dataset, np.flatnonzero(~bench.dataset.split.mask("validation"))),
+        model=model,
+        policy=_policy(plan.policy, asked.limit),
+        checks=CHECKS,
+        ignore=(),
+        options={},
+        baseline=None,
+        evidence={"mitigated": evidence(bench, method, choice, model)},
+    )
+    return Outcome(record=execute(judged, progress=progress), file=file, strength=choice.candidate.label)
+
+
+def _bench(plan: RunPlan, asked: Asked, progress: Progress) -> Bench:
+    if plan.model is None:
+        raise ConfigError("nothing to mitigate: name the model in [model].")
+    columns, _ = match(plan.model.feature_names, plan.model.feature_count, plan.dataset)
+    dataset = plan.dataset.for_model(columns, plan.model.feature_count)
+    learn_labels(plan.model, dataset)
+    return prepare(
+        dataset,
+        plan.model,
+        constraint_of(asked.constraint, dataset.task),
+        replace(plan.settings, favorable=dataset.favorable),
+        feature=asked.feature,
+        seed=plan.seed,
+        progress=progress,
+    )
+
+
+def _no_gap(value: float | None, low: float | None, high: float | None, bench: Bench, limit: float) -> str:
+    """Say why there is nothing to narrow, if there is not."""
+    what = f"among groups of {shown(bench.feature)} in {bench.constraint.words}"
+    if value is None or low is None or high is None:
+        return f"no gap to mitigate {what}: fewer than two groups have enough validation rows."
+    told = f"{value:.3f} [{low:.3f}, {high:.3f}] on {len(bench.rows('validation'))} validation rows"
+    if high <= limit:
+        return f"no gap to mitigate {what}: {told}, within the limit of {limit:g}."
+    if low <= 0:
+        return (
+            f"no gap to mitigate {what}: {told} cannot be distinguished from none. "
+            "More validation rows would tell; --anyway goes on."
+        )
+    return ""
+
+
+def _policy(policy: Policy, limit: float) -> Policy:
+    """Return the gates that can be judged here, with the limit that was asked for."""
+    gates = tuple(one for one in policy.gates if not one.check or one.check in CHECKS)
+    kept = replace(policy, gates=gates)
+    if not any(one.id == "MIT001" for one in gates):
+        return kept
+    return overridden(kept, [{"id": "MIT001", "threshold": limit}], "--limit")
+
+
+def prove(bench: Bench, model: Model) -> None:
+    """Ask a few test rows together, in another order and one by one.
+
+    Raises
+    ------
+    ModelError
+        If an answer depends on what else is asked.
+    """
+    rows = bench.rows("test")[:PROVEN]
+    X = bench.dataset.frame.loc[:, list(model.feature_names or ())].take(rows).reset_index(drop=True)
+    order = np.arange(len(rows))[::-1]
+    together = _labels(model, X)
+    turned = _labels(model, X.take(order).reset_index(drop=True))[order]
+    alone = np.concatenate([_labels(model, X.iloc[place : place + 1]) for place in range(len(rows))])
+    same = (together == turned) & (together == alone)
+    if not same.all():
+        raise ModelError(f"{int((~same).sum())} of {len(rows)} answers depend on the rows asked beside them.")
+
+
+def _labels(model: Model, X: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    found = np.asarray(model.predictor.predict(as_model_input(model, X)))
+    return np.round(found, 6) if found.dtype.kind == "f" else label_texts(found)
