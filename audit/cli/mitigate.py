@@ -11,8 +11,10 @@ from audit.config.plan import plan_from_config
 from audit.errors import ConfigError
 from audit.mitigation.work import FILE, Asked, Outcome, mitigate_plan
 from audit.models.containment import PRINTS, contained
+from audit.pipeline import execute
 from audit.progress import Progress
 from reports import mitigation
+from reports.record import AuditRecord
 from reports.results import exit_code
 
 FORMATS = ["json", "html"]
@@ -29,17 +31,19 @@ def mitigate(config: Path, asked: Asked, *, out: Path, policy: Path | None, stri
         if target.exists() and source.exists() and target.samefile(source):
             raise ConfigError(f"--out holds the model that is read ({FILE}). Name another folder.")
 
-    def work(tell: Progress) -> Outcome:
+    def work(tell: Progress) -> tuple[Outcome, AuditRecord | None]:
         terms = load_terms(stated, folder, policy)
         plan = plan_from_config(stated, folder, policy=policy, terms=terms, validation=True)
-        return mitigate_plan(plan, asked, progress=tell)
+        outcome = mitigate_plan(plan, asked, progress=tell)
+        if outcome.plan is None:
+            return outcome, None
+        return replace(outcome, plan=None), execute(outcome.plan, progress=tell)
 
     done = contained(work, limits=limits_of(stated), bar=lambda: progress.shown(quiet=False))
-    outcome: Outcome = done.value
-    if outcome.record is None:
+    outcome, record = done.value
+    if record is None:
         output.note(outcome.reason)
         return 0
-    record = outcome.record
     if done.printed:
         record = replace(record, warnings=(*record.warnings, PRINTS))
     for line in mitigation.lines(record):

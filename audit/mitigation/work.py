@@ -1,4 +1,4 @@
-"""From a plan to a mitigated model and its record: prepare, look for a gap, choose, seal, judge once."""
+"""From a plan to a mitigated model and the plan that judges it: prepare, look for a gap, choose, seal."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from audit.mitigation.files import as_file
 from audit.models.answers import as_model_input, learn_labels
 from audit.models.column_names import match
 from audit.models.load import Model, load
-from audit.pipeline import execute
 from audit.policy.read import overridden
 from audit.progress import Progress, silent
-from reports.record import AuditRecord, Policy
+from reports.record import Policy
 
 CHECKS = (
     "mitigation", "classification", "regression", "calibration", "group_performance", "disparities",
@@ -55,7 +54,8 @@ class Outcome:
 
     reason: str = ""
     """Why there is no model: there was no gap to narrow."""
-    record: AuditRecord | None = None
+    plan: RunPlan | None = None
+    """What is left to do: judge the sealed model on the test rows, once."""
     file: bytes = b""
     """The sealed model as a ``.skops`` file."""
     strength: str = ""
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -> Outcome:
-    """Narrow a gap as asked, and judge the outcome on the plan's test rows.
+    """Narrow a gap as asked, and plan how the outcome is judged on the test rows.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -
     Returns
     -------
     Outcome
-        Without a record, and with the reason, where there is no gap to mitigate.
+        Without a plan, and with the reason, where there is no gap to mitigate.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -
         model = load(path)
     prove(bench, model)
     bench.notes.append(f"chosen on validation rows: {choice.candidate.label}")
-    judged = replace(
+    judged: RunPlan = replace(
         plan,
         dataset=narrowed(bench.dataset, np.flatnonzero(~bench.dataset.split.mask("validation"))),
         model=model,
@@ -112,7 +112,7 @@ def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -
         baseline=None,
         evidence={"mitigated": evidence(bench, method, choice, model)},
     )
-    return Outcome(record=execute(judged, progress=progress), file=file, strength=choice.candidate.label)
+    return Outcome(plan=judged, file=file, strength=choice.candidate.label)
 
 
 def _bench(plan: RunPlan, asked: Asked, progress: Progress) -> Bench:
