@@ -78,6 +78,8 @@ def _of_values(table: object, what: str) -> pd.DataFrame:
         values = np.asarray(table)
     except (ValueError, TypeError) as error:
         raise DataError(f"{what} is given as {shown(type(table).__name__)}; expected {KNOWN}.") from error
+    if values.ndim == 1 and len(values) and all(isinstance(one, str) for one in values.tolist()):
+        return pd.DataFrame({"text": pd.Series(values.tolist(), dtype=object)})  # as vectorizers of texts take them
     if values.ndim > 2 and values.dtype.kind in "biuf":  # images and sequences: a column for each value of a row
         values = values.reshape(len(values), -1)
     if values.ndim != 2:

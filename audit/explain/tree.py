@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -11,7 +12,10 @@ from audit.errors import NotApplicable
 from audit.explain.permutation import Shapley
 from audit.optional import require
 
-MOST_LEAVES = 30_000
+MOST_STEPS = 300_000_000
+"""Leaves times rows times background rows up to which trees are walked: some seconds."""
+STEPS_A_CALL = 20_000_000
+"""The same for one call of shap, which prints a progress bar of its own when a call takes long."""
 BOOSTING = {
     "HistGradientBoostingClassifier",
     "HistGradientBoostingRegressor",
@@ -41,12 +45,12 @@ def tree_scale(estimator: object, *, regression: bool) -> str | None:
     >>> tree_scale(RandomForestClassifier(), regression=False)
     'probability'
     """
-    name = type(estimator).__name__
-    if name not in BOOSTING | FORESTS:
+    names = {kind.__name__ for kind in type(estimator).__mro__}  # a class of the user's own may extend one of these
+    if not names & (BOOSTING | FORESTS):
         return None
     if regression:
         return "target"
-    return "log-odds" if name in BOOSTING else "probability"
+    return "log-odds" if names & BOOSTING else "probability"
 
 
 def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame, *, column: int | None) -> Shapley:
@@ -77,7 +81,7 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
     ----------
     Lundberg et al. 2020, From local explanations to global understanding with explainable AI for trees.
     """
-    _require_plain(estimator, rows)
+    leaves = _require_plain(estimator, rows, len(background))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # importing shap touches deprecated corners of matplotlib
         shap = require("shap", extra="explain", purpose="SHAP attributions of trees")
@@ -85,7 +89,9 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
         explainer = shap.TreeExplainer(
             estimator, background.to_numpy(dtype=np.float64), feature_perturbation="interventional"
         )
-        found = explainer.shap_values(rows.to_numpy(dtype=np.float64), check_additivity=False)
+        numbers, step = rows.to_numpy(dtype=np.float64), max(1, STEPS_A_CALL // (leaves * len(background)))
+        parts = [numbers[start : start + step] for start in range(0, len(numbers), step)]
+        found = np.concatenate([explainer.shap_values(part, check_additivity=False) for part in parts])
         expected = np.atleast_1d(np.asarray(explainer.expected_value, dtype=np.float64))
     except Exception as error:  # shap refuses in many ways; the next method is tried
         said = " ".join(str(error).split())[:160]
@@ -98,22 +104,67 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
     return Shapley(values, base, values.sum(axis=1) + base)
 
 
-def _require_plain(estimator: object, rows: pd.DataFrame) -> None:
+def _require_plain(estimator: object, rows: pd.DataFrame, background: int) -> int:
+    """Return the number of leaves of trees that shap explains rightly and in time."""
     if getattr(estimator, "is_categorical_", None) is not None:
         raise NotApplicable("shap's TreeExplainer is wrong on boosting with native categories")
     if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in rows.dtypes):
         raise NotApplicable("shap's TreeExplainer reads numbers only")
-    leaves = _leaves(estimator)
-    if leaves > MOST_LEAVES:
+    leaves = count_leaves(estimator)
+    if leaves * len(rows) * background > MOST_STEPS:
         raise NotApplicable(f"{leaves:,} leaves are slower to walk than the model is to ask")
+    return leaves
 
 
-def _leaves(estimator: object) -> int:
-    """Count leaves, as the measure of what exact attributions cost; 0 where they cannot be counted."""
-    trees = getattr(estimator, "estimators_", None)
-    if trees is not None:
-        return sum(int(tree.get_n_leaves()) for tree in np.asarray(trees, dtype=object).ravel())
+def count_leaves(estimator: object) -> int:
+    """Count the leaves of a tree, a forest or a booster, as the measure of what exact attributions cost.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted model of scikit-learn, xgboost, LightGBM or CatBoost.
+
+    Raises
+    ------
+    NotApplicable
+        If its leaves cannot be counted, so that nothing bounds the cost.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> count_leaves(DecisionTreeClassifier().fit([[0], [1]], [0, 1]))
+    2
+    """
+    for count in (_of_trees, _of_histograms, _of_lightgbm, _of_xgboost):
+        found = count(estimator)
+        if found is not None:
+            return found
+    raise NotApplicable(f"the leaves of {type(estimator).__name__} cannot be counted, so its cost has no bound")
+
+
+def _of_trees(estimator: object) -> int | None:
     if hasattr(estimator, "get_n_leaves"):
         return int(estimator.get_n_leaves())
+    trees = getattr(estimator, "estimators_", None)
+    if trees is None:
+        return None
+    return sum(int(tree.get_n_leaves()) for tree in np.asarray(trees, dtype=object).ravel())
+
+
+def _of_histograms(estimator: object) -> int | None:
     rounds = getattr(estimator, "_predictors", None)
-    return sum(int(tree.get_n_leaf_nodes()) for one in rounds for tree in one) if rounds else 0
+    return None if rounds is None else sum(int(tree.get_n_leaf_nodes()) for one in rounds for tree in one)
+
+
+def _of_lightgbm(estimator: object) -> int | None:
+    booster = getattr(estimator, "booster_", None)
+    if not hasattr(booster, "model_to_string"):
+        return None
+    return sum(int(count) for count in re.findall(r"^num_leaves=(\d+)", booster.model_to_string(), flags=re.MULTILINE))
+
+
+def _of_xgboost(estimator: object) -> int | None:
+    booster = getattr(estimator, "get_booster", None)
+    if not callable(booster):
+        return None
+    return sum(dump.count("leaf=") for dump in booster().get_dump())

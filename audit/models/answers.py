@@ -14,6 +14,7 @@ from audit.data.columns import label_texts
 from audit.data.dataset import Dataset
 from audit.data.labels import in_words_of, relabelled, require_same_labels
 from audit.errors import AuditError, DataError, ModelError, listed
+from audit.models.boosters import typed
 from audit.models.containment import guarded
 from audit.models.load import Model
 from audit.progress import Progress
@@ -155,6 +156,8 @@ def as_model_input(model: Model, X: pd.DataFrame) -> object:
                 f"{listed(X.columns)}. Name the one in [data] features."
             )
         return X.iloc[:, 0].to_numpy(dtype=object, copy=True)
+    if model.categories:
+        X = typed(X, model.categories)
     names = model.feature_names
     if names is None and model.feature_count is not None:
         return X.to_numpy(copy=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit, softmax
 from sklearn.utils.metaestimators import available_if
 
 from audit.data.columns import label_text
@@ -25,6 +26,8 @@ EXTRA = "boosting"
 SUFFIXES = (".ubj", ".json", ".txt", ".cbm")
 PROBABLE = ("binary:logistic", "multi:softprob", "multi:softmax", "binary", "multiclass", "multiclassova", "softmax")
 """Objectives whose model gives probabilities of classes."""
+LOG_ODDS = "binary:logitraw"
+"""The objective of xgboost that gives the log-odds of the second class."""
 
 
 class Booster:
@@ -87,7 +90,7 @@ class XgboostModel(Booster):
         self.feature_names_in_ = np.array(names or [f"f{place}" for place in range(self.n_features_in_)], dtype=object)
         self._named = names is not None
         count = int(learner["learner_model_param"].get("num_class", 0))
-        self.classes_ = np.arange(max(count, 2)) if self.objective_ in PROBABLE else None
+        self.classes_ = np.arange(max(count, 2)) if self.objective_ in {*PROBABLE, LOG_ODDS} else None
         self.categories_ = self._categories(name)
 
     def _categories(self, name: str) -> dict[int, Sequence[object]]:
@@ -123,9 +126,10 @@ class XgboostModel(Booster):
         span = (0, 0 if best is None else int(best) + 1)
         margin = self.objective_ == "multi:softmax"
         found = np.asarray(self.booster_.predict(matrix, output_margin=margin, iteration_range=span))
+        if self.objective_ == LOG_ODDS:
+            return np.asarray(expit(found.astype(np.float64)))
         if not margin:
             return found
-        from scipy.special import softmax
 
         return np.asarray(softmax(found.astype(np.float64), axis=1))
 
@@ -203,6 +207,64 @@ def adapted(predictor: object) -> object:
         return predictor
     made: object = adapters[library](predictor, "the booster")
     return made
+
+
+def taught_categories(predictor: object) -> Mapping[int, Sequence[object]]:
+    """Return the categories of the columns that a booster with scikit-learn's methods was taught as categories.
+
+    Such an estimator refuses the same words as text, which is how a CSV file holds them.
+
+    Parameters
+    ----------
+    predictor : object
+        An estimator of xgboost or LightGBM, histogram boosting of scikit-learn, or a search or calibration around one.
+
+    Returns
+    -------
+    mapping of int to sequence
+        Categories by place of the column; empty for anything else.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import HistGradientBoostingClassifier
+    >>> frame = pd.DataFrame({"n": range(40), "kind": pd.Categorical(["a", "b"] * 20)})
+    >>> model = HistGradientBoostingClassifier(categorical_features="from_dtype").fit(frame, [0, 1] * 20)
+    >>> {place: list(levels) for place, levels in taught_categories(model).items()}
+    {1: ['a', 'b']}
+    """
+    for inner in _within(predictor):
+        try:
+            if (booster := getattr(inner, "booster_", None)) is not None and hasattr(booster, "pandas_categorical"):
+                return LightgbmModel(booster, "the model").categories_
+            if callable(getattr(inner, "get_booster", None)):
+                return XgboostModel(inner.get_booster(), "the model").categories_  # type: ignore[attr-defined]
+        except ModelError:  # an old version keeps no categories; the table's own are handed over
+            return {}
+        if (levels := _histogram_categories(inner)) is not None:
+            return levels
+    return {}
+
+
+def _within(predictor: object) -> Iterator[object]:
+    """Yield an estimator and those fitted within it that read the same columns."""
+    yield predictor
+    inside = [getattr(predictor, name, None) for name in ("best_estimator_", "estimator_")]
+    folds = getattr(predictor, "calibrated_classifiers_", None) or getattr(predictor, "estimators_", None)
+    if isinstance(folds, list) and folds:
+        inside.append(getattr(folds[0], "estimator", folds[0]))
+    for inner in inside:
+        if inner is not None:
+            yield from _within(inner)
+
+
+def _histogram_categories(estimator: object) -> Mapping[int, Sequence[object]] | None:
+    """Return the categories of histogram boosting that takes them from the table's types."""
+    if getattr(estimator, "categorical_features", None) != "from_dtype":
+        return None
+    named = getattr(getattr(estimator, "_preprocessor", None), "named_transformers_", {})
+    levels = getattr(named["encoder"], "categories_", []) if "encoder" in named else []
+    places = np.flatnonzero(getattr(estimator, "is_categorical_", None))
+    return {int(at): [one for one in known if one == one] for at, known in zip(places, levels, strict=False)}
 
 
 def with_classes(predictor: object, classes: Sequence[object]) -> None:

@@ -68,9 +68,21 @@ def _leaf(value: object) -> int | None:
     deep = getattr(value, "max_depth", None)
     if type(value).__name__ == "Tree" and isinstance(deep, int):
         return TREE_STEP * (deep + 1)
+    rounds = _rounds(value)
+    if rounds is not None:
+        return GRADIENT_TREE * rounds
     if callable(getattr(value, "numel", None)):  # a tensor
         return int(value.numel())  # type: ignore[attr-defined]
     return 0 if isinstance(value, str | bytes | int | float | bool | type | None.__class__) else None
+
+
+def _rounds(value: object) -> int | None:
+    """Return the trees of a booster of LightGBM, xgboost or CatBoost, whose own memory is not Python's."""
+    for name in ("num_trees", "num_boosted_rounds"):
+        if callable(count := getattr(value, name, None)):
+            return int(count())
+    count = getattr(value, "tree_count_", None)
+    return int(count) if isinstance(count, int) else None
 
 
 def _parts(value: object) -> Iterable[object]:

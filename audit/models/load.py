@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from audit.data.tables import file_sha256
 from audit.errors import AuditError, ConfigError, ModelError, hint, listed, shown
-from audit.models.boosters import SUFFIXES, adapted, load_booster
+from audit.models.boosters import SUFFIXES, adapted, load_booster, taught_categories
 from audit.models.column_names import known_count, known_names
 from audit.models.containment import guarded
 from audit.models.skops_state import validate_trees
@@ -130,6 +130,8 @@ class Model:
     predictor: Predictor
     info: ModelInfo
     warnings: tuple[str, ...] = field(default=())
+    categories: Mapping[int, Sequence[object]] = field(default_factory=dict)
+    """Categories it was taught, by place of the column; a refitted copy is given the same."""
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -213,7 +215,7 @@ def wrap(
         parameters=_parameters(last),
         training={str(k): str(v) for step in _steps(predictor) for k, v in _documented(step).items()},
     )
-    return Model(predictor=predictor, info=info)
+    return Model(predictor=predictor, info=info, categories=taught_categories(predictor))
 
 
 def _steps(predictor: object) -> list[object]:
@@ -299,7 +301,7 @@ def load(path: Path, *, trust: bool = False, trusted_types: Sequence[str] = ()) 
         predictor = loader(path)
     named = CODE_FORMATS.get(suffix, suffix.lstrip("."))
     model = wrap(predictor, format_=named, file=path, runs_code=suffix in CODE_FORMATS)
-    return Model(predictor=model.predictor, info=model.info, warnings=tuple(dict.fromkeys(caught)))
+    return replace(model, warnings=tuple(dict.fromkeys(caught)))
 
 
 def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[Path], object]:

@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.pipeline import make_pipeline
 
 import modelassay as ma
 from audit.config.configuration import Config, DataTable
@@ -128,3 +131,12 @@ def test_arrays(sparse: bool) -> None:
 
 def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.audit.ways_in"
+
+
+@pytest.mark.parametrize("given", [list, np.array, lambda texts: pd.Series(texts, name="note")])
+def test_texts_go_in_as_a_vectorizer_takes_them(given: Any) -> None:
+    texts = [f"{'good' if place % 3 else 'bad'} {'day' if place % 2 else 'night'}" for place in range(60)]
+    y = np.array([place % 3 > 0 for place in range(60)]) ^ (np.arange(60) % 20 == 0)
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, y)
+    record = ma.run(model, given(texts), y, positive=True, checks=["classification"])
+    assert record.metric("accuracy").value == accuracy_score(y, model.predict(texts))

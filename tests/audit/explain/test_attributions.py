@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from audit.data.dataset import Dataset, Roles, build
 from audit.errors import ConfigError, MissingExtra, ModelError, NotApplicable
 from audit.evidence import Absence, Settings
-from audit.explain.tree import tree_shapley
+from audit.explain.tree import count_leaves, tree_scale, tree_shapley
 from audit.gather import Context
 from audit.gather._explained import explained
 from audit.gather.attributions import gather
@@ -268,3 +269,30 @@ def test_one_row_and_one_background_row_are_enough(fitted: Fitted) -> None:
         assert found.values.shape[0] == 1
         assert found.residual is not None
         assert found.residual < 1e-5
+
+
+def test_leaves_are_counted_whatever_the_library() -> None:
+    lightgbm = pytest.importorskip("lightgbm", reason="LightGBM is an extra: pip install 'modelassay[boosting]'")
+    xgboost = pytest.importorskip("xgboost", reason="xgboost is an extra: pip install 'modelassay[boosting]'")
+    X, y = np.arange(200.0).reshape(-1, 1), np.arange(200) % 40 > 19
+    light = lightgbm.LGBMClassifier(n_estimators=7, num_leaves=4, verbose=-1, n_jobs=1).fit(X, y)
+    trees = light.booster_.trees_to_dataframe()
+    assert count_leaves(light) == int(trees["split_feature"].isna().sum())
+    extreme = xgboost.XGBClassifier(n_estimators=7, max_depth=2, n_jobs=1).fit(X, y)
+    assert count_leaves(extreme) == int((extreme.get_booster().trees_to_dataframe()["Feature"] == "Leaf").sum())
+    with pytest.raises(NotApplicable, match="cannot be counted"):
+        count_leaves(object())
+
+
+def test_trees_too_many_to_walk_are_refused() -> None:
+    model = RandomForestClassifier(3, random_state=0).fit(np.arange(40.0).reshape(-1, 1), np.arange(40) % 2)
+    many = pd.DataFrame({"x0": np.arange(30_000.0)})
+    with pytest.raises(NotApplicable, match="slower to walk"):
+        tree_shapley(model, many, many.iloc[:1000], column=1)
+
+
+def test_a_class_of_ones_own_that_extends_a_forest_is_a_forest() -> None:
+    class Mine(RandomForestClassifier):
+        pass
+
+    assert tree_scale(Mine(), regression=False) == "probability"

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from audit.data.dataset import Roles, build
 from audit.errors import ConfigError, DataError, ModelError
+from audit.gather.folds import refit
 from audit.models.answers import ask
 from audit.models.boosters import with_classes
 from audit.models.column_names import match
@@ -169,3 +172,40 @@ def test_an_object_from_elsewhere_needs_trust(tmp_path: Path) -> None:
         from_object("colorsys:rgb_to_hsv", tmp_path, trust=True)
     (tmp_path / "own_place.py").write_text("class M:\n    def predict(self, X): return X\nmodel = M()\n")
     assert from_object("own_place:model", tmp_path).info.runs_code
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_an_estimator_taught_categories_reads_words(library: str, calibrated: bool) -> None:
+    X, y = _categorical(FRAME[TAUGHT]), TARGETS["binary"]
+    model: Any = (
+        lightgbm.LGBMClassifier(n_estimators=12, verbose=-1, n_jobs=1)
+        if library == "lightgbm"
+        else xgboost.XGBClassifier(n_estimators=12, enable_categorical=True, n_jobs=1)
+    )
+    model = (CalibratedClassifierCV(model, cv=2) if calibrated else model).fit(X, y)
+    np.testing.assert_allclose(_answers(wrap(model), "binary", FRAME), model.predict_proba(X)[:, 1], atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "histogram"])
+def test_a_refit_is_given_the_categories_too(kind: str) -> None:
+    X, y = _categorical(FRAME[TAUGHT]), TARGETS["binary"]
+    model: Any = (
+        lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1, random_state=0)
+        if kind == "lightgbm"
+        else HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype", random_state=0)
+    )
+    wrapped = wrap(model.fit(X, y))
+    dataset = build({"test": FRAME.assign(target=y)}, Roles(target="target", task="binary", positive=1))
+    dataset = dataset.for_model(wrapped.feature_names, wrapped.feature_count)
+    again = refit(wrapped, dataset, np.arange(ROWS), 0)
+    answers = ask(again, dataset.inputs(np.arange(ROWS)), dataset, progress=silent, what="")
+    np.testing.assert_allclose(answers.y_score, model.predict_proba(X)[:, 1], atol=1e-7)
+
+
+def test_log_odds_of_xgboost_become_probabilities() -> None:
+    X, y = FRAME[["a cm", "b"]], TARGETS["binary"]
+    matrix = xgboost.DMatrix(X, y, nthread=1)
+    raw = xgboost.train({"objective": "binary:logitraw", "nthread": 1}, matrix, 8)
+    heard = _answers(wrap(raw), "binary", X)
+    np.testing.assert_allclose(heard, 1 / (1 + np.exp(-raw.predict(matrix).astype(float))), atol=1e-7)
