@@ -63,11 +63,7 @@ def _foreign(table: object, what: str) -> pd.DataFrame | None:
 
 def _of_values(table: object, what: str) -> pd.DataFrame:
     if isinstance(table, Mapping):
-        columns = {str(name): to_series(column, str(name)).reset_index(drop=True) for name, column in table.items()}
-        lengths = {name: len(column) for name, column in columns.items()}
-        if len(set(lengths.values())) > 1:
-            raise DataError(f"{what}: columns differ in length: {listed(f'{n}: {k}' for n, k in lengths.items())}.")
-        return pd.DataFrame(columns)
+        return _of_columns(table, what)
     if isinstance(table, pd.Series):
         return _named(table.to_frame(), what)
     if callable(getattr(table, "toarray", None)) and hasattr(table, "shape"):
@@ -78,7 +74,7 @@ def _of_values(table: object, what: str) -> pd.DataFrame:
         values = np.asarray(table)
     except (ValueError, TypeError) as error:
         raise DataError(f"{what} is given as {shown(type(table).__name__)}; expected {KNOWN}.") from error
-    if values.ndim == 1 and len(values) and all(isinstance(one, str) for one in values.tolist()):
+    if _are_texts(values):
         return pd.DataFrame({"text": pd.Series(values.tolist(), dtype=object)})  # as vectorizers of texts take them
     if values.ndim > 2 and values.dtype.kind in "biuf":  # images and sequences: a column for each value of a row
         values = values.reshape(len(values), -1)
@@ -88,6 +84,18 @@ def _of_values(table: object, what: str) -> pd.DataFrame:
             f"{KNOWN}."
         )
     return pd.DataFrame(values, columns=[f"x{place}" for place in range(values.shape[1])])
+
+
+def _are_texts(values: np.ndarray[Any, Any]) -> bool:
+    return values.ndim == 1 and len(values) > 0 and all(isinstance(one, str) for one in values.tolist())
+
+
+def _of_columns(table: Mapping[object, object], what: str) -> pd.DataFrame:
+    columns = {str(name): to_series(column, str(name)).reset_index(drop=True) for name, column in table.items()}
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"{what}: columns differ in length: {listed(f'{n}: {k}' for n, k in lengths.items())}.")
+    return pd.DataFrame(columns)
 
 
 def _named(frame: pd.DataFrame, what: str) -> pd.DataFrame:

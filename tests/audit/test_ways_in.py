@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,7 @@ def test_the_page_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("given", [list, np.array, lambda texts: pd.Series(texts, name="note")])
-def test_texts_go_in_as_a_vectorizer_takes_them(given: Any) -> None:
+def test_texts_go_in_as_a_vectorizer_takes_them(given: Callable[[list[str]], object]) -> None:
     texts = [f"{'good' if place % 3 else 'bad'} {'day' if place % 2 else 'night'}" for place in range(60)]
     y = np.array([place % 3 > 0 for place in range(60)]) ^ (np.arange(60) % 20 == 0)
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, y)
