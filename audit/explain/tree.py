@@ -157,14 +157,14 @@ def _of_histograms(estimator: object) -> int | None:
 
 
 def _of_lightgbm(estimator: object) -> int | None:
-    booster = getattr(estimator, "booster_", None)
-    if not hasattr(booster, "model_to_string"):
+    written = getattr(getattr(estimator, "booster_", None), "model_to_string", None)
+    if written is None:
         return None
-    return sum(int(count) for count in re.findall(r"^num_leaves=(\d+)", booster.model_to_string(), flags=re.MULTILINE))
+    return sum(int(count) for count in re.findall(r"^num_leaves=(\d+)", str(written()), flags=re.MULTILINE))
 
 
 def _of_xgboost(estimator: object) -> int | None:
     booster = getattr(estimator, "get_booster", None)
     if not callable(booster):
         return None
-    return sum(dump.count("leaf=") for dump in booster().get_dump())
+    return sum(str(dump).count("leaf=") for dump in booster().get_dump())

@@ -263,7 +263,7 @@ def _histogram_categories(estimator: object) -> Mapping[int, Sequence[object]] |
         return None
     named = getattr(getattr(estimator, "_preprocessor", None), "named_transformers_", {})
     levels = getattr(named["encoder"], "categories_", []) if "encoder" in named else []
-    places = np.flatnonzero(getattr(estimator, "is_categorical_", None))
+    places = np.flatnonzero(np.asarray(getattr(estimator, "is_categorical_", None)))
     return {int(at): [one for one in known if one == one] for at, known in zip(places, levels, strict=False)}
 
 

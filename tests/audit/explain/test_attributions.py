@@ -292,7 +292,7 @@ def test_trees_too_many_to_walk_are_refused() -> None:
 
 
 def test_a_class_of_ones_own_that_extends_a_forest_is_a_forest() -> None:
-    class Mine(RandomForestClassifier):
+    class Mine(RandomForestClassifier):  # type: ignore[misc]
         pass
 
     assert tree_scale(Mine(), regression=False) == "probability"

@@ -201,6 +201,7 @@ def test_a_refit_is_given_the_categories_too(kind: str) -> None:
     dataset = dataset.for_model(columns, wrapped.feature_count)
     again = refit(wrapped, dataset, np.arange(ROWS), 0)
     answers = ask(again, dataset.inputs(np.arange(ROWS)), dataset, progress=silent, what="")
+    assert answers.y_score is not None
     np.testing.assert_allclose(answers.y_score, model.predict_proba(X)[:, 1], atol=1e-7)
 
 
