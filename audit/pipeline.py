@@ -24,6 +24,7 @@ from audit.data.dataset import Dataset, Roles, address_name
 from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Predictions, Settings
 from audit.gather import Context, check_options
+from audit.gather._suppression import protected
 from audit.judging import gate, ledger
 from audit.judging.vocabulary import require_known_words
 from audit.models.answers import learn_labels
@@ -91,6 +92,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
     context.collected.update({**plan.at_hand(), "dataset": rows, "artifact": info, "settings": settings})
     predictions = context.need("predictions")
     assert isinstance(predictions, Predictions)  # noqa: S101 -- the name says so
+    context = protected(context, predictions)
     findings = []
     for done, one in enumerate(chosen):
         progress("checking", done, len(chosen))
@@ -386,9 +388,9 @@ def _data_info(dataset: Dataset, settings: Settings, predictions: Predictions) -
         masks = [here.mask(level) for level in here.levels] + [here.codes < 0]
         *counts, without = [int(mask.sum()) if test is None else test.count(mask) for mask in masks]
         for level, count in zip(here.levels, counts, strict=True):
-            hidden = 0 < count < settings.suppress_n
+            hidden = count and settings.hidden({feature: level}, count)
             groups.append(GroupInfo(feature=feature, level=level, rows=None if hidden else count))
-        missing[feature] = None if 0 < without < settings.suppress_n else without
+        missing[feature] = settings.count_of_missing(feature, without)
     return DataInfo(
         target=roles.target,
         positive=dataset.classes[1] if dataset.task == "binary" else "",

@@ -22,8 +22,8 @@ class PairedGroups:
 class Pairing:
     """What a later audit of the same rows needs to be compared pair by pair: answers, and no features.
 
-    Columns are packed as base64 of zlib; rows stand in the order of a salted hash of their content, which
-    whoever has the rows can repeat and nobody else can turn around. See ``audit/comparing/pairing.py``.
+    Columns are packed as base64 of zlib; rows stand in the order of a keyed hash of their content, which
+    whoever has the rows and the key can repeat, and nobody else. See ``audit/comparing/pairing.py``.
     """
 
     fingerprint: str
@@ -35,7 +35,7 @@ class Pairing:
     y_true: str
     y_pred: str
     y_score: str = ""
-    """Scores of the positive class, or of each of several classes one after the other, in 16 bits, where kept."""
+    """Coarse scores of the positive class, or of each of several classes one after the other, where kept."""
     score_scale: Literal["", "logit", "rank"] = ""
     """``logit`` of a probability, or the ``rank`` of another score, which pairs ROC AUC alone."""
     ranges: tuple[float, ...] = ()
@@ -43,6 +43,8 @@ class Pairing:
     weight: str = ""
     cluster: str = ""
     groups: tuple[PairedGroups, ...] = ()
+    key: str = ""
+    """Name of the secret key by which rows were put in order; records of different keys cannot be paired."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.kept <= self.rows:

@@ -14,6 +14,7 @@ settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))  # "search" looks at new inputs each time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MODELASSAY_PAIRING_KEY", "known to all tests")  # none is made in the user's own folder
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -38,7 +38,8 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
 
     def apart() -> Measurement:
         found = comparison.addressed(_measured(test))
-        return comparison.unpaired(found, comparison.by_address(baseline), test.headline, test.task)
+        made = comparison.unpaired(found, comparison.by_address(baseline), test.headline, test.task)
+        return comparison.with_key_note(made, pairing, baseline.pairing)
 
     if pairing is None or baseline.pairing is None or not comparison.is_paired(pairing, baseline.pairing):
         return apart()

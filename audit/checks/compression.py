@@ -72,6 +72,6 @@ def _churn_by_group(before: Predictions, after: Predictions, features: tuple[str
     found = []
     for levels, rows in groups(one, features):
         where = dict(zip(features, levels, strict=True))
-        if len(rows) >= max(one.settings.suppress_n, 1):
+        if not one.settings.hidden(where, len(rows)):
             found.append(replace(churn(one.take(rows), other.take(rows)), where={**one.where, **where}))
     return found

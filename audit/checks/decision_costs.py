@@ -24,7 +24,7 @@ from audit.estimate.thresholds import (
     spread_cuts,
     threshold_words,
 )
-from audit.evidence import FloatArray, Predictions
+from audit.evidence import NO_ROWS, FloatArray, Predictions
 from audit.exhibits import by_address_table
 from audit.statistics.intervals import Span
 from reports.record import Cell, Curve, Estimate, Exhibit, Measurement, Series, Table
@@ -139,16 +139,16 @@ def _by_group(test: Predictions, moved: Predictions, costs: Costs) -> list[Estim
     for feature in test.sensitive:
         for levels, rows in groups(test, (feature,)):
             where = {feature: levels[0]}
-            if len(rows) < max(test.settings.suppress_n, 1):
-                found += _absent({**test.where, **where}, len(rows), test.settings.suppress_n)
+            if why := test.settings.hidden(where, len(rows)):
+                found += _absent({**test.where, **where}, why)
                 continue
             part, other = test.take(rows, where), moved.take(rows, where)
             found += [_cost(part, costs), _change(part, other, costs)]
     return found
 
 
-def _absent(where: Mapping[str, str], rows: int, smallest: int) -> list[Estimate]:
-    n, reason = (None, f"fewer than {smallest} rows: suppressed") if rows else (0, "no rows")
+def _absent(where: Mapping[str, str], reason: str) -> list[Estimate]:
+    n = 0 if reason == NO_ROWS else None
     names = ("expected_cost", "expected_cost_change")
     return [absent(name, where, reason, n=n, unit="cost") for name in names]
 

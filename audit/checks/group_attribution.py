@@ -9,6 +9,7 @@ import numpy as np
 
 from audit.check import check
 from audit.data.factor import Factor
+from audit.data.suppression import shown_levels
 from audit.errors import NotApplicable
 from audit.estimate.making import bare, p_value, spanned
 from audit.evidence import Attributions, FloatArray, Predictions
@@ -44,7 +45,8 @@ def group_attribution(group_attributions: Attributions, predictions: Predictions
         rows = _rows_for(group_attributions, name)
         if rows is None:
             continue
-        factor, levels = rows.keys[name], _levels(rows, name, least)
+        factor = shown_levels(name, rows.keys[name], predictions.settings.suppressed)
+        levels = _levels(factor, least)
         if len(levels) < 2:
             continue
         bands = {one: share_band(rows.values[factor.mask(one)], seed=0, level=level) for one in levels}
@@ -78,8 +80,7 @@ def _rows_for(given: Attributions, name: str) -> Attributions | None:
     )
 
 
-def _levels(given: Attributions, name: str, least: int) -> list[str]:
-    factor = given.keys[name]
+def _levels(factor: Factor, least: int) -> list[str]:
     return [level for level, n in zip(factor.levels, factor.counts(), strict=True) if n >= least]
 
 

@@ -26,7 +26,8 @@ def group_performance(predictions: Predictions) -> Measurement:
     needed to judge. Wide intervals mean that little is known of that group, not that all is well there.
 
     Limits. Rows without a value of a sensitive feature belong to no group. Groups of fewer than ten rows
-    are named and not shown. What differs between groups is measured apart, with its own interval.
+    are named and not shown, nor are those by which they could be worked out. What differs between groups is
+    measured apart, with its own interval.
     """
     test = predictions.select(split="test")
     if not test.sensitive:
@@ -76,7 +77,7 @@ def _missing(test: Predictions) -> tuple[str, ...]:
     for feature in test.sensitive:
         missing = test.count(test.keys[feature].codes < 0)
         if missing:
-            few = test.settings.suppress_n
-            count = f"{missing}" if missing >= few else f"fewer than {few}"
+            told = test.settings.count_of_missing(feature, missing)
+            count = "some" if told is None else f"{told}"
             notes.append(f"{count} test rows have no value of {feature} and belong to no group")
     return tuple(notes)

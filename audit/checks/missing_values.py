@@ -11,6 +11,7 @@ import numpy.typing as npt
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import Group, Positions, groups, splits
+from audit.estimate.making import absent
 from audit.estimate.shares import masses, proportion, proportion_difference, worst_first
 from audit.evidence import Settings
 from reports.record import Estimate, Measurement, Table
@@ -83,6 +84,9 @@ def _gaps(dataset: Dataset, split: str, rows: Positions, missing: Flags, setting
 def _shares(dataset: Dataset, group: Group, missing: Flags, settings: Settings) -> list[Estimate]:
     """Return the share of a group's rows that miss each of some features, and none of all others if there are any."""
     of = masses(dataset, group.rows)
+    if why := settings.hidden(group.where, len(group.rows)):
+        number = missing.shape[1] + (missing.shape[1] < len(dataset.features))
+        return [absent("missing_share", group.where, why)] * number
     columns = list(missing.T)
     if len(columns) < len(dataset.features):
         columns.append(np.zeros(len(group.rows), dtype=np.bool_))

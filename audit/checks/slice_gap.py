@@ -81,10 +81,10 @@ class _Sides:
 
 def _excess(sides: _Sides, where: Where) -> Estimate:
     """Return the group's gap less the overall gap; both splits contain the group, which the interval knows."""
-    metric, least = "gap_beyond_overall", sides.test.settings.suppress_n
+    metric = "gap_beyond_overall"
     n = min(len(sides.in_train), len(sides.in_test))
-    if n < least:
-        return absent(metric, where, f"fewer than {least} rows in a split: suppressed" if n else "no rows in a split")
+    if why := sides.test.settings.hidden(where, n):
+        return absent(metric, where, why if n else "no rows in a split")
     level = sides.test.settings.level
     try:
         plain = sides.test.task != "regression" and sides.test.cluster is None

@@ -10,7 +10,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import groups
 from audit.errors import NotApplicable
-from audit.estimate.making import exact
+from audit.estimate.making import absent, exact
 from audit.evidence import COUNTED, Predictions, Settings
 from audit.exhibits import label
 from reports.record import Estimate, Measurement, Table
@@ -24,7 +24,8 @@ class Lack(NamedTuple):
     where: dict[str, str]
     kind: str
     there: int | None
-    missing: int
+    missing: int | None
+    """``None`` where it would tell how many rows there are of a smaller group."""
 
 
 @check(
@@ -47,7 +48,8 @@ def thin_group(
     the rows behind true and false positive rates.
 
     Limits. Single sensitive features only; crossings need more. For a group of so few rows that its count
-    must leave no trace, the number is the least it can be. A smaller gap needs more: half the gap, four
+    must leave no trace, the number is the least it can be, and there is none for a group by which such a count
+    could be worked out. A smaller gap needs more: half the gap, four
     times the rows.
     """
     sizes_of = list(_sizes(dataset, predictions))
@@ -56,14 +58,15 @@ def thin_group(
     needed = math.ceil((1.96 + 0.84) ** 2 * rate * (1 - rate) / gap**2)
     lacks = []
     for where, sizes in sizes_of:
-        hidden = sizes["rows"] < chosen.suppress_n
+        few = sizes["rows"] < chosen.suppress_n
+        cover = not few and bool(chosen.hidden(where, sizes["rows"]))
         for kind in sizes:
-            there = None if hidden else sizes[kind]
-            least = chosen.suppress_n - 1 if hidden else sizes[kind]
-            lacks.append(Lack(where, kind, there, max(0, needed - least)))
+            there = None if few or cover else sizes[kind]
+            least = chosen.suppress_n - 1 if few else sizes[kind]
+            lacks.append(Lack(where, kind, there, None if cover else max(0, needed - least)))
     return Measurement(
         summary=_summary(lacks, needed),
-        estimates=tuple(_estimate(lack) for lack in lacks),
+        estimates=tuple(_estimate(lack, chosen) for lack in lacks),
         exhibits=(_table(lacks, needed, rate),),
     )
 
@@ -100,8 +103,11 @@ def _selection_rate(predictions: Predictions | None) -> float:
     return rate if 0 < rate < 1 else 0.5
 
 
-def _estimate(lack: Lack) -> Estimate:
+def _estimate(lack: Lack, settings: Settings) -> Estimate:
     where = {"split": "test", **lack.where}
+    if lack.missing is None:
+        why = settings.hidden(lack.where, settings.suppress_n)
+        return absent(f"missing_{lack.kind}", where, why, unit="count")
     return exact(f"missing_{lack.kind}", lack.missing, where, n=lack.there, unit="count")
 
 

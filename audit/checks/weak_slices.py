@@ -94,7 +94,12 @@ def weak_slices(
     if first.sum() < 2 * least:
         raise NotApplicable(f"half of the test rows are {int(first.sum())}; slices of {least} rows need twice as many")
     columns, untold = columns_of(
-        dataset, rows, np.arange(len(rows)), bands=bands, extra=_of_rows(clusters, dataset, rows)
+        dataset,
+        rows,
+        np.arange(len(rows)),
+        bands=bands,
+        extra=_of_rows(clusters, dataset, rows),
+        hidden=test.settings.suppressed,
     )
     found: list[list[_Found]] = []
     notes = [f"searched on each half of {len(rows)} test rows, confirmed on the other"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from audit.comparing.pairing import unpack
 from audit.errors import ConfigError, hint, shown
@@ -92,11 +92,30 @@ def load_baseline(terms: Terms) -> tuple[AuditRecord | None, str]:
         raise ConfigError(f"the baseline cannot be used: {error}.") from error
 
 
+OTHER_KEY = (
+    "The two records put kept answers in order by different keys, so rows cannot be paired: make both with the same "
+    "MODELASSAY_PAIRING_KEY, or on the same computer."
+)
+
+
+class RowsSeen(NamedTuple):
+    """Which rows are evaluated, before any model has answered them."""
+
+    fingerprint: str
+    key: str
+    """Name of the key that the fingerprint was made with."""
+
+
 def is_paired(now: Pairing | None, before: Pairing | None) -> bool:
     """Tell whether two audits kept answers to the same rows."""
     if now is None or before is None:
         return False
-    return (now.fingerprint, now.kept) == (before.fingerprint, before.kept)
+    return (now.key, now.fingerprint, now.kept) == (before.key, before.fingerprint, before.kept)
+
+
+def keys_differ(now: Pairing | RowsSeen | None, before: Pairing | None) -> bool:
+    """Tell whether two audits put kept answers in order by different keys, so that nobody can pair them."""
+    return now is not None and before is not None and now.key != before.key
 
 
 def require_comparable(task: Task, data: DataInfo, baseline: AuditRecord) -> None:
@@ -129,15 +148,16 @@ def require_comparable(task: Task, data: DataInfo, baseline: AuditRecord) -> Non
             )
 
 
-def require_same_rows(rows: str, file: str, baseline: AuditRecord) -> None:
+def require_same_rows(rows: Pairing | RowsSeen | None, file: str, baseline: AuditRecord) -> None:
     """Refuse a baseline that was made on other rows.
 
     Parameters
     ----------
-    rows : str
-        Fingerprint of the evaluated rows, or ``""`` where it is not known.
+    rows : Pairing or RowsSeen, optional
+        Fingerprint of the evaluated rows and the key that it was made with, where they are known.
     file : str
-        SHA-256 of the file they came from, or ``""``; it is compared where a fingerprint is missing.
+        SHA-256 of the file they came from, or ``""``; it is compared where fingerprints are missing or were made
+        with different keys.
     baseline : AuditRecord
 
     Raises
@@ -145,8 +165,8 @@ def require_same_rows(rows: str, file: str, baseline: AuditRecord) -> None:
     ConfigError
         If fingerprints differ; where nothing is known nothing is refused.
     """
-    here, there = rows, baseline.pairing.fingerprint if baseline.pairing else ""
-    if not (here and there):
+    here, there = (rows.fingerprint, baseline.pairing.fingerprint) if rows and baseline.pairing else ("", "")
+    if not (here and there) or keys_differ(rows, baseline.pairing):
         here, there = file, evaluated_file(baseline.data.splits, baseline.model.format)
     if here and there and here != there:
         raise ConfigError(
@@ -173,8 +193,7 @@ def against(record: AuditRecord, baseline: AuditRecord, *, on_data_change: OnDat
     """
     require_comparable(record.task, record.data, baseline)
     if on_data_change == "error":
-        rows = record.pairing.fingerprint if record.pairing else ""
-        require_same_rows(rows, evaluated_file(record.data.splits, record.model.format), baseline)
+        require_same_rows(record.pairing, evaluated_file(record.data.splits, record.model.format), baseline)
     measured = change(record, baseline)
     old = next((one for one in record.findings if one.check == CHECK), None)
     blank = Finding(
@@ -195,7 +214,8 @@ def change(record: AuditRecord, baseline: AuditRecord) -> Measurement:
     """
 
     def apart() -> Measurement:
-        return unpaired(by_address(record), by_address(baseline), record.headline, record.task)
+        found = unpaired(by_address(record), by_address(baseline), record.headline, record.task)
+        return with_key_note(found, record.pairing, baseline.pairing)
 
     if not is_paired(record.pairing, baseline.pairing):
         return apart()
@@ -207,7 +227,8 @@ def settings_of(record: AuditRecord) -> Settings:
     asked = record.config.get("audit")
     known = asked if isinstance(asked, dict) else {}
     stated = {name: value for name, value in known.items() if name in {"level", "min_n", "suppress_n", "depth"}}
-    return Settings(headline=record.headline, favorable=record.data.favorable, **stated)  # type: ignore[arg-type]
+    hidden = frozenset(frozenset({(one.feature, one.level)}) for one in record.data.groups if one.rows is None)
+    return Settings(headline=record.headline, favorable=record.data.favorable, suppressed=hidden, **stated)  # type: ignore[arg-type]
 
 
 def answers_of(pairing: Pairing | None, record: AuditRecord) -> Predictions:
@@ -339,6 +360,11 @@ def unpaired(now: Addressed, before: Addressed, headline: str, task: Task) -> Me
         estimates=(*headlines, *made),
         notes=("Rows could not be paired: they are other rows, or a record keeps no answers.",),
     )
+
+
+def with_key_note(found: Measurement, now: Pairing | None, before: Pairing | None) -> Measurement:
+    """Say so where rows could not be paired because the records were made with different keys."""
+    return replace(found, notes=(*found.notes, OTHER_KEY)) if keys_differ(now, before) else found
 
 
 def by_address(record: AuditRecord) -> Addressed:

@@ -15,9 +15,11 @@ import numpy as np
 from audit.comparing.baseline import (
     CHECK,
     NAMES,
+    OTHER_KEY,
     answers_of,
     disagreement,
     is_paired,
+    keys_differ,
     require_comparable,
     settings_of,
 )
@@ -197,6 +199,8 @@ def _note(before: AuditRecord, after: AuditRecord, rows: int | None) -> str:
         return f"Paired on the same {rows:,} rows{sampled}; numbers without kept answers count as independent samples."
     if before.pairing is None or after.pairing is None:
         return "Not paired: a record keeps no answers by row, so the two count as independent samples."
+    if keys_differ(before.pairing, after.pairing):
+        return f"Not paired, so the two count as independent samples. {OTHER_KEY}"
     return "Not paired: the two were audited on different rows, so they count as independent samples."
 
 
@@ -311,8 +315,8 @@ def _churn(new: Predictions, old: Predictions, record: AuditRecord) -> tuple[Est
     """Measure how many decisions changed and to which outcome, overall and in each group that may be shown."""
     if new.task == "regression":
         return ()
-    least = max(new.settings.suppress_n, 1)
-    groups = [group for features in new.crossings() for group in new.groups(*features) if len(group) >= least]
+    every = (group for features in new.crossings() for group in new.groups(*features))
+    groups = [group for group in every if not new.settings.hidden(group.where, len(group))]
     pairs = [(new, old), *((group, old.take(group.row.astype(np.intp))) for group in groups)]
     toward = _toward(record)
     return tuple(churn(*pair, class_, name) for pair in pairs for class_, name in (("", "churn"), *toward))

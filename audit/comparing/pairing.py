@@ -1,14 +1,12 @@
 """What a record keeps of each row so that a later audit of the same rows can be compared pair by pair.
 
-Kept are the true and the predicted label (regression: target and error, 16 bits each), the score in 16
-bits, weight, cluster and groups; no features, and no row in a group of fewer than ``suppress_n`` is told
-apart by it. Rows stand in the order of a 64-bit salted hash of their content: whoever has the table can
-find the order again, whatever the order of its rows or columns. The salt is fixed, so the hash keeps
-general tables of hashes from being of use; it does not keep somebody who can guess a whole table from
-confirming the guess by its fingerprint. A binary task takes about 3.6 bytes a row (16,281 rows with three
-sensitive features: 59 kB), several classes about 2.3 bytes a row and class (20,000 rows of ten classes:
-450 kB); 20,000 rows are kept unless ``[gather.pairing] rows`` asks for more, and scores of several classes
-while they are no more than 400,000 numbers.
+Kept are the true and the predicted label (regression: target and error), the score, weight, cluster and groups;
+no features. Scores, weights and targets are coarsened so that no value is held by fewer than ``suppress_n``
+rows, and no row in a group that leaves no trace is distinguished by it. Rows stand in the order of a keyed hash
+of their content: whoever has the table *and the key* can find the order again, whatever the order of its rows
+or columns (see :mod:`audit.comparing.pairing_key`). A binary task takes about 3 bytes a row, several classes
+about 2 bytes a row and class; 20,000 rows are kept unless ``[gather.pairing] rows`` asks for more or, with 0, for
+none, and scores of several classes while they are no more than 400,000 numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,6 +25,7 @@ import pandas as pd
 
 from audit.data.columns import label_text
 from audit.data.factor import MISSING, Factor
+from audit.data.suppression import Address, shown_levels, suppressed
 from audit.errors import ConfigError
 from audit.evidence import Predictions, Settings
 from audit.tabular.rows import mixed
@@ -33,7 +33,8 @@ from reports.record import PairedGroups, Pairing, Task
 
 Hashes = npt.NDArray[np.uint64]
 Codes = npt.NDArray[np.int64]
-SALT = b"modelassay pairing 1"
+MOST_LEVELS = 200
+"""Different scores, targets and weights that are kept unless more are asked for."""
 MOST_ROWS = 20_000
 MOST_UNPACKED = 20_000_000
 """Rows beyond which a record is taken for a forgery rather than unpacked."""
@@ -47,8 +48,14 @@ LOGIT_END = 16.0
 # --- which rows -----------------------------------------------------------------------------------
 
 
-def row_hashes(frame: pd.DataFrame) -> Hashes:
+def row_hashes(frame: pd.DataFrame, key: bytes = b"") -> Hashes:
     """Hash each row by the names and values of its columns, whatever their order and number format.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    key : bytes
+        Without it nobody can tell which row has which hash.
 
     Examples
     --------
@@ -59,21 +66,29 @@ def row_hashes(frame: pd.DataFrame) -> Hashes:
     """
     total = np.zeros(len(frame), dtype=np.uint64)
     for place, name in enumerate(frame.columns):
-        total += mixed(_value_hashes(frame.iloc[:, place]) ^ np.uint64(_digest(str(name))))
-    return total
+        total += mixed(_value_hashes(frame.iloc[:, place], key) ^ np.uint64(_digest(str(name), key)))
+    return _keyed(total, key)
 
 
-def _value_hashes(column: pd.Series) -> Hashes:
+def _keyed(numbers: Hashes, key: bytes) -> Hashes:
+    """Hash numbers by a keyed function that cannot be turned around, as adding and mixing could be."""
+    raw, secret = numbers.astype("<u8").tobytes(), hashlib.sha256(key).digest()
+    made = (hashlib.blake2b(raw[at : at + 8], digest_size=8, key=secret).digest() for at in range(0, len(raw), 8))
+    return np.frombuffer(b"".join(made), dtype="<u8").astype(np.uint64)
+
+
+def _value_hashes(column: pd.Series, key: bytes) -> Hashes:
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
         values = column.to_numpy().astype(np.float64) + 0.0
         return np.where(np.isnan(values), np.nan, values).view(np.uint64)
     codes, levels = pd.factorize(column.astype(object).where(column.notna(), None), use_na_sentinel=True)
-    texts = np.array([*(_digest(label_text(level)) for level in levels), 0], dtype=np.uint64)
+    texts = np.array([*(_digest(label_text(level), key) for level in levels), 0], dtype=np.uint64)
     return texts[codes]
 
 
-def _digest(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8, key=SALT).digest(), "little")
+def _digest(text: str, key: bytes) -> int:
+    secret, content = hashlib.sha256(key).digest(), text.encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8, key=secret).digest(), "little")
 
 
 def fingerprint(hashes: Hashes) -> str:
@@ -84,7 +99,9 @@ def fingerprint(hashes: Hashes) -> str:
 # --- packing --------------------------------------------------------------------------------------
 
 
-def pack(predictions: Predictions, hashes: Hashes, *, most: int = MOST_ROWS) -> Pairing:
+def pack(
+    predictions: Predictions, hashes: Hashes, *, most: int = MOST_ROWS, levels: int = MOST_LEVELS, key_name: str = ""
+) -> Pairing:
     """Pack the answers to the evaluated rows.
 
     Parameters
@@ -96,6 +113,10 @@ def pack(predictions: Predictions, hashes: Hashes, *, most: int = MOST_ROWS) -> 
     most : int
         Rows that are kept; of more, those with the smallest hashes, which is a random sample that every
         audit of these rows draws alike.
+    levels : int
+        Different scores, targets and weights that are kept at most; each stands for ``suppress_n`` rows or more.
+    key_name : str
+        Of the key that the rows were hashed with.
 
     Examples
     --------
@@ -107,17 +128,45 @@ def pack(predictions: Predictions, hashes: Hashes, *, most: int = MOST_ROWS) -> 
     """
     order = np.argsort(hashes, kind="stable")[:most]
     part = predictions.take(order.astype(np.intp))
+    least = max(part.settings.suppress_n, 1)
     found = Pairing(
         fingerprint=fingerprint(hashes),
         rows=len(hashes),
         kept=len(order),
+        key=key_name,
         y_true=_packed_codes(part.y_true, len(part.classes)) if part.task != "regression" else "",
         y_pred=_packed_codes(part.y_pred, len(part.classes)) if part.task != "regression" else "",
-        weight="" if part.weight is None else _packed(part.weight.astype("<f4")),
+        weight="" if part.weight is None else _packed(coarse(part.weight, least, levels).astype("<f4")),
         cluster="" if part.cluster is None else _packed_codes(_dense(part.cluster), len(part)),
         groups=tuple(_packed_group(name, factor) for name, factor in discreet(part).items()),
     )
-    return _with_numbers(found, part) if part.task == "regression" else _with_score(found, part)
+    return _with_numbers(found, part, levels) if part.task == "regression" else _with_score(found, part, levels)
+
+
+def coarse(values: npt.NDArray[np.float64], least: int, levels: int) -> npt.NDArray[np.float64]:
+    """Return numbers as the means of neighbors, each mean that of `least` rows or more, and of at most `levels` kinds.
+
+    Examples
+    --------
+    >>> coarse(np.array([1.0, 2.0, 3.0, 9.0, 9.0]), 2, 10).tolist()
+    [1.5, 1.5, 7.0, 7.0, 7.0]
+    """
+    distinct, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    size = max(least, math.ceil(len(values) / max(levels, 1)))
+    if not len(values) or (counts.min() >= least and len(distinct) <= levels):
+        return values
+    starts, held = [0], 0
+    for at, count in enumerate(counts.tolist()):
+        if held >= size:
+            starts.append(at)
+            held = 0
+        held += count
+    if held < least and len(starts) > 1:
+        starts.pop()
+    band = np.searchsorted(np.array(starts), np.arange(len(distinct)), side="right") - 1
+    rows = band[place.reshape(-1)]
+    means = np.bincount(rows, values) / np.maximum(np.bincount(rows), 1)
+    return np.asarray(means[rows], dtype=np.float64)
 
 
 def _dense(cluster: Factor) -> Codes:
@@ -127,7 +176,7 @@ def _dense(cluster: Factor) -> Codes:
     return np.asarray(pd.factorize(codes)[0], dtype=np.int64)
 
 
-def _with_score(found: Pairing, part: Predictions) -> Pairing:
+def _with_score(found: Pairing, part: Predictions, levels: int) -> Pairing:
     score = part.y_score
     if score is None or not np.isfinite(score).all():
         return found
@@ -136,24 +185,30 @@ def _with_score(found: Pairing, part: Predictions) -> Pairing:
         return found
     if len(columns) > 1 and score.size > MOST_SCORES:
         return found
-    steps = np.concatenate([_score_steps(one, probabilities=part.probabilities) for one in columns])
+    least = max(part.settings.suppress_n, 1)
+    told = [_scale(one, probabilities=part.probabilities) for one in columns]
+    ends = (-LOGIT_END, LOGIT_END) if part.probabilities else (0.0, None)
+    steps = np.concatenate(
+        [_in_steps(coarse(one, least, levels), ends[0], ends[1] or max(STEPS, one.max(initial=0))) for one in told]
+    )
     return replace(found, y_score=_packed(steps), score_scale="logit" if part.probabilities else "rank")
 
 
-def _score_steps(score: npt.NDArray[np.float64], *, probabilities: bool) -> npt.NDArray[np.uint16]:
+def _scale(score: npt.NDArray[np.float64], *, probabilities: bool) -> npt.NDArray[np.float64]:
+    """Return the logit of a probability, the rank of another score."""
     if probabilities:
         with np.errstate(divide="ignore"):
-            logit = np.clip(np.log(score) - np.log1p(-score), -LOGIT_END, LOGIT_END)
-        return _in_steps(logit, -LOGIT_END, LOGIT_END)
-    ranks = np.unique(score, return_inverse=True)[1].astype(np.float64)
-    return _in_steps(ranks, 0.0, float(max(STEPS, ranks.max(initial=0))))
+            logit: npt.NDArray[np.float64] = np.clip(np.log(score) - np.log1p(-score), -LOGIT_END, LOGIT_END)
+        return logit
+    return np.unique(score, return_inverse=True)[1].reshape(-1).astype(np.float64)
 
 
-def _with_numbers(found: Pairing, part: Predictions) -> Pairing:
+def _with_numbers(found: Pairing, part: Predictions, levels: int) -> Pairing:
     true = part.y_true.astype(np.float64)
     error = part.y_pred.astype(np.float64) - true
     if not len(true) or not np.isfinite(error).all():
         return found
+    true = coarse(true, max(part.settings.suppress_n, 1), levels)
     ranges = tuple(float(end) for values in (true, error) for end in (values.min(), values.max()))
     return replace(found, y_true=_steps(true, *ranges[:2]), y_pred=_steps(error, *ranges[2:]), ranges=ranges)
 
@@ -184,48 +239,57 @@ def _packed_group(name: str, factor: Factor) -> PairedGroups:
 
 
 def discreet(part: Predictions) -> Mapping[str, Factor]:
-    """Return the sensitive features, with no row distinguished by a crossing of fewer than ``suppress_n`` rows.
+    """Return the sensitive features as far as they distinguish no more rows than the record's tables do.
 
-    Feature by feature, a level that would leave a crossing with the features before it too small is left
-    out there, and if all that was left out there is too small itself, the next larger level with it.
+    Levels that leave no trace are left out. Of the second feature, so are the levels whose crossing with the
+    first leaves none; a further feature is kept only if all its crossings may be shown.
 
     Examples
     --------
-    >>> keys = {"sex": Factor.of(["f"] * 12 + ["m"] * 12), "race": Factor.of(["a"] * 21 + ["b"] * 3)}
-    >>> y = np.zeros(24, dtype=np.int64)
+    >>> keys = {"sex": Factor.of(["f", "m"] * 30), "race": Factor.of(["a"] * 20 + ["b"] * 35 + ["c"] * 5)}
+    >>> y = np.zeros(60, dtype=np.int64)
     >>> rows = Predictions(task="binary", classes=("n", "y"), y_true=y, y_pred=y, keys=keys, sensitive=("sex", "race"))
     >>> {name: factor.counts().tolist() for name, factor in discreet(rows).items()}
-    {'sex': [12, 12], 'race': [12, 0]}
+    {'sex': [30, 30], 'race': [0, 35, 0]}
     """
     least = part.settings.suppress_n
+    factors = {name: part.keys[name] for name in part.sensitive}
+    hidden = part.settings.suppressed | suppressed(factors, least, 2, [np.ones(len(part), dtype=np.int64)])
     cell = np.zeros(len(part), dtype=np.int64)
     found: dict[str, Factor] = {}
     for name in part.sensitive:
-        factor = part.keys[name]
-        codes = factor.codes.astype(np.int64).copy()
-        for rows in _parts(cell):
-            codes[rows] = _merged(codes[rows], len(factor.levels), least)
-        found[name] = Factor(codes=codes.astype(np.int32), levels=factor.levels)
-        cell = np.asarray(pd.factorize(cell * (len(factor.levels) + 1) + codes + 1)[0], dtype=np.int64)
+        factor = shown_levels(name, _of_many(factors[name], least), hidden)
+        codes = factor.codes.astype(np.int64)
+        for other, known in found.items():
+            codes = _without_hidden(codes, (name, factor), (other, known), hidden, least)
+        if len(found) > 1 and (codes != factors[name].codes).any():
+            continue
+        crossed = np.asarray(pd.factorize(cell * (len(factor.levels) + 1) + codes + 1)[0], dtype=np.int64)
+        if len(crossed) and np.bincount(crossed).min() < min(least, len(part)):
+            continue
+        found[name], cell = Factor(codes=codes.astype(np.int32), levels=factor.levels), crossed
     return found
 
 
-def _parts(cell: Codes) -> list[npt.NDArray[np.intp]]:
-    order = np.argsort(cell, kind="stable")
-    return [part for part in np.split(order, np.flatnonzero(np.diff(cell[order])) + 1) if len(part)]
+def _of_many(factor: Factor, least: int) -> Factor:
+    """Leave out levels of too few rows."""
+    few = np.flatnonzero(factor.counts() < least)
+    codes = np.where(np.isin(factor.codes, few), MISSING, factor.codes).astype(np.int32)
+    return Factor(codes=codes, levels=factor.levels)
 
 
-def _merged(codes: Codes, levels: int, least: int) -> Codes:
-    """Leave out the levels of too few rows; what is left out must be many itself, or nothing."""
-    counts = np.bincount(codes + 1, minlength=levels + 1)
-    present = [level for level in np.argsort(counts[1:], kind="stable").tolist() if counts[level + 1]]
-    out = {level for level in present if counts[level + 1] < least}
-    hidden = int(counts[0]) + sum(int(counts[level + 1]) for level in out)
-    for level in present:
-        if level not in out and 0 < hidden < least:
-            out.add(level)
-            hidden += int(counts[level + 1])
-    return np.where(np.isin(codes, list(out)), MISSING, codes)
+def _without_hidden(
+    codes: Codes, one: tuple[str, Factor], other: tuple[str, Factor], hidden: frozenset[Address], least: int
+) -> Codes:
+    """Leave out the levels of a feature where their crossing with another feature's leaves no trace."""
+    (name, factor), (second, known) = one, other
+    told = np.where(known.codes < 0, MISSING, codes)
+    for level, label in enumerate(factor.levels):
+        for code, word in enumerate(known.levels):
+            both = (told == level) & (known.codes == code)
+            if both.any() and (both.sum() < least or frozenset({(name, label), (second, word)}) in hidden):
+                told = np.where(both, MISSING, told)
+    return told
 
 
 # --- unpacking ------------------------------------------------------------------------------------
@@ -281,7 +345,10 @@ def _score(pairing: Pairing, n: int, columns: int) -> npt.NDArray[np.float64] | 
     share = _shares(pairing.y_score, n * columns)
     if pairing.score_scale == "logit":
         share = np.asarray(1 / (1 + np.exp(LOGIT_END - 2 * LOGIT_END * share)), dtype=np.float64)
-    return share if columns == 1 else np.ascontiguousarray(share.reshape(columns, n).T)
+    if columns == 1:
+        return share
+    table = np.ascontiguousarray(share.reshape(columns, n).T)
+    return np.asarray(table / table.sum(axis=1, keepdims=True)) if pairing.score_scale == "logit" else table
 
 
 def _group(one: PairedGroups, n: int) -> Factor:

@@ -24,7 +24,7 @@ from audit.data.dataset import Dataset
 from audit.errors import ConfigError
 from audit.evidence import Settings
 from audit.evidence.history import read_history
-from audit.gather.pairing import fingerprint
+from audit.gather.pairing import rows_seen
 from audit.models.load import Model
 from audit.policy.read import Terms, default_policy, require_current_waivers
 from reports.record import AuditRecord, Card, DataInfo, Json, Policy
@@ -188,6 +188,6 @@ def require_fitting(dataset: Dataset, baseline: AuditRecord, terms: Terms, model
     )
     require_comparable(dataset.task, info, baseline)
     if terms.on_data_change == "error":
-        rows = fingerprint(dataset) if baseline.pairing else ""
+        rows = rows_seen(dataset) if baseline.pairing else None
         file = evaluated_file(dataset.splits, model.info.format if model else "none")
         require_same_rows(rows, file, baseline)

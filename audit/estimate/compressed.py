@@ -44,8 +44,8 @@ def excess_losses(
     for levels, rows in groups(one, features):
         where = {**one.where, **dict(zip(features, levels, strict=True))}
         rest = np.setdiff1d(everyone, rows)
-        if len(rows) < max(one.settings.suppress_n, 1) or len(rest) < max(one.settings.suppress_n, 1):
-            reason = f"fewer than {one.settings.suppress_n} rows in the group or the rest: suppressed"
+        if one.settings.hidden(where, len(rows)) or len(rest) < max(one.settings.suppress_n, 1):
+            reason = f"fewer than {one.settings.suppress_n} rows in the group, the rest or another group: suppressed"
             found.append(
                 Estimate(metric="excess_loss", value=None, n=None, where=where, unit="difference", reason=reason)
             )

@@ -27,7 +27,7 @@ from audit.estimate.influence import (
 from audit.estimate.metrics import metric
 from audit.estimate.score_metrics import scored
 from audit.estimate.tally import Tally, addresses
-from audit.evidence import Predictions, Settings
+from audit.evidence import NO_ROWS, Predictions, Settings
 from audit.statistics.variance import Measured, Undefined
 from reports.record import Estimate, Task
 
@@ -99,7 +99,8 @@ def by_group(
 ) -> tuple[Estimate, ...]:
     """Measure metrics of each group of the crossed `features`, at ``where + {feature: level}``.
 
-    A group of fewer than ``settings.suppress_n`` rows has neither value nor count. A declared level of
+    A group that the settings hide, such as one of fewer than ``suppress_n`` rows, has neither value nor
+    count. A declared level of
     a single feature without rows says so; empty crossings are left out. Rows without a value of a
     feature belong to no group.
 
@@ -119,15 +120,14 @@ def by_group(
     {'sex': 'm'} undefined: fewer than 10 rows: suppressed
     """
     position = position_of(predictions, class_)
-    smallest = predictions.settings.suppress_n
     counts = _cells(predictions, names, features, position)
     bare = replace(predictions, keys={})
     found: list[Estimate] = []
     for levels, rows in groups(predictions, features):
         where = {**predictions.where, **dict(zip(features, levels, strict=True)), **_class_part(class_)}
         size = predictions.count(rows)
-        if size < max(smallest, 1):
-            found += [_suppressed(predictions, name, where, size) for name in names]
+        if why := predictions.settings.hidden(where, size):
+            found += [_suppressed(predictions, name, where, why) for name in names]
             continue
         part = bare if all(_from_counts(predictions, name) for name in names) else bare.take(rows)
         found += [_one(part, name, class_, counts.get(levels), where) for name in names]
@@ -157,8 +157,8 @@ def from_tally(
         where = {**tally.where, **address, **_class_part(class_)}
         cell = Counts(n, weight, weight2)
         for name in names:
-            if n.sum() < max(suppress_n, 1):
-                found.append(_suppressed(bare, name, where, int(n.sum())))
+            if why := settings.hidden(where, int(n.sum())):
+                found.append(_suppressed(bare, name, where, why))
             else:
                 found.append(_one(bare, name, class_, cell if position is None else cell.one_vs_rest(position), where))
     return tuple(found)
@@ -213,7 +213,13 @@ def reference_group(predictions: Predictions, features: Sequence[str]) -> Mappin
     declared = predictions.settings.reference
     if all(feature in declared for feature in features):
         return {feature: declared[feature] for feature in features}
-    sizes = [(predictions.count(rows), levels) for levels, rows in groups(predictions, features)]
+    told = predictions.discreet()
+    sizes = [(predictions.count(rows), levels) for levels, rows in groups(told, features)]
+    sizes = (
+        sizes
+        if any(size for size, _ in sizes)
+        else [(predictions.count(rows), levels) for levels, rows in groups(predictions, features)]
+    )
     if not sizes or max(size for size, _ in sizes) == 0:
         return {}
     largest = max(sizes, key=lambda pair: pair[0])[1]
@@ -309,11 +315,8 @@ def _measured(part: Predictions, name: str, class_: str | None, counts: Counts |
     return scored(part, name, class_)
 
 
-def _suppressed(predictions: Predictions, name: str, where: Mapping[str, str], rows: int) -> Estimate:
-    if not rows:
-        return _written(Measured(None, n=0, reason="no rows"), predictions, name, where)
-    reason = f"fewer than {predictions.settings.suppress_n} rows: suppressed"
-    return _written(Measured(None, reason=reason), predictions, name, where)
+def _suppressed(predictions: Predictions, name: str, where: Mapping[str, str], reason: str) -> Estimate:
+    return _written(Measured(None, n=0 if reason == NO_ROWS else None, reason=reason), predictions, name, where)
 
 
 def _written(result: Measured, predictions: Predictions, name: str, where: Mapping[str, str]) -> Estimate:

@@ -165,7 +165,8 @@ def groups_of(part: Predictions, least: int) -> Iterator[tuple[dict[str, str], n
     for feature in part.sensitive:
         for level in part.keys[feature].levels:
             mask = part.keys[feature].mask(level)
-            if part.count(mask) >= max(least, 1):
+            rows = part.count(mask)
+            if rows >= max(least, 1) and not part.settings.hidden({feature: level}, rows):
                 yield {feature: level}, mask
 
 

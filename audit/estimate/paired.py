@@ -25,7 +25,7 @@ from audit.estimate.influence import (
 )
 from audit.estimate.measure import estimate, groups
 from audit.estimate.metrics import RATES, metric, rate_masks
-from audit.evidence import Predictions
+from audit.evidence import NO_ROWS, Predictions
 from audit.statistics.intervals import Interval, Span, around, corrected_resampled, on_scale, t_value, wilson, z_value
 from audit.statistics.variance import Undefined, cluster_codes, effective_n, variance
 from reports.record import Estimate
@@ -226,12 +226,11 @@ def paired_by_group(
     """Measure paired differences by group of the crossed `features`, see :func:`audit.estimate.measure.by_group`."""
     one, other = aligned(first, second)
     source = generator or np.random.default_rng(0)
-    smallest = one.settings.suppress_n
     found = []
     for levels, rows in groups(one, features):
         where = dict(zip(features, levels, strict=True))
-        if len(rows) < max(smallest, 1):
-            n, reason = (None, f"fewer than {smallest} rows: suppressed") if len(rows) else (0, "no rows")
+        if reason := one.settings.hidden(where, len(rows)):
+            n = 0 if reason == NO_ROWS else None
             found += [_without(name, {**one.where, **where}, n, reason) for name in names]
             continue
         pair = one.take(rows, where), other.take(rows, where)

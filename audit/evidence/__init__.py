@@ -10,6 +10,7 @@ from audit.evidence.mitigated import CONTROL, MITIGATED, Guess, Mitigated, Stren
 from audit.evidence.perturbed import MISSING, NONE, SWAPPED, UNSEEN, Pair, Perturbed
 from audit.evidence.predictions import (
     COUNTED,
+    NO_ROWS,
     Absence,
     Attributions,
     FloatArray,
@@ -38,6 +39,7 @@ __all__ = [
     "MISSING",
     "MITIGATED",
     "NONE",
+    "NO_ROWS",
     "SCORE_TABLE",
     "SWAPPED",
     "UNSEEN",

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from audit.costs import Costs
 from audit.data.factor import Factor, concatenate
+from audit.data.suppression import UNSTATED, Address, shown_levels
 from reports.record import FindingOutcome, Task
 
 FloatArray = npt.NDArray[np.float64]
@@ -44,6 +45,34 @@ class Settings:
     """Metric that stands for the whole: the task's own unless the user named another."""
     costs: Costs | None = None
     """What each kind of decision costs in a binary task, where the user said so."""
+    suppressed: frozenset[Address] = frozenset()
+    """Groups that are not shown although they are large enough: smaller ones could be worked out from them."""
+
+    def hidden(self, where: Mapping[str, str], rows: int) -> str:
+        """Return why the group at `where`, of so many rows, leaves no trace; ``""`` where it may be shown.
+
+        Examples
+        --------
+        >>> settings = Settings(suppressed=frozenset({frozenset({("race", "b")})}))
+        >>> settings.hidden({"race": "c"}, 5)
+        'fewer than 10 rows: suppressed'
+        >>> settings.hidden({"sex": "f", "race": "b"}, 80)
+        'suppressed: a group of fewer than 10 rows could be worked out from it'
+        >>> settings.hidden({"race": "a"}, 215)
+        ''
+        """
+        if 0 < rows < self.suppress_n:
+            return f"fewer than {self.suppress_n} rows: suppressed"
+        items = tuple(where.items()) if self.suppressed else ()
+        inside = (frozenset(some) for size in range(1, len(items) + 1) for some in combinations(items, size))
+        if any(one in self.suppressed for one in inside):
+            return f"suppressed: a group of fewer than {self.suppress_n} rows could be worked out from it"
+        return "" if rows else NO_ROWS
+
+    def count_of_missing(self, feature: str, rows: int) -> int | None:
+        """Return how many rows have no value of a sensitive feature, ``None`` where that may not be shown."""
+        few = 0 < rows < self.suppress_n or frozenset({(feature, UNSTATED)}) in self.suppressed
+        return None if few else rows
 
 
 class Repeats(NamedTuple):
@@ -55,6 +84,8 @@ class Repeats(NamedTuple):
     """Sum of the rows' squared weights; `n` without weights."""
 
 
+NO_ROWS = "no rows"
+"""Why a group without rows has no number: its count, 0, is told."""
 COUNTED = "rows were counted, not kept"
 """Why evidence that needs single rows does not exist of a counted log."""
 
@@ -159,6 +190,12 @@ class Predictions:
                 raise KeyError(f"no grouping column {name!r}; keys are {sorted(self.keys)}")
             mask &= self.keys[name].mask(level)
         return self.take(mask, where)
+
+    def discreet(self) -> Predictions:
+        """Return the same rows, those of a group that leaves no trace without a value of its feature."""
+        hidden = self.settings.suppressed
+        told = {name: shown_levels(name, self.keys[name], hidden) for name in self.sensitive if name in self.keys}
+        return replace(self, keys={**self.keys, **told}) if hidden else self
 
     def has(self, **where: str) -> bool:
         """Tell whether any row stands at an address."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from audit.data.dataset import address_name
 from audit.data.factor import Factor
+from audit.data.suppression import shown_levels
 from audit.errors import NotApplicable, listed
 from audit.evidence import Perturbed
 from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
@@ -53,7 +54,7 @@ def gather(
     base, notes = sample(context, rows, "flips")
     found = {}
     for column, feature in read.items():
-        factor = dataset.sensitive[feature]
+        factor = shown_levels(feature, dataset.sensitive[feature], context.settings.suppressed)
         variants = list(_variants(context, column, factor, base, share))
         if variants:
             found[feature] = asked(

@@ -28,7 +28,7 @@ def gather(context: Context, *, permutations: int = 2000) -> tuple[Chance, ...]:
     """
     predictions = context.need("predictions")
     assert isinstance(predictions, Predictions)  # noqa: S101 -- the name says so
-    test = predictions.select(split="test")
+    test = predictions.select(split="test").discreet()
     if not test.sensitive:
         raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
     settings = context.settings

@@ -64,7 +64,12 @@ def _thin(context: Context, first: Attributions, rows: int) -> list[tuple[int, s
     found: list[tuple[int, str]] = []
     for feature, factor in dataset.sensitive.items():
         counts = factor.take(first.row.astype(np.intp)).counts()
-        for code in np.flatnonzero(counts < rows):
+        sizes = factor.take(dataset.rows("test")).counts()
+        hidden = [
+            bool(context.settings.hidden({feature: level}, int(n)))
+            for level, n in zip(factor.levels, sizes, strict=True)
+        ]
+        for code in np.flatnonzero((counts < rows) & ~np.array(hidden, dtype=np.bool_)):
             here = [row for row in order[factor.codes[order] == code].tolist() if row not in known]
             found += [(row, feature) for row in here[: int(rows - counts[code])]]
     return found

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audit.comparing import pairing
+from audit.comparing.baseline import RowsSeen
+from audit.comparing.pairing_key import key_name, pairing_key
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import COUNTED, Predictions
@@ -16,14 +18,17 @@ if TYPE_CHECKING:
     from audit.gather import Context
 
 
-def gather(context: Context, *, rows: int = pairing.MOST_ROWS) -> Pairing:
-    """Pack the answers to the test rows in the order of the rows' hashes.
+def gather(context: Context, *, rows: int = pairing.MOST_ROWS, levels: int = pairing.MOST_LEVELS) -> Pairing:
+    """Pack the answers to the test rows in the order of the rows' keyed hashes.
 
     Parameters
     ----------
     context : Context
     rows : int
         Rows that are kept at most; 0 keeps none, and later audits cannot be paired with this one.
+    levels : int
+        Different scores, targets and weights that are kept: fewer say less of a single row, more are closer
+        to the audit's own numbers.
     """
     if rows < 1:
         raise NotApplicable("[gather.pairing] rows is 0: no answers are kept")
@@ -34,15 +39,17 @@ def gather(context: Context, *, rows: int = pairing.MOST_ROWS) -> Pairing:
     test = predictions.select(split="test")
     if not len(test):
         raise NotApplicable("there are no test rows")
-    return pairing.pack(test, evaluation_hashes(context.dataset)[positions(context.dataset, test)], most=rows)
+    key = pairing_key()
+    hashes = evaluation_hashes(context.dataset, key)[positions(context.dataset, test)]
+    return pairing.pack(test, hashes, most=rows, levels=levels, key_name=key_name(key))
 
 
-def evaluation_hashes(dataset: Dataset) -> pairing.Hashes:
+def evaluation_hashes(dataset: Dataset, key: bytes) -> pairing.Hashes:
     """Hash the test rows by every column that was read but the model's answers."""
     roles = dataset.roles
     answers = {roles.prediction, *roles.score_columns()}
     names = [name for name in dataset.frame.columns if name not in answers]
-    return pairing.row_hashes(dataset.frame.loc[:, names].take(dataset.rows("test")))
+    return pairing.row_hashes(dataset.frame.loc[:, names].take(dataset.rows("test")), key)
 
 
 def positions(dataset: Dataset, test: Predictions) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
@@ -53,6 +60,7 @@ def positions(dataset: Dataset, test: Predictions) -> np.ndarray[tuple[int], np.
     return place[test.row]
 
 
-def fingerprint(dataset: Dataset) -> str:
+def rows_seen(dataset: Dataset) -> RowsSeen:
     """Return the fingerprint of the test rows, before any model has answered them."""
-    return pairing.fingerprint(evaluation_hashes(dataset))
+    key = pairing_key()
+    return RowsSeen(fingerprint=pairing.fingerprint(evaluation_hashes(dataset, key)), key=key_name(key))

@@ -36,7 +36,6 @@ def gather(context: Context, *, bins: int = 64) -> Proxies:
     cluster = None if dataset.cluster is None else dataset.cluster.take(rows)
     masses = None if dataset.weight is None else dataset.weight[rows], cluster
     fold = folds_of(len(rows), context.generator("proxies"), cluster=cluster)
-    smallest = context.settings.suppress_n
     most = max(4, min(bins, len(rows) // 20))
     found: list[Alone] = []
     for done, feature in enumerate(dataset.features):
@@ -47,20 +46,24 @@ def gather(context: Context, *, bins: int = 64) -> Proxies:
                 continue
             codes = factor.codes[rows].astype(np.int64)
             sizes = np.bincount(codes[codes >= 0], minlength=len(factor.levels))
-            large = [position for position in range(len(factor.levels)) if sizes[position] >= smallest]
+            hidden = [
+                context.settings.hidden({name: level}, int(size))
+                for level, size in zip(factor.levels, sizes, strict=True)
+            ]
+            large = [position for position, why in enumerate(hidden) if not why]
             areas = dict(
                 zip(large, areas_by_label(cells, fold, codes, large, *masses, context.settings.level), strict=True)
             )
             for position, level in enumerate(factor.levels):
-                reading = _reading(areas.get(position), int(sizes[position]), smallest)
+                reading = _reading(areas.get(position), int(sizes[position]), hidden[position])
                 found.append(Alone(feature=feature, reading=reading, where={name: level}))
     context.progress("looking for proxies", len(dataset.features), len(dataset.features))
     return Proxies(split=split, found=tuple(found))
 
 
-def _reading(area: Area | None, size: int, smallest: int) -> Reading:
-    if size < smallest:
-        return Reading(value=None, reason=f"fewer than {smallest} rows: suppressed" if size else "no rows")
+def _reading(area: Area | None, size: int, hidden: str) -> Reading:
+    if hidden:
+        return Reading(value=None, reason=hidden)
     if area is None:
         return Reading(value=None, reason="no rows outside the group", n=size)
     return Reading(value=area.value, low=area.low, high=area.high, n=size, method="delong, held out")

@@ -17,6 +17,7 @@ import pandas as pd
 from audit.data.columns import column_kind, label_text, label_texts
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
+from audit.data.suppression import Address, shown_levels
 
 Codes = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.intp]
@@ -84,7 +85,13 @@ class Column:
 
 
 def columns_of(
-    dataset: Dataset, rows: Positions, learned: Positions, *, bands: int = 8, extra: Mapping[str, Factor] | None = None
+    dataset: Dataset,
+    rows: Positions,
+    learned: Positions,
+    *,
+    bands: int = 8,
+    extra: Mapping[str, Factor] | None = None,
+    hidden: frozenset[Address] = frozenset(),
 ) -> tuple[list[Column], tuple[str, ...]]:
     """Tell `rows` apart by every feature, every sensitive feature, and what else is given.
 
@@ -99,6 +106,8 @@ def columns_of(
         Bands of a number.
     extra : mapping of str to Factor, optional
         Further levels of `rows`, by name.
+    hidden : frozenset of addresses
+        Groups of sensitive features that leave no trace; their rows have no value of it.
 
     Returns
     -------
@@ -117,7 +126,7 @@ def columns_of(
             made.append(column)
     for name, factor in {**dict(dataset.sensitive), **(extra or {})}.items():
         shown = f"{name} (sensitive)" if name in sensitive else name
-        part = factor.take(rows) if name in sensitive else factor
+        part = shown_levels(name, factor, hidden).take(rows) if name in sensitive else factor
         made.append(Column(name=shown, codes=part.codes.astype(np.int64), levels=part.levels))
     return made, tuple(left_out)
 

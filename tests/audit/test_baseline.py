@@ -109,7 +109,7 @@ def test_kept_answers_measure_what_the_audit_measured(good: AuditRecord, rows: p
     (found,) = [one for one in good.findings if one.check == "classification"]
     assert found.measurement is not None
     known = {(one.metric, len(one.where)): one.value for one in found.measurement.estimates}
-    for metric, tolerance in [("accuracy", 1e-12), ("roc_auc", 1e-5), ("log_loss", 1e-5), ("brier_score", 1e-5)]:
+    for metric, tolerance in [("accuracy", 1e-12), ("roc_auc", 5e-4), ("log_loss", 2e-3), ("brier_score", 5e-4)]:
         assert estimate(kept, metric).value == pytest.approx(known[metric, 1], abs=tolerance)
     assert np.bincount(kept.keys["sex"].codes).tolist() == [int((rows["sex"] == level).sum()) for level in ("f", "m")]
 
@@ -143,6 +143,33 @@ def test_no_crossing_is_smaller_than_what_may_be_shown(rows: list[tuple[int, int
     codes = np.stack([factor.codes for factor in discreet(part).values()])
     _, counts = np.unique(codes, axis=1, return_counts=True)
     assert counts.min() >= min(least, len(rows))
+
+
+def test_no_score_weight_or_target_is_held_by_few_rows() -> None:
+    generator = np.random.default_rng(0)
+    y = generator.integers(0, 2, 3000)
+    score = generator.random(3000)
+    answers = Predictions(
+        task="binary", classes=("0", "1"), y_true=y, y_pred=y, y_score=score, probabilities=True,
+        weight=generator.random(3000), row=np.arange(3000),
+    )  # fmt: skip
+    kept = unpack(pack(answers, np.arange(3000, dtype=np.uint64)), "binary", ("0", "1"))
+    assert kept.y_score is not None
+    assert kept.weight is not None
+    for column in (kept.y_score, kept.weight):
+        counts = np.unique(column, return_counts=True)[1]
+        assert counts.min() >= 10
+        assert len(counts) <= 200
+    numbers = replace(answers, task="regression", y_true=score, y_pred=score + 0.1, y_score=None, classes=())
+    targets = unpack(pack(numbers, np.arange(3000, dtype=np.uint64)), "regression", ()).y_true
+    assert np.unique(targets, return_counts=True)[1].min() >= 10
+
+
+def test_the_order_of_rows_needs_the_key(rows: pd.DataFrame) -> None:
+    one, other = row_hashes(rows, b"mine"), row_hashes(rows, b"another")
+    assert fingerprint(one) != fingerprint(other)
+    assert abs(np.corrcoef(np.argsort(np.argsort(one)), np.argsort(np.argsort(other)))[0, 1]) < 0.1
+    assert (row_hashes(rows, b"mine") == one).all()
 
 
 def test_rows_are_known_again_in_any_order_and_format(rows: pd.DataFrame) -> None:
@@ -185,7 +212,7 @@ def test_weights_clusters_and_numbers_come_back() -> None:
         row=np.arange(400),
     )
     hashes = np.arange(400, dtype=np.uint64)
-    kept = unpack(pack(answers, hashes), "regression", ())
+    kept = unpack(pack(replace(answers, settings=Settings(suppress_n=1)), hashes, levels=400), "regression", ())
     assert np.abs(kept.y_true - true).max() < 0.01  # type: ignore[operator]
     for metric in ("r2_score", "mean_absolute_error", "root_mean_squared_error"):
         now, then = estimate(kept, metric), estimate(answers, metric)
@@ -204,7 +231,8 @@ def test_scores_that_are_no_probabilities_keep_their_order() -> None:
         y_score=generator.normal(size=2000) * 1e6 + y * 1e6,
         row=np.arange(2000),
     )
-    pairing = pack(answers, np.arange(2000, dtype=np.uint64))
+    fine = replace(answers, settings=Settings(suppress_n=1))
+    pairing = pack(fine, np.arange(2000, dtype=np.uint64), levels=2000)
     assert pairing.score_scale == "rank"
     kept = unpack(pairing, "binary", ("0", "1"))
     assert estimate(kept, "roc_auc").value == pytest.approx(estimate(answers, "roc_auc").value, abs=1e-12)

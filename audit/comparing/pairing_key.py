@@ -1,0 +1,91 @@
+"""The secret with which kept rows are put in order: it stays with whoever audits.
+
+A record orders kept answers by a keyed hash of each row. Whoever has a record and the table, but not the key,
+cannot tell which answer belongs to which row. The key is 32 random bytes, made at the first audit and kept in
+``modelassay/pairing.key`` in the user's configuration folder; ``MODELASSAY_PAIRING_KEY`` sets another one, as
+build servers need that compare each other's records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from audit.errors import ConfigError, shown
+
+VARIABLE = "MODELASSAY_PAIRING_KEY"
+LEAST = 16
+"""Characters of a key: fewer could be guessed."""
+
+
+def key_file() -> Path:
+    """Return where the key of this user is kept."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    return (Path(base) if base else Path.home() / ".config") / "modelassay" / "pairing.key"
+
+
+def pairing_key() -> bytes:
+    """Return the key of whoever audits, 32 bytes; it is made where there is none yet.
+
+    Raises
+    ------
+    ConfigError
+        If the key is too short, or its file cannot be made or read.
+    """
+    given = os.environ.get(VARIABLE, "")
+    if given:
+        return _derived(given, VARIABLE)
+    path = key_file()
+    try:
+        return _derived(_read(path) or _made(path), str(path))
+    except OSError as error:
+        raise ConfigError(
+            f"the key of kept answers {shown(path)} cannot be made or read: {error.strerror or error}. Set "
+            f"{VARIABLE} to a secret of {LEAST} characters or more, or keep no answers with [gather.pairing] rows = 0."
+        ) from error
+
+
+def key_name(key: bytes) -> str:
+    """Return eight letters that tell one key from another and say nothing of either.
+
+    Examples
+    --------
+    >>> key_name(b"one") == key_name(b"one") != key_name(b"other")
+    True
+    """
+    return hashlib.blake2b(b"name of the key", digest_size=4, key=hashlib.sha256(key).digest()).hexdigest()
+
+
+def _derived(text: str, where: str) -> bytes:
+    if len(text.strip()) < LEAST:
+        raise ConfigError(
+            f"the key of kept answers in {shown(where)} has {len(text.strip())} characters; expected {LEAST} or more. "
+            "Set a longer secret; records that were made with another key cannot be paired."
+        )
+    return hashlib.sha256(text.strip().encode("utf-8", "replace")).digest()
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(4096).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _made(path: Path) -> str:
+    """Write a new key that nobody else can read; of two audits at once, one makes it and both use it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink(missing_ok=True)
+    return _read(path)

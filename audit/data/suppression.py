@@ -1,0 +1,231 @@
+"""Which groups leave no trace: those of few rows, and those by which the few could be worked out.
+
+A group of fewer than ``suppress_n`` rows is not shown. That is not enough: what all rows show less what the
+other groups show is what it would have shown. So further groups are hidden with it (complementary suppression)
+until no count of a small group, and of no small rest of a table, follows from what is shown. Counts add up over
+groups alike, whether of rows, positives or errors, so one choice holds for every number of a record.
+
+References
+----------
+Cox 1980, Suppression methodology and statistical disclosure control (JASA 75). Hundepool et al. 2012,
+Statistical Disclosure Control, chapter 4.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.data.factor import MISSING, Factor
+
+Address = frozenset[tuple[str, str]]
+Codes = tuple[int, ...]
+Cell = tuple[tuple[str, ...], Codes]
+"""Crossed features, and the code of each; the code after the last level stands for rows without a value."""
+IntArray = npt.NDArray[np.int64]
+
+MOST_UNKNOWN = 700
+"""Hidden cells that are examined together; beyond, no crossing at all is shown."""
+UNSTATED = "\x00"
+"""Stands for the rows without a value of a feature, which no level can be called."""
+
+
+def suppressed(factors: Mapping[str, Factor], least: int, depth: int, parts: Iterable[IntArray]) -> frozenset[Address]:
+    """Return the addresses of groups that are to leave no trace.
+
+    Parameters
+    ----------
+    factors : mapping of str to Factor
+        Sensitive features.
+    least : int
+        Groups of fewer rows leave no trace.
+    depth : int
+        How many features are crossed at most.
+    parts : iterable of ndarray of shape (n,)
+        How many rows each row stands for in each part (split, window) that is shown by itself: 0 is not in it.
+        What is hidden in one part is hidden in all, so that parts cannot be taken from each other.
+
+    Returns
+    -------
+    frozenset of frozenset of (feature, level)
+        A crossing that contains one of these is to be hidden too.
+
+    Examples
+    --------
+    >>> race = Factor.of(["a"] * 215 + ["b"] * 80 + ["c"] * 5)
+    >>> sorted(dict(one)["race"] for one in suppressed({"race": race}, 10, 2, [np.ones(300, dtype=np.int64)]))
+    ['b', 'c']
+    """
+    shares = [part for part in parts if part.any()]
+    if least <= 1 or not factors:
+        return frozenset()
+    hidden = {
+        frozenset({(name, level)})
+        for part in shares
+        for name, factor in factors.items()
+        for level in _hidden_levels(factor, part, least)
+    }
+    for part in shares:
+        hidden |= _Table(factors, part, least, min(depth, len(factors)), hidden).hide()
+    return frozenset(hidden)
+
+
+def shown_levels(name: str, factor: Factor, hidden: frozenset[Address]) -> Factor:
+    """Return a sensitive feature without the levels that leave no trace: their rows have no value of it.
+
+    Examples
+    --------
+    >>> shown_levels("sex", Factor.of(["f", "m"]), frozenset({frozenset({("sex", "f")})})).codes.tolist()
+    [-1, 1]
+    """
+    out = [code for code, level in enumerate(factor.levels) if frozenset({(name, level)}) in hidden]
+    if not out:
+        return factor
+    codes = np.where(np.isin(factor.codes, out), MISSING, factor.codes).astype(np.int32)
+    return Factor(codes=codes, levels=factor.levels)
+
+
+def _hidden_levels(factor: Factor, share: IntArray, least: int) -> list[str]:
+    """Name the levels that one feature's own table hides: no fewer than two, of `least` rows together.
+
+    Rows without a value are counted elsewhere, so they are no cover; where they are few themselves, one
+    level is hidden with them.
+    """
+    sizes = _sizes(factor, share)
+    counts, without = sizes[:-1], int(sizes[-1])
+    order = [int(code) for code in np.argsort(counts, kind="stable") if counts[code]]
+    out = [code for code in order if counts[code] < least]
+    rest = [code for code in order if counts[code] >= least]
+    if len(order) == 1:
+        out = []  # one level is all rows, or all that have a value
+    while rest and ((out and (len(out) < 2 or counts[out].sum() < least)) or (0 < without < least and not out)):
+        out.append(rest.pop(0))
+    names = [factor.levels[code] for code in out]
+    return [*names, UNSTATED] if 0 < without < least else names
+
+
+def _sizes(factor: Factor, share: IntArray) -> IntArray:
+    codes = np.where(factor.codes < 0, len(factor.levels), factor.codes)
+    return np.bincount(codes, share, minlength=len(factor.levels) + 1).astype(np.int64)
+
+
+class _Table:
+    """All crossings of one part, down to a depth, with what is hidden of them."""
+
+    def __init__(
+        self, factors: Mapping[str, Factor], share: IntArray, least: int, depth: int, hidden: set[Address]
+    ) -> None:
+        self.levels = {name: factor.levels for name, factor in factors.items()}
+        self.least = least
+        self.crossed = [names for size in range(1, depth + 1) for names in combinations(factors, size)]
+        codes = {name: np.where(one.codes < 0, len(one.levels), one.codes) for name, one in factors.items()}
+        self.n: dict[Cell, int] = {}
+        for names in self.crossed:
+            self.n.update(_counted(names, codes, self.levels, share))
+        self.unknown: set[Cell] = {cell for cell in self.n if self._is_hidden(cell, hidden)}
+        self.chosen: set[Cell] = set()
+        self.sums: dict[tuple[Cell, str], list[Cell]] = defaultdict(list)
+        for names, place in self.n:
+            for at, name in enumerate(names):
+                parent = (names[:at] + names[at + 1 :], place[:at] + place[at + 1 :])
+                self.sums[parent, name].append((names, place))
+
+    def _is_hidden(self, cell: Cell, hidden: set[Address]) -> bool:
+        names, codes = cell
+        if any(code == len(self.levels[name]) for name, code in zip(names, codes, strict=True)):
+            return len(names) > 1 or self.n[cell] < self.least
+        if len(names) > 1 and self.n[cell] < self.least:
+            return True
+        items = self._items(cell)
+        return any(frozenset(some) in hidden for size in range(1, len(items) + 1) for some in combinations(items, size))
+
+    def _items(self, cell: Cell) -> list[tuple[str, str]]:
+        return [(name, (*self.levels[name], UNSTATED)[code]) for name, code in zip(*cell, strict=True)]
+
+    def hide(self) -> set[Address]:
+        """Hide crossings until none that is small can be worked out; return those that are hidden beside the small."""
+        crossings = [names for names in self.crossed if len(names) > 1]
+        while crossings and len(self.unknown) <= MOST_UNKNOWN:
+            exposed = self._exposed()
+            cover = next((found for cell in exposed if (found := self._cover(cell)) is not None), None)
+            if cover is None:
+                break
+            self._add(cover)
+        else:
+            everything = {cell for cell in self.n if len(cell[0]) > 1}
+            self.unknown |= everything
+            self.chosen |= everything
+        return {frozenset(self._items(cell)) for cell in self.chosen}
+
+    def _add(self, cell: Cell) -> None:
+        """Hide a crossing, and with it those that it consists of."""
+        items = set(self._items(cell))
+        for other in self.n:
+            if set(cell[0]) <= set(other[0]) and items <= set(self._items(other)):
+                self.unknown.add(other)
+        self.chosen.add(cell)
+
+    def _exposed(self) -> list[tuple[Cell, str] | Cell]:
+        """Return sums whose hidden rest is small, then small cells that follow from all sums together."""
+        known_parents = [
+            (key, [one for one in cells if one in self.unknown])
+            for key, cells in self.sums.items()
+            if key[0] not in self.unknown and len(cells[0][0]) > 1
+        ]
+        small = [key for key, hidden in known_parents if 0 < sum(self.n[one] for one in hidden) < self.least]
+        if small:
+            return list(small)
+        return list(self._determined())
+
+    def _determined(self) -> list[Cell]:
+        place = {cell: at for at, cell in enumerate(sorted(self.unknown))}
+        if not place:
+            return []
+        rows = []
+        for (parent, _), cells in self.sums.items():
+            involved = [place[one] for one in cells if one in place]
+            if involved or parent in place:
+                row = np.zeros(len(place))
+                row[involved] = 1.0
+                if parent in place:
+                    row[place[parent]] = -1.0
+                rows.append(row)
+        _, values, basis = np.linalg.svd(np.stack(rows), full_matrices=True)
+        rank = int((values > 1e-9 * max(1.0, float(values.max(initial=0.0)))).sum())
+        free = (np.abs(basis[rank:]) > 1e-7).any(axis=0)
+        return [cell for cell, at in place.items() if not free[at] and self.n[cell] < self.least]
+
+    def _cover(self, exposed: tuple[Cell, str] | Cell) -> Cell | None:
+        """Return the smallest crossing that is shown in a sum with what is exposed."""
+        sums: list[list[Cell]]
+        if exposed in self.sums:
+            sums = [self.sums[exposed]]
+        else:
+            items = set(self._items(exposed))  # type: ignore[arg-type]
+            inside = {one for one in self.unknown if items <= set(self._items(one))}
+            sums = [cells for cells in self.sums.values() if not inside.isdisjoint(cells)]
+            sums.append([one for one in self.n if set(exposed[0]) <= set(one[0])])
+        for cells in sums:
+            shown = [one for one in cells if one not in self.unknown and len(one[0]) > 1]
+            if shown:
+                return min(shown, key=lambda one: (self.n[one], one))
+        return None
+
+
+def _counted(
+    names: tuple[str, ...], codes: Mapping[str, IntArray], levels: Mapping[str, tuple[str, ...]], share: IntArray
+) -> dict[Cell, int]:
+    """Count the rows of each crossing that occurs."""
+    shape = tuple(len(levels[name]) + 1 for name in names)
+    inside = share > 0
+    flat = np.zeros(int(inside.sum()), dtype=np.int64)
+    for name, size in zip(names, shape, strict=True):
+        flat = flat * size + codes[name][inside]
+    occurring, cell = np.unique(flat, return_inverse=True)
+    sums = np.bincount(cell.reshape(-1), share[inside], minlength=len(occurring)).astype(np.int64)
+    places = np.stack(np.unravel_index(occurring, shape), axis=-1).tolist() if len(occurring) else []
+    return {(names, tuple(place)): int(n) for place, n in zip(places, sums, strict=True)}
