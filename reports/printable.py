@@ -29,3 +29,25 @@ def visible(text: object, limit: int = NAME_LIMIT) -> str:
     """
     line = _SPACES.sub(" ", UNPRINTABLE.sub("\ufffd", str(text)[: 4 * limit + 4])).strip()
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+_BREAKS = re.compile("\r\n|[\r\x0b\x0c\u2028\u2029]")
+_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
+_OLD_COMMAND = re.compile(r"##(?=\w*\[)")
+
+
+def harmless(text: str) -> str:
+    r"""Return text for a terminal or a build log, in which nothing commands either of them.
+
+    Escape sequences, marks that turn the direction of text and returns of the carriage are made visible; a line
+    that a build server would take for a command (``::error``, ``##[error]``, ``##vso[…]``) is not one any more.
+
+    Examples
+    --------
+    >>> harmless("::error::done\x1b[2J")
+    ': :error::done�[2J'
+    >>> harmless("a ##vso[task]")
+    'a # #vso[task]'
+    """
+    plain = UNPRINTABLE.sub("\ufffd", _BREAKS.sub("\ufffd", text))
+    return _OLD_COMMAND.sub("# #", _COMMAND.sub(r"\1: ", plain))

@@ -53,6 +53,8 @@ def _other(error: Exception) -> int:
 
 
 def _told(message: str, code: int) -> int:
+    from reports.printable import harmless
+
     line = "".join(character if character.isprintable() else " " for character in message)
-    sys.stderr.write(f"modelassay: {line}\n")
+    sys.stderr.write(harmless(f"modelassay: {line}") + "\n")
     return code

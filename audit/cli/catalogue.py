@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from audit.cli.output import say
 from audit.policy.read import default_policy
 from audit.policy.read import rule as gates_of
 from reports.record import Gate
@@ -11,26 +12,25 @@ from reports.record import Gate
 
 def rule(code: str | None) -> int:
     """Print the catalogue, or one rule whole."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
     policy = default_policy()
     if code is None:
         for one in {gate.id: gate for gate in policy.gates}.values():
-            console.print(f"{one.id:9} {one.severity:8} {one.title:26} {one.because}", soft_wrap=True)
-        console.print("\nmodelassay rule CODE tells one rule whole.")
+            say(f"{one.id:9} {one.severity:8} {one.title:26} {one.because}")
+        say()
+        say("modelassay rule CODE tells one rule whole.")
         return 0
     gates = gates_of(policy, code)
-    console.print(f"{gates[0].id} {gates[0].title} ({gates[0].severity})")
+    say(f"{gates[0].id} {gates[0].title} ({gates[0].severity})")
     for gate in gates:
-        console.print(f"\nAsks       {_asks(gate)}")
-        console.print(f"Measured   by check {gate.check}, where {_where(gate)}")
-        console.print(f"Why        {gate.because}")
-        console.print(f"Decided    {_decided(gate)}")
-        console.print(f"What to do {gate.remedy}")
-        console.print(f"Sources    {'; '.join(gate.references) or 'none'}")
+        say()
+        say(f"Asks       {_asks(gate)}")
+        say(f"Measured   by check {gate.check}, where {_where(gate)}")
+        say(f"Why        {gate.because}")
+        say(f"Decided    {_decided(gate)}")
+        say(f"What to do {gate.remedy}")
+        say(f"Sources    {'; '.join(gate.references) or 'none'}")
         if gate.evidence_for:
-            console.print(f"Evidence for {', '.join(gate.evidence_for)}")
+            say(f"Evidence for {', '.join(gate.evidence_for)}")
     return 0
 
 
@@ -56,17 +56,13 @@ def _decided(gate: Gate) -> str:
 
 def checks() -> int:
     """Print every check with its evidence, section by section."""
-    from rich.console import Console
-
     from audit.checks import discover
 
-    console = Console(highlight=False, markup=False)
     found = sorted(discover().values(), key=lambda one: (one.family, one.id))
     for family, group in groupby(found, key=lambda one: one.family):
-        console.print(f"\n{family}")
+        say()
+        say(family)
         for one in group:
             wants = f" (and {', '.join(one.wants)} if there)" if one.wants else ""
-            console.print(
-                f"  {one.id:26} {one.title}; needs {', '.join(one.needs) or 'nothing'}{wants}", soft_wrap=True
-            )
+            say(f"  {one.id:26} {one.title}; needs {', '.join(one.needs) or 'nothing'}{wants}")
     return 0

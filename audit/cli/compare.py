@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from audit.cli import compared
 from audit.cli.compared import Section
-from audit.cli.output import require_unread
+from audit.cli.output import emit, require_unread
 from audit.comparing.bottom_line import bottom_line, ranking_line
 from audit.comparing.comparison import Comparison
 from audit.comparing.comparison import compare as compare_records
@@ -53,7 +52,7 @@ def compare(
     found = compare_records(*(load(path) for path in records), names=_names(records))
     text = as_json(found) if format_ == "json" else as_people(found, markdown=format_ == "md", everything=everything)
     if out == "-":
-        sys.stdout.write(text)
+        emit(text, format_)
     else:
         require_unread(Path(out), *records)
         write_text_atomically(out, text)

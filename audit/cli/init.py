@@ -23,14 +23,11 @@ def init(asked: Asked, *, out: Path, force: bool) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for name, content in texts.items():
         write_text_atomically(out / name, content)
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Wrote {', '.join(str(out / name) for name in texts)}")
+    output.say(f"Wrote {', '.join(str(out / name) for name in texts)}")
     for one in start.undecided:
-        console.print(f"  DECIDE {' '.join(one.split())}")
+        output.say(f"  DECIDE {' '.join(one.split())}")
     if start.likely:
-        console.print(f"  These columns sound sensitive and are not declared: {listed(start.likely)}")
+        output.say(f"  These columns sound sensitive and are not declared: {listed(start.likely)}")
     told = "once that is decided" if start.undecided else "now"
-    console.print(f"Run it {told}: modelassay run {out / 'audit.toml'}")
+    output.say(f"Run it {told}: modelassay run {out / 'audit.toml'}")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from audit.errors import ConfigError, hint, listed, shown
 from reports.formats import EDITIONS, FORMATS
 from reports.formats import render as draw
+from reports.printable import harmless
 from reports.record import AuditRecord
 from reports.results import exit_code
 from reports.sections import Edition
@@ -18,6 +19,8 @@ from reports.text import lines
 COLORS = {"invalid": "red", "missed": "red", "owed": "yellow", "concern": "yellow", "met": "green"}
 SIGNED = 1_000_000
 """Bytes of a file in which a report names the program that wrote it."""
+FOR_PEOPLE = frozenset({"text", "md"})
+"""Formats that are read in a terminal; the others are read by programs and have escapes of their own."""
 UNSIGNED = frozenset({"summary.txt", "annotations.txt", "gl-code-quality.json"})
 """Reports whose format leaves no room for the name of the program; they are known by their own names."""
 
@@ -155,24 +158,22 @@ def to_standard_output(record: AuditRecord, names: list[str]) -> None:
     """
     if len(names) != 1:
         raise ConfigError(f"--out - takes one --format, got {listed(names)}.")
-    sys.stdout.write(draw(record, names[0]))
+    emit(draw(record, names[0]), names[0])
 
 
 def tell(record: AuditRecord, written: list[Path], *, strict: bool, everything: bool = False) -> int:
     """Print five answers, what to do next and the verdict with where the card stands; return the exit code."""
     from rich.console import Console
-    from rich.text import Text
 
     code = exit_code(record, strict)
-    console = Console(highlight=False, soft_wrap=True)
     card = next((path for path in written if path.suffix == ".html"), written[0] if written else None)
     end = f"→ {card} (exit {code})" if card is not None else f"(exit {code})"
     if everything:
         for path in written:
-            console.print(Text(f"wrote {path}"))
-    for line in lines(record, width=min(console.width, 110), everything=everything, end=end):
+            say(f"wrote {path}")
+    for line in lines(record, width=min(Console().width, 110), everything=everything, end=end):
         style = COLORS.get(line.tone, "") + (" bold" if line.strong else "")
-        console.print(Text(line.text, style=style.strip()))
+        say(line.text, style=style.strip())
     return code
 
 
@@ -181,17 +182,21 @@ def write_bytes(content: bytes, path: Path) -> None:
     write_bytes_atomically(path, content)
 
 
-def say(text: str) -> None:
-    """Tell people a line on standard output."""
-    from rich.console import Console
-
-    Console(highlight=False, markup=False, soft_wrap=True).print(text)
-
-
 def note(text: str) -> None:
     """Tell people something on standard error; nothing where there is nothing to tell."""
-    if not text:
-        return
-    from rich.console import Console
+    if text:
+        say(text, error=True)
 
-    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(text)
+
+def say(text: str = "", *, style: str = "", error: bool = False) -> None:
+    """Print one line for people: every line that a command prints goes through here, whatever is named in it."""
+    from rich.console import Console
+    from rich.text import Text
+
+    line = harmless(" ".join(text.splitlines()))
+    Console(stderr=error, highlight=False, markup=False, soft_wrap=True).print(Text(line, style=style))
+
+
+def emit(text: str, name: str) -> None:
+    """Give the text of a format to whoever reads standard output; formats for people are made harmless to terminals."""
+    sys.stdout.write(harmless(text) if name in FOR_PEOPLE else text)

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from audit.cli.output import say
 from audit.judging.vocabulary import require_known_words
 from audit.policy.policy_file import SCHEMA_FILE
 from audit.policy.read import default_policy, read_policy_and_terms, require_current_waivers
@@ -21,14 +22,11 @@ def policy(file: Path | None, *, schema: bool = False) -> int:
     gates = default_policy() if file is None else read_policy_and_terms(file, drafting=True)[0]
     require_known_words(gates)
     require_current_waivers(gates, datetime.datetime.now(tz=datetime.UTC).date())
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, soft_wrap=True)
     for one in gates.gates:
-        console.print(f"{one.severity:8} {visible(one.id, 40):24} {rule(one)}")
+        say(f"{one.severity:8} {visible(one.id, 40):24} {rule(one)}")
     for waiver in gates.waivers:
-        console.print(f"waived   {visible(waiver.gate, 40):24} by {visible(waiver.owner, 60)} until {waiver.expires}")
+        say(f"waived   {visible(waiver.gate, 40):24} by {visible(waiver.owner, 60)} until {waiver.expires}")
     tally = Counter(one.severity for one in gates.gates)
     parts = ", ".join(f"{number} {severity}" for severity, number in sorted(tally.items()))
-    console.print(f"{visible(gates.name, 60)}: {counted(len(gates.gates), 'gate')} ({parts or 'none'}).")
+    say(f"{visible(gates.name, 60)}: {counted(len(gates.gates), 'gate')} ({parts or 'none'}).")
     return 0

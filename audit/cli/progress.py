@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from audit.progress import Progress, silent
+from reports.printable import harmless, visible
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def shown(*, quiet: bool = False) -> Iterator[Progress]:
 
         def move(what: str, done: int, total: int) -> None:
             if what and what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
+                tasks[what] = bars.add_task(visible(what), total=total)
             if what:
                 bars.update(tasks[what], completed=done, total=total)
 
@@ -43,6 +44,6 @@ def _lines() -> Progress:
         if what and what not in told:
             told.add(what)
             size = f" ({total:,})" if total > 1 and done < total else ""
-            print(f"{what}{size} …", file=sys.stderr, flush=True)
+            print(harmless(f"{visible(what)}{size} …"), file=sys.stderr, flush=True)
 
     return move

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,7 +81,7 @@ def render(record: Path, *, name: str, out: str, edition: str = "full", card: Pa
     saved = load(record)
     text = draw(saved if card is None else rejudged_card(with_card(saved, card)), names[0], chosen)
     if out == "-":
-        sys.stdout.write(text)
+        output.emit(text, names[0])
     else:
         output.require_replaceable(Path(out), record)
         write_text_atomically(out, text)
