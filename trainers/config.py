@@ -83,12 +83,24 @@ def fit_from_config(
     if search and recipe.transfer is not None:
         raise TrainerError("a search was asked for together with [transfer]; do one of them")
     target = _target(recipe, Path(path), out)
+    _require_own(target)
     loaded = load_rows(recipe.data, folder, recipe.search.sensitive if recipe.search else "")
     model = _model(recipe, progress)
     fitted = _search(recipe, folder, model, loaded, progress) if search else _fit(recipe, folder, model, loaded)
     last = fitted.steps[-1][1] if isinstance(fitted, Pipeline) else fitted
     last.data_ = loaded.about
     return files.save(fitted, target)
+
+
+def _require_own(target: Path) -> None:
+    """Refuse to write over anything but a model file of an earlier training, before the long work begins."""
+    if target.is_symlink() or (target.exists() and not target.is_file()):
+        raise TrainerError(f"{quoted(target)} is not a regular file; it stays as it is. Name a new file")
+    if target.exists() and target.stat().st_size:
+        with target.open("rb") as file:
+            head = file.read(1_000_000)
+        if files.KEY.encode() not in head:
+            raise TrainerError(f"{quoted(target)} is not a model of an earlier training; it stays. Name a new file")
 
 
 def _target(recipe: Recipe, path: Path, out: str | os.PathLike[str] | None) -> Path:

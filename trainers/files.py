@@ -70,6 +70,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> Path:  # noqa: ANN401 -- e
     target = Path(path)
     if target.suffix != SUFFIX:
         raise FileError(f"the model file is called {quoted(target.name)}; expected a name that ends in {SUFFIX!r}")
+    if target.is_symlink() or (target.exists() and not target.is_file()):
+        raise FileError(f"{quoted(target)} is not a regular file; it stays as it is. Name a new file")
     content = to_bytes(model)
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")

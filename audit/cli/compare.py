@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audit.cli import compared
 from audit.cli.compared import Section
-from audit.cli.output import emit, require_unread
+from audit.cli.output import emit, require_own
 from audit.comparing.bottom_line import bottom_line, ranking_line
 from audit.comparing.comparison import Comparison
 from audit.comparing.comparison import compare as compare_records
@@ -54,7 +54,7 @@ def compare(
     if out == "-":
         emit(text, format_)
     else:
-        require_unread(Path(out), *records)
+        require_own(Path(out), b'"bottom_line"' if format_ == "json" else b"independent samples", *records)
         write_text_atomically(out, text)
     return 1 if fail_on == "worse" and _lost(found) else 0
 

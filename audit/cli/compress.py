@@ -42,6 +42,9 @@ def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, o
     if out.suffix != ".onnx":
         raise ConfigError(f"--out is {out.name!r}; expected a name that ends in .onnx.")
     output.require_writable(out.parent)
+    sources = (model, calibrate, *((test,) if test is not None else ()))
+    output.require_own(out, b"", *sources, beside=out.with_suffix(".json"))
+    output.require_own(out.with_suffix(".json"), b'"bytes_before"', *sources)
     out.parent.mkdir(parents=True, exist_ok=True)
     source, table = load(model, trust=trust), read_table(calibrate)
     smaller, done = _trained_on(source, asked, table)

@@ -22,6 +22,9 @@ def export(
     if out.suffix != ".onnx":
         raise ConfigError(f"--out is {shown(out.name)}; expected a name that ends in .onnx.")
     output.require_writable(out.parent)
+    sources = (model, data, *((test,) if test is not None else ()))
+    output.require_own(out, b"", *sources, beside=out.with_name("model.json"))
+    output.require_own(out.with_name("model.json"), b'"parity"', *sources)
     out.parent.mkdir(parents=True, exist_ok=True)
     loaded, train = load(model, trust=trust), read_table(data)
     rows = train if test is None else read_table(test)

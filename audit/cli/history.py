@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from audit.cli.output import note
+from audit.cli.output import note, require_replaceable
 from audit.errors import ConfigError, DataError, shown
 from reports.history import Entry, entry, page
 from reports.store import write_text_atomically
@@ -14,7 +14,9 @@ from reports.store import write_text_atomically
 
 def history(records: list[Path], *, out: Path) -> int:
     """Read what the page needs of each record and write the page; nothing is judged again."""
-    entries = [_read(file) for file in _files(records)]
+    files = list(_files(records))
+    require_replaceable(out, *files)
+    entries = [_read(file) for file in files]
     if not entries:
         raise ConfigError("there is no record; name audit.json files, or folders that hold some.")
     entries.sort(key=lambda one: (one.created, one.name))

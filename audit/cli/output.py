@@ -109,6 +109,38 @@ def require_replaceable(path: Path, *sources: Path) -> None:
         )
 
 
+def require_own(path: Path, mark: bytes, *sources: Path, beside: Path | None = None) -> None:
+    """Refuse to write a model or its description over anything but one that was written before.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file is to be written.
+    mark : bytes
+        What the first bytes of such a file hold.
+    *sources : Path
+        Files that were read: none of them is written over.
+    beside : Path, optional
+        The file that an earlier output has beside it.
+
+    Raises
+    ------
+    ConfigError
+        If another file stands there.
+    OutputError
+        For links, folders, devices and pipes.
+    """
+    require_unread(path, *sources)
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        head = file.read(SIGNED)
+    if (head and mark not in head) or (beside is not None and not beside.exists()):
+        raise ConfigError(
+            f"{shown(path)} exists and is not an output of an earlier run; it stays. Name a new file or remove it."
+        )
+
+
 def chosen_edition(name: str) -> Edition:
     """Return an edition of the card by its name.
 

@@ -54,6 +54,30 @@ def test_other_files_links_pipes_and_folders_are_left_alone(record: Path, tmp_pa
     assert pipe.is_fifo()
 
 
+def test_comparisons_pages_and_models_leave_other_files_alone(record: Path, tmp_path: Path) -> None:
+    thesis, link = tmp_path / "thesis.html", tmp_path / "link.safetensors"
+    thesis.write_text("<p>ten years of work</p>")
+    model = tmp_path / "thesis.safetensors"
+    model.write_bytes(b"weights of somebody else")
+    link.symlink_to(thesis)
+    (tmp_path / "train.toml").write_text('[data]\ntrain = "train.csv"\ntarget = "y"\n')
+    (tmp_path / "train.csv").write_text("x,y\n1,0\n2,1\n")
+    (tmp_path / "net.onnx").write_bytes(b"a graph of somebody else")
+    calls: list[tuple[str | Path, ...]] = [("compare", record, record, "--out", thesis)]
+    calls += [("history", record, "--out", one) for one in (thesis, link, record)]
+    calls += [("train", tmp_path / "train.toml", "--out", one) for one in (model, link)]
+    calls.append(("export", record, "--data", tmp_path / "train.csv", "--out", tmp_path / "net.onnx"))
+    for call in calls:
+        assert _run(*call) == 2, call
+    assert thesis.read_text() == "<p>ten years of work</p>"
+    assert model.read_bytes() == b"weights of somebody else"
+    assert (tmp_path / "net.onnx").read_bytes() == b"a graph of somebody else"
+    again = tmp_path / "compared.txt"
+    for format_ in ("text", "md"):
+        again.unlink(missing_ok=True)
+        assert [_run("compare", record, record, "--format", format_, "--out", again) for _ in range(2)] == [0, 0]
+
+
 def test_a_folder_with_another_tools_report_is_left_alone(record: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
