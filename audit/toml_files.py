@@ -11,6 +11,8 @@ from typing import TypeVar
 from audit.errors import AuditError, hint, listed, shown
 
 M = TypeVar("M")
+MOST_BYTES = 16 << 20
+"""Bytes of a TOML file that are read."""
 
 
 def read_toml(path: Path, error: type[AuditError]) -> tuple[dict[str, object], str]:
@@ -31,12 +33,14 @@ def read_toml(path: Path, error: type[AuditError]) -> tuple[dict[str, object], s
     if not path.is_file():
         siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
         raise error(f"no file {shown(path)}." + hint(path.name, siblings))
+    if path.stat().st_size > MOST_BYTES:
+        raise error(f"{shown(path.name)} is longer than {MOST_BYTES >> 20} MiB; expected a configuration or a policy.")
     try:
         text = path.read_text(encoding="utf-8-sig")
         return tomllib.loads(text), text
     except RecursionError as problem:
         raise error(f"{path.name} is not readable as TOML: it is nested too deeply.") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as problem:
+    except (ValueError, OSError) as problem:  # of the parser, of UTF-8, and of integers of thousands of digits
         raise error(f"{path.name} is not readable as TOML: {problem}.") from problem
 
 

@@ -13,11 +13,30 @@ from typing import Literal
 Cell = str | int | float | None
 
 
+MOST_DRAWN = 1e300
+"""The largest number of a figure: beyond it the ends of an axis cannot be subtracted."""
+
+
 def require_finite(owner: str, **numbers: float | None) -> None:
     """Refuse NaN and infinity, which JSON cannot hold and readers turn into zeros."""
     for name, number in numbers.items():
         if number is not None and not math.isfinite(number):
             raise ValueError(f"{owner}: {name} is {number}; expected a finite number, or None with a reason")
+
+
+def require_drawable(owner: str, **numbers: float | None) -> None:
+    """Refuse numbers that no axis can be drawn for."""
+    require_finite(owner, **numbers)
+    for name, number in numbers.items():
+        if number is not None and abs(number) > MOST_DRAWN:
+            raise ValueError(f"{owner}: {name} is {number:g}; figures hold numbers up to {MOST_DRAWN:g}")
+
+
+def require_count(owner: str, **numbers: int | None) -> None:
+    """Refuse counts that no table can have."""
+    for name, number in numbers.items():
+        if number is not None and not 0 <= number < 2**63:
+            raise ValueError(f"{owner}: {name} is {str(number)[:30]}; expected a count from 0 to {2**63 - 1}")
 
 
 def require_lengths(owner: str, expected: int, **columns: tuple[object, ...] | None) -> None:
@@ -67,11 +86,12 @@ class Series:
     def __post_init__(self) -> None:
         owner = f"series {self.name!r}"
         for place in self.mark or ():
-            require_finite(owner, mark=place)
+            require_drawable(owner, mark=place)
+        require_count(owner, n=self.n)
         require_lengths(owner, len(self.x), y=self.y, low=self.low, high=self.high)
         for name, column in (("x", self.x), ("y", self.y), ("low", self.low or ()), ("high", self.high or ())):
             for number in column:
-                require_finite(owner, **{name: number})
+                require_drawable(owner, **{name: number})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +120,7 @@ class Bar:
     high: float | None = None
 
     def __post_init__(self) -> None:
-        require_finite(f"bar {self.label!r}", value=self.value, low=self.low, high=self.high)
+        require_drawable(f"bar {self.label!r}", value=self.value, low=self.low, high=self.high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +147,7 @@ class ForestRow:
     reason: str = ""
 
     def __post_init__(self) -> None:
-        require_finite(f"forest row {self.label!r}", value=self.value, low=self.low, high=self.high)
+        require_drawable(f"forest row {self.label!r}", value=self.value, low=self.low, high=self.high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +165,7 @@ class Forest:
     kind: Literal["forest"] = "forest"
 
     def __post_init__(self) -> None:
-        require_finite(f"forest {self.title!r}", reference=self.reference)
+        require_drawable(f"forest {self.title!r}", reference=self.reference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +187,7 @@ class Matrix:
         for row in self.values:
             require_lengths(owner, len(self.columns), row=row)
             for number in row:
-                require_finite(owner, value=number)
+                require_drawable(owner, value=number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

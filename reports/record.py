@@ -32,6 +32,7 @@ from reports.exhibit import (
     Prose,
     Series,
     Table,
+    require_count,
     require_finite,
 )
 from reports.identity import (
@@ -105,6 +106,7 @@ class Estimate:
 
     def __post_init__(self) -> None:
         require_finite(f"estimate {self.metric!r}", value=self.value, low=self.low, high=self.high, level=self.level)
+        require_count(f"estimate {self.metric!r}", n=self.n)
         if not 0 < self.level < 1:
             raise ValueError(f"estimate {self.metric!r}: level is {self.level}; expected a number between 0 and 1")
         if self.value is None and not self.reason:

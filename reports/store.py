@@ -29,6 +29,10 @@ from reports.record import SCHEMA_VERSION, AuditRecord, Exhibit
 SCHEMA_FILE = Path(__file__).parent / "schema" / "audit-record.v2.json"
 
 Data = None | bool | int | float | str | list["Data"] | dict[str, "Data"]
+MOST_BYTES = 512 << 20
+"""Bytes of a record that are read: a file without end is refused there."""
+MOST_DIGITS = 300
+"""Digits of a whole number that are read."""
 _EXHIBITS = frozenset(kind.__name__ for kind in get_args(Exhibit))
 
 
@@ -211,10 +215,13 @@ def load(path: str | Path) -> AuditRecord:
         If the file cannot be read, is not JSON, is not a record, or is of a schema this program does not know.
     """
     try:
-        content = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
         raise RecordError(f"cannot read {str(path)!r}: {reason}; expected the audit.json of a run") from error
+    if len(content) > MOST_BYTES:
+        raise RecordError(f"{str(path)!r} is longer than {MOST_BYTES >> 20} MiB; expected the audit.json of a run")
     try:
         return loads(content.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -251,7 +258,14 @@ def loads(text: str) -> AuditRecord:
 def _parsed(text: str) -> dict[str, Any]:
     """Parse JSON strictly and settle which schema it follows."""
     try:
-        data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_twins)
+        data = json.loads(text, parse_constant=_no_constant, parse_int=_integer, object_pairs_hook=_no_twins)
+    except _LongNumberError as error:
+        place = text.find(str(error))
+        line = text.count("\n", 0, place) + 1
+        column = place - text.rfind("\n", 0, place)
+        raise RecordError(
+            f"a number of {len(str(error))} digits at line {line}, column {column}; at most {MOST_DIGITS} are read"
+        ) from error
     except json.JSONDecodeError as error:
         raise RecordError(
             f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}; expected the audit.json of a run"
@@ -271,6 +285,16 @@ def _parsed(text: str) -> dict[str, Any]:
             f"schema_version is {version}; this program reads up to {SCHEMA_VERSION}. Install a newer modelassay."
         )
     return data
+
+
+class _LongNumberError(Exception):
+    """A whole number of more digits than are read; its text is the message."""
+
+
+def _integer(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise _LongNumberError(text)
+    return int(text)
 
 
 def _no_constant(name: str) -> NoReturn:

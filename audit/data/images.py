@@ -50,6 +50,8 @@ def read_images(folder: Path, shape: Shape | None = None) -> tuple[pd.DataFrame,
             f"{shown(folder.name)} holds no images: expected {shown(folder.name + '/<label>/<image>')} "
             f"with images of {listed(SUFFIXES, limit=10)}."
         )
+    channels, height, width = shape or (1, *_size(files[0], folder))
+    require_size(len(files), channels * height * width, folder.name)  # told by the first before any is decoded
     images = [_pixels(file, folder, shape) for file in files]
     channels = shape[0] if shape else max(len(image) for image in images)
     height, width = images[0].shape[1:]
@@ -66,6 +68,14 @@ def read_images(folder: Path, shape: Shape | None = None) -> tuple[pd.DataFrame,
     frame = pd.DataFrame(block, columns=[f"x{place:0{digits}d}" for place in range(block.shape[1])])
     labels = pd.DataFrame({"label": [file.parent.name for file in files]})
     return pd.concat([frame, labels], axis=1), (channels, height, width)
+
+
+def _size(file: Path, folder: Path) -> tuple[int, int]:
+    """Return height and width that a picture's header states."""
+    from PIL import Image
+
+    with guarded(str(file.relative_to(folder))), Image.open(file) as opened:
+        return opened.height, opened.width
 
 
 def _pixels(file: Path, folder: Path, shape: Shape | None) -> np.ndarray:
