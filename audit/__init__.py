@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from audit.errors import AuditError as AuditError
     from audit.errors import NotApplicable as NotApplicable
     from audit.integrations.assertions import assert_passes as assert_passes
+    from audit.integrations.mitigation import mitigate as mitigate
     from audit.judging.gate import judge as judge
     from audit.pipeline import execute as execute
     from audit.pipeline import run as run
@@ -44,6 +45,7 @@ _HOMES = {
     "compare": "audit.comparing.comparison:compare",
     "Comparison": "audit.comparing.comparison:Comparison",
     "RunPlan": "audit.config.plan:RunPlan",
+    "mitigate": "audit.integrations.mitigation:mitigate",
     "judge": "audit.judging.gate:judge",
     "read_policy": "audit.policy.read:read_policy",
     "default_policy": "audit.policy.read:default_policy",
@@ -76,6 +78,7 @@ __all__ = [
     "execute",
     "judge",
     "load",
+    "mitigate",
     "read_policy",
     "run",
     "save",

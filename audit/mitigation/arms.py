@@ -16,6 +16,7 @@ from audit.gather._reference_models import linear_rival, strong_rivals
 from audit.mitigation.bench import Bench, Rows, Sealed
 from audit.mitigation.candidates import SEEDS, Candidate, Method
 from audit.mitigation.rules import cut_for_rate
+from audit.mitigation.sealed import numbers_of, parts
 from audit.models.load import Model
 from reports.record import Estimate, Task
 
@@ -138,7 +139,7 @@ def evidence(bench: Bench, method: Method, choice: Choice, final: Sealed | Model
     front = []
     for place, (one, tuned) in enumerate(zip(choice.candidates, choice.gaps, strict=True)):
         chosen = place == choice.place
-        shown = after if chosen else answers(bench, one.final() if method.reads_group else one.trial, "test")
+        shown = after if chosen else answers(bench, one.trial if method.trains else one.final(), "test")
         front.append(Strength(label=one.label, chosen=chosen, predictions=shown, tuning_gap=tuned))
     return Mitigated(
         method=method.name,
@@ -152,23 +153,41 @@ def evidence(bench: Bench, method: Method, choice: Choice, final: Sealed | Model
         read_before=bench.column in bench.dataset.features,
         front=tuple(front),
         seeds=tuple(answers(bench, choice.candidate.redrawn(seed), "test") for seed in SEEDS),
-        proxies=tuple(guesses(bench)),
+        proxies=tuple(proxies(bench, choice.candidate.trial)),
         notes=tuple(bench.notes),
     )
 
 
-def guesses(bench: Bench) -> list[Guess]:
-    """Guess the group of test rows from the other columns that the model reads, by a linear and a nonlinear model."""
+def proxies(bench: Bench, sealed: Sealed) -> list[Guess]:
+    """Guess the group of test rows from what the model reads but the group itself, before and after."""
     names = [name for name in bench.dataset.features if name != bench.column]
     if not names:
         return []
+    if sealed.shifts is None:
+        return guesses(bench, bench.dataset.frame.loc[:, names], after=False)
+    rows = np.arange(len(bench.dataset))
+    X = bench.dataset.frame.loc[:, list(sealed.feature_names_in_)].take(rows).reset_index(drop=True)
+    own = X.loc[:, list(bench.dataset.features)]
+    given = parts(sealed.estimator_)[0]
+    before = numbers_of(own if given is None else given.transform(own.to_numpy() if sealed.bare_ else own))
+    kept = before.std(axis=0) > 0
+    tables = (before, np.asarray(sealed.prepared(X), dtype=np.float64))
+    found = []
+    for table, after in zip(tables, (False, True), strict=True):
+        found += guesses(
+            bench, pd.DataFrame(table[:, kept]).rename(columns=lambda place: f"column {place}"), after=after
+        )
+    return found
+
+
+def guesses(bench: Bench, X: pd.DataFrame, *, after: bool) -> list[Guess]:
+    """Guess the group of test rows from columns, by a linear and by a nonlinear model."""
     fit, ask_ = (_some(bench, rows) for rows in (bench.rows("train"), bench.rows("test")))
     present = np.unique(bench.groups.codes[fit])
     kept = ask_[np.isin(bench.groups.codes[ask_], present)]
     if len(present) < 2 or len(np.unique(bench.groups.codes[kept])) < len(present):
         return []
     code = np.searchsorted(present, bench.groups.codes)
-    X = bench.dataset.frame.loc[:, names]
     found = []
     for label, rival in (("linear", linear_rival), ("nonlinear", strong_rivals)):
         extra = (bench.seed,) if rival is strong_rivals else ()
@@ -182,7 +201,7 @@ def guesses(bench: Bench) -> list[Guess]:
         found.append(
             Guess(
                 model=label,
-                after=False,
+                after=after,
                 predictions=Predictions(
                     task=task, classes=tuple(bench.groups.levels[one] for one in present),
                     y_true=code[kept].astype(np.int64), y_pred=score.argmax(axis=1).astype(np.int64),

@@ -111,7 +111,7 @@ class Bench:
         stated = self.dataset.favorable
         if stated in self.dataset.classes:
             return self.dataset.classes.index(stated)
-        if not self.binary and self.constraint.name != "error-rate":
+        if self.dataset.task == "multiclass" and self.constraint.name != "error-rate":
             raise ConfigError(f"{self.constraint.name} needs to know which class is good: state [data] favorable.")
         return 1 if self.binary else -1
 
@@ -130,21 +130,32 @@ class Bench:
         made = kind(inside, sensitive=self.column, edges=None if edges is None else list(edges), **rule)  # type: ignore[arg-type]
         return made.seal(self.dataset.features, bare=bare)
 
-    def refit(self, rows: Rows, *, weight: FloatArray | None = None, seed: int = 0) -> Any:  # noqa: ANN401
-        """Train the model anew on `rows`.
+    def refit(
+        self, rows: Rows, *, weight: FloatArray | None = None, seed: int = 0, y: npt.NDArray[Any] | None = None
+    ) -> Any:  # noqa: ANN401
+        """Train the model anew on `rows`, with other answers than the true ones where `y` is given.
 
         Raises
         ------
         ModelError
             If it cannot be trained, or takes no weights though it is given some.
         """
-        own = fresh(self.model, seed)
         given = weight if weight is not None else None if self.dataset.weight is None else self.weight(rows)
+        return self.trained(fresh(self.model, seed), self.inputs(rows), self.target(rows) if y is None else y, given)
+
+    def trained(self, own: Any, X: object, y: object, weight: FloatArray | None) -> Any:  # noqa: ANN401
+        """Fit an estimator on rows as it reads them.
+
+        Raises
+        ------
+        ModelError
+            If it takes no weights though it is given some, or raises.
+        """
         try:
-            arguments = {} if given is None else weight_arguments(own, given)
+            arguments = {} if weight is None else weight_arguments(own, weight)
         except ValueError as error:
             raise ModelError(f"{error}, which this method needs. Use --method resample or thresholds.") from error
-        return self._trained(own, self.inputs(rows), self.target(rows), arguments)
+        return self._trained(own, X, y, arguments)
 
     def twin(self) -> object:
         """Return the estimator whose answers on validation rows count: one that was trained without them.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from audit.errors import ConfigError, hint, listed, shown
+from audit.errors import ConfigError, ModelError, hint, listed, shown
 from audit.mitigation.bench import Bench, FloatArray, Rows, Sealed, known_groups, names_of
+from audit.mitigation.postprocess import centered, lines_by_group, offsets_by_group
+from audit.mitigation.reductions import best_response, multipliers
 from audit.mitigation.rules import Scored, best_cuts
 from reports.record import Task
 
@@ -42,9 +45,14 @@ class Method:
     constraints: tuple[str, ...]
     reads_group: bool
     propose: Callable[[Bench], Iterator[Candidate]]
+    trains: bool = True
+    """Whether the model is trained anew, at each strength."""
     strict: bool = False
     """Whether the gap is to be as small as can be, and not only within the limit."""
 
+
+SHARES = (0.5, 1.0)
+"""Shares of a correction."""
 
 OF_CLASSES = ("demographic-parity", "equalized-odds", "equal-opportunity", "error-rate")
 
@@ -138,8 +146,8 @@ def reweigh(bench: Bench) -> Iterator[Candidate]:
         yield _trained(
             bench,
             f"weights to the power of {power:g}",
-            lambda rows, seed, power=power: bench.refit(  # type: ignore[misc]
-                rows, weight=cell_weights(bench, rows, power), seed=seed
+            lambda rows, seed, power=power: bench.seal(  # type: ignore[misc]
+                bench.refit(rows, weight=cell_weights(bench, rows, power), seed=seed)
             ),
         )
 
@@ -150,28 +158,96 @@ def resample(bench: Bench) -> Iterator[Candidate]:
         yield _trained(
             bench,
             f"drawn by weights to the power of {power:g}",
-            lambda rows, seed, power=power: bench.refit(_drawn(bench, rows, power, seed), seed=seed),  # type: ignore[misc]
+            lambda rows, seed, power=power: bench.seal(  # type: ignore[misc]
+                bench.refit(_drawn(bench, rows, power, seed), seed=seed)
+            ),
         )
 
 
 def _drawn(bench: Bench, rows: Rows, power: float, seed: int) -> Rows:
     """Draw systematically: each row as often as its weight says, give or take one (Madow 1949)."""
     weight = cell_weights(bench, rows, power) / bench.weight(rows)
-    expected = np.cumsum(weight * len(rows) / weight.sum())
+    outcome = np.zeros(len(rows)) if bench.dataset.task == "regression" else bench.dataset.y[rows]
+    order = np.lexsort((outcome, bench.groups.codes[rows]))  # cells one after the other: each has its share
+    expected = np.cumsum(weight[order] * len(rows) / weight.sum())
     start = np.random.default_rng([bench.seed, seed, 7]).random()
     times = np.diff(np.floor(np.concatenate([[0.0], expected]) + start)).astype(np.intp)
-    return np.repeat(rows, times)
+    return np.sort(np.repeat(rows[order], times))
 
 
-def _trained(bench: Bench, label: str, make: Callable[[Rows, int], object]) -> Candidate:
+def _trained(bench: Bench, label: str, make: Callable[[Rows, int], Sealed]) -> Candidate:
     """Return a candidate that is trained: on a part to be chosen, on all training rows to be judged."""
-    trial = bench.seal(make(bench.rows("train"), 0))
+    trial = make(bench.rows("train"), 0)
     return Candidate(
         label=label,
         trial=trial,
-        final=(lambda: bench.seal(make(bench.everything, 0))) if bench.carved else (lambda: trial),
-        redrawn=lambda seed: bench.seal(make(bench.redrawn(bench.everything, seed), seed)),
+        final=(lambda: make(bench.everything, 0)) if bench.carved else (lambda: trial),
+        redrawn=lambda seed: make(bench.redrawn(bench.everything, seed), seed),
     )
+
+
+# --- fits under a constraint -----------------------------------------------------------------------
+
+
+def reduction(bench: Bench) -> Iterator[Candidate]:
+    """Propose the models that answer best to fairlearn's multipliers."""
+    found = 0
+    for label, multiplier in list(multipliers(bench)):
+        try:
+            yield _trained(
+                bench,
+                label,
+                lambda rows, seed, multiplier=multiplier: bench.seal(  # type: ignore[misc]
+                    best_response(bench, rows, multiplier, seed)
+                ),
+            )
+            found += 1
+        except ModelError as error:
+            bench.notes.append(f"{label}: {error}")
+    if not found:
+        raise ModelError("no strength gave a model that answers in two ways. Use another method.")
+
+
+def remove_correlation(bench: Bench) -> Iterator[Candidate]:
+    """Propose the model trained on columns without (a share of) what the group explains linearly."""
+
+    def make(rows: Rows, seed: int, share: float) -> Sealed:
+        fitted, shifts = centered(bench, rows, share, seed)
+        return bench.seal(fitted, shifts=shifts)
+
+    for share in SHARES:
+        yield _trained(bench, f"{share:.0%} of the correlation removed", partial(make, share=share))
+
+
+# --- calibration ----------------------------------------------------------------------------------
+
+
+def group_calibration(bench: Bench) -> Iterator[Candidate]:
+    """Propose scores that mean the same in every group; in regression, answers that are right on average in each."""
+    twin, given = bench.twin(), bench.model.predictor
+    rows = bench.rows("validation")
+    if bench.dataset.task == "regression":
+        for share in SHARES:
+            yield Candidate(
+                label=f"{share:.0%} of each group's mean error",
+                trial=bench.seal(twin, offsets=offsets_by_group(bench, twin, rows, share)),
+                final=lambda share=share: bench.seal(given, offsets=offsets_by_group(bench, twin, rows, share)),  # type: ignore[misc]
+                redrawn=lambda seed, share=share: bench.seal(  # type: ignore[misc]
+                    given, offsets=offsets_by_group(bench, twin, bench.redrawn(rows, seed), share)
+                ),
+            )
+        return
+    scored, margins = bench.scored(twin, rows), not hasattr(twin, "predict_proba")
+    for share in SHARES:
+        lines = lines_by_group(bench, scored, share, margins=margins)
+        yield Candidate(
+            label=f"{share:.0%} of the way to lines by group",
+            trial=bench.seal(twin, calibration=lines),
+            final=lambda lines=lines: bench.seal(given, calibration=lines),  # type: ignore[misc]
+            redrawn=lambda seed, share=share: bench.seal(  # type: ignore[misc]
+                given, calibration=lines_by_group(bench, _redrawn(bench, scored, seed), share, margins=margins)
+            ),
+        )
 
 
 METHODS: Mapping[str, Method] = {
@@ -187,11 +263,23 @@ METHODS: Mapping[str, Method] = {
         ),
         Method(
             name="thresholds", tasks=("binary",), constraints=OF_CLASSES, reads_group=True, propose=thresholds,
-            strict=True,
+            trains=False, strict=True,
         ),
         Method(
             name="relaxed-thresholds", tasks=("binary",), constraints=OF_CLASSES, reads_group=True,
-            propose=thresholds,
+            propose=thresholds, trains=False,
+        ),
+        Method(
+            name="reduction", tasks=("binary", "regression"), constraints=(*OF_CLASSES, "bounded-group-loss"),
+            reads_group=False, propose=reduction,
+        ),
+        Method(
+            name="remove-correlation", tasks=("binary", "multiclass", "regression"),
+            constraints=(*OF_CLASSES, "bounded-group-loss"), reads_group=True, propose=remove_correlation,
+        ),
+        Method(
+            name="group-calibration", tasks=("binary", "regression"), constraints=(*OF_CLASSES, "bounded-group-loss"),
+            reads_group=True, propose=group_calibration, trains=False,
         ),
     )
 }  # fmt: skip

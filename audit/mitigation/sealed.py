@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter, validate_data
+from sklearn.utils.validation import column_or_1d, has_fit_parameter, validate_data
 
 from audit.data.columns import group_factor
 from audit.errors import listed, shown
@@ -34,6 +35,7 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     estimator: Any
     sensitive: str | None
     edges: Sequence[float] | None
+    shifts: Mapping[str, Sequence[float]] | None
     columns_: list[str] | None
     """Columns that the estimator inside reads; ``None`` for all, as they come."""
 
@@ -98,7 +100,8 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return self
 
     def _checked(self, X: Any) -> Any:  # noqa: ANN401
-        check_is_fitted(self)
+        if not hasattr(self, "estimator_"):
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first.")
         return self._looked_at(X, reset=False)
 
     def _looked_at(self, X: Any, *, reset: bool) -> Any:  # noqa: ANN401
@@ -114,6 +117,29 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             return X
         part = _frame(X, self.columns_).loc[:, self.columns_]
         return part.to_numpy() if self.bare_ else part
+
+    def prepared(self, X: Any) -> Any:  # noqa: ANN401
+        """Return what the last step reads: after the steps before it, and after shifts by group where there are some.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features)
+        """
+        own = self._own(X)
+        if self.shifts is None:
+            return own
+        before, _ = parts(self.estimator_)
+        table = numbers_of(own if before is None else before.transform(own))
+        known = list(self.shifts)
+        moved = table - np.array([list(self.shifts[name]) for name in known], dtype=np.float64)[self._codes(X, known)]
+        if before is None and isinstance(own, pd.DataFrame):
+            return pd.DataFrame(moved, columns=own.columns, index=own.index)
+        return moved
+
+    def _ask(self, method: str, X: Any) -> Any:  # noqa: ANN401
+        """Ask the estimator inside, or its last step where the rows are shifted before it."""
+        asked = self.estimator_ if self.shifts is None else parts(self.estimator_)[1]
+        return getattr(asked, method)(self.prepared(X))
 
     def _codes(self, X: Any, known: Sequence[str]) -> npt.NDArray[np.intp]:  # noqa: ANN401
         """Return each row's place among the known groups."""
@@ -154,6 +180,8 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
         From which score on the positive class is answered; without one, what the estimator answers.
     calibration : mapping of group to (slope, intercept), optional
         Of the log odds of a score; slopes are above 0. The positive class is then answered from 0.5 on.
+    shifts : mapping of group to sequence of float, optional
+        What is taken from each column that the last step reads.
 
     Examples
     --------
@@ -175,13 +203,16 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
         edges: Sequence[float] | None = None,
         thresholds: float | Mapping[str, float] | None = None,
         calibration: Mapping[str, Sequence[float]] | None = None,
+        shifts: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         self.estimator = estimator
         self.sensitive = sensitive
         self.edges = edges
         self.thresholds = thresholds
         self.calibration = calibration
+        self.shifts = shifts
 
+    @available_if(lambda self: _trains(self))  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
         """Fit the estimator; the rule stays.
 
@@ -209,7 +240,8 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
         return tags
 
     def _reads_group(self) -> bool:
-        return self.sensitive is not None and (isinstance(self.thresholds, Mapping) or self.calibration is not None)
+        by_group = isinstance(self.thresholds, Mapping) or self.calibration is not None or self.shifts is not None
+        return self.sensitive is not None and by_group
 
     def _learn(self) -> None:
         self.classes_ = np.asarray(self.estimator_.classes_)
@@ -232,7 +264,7 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
         """
         X = self._checked(X)
         if self.thresholds is None and self.calibration is None:
-            return np.asarray(self.estimator_.predict(self._own(X)))
+            return np.asarray(self._ask("predict", X))
         score = self._calibrated(X) if self.calibration is not None else self.raw_scores(X)
         return np.asarray(self.classes_[(score >= self._limits(X)).astype(np.intp)])
 
@@ -243,22 +275,21 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
         if self.calibration is not None:
             score = self._calibrated(X)
             return np.asarray(np.column_stack([1.0 - score, score]), dtype=np.float64)
-        own = np.asarray(self.estimator_.predict_proba(self._own(X)), dtype=np.float64)
+        own = np.asarray(self._ask("predict_proba", X), dtype=np.float64)
         return np.asarray(np.round(own, DIGITS), dtype=np.float64)
 
     @available_if(lambda self: self.calibration is None and _answers(self, "decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
         """Return the estimator's own margins."""
         X = self._checked(X)
-        return np.asarray(self.estimator_.decision_function(self._own(X)), dtype=np.float64)
+        return np.asarray(self._ask("decision_function", X), dtype=np.float64)
 
     def raw_scores(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
         """Return the estimator's score of the last class: a probability, else a margin; thresholds speak of it."""
-        own = self._own(X)
         if hasattr(self.estimator_, "predict_proba"):
-            score = np.asarray(self.estimator_.predict_proba(own), dtype=np.float64)[:, 1]
+            score = np.asarray(self._ask("predict_proba", X), dtype=np.float64)[:, 1]
         else:
-            score = np.asarray(self.estimator_.decision_function(own), dtype=np.float64)
+            score = np.asarray(self._ask("decision_function", X), dtype=np.float64)
         return np.round(score, DIGITS)
 
     def _limits(self, X: Any) -> npt.NDArray[np.float64] | float:  # noqa: ANN401
@@ -293,6 +324,8 @@ class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
         Where bands of a numeric column begin.
     offsets : float or mapping of group to float
         What is added to an answer, in the unit of the target.
+    shifts : mapping of group to sequence of float, optional
+        What is taken from each column that the last step reads.
 
     Examples
     --------
@@ -310,12 +343,15 @@ class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
         sensitive: str | None = None,
         edges: Sequence[float] | None = None,
         offsets: float | Mapping[str, float] = 0.0,
+        shifts: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         self.estimator = estimator
         self.sensitive = sensitive
         self.edges = edges
         self.offsets = offsets
+        self.shifts = shifts
 
+    @available_if(lambda self: _trains(self))  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
         """Fit the estimator; the constants stay.
 
@@ -335,7 +371,7 @@ class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
         return LinearRegression()
 
     def _reads_group(self) -> bool:
-        return self.sensitive is not None and isinstance(self.offsets, Mapping)
+        return self.sensitive is not None and (isinstance(self.offsets, Mapping) or self.shifts is not None)
 
     def predict(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
         """Return the answer of each row, in the unit of the target.
@@ -350,11 +386,34 @@ class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
             For a row without a group, or of a group without a rule, by name.
         """
         X = self._checked(X)
-        answer = np.asarray(self.estimator_.predict(self._own(X)), dtype=np.float64)
+        answer = np.asarray(self._ask("predict", X), dtype=np.float64)
         if not isinstance(self.offsets, Mapping):
             return answer + float(self.offsets)
         known = list(self.offsets)
         return np.asarray(answer + np.array([self.offsets[name] for name in known])[self._codes(X, known)])
+
+
+def parts(estimator: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return the steps before the last one as a pipeline, ``None`` where there are none, and the last step."""
+    steps = getattr(estimator, "steps", None)
+    if not isinstance(steps, list) or len(steps) < 2:
+        return None, estimator if not steps else steps[-1][1]
+    return estimator[:-1], steps[-1][1]
+
+
+def numbers_of(table: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401 -- a frame, an array, a sparse matrix
+    """Return a table of numbers as float64.
+
+    Raises
+    ------
+    ValueError
+        If it holds words.
+    """
+    dense = table.toarray() if hasattr(table, "toarray") else table
+    try:
+        return np.asarray(dense, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError("columns hold words where numbers are shifted by group") from error
 
 
 def log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -398,6 +457,11 @@ def _target(y: Any) -> Any:  # noqa: ANN401
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
     return y
+
+
+def _trains(sealed: _Sealed) -> bool:
+    """Tell whether the estimator inside can be trained anew, which boosters held as bytes cannot."""
+    return type(parts(sealed._inner())[1]).__name__ != "HeldBooster"
 
 
 def _answers(sealed: _Sealed, method: str) -> bool:

@@ -73,6 +73,7 @@ SKOPS_ALLOWED = frozenset(
         "trainers.estimators.NetworkClassifier",
         "trainers.estimators.NetworkRegressor",
         "trainers.preparation.TablePreparation",
+        "audit.mitigation.held.HeldBooster",
         "audit.mitigation.sealed.MitigatedClassifier",
         "audit.mitigation.sealed.MitigatedRegressor",
         "builtins.object",

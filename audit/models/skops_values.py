@@ -28,6 +28,8 @@ FAMILIES = (
     "semi_supervised._self_training", "svm", "tree", "utils", "_loss",
 )  # fmt: skip
 """Families of scikit-learn whose fitted states are validated or reach no compiled code that trusts them."""
+NATIVE = (".ubj", ".txt", ".cbm")
+"""Formats of boosters that hold data only, as a held one may have them."""
 MOST_CLASSES = 1000
 MOST_JOBS = 4
 """Threads for each core that a model file may ask for."""
@@ -258,6 +260,12 @@ def _one_hot(model: Any) -> bool:  # noqa: ANN401
     return told is None or [int(one) for one in told] == [int(one) for one in model._compute_n_features_outs()]
 
 
+def _held(model: Any) -> bool:  # noqa: ANN401
+    """Tell whether a booster is bytes of a format that holds data only."""
+    raw = model.raw
+    return isinstance(raw, np.ndarray) and raw.dtype == np.uint8 and raw.ndim == 1 and model.suffix in NATIVE
+
+
 def _sealed(model: Any) -> bool:  # noqa: ANN401
     """Tell whether a rule of decision holds numbers by group, each group in words, around a model that answers."""
     rules = [getattr(model, name, None) for name in ("thresholds", "calibration", "offsets")]
@@ -269,6 +277,9 @@ def _sealed(model: Any) -> bool:  # noqa: ANN401
             numbers = list(value) if isinstance(value, list | tuple) else [value]
             if len(numbers) != (2 if rule is rules[1] else 1) or not all(map(_is_finite, numbers)):
                 return False
+    shifts = getattr(model, "shifts", None)
+    if shifts is not None and not _are_shifts(shifts, model.sensitive):
+        return False
     slopes = [float(line[0]) for line in (rules[1] or {}).values()]
     columns = getattr(model, "columns_", None)
     named = columns is None or all(isinstance(one, str) for one in columns)
@@ -278,6 +289,14 @@ def _sealed(model: Any) -> bool:  # noqa: ANN401
 
 def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _are_shifts(shifts: object, sensitive: object) -> bool:
+    if not isinstance(shifts, dict) or not _names_groups(shifts, sensitive):
+        return False
+    lines = list(shifts.values())
+    widths = {len(line) if isinstance(line, list | tuple) else -1 for line in lines}
+    return len(widths) == 1 and -1 not in widths and all(_is_finite(one) for line in lines for one in line)
 
 
 def _names_groups(rule: dict[Any, Any], sensitive: object) -> bool:
@@ -294,6 +313,7 @@ STATES: dict[str, Callable[[Any], bool]] = {
     "HashingVectorizer": _hashing,
     "FeatureHasher": _hashing,
     "OneHotEncoder": _one_hot,
+    "HeldBooster": _held,
     "_Sealed": _sealed,
 }
 """By the class that reads a state in compiled code: does the state fit together?"""
