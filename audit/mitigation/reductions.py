@@ -1,8 +1,8 @@
 """Fits under a constraint, by fairlearn's reductions, without its coins.
 
-fairlearn's exponentiated gradient answers with a mixture: a person's outcome is drawn anew each time. Its multipliers
-are kept instead, and for each of them the one model that answers best to it, which is deterministic; the multiplier
-whose model does best on validation rows is chosen (Agarwal et al. 2018, section 3.4, on grid search).
+fairlearn's exponentiated gradient answers with a mixture: a person's outcome is drawn anew each time. The direction of
+its multipliers is kept instead, and for each strength along it the one model that answers best, which is deterministic;
+the strength that does best on validation rows is chosen (Agarwal et al. 2018, section 3.4, on grid search).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from audit.errors import ModelError
 from audit.mitigation.bench import Bench, FloatArray, Rows
 from audit.optional import require
 
-BOUNDS = (0.005, 0.03)
-"""Gaps that the multipliers are sought for."""
-ROUNDS = 12
-KEPT = (0, 1, 2, 4, 7, 11)
-"""Rounds whose multipliers are tried."""
+BOUND = 0.01
+"""Gap that the multipliers are sought for."""
+ROUNDS = 8
+STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.3)
+"""Largest multiplier that is tried; at 1 a gap of one point weighs as much as an error of one."""
 
 
 class Answering(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -76,7 +76,7 @@ def _moment(bench: Bench, bound: float) -> Any:  # noqa: ANN401
 
 
 def multipliers(bench: Bench) -> Iterator[tuple[str, pd.Series]]:
-    """Yield multipliers that exponentiated gradient passes through, from none to the last round.
+    """Yield multipliers along the direction that exponentiated gradient finds, from weak to strong.
 
     Parameters
     ----------
@@ -89,22 +89,29 @@ def multipliers(bench: Bench) -> Iterator[tuple[str, pd.Series]]:
     """
     reductions = require("fairlearn.reductions", extra="fair", purpose="reductions")
     rows = bench.rows("train")
-    seen: set[tuple[float, ...]] = set()
-    for bound in BOUNDS:
-        moment = _moment(bench, bound)
-        gradient = reductions.ExponentiatedGradient(
-            Answering(bench), moment, eps=bound, max_iter=ROUNDS, run_linprog_step=False
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            gradient.fit(rows.reshape(-1, 1), _answers(bench, rows), sensitive_features=_groups(bench, rows))
-        found = gradient.lambda_vecs_EG_
-        wanted = [place for place in KEPT if place < found.shape[1]]
-        for place in wanted:
-            told = tuple(np.round(found.iloc[:, place].to_numpy(dtype=np.float64), 6).tolist())
-            if told not in seen:
-                seen.add(told)
-                yield f"bound {bound:g}, round {place + 1}", found.iloc[:, place]
+    gradient = reductions.ExponentiatedGradient(
+        Answering(bench), _moment(bench, BOUND), eps=BOUND, max_iter=ROUNDS, run_linprog_step=False
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gradient.fit(rows.reshape(-1, 1), _answers(bench, rows), sensitive_features=_groups(bench, rows))
+    direction = _net(gradient.lambda_vecs_EG_.iloc[:, -1])
+    largest = float(direction.max())
+    if not largest > 0:
+        raise ModelError("the model meets the constraint on training rows; there is nothing to hold it to.")
+    for strength in STRENGTHS:
+        yield f"strength {strength:g}", direction * (strength / largest)
+
+
+def _net(multiplier: pd.Series) -> pd.Series:
+    """Return what is left where a gap is held from both sides: only the sign that it has."""
+    if multiplier.index.nlevels < 2:
+        return multiplier
+    upper, lower = multiplier["+"], multiplier["-"]
+    both = pd.concat({"+": (upper - lower).clip(lower=0), "-": (lower - upper).clip(lower=0)})
+    both.index.names = multiplier.index.names
+    found: pd.Series = both.reindex(multiplier.index)
+    return found
 
 
 def best_response(bench: Bench, rows: Rows, multiplier: pd.Series, seed: int) -> Any:  # noqa: ANN401
@@ -115,7 +122,7 @@ def best_response(bench: Bench, rows: Rows, multiplier: pd.Series, seed: int) ->
     ModelError
         If all rows would get one answer.
     """
-    moment, y = _moment(bench, BOUNDS[0]), _answers(bench, rows)
+    moment, y = _moment(bench, BOUND), _answers(bench, rows)
     given = {"X": rows.reshape(-1, 1), "y": pd.Series(y), "sensitive_features": pd.Series(_groups(bench, rows))}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pandas, about how fairlearn fills its tables
