@@ -18,7 +18,7 @@ the command line turns an :class:`AuditError` into one line and exit code 2.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class AuditError(Exception):
@@ -31,6 +31,20 @@ class DataError(AuditError):
 
 class ModelError(AuditError):
     """A model cannot be loaded, or does not answer as a model of this task does."""
+
+
+class UntrustedTypesError(ModelError):
+    """A model file holds types that nobody vouched for.
+
+    Attributes
+    ----------
+    types : tuple of str
+        Their names, with their modules.
+    """
+
+    def __init__(self, message: str, types: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.types = tuple(types)
 
 
 class PolicyError(AuditError):

@@ -21,7 +21,7 @@ from audit.data.dataset import Dataset, Roles, build
 from audit.data.dialect import suggested
 from audit.data.reading import Reading, Tables
 from audit.data.tables import DELIMITED, file_sha256, files_sha256, matched, suffix_of
-from audit.errors import AuditError, ConfigError, DataError, hint, listed, shown
+from audit.errors import AuditError, ConfigError, DataError, UntrustedTypesError, hint, listed, shown
 from audit.models.answers import ask
 from audit.models.column_names import match
 from audit.models.load import CODE_FORMATS, Model, load
@@ -81,6 +81,8 @@ class Start:
     """How the tables are written."""
     notes: tuple[str, ...] = ()
     """What is odd about the tables."""
+    types: tuple[str, ...] = ()
+    """Types in the model file that nobody vouched for; it was not loaded."""
     undecided: tuple[str, ...] = ()
     """What a person must decide before the first run, one sentence each."""
 
@@ -95,7 +97,7 @@ def look(asked: Asked) -> Start:
     """
     if asked.model is None and asked.prediction is None and asked.score is None:
         raise ConfigError("name a --model, or the --prediction or --score column that holds its answers.")
-    model = _model(asked)
+    model, types = _model(asked)
     reading = _reading(asked, model)
     tables, shapes = read_rows(_tables(asked), reading, images=model.image_shape if model is not None else None)
     frames = dict(tables.frames)
@@ -122,6 +124,7 @@ def look(asked: Asked) -> Start:
         rows={name: len(frame) for name, frame in frames.items()},
         shape=shapes["test"],
         missing_targets=int(target.isna().sum()),
+        types=types,
     )
     return replace(start, undecided=tuple(_undecided(start, tables, model)))
 
@@ -142,13 +145,16 @@ def _fingerprints(asked: Asked) -> dict[str, str]:
     return found if asked.model is None else {"model": file_sha256(asked.model), **found}
 
 
-def _model(asked: Asked) -> Model | None:
-    """Load the model, unless that would run code that nobody vouched for."""
+def _model(asked: Asked) -> tuple[Model | None, tuple[str, ...]]:
+    """Load the model, unless that would run code that nobody vouched for; name the types that would."""
     if asked.model is None or (
         asked.model.suffix.lower() in CODE_FORMATS and asked.model.is_file() and not asked.trust
     ):
-        return None
-    return load(asked.model, trust=asked.trust)
+        return None, ()
+    try:
+        return load(asked.model, trust=asked.trust), ()
+    except UntrustedTypesError as error:
+        return None, error.types
 
 
 def _require_columns(split: str, frame: pd.DataFrame, asked: Asked) -> None:
@@ -265,7 +271,9 @@ def _features(tables: Tables, model: Model | None, asked: Asked) -> tuple[str, .
 def _undecided(start: Start, tables: Tables, model: Model | None) -> list[str]:
     """Say what keeps the first run from beginning."""
     asked, found = start.asked, []
-    if asked.model is not None and model is None:
+    if start.types:
+        found.append(f"[model] trusted_types: the file holds types of other packages, {listed(start.types)}")
+    elif asked.model is not None and model is None:
         found.append(f"[model] trust: loading {shown(asked.model.name)} runs code from it")
     if start.task is None:
         found.append("[data] task: the target holds whole numbers; are they classes or amounts?")
@@ -273,16 +281,18 @@ def _undecided(start: Start, tables: Tables, model: Model | None) -> list[str]:
         found.append(f"[data] positive: which of {listed(start.classes)} is the positive class?")
     if start.missing_targets:
         found.append(f"[data] drop_missing_target: {start.missing_targets} rows have no target")
-    return found or _refusal(start, tables, model)
+    return found + _refusal(start, tables, model)
 
 
 def _refusal(start: Start, tables: Tables, model: Model | None) -> list[str]:
-    """Try whether model and tables fit each other, as a run would."""
+    """Try whether model and tables fit each other, as a run would; what is not decided yet does not change that."""
+    if start.task is None or start.missing_targets:
+        return []
     asked = start.asked
     roles = Roles(
         target=asked.target,
         task=start.task,
-        positive=start.positive,
+        positive=start.positive or (start.classes[-1] if start.task == "binary" else None),
         favorable=start.favorable,
         sensitive=asked.sensitive,
         prediction=asked.prediction,

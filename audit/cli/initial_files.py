@@ -176,8 +176,11 @@ def _model(start: Start, folder: Path) -> Iterator[str]:
         return
     yield "[model]"
     yield f"path = {_relative(asked.model, folder)}"
-    if any(one.startswith("[model] trust") for one in start.undecided):
+    if any(one.startswith("[model] trust:") for one in start.undecided):
         yield "trust = false  # DECIDE: loading this format runs code from the file; true only if you know who made it"
+    elif start.types:
+        yield f"# trusted_types = {texts(start.types)}"
+        yield "# DECIDE: these types run code of their packages when the file is loaded; trust it if you know its maker"
     elif asked.trust:
         yield "trust = true  # you said so: loading this format runs code from the file"
     yield f"# sha256 = {text(start.sha256['model'])}  # pins the file: rule SEC002 fails for any other"

@@ -152,8 +152,8 @@ class CatboostModel(Booster):
         frame.columns = pd.Index([str(name) for name in self.feature_names_in_])
         for place in self._words:
             name = frame.columns[place]
-            column = frame[name].astype(object)
-            frame[name] = column.map(lambda value: "nan" if pd.isna(value) else label_text(value)).astype(object)
+            where, distinct = pd.factorize(frame[name])
+            frame[name] = np.array([*map(label_text, distinct.tolist()), "nan"], dtype=object)[where]
         kind = "RawFormulaVal" if self.classes_ is None else "Probability"
         return np.asarray(self._model.predict(frame, prediction_type=kind, thread_count=1))
 
@@ -171,9 +171,9 @@ def typed(X: object, categories: Mapping[int, Sequence[object]]) -> pd.DataFrame
     for place, known in categories.items():
         name = frame.columns[place]
         by_text = {label_text(one): code for code, one in enumerate(known)}
-        texts = frame[name].astype(object).map(lambda value: None if pd.isna(value) else label_text(value))
-        codes = np.array([by_text.get(text, -1) for text in texts], dtype=np.int64)
-        frame[name] = pd.Categorical.from_codes(codes, categories=pd.Index(list(known)))
+        where, distinct = pd.factorize(frame[name])  # missing is -1, which takes the last of the codes
+        codes = np.array([*(by_text.get(label_text(one), -1) for one in distinct.tolist()), -1], dtype=np.int64)
+        frame[name] = pd.Categorical.from_codes(codes[where], categories=pd.Index(list(known)))
     return frame
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -63,26 +65,37 @@ def _leaf(value: object) -> int | None:
     """Return what a value without parts counts, or ``None`` for one that has parts."""
     if isinstance(value, np.ndarray):
         return int(value.size) if value.dtype != object else None
+    if isinstance(value, str | bytes | int | float | bool | type | ModuleType | None.__class__):
+        return 0
     if type(value).__name__ == "TreePredictor":
         return GRADIENT_TREE
-    deep = getattr(value, "max_depth", None)
-    if type(value).__name__ == "Tree" and isinstance(deep, int):
-        return TREE_STEP * (deep + 1)
+    if type(value).__name__ == "Tree":
+        deep = _attribute(value, "max_depth")
+        return TREE_STEP * (deep + 1) if isinstance(deep, int) else None
     rounds = _rounds(value)
     if rounds is not None:
         return GRADIENT_TREE * rounds
-    if callable(getattr(value, "numel", None)):  # a tensor
-        return int(value.numel())  # type: ignore[attr-defined]
-    return 0 if isinstance(value, str | bytes | int | float | bool | type | None.__class__) else None
+    size = _attribute(value, "numel")  # of a tensor
+    return int(size()) if callable(size) else None
 
 
 def _rounds(value: object) -> int | None:
-    """Return the trees of a booster of LightGBM, xgboost or CatBoost, whose own memory is not Python's."""
+    """Return the trees of a booster of LightGBM, xgboost or CatBoost, whose memory is not Python's."""
+    if type(value).__module__.partition(".")[0] not in {"lightgbm", "xgboost", "catboost"}:
+        return None
     for name in ("num_trees", "num_boosted_rounds"):
-        if callable(count := getattr(value, name, None)):
+        if callable(count := _attribute(value, name)):
             return int(count())
-    count = getattr(value, "tree_count_", None)
+    count = _attribute(value, "tree_count_")
     return int(count) if isinstance(count, int) else None
+
+
+def _attribute(value: object, name: str) -> Any:  # noqa: ANN401 -- whatever the object has there
+    """Return an attribute, ``None`` without one; an object of the user's own may raise whatever it likes."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
 
 
 def _parts(value: object) -> Iterable[object]:
@@ -92,8 +105,8 @@ def _parts(value: object) -> Iterable[object]:
         return value
     if isinstance(value, np.ndarray):
         return value.ravel().tolist()
-    parameters = getattr(value, "parameters", None)
-    if callable(parameters) and hasattr(value, "state_dict"):  # a torch module
+    parameters = _attribute(value, "parameters")
+    if callable(parameters) and _attribute(value, "state_dict") is not None:  # a torch module
         return list(parameters())
-    own = getattr(value, "__dict__", None)
+    own = _attribute(value, "__dict__")
     return own.values() if isinstance(own, dict) else ()

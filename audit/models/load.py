@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.tables import file_sha256
-from audit.errors import AuditError, ConfigError, ModelError, hint, listed, shown
+from audit.errors import AuditError, ConfigError, ModelError, UntrustedTypesError, hint, listed, shown
 from audit.models.boosters import SUFFIXES, adapted, load_booster, taught_categories
 from audit.models.column_names import known_count, known_names
 from audit.models.containment import guarded
@@ -379,9 +379,10 @@ def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:
     allowed = SKOPS_ALLOWED | scorer_functions() | set(trusted_types)
     unknown = [name for name in skops_io.get_untrusted_types(file=path) if name not in allowed]
     if unknown:
-        raise ModelError(
+        raise UntrustedTypesError(
             f"{shown(path.name)} holds types that are not on the allow-list: {listed(unknown)}. If you trust them, "
-            f"state [model] trusted_types = [{', '.join(repr(name) for name in unknown[:5])}]."
+            f"state [model] trusted_types = [{', '.join(repr(name) for name in unknown[:5])}].",
+            unknown,
         )
     predictor: object = skops_io.load(path, trusted=sorted(allowed))
     for note in disarm(predictor, trusted=trusted_types):

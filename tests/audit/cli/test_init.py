@@ -14,7 +14,9 @@ import pytest
 import skops.io
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from audit.cli import main
 from audit.cli.initial import bands, key, task_of, text
@@ -23,6 +25,17 @@ from audit.policy.read import default_policy, read_policy
 from reports import store
 
 Files = Path
+
+
+class Doubled(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A step of the user's own."""
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Doubled:
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> object:
+        return 2 * X
 
 
 def table(rows: int, seed: int) -> pd.DataFrame:
@@ -243,3 +256,29 @@ def test_labels_that_do_not_meet_and_the_way_of_writing_are_found_before_the_fir
     assert main(["run", "audit.toml"]) in (0, 1, 3)
     record = store.load(tmp_path / "audit-report" / "audit.json")
     assert record.metric("accuracy").value == pytest.approx(model.score(frame, y))
+
+
+def test_types_that_nobody_vouched_for_are_a_decision(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    train = table(300, 0)
+    model = make_pipeline(Doubled(), LogisticRegression()).fit(train[["amount"]], train["ill"])
+    skops.io.dump(model, "model.skops")
+    assert init("--target", "ill") == 0
+    assert "DECIDE [model] trusted_types" in capsys.readouterr().out
+    assert main(["run", "audit.toml"]) == 2  # nothing was decided
+    assert "trusted_types" in capsys.readouterr().err
+    file = Path("audit.toml")
+    file.write_text(file.read_text(encoding="utf-8").replace("# trusted_types", "trusted_types"), encoding="utf-8")
+    assert parsed("audit.toml")["model"]["trusted_types"] == [f"{Doubled.__module__}.Doubled"]
+
+
+def test_labels_that_do_not_meet_are_told_beside_an_open_positive_class(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for split in ("train", "test"):
+        frame = pd.read_csv(f"{split}.csv")
+        frame.assign(ill=frame["ill"].map({0: "well", 1: "ill"})).to_csv(f"{split}.csv", index=False)
+    assert init("--target", "ill") == 0
+    told = capsys.readouterr().out
+    assert "[data] positive" in told
+    assert "[data] labels" in told
+    assert 'labels = { "' in Path("audit.toml").read_text(encoding="utf-8")
