@@ -39,22 +39,28 @@ class Action:
 
 
 def actions(record: AuditRecord, limit: int = 3) -> tuple[Action, ...]:
-    """Name what to do next: one step a kind of concern, then what the owner owes, then what was not run.
+    """Name what to do next: one step a kind of concern, more of the same kind, what the owner owes, notes, the rest.
 
     Where no release criteria have been set, setting them is never farther down than the last step named.
     """
     here, known, names = standing(record), Estimates(record), families(record)
-    steps: list[Action] = []
+    first: list[Action] = []
+    alike: list[Action] = []
+    notes: list[Action] = []
     kinds: set[str] = set()
     for result in (*by_attention(record), *here.owed):
         family = family_of(result, names)
         kind = _ALIKE.get(family, family) or result.gate_id
-        if kind not in kinds and kind != "card":
-            kinds.add(kind)
-            steps.append(_about(record, known, result, WHO.get(family, "owner")))
+        if kind == "card":
+            continue
+        step = _about(record, known, result, WHO.get(family, "owner"))
+        place = notes if result.worst.severity == "note" else alike if kind in kinds else first
+        place.append(step)
+        kinds |= {kind} if place is first else set()
+    steps = [*first, *alike]
     owed = [*_criteria(record, bool(here.criteria)), *_blanks(record)]
     rest = max(limit - min(len(owed), 1), 0)
-    return tuple([*steps[:rest], *owed, *steps[rest:], *_skipped(record)][:limit])
+    return tuple([*steps[:rest], *owed, *steps[rest:], *notes, *_skipped(record)][:limit])
 
 
 def _about(record: AuditRecord, known: Estimates, result: GateResult, who: str) -> Action:

@@ -7,7 +7,7 @@ escaped, so that no line of a log can become a command of its own.
 from __future__ import annotations
 
 from reports import results
-from reports.phrases import address, counted, estimate_text, rule, visible
+from reports.phrases import counted, rule, visible
 from reports.ranking import by_attention
 from reports.record import AuditRecord
 from reports.results import GateResult
@@ -34,12 +34,12 @@ def _command(record: AuditRecord, result: GateResult) -> str:
     file, line = source_of(record, verdict)
     title = f"{visible(result.gate_id, 60)} {result.title}".strip()
     level = _level(record, result)
-    more = f" (and {counted(len(result.verdicts) - 1, 'other slice')})" if len(result.verdicts) > 1 else ""
+    others = len(result.verdicts) - 1
+    more = f" And {counted(others, 'other slice')} of the same rule." if others else ""
     words = results.OUTCOME_WORDS[verdict.outcome]
     parts = [
         f"{words}: {rule(result.gate)}." if result.gate else f"{words}.",
-        f"Found {estimate_text(verdict.estimate)} for {address(verdict.where)}{more}.",
-        visible(verdict.message, 400),
+        f"{results.found_words(verdict)}{more}",
         f"About {extent_words(verdict)} would have to come out differently." if extent_words(verdict) else "",
         f"Next: {visible(verdict.next_step, 400)}" if verdict.next_step else "",
     ]

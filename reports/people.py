@@ -79,16 +79,17 @@ def toward_positive(record: AuditRecord, rate: Estimate) -> Estimate:
 
 
 def gap_of(
-    record: AuditRecord, known: Estimates, rate: str, feature: str, level: str, split: str = "test"
+    record: AuditRecord, known: Estimates, rate: str, feature: str, level: str, split: str = "test", min_n: int = 30
 ) -> Gap | None:
     """Set a group beside the one it is compared with.
 
     The other group is the reference, which has no difference to itself; where that is the group itself or
-    cannot be told, the group with the farthest rate.
+    cannot be told, the group with the farthest rate among those of at least `min_n` rows.
     """
     levels = tuple(toward_positive(record, one) for one in known.levels(rate, feature, split) if one.value is not None)
     mine = next((one for one in levels if one.where[feature] == level), None)
-    rest = [one for one in levels if one is not mine]
+    others = [one for one in levels if one is not mine]
+    rest = [one for one in others if (one.n or min_n) >= min_n] or others
     if mine is None or not rest:
         return None
     compared = {one.where[feature] for one in known.levels(f"{rate}_difference", feature, split)}
@@ -141,7 +142,7 @@ def gap_sentence(record: AuditRecord, gap: Gap) -> str:
     With value labels: ``Black applicants: 17.5 % refused (n 126); others 2.4 % (n 826)``; without:
     ``Called “yes”: 17.5 % of afam: yes (n 126), 2.4 % of afam: no (n 826)``.
     """
-    mine, other = group_words(record, gap.group.where), group_words(record, gap.other.where)
+    mine, other = (group_words(record, groups_in(one.where)) for one in (gap.group, gap.other))
     if gap.rate == "selection_rate" and ": " not in mine + other:
         first = f"{mine}: {rate_words(gap.group)} {outcome_words(record)}{rows_words(gap.group)}"
         return f"{first}; {other} {rate_words(gap.other)}{rows_words(gap.other)}"
@@ -172,5 +173,8 @@ def rate_words(one: Estimate) -> str:
 
 
 def rows_words(one: Estimate) -> str:
-    """Write the rows behind a number in brackets, or nothing."""
-    return f" (n {one.n:,})" if one.n is not None else ""
+    """Write the rows behind a number in brackets, with their split where it is not the test rows, or nothing."""
+    split = one.where.get("split", "test")
+    parts = [f"n {one.n:,}"] if one.n is not None else []
+    parts += [f"{visible(split, 40)} rows"] if split != "test" else []
+    return f" ({', '.join(parts)})" if parts else ""

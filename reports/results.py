@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reports.phrases import address, counted, visible
+from reports.phrases import address, counted, estimate_text, visible
 from reports.record import HOUSE_WORDS, AuditRecord, Finding, Gate, Severity, Verdict, VerdictOutcome
 
 OUTCOMES: tuple[VerdictOutcome, ...] = ("fail", "error", "inconclusive", "waived", "not_assessed", "pass")
@@ -147,6 +147,22 @@ def blocks(record: AuditRecord, verdict: Verdict) -> bool:
 
 def _decided(verdict: Verdict) -> bool:
     return verdict.severity != "off" and verdict.outcome in ("pass", "fail", "inconclusive", "waived")
+
+
+def found_words(verdict: Verdict) -> str:
+    """Say what was found for a verdict and where, each once; most messages begin with the slice and its number.
+
+    Examples
+    --------
+    >>> one = Verdict(gate="g", where={"sex": "f"}, outcome="fail", severity="warning", message="sex: f: recall is 0.4")
+    >>> found_words(one)
+    'sex: f: recall is 0.4.'
+    """
+    place, message = address(verdict.where), visible(verdict.message, 600).rstrip(".")
+    if message.startswith(f"{place}:"):
+        return f"{message}."
+    head = f"{place}: {estimate_text(verdict.estimate)}."
+    return f"{head} {message}." if message else head
 
 
 # --- worst first ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from reports import results
-from reports.phrases import address, estimate_text, link, rule, visible
+from reports.phrases import link, rule, visible
 from reports.record import AuditRecord, Gate, Severity, Verdict
 from reports.sentences import extent_words
 
@@ -78,7 +78,7 @@ def _result(record: AuditRecord, verdict: Verdict, positions: dict[str, int]) ->
 
 def _message(verdict: Verdict) -> str:
     words = results.OUTCOME_WORDS[verdict.outcome]
-    parts = [f"{address(verdict.where)}: {words}, {estimate_text(verdict.estimate)}.", visible(verdict.message, 600)]
+    parts = [f"{words.capitalize()}: {results.found_words(verdict)}"]
     if verdict.extent is not None and extent_words(verdict):
         parts.append(f"About {extent_words(verdict)} would have to come out differently.")
     if verdict.next_step:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 from reports.lookup import Estimates
@@ -128,7 +129,7 @@ def short(record: AuditRecord) -> str:
 def title(record: AuditRecord) -> str:
     """Say what the model decides: the card's own name, else the target with its outcomes; never a file's name."""
     name = visible(record.card.name.strip(), 100)
-    if name:
+    if name and name != PurePath(record.model.file).stem:
         return name
     target = visible(record.data.target, 60)
     if record.task == "binary" and record.data.positive:

@@ -13,7 +13,7 @@ from audit.errors import listed
 from reports.record import Card
 
 PROMPTS = {
-    "name": "What the card calls the model.",
+    "name": "What the model decides; empty, the target and its outcomes are the title.",
     "version": "Its version, as your release names it.",
     "overview": "What it does, in two sentences that anybody can follow.",
     "owner": "The person or team who answers for it.",
@@ -129,7 +129,7 @@ def drafts(start: Start, folder: Path) -> dict[str, str]:
     return {
         "audit.toml": "\n".join(_audit(start, folder)) + "\n",
         "gates.toml": "\n".join(_gates(start)) + "\n",
-        "card.toml": "\n".join(_card(start)) + "\n",
+        "card.toml": "\n".join(_card()) + "\n",
     }
 
 
@@ -279,11 +279,10 @@ def _gates(start: Start) -> Iterator[str]:
     yield GATES.replace("METRIC", text(metric)).replace("FEATURES", texts([feature])).rstrip("\n")
 
 
-def _card(start: Start) -> Iterator[str]:
-    name = start.asked.model.stem if start.asked.model is not None else ""
+def _card() -> Iterator[str]:
     yield "# What only people can say. DECIDE every line; a blank is shown as a blank on the card (rule CARD001)."
     yield "# Longer text goes between triple quotes; Markdown is not read."
     for one in fields(Card):
         yield ""
         yield f"# {PROMPTS[one.name]}"
-        yield f"{one.name} = {text(name if one.name == 'name' else '')}"
+        yield f"{one.name} = {text('')}"

@@ -22,7 +22,7 @@ ROW_SHARES = frozenset({
     "missing_share", "duplicate_share", "conflicting_share", "unseen_share", "out_of_range_share", "label_error_share",
     "overlap_share", "near_duplicate_share", "shared_cluster_share", "later_training_share", "decision_flip_share",
     "noise_flip_share", "missing_flip_share", "class_share", "churn", "accuracy_drop", "train_test_gap",
-    "mean_calibration_gap", "gap_beyond_overall", "underfitting_gap",
+    "mean_calibration_gap", "gap_beyond_overall", "underfitting_gap", "calibration_error",
 })  # fmt: skip
 """Shares of rows, and differences of them, that are not metrics of predictions."""
 ROW_COUNTS = frozenset({"invalid_outputs", "nondeterministic_rows", "batch_dependent_rows", "later_training_rows"})

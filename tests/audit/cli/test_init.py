@@ -77,7 +77,7 @@ def test_what_can_be_inferred_runs_right_away(files: Files, capsys: pytest.Captu
     assert main(["run", "audit.toml", "--format", "json"]) == 0
     record = json.loads((files / "audit-report" / "audit.json").read_text())
     assert record["policy"]["file"] == "gates.toml"
-    assert record["card"]["name"] == "model"
+    assert record["card"]["name"] == ""
     assert {group["feature"] for group in record["data"]["groups"]} == {"sex", "age"}
 
 

@@ -1,0 +1,65 @@
+"""What is advised first, and sentences about groups."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from reports import sarif
+from reports.actions import actions
+from reports.lookup import Estimates
+from reports.people import gap_of, rows_words
+from reports.record import AuditRecord, Estimate, Finding, Measurement, ModelInfo
+from reports.summary import title
+
+
+def rates(record: AuditRecord, **groups: tuple[float, int]) -> AuditRecord:
+    """Return a record whose groups of a made-up column have these selection rates and rows."""
+    made = tuple(
+        Estimate(metric="selection_rate", value=value, n=n, where={"zone": level}, unit="proportion")
+        for level, (value, n) in groups.items()
+    )
+    finding = Finding(
+        check="c", title="c", family="groups", revision=1, outcome="measured",
+        measurement=Measurement(summary="", estimates=made),
+    )  # fmt: skip
+    return replace(record, findings=(finding,))
+
+
+def test_a_tiny_group_is_not_what_others_are_compared_with(record: AuditRecord) -> None:
+    here = rates(record, a=(0.5, 900), b=(0.4, 800), tiny=(0.95, 11))
+    gap = gap_of(here, Estimates(here), "selection_rate", "zone", "a")
+    assert gap is not None
+    assert gap.other.where == {"zone": "b"}
+
+
+def test_rows_of_another_split_are_said_once() -> None:
+    one = Estimate(metric="base_rate", value=0.1, n=1200, where={"split": "train", "zone": "a"})
+    assert rows_words(one) == " (n 1,200, train rows)"
+    assert rows_words(replace(one, where={"zone": "a"})) == " (n 1,200)"
+
+
+def test_notes_come_after_what_the_owner_owes(record: AuditRecord) -> None:
+    notes = tuple(replace(one, severity="note") for one in record.verdicts)
+    gates = tuple(replace(one, severity="note") for one in record.policy.gates)
+    calm = replace(record, verdicts=notes, policy=replace(record.policy, gates=gates))
+    assert [one.gate_id for one in actions(calm, limit=1)] in ([""], ["CARD001"])
+
+
+def test_the_file_of_a_model_is_no_title(record: AuditRecord) -> None:
+    named = replace(
+        record, model=ModelInfo(name="model", kind="k", format="skops", file="out/model.skops"),
+        card=replace(record.card, name="model"),
+    )  # fmt: skip
+    assert title(named) != "model"
+    assert title(replace(named, card=replace(named.card, name="Loan screening"))) == "Loan screening"
+
+
+def test_a_sarif_message_names_the_slice_once(record: AuditRecord) -> None:
+    verdict = record.verdicts[0]
+    message = f"{verdict.estimate.address if verdict.estimate else ''}: recall is 0.4; the rule asks for at least 0.8"
+    where = verdict.estimate.where if verdict.estimate else {}
+    told = replace(record, verdicts=(replace(verdict, where=where, message=message, outcome="fail"),))
+    found = json.loads(sarif.render(told))["runs"][0]["results"][0]["message"]["text"]
+    assert found.startswith(f"Failed: {message}.")
+    assert found.count("recall") == 1
