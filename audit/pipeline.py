@@ -24,6 +24,7 @@ from audit.data.dataset import Dataset, Roles, address_name
 from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Predictions, Settings
 from audit.gather import Context, check_options
+from audit.gather._resume import Unfinished, unfinished
 from audit.gather._suppression import protected
 from audit.judging import gate, ledger
 from audit.judging.vocabulary import require_known_words
@@ -48,7 +49,7 @@ from reports.record import (
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "shap", "lime", "fairlearn", "skops", "duckdb")
 
 
-def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
+def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | None = None) -> AuditRecord:
     """Carry out a plan: gather what the checks ask for, check, judge, and count the use of the test set.
 
     Parameters
@@ -56,6 +57,8 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
     plan : RunPlan
     progress : callable
         Told of long work.
+    kept : Unfinished, optional
+        What an interrupted run of the same audit left, and where this one keeps what it gathers.
 
     Returns
     -------
@@ -87,6 +90,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
         options=plan.gather,
         progress=progress,
         deadline=time.monotonic() + plan.time_limit,
+        kept=kept,
     )
     rows = plan.evidence.get("dataset", dataset)  # a log that was counted has none
     context.collected.update({**plan.at_hand(), "dataset": rows, "artifact": info, "settings": settings})
@@ -112,8 +116,27 @@ def execute(plan: RunPlan, *, progress: Progress = silent) -> AuditRecord:
         card=plan.card,
         warnings=(*plan.warnings, *dataset.notes, *(model.warnings if model else ()), *context.warnings),
         pairing=_pairing(context),
+        reused=tuple(sorted(kept.reused)) if kept is not None else (),
     )
     return ledger.spend(gate.judge(record, plan.policy), plan.terms)
+
+
+def unfinished_of(plan: RunPlan) -> Unfinished | None:
+    """Open what an interrupted run of the same audit left; ``None`` where files do not decide everything.
+
+    A model or a table without a hash, as an endpoint or an object of Python, may be another one the next time.
+    """
+    models = [one for one in (plan.model, plan.evidence.get("source_model")) if one is not None]
+    hashes = [getattr(getattr(one, "info", None), "sha256", "") for one in models]
+    hashes += [split.sha256 for split in plan.dataset.splits]
+    if not all(hashes) or len(plan.dataset) == 0:
+        return None
+    stated = {
+        "config": plan.config, "settings": repr(plan.settings), "gather": plan.gather, "seed": plan.seed,
+        "hashes": hashes, "splits": [(one.name, one.rows) for one in plan.dataset.splits],
+        "checks": (plan.checks, plan.ignore), "given": sorted(plan.evidence),
+    }  # fmt: skip
+    return unfinished(stated)
 
 
 def run(

@@ -249,7 +249,7 @@ class AuditRecord:
     pairing: Pairing | None = None
     """Answers by row, without which a later audit can only be compared by independent intervals."""
     reused: tuple[str, ...] = ()
-    """Checks whose measurements come from an earlier run."""
+    """Kinds of evidence that an interrupted run had gathered, and this one went on from."""
     partial: str = ""
     """Why the record holds less than was asked for; ``""`` where it is whole."""
 

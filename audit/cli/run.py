@@ -8,9 +8,10 @@ from pathlib import Path
 from audit.cli import output, progress
 from audit.config.configuration import limits_of, load_terms, read_config
 from audit.config.plan import plan_from_config
+from audit.gather._resume import Unfinished
 from audit.judging import ledger
 from audit.models.containment import PRINTS, contained
-from audit.pipeline import execute
+from audit.pipeline import execute, unfinished_of
 from audit.progress import Progress
 from reports.record import AuditRecord
 from reports.results import exit_code
@@ -44,19 +45,35 @@ def run(
     if unpaired:
         terms = replace(terms, on_data_change="unpaired")
 
-    def work(tell: Progress) -> tuple[AuditRecord, tuple[str, ...]]:
+    def work(tell: Progress) -> tuple[AuditRecord, tuple[str, ...], Unfinished | None]:
         plan = plan_from_config(asked, folder, policy=policy, terms=terms)
-        record = execute(plan, progress=tell)
-        return record, (*plan.warnings, *(one for one in record.warnings if one.startswith(ledger.SPENT)))
+        kept = unfinished_of(plan)
+        record = execute(plan, progress=tell, kept=kept)
+        told = (*plan.warnings, *(one for one in record.warnings if one.startswith(ledger.SPENT)))
+        return record, told, kept
 
     done = contained(work, limits=limits_of(asked), bar=lambda: progress.shown(quiet=to_machine))
-    record, told = done.value
+    record, told, kept = done.value
     for warning in told:
         output.note(warning)
+    output.note(_went_on(record))
     if done.printed:
         record = replace(record, warnings=(*record.warnings, PRINTS))
     if to_machine:
         output.to_standard_output(record, names)
+        _end(kept)
         return exit_code(record, strict)
     written = output.write_reports(record, target, names, shown.edition)
+    _end(kept)
     return output.tell(record, written, strict=strict, everything=shown.everything)
+
+
+def _end(kept: Unfinished | None) -> None:
+    """Delete what was kept of the run: its record is written."""
+    if kept is not None:
+        kept.end()
+
+
+def _went_on(record: AuditRecord) -> str:
+    """Say what was not gathered again."""
+    return f"Went on from an interrupted run, which had gathered {', '.join(record.reused)}." if record.reused else ""

@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -41,6 +42,16 @@ LATE = "stopped at the run's time limit"
 """What a note says of evidence that the clock cut short."""
 
 
+class Kept(Protocol):
+    """Where evidence is kept until the run ends; see :mod:`audit.gather._resume`."""
+
+    def read(self, name: str) -> tuple[object, tuple[str, ...]] | None:
+        """Return evidence and what was said while it was gathered, or ``None``."""
+
+    def write(self, name: str, value: object, said: tuple[str, ...]) -> None:
+        """Keep evidence."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Context:
     """What gatherers work with; it remembers what was gathered.
@@ -59,6 +70,8 @@ class Context:
     deadline: float = math.inf
     """Time of the monotonic clock after which no new work begins: the clock aborts, it never sets a budget."""
     collected: dict[str, object] = field(default_factory=dict)
+    kept: Kept | None = None
+    """Evidence of the same audit that an interrupted run left, where there may be some."""
     warnings: list[str] = field(default_factory=list)
 
     def generator(self, name: str) -> np.random.Generator:
@@ -112,12 +125,18 @@ class Context:
     def _gather(self, name: str) -> object:  # noqa: C901 -- one clause an outcome
         if name not in available():
             return Absence(outcome="error", reason=f"no gatherer brings {shown(name)}")
+        if self.kept is not None and (left := self.kept.read(name)) is not None:
+            self._note(name, list(left[1]))
+            return left[0]
         try:
             module = importlib.import_module(f"audit.gather.{name}")
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 value: object = module.gather(self, **self.options.get(name, {}))
-            self._note(name, [str(one.message) for one in caught])
+            said = [str(one.message) for one in caught]
+            self._note(name, said)
+            if self.kept is not None and not self.late():  # what the clock cut short is no one's evidence
+                self.kept.write(name, value, tuple(said))
         except NotApplicable as reason:
             return Absence(outcome="not_applicable", reason=str(reason))
         except (MissingExtra, BudgetSpent) as reason:
