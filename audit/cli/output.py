@@ -15,6 +15,7 @@ from reports.results import exit_code
 from reports.sections import Edition
 from reports.store import require_plain, write_bytes_atomically, write_text_atomically
 from reports.text import lines
+from reports.together import write_together
 
 COLORS = {"invalid": "red", "missed": "red", "owed": "yellow", "concern": "yellow", "met": "green"}
 SIGNED = 1_000_000
@@ -161,9 +162,8 @@ def write_reports(record: AuditRecord, folder: Path, names: list[str], edition: 
     texts = {FORMATS[name].file: draw(record, name, chosen) for name in names}
     for file in texts:
         require_replaceable(folder / file)
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, text in texts.items():
-        write_text_atomically(folder / file, text)
+    own = {one.file for one in FORMATS.values()}
+    write_together(folder, {file: text.encode("utf-8", "replace") for file, text in texts.items()}, own)
     return [folder / file for file in texts]
 
 

@@ -119,9 +119,7 @@ def _swept(base: Path) -> None:
 @cache
 def program() -> str:
     """Return a hash of this program's code and of the versions that it stands on."""
-    import audit
-
-    root = Path(audit.__file__).resolve().parent
+    root = Path(__file__).resolve().parents[1]
     made = hashlib.sha256(sys.version.encode())
     for file in sorted(root.rglob("*.py")):
         made.update(file.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())

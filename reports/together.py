@@ -1,0 +1,169 @@
+"""Several files as one: all of the old ones or all of the new ones are there, whenever the writer is killed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from reports.store import OutputError, require_plain, write_bytes_atomically
+
+EXCHANGE = 2
+"""``RENAME_EXCHANGE`` of Linux: two names change places in one step."""
+AT_FDCWD = -100
+
+
+def write_together(folder: Path, contents: Mapping[str, bytes], own: Collection[str]) -> None:
+    """Write files into a folder so that nobody ever sees some of the old and some of the new.
+
+    A folder that holds nothing but outputs (`own`) changes places with one that was filled beside it. Where a folder
+    holds other things too, is the one that a shell stands in, or the system cannot do that, all files are
+    written beside the old ones first and then renamed one right after the other. Two writers wait for each other.
+
+    Parameters
+    ----------
+    folder : Path
+        Is made where it does not exist.
+    contents : mapping of str to bytes
+        By name of the file.
+    own : collection of str
+        Names of all files that may have been written earlier; those that are not written anew stay.
+
+    Raises
+    ------
+    OutputError
+        If something else stands where a file goes, or the folder cannot be written to.
+    """
+    target = Path(os.path.realpath(folder))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _swept(target)
+        if not target.exists() and _made(target, contents):
+            return
+        with _alone(target):
+            for name in contents:
+                require_plain(target / name)
+            if not _exchanged(target, contents, own):
+                _one_by_one(target, contents)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into {str(folder)!r}: {error.strerror or error}. Name a folder that is yours to write to."
+        ) from error
+
+
+def _drafted(target: Path, contents: Mapping[str, bytes]) -> Path:
+    draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    draft.mkdir()
+    for name, content in contents.items():
+        with (draft / name).open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    return draft
+
+
+def _made(target: Path, contents: Mapping[str, bytes]) -> bool:
+    """Fill a new folder and give it its name; tell whether nobody was faster."""
+    draft = _drafted(target, contents)
+    try:
+        draft.rename(target)
+    except OSError:
+        shutil.rmtree(draft, ignore_errors=True)
+        return False
+    return True
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Wait until no other writer is at work in a folder, which may be another one by then."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    while True:
+        handle = os.open(target, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.fstat(handle).st_ino == target.stat().st_ino:
+                yield
+                return
+        finally:
+            os.close(handle)
+
+
+def _exchanged(target: Path, contents: Mapping[str, bytes], own: Collection[str]) -> bool:
+    """Let a filled folder change places with one that holds outputs only; tell whether that could be done."""
+    if not _may_move(target, own):
+        return False
+    try:
+        draft = _drafted(target, contents)
+    except OSError:  # the folder above is not ours to write to
+        return False
+    try:
+        _linked([one for one in target.iterdir() if one.name not in contents], draft)
+        draft.chmod(stat.S_IMODE(target.stat().st_mode))
+        done = _swap(draft, target)
+        if done:  # what somebody put there in the meantime stays
+            _linked([one for one in draft.iterdir() if not (target / one.name).exists()], target)
+    except OSError:
+        return False
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return done
+
+
+def _may_move(target: Path, own: Collection[str]) -> bool:
+    """Tell whether nobody would miss a folder itself: it holds outputs only, and nobody stands in it."""
+    if not sys.platform.startswith("linux") or os.path.ismount(target) or Path.cwd().is_relative_to(target):
+        return False
+    return all(_is_output(one, own) for one in target.iterdir())
+
+
+def _linked(files: list[Path], folder: Path) -> None:
+    for one in files:
+        os.link(one, folder / one.name)
+
+
+def _is_output(path: Path, own: Collection[str]) -> bool:
+    return path.name in own and stat.S_ISREG(path.lstat().st_mode)
+
+
+def _swap(one: Path, other: Path) -> bool:
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    done: int = rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), EXCHANGE)
+    return done == 0
+
+
+def _one_by_one(target: Path, contents: Mapping[str, bytes]) -> None:
+    """Write all files under other names first, so that little time passes between the first renaming and the last."""
+    drafts = {name: target / f".{name[:100]}.{secrets.token_hex(4)}.part" for name in contents}
+    try:
+        for name, draft in drafts.items():
+            write_bytes_atomically(draft, contents[name])
+        for name, draft in drafts.items():
+            draft.replace(target / name)
+    finally:
+        for draft in drafts.values():
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+
+def _swept(target: Path) -> None:
+    """Delete folders that a killed writer left beside the target, an hour after at the earliest."""
+    import time
+
+    for one in target.parent.glob(f".{target.name[:100]}.????????.part"):
+        with suppress(OSError):
+            if one.is_dir() and not one.is_symlink() and time.time() - one.stat().st_mtime > 3600:
+                shutil.rmtree(one, ignore_errors=True)
