@@ -6,7 +6,7 @@ import pytest
 
 from audit.mitigation import arms, candidates, reductions, work
 
-WHOLE = ("test_thresholds_close_the_gap", "test_removing_correlation")
+WHOLE = ("test_thresholds_close_the_gap", "test_removing_correlation", "test_adult_meets")
 """Tests that look at everything a mitigation does."""
 
 
