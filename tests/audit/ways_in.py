@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import LinearSVC
@@ -109,9 +116,39 @@ class LabelsAlone:
         return self.inner.predict(X)
 
 
+def _plain(last: object) -> Pipeline:
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return make_pipeline(make_column_transformer((encoder, WORDS), ("passthrough", NUMBERS)), last)
+
+
 def _fitted(last: object, X: pd.DataFrame, y: np.ndarray) -> Pipeline:
-    encoder = OneHotEncoder(handle_unknown="ignore")
-    return make_pipeline(make_column_transformer((encoder, WORDS), ("passthrough", NUMBERS)), last).fit(X, y)
+    return _plain(last).fit(X, y)
+
+
+def _members() -> list[tuple[str, Pipeline]]:
+    return [("lines", _plain(LogisticRegression(max_iter=500))), ("bayes", _plain(GaussianNB()))]
+
+
+def _routed(X: pd.DataFrame, y: np.ndarray) -> object:
+    with config_context(enable_metadata_routing=True):
+        last = LogisticRegression(max_iter=500).set_fit_request(sample_weight=True)
+        return _plain(last).fit(X, y, sample_weight=np.linspace(0.5, 2, len(y)))
+
+
+def categories(X: pd.DataFrame) -> pd.DataFrame:
+    """Give the columns of words the categories of all tables here."""
+    known = {"region": ["EU", "NA", "None"], "kind": ["1", "2", "A"], "size": ["large", "small"]}
+    return X.assign(**{name: pd.Categorical(X[name].astype(str), categories=levels) for name, levels in known.items()})
+
+
+def _boosted(library: str, X: pd.DataFrame, y: np.ndarray) -> object:
+    boosting: Any = importlib.import_module(library)
+    if library == "lightgbm":
+        return boosting.LGBMClassifier(n_estimators=12, n_jobs=1, verbose=-1).fit(categories(X), y)
+    quiet = {"verbose": 0, "allow_writing_files": False, "thread_count": 1}
+    return boosting.CatBoostClassifier(iterations=12, cat_features=["region", "kind", "size"], **quiet).fit(
+        categories(X), y
+    )
 
 
 MODELS: dict[str, Callable[[pd.DataFrame, np.ndarray], object]] = {
@@ -124,7 +161,31 @@ MODELS: dict[str, Callable[[pd.DataFrame, np.ndarray], object]] = {
         _fitted(LogisticRegression(max_iter=500), X, y)
     ),
     "any object with predict alone": lambda X, y: LabelsAlone(_fitted(LogisticRegression(max_iter=500), X, y)),
+    "calibrated (CalibratedClassifierCV)": lambda X, y: CalibratedClassifierCV(_plain(LinearSVC()), cv=2).fit(X, y),
+    "stacked (StackingClassifier)": lambda X, y: StackingClassifier(_members(), cv=2).fit(X, y),
+    "voting by labels (VotingClassifier)": lambda X, y: VotingClassifier(_members()).fit(X, y),
+    "voting by probabilities": lambda X, y: VotingClassifier(_members(), voting="soft").fit(X, y),
+    "searched (GridSearchCV)": lambda X, y: GridSearchCV(
+        _plain(LogisticRegression(max_iter=500)), {"logisticregression__C": [0.1, 1.0]}, cv=2
+    ).fit(X, y),
+    "one against the rest": lambda X, y: _fitted(OneVsRestClassifier(LogisticRegression(max_iter=500)), X, y),
+    "steps that hand on frames (set_output)": lambda X, y: (
+        _plain(LogisticRegression(max_iter=500)).set_output(transform="pandas").fit(X, y)
+    ),
+    "metadata routing": lambda X, y: _routed(X, y),
+    "a tuned threshold (TunedThresholdClassifierCV)": lambda X, y: TunedThresholdClassifierCV(
+        _plain(LogisticRegression(max_iter=500)), cv=2
+    ).fit(X, y),
+    "a fixed threshold (FixedThresholdClassifier)": lambda X, y: FixedThresholdClassifier(
+        _plain(LogisticRegression(max_iter=500)), threshold=0.3, pos_label=max(y.tolist())
+    ).fit(X, y),
+    "LightGBM": lambda X, y: _boosted("lightgbm", X, y),
+    "CatBoost": lambda X, y: _boosted("catboost", X, y),
 }
+LIBRARIES = {"LightGBM": "lightgbm", "CatBoost": "catboost"}
+"""Packages of models that are not scikit-learn's."""
+TWO_CLASSES = {"one column of probabilities, single precision"} | {name for name in MODELS if "threshold" in name}
+"""Kinds of models that are for two classes."""
 
 
 # --- tables ---------------------------------------------------------------------------------------
