@@ -446,8 +446,10 @@ def _one_thread() -> None:
 
 def _portable(error: BaseException) -> BaseException:
     """Return an error that can be sent: our own as they are, what ends programs as the model's fault."""
-    if isinstance(error, SystemExit | KeyboardInterrupt | GeneratorExit | TookTooLong):
+    if not isinstance(error, Exception) or isinstance(error, TookTooLong):  # we raise none of these ourselves
         return ModelError(f"the model raised {type(error).__name__} outside of a call. Remove it.")
+    if isinstance(error, MemoryError):
+        return ModelError("the memory that [model] memory allows ran out outside of a call of the model. Raise it.")
     if not isinstance(error, AuditError):
         error.add_note("".join(traceback.format_exception(error))[-HEAD:])
     try:

@@ -32,6 +32,20 @@ class Own(Sound):
     def predict(self, X):
         class Mine(BaseException): pass
         raise Mine("gone")
+class Mine(BaseException): pass
+class OwnAttribute(Sound):
+    def __getattr__(self, name):
+        if name.startswith("__"): raise AttributeError(name)
+        raise Mine("gone")
+class Answer(list):
+    def __array__(self, *a, **k): raise Mine("gone")
+    def __len__(self): raise Mine("gone")
+    def __iter__(self): raise Mine("gone")
+class OwnAnswer(Sound):
+    def predict(self, X): return Answer()
+class ExitsAttribute(Sound):
+    @property
+    def feature_names_in_(self): sys.exit(0)
 class Crashes(Sound):
     def predict(self, X): ctypes.string_at(0)
 class Sleeps(Sound):
@@ -118,6 +132,15 @@ def test_a_model_that_never_answers_is_ended(run: Run, name: str) -> None:
     assert code == 2
     assert "no answer in predict on 120 rows" in err
     assert "timeout" in err
+
+
+@pytest.mark.parametrize("name", ["Own", "OwnAttribute", "OwnAnswer", "ExitsAttribute"])
+def test_what_is_no_error_of_python_is_the_models_fault(run: Run, name: str) -> None:
+    code, out, err = run(name)
+    assert (code, out) == (2, ""), err
+    assert "Mine" in err or "SystemExit" in err
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1
 
 
 def test_what_a_model_prints_never_mixes_with_the_record(run: Run) -> None:
