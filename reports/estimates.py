@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from reports.addresses import Names
 from reports.exhibits import View
@@ -71,9 +72,11 @@ def _figures(view: View) -> set[float]:
     return {one for row in view.rows for cell in row[1:] for one in _read(cell)}
 
 
-def _read(text: str) -> list[float]:
+@lru_cache(maxsize=16384)
+def _read(text: str) -> tuple[float, ...]:
+    """Return the numbers in a cell; the same cells are read for every size in which a card is tried."""
     found = ((float(one.replace(",", "")), sign) for one, sign in _NUMBER.findall(text))
-    return [round(value / 100 if sign else value, 3) for value, sign in found]
+    return tuple(round(value / 100 if sign else value, 3) for value, sign in found)
 
 
 def _numbers(estimate: Estimate) -> tuple[str, str, str]:

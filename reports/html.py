@@ -12,7 +12,7 @@ import hashlib
 import json
 import lzma
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -71,43 +71,50 @@ def render(record: AuditRecord, edition: Edition = "full") -> str:
     saved = store.dumps(record)
     data = embedded(record)
     room = max(USUAL_LIMIT - len(data), LEAST_PAGE)
-    drawer = Drawer.of(record)
+    drawer, common = Drawer.of(record), _common(record, saved, edition)
     page = ""
     for budget in BUDGETS:
-        page = _page(record, saved, drawer.within(budget), edition)
+        page = _page(record, common, drawer.within(budget))
         if len(page.encode()) <= min(budget.limit or room, SIZE_LIMIT):
             break
     if len(page.encode()) + len(data) < SIZE_LIMIT:
-        return _page(record, saved, drawer.within(budget), edition, data)
+        return _page(record, common, drawer.within(budget), data)
     return page
 
 
-def _page(record: AuditRecord, saved: str, drawer: Drawer, edition: Edition, data: str = "") -> str:
+def _common(record: AuditRecord, saved: str, edition: Edition) -> dict[str, object]:
+    """Say what a page says whatever its size, so that it is worked out once for all sizes that are tried."""
+    return {
+        **_first_screen(record),
+        "record": record,
+        "edition": edition,
+        "blanks": blank_sections(record.card),
+        "results": results.gate_results(record),
+        "concerns": found_concerns(record),
+        "topics": topics(record),
+        "untested": chapters.untested(record),
+        "silent": chapters.silent(record),
+        "faith": chapters.on_faith(record),
+        "sections": sections.sections_of(edition),
+        "glossary": sections.GLOSSARY,
+        "by_family": chapters.by_family(record),
+        "evidence": evidence_map(record) if edition == "full" else (),
+        "sources": sorted({(one.source, one.checked) for one in items()}),
+        "groups": _groups_by_feature(record),
+        "sha256": hashlib.sha256(saved.encode()).hexdigest(),
+    }
+
+
+def _page(record: AuditRecord, common: Mapping[str, object], drawer: Drawer, data: str = "") -> str:
     template = _environment().get_template("card.html.j2")
     return template.render(
-        record=record,
-        edition=edition,
-        **_first_screen(record),
-        blanks=blank_sections(record.card),
-        results=results.gate_results(record),
-        concerns=found_concerns(record),
+        **common,
         chapter=lambda section: chapters.chapter(record, section, drawer),
-        topics=topics(record),
-        untested=chapters.untested(record),
-        silent=chapters.silent(record),
-        faith=chapters.on_faith(record),
-        sections=sections.sections_of(edition),
-        glossary=sections.GLOSSARY,
-        by_family=chapters.by_family(record),
         anchors=_Anchors(record),
         config_text=_json_text(record.config, drawer.budget.words),
-        evidence=evidence_map(record) if edition == "full" else (),
-        sources=sorted({(one.source, one.checked) for one in items()}),
-        groups=_groups_by_feature(record),
         show=drawer.show,
         brief=drawer.brief,
         budget=drawer.budget,
-        sha256=hashlib.sha256(saved.encode()).hexdigest(),
         embedded=data,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 NAME_LIMIT = 120
 """Characters of a name that are shown; the whole name stands in the record."""
@@ -27,7 +28,13 @@ def visible(text: object, limit: int = NAME_LIMIT) -> str:
     >>> visible("a\u202eb")
     'a�b'
     """
-    line = _SPACES.sub(" ", UNPRINTABLE.sub("\ufffd", str(text)[: 4 * limit + 4])).strip()
+    return _line(str(text)[: 4 * limit + 4], limit)
+
+
+@lru_cache(maxsize=8192)
+def _line(text: str, limit: int) -> str:
+    """Clean a text; a card says the same few names thousands of times."""
+    line = _SPACES.sub(" ", UNPRINTABLE.sub("\ufffd", text)).strip()
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

@@ -209,7 +209,7 @@ class Verdict:
         require_finite(f"verdict {self.gate!r}", detectable=self.detectable, p_adjusted=self.p_adjusted)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, weakref_slot=True)
 class AuditRecord:
     """Everything an audit found out and decided; all reports are drawn from it alone.
 

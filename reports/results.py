@@ -6,6 +6,7 @@ judged anew: the verdicts stand in the record.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -170,6 +171,26 @@ def found_words(verdict: Verdict) -> str:
 
 def gate_results(record: AuditRecord) -> tuple[GateResult, ...]:
     """Gather the verdicts by gate, worst gate first and worst slice first."""
+    return _ordered.of(record)
+
+
+class _LastOrdered:
+    """The verdicts of the record that is being drawn: a card asks for their order at every turn."""
+
+    def __init__(self) -> None:
+        self._last: tuple[weakref.ref[AuditRecord], tuple[GateResult, ...]] | None = None
+
+    def of(self, record: AuditRecord) -> tuple[GateResult, ...]:
+        """Order the verdicts of a record, once as long as the same object is asked for; records never change."""
+        if self._last is None or self._last[0]() is not record:
+            self._last = (weakref.ref(record), _worst_gate_first(record))
+        return self._last[1]
+
+
+_ordered = _LastOrdered()
+
+
+def _worst_gate_first(record: AuditRecord) -> tuple[GateResult, ...]:
     order = {gate.id: position for position, gate in reversed(list(enumerate(record.policy.gates)))}
     grouped: dict[str, list[Verdict]] = {}
     for verdict in record.verdicts:

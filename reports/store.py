@@ -178,9 +178,13 @@ def _encodable(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+"""Kept: `json.dumps` makes a new one for every number of a record."""
+
+
 def _json(value: object) -> str:
     try:
-        text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+        text = _ENCODER.encode(value)
     except ValueError as error:
         raise RecordError(f"a record cannot hold NaN or infinity: {error}; write None with a reason") from error
     return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
