@@ -64,12 +64,22 @@ def people(record: AuditRecord, made: Iterable[Estimate]) -> tuple[str, ...]:
             f"{visible(key)} {visible(record.data.names.get(key, {}).get(level, level))}"
             for key, level in where.items()
         )
-        gained, lost = (f"{1000 * moved.get(name, 0.0):.0f}" for name in ("gained", "lost"))
-        found.append(
-            f"Of 1,000 with {group} whose outcome was {visible(outcome)}: {gained} more get {favorable}, "
-            f"{lost} get it no longer"
-        )
+        found.append(sentence(group, outcome, favorable, moved.get("gained", 0.0), moved.get("lost", 0.0)))
     return tuple(found)
+
+
+def sentence(group: str, outcome: str, favorable: str, gained: float, lost: float) -> str:
+    """Say of a group and outcome how many of 1,000 gained the favorable answer, and how many lost it.
+
+    Examples
+    --------
+    >>> sentence("sex f", "repaid", "loan", 0.034, 0.002)
+    'Of 1,000 with sex f whose outcome was repaid: 34 more get loan, 2 get it no longer'
+    """
+    return (
+        f"Of 1,000 with {group} whose outcome was {visible(outcome)}: {1000 * gained:.0f} more get {favorable}, "
+        f"{1000 * lost:.0f} get it no longer"
+    )
 
 
 def _levelling(known: dict[str, Estimate]) -> list[str]:

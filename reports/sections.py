@@ -62,6 +62,7 @@ SECTIONS: tuple[Section, ...] = (
         families=("groups", "fairness"),
         parts=("factors",),
         figures=(
+            Featured(check="mitigation", kinds=("prose", "table", "curve"), most=5),
             Featured(check="group_performance", kinds=("forest",), most=4),
             Featured(check="score_histogram", kinds=("curve",), begins="Scores by ", most=2),
             Featured(check="group_calibration", kinds=("forest",)),

@@ -16,6 +16,7 @@ from audit.estimate.metrics import metric
 from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Mitigated, Predictions
 from audit.exhibits import by_address_table, forest
+from reports.mitigation import sentence
 from reports.record import Cell, Curve, Estimate, Exhibit, Measurement, Prose, Series, Table
 
 CONFLICT = (
@@ -62,6 +63,8 @@ def mitigation(mitigated: Mitigated) -> Measurement:
         _arms_table(made, costs),
         by_address_table("Who gained and who lost", people, caption="Shares of the rows of each group and outcome."),
     ]
+    if told := _in_words(mitigated.feature, people):
+        exhibits.insert(0, Prose(title="Who gained and who lost, in words", text=told))
     if calibrated:
         exhibits.append(
             forest("Calibration by group, before and after", calibrated, x_label="mean score less share", reference=0.0)
@@ -135,6 +138,23 @@ def _people(mitigated: Mitigated, before: Predictions, after: Predictions) -> li
             made += [share("gained", gained, rows_of, place), share("lost", lost, rows_of, place)]
     made.insert(0, churn(before, after))
     return made
+
+
+def _in_words(feature: str, people: Sequence[Estimate]) -> str:
+    """Say how many of 1,000 of each group and outcome gained or lost, most changes first."""
+    gained, lost = (
+        {(one.where[feature], one.where["class"]): one.value for one in people if one.metric == name}
+        for name in ("gained", "lost")
+    )
+    favorable = next((name for _, name in reversed(list(gained))), "")
+    most = sorted(gained, key=lambda at: -((gained[at] or 0.0) + (lost.get(at) or 0.0)))
+    told = [
+        sentence(
+            f"{feature} {level}", outcome, favorable, gained[level, outcome] or 0.0, lost.get((level, outcome)) or 0.0
+        )
+        for level, outcome in most
+    ]
+    return "\n\n".join(f"{one}." for one in told)
 
 
 def _calibration(mitigated: Mitigated, before: Predictions, after: Predictions) -> list[Estimate]:

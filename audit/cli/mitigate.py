@@ -8,7 +8,8 @@ from pathlib import Path
 from audit.cli import output, progress
 from audit.config.configuration import limits_of, load_terms, read_config
 from audit.config.plan import plan_from_config
-from audit.errors import ConfigError
+from audit.errors import ConfigError, shown
+from audit.judging import ledger
 from audit.mitigation.work import FILE, Asked, Outcome, mitigate_plan
 from audit.models.containment import PRINTS, contained
 from audit.pipeline import execute
@@ -25,11 +26,8 @@ def mitigate(config: Path, asked: Asked, *, out: Path, policy: Path | None, stri
     stated = read_config(config)
     folder = config.resolve().parent
     output.require_writable(out)
-    target = out / FILE
-    if stated.model is not None and stated.model.path is not None:
-        source = folder / stated.model.path
-        if target.exists() and source.exists() and target.samefile(source):
-            raise ConfigError(f"--out holds the model that is read ({FILE}). Name another folder.")
+    source = None if stated.model is None or stated.model.path is None else folder / stated.model.path
+    _require_own(out, source)
 
     def work(tell: Progress) -> tuple[Outcome, AuditRecord | None]:
         terms = load_terms(stated, folder, policy)
@@ -46,10 +44,28 @@ def mitigate(config: Path, asked: Asked, *, out: Path, policy: Path | None, stri
         return 0
     if done.printed:
         record = replace(record, warnings=(*record.warnings, PRINTS))
+    output.write_reports(record, out, FORMATS)
+    output.write_bytes(outcome.file, out / FILE)
+    return _tell(record, out, strict=strict)
+
+
+def _require_own(out: Path, source: Path | None) -> None:
+    """Refuse to write over a model that is read, or that no mitigation wrote."""
+    target = out / FILE
+    if not target.exists():
+        return
+    if source is not None and source.exists() and target.samefile(source):
+        raise ConfigError(f"--out holds the model that is read ({FILE}). Name another folder.")
+    if not (out / "audit.json").exists():
+        raise ConfigError(f"{shown(target)} is there already, and no mitigation wrote it. Name another folder.")
+
+
+def _tell(record: AuditRecord, out: Path, *, strict: bool) -> int:
+    for warning in record.warnings:
+        if warning.startswith(ledger.SPENT):
+            output.note(warning)
     for line in mitigation.lines(record):
         output.say(line)
-    output.write_reports(record, out, FORMATS)
-    output.write_bytes(outcome.file, target)
     code = exit_code(record, strict)
-    output.say(f'{record.verdict} → {out} (exit {code}). Audit the model: [model] path = "{target}"')
+    output.say(f'{record.verdict} → {out} (exit {code}). Audit the model: [model] path = "{out / FILE}"')
     return code

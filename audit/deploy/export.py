@@ -55,6 +55,7 @@ def export(
         If the model cannot be converted, or the conversion changes a label or moves a score by more than 1e-5;
         nothing is written then.
     """
+    model = _inside(model)
     names = features or model.feature_names
     if names is None:
         raise ModelError("the model knows no names of its inputs. Name the columns in their order: --features a,b,c.")
@@ -81,6 +82,27 @@ def export(
         write_description(description, out.with_name("model.json"))
         return description
     raise ModelError(f"the ONNX model is not the same: {said}. Nothing was written.")
+
+
+def _inside(model: Model) -> Model:
+    """Take the estimator out of a sealed one that adds no rule to it; a graph cannot refuse, as a rule by group must.
+
+    Raises
+    ------
+    ModelError
+        If a rule decides.
+    """
+    take = getattr(model.predictor, "without_rule", None)
+    if take is None:
+        return model
+    inner = take()
+    if inner is None:
+        raise ModelError(
+            "this model refuses rows of groups that it has no rule for, and an ONNX graph cannot refuse a row. Serve "
+            "the .skops file as it is: modelassay serve model.skops --data train.csv."
+        )
+    made = wrap(inner, name=model.info.name)
+    return replace(made, info=replace(made.info, sha256=model.info.sha256, file=model.info.file))
 
 
 def _graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:

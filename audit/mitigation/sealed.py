@@ -79,6 +79,11 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self._learn()
         return self
 
+    def without_rule(self) -> Any:  # noqa: ANN401 -- any estimator
+        """Return the estimator inside where it decides alone, ``None`` where a rule decides."""
+        rules = [getattr(self, name, None) for name in ("thresholds", "calibration", "shifts", "offsets")]
+        return None if any(rule is not None and rule != 0.0 for rule in rules) else self.estimator_
+
     def _reads_group(self) -> bool:
         return self.sensitive is not None
 

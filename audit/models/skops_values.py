@@ -268,6 +268,7 @@ def _held(model: Any) -> bool:  # noqa: ANN401
 
 def _sealed(model: Any) -> bool:  # noqa: ANN401
     """Tell whether a rule of decision holds numbers by group, each group in words, around a model that answers."""
+    model.get_params(deep=False)  # a parameter that is missing is as bad as a broken one
     rules = [getattr(model, name, None) for name in ("thresholds", "calibration", "offsets")]
     for rule in rules:
         by_group = rule if isinstance(rule, dict) else None

@@ -170,3 +170,64 @@ def test_rows_without_a_group_are_left_out_and_counted(tmp_path: Path) -> None:
     finding = next(one for one in _record(tmp_path / "out").findings if one.check == "mitigation")
     assert finding.measurement is not None
     assert "20 rows have no group of 'sex'" in " ".join(finding.measurement.notes)
+
+
+def test_a_mitigated_model_is_exported_or_served_and_never_decides_for_a_group_it_does_not_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("skl2onnx")
+    pytest.importorskip("onnxruntime")
+    config = project(tmp_path / "p", rows=600, gap=1.2)
+    train = str(tmp_path / "p" / "train.csv")
+    for method, code in (("reweigh", 0), ("thresholds", 2)):
+        out = tmp_path / method
+        _mitigate(config, out, method)
+        done = main(["export", str(out / "model.skops"), "--data", train, "--out", str(out / "model.onnx")])
+        assert done == code
+    assert "an ONNX graph cannot refuse a row" in " ".join(capsys.readouterr().err.split())
+    old = load_model(tmp_path / "reweigh" / "model.skops").predictor
+    new = load_model(tmp_path / "reweigh" / "model.onnx").predictor
+    X = pd.read_csv(tmp_path / "p" / "test.csv")[["x", "z", "kind"]]
+    assert np.array_equal(np.asarray(old.predict(X)), np.asarray(new.predict(X)))
+
+
+def test_a_mitigated_model_is_served_with_its_group_in_the_schema(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi")
+    from audit.deploy.service import open_model, served
+
+    config = project(tmp_path / "p", rows=600)
+    _mitigate(config, tmp_path / "out", "thresholds")
+    description, model = open_model(tmp_path / "out" / "model.skops", data=tmp_path / "p" / "train.csv")
+    service = served(description, model)
+    assert [one.name for one in service.description.columns] == ["x", "z", "kind", "sex"]
+    assert service.batcher.merges
+
+
+def test_a_use_of_the_test_set_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = '[policy]\npath = "gates.toml"'
+    config = project(tmp_path / "p", rows=600, more=more)
+    (tmp_path / "p" / "gates.toml").write_text('[test_set]\nmax_uses = 1\nledger = "uses.json"\n', encoding="utf-8")
+    for method in ("thresholds", "reweigh"):
+        _mitigate(config, tmp_path / method, method)
+    assert "2 different models, more than the 1" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_model_that_no_mitigation_wrote_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = project(tmp_path / "p", rows=200)
+    before = (tmp_path / "p" / "model.skops").read_bytes()
+    assert _mitigate(config, tmp_path / "p", "thresholds") == 2
+    assert "holds the model that is read" in capsys.readouterr().err
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "model.skops").write_bytes(b"mine")
+    assert _mitigate(config, tmp_path / "out", "thresholds") == 2
+    assert (tmp_path / "out" / "model.skops").read_bytes() == b"mine"
+    assert (tmp_path / "p" / "model.skops").read_bytes() == before
+
+
+def test_the_card_says_in_words_who_gained_and_what_a_person_signs(tmp_path: Path) -> None:
+    config = project(tmp_path / "p", rows=800)
+    _mitigate(config, tmp_path / "out", "thresholds")
+    card = (tmp_path / "out" / "card.html").read_text(encoding="utf-8")
+    for words in ("Who gained and who lost, in words", "Of 1,000 with sex f", "For a person to decide and sign"):
+        assert words in card
+    assert not any(word in card.lower() for word in ("unbiased", "fair model", "compliant"))
