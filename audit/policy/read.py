@@ -201,7 +201,11 @@ def _chain(path: Path, above: tuple[Path, ...] = ()) -> tuple[_Layer, ...]:
 
 def _extended(path: Path, name: str) -> Path:
     found = path.parent / name
-    if not found.exists():
+    try:
+        exists = found.exists()
+    except OSError:  # a name that no file can have
+        exists = False
+    if not exists:
         siblings = [one.name for one in path.parent.glob("*.toml")]
         raise PolicyError(
             f"{path.name}: [policy] extends {shown(name)}, which is neither 'default' nor a file here."
