@@ -17,6 +17,7 @@ from audit.errors import ModelError, NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.explain.encoding import Encoding, Score
 from audit.explain.permutation import BATCH as PERMUTED
+from audit.gather._column_wise import Lookup, lookup
 from audit.models.answers import BATCH, as_model_input, call, columns_of, labels_of, own_names
 from audit.models.load import Model
 
@@ -53,7 +54,18 @@ class Output:
         """
         asked = getattr(self.model.predictor, self.method)
         parts = [X.iloc[start : start + BATCH] for start in range(0, len(X), BATCH)]
-        answers = np.concatenate([call(asked, as_model_input(self.model, p), len(p), self.method) for p in parts])
+        return self._columns(
+            np.concatenate([call(asked, as_model_input(self.model, p), len(p), self.method) for p in parts])
+        )
+
+    def looked_up(self, found: Lookup, numbers: FloatArray, code: int) -> FloatArray | None:
+        """Return the explained number of encoded rows of known values, ``None`` where one is not known."""
+        parts = [found.ask(self.method, numbers[start : start + BATCH]) for start in range(0, len(numbers), BATCH)]
+        known = [part for part in parts if part is not None]
+        return self._scaled(self._columns(np.concatenate(known)), code) if known and len(known) == len(parts) else None
+
+    def _columns(self, answers: npt.NDArray[np.generic]) -> FloatArray:
+        """Put the model's answers into the columns of the classes."""
         if self.method == "predict" and self.classes:
             texts, _ = labels_of(answers, self.model.classes, self.dataset)
             codes = pd.Index(self.classes).get_indexer(pd.Index(list(texts)))
@@ -62,7 +74,7 @@ class Output:
         if not np.isfinite(numbers).all():
             odd = int((~np.isfinite(numbers)).reshape(len(numbers), -1).any(axis=1).sum())
             raise ModelError(
-                f"the model's {self.method} answered {odd} of {len(X)} perturbed rows with no finite number."
+                f"the model's {self.method} answered {odd} of {len(answers)} perturbed rows with no finite number."
             )
         if not self.classes:
             return numbers
@@ -87,7 +99,9 @@ class Output:
 
     def __call__(self, X: pd.DataFrame, code: int) -> FloatArray:
         """Return the explained number of class `code` (ignored unless multiclass)."""
-        raw = self.raw(X)
+        return self._scaled(self.raw(X), code)
+
+    def _scaled(self, raw: FloatArray, code: int) -> FloatArray:
         if raw.ndim == 2:
             raw = raw[:, min(code, raw.shape[1] - 1)]
         if self.scale == "log-odds" and self.method == "predict_proba":
@@ -115,6 +129,8 @@ class Explained:
     predicted: npt.NDArray[np.int64]
     """Code of the predicted class of each row; zeros in regression."""
     notes: tuple[str, ...]
+    lookup: Lookup | None = None
+    """A quicker way to ask the model about rows that mix the values of the rows and the background."""
 
     @property
     def batch(self) -> int:
@@ -126,7 +142,8 @@ class Explained:
 
         def scored(numbers: FloatArray) -> FloatArray:
             try:
-                return self.output(self.encoding.decode(numbers), code)
+                found = None if self.lookup is None else self.output.looked_up(self.lookup, numbers, code)
+                return found if found is not None else self.output(self.encoding.decode(numbers), code)
             except ModelError as error:
                 raise ModelError(f"Asked about rows with values of other rows, as explanations do: {error}") from error
 
@@ -192,6 +209,7 @@ def explained(
     output, more = choose_output(model, dataset, frame)
     predicted = output.decide(frame.iloc[: len(chosen)])
     used = max(1, min(background, len(behind)))
+    mixed = numbers[: len(chosen) + used]
     return Explained(
         output=output,
         encoding=encoding,
@@ -202,6 +220,7 @@ def explained(
         codes=predicted if dataset.task == "multiclass" else np.zeros(len(chosen), dtype=np.int64),
         predicted=predicted,
         notes=(*notes, f"background: {used} {source} rows", *more),
+        lookup=lookup(model, encoding, mixed, output.method) if used > 1 else None,
     )
 
 
