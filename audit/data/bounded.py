@@ -10,9 +10,11 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -61,6 +63,35 @@ def require_size(rows: int, columns: int, name: str) -> None:
             f"{shown(name)} declares {rows:,} rows of {columns:,} columns; at most {MOST_VALUES:,} values are read. "
             "Take a sample of its rows."
         )
+    require_memory(8 * rows * columns, name)
+
+
+def require_memory(size: int, name: str) -> None:
+    """Refuse a table that this machine cannot hold, before any of it is read.
+
+    Raises
+    ------
+    DataError
+        If it takes more than half of the memory, as a table is copied while it is audited.
+    """
+    memory = machine_memory()
+    if memory and size > memory // 2:
+        raise DataError(
+            f"{shown(name)} takes {size / 2**30:,.1f} GiB, more than half of this machine's memory "
+            f"({memory / 2**30:,.1f} GiB). Let it be counted without being held: write the model's answers beside its "
+            f"rows and name it as [data] log = {shown(name)}; or take a sample of its rows."
+        )
+
+
+@cache
+def machine_memory() -> int:
+    """Return the bytes of memory that this machine, or the container it stands in, has; 0 where that is not known."""
+    found = []
+    with suppress(ValueError, OSError, AttributeError):
+        found.append(int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
+    with suppress(ValueError, OSError):
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return min((one for one in found if one > 0), default=0)
 
 
 @contextmanager
@@ -74,6 +105,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     """
     suffix = path.suffix.lower()
     if suffix not in COMPRESSED:
+        require_memory(path.stat().st_size, path.name)
         with path.open("rb") as plain:
             yield plain
         return

@@ -74,8 +74,16 @@ def _size(file: Path, folder: Path) -> tuple[int, int]:
     """Return height and width that a picture's header states."""
     from PIL import Image
 
-    with guarded(str(file.relative_to(folder))), Image.open(file) as opened:
+    name = str(file.relative_to(folder))
+    with guarded(name), Image.open(file) as opened:
+        _require_pixels(opened.height, opened.width, name)
         return opened.height, opened.width
+
+
+def _require_pixels(height: int, width: int, name: str) -> None:
+    """Refuse a picture by its header, before a pixel is decoded."""
+    if width * height > MOST_PIXELS:
+        raise DataError(f"{shown(name)} has {height} × {width} pixels; at most {MOST_PIXELS:,} are read.")
 
 
 def _pixels(file: Path, folder: Path, shape: Shape | None) -> np.ndarray:
@@ -84,10 +92,7 @@ def _pixels(file: Path, folder: Path, shape: Shape | None) -> np.ndarray:
 
     name = str(file.relative_to(folder))
     with guarded(name), Image.open(file) as opened:
-        if opened.width * opened.height > MOST_PIXELS:  # told by the header, before a pixel is decoded
-            raise DataError(
-                f"{shown(name)} has {opened.height} × {opened.width} pixels; at most {MOST_PIXELS:,} are read."
-            )
+        _require_pixels(opened.height, opened.width, name)
         grey = opened.mode in GREY if shape is None else shape[0] == 1
         image = ImageOps.exif_transpose(opened).convert("L" if grey else "RGB")
         if shape is not None and image.size != (shape[2], shape[1]):

@@ -198,6 +198,18 @@ def test_a_small_file_that_unfolds_without_end_is_refused_in_bounded_memory(
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_what_is_beyond_memory_is_refused_before_it_is_read(
+    suffix: str, sound: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from audit.data import bounded
+
+    monkeypatch.setattr(bounded, "machine_memory", lambda: 500)
+    (tmp_path / f"t.{suffix}").write_bytes(sound[suffix])
+    with pytest.raises(DataError, match=r"more than half of this machine's memory .* \[data\] log = 't\."):
+        read_table(tmp_path / f"t.{suffix}")
+
+
 def test_images_are_measured_before_they_are_decoded(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     Image.new("1", (13_000, 13_000)).save(tmp_path / "a" / "huge.png")
