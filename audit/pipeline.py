@@ -17,6 +17,7 @@ from audit.check import run as run_check
 from audit.checks import discover
 from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, plan_from_arguments, to_tuple
 from audit.config.configuration import TIME_LIMIT
+from audit.config.own_metrics import metrics_from_objects
 from audit.config.plan import RunPlan
 from audit.costs import Costs
 from audit.data.columns import label_text
@@ -70,7 +71,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | No
         If the audit cannot be run as asked; what fails within a check becomes a finding.
     """
     chosen = _chosen(plan.checks, plan.ignore, plan.options)
-    require_known_words(plan.policy)
+    require_known_words(plan.policy, plan.settings.metrics)
     check_options(plan.gather)
     model, dataset = plan.model, plan.dataset
     restart_random_states()
@@ -177,6 +178,7 @@ def run(
     reference: Mapping[str, str] | None = None,
     headline: str | None = None,
     costs: Costs | Mapping[str, float] | None = None,
+    metrics: Mapping[str, object] | None = None,
     policy: Policy | str | Path | None = None,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
@@ -237,6 +239,10 @@ def run(
         Direction in which the score should move when a feature is raised.
     settings : Settings, optional
         In place of `level`, `min_n`, `suppress_n`, `depth`, `reference`, `headline` and `costs`, which change it.
+    metrics : mapping of name to function, optional
+        Metrics of your own: ``(y_true, y_pred)`` or ``(y_true, y_score)``, with ``sample_weight`` if they count
+        weights; a scikit-learn scorer or its name; or ``{"function": f, "better": "lower", "bounds": (0, 1)}``. Classes
+        are given as numbers, the positive one as 1.
     policy : Policy or path, optional
         Gates to judge by; the catalogue without one. A file also brings its baseline and its test-set budget.
     select, ignore, override, margin
@@ -299,7 +305,7 @@ def run(
     )
     stated = {
         "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "reference": reference,
-        "headline": headline, "costs": costs_of(costs),
+        "headline": headline, "costs": costs_of(costs), "metrics": metrics_from_objects(metrics) if metrics else None,
     }  # fmt: skip
     plan = plan_from_arguments(
         model,

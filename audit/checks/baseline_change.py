@@ -38,7 +38,9 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
 
     def apart() -> Measurement:
         found = comparison.addressed(_measured(test))
-        made = comparison.unpaired(found, comparison.by_address(baseline), test.headline, test.task)
+        made = comparison.unpaired(
+            found, comparison.by_address(baseline), test.headline, test.task, test.settings.metrics
+        )
         return comparison.with_key_note(made, pairing, baseline.pairing)
 
     if pairing is None or baseline.pairing is None or not comparison.is_paired(pairing, baseline.pairing):
@@ -50,7 +52,7 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
 
 def _measured(test: Predictions) -> list[Estimate]:
     """Measure what is compared as of independent samples: every metric by group, few of them in crossings."""
-    names = tuple(dict.fromkeys((test.headline, *comparison.NAMES[test.task])))
+    names = tuple(dict.fromkeys((test.headline, *comparison.NAMES[test.task], *test.settings.metrics)))
     found = [*estimates(test, names)]
     for features in test.crossings():
         few = names if len(features) == 1 else names[: comparison.IN_CROSSINGS]

@@ -14,9 +14,10 @@ from typing import Literal, NamedTuple
 from audit.comparing.pairing import unpack
 from audit.errors import ConfigError, hint, shown
 from audit.estimate.comparing import compared
+from audit.estimate.influence import metric_of
 from audit.estimate.metrics import METRICS
 from audit.estimate.paired import churn, mcnemar, paired_by_group, paired_difference
-from audit.evidence import Predictions, Settings
+from audit.evidence import OwnMetric, Predictions, Settings
 from audit.exhibits import by_address_table
 from audit.policy.read import Terms
 from reports.record import (
@@ -34,6 +35,7 @@ from reports.record import (
 from reports.store import RecordError, load
 
 CHECK = "baseline_change"
+NONE_OF_ONES_OWN: Mapping[str, OwnMetric] = {}
 OnDataChange = Literal["error", "unpaired"]
 
 NAMES: dict[Task, tuple[str, ...]] = {
@@ -254,10 +256,10 @@ def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Call
     """
     old = replace(old, y_true=new.y_true)
     names = names_for(new, old)
-    made = [gain(paired_difference(new, old, name), name) for name in names]
+    made = [gain(paired_difference(new, old, name), name, new.settings.metrics) for name in names]
     for features in new.crossings():
         few = names if len(features) == 1 else names[:IN_CROSSINGS]
-        made += [gain(one, _plain(one)) for one in paired_by_group(new, old, few, features)]
+        made += [gain(one, _plain(one), new.settings.metrics) for one in paired_by_group(new, old, few, features)]
     headlines = [headline_of(one) for one in made if one.metric == f"{new.headline}_gain"]
     headlines = headlines or [one for one in apart().estimates if one.metric == "headline_gain"]
     exhibits: list[Exhibit] = []
@@ -293,17 +295,19 @@ def names_for(new: Predictions, old: Predictions) -> tuple[str, ...]:
     scored = new.y_score is not None and old.y_score is not None
     likely = new.probabilities and old.probabilities
     have = {"counts": True, "residuals": True, "score": scored, "probabilities": scored and likely}
-    names = dict.fromkeys((new.headline, *NAMES[new.task]))
-    kept = (name for name in names if name in METRICS and METRICS[name].better != "neither")
-    return tuple(name for name in kept if have[METRICS[name].needs] and new.task in METRICS[name].tasks)
+    have["rows"] = True
+    names = dict.fromkeys((new.headline, *NAMES[new.task], *new.settings.metrics))
+    known = {name: metric_of(new, name) for name in names if name in METRICS or name in new.settings.metrics}
+    kept = (one for one in known.values() if one.better != "neither")
+    return tuple(one.name for one in kept if have[one.needs] and new.task in one.tasks)
 
 
 def _plain(estimate: Estimate) -> str:
     return estimate.metric.removesuffix("_difference")
 
 
-def gain(difference: Estimate, name: str) -> Estimate:
-    """Turn a difference, new less old, so that more is better.
+def gain(difference: Estimate, name: str, own: Mapping[str, OwnMetric] = NONE_OF_ONES_OWN) -> Estimate:
+    """Turn a difference, new less old, so that more is better; `own` are metrics of the user's own.
 
     Examples
     --------
@@ -312,7 +316,8 @@ def gain(difference: Estimate, name: str) -> Estimate:
     ('error_rate_gain', '-0.020 [-0.040, -0.010]')
     """
     named = replace(difference, metric=f"{name}_gain")
-    if name not in METRICS or METRICS[name].better != "lower" or named.value is None:
+    better = own[name].better if name in own else METRICS[name].better if name in METRICS else "neither"
+    if better != "lower" or named.value is None:
         return named
     low, high = (None if end is None else 0.0 - end for end in (named.high, named.low))
     return replace(named, value=0.0 - named.value, low=low, high=high)
@@ -343,15 +348,18 @@ Addressed = Mapping[tuple[str, tuple[tuple[str, str], ...]], Estimate]
 """Estimates by metric and address."""
 
 
-def unpaired(now: Addressed, before: Addressed, headline: str, task: Task) -> Measurement:
-    """Subtract what two audits measured, as of independent samples."""
-    names = dict.fromkeys((headline, *NAMES[task]))
+def unpaired(
+    now: Addressed, before: Addressed, headline: str, task: Task, own: Mapping[str, OwnMetric] = NONE_OF_ONES_OWN
+) -> Measurement:
+    """Subtract what two audits measured, as of independent samples; `own` are metrics of the user's own."""
+    better = {name: METRICS[name].better for name in (headline, *NAMES[task]) if name in METRICS}
+    better |= {name: one.better for name, one in own.items()}
     made: list[Estimate] = []
     for (metric, address), one in now.items():
         other = before.get((metric, address))
-        if metric not in names or metric not in METRICS or other is None or METRICS[metric].better == "neither":
+        if other is None or better.get(metric, "neither") == "neither":
             continue
-        gap = gain(compared(one, other, "difference"), metric)
+        gap = gain(compared(one, other, "difference"), metric, own)
         made.append(replace(gap, method=f"not paired: {gap.method}" if gap.method else ""))
     headlines = [headline_of(one) for one in made if one.metric == f"{headline}_gain"]
     told = f"{headline} changed by {headlines[0]}, " if headlines else "No number stands in both records, "

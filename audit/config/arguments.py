@@ -8,6 +8,7 @@ from pathlib import Path
 
 from audit.comparing.baseline import load_baseline
 from audit.config.configuration import TIME_LIMIT, read_card
+from audit.config.own_metrics import described
 from audit.config.plan import RunPlan, current, require_fitting, suppression
 from audit.costs import Costs
 from audit.data.dataset import Roles, build
@@ -125,6 +126,7 @@ def plan_from_arguments(
         ignore=extras.ignore,
         options=extras.options,
         gather=extras.gather,
+        config={"metrics": described(settings.metrics)} if settings.metrics else {},
         baseline=baseline,
         fingerprints=_fingerprints(extras.fingerprints, infos, wrapped),
         evidence={} if extras.history is None else {"history": read_history(extras.history)},

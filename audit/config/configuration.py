@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from audit.config.own_metrics import MetricTable, metrics_from_tables
 from audit.costs import Costs
 from audit.errors import ConfigError, hint, listed, shown
 from audit.evidence import Settings
@@ -226,6 +227,8 @@ class Config:
     audit: AuditTable = field(default_factory=AuditTable)
     costs: Costs | None = None
     """What each kind of decision costs, in a binary task."""
+    metrics: dict[str, str | MetricTable] = field(default_factory=dict)
+    """Metrics of your own: ``package.module:function``, which runs your code, or a scikit-learn scorer's name."""
     checks: ChecksTable = field(default_factory=ChecksTable)
     gather: dict[str, dict[str, JsonValue]] = field(default_factory=dict)
     policy: PolicyTable = field(default_factory=PolicyTable)
@@ -367,8 +370,8 @@ def gather_options(config: Config) -> dict[str, dict[str, JsonValue]]:
     return options
 
 
-def settings_of(config: Config) -> Settings:
-    """Return what the audit agrees on."""
+def settings_of(config: Config, folder: Path | None = None) -> Settings:
+    """Return what the audit agrees on; metrics of the user's own are looked for in `folder`."""
     asked = config.audit
     return Settings(
         level=asked.level,
@@ -378,6 +381,7 @@ def settings_of(config: Config) -> Settings:
         reference=config.data.reference,
         headline=config.data.headline,
         costs=config.costs,
+        metrics=metrics_from_tables(config.metrics, folder or Path()),
     )
 
 

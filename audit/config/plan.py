@@ -124,7 +124,7 @@ def plan_from_config(
     return RunPlan(
         dataset=dataset,
         model=model,
-        settings=settings_of(config),
+        settings=settings_of(config, folder),
         policy=gates,
         terms=terms,
         card=card,

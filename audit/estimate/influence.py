@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from audit.errors import DataError, hint, listed, shown
 from audit.estimate.counting import Rows, count_linear
-from audit.estimate.metrics import metric
+from audit.estimate.metrics import Metric, metric
+from audit.estimate.own_metrics import as_metric
 from audit.evidence import Predictions
 from audit.statistics import calibration, ranking, recalibration
 from audit.statistics.residuals import RESIDUALS
@@ -44,6 +45,18 @@ def with_weight(predictions: Predictions) -> Predictions:
     if not len(kept):
         raise Undefined("all weights are 0")
     return kept
+
+
+def metric_of(predictions: Predictions, name: str) -> Metric:
+    """Look a metric up among the user's own, then among the house's.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name; the message names the nearest.
+    """
+    own = predictions.settings.metrics.get(name)
+    return metric(name) if own is None else as_metric(own)
 
 
 def position_of(predictions: Predictions, class_: str | None) -> int | None:
@@ -133,9 +146,11 @@ def binary_view(predictions: Predictions, position: int | None) -> tuple[npt.NDA
 
 def requirements(predictions: Predictions, name: str, position: int | None, *, rows: int | None = None) -> None:
     """Raise :class:`Undefined` where a metric does not speak of this task, class or kind of score."""
-    one = metric(name)
+    one = metric_of(predictions, name)
     if not (len(predictions) if rows is None else rows):
         raise Undefined("no rows")
+    if one.needs == "rows":
+        return _require_class(predictions, name, position)
     if (one.needs == "residuals") != (predictions.task == "regression"):
         kind = "numbers" if one.needs == "residuals" else "classes"
         raise Undefined(f"a metric of {kind}; the task is {predictions.task}")
@@ -153,7 +168,9 @@ def requirements(predictions: Predictions, name: str, position: int | None, *, r
 
 
 def _require_class(predictions: Predictions, name: str, position: int | None) -> None:
-    tasks = metric(name).tasks
+    if position is not None and name in predictions.settings.metrics:
+        raise Undefined("speaks of all classes together")
+    tasks = metric_of(predictions, name).tasks
     if position is None and predictions.task not in tasks:
         raise Undefined("speaks of one class; name it, or take an average over classes")
     if position is not None and "binary" not in tasks:
@@ -187,7 +204,7 @@ def linear_form(predictions: Predictions, name: str, class_: str | None = None) 
         predictions = toward_negative(predictions)
     position = position_of(predictions, class_)
     requirements(predictions, name, position)
-    kind, weight = metric(name).needs, predictions.weight
+    kind, weight = metric_of(predictions, name).needs, predictions.weight
     if kind == "residuals":
         return _of_residuals(predictions, name)
     if kind == "counts":

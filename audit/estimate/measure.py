@@ -17,6 +17,7 @@ from audit.errors import DataError, hint, listed, shown
 from audit.estimate.counting import Counts, count_rows, counted
 from audit.estimate.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
 from audit.estimate.influence import (
+    metric_of,
     position_of,
     requirements,
     rows_of,
@@ -24,7 +25,7 @@ from audit.estimate.influence import (
     toward_negative,
     with_weight,
 )
-from audit.estimate.metrics import metric
+from audit.estimate.own_metrics import measured as measured_own
 from audit.estimate.score_metrics import scored
 from audit.estimate.tally import Tally, addresses
 from audit.evidence import NO_ROWS, Predictions, Settings
@@ -248,7 +249,7 @@ def outcome_directions(predictions: Predictions) -> tuple[str | None, ...]:
 
 
 def _from_counts(predictions: Predictions, name: str) -> bool:
-    return metric(name).needs == "counts" and predictions.cluster is None
+    return metric_of(predictions, name).needs == "counts" and predictions.cluster is None
 
 
 def _class_part(class_: str | None) -> dict[str, str]:
@@ -274,7 +275,7 @@ def _estimates(predictions: Predictions, names: Sequence[str], class_: str | Non
     position = position_of(predictions, class_)
     where = {**predictions.where, **_class_part(class_)}
     for name in names:
-        metric(name)
+        metric_of(predictions, name)
     try:
         part = with_weight(predictions)
     except Undefined as reason:
@@ -307,7 +308,10 @@ def _measured(part: Predictions, name: str, class_: str | None, counts: Counts |
         requirements(part, name, position, rows=int(counts.n.sum()))
         return counted(name, counts, level, None, part.classes if position is None else ())
     requirements(part, name, position)
-    if metric(name).needs == "counts":
+    needs = metric_of(part, name).needs
+    if needs == "rows":
+        return measured_own(part, part.settings.metrics[name])
+    if needs == "counts":
         rows = rows_of(part)
         rows = rows if position is None else rows.one_vs_rest(position)
         classes = part.classes if position is None else ("rest", part.classes[position])
@@ -331,6 +335,6 @@ def _written(result: Measured, predictions: Predictions, name: str, where: Mappi
         method=result.method,
         n=result.n,
         where=dict(where),
-        unit=metric(name).unit,
+        unit=metric_of(predictions, name).unit,
         reason=result.reason,
     )

@@ -21,7 +21,7 @@ from audit.estimate.rates import RATES as RATES
 from reports.record import Task
 
 Array = npt.NDArray[np.float64]
-Needs = Literal["counts", "score", "probabilities", "residuals"]
+Needs = Literal["counts", "score", "probabilities", "residuals", "rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class Metric:
 
     name: str
     needs: Needs
+    """What it is made of; ``rows``: a function of the user's own, of which nothing more is known."""
     tasks: tuple[Task, ...]
     """Tasks in which the metric speaks of all rows; with a class named, every binary metric does."""
     unit: str = "proportion"

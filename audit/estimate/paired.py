@@ -17,6 +17,7 @@ import numpy.typing as npt
 from audit.errors import DataError, listed
 from audit.estimate.influence import (
     linear_form,
+    metric_of,
     position_of,
     requirements,
     rows_of,
@@ -24,7 +25,8 @@ from audit.estimate.influence import (
     toward_negative,
 )
 from audit.estimate.measure import estimate, groups
-from audit.estimate.metrics import RATES, metric, rate_masks
+from audit.estimate.metrics import RATES, rate_masks
+from audit.estimate.own_metrics import difference as own_difference
 from audit.evidence import NO_ROWS, Predictions
 from audit.statistics.intervals import Interval, Span, around, corrected_resampled, on_scale, t_value, wilson, z_value
 from audit.statistics.variance import Undefined, cluster_codes, effective_n, variance
@@ -231,7 +233,7 @@ def paired_by_group(
         where = dict(zip(features, levels, strict=True))
         if reason := one.settings.hidden(where, len(rows)):
             n = 0 if reason == NO_ROWS else None
-            found += [_without(name, {**one.where, **where}, n, reason) for name in names]
+            found += [_without(one, name, {**one.where, **where}, n, reason) for name in names]
             continue
         pair = one.take(rows, where), other.take(rows, where)
         found += [_difference(*pair, name, None, source, 500) for name in names]
@@ -285,12 +287,12 @@ def fold_difference(
 # --- one difference -------------------------------------------------------------------------------
 
 
-def _without(name: str, where: dict[str, str], n: int | None, reason: str) -> Estimate:
-    return Estimate(metric=f"{name}_difference", value=None, n=n, where=where, unit=_unit(name), reason=reason)
+def _without(one: Predictions, name: str, where: dict[str, str], n: int | None, reason: str) -> Estimate:
+    return Estimate(metric=f"{name}_difference", value=None, n=n, where=where, unit=_unit(one, name), reason=reason)
 
 
-def _unit(name: str) -> str:
-    unit = metric(name).unit
+def _unit(predictions: Predictions, name: str) -> str:
+    unit = metric_of(predictions, name).unit
     return "difference" if unit in ("proportion", "score", "difference") else unit
 
 
@@ -309,7 +311,7 @@ def _difference(
         if not all(map(math.isfinite, (value, *(limits or ())[:2]))):
             raise Undefined("the number is beyond what a computer holds")
     except Undefined as reason:
-        return _without(name, where, len(one), str(reason))
+        return _without(one, name, where, len(one), str(reason))
     return Estimate(
         metric=f"{name}_difference",
         value=value,
@@ -319,7 +321,7 @@ def _difference(
         method="" if limits is None else limits.method,
         n=len(one),
         where=where,
-        unit=_unit(name),
+        unit=_unit(one, name),
         reason="" if limits is not None else "nothing varies on these rows, so there is no interval",
     )
 
@@ -327,6 +329,9 @@ def _difference(
 def _measured(
     one: Predictions, other: Predictions, name: str, class_: str | None, generator: np.random.Generator, resamples: int
 ) -> tuple[float, Interval | None]:
+    own = one.settings.metrics.get(name)
+    if own is not None:
+        return own_difference(one, other, own)
     if name in _NEEDS_RESAMPLING:
         return _resampled(one, other, name, class_, generator, resamples)
     return _linear(one, other, name, class_)

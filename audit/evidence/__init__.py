@@ -7,6 +7,7 @@ Checks ask for evidence by parameter name, so a name stands for one kind of thin
 """
 
 from audit.evidence.mitigated import CONTROL, MITIGATED, Guess, Mitigated, Strength
+from audit.evidence.own_metrics import OwnMetric
 from audit.evidence.perturbed import MISSING, NONE, SWAPPED, UNSEEN, Pair, Perturbed
 from audit.evidence.predictions import (
     COUNTED,
@@ -53,6 +54,7 @@ __all__ = [
     "LabelDoubts",
     "Leaks",
     "Mitigated",
+    "OwnMetric",
     "Pair",
     "Perturbed",
     "Predictions",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from audit.costs import Costs
 from audit.data.factor import Factor, concatenate
 from audit.data.suppression import UNSTATED, Address, shown_levels
+from audit.evidence.own_metrics import OwnMetric
 from reports.record import FindingOutcome, Task
 
 FloatArray = npt.NDArray[np.float64]
@@ -45,6 +46,8 @@ class Settings:
     """Metric that stands for the whole: the task's own unless the user named another."""
     costs: Costs | None = None
     """What each kind of decision costs in a binary task, where the user said so."""
+    metrics: Mapping[str, OwnMetric] = field(default_factory=dict)
+    """Metrics of the user's own, by name."""
     suppressed: frozenset[Address] = frozenset()
     """Groups that are not shown although they are large enough: smaller ones could be worked out from them."""
 

@@ -151,7 +151,7 @@ def _once(estimates: Iterable[Estimate]) -> list[Estimate]:
 def _unknown_check(gate: Gate, record: AuditRecord) -> str:
     """Say that a rule's check was not run, or refuse a gate that names no check of this record."""
     if gate.kind == "no_regression" and not is_rule(gate):
-        require_comparable_metric(gate)
+        require_comparable_metric(gate, _own_metrics(record))
     if is_rule(gate) or gate.kind == "no_regression":
         return f"check {gate.check or CHANGE!r} was not run"
     known = sorted({finding.check for finding in record.findings})
@@ -161,7 +161,13 @@ def _unknown_check(gate: Gate, record: AuditRecord) -> str:
     )
 
 
-def require_comparable_metric(gate: Gate) -> None:
+def _own_metrics(record: AuditRecord) -> tuple[str, ...]:
+    """Return the names of the user's own metrics that a record was made with."""
+    stated = record.config.get("metrics")
+    return tuple(stated) if isinstance(stated, dict) else ()
+
+
+def require_comparable_metric(gate: Gate, own: Iterable[str] = ()) -> None:
     """Refuse the name of a metric that no comparison with a baseline could measure.
 
     Raises
@@ -171,7 +177,7 @@ def require_comparable_metric(gate: Gate) -> None:
     """
     from audit.estimate.metrics import METRICS
 
-    known = ("headline", *(name for name, one in METRICS.items() if one.better != "neither"))
+    known = ("headline", *(name for name, one in METRICS.items() if one.better != "neither"), *own)
     if gate.metric not in known:
         raise PolicyError(
             f"gate {shown(gate.id)} asks for no regression of {shown(gate.metric)}, which is not a metric that can be "

@@ -41,6 +41,7 @@ def require_known_words(policy: Policy, known: Iterable[str] = ()) -> None:
     own = [gate for gate in policy.gates if not gate.from_catalogue and gate.severity != "off"]
     if not own:
         return
+    known = tuple(known)
     metrics, checks = _metrics(policy) | set(known), _checks()
     measured = metrics | _literals()
     for gate in own:
@@ -51,7 +52,7 @@ def require_known_words(policy: Policy, known: Iterable[str] = ()) -> None:
                 f"Did you mean {shown(check)}?"
             )
         if gate.kind == "no_regression":
-            require_comparable_metric(gate)
+            require_comparable_metric(gate, known)
         metric = "" if gate.metric in measured or gate.kind == "no_regression" else _nearest(gate.metric, metrics)
         if metric:
             raise PolicyError(

@@ -32,13 +32,11 @@ def from_object(name: str, folder: Path, *, trust: bool = False) -> Model:
     ConfigError
         If the module or the name does not exist, or stands elsewhere without trust.
     """
-    if not trust:
-        _require_own(name.partition(":")[0], folder)
-    found = _imported("object", name, folder)
+    found = imported("[model] object", name, folder, trust=trust)
     return wrap(found, name=name.partition(":")[2], format_="object", runs_code=True)
 
 
-def _require_own(module_name: str, folder: Path) -> None:
+def _require_own(module_name: str, folder: Path, key: str, trusted_by: str) -> None:
     """Refuse to import a module that stands elsewhere than the configuration, before any of it is run."""
     sys.path.insert(0, str(folder))
     try:
@@ -53,8 +51,8 @@ def _require_own(module_name: str, folder: Path) -> None:
     places = [Path(place) for place in (found.submodule_search_locations or [found.origin or ""])]
     if not any(place.resolve().is_relative_to(folder.resolve()) for place in places):
         raise ConfigError(
-            f"[model] object: importing {shown(module_name)} runs its code, and it does not stand below "
-            f"{shown(folder)}, where the configuration does. State [model] trust = true if you trust it."
+            f"{key}: importing {shown(module_name)} runs its code, and it does not stand below "
+            f"{shown(folder)}, where the configuration does. State {trusted_by} trust = true if you trust it."
         )
 
 
@@ -76,7 +74,7 @@ def from_builder(name: str, weights: Path | None, folder: Path) -> Model:
         If there is no such function, it raises, or the weights do not fit.
     """
     require("torch", extra="torch", purpose="torch modules")
-    made = _imported("torch", name, folder)
+    made = imported("[model] torch", name, folder, trust=True)
     if not is_module(made) and callable(made):
         try:
             with guarded(f"calling {name}"):
@@ -91,18 +89,38 @@ def from_builder(name: str, weights: Path | None, folder: Path) -> Model:
     return replace(model, info=replace(model.info, parameters=parameters))
 
 
-def _imported(key: str, name: str, folder: Path) -> object:
-    """Import ``package.module:name``."""
+def imported(key: str, name: str, folder: Path, *, trust: bool = False, trusted_by: str = "[model]") -> object:
+    """Import ``package.module:name``, which runs the module.
+
+    Parameters
+    ----------
+    key : str
+        Where the name stands, for messages.
+    name : str
+    folder : Path
+        Where the configuration stands; a module below it is as much the user's own as the configuration.
+    trust : bool
+        The user's word that a module from elsewhere may run.
+    trusted_by : str
+        The table in which that word is given.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        If there is no such module or name, it stands elsewhere without trust, or importing it fails.
+    """
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
-        raise ConfigError(f"[model] {key} is {shown(name)}; expected 'package.module:name'.")
+        raise ConfigError(f"{key} is {shown(name)}; expected 'package.module:name'.")
+    if not trust:
+        _require_own(module_name, folder, key, trusted_by)
     sys.path.insert(0, str(folder))
     try:
         with guarded(f"importing {module_name}"):
             module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"[model] {key}: no module {shown(error.name)}; it is looked for in {shown(folder)} and the environment."
+            f"{key}: no module {shown(error.name)}; it is looked for in {shown(folder)} and the environment."
         ) from error
     except AuditError:
         raise
@@ -111,8 +129,6 @@ def _imported(key: str, name: str, folder: Path) -> object:
     finally:
         sys.path.remove(str(folder))
     if not hasattr(module, attribute):
-        raise ConfigError(
-            f"[model] {key}: {shown(module_name)} has no {shown(attribute)}." + hint(attribute, vars(module))
-        )
+        raise ConfigError(f"{key}: {shown(module_name)} has no {shown(attribute)}." + hint(attribute, vars(module)))
     found: object = getattr(module, attribute)
     return found

@@ -1,0 +1,58 @@
+"""What a metric of the user's own says of all test rows, of each group, and of the gaps among them."""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.estimate.measure import by_group, differences, estimates, reference_group
+from audit.evidence import OwnMetric, Predictions
+from audit.exhibits import by_address_table, estimates_table
+from reports.phrases import metric_words
+from reports.record import Estimate, Exhibit, Measurement
+
+
+@check(
+    title="Metrics of your own",
+    family="performance",
+    references=("Shao and Wu 1989, A general theory for jackknife variance estimation",),
+)
+def own_metrics(predictions: Predictions) -> Measurement:
+    """Measure the metrics that the user's own code computes, over all test rows and by group.
+
+    Reading. The number is what the function returned for these rows. The interval says how far it might be
+    off by chance: parts of the rows are left out in turn, and what the number does then shows how much it hangs
+    on them.
+
+    Limits. The code is the user's own; it ran in this audit and nothing is known of whether it is right. A
+    number without an interval says why, and no gate passes on it.
+    """
+    test = predictions.select(split="test")
+    names = tuple(test.settings.metrics)
+    if not names:
+        raise NotApplicable("no metric of your own is named; see [metrics]")
+    if not len(test):
+        raise NotApplicable("there are no test rows")
+    overall = estimates(test, names)
+    made: list[Estimate] = list(overall)
+    exhibits: list[Exhibit] = [estimates_table("Metrics of your own", overall)]
+    for features in test.crossings():
+        groups = by_group(test, names, features)
+        gaps = differences(groups, reference_group(test, features), test.settings.min_n)
+        made += [*groups, *gaps]
+        by = " × ".join(features)
+        exhibits.append(by_address_table(f"Metrics of your own by {by}", [*groups, *gaps], folded=len(features) > 1))
+    first = overall[0]
+    notes = tuple(_told(name, one) for name, one in test.settings.metrics.items())
+    return Measurement(
+        summary=f"{metric_words(first.metric)} is {first} on {test.total:,} test rows.",
+        estimates=tuple(made),
+        exhibits=tuple(exhibits),
+        notes=notes,
+    )
+
+
+def _told(name: str, one: OwnMetric) -> str:
+    """Say whose code a metric is."""
+    if ":" not in one.origin:
+        return f"{name} is scikit-learn's scorer {one.origin}"
+    return f"{name} is {one.origin}: code of the user's own, which ran in this audit"
