@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.influence import with_weight
 from audit.estimate.measure import estimates
+from audit.estimate.score_metrics import plain_calibration_errors
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
 from audit.statistics.calibration import reliability
@@ -30,7 +32,8 @@ def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
     probability of the predicted class is compared with how often it is right.
 
     Limits. Calibrated on average is not calibrated for every group. The error depends on how the rows are
-    binned: bins hold equal numbers of rows.
+    binned: bins hold equal numbers of rows. The plain expected calibration error is given for comparison with
+    papers; it is above 0 by chance alone.
     """
     test = predictions.select(split="test")
     if test.y_score is None or not test.probabilities:
@@ -40,7 +43,7 @@ def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
     names: tuple[str, ...] = ("calibration_error", "brier_score")
     if test.task == "binary":
         names = (*names, "calibration_slope", "calibration_intercept", "mean_calibration_gap")
-    measured = estimates(test, names)
+    measured = (*estimates(test, names), *plain_calibration_errors(with_weight(test)))
     return Measurement(
         summary=f"Calibration error is {measured[0]}.",
         estimates=measured,

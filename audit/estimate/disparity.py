@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from audit.estimate.comparing import against_best, compared, span_of
-from audit.statistics.intervals import at_level, difference, scale_of
+from audit.estimate.making import absent, spanned
+from audit.statistics.intervals import at_level, difference, linear, ratio, scale_of
 from reports.record import Estimate
 
 Address = tuple[tuple[str, str], ...]
@@ -156,18 +157,112 @@ def extreme_difference(group_estimates: Sequence[Estimate], min_n: int) -> Estim
     )
 
 
-def extremes(group_estimates: Sequence[Estimate], feature: str, min_n: int) -> tuple[Estimate, ...]:
-    """Return what fairlearn calls demographic parity difference and equalized odds difference of a feature.
+def extreme_ratio(group_estimates: Sequence[Estimate], min_n: int) -> Estimate | None:
+    """Return ``<metric>_ratio`` of the lowest to the highest of all groups of one metric, at most 1.
 
-    The former is the highest less the lowest selection rate of all groups; the latter the larger of such
-    differences of true and of false positive rate. Groups under `min_n` rows are left out.
+    The lower limit is the least of the pairwise ones; the upper limit the least of the pairwise upper limits at
+    Bonferroni's level over all ordered pairs. ``None`` for fewer than two groups of `min_n` rows, or where all
+    are 0.
+
+    Examples
+    --------
+    >>> rates = [Estimate(metric="selection_rate", value=value, low=value - 0.1, high=value + 0.1, n=100,
+    ...                   unit="proportion", where={"race": name}) for name, value in [("a", 0.4), ("b", 0.5)]]
+    >>> str(extreme_ratio(rates, 30))
+    '0.800 [0.570, 1.000]'
+    """
+    kept = [(one, span) for one in group_estimates if (one.n or 0) >= min_n and (span := span_of(one)) is not None]
+    highest = max((span.value for _, span in kept), default=0.0)
+    if len(kept) < 2 or highest <= 0:
+        return None
+    first, spans = kept[0][0], [span for _, span in kept]
+    stricter = 1 - (1 - first.level) / (len(spans) * (len(spans) - 1))
+    wide = [at_level(span, first.level, stricter, scale_of(first.unit)) for span in spans]
+    pairs = [(i, j) for i in range(len(spans)) for j in range(len(spans)) if i != j]
+    near = [made for i, j in pairs if (made := ratio(spans[i], spans[j])) is not None]
+    far = [made for i, j in pairs if (made := ratio(wide[i], wide[j])) is not None]
+    value = min(span.value for span in spans) / highest
+    low = min(made.low for made in near) if len(near) == len(pairs) else 0.0
+    return spanned(
+        f"{first.metric}_ratio", value, (low, min([made.high for made in far] + [1.0])), _shared(group_estimates),
+        method="mover ratio over all pairs of groups", n=sum(one.n or 0 for one, _ in kept), unit="ratio",
+        level=first.level, bounds=(0.0, 1.0),
+    )  # fmt: skip
+
+
+def _shared(estimates: Sequence[Estimate]) -> dict[str, str]:
+    """Return the part of the address that all estimates have."""
+    rest = estimates[1:]
+    return {
+        name: level for name, level in estimates[0].where.items() if all(one.where.get(name) == level for one in rest)
+    }
+
+
+def average_odds_differences(
+    group_estimates: Iterable[Estimate], reference_where: Mapping[str, str], min_n: int = 0
+) -> tuple[Estimate, ...]:
+    """Return ``average_odds_difference`` of each group: the mean of its gaps in true and in false positive rate.
+
+    The two rates are of different rows, positive and negative ones, so the interval is MOVER's.
+
+    Parameters
+    ----------
+    group_estimates : iterable of Estimate
+        True and false positive rates of the groups; other metrics are passed over.
+    reference_where : mapping of str to str
+    min_n : int
+        A reference group of fewer rows gives no interval.
+
+    References
+    ----------
+    Bellamy et al. 2018, AI Fairness 360.
+
+    Examples
+    --------
+    >>> def rate(metric, value, sex):
+    ...     return Estimate(metric=metric, value=value, low=value - 0.1, high=value + 0.1, n=100, where={"sex": sex})
+    >>> rates = [rate("true_positive_rate", 0.5, "f"), rate("false_positive_rate", 0.2, "f"),
+    ...          rate("true_positive_rate", 0.7, "m"), rate("false_positive_rate", 0.3, "m")]
+    >>> [str(one) for one in average_odds_differences(rates, {"sex": "m"})]
+    ['-0.150 [-0.250, -0.050]']
+    """
+    name = "average_odds_difference"
+    odds = [one for one in group_estimates if one.metric in ("true_positive_rate", "false_positive_rate")]
+    gaps: dict[Address, list[Estimate]] = {}
+    for gap in differences(odds, reference_where, min_n):
+        gaps.setdefault(tuple(sorted(gap.where.items())), []).append(gap)
+    made = []
+    for pair in gaps.values():
+        first, without = pair[0], [one for one in pair if span_of(one) is None]
+        if len(pair) < 2 or without:
+            reason = without[0].reason if without else "one of the two rates was not measured"
+            made.append(absent(name, first.where, reason, unit="difference", level=first.level))
+            continue
+        span = linear([0.5, 0.5], [span for one in pair if (span := span_of(one)) is not None])
+        made.append(
+            spanned(
+                name, span.value, span, first.where, method="mover of two differences",
+                n=max(one.n or 0 for one in pair), unit="difference", level=first.level,
+            )
+        )  # fmt: skip
+    return tuple(made)
+
+
+def extremes(group_estimates: Sequence[Estimate], feature: str, min_n: int) -> tuple[Estimate, ...]:
+    """Return what fairlearn calls demographic parity difference and ratio, and equalized odds difference.
+
+    The former are the highest less the lowest selection rate of all groups, and the lowest over the highest;
+    the latter the larger of such differences of true and of false positive rate. Groups under `min_n` rows are
+    left out.
 
     Examples
     --------
     >>> rates = [Estimate(metric="selection_rate", value=value, low=value - 0.1, high=value + 0.1, n=100,
     ...                   unit="proportion", where={"race": name}) for name, value in [("a", 0.5), ("b", 0.6)]]
-    >>> [(one.metric, dict(one.where), str(one)) for one in extremes(rates, "race", 30)]
-    [('demographic_parity_difference', {'feature': 'race'}, '0.100 [0.000, 0.241]')]
+    >>> for one in extremes(rates, "race", 30):
+    ...     print(one.metric, dict(one.where), one)
+    demographic_parity_difference {'feature': 'race'} 0.100 [0.000, 0.241]
+    demographic_parity_ratio {'feature': 'race'} 0.833 [0.636, 1.000]
     """
     found: dict[str, Estimate] = {}
     for name in ("selection_rate", "true_positive_rate", "false_positive_rate"):
@@ -177,6 +272,10 @@ def extremes(group_estimates: Sequence[Estimate], feature: str, min_n: int) -> t
     kept = []
     if "selection_rate" in found:
         kept.append(replace(found["selection_rate"], metric="demographic_parity_difference"))
+    lowest = extreme_ratio([one for one in group_estimates if one.metric == "selection_rate"], min_n)
+    if lowest is not None:
+        at = {**lowest.where, "feature": feature}
+        kept.append(replace(lowest, metric="demographic_parity_ratio", where=at))
     odds = [found[name] for name in ("true_positive_rate", "false_positive_rate") if name in found]
     if len(odds) == 2:
         wider = max(odds, key=lambda one: one.value or 0.0)

@@ -69,7 +69,13 @@ def _metrics() -> dict[str, Metric]:
     both: tuple[Task, ...] = ("binary", "multiclass")
     binary: tuple[Task, ...] = ("binary",)
     number: tuple[Task, ...] = ("regression",)
-    lower = {"error_rate", "false_negative_rate", "false_positive_rate"}
+    lower = {
+        "error_rate",
+        "false_negative_rate",
+        "false_positive_rate",
+        "false_discovery_rate",
+        "false_omission_rate",
+    }
     neither = {"selection_rate", "base_rate"}
     table = [
         Metric(

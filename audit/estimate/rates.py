@@ -24,6 +24,8 @@ RATES: Mapping[str, Rate] = {
     "selection_rate": Rate((0, 1, 0, 1), _ALL, "no rows"),
     "base_rate": Rate((0, 0, 1, 1), _ALL, "no rows"),
     "precision": Rate((0, 0, 0, 1), _CHOSEN, "no rows predicted as the positive class"),
+    "false_discovery_rate": Rate((0, 1, 0, 0), _CHOSEN, "no rows predicted as the positive class"),
+    "false_omission_rate": Rate((0, 0, 1, 0), (1, 0, 1, 0), "no rows predicted as the negative class"),
     "negative_predictive_value": Rate((1, 0, 0, 0), (1, 0, 1, 0), "no rows predicted as the negative class"),
     "recall": Rate((0, 0, 0, 1), _TRUE, _NO_POSITIVE),
     "true_positive_rate": Rate((0, 0, 0, 1), _TRUE, _NO_POSITIVE),

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from audit.estimate.influence import binary_view, linear_form, position_of, score_matrix, variance_of
+from audit.estimate.making import bare
 from audit.estimate.metrics import metric
 from audit.evidence import Predictions
 from audit.statistics import calibration, ranking
 from audit.statistics.intervals import Interval, bounded, on_scale
 from audit.statistics.residuals import TOO_SHORT, is_too_skewed, median_absolute_error, residual_interval
 from audit.statistics.variance import Linear, Measured, Variance, cluster_codes, effective_n, skewness, variance
+from reports.record import Estimate
 
 Array = npt.NDArray[np.float64]
+PLAIN_ERRORS: Mapping[str, Literal["uniform", "quantile"]] = {
+    "expected_calibration_error_equal_width": "uniform",
+    "expected_calibration_error_equal_mass": "quantile",
+}
 _STILL = "nothing varies on these rows, so there is no interval"
 
 
@@ -58,6 +66,27 @@ def scored(part: Predictions, name: str, class_: str | None = None) -> Measured:
         found = _with(form.value, residual_interval(name, form.value, spread, level, skew), n)
         return found._replace(reason=TOO_SHORT) if is_too_skewed(name, skew) and found.low is not None else found
     return _with(form.value, _score_interval(part, name, class_, form, spread), n)
+
+
+def plain_calibration_errors(part: Predictions) -> tuple[Estimate, ...]:
+    """Measure the plain expected calibration error that papers report: 15 bins of equal width, and of equal mass.
+
+    It is biased upward by chance, so it has no interval; rules look at the debiased ``calibration_error``.
+
+    Examples
+    --------
+    >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.array([0, 1]), y_pred=np.array([0, 1]),
+    ...                       y_score=np.array([0.2, 0.9]), probabilities=True)
+    >>> [(one.metric, str(one)) for one in plain_calibration_errors(answers)][0]
+    ('expected_calibration_error_equal_width', '0.150')
+    """
+    y, score = _outcome(part, None)
+    reason = "biased upward by chance, so there is no interval; calibration_error is debiased"
+    found = []
+    for name, strategy in PLAIN_ERRORS.items():
+        value = calibration.expected_calibration_error(y, score, part.weight, strategy=strategy, repeats=part.repeats)
+        found.append(bare(name, value, part.where, reason, n=part.total, unit="score", level=part.settings.level))
+    return tuple(found)
 
 
 def _with(value: float, limits: Interval | None, n: int) -> Measured:

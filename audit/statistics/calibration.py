@@ -84,9 +84,16 @@ def _quantile_bins(score: Array, bins: int, n: npt.NDArray[np.int64] | None = No
 
 
 def expected_calibration_error(
-    y: npt.NDArray[np.bool_], score: Array, *, bins: int = BINS, norm: Literal["l1", "l2", "max"] = "l1"
+    y: npt.NDArray[np.bool_],
+    score: Array,
+    weight: Array | None = None,
+    *,
+    bins: int = BINS,
+    norm: Literal["l1", "l2", "max"] = "l1",
+    strategy: Literal["quantile", "uniform"] = "uniform",
+    repeats: Repeats | None = None,
 ) -> float:
-    """Return the plain binned calibration error on bins of equal width (Naeini et al. 2015; Guo et al. 2017).
+    """Return the plain binned calibration error, on bins of equal width unless asked (Naeini 2015; Guo et al. 2017).
 
     It is biased upward in small samples, which is why gates use :func:`calibration_error`.
 
@@ -96,7 +103,7 @@ def expected_calibration_error(
     >>> round(expected_calibration_error(y, np.array([0.25, 0.25, 0.55, 0.75, 0.75]), bins=2), 4)
     0.29
     """
-    table = reliability(y, score, bins=bins, strategy="uniform")
+    table = reliability(y, score, weight, bins=bins, strategy=strategy, repeats=repeats)
     gap = np.abs(table.score - table.rate)
     if norm == "max":
         return float(gap.max())
