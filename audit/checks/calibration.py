@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.curves import rate_limits
 from audit.estimate.influence import with_weight
 from audit.estimate.measure import estimates
 from audit.estimate.score_metrics import plain_calibration_errors
@@ -47,25 +50,36 @@ def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
     return Measurement(
         summary=f"Calibration error is {measured[0]}.",
         estimates=measured,
-        exhibits=(_reliability(test, bins), estimates_table("Calibration", measured)),
+        exhibits=(_reliability(with_weight(test), bins), estimates_table("Calibration", measured)),
     )
 
 
-def _bins_of(
-    test: Predictions, score: FloatArray, came_true: npt.NDArray[np.bool_], bins: int
-) -> tuple[list[float], list[float], list[float]]:
-    """Return mean score, rate and number of rows of bins of equal size."""
+class _Bin(NamedTuple):
+    """Mean score of a bin, the share of its rows that came true, and the limits of that share."""
+
+    score: float
+    rate: float
+    low: float
+    high: float
+
+
+def _bins_of(test: Predictions, score: FloatArray, came_true: npt.NDArray[np.bool_], bins: int) -> list[_Bin]:
+    """Return bins of equal size; weights and clusters count in their limits."""
+    level = test.settings.level
     if test.repeats is not None:
         n = test.repeats.n.astype(np.float64)
         table = reliability(came_true, score, n, bins=bins, repeats=(test.repeats.n, n))
-        return table.score.tolist(), table.rate.tolist(), table.n.tolist()
+        rows = zip(table.score.tolist(), table.rate.tolist(), table.n.tolist(), strict=True)
+        return [_Bin(mean, rate, *wilson(rate * size, size, level)[:2]) for mean, rate, size in rows]
     order = np.argsort(score, kind="stable")
     parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
-    return (
-        [float(score[part].mean()) for part in parts],
-        [float(came_true[part].mean()) for part in parts],
-        [float(len(part)) for part in parts],
-    )
+    made = []
+    for part in parts:
+        weight = None if test.weight is None else test.weight[part]
+        limits = rate_limits(came_true[part], weight, None if test.cluster is None else test.cluster.take(part), level)
+        mean, rate = (float(np.average(values[part], weights=weight)) for values in (score, came_true))
+        made.append(_Bin(mean, rate, *limits))
+    return made
 
 
 def _reliability(test: Predictions, bins: int) -> Curve:
@@ -74,14 +88,13 @@ def _reliability(test: Predictions, bins: int) -> Curve:
         score, came_true = test.y_score, np.asarray(test.y_true == 1)
     else:
         score, came_true = test.y_score.max(axis=1), np.asarray(test.y_score.argmax(axis=1) == test.y_true)
-    x, rates, sizes = _bins_of(test, score, came_true, bins)
-    limits = [wilson(rate * n, n, test.settings.level) for rate, n in zip(rates, sizes, strict=True)]
+    drawn = _bins_of(test, score, came_true, bins)
     series = Series(
         name="observed",
-        x=tuple(x),
-        y=tuple(rates),
-        low=tuple(min(one.low, rate) for one, rate in zip(limits, rates, strict=True)),
-        high=tuple(max(one.high, rate) for one, rate in zip(limits, rates, strict=True)),
+        x=tuple(one.score for one in drawn),
+        y=tuple(one.rate for one in drawn),
+        low=tuple(min(one.low, one.rate) for one in drawn),
+        high=tuple(max(one.high, one.rate) for one in drawn),
         style="points",
     )
     return Curve(
@@ -91,5 +104,5 @@ def _reliability(test: Predictions, bins: int) -> Curve:
         series=(series,),
         diagonal=True,
         unit_square=True,
-        caption=f"{len(x)} bins of equal size; whiskers are 95 % intervals of the observed share.",
+        caption=f"{len(drawn)} bins of equal size; whiskers are 95 % intervals of the observed share.",
     )

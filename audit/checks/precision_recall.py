@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.curves import precision_recall_points, thinned
+from audit.estimate.curves import precision_recall_points, rate_limits, thinned
 from audit.estimate.measure import estimate
-from audit.evidence import Predictions
+from audit.evidence import FloatArray, Predictions
 from audit.statistics.intervals import wilson
 from reports.record import Curve, Measurement, Series
 
@@ -29,6 +30,8 @@ def precision_recall(predictions: Predictions, *, points: int = 60) -> Measureme
     cannot be compared.
     """
     test = predictions.select(split="test")
+    if test.weight is not None:
+        test = test.take(test.weight > 0)
     if test.y_score is None:
         raise NotApplicable(test.score_reason)
     truth = np.asarray(test.y_true == 1)
@@ -36,13 +39,13 @@ def precision_recall(predictions: Predictions, *, points: int = 60) -> Measureme
         raise NotApplicable("the test rows hold one class only")
     recall, precision, found = precision_recall_points(truth, test.y_score, test.weight)
     kept = thinned(recall, precision, points)
-    limits = [wilson(float(precision[k] * found[k]), float(found[k]), test.settings.level) for k in kept]
+    limits = _limits(test, truth, kept, precision, found)
     series = Series(
         name=test.classes[1],
         x=tuple(float(recall[k]) for k in kept),
         y=tuple(float(precision[k]) for k in kept),
-        low=tuple(min(one.low, float(precision[k])) for one, k in zip(limits, kept, strict=True)),
-        high=tuple(max(one.high, float(precision[k])) for one, k in zip(limits, kept, strict=True)),
+        low=tuple(min(one[0], float(precision[k])) for one, k in zip(limits, kept, strict=True)),
+        high=tuple(max(one[1], float(precision[k])) for one, k in zip(limits, kept, strict=True)),
     )
     share = float(np.average(truth, weights=test.weight))
     flat = Series(name="no skill", x=(0.0, 1.0), y=(share, share), style="dashed")
@@ -60,3 +63,21 @@ def precision_recall(predictions: Predictions, *, points: int = 60) -> Measureme
             ),
         ),
     )
+
+
+def _limits(
+    test: Predictions, truth: npt.NDArray[np.bool_], kept: list[int], precision: FloatArray, found: FloatArray
+) -> list[tuple[float, float]]:
+    """Return the limits of the precision at the thresholds that are drawn; weights and clusters count in them."""
+    level, score = test.settings.level, test.y_score
+    assert score is not None  # noqa: S101 -- asked for by the caller
+    if test.repeats is not None or (test.weight is None and test.cluster is None):
+        return [wilson(float(precision[k] * found[k]), float(found[k]), level)[:2] for k in kept]
+    thresholds = np.unique(score)[::-1]
+    limits = []
+    for k in kept:
+        chosen = score >= thresholds[k]
+        weight = None if test.weight is None else test.weight[chosen]
+        cluster = None if test.cluster is None else test.cluster.take(chosen)
+        limits.append(rate_limits(truth[chosen], weight, cluster, level))
+    return limits

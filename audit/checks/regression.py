@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.measure import estimates
-from audit.evidence import Predictions
+from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
-from audit.statistics.intervals import z_value
+from audit.statistics.intervals import Span
+from audit.statistics.variance import mean
 from reports.record import Curve, Measurement, Series
 
 METRICS = ("r2_score", "mean_absolute_error", "root_mean_squared_error", "median_absolute_error", "mean_error")
@@ -44,9 +46,7 @@ def _residuals(test: Predictions, bins: int) -> Curve:
     order = np.argsort(y_pred, kind="stable")
     fewest = max(test.settings.suppress_n, 2)
     parts = np.array_split(order, max(1, min(bins, len(order) // fewest)))
-    z = z_value(test.settings.level)
-    means = [float(error[part].mean()) for part in parts]
-    halves = [z * float(error[part].std(ddof=1)) / len(part) ** 0.5 if len(part) > 1 else 0.0 for part in parts]
+    spans = [_mean(test, error, part) for part in parts]
     return Curve(
         title="Mean error along the prediction",
         x_label="prediction (mean of the bin)",
@@ -55,11 +55,21 @@ def _residuals(test: Predictions, bins: int) -> Curve:
             Series(
                 name="mean error",
                 x=tuple(float(y_pred[part].mean()) for part in parts),
-                y=tuple(means),
-                low=tuple(m - h for m, h in zip(means, halves, strict=True)),
-                high=tuple(m + h for m, h in zip(means, halves, strict=True)),
+                y=tuple(one.value for one in spans),
+                low=tuple(one.low for one in spans),
+                high=tuple(one.high for one in spans),
                 style="points",
             ),
         ),
         caption=f"{len(parts)} bins of equal size with 95 % intervals.",
     )
+
+
+def _mean(test: Predictions, error: FloatArray, part: npt.NDArray[np.intp]) -> Span:
+    """Return the mean error of a bin with its interval; weights and clusters count in it."""
+    weight = None if test.weight is None else test.weight[part]
+    found = mean(error[part], weight, None if test.cluster is None else test.cluster.take(part), test.settings.level)
+    if found is not None:
+        return found
+    alone = float(error[part].mean())
+    return Span(alone, alone, alone)
