@@ -130,18 +130,29 @@ def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: 
     refused = (apart or (binary and bool(odd or lacking))) if whole else apart and (binary or numbered)
     if said and (refused or alike or not set(said) & set(classes)):
         theirs, ours = sorted_labels(said), sorted_labels(classes)
-        raise DataError(
-            f"{what} {listed(theirs)}, the target holds {listed(ours)}. If they mean the same, state "
-            f"[data] labels = {_line(theirs, ours)} (the target's word = the other's), or write the labels alike."
-        )
+        raise DataError(f"{what} {listed(theirs)}, the target holds {listed(ours)}. {_advice(theirs, ours)}")
 
 
-def _line(said: Sequence[str], classes: Sequence[str]) -> str:
-    """Suggest which label of the table is which of the model: by spelling, else in order."""
-    left = [one for one in classes if one not in said] if set(said) - set(classes) else list(classes)
-    free = [one for one in said if one not in classes]
-    pairs = {one: other for one in left for other in free if _near(one, other)}
+def _advice(said: Sequence[str], classes: Sequence[str]) -> str:
+    """Say which label may be which: by spelling, by the order of numbers, else for a person to fill in."""
+    pairs = _pairs(said, classes)
     if not pairs:
-        pairs = dict(zip(classes, said, strict=False))
-    shown_pairs = ", ".join(f'"{one}" = "{other}"' for one, other in list(pairs.items())[:6])
-    return f"{{ {shown_pairs} }}"
+        return "Write the labels alike."
+    line = ", ".join(f'"{one}" = "{other}"' for one, other in list(pairs.items())[:6])
+    return (
+        f"If they mean the same, state [data] labels = {{ {line} }} ((a word = the word that it means)), or write the "
+        "labels alike."
+    )
+
+
+def _pairs(said: Sequence[str], classes: Sequence[str]) -> Mapping[str, str]:
+    odd, lacking = [one for one in said if one not in classes], [one for one in classes if one not in said]
+    if near := {one: other for one in lacking for other in odd if _near(one, other)}:
+        return near
+    if near := {one: other for one in odd for other in classes if _near(one, other)}:
+        return near  # the same word twice: the other one is written anew
+    if len(said) != len(classes):
+        return {}
+    # Numbers stand for words in their order, as encoders of labels number them; words for words are anybody's guess.
+    ordered = any(all(word.lstrip("-").replace(".", "", 1).isdigit() for word in side) for side in (said, classes))
+    return dict(zip(classes, said if ordered else ["?"] * len(said), strict=True))

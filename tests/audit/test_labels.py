@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 import modelassay as ma
-from audit.errors import AuditError
+from audit.data.labels import relabelled, require_same_labels
+from audit.errors import AuditError, DataError
 from reports.record import AuditRecord
 
 RNG = np.random.default_rng(0)
@@ -176,3 +179,29 @@ def test_the_target_is_no_feature() -> None:
     frame = X[300:].assign(y=Y[300:])
     with pytest.raises(AuditError, match="features names the target 'y'"):
         ma.run(taught([0, 1]), test=frame, target="y", features=["a", "y"])
+
+
+@pytest.mark.parametrize(
+    ("said", "classes", "line"),
+    [
+        (("0", "1"), ("<=50K", ">50K"), '{ "<=50K" = "0", ">50K" = "1" }'),
+        (("no", "yes", "YES"), ("no", "yes"), '{ "YES" = "yes" }'),
+        (("bad", "good"), ("Good", "bad"), '{ "Good" = "good" }'),
+        (("no", "yes"), ("granted", "refused"), '{ "granted" = "?", "refused" = "?" }'),
+    ],
+)
+def test_labels_are_paired_by_spelling_or_by_number_and_never_by_chance(
+    said: tuple[str, ...], classes: tuple[str, ...], line: str
+) -> None:
+    with pytest.raises(DataError, match=re.escape(f"[data] labels = {line}")):
+        require_same_labels(said, classes, what="the model answers", whole=True, binary=True)
+
+
+def test_more_labels_than_classes_are_not_paired() -> None:
+    with pytest.raises(DataError, match="Write the labels alike"):
+        require_same_labels(("a", "b", "c"), ("x", "y"), what="the model answers", whole=True, binary=True)
+
+
+def test_a_word_written_in_two_ways_is_mapped_onto_one() -> None:
+    words = np.array(["YES", "yes", "no"], dtype=object)
+    assert relabelled(words, {"YES": "yes"}, "the predictions").tolist() == ["yes", "yes", "no"]
