@@ -13,9 +13,10 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -64,7 +65,7 @@ def dumps(record: AuditRecord) -> str:
     RecordError
         If the record holds what a record cannot hold, such as NaN in its configuration.
     """
-    text = _laid_out(_as_data(record), "") + "\n"
+    text = _json(_as_data(record), _laid_out) + "\n"
     loads(text)  # what is written can be read: a check that returned a foreign type is named here, not later
     return text
 
@@ -175,36 +176,53 @@ def _real_fields(kind: type) -> tuple[tuple[str, bool], ...]:
 
 def _encodable(text: str) -> str:
     """Replace lone surrogates, which UTF-8 cannot hold."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
-"""Kept: `json.dumps` makes a new one for every number of a record."""
+"""Kept: `json.dumps` makes a new one for every value."""
 
 
-def _json(value: object) -> str:
+def _json(value: object, write: Callable[[object], str] = _ENCODER.encode) -> str:
+    """Write data as JSON that shows every character it holds."""
     try:
-        text = _ENCODER.encode(value)
+        text = write(value)
     except ValueError as error:
         raise RecordError(f"a record cannot hold NaN or infinity: {error}; write None with a reason") from error
     return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
-def _laid_out(value: object, margin: str) -> str:
-    """Lay JSON out for people and diffs: what holds only plain values stays on one line."""
-    if isinstance(value, dict):
-        parts = [(f"{_json(key)}: ", value[key]) for key in sorted(value)]
-        opening, closing = "{", "}"
-    elif isinstance(value, list):
-        parts = [("", item) for item in value]
-        opening, closing = "[", "]"
-    else:
-        return _json(value)
-    if not any(isinstance(item, dict | list) and item for _, item in parts):
-        return _json(value)
+def _laid_out(value: object) -> str:
+    """Lay JSON out for people and diffs, in one pass: what holds only plain values stays on one line."""
+    pieces: list[str] = []
+    _lay_out(value, "\n", pieces.append)
+    return "".join(pieces)
+
+
+def _lay_out(value: object, margin: str, put: Callable[[str], None]) -> None:
+    """Put the pieces of `value`, whose lines begin with `margin`; an encoder is not set up for every scalar."""
     deeper = margin + " "
-    lines = (f"{deeper}{key}{_laid_out(item, deeper)}" for key, item in parts)
-    return f"{opening}\n" + ",\n".join(lines) + f"\n{margin}{closing}"
+    if isinstance(value, dict) and _branches(value.values()):
+        for place, key in enumerate(sorted(value)):
+            put(f"{',' if place else '{'}{deeper}{encode_basestring(key)}: ")
+            _lay_out(value[key], deeper, put)
+        put(margin + "}")
+    elif isinstance(value, list) and _branches(value):
+        for place, item in enumerate(value):
+            put(f"{',' if place else '['}{deeper}")
+            _lay_out(item, deeper, put)
+        put(margin + "]")
+    elif isinstance(value, str):
+        put(encode_basestring(value))
+    elif value is None:
+        put("null")
+    else:
+        put(_ENCODER.encode(value))
+
+
+def _branches(items: Iterable[object]) -> bool:
+    """Tell whether any item holds items of its own."""
+    return any(item and isinstance(item, dict | list) for item in items)
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reports import store
-from reports.record import AuditRecord, Bar, Bars, Finding, Measurement, Table
+from reports.record import AuditRecord, Bar, Bars, Finding, Json, Measurement, Table
 
 
 def finding(measurement: Measurement) -> Finding:
@@ -28,6 +28,42 @@ def test_text_is_the_same_after_a_round_trip(record: AuditRecord) -> None:
     assert store.dumps(store.loads(text)) == text
     assert text.endswith("}\n")
     assert json.loads(store.compact(record)) == json.loads(text)
+
+
+def test_the_text_is_laid_out_with_one_plain_container_a_line(record: AuditRecord) -> None:
+    config: dict[str, Json] = {
+        "b": [],
+        "a": [1.0, True, None, 'é\u202e\x7f"'],
+        "c": {"é": {}, "d": [{"e": 10**20}, -0.0]},
+    }
+    text = store.dumps(replace(record, config=config))
+    lines = [
+        ' "config": {',
+        r'  "a": [1.0, true, null, "é\u202e\u007f\""],',
+        '  "b": [],',
+        '  "c": {',
+        '   "d": [',
+        '    {"e": 100000000000000000000},',
+        "    -0.0",
+        "   ],",
+        '   "é": {}',
+        "  }",
+        " },",
+    ]
+    assert "\n".join(lines) in text
+
+
+def test_an_encoder_is_not_set_up_for_every_scalar(record: AuditRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    plain = json.JSONEncoder.iterencode
+
+    def counted(self: json.JSONEncoder, value: object, *, _one_shot: bool = False) -> Iterator[str]:
+        made.append(value)
+        return plain(self, value, _one_shot)
+
+    monkeypatch.setattr(json.JSONEncoder, "iterencode", counted)
+    text = store.dumps(replace(record, config={"rows": [[f"{k}", [k]] for k in range(300)]}))
+    assert len(made) < text.count("\n")
 
 
 def test_keys_are_sorted(record: AuditRecord) -> None:
