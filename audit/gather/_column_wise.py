@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from audit.models.load import Model
 
-PREPARED = 20_000
-"""Rows that are prepared for a lookup at most: the distinct values of all columns."""
+PREPARED = 2_000_000
+"""Numbers that are prepared for a lookup at most: the distinct values of all columns, a row for each."""
 PROVEN = 256
 """Mixed rows on which both ways must answer the same."""
 BY_COLUMN = {
@@ -173,7 +173,7 @@ def lookup(model: Model, encoding: Encoding, rows: FloatArray, method: str) -> L
     if parts is None or model.reads_texts or not rows.size:
         return None
     values = tuple(np.unique(column) for column in rows.T)
-    if sum(len(one) for one in values) > PREPARED:
+    if sum(len(one) for one in values) * len(values) > PREPARED:
         return None
     try:
         found = _looked_up(model, encoding, rows, values, parts)

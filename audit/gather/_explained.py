@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.errors import ModelError, NotApplicable
 from audit.evidence import FloatArray, Predictions
+from audit.explain.counterfactual import Decide
 from audit.explain.encoding import Encoding, Score
 from audit.explain.permutation import BATCH as PERMUTED
 from audit.gather._column_wise import Lookup, lookup
@@ -43,6 +44,14 @@ class Output:
     method: str
     """Method of the model that is called."""
     scale: Scale
+    own: tuple[str, ...] | None = field(init=False)
+    """The model's classes in the words of the data set, in its own order."""
+
+    def __post_init__(self) -> None:
+        """Work the names out once: they are asked for with every batch."""
+        known = self.model.classes
+        own = None if known is None else tuple(own_names(label_texts(known), self.dataset))
+        object.__setattr__(self, "own", own)
 
     def raw(self, X: pd.DataFrame) -> FloatArray:
         """Ask the model, in batches; shape (n,) or (n, classes).
@@ -79,7 +88,7 @@ class Output:
         if not self.classes:
             return numbers
         told = self.method == "predict_proba"
-        return columns_of(numbers, self.own_classes(), self.classes, self.dataset, from_probabilities=told)
+        return columns_of(numbers, self.own, self.classes, self.dataset, from_probabilities=told)
 
     def decide(self, X: pd.DataFrame) -> npt.NDArray[np.int64]:
         """Return the code of the class that the model predicts; zeros in regression."""
@@ -87,15 +96,19 @@ class Output:
             return np.zeros(len(X), dtype=np.int64)
         parts = [X.iloc[start : start + BATCH] for start in range(0, len(X), BATCH)]
         asked = self.model.predictor.predict
-        label = np.concatenate([call(asked, as_model_input(self.model, p), len(p), "predict") for p in parts])
+        return self._coded(
+            np.concatenate([call(asked, as_model_input(self.model, p), len(p), "predict") for p in parts])
+        )
+
+    def _coded(self, label: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
         texts, _ = labels_of(label, self.model.classes, self.dataset)
         codes = pd.Index(self.classes).get_indexer(pd.Index(list(texts)))
         return np.where(codes < 0, 0, codes).astype(np.int64)
 
-    def own_classes(self) -> tuple[str, ...] | None:
-        """Name the model's classes in the words of the data set, in its own order."""
-        known = self.model.classes
-        return None if known is None else tuple(own_names(label_texts(known), self.dataset))
+    def decided(self, found: Lookup, numbers: FloatArray) -> npt.NDArray[np.int64] | None:
+        """Return what :meth:`decide` does, for encoded rows; ``None`` where a value is not known."""
+        label = found.ask("predict", numbers)
+        return None if label is None else self._coded(label)
 
     def __call__(self, X: pd.DataFrame, code: int) -> FloatArray:
         """Return the explained number of class `code` (ignored unless multiclass)."""
@@ -148,6 +161,17 @@ class Explained:
                 raise ModelError(f"Asked about rows with values of other rows, as explanations do: {error}") from error
 
         return scored
+
+    def decider(self) -> Decide:
+        """Return what the model decides as a function of encoded rows that mix the rows explained and the reference."""
+        known = np.concatenate([self.X, self.reference])
+        found = lookup(self.output.model, self.encoding, known, "predict") if self.output.classes else None
+
+        def decided(numbers: FloatArray) -> npt.NDArray[np.int64]:
+            quick = None if found is None else self.output.decided(found, numbers)
+            return quick if quick is not None else self.output.decide(self.encoding.decode(numbers))
+
+        return decided
 
     def groups(self, rows: slice | None = None) -> Iterator[tuple[int, Positions]]:
         """Yield each class explained with the positions of its rows among `rows`."""

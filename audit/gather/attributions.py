@@ -191,7 +191,7 @@ def _column(what: Explained, code: int) -> int | None:
     if not what.output.classes:
         return None
     name = what.output.classes[code if what.output.dataset.task == "multiclass" else 1]
-    own = what.output.own_classes()
+    own = what.output.own
     return list(own).index(name) if own is not None and name in own else 1
 
 

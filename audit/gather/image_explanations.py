@@ -139,7 +139,7 @@ def _case(
 
 
 def _network(what: Explained, code: int) -> Network | None:
-    dataset, own = what.output.dataset, what.output.own_classes()
+    dataset, own = what.output.dataset, what.output.own
     column = None
     if what.output.classes and own is not None:
         column = list(own).index(what.output.classes[code if dataset.task == "multiclass" else 1])

@@ -119,15 +119,12 @@ def _counterfactuals(context: Context, what: Explained, held: tuple[str, ...]) -
         return [None] * len(what.X)
     free = np.array([name not in held for name in what.encoding.names], dtype=np.bool_)
     space = Space.of(what.reference, numeric=what.encoding.numeric, free=free)
-    decided = what.output.decide(what.encoding.decode(what.reference))
-    found = []
+    decide = what.decider()
+    decided = decide(what.reference)
+    found: list[FloatArray | None] = []
     for number, row in enumerate(what.X):
         context.progress("looking for counterfactuals", number, len(what.X))
-        found.append(
-            nearest_counterfactual(
-                lambda Z: what.output.decide(what.encoding.decode(Z)), row, what.reference, decided, space
-            )
-        )
+        found.append(nearest_counterfactual(decide, row, what.reference, decided, space))
     context.progress("looking for counterfactuals", len(what.X), len(what.X))
     return found
 

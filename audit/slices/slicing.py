@@ -143,9 +143,16 @@ def _checked(
 
 def _common(parents: list[_Cells]) -> _Cells:
     """Return what the cells of a set of features can hold at most: the least of all sets of one fewer."""
-    spread = [[np.expand_dims(part, left) for part in parent] for left, parent in enumerate(parents)]
-    size, error, largest = (np.minimum.reduce(np.broadcast_arrays(*parts)) for parts in zip(*spread, strict=True))
+    size, error, largest = (_least(parts) for parts in zip(*parents, strict=True))
     return _Cells(size, error, largest)
+
+
+def _least(parts: Sequence[Array]) -> Array:
+    """Return the least of what parents hold, the parent at place k lacking axis k."""
+    found = parts[0][None]
+    for left, part in enumerate(parts[1:], start=1):
+        found = np.minimum(found, part[(slice(None),) * left + (None,)])
+    return found
 
 
 def _by_sliceline(errors: Array, alpha: float) -> Score:
@@ -205,9 +212,9 @@ class _Lattice:
         if not alive.any():
             return best
         s, e, m = size[alive], error[alive], largest[alive]
-        peak = np.clip(e / m, self.support, s)
-        tops = [self.score(at, np.minimum(e, at * m)) for at in (np.full_like(s, float(self.support)), peak, s)]
-        best[alive] = np.maximum.reduce(tops)
+        peak = np.minimum(np.maximum(e / m, self.support), s)
+        at = np.stack([np.full_like(s, float(self.support)), peak, s])
+        best[alive] = self.score(at, np.minimum(e, at * m)).max(axis=0)
         return best
 
     def least(self) -> float:

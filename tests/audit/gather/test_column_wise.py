@@ -95,11 +95,14 @@ def test_explanations_say_the_same_either_way(monkeypatch: pytest.MonkeyPatch) -
     frame, model = _table(120), MODELS["trees"]()
     y = model.predict(frame) ^ (np.arange(len(frame)) % 7 == 0)
     options: dict[str, dict[str, Json]] = {
-        "attributions": {"rows": 8, "background": 12, "pairs": 6, "method": "permutation"}
+        "local_cases": {"most": 3, "samples": 200, "evaluations": 20_000},
+        "attributions": {"rows": 8, "background": 12, "pairs": 6, "method": "permutation"},
     }
 
     def record() -> str:
-        return dumps(audit.run(model, frame, y, positive=1, checks=["attribution_ranking"], gather=options))
+        return dumps(
+            audit.run(model, frame, y, positive=1, checks=["attribution_ranking", "local_cases"], gather=options)
+        )
 
     quick = record()
     asked: list[object] = []
