@@ -169,6 +169,7 @@ class Finding:
     references: tuple[str, ...] = ()
     options: Mapping[str, Json] = field(default_factory=dict)
     seconds: float = 0.0
+    """Processor time of the check, and of the evidence that it was the first to ask for."""
     reused: bool = False
     """Whether the measurement comes from an earlier run of the same evidence."""
 
