@@ -49,7 +49,7 @@ def monitor(
     output.require_writable(state)
     (state / TALLIES).mkdir(parents=True, exist_ok=True)
     cells = _cells(asked, folder, columns, by, state / TALLIES)
-    counted = answers(cells, columns, roles_of(asked.data), settings_of(asked), window=by)
+    counted = answers(cells, columns, roles_of(asked.data), settings_of(asked, folder), window=by)
     gates = _gates(current(load_policy(asked, folder, policy)))
     codes, last = [], None
     for windows in _series(counted, columns, asked):
@@ -153,7 +153,7 @@ def _record(
     absent = Absence(outcome="not_applicable", reason=COUNTED)
     plan = RunPlan(
         dataset=without_rows(own, roles_of(asked.data), split),
-        settings=settings_of(asked),
+        settings=settings_of(asked, folder),
         policy=gates,
         card=load_card(asked, folder),
         seed=asked.audit.seed,

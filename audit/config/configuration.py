@@ -370,7 +370,7 @@ def gather_options(config: Config) -> dict[str, dict[str, JsonValue]]:
     return options
 
 
-def settings_of(config: Config, folder: Path | None = None) -> Settings:
+def settings_of(config: Config, folder: Path) -> Settings:
     """Return what the audit agrees on; metrics of the user's own are looked for in `folder`."""
     asked = config.audit
     return Settings(
@@ -381,7 +381,7 @@ def settings_of(config: Config, folder: Path | None = None) -> Settings:
         reference=config.data.reference,
         headline=config.data.headline,
         costs=config.costs,
-        metrics=metrics_from_tables(config.metrics, folder or Path()),
+        metrics=metrics_from_tables(config.metrics, folder),
     )
 
 

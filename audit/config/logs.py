@@ -95,7 +95,7 @@ def load_log(config: Config, folder: Path) -> Log:
     data = config.data
     columns = columns_of(data)
     source = source_of(data, folder, columns)
-    return log_of(count(source, columns), columns, source, roles_of(data), settings_of(config))
+    return log_of(count(source, columns), columns, source, roles_of(data), settings_of(config, folder))
 
 
 def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, settings: Settings) -> Log:

@@ -257,3 +257,15 @@ def test_residual_metrics_are_told_apart_from_classes() -> None:
         one, other = estimate(given, own), estimate(given, house)
         assert one.value == pytest.approx(other.value)
         assert (one.high or 0) - (one.low or 0) == pytest.approx((other.high or 0) - (other.low or 0), rel=0.35)
+
+
+def test_the_functions_of_a_log_are_looked_for_beside_its_configuration(tmp_path: Path) -> None:
+    (tmp_path / "shop_of_logs.py").write_text("def profit(y_true, y_pred):\n    return 1.0\n")
+    path = config(tmp_path, '[metrics]\nprofit = "shop_of_logs:profit"')
+    path.write_text(path.read_text().replace('test = "test.csv"', 'log = "test.csv"').replace('"yes"', '"good"'))
+    log = tmp_path / "test.csv"
+    log.write_text(log.read_text().replace("yes", "good").replace("no", "bad"))
+    plan = plan_from_config(read_config(path), tmp_path)
+    record = ma.execute(replace(plan, checks=("own_metrics",)))
+    made = record.findings[0].measurement.estimates[0]  # type: ignore[union-attr]
+    assert (made.value, made.reason) == (None, "rows were counted, not kept")

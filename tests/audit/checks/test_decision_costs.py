@@ -196,7 +196,7 @@ def test_costs_are_read_strictly(tmp_path: Path, costs: str, said: str) -> None:
 def test_costs_reach_the_settings(tmp_path: Path) -> None:
     (tmp_path / "audit.toml").write_text(f"{HEAD}[costs]\nfalse_positive = 1\nfalse_negative = 5\n")
     config = read_config(tmp_path / "audit.toml")
-    assert settings_of(config).costs == COSTS
+    assert settings_of(config, tmp_path).costs == COSTS
     assert config.as_json()["costs"] == {
         "false_positive": 1, "false_negative": 5, "true_positive": 0.0, "true_negative": 0.0,
     }  # fmt: skip
