@@ -452,6 +452,9 @@ def _portable(error: BaseException) -> BaseException:
         return ModelError("the memory that [model] memory allows ran out outside of a call of the model. Raise it.")
     if not isinstance(error, AuditError):
         error.add_note("".join(traceback.format_exception(error))[-HEAD:])
+    # Some libraries, once imported, have errors pickled with their causes, which may be of a module of the model's.
+    error.__cause__ = error.__context__ = None
+    error = error.with_traceback(None)
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301
     except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from audit.cli import main
 from audit.errors import ModelError
+from audit.models import containment
 from audit.models.answers import call
 from audit.models.containment import Limits, contained, guarded
 from audit.progress import Progress
@@ -132,6 +134,21 @@ def test_a_model_that_never_answers_is_ended(run: Run, name: str) -> None:
     assert code == 2
     assert "no answer in predict on 120 rows" in err
     assert "timeout" in err
+
+
+def test_errors_are_sent_without_their_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tracebacks that are pickled whole, as Dask does, would bring along causes that the parent cannot read."""
+    monkeypatch.setitem(
+        copyreg.dispatch_table, ModelError, lambda error: (_refused, (error.args, error.__cause__, error.__context__))
+    )
+    error = ModelError("told")
+    error.__cause__ = error.__context__ = ValueError(lambda: None)  # cannot be pickled
+    assert containment._portable(error) is error
+
+
+def _refused(args: tuple[str, ...], *causes: BaseException | None) -> ModelError:
+    assert causes == (None, None)
+    return ModelError(*args)
 
 
 @pytest.mark.parametrize("name", ["Own", "OwnAttribute", "OwnAnswer", "ExitsAttribute"])
