@@ -35,7 +35,7 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
     if not record.data.sensitive:
         sentence = "Not asked: no column that tells people apart was declared."
         return Answer(id="worse", question=question, sentence=sentence, details=_weak_slice(record, known))
-    failed = [one for one in concerns_of(record, GROUPS) if one.worst.outcome == "fail"]
+    failed = [one for one in concerns_of(record, GROUPS) if one.worst.outcome == "fail" and not _is_direction(one)]
     gap = first_gap(record, known, failed)
     details = _about_first(record, known, failed, gap)
     return Answer(
@@ -73,10 +73,11 @@ def _first_words(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
 def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateResult], gap: Gap | None) -> list[str]:
     """Say what the first two concerns are about, how far they reach and what is certain of them."""
     if not failed:
-        return ["No gap over the limits is shown among the groups."]
+        return [] if gap is None else ["No gap over the limits is shown among the groups."]
     found = []
     for result in failed[:2]:
-        words = "" if gap is not None and _same_gap(result, gap) else verdict_words(record, known, result.lead)
+        said = result is failed[0] if gap is None else _same_gap(result, gap)  # in the sentence above
+        words = "" if said else verdict_words(record, known, result.lead)
         shown = known_words(result.lead, result.gate) if result is failed[0] else ""
         reach = extent_words(result.lead)
         reached = f"about {reach} would have to come out differently" if reach else ""
@@ -84,6 +85,12 @@ def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
         if told:
             found.append(f"{capital(record, told)}.")
     return found
+
+
+def _is_direction(result: GateResult) -> bool:
+    """Tell whether a concern says that the direction is open, which `_direction` says with both readings."""
+    estimate = result.lead.estimate
+    return estimate is not None and estimate.metric == "favorable_outcome_not_stated"
 
 
 def _same_gap(result: GateResult, gap: Gap) -> bool:
