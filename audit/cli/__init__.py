@@ -26,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     from audit.errors import AuditError
 
     try:
-        code = app(args=sys.argv[1:] if arguments is None else arguments, standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else arguments
+        code = app(args=given or ["--help"], standalone_mode=False)
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
         return _told("interrupted", CODE_INTERRUPTED)

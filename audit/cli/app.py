@@ -40,6 +40,23 @@ CardFile = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Let gates of severity warning count like errors.")]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"modelassay {version('modelassay')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Audit a model the way CI tests code: evidence with intervals, verdicts, one card."""
+
+
 @app.command()
 def run(
     config: Annotated[Path, typer.Argument(help="audit.toml")],
@@ -174,7 +191,9 @@ def render(
 
 @app.command()
 def rule(
-    code: Annotated[str | None, typer.Argument(help="Such as FAIR001; without one, the catalogue.")] = None,
+    code: Annotated[
+        str | None, typer.Argument(help="Such as FAIR001, thin-group or 'demographic parity'; without one, all.")
+    ] = None,
 ) -> int:
     """Explain one rule: what it asks, why, how it is decided, what to do; or list them all."""
     from audit.cli.catalogue import rule as verb
@@ -358,7 +377,9 @@ def usage_message(error: Exception) -> str | None:
 
     told = getattr(error, "format_message", None)
     if callable(told):
-        return f"{told()} See modelassay --help."
+        context = getattr(error, "ctx", None)
+        verb = f"{context.info_name} " if context is not None and context.parent is not None else ""
+        return f"{told()} See modelassay {verb}--help."
     if isinstance(error, OSError | RecordError):
         return (
             f"{type(error).__name__}: {error}"

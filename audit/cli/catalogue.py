@@ -2,24 +2,79 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from audit.cli.output import say
 from audit.policy.read import default_policy
 from audit.policy.read import rule as gates_of
-from reports.record import Gate
+from reports.record import Gate, Policy
+
+KNOWN_AS = {
+    "demographic parity": ("FAIR001",),
+    "statistical parity": ("FAIR001",),
+    "disparate impact": ("FAIR001",),
+    "four-fifths rule": ("FAIR001",),
+    "80 % rule": ("FAIR001",),
+    "equal opportunity": ("FAIR002",),
+    "equalized odds": ("FAIR002", "FAIR003"),
+    "predictive equality": ("FAIR003",),
+    "predictive parity": ("FAIR004",),
+    "overall accuracy equality": ("FAIR005",),
+    "calibration within groups": ("CAL003",),
+    "counterfactual fairness": ("FAIR007",),
+    "covariate shift": ("DRIFT001", "DRIFT003"),
+    "data leakage": ("LEAK001", "LEAK002", "LEAK003", "LEAK004", "LEAK005"),
+    "membership inference": ("GEN005",),
+}
+"""What the field calls the questions of rules."""
 
 
-def rule(code: str | None) -> int:
-    """Print the catalogue, or one rule whole."""
+def rule(asked: str | None) -> int:
+    """Print the catalogue, or one rule whole, by its code, its title, its check or the field's name of its question."""
     policy = default_policy()
-    if code is None:
-        for one in {gate.id: gate for gate in policy.gates}.values():
-            say(f"{one.id:9} {one.severity:8} {one.title:26} {one.because}")
+    first = {gate.id: gate for gate in reversed(policy.gates)}
+    if asked is None:
+        _list([one for one in policy.gates if first[one.id] is one])
         say()
         say("modelassay rule CODE tells one rule whole.")
         return 0
-    gates = gates_of(policy, code)
+    codes = _codes(policy, asked)
+    if len(codes) > 1:
+        _list([first[code] for code in codes])
+        return 0
+    _tell(gates_of(policy, codes[0] if codes else asked))
+    return 0
+
+
+def _list(gates: Iterable[Gate]) -> None:
+    for one in gates:
+        say(f"{one.id:9} {one.severity:8} {one.title:26} {one.because}")
+
+
+def _codes(policy: Policy, asked: str) -> tuple[str, ...]:
+    """Name the rules that are meant: of that code or name, else those that hold all of its words."""
+    wanted = _bare(asked)
+    for name, codes in KNOWN_AS.items():
+        if _bare(name) == wanted:
+            return codes
+    named = [one.id for one in policy.gates if wanted in {_bare(one.id), _bare(one.title), _bare(one.check)}]
+    if not named and wanted:
+        named = [
+            one.id
+            for one in policy.gates
+            if set(wanted.split()) <= set(_bare(f"{one.title} {one.metric} {one.check} {one.because}").split())
+        ]
+    return tuple(dict.fromkeys(named))
+
+
+def _bare(words: str) -> str:
+    """Return words in small letters with single blanks between, whatever joined them."""
+    return " ".join(re.findall(r"[a-z0-9]+", words.casefold()))
+
+
+def _tell(gates: Sequence[Gate]) -> None:
     say(f"{gates[0].id} {gates[0].title} ({gates[0].severity})")
     for gate in gates:
         say()
@@ -31,7 +86,6 @@ def rule(code: str | None) -> int:
         say(f"Sources    {'; '.join(gate.references) or 'none'}")
         if gate.evidence_for:
             say(f"Evidence for {', '.join(gate.evidence_for)}")
-    return 0
 
 
 def _asks(gate: Gate) -> str:
