@@ -81,12 +81,21 @@ def _written(words: pd.Series, column: pd.Series) -> pd.Series:
         return found
     found = _spelled(words)
     if not _mostly(found, words):
-        odd = words[found.isna() & words.notna()]
-        raise DataError(
-            f"time column {shown(column.name)} holds {shown(odd.iloc[0])}, which cannot be read as a time; write "
-            "times as 2026-01-31 or 2026-01-31T12:00, all in one way, and leave the field empty where there is none."
-        )
+        raise DataError(_unread(words, found, str(column.name)))
     return found
+
+
+def _unread(words: pd.Series, found: pd.Series, name: str) -> str:
+    """Name the first value that no way of writing fits, else two that are written differently."""
+    write = (
+        "write times as 2026-01-31 or 2026-01-31T12:00, all in one way, and leave the field empty where there is none."
+    )
+    left = words[found.isna() & words.notna()]
+    odd = left[pd.to_datetime(left, errors="coerce", utc=True, format="ISO8601").isna()]
+    if len(odd):
+        return f"time column {shown(name)} holds {shown(odd.iloc[0])}, which cannot be read as a time; {write}"
+    other = words[found.notna()]
+    return f"time column {shown(name)} holds both {shown(left.iloc[0])} and {shown(other.iloc[0])}; {write}"
 
 
 def _spelled(words: pd.Series) -> pd.Series:

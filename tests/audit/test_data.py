@@ -14,6 +14,7 @@ from audit.data.columns import group_factor, label_texts
 from audit.data.dataset import Roles, build
 from audit.data.factor import Factor, concatenate
 from audit.data.tables import read_table
+from audit.data.times import moments
 from audit.errors import DataError
 
 
@@ -154,3 +155,15 @@ def test_what_would_have_to_be_guessed_of_a_csv_is_refused(tmp_path: Path, text:
 def test_one_column_with_a_separator_in_its_values_is_a_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("text\na;b\nc;d\n")
     assert read_table(tmp_path / "t.csv")["text"].tolist() == ["a;b", "c;d"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (["2020-01-01"] * 50 + ["soon"] * 50, "'t' holds 'soon', which cannot be read"),
+        (["3 Jan 2020"] * 50 + ["2020-01-01"] * 50, "'t' holds both '2020-01-01' and '3 Jan 2020'"),
+    ],
+)
+def test_the_value_that_is_not_a_time_is_named(values: list[str], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        moments(pd.Series(values, name="t"))
