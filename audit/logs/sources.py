@@ -241,14 +241,39 @@ def _read(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> duckd
     if not files[0].name.lower().endswith(CSV):
         return connection.read_parquet(names, union_by_name=len(files) > 1, filename=True)
     tab = files[0].name.lower().removesuffix(".gz").endswith(".tsv")
-    return connection.read_csv(
-        names,  # type: ignore[arg-type]  # several names are read as one table
-        header=True,
-        sep="\t" if tab else ",",
-        na_values=list(MISSING_TEXTS),
-        filename=True,
-        union_by_name=len(files) > 1,
-    )
+
+    def read(missing: Sequence[str], types: Mapping[str, str] | None) -> duckdb.DuckDBPyRelation:
+        return connection.read_csv(
+            names,  # type: ignore[arg-type]  # several names are read as one table
+            header=True,
+            sep="\t" if tab else ",",
+            na_values=list(missing),
+            filename=True,
+            union_by_name=len(files) > 1,
+            dtype=None if types is None else dict(types),
+        )
+
+    guessed = read(MISSING_TEXTS, None)
+    types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
+    del types["filename"]
+    if not {"VARCHAR", "BOOLEAN"} & set(types.values()):
+        return guessed
+    words = read([""], dict.fromkeys(types, "VARCHAR"))
+    return words.project(", ".join([*(_typed(name, kind) for name, kind in types.items()), "filename"]))
+
+
+def _typed(name: str, kind: str) -> str:
+    """Write a column read as words in its type; in a column of words only the empty field is missing.
+
+    Words such as NA stand for a missing number, and are words among words; yes and no are words, too.
+    """
+    column = quoted(name)
+    if kind == "VARCHAR":
+        return column
+    if kind == "BOOLEAN":
+        return f"CASE lower({column}) WHEN 'true' THEN 'True' WHEN 'false' THEN 'False' ELSE {column} END AS {column}"
+    missing = ", ".join(f"'{text}'" for text in MISSING_TEXTS)
+    return f"CAST(CASE WHEN {column} IN ({missing}) THEN NULL ELSE {column} END AS {kind}) AS {column}"
 
 
 def joined(

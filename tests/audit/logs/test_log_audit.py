@@ -161,3 +161,34 @@ def test_what_the_policy_hides_leaves_no_trace_of_a_log(tmp_path: Path) -> None:
     assert {one.level: one.rows for one in record.data.groups if one.feature == "sex"}["x"] is None
     hidden = [one for key, one in estimates(record).items() if dict(one.where).get("sex") == "x" and one.n is not None]
     assert [one.metric for one in hidden if not one.metric.startswith("missing_")] == []
+
+
+def test_words_of_a_log_stay_words(tmp_path: Path) -> None:
+    """A region NA is a region, yes is no truth value, and NA among numbers is missing, as in a table."""
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"y": generator.choice(["yes", "no"], 900), "g": generator.choice(["NA", "EU", "None"], 900)})
+    frame["p"] = np.where(generator.random(900) < 0.8, frame["y"], "no")
+    frame["w"] = generator.choice(["1", "2.5"], 900)
+    frame.loc[0, "g"] = ""
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "audit.toml").write_text(
+        '[data]\nlog = "rows.csv"\ntarget = "y"\nprediction = "p"\npositive = "yes"\nsensitive = ["g"]\nweight = "w"\n'
+    )
+    assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) in (0, 1)
+    record = load(tmp_path / "out" / "audit.json")
+    assert {group.level for group in record.data.groups} >= {"NA", "EU", "None"}
+    weight = frame["w"].astype(float)
+    right = float(np.average(frame["p"] == frame["y"], weights=weight))
+    assert record.metric("accuracy").value == pytest.approx(right)
+
+
+def test_missing_words_among_numbers_of_a_log_are_missing(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"y": ["1", "0", "NA"] * 200, "p": ["1", "0", "1"] * 200, "g": ["a", "b", "NA"] * 200})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "audit.toml").write_text(
+        '[data]\nlog = "rows.csv"\ntarget = "y"\nprediction = "p"\npositive = 1\n'
+        'sensitive = ["g"]\ndrop_missing_target = true\n'
+    )
+    assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) in (0, 1)
+    record = load(tmp_path / "out" / "audit.json")
+    assert record.data.classes == ("0", "1")
