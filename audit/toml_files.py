@@ -71,7 +71,7 @@ def _told(model: object, problem: dict[str, object], file: str, text: str) -> st
     where = f"{file}{_line(text, path)}: {_place(path)}"
     if problem["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
         known = _known_keys(model, names[:-1])
-        return f"{where} is not a known key; known are {listed(known)}.{hint(key, known)}"
+        return f"{where} is not a known key; known are {listed(known)}.{_elsewhere(model, key) or hint(key, known)}"
     if problem["type"] in {"missing", "missing_argument"}:
         return f"{where} is missing"
     return f"{where} is {shown(problem['input'])}: {_expected(problem, key)}"
@@ -137,6 +137,12 @@ def _number(text: str, path: list[object]) -> int:
 
 def _states(line: str, key: str) -> bool:
     return re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line) is not None
+
+
+def _elsewhere(model: object, key: str) -> str:
+    """Say which tables know a key that stands in a wrong one."""
+    tables = [name for name in _known_keys(model, []) if key in _known_keys(model, [name])]
+    return f" '{key}' belongs in {' or '.join(f'[{name}]' for name in tables)}." if tables else ""
 
 
 def _known_keys(model: object, path: list[str]) -> list[str]:

@@ -27,6 +27,7 @@ from audit.models.boosters import SUFFIXES, adapted, load_booster, taught_catego
 from audit.models.column_names import known_count, known_names
 from audit.models.containment import guarded
 from audit.models.skops_state import validate_trees
+from audit.models.skops_types import ALLOWED_TYPES
 from audit.models.skops_values import disarm
 from audit.models.torch_files import load_program, load_script
 from audit.models.torch_modules import TorchModel, is_module, of_skorch
@@ -43,68 +44,6 @@ CODE_FORMATS = {
     ".pt": "torch",
     ".pth": "torch",
 }
-
-SKOPS_ALLOWED = frozenset(
-    {
-        "sklearn.tree._tree.Tree",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.utils._bunch.Bunch",
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
-        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-        "sklearn.compose._column_transformer._RemainderColsList",
-        "sklearn._loss.link.LogitLink",
-        "sklearn._loss.link.IdentityLink",
-        "sklearn._loss.link.LogLink",
-        "sklearn._loss.link.MultinomialLogit",
-        "sklearn._loss.link.Interval",
-        "sklearn.neighbors._kd_tree.KDTree",
-        "sklearn.neighbors._ball_tree.BallTree",
-        "sklearn.metrics._dist_metrics.EuclideanDistance64",
-        "sklearn.metrics._dist_metrics.ManhattanDistance64",
-        "sklearn.metrics._dist_metrics.ChebyshevDistance64",
-        "sklearn.metrics._dist_metrics.MinkowskiDistance64",
-        "sklearn.metrics._dist_metrics.HaversineDistance64",
-        "scipy._lib.array_api_compat.numpy._aliases.asarray",
-        "scipy.interpolate._bsplines.BSpline",
-        "collections.OrderedDict",
-        "collections.defaultdict",
-        "trainers.estimators.NetworkClassifier",
-        "trainers.estimators.NetworkRegressor",
-        "trainers.preparation.TablePreparation",
-        "audit.mitigation.held.HeldBooster",
-        "audit.mitigation.sealed.MitigatedClassifier",
-        "audit.mitigation.sealed.MitigatedRegressor",
-        "builtins.object",
-        "numpy.bool",
-        "numpy.dtype",
-        "numpy.mean",
-        "numpy.number",
-        "numpy.object_",
-        "sklearn._loss.loss.HalfTweedieLossIdentity",
-        "sklearn.compose._column_transformer.make_column_selector",
-        "sklearn.feature_selection._univariate_selection.f_classif",
-        "sklearn.feature_selection._univariate_selection.f_regression",
-        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
-        "sklearn.gaussian_process.kernels.ConstantKernel",
-        "sklearn.gaussian_process.kernels.Product",
-        "sklearn.gaussian_process.kernels.RBF",
-        "sklearn.gaussian_process.kernels.Sum",
-        "sklearn.gaussian_process.kernels.WhiteKernel",
-        "sklearn.metrics._classification.balanced_accuracy_score",
-        "sklearn.metrics._scorer._CurveScorer",
-        "sklearn.metrics._scorer._PassthroughScorer",
-        "sklearn.metrics._scorer._Scorer",
-        "sklearn.model_selection._split.GroupKFold",
-        "sklearn.model_selection._split.KFold",
-        "sklearn.model_selection._split.StratifiedKFold",
-        "sklearn.multiclass._ConstantPredictor",
-        "sklearn.utils._metadata_requests.MetadataRequest",
-        "sklearn.utils._metadata_requests.MethodMetadataRequest",
-    }
-)
-"""Types beyond skops' own list that hold data only; trees and splines among them are validated after loading."""
 
 
 @runtime_checkable
@@ -376,12 +315,14 @@ def scorer_functions() -> set[str]:
 
 def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:
     skops_io = import_skops()
-    allowed = SKOPS_ALLOWED | scorer_functions() | set(trusted_types)
+    allowed = ALLOWED_TYPES | scorer_functions() | set(trusted_types)
     unknown = [name for name in skops_io.get_untrusted_types(file=path) if name not in allowed]
     if unknown:
+        drawn = any(name.startswith("scipy.stats.") for name in unknown)
+        instead = " A search keeps the distributions that it drew from; its best_estimator_ does not." if drawn else ""
         raise UntrustedTypesError(
             f"{shown(path.name)} holds types that are not on the allow-list: {listed(unknown)}. If you trust them, "
-            f"state [model] trusted_types = [{', '.join(repr(name) for name in unknown[:5])}].",
+            f"state [model] trusted_types = [{', '.join(repr(name) for name in unknown[:5])}].{instead}",
             unknown,
         )
     predictor: object = skops_io.load(path, trusted=sorted(allowed))

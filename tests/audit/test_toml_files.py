@@ -54,6 +54,8 @@ def told(folder: Path, text: str) -> str:
         ("[[part]]\nname = 'a'\nsiz = 1\n", "a.toml:3: [part[0]] 'siz' is not a known key; known are 'name', 'size'."),
         ("[part]\nname = 'a'\n", "write [[part]], with two brackets"),
         ("[only]\nname = 'a'\nnmae = 'b'\n", "a.toml:3: [only] 'nmae' is not a known key"),
+        ("name = 'a'\n", "known are 'title', 'part', 'only', 'words'. 'name' belongs in [part] or [only]."),
+        ("[only]\nname = 'a'\n[words]\n[[part]]\nname = 'b'\ntitle = 'c'\n", "known are 'name', 'size'."),
         ("title = 'x'\nwords = { a = 1 }\n", "a.toml:2: [words] 'a' is '1': expected a valid string"),
         ("title = true\n", "'title' is 'True'"),
         ("title = 2026-01-01\npart = 3\n", "'part' is '3': expected a list"),
