@@ -318,7 +318,7 @@ def mitigate(
 
 @app.command()
 def export(
-    model: Annotated[Path, typer.Argument(help="Model file: networks of trainers, scikit-learn.")],
+    model: Annotated[Path, typer.Argument(help="Model file: networks of trainers, scikit-learn, boosters.")],
     data: Annotated[Path, typer.Option("--data", help="Table that the input's schema is learned from.")],
     test: Annotated[Path | None, typer.Option("--test", help="Rows to prove parity on; the table itself else.")] = None,
     out: Annotated[Path, typer.Option("--out", help="File to write; model.json stands beside it.")] = Path(

@@ -16,6 +16,8 @@ from audit.data.columns import label_texts
 from audit.deploy.description import Description, describe, write_description
 from audit.deploy.network_graph import is_network, network_graph
 from audit.deploy.schema import columns_of
+from audit.deploy.tree_ensembles import is_ensemble
+from audit.deploy.tree_graph import register_boosters, tree_graph, with_columns, with_trees
 from audit.errors import ModelError, shown
 from audit.models.answers import as_model_input, call, score_method
 from audit.models.load import Model, load, wrap
@@ -110,32 +112,48 @@ def _graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
     if is_network(model.predictor):
         yield network_graph(model.predictor)
         return
+    if is_ensemble(model.predictor):
+        yield tree_graph(model.predictor, train, model.feature_names)
+        return
     yield from _converted(model, train)
 
 
 def _converted(model: Model, train: pd.DataFrame) -> Iterator[Any]:
     skl2onnx = require("skl2onnx", extra="onnx", purpose="ONNX exports of scikit-learn models")
-    said = ""
+    register_boosters()
+    said, written = "", False
+    classes = getattr(model.predictor, "classes_", None)
+    options = {id(model.predictor): {"zipmap": False}} if classes is not None else None
     for numbers in ("DoubleTensorType", "FloatTensorType"):
-        inputs = _inputs(model, train, numbers)
-        classes = getattr(model.predictor, "classes_", None)
-        options = {"zipmap": False} if classes is not None else None
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                yield skl2onnx.convert_sklearn(
-                    model.predictor, initial_types=inputs, options={id(model.predictor): options} if options else None
-                )
-        except Exception as error:  # the converter raises what it likes
-            said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-    if said:
-        raise ModelError(f"{model.info.kind} could not be written as ONNX: {said}.")
+        for inputs, by_column in _inputs(model, train, numbers):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    made = skl2onnx.convert_sklearn(model.predictor, initial_types=inputs, options=options)
+            except ModelError:
+                raise
+            except Exception as error:  # the converter raises what it likes
+                said = said or f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+                continue
+            written = True
+            made = with_trees(made)
+            yield made if by_column or model.feature_names is None else with_columns(made, train)
+    if said and not written:
+        advice = ""
+        if "input(s) is(are) supported" in said:
+            advice = (
+                " Put the preparation of columns first and everything else behind it: make_pipeline(columns, model)."
+            )
+        raise ModelError(f"{model.info.kind} could not be written as ONNX: {said}.{advice}")
 
 
-def _inputs(model: Model, train: pd.DataFrame, numbers: str) -> list[tuple[str, Any]]:
+def _inputs(model: Model, train: pd.DataFrame, numbers: str) -> Iterator[tuple[list[tuple[str, Any]], bool]]:
+    """Yield inputs to try, and whether there is one a column; one matrix of numbers comes first: it keeps precision."""
     types = require("skl2onnx.common.data_types", extra="onnx", purpose="ONNX exports of scikit-learn models")
+    if all(pd.api.types.is_numeric_dtype(kind) for kind in train.dtypes):
+        yield [("X", getattr(types, numbers)([None, train.shape[1]]))], False
     if model.feature_names is None:
-        return [("X", getattr(types, numbers)([None, train.shape[1]]))]
+        return
     made = []
     for name in train.columns:
         column = train[name]
@@ -145,7 +163,7 @@ def _inputs(model: Model, train: pd.DataFrame, numbers: str) -> list[tuple[str, 
             made.append((name, getattr(types, numbers)([None, 1])))
         else:
             made.append((name, types.StringTensorType([None, 1])))
-    return made
+    yield made, True
 
 
 def parity(source: Model, converted: Model, rows: pd.DataFrame) -> tuple[dict[str, float], str]:
@@ -160,7 +178,7 @@ def parity(source: Model, converted: Model, rows: pd.DataFrame) -> tuple[dict[st
         call(part.predictor.predict, as_model_input(part, rows), len(rows), "predict") for part in (source, converted)
     )
     found: dict[str, float] = {"rows": float(len(rows))}
-    if getattr(source.predictor, "classes_", None) is None:
+    if not _labels(source):
         spread = max(1.0, float(np.std(one.astype(np.float64))))
         found["largest_difference"] = float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max() / spread)
     else:
@@ -169,9 +187,16 @@ def parity(source: Model, converted: Model, rows: pd.DataFrame) -> tuple[dict[st
     changed, moved = int(found.get("changed_labels", 0)), found["largest_difference"]
     if changed:
         return found, f"{changed} of {len(rows)} labels change (largest difference of a score {moved:.2g})"
+    if _labels(source) and score_method(source) == "predict_proba" != score_method(converted):
+        return found, "its probabilities cannot be told from raw scores"
     if not moved <= TOLERANCE:
         return found, f"an answer of {len(rows)} rows differs by {moved:.2g}, more than {TOLERANCE:g}"
     return found, ""
+
+
+def _labels(model: Model) -> bool:
+    classes = getattr(model.predictor, "classes_", None)
+    return classes is not None and len(classes) > 0  # a regression of CatBoost holds an empty list
 
 
 def _score_difference(source: Model, converted: Model, rows: pd.DataFrame) -> float:

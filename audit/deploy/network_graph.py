@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from audit.deploy.graph import OPSET, Graph
 from audit.errors import ModelError
 from audit.models.onnx import MISSING_TEXT
 from audit.optional import require
-
-OPSET = 18
 
 
 def is_network(predictor: object) -> bool:
@@ -27,31 +26,6 @@ def is_network(predictor: object) -> bool:
 def _last(predictor: object) -> Any:  # noqa: ANN401 -- an estimator of another package
     steps = getattr(predictor, "steps", None)
     return steps[-1][1] if isinstance(steps, list) and steps else predictor
-
-
-class _Graph:
-    """Nodes and constants of a graph that is being written."""
-
-    def __init__(self) -> None:
-        self.onnx = require("onnx", extra="onnx", purpose="ONNX exports")
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-        self.inputs: list[Any] = []
-
-    def constant(self, value: Any) -> str:  # noqa: ANN401 -- anything numpy takes
-        name = f"prepare.constant.{len(self.constants)}"
-        self.constants.append(self.onnx.numpy_helper.from_array(np.asarray(value), name))
-        return name
-
-    def node(self, kind: str, *given: str, domain: str = "", out: str = "", **attributes: Any) -> str:  # noqa: ANN401
-        name = out or f"prepare.{len(self.nodes)}"
-        self.nodes.append(self.onnx.helper.make_node(kind, list(given), [name], domain=domain, **attributes))
-        return name
-
-    def column(self, name: str, kind: str, width: int) -> str:
-        element = self.onnx.TensorProto.DataType.Value(kind)
-        self.inputs.append(self.onnx.helper.make_tensor_value_info(name, element, ["rows", width]))
-        return name
 
 
 def network_graph(predictor: object) -> Any:  # noqa: ANN401 -- an ONNX ModelProto
@@ -73,7 +47,7 @@ def network_graph(predictor: object) -> Any:  # noqa: ANN401 -- an ONNX ModelPro
             "the network stands behind other steps than its own preparation; export handles that one alone."
         )
     model = _exported(estimator)
-    graph = _Graph()
+    graph = Graph()
     rows = _prepared(graph, steps[0][1].to_plain()) if len(steps) == 2 else _plain_inputs(graph, estimator)
     rows = _standardized(graph, rows, estimator)
     graph.node("Cast", rows, to=graph.onnx.TensorProto.FLOAT, out=model.graph.input[0].name)
@@ -107,14 +81,14 @@ def _exported(estimator: Any) -> Any:  # noqa: ANN401
         return onnx.load(path)
 
 
-def _plain_inputs(graph: _Graph, estimator: Any) -> str:  # noqa: ANN401
+def _plain_inputs(graph: Graph, estimator: Any) -> str:  # noqa: ANN401
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
         return graph.column("X", "DOUBLE", int(estimator.n_features_in_))
     return graph.node("Concat", *[graph.column(str(name), "DOUBLE", 1) for name in names], axis=1)
 
 
-def _prepared(graph: _Graph, plain: Mapping[str, Any]) -> str:
+def _prepared(graph: Graph, plain: Mapping[str, Any]) -> str:
     parts: list[str] = []
     for name in plain["columns"]:
         if name in plain["numbers"]:
@@ -124,7 +98,7 @@ def _prepared(graph: _Graph, plain: Mapping[str, Any]) -> str:
     return graph.node("Concat", *parts, axis=1)
 
 
-def _number(graph: _Graph, name: str, learned: Mapping[str, float]) -> list[str]:
+def _number(graph: Graph, name: str, learned: Mapping[str, float]) -> list[str]:
     given = graph.column(name, "DOUBLE", 1)
     gone = graph.node("IsNaN", given)
     filled = graph.node("Where", gone, graph.constant(np.float64(learned["fill"])), given)
@@ -135,7 +109,7 @@ def _number(graph: _Graph, name: str, learned: Mapping[str, float]) -> list[str]
     return [scaled, graph.node("Cast", gone, to=graph.onnx.TensorProto.DOUBLE)] if learned["missing"] else [scaled]
 
 
-def _category(graph: _Graph, name: str, levels: Sequence[str]) -> list[str]:
+def _category(graph: Graph, name: str, levels: Sequence[str]) -> list[str]:
     if not levels:
         raise ModelError(f"column {name!r} has no level that is frequent enough; leave it out of the training.")
     given = graph.column(name, "STRING", 1)
@@ -146,7 +120,7 @@ def _category(graph: _Graph, name: str, levels: Sequence[str]) -> list[str]:
     return [wide, graph.node("Sub", graph.constant(np.float64(1)), known)]
 
 
-def _standardized(graph: _Graph, rows: str, estimator: Any) -> str:  # noqa: ANN401
+def _standardized(graph: Graph, rows: str, estimator: Any) -> str:  # noqa: ANN401
     shape = tuple(int(side) for side in estimator.input_shape_)
     if len(shape) > 1:
         rows = graph.node("Reshape", rows, graph.constant(np.array([0, *shape], dtype=np.int64)))
@@ -157,7 +131,7 @@ def _standardized(graph: _Graph, rows: str, estimator: Any) -> str:  # noqa: ANN
     return rows
 
 
-def _joined(graph: _Graph, model: Any, estimator: Any) -> None:  # noqa: ANN401
+def _joined(graph: Graph, model: Any, estimator: Any) -> None:  # noqa: ANN401
     """Put the preparation before the exported network, and the answer's scale behind it."""
     onnx, helper = graph.onnx, graph.onnx.helper
     before = list(graph.nodes)

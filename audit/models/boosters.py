@@ -26,6 +26,8 @@ EXTRA = "boosting"
 SUFFIXES = (".ubj", ".json", ".txt", ".cbm")
 PROBABLE = ("binary:logistic", "multi:softprob", "multi:softmax", "binary", "multiclass", "multiclassova", "softmax")
 """Objectives whose model gives probabilities of classes."""
+CATBOOST_NUMBERS = {"Poisson": "Exponent", "Tweedie": "Exponent", "RMSEWithUncertainty": "RMSEWithUncertainty"}
+"""What CatBoost's regressor asks for by objective, where it is not the raw sum of leaves."""
 LOG_ODDS = "binary:logitraw"
 """The objective of xgboost that gives the log-odds of the second class."""
 
@@ -144,18 +146,21 @@ class CatboostModel(Booster):
         self.n_features_in_ = len(self.feature_names_in_)
         classes = np.asarray(self._model.classes_)
         self.classes_ = classes if classes.size else None
+        objective = json.loads(self._model.get_metadata()["params"])["loss_function"]["type"]
+        self._number = CATBOOST_NUMBERS.get(objective, "RawFormulaVal")
         self._words = {*self._model.get_cat_feature_indices(), *self._model.get_text_feature_indices()}
 
     def scores(self, X: object) -> npt.NDArray[Any]:
-        """Return probabilities of the classes, or the raw number of a regression."""
+        """Return probabilities of the classes, or the number of a regression; counts are no logarithms."""
         frame = typed(X, {})
         frame.columns = pd.Index([str(name) for name in self.feature_names_in_])
         for place in self._words:
             name = frame.columns[place]
             where, distinct = pd.factorize(frame[name])
             frame[name] = np.array([*map(label_text, distinct.tolist()), "nan"], dtype=object)[where]
-        kind = "RawFormulaVal" if self.classes_ is None else "Probability"
-        return np.asarray(self._model.predict(frame, prediction_type=kind, thread_count=1))
+        kind = self._number if self.classes_ is None else "Probability"
+        found = np.asarray(self._model.predict(frame, prediction_type=kind, thread_count=1))
+        return found[:, 0] if kind == "RMSEWithUncertainty" else found
 
 
 def typed(X: object, categories: Mapping[int, Sequence[object]]) -> pd.DataFrame:

@@ -1,0 +1,311 @@
+"""Boosted trees as ONNX operators, alone over the columns of a table or at the end of a scikit-learn pipeline."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from audit.deploy.graph import OPSET, Graph
+from audit.deploy.tree_ensembles import AT_MOST, Ensemble, Tree, ensemble
+from audit.errors import ModelError, shown
+from audit.models.onnx import MISSING_TEXT
+from audit.optional import require
+
+TREES_OPSET = 5
+"""The version of ``ai.onnx.ml`` whose trees compare in double precision and split on sets."""
+MISSING_WORD = "(missing)"
+Emit = Callable[..., str]
+
+
+def tree_graph(predictor: object, train: pd.DataFrame, names: Sequence[str] | None) -> Any:  # noqa: ANN401 -- a ModelProto
+    """Write a booster over the columns of a table.
+
+    Parameters
+    ----------
+    predictor : object
+        See :func:`~audit.deploy.tree_ensembles.ensemble`.
+    train : DataFrame
+        Its columns in their order.
+    names : sequence of str or None
+        Names of the inputs; None for one matrix.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be written, or reads texts without the names of its columns.
+    """
+    held = ensemble(predictor)
+    graph = Graph()
+    if names is None:
+        if held.categories:
+            raise ModelError("the booster reads texts and knows no names of its columns: --features a,b,c.")
+        rows = graph.column("X", "DOUBLE", train.shape[1])
+    else:
+        rows = graph.node("Concat", *[_column(graph, held, at, name) for at, name in enumerate(names)], axis=1)
+    classes = _classes(predictor)
+    _answered(graph.node, graph.constant, rows, held, classes)
+    return _model(graph, classes, len(held.base))
+
+
+def _classes(predictor: object) -> npt.NDArray[Any] | None:
+    """Return the labels of a classifier; a regression of CatBoost holds an empty list of them."""
+    held = getattr(predictor, "classes_", None)
+    return np.asarray(held) if held is not None and len(held) else None
+
+
+def _column(graph: Graph, held: Ensemble, at: int, name: str) -> str:
+    levels = held.categories.get(at)
+    if levels is None:
+        return graph.column(name, "DOUBLE", 1)
+    tensor = graph.onnx.numpy_helper.from_array
+    return graph.node(
+        "LabelEncoder", graph.column(name, "STRING", 1), domain="ai.onnx.ml", keys_strings=[str(one) for one in levels],
+        values_tensor=tensor(np.arange(len(levels), dtype=np.float64), "codes"),
+        default_tensor=tensor(np.array([np.nan]), "unknown"),
+    )  # fmt: skip
+
+
+def _model(graph: Graph, classes: npt.NDArray[Any] | None, outputs: int) -> Any:  # noqa: ANN401
+    onnx, helper = graph.onnx, graph.onnx.helper
+    kinds = onnx.TensorProto
+    if classes is None:
+        answers = [helper.make_tensor_value_info("prediction", kinds.DOUBLE, ["rows", outputs])]
+    else:
+        kind = kinds.STRING if np.asarray(classes).dtype.kind in "OUS" else kinds.INT64
+        answers = [
+            helper.make_tensor_value_info("label", kind, ["rows"]),
+            helper.make_tensor_value_info("probabilities", kinds.DOUBLE, ["rows", max(2, outputs)]),
+        ]
+    made = helper.make_model(
+        helper.make_graph(graph.nodes, "trees", graph.inputs, answers, graph.constants),
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", TREES_OPSET)],
+        ir_version=9,
+    )
+    helper.set_model_props(made, {MISSING_TEXT: MISSING_WORD})
+    return made
+
+
+def _answered(
+    node: Emit,
+    constant: Emit,
+    rows: str,
+    held: Ensemble,
+    classes: npt.NDArray[Any] | None,
+    names: Sequence[str] = ("label", "probabilities"),
+    *,
+    raw: bool = False,
+) -> None:
+    """Write leaves, their sum, the link (but for raw scores), and the label: the first of the most probable."""
+    if held.single:
+        rows = node("Cast", node("Cast", rows, to=1), to=11)
+    summed = node("TreeEnsemble", rows, domain="ai.onnx.ml", **_attributes(held))
+    total = node("Add", summed, constant(held.base[None]))
+    if held.scale != 1.0:
+        total = node("Mul", total, constant(np.float64(held.scale)))
+    if classes is None:
+        last = {"exp": "Exp", "sigmoid": "Sigmoid", "identity": "Identity"}.get(held.link)
+        if last is None:
+            raise ModelError(f"the booster's answer ({shown(held.link)}) is no number a row.")
+        node(last, total, out="prediction" if len(names) == 2 else names[0])
+        return
+    label, shares = names
+    _shares(node, constant, total, held.link, shares, raw=raw)
+    told = np.asarray(classes)
+    levels = told.astype(object) if told.dtype.kind in "OUS" else told.astype(np.int64)
+    node("Gather", constant(levels, "classes"), node("ArgMax", shares, axis=1, keepdims=0), axis=0, out=label)
+
+
+def _shares(node: Emit, constant: Emit, total: str, link: str, out: str, *, raw: bool) -> None:
+    if link == "softmax":
+        node("Identity", total, out=out) if raw else node("Softmax", total, axis=1, out=out)
+    elif link == "each":
+        node("Identity" if raw else "Sigmoid", total, out=out)
+    elif link == "sigmoid":
+        second = total if raw else node("Sigmoid", total)
+        first = node("Neg", total) if raw else node("Sub", constant(np.float64(1)), second)
+        node("Concat", first, second, axis=1, out=out)
+    else:
+        raise ModelError(f"the booster's answer ({shown(link)}) is no probability of a class.")
+
+
+def _attributes(held: Ensemble) -> dict[str, Any]:
+    """Lay the trees out as the operator wants them: splits and leaves numbered apart, children by either's number."""
+    onnx = require("onnx", extra="onnx", purpose="ONNX exports")
+    parts = [_laid_out(tree) for tree in held.trees]
+    splits = np.cumsum([0, *(len(part["feature"]) for part in parts)])
+    leaves = np.cumsum([0, *(len(part["weight"]) for part in parts)])
+
+    def joined(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([part[name] for part in parts]) if parts else np.zeros(0)
+
+    def numbered(side: str) -> list[int]:
+        shifted = [
+            part[side] + np.where(part[f"{side}_leaf"], leaves[place], splits[place])
+            for place, part in enumerate(parts)
+        ]
+        return [int(one) for one in np.concatenate(shifted)]
+
+    tensor = onnx.numpy_helper.from_array
+    members = [one for tree in held.trees for at in sorted(tree.members) for one in [*tree.members[at], np.nan]]
+    sets = {"membership_values": tensor(np.array(members, dtype=np.float64), "sets")} if members else {}
+    return {
+        "aggregate_function": 1,
+        "post_transform": 0,
+        "n_targets": len(held.base),
+        "tree_roots": [int(one) for one in splits[:-1]],
+        "nodes_featureids": [int(one) for one in joined("feature")],
+        "nodes_modes": tensor(joined("mode").astype(np.uint8), "modes"),
+        "nodes_splits": tensor(joined("split").astype(np.float64), "splits"),
+        "nodes_truenodeids": numbered("yes"),
+        "nodes_trueleafs": [int(one) for one in joined("yes_leaf")],
+        "nodes_falsenodeids": numbered("no"),
+        "nodes_falseleafs": [int(one) for one in joined("no_leaf")],
+        "nodes_missing_value_tracks_true": [int(one) for one in joined("missing")],
+        "leaf_targetids": [int(one) for one in joined("target")],
+        "leaf_weights": tensor(joined("weight").astype(np.float64), "weights"),
+        **sets,
+    }
+
+
+def _laid_out(tree: Tree) -> dict[str, npt.NDArray[Any]]:
+    leaf = tree.yes < 0
+    number = np.where(leaf, np.cumsum(leaf) - 1, np.cumsum(~leaf) - 1)
+    inner = np.flatnonzero(~leaf)
+    if not len(inner):  # a tree that never splits: ask anything, answer the same
+        one = np.zeros(1, dtype=np.int64)
+        return {
+            "feature": one, "mode": one + AT_MOST, "split": one.astype(np.float64), "missing": one, "yes": one,
+            "no": one, "yes_leaf": one + 1, "no_leaf": one + 1, "target": one + tree.output, "weight": tree.value[:1],
+        }  # fmt: skip
+    yes, no = tree.yes[inner], tree.no[inner]
+    return {
+        "feature": tree.feature[inner], "mode": tree.mode[inner], "split": tree.split[inner],
+        "missing": tree.missing_yes[inner], "yes": number[yes], "no": number[no], "yes_leaf": leaf[yes],
+        "no_leaf": leaf[no], "target": np.full(int(leaf.sum()), tree.output), "weight": tree.value[leaf],
+    }  # fmt: skip
+
+
+# --- inside pipelines -----------------------------------------------------------------------------
+
+
+def register_boosters() -> None:
+    """Tell skl2onnx to write boosters with the operators of this module, wherever they stand in a pipeline."""
+    skl2onnx = require("skl2onnx", extra="onnx", purpose="ONNX exports of scikit-learn models")
+    for module, kinds in {
+        "sklearn.ensemble": ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
+        "xgboost": ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),
+        "lightgbm": ("LGBMClassifier", "LGBMRegressor"),
+        "catboost": ("CatBoostClassifier", "CatBoostRegressor"),
+    }.items():
+        found = _installed(module)
+        for kind in kinds if found is not None else ():
+            options = {"zipmap": [True, False, "columns"], "nocl": [True, False], "raw_scores": [True, False]}
+            skl2onnx.update_registered_converter(
+                getattr(found, kind), f"Modelassay{kind}", _shapes, _written, overwrite=True,
+                options=options if "Classifier" in kind else None, parser=_parsed if "Classifier" in kind else None,
+            )  # fmt: skip
+
+
+def _installed(module: str) -> Any:  # noqa: ANN401
+    """Return a module that is imported already: a model of its library is in memory then."""
+    return sys.modules.get(module)
+
+
+def _parsed(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ANN401, ARG001
+    """Declare a label and probabilities; the converter does not take every booster for a classifier."""
+    parser = require("skl2onnx._parse", extra="onnx", purpose="ONNX exports of scikit-learn models")
+    types = require("skl2onnx.common.data_types", extra="onnx", purpose="ONNX exports of scikit-learn models")
+    operator = scope.declare_local_operator(parser._get_sklearn_operator_name(type(model)), model)
+    operator.inputs = inputs
+    for name, kind in (("label", types.Int64TensorType()), ("probabilities", types.DoubleTensorType())):
+        operator.outputs.append(scope.declare_local_variable(name, kind))
+    return operator.outputs
+
+
+def _shapes(operator: Any) -> None:  # noqa: ANN401 -- an operator of skl2onnx
+    types = require("skl2onnx.common.data_types", extra="onnx", purpose="ONNX exports of scikit-learn models")
+    classes = _classes(operator.raw_operator)
+    single = isinstance(operator.inputs[0].type, types.FloatTensorType)  # converters around it expect what they gave
+    numbers = types.FloatTensorType if single else types.DoubleTensorType
+    if classes is None:
+        operator.outputs[0].type = numbers([None, 1])
+        return
+    words = np.asarray(classes).dtype.kind in "OUS"
+    operator.outputs[0].type = (types.StringTensorType if words else types.Int64TensorType)([None])
+    operator.outputs[1].type = numbers([None, len(classes)])
+
+
+def _written(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401 -- of skl2onnx
+    held = ensemble(operator.raw_operator)
+    if held.categories:
+        raise ModelError("the booster reads texts behind other steps; encode them in a step of their own.")
+    onnx = require("onnx", extra="onnx", purpose="ONNX exports")
+
+    def node(kind: str, *given: str, domain: str = "", out: str = "", **attributes: Any) -> str:  # noqa: ANN401
+        name = out or scope.get_unique_variable_name("trees")
+        # The converter knows no version 5 of this domain; the model is told to be of it once it is whole.
+        container.add_node(
+            kind, list(given), [name], op_domain=domain, op_version=3 if domain else 13,
+            name=scope.get_unique_operator_name(kind), **attributes,
+        )  # fmt: skip
+        return name
+
+    def constant(value: Any, kind: str = "constant") -> str:  # noqa: ANN401
+        name = scope.get_unique_variable_name(kind)
+        array = np.asarray(value)
+        element = onnx.helper.np_dtype_to_tensor_dtype(array.dtype) if array.dtype != object else 8
+        content = [str(one) for one in array.ravel()] if array.dtype == object else array.ravel().tolist()
+        container.add_initializer(name, element, list(array.shape), content)
+        return name
+
+    rows = operator.inputs[0].full_name
+    names = [one.full_name for one in operator.outputs]
+    classes = _classes(operator.raw_operator)
+    wide = [*names[:-1], scope.get_unique_variable_name("probabilities")]
+    asked = scope.get_options(operator.raw_operator, {}).get("raw_scores")  # calibration wants what it was fitted to
+    raw = bool(asked) and hasattr(operator.raw_operator, "decision_function")
+    _answered(node, constant, node("Cast", rows, to=11), held, classes, wide, raw=raw)
+    node("Cast", wide[-1], to=1 if "Float" in type(operator.outputs[-1].type).__name__ else 11, out=names[-1])
+
+
+def with_trees(model: Any) -> Any:  # noqa: ANN401 -- a ModelProto
+    """State the version that boosters' operators are of, where a converted pipeline holds some."""
+    if any(one.op_type == "TreeEnsemble" for one in model.graph.node):
+        for domain in model.opset_import:
+            if domain.domain == "ai.onnx.ml":
+                domain.version = TREES_OPSET
+    return model
+
+
+def with_columns(model: Any, train: pd.DataFrame) -> Any:  # noqa: ANN401 -- a ModelProto
+    """Put inputs by column before a graph that takes one matrix of numbers."""
+    graph, matrix = Graph(), model.graph.input[0]
+    _set_apart(model.graph, {"columns", *map(str, train.columns)})
+    parts = []
+    for name in train.columns:
+        flag = pd.api.types.is_bool_dtype(train[name].dtype)
+        given = graph.column(str(name), "BOOL" if flag else "DOUBLE", 1)
+        parts.append(graph.node("Cast", given, to=11, out=f"columns.{len(parts)}") if flag else given)
+    whole = graph.node("Concat", *parts, axis=1, out="columns")
+    graph.node("Cast", whole, to=matrix.type.tensor_type.elem_type, out=matrix.name)
+    nodes = [*graph.nodes, *model.graph.node]
+    del model.graph.node[:], model.graph.input[:]
+    model.graph.node.extend(nodes)
+    model.graph.input.extend(graph.inputs)
+    return model
+
+
+def _set_apart(graph: Any, taken: set[str]) -> None:  # noqa: ANN401 -- a GraphProto
+    """Rename whatever inside a graph is called like one of its columns."""
+    own = {one.name for one in graph.initializer} | {name for node in graph.node for name in node.output}
+    clear = {name: f"{name}.of_the_model" for name in own & taken - {one.name for one in graph.output}}
+    for one in (*graph.initializer, *graph.value_info):
+        one.name = clear.get(one.name, one.name)
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [clear.get(name, name) for name in names]
