@@ -247,7 +247,7 @@ def _written(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
     onnx = require("onnx", extra="onnx", purpose="ONNX exports")
 
     def node(kind: str, *given: str, domain: str = "", out: str = "", **attributes: Any) -> str:  # noqa: ANN401
-        name = out or scope.get_unique_variable_name("trees")
+        name = out or str(scope.get_unique_variable_name("trees"))
         # The converter knows no version 5 of this domain; the model is told to be of it once it is whole.
         container.add_node(
             kind, list(given), [name], op_domain=domain, op_version=3 if domain else 13,
@@ -256,7 +256,7 @@ def _written(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
         return name
 
     def constant(value: Any, kind: str = "constant") -> str:  # noqa: ANN401
-        name = scope.get_unique_variable_name(kind)
+        name = str(scope.get_unique_variable_name(kind))
         array = np.asarray(value)
         element = onnx.helper.np_dtype_to_tensor_dtype(array.dtype) if array.dtype != object else 8
         content = [str(one) for one in array.ravel()] if array.dtype == object else array.ravel().tolist()
@@ -286,7 +286,7 @@ def with_columns(model: Any, train: pd.DataFrame) -> Any:  # noqa: ANN401 -- a M
     """Put inputs by column before a graph that takes one matrix of numbers."""
     graph, matrix = Graph(), model.graph.input[0]
     _set_apart(model.graph, {"columns", *map(str, train.columns)})
-    parts = []
+    parts: list[str] = []
     for name in train.columns:
         flag = pd.api.types.is_bool_dtype(train[name].dtype)
         given = graph.column(str(name), "BOOL" if flag else "DOUBLE", 1)
