@@ -14,8 +14,8 @@ from scipy.special import ndtr
 from scipy.stats import norm
 
 from audit.data.factor import Factor
+from audit.estimate.counting import from_counts
 from audit.estimate.measure import estimate
-from audit.estimate.metrics import from_counts
 from audit.evidence import Predictions
 from audit.statistics.intervals import Span, corrected_resampled
 from reports.record import Estimate

@@ -8,9 +8,9 @@ import numpy as np
 from coverage_scenario import Scenario, cells, clusters, hits
 
 from audit.data.factor import Factor
+from audit.estimate.counting import from_counts
 from audit.estimate.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
 from audit.estimate.measure import by_group, estimate
-from audit.estimate.metrics import from_counts
 from audit.statistics.intervals import Span, corrected_resampled
 from reports.record import Estimate
 

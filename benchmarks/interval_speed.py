@@ -20,8 +20,8 @@ import numpy as np
 
 from audit.data.factor import Factor
 from audit.estimate.chance import gap_against_chance
+from audit.estimate.counting import from_counts
 from audit.estimate.measure import by_group, differences, estimate, estimates, ratios_to_highest, reference_group
-from audit.estimate.metrics import from_counts
 from audit.estimate.paired import paired_difference
 from audit.estimate.tally import Tally
 from audit.evidence import Predictions

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from reports.exhibit import Curve, Matrix, Series
 from reports.lookup import Estimates
-from reports.people import class_words, group_words
+from reports.people import class_words, group_words, words_of
 from reports.phrases import listed, metric_words, visible
 from reports.record import AuditRecord, Estimate
 
@@ -102,7 +102,7 @@ def _grouped(record: AuditRecord) -> str:
 
 def _spoken(record: AuditRecord, metric: str) -> str:
     favorable = record.data.favorable or record.data.positive
-    of = f" ({class_words(record, favorable)})" if metric == "selection_rate" and favorable else ""
+    of = f" ({class_words(record, favorable)})" if words_of(metric).of_decision and favorable else ""
     return metric_words(metric) + of
 
 

@@ -15,6 +15,7 @@ from reports.people import (
     groups_in,
     rate_words,
     widest_gap,
+    words_of,
 )
 from reports.phrases import (
     metric_words,
@@ -102,7 +103,7 @@ def _direction(record: AuditRecord, gap: Gap | None) -> list[str]:
     """Say that nobody stated which outcome is good for the person, and how both read."""
     if record.task != "binary" or record.data.favorable:
         return []
-    if gap is None or gap.rate != "selection_rate" or gap.group.value is None or gap.other.value is None:
+    if gap is None or not words_of(gap.rate).of_decision or gap.group.value is None or gap.other.value is None:
         return ["Which outcome is good for the person was not stated ([data] favorable): the direction is open."]
     other = next((name for name in record.data.classes if name != record.data.positive), "the other class")
     rest = f"called {class_words(record, other)}: {percent(1 - gap.group.value)} and {percent(1 - gap.other.value)}"
@@ -126,7 +127,7 @@ def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
         for one in [*first, *rest[:2]]
     ]
     positive = class_words(record, record.data.positive)
-    caption = f"called {positive} by the model" if gap.rate == "selection_rate" else metric_words(gap.rate)
+    caption = f"called {positive} by the model" if words_of(gap.rate).of_decision else metric_words(gap.rate)
     return strip(rows, points=True, note=f"{caption}, with 95 % intervals")
 
 

@@ -21,6 +21,11 @@ from reports.strips import Strip, StripRow, share_row, strip
 SAME = 0.0005
 """A difference of scores below which two models are the same to a reader."""
 
+SAID = frozenset({"accuracy", "r2_score"})
+"""Headline metrics that the first sentence says."""
+LONG = {"roc_auc": "Ranking (ROC AUC)"}
+"""Metrics that are called otherwise at the start of a sentence."""
+
 
 def how_good(record: AuditRecord, known: Estimates) -> Answer:
     """Say how often the model is right, beside what a constant would reach."""
@@ -69,7 +74,7 @@ def _class_rows(record: AuditRecord, known: Estimates) -> list[StripRow]:
 
 
 def _regression(record: AuditRecord, known: Estimates) -> tuple[str, Strip | None]:
-    miss, explained = known.get("mean_absolute_error"), known.get("r2")
+    miss, explained = known.get("mean_absolute_error"), known.get("r2_score")
     parts = []
     if miss is not None:
         parts.append(f"Misses {visible(record.data.target, 40)} by {estimate_text(miss)} on average")
@@ -83,9 +88,9 @@ def _regression(record: AuditRecord, known: Estimates) -> tuple[str, Strip | Non
 
 def _headline(record: AuditRecord, known: Estimates) -> str:
     one = known.get(record.headline)
-    if one is None or record.headline in ("accuracy", "r2"):
+    if one is None or record.headline in SAID:
         return ""
-    words = "Ranking (ROC AUC)" if record.headline == "roc_auc" else metric_words(record.headline).capitalize()
+    words = LONG.get(record.headline) or metric_words(record.headline).capitalize()
     return f"{words} {estimate_text(one)}."
 
 

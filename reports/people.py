@@ -4,25 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 from reports.addresses import HOUSE_WORDS, address
 from reports.lookup import Estimates, value_of
 from reports.phrases import percent, visible
 from reports.record import AuditRecord, Estimate
 
-RATES: Mapping[str, str] = {
-    "selection_rate": "Called {positive}",
-    "base_rate": "Labeled {positive}",
-    "true_positive_rate": "Found, of those who are {positive}",
-    "false_positive_rate": "Called {positive} although they are not",
-    "precision": "Right, of those called {positive}",
-    "error_rate": "Wrong decisions",
-    "accuracy": "Right decisions",
-    "roc_auc": "Ranking within the group (ROC AUC)",
-    "mean_absolute_error": "Mean size of the error",
+
+class RateWords(NamedTuple):
+    """How a rate of groups is told."""
+
+    begin: str
+    """How a sentence about it begins."""
+    worse: Literal["lower", "higher", "called", "found", ""]
+    """Which group is worse off; ``called``: the one called positive more often, unless that is the favorable outcome;
+    ``found``: the lower one where it is, else neither."""
+    share: bool = True
+    """Whether it is a share of rows."""
+    of_outcome: bool = False
+    """Whether it speaks of the favorable outcome where one is stated, else of the positive class."""
+    of_decision: bool = False
+    """Whether it says how often the model decides so: value labels of the outcome alone tell it."""
+
+
+RATES: Mapping[str, RateWords] = {
+    "selection_rate": RateWords("Called {positive}", "called", of_outcome=True, of_decision=True),
+    "base_rate": RateWords("Labeled {positive}", "called", of_outcome=True),
+    "true_positive_rate": RateWords("Found, of those who are {positive}", "found"),
+    "false_positive_rate": RateWords("Called {positive} although they are not", "called"),
+    "precision": RateWords("Right, of those called {positive}", "lower"),
+    "error_rate": RateWords("Wrong decisions", "higher"),
+    "accuracy": RateWords("Right decisions", "lower"),
+    "roc_auc": RateWords("Ranking within the group (ROC AUC)", "lower", share=False),
+    "mean_absolute_error": RateWords("Mean size of the error", "higher", share=False),
 }
-"""Rates that are compared among groups, and how a sentence about them begins."""
-SHARES = frozenset(RATES) - {"roc_auc", "mean_absolute_error"}
+"""Rates that are compared among groups."""
+_OTHER = RateWords("", "", share=False)
+
+
+def words_of(rate: str) -> RateWords:
+    """Return how a metric of groups is told.
+
+    Examples
+    --------
+    >>> words_of("error_rate").begin, words_of("unknown").begin
+    ('Wrong decisions', '')
+    """
+    return RATES.get(rate, _OTHER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +97,7 @@ def toward_positive(record: AuditRecord, rate: Estimate) -> Estimate:
     it was built to say, so that a refusal is called one.
     """
     spoken = rate.where.get("class") or record.data.favorable or record.data.positive
-    if rate.metric not in ("selection_rate", "base_rate") or spoken == record.data.positive or rate.value is None:
+    if not words_of(rate.metric).of_outcome or spoken == record.data.positive or rate.value is None:
         return rate
     where = {key: level for key, level in rate.where.items() if key != "class"}
     low, high = (None if end is None else 1 - end for end in (rate.high, rate.low))
@@ -105,22 +134,11 @@ def harmed_first(record: AuditRecord, gap: Gap) -> Gap:
     positive, the group with the higher one, or the lower one where that is the favorable outcome.
     """
     good = record.data.favorable == record.data.positive
-    low_is_worse = {**_LOW_IS_WORSE, **dict.fromkeys(_CALLED, good), **_found(good)}.get(gap.rate)
+    low_is_worse = {"lower": True, "higher": False, "called": good, "found": good or None}.get(words_of(gap.rate).worse)
     if low_is_worse is None or value_of(gap.group) == value_of(gap.other):
         return gap
     first_is_low = value_of(gap.group) < value_of(gap.other)
     return gap if first_is_low == low_is_worse else replace(gap, group=gap.other, other=gap.group)
-
-
-def _found(good: bool) -> dict[str, bool]:
-    """To be found is good where the outcome is; where it is not, neither more nor less is better for people."""
-    return {"true_positive_rate": True} if good else {}
-
-
-_CALLED = ("selection_rate", "base_rate", "false_positive_rate")
-_LOW_IS_WORSE = {
-    "error_rate": False, "mean_absolute_error": False, "accuracy": True, "precision": True, "roc_auc": True,
-}  # fmt: skip
 
 
 def widest_gap(record: AuditRecord, known: Estimates, rate: str, feature: str, min_n: int = 30) -> Gap | None:
@@ -143,11 +161,11 @@ def gap_sentence(record: AuditRecord, gap: Gap) -> str:
     ``Called “yes”: 17.5 % of afam: yes (n 126), 2.4 % of afam: no (n 826)``.
     """
     mine, other = (group_words(record, groups_in(one.where)) for one in (gap.group, gap.other))
-    if gap.rate == "selection_rate" and ": " not in mine + other:
+    if words_of(gap.rate).of_decision and ": " not in mine + other:
         first = f"{mine}: {rate_words(gap.group)} {outcome_words(record)}{rows_words(gap.group)}"
         return f"{first}; {other} {rate_words(gap.other)}{rows_words(gap.other)}"
-    begin = RATES[gap.rate].format(positive=class_words(record, record.data.positive))
-    of = " of " if gap.rate in SHARES else " in "
+    begin = words_of(gap.rate).begin.format(positive=class_words(record, record.data.positive))
+    of = " of " if words_of(gap.rate).share else " in "
     first = f"{rate_words(gap.group)}{of}{mine}{rows_words(gap.group)}"
     return f"{begin}: {first}, {rate_words(gap.other)}{of}{other}{rows_words(gap.other)}"
 
@@ -169,7 +187,7 @@ def rate_words(one: Estimate) -> str:
     """Write the value of a rate: a share in percent, anything else as a number."""
     if one.value is None:
         return "unknown"
-    return percent(one.value) if one.metric in SHARES else f"{one.value:.3g}"
+    return percent(one.value) if words_of(one.metric).share else f"{one.value:.3g}"
 
 
 def rows_words(one: Estimate) -> str:

@@ -9,6 +9,7 @@ from audit.comparing import baseline as comparison
 from audit.comparing.pairing import unpack
 from audit.errors import NotApplicable
 from audit.estimate.measure import by_group, estimates
+from audit.estimate.metrics import reported
 from audit.evidence import Predictions
 from reports.record import AuditRecord, Estimate, Measurement, Pairing
 
@@ -52,7 +53,7 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
 
 def _measured(test: Predictions) -> list[Estimate]:
     """Measure what is compared as of independent samples: every metric by group, few of them in crossings."""
-    names = tuple(dict.fromkeys((test.headline, *comparison.NAMES[test.task], *test.settings.metrics)))
+    names = tuple(dict.fromkeys((test.headline, *reported("comparison", test.task), *test.settings.metrics)))
     found = [*estimates(test, names)]
     for features in test.crossings():
         few = names if len(features) == 1 else names[: comparison.IN_CROSSINGS]

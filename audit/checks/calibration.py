@@ -10,9 +10,9 @@ import numpy.typing as npt
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.curves import rate_limits
-from audit.estimate.influence import with_weight
 from audit.estimate.measure import estimates
-from audit.estimate.score_metrics import plain_calibration_errors
+from audit.estimate.plain_calibration import plain_calibration_errors
+from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
 from audit.statistics.calibration import reliability

@@ -8,6 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import of_metrics
 from audit.estimate.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, label
@@ -59,8 +60,8 @@ def _against_the_rest(test: Predictions, code: int) -> Predictions:
 def _gaps(test: Predictions, features: tuple[str, ...]) -> list[Estimate]:
     groups = by_group(test, ("selection_rate", "true_positive_rate"), features)
     reference = reference_group(test, features)
-    rates = [one for one in groups if one.metric == "selection_rate"]
-    found = [one for one in groups if one.metric == "true_positive_rate"]
+    rates = of_metrics(groups, "selection_rate")
+    found = of_metrics(groups, "true_positive_rate")
     named = all(feature in test.settings.reference for feature in features)
     least = test.settings.min_n
     ratios = ratios_to(rates, reference, least) if named else ratios_to_highest(rates, least)

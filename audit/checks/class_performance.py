@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.making import of_metrics
 from audit.estimate.measure import by_class
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest
@@ -25,7 +26,7 @@ def class_performance(predictions: Predictions) -> Measurement:
     """
     test = predictions.select(split="test")
     measured = by_class(test, ("recall", "precision", "f1"))
-    recalls = [one for one in measured if one.metric == "recall"]
+    recalls = of_metrics(measured, "recall")
     known = [one for one in recalls if one.value is not None]
     weakest = min(known, key=lambda one: one.value or 0.0, default=None)
     told = (

@@ -4,33 +4,11 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.estimate.measure import estimate, estimates
+from audit.estimate.metrics import METRICS, reported
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
 from reports.phrases import metric_words
 from reports.record import Measurement
-
-BINARY = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "f1",
-    "matthews_corrcoef",
-    "cohen_kappa",
-)
-MULTICLASS = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision_macro",
-    "recall_macro",
-    "f1_macro",
-    "f1_weighted",
-    "matthews_corrcoef",
-    "cohen_kappa",
-)
-RANKING = {"binary": ("roc_auc", "average_precision"), "multiclass": ("roc_auc",)}
-PROBABILITY = ("log_loss", "brier_score")
 
 
 @check(
@@ -51,12 +29,8 @@ def classification(predictions: Predictions) -> Measurement:
     population. Metrics of one test set are not independent of each other.
     """
     test = predictions.select(split="test")
-    names = BINARY if test.task == "binary" else MULTICLASS
-    measured = list(estimates(test, names))
-    if test.y_score is not None:
-        measured += estimates(test, RANKING[test.task])
-    if test.probabilities:
-        measured += estimates(test, PROBABILITY)
+    names = reported("performance", test.task)
+    measured = list(estimates(test, [name for name in names if _has(test, METRICS[name].needs)]))
     headline = test.headline
     first = next((one for one in measured if one.metric == headline), None) or estimate(test, headline)
     if first not in measured:
@@ -67,3 +41,8 @@ def classification(predictions: Predictions) -> Measurement:
         exhibits=(estimates_table("Metrics on the test rows", measured),),
         notes=(*predictions.notes, *(() if test.probabilities else (predictions.score_reason,))),
     )
+
+
+def _has(test: Predictions, needs: str) -> bool:
+    """Tell whether the answers are of the kind that a metric is made of."""
+    return {"score": test.y_score is not None, "probabilities": test.probabilities}.get(needs, True)

@@ -38,7 +38,7 @@ def compression(compressed: Perturbed) -> Measurement:
     pair = compressed.pair(compressed.names[0])
     before, after = pair.before, pair.after
     regression = before.task == "regression"
-    group_metric = "r2" if regression else "accuracy"
+    group_metric = "r2_score" if regression else "accuracy"
     loss = _loss(before, after, before.headline)
     made: list[Estimate] = [loss]
     if not regression:

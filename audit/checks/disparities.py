@@ -8,7 +8,7 @@ from dataclasses import replace
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.disparity import extremes
-from audit.estimate.making import exact
+from audit.estimate.making import exact, of_metrics
 from audit.estimate.measure import (
     by_group,
     differences,
@@ -85,7 +85,7 @@ def _gaps(
     exhibits: list[Exhibit] = []
     ratios: list[Estimate] = []
     if test.task == "binary":
-        rates = [one for one in groups if one.metric == "selection_rate"]
+        rates = of_metrics(groups, "selection_rate")
         named = all(feature in test.settings.reference for feature in features)
         ratios = _ratios(rates, reference if named else None, test)
         held = told if named else "the most selected group"
@@ -115,7 +115,7 @@ def _gaps(
     exhibits.append(
         by_address_table(f"Gaps by {by}, compared with {told}", [*ratios, *apart], folded=len(features) > 1)
     )
-    rates = [one for one in groups if one.metric == "selection_rate"]
+    rates = of_metrics(groups, "selection_rate")
     return [*rates, *ratios, *_other_direction(features, reference, test), *apart], exhibits
 
 

@@ -10,7 +10,8 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.making import absent, spanned
 from audit.estimate.monitoring import everyone
-from audit.evidence import FloatArray, Predictions, Windows
+from audit.estimate.rates import RATES, Rate
+from audit.evidence import FloatArray, IntArray, Predictions, Windows
 from audit.exhibits import estimates_table
 from audit.statistics.intervals import z_value
 from reports.record import Estimate, Measurement
@@ -53,8 +54,7 @@ def _expected(test: Predictions, name: str, where: dict[str, str]) -> Estimate:
     score = np.asarray(test.y_score, dtype=np.float64)
     weight = np.ones(len(test)) if test.weight is None else test.weight
     squares = weight * weight if test.repeats is None else test.repeats.squares
-    positive = (test.y_pred == 1).astype(np.float64)
-    hit, of, slope_hit, slope_of = _parts(name, score, positive)
+    hit, of, slope_hit, slope_of = _parts(RATES[name], score, test.y_pred.astype(np.int64))
     below = float((weight * of).sum())
     metric, level = f"expected_{name}", test.settings.level
     if not below > 0:
@@ -68,11 +68,8 @@ def _expected(test: Predictions, name: str, where: dict[str, str]) -> Estimate:
     )  # fmt: skip
 
 
-def _parts(name: str, score: FloatArray, positive: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _parts(rate: Rate, score: FloatArray, predicted: IntArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return what a row adds above and below the line, and how much more if its label is positive."""
-    one, none = np.ones(len(score)), np.zeros(len(score))
-    if name == "accuracy":
-        return np.where(positive > 0, score, 1 - score), one, 2 * positive - 1, none
-    if name == "precision":
-        return positive * score, positive, positive, none
-    return positive * score, score, positive, one
+    hits, of = (np.array(cells, dtype=np.float64).reshape(2, 2)[:, predicted] for cells in (rate.hits, rate.of))
+    hit, below = ((1 - score) * negative + score * positive for negative, positive in (hits, of))
+    return hit, below, hits[1] - hits[0], of[1] - of[0]

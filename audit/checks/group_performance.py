@@ -5,16 +5,12 @@ from __future__ import annotations
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.measure import by_group, estimates
+from audit.estimate.metrics import METRICS, reported
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest
 from reports.phrases import metric_words
 from reports.record import Estimate, Exhibit, Measurement
 
-METRICS = {
-    "binary": ("accuracy", "selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate"),
-    "multiclass": ("accuracy", "balanced_accuracy", "error_rate"),
-    "regression": ("r2_score", "mean_absolute_error", "mean_error"),
-}
 LEAD = {"binary": ("selection_rate", "true_positive_rate"), "multiclass": ("accuracy",), "regression": ("mean_error",)}
 
 
@@ -32,9 +28,8 @@ def group_performance(predictions: Predictions) -> Measurement:
     test = predictions.select(split="test")
     if not test.sensitive:
         raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
-    names = METRICS[test.task]
-    if test.task == "binary" and test.y_score is not None:
-        names = (*names, "roc_auc")
+    scored = test.y_score is not None
+    names = [name for name in reported("groups", test.task) if scored or METRICS[name].needs != "score"]
     overall = {one.metric: one for one in estimates(test, names)}
     made: list[Estimate] = list(overall.values())
     exhibits: list[Exhibit] = []

@@ -10,9 +10,10 @@ from scipy.special import ndtr
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.influence import linear_form, with_weight
+from audit.estimate.influence import linear_form
 from audit.estimate.making import spanned
 from audit.estimate.metrics import metric
+from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
 from audit.statistics.intervals import z_value
 from audit.statistics.variance import Undefined, variance

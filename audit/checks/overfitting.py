@@ -9,6 +9,7 @@ from audit.errors import NotApplicable
 from audit.estimate.comparing import span_of
 from audit.estimate.making import absent, spanned
 from audit.estimate.measure import estimates
+from audit.estimate.metrics import metric
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table
 from audit.statistics.intervals import Span, difference
@@ -19,9 +20,6 @@ METRICS = {
     "multiclass": ("accuracy", "balanced_accuracy", "f1_macro"),
     "regression": ("r2_score", "mean_absolute_error"),
 }
-
-PERFECT = {"r2_score": 1.0, "mean_absolute_error": 0.0, "mean_squared_error": 0.0, "root_mean_squared_error": 0.0}
-"""Scores of a model without any error, which have no interval."""
 
 
 @check(title="Train against test", family="generalization", references=("Newcombe 1998",))
@@ -71,7 +69,7 @@ def gap(train: Estimate, test: Estimate) -> Estimate:
 
 def _span(one: Estimate) -> Span | None:
     """Return value and limits; rows that are memorized leave no error to vary, and that is no doubt."""
-    if one.value is not None and one.low is None and one.value == PERFECT.get(one.metric):
+    if one.value is not None and one.low is None and one.value == metric(one.metric).perfect:
         return Span(one.value, one.value, one.value)
     return span_of(one)
 

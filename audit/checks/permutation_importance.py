@@ -9,10 +9,11 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.influence import linear_form, with_weight
+from audit.estimate.influence import linear_form
 from audit.estimate.making import absent, spanned
 from audit.estimate.metrics import metric
 from audit.estimate.shares import Masses, proportion
+from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
 from audit.statistics.intervals import on_scale
 from audit.statistics.variance import Undefined, Variance, variance

@@ -7,14 +7,14 @@ import numpy.typing as npt
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import of_metrics
 from audit.estimate.measure import estimates
+from audit.estimate.metrics import reported
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
 from audit.statistics.intervals import Span
 from audit.statistics.variance import mean
 from reports.record import Curve, Measurement, Series
-
-METRICS = ("r2_score", "mean_absolute_error", "root_mean_squared_error", "median_absolute_error", "mean_error")
 
 
 @check(title="Regression metrics and residuals", family="performance", tasks=("regression",))
@@ -32,9 +32,10 @@ def regression(predictions: Predictions, *, bins: int = 12) -> Measurement:
         raise NotApplicable("there are no test rows")
     if not np.isfinite(test.y_pred.astype(np.float64)).all():
         raise NotApplicable("; ".join(f"{n} {what}" for what, n in predictions.invalid.items()))
-    measured = estimates(test, METRICS)
+    measured = estimates(test, tuple(dict.fromkeys((*reported("performance", test.task), test.headline))))
+    explained, miss = (of_metrics(measured, name)[0] for name in ("r2_score", "mean_absolute_error"))
     return Measurement(
-        summary=f"R² is {measured[0]}, mean absolute error {measured[1]}.",
+        summary=f"R² is {explained}, mean absolute error {miss}.",
         estimates=measured,
         exhibits=(estimates_table("Metrics on the test rows", measured), _residuals(test, bins)),
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.making import of_metrics
 from audit.estimate.measure import by_group, ratios_to, reference_group
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
@@ -35,8 +36,8 @@ def residual_disparities(predictions: Predictions) -> Measurement:
     exhibits: list[Exhibit] = []
     for features in test.crossings():
         groups = by_group(test, ("mean_error", "mean_absolute_error"), features)
-        errors = [_scaled(one, spread) for one in groups if one.metric == "mean_error"]
-        exact = [one for one in groups if one.metric == "mean_absolute_error"]
+        errors = [_scaled(one, spread) for one in of_metrics(groups, "mean_error")]
+        exact = of_metrics(groups, "mean_absolute_error")
         ratios = list(ratios_to(exact, reference_group(test, features), test.settings.min_n))
         by = " × ".join(features)
         exhibits.append(

@@ -9,8 +9,8 @@ import numpy as np
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.curves import operating_point, roc_series
-from audit.estimate.influence import binary_view, with_weight
 from audit.estimate.measure import estimate
+from audit.estimate.views import binary_view, with_weight
 from audit.evidence import Predictions
 from audit.statistics.variance import Undefined
 from reports.record import Curve, Estimate, Measurement, Series

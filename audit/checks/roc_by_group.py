@@ -7,8 +7,9 @@ from dataclasses import replace
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.curves import operating_point, roc_series
-from audit.estimate.influence import binary_view, with_weight
+from audit.estimate.making import of_metrics
 from audit.estimate.measure import by_group, groups
+from audit.estimate.views import binary_view, with_weight
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, label
 from audit.statistics.variance import Undefined
@@ -104,7 +105,7 @@ def _drawn(feature: str, lines: list[Series]) -> Curve:
 
 
 def _summary(made: list[Estimate]) -> str:
-    known = [one for one in made if one.metric == "roc_auc" and one.value is not None]
+    known = [one for one in of_metrics(made, "roc_auc") if one.value is not None]
     if not known:
         return "No group has rows enough of both classes for a ROC AUC."
     worst = min(known, key=lambda one: one.value or 0.0)

@@ -8,8 +8,8 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.influence import with_weight
 from audit.estimate.measure import groups
+from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
 from audit.statistics.variance import Undefined
 from reports.record import Curve, Measurement, Series

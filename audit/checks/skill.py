@@ -10,6 +10,7 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.making import exact
 from audit.estimate.measure import estimate
+from audit.estimate.metrics import metric as metric_of
 from audit.evidence import Predictions
 from reports.record import Measurement, Prose
 
@@ -54,5 +55,5 @@ def _chance(test: Predictions) -> tuple[str, float]:
 
 
 def _constant(test: Predictions, metric: str) -> bool:
-    answers = test.y_score if metric == "roc_auc" and test.y_score is not None else test.y_pred
+    answers = test.y_score if metric_of(metric).needs == "score" and test.y_score is not None else test.y_pred
     return bool((answers == answers[0]).all())

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.influence import linear_form, with_weight
+from audit.estimate.influence import linear_form
 from audit.estimate.making import absent, spanned
 from audit.estimate.measure import groups
+from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import forest
 from audit.statistics.intervals import Span, linear, on_scale, wilson

@@ -8,6 +8,8 @@ from audit.estimate.shares import worst_first
 from audit.evidence import Leaks
 from reports.record import Bar, Bars, Measurement
 
+SHORT = {"r2_score": "R²", "roc_auc": "ROC AUC"}
+
 
 @check(
     by_column=True,
@@ -27,7 +29,7 @@ def target_leakage(leaks: Leaks, *, most: int = 1000) -> Measurement:
     """
     estimates = [read("leak_score", one.reading, {"feature": one.feature}, unit="score") for one in leaks.found]
     measured = sorted((one for one in estimates if one.value is not None), key=lambda one: -(one.value or 0.0))
-    name = "R²" if leaks.metric == "r2_score" else "ROC AUC"
+    name = SHORT[leaks.metric]
     summary = "No feature could be measured."
     if measured:
         summary = f"The most telling single feature is {measured[0].where['feature']!r}: {name} {measured[0]}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from audit.comparing.bottom_line import per_thousand, signed
 from audit.comparing.comparison import Change, Comparison, Turn
-from audit.comparing.conclusion import COPIES
+from audit.estimate.metrics import METRICS
 from reports.phrases import address, counted, estimate_text, metric_words, number, visible
 from reports.record import HOUSE_WORDS, Estimate
 
@@ -26,10 +26,14 @@ class Section:
     """What stands in its place where it is folded."""
 
 
+def _copied(metric: str) -> str:
+    return METRICS[metric].same_as if metric in METRICS else ""
+
+
 def first(found: Comparison) -> list[Section]:
     """Return the tables to look at first, those without rows left out."""
     overall = [one for one in _once(found.changes) if _is_overall(one) and one.direction != "same"]
-    overall = [one for one in overall if COPIES.get(one.metric) not in {other.metric for other in overall}]
+    overall = [one for one in overall if _copied(one.metric) not in {other.metric for other in overall}]
     overall.sort(key=lambda one: one.metric != found.headline)
     moved = [one for one in found.churn if len(set(one.where) - HOUSE_WORDS) <= 1 and found.churn[0].value]
     sections = [

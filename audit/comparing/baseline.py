@@ -15,7 +15,7 @@ from audit.comparing.pairing import unpack
 from audit.errors import ConfigError, hint, shown
 from audit.estimate.comparing import compared
 from audit.estimate.influence import metric_of
-from audit.estimate.metrics import METRICS
+from audit.estimate.metrics import METRICS, reported
 from audit.estimate.paired import churn, mcnemar, paired_by_group, paired_difference
 from audit.evidence import OwnMetric, Predictions, Settings
 from audit.exhibits import by_address_table
@@ -38,24 +38,6 @@ CHECK = "baseline_change"
 NONE_OF_ONES_OWN: Mapping[str, OwnMetric] = {}
 OnDataChange = Literal["error", "unpaired"]
 
-NAMES: dict[Task, tuple[str, ...]] = {
-    "binary": (
-        "accuracy",
-        "balanced_accuracy",
-        "recall",
-        "specificity",
-        "precision",
-        "f1",
-        "roc_auc",
-        "brier_score",
-        "log_loss",
-        "error_rate",
-        "false_positive_rate",
-    ),
-    "multiclass": ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "brier_score", "log_loss", "error_rate"),
-    "regression": ("r2_score", "mean_absolute_error", "root_mean_squared_error"),
-}
-"""Metrics that are compared on all rows and in each group of a feature."""
 IN_CROSSINGS = 2
 """So many of them, the headline first, are compared in crossings of features, of which there are many."""
 
@@ -296,7 +278,7 @@ def names_for(new: Predictions, old: Predictions) -> tuple[str, ...]:
     likely = new.probabilities and old.probabilities
     have = {"counts": True, "residuals": True, "score": scored, "probabilities": scored and likely}
     have["rows"] = True
-    names = dict.fromkeys((new.headline, *NAMES[new.task], *new.settings.metrics))
+    names = dict.fromkeys((new.headline, *reported("comparison", new.task), *new.settings.metrics))
     known = {name: metric_of(new, name) for name in names if name in METRICS or name in new.settings.metrics}
     kept = (one for one in known.values() if one.better != "neither")
     return tuple(one.name for one in kept if have[one.needs] and new.task in one.tasks)
@@ -352,7 +334,7 @@ def unpaired(
     now: Addressed, before: Addressed, headline: str, task: Task, own: Mapping[str, OwnMetric] = NONE_OF_ONES_OWN
 ) -> Measurement:
     """Subtract what two audits measured, as of independent samples; `own` are metrics of the user's own."""
-    better = {name: METRICS[name].better for name in (headline, *NAMES[task]) if name in METRICS}
+    better = {name: METRICS[name].better for name in (headline, *reported("comparison", task)) if name in METRICS}
     better |= {name: one.better for name, one in own.items()}
     made: list[Estimate] = []
     for (metric, address), one in now.items():

@@ -14,7 +14,6 @@ import numpy as np
 
 from audit.comparing.baseline import (
     CHECK,
-    NAMES,
     OTHER_KEY,
     answers_of,
     disagreement,
@@ -27,7 +26,7 @@ from audit.comparing.bottom_line import bottom_line
 from audit.comparing.conclusion import Conclusion, conclude, within_rounding
 from audit.comparing.contest import Contender, contenders
 from audit.estimate.comparing import compared
-from audit.estimate.metrics import METRICS
+from audit.estimate.metrics import METRICS, reported
 from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Predictions
 from reports.phrases import visible
@@ -181,7 +180,7 @@ def _compared(before: AuditRecord, after: AuditRecord, *names: str) -> Compariso
         conclusion=conclude(
             changes,
             turns if same_policy else (),
-            tuple(dict.fromkeys((after.headline, *NAMES[after.task]))),
+            tuple(dict.fromkeys((after.headline, *reported("comparison", after.task)))),
             min_n=settings_of(after).min_n,
             same=bool(moves) and moves[0].value == 0,
         ),
@@ -234,7 +233,11 @@ def _identity(before: AuditRecord, after: AuditRecord) -> tuple[tuple[str, str, 
 
 def _paired_gaps(new: Predictions, old: Predictions) -> dict[tuple[str, tuple[tuple[str, str], ...]], Estimate]:
     """Return paired differences by metric and address, for all metrics that kept answers carry."""
-    names = tuple(name for name in dict.fromkeys((new.headline, *NAMES[new.task], *PAIRED_TOO)) if _has(name, new, old))
+    names = tuple(
+        name
+        for name in dict.fromkeys((new.headline, *reported("comparison", new.task), *PAIRED_TOO))
+        if _has(name, new, old)
+    )
     found = [paired_difference(new, old, name) for name in names]
     for features in new.crossings():
         found += paired_by_group(new, old, names, features)

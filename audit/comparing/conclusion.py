@@ -19,8 +19,6 @@ from reports.record import HOUSE_WORDS, Estimate
 if TYPE_CHECKING:
     from audit.comparing.comparison import Change, Turn
 
-COPIES = {"error_rate": "accuracy", "false_positive_rate": "specificity"}
-"""Metrics that say the same as another one, which is judged in their place."""
 Word = Literal["worse", "better", "mixed", "no difference shown", "same answers"]
 ROUNDING = 0.0005
 """Half of the last decimal that is shown; for numbers in the unit of a target, that share of the larger one."""
@@ -107,7 +105,9 @@ def _once(changes: Sequence[Change], names: Sequence[str]) -> list[Change]:
         if counts and one.difference is not None and one.where.get("split", "test") == "test":
             found.setdefault((one.metric, tuple(sorted(one.where.items()))), one)
     own = [
-        one for (metric, where), one in found.items() if metric == names[0] or (COPIES.get(metric), where) not in found
+        one
+        for (metric, where), one in found.items()
+        if metric == names[0] or (METRICS[metric].same_as, where) not in found
     ]
     return sorted(own, key=lambda one: names.index(one.metric))
 

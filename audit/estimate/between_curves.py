@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from audit.estimate.curves import roc_points
-from audit.estimate.influence import binary_view, with_weight
 from audit.estimate.making import absent, bare
 from audit.estimate.measure import groups
+from audit.estimate.views import binary_view, with_weight
 from audit.evidence import FloatArray, Predictions
 from audit.statistics.variance import Undefined
 from reports.record import Estimate

@@ -10,16 +10,17 @@ number of rows, so that groups may be weighted unlike each other (Janssen 1997).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from audit.errors import DataError
-from audit.estimate.influence import with_weight
-from audit.estimate.metrics import rate_masks
+from audit.estimate.cells import rate_masks
+from audit.estimate.rates import RATES
 from audit.estimate.tally import Tally
+from audit.estimate.views import with_weight
 from audit.evidence import Predictions
 from audit.statistics.intervals import wilson, z_value
 from audit.statistics.shuffles import Draws, by_cluster, cluster_groups, of_counts, of_units
@@ -31,7 +32,7 @@ IntArray = npt.NDArray[np.int64]
 
 BINARY_GAPS = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate")
 MULTICLASS_GAPS = ("error_rate",)
-NUMBER_GAPS = ("mean_error", "mean_absolute_error")
+NUMBER_GAPS: Mapping[str, Callable[[Array], Array]] = {"mean_error": np.asarray, "mean_absolute_error": np.abs}
 LIES_ACROSS = "clusters lie across groups, so groups cannot be shuffled over them"
 _TOO_LARGE = 1e150
 UNITS = "whole clusters"
@@ -181,7 +182,7 @@ def gap_against_chance(
         n_of, weight, squares = tally.n[kept], tally.weight[kept], tally.weight2[kept]
         flat = (len(codes), -1)
         drawn = of_counts(n_of.reshape(flat), weight.reshape(flat), squares.reshape(flat), permutations, generator)
-    masks = [rate_masks(name, len(tally.classes)) for name in names]
+    masks = [rate_masks(RATES[name], len(tally.classes)) for name in names]
     found = _judged(names, [tally.levels[0][code] for code in codes], *_rates(drawn, masks), level)
     return Chance(
         feature=feature, p=found[0], permutations=permutations, gaps=found[1], method=drawn.method, n=n, level=level,
@@ -303,7 +304,9 @@ def _numbers(
 ) -> Chance:
     """Shuffle rows of errors; of very many rows, draw the group means from their normal limit."""
     if set(names) - set(NUMBER_GAPS) or feature not in predictions.keys:
-        raise DataError(f"Gaps of {names} over {feature!r} cannot be compared with chance; metrics are {NUMBER_GAPS}.")
+        raise DataError(
+            f"Gaps of {names} over {feature!r} cannot be compared with chance; metrics are {tuple(NUMBER_GAPS)}."
+        )
     factor = predictions.keys[feature]
     codes = np.flatnonzero(factor.counts() >= max(min_n, 1))
     if len(codes) < 2:
@@ -317,7 +320,7 @@ def _numbers(
     if own is None:
         return _nothing(feature, predictions.where, LIES_ACROSS)
     weight = None if predictions.weight is None else predictions.weight[inside]
-    columns = np.stack([error if name == "mean_error" else np.abs(error) for name in names])
+    columns = np.stack([NUMBER_GAPS[name](error) for name in names])
     values, errors, wholes, method = _means(columns, weight, cluster, own, generator, permutations)
     p, gaps = _judged(names, [factor.levels[code] for code in codes], values, errors, wholes, level)
     return Chance(

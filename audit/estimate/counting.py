@@ -2,52 +2,100 @@
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from audit.data.factor import Factor
-from audit.estimate.metrics import RATES, from_counts, gradient, margins, one_vs_rest, rate_masks
-from audit.statistics.intervals import Interval, Span, around, bounded, linear, t_value, wilson, z_value
+from audit.errors import ConfigError, shown
+from audit.estimate.cells import Counts, Margins, Rows, margins, proportion, rate_masks
+from audit.estimate.metric import Composite, Metric
+from audit.estimate.metrics import metric
+from audit.estimate.rates import Rate
+from audit.statistics.intervals import Interval, Span, around, bounded, linear, wilson
 from audit.statistics.variance import Linear, Measured, Undefined, Variance, effective_n, variance, variance_of_counts
 
 Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
-class Counts(NamedTuple):
-    """One cell of a tally: each of shape (K, K), true classes in rows."""
+def from_counts(name: str, counts: npt.NDArray[np.number]) -> Array:
+    """Compute a count metric for each (K, K) table of `counts`; NaN where it does not exist.
 
-    n: npt.NDArray[np.int64]
-    weight: Array
-    weight2: Array
+    Parameters
+    ----------
+    name : str
+        A metric with ``needs == "counts"``. For K > 2, metrics of a positive class do not exist: collapse
+        the table with :func:`one_vs_rest` first.
+    counts : ndarray of shape (..., K, K)
+        Counts or sums of weights.
 
-    def one_vs_rest(self, position: int) -> Counts:
-        """Collapse to the class at `position` against all others."""
-        n, weight, weight2 = (one_vs_rest(part, position) for part in self)
-        return Counts(n.astype(np.int64), weight.astype(np.float64), weight2.astype(np.float64))
+    Examples
+    --------
+    >>> from_counts("precision", np.array([[[50, 10], [5, 35]], [[9, 0], [1, 0]]])).round(3).tolist()
+    [0.778, nan]
+    """
+    one, table = metric(name), np.asarray(counts, dtype=np.float64)
+    classes = table.shape[-1]
+    if one.needs != "counts":
+        raise ConfigError(f"{shown(name)} is not a function of counts; it needs {one.needs}")
+    if classes != 2 and not _speaks_of_all(one):
+        raise ConfigError(f"{shown(name)} speaks of one class; collapse the {classes} classes by one_vs_rest first")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if one.composite is not None:
+            return np.asarray(one.composite.value(_margins(one.composite, table)), dtype=np.float64)
+        hits, of = rate_masks(_rate(one), classes)
+        return np.asarray(table[..., hits].sum(-1) / table[..., of].sum(-1), dtype=np.float64)
 
 
-class Rows(NamedTuple):
-    """The rows behind counts; needed only where clusters make their variance more than counts can tell."""
-
-    true: npt.NDArray[np.int64]
-    predicted: npt.NDArray[np.int64]
-    weight: Array | None
-    cluster: Factor | None
-    repeats: tuple[npt.NDArray[np.int64], Array] | None = None
-    """Of a counted log: rows and squared weights behind each row."""
-
-    def one_vs_rest(self, position: int) -> Rows:
-        """Collapse to the class at `position` against all others."""
-        true, predicted = ((codes == position).astype(np.int64) for codes in (self.true, self.predicted))
-        return Rows(true, predicted, self.weight, self.cluster, self.repeats)
+def _speaks_of_all(one: Metric) -> bool:
+    return "multiclass" in one.tasks
 
 
-_MICRO = {"recall_weighted", "recall_micro", "precision_micro", "f1_micro"}
-_JACCARD = (np.array([[0, 0], [0, 1]], dtype=np.bool_), np.array([[0, 1], [1, 1]], dtype=np.bool_))
+def _rate(one: Metric) -> Rate:
+    assert one.rate is not None  # noqa: S101 -- a metric of counts is a proportion or a composite
+    return one.rate
+
+
+def _margins(composite: Composite, table: npt.NDArray[np.number]) -> Margins:
+    return margins(table, None if composite.penalty is None else composite.penalty(table.shape[-1]))
+
+
+def gradient(name: str, counts: npt.NDArray[np.number]) -> Array:
+    """Return the derivative of a composite metric by each cell, times the total: its influence per row.
+
+    By complex steps on the margins (Squire and Trapp 1998): exact to rounding, 3K + 1 evaluations.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (K, K)
+
+    Examples
+    --------
+    >>> table = np.array([[50.0, 10.0], [5.0, 35.0]])
+    >>> influence = gradient("cohen_kappa", table)
+    >>> abs(float((influence * table).sum())) < 1e-9
+    True
+    """
+    composite = metric(name).composite
+    assert composite is not None  # noqa: S101 -- a proportion's influence is its hits
+    at = _margins(composite, counts)
+    size, total = len(at.hit), float(at.true.sum())
+    step = 1e-20 * max(total, 1.0)
+    steps = np.eye(size) * (1j * step)
+    parts = []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for moved in (0, 1, 2):
+            hit, true, predicted = (
+                np.broadcast_to(part, (size, size)) + (steps if place == moved else 0)
+                for place, part in enumerate((at.hit, at.true, at.predicted))
+            )
+            parts.append(np.imag(composite.value(Margins(hit, true, predicted, at.penalty))) / step * total)
+        by_penalty = np.imag(composite.value(at._replace(penalty=at.penalty + 1j * step))) / step * total
+    by_hit, by_true, by_predicted = parts
+    by_cell = np.diag(by_hit) + by_true[:, None] + by_predicted[None, :]
+    return np.asarray(
+        by_cell if composite.penalty is None else by_cell + by_penalty * composite.penalty(size), dtype=np.float64
+    )
 
 
 def counted(
@@ -80,117 +128,30 @@ def counted(
     """
     if not counts.weight.sum() > 0:
         raise Undefined("no rows" if not counts.n.sum() else "all weights are 0")
-    plain = "accuracy" if name in _MICRO else name
-    if plain in RATES:
-        masks = rate_masks(plain, len(counts.n))
-        span, method = proportion(masks, counts, level, rows, _reason(plain, len(counts.n)))
+    one = metric(name)
+    if one.composite is None:
+        rate = _rate(one)
+        masks = rate_masks(rate, len(counts.n))
+        span, method = proportion(masks, counts, level, rows, _empty(rate, len(counts.n)))
         return Measured(*span, method, int(counts.n[masks[1]].sum()))
-    if name == "f1":
-        span, method = proportion(_JACCARD, counts, level, rows, "no positive rows, true or predicted")
-        value, low, high = (2 * jaccard / (1 + jaccard) for jaccard in span)
-        return Measured(value, low, high, f"{method} of TP / (TP + FP + FN)", int(counts.n.sum()))
+    if one.composite.measured is not None:
+        return one.composite.measured(counts, level, rows)
     value = float(from_counts(name, counts.weight))
     if not np.isfinite(value):
-        raise Undefined(_why(name, counts, classes))
-    return _composite(name, value, counts, level, rows)
+        raise Undefined(one.composite.undefined(counts, _names(counts, classes)))
+    limits = _limits(one, one.composite, value, counts, level, rows)
+    return Measured(value, limits.low, limits.high, limits.method, int(counts.n.sum()))
 
 
-def _reason(name: str, classes: int) -> str:
-    return RATES[name].empty if classes == 2 else "no rows"
+def _empty(rate: Rate, classes: int) -> str:
+    return rate.empty if classes == 2 else "no rows"
 
 
-def proportion(
-    masks: tuple[Mask, Mask], counts: Counts, level: float, rows: Rows | None, empty: str
-) -> tuple[Span, str]:
-    """Return Wilson's interval of hits among counted cells, with effective counts for weights and clusters."""
-    hits, of = masks
-    whole = float(counts.weight[of].sum())
-    if not whole > 0:
-        raise Undefined(empty)
-    found = float(counts.weight[of & hits].sum())
-    share = min(found / whole, 1.0)
-    n = float(counts.n[of].sum())
-    method = "wilson"
-    squares = float(counts.weight2[of].sum())
-    if abs(whole**2 / squares - n) > 1e-9 * n:
-        method, kish = "wilson, effective n", whole**2 / squares
-        right, wrong = float(counts.weight2[of & hits].sum()), float(counts.weight2[of & ~hits].sum())
-        spread = (right * (1 - share) ** 2 + wrong * share**2) / whole**2
-        own = _effective(share, Variance(spread, math.inf), kish if share in (0.0, 1.0) else n, level)
-        # Weights tied to the outcome may raise Kish's number; a variance from few heavy rows is believed but slowly.
-        n = kish * (own / kish) ** (kish / (kish + 200)) if own > kish else own
-    if rows is not None and rows.cluster is not None:
-        inside = of[rows.true, rows.predicted]
-        weight = None if rows.weight is None else rows.weight[inside]
-        hit = hits[rows.true[inside], rows.predicted[inside]].astype(np.float64)
-        n = _effective(share, variance(hit - share, weight, rows.cluster.take(inside)), n, level)
-        method = "wilson, cluster-effective n"
-    low, high, _ = wilson(share * n, n, level)
-    return Span(share, low, high), method
+def _names(counts: Counts, classes: tuple[str, ...]) -> tuple[str, ...]:
+    return classes or tuple(str(position) for position in range(len(counts.n)))
 
 
-class Share(NamedTuple):
-    """A proportion with its interval."""
-
-    value: float
-    low: float
-    high: float
-    method: str
-
-
-def proportion_of(
-    hits: npt.NDArray[np.bool_] | Array, weight: Array | None, cluster: Factor | None, level: float
-) -> Share:
-    """Return the share of rows that are hits, with Wilson's interval on the effective number of rows.
-
-    Parameters
-    ----------
-    hits : ndarray of shape (n,)
-        Booleans, or numbers in [0, 1] where a row may count in part.
-    weight : ndarray of shape (n,), optional
-    cluster : Factor, optional
-    level : float
-
-    Raises
-    ------
-    Undefined
-        Without rows, or where all weights are 0.
-
-    Examples
-    --------
-    >>> proportion_of(np.array([True, False]), None, None, 0.95).method
-    'wilson'
-    """
-    if weight is not None and not weight.all():
-        kept = weight > 0
-        hits, weight, cluster = hits[kept], weight[kept], None if cluster is None else cluster.take(kept)
-    if not len(hits):
-        raise Undefined("no rows" if weight is None else "all weights are 0")
-    if hits.dtype == np.bool_:
-        none = np.zeros(len(hits), dtype=np.int64)
-        rows = Rows(none, hits.astype(np.int64), weight, cluster)
-        span, method = proportion(rate_masks("error_rate", 2), count_rows(rows, 2), level, rows, "no rows")
-        return Share(*span, method)
-    share = float(np.average(hits, weights=weight))
-    n = float(len(hits)) if weight is None else effective_n(weight)
-    if cluster is not None:
-        n = _effective(share, variance(np.asarray(hits - share, dtype=np.float64), weight, cluster), n, level)
-    low, high, method = wilson(share * n, n, level)
-    return Share(share, low, high, method if weight is None and cluster is None else "wilson, effective n")
-
-
-def _effective(share: float, spread: Variance, most: float, level: float) -> float:
-    """Return the effective number of rows behind a share (Korn and Graubard 1998), at most `most`.
-
-    Where nothing varies, each cluster counts once.
-    """
-    if not 0 < share < 1 or spread.value <= 0:
-        return min(most, spread.degrees + 1)
-    shrink = (z_value(level) / t_value(level, spread.degrees)) ** 2
-    return min(most, share * (1 - share) / spread.value * shrink)
-
-
-def spread_of(name: str, counts: Counts, rows: Rows | None) -> Variance:
+def _spread(name: str, counts: Counts, rows: Rows | None) -> Variance:
     """Return the variance of a composite metric by the delta method, robust to clusters where rows are given."""
     influence = gradient(name, counts.weight)
     if rows is not None and rows.cluster is not None:
@@ -198,26 +159,31 @@ def spread_of(name: str, counts: Counts, rows: Rows | None) -> Variance:
     return variance_of_counts(influence, *counts)
 
 
-def _composite(name: str, value: float, counts: Counts, level: float, rows: Rows | None) -> Measured:
-    n = int(counts.n.sum())
+def _limits(
+    one: Metric, composite: Composite, value: float, counts: Counts, level: float, rows: Rows | None
+) -> Interval:
     clustered = rows is not None and rows.cluster is not None
-    if name in ("balanced_accuracy", "recall_macro", "precision_macro") and not clustered:
-        span = _averaged(name, counts, level)
-        limits = around(value, max(span.low, 0.0), min(span.high, 1.0), "mover of wilson")
-        return Measured(value, *limits, n)
-    signed = name in ("matthews_corrcoef", "cohen_kappa")
-    floor = -1.0 if signed else 0.0
-    spread = spread_of(name, counts, rows)
+    if composite.over is not None and not clustered:
+        span = _averaged(counts, level, axis=0 if composite.over == "predicted" else 1)
+        return around(value, max(span.low, 0.0), min(span.high, 1.0), "mover of wilson")
+    spread, floor = _spread(one.name, counts, rows), one.bounds[0]
     if floor < value < 1 and spread.value > 1e-18:
-        limits = bounded(value, spread.value, level=level, degrees=spread.degrees, low=floor)
-    else:
-        limits = _agreement(value, counts, level, rows) if signed else _edge(name, value, counts, level)
-    return Measured(value, limits.low, limits.high, limits.method, n)
+        return bounded(value, spread.value, level=level, degrees=spread.degrees, low=floor)
+    edge = composite.edge or partial(_unseen, one.bounds)
+    return edge(value, counts, level, rows)
 
 
-def _averaged(name: str, counts: Counts, level: float) -> Span:
+def _unseen(bounds: tuple[float, float], value: float, counts: Counts, level: float, _rows: Rows | None) -> Interval:
+    """Return what rows of a kind that none of these shows could move, as many as Wilson allows the rarest class."""
+    true, squares = counts.weight.sum(1), counts.weight2.sum(1)
+    rows = min(effective_n(true[[k]], squares[[k]]) for k in np.flatnonzero(true))
+    share = wilson(0.0, rows, level).high
+    low, high = (value + share * (bound - value) for bound in bounds)
+    return around(value, low, high, "wilson of the rarest class")
+
+
+def _averaged(counts: Counts, level: float, axis: int) -> Span:
     """Return the mean of the classes' recalls or precisions, which are independent given their totals."""
-    axis = 0 if name == "precision_macro" else 1
     spans = []
     for position in range(len(counts.n)):
         if counts.weight.sum(axis)[position] > 0:
@@ -225,43 +191,6 @@ def _averaged(name: str, counts: Counts, level: float) -> Span:
             mask[(slice(None), position) if axis == 0 else (position, slice(None))] = True
             spans.append(proportion((np.eye(len(counts.n), dtype=np.bool_), mask), counts, level, None, "")[0])
     return linear([1 / len(spans)] * len(spans), spans)
-
-
-def _edge(name: str, value: float, counts: Counts, level: float) -> Interval:
-    """Return an interval where no row is wrong, or none right, from those of the single classes."""
-    total = margins(counts.weight).true
-    spans, shares = [], []
-    for position in range(len(counts.n)):
-        try:
-            one = counted("precision" if name == "precision_weighted" else "f1", counts.one_vs_rest(position), level)
-        except Undefined:
-            continue
-        spans.append(Span(one.value or 0.0, one.low or 0.0, one.high or 0.0))
-        shares.append(float(total[position]) if name.endswith("weighted") else 1.0)
-    span = linear([share / sum(shares) for share in shares], spans)
-    return around(value, max(span.low, 0.0), min(span.high, 1.0), "mover of wilson")
-
-
-def _agreement(value: float, counts: Counts, level: float, rows: Rows | None) -> Interval:
-    """Return the interval of kappa or MCC where rows do not vary: that of accuracy, beyond chance."""
-    masks = rate_masks("accuracy", len(counts.n))
-    accuracy, _ = proportion(masks, counts, level, rows, "no rows")
-    at = margins(counts.weight)
-    chance = float((at.true * at.predicted).sum() / at.true.sum() ** 2)
-    low, high = ((limit - chance) / (1 - chance) for limit in (accuracy.low, accuracy.high))
-    return around(value, max(low, -1.0), min(high, 1.0), "wilson beyond chance")
-
-
-def _why(name: str, counts: Counts, classes: tuple[str, ...]) -> str:
-    """Say why a composite metric does not exist."""
-    at = margins(counts.weight)
-    names = classes or tuple(str(position) for position in range(len(counts.n)))
-    if name.startswith("precision"):
-        missing = [label for label, chosen in zip(names, at.predicted, strict=True) if not chosen]
-        return f"no rows predicted as {', '.join(map(repr, missing[:3]))}"
-    if int((at.true > 0).sum()) < 2:
-        return "rows of one class only"
-    return "predictions of one class only"
 
 
 def count_linear(name: str, rows: Rows, classes: int) -> Linear:
@@ -277,41 +206,18 @@ def count_linear(name: str, rows: Rows, classes: int) -> Linear:
     table = np.bincount(cell, rows.weight, minlength=classes * classes).reshape(classes, classes).astype(np.float64)
     if not table.sum() > 0:
         raise Undefined("no rows")
-    plain = "accuracy" if name in _MICRO else name
-    if plain in RATES:
-        hits, of = rate_masks(plain, classes)
+    one = metric(name)
+    if one.composite is None:
+        hits, of = rate_masks(_rate(one), classes)
         whole = float(table[of].sum())
         if not whole > 0:
-            raise Undefined(_reason(plain, classes))
+            raise Undefined(_empty(_rate(one), classes))
         value = float(table[of & hits].sum()) / whole
         by_cell = np.where(of, hits - value, 0.0) * (float(table.sum()) / whole)
     else:
         value = float(from_counts(name, table))
         by_cell = gradient(name, table)
-    if not np.isfinite(value):
-        raise Undefined(_why(name, Counts(table.astype(np.int64), table, table), ()))
+    if not np.isfinite(value) and one.composite is not None:
+        counts = Counts(table.astype(np.int64), table, table)
+        raise Undefined(one.composite.undefined(counts, _names(counts, ())))
     return Linear(value, by_cell.reshape(-1)[cell])
-
-
-def count_rows(rows: Rows, classes: int) -> Counts:
-    """Count rows into one cell.
-
-    Examples
-    --------
-    >>> count_rows(Rows(np.array([0, 1]), np.array([0, 0]), None, None), 2).n.tolist()
-    [[1, 0], [1, 0]]
-    """
-    cell = rows.true * classes + rows.predicted
-    shape = (classes, classes)
-    if rows.repeats is not None and rows.weight is not None:
-        sums = (rows.repeats[0], rows.weight, rows.repeats[1])
-        tables = [np.bincount(cell, part, minlength=classes * classes).reshape(shape) for part in sums]
-        return Counts(tables[0].astype(np.int64), *(table.astype(np.float64) for table in tables[1:]))
-    n = np.bincount(cell, minlength=classes * classes).reshape(shape).astype(np.int64)
-    if rows.weight is None:
-        return Counts(n, n.astype(np.float64), n.astype(np.float64))
-    weight, weight2 = (
-        np.bincount(cell, values, minlength=classes * classes).reshape(shape).astype(np.float64)
-        for values in (rows.weight, rows.weight**2)
-    )
-    return Counts(n, weight, weight2)

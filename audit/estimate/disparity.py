@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from audit.estimate.comparing import against_best, compared, span_of
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, of_metrics, spanned
 from audit.statistics.intervals import at_level, difference, linear, ratio, scale_of
 from reports.record import Estimate
 
@@ -227,7 +227,7 @@ def average_odds_differences(
     ['-0.150 [-0.250, -0.050]']
     """
     name = "average_odds_difference"
-    odds = [one for one in group_estimates if one.metric in ("true_positive_rate", "false_positive_rate")]
+    odds = of_metrics(group_estimates, "true_positive_rate", "false_positive_rate")
     gaps: dict[Address, list[Estimate]] = {}
     for gap in differences(odds, reference_where, min_n):
         gaps.setdefault(tuple(sorted(gap.where.items())), []).append(gap)
@@ -266,13 +266,13 @@ def extremes(group_estimates: Sequence[Estimate], feature: str, min_n: int) -> t
     """
     found: dict[str, Estimate] = {}
     for name in ("selection_rate", "true_positive_rate", "false_positive_rate"):
-        made = extreme_difference([one for one in group_estimates if one.metric == name], min_n)
+        made = extreme_difference(of_metrics(group_estimates, name), min_n)
         if made is not None:
             found[name] = replace(made, where={**made.where, "feature": feature})
     kept = []
-    if "selection_rate" in found:
-        kept.append(replace(found["selection_rate"], metric="demographic_parity_difference"))
-    lowest = extreme_ratio([one for one in group_estimates if one.metric == "selection_rate"], min_n)
+    if (parity := found.get("selection_rate")) is not None:
+        kept.append(replace(parity, metric="demographic_parity_difference"))
+    lowest = extreme_ratio(of_metrics(group_estimates, "selection_rate"), min_n)
     if lowest is not None:
         at = {**lowest.where, "feature": feature}
         kept.append(replace(lowest, metric="demographic_parity_ratio", where=at))

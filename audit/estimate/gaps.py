@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from audit.estimate.comparing import span_of
 from audit.estimate.disparity import extreme_difference
-from audit.estimate.influence import linear_form, toward_negative
+from audit.estimate.influence import linear_form
 from audit.estimate.making import absent, spanned
 from audit.estimate.measure import by_group
 from audit.estimate.paired import aligned, paired_difference
+from audit.estimate.rates import RATES
+from audit.estimate.views import toward_negative
 from audit.evidence import Predictions
 from audit.statistics.intervals import difference, on_scale
 from audit.statistics.variance import variance
@@ -61,7 +63,8 @@ def oriented(predictions: Predictions) -> Predictions:
 
 def _for_rate(predictions: Predictions, rate: str) -> Predictions:
     """Return what a rate is counted on: wrong answers of several classes stay apart from the favorable one."""
-    return predictions if rate == "error_rate" else oriented(predictions)
+    one = RATES.get(rate)
+    return predictions if one is not None and one.every_class else oriented(predictions)
 
 
 def ends(predictions: Predictions, rates: Sequence[str], feature: str) -> Ends | None:

@@ -7,6 +7,7 @@ what the number can be, a method, or the reason why there is none) is seen to on
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from reports.record import Estimate, Where
@@ -35,6 +36,17 @@ class Limits(Protocol):
     @property
     def high(self) -> float:
         """Return the upper limit."""
+
+
+def of_metrics(estimates: Iterable[Estimate], *names: str) -> list[Estimate]:
+    """Keep the estimates of some metrics.
+
+    Examples
+    --------
+    >>> of_metrics([exact("rows", 3, unit="count"), exact("columns", 2, unit="count")], "rows")[0].value
+    3.0
+    """
+    return [one for one in estimates if one.metric in names]
 
 
 def exact(

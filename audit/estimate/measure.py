@@ -14,20 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.errors import DataError, hint, listed, shown
-from audit.estimate.counting import Counts, count_rows, counted
+from audit.estimate.cells import Counts, count_rows
+from audit.estimate.counting import counted
 from audit.estimate.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
-from audit.estimate.influence import (
-    metric_of,
-    position_of,
-    requirements,
-    rows_of,
-    speaks_of_negative,
-    toward_negative,
-    with_weight,
-)
-from audit.estimate.own_metrics import measured as measured_own
-from audit.estimate.score_metrics import scored
+from audit.estimate.influence import metric_of, requirements, speaks_of_negative
 from audit.estimate.tally import Tally, addresses
+from audit.estimate.views import position_of, rows_of, toward_negative, with_weight
 from audit.evidence import NO_ROWS, Predictions, Settings
 from audit.statistics.variance import Measured, Undefined
 from reports.record import Estimate, Task
@@ -308,15 +300,13 @@ def _measured(part: Predictions, name: str, class_: str | None, counts: Counts |
         requirements(part, name, position, rows=int(counts.n.sum()))
         return counted(name, counts, level, None, part.classes if position is None else ())
     requirements(part, name, position)
-    needs = metric_of(part, name).needs
-    if needs == "rows":
-        return measured_own(part, part.settings.metrics[name])
-    if needs == "counts":
-        rows = rows_of(part)
-        rows = rows if position is None else rows.one_vs_rest(position)
-        classes = part.classes if position is None else ("rest", part.classes[position])
-        return counted(name, count_rows(rows, len(classes)), level, rows, classes)
-    return scored(part, name, class_)
+    one = metric_of(part, name)
+    if one.measured is not None:
+        return one.measured(part, position)
+    rows = rows_of(part)
+    rows = rows if position is None else rows.one_vs_rest(position)
+    classes = part.classes if position is None else ("rest", part.classes[position])
+    return counted(name, count_rows(rows, len(classes)), level, rows, classes)
 
 
 def _suppressed(predictions: Predictions, name: str, where: Mapping[str, str], reason: str) -> Estimate:

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.factor import concatenate
-from audit.estimate.counting import Counts, count_rows, proportion
-from audit.estimate.influence import rows_of, with_weight
-from audit.estimate.metrics import metric, rate_masks
+from audit.estimate.cells import Counts, count_rows, proportion, rate_masks
+from audit.estimate.metrics import metric
+from audit.estimate.rates import RATES
+from audit.estimate.views import rows_of, with_weight
 from audit.evidence import FloatArray, Predictions, Repeats, Window
 from audit.statistics.intervals import Span, difference
 from audit.statistics.psi import stability
@@ -63,7 +64,7 @@ def rate_span(part: Predictions, name: str, level: float) -> tuple[Span, int] | 
     try:
         rows = rows_of(with_weight(part))
         counts: Counts = count_rows(rows, len(part.classes))
-        masks = rate_masks(name, len(part.classes))
+        masks = rate_masks(RATES[name], len(part.classes))
         value = proportion(masks, counts, level, None, "no rows")[0].value
         of = masks[1]
         return exact_span(value, effective_n(counts.weight[of], counts.weight2[of]), level), int(counts.n[of].sum())

@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.errors import ModelError
-from audit.estimate.metrics import Metric
+from audit.estimate.metric import Metric
 from audit.evidence import COUNTED, OwnMetric, Predictions
 from audit.models.containment import guarded
 from audit.statistics.intervals import Interval, around, bounded, on_scale
-from audit.statistics.residuals import residual_interval
-from audit.statistics.variance import Measured, Undefined, Variance, cluster_codes, skewness, variance
+from audit.statistics.residuals import mean_interval
+from audit.statistics.variance import STILL, Measured, Undefined, Variance, cluster_codes, skewness, variance
 
 Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -39,7 +39,6 @@ AGREE = 2.0
 """Ratio of the two variances up to which they are taken to agree."""
 SKEWED = 0.5
 TOO_SKEWED = "skewed rows: the interval is too short"
-STILL = "nothing varies on these rows, so there is no interval"
 
 
 class Replicates(NamedTuple):
@@ -69,6 +68,8 @@ def as_metric(own: OwnMetric) -> Metric:
         unit=own.unit,
         better=own.better,
         bounds=own.bounds,
+        measured=lambda part, _position: measured(part, own),
+        difference=lambda one, other: difference(one, other, own),
     )
 
 
@@ -316,7 +317,7 @@ def _interval(found: Replicates, own: OwnMetric, level: float, part: Predictions
         made = bounded(found.value, spread.value, level=level, degrees=spread.degrees, low=low, high=high)
     elif by.startswith("jackknife"):
         skew = skewness(found.influence, found.share)
-        limits = residual_interval("mean_error", found.value, spread, level, skew)
+        limits = mean_interval(found.value, spread, level, skew)
         made = limits or on_scale(found.value, math.sqrt(spread.value), level=level, degrees=spread.degrees)
     else:
         made = on_scale(found.value, math.sqrt(spread.value), level=level, degrees=spread.degrees)

@@ -15,28 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.errors import DataError, listed
-from audit.estimate.influence import (
-    linear_form,
-    metric_of,
-    position_of,
-    requirements,
-    rows_of,
-    speaks_of_negative,
-    toward_negative,
-)
+from audit.estimate.cells import rate_masks
+from audit.estimate.influence import linear_form, metric_of, requirements, speaks_of_negative
 from audit.estimate.measure import estimate, groups
-from audit.estimate.metrics import RATES, rate_masks
-from audit.estimate.own_metrics import difference as own_difference
+from audit.estimate.rates import Rate
+from audit.estimate.views import position_of, rows_of, toward_negative
 from audit.evidence import NO_ROWS, Predictions
 from audit.statistics.intervals import Interval, Span, around, corrected_resampled, on_scale, t_value, wilson, z_value
-from audit.statistics.variance import Undefined, cluster_codes, effective_n, variance
+from audit.statistics.variance import STILL, Undefined, cluster_codes, effective_n, variance
 from reports.record import Estimate
 
 Array = npt.NDArray[np.float64]
-_NEEDS_RESAMPLING = ("calibration_error", "median_absolute_error")
-_BY_TRUTH = ("accuracy", "error_rate", "selection_rate", "recall", "true_positive_rate", "false_negative_rate",
-             "specificity", "true_negative_rate", "false_positive_rate")  # fmt: skip
-"""Rates whose rows are told by the truth alone, so that both models have the same ones."""
 _LEAST_ROWS = 1e-6
 """Effective rows where one row holds all the weight: the interval is then as wide as can be."""
 _NO_CHANGE = Interval(0.0, 0.0, "the same answers on all rows")
@@ -322,17 +311,17 @@ def _difference(
         n=len(one),
         where=where,
         unit=_unit(one, name),
-        reason="" if limits is not None else "nothing varies on these rows, so there is no interval",
+        reason="" if limits is not None else STILL,
     )
 
 
 def _measured(
     one: Predictions, other: Predictions, name: str, class_: str | None, generator: np.random.Generator, resamples: int
 ) -> tuple[float, Interval | None]:
-    own = one.settings.metrics.get(name)
-    if own is not None:
-        return own_difference(one, other, own)
-    if name in _NEEDS_RESAMPLING:
+    metric = metric_of(one, name)
+    if metric.difference is not None:
+        return metric.difference(one, other)
+    if metric.needs != "counts" and metric.linear is None:
         return _resampled(one, other, name, class_, generator, resamples)
     return _linear(one, other, name, class_)
 
@@ -342,9 +331,9 @@ def _linear(one: Predictions, other: Predictions, name: str, class_: str | None)
         one, other = toward_negative(one), toward_negative(other)
     position = position_of(one, class_)
     requirements(one, name, position)
-    multiclass = len(one.classes) > 2 and position is None
-    if name in _BY_TRUTH and (not multiclass or name in ("accuracy", "error_rate")):
-        return _proportions(one, other, name, position)
+    metric, multiclass = metric_of(one, name), len(one.classes) > 2 and position is None
+    if metric.rate is not None and metric.rate.by_truth and (not multiclass or metric.rate.every_class):
+        return _proportions(one, other, metric.rate, position)
     a, b = linear_form(one, name, class_), linear_form(other, name, class_)
     value, level = a.value - b.value, one.settings.level
     if _same(one, other):
@@ -353,7 +342,7 @@ def _linear(one: Predictions, other: Predictions, name: str, class_: str | None)
     if spread.value <= 0 or spread.degrees <= 0:
         return value, None
     limits = on_scale(value, math.sqrt(spread.value), level=level, degrees=spread.degrees)
-    return value, limits._replace(method="paired delong" if name == "roc_auc" else "paired, linearized")
+    return value, limits._replace(method=metric.paired_method)
 
 
 def _same(one: Predictions, other: Predictions) -> bool:
@@ -363,15 +352,14 @@ def _same(one: Predictions, other: Predictions) -> bool:
     return one.task == "regression" and np.array_equal(one.y_pred, other.y_pred)
 
 
-def _proportions(one: Predictions, other: Predictions, name: str, position: int | None) -> tuple[float, Interval]:
+def _proportions(one: Predictions, other: Predictions, rate: Rate, position: int | None) -> tuple[float, Interval]:
     """Compare two proportions of the same rows; weights and clusters make the counts effective ones."""
     size = len(one.classes) if position is None else 2
-    plain = name if name in RATES else "accuracy"
-    hits, of = rate_masks(plain, size)
+    hits, of = rate_masks(rate, size)
     a, b = (rows_of(part) if position is None else rows_of(part).one_vs_rest(position) for part in (one, other))
     inside = of[a.true, a.predicted]
     if not inside.any():
-        raise Undefined(RATES[plain].empty)
+        raise Undefined(rate.empty)
     if _same(one, other):
         return 0.0, _NO_CHANGE
     first, second = (hits[rows.true[inside], rows.predicted[inside]] for rows in (a, b))

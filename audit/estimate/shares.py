@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
+from audit.estimate.cells import proportion_of
 from audit.estimate.comparing import compared
-from audit.estimate.counting import proportion_of
 from audit.estimate.making import absent, exact
 from audit.statistics.intervals import wilson
 from reports.record import Estimate, Where

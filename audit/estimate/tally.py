@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.errors import DataError, hint, listed, shown
-from audit.estimate.metrics import from_counts
+from audit.estimate.counting import from_counts
 from audit.evidence import Predictions
 
 FloatArray = npt.NDArray[np.float64]

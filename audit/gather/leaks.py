@@ -11,7 +11,7 @@ import pandas as pd
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Alone, Leaks, Reading
-from audit.statistics.residuals import r2_score, residual_interval
+from audit.statistics.residuals import r2_interval, r2_score
 from audit.statistics.variance import Undefined, variance
 from audit.tabular.single_feature import Area, areas_by_label, as_cells, folds_of, held_out_numbers
 
@@ -100,7 +100,7 @@ def _of_number(column: pd.Series, dataset: Dataset, fold: IntArray, most: int, l
         made = r2_score(y, told, dataset.weight)
     except Undefined as reason:
         return Reading(value=None, reason=str(reason))
-    limits = residual_interval("r2_score", made.value, variance(made.influence, dataset.weight, dataset.cluster), level)
+    limits = r2_interval(made.value, variance(made.influence, dataset.weight, dataset.cluster), level)
     if limits is None:
         return Reading(value=made.value, low=made.value, high=made.value, n=len(y), method="exact fit")
     return Reading(value=made.value, low=limits.low, high=limits.high, n=len(y), method=limits.method)

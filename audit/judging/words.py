@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from audit.estimate.comparing import span_of
-from audit.estimate.rates import RATES
+from audit.estimate.rates import GAPS_OF_RATES, RATES
 from audit.policy.limits import limits
 from audit.statistics.intervals import p_above, p_below, scale_of
 from reports.addresses import Names, address
@@ -152,7 +152,7 @@ def number(estimate: Estimate) -> str:
 def _is_gap_of_rates(estimate: Estimate) -> bool:
     base = estimate.metric.removesuffix("_difference").removesuffix("_gain")
     if base == estimate.metric or estimate.unit != "difference":
-        return estimate.metric == "mean_calibration_gap"
+        return estimate.metric in GAPS_OF_RATES
     return base in RATES or base.endswith("_share")
 
 

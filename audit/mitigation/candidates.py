@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from audit.errors import ConfigError, ModelError, hint, listed, shown
+from audit.estimate.rates import RATES
 from audit.mitigation.bench import Bench, FloatArray, Rows, Sealed, known_groups, names_of
 from audit.mitigation.postprocess import centered, lines_by_group, offsets_by_group
 from audit.mitigation.reductions import best_response, multipliers
@@ -103,7 +104,7 @@ def _rule(bench: Bench, scored: Scored, large: list[int], small: list[int], widt
 
 def _resolution(bench: Bench, part: Scored) -> float:
     """Return the smallest gap that these rows can be asked for: one row of the smallest group and outcome."""
-    counted = part.group if bench.constraint.rates[0] in ("selection_rate", "error_rate") else part.group[part.earned]
+    counted = part.group if RATES[bench.constraint.rates[0]].of_all_rows else part.group[part.earned]
     least = int(np.bincount(counted, minlength=int(part.group.max()) + 1).min())
     finest = max(0.005, 1.0 / max(least, 1))
     return finest if len(bench.constraint.rates) == 1 else max(finest, 0.02)

@@ -6,7 +6,6 @@ An error is prediction minus truth, in the unit of the target.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -96,41 +95,18 @@ def _average(values: Array, weight: Array | None) -> Linear:
     return Linear(value, values - value)
 
 
-RESIDUALS: Mapping[str, Callable[[Array, Array, Array | None], Linear]] = {
-    "mean_error": mean_error,
-    "mean_absolute_error": mean_absolute_error,
-    "mean_squared_error": mean_squared_error,
-    "root_mean_squared_error": root_mean_squared_error,
-    "r2_score": r2_score,
-}
-"""Smooth statistics of residuals by name."""
-
-
 TOO_SHORT = "skewed residuals: the interval is too short"
 
 
-def is_too_skewed(name: str, skew: float) -> bool:
-    """Tell whether a statistic is so skewed that no form of interval that was tried keeps its level.
-
-    Examples
-    --------
-    >>> is_too_skewed("root_mean_squared_error", 0.6), is_too_skewed("mean_absolute_error", 0.1)
-    (True, False)
-    """
-    return abs(skew) > (0.3 if name == "r2_score" else 0.5)
-
-
-def residual_interval(name: str, value: float, spread: Variance, level: float, skew: float = 0.0) -> Interval | None:
-    """Return the interval of a statistic of residuals, or ``None`` where nothing varies.
+def mean_interval(value: float, spread: Variance, level: float, skew: float = 0.0) -> Interval | None:
+    """Return the interval of a mean of residuals, or ``None`` where nothing varies.
 
     Where residuals are skewed, the mean lies beyond most samples' own, on the side of the long tail: that
     limit is moved out by Hall's (1992) transformation, on as many degrees of freedom as the rows' kurtosis
-    leaves. Sizes of errors are positive, so their lower limit is taken on the log scale; R² likewise, by the
-    unexplained share, 1 − R².
+    leaves.
 
     Parameters
     ----------
-    name : str
     value : float
     spread : Variance
     level : float
@@ -143,27 +119,49 @@ def residual_interval(name: str, value: float, spread: Variance, level: float, s
 
     Examples
     --------
-    >>> spread = Variance(0.01, 60.0)
-    >>> [round(limit, 3) for limit in residual_interval("mean_absolute_error", 1.0, spread, 0.95, 0.3)[:2]]
+    >>> [round(limit, 3) for limit in mean_interval(1.0, Variance(0.01, 60.0), 0.95, 0.3)[:2]]
+    [0.834, 1.273]
+    """
+    if spread.value <= 0 or spread.degrees <= 0:
+        return None
+    low, high = (value - sign * _reach(sign, spread, skew, level) for sign in (1, -1))
+    return around(value, low, high, "linearized, skewness removed")
+
+
+def size_interval(value: float, spread: Variance, level: float, skew: float = 0.0) -> Interval | None:
+    """Return the interval of a size of errors, which is positive: its lower limit is taken on the log scale.
+
+    See :func:`mean_interval`.
+
+    Examples
+    --------
+    >>> [round(limit, 3) for limit in size_interval(1.0, Variance(0.01, 60.0), 0.95, 0.3)[:2]]
     [0.819, 1.273]
     """
     if spread.value <= 0 or spread.degrees <= 0:
         return None
-    error = math.sqrt(spread.value)
-    if name == "mean_error":
-        low, high = (value - sign * _reach(sign, spread, skew, level) for sign in (1, -1))
-        return around(value, low, high, "linearized, skewness removed")
-    if name == "r2_score":
-        if value >= 1:
-            return None
-        low, high = _positive(1 - value, error, spread, level, -skew)
-        return around(value, 1 - high, 1 - low, "linearized, log of the unexplained share, skewness removed")
-    low, high = _positive(value, error, spread, level, skew)
+    low, high = _positive(value, spread, level, skew)
     return around(value, low, high, "linearized, log scale, skewness removed")
 
 
-def _positive(value: float, error: float, spread: Variance, level: float, skew: float) -> tuple[float, float]:
-    low, high, _ = on_scale(value, error, level=level, degrees=spread.degrees, transform="log")
+def r2_interval(value: float, spread: Variance, level: float, skew: float = 0.0) -> Interval | None:
+    """Return the interval of R², by that of the unexplained share, 1 − R², which is positive.
+
+    See :func:`mean_interval`.
+
+    Examples
+    --------
+    >>> r2_interval(0.9, Variance(0.0001, 60.0), 0.95).high < 1
+    True
+    """
+    if spread.value <= 0 or spread.degrees <= 0 or value >= 1:
+        return None
+    low, high = _positive(1 - value, spread, level, -skew)
+    return around(value, 1 - high, 1 - low, "linearized, log of the unexplained share, skewness removed")
+
+
+def _positive(value: float, spread: Variance, level: float, skew: float) -> tuple[float, float]:
+    low, high, _ = on_scale(value, math.sqrt(spread.value), level=level, degrees=spread.degrees, transform="log")
     return low, value + _reach(-1, spread, skew, level) if skew > 0 else high
 
 

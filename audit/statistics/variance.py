@@ -35,6 +35,22 @@ class Measured(NamedTuple):
     reason: str = ""
 
 
+STILL = "nothing varies on these rows, so there is no interval"
+
+
+def measured_within(value: float, limits: tuple[float, float, str] | None, n: int) -> Measured:
+    """Return a number within its limits; with the reason where there are none, or none that end.
+
+    Examples
+    --------
+    >>> measured_within(0.5, (0.4, 0.6, "wilson"), 90).high, measured_within(0.5, None, 90).reason
+    (0.6, 'nothing varies on these rows, so there is no interval')
+    """
+    if limits is None or not (math.isfinite(limits[0]) and math.isfinite(limits[1])):
+        return Measured(value, n=n, reason=STILL)
+    return Measured(value, *limits, n)
+
+
 class Linear(NamedTuple):
     """A statistic with the influence of each row on it.
 

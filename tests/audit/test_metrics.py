@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from audit.errors import ConfigError
-from audit.estimate.metrics import COMPOSITES, METRICS, RATES, from_counts, gradient, margins, metric, one_vs_rest
+from audit.estimate.cells import margins, one_vs_rest
+from audit.estimate.counting import from_counts, gradient
+from audit.estimate.metrics import METRICS, metric
 
 tables = st.lists(st.integers(0, 30), min_size=4, max_size=4).map(lambda cells: np.array(cells).reshape(2, 2))
 wide = st.lists(st.integers(0, 12), min_size=16, max_size=16).map(lambda cells: np.array(cells).reshape(4, 4))
+COMPOSITES = {name for name, one in METRICS.items() if one.composite is not None}
 Table = npt.NDArray[np.int64]
 Oracle = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], float]
 
@@ -144,8 +147,9 @@ def test_unknown_names_are_met_with_a_hint() -> None:
 
 
 def test_the_table_knows_every_count_metric() -> None:
-    counted = {name for name, one in METRICS.items() if one.needs == "counts"}
-    assert counted == set(RATES) | set(COMPOSITES)
+    counted = [one for one in METRICS.values() if one.needs == "counts"]
+    assert all((one.rate is None) != (one.composite is None) for one in counted)
+    assert all(one.measured is not None for one in METRICS.values() if one.needs != "counts")
     assert all(one.name == name for name, one in METRICS.items())
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from audit.data.factor import Factor
 from audit.errors import DataError
-from audit.estimate.metrics import from_counts
+from audit.estimate.counting import from_counts
 from audit.estimate.tally import Tally, merge
 from audit.evidence import Predictions
 

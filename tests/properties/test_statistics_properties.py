@@ -12,8 +12,9 @@ from scipy import stats
 
 from audit.data.factor import Factor
 from audit.estimate.measure import by_class, by_group, differences, estimate, estimates, from_tally, ratios_to_highest
-from audit.estimate.metrics import METRICS, RATES
+from audit.estimate.metrics import METRICS
 from audit.estimate.paired import paired_difference
+from audit.estimate.rates import RATES
 from audit.estimate.tally import Tally, merge
 from audit.evidence import Predictions, Settings
 from audit.statistics.variance import mean, variance

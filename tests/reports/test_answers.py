@@ -40,7 +40,7 @@ def rule(code: str, metric: str, **more: object) -> Gate:
 CHECKS = {"FAIR001": "disparities", "FAIR003": "disparities", "SLICE001": "weak_slices", "LEAK001": "overlap",
           "CARD001": "card_blanks", "CAL003": "group_calibration"}  # fmt: skip
 FAMILIES = {"disparities": "fairness", "weak_slices": "slices", "overlap": "leakage", "card_blanks": "card",
-            "classification": "performance", "group_calibration": "fairness"}  # fmt: skip
+            "classification": "performance", "regression": "performance", "group_calibration": "fairness"}  # fmt: skip
 RATES = (
     rate("accuracy", 0.901, 952), rate("recall", 0.27, 114), rate("precision", 0.7, 44),
     rate("roc_auc", 0.855, 952), rate("class_share", 0.88, 952, **{"class": "no"}),
@@ -201,3 +201,12 @@ def test_what_was_not_asked_is_said() -> None:
     record = replace(mortgages("no"), data=replace(mortgages("no").data, sensitive=()))
     assert answer(record, "worse").sentence.startswith("Not asked")
     assert answer(record, "breaks").sentence.startswith("Not tested")
+
+
+def test_a_regression_says_what_it_explains() -> None:
+    made = (rate("mean_absolute_error", 0.32, 952), rate("r2_score", 0.712, 952))
+    record = replace(audit({"regression": made}), task="regression", headline="r2_score")
+    record = replace(record, findings=tuple(one for one in record.findings if one.check == "regression"))
+    said = answer(record, "good")
+    assert "explains 71.2 % of its variation" in said.sentence
+    assert said.strip is not None

@@ -12,9 +12,9 @@ import pytest
 
 from audit.costs import Costs
 from audit.data.factor import Factor
-from audit.estimate.counting import Rows, count_linear
+from audit.estimate.cells import Rows
+from audit.estimate.counting import count_linear, from_counts
 from audit.estimate.measure import by_group, estimate, ratios_to_highest
-from audit.estimate.metrics import from_counts
 from audit.estimate.paired import mcnemar, newcombe_paired, tango
 from audit.evidence import Predictions, Settings
 from audit.statistics.calibration import expected_calibration_error

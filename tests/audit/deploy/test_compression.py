@@ -78,6 +78,21 @@ def test_loss_and_churn_are_the_plain_numbers() -> None:
     assert accuracy[0] > accuracy[1]
 
 
+def test_a_regression_is_compared_by_group_too() -> None:
+    generator = np.random.default_rng(0)
+    y, group = generator.normal(size=400), np.repeat(["a", "b"], 200)
+    answers = [
+        Predictions(
+            task="regression", y_true=y, y_pred=y + spread * generator.normal(size=400), sensitive=("group",),
+            keys={"split": Factor.of(["test"] * 400), "group": Factor.of(group)}, row=np.arange(400),
+        )
+        for spread in (0.3, 0.5)
+    ]  # fmt: skip
+    made = compression(Perturbed(predictions=join(answers, "variant", ["none", "compressed"]))).estimates
+    excess = {one.where["group"]: one for one in made if one.metric == "excess_loss"}
+    assert excess["a"].value == pytest.approx(-(excess["b"].value or 0))
+
+
 def test_rows_are_drawn_equally_by_group() -> None:
     table = pd.DataFrame({"g": ["a"] * 950 + ["b"] * 50, "h": ["x", "y"] * 500})
     drawn = table.iloc[stratified_rows(table, ("g", "h"), 80)]

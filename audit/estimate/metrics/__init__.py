@@ -1,0 +1,65 @@
+"""The table of metrics: every :class:`~audit.estimate.metric.Metric` of the files of this folder.
+
+Names are scikit-learn's and fairlearn's. A number that does not exist is NaN in here and ``None`` with a
+reason outside: never 0 or 1.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+
+from audit.errors import ConfigError, hint, shown
+from audit.estimate.metric import Metric, Place
+from reports.record import Task
+
+
+def _discover() -> dict[str, Metric]:
+    """Return the metrics of each file by name, those that stand first in tables first."""
+    found: list[Metric] = []
+    for module in pkgutil.iter_modules(__path__):
+        for value in vars(importlib.import_module(f"{__name__}.{module.name}")).values():
+            found += [value] if isinstance(value, Metric) else value if _is_table(value) else []
+    names = [one.name for one in found]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"two metrics are called {shown(next(name for name in names if names.count(name) > 1))}")
+    return {one.name: one for one in sorted(found, key=lambda one: one.place)}
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(isinstance(one, Metric) for one in value)
+
+
+METRICS: Mapping[str, Metric] = _discover()
+"""Every metric by its name."""
+
+
+def metric(name: str) -> Metric:
+    """Look a metric up.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name; the message names the nearest.
+
+    Examples
+    --------
+    >>> metric("acuracy")
+    Traceback (most recent call last):
+    audit.errors.ConfigError: No metric is called 'acuracy'. Did you mean 'accuracy'?
+    """
+    if name not in METRICS:
+        raise ConfigError(f"No metric is called {shown(name)}.{hint(name, METRICS)}")
+    return METRICS[name]
+
+
+def reported(place: Place, task: Task) -> tuple[str, ...]:
+    """Name the metrics that are measured over all rows, by group or against a baseline, in the order of tables.
+
+    Examples
+    --------
+    >>> reported("groups", "regression")
+    ('r2_score', 'mean_absolute_error', 'mean_error')
+    """
+    return tuple(name for name, one in METRICS.items() if task in getattr(one, place))
