@@ -35,8 +35,8 @@ SIZE_LIMIT = 1_000_000
 """Bytes that a card may have at most, its record included."""
 USUAL_LIMIT = 300_000
 """Bytes that a card of a usual audit has at most, its record included."""
-LEAST_PAGE = 180_000
-"""Bytes that a page may have beside a large record."""
+LEAST_PAGE = 150_000
+"""Bytes that a page has room for at least: a record that leaves fewer does not stand in it."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 BUDGETS: tuple[Budget, ...] = (
@@ -66,18 +66,21 @@ def render(record: AuditRecord, edition: Edition = "full") -> str:
     Returns
     -------
     str
-        A page of at most a megabyte; at most 300 kB for a usual audit of a table.
+        A page of at most a megabyte; at most 300 kB for an audit of a table.
     """
     saved = store.dumps(record)
     data = embedded(record)
-    room = max(USUAL_LIMIT - len(data), LEAST_PAGE)
+    if len(data) > USUAL_LIMIT - LEAST_PAGE:
+        data = ""
+    room = USUAL_LIMIT - len(data)
     drawer, common = Drawer.of(record), _common(record, saved, edition)
     page = ""
     for budget in BUDGETS:
         page = _page(record, common, drawer.within(budget))
         if len(page.encode()) <= min(budget.limit or room, SIZE_LIMIT):
             break
-    if len(page.encode()) + len(data) < SIZE_LIMIT:
+    size = len(page.encode())
+    if data and (size <= room or USUAL_LIMIT < size < SIZE_LIMIT - len(data)):
         return _page(record, common, drawer.within(budget), data)
     return page
 

@@ -98,7 +98,7 @@ def _texts(dataset: Dataset, card: Card) -> Iterator[tuple[str, str]]:
     """Name everything of the user's that reports quote, with where it stands."""
     yield from (("column", str(name)) for name in dict.fromkeys([dataset.roles.target, *dataset.frame.columns]))
     yield from (("class", name) for name in dataset.classes)
-    for feature, factor in dataset.sensitive.items():
+    for feature, factor in {**dataset.sensitive, **dataset.levels}.items():
         yield from ((f"group of {visible(feature, 40)}", level) for level in factor.levels)
     for column, labels in dataset.roles.names.items():
         yield from ((f"label of {visible(column, 40)}", words) for words in labels.values())

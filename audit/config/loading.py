@@ -238,6 +238,11 @@ def require_references(reference: Mapping[str, str], dataset: Dataset) -> None:
                 f"there are {listed(dataset.sensitive)}."
             )
         if level not in groups.levels:
+            if feature in dataset.levels and level in dataset.levels[feature].levels:
+                raise DataError(
+                    f"[data.reference] {feature} = {shown(level)} is one of {len(dataset.levels[feature].levels):,} "
+                    f"levels; only the {len(groups.levels) - 1} largest can be a reference: {listed(groups.levels)}."
+                )
             raise DataError(
                 f"[data.reference] {feature} = {shown(level)} is not a level of it (levels: {listed(groups.levels)})."
             )

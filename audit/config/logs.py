@@ -138,6 +138,10 @@ def without_rows(counted: Counted, roles: Roles, split: SplitInfo) -> Dataset:
         sensitive={
             name: Factor(codes=np.zeros(0, dtype=np.int32), levels=test.keys[name].levels) for name in test.sensitive
         },
+        levels={
+            name: Factor(codes=np.zeros(0, dtype=np.int32), levels=factor.levels)
+            for name, factor in test.levels.items()
+        },
         splits=(replace(split, rows=test.total, dropped_rows=counted.unlabeled.total),),
     )
 

@@ -10,10 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.factor import Factor
+from audit.data.factor import MISSING, Factor
 from audit.errors import DataError, shown
 
 MOST_GROUPS = 50
+"""Levels of a sensitive feature that are compared one by one; of more, the largest are, and the others together."""
+MOST_LEVELS = 10_000
+"""Levels that a sensitive feature may have."""
+NAMED = 20
+"""Levels of a feature with more than `MOST_GROUPS` that keep their names where groups are compared."""
+POOL = "all others"
+"""What the other levels are called together."""
 NUMERIC_GROUPS = 20
 
 ColumnKind = Literal["numeric", "categorical", "boolean", "datetime", "text"]
@@ -84,7 +91,7 @@ def sorted_labels(texts: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(names))
 
 
-def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None) -> Factor:
+def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None, *, most: int = MOST_GROUPS) -> Factor:
     """Turn a sensitive column into groups, cutting numbers at `edges`.
 
     Parameters
@@ -92,11 +99,13 @@ def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None) -> F
     column : Series
     edges : tuple of float, optional
         Where bands begin: ``(25, 45)`` makes *under 25*, *25 to under 45*, *45 and over*.
+    most : int
+        Groups that there may be.
 
     Raises
     ------
     DataError
-        If a number has many values and no edges, or there are more than 50 groups.
+        If a number has many values and no edges, or there are more groups than `most`.
 
     Examples
     --------
@@ -114,18 +123,50 @@ def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None) -> F
         quartiles = ", ".join(f"{edge:g}" for edge in column.quantile([0.25, 0.5, 0.75]).unique())
         raise DataError(
             f"sensitive feature {shown(column.name)} is a number with {column.nunique()} values; cut it into bands: "
-            f"[data.bins] {column.name} = [{quartiles}]"
+            f"[data.bins] {column.name} = [{quartiles}]; or, where its numbers are names as ZIP codes are: "
+            f'[data] text = ["{column.name}"]'
         )
     texts = label_texts(column)
     levels = sorted_labels({text for text in texts if text is not None})
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
-        levels = tuple(text for text in map(label_text, column.cat.categories) if text in levels)
-    if len(levels) > MOST_GROUPS:
+        occurring = set(levels)
+        levels = tuple(text for text in map(label_text, column.cat.categories) if text in occurring)
+    if len(levels) > most:
         raise DataError(
-            f"sensitive feature {shown(column.name)} has {len(levels)} groups; at most {MOST_GROUPS} can be compared. "
+            f"sensitive feature {shown(column.name)} has {len(levels):,} groups; at most {most:,} can be compared. "
             "Join rare ones in the table."
         )
     return Factor.of(texts, levels)
+
+
+def pooled(factor: Factor, sizes: npt.NDArray[np.int64], named: int = NAMED) -> Factor:
+    """Return a factor whose largest levels keep their names, all others being one level, the last.
+
+    Which levels are named depends on their rows alone, never on what became of these rows, so that no
+    comparison of groups is chosen by its result.
+
+    Parameters
+    ----------
+    factor : Factor
+    sizes : ndarray of int
+        Rows by level, which may be others than those of the factor: of equally large levels the first are named.
+    named : int
+
+    Examples
+    --------
+    >>> town = pooled(Factor.of(list("aaabbc")), np.array([3, 2, 1]), named=1)
+    >>> town.levels, town.codes.tolist()
+    (('a', 'all others'), [0, 0, 0, 1, 1, 1])
+    """
+    largest = np.sort(np.argsort(-sizes, kind="stable")[:named])
+    names = [factor.levels[code] for code in largest]
+    other = POOL
+    while other in factor.levels:
+        other += " (joined)"
+    place = np.full(len(factor.levels) + 1, len(names), dtype=np.int32)
+    place[largest] = np.arange(len(names), dtype=np.int32)
+    place[-1] = MISSING  # the code -1 of rows without a value
+    return Factor(codes=place[factor.codes], levels=(*names, other))
 
 
 def _banded(values: npt.NDArray[np.float64], edges: tuple[float, ...]) -> Factor:

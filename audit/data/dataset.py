@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.columns import ColumnKind, column_kind, group_factor, label_texts
+from audit.data.columns import MOST_GROUPS, MOST_LEVELS, ColumnKind, column_kind, group_factor, label_texts, pooled
 from audit.data.factor import Factor
 from audit.data.joining import joined, outside_column
 from audit.data.reading import Tables
@@ -37,7 +37,7 @@ class Dataset:
     features : tuple of str
         Columns that the model reads, in its order.
     sensitive : mapping of str to Factor
-        Group of each row by sensitive feature.
+        Group of each row by sensitive feature; of one with very many levels the largest, and the others as one group.
     """
 
     frame: pd.DataFrame
@@ -48,6 +48,8 @@ class Dataset:
     classes: tuple[str, ...]
     features: tuple[str, ...]
     sensitive: Mapping[str, Factor]
+    levels: Mapping[str, Factor] = field(default_factory=dict)
+    """Every level of the features of which `sensitive` holds only the largest by name."""
     weight: npt.NDArray[np.float64] | None = None
     cluster: Factor | None = None
     splits: tuple[SplitInfo, ...] = ()
@@ -186,6 +188,9 @@ def build(
     given = {name: one.reset_index(drop=True) for name, one in apart.items()}
     skipped = roles.not_features()
     features = roles.features or tuple(name for name in shared if name not in skipped)
+    groups = _sensitive(frame, split, roles, given)
+    wide = {name: factor for name, factor in groups.items() if len(factor.levels) > MOST_GROUPS}
+    test = split.mask("test")
     return Dataset(
         frame=frame,
         split=split,
@@ -202,7 +207,8 @@ def build(
         ),
         read_as_missing={} if tables is None else tables.read_as_missing,
         features=features,
-        sensitive=_sensitive(frame, split, roles, given),
+        sensitive={**groups, **{name: pooled(factor, factor.take(test).counts()) for name, factor in wide.items()}},
+        levels=wide,
         weight=None if roles.weight is None else _weights(frame[roles.weight], roles.weight),
         cluster=None if roles.cluster is None else Factor.of(label_texts(frame[roles.cluster])),
         splits=tuple(
@@ -338,5 +344,5 @@ def _sensitive(
     for name in names:
         outside = any(name in one.columns for one in apart.values())
         column = outside_column(name, split, apart) if outside else frame[name]
-        groups[address_name(str(name))] = group_factor(column, roles.bins.get(str(name)))
+        groups[address_name(str(name))] = group_factor(column, roles.bins.get(str(name)), most=MOST_LEVELS)
     return groups

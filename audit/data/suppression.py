@@ -67,7 +67,7 @@ def suppressed(factors: Mapping[str, Factor], least: int, depth: int, parts: Ite
         frozenset({(name, level)})
         for part in shares
         for name, factor in factors.items()
-        for level in _hidden_levels(factor, part, least)
+        for level in hidden_levels(factor, part, least)
     }
     for part in shares:
         hidden |= _Table(factors, part, least, min(depth, len(factors)), hidden).hide()
@@ -89,11 +89,16 @@ def shown_levels(name: str, factor: Factor, hidden: frozenset[Address]) -> Facto
     return Factor(codes=codes, levels=factor.levels)
 
 
-def _hidden_levels(factor: Factor, share: IntArray, least: int) -> list[str]:
+def hidden_levels(factor: Factor, share: IntArray, least: int) -> list[str]:
     """Name the levels that one feature's own table hides: no fewer than two, of `least` rows together.
 
     Rows without a value are counted elsewhere, so they are no cover; where they are few themselves, one
     level is hidden with them.
+
+    Examples
+    --------
+    >>> hidden_levels(Factor.of(["a"] * 215 + ["b"] * 80 + ["c"] * 5), np.ones(300, dtype=np.int64), 10)
+    ['c', 'b']
     """
     sizes = _sizes(factor, share)
     counts, without = sizes[:-1], int(sizes[-1])

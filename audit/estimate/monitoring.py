@@ -47,6 +47,7 @@ def _stacked(one: Predictions, other: Predictions) -> Predictions:
         weight=weight,
         repeats=repeats,
         keys={name: concatenate([one.keys[name], other.keys[name]]) for name in one.keys if name in other.keys},
+        levels={},
     )
 
 

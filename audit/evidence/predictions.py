@@ -115,6 +115,8 @@ class Predictions:
         ``split``, ``fold``, ``variant``, and each sensitive feature.
     sensitive : tuple of str
         Which of the keys are sensitive features.
+    levels : mapping of str to Factor
+        Every level of the sensitive features of which `keys` holds only the largest by name.
     where : mapping of str to str
         The address of this slice.
     row : ndarray of shape (n,)
@@ -145,6 +147,7 @@ class Predictions:
     cluster: Factor | None = None
     keys: Mapping[str, Factor] = field(default_factory=dict)
     sensitive: tuple[str, ...] = ()
+    levels: Mapping[str, Factor] = field(default_factory=dict)
     where: Mapping[str, str] = field(default_factory=dict)
     row: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     repeats: Repeats | None = None
@@ -180,6 +183,7 @@ class Predictions:
             weight=None if self.weight is None else self.weight[rows],
             cluster=None if self.cluster is None else self.cluster.take(rows),
             keys={name: factor.take(rows) for name, factor in self.keys.items()},
+            levels={name: factor.take(rows) for name, factor in self.levels.items()},
             row=self.row[rows] if len(self.row) else self.row,
             repeats=None if self.repeats is None else Repeats(self.repeats.n[rows], self.repeats.squares[rows]),
             where={**self.where, **(where or {})},
@@ -257,6 +261,7 @@ def join(parts: list[Predictions], key: str, levels: list[str]) -> Predictions:
         weight=np.concatenate(weights) if len(weights) == len(parts) else None,
         cluster=concatenate(clusters) if len(clusters) == len(parts) else None,
         keys=keys,
+        levels={},
         row=np.concatenate([part.row for part in parts]),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )

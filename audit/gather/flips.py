@@ -78,8 +78,9 @@ def _variants(context: Context, column: str, factor: Factor, base: Positions, sh
     counts = factor.take(test).counts()
     values = dataset.frame[column]
     codes = factor.codes[base]
+    joined = len(factor.levels) - 1 if address_name(column) in dataset.levels else None
     for code, level in enumerate(factor.levels):
-        if counts[code] < share * len(test):
+        if counts[code] < share * len(test) or code == joined:  # many levels together are no level to be written
             continue
         others = base[(codes >= 0) & (codes != code)]
         if len(others):

@@ -61,6 +61,7 @@ def predictions_of(answers: Answers, dataset: Dataset, rows: npt.NDArray[np.intp
         cluster=None if dataset.cluster is None else dataset.cluster.take(rows),
         keys={"split": dataset.split.take(rows), **{name: g.take(rows) for name, g in dataset.sensitive.items()}},
         sensitive=tuple(dataset.sensitive),
+        levels={name: factor.take(rows) for name, factor in dataset.levels.items()},
         row=rows.astype(np.int64),
         settings=settings,
         invalid=answers.invalid,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.columns import group_factor, label_texts
+from audit.data.columns import MOST_GROUPS, MOST_LEVELS, group_factor, label_texts, pooled
 from audit.data.dataset import address_name
 from audit.data.factor import Factor
 from audit.data.labels import in_words_of, relabelled, require_same_labels
@@ -146,12 +146,17 @@ def answers(
     keys = {"split": Factor.constant("test", len(cells))}
     if window:
         keys["window"] = _window_factor(cells, window)
+    levels: dict[str, Factor] = {}
     for name in columns.counted_by():
-        keys[address_name(name)] = group_factor(cells.keys[name], columns.bins.get(name))
+        most = MOST_LEVELS if name in columns.sensitive else MOST_GROUPS
+        keys[address_name(name)] = factor = group_factor(cells.keys[name], columns.bins.get(name), most=most)
+        if len(factor.levels) > MOST_GROUPS:
+            rows = np.bincount(factor.codes + 1, cells.sums["n"], minlength=len(factor.levels) + 1)[1:]
+            levels[address_name(name)], keys[address_name(name)] = factor, pooled(factor, rows.astype(np.int64))
     everything = Predictions(
         task=target.task, y_true=truth, y_pred=predicted, y_score=score, probabilities=probabilities,
         classes=classes, weight=weight, repeats=Repeats(cells.sums["n"].to_numpy(), squares), keys=keys,
-        sensitive=tuple(address_name(name) for name in columns.sensitive),
+        sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels,
         settings=replace(settings or Settings(), favorable=target.favorable),
         invalid={**invalid, **faults}, score_reason=reason,
     )  # fmt: skip

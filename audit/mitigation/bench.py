@@ -282,6 +282,11 @@ def prepare(
     notes: list[str] = []
     if column not in dataset.frame.columns:  # a feature that was given apart: its groups become a column
         dataset = _with_column(dataset, key, column)
+    if key in dataset.levels:
+        raise ConfigError(
+            f"{shown(key)} has {len(dataset.levels[key].levels):,} levels, too many for a rule by group; "
+            "join rare ones in the table."
+        )
     codes = dataset.sensitive[key].codes
     learned = np.zeros(len(dataset.sensitive[key].levels) + 1, dtype=np.bool_)
     learned[codes[~dataset.split.mask("test")]] = True
@@ -336,6 +341,7 @@ def narrowed(dataset: Dataset, rows: Rows) -> Dataset:
         split=split,
         y=dataset.y[rows],
         sensitive={name: factor.take(rows) for name, factor in dataset.sensitive.items()},
+        levels={name: factor.take(rows) for name, factor in dataset.levels.items()},
         weight=None if dataset.weight is None else dataset.weight[rows],
         cluster=None if dataset.cluster is None else dataset.cluster.take(rows),
         splits=tuple(replace(one, rows=counts.get(one.name, 0)) for one in dataset.splits),
