@@ -11,6 +11,7 @@ from reports.charts import draw
 from reports.estimates import estimates_view, method_notes, told
 from reports.exhibits import View, capped, view
 from reports.labels import relabeled
+from reports.ranking import by_attention
 from reports.record import AuditRecord, Exhibit, Finding, Table
 from reports.results import calm_checks
 
@@ -19,7 +20,7 @@ LEAST_ROWS = 15
 TERSE_FAMILIES = frozenset({"data", "leakage", "drift", "robustness", "generalization", "training", "explanations"})
 """Families of which a terse page tells passed checks in a sentence."""
 KEPT_FAMILIES = frozenset({"performance", "calibration", "groups", "fairness", "slices"})
-"""Families whose tables stand even in a spare annex."""
+"""Families that a small annex tells in full first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +36,12 @@ class Budget:
     pictures: bool = True
     drawings: int = 99
     """Drawings of one measurement in the annex; further exhibits are told as tables."""
-    limit: int = 0
-    """Bytes that a page drawn this way may have; 0: what a usual card leaves beside its record."""
     terse: bool = False
     """Whether checks of data, drift, robustness and training whose gates all passed are told in a sentence."""
-    spare: bool = False
-    """Whether all but performance and groups are told in a sentence in the annex."""
-    findings: int = 1_000
-    """Findings that the annex tells in full."""
+    findings: int = 1_000_000
+    """Findings that the annex tells in full, those that matter most first; the others in a sentence."""
+    fill: bool = False
+    """Whether findings may be told in a sentence to make the page fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +72,8 @@ class Drawer:
     """Checks of which every verdict is a pass."""
     places: dict[int, int]
     """Position of each finding in the record, by its identity."""
+    order: dict[int, int]
+    """Position of each finding when those that matter most come first, by its identity."""
     drawings: dict[str, Markup | None] = field(default_factory=dict)
     """Figures by anchor, kept while pages of several budgets are tried."""
 
@@ -80,18 +81,17 @@ class Drawer:
     def of(cls, record: AuditRecord) -> Drawer:
         """Prepare to draw a record."""
         places = {id(finding): place for place, finding in enumerate(record.findings)}
+        order = {id(finding): place for place, finding in enumerate(_weightiest_first(record))}
         budget = Budget(rows=200, slices=60, words=20_000)
-        return cls(record=record, budget=budget, calm=calm_checks(record), places=places)
+        return cls(record=record, budget=budget, calm=calm_checks(record), places=places, order=order)
 
     def within(self, budget: Budget) -> Drawer:
         """Draw the same record within another budget."""
         return replace(self, budget=budget)
 
     def brief(self, finding: Finding) -> bool:
-        """Tell whether a measured finding is told in a sentence: a terse page, and all its gates passed."""
-        if self.places[id(finding)] >= self.budget.findings:
-            return True
-        if self.budget.spare and finding.family not in KEPT_FAMILIES:
+        """Tell whether a measured finding is told in a sentence: a terse page, and all its gates passed, or no room."""
+        if self.order[id(finding)] >= self.budget.findings:
             return True
         return self.budget.terse and finding.family in TERSE_FAMILIES and finding.check in self.calm
 
@@ -152,3 +152,9 @@ class Drawer:
         if drawing is not None and told(found, others):
             found = replace(found, columns=(), rows=(), notes=())
         return Figure(view=found, drawing=drawing, anchor=anchor)
+
+
+def _weightiest_first(record: AuditRecord) -> list[Finding]:
+    """Order findings: those that a gate fails on, then performance and groups, then the rest as recorded."""
+    troubled = {one.gate.check for one in by_attention(record) if one.gate is not None}
+    return sorted(record.findings, key=lambda one: (one.check not in troubled, one.family not in KEPT_FAMILIES))

@@ -12,7 +12,8 @@ import hashlib
 import json
 import lzma
 import re
-from collections.abc import Callable, Mapping
+from bisect import bisect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -35,22 +36,23 @@ SIZE_LIMIT = 1_000_000
 """Bytes that a card may have at most, its record included."""
 USUAL_LIMIT = 300_000
 """Bytes that a card of a usual audit has at most, its record included."""
-LEAST_PAGE = 150_000
-"""Bytes that a page has room for at least: a record that leaves fewer does not stand in it."""
 TEMPLATES = Path(__file__).parent / "templates"
 
-BUDGETS: tuple[Budget, ...] = (
+USUAL: tuple[Budget, ...] = (
     Budget(rows=200, slices=60, words=20_000),
     Budget(rows=40, slices=20, words=20_000, drawings=0, terse=True),
     Budget(rows=16, slices=6, words=20_000, drawings=0, terse=True),
-    Budget(rows=16, slices=6, words=20_000, drawings=0, terse=True, spare=True),
-    Budget(rows=8, slices=3, words=20_000, drawings=0, terse=True, spare=True),
-    Budget(rows=8, slices=3, words=20_000, drawings=0, terse=True, spare=True, findings=0),
-    Budget(rows=40, slices=12, words=20_000, drawings=1, limit=SIZE_LIMIT, terse=True),
-    Budget(rows=10, slices=3, words=1_000, pictures=False, limit=SIZE_LIMIT, terse=True, spare=True),
-    Budget(rows=5, slices=2, words=300, pictures=False, limit=SIZE_LIMIT, terse=True, spare=True, findings=100),
+    Budget(rows=8, slices=3, words=20_000, drawings=0, terse=True, fill=True),
 )
-"""The first that fits its limit is taken: whole, then terse where all is well, then larger, then frugal."""
+"""The first that fits is taken: whole, then terse where all is well, then with fewer findings told in full."""
+LARGE: tuple[Budget, ...] = (
+    Budget(rows=40, slices=12, words=20_000, drawings=1, terse=True),
+    Budget(rows=10, slices=3, words=1_000, pictures=False, terse=True, fill=True),
+    Budget(rows=5, slices=2, words=300, pictures=False, terse=True, findings=0),
+)
+"""What a page shows that cannot be kept to the usual size."""
+PACKED = ({"id": lzma.FILTER_LZMA2, "preset": 6, "pb": 0, "nice_len": 128, "depth": 200},)
+"""How the record is compressed: text has no words of four bytes, and its numbers repeat far apart."""
 
 
 def render(record: AuditRecord, edition: Edition = "full") -> str:
@@ -69,20 +71,33 @@ def render(record: AuditRecord, edition: Edition = "full") -> str:
         A page of at most a megabyte; at most 300 kB for an audit of a table.
     """
     saved = store.dumps(record)
-    data = embedded(record)
-    if len(data) > USUAL_LIMIT - LEAST_PAGE:
-        data = ""
-    room = USUAL_LIMIT - len(data)
+    data = embedded(record) if edition == "full" else ""
     drawer, common = Drawer.of(record), _common(record, saved, edition)
-    page = ""
-    for budget in BUDGETS:
-        page = _page(record, common, drawer.within(budget))
-        if len(page.encode()) <= min(budget.limit or room, SIZE_LIMIT):
-            break
-    size = len(page.encode())
-    if data and (size <= room or USUAL_LIMIT < size < SIZE_LIMIT - len(data)):
+
+    def drawn(budget: Budget, data: str = "") -> str:
         return _page(record, common, drawer.within(budget), data)
-    return page
+
+    def size(budget: Budget) -> int:
+        return len(drawn(budget).encode())
+
+    for inside in dict.fromkeys((data, "")):
+        budget = _fitting(USUAL, size, USUAL_LIMIT - len(inside), len(record.findings))
+        if budget is not None:
+            return drawn(budget, inside)
+    budget = _fitting(LARGE, size, SIZE_LIMIT, len(record.findings)) or LARGE[-1]
+    return drawn(budget, data if size(budget) + len(data) < SIZE_LIMIT else "")
+
+
+def _fitting(budgets: Sequence[Budget], size: Callable[[Budget], int], room: int, findings: int) -> Budget | None:
+    """Return the first budget whose page fits, with as many findings told in full as there is room for."""
+    for budget in budgets:
+        if size(budget) <= room:
+            return budget
+        if budget.fill and size(replace(budget, findings=0)) <= room:
+            numbers = range(1, findings)
+            fits = bisect(numbers, False, key=lambda number: size(replace(budget, findings=number)) > room)
+            return replace(budget, findings=fits)
+    return None
 
 
 def _common(record: AuditRecord, saved: str, edition: Edition) -> dict[str, object]:
@@ -148,8 +163,8 @@ def notebook(record: AuditRecord) -> str:
 
 def embedded(record: AuditRecord) -> str:
     """Return the record, without its answers by row, as base64 of xz, for a link that saves it."""
-    text = store.dumps(replace(record, pairing=None))
-    return base64.b64encode(lzma.compress(text.encode(), preset=6)).decode()
+    text = store.compact(replace(record, pairing=None))
+    return base64.b64encode(lzma.compress(text.encode(), filters=PACKED)).decode()
 
 
 class _Anchors:

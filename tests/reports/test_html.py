@@ -112,7 +112,7 @@ def saved(page: Page) -> str:
 
 
 def test_the_record_stands_in_the_page(page: Page, record: AuditRecord) -> None:
-    assert saved(page) == store.dumps(record)
+    assert store.dumps(store.loads(saved(page))) == store.dumps(record)
 
 
 def test_the_hash_is_that_of_audit_json(card: str, record: AuditRecord) -> None:
@@ -236,6 +236,21 @@ def test_numbers_are_not_told_twice(record: AuditRecord) -> None:
     drawn = html.render(replace(plain(record), findings=usual()))
     measured = drawn[drawn.index('<h2 id="measured">') : drawn.index('<h2 id="evidence">')]
     assert measured.count("<table") == 1
+
+
+def test_a_small_card_tells_in_full_what_matters_most(record: AuditRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the page has no room for all findings, those of groups come first, and every other has its sentence."""
+    found = [replace(usual()[0], check=f"d{k}", family="explanations", title=f"Explained {k}") for k in range(10)]
+    made = replace(plain(record), findings=(*found, *large(2)), verdicts=())
+    least = len(html.render(replace(made, findings=())).encode())
+    monkeypatch.setattr(html, "USUAL_LIMIT", least + 25_000)
+    card = html.render(made)
+    assert len(card.encode()) <= least + 25_000
+    told = re.findall(r"<article id=[^>]*>\n<h3>([^<]*)</h3>", card)
+    assert {f"By group {k}" for k in range(2)} <= set(told)
+    assert 2 < len(told) < 12
+    briefly = set(re.findall(r"<li id=[^>]*><b>([^<]*)</b>: Ten metrics by group", card))
+    assert briefly | set(told) == {one.title for one in made.findings}
 
 
 def large(count: int) -> tuple[Finding, ...]:
