@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from reports.addresses import address
@@ -22,6 +23,22 @@ def label(where: Where, *, leave_out: Iterable[str] = ("split",)) -> str:
     """
     skipped = set(leave_out)
     return address({key: level for key, level in where.items() if key not in skipped})
+
+
+def lowest_first(estimates: Sequence[Estimate], metric: str, few: int) -> tuple[Estimate, ...]:
+    """Rank addresses by one metric, the lowest first, where there are more than a `few`; what has none comes last.
+
+    Examples
+    --------
+    >>> values = {"a": 0.5, "b": 0.1}
+    >>> made = [Estimate(metric="recall", value=value, where={"class": name}) for name, value in values.items()]
+    >>> [one.where["class"] for one in lowest_first(made, "recall", 1)]
+    ['b', 'a']
+    """
+    rank = {label(one.where): one.value for one in estimates if one.metric == metric and one.value is not None}
+    if len({label(one.where) for one in estimates}) <= few:
+        return tuple(estimates)
+    return tuple(sorted(estimates, key=lambda one: rank.get(label(one.where), math.inf)))
 
 
 def estimates_table(title: str, estimates: Sequence[Estimate], *, caption: str = "", folded: bool = False) -> Table:
@@ -60,13 +77,16 @@ def by_address_table(
     (('group', 'n', 'recall', 'fpr'), (('sex: f', 4, '0.500', '0.100'),))
     """
     metrics = list(dict.fromkeys(one.metric for one in estimates))
-    addresses = list(dict.fromkeys(label(one.where) for one in estimates))
-    cells = {(label(one.where), one.metric): one for one in estimates}
-    sizes = {group: [one.n for one in estimates if label(one.where) == group] for group in addresses}
+    groups: dict[str, dict[str, Estimate]] = {}
+    sizes: dict[str, list[int]] = {}
+    for one in estimates:
+        group = label(one.where)
+        groups.setdefault(group, {})[one.metric] = one
+        sizes.setdefault(group, []).extend([] if one.n is None else [one.n])
     rows: list[tuple[Cell, ...]] = []
-    for group in addresses:
-        counts = [n for n in sizes[group] if n is not None]
-        told = [_told(cells.get((group, metric))) for metric in metrics]
+    for group, cells in groups.items():
+        counts = sizes[group]
+        told = [_told(cells.get(metric)) for metric in metrics]
         rows.append((group, max(counts) if counts else None, *told))
     return Table(title=title, columns=(first, "n", *metrics), rows=tuple(rows), caption=caption, folded=folded)
 

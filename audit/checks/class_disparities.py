@@ -11,8 +11,11 @@ from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
 from audit.estimate.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
 from audit.evidence import Predictions
-from audit.exhibits import by_address_table, label
+from audit.exhibits import by_address_table, label, lowest_first
 from reports.record import Estimate, Exhibit, Measurement
+
+FEW = 30
+"""Classes and groups that are listed in their order; of more, the lowest ratios come first."""
 
 
 @check(title="Disparities by class", family="fairness", tasks=("multiclass",), references=("Putzel and Lee 2022",))
@@ -40,7 +43,9 @@ def class_disparities(predictions: Predictions) -> Measurement:
         if lowest is None
         else f"Lowest ratio of class rates: {label(lowest.where)}, {lowest}."
     )
-    exhibits: tuple[Exhibit, ...] = (by_address_table("Gaps by class and group", made, folded=True),)
+    exhibits: tuple[Exhibit, ...] = (
+        by_address_table("Gaps by class and group", lowest_first(made, "selection_rate_ratio", FEW), folded=True),
+    )
     return Measurement(summary=told, estimates=tuple(made), exhibits=exhibits)
 
 

@@ -6,8 +6,11 @@ from audit.check import check
 from audit.estimate.making import of_metrics
 from audit.estimate.measure import by_class
 from audit.evidence import Predictions
-from audit.exhibits import by_address_table, forest
+from audit.exhibits import by_address_table, forest, lowest_first
 from reports.record import Measurement
+
+FEW_CLASSES = 30
+"""Classes that are drawn in their order; of more, those of the lowest recall are."""
 
 
 @check(
@@ -34,11 +37,14 @@ def class_performance(predictions: Predictions) -> Measurement:
         if weakest is None
         else f"Weakest recall: class {weakest.where['class']}, {weakest}."
     )
+    ranked = lowest_first(measured, "recall", FEW_CLASSES)
+    drawn = of_metrics(ranked, "recall")[:FEW_CLASSES]
+    caption = f"The {FEW_CLASSES} lowest of {len(recalls)} classes." if len(recalls) > FEW_CLASSES else ""
     return Measurement(
         summary=told,
         estimates=measured,
         exhibits=(
-            forest("Recall by class", recalls, x_label="recall", min_n=test.settings.min_n),
-            by_address_table("By class", measured, first="class", folded=len(recalls) > 12),
+            forest("Recall by class", drawn, x_label="recall", min_n=test.settings.min_n, caption=caption),
+            by_address_table("By class", ranked, first="class", folded=len(recalls) > 12),
         ),
     )

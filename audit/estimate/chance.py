@@ -29,6 +29,7 @@ from reports.record import Estimate
 
 Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 BINARY_GAPS = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate")
 MULTICLASS_GAPS = ("error_rate",)
@@ -174,15 +175,14 @@ def gap_against_chance(
     if int(kept.sum()) < 2:
         return _nothing(feature, tally.where, f"fewer than two groups of {min_n} rows")
     codes = tally.codes[kept, 0]
+    kind, masks = _kinds([rate_masks(RATES[name], len(tally.classes)) for name in names])
     if isinstance(source, Predictions) and source.cluster is not None:
-        drawn = _of_clusters(source, feature, codes, generator, permutations)
+        drawn = _of_clusters(source, feature, codes, kind, generator, permutations)
         if drawn is None:
             return _nothing(feature, tally.where, LIES_ACROSS)
     else:
-        n_of, weight, squares = tally.n[kept], tally.weight[kept], tally.weight2[kept]
-        flat = (len(codes), -1)
-        drawn = of_counts(n_of.reshape(flat), weight.reshape(flat), squares.reshape(flat), permutations, generator)
-    masks = [rate_masks(RATES[name], len(tally.classes)) for name in names]
+        n_of, weight, squares = (_merged(part[kept], kind) for part in (tally.n, tally.weight, tally.weight2))
+        drawn = of_counts(n_of.astype(np.int64), weight, squares, permutations, generator)
     found = _judged(names, [tally.levels[0][code] for code in codes], *_rates(drawn, masks), level)
     return Chance(
         feature=feature, p=found[0], permutations=permutations, gaps=found[1], method=drawn.method, n=n, level=level,
@@ -203,8 +203,28 @@ def _placed(predictions: Predictions, feature: str, codes: IntArray) -> tuple[np
     return inside, place[factor.codes][inside]
 
 
+def _kinds(masks: Sequence[tuple[Mask, Mask]]) -> tuple[IntArray, list[tuple[Mask, Mask]]]:
+    """Return the kind of each cell, alike for all rates, and the masks over kinds: many classes have few kinds."""
+    every = np.stack([part.reshape(-1) for pair in masks for part in pair])
+    _, first, kind = np.unique(every, axis=1, return_index=True, return_inverse=True)
+    place = np.argsort(np.argsort(first))  # kinds in the order of their first cells
+    first = np.sort(first)
+    return place[kind.reshape(-1)], [(hits.reshape(-1)[first], of.reshape(-1)[first]) for hits, of in masks]
+
+
+def _merged(tables: npt.NDArray[np.number], kind: IntArray) -> Array:
+    """Add up the cells of each kind; shape (groups, kinds)."""
+    flat = tables.reshape(len(tables), -1).astype(np.float64)
+    return np.stack([np.bincount(kind, table) for table in flat])
+
+
 def _of_clusters(
-    predictions: Predictions, feature: str, codes: IntArray, generator: np.random.Generator, permutations: int
+    predictions: Predictions,
+    feature: str,
+    codes: IntArray,
+    kind: IntArray,
+    generator: np.random.Generator,
+    permutations: int,
 ) -> Draws | None:
     """Draw tables by shuffling the groups over whole clusters; ``None`` where a cluster lies in two groups."""
     assert predictions.cluster is not None  # noqa: S101
@@ -216,17 +236,16 @@ def _of_clusters(
     weight = np.ones(len(group)) if predictions.weight is None else predictions.weight[inside]
     size = len(predictions.classes)
     cell = predictions.y_true[inside].astype(np.int64) * size + predictions.y_pred[inside].astype(np.int64)
+    cell = kind[cell]
     used = np.unique(cell)
     columns = np.stack([np.where(cell == one, mass, 0.0) for mass in (weight, weight**2) for one in used])
     sums, method = of_units(by_cluster(columns, cluster), own, permutations, generator)
-    tables = np.zeros((2, len(sums), len(codes), size**2))
+    tables = np.zeros((2, len(sums), len(codes), int(kind.max()) + 1))
     tables[..., used] = sums.reshape(len(sums), 2, len(used), len(codes)).transpose(1, 0, 3, 2)
     return Draws(tables[0], tables[1], f"{method} of {UNITS}")
 
 
-def _rates(
-    drawn: Draws, masks: Sequence[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]
-) -> tuple[Array, Array, Array]:
+def _rates(drawn: Draws, masks: Sequence[tuple[Mask, Mask]]) -> tuple[Array, Array, Array]:
     """Return rates, standard errors of "group less rest" without a true gap, and weight; (tables, metrics, groups)."""
     rates, errors, wholes = [], [], []
     for hits, of in masks:

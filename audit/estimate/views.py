@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -78,11 +79,27 @@ def score_matrix(predictions: Predictions) -> Array:
     score = predictions.y_score
     if score is None:
         raise Undefined(predictions.score_reason)
-    if not np.isfinite(score).all():
-        raise Undefined(f"{int((~np.isfinite(score)).sum())} scores are not finite")
+    if odd := _not_finite.of(score):
+        raise Undefined(f"{odd} scores are not finite")
     if score.ndim == 1:
         return np.stack([1 - score if predictions.probabilities else -score, score], -1)
     return score
+
+
+class _LastCounted:
+    """How many scores of a matrix are not finite: each of many classes asks anew of the same, which never changes."""
+
+    def __init__(self) -> None:
+        self._last: tuple[weakref.ref[Array], int] | None = None
+
+    def of(self, score: Array) -> int:
+        """Count, once as long as the same array is asked for."""
+        if self._last is None or self._last[0]() is not score:
+            self._last = (weakref.ref(score), int((~np.isfinite(score)).sum()))
+        return self._last[1]
+
+
+_not_finite = _LastCounted()
 
 
 def binary_view(predictions: Predictions, position: int | None) -> tuple[npt.NDArray[np.bool_], Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -287,3 +288,25 @@ def test_rows_needed_follow_the_catalogue() -> None:
     assert rows_needed_for_group(0.3) == int(np.ceil((1.959964 + 0.841621) ** 2 * 0.21 / 0.01))
     assert rows_needed_for_group(0.3, gap=0.05) > 3.9 * rows_needed_for_group(0.3)
     assert rows_needed_for_group(0.0) == 0
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_many_classes_are_shuffled_as_right_and_wrong(clustered: bool) -> None:
+    """The rates of a task with many classes see two kinds of cells, so 2,000 shuffles of 40,000 cells are not drawn."""
+    rng = np.random.default_rng(0)
+    rows, classes = 2000, 200
+    true = rng.integers(0, classes, rows)
+    wrong = rng.random(rows) < 0.3
+    group = Factor.of(rng.choice(["a", "b", "c"], rows).tolist())
+    many = Predictions(
+        task="multiclass", classes=tuple(map(str, range(classes))), y_true=true, y_pred=(true + wrong) % classes,
+        keys={"group": group}, cluster=Factor.of(list(range(rows))) if clustered else None,
+    )  # fmt: skip
+    two = replace(many, task="binary", classes=("right", "wrong"), y_true=np.zeros(rows), y_pred=wrong.astype(np.int64))
+    tracemalloc.start()
+    found = gap_against_chance(many, "group", generator=np.random.default_rng(1), permutations=500)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    same = gap_against_chance(two, "group", ["error_rate"], generator=np.random.default_rng(1), permutations=500)
+    assert (found.p, found.gaps[0].value) == (same.p, same.gaps[0].value)
+    assert peak < 100e6
