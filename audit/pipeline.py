@@ -82,7 +82,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | No
         if note:
             model = replace(model, info=replace(model.info, notes=(*model.info.notes, note)))
     info = model.info if model is not None else ModelInfo(name="predictions", kind="predictions only", format="none")
-    settings = replace(plan.settings, favorable=dataset.favorable)
+    settings = replace(plan.settings, favorable=dataset.favorable, ordered=bool(dataset.roles.order))
     context = Context(
         model=model,
         dataset=dataset,
@@ -152,6 +152,7 @@ def run(
     task: Task | None = None,
     positive: object | None = None,
     favorable: object | None = None,
+    order: Iterable[object] = (),
     prediction: str | None = None,
     score: str | None = None,
     weight: str | None = None,
@@ -217,6 +218,8 @@ def run(
         The positive class of a binary task: what the model detects.
     favorable : object, optional
         The class that is good for the person, such as a loan granted; selection rates speak of it.
+    order : labels, optional
+        Several classes from least to most, where they have an order; weighted kappas then exist.
     prediction, score, weight, cluster, time, drop : names of columns, optional
         Of predictions, of scores, of sample weights, of what rows belong together by, of times, and of what
         is not a feature.
@@ -288,6 +291,7 @@ def run(
         task=task,
         positive=positive,  # type: ignore[arg-type]
         favorable=favorable,  # type: ignore[arg-type]
+        order=tuple(order),  # type: ignore[arg-type]
         names=names or {},
         monotone=monotone or {},
         bins=bins or {},
@@ -361,7 +365,8 @@ def _parts(X: object | None, y: object | None, test: Part | None, train: Part | 
 def _stated(config: Mapping[str, Json], settings: Settings, seed: int) -> dict[str, Json]:
     """Return what was configured, with what holds for the whole audit, which a later judgement goes by."""
     asked: dict[str, Json] = {name: getattr(settings, name) for name in ("level", "min_n", "suppress_n", "depth")}
-    return {"audit": {"seed": seed, **asked}, **config}
+    ordered: dict[str, Json] = {"ordered": True} if settings.ordered else {}
+    return {"audit": {"seed": seed, **asked, **ordered}, **config}
 
 
 def _pairing(context: Context) -> Pairing | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.influence import carries
 from audit.estimate.measure import estimate, estimates
-from audit.estimate.metrics import METRICS, reported
+from audit.estimate.metrics import reported
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
 from reports.phrases import metric_words
@@ -30,7 +31,7 @@ def classification(predictions: Predictions) -> Measurement:
     """
     test = predictions.select(split="test")
     names = reported("performance", test.task)
-    measured = list(estimates(test, [name for name in names if _has(test, METRICS[name].needs)]))
+    measured = list(estimates(test, [name for name in names if carries(test, name)]))
     headline = test.headline
     first = next((one for one in measured if one.metric == headline), None) or estimate(test, headline)
     if first not in measured:
@@ -41,8 +42,3 @@ def classification(predictions: Predictions) -> Measurement:
         exhibits=(estimates_table("Metrics on the test rows", measured),),
         notes=(*predictions.notes, *(() if test.probabilities else (predictions.score_reason,))),
     )
-
-
-def _has(test: Predictions, needs: str) -> bool:
-    """Tell whether the answers are of the kind that a metric is made of."""
-    return {"score": test.y_score is not None, "probabilities": test.probabilities}.get(needs, True)

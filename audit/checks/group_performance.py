@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.influence import carries
 from audit.estimate.measure import by_group, estimates
-from audit.estimate.metrics import METRICS, reported
+from audit.estimate.metrics import reported
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest
 from reports.phrases import metric_words
@@ -28,8 +29,7 @@ def group_performance(predictions: Predictions) -> Measurement:
     test = predictions.select(split="test")
     if not test.sensitive:
         raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
-    scored = test.y_score is not None
-    names = [name for name in reported("groups", test.task) if scored or METRICS[name].needs != "score"]
+    names = [name for name in reported("groups", test.task) if carries(test, name)]
     overall = {one.metric: one for one in estimates(test, names)}
     made: list[Estimate] = list(overall.values())
     exhibits: list[Exhibit] = []

@@ -76,6 +76,7 @@ def rest(found: Comparison) -> list[Section]:
         ),
         _decisions(found, crossed, "Decisions that changed, groups of several features"),
         _disagreement(found),
+        _area_test(found),
         _turned(found, turns, "Concerns and notes that turned"),
         Section(
             title="Measured in one audit only",
@@ -202,4 +203,12 @@ def _disagreement(found: Comparison) -> Section:
         head=() if table is None else table.columns,
         rows=rows,
         short="rows that only one answers rightly",
+    )
+
+
+def _area_test(found: Comparison) -> Section:
+    test = found.area_test
+    told = () if test is None else ((str(test), test.method or "–", f"{test.n:,}" if test.n is not None else "–"),)
+    return Section(
+        title="Difference in ROC AUC", head=("p-value", "test", "rows"), rows=told, short="DeLong's test of the ROC AUC"
     )

@@ -14,11 +14,11 @@ from typing import Literal, NamedTuple
 from audit.comparing.pairing import unpack
 from audit.errors import ConfigError, hint, shown
 from audit.estimate.comparing import compared
-from audit.estimate.influence import metric_of
+from audit.estimate.influence import carries, metric_of
 from audit.estimate.metrics import METRICS, reported
-from audit.estimate.paired import churn, mcnemar, paired_by_group, paired_difference
+from audit.estimate.paired import AREA, area_p_value, churn, mcnemar, paired_by_group, paired_difference
 from audit.evidence import OwnMetric, Predictions, Settings
-from audit.exhibits import by_address_table
+from audit.exhibits import by_address_table, estimates_table
 from audit.policy.read import Terms
 from reports.record import (
     AuditRecord,
@@ -210,7 +210,9 @@ def settings_of(record: AuditRecord) -> Settings:
     """Return what an audit agreed on, as far as its record says."""
     asked = record.config.get("audit")
     known = asked if isinstance(asked, dict) else {}
-    stated = {name: value for name, value in known.items() if name in {"level", "min_n", "suppress_n", "depth"}}
+    stated = {
+        name: value for name, value in known.items() if name in {"level", "min_n", "suppress_n", "depth", "ordered"}
+    }
     hidden = frozenset(frozenset({(one.feature, one.level)}) for one in record.data.groups if one.rows is None)
     return Settings(headline=record.headline, favorable=record.data.favorable, suppressed=hidden, **stated)  # type: ignore[arg-type]
 
@@ -250,6 +252,10 @@ def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Call
     if new.task != "regression":
         made.append(churn(new, old))
         exhibits.append(disagreement(new, old))
+        if both_carry(new, old, AREA):
+            tested = area_p_value(new, old)
+            made.append(tested)
+            exhibits.append(estimates_table("DeLong's test of the two models' ROC AUC", [tested]))
     told = f"{new.headline} changed by {headlines[0]} " if headlines else "Answers were paired "
     return Measurement(
         summary=f"{told}on the same {len(new):,} rows.",
@@ -274,14 +280,14 @@ def _notes(new: Predictions, kept: Pairing | None) -> list[str]:
 
 def names_for(new: Predictions, old: Predictions) -> tuple[str, ...]:
     """Name the metrics that two models' kept answers carry, the headline first."""
-    scored = new.y_score is not None and old.y_score is not None
-    likely = new.probabilities and old.probabilities
-    have = {"counts": True, "residuals": True, "score": scored, "probabilities": scored and likely}
-    have["rows"] = True
     names = dict.fromkeys((new.headline, *reported("comparison", new.task), *new.settings.metrics))
-    known = {name: metric_of(new, name) for name in names if name in METRICS or name in new.settings.metrics}
-    kept = (one for one in known.values() if one.better != "neither")
-    return tuple(one.name for one in kept if have[one.needs] and new.task in one.tasks)
+    known = [name for name in names if name in METRICS or name in new.settings.metrics]
+    return tuple(name for name in known if metric_of(new, name).better != "neither" and both_carry(new, old, name))
+
+
+def both_carry(new: Predictions, old: Predictions, name: str) -> bool:
+    """Tell whether two models' answers are both of the kind that a metric is made of."""
+    return carries(new, name) and carries(replace(old, settings=new.settings), name)
 
 
 def _plain(estimate: Estimate) -> str:

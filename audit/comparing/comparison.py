@@ -16,6 +16,7 @@ from audit.comparing.baseline import (
     CHECK,
     OTHER_KEY,
     answers_of,
+    both_carry,
     disagreement,
     is_paired,
     keys_differ,
@@ -27,7 +28,7 @@ from audit.comparing.conclusion import Conclusion, conclude, within_rounding
 from audit.comparing.contest import Contender, contenders
 from audit.estimate.comparing import compared
 from audit.estimate.metrics import METRICS, reported
-from audit.estimate.paired import churn, paired_by_group, paired_difference
+from audit.estimate.paired import AREA, area_p_value, churn, paired_by_group, paired_difference
 from audit.evidence import Predictions
 from reports.phrases import visible
 from reports.record import AuditRecord, Estimate, Table, Verdict, Where
@@ -84,6 +85,8 @@ class Comparison:
     """Share of decisions that changed, overall and by group; of a binary task also by their new outcome."""
     disagreement: Table | None = None
     """Rows that only one of the two answers rightly, with McNemar's test."""
+    area_test: Estimate | None = None
+    """p-value of the difference in ROC AUC (DeLong), where both are scored and rows are paired."""
     turns: tuple[Turn, ...] = ()
     same_policy: bool = True
     """Whether both were judged by the same rules; else a verdict may turn because its rule did."""
@@ -172,6 +175,7 @@ def _compared(before: AuditRecord, after: AuditRecord, *names: str) -> Compariso
         changes=tuple(changes),
         churn=moves,
         disagreement=None if new is None or old is None or new.task == "regression" else disagreement(new, old),
+        area_test=None if new is None or old is None or not both_carry(new, old, AREA) else area_p_value(new, old),
         turns=turns,
         same_policy=same_policy,
         headline=after.headline,
@@ -233,24 +237,12 @@ def _identity(before: AuditRecord, after: AuditRecord) -> tuple[tuple[str, str, 
 
 def _paired_gaps(new: Predictions, old: Predictions) -> dict[tuple[str, tuple[tuple[str, str], ...]], Estimate]:
     """Return paired differences by metric and address, for all metrics that kept answers carry."""
-    names = tuple(
-        name
-        for name in dict.fromkeys((new.headline, *reported("comparison", new.task), *PAIRED_TOO))
-        if _has(name, new, old)
-    )
+    wanted = dict.fromkeys((new.headline, *reported("comparison", new.task), *PAIRED_TOO))
+    names = tuple(name for name in wanted if name in METRICS and both_carry(new, old, name))
     found = [paired_difference(new, old, name) for name in names]
     for features in new.crossings():
         found += paired_by_group(new, old, names, features)
     return {(one.metric.removesuffix("_difference"), tuple(sorted(one.where.items()))): one for one in found}
-
-
-def _has(name: str, new: Predictions, old: Predictions) -> bool:
-    metric = METRICS.get(name)
-    if metric is None or new.task not in metric.tasks:
-        return False
-    if metric.needs == "score":
-        return new.y_score is not None and old.y_score is not None
-    return metric.needs != "probabilities" or (new.probabilities and old.probabilities)
 
 
 def _changes(

@@ -103,6 +103,8 @@ class DataTable:
     positive: str | int | float | bool | None = None
     favorable: str | int | float | bool | None = None
     """The class that is good for the person; selection rates speak of it."""
+    order: list[str | int | float | bool] = field(default_factory=list)
+    """Several classes from least to most, where they have an order: weighted kappas then exist."""
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     """Value labels for reports: column → value → words."""
     monotone: dict[str, Literal["increasing", "decreasing"]] = field(default_factory=dict)

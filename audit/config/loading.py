@@ -120,6 +120,7 @@ def roles_of(data: DataTable) -> Roles:
         task=data.task,
         positive=data.positive,
         favorable=data.favorable,
+        order=tuple(data.order),
         names=data.names,
         monotone=data.monotone,
         sensitive=tuple(data.sensitive),

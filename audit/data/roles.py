@@ -33,6 +33,8 @@ class Roles:
     drop_missing_target: bool = False
     favorable: str | int | float | bool | None = None
     """The class that is good for the person, where that was stated."""
+    order: tuple[str | int | float | bool, ...] = ()
+    """Several classes from least to most, where they have an order."""
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Value labels for people: column → value → words."""
     monotone: Mapping[str, str] = field(default_factory=dict)

@@ -60,6 +60,8 @@ def encode_target(column: pd.Series, roles: Roles) -> Target:
                 f"[data] favorable is {shown(roles.favorable)}; it names a class, and the task is regression. "
                 "Leave it out."
             )
+        if roles.order:
+            raise DataError("[data] order is of several classes; leave it out of a regression.")
         return Target(task=task, classes=(), y=_amounts(column, roles.target))
     given = label_texts(column)
     texts = relabelled(given, roles.labels, f"target {shown(roles.target)}")
@@ -68,11 +70,31 @@ def encode_target(column: pd.Series, roles: Roles) -> Target:
         raise DataError(f'target {shown(roles.target)} has {len(classes)} classes; is task = "regression" meant?')
     require_distinct(classes, roles.target)
     order = _sorted_as_values(column) if given is texts else sorted_labels(classes)
+    if roles.order:
+        classes = _stated_order(classes, task, roles)
     if task == "binary":
         classes = _binary_classes(classes, roles)
     favorable = "" if roles.favorable is None else class_named("favorable", roles.favorable, classes, roles)
     y = pd.Index(classes).get_indexer(pd.Index(texts)).astype(np.int64)
     return Target(task=task, classes=classes, y=y, order=order, favorable=favorable)
+
+
+def _stated_order(classes: tuple[str, ...], task: Task, roles: Roles) -> tuple[str, ...]:
+    """Return the classes from least to most, as the user states.
+
+    Examples
+    --------
+    >>> _stated_order(("high", "low", "mid"), "multiclass", Roles(target="y", order=("low", "mid", "high")))
+    ('low', 'mid', 'high')
+    """
+    if task == "binary":
+        raise DataError("[data] order is of more than two classes; leave it out of a binary task.")
+    named = tuple(class_named("order", one, classes, roles) for one in roles.order)
+    if missing := [one for one in classes if one not in named]:
+        raise DataError(f"[data] order lacks {listed(missing)}; expected every class once, from least to most.")
+    if len(set(named)) < len(named):
+        raise DataError(f"[data] order names {shown(next(one for one in named if named.count(one) > 1))} twice.")
+    return named
 
 
 def _amounts(column: pd.Series, name: str) -> npt.NDArray[np.float64]:

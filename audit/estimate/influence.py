@@ -12,6 +12,8 @@ from audit.estimate.views import position_of, rows_of, toward_negative
 from audit.evidence import Predictions
 from audit.statistics.variance import Linear, Undefined
 
+OF_MANY = "speaks of more than two classes"
+
 
 def metric_of(predictions: Predictions, name: str) -> Metric:
     """Look a metric up among the user's own, then among the house's.
@@ -68,11 +70,30 @@ def requirements(predictions: Predictions, name: str, position: int | None, *, r
 def _require_class(predictions: Predictions, name: str, position: int | None) -> None:
     if position is not None and name in predictions.settings.metrics:
         raise Undefined("speaks of all classes together")
-    tasks = metric_of(predictions, name).tasks
-    if position is None and predictions.task not in tasks:
-        raise Undefined("speaks of one class; name it, or take an average over classes")
-    if position is not None and "binary" not in tasks:
+    one = metric_of(predictions, name)
+    if position is not None and "binary" not in one.tasks:
         raise Undefined("speaks of all classes together")
+    if position is None and predictions.task not in one.tasks:
+        few = predictions.task == "binary"
+        raise Undefined(OF_MANY if few else "speaks of one class; name it, or take an average over classes")
+    if one.ordered and not predictions.settings.ordered:
+        raise Undefined("the classes have no order; state it in [data] order")
+
+
+def carries(predictions: Predictions, name: str) -> bool:
+    """Tell whether answers are of the kind that a metric is made of: scored, probable, of ordered classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.zeros(1), y_pred=np.zeros(1))
+    >>> carries(answers, "accuracy"), carries(answers, "roc_auc")
+    (True, False)
+    """
+    one, scored = metric_of(predictions, name), predictions.y_score is not None
+    has = {"score": scored, "probabilities": scored and predictions.probabilities}
+    ordered = predictions.settings.ordered or not one.ordered
+    return predictions.task in one.tasks and has.get(one.needs, True) and ordered
 
 
 def linear_form(predictions: Predictions, name: str, class_: str | None = None) -> Linear:

@@ -80,6 +80,8 @@ class Metric:
     better: Literal["higher", "lower", "neither"] = "higher"
     bounds: tuple[float, float] = (0.0, 1.0)
     """Least and greatest number there can be."""
+    ordered: bool = False
+    """Whether it exists of ordered classes only."""
     place: int = 500
     """Where it stands in tables: lower first."""
     performance: tuple[Task, ...] = ()

@@ -42,6 +42,8 @@ class Settings:
     """Reference group by sensitive feature; without one, the largest group."""
     favorable: str = ""
     """The class that is good for the person, of which selection rates speak; ``""``: not stated."""
+    ordered: bool = False
+    """Whether several classes have an order, which is that of `Predictions.classes`."""
     headline: str = ""
     """Metric that stands for the whole: the task's own unless the user named another."""
     costs: Costs | None = None

@@ -157,7 +157,7 @@ def answers(
         task=target.task, y_true=truth, y_pred=predicted, y_score=score, probabilities=probabilities,
         classes=classes, weight=weight, repeats=Repeats(cells.sums["n"].to_numpy(), squares), keys=keys,
         sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels,
-        settings=replace(settings or Settings(), favorable=target.favorable),
+        settings=replace(settings or Settings(), favorable=target.favorable, ordered=bool(roles.order)),
         invalid={**invalid, **faults}, score_reason=reason,
     )  # fmt: skip
     return Counted(everything.take(known), everything.take(~known), target)

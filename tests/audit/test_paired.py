@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from audit.data.factor import Factor
@@ -18,6 +19,7 @@ from audit.estimate.measure import estimate
 from audit.estimate.metrics import METRICS
 from audit.estimate.paired import (
     aligned,
+    area_p_value,
     churn,
     fold_difference,
     mcnemar,
@@ -220,3 +222,76 @@ def test_a_million_rows_are_paired_within_a_second(name: str) -> None:
     found = paired_difference(one, other, name)
     assert time.process_time() - started < 1.0
     assert found.low is not None
+
+
+def _scored(seed: int, shift: float, n: int = 120, **more: object) -> Predictions:
+    rng, y = np.random.default_rng(seed), np.random.default_rng(5).integers(0, 2, n)
+    score = np.round(y * shift + rng.normal(size=n), 1)
+    return Predictions(
+        task="binary", classes=("no", "yes"), y_true=y, y_pred=(score > 0).astype(int), y_score=score,
+        row=np.arange(n), **more,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def test_the_p_value_of_areas_by_hand() -> None:
+    y, rows = np.array([1, 1, 0, 0, 0]), np.arange(5)
+    made = [
+        Predictions(task="binary", classes=("no", "yes"), y_true=y, y_pred=y, y_score=np.array(score), row=rows)
+        for score in ([5.0, 3.0, 4.0, 1.0, 2.0], [5.0, 2.0, 4.0, 1.0, 3.0])
+    ]
+    assert [estimate(one, "roc_auc").value for one in made] == pytest.approx([5 / 6, 4 / 6])
+    # positive rows: gaps 0 and 1/3, variance 1/18 over 2 rows; negative rows: gaps 0, 0 and 1/2, variance 1/12 over 3
+    z = (1 / 6) / math.sqrt(1 / 36 + 1 / 36)
+    found = area_p_value(*made)
+    assert found.value == pytest.approx(math.erfc(z / math.sqrt(2)))
+    assert (found.metric, found.unit, found.method) == ("roc_auc_difference_p_value", "p-value", "delong")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_p_value_of_areas_is_that_of_delong_s_covariance(seed: int) -> None:
+    one, other = _scored(seed, 1.5), _scored(seed + 10, 1.0)
+    y = one.y_true == 1
+    parts = [
+        np.sign(part.y_score[y][:, None] - part.y_score[~y][None, :]) / 2 + 0.5  # type: ignore[index]
+        for part in (one, other)
+    ]
+    sizes = ((1, y.sum()), (0, (~y).sum()))
+    covariance = np.sum([np.cov([part.mean(axis) for part in parts]) / size for axis, size in sizes], axis=0)
+    spread = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    expected = 2 * norm.sf(abs(parts[0].mean() - parts[1].mean()) / math.sqrt(spread))
+    assert area_p_value(one, other).value == pytest.approx(expected)
+    assert area_p_value(other, one).value == pytest.approx(expected)
+
+
+def test_the_p_value_of_areas_counts_weights_and_clusters() -> None:
+    whole = [_scored(seed, shift) for seed, shift in ((1, 1.5), (2, 1.0))]
+    twice = [part.take(np.repeat(np.arange(120), 2)) for part in whole]
+    cluster = Factor.of([str(k // 2) for k in range(240)])
+    copied = [replace(part, row=np.arange(240), cluster=cluster) for part in twice]
+    alone, told = area_p_value(*whole).value, area_p_value(*copied)
+    assert told.value == pytest.approx(alone, rel=0.5)
+    assert told.method == "delong, clusters or weights counted"
+    half = [replace(part, weight=np.repeat([1.0, 0.0], 60)) for part in whole]
+    kept = [replace(part.take(np.arange(60)), weight=None) for part in whole]
+    assert area_p_value(*half).value == pytest.approx(area_p_value(*kept).value, rel=0.2)
+    assert area_p_value(*half).n == 60
+
+
+def test_the_p_value_of_areas_holds_its_level() -> None:
+    found = [area_p_value(_scored(100 + k, 1.0), _scored(5000 + k, 1.0)).value for k in range(400)]
+    assert 0.03 < np.mean(np.array(found) < 0.05) < 0.08
+
+
+def test_areas_without_a_test_say_why() -> None:
+    one = _scored(1, 1.0)
+    assert area_p_value(one, one).value == 1.0
+    assert area_p_value(one, replace(one, y_score=None)).reason == "the model gives no scores"
+    single = replace(one, y_true=np.r_[1, np.zeros(119, dtype=int)])
+    assert "one row alone" in area_p_value(single, replace(single, y_score=-single.y_score)).reason  # type: ignore[operator]
+    classes = Predictions(
+        task="multiclass", classes=("a", "b", "c"), y_true=np.tile([0, 1, 2], 40), y_pred=np.tile([0, 1, 2], 40),
+        y_score=np.random.default_rng(0).random((120, 3)), row=np.arange(120),
+    )  # fmt: skip
+    other = replace(classes, y_score=np.random.default_rng(1).random((120, 3)))
+    assert 0 < (area_p_value(classes, other).value or 0) < 1
+    assert 0 < (area_p_value(classes, other, class_="b").value or 0) < 1

@@ -26,7 +26,7 @@ NAME = "youden_index"
 
 def example(heading: str, number: int = 0) -> str:
     section = PAGE.read_text().partition(f"## {heading}")[2].partition("\n## ")[0]
-    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)[number]
+    return str(re.findall(r"```python\n(.*?)```", section, re.DOTALL)[number])
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def _youden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(metrics, "__path__", [*metrics.__path__, str(tmp_path)])
     found = metrics._discover()
     monkeypatch.delitem(sys.modules, "audit.estimate.metrics.youden_of_the_page")
-    monkeypatch.setitem(metrics.METRICS, NAME, found[NAME])  # type: ignore[arg-type]
+    monkeypatch.setitem(metrics.METRICS, NAME, found[NAME])
 
 
 def _answers(right: float, seed: int, **more: object) -> Predictions:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 
 from audit.estimate.cells import Counts, Margins, Rows, margins, proportion, rate_masks
 from audit.estimate.metric import CLASSES, Composite, Inexact, Metric
 from audit.estimate.rates import RATES
 from audit.statistics.intervals import Interval, around
+
+Array = npt.NDArray[np.float64]
 
 
 def _matthews_corrcoef(m: Margins) -> Inexact:
@@ -22,6 +27,27 @@ def _cohen_kappa(m: Margins) -> Inexact:
     total = m.true.sum(-1)
     chance = (m.true * m.predicted).sum(-1)
     return np.asarray((total * m.hit.sum(-1) - chance) / (total**2 - chance))
+
+
+def _penalties(power: int) -> Callable[[int], Array]:
+    """Return the penalties of rows that are so many classes off, to a power; the farthest has 1."""
+
+    def penalty(classes: int) -> Array:
+        place = np.arange(classes)
+        return np.asarray((np.abs(place[:, None] - place) / (classes - 1.0)) ** power)
+
+    return penalty
+
+
+def _weighted_kappa(power: int) -> Composite:
+    """Return how much less the rows are penalized than by chance (Cohen 1968)."""
+    penalty = _penalties(power)
+
+    def value(m: Margins) -> Inexact:
+        chance = ((m.true @ penalty(m.true.shape[-1])) * m.predicted).sum(-1) / m.true.sum(-1)
+        return np.asarray(1 - m.penalty / chance)
+
+    return Composite(value=value, edge=_beyond_chance, penalty=penalty)
 
 
 def _beyond_chance(value: float, counts: Counts, level: float, rows: Rows | None) -> Interval:
@@ -43,3 +69,12 @@ KAPPA = Metric(
     name="cohen_kappa", needs="counts", tasks=CLASSES, unit="score", bounds=(-1.0, 1.0), place=110, performance=CLASSES,
     composite=Composite(value=_cohen_kappa, edge=_beyond_chance),
 )  # fmt: skip
+WEIGHTED_KAPPAS = tuple(
+    Metric(
+        name=f"cohen_kappa_{name}", needs="counts", tasks=("multiclass",), ordered=True, unit="score",
+        bounds=(-1.0, 1.0), place=110 + power, performance=("multiclass",), comparison=("multiclass",),
+        composite=_weighted_kappa(power),
+    )
+    for power, name in ((1, "linear"), (2, "quadratic"))
+)  # fmt: skip
+"""Agreement of ordered classes: the further off, the worse, by the distance or by its square."""
