@@ -118,6 +118,8 @@ def _masks(network: torch.nn.Module, share: float, units: bool) -> dict[str, tor
         norms = one.flatten(1).norm(dim=1)
         kept = norms > norms.kthvalue(max(1, int(share * len(norms)))).values if name != last else norms >= 0
         masks[name] = kept.reshape(-1, *[1] * (one.ndim - 1)).expand_as(one)
+        if name != last:
+            masks[name.removesuffix("weight") + "bias"] = kept
     return masks
 
 

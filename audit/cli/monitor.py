@@ -43,7 +43,7 @@ def monitor(
     asked = read_config(config)
     folder = config.resolve().parent
     names = output.chosen_formats(formats, asked.report.formats)
-    by = window or asked.monitor.window
+    by = window or str(asked.monitor.window)
     columns = _columns(asked, by)
     state = folder / asked.monitor.state
     output.require_writable(state)

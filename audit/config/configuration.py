@@ -208,7 +208,7 @@ class MonitorTable:
 
     __pydantic_config__ = FORBID
 
-    window: str = "month"
+    window: str | int = "month"
     """``day``, ``week``, ``month``, or a number of rows."""
     reference: int = 4
     """How many of the first windows are taken together as the reference."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pandas as pd
 from audit.data.columns import group_factor, label_texts
 from audit.deploy import quantize
 from audit.deploy.network_graph import is_network, network_graph
+from audit.deploy.shrinking import shrink
 from audit.errors import ConfigError, ModelError, hint, listed, shown
 from audit.models.answers import as_model_input, call, score_method
 from audit.models.load import Model, load
@@ -103,7 +105,9 @@ def compress(
         raise ConfigError(f"--prune is {prune:g}; expected a share from 0 to under 1.")
     done: list[str] = []
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".compress-") as folder:
-        current = _as_onnx(source, model, Path(folder) / "source.onnx")
+        current, taken_out = _as_onnx(source, model, Path(folder) / "source.onnx")
+        if taken_out:
+            done.append(f"{taken_out} units without weights taken out of the file")
         if prune:
             zero = quantize.prune(current, Path(folder) / "pruned.onnx", prune)
             current = Path(folder) / "pruned.onnx"
@@ -121,16 +125,20 @@ def compress(
     return tuple(done)
 
 
-def _as_onnx(source: Path, model: Model, path: Path) -> Path:
+def _as_onnx(source: Path, model: Model, path: Path) -> tuple[Path, int]:
+    """Write a network without the units that no longer listen; return the file and their number."""
+    taken_out = 0
     if is_network(model.predictor):
-        path.write_bytes(network_graph(model.predictor).SerializeToString())
+        graph = network_graph(model.predictor)
+        taken_out = shrink(graph)
+        path.write_bytes(graph.SerializeToString())
     elif source.suffix == ".onnx":
         path.write_bytes(source.read_bytes())
     else:
         raise ModelError(
             f"{shown(source.name)} is neither a network of trainers nor ONNX. First run: modelassay export."
         )
-    return path
+    return path, taken_out
 
 
 def compare(
@@ -231,7 +239,4 @@ def _time_ratios(first: Model, second: Model, X: pd.DataFrame, calls: int = 100)
 
 def write_report(found: Compressed, path: Path) -> None:
     """Write what compression did as JSON."""
-    import json
-    from dataclasses import asdict
-
     write_text_atomically(path, json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n")

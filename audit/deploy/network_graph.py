@@ -78,7 +78,14 @@ def _exported(estimator: Any) -> Any:  # noqa: ANN401
             raise ModelError(f"the network could not be written as ONNX: {type(error).__name__}: {said}.") from error
         finally:
             logger.setLevel(level)
-        return onnx.load(path)
+        return _bare(onnx.load(path))
+
+
+def _bare(model: Any) -> Any:  # noqa: ANN401 -- a ModelProto
+    """Leave out the exporter's notes: stack traces with paths of the machine, most of a small file."""
+    for one in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
+        del one.metadata_props[:]
+    return model
 
 
 def _plain_inputs(graph: Graph, estimator: Any) -> str:  # noqa: ANN401

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -131,21 +134,36 @@ def static(source: Path, target: Path, rows: pd.DataFrame) -> str:
         plain = Path(folder) / "plain.onnx"
         onnx.save(model, plain)
         try:
-            quantization.quantize_static(
-                plain,
-                target,
-                _Rows(given),
-                quant_format=quantization.QuantFormat.QDQ,
-                op_types_to_quantize=list(WEIGHTED),
-                per_channel=True,
-                calibrate_method=quantization.CalibrationMethod.Percentile,
-                extra_options={"CalibPercentile": PERCENTILE},
-            )
+            with _quiet():
+                quantization.quantize_static(
+                    plain,
+                    target,
+                    _Rows(given),
+                    quant_format=quantization.QuantFormat.QDQ,
+                    op_types_to_quantize=list(WEIGHTED),
+                    per_channel=True,
+                    calibrate_method=quantization.CalibrationMethod.Percentile,
+                    extra_options={"CalibPercentile": PERCENTILE},
+                )
         except Exception as error:  # the quantizer raises what it likes
             said = " ".join(str(error).split())[:200]
             raise ModelError(f"the model could not be quantized: {type(error).__name__}: {said}.") from error
     _restore(model, target)
     return f"static int8, weights a channel, activations by the {PERCENTILE} percentile over {len(rows)} rows"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the quantizer's progress and advice, which speak of files that no user sees, from the terminal."""
+    runtime, level = require("onnxruntime", extra="onnx", purpose="quantization"), logging.root.manager.disable
+    runtime.set_default_logger_severity(4)
+    logging.disable(logging.WARNING)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(level)
+        runtime.set_default_logger_severity(2)
 
 
 def _restore(source: Any, target: Path) -> None:  # noqa: ANN401 -- protobuf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -166,6 +167,39 @@ def test_pruning_trains_on_and_distillation_teaches_a_smaller_network() -> None:
     assert np.array_equal(big.predict_proba(X), before)
     student = distilled(big, X, (4,), epochs=40)
     assert (student.predict(X) == big.predict(X)).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"hidden": (32, 16)},
+        {"hidden": (16, 16), "activation": "tanh"},
+        {"hidden": (16,), "activation": "sigmoid"},
+        {"network": "cnn", "input_shape": (2, 8, 8), "channels": (6, 8), "hidden": (12,)},
+    ],
+    ids=["relu", "tanh", "sigmoid", "convolutions"],
+)
+def test_pruned_units_leave_the_file_and_nothing_changes(options: dict[str, Any], tmp_path: Path) -> None:
+    trainers = pytest.importorskip("trainers")
+    pytest.importorskip("onnxscript")
+    from audit.deploy.network_graph import network_graph
+    from audit.deploy.shrinking import shrink
+    from audit.models.load import load as load_model
+    from trainers.compression import pruned
+
+    rows = np.random.default_rng(0).normal(size=(80, 128)).astype(np.float32)
+    y = (rows[:, :64].sum(axis=1) > 0).astype(int)
+    small = pruned(
+        trainers.NetworkClassifier(epochs=2, random_state=0, **options).fit(rows, y), rows, y, 0.5, units=True
+    )
+    graph = network_graph(small)
+    before = graph.ByteSize()
+    assert shrink(graph) >= 7
+    assert graph.ByteSize() < before
+    (tmp_path / "small.onnx").write_bytes(graph.SerializeToString())
+    found = load_model(tmp_path / "small.onnx").predictor.predict_proba(rows)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(found, small.predict_proba(rows), atol=1e-6)
+    assert shrink(graph) == 0
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def test_a_network_with_its_preparation(tmp_path: Path) -> None:
     description = export(wrap(source), table, table, tmp_path / "net.onnx")
     assert description.parity["changed_labels"] == 0
     assert description.parity["largest_difference"] <= 1e-5
+    assert b".py" not in (tmp_path / "net.onnx").read_bytes()  # no traces of the machine it was made on
     _, model = read_description(tmp_path / "model.json")
     unseen = table.assign(sex="x", age=500)
     scores = model.predictor.predict_proba(unseen)  # type: ignore[attr-defined]
