@@ -102,7 +102,8 @@ def _removed(node: Any, way: _Way, held: dict[str, Values]) -> int:  # noqa: ANN
     if columns % units or not _fits(way, held, columns):
         return 0
     said, zeros = _always(way, np.repeat(bias.astype(np.float64), columns // units), held)
-    dead = ~weight.reshape(units, -1).any(axis=1) & zeros.reshape(units, -1).all(axis=1)
+    listens = np.any(weight.reshape(units, -1), axis=1)
+    dead: npt.NDArray[np.bool_] = np.asarray(~listens & zeros.reshape(units, -1).all(axis=1))
     dead[0] &= not dead.all()
     gone = np.repeat(dead, columns // units)
     if way.after.op_type == "Gemm":
