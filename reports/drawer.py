@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from markupsafe import Markup
 
 from reports.charts import draw
-from reports.estimates import estimates_view, method_notes, told
+from reports.estimates import Told, estimates_view, method_notes, told
+from reports.estimates import figures as figures_of
 from reports.exhibits import View, capped, view
 from reports.labels import relabeled
 from reports.ranking import by_attention
-from reports.record import AuditRecord, Exhibit, Finding, Table
+from reports.record import AuditRecord, Exhibit, Finding, Measurement, Table
 from reports.results import calm_checks
 
 LEAST_ROWS = 15
@@ -76,6 +77,8 @@ class Drawer:
     """Position of each finding when those that matter most come first, by its identity."""
     drawings: dict[str, Markup | None] = field(default_factory=dict)
     """Figures by anchor, kept while pages of several budgets are tried."""
+    chosen: dict[tuple[int, int, int, bool], Shown] = field(default_factory=dict)
+    """What is shown of a finding by its identity and what bounds it, likewise."""
 
     @classmethod
     def of(cls, record: AuditRecord) -> Drawer:
@@ -101,14 +104,19 @@ class Drawer:
             return None
         exhibit = relabeled(self.record, finding.measurement.exhibits[number])
         found = capped(view(exhibit), 12)
-        figure = self._figure(exhibit, f"c{self.places[id(finding)]}-{number}", found, [], pictures=True)
+        figure = self._figure(exhibit, f"c{self.places[id(finding)]}-{number}", found, repeated=False, pictures=True)
         return figure if figure.drawing is not None or figure.view.image else None
 
     def show(self, finding: Finding) -> Shown:
         """Choose what the annex shows of a measurement, telling no number twice."""
-        measurement = finding.measurement
-        if measurement is None:
+        if finding.measurement is None:
             return Shown(numbers=None, figures=())
+        what = (id(finding), self.budget.rows, self.budget.drawings, self.budget.pictures)
+        if what not in self.chosen:
+            self.chosen[what] = self._choose(finding, finding.measurement)
+        return self.chosen[what]
+
+    def _choose(self, finding: Finding, measurement: Measurement) -> Shown:
         rows = max(self.budget.rows, LEAST_ROWS) if finding.family == "performance" else self.budget.rows
         exhibits = [relabeled(self.record, one) for one in measurement.exhibits]
         views = [capped(view(one), rows) for one in exhibits]
@@ -125,31 +133,29 @@ class Drawer:
         self, finding: Finding, exhibits: Sequence[Exhibit], views: list[View], tables: list[View], by: list[View]
     ) -> list[Figure]:
         """Draw the exhibits whose numbers are not told already, as many as the budget allows."""
-        kept = {id(found) for found in tables if not told(found, by)}
+        beside = Told(by).without(None)
+        kept = {id(found) for found in tables if not (found.rows and figures_of(found) <= beside)}
+        known = Told([*by, *(one for one in tables if id(one) in kept)])
         figures: list[Figure] = []
         for number, (exhibit, found) in enumerate(zip(exhibits, views, strict=True)):
             if isinstance(exhibit, Table) and id(found) not in kept:
                 continue
-            others = [*by, *(one for one in tables if id(one) in kept and one is not found)]
+            repeated = bool(found.rows) and figures_of(found) <= known.without(found)
             full = sum(1 for one in figures if one.drawing is not None) >= self.budget.drawings
             anchor = f"f{self.places[id(finding)]}-{number}"
-            made = self._figure(exhibit, anchor, found, others, pictures=not full)
-            if made.drawing is not None or not self._repeats(found, others):
+            made = self._figure(exhibit, anchor, found, repeated=repeated, pictures=not full)
+            if made.drawing is not None or not repeated:  # else it would only say again what stands beside it
                 figures.append(made)
         return figures
 
-    def _repeats(self, found: View, others: list[View]) -> bool:
-        """Tell whether a figure that is not drawn would only say again what stands beside it."""
-        return bool(found.rows) and told(found, others)
-
-    def _figure(self, exhibit: Exhibit, anchor: str, found: View, others: list[View], *, pictures: bool) -> Figure:
+    def _figure(self, exhibit: Exhibit, anchor: str, found: View, *, repeated: bool, pictures: bool) -> Figure:
         pictures = pictures and self.budget.pictures
         if pictures and anchor not in self.drawings:
             self.drawings[anchor] = draw(exhibit, anchor)
         drawing = self.drawings[anchor] if pictures else None
         if found.image and not pictures:
             found = replace(found, image="", notes=("Left out to keep this page small; it stands in audit.json.",))
-        if drawing is not None and told(found, others):
+        if drawing is not None and repeated:
             found = replace(found, columns=(), rows=(), notes=())
         return Figure(view=found, drawing=drawing, anchor=anchor)
 

@@ -8,7 +8,8 @@ told again.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
 from functools import lru_cache
 
 from reports.addresses import Names
@@ -63,12 +64,30 @@ def told(view: View, by: Sequence[View]) -> bool:
     >>> told(table, [View(title="e", columns=("Rows of", "recall"), rows=(("class=a", "0.910 [0.8, 0.95], n 7"),))])
     True
     """
-    known = {one for other in by for one in _figures(other)}
-    known |= {one for other in by for text in (*other.columns, *other.notes) for one in _read(text)}
-    return bool(view.rows) and _figures(view) <= known
+    return bool(view.rows) and Told(by).without(None) >= figures(view)
 
 
-def _figures(view: View) -> set[float]:
+class Told:
+    """The numbers that some views tell, so that each view is read once however many are compared with them."""
+
+    def __init__(self, views: Sequence[View]) -> None:
+        self.own = {id(one): _all_numbers(one) for one in views}
+        self._views = tuple(views)
+        self._times = Counter(number for numbers in self.own.values() for number in numbers)
+
+    def without(self, view: View | None) -> Set[float]:
+        """Return the numbers that stand in the views, one of them left out."""
+        if view is None or id(view) not in self.own:
+            return self._times.keys()
+        return self._times.keys() - {one for one in self.own[id(view)] if self._times[one] == 1}
+
+
+def _all_numbers(view: View) -> set[float]:
+    return figures(view) | {one for text in (*view.columns, *view.notes) for one in _read(text)}
+
+
+def figures(view: View) -> set[float]:
+    """Return the numbers in the cells of a table, but for its first column."""
     return {one for row in view.rows for cell in row[1:] for one in _read(cell)}
 
 
