@@ -10,7 +10,7 @@ from reports.drawer import Drawer, Figure
 from reports.phrases import visible
 from reports.ranking import families, family_of
 from reports.record import AuditRecord, Exhibit, Finding, Image, Prose
-from reports.results import GateResult, finding_words, gate_results
+from reports.results import GateResult, finding_words, gate_results, slices
 from reports.sections import Featured, Section, findings_of, other_families
 from reports.topics import Topic, topic_name, topics
 
@@ -120,7 +120,7 @@ def _unjudged(result: GateResult) -> Untested:
     unjudged = [one for one in result.verdicts if one.outcome == "not_assessed"]
     first = unjudged[0]
     reason = first.message or (first.estimate.reason if first.estimate else "")
-    count = f" ({len(unjudged)} of {len(result.verdicts)} groups)" if len(result.verdicts) > 1 else ""
+    count = f" ({slices(unjudged)} of {slices(result.verdicts)} groups)" if slices(result.verdicts) > 1 else ""
     return Untested(what=f"{topic_name(result)}{count}", status="not judged", reason=visible(reason, 200))
 
 

@@ -205,6 +205,8 @@ class Verdict:
     message: str = ""
     next_step: str = ""
     source: Source | None = None
+    slices: int = 1
+    """Slices that it speaks for: more than one where alike verdicts are told as one."""
 
     def __post_init__(self) -> None:
         require_finite(f"verdict {self.gate!r}", detectable=self.detectable, p_adjusted=self.p_adjusted)

@@ -7,7 +7,7 @@ judged anew: the verdicts stand in the record.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reports.phrases import address, counted, estimate_text, visible
@@ -69,9 +69,9 @@ class GateResult:
         """Say how many slices of a passed gate passed; nothing of any other gate, or of a single slice."""
         if self.worst.outcome != "pass" or len(self.verdicts) == 1:
             return ""
-        held = sum(1 for one in self.verdicts if one.outcome == "pass")
-        every = counted(len(self.verdicts), "slice")
-        return f"all {every} passed" if held == len(self.verdicts) else f"{held} of {every} passed; the rest unassessed"
+        held, of = slices(self.verdicts, "pass"), slices(self.verdicts)
+        every = counted(of, "slice")
+        return f"all {every} passed" if held == of else f"{held} of {every} passed; the rest unassessed"
 
     def told(self, most: int) -> tuple[Verdict, ...]:
         """Return the slices to tell below a gate: none where all are alike, all of a few, else those without a pass."""
@@ -91,6 +91,11 @@ class GateResult:
     def title(self) -> str:
         """The gate's title, or nothing where the policy does not hold it."""
         return visible(self.gate.title) if self.gate else ""
+
+
+def slices(verdicts: Iterable[Verdict], outcome: VerdictOutcome | None = None) -> int:
+    """Count the slices that verdicts speak for, of one outcome or of any."""
+    return sum(one.slices for one in verdicts if outcome in (None, one.outcome))
 
 
 def _reach(verdict: Verdict) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reports.phrases import BEYOND_REACH, counted, visible
 from reports.ranking import families, usual_reach
 from reports.record import AuditRecord, Verdict
-from reports.results import GateResult, gate_results
+from reports.results import GateResult, gate_results, slices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,8 @@ def topics(record: AuditRecord, results: Sequence[GateResult] | None = None) -> 
             topic = Topic(
                 name=topic_name(result),
                 gate_id=result.gate_id,
-                open=len(unsettled),
-                asked=len(asked),
+                open=slices(unsettled),
+                asked=slices(asked),
                 why=_why(unsettled),
             )
             found.append((-usual_reach(result, names), topic))

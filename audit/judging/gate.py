@@ -23,6 +23,7 @@ from audit.judging.decision import (
     rows_needed,
 )
 from audit.judging.extent import Rows, extent
+from audit.judging.folding import folded
 from audit.judging.ranking import ranked
 from audit.judging.selection import Candidates, find, is_rule, matches, require_known_waivers
 from audit.judging.waivers import unused, waived
@@ -114,7 +115,7 @@ def judge(
     found = zip(drafts, _corrected(drafts, policy), _family_sizes(drafts, policy), strict=True)
     decided = [waived(_verdict(draft, p, tests, scene), policy, day) for draft, p, tests in found]
     families = {finding.check: finding.family for finding in record.findings}
-    verdicts = ranked(decided, [draft.gate for draft in drafts], families)
+    verdicts = folded(ranked(decided, [draft.gate for draft in drafts], families))
     kept = tuple(line for line in record.warnings if not line.startswith("waiver of "))
     return replace(record, policy=policy, verdicts=verdicts, warnings=(*kept, *unused(policy, verdicts)))
 
