@@ -121,10 +121,12 @@ def percent_interval(estimate: Estimate) -> str:
     --------
     >>> percent_interval(Estimate(metric="recall", value=0.8, low=0.7, high=0.874, unit="proportion"))
     '[70, 87.4]'
+    >>> percent_interval(Estimate(metric="recall_difference", value=0.01, low=-0.0001, high=0.04, unit="difference"))
+    '[0, 4]'
     """
     if estimate.low is None or estimate.high is None or estimate.method == "count":
         return ""
-    low, high = (f"{100 * one:.1f}".removesuffix(".0").replace("-", "−") for one in (estimate.low, estimate.high))
+    low, high = (f"{100 * one:z.1f}".removesuffix(".0").replace("-", "−") for one in (estimate.low, estimate.high))
     return f"[{low}, {high}]"
 
 

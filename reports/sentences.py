@@ -183,6 +183,16 @@ def _of_features(words: str) -> Say:
     return say
 
 
+def _variant(words: str) -> Say:
+    """Make a sentence about points of a hundred that a variant of the rows costs."""
+
+    def say(record: AuditRecord, one: Estimate) -> str:  # noqa: ARG001 -- every sentence is made from both
+        points = f"{100 * value_of(one):.1f} points {percent_interval(one)}".strip()
+        return words.format(variant=visible(one.where.get("variant", "a change"), 60).replace("_", " "), points=points)
+
+    return say
+
+
 SENTENCES: Mapping[str, Say] = {
     "recall": _class_recall,
     "slice_error_ratio": _slice,
@@ -226,6 +236,27 @@ SENTENCES: Mapping[str, Say] = {
     "threshold_gain": _points("another threshold gains {points} of balanced accuracy"),
     "simple_model_gain": _points("a plain linear model does better by {points}"),
     "gain_from_twice_the_rows": _points("twice the training rows would gain {points}"),
+    "accuracy_drop": _variant("mild {variant} costs {points} of accuracy"),
+    "accuracy_kept_under_attack": _score("under a small attack {value} of the accuracy is left"),
+    "non_monotone_share": _share("{what}: {share} of scores move against the declared direction"),
+    "missing_flip_ratio": _score("{what}: a missing value changes {value} times what another row's value does"),
+    "noise_move": _score("slight noise on the numbers moves predictions by {value} standard deviations of the target"),
+    "shared_cluster_share": _share("{share} of test rows belong to a person or device that training saw too"),
+    "later_training_rows": _score("{value} training rows are later than the first test row"),
+    "score_stability_index": _score("scores moved from the reference (stability index {value})"),
+    "standardized_mean_error": _score("{group}: off by {value} standard deviations of the target on average"),
+    "underfitting_gap": _points("a stronger model on new rows, less this one on its training rows: {points}"),
+    "cross_validation_standard_error": _score("the mean score over folds is uncertain by {value}"),
+    "test_score_outside_folds": _score("the test score lies {value} outside what the folds foretell"),
+    "validation_loss_rise": _share("validation loss was kept {share} above its lowest"),
+    "dead_units": _share("{share} of units in a layer are always or never active"),
+    "completeness_residual": _share("attributions leave {share} of the output unexplained"),
+    "explanation_stability": _score("explanations of two runs agree to {value} only (rank correlation)"),
+    "explainer_rank_correlation": _score("two explainers agree to {value} only (rank correlation)"),
+    "churn": _share("{share} of decisions change"),
+    "compression_loss": _points("compressing the model costs {points}"),
+    "excess_loss": _points("{group}: compressing costs more than elsewhere by {points}"),
+    "missing_label_share": _share("{share} of rows have no label"),
     "gap_p_value_adjusted": _score("gaps among groups of {what} are larger than chance makes them (p {value})"),
 }
 """How a metric is told; what stands here in no sentence is told by its name."""
