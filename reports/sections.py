@@ -21,6 +21,8 @@ class Featured:
     most: int = 1
     begins: str = ""
     """How the title must begin."""
+    skip: str = ""
+    """Title of an exhibit that stands in an earlier chapter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ SECTIONS: tuple[Section, ...] = (
         figures=(
             Featured(check="mitigation", kinds=("prose", "table", "curve"), most=5),
             Featured(check="group_performance", kinds=("forest",), most=4),
-            Featured(check="score_histogram", kinds=("curve",), begins="Scores by ", most=2),
+            Featured(check="score_histogram", kinds=("curve",), begins="Scores by ", skip="Scores by class", most=2),
             Featured(check="group_calibration", kinds=("forest",)),
             Featured(check="residual_disparities", kinds=("forest",), most=3),
             Featured(check="class_disparities", kinds=("forest",), most=3),

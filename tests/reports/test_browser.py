@@ -9,12 +9,16 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-CARD = Path(__file__).parents[1] / "golden" / "card.html"
+from reports import history, html, store
+
+ROOT = Path(__file__).parents[2]
+CARD = ROOT / "tests" / "golden" / "card.html"
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
 )
@@ -72,21 +76,22 @@ class Tab:
         answer: dict[str, Any] = json.loads(one)
         return answer
 
-    def show(self, width: int, theme: str = "light", media: str = "") -> None:
-        """Open the card in a window of that width, theme and medium."""
+    def show(self, width: int, theme: str = "light", media: str = "", page: Path = CARD) -> None:
+        """Open a page in a window of that width, theme and medium."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         features = [{"name": "prefers-color-scheme", "value": theme}]
         self.call("Emulation.setEmulatedMedia", media=media, features=features)
-        self.call("Page.navigate", url=CARD.as_uri())
+        self.call("Page.navigate", url=page.as_uri())
         for _ in range(100):
-            if self.ask("document.readyState") == "complete" and self.ask("location.protocol") == "file:":
+            if self.ask("document.readyState") == "complete" and self.ask("location.href") == page.as_uri():
                 return
             time.sleep(0.05)
         raise AssertionError("the card did not load")
 
     def ask(self, expression: str) -> Any:  # noqa: ANN401 -- whatever the page answers
-        """Evaluate an expression in the page."""
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        """Evaluate an expression in the page, and wait for what it promises."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        return answer["result"].get("value")
 
     def close(self) -> None:
         """End the browser."""
@@ -168,3 +173,47 @@ def test_no_column_is_cut_off_on_a_usual_window(tab: Tab) -> None:
     tab.show(1200)
     wide = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth + 1).length"
     assert tab.ask(wide) == 0
+
+
+# --- axe, where it is installed -------------------------------------------------------------------
+
+
+def axe_file() -> Path | None:
+    """Find axe-core: the file that MODELASSAY_AXE names, or what `npm install axe-core` put here."""
+    places = (os.environ.get("MODELASSAY_AXE", ""), str(ROOT / "node_modules/axe-core/axe.min.js"))
+    return next((Path(one) for one in places if one and Path(one).is_file()), None)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Write every kind of page that this package draws."""
+    folder = tmp_path_factory.mktemp("pages")
+    record = store.load(CARD.with_name("record.v2.json"))
+    entries = [history.entry(name, json.loads(store.dumps(record))) for name in ("a", "b")]
+    drawn = {
+        "full": html.render(record),
+        "short": html.render(record, "short"),
+        "first": html.first_screen(record),
+        "bare": html.render(replace(record, findings=(), verdicts=(), warnings=())),
+        "regression": html.render(replace(record, task="regression")),
+        "history": history.page(entries),
+    }
+    for name, text in drawn.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in drawn}
+
+
+@pytest.mark.parametrize("width", [320, 1200])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(tab: Tab, pages: dict[str, Path], width: int, theme: str) -> None:
+    axe = axe_file()
+    if axe is None:
+        pytest.skip("no axe-core; `npm install axe-core`, or name axe.min.js in MODELASSAY_AXE")
+    for name, page in pages.items():
+        tab.show(width, theme, page=page)
+        tab.ask("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        tab.ask(axe.read_text(encoding="utf-8"))
+        found = tab.ask(
+            "axe.run(document).then(r => r.passes.length ? r.violations.map(v => v.id + v.nodes[0].html) : ['?'])"
+        )
+        assert found == [], f"{name}: {found}"

@@ -76,6 +76,7 @@ def test_comparisons_pages_and_models_leave_other_files_alone(record: Path, tmp_
     for format_ in ("text", "md"):
         again.unlink(missing_ok=True)
         assert [_run("compare", record, record, "--format", format_, "--out", again) for _ in range(2)] == [0, 0]
+    assert [_run("history", record, "--out", tmp_path / "history.html") for _ in range(2)] == [0, 0]
 
 
 def test_a_folder_with_another_tools_report_is_left_alone(record: Path, tmp_path: Path) -> None:
