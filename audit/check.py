@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, listed, shown
 from audit.evidence import Absence
+from audit.evidence.requirements import known, lacking, require_evidence
 from reports.record import Finding, FindingOutcome, Json, Measurement, Task
 
 ALL_TASKS: frozenset[Task] = frozenset({"binary", "multiclass", "regression"})
@@ -43,9 +44,14 @@ class Check:
     measure: Callable[..., Measurement]
     by_column: bool = False
     """Whether it looks at columns one by one, which says nothing of thousands of pixels or time steps."""
+    requires: tuple[str, ...] = ()
+    """What the evidence must hold for the question to arise, see :data:`audit.evidence.requirements.REQUIREMENTS`."""
 
     def __call__(self, *evidence: object, **options: object) -> Measurement:
         """Measure directly, as a test or a notebook does."""
+        names = (*self.needs, *self.wants)
+        given = {**dict(zip(names, evidence, strict=False)), **{k: v for k, v in options.items() if k in names}}
+        require_evidence(*self.requires, **given)
         return self.measure(*evidence, **options)
 
 
@@ -57,6 +63,7 @@ def check(
     references: tuple[str, ...] = (),
     revision: int = 1,
     by_column: bool = False,
+    requires: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Measurement]], Check]:
     """Make a :class:`Check` of a function; its needs and options are read from the signature.
 
@@ -74,6 +81,9 @@ def check(
         Raise it when the same evidence would give other numbers.
     by_column : bool
         Whether it looks at columns one by one; rows of more than 4,096 values are not asked.
+    requires : tuple of str
+        What the evidence must hold for the question to arise: ``sensitive``, ``train``, ``test``, ``features`` …, see
+        :data:`audit.evidence.requirements.REQUIREMENTS`. Elsewhere the finding is ``not_applicable``.
 
     Examples
     --------
@@ -103,6 +113,7 @@ def check(
             about=inspect.getdoc(function) or "",
             measure=function,
             by_column=by_column,
+            requires=known(requires),
         )
 
     return decorate
@@ -172,10 +183,8 @@ def _attempt(
     if one.by_column and (width := len(getattr(evidence("dataset"), "features", ()))) > MOST_COLUMNS:
         return "not_applicable", f"rows of {width:,} values are images or sequences, not columns with a meaning", None
     given = {name: evidence(name) for name in (*one.needs, *one.wants)}
-    for name in one.needs:
-        value = given[name]
-        if isinstance(value, Absence):
-            return value.outcome, value.reason, None
+    if absence := _absence(one, given):
+        return absence.outcome, absence.reason, None
     arguments = {name: None if isinstance(value, Absence) else value for name, value in given.items()}
     try:
         return "measured", "", one.measure(**arguments, **options)
@@ -185,3 +194,12 @@ def _attempt(
         return "skipped", str(reason), None
     except Exception as error:  # a check that breaks must not take the audit with it
         return "error", f"{type(error).__name__}: {str(error)[:500]}", None
+
+
+def _absence(one: Check, given: Mapping[str, object]) -> Absence | None:
+    """Return why a check cannot ask its question of the evidence, or ``None``."""
+    for name in one.needs:
+        if isinstance(value := given[name], Absence):
+            return value
+    reason = lacking(one.requires, given)
+    return Absence(outcome="not_applicable", reason=reason) if reason else None

@@ -95,8 +95,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | No
     )
     rows = plan.evidence.get("dataset", dataset)  # a log that was counted has none
     context.collected.update({**plan.at_hand(), "dataset": rows, "artifact": info, "settings": settings})
-    predictions = context.need("predictions")
-    assert isinstance(predictions, Predictions)  # noqa: S101 -- the name says so
+    predictions = context.need("predictions", Predictions)
     context = protected(context, predictions)
     findings = []
     for done, one in enumerate(chosen):

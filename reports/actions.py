@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reports.families import family_named
 from reports.lookup import Estimates
 from reports.people import capital
 from reports.phrases import counted, listed, visible
@@ -13,18 +13,6 @@ from reports.record import AuditRecord, blank_sections
 from reports.results import GateResult
 from reports.sentences import verdict_words
 from reports.summary import standing
-
-WHO: Mapping[str, str] = {
-    "leakage": "data scientist", "data": "owner of the data", "drift": "owner of the data",
-    "performance": "data scientist", "calibration": "data scientist", "groups": "data scientist, with the owner",
-    "fairness": "data scientist, with the owner", "generalization": "data scientist", "training": "data scientist",
-    "robustness": "data scientist", "slices": "data scientist", "explanations": "data scientist, with the owner",
-    "comparison": "data scientist", "monitoring": "data scientist", "compression": "engineer", "artifact": "engineer",
-    "card": "owner",
-}  # fmt: skip
-"""Who usually does something about a concern, by family."""
-_ALIKE: Mapping[str, str] = {"groups": "fairness", "slices": "robustness"}
-"""Families whose remedies are done together: one step speaks for both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +37,11 @@ def actions(record: AuditRecord, limit: int = 3) -> tuple[Action, ...]:
     notes: list[Action] = []
     kinds: set[str] = set()
     for result in (*by_attention(record), *here.owed):
-        family = family_of(result, names)
-        kind = _ALIKE.get(family, family) or result.gate_id
+        kin = family_named(family_of(result, names))
+        kind = kin.steps_with or kin.name or result.gate_id
         if kind == "card":
             continue
-        step = _about(record, known, result, WHO.get(family, "owner"))
+        step = _about(record, known, result, kin.who)
         place = notes if result.worst.severity == "note" else alike if kind in kinds else first
         place.append(step)
         kinds |= {kind} if place is first else set()

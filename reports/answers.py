@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.answer import Answer, Tick
+from reports.families import families_in
 from reports.for_whom import for_whom
 from reports.how_good import how_good
 from reports.lookup import Estimates, value_of
@@ -29,8 +30,8 @@ from reports.sentences import verdict_words
 from reports.strips import Strip, StripRow, share_row, strip
 from reports.topics import topics
 
-TRUST = ("leakage", "data", "drift", "generalization", "training", "artifact")
-BREAKS = ("robustness", "slices", "explanations")
+TRUST, BREAKS = (families_in(section, answering=True) for section in ("trusted", "breaks"))
+"""Families whose concerns answer two of the questions."""
 
 
 def answers(record: AuditRecord) -> tuple[Answer, ...]:

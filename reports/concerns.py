@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.actions import WHO
+from reports.families import family_named
 from reports.lookup import Estimates
 from reports.people import capital
 from reports.phrases import visible
@@ -76,7 +76,7 @@ def _concern(record: AuditRecord, known: Estimates, result: GateResult, family: 
         known=known_words(lead, gate),
         remedy=visible(gate.remedy if gate and gate.remedy else lead.next_step, 400),
         because=visible(gate.because, 400) if gate else "",
-        who=WHO.get(family, "owner"),
+        who=family_named(family).who,
         others=_sentences(record, known, single),
         crossed=_sentences(record, known, crossed),
     )

@@ -11,6 +11,7 @@ from reports.charts import draw
 from reports.estimates import Told, estimates_view, method_notes, told
 from reports.estimates import figures as figures_of
 from reports.exhibits import View, capped, view
+from reports.families import family_named
 from reports.labels import relabeled
 from reports.ranking import by_attention
 from reports.record import AuditRecord, Exhibit, Finding, Measurement, Table
@@ -18,10 +19,6 @@ from reports.results import calm_checks
 
 LEAST_ROWS = 15
 """Rows that tables of overall performance keep on any page."""
-TERSE_FAMILIES = frozenset({"data", "leakage", "drift", "robustness", "generalization", "training", "explanations"})
-"""Families of which a terse page tells passed checks in a sentence."""
-KEPT_FAMILIES = frozenset({"performance", "calibration", "groups", "fairness", "slices"})
-"""Families that a small annex tells in full first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +93,7 @@ class Drawer:
         """Tell whether a measured finding is told in a sentence: a terse page, and all its gates passed, or no room."""
         if self.order[id(finding)] >= self.budget.findings:
             return True
-        return self.budget.terse and finding.family in TERSE_FAMILIES and finding.check in self.calm
+        return self.budget.terse and family_named(finding.family).terse and finding.check in self.calm
 
     def featured(self, finding: Finding, number: int) -> Figure | None:
         """Draw one exhibit of a finding for a chapter; nothing where it has neither a drawing nor pixels."""
@@ -163,4 +160,4 @@ class Drawer:
 def _weightiest_first(record: AuditRecord) -> list[Finding]:
     """Order findings: those that a gate fails on, then performance and groups, then the rest as recorded."""
     troubled = {one.gate.check for one in by_attention(record) if one.gate is not None}
-    return sorted(record.findings, key=lambda one: (one.check not in troubled, one.family not in KEPT_FAMILIES))
+    return sorted(record.findings, key=lambda one: (one.check not in troubled, not family_named(one.family).kept))

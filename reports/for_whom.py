@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.answer import Answer
+from reports.families import families_in
 from reports.lookup import Estimates, value_of
 from reports.people import (
     Gap,
@@ -27,7 +28,7 @@ from reports.results import GateResult
 from reports.sentences import extent_words, known_words, verdict_words
 from reports.strips import Strip, StripRow, strip
 
-GROUPS = ("fairness", "groups")
+GROUPS = families_in("worse", answering=True)
 
 
 def for_whom(record: AuditRecord, known: Estimates) -> Answer:

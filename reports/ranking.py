@@ -9,18 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reports.record import AuditRecord, Severity
+from reports.families import WEIGHTS, family_named
+from reports.record import AuditRecord
 from reports.results import GateResult, gate_results
 
 TROUBLE = ("fail", "error")
-WEIGHTS: Mapping[Severity, float] = {"error": 3.0, "warning": 1.0, "note": 0.3, "off": 0.0}
-_HYGIENE = frozenset({"data", "artifact", "drift"})
-_PAPERWORK = frozenset({"card"})
-_WITHOUT_EXTENT: Mapping[str, float] = {
-    "performance": 40.0, "fairness": 35.0, "groups": 35.0, "leakage": 30.0, "slices": 25.0, "robustness": 20.0,
-    "generalization": 15.0, "training": 12.0, "explanations": 8.0,
-}  # fmt: skip
-"""Rows per 1,000 that a concern without an extent counts for, by family: records of older versions hold none."""
 
 
 def families(record: AuditRecord) -> dict[str, str]:
@@ -56,13 +49,13 @@ def _class(result: GateResult, known: Mapping[str, str]) -> int:
         return 0
     if gate is not None and not gate.from_catalogue:
         return 1
-    family = family_of(result, known)
-    return 4 if family in _PAPERWORK else 3 if family in _HYGIENE or result.worst.severity == "note" else 2
+    kind = family_named(family_of(result, known)).kind
+    return 4 if kind == "paperwork" else 3 if kind == "hygiene" or result.worst.severity == "note" else 2
 
 
 def usual_reach(result: GateResult, known: Mapping[str, str]) -> float:
     """Return what a gate's question counts for where no extent is known: rows per 1,000 times severity."""
-    return WEIGHTS[result.worst.severity] * _WITHOUT_EXTENT.get(family_of(result, known), 1.0)
+    return WEIGHTS[result.worst.severity] * family_named(family_of(result, known)).reach
 
 
 def _weight(result: GateResult, known: Mapping[str, str]) -> float:

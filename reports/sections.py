@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.families import FAMILIES, families_in
 from reports.record import AuditRecord, Finding
 
 Edition = Literal["full", "short"]
@@ -32,12 +33,15 @@ class Section:
     id: str
     title: str
     kind: Literal["found", "chapter", "people", "sign-off", "glossary", "annex"]
-    families: tuple[str, ...] = ()
-    """Families of findings that stand here."""
     parts: tuple[str, ...] = ()
     """Card fields (a person's words) that stand here."""
     figures: tuple[Featured, ...] = ()
     """What is drawn here; all of it stands in the annex too."""
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Families of findings that stand here."""
+        return families_in(self.id)
 
 
 SECTIONS: tuple[Section, ...] = (
@@ -46,7 +50,6 @@ SECTIONS: tuple[Section, ...] = (
         id="good",
         title="How good is it?",
         kind="chapter",
-        families=("performance", "calibration"),
         parts=("metrics",),
         figures=(
             Featured(check="confusion", kinds=("matrix",)),
@@ -61,7 +64,6 @@ SECTIONS: tuple[Section, ...] = (
         id="worse",
         title="For whom is it worse?",
         kind="chapter",
-        families=("groups", "fairness"),
         parts=("factors",),
         figures=(
             Featured(check="mitigation", kinds=("prose", "table", "curve"), most=5),
@@ -76,7 +78,6 @@ SECTIONS: tuple[Section, ...] = (
         id="trusted",
         title="Can the numbers be trusted?",
         kind="chapter",
-        families=("leakage", "data", "drift", "generalization", "training", "artifact", "monitoring"),
         parts=("evaluation_data", "training_data"),
         figures=(
             Featured(check="label_rate", kinds=("forest",)),
@@ -88,7 +89,6 @@ SECTIONS: tuple[Section, ...] = (
         id="breaks",
         title="What breaks it, and what drives it?",
         kind="chapter",
-        families=("robustness", "slices", "explanations", "comparison", "compression"),
         figures=(
             Featured(check="weak_slices", kinds=("forest",)),
             Featured(check="noise_sensitivity", kinds=("curve",)),
@@ -98,7 +98,7 @@ SECTIONS: tuple[Section, ...] = (
             Featured(check="text_explanations", kinds=("bars",)),
         ),
     ),
-    Section(id="unknown", title="What is not known?", kind="chapter", families=("card",), parts=("caveats",)),
+    Section(id="unknown", title="What is not known?", kind="chapter", parts=("caveats",)),
     Section(
         id="people",
         title="In the words of those who answer for it",
@@ -155,8 +155,6 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """Words that a reader of the card may not know."""
 
-_KNOWN = frozenset(family for section in SECTIONS for family in section.families)
-
 
 def findings_of(record: AuditRecord, section: Section) -> tuple[Finding, ...]:
     """Return the findings that stand in a section, in the order of the record."""
@@ -167,7 +165,7 @@ def other_families(record: AuditRecord) -> dict[str, tuple[Finding, ...]]:
     """Return the findings of families that no section knows, by family; nothing is lost."""
     found: dict[str, list[Finding]] = {}
     for finding in record.findings:
-        if finding.family not in _KNOWN:
+        if finding.family not in FAMILIES:
             found.setdefault(finding.family, []).append(finding)
     return {family: tuple(findings) for family, findings in found.items()}
 

@@ -20,6 +20,7 @@ from reports.record import Estimate, Measurement, Table
         "Ribeiro, Singh and Guestrin 2016, Why Should I Trust You? Explaining the Predictions of Any Classifier",
         "Krishna et al. 2022, The Disagreement Problem in Explainable Machine Learning",
     ),
+    requires=("attributions",),
 )
 def attribution_agreement(
     attributions: tuple[Attributions, ...], lime: Attributions, predictions: Predictions, *, top: int = 12
@@ -34,8 +35,6 @@ def attribution_agreement(
     one. A low correlation among many unimportant features matters little; look at the strongest rows of
     the table.
     """
-    if not attributions:
-        raise NotApplicable("no attributions were gathered")
     shap, level = attributions[0], predictions.settings.level
     n = min(len(shap.values), len(lime.values))
     if not np.array_equal(shap.row[:n], lime.row[:n]):

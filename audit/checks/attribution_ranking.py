@@ -27,6 +27,7 @@ STRONGEST = 3
         "Lundberg et al. 2020, From local explanations to global understanding with explainable AI for trees",
         "Štrumbelj and Kononenko 2014, Explaining prediction models and individual predictions",
     ),
+    requires=("attributions",),
 )
 def attribution_ranking(
     attributions: tuple[Attributions, ...],
@@ -51,8 +52,6 @@ def attribution_ranking(
     not occur in reality are asked of the model when features depend on each other. A model that does not
     read a sensitive feature can still rely on what goes along with it.
     """
-    if not attributions:
-        raise NotApplicable("no attributions were gathered")
     first, level = attributions[0], predictions.settings.level
     if len(first.features) < 2:
         raise NotApplicable("the model reads one column, which has all of the attribution by definition")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from audit.check import check
 from audit.comparing import baseline as comparison
 from audit.comparing.pairing import unpack
-from audit.errors import NotApplicable
 from audit.estimate.measure import by_group, estimates
 from audit.estimate.metrics import reported
 from audit.evidence import Predictions
@@ -22,6 +21,7 @@ from reports.record import AuditRecord, Estimate, Measurement, Pairing
         "DeLong, DeLong and Clarke-Pearson 1988",
         "Fagerland, Lydersen and Laake 2013, The McNemar test for binary matched-pairs data",
     ),
+    requires=("test",),
 )
 def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pairing | None = None) -> Measurement:
     """Subtract the baseline's metrics from this model's, row by row where both answered the same rows.
@@ -34,8 +34,6 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
     rows cannot be paired, the two audits count as independent samples, and far smaller losses stay open.
     """
     test = predictions.select(split="test")
-    if not len(test):
-        raise NotApplicable("there are no test rows")
 
     def apart() -> Measurement:
         found = comparison.addressed(_measured(test))

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
-from audit.errors import NotApplicable
 from audit.estimate.curves import rate_limits
 from audit.estimate.measure import estimates
 from audit.estimate.plain_calibration import plain_calibration_errors
@@ -25,6 +24,7 @@ from reports.record import Curve, Measurement, Series
     family="performance",
     tasks=("binary", "multiclass"),
     references=("Kumar, Liang and Ma 2019, Verified uncertainty calibration", "Cox 1958", "Van Calster et al. 2019"),
+    requires=("probabilities", "test"),
 )
 def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
     """Hold predicted probabilities against what happened.
@@ -39,10 +39,6 @@ def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
     papers; it is above 0 by chance alone.
     """
     test = predictions.select(split="test")
-    if test.y_score is None or not test.probabilities:
-        raise NotApplicable(test.score_reason)
-    if not len(test):
-        raise NotApplicable("there are no test rows")
     names: tuple[str, ...] = ("calibration_error", "brier_score")
     if test.task == "binary":
         names = (*names, "calibration_slope", "calibration_intercept", "mean_calibration_gap")

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from audit.check import check
-from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
 from audit.estimate.measure import by_group, differences, ratios_to, ratios_to_highest, reference_group
 from audit.evidence import Predictions
@@ -18,7 +17,13 @@ FEW = 30
 """Classes and groups that are listed in their order; of more, the lowest ratios come first."""
 
 
-@check(title="Disparities by class", family="fairness", tasks=("multiclass",), references=("Putzel and Lee 2022",))
+@check(
+    title="Disparities by class",
+    family="fairness",
+    tasks=("multiclass",),
+    references=("Putzel and Lee 2022",),
+    requires=("sensitive",),
+)
 def class_disparities(predictions: Predictions) -> Measurement:
     """Hold groups against each other for every class, one class against the rest.
 
@@ -29,8 +34,6 @@ def class_disparities(predictions: Predictions) -> Measurement:
     of rows are not assessed.
     """
     test = predictions.select(split="test")
-    if not test.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
     made: list[Estimate] = []
     for code, name in enumerate(test.classes):
         against = _against_the_rest(test, code)

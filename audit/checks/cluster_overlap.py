@@ -6,13 +6,15 @@ import numpy as np
 
 from audit.check import check
 from audit.data.dataset import Dataset
-from audit.errors import NotApplicable
 from audit.estimate.making import exact
 from reports.record import Measurement
 
 
 @check(
-    title="Clusters in training and test", family="leakage", references=("Kaufman et al. 2012, Leakage in data mining",)
+    title="Clusters in training and test",
+    family="leakage",
+    references=("Kaufman et al. 2012, Leakage in data mining",),
+    requires=("cluster", "train"),
 )
 def cluster_overlap(dataset: Dataset) -> Measurement:
     """Count test rows whose declared cluster has training rows too.
@@ -22,10 +24,7 @@ def cluster_overlap(dataset: Dataset) -> Measurement:
 
     Limits. Only the declared cluster column is looked at; rows without a cluster are left out.
     """
-    if dataset.cluster is None:
-        raise NotApplicable("no cluster column is declared; name one in [data] cluster")
-    if not dataset.has("train"):
-        raise NotApplicable("compares with training rows; there is no training table")
+    assert dataset.cluster is not None  # noqa: S101 -- required
     train = dataset.cluster.codes[dataset.rows("train")]
     test = dataset.cluster.codes[dataset.rows("test")]
     known = test >= 0

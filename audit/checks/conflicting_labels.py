@@ -7,7 +7,6 @@ import numpy as np
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import splits
-from audit.errors import NotApplicable
 from audit.estimate.making import absent, exact
 from audit.tabular.rows import Hashes, column_hashes, conflicts, first_ones, total
 from reports.record import Estimate, Measurement, Table
@@ -20,6 +19,7 @@ COARSE = 0.2
     family="data",
     tasks=("binary", "multiclass"),
     references=("Northcutt et al. 2021, Pervasive label errors in test sets",),
+    requires=("features",),
 )
 def conflicting_labels(dataset: Dataset) -> Measurement:
     """Count rows that share every feature with a row of the same split that has another target.
@@ -31,8 +31,6 @@ def conflicting_labels(dataset: Dataset) -> Measurement:
     Limits. A table whose features have fewer distinct combinations than a fifth of its rows is not
     assessed, nor one with a single feature. Which of two conflicting labels is wrong is not known.
     """
-    if not dataset.features:
-        raise NotApplicable("there are no features")
     estimates: list[Estimate] = []
     lines = []
     for split, rows in splits(dataset):

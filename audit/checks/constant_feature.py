@@ -8,14 +8,13 @@ import pandas as pd
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import learned_from
-from audit.errors import NotApplicable
 from audit.estimate.making import exact
 from audit.estimate.shares import worst_first
 from audit.tabular.rows import cells, column_hash
 from reports.record import Estimate, Measurement, Table
 
 
-@check(by_column=True, title="Constant features", family="data")
+@check(by_column=True, title="Constant features", family="data", requires=("features",))
 def constant_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
     """Measure how many rows hold each feature's most frequent value.
 
@@ -25,8 +24,6 @@ def constant_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
 
     Limits. A rare but telling mark looks nearly constant too.
     """
-    if not dataset.features:
-        raise NotApplicable("there are no features")
     split, rows = learned_from(dataset)
     estimates = []
     for name in dataset.features:

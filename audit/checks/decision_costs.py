@@ -25,6 +25,7 @@ from audit.estimate.thresholds import (
     threshold_words,
 )
 from audit.evidence import NO_ROWS, FloatArray, Predictions
+from audit.evidence.requirements import require_evidence
 from audit.exhibits import by_address_table
 from audit.statistics.intervals import Span
 from reports.record import Cell, Curve, Estimate, Exhibit, Measurement, Series, Table
@@ -61,8 +62,7 @@ def decision_costs(predictions: Predictions) -> Measurement:
     if costs is None:
         raise NotApplicable(NONE_DECLARED)
     test = test if test.weight is None else test.take(test.weight > 0)
-    if not len(test):
-        raise NotApplicable("there are no test rows")
+    require_evidence("test", predictions=test)
     if test.y_score is None:
         cost = _cost(test, costs)
         return Measurement(summary=f"A decision costs {cost}.", estimates=(cost,), notes=(test.score_reason,))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from audit.check import check
-from audit.errors import NotApplicable
 from audit.estimate.disparity import extremes
 from audit.estimate.making import exact, of_metrics
 from audit.estimate.measure import (
@@ -38,6 +37,7 @@ GAPS = {
         "Hsu 1984 (comparisons with the best)",
         "Newcombe 1998",
     ),
+    requires=("sensitive",),
 )
 def disparities(predictions: Predictions) -> Measurement:
     """Subtract and divide rates of groups, each with an interval.
@@ -53,8 +53,6 @@ def disparities(predictions: Predictions) -> Measurement:
     do not follow from equal selection rates. A gap is not proof of harm, and no gap none of its absence.
     """
     test = predictions.select(split="test")
-    if not test.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
     names = GAPS[test.task]
     if test.task == "binary" and test.y_score is not None:
         names = (*names, "roc_auc")

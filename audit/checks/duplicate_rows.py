@@ -5,7 +5,6 @@ from __future__ import annotations
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import splits
-from audit.errors import NotApplicable
 from audit.estimate.making import absent, exact
 from audit.tabular.rows import Repeats, column_hash, column_hashes, extra_copies, first_ones, total
 from reports.record import Estimate, Measurement, Table
@@ -14,7 +13,12 @@ COARSE = 0.2
 """Share of distinct feature combinations below which repeats tell nothing."""
 
 
-@check(title="Duplicate rows", family="data", references=("Barz and Denzler 2020, Do we train on test data?",))
+@check(
+    title="Duplicate rows",
+    family="data",
+    references=("Barz and Denzler 2020, Do we train on test data?",),
+    requires=("features",),
+)
 def duplicate_rows(dataset: Dataset) -> Measurement:
     """Count rows whose features and target stand earlier in the same split already.
 
@@ -26,8 +30,6 @@ def duplicate_rows(dataset: Dataset) -> Measurement:
     Limits. A table whose features have fewer distinct combinations than a fifth of its rows is not
     assessed. Copies that differ in a single cell are not found here; see near duplicates.
     """
-    if not dataset.features:
-        raise NotApplicable("there are no features")
     estimates: list[Estimate] = []
     lines = []
     for split, rows in splits(dataset):

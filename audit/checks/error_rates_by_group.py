@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.errors import NotApplicable
 from audit.estimate.between_curves import between_curves
 from audit.estimate.disparity import average_odds_differences
 from audit.estimate.measure import by_group, differences, ratios_to, reference_group
@@ -30,6 +29,7 @@ ODDS = ("true_positive_rate", "false_positive_rate")
         "Bellamy et al. 2018, AI Fairness 360 (average odds difference)",
         "Gardner, Brooks and Baker 2019, Evaluating the fairness of predictive student models (ABROCA)",
     ),
+    requires=("sensitive",),
 )
 def error_rates_by_group(predictions: Predictions) -> Measurement:
     """Measure the rates by group that papers report, with their gaps and ratios to the reference group.
@@ -44,8 +44,6 @@ def error_rates_by_group(predictions: Predictions) -> Measurement:
     interval.
     """
     test = predictions.select(split="test")
-    if not test.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
     made: list[Estimate] = []
     exhibits: list[Exhibit] = []
     for feature in test.sensitive:

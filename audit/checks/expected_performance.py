@@ -12,6 +12,7 @@ from audit.estimate.making import absent, spanned
 from audit.estimate.monitoring import everyone
 from audit.estimate.rates import RATES, Rate
 from audit.evidence import FloatArray, IntArray, Predictions, Windows
+from audit.evidence.requirements import require_evidence
 from audit.exhibits import estimates_table
 from audit.statistics.intervals import z_value
 from reports.record import Estimate, Measurement
@@ -37,8 +38,7 @@ def expected_performance(windows: Windows) -> Measurement:
     if not windows.current.unlabeled.total:
         raise NotApplicable("every row of the window has its label")
     test = everyone(windows.current)
-    if test.y_score is None or not test.probabilities:
-        raise NotApplicable(test.score_reason)
+    require_evidence("probabilities", predictions=test)
     where = {"split": "test", "window": windows.current.name}
     made = tuple(_expected(test, name, where) for name in ("accuracy", "precision", "recall"))
     return Measurement(

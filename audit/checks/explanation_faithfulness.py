@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from audit.check import check
-from audit.errors import NotApplicable
 from audit.estimate.making import absent, bare, spanned
 from audit.evidence import Attributions, Predictions
 from audit.explain.deletion import DeletionCurves
@@ -26,6 +25,7 @@ WHERE = {"split": "test"}
         "Samek et al. 2017, Evaluating the Visualization of What a Deep Neural Network Has Learned",
         "Adebayo et al. 2018, Sanity Checks for Saliency Maps",
     ),
+    requires=("attributions",),
 )
 def explanation_faithfulness(
     attributions: tuple[Attributions, ...],
@@ -46,8 +46,6 @@ def explanation_faithfulness(
     their noise: see the stability. Deleting means replacing by other rows' values, which can make rows that
     do not occur.
     """
-    if not attributions:
-        raise NotApplicable("no attributions were gathered")
     first, level = attributions[0], predictions.settings.level
     residual = _residual(first, level)
     sanity = () if randomized is None else (_similarity(first, randomized, level),)

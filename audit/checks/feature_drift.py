@@ -10,7 +10,6 @@ import numpy.typing as npt
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
-from audit.errors import NotApplicable
 from audit.estimate.drift import binned, stability_index
 from audit.estimate.shares import worst_first
 from audit.evidence import FloatArray, Predictions, Settings
@@ -38,6 +37,7 @@ class Moved(NamedTuple):
         "Yurdakul and Naranjo 2020, Statistical properties of the population stability index",
         "Rao and Scott 1981, The analysis of categorical data from complex sample surveys",
     ),
+    requires=("train", "features"),
 )
 def feature_drift(
     dataset: Dataset,
@@ -57,10 +57,6 @@ def feature_drift(
     Limits. Each feature is looked at alone; missing values are left out, new categories are counted with
     rare ones. Levels that hold under 1 % of training are taken together.
     """
-    if not dataset.has("train"):
-        raise NotApplicable("compares with training rows; there is no training table")
-    if not dataset.features:
-        raise NotApplicable("there are no features")
     level = (settings or Settings()).level
     score = _scores(dataset, predictions)
     kinds = dataset.kinds()

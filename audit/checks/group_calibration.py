@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.errors import NotApplicable
 from audit.estimate.measure import by_group
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
@@ -15,6 +14,7 @@ from reports.record import Estimate, Exhibit, Measurement
     family="fairness",
     tasks=("binary",),
     references=("Pleiss et al. 2017, On fairness and calibration",),
+    requires=("sensitive", "probabilities"),
 )
 def group_calibration(predictions: Predictions) -> Measurement:
     """Subtract a group's rate of positives from its mean score.
@@ -25,10 +25,6 @@ def group_calibration(predictions: Predictions) -> Measurement:
     at once be calibrated and have equal error rates.
     """
     test = predictions.select(split="test")
-    if not test.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
-    if test.y_score is None or not test.probabilities:
-        raise NotApplicable(test.score_reason)
     made: list[Estimate] = []
     exhibits: list[Exhibit] = []
     for features in test.crossings():

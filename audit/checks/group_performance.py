@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.errors import NotApplicable
 from audit.estimate.influence import carries
 from audit.estimate.measure import by_group, estimates
 from audit.estimate.metrics import reported
@@ -15,7 +14,12 @@ from reports.record import Estimate, Exhibit, Measurement
 LEAD = {"binary": ("selection_rate", "true_positive_rate"), "multiclass": ("accuracy",), "regression": ("mean_error",)}
 
 
-@check(title="Performance by group", family="groups", references=("Mitchell et al. 2019", "Wilson 1927"))
+@check(
+    title="Performance by group",
+    family="groups",
+    references=("Mitchell et al. 2019", "Wilson 1927"),
+    requires=("sensitive",),
+)
 def group_performance(predictions: Predictions) -> Measurement:
     """Measure every declared group, and every crossing of two, on the test rows.
 
@@ -27,8 +31,6 @@ def group_performance(predictions: Predictions) -> Measurement:
     measured apart, with its own interval.
     """
     test = predictions.select(split="test")
-    if not test.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
     names = [name for name in reported("groups", test.task) if carries(test, name)]
     overall = {one.metric: one for one in estimates(test, names)}
     made: list[Estimate] = list(overall.values())

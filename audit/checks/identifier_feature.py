@@ -21,6 +21,7 @@ from reports.record import Estimate, Measurement
     title="Identifier features",
     family="data",
     references=("Kaufman et al. 2012, Leakage in data mining",),
+    requires=("features",),
 )
 def identifier_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
     """Measure how many of a feature's present values are distinct, where it is text or whole numbers.
@@ -32,8 +33,6 @@ def identifier_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
     Limits. Free text (several words) is content, not an identifier, and is left out. Few rows make whole
     numbers distinct by nature: below 30 present values nothing is said.
     """
-    if not dataset.features:
-        raise NotApplicable("there are no features")
     split, rows = learned_from(dataset)
     kinds = dataset.kinds()
     estimates: list[Estimate] = []

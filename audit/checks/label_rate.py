@@ -25,6 +25,7 @@ from reports.record import Estimate, Forest, Measurement
     family="data",
     tasks=("binary",),
     references=("29 CFR 1607.4(D), the four-fifths rule", "Hsu 1984, multiple comparisons with the best"),
+    requires=("sensitive",),
 )
 def label_rate(
     dataset: Dataset | None = None, predictions: Predictions | None = None, settings: Settings | None = None
@@ -41,8 +42,6 @@ def label_rate(
     """
     chosen = settings or Settings()
     labels = _as_predictions(dataset, chosen) if dataset is not None else _of_log(predictions)
-    if not labels.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
     rates: list[Estimate] = []
     ratios: list[Estimate] = []
     for features in _crossings(labels.sensitive, chosen.depth):

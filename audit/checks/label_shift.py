@@ -5,7 +5,6 @@ from __future__ import annotations
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import Positions
-from audit.errors import NotApplicable
 from audit.estimate.shares import masses, proportion, proportion_difference
 from audit.evidence import Settings
 from reports.record import Estimate, Forest, ForestRow, Measurement
@@ -16,6 +15,7 @@ from reports.record import Estimate, Forest, ForestRow, Measurement
     family="drift",
     tasks=("binary", "multiclass"),
     references=("Lipton et al. 2018, Detecting and correcting for label shift", "Newcombe 1998"),
+    requires=("train",),
 )
 def label_shift(dataset: Dataset, settings: Settings | None = None) -> Measurement:
     """Subtract each class's share of the training rows from its share of the test rows.
@@ -25,8 +25,6 @@ def label_shift(dataset: Dataset, settings: Settings | None = None) -> Measureme
 
     Limits. Splits that were balanced on purpose differ by intent.
     """
-    if not dataset.has("train"):
-        raise NotApplicable("compares with training rows; there is no training table")
     level = (settings or Settings()).level
     train, test = dataset.rows("train"), dataset.rows("test")
     estimates = [_difference(dataset, (test, train), code, level) for code in range(len(dataset.classes))]

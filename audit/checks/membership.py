@@ -21,6 +21,7 @@ CLIP = 1e-12
     title="Membership inference",
     family="generalization",
     references=("Yeom et al. 2018, Privacy risk in machine learning", "Shokri et al. 2017"),
+    requires=("train_answers",),
 )
 def membership(predictions: Predictions) -> Measurement:
     """Tell training rows from test rows by the model's loss on each, at equal class shares.
@@ -33,8 +34,6 @@ def membership(predictions: Predictions) -> Measurement:
     another kind than the training rows are distinguished by their kind. Without probabilities the margin of the
     true class stands for the loss, without scores the error.
     """
-    if not predictions.has(split="train"):
-        raise NotApplicable("holds training rows against test rows; there are no answers for training rows")
     train, test = predictions.select(split="train"), predictions.select(split="test")
     loss, kind = _losses(train, test)
     if not all(np.isfinite(one).all() for one in loss):

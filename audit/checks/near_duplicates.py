@@ -30,6 +30,7 @@ Find = Callable[[Positions, Positions], Flags]
     title="Near duplicates of training items",
     family="leakage",
     references=("Barz and Denzler 2020, Do we train on test data?", "Broder 1997, Resemblance of documents"),
+    requires=("train",),
 )
 def near_duplicates(
     dataset: Dataset, *, radius: float = 0.01, pixel_radius: float = 0.1, text_radius: float = 0.3
@@ -47,8 +48,6 @@ def near_duplicates(
     changed more, such as turned or cropped images, are not found. A table of free text is compared by its
     text alone.
     """
-    if not dataset.has("train"):
-        raise NotApplicable("compares with training rows; there is no training table")
     train, test = dataset.rows("train"), dataset.rows("test")
     find, unit = _finder(dataset, train, radius, pixel_radius, text_radius)
     found = find(test, train)

@@ -22,6 +22,7 @@ FloatArray = npt.NDArray[np.float64]
     title="Values out of range",
     family="data",
     references=("Breck et al. 2019, Data validation for machine learning",),
+    requires=("train",),
 )
 def out_of_range(dataset: Dataset, *, most: int = 1000) -> Measurement:
     """Measure, for each numeric feature, how many test rows lie outside the range of training.
@@ -33,8 +34,6 @@ def out_of_range(dataset: Dataset, *, most: int = 1000) -> Measurement:
     Limits. Inside the range there may be gaps that training never covered; one training outlier widens the
     range for all.
     """
-    if not dataset.has("train"):
-        raise NotApplicable("compares with training rows; there is no training table")
     numeric = [name for name, kind in dataset.kinds().items() if kind == "numeric"]
     if not numeric:
         raise NotApplicable("there is no numeric feature")

@@ -6,6 +6,7 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.measure import by_group, differences, estimates, reference_group
 from audit.evidence import OwnMetric, Predictions
+from audit.evidence.requirements import require_evidence
 from audit.exhibits import by_address_table, estimates_table
 from reports.phrases import metric_words
 from reports.record import Estimate, Exhibit, Measurement
@@ -30,8 +31,7 @@ def own_metrics(predictions: Predictions) -> Measurement:
     names = tuple(test.settings.metrics)
     if not names:
         raise NotApplicable("no metric of your own is named; see [metrics]")
-    if not len(test):
-        raise NotApplicable("there are no test rows")
+    require_evidence("test", predictions=test)
     overall = estimates(test, names)
     made: list[Estimate] = list(overall)
     exhibits: list[Exhibit] = [estimates_table("Metrics of your own", overall)]

@@ -9,6 +9,7 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.curves import precision_recall_points, rate_limits, thinned
 from audit.estimate.measure import estimate
+from audit.estimate.thresholds import score_of
 from audit.evidence import FloatArray, Predictions
 from audit.statistics.intervals import wilson
 from reports.record import Curve, Measurement, Series
@@ -19,6 +20,7 @@ from reports.record import Curve, Measurement, Series
     family="performance",
     tasks=("binary",),
     references=("Davis and Goadrich 2006", "Boyd et al. 2013, Area under the precision-recall curve"),
+    requires=("scores",),
 )
 def precision_recall(predictions: Predictions, *, points: int = 60) -> Measurement:
     """Draw precision over recall as the threshold falls.
@@ -32,12 +34,10 @@ def precision_recall(predictions: Predictions, *, points: int = 60) -> Measureme
     test = predictions.select(split="test")
     if test.weight is not None:
         test = test.take(test.weight > 0)
-    if test.y_score is None:
-        raise NotApplicable(test.score_reason)
     truth = np.asarray(test.y_true == 1)
     if truth.all() or not truth.any():
         raise NotApplicable("the test rows hold one class only")
-    recall, precision, found = precision_recall_points(truth, test.y_score, test.weight)
+    recall, precision, found = precision_recall_points(truth, score_of(test), test.weight)
     kept = thinned(recall, precision, points)
     limits = _limits(test, truth, kept, precision, found)
     series = Series(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from audit.check import check
-from audit.errors import NotApplicable
 from audit.estimate.drift import binned, binned_counts, stability_index
 from audit.estimate.making import absent
 from audit.evidence import SCORE_TABLE, FloatArray, Predictions, ReferenceScores
@@ -22,6 +21,7 @@ WHERE = {"split": "test"}
         "Siddiqi 2006, Credit risk scorecards",
         "Yurdakul and Naranjo 2020, Statistical properties of the population stability index",
     ),
+    requires=("test",),
 )
 def prediction_drift(predictions: Predictions, reference_scores: ReferenceScores | None = None) -> Measurement:
     """Hold the distribution of answers against that of a reference record.
@@ -35,8 +35,6 @@ def prediction_drift(predictions: Predictions, reference_scores: ReferenceScores
     reference: scores far outside them all fall into its last bin. Rows are counted without sample weight;
     where they are clustered, the reference's are taken to be clustered alike.
     """
-    if not predictions.has(split="test"):
-        raise NotApplicable("there are no answers for test rows")
     test = predictions.select(split="test")
     values = _values(test)
     own = _classes(test) if values is None else _table(values, _rows(test))

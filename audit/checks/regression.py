@@ -17,7 +17,7 @@ from audit.statistics.variance import mean
 from reports.record import Curve, Measurement, Series
 
 
-@check(title="Regression metrics and residuals", family="performance", tasks=("regression",))
+@check(title="Regression metrics and residuals", family="performance", tasks=("regression",), requires=("test",))
 def regression(predictions: Predictions, *, bins: int = 12) -> Measurement:
     """Measure errors and show where along the prediction they lie.
 
@@ -28,8 +28,6 @@ def regression(predictions: Predictions, *, bins: int = 12) -> Measurement:
     Limits. Means hide rare large errors; compare with the median. The curve shows means of bins, no rows.
     """
     test = predictions.select(split="test")
-    if not len(test):
-        raise NotApplicable("there are no test rows")
     if not np.isfinite(test.y_pred.astype(np.float64)).all():
         raise NotApplicable("; ".join(f"{n} {what}" for what, n in predictions.invalid.items()))
     measured = estimates(test, tuple(dict.fromkeys((*reported("performance", test.task), test.headline))))

@@ -16,7 +16,13 @@ from audit.statistics.variance import effective_n
 from reports.record import Estimate, Exhibit, Measurement
 
 
-@check(title="Residuals by group", family="fairness", tasks=("regression",), references=("Agarwal, Dudík and Wu 2019",))
+@check(
+    title="Residuals by group",
+    family="fairness",
+    tasks=("regression",),
+    references=("Agarwal, Dudík and Wu 2019",),
+    requires=("sensitive",),
+)
 def residual_disparities(predictions: Predictions) -> Measurement:
     """Measure the mean error of each group, and its mean absolute error against the reference group's.
 
@@ -27,8 +33,6 @@ def residual_disparities(predictions: Predictions) -> Measurement:
     Limits. A target that was itself measured with a slant shows no gap here.
     """
     test = predictions.select(split="test")
-    if not test.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
     spread = _spread(test)
     if not spread > 0:
         raise NotApplicable("the target does not vary on the test rows")

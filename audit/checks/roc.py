@@ -24,6 +24,7 @@ MOST_CURVES = 8
     tasks=("binary", "multiclass"),
     references=("DeLong et al. 1988", "Fawcett 2006"),
     revision=2,
+    requires=("scores",),
 )
 def roc(predictions: Predictions, *, points: int = 60) -> Measurement:
     """Draw the true positive rate over the false positive rate for every threshold.
@@ -36,8 +37,6 @@ def roc(predictions: Predictions, *, points: int = 60) -> Measurement:
     classes each is compared with the rest, the most frequent ones are drawn.
     """
     test = predictions.select(split="test")
-    if test.y_score is None:
-        raise NotApplicable(test.score_reason)
     try:
         test = with_weight(test)
         series, areas = _lines(test, points)

@@ -26,6 +26,7 @@ MOST_BANDS = 3
     family="groups",
     tasks=("binary",),
     references=("DeLong et al. 1988", "Hardt, Price and Srebro 2016, Equality of opportunity in supervised learning"),
+    requires=("scores", "sensitive"),
 )
 def roc_by_group(predictions: Predictions, *, points: int = 40) -> Measurement:
     """Draw the ROC curve of every group of a sensitive feature on the same axes.
@@ -38,10 +39,6 @@ def roc_by_group(predictions: Predictions, *, points: int = 40) -> Measurement:
     fewer rows than are needed to judge, or of too few rows of a class, have no line.
     """
     test = predictions.select(split="test")
-    if test.y_score is None:
-        raise NotApplicable(test.score_reason)
-    if not test.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
     made: list[Estimate] = []
     exhibits: list[Exhibit] = []
     notes: list[str] = []

@@ -19,7 +19,7 @@ BINS = 20
 MOST_LINES = 6
 
 
-@check(title="Distribution of scores", family="performance", tasks=("binary",))
+@check(title="Distribution of scores", family="performance", tasks=("binary",), requires=("scores",))
 def score_histogram(predictions: Predictions) -> Measurement:
     """Draw how the scores are distributed, by true class and by the groups of each sensitive feature.
 
@@ -30,8 +30,6 @@ def score_histogram(predictions: Predictions) -> Measurement:
     that hold too few rows to be shown are drawn as one, at their mean height.
     """
     test = predictions.select(split="test")
-    if test.y_score is None:
-        raise NotApplicable(test.score_reason)
     try:
         test = with_weight(test)
     except Undefined as reason:

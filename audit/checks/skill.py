@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from audit.check import check
-from audit.errors import NotApplicable
 from audit.estimate.making import exact
 from audit.estimate.measure import estimate
 from audit.estimate.metrics import metric as metric_of
@@ -15,7 +14,7 @@ from audit.evidence import Predictions
 from reports.record import Measurement, Prose
 
 
-@check(title="Skill over a constant", family="performance", references=("Hand 2006",))
+@check(title="Skill over a constant", family="performance", references=("Hand 2006",), requires=("test",))
 def skill(predictions: Predictions) -> Measurement:
     """Hold the model against the best answer that ignores its input.
 
@@ -26,8 +25,6 @@ def skill(predictions: Predictions) -> Measurement:
     Limits. Beating a constant is the least one can ask; it does not make a model useful.
     """
     test = predictions.select(split="test")
-    if not test.total:
-        raise NotApplicable("there are no test rows")
     metric, chance = _chance(test)
     if _constant(test, metric):
         made = exact("skill_over_constant", 0.0, test.where, n=test.total, unit="difference")

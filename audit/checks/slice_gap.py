@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.check import check
-from audit.errors import NotApplicable
 from audit.estimate.influence import linear_form
 from audit.estimate.making import absent, spanned
 from audit.estimate.measure import groups
@@ -24,7 +23,12 @@ METRIC = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2_scor
 Mask = npt.NDArray[np.bool_]
 
 
-@check(title="Train against test by group", family="generalization", references=("Zou and Donner 2008",))
+@check(
+    title="Train against test by group",
+    family="generalization",
+    references=("Zou and Donner 2008",),
+    requires=("train_answers", "sensitive"),
+)
 def slice_gap(predictions: Predictions) -> Measurement:
     """Subtract the overall gap between training and test score from the gap of each group.
 
@@ -34,10 +38,6 @@ def slice_gap(predictions: Predictions) -> Measurement:
     Limits. Groups are the declared sensitive features and their crossings; other slices are searched under
     weak slices, on the test rows alone.
     """
-    if not predictions.has(split="train"):
-        raise NotApplicable("holds test rows against training rows; there are no answers for training rows")
-    if not predictions.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
     train, test = (with_weight(predictions.select(split=name)) for name in ("train", "test"))
     made: list[Estimate] = []
     for features in predictions.crossings():

@@ -16,7 +16,12 @@ from audit.statistics.intervals import Span, difference
 from reports.record import Estimate, Measurement
 
 
-@check(title="A stronger model on the same rows", family="generalization", references=("Zou and Donner 2008",))
+@check(
+    title="A stronger model on the same rows",
+    family="generalization",
+    references=("Zou and Donner 2008",),
+    requires=("train_answers",),
+)
 def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement:
     """Hold the model's score on its own training rows against what a stronger model reaches on test rows.
 
@@ -27,8 +32,6 @@ def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement
     Limits. The stronger model is not tuned and learns from a sample where there are many rows: no gap is no
     proof that nothing is left to learn.
     """
-    if not predictions.has(split="train"):
-        raise NotApplicable("needs the model's answers for training rows; there are none")
     if "stronger" not in rivals.keys["variant"].levels:
         raise NotApplicable("; ".join(rivals.notes) or "no stronger model could be fitted")
     train, test = predictions.select(split="train"), predictions.select(split="test")

@@ -32,6 +32,7 @@ class Lack(NamedTuple):
     title="Thin groups",
     family="data",
     references=("Cohen 1988, Statistical power analysis", "Singh et al. 2023, Measures of disparity and sample size"),
+    requires=("sensitive",),
 )
 def thin_group(
     dataset: Dataset | None = None,
@@ -75,8 +76,6 @@ def _sizes(dataset: Dataset | None, predictions: Predictions | None) -> Iterator
     """Yield each group of the test rows with its number of rows, in a binary task by class too."""
     if dataset is None and predictions is None:
         raise NotApplicable(COUNTED)
-    if not (dataset.sensitive if dataset is not None else predictions.sensitive if predictions is not None else ()):
-        raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
     if dataset is not None:
         for group in groups(dataset, dataset.rows("test"), depth=1):
             positives = int((dataset.y[group.rows] == 1).sum())

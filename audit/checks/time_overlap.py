@@ -16,6 +16,7 @@ from reports.record import Measurement
     title="Training after the test",
     family="leakage",
     references=("Kapoor and Narayanan 2023, Leakage and the reproducibility crisis",),
+    requires=("time", "train"),
 )
 def time_overlap(dataset: Dataset) -> Measurement:
     """Count training rows that are later than the first test row, by the declared time column.
@@ -27,11 +28,7 @@ def time_overlap(dataset: Dataset) -> Measurement:
     first as with the month first, is refused; rows without a time are left out, and so are up to 5 % that cannot be
     read.
     """
-    name = dataset.roles.time
-    if name is None:
-        raise NotApplicable("no time column is declared; name one in [data] time")
-    if not dataset.has("train"):
-        raise NotApplicable("compares with training rows; there is no training table")
+    name = str(dataset.roles.time)
     times = moments(dataset.frame[name])
     train, test = times[dataset.rows("train")], times[dataset.rows("test")]
     if np.isnan(train).all() or np.isnan(test).all():

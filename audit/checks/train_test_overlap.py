@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from audit.check import check
 from audit.data.dataset import Dataset
-from audit.errors import NotApplicable
 from audit.estimate.making import exact
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
@@ -22,6 +21,7 @@ COARSE = 0.2
     title="Test rows in the training table",
     family="leakage",
     references=("Barz and Denzler 2020, Do we train on test data?", "Kapoor and Narayanan 2023"),
+    requires=("train", "features"),
 )
 def train_test_overlap(dataset: Dataset, predictions: Predictions | None = None) -> Measurement:
     """Count test rows whose features and target stand in the training rows, beyond what chance repeats.
@@ -35,10 +35,6 @@ def train_test_overlap(dataset: Dataset, predictions: Predictions | None = None)
     Limits. Only exact copies are found; see near duplicates. Leaving out rows that repeat by nature changes
     the mix of rows, so the two scores differ for that reason too.
     """
-    if not dataset.has("train"):
-        raise NotApplicable("compares with training rows; there is no training table")
-    if not dataset.features:
-        raise NotApplicable("there are no features")
     train, test = dataset.rows("train"), dataset.rows("test")
     rows = np.concatenate([test, train])
     frame = dataset.frame.take(rows)

@@ -9,7 +9,6 @@ import pandas as pd
 from audit.check import check
 from audit.data.columns import ColumnKind
 from audit.data.dataset import Dataset
-from audit.errors import NotApplicable
 from audit.estimate.shares import masses, proportion, worst_first
 from audit.evidence import Settings
 from audit.tabular.single_feature import levels_of
@@ -23,6 +22,7 @@ LISTED = 5
     title="Unseen categories",
     family="data",
     references=("Breck et al. 2019, Data validation for machine learning",),
+    requires=("train",),
 )
 def unseen_category(dataset: Dataset, settings: Settings | None = None, *, most: int = 1000) -> Measurement:
     """Measure, feature by feature, how many test rows hold a value that no training row has.
@@ -33,8 +33,6 @@ def unseen_category(dataset: Dataset, settings: Settings | None = None, *, most:
 
     Limits. Free text is left out: every sentence is new. A category seen once in training counts as seen.
     """
-    if not dataset.has("train"):
-        raise NotApplicable("compares with training rows; there is no training table")
     chosen = settings or Settings()
     train, test = dataset.rows("train"), dataset.rows("test")
     of = masses(dataset, test)._replace(weight=None)

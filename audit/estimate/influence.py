@@ -10,6 +10,7 @@ from audit.estimate.metrics import metric
 from audit.estimate.own_metrics import as_metric
 from audit.estimate.views import position_of, rows_of, toward_negative
 from audit.evidence import Predictions
+from audit.evidence.requirements import REQUIREMENTS
 from audit.statistics.variance import Linear, Undefined
 
 OF_MANY = "speaks of more than two classes"
@@ -63,7 +64,7 @@ def requirements(predictions: Predictions, name: str, position: int | None, *, r
     if predictions.y_score is None:
         raise Undefined(predictions.score_reason)
     if one.needs == "probabilities" and not predictions.probabilities:
-        raise Undefined("the scores are not probabilities")
+        raise Undefined(REQUIREMENTS["probabilities"].reason)
     return _require_class(predictions, name, position)
 
 

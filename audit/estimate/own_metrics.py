@@ -22,6 +22,7 @@ import numpy.typing as npt
 from audit.errors import ModelError
 from audit.estimate.metric import Metric
 from audit.evidence import COUNTED, OwnMetric, Predictions
+from audit.evidence.requirements import REQUIREMENTS
 from audit.models.containment import guarded
 from audit.statistics.intervals import Interval, around, bounded, on_scale
 from audit.statistics.residuals import mean_interval
@@ -98,7 +99,7 @@ class Answers:
     def predict_proba(self, rows: IntArray) -> Array:
         """Return the stored probabilities."""
         if not self.predictions.probabilities:
-            raise Undefined("the scores are not probabilities")
+            raise Undefined(REQUIREMENTS["probabilities"].reason)
         score = _score(self.predictions)[rows]
         return score if score.ndim > 1 else np.stack([1 - score, score], -1)
 

@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar, overload
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from audit.models.load import Model
 from audit.progress import Progress, silent
 from reports.record import Json
 
+Kind = TypeVar("Kind")
 GIVEN = {
     "baseline": "no earlier audit was named: give its record with --baseline main.json",
     "source_model": "the model is not said to be compressed: name what it was made of in [model] source",
@@ -56,7 +57,7 @@ class Kept(Protocol):
 class Context:
     """What gatherers work with; it remembers what was gathered.
 
-    ``context.need("predictions")`` returns evidence and raises :class:`NotApplicable` where there is
+    ``context.need("predictions", Predictions)`` returns evidence and raises :class:`NotApplicable` where there is
     none; ``context("predictions")`` returns an :class:`~audit.evidence.predictions.Absence` instead.
     """
 
@@ -84,17 +85,27 @@ class Context:
             self.collected[name] = self._given(name) or self._gather(name)
         return self.collected[name]
 
-    def need(self, name: str) -> object:
+    @overload
+    def need(self, name: str) -> object: ...
+
+    @overload
+    def need(self, name: str, kind: type[Kind]) -> Kind: ...
+
+    def need(self, name: str, kind: type = object) -> object:
         """Return evidence `name` for another gatherer.
 
         Raises
         ------
         NotApplicable
             If there is none, with the reason.
+        TypeError
+            If it is not of the kind that the name stands for.
         """
         value = self(name)
         if isinstance(value, Absence):
             raise (MissingExtra if value.outcome == "skipped" else NotApplicable)(value.reason)
+        if not isinstance(value, kind):
+            raise TypeError(f"evidence {name!r} is a {type(value).__name__}; expected a {kind.__name__}")
         return value
 
     def fitted(self) -> Model:
@@ -124,7 +135,8 @@ class Context:
 
     def _gather(self, name: str) -> object:  # noqa: C901 -- one clause an outcome
         if name not in available():
-            return Absence(outcome="error", reason=f"no gatherer brings {shown(name)}")
+            known = (*available(), *GIVEN, "dataset", "artifact", "card", "settings")
+            return Absence(outcome="error", reason=f"no gatherer brings {shown(name)}.{hint(name, known)}".rstrip("."))
         if self.kept is not None and (left := self.kept.read(name)) is not None:
             self._note(name, list(left[1]))
             return left[0]

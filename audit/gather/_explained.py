@@ -15,6 +15,7 @@ from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.errors import ModelError, NotApplicable
 from audit.evidence import FloatArray, Predictions
+from audit.evidence.requirements import require_evidence
 from audit.explain.counterfactual import Decide
 from audit.explain.encoding import Encoding, Score
 from audit.explain.permutation import BATCH as PERMUTED
@@ -217,8 +218,7 @@ def explained(
         If there is no model, or it reads no columns.
     """
     model, dataset = context.fitted(), context.dataset
-    if not dataset.features:
-        raise NotApplicable("the model reads no columns, so none can be explained")
+    require_evidence("features", dataset=dataset)
     if [*dataset.kinds().values()] == ["text"]:
         raise NotApplicable("the model reads one text; its words are explained apart")
     notes: tuple[str, ...] = ()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audit.errors import NotApplicable
 from audit.evidence import NONE, Perturbed, join
+from audit.evidence.requirements import require_evidence
 from audit.gather._perturbed import aligned, target_spread
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
@@ -24,10 +24,9 @@ def gather(context: Context) -> Perturbed:
     ----------
     context : Context
     """
-    source = context.need("source_model")
+    source = context.need("source_model", Model)
     dataset, rows = context.dataset, context.dataset.rows("test")
-    if not isinstance(source, Model) or not len(rows):
-        raise NotApplicable("there are no test rows")
+    require_evidence("test", dataset=dataset)
     X, parts = dataset.inputs(rows), []
     for model in (source, context.fitted()):
         answers = ask(model, X, dataset, progress=context.progress, what="comparing with the source")

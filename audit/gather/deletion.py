@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def gather(context: Context, *, rows: int = 50, background: int = 10, orders: in
     orders : int
         Random orders of deletion to compare with.
     """
-    first = cast("tuple[Attributions, ...]", context.need("attributions"))[0]
+    first: Attributions = context.need("attributions", tuple)[0]
     rows = min(rows, 2 * WIDE_ROWS) if len(first.features) > MOST_COLUMNS else rows
     kept = max(1, min(rows, len(first.values)))
     what = explained(context, rows=kept, background=background)

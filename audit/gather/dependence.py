@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def gather(
         Background rows for interactions.
     """
     require_narrow(context.dataset)
-    first = cast("tuple[Attributions, ...]", context.need("attributions"))[0]
+    first: Attributions = context.need("attributions", tuple)[0]
     what = explained(context, rows=max(1, min(rows, len(first.values))), background=background)
     strongest = np.argsort(-np.abs(first.values).mean(axis=0), kind="stable")[: max(features, 1)]
     found = []

@@ -13,6 +13,7 @@ from audit.data.factor import Factor
 from audit.data.suppression import shown_levels
 from audit.errors import NotApplicable, listed
 from audit.evidence import Perturbed
+from audit.evidence.requirements import require_evidence
 from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def gather(
     """
     context.fitted()
     dataset = context.dataset
-    if not dataset.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
+    require_evidence("sensitive", dataset=dataset)
     read = {name: address_name(name) for name in dataset.features if address_name(name) in dataset.sensitive}
     if not read:
         raise NotApplicable(f"the model reads none of the sensitive features {listed(dataset.sensitive)}")

@@ -13,6 +13,7 @@ from audit.data.columns import label_texts
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
+from audit.evidence.requirements import require_evidence
 from audit.gather import LATE
 from audit.models.load import Model, Predictor
 
@@ -47,8 +48,7 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
 
     model = context.fitted()
     dataset = context.dataset
-    if not dataset.has("train"):
-        raise NotApplicable("refits the model on training rows; there is no training table")
+    require_evidence("train", dataset=dataset)
     if not model.refittable():
         raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
     rows = dataset.rows("train")

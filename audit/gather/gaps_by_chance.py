@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audit.errors import NotApplicable
 from audit.estimate.chance import Chance, gap_against_chance
 from audit.evidence import Predictions
+from audit.evidence.requirements import require_evidence
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -26,11 +26,9 @@ def gather(context: Context, *, permutations: int = 2000) -> tuple[Chance, ...]:
     NotApplicable
         If no sensitive feature is declared.
     """
-    predictions = context.need("predictions")
-    assert isinstance(predictions, Predictions)  # noqa: S101 -- the name says so
+    predictions = context.need("predictions", Predictions)
     test = predictions.select(split="test").discreet()
-    if not test.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name some in [data] sensitive")
+    require_evidence("sensitive", predictions=test)
     settings = context.settings
     found = []
     for done, feature in enumerate(test.sensitive):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audit.data.factor import Factor, concatenate
-from audit.errors import NotApplicable
 from audit.evidence import Attributions
+from audit.evidence.requirements import require_evidence
 from audit.gather.attributions import Plan, attribute
 
 if TYPE_CHECKING:
@@ -41,9 +41,8 @@ def gather(context: Context, *, rows: int = 40, evaluations: int = 1_000_000) ->
         If no sensitive feature is declared.
     """
     dataset = context.dataset
-    if not dataset.sensitive:
-        raise NotApplicable("no sensitive feature is declared")
-    first = cast("tuple[Attributions, ...]", context.need("attributions"))[0]
+    require_evidence("sensitive", dataset=dataset)
+    first: Attributions = context.need("attributions", tuple)[0]
     drawn = replace(first, keys={**first.keys, "variant": Factor.constant(DRAWN, len(first.values))})
     chosen = _thin(context, first, rows)
     if not chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def gather(
     """
     model, dataset = context.fitted(), context.dataset
     size = image_shape(model.predictor, tuple(shape), len(dataset.features))
-    predictions = cast("Predictions", context.need("predictions"))
+    predictions = context.need("predictions", Predictions)
     picked = pick(predictions.select(split="test"), cases)
     chosen = np.array([row for row, _ in picked], dtype=np.intp)
     what = explained(context, rows=len(chosen), background=background, chosen=chosen)

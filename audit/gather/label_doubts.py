@@ -13,6 +13,7 @@ from audit.data.columns import ColumnKind
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import LabelDoubts, Reading
+from audit.evidence.requirements import require_evidence
 from audit.statistics.intervals import z_value
 from audit.tabular.label_noise import Binned, Contradicted, Curve, binned, contradicted, fit, misfit, redrawn
 
@@ -60,8 +61,7 @@ def gather(context: Context, *, rows: int = 15_000, draws: int = 40) -> LabelDou
     dataset = context.dataset
     if dataset.task == "regression":
         raise NotApplicable("asks for classes; this is regression")
-    if not dataset.has("train") or not dataset.features:
-        raise NotApplicable("looks at the labels of training rows; there is no training table or no feature")
+    require_evidence("train", "features", dataset=dataset)
     generator = context.generator("label_doubts")
     chosen = dataset.rows("train")
     notes: tuple[str, ...] = ()

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.data.dataset import Dataset
-from audit.errors import NotApplicable
 from audit.evidence import Alone, Leaks, Reading
+from audit.evidence.requirements import require_evidence
 from audit.statistics.residuals import r2_interval, r2_score
 from audit.statistics.variance import Undefined, variance
 from audit.tabular.single_feature import Area, areas_by_label, as_cells, folds_of, held_out_numbers
@@ -40,8 +40,7 @@ def gather(context: Context, *, bins: int = 256) -> Leaks:
         If there are no features.
     """
     dataset = context.dataset
-    if not dataset.features:
-        raise NotApplicable("there are no features")
+    require_evidence("features", dataset=dataset)
     fold = folds_of(len(dataset), context.generator("leaks"), cluster=dataset.cluster)
     most = max(4, min(bins, len(dataset) // 20))
     found = []

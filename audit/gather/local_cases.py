@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def gather(
                 f"[gather.local_cases] fixed names {shown(name)}, which is not a feature."
                 + hint(name, dataset.features)
             )
-    predictions = cast("Predictions", context.need("predictions"))
+    predictions = context.need("predictions", Predictions)
     picked = pick(predictions.select(split="test"), most)
     chosen = np.array([row for row, _ in picked], dtype=np.intp)
     shap = attribute(context, Plan(chosen=tuple(chosen.tolist()), evaluations=evaluations))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from audit.errors import NotApplicable
 from audit.evidence import MISSING, SWAPPED, UNSEEN, Perturbed
+from audit.evidence.requirements import require_evidence
 from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
 from audit.gather.corrupted import form_of
 
@@ -52,8 +53,7 @@ def gather(
     """
     context.fitted()
     dataset = context.dataset
-    if not dataset.features:
-        raise NotApplicable("the model reads no columns")
+    require_evidence("features", dataset=dataset)
     if _are_images(context, modality, tuple(int(one) for one in shape)):
         raise NotApplicable("rows are images, of which no pixel is missing by itself; corruptions cover parts of them")
     base, notes = sample(context, rows, "missing")

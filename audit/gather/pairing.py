@@ -12,6 +12,7 @@ from audit.comparing.pairing_key import key_name, pairing_key
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import COUNTED, Predictions
+from audit.evidence.requirements import require_evidence
 from reports.record import Pairing
 
 if TYPE_CHECKING:
@@ -32,13 +33,11 @@ def gather(context: Context, *, rows: int = pairing.MOST_ROWS, levels: int = pai
     """
     if rows < 1:
         raise NotApplicable("[gather.pairing] rows is 0: no answers are kept")
-    predictions = context.need("predictions")
-    assert isinstance(predictions, Predictions)  # noqa: S101 -- the name says so
+    predictions = context.need("predictions", Predictions)
     if predictions.repeats is not None:
         raise NotApplicable(COUNTED)
     test = predictions.select(split="test")
-    if not len(test):
-        raise NotApplicable("there are no test rows")
+    require_evidence("test", predictions=test)
     key = pairing_key()
     hashes = evaluation_hashes(context.dataset, key)[positions(context.dataset, test)]
     return pairing.pack(test, hashes, most=rows, levels=levels, key_name=key_name(key))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audit.data.groups import grouped_rows
-from audit.errors import NotApplicable
 from audit.evidence import Alone, Proxies, Reading
+from audit.evidence.requirements import require_evidence
 from audit.tabular.single_feature import Area, areas_by_label, as_cells, folds_of
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ def gather(context: Context, *, bins: int = 64) -> Proxies:
         If no sensitive feature is declared.
     """
     dataset = context.dataset
-    if not dataset.sensitive:
-        raise NotApplicable("no sensitive feature is declared; name them in [data] sensitive")
+    require_evidence("sensitive", dataset=dataset)
     split, rows = grouped_rows(dataset)
     cluster = None if dataset.cluster is None else dataset.cluster.take(rows)
     masses = None if dataset.weight is None else dataset.weight[rows], cluster

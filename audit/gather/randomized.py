@@ -36,7 +36,7 @@ def gather(context: Context, *, rows: int = 40, evaluations: int = 750_000) -> A
     model = context.fitted()
     if not isinstance(model.last, NetworkEstimator):
         raise NotApplicable("shuffles the weights of a network; this model is none")
-    first = cast("tuple[Attributions, ...]", context.need("attributions"))[0]
+    first: Attributions = context.need("attributions", tuple)[0]
     predictor = copy.deepcopy(model.predictor)
     other = replace(model, predictor=predictor)
     last = cast("NetworkEstimator", other.last)

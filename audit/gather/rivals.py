@@ -9,6 +9,7 @@ import numpy as np
 
 from audit.errors import ModelError, NotApplicable
 from audit.evidence import Predictions, join
+from audit.evidence.requirements import require_evidence
 from audit.gather import LATE
 from audit.gather._perturbed import Positions, aligned
 from audit.gather._reference_models import linear_rival, strong_rivals
@@ -44,10 +45,7 @@ def gather(context: Context, *, linear_rows: int = 50_000, rows: int = 20_000) -
         If there are no training rows, or no rival could be fitted.
     """
     dataset = context.dataset
-    if not dataset.has("train"):
-        raise NotApplicable("fits other models on the training rows; there is no training table")
-    if not dataset.features:
-        raise NotApplicable("the model reads no columns")
+    require_evidence("train", "features", dataset=dataset)
     parts: list[Predictions] = []
     levels: list[str] = []
     notes: list[str] = []

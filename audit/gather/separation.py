@@ -11,6 +11,7 @@ import numpy.typing as npt
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Reading, Separation
+from audit.evidence.requirements import require_evidence
 from audit.statistics.ranking import roc_auc
 from audit.statistics.variance import Linear, cluster_codes, variance
 from audit.tabular.single_feature import area_interval, folds_of, numbers
@@ -44,10 +45,7 @@ def gather(context: Context, *, rows: int = 10_000, cells: int = 4_000_000, tree
         If there is no training table, no feature, or fewer than ten rows in a split.
     """
     dataset = context.dataset
-    if not dataset.has("train"):
-        raise NotApplicable("compares with training rows; there is no training table")
-    if not dataset.features:
-        raise NotApplicable("there are no features")
+    require_evidence("train", "features", dataset=dataset)
     generator = context.generator("separation")
     chosen, notes = _sampled(dataset, rows, cells, generator)
     is_test = dataset.split.mask("test")[chosen]

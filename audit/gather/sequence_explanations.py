@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def gather(
     """
     model, dataset = context.fitted(), context.dataset
     steps, channels = sequence_shape(model.predictor, tuple(shape), len(dataset.features))
-    predictions = cast("Predictions", context.need("predictions"))
+    predictions = context.need("predictions", Predictions)
     picked = pick(predictions.select(split="test"), cases)
     drawn, notes = draw_rows(dataset, rows, context.generator("explained rows"))
     chosen = np.array([*(row for row, _ in picked), *drawn], dtype=np.intp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def gather(
     """
     model, dataset = context.fitted(), context.dataset
     require_narrow(dataset)
-    plain = cast("Predictions", context.need("predictions"))
+    plain = context.need("predictions", Predictions)
     test = dataset.rows("test")
     generator = context.generator("shuffled")
     most = context.affordable(evaluations) // (len(dataset.features) * max(repeats, 1))

@@ -11,6 +11,7 @@ from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
+from audit.evidence.requirements import require_evidence
 from audit.gather import LATE
 from audit.gather._perturbed import Positions, aligned, sample
 from audit.gather.folds import refit, weight_notes
@@ -59,8 +60,7 @@ def gather(
         If there are too few training rows, or the model cannot be refitted.
     """
     model, dataset = context.fitted(), context.dataset
-    if not dataset.has("train"):
-        raise NotApplicable("refits the model on training rows; there is no training table")
+    require_evidence("train", dataset=dataset)
     if not model.refittable():
         raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
     test, notes = sample(context, test_rows, "subsets test")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,7 @@ def gather(
     """
     model, dataset = context.fitted(), context.dataset
     column = text_column(dataset)
-    predictions = cast("Predictions", context.need("predictions"))
+    predictions = context.need("predictions", Predictions)
     picked = pick(predictions.select(split="test"), cases)
     drawn, notes = draw_rows(dataset, texts, context.generator("explained rows"))
     rows = np.array([*(row for row, _ in picked), *drawn], dtype=np.intp)

@@ -10,19 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reports.record import HOUSE_WORDS, Gate, Severity, Verdict
+from reports.families import WEIGHTS, family_named
+from reports.record import HOUSE_WORDS, Gate, Verdict
 
-HYGIENE = frozenset({"data", "drift", "artifact"})
-"""Families about the state of tables and files rather than about decisions."""
-PAPERWORK = frozenset({"card"})
 DECLARATIONS = frozenset({"favorable_outcome_not_stated"})
 """Numbers that only say what people have left unsaid."""
-WEIGHTS: Mapping[Severity, float] = {"error": 3.0, "warning": 1.0, "note": 0.3, "off": 0.0}
-USUAL_EXTENT: Mapping[str, float] = {
-    "performance": 40.0, "fairness": 35.0, "groups": 35.0, "leakage": 30.0, "slices": 25.0, "robustness": 20.0,
-    "comparison": 20.0, "generalization": 15.0, "training": 12.0, "explanations": 8.0,
-}  # fmt: skip
-"""Rows per 1,000 that a verdict counts for whose number does not translate into rows, by family of its check."""
 OPEN = 10
 """What is open ranks behind everything that failed."""
 
@@ -95,15 +87,16 @@ def _tier(verdict: Verdict, gate: Gate, family: str) -> int:
 def _kind(verdict: Verdict, gate: Gate, family: str) -> int:
     if not gate.from_catalogue:
         return 1
-    if family in PAPERWORK or gate.metric in DECLARATIONS:
+    kind = family_named(family).kind
+    if kind == "paperwork" or gate.metric in DECLARATIONS:
         return 4
-    return 3 if family in HYGIENE or verdict.severity == "note" else 2
+    return 3 if kind == "hygiene" or verdict.severity == "note" else 2
 
 
 def reach(verdict: Verdict, family: str) -> float:
     """Return rows per 1,000 times severity; the usual extent of the family where the number has none."""
     known = verdict.extent.value if verdict.extent is not None else None
-    return WEIGHTS[verdict.severity] * (USUAL_EXTENT.get(family, 1.0) if known is None else known)
+    return WEIGHTS[verdict.severity] * (family_named(family).reach if known is None else known)
 
 
 def _surely(verdict: Verdict) -> float:

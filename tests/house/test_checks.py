@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from audit.check import Check, run
+from audit.check import Check, check, run
 from audit.checks import discover
 from audit.data.dataset import Dataset, Roles, build
+from audit.errors import ConfigError, NotApplicable
 from audit.evidence import Predictions, Settings
+from audit.evidence.requirements import REQUIREMENTS
 from audit.gather import GIVEN as ABSENT_UNLESS_GIVEN
 from audit.gather import Context, available
 from audit.judging import gate
 from audit.models.load import Model, wrap
 from audit.policy.read import default_policy
+from reports.families import FAMILIES
 from reports.formats import FORMATS, render
-from reports.record import AuditRecord, Card, DataInfo, Environment, Finding, ModelInfo, Task
+from reports.record import AuditRecord, Card, DataInfo, Environment, Finding, Measurement, ModelInfo, Task
+from reports.sections import SECTIONS
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 CHECKS = discover()
 GIVEN = {"dataset", "artifact", "card", "settings", *ABSENT_UNLESS_GIVEN}
-FAMILIES = {
-    "data", "performance", "groups", "fairness", "generalization", "training", "robustness", "drift", "slices",
-    "explanations", "compression", "comparison", "artifact", "card", "leakage", "monitoring",
-}  # fmt: skip
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 
 
@@ -171,3 +175,61 @@ def test_every_gate_of_the_default_policy_explains_itself() -> None:
         assert one.because.strip(), one.id
         assert one.remedy.strip(), one.id
         assert re.fullmatch(r"[A-Z]+\d{3}", one.id)
+
+
+def _kinds(annotation: object) -> set[str]:
+    """Return how a type is written, without ``None``: ``Predictions``, ``tuple[Attributions, ...]`` …"""
+    return {part.strip() for part in str(annotation).split("|")} - {"None"}
+
+
+@pytest.mark.parametrize("one", CHECKS.values(), ids=list(CHECKS))
+def test_evidence_is_of_the_kind_that_its_gatherer_brings(one: Check) -> None:
+    """A parameter is written as what ``gather`` of its name returns, so that a wrong name or type is seen here."""
+    parameters = inspect.signature(one.measure).parameters
+    for name in (*one.needs, *one.wants):
+        if name in available():
+            brought = inspect.signature(importlib.import_module(f"audit.gather.{name}").gather).return_annotation
+            assert _kinds(parameters[name].annotation) == _kinds(brought), name
+
+
+@pytest.mark.parametrize("one", CHECKS.values(), ids=list(CHECKS))
+def test_what_is_required_is_required_of_evidence_that_is_asked_for(one: Check) -> None:
+    asked = {*one.needs, *one.wants}
+    assert all(asked & set(REQUIREMENTS[name].evidence) for name in one.requires)
+
+
+@pytest.mark.parametrize("one", [one for one in CHECKS.values() if one.requires], ids=lambda one: one.id)
+def test_a_check_called_directly_says_what_it_lacks(one: Check) -> None:
+    empty = Predictions(task="binary", classes=("a", "b"), y_true=np.zeros(0), y_pred=np.zeros(0))
+    table = _table("binary", 40, 0)
+    bare = replace(
+        build({"test": table[["y"]].assign(x=1.0)}, Roles(target="y", task="binary", positive=1)), features=()
+    )
+    given: dict[str, object] = {"predictions": empty, "dataset": bare, "attributions": ()}
+    evidence = [given.get(name) for name in (*one.needs, *one.wants)]
+    with pytest.raises(NotApplicable) as told:
+        one(*evidence)
+    assert str(told.value) in {*(REQUIREMENTS[name].reason for name in one.requires), empty.score_reason}
+
+
+def test_no_requirement_is_told_twice() -> None:
+    """A sentence of the table stands in the table alone."""
+    rooms = [path for room in ("checks", "gather", "estimate") for path in (ROOT / "audit" / room).glob("*.py")]
+    told = [
+        f"{path.name}: {name}"
+        for path in rooms
+        for name, one in REQUIREMENTS.items()
+        if f'"{one.reason}"' in path.read_text()
+    ]
+    assert told == []
+
+
+def test_an_unknown_requirement_is_refused() -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'sensitive'"):
+        check(title="t", family="data", requires=("sensitiv",))(lambda predictions: Measurement(summary=""))
+
+
+def test_every_family_stands_in_a_chapter() -> None:
+    chapters = {section.id for section in SECTIONS if section.kind == "chapter"}
+    assert {one.section for one in FAMILIES.values()} == chapters
+    assert all(one.steps_with in {"", *FAMILIES} for one in FAMILIES.values())
