@@ -46,6 +46,8 @@ class Check:
     """Whether it looks at columns one by one, which says nothing of thousands of pixels or time steps."""
     requires: tuple[str, ...] = ()
     """What the evidence must hold for the question to arise, see :data:`audit.evidence.requirements.REQUIREMENTS`."""
+    searches: bool = False
+    """Whether it searches long; a quick audit leaves it out."""
 
     def __call__(self, *evidence: object, **options: object) -> Measurement:
         """Measure directly, as a test or a notebook does."""
@@ -64,6 +66,7 @@ def check(
     revision: int = 1,
     by_column: bool = False,
     requires: tuple[str, ...] = (),
+    searches: bool = False,
 ) -> Callable[[Callable[..., Measurement]], Check]:
     """Make a :class:`Check` of a function; its needs and options are read from the signature.
 
@@ -84,6 +87,8 @@ def check(
     requires : tuple of str
         What the evidence must hold for the question to arise: ``sensitive``, ``train``, ``test``, ``features`` …, see
         :data:`audit.evidence.requirements.REQUIREMENTS`. Elsewhere the finding is ``not_applicable``.
+    searches : bool
+        Whether it searches long over rows or features; a quick audit leaves it out.
 
     Examples
     --------
@@ -114,6 +119,7 @@ def check(
             measure=function,
             by_column=by_column,
             requires=known(requires),
+            searches=searches,
         )
 
     return decorate

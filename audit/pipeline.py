@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,8 +23,8 @@ from audit.costs import Costs
 from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, address_name
 from audit.errors import ConfigError, DataError, hint, listed, shown
-from audit.evidence import Predictions, Settings
-from audit.gather import Context, check_options
+from audit.evidence import Absence, Predictions, Settings
+from audit.gather import LEFT_OUT, Context, check_options
 from audit.gather._resume import Unfinished, unfinished
 from audit.gather._suppression import protected
 from audit.judging import gate, ledger
@@ -90,6 +90,7 @@ def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | No
         seed=plan.seed,
         options=plan.gather,
         progress=progress,
+        quick=plan.quick,
         deadline=time.monotonic() + plan.time_limit,
         kept=kept,
     )
@@ -100,7 +101,8 @@ def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | No
     findings = []
     for done, one in enumerate(chosen):
         progress("checking", done, len(chosen))
-        findings.append(_timeless(run_check(one, context, task=dataset.task, options=plan.options.get(one.id))))
+        evidence = _nothing if plan.quick and one.searches else context
+        findings.append(_timeless(run_check(one, evidence, task=dataset.task, options=plan.options.get(one.id))))
     progress("checking", len(chosen), len(chosen))
     record = AuditRecord(
         tool=f"modelassay {_version('modelassay')}",
@@ -117,8 +119,19 @@ def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | No
         warnings=(*plan.warnings, *dataset.notes, *(model.warnings if model else ()), *context.warnings),
         pairing=_pairing(context),
         reused=tuple(sorted(kept.reused)) if kept is not None else (),
+        partial=_left_out(findings),
     )
     return ledger.spend(gate.judge(record, plan.policy), plan.terms)
+
+
+def _nothing(_: str) -> Absence:
+    return Absence(outcome="skipped", reason=LEFT_OUT)
+
+
+def _left_out(findings: Sequence[Finding]) -> str:
+    """Say what a quick audit leaves out."""
+    count = sum(one.reason == LEFT_OUT for one in findings)
+    return f"A quick audit: {count} of {len(findings)} checks are left out." if count else ""
 
 
 def unfinished_of(plan: RunPlan) -> Unfinished | None:
@@ -189,6 +202,7 @@ def run(
     card: Card | Mapping[str, str] | str | Path | None = None,
     seed: int = 0,
     time_limit: float = TIME_LIMIT,
+    quick: bool = False,
     checks: Iterable[str] = (),
     ignore_checks: Iterable[str] = (),
     options: Mapping[str, Mapping[str, Json]] | None = None,
@@ -257,6 +271,9 @@ def run(
         All randomness is derived from it.
     time_limit : float
         Seconds after which no new work begins; what is missing stands in the record.
+    quick : bool
+        Whether to stop after the model's answers: facts, performance, groups and fairness, without refits,
+        perturbed rows or explanations. The record says what is left out.
     checks, ignore_checks : iterable of str
         Checks to run (all without one) and to leave out.
     options, gather : mapping of mappings, optional
@@ -329,6 +346,7 @@ def run(
             card=card,
             seed=seed,
             time_limit=time_limit,
+            quick=quick,
             checks=to_tuple(checks),
             missing=to_tuple(missing),
             output=output,

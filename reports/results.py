@@ -121,7 +121,8 @@ def exit_code(record: AuditRecord, strict: bool = False) -> int:
     -------
     int
         1: a gate failed; 2: a gate could not be decided; 3: nothing worse than inconclusive under
-        ``block``; 5: no gate was evaluated; 0: nothing blocks. Precedence 2 > 1 > 3 > 5 > 0.
+        ``block``; 5: no gate was evaluated, or a partial record leaves one of the team's own open; 0: nothing
+        blocks. Precedence 2 > 1 > 3 > 5 > 0.
     """
     counted_as = ("error", "warning") if strict else ("error",)
     binding = [verdict for verdict in record.verdicts if verdict.severity in counted_as]
@@ -131,6 +132,9 @@ def exit_code(record: AuditRecord, strict: bool = False) -> int:
         return 1
     if any(blocks(record, verdict) for verdict in binding):
         return 3
+    own = {gate.id for gate in record.policy.gates if not gate.from_catalogue}
+    if record.partial and any(one.outcome == "not_assessed" and one.gate in own for one in binding):
+        return 5
     return 0 if any(_decided(verdict) for verdict in record.verdicts) else 5
 
 

@@ -38,6 +38,8 @@ class Standing:
     """Catalogue rules of severity ``note`` that failed."""
     criteria: tuple[GateResult, ...]
     """All gates of the team's own that were evaluated."""
+    untested: tuple[GateResult, ...]
+    """Gates of the team's own for which there is no number."""
     missed: tuple[GateResult, ...]
     """Criteria that failed, or found no number."""
     owed: tuple[GateResult, ...]
@@ -58,6 +60,7 @@ def standing(record: AuditRecord) -> Standing:
         concerns=tuple(one for one in troubled if not _invalidates(one) and one.worst.severity != "note"),
         notes=tuple(one for one in troubled if not _invalidates(one) and one.worst.severity == "note"),
         criteria=tuple(one for one in own if one.worst.outcome != "not_assessed"),
+        untested=tuple(one for one in own if one.worst.outcome == "not_assessed" and one.worst.severity != "off"),
         missed=tuple(one for one in troubles if one not in troubled),
         owed=owed,
         open=tuple(one for one in results if one.worst.outcome == "inconclusive" and one not in owed),
@@ -78,16 +81,18 @@ def verdict_sentence(record: AuditRecord) -> str:
         why = [verdict_words(record, known, one.lead) for one in here.invalid]
         return f"This audit cannot be relied on: {'; '.join(why[:2])}."
     concerns = counted(len(here.concerns), "concern")
-    if not here.criteria:
+    if not (here.criteria or here.untested):
         return f"{concerns if here.concerns else 'No concerns'}. No release criteria have been set."
     more = f"; {concerns}" if here.concerns else ""
-    every = counted(len(here.criteria), "release criterion", "release criteria")
+    every = counted(len(here.criteria) + len(here.untested), "release criterion", "release criteria")
+    if here.untested:
+        more = f"; not tested: {_named(here.untested)}{more}"
     if here.missed:
         return f"Does not meet {len(here.missed)} of {every}: {_named(here.missed)}{more}."
     unproven = [one for one in here.criteria if one.worst.outcome == "inconclusive"]
     if unproven:
         return f"{len(unproven)} of {every} not settled by these rows: {_named(unproven)}{more}."
-    return f"Meets its {every}{more}."
+    return f"Meets {f'{len(here.criteria)} of' if here.untested else 'its'} {every}{more}."
 
 
 def _named(results: Sequence[GateResult]) -> str:
@@ -171,6 +176,8 @@ def tone(record: AuditRecord) -> Tone:
         return "concern"
     if verdict_sentence(record).startswith("Not judged"):
         return "none"
+    if here.untested:
+        return "owed"
     return "met" if here.criteria else "clear"
 
 

@@ -61,6 +61,8 @@ def lines(record: AuditRecord, width: int = WIDTH, *, everything: bool = False, 
     found = [Line(text=_shortened(_head(record), width), strong=True), *_answers(record, width), *_next(record, width)]
     if everything:
         found += _everything(record, width)
+    if record.partial:
+        found.append(Line(text=_shortened(f"{'Partial':<{_INDENT}}{visible(record.partial, 300)}", width)))
     verdict = verdict_sentence(record) + (f" {end}" if end else "")
     last = [Line(text=one, tone=tone(record), strong=True) for one in textwrap.wrap(verdict, width)]
     room = len(found) if everything else max(MOST_LINES - len(last), 1)

@@ -52,6 +52,7 @@ class _Weak(NamedTuple):
 
 @check(
     by_column=True,
+    searches=True,
     title="Weak slices",
     family="slices",
     references=(

@@ -64,6 +64,9 @@ def run(
     policy: PolicyFile = None,
     baseline: Baseline = None,
     unpaired: Unpaired = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Stop after the answers: facts, performance, groups; no refits.")
+    ] = False,
     formats: Formats = None,
     strict: Strict = False,
     everything: Everything = False,
@@ -81,6 +84,7 @@ def run(
         strict=strict,
         baseline=baseline,
         unpaired=unpaired,
+        quick=quick,
         shown=Shown(everything=everything, edition=edition),
     )
 

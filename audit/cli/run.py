@@ -28,6 +28,7 @@ def run(
     strict: bool,
     baseline: Path | None = None,
     unpaired: bool = False,
+    quick: bool = False,
     shown: output.Shown = SHOWN,
 ) -> int:
     """Audit as a configuration says; write, tell, and return the exit code."""
@@ -46,8 +47,8 @@ def run(
         terms = replace(terms, on_data_change="unpaired")
 
     def work(tell: Progress) -> tuple[AuditRecord, tuple[str, ...], Unfinished | None]:
-        plan = plan_from_config(asked, folder, policy=policy, terms=terms)
-        kept = unfinished_of(plan)
+        plan = plan_from_config(asked, folder, policy=policy, terms=terms, quick=quick)
+        kept = None if quick else unfinished_of(plan)
         record = execute(plan, progress=tell, kept=kept)
         told = (*plan.warnings, *(one for one in record.warnings if one.startswith(ledger.SPENT)))
         return record, told, kept

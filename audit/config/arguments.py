@@ -54,6 +54,7 @@ class Extras:
     card: Card | Mapping[str, str] | str | Path | None = None
     seed: int = 0
     time_limit: float = TIME_LIMIT
+    quick: bool = False
     checks: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
@@ -122,6 +123,7 @@ def plan_from_arguments(
         card=card_of(extras.card),
         seed=extras.seed,
         time_limit=extras.time_limit,
+        quick=extras.quick,
         checks=extras.checks,
         ignore=extras.ignore,
         options=extras.options,

@@ -55,6 +55,8 @@ class RunPlan:
     """All randomness is derived from it."""
     time_limit: float = TIME_LIMIT
     """Seconds after which no new work begins."""
+    quick: bool = False
+    """Whether to stop after the answers: facts, performance, groups; no refits, no explanations."""
     checks: tuple[str, ...] = ()
     """Checks to run; all without one."""
     ignore: tuple[str, ...] = ()
@@ -87,7 +89,13 @@ class RunPlan:
 
 
 def plan_from_config(
-    config: Config, folder: Path, *, policy: Path | None = None, terms: Terms | None = None, validation: bool = False
+    config: Config,
+    folder: Path,
+    *,
+    policy: Path | None = None,
+    terms: Terms | None = None,
+    validation: bool = False,
+    quick: bool = False,
 ) -> RunPlan:
     """Load what a configuration names; what cannot be compared is refused before the long work.
 
@@ -102,6 +110,8 @@ def plan_from_config(
         What the command line asks for in place of the policy file's own terms.
     validation : bool
         Whether the rows that a mitigation chooses on are read, too.
+    quick : bool
+        Whether to stop after the model's answers.
 
     Raises
     ------
@@ -130,6 +140,7 @@ def plan_from_config(
         card=card,
         seed=config.audit.seed,
         time_limit=config.audit.time_limit,
+        quick=quick,
         checks=tuple(config.checks.select),
         ignore=tuple(config.checks.ignore),
         options=config.checks.options,
