@@ -41,6 +41,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "examples",
     "filename_pattern": "/draw_",
+    "within_subsection_order": "FileNameSortKey",
+    "ignore_repr_types": r"matplotlib",
     "download_all_examples": False,
     "show_memory": False,
     "min_reported_time": 60,

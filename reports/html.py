@@ -157,7 +157,7 @@ def first_screen(record: AuditRecord) -> str:
 def notebook(record: AuditRecord) -> str:
     """Return the first screen in a frame that runs no script, for JupyterLab and other notebooks."""
     page = Markup.escape(first_screen(record))
-    style = "width:100%;height:760px;border:0"
+    style = "width:100%;height:820px;border:0"
     return f'<iframe sandbox srcdoc="{page}" title="Model card and audit" style="{style}"></iframe>'
 
 

@@ -25,6 +25,7 @@ from audit.errors import AuditError, ConfigError, DataError, UntrustedTypesError
 from audit.models.answers import ask
 from audit.models.column_names import match
 from audit.models.load import CODE_FORMATS, Model, load
+from audit.models.objects import estimator_kind
 from audit.models.taught import taught_words
 from audit.progress import silent
 from reports.record import Task
@@ -178,7 +179,7 @@ def task_of(target: pd.Series, model: Model | None = None) -> Task | None:
     ('multiclass', 'binary', True)
     """
     distinct = int(target.nunique())
-    kind = _kind_of(model)
+    kind = estimator_kind(model)
     if kind == "regressor":
         return "regression"
     if kind == "classifier" or distinct == 2:
@@ -187,18 +188,6 @@ def task_of(target: pd.Series, model: Model | None = None) -> Task | None:
         return "multiclass"
     values = target.dropna().to_numpy(dtype=np.float64)
     return "regression" if distinct > NUMERIC_GROUPS and bool((values != np.round(values)).any()) else None
-
-
-def _kind_of(model: Model | None) -> str:
-    """Return whether scikit-learn takes the model for a classifier or a regressor."""
-    from sklearn.base import is_classifier, is_regressor
-
-    if model is None:
-        return ""
-    try:
-        return "classifier" if is_classifier(model.predictor) else "regressor" if is_regressor(model.predictor) else ""
-    except (AttributeError, TypeError):  # no estimator of scikit-learn's
-        return ""
 
 
 def _positive(classes: tuple[str, ...], stated: str | None) -> str | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+import pandas as pd
+
 from audit.comparing.baseline import load_baseline
 from audit.config.configuration import TIME_LIMIT, read_card
 from audit.config.own_metrics import described
@@ -19,6 +21,7 @@ from audit.errors import ConfigError, hint, listed, shown
 from audit.evidence import Settings
 from audit.evidence.history import read_history
 from audit.models.load import Model, with_output, wrap
+from audit.models.objects import estimator_kind
 from audit.policy.read import (
     Terms,
     default_policy,
@@ -27,7 +30,7 @@ from audit.policy.read import (
     read_policy_and_terms,
     with_margin,
 )
-from reports.record import AuditRecord, Card, Json, Policy, SplitInfo
+from reports.record import AuditRecord, Card, Json, Policy, SplitInfo, Task
 
 Part = object
 """(X, y), or a frame of any library that holds the target, too."""
@@ -105,9 +108,9 @@ def plan_from_arguments(
     apart, names = sensitive_frames(sensitive, frames, {name: index for name, (_, index) in given.items()})
     infos = {name: SplitInfo(name=name, rows=len(frame), sha256=frame_sha256(frame)) for name, frame in frames.items()}
     tables = without_words(frames, extras.missing)
-    roles = replace(roles, sensitive=names)
-    dataset = build(tables.frames, roles, sensitive_frames=apart, infos=infos, tables=tables)
     wrapped = model if model is None or isinstance(model, Model) else wrap(model)
+    roles = replace(roles, sensitive=names, task=roles.task or _task_of(wrapped, tables.frames, roles.target))
+    dataset = build(tables.frames, roles, sensitive_frames=apart, infos=infos, tables=tables)
     if wrapped is not None:
         wrapped = with_output(wrapped, output=extras.output, classes=extras.classes, shape=_row_shape(parts))
     policy, terms, baseline = judged_by(choice or PolicyChoice())
@@ -133,6 +136,17 @@ def plan_from_arguments(
         fingerprints=_fingerprints(extras.fingerprints, infos, wrapped),
         evidence={} if extras.history is None else {"history": read_history(extras.history)},
     )
+
+
+def _task_of(model: Model | None, frames: Mapping[str, pd.DataFrame], target: str) -> Task | None:
+    """Return the task of a scikit-learn estimator; nothing where the target itself has to say it."""
+    kind = estimator_kind(model)
+    if kind == "regressor":
+        return "regression"
+    known = [frame[target] for frame in frames.values() if target in frame.columns]
+    if kind == "classifier" and known and pd.concat(known).nunique() > 2:
+        return "multiclass"
+    return None
 
 
 def _row_shape(parts: Mapping[str, Part]) -> tuple[int, ...]:

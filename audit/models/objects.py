@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from audit.errors import AuditError, ConfigError, ModelError, hint, shown
 from audit.models.containment import guarded
@@ -14,6 +15,25 @@ from audit.models.load import Model, wrap
 from audit.models.torch_files import fill
 from audit.models.torch_modules import is_module
 from audit.optional import require
+
+
+def estimator_kind(model: Model | None) -> Literal["classifier", "regressor", ""]:
+    """Return whether scikit-learn takes the model for a classifier or a regressor.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> estimator_kind(wrap(Ridge().fit([[0], [1]], [0, 1])))
+    'regressor'
+    """
+    from sklearn.base import is_classifier, is_regressor
+
+    if model is None:
+        return ""
+    try:
+        return "classifier" if is_classifier(model.predictor) else "regressor" if is_regressor(model.predictor) else ""
+    except (AttributeError, TypeError):  # no estimator of scikit-learn's
+        return ""
 
 
 def from_object(name: str, folder: Path, *, trust: bool = False) -> Model:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
+from sklearn.naive_bayes import GaussianNB
 
 import modelassay as ma
 from audit.errors import AuditError, ConfigError, DataError
@@ -103,3 +105,18 @@ def test_the_front_door_shows_its_names() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         ma.nothing  # noqa: B018
     assert issubclass(ma.AuditError, AuditError)
+
+
+def test_a_scikit_learn_estimator_says_the_task_itself() -> None:
+    """Amounts and digits are both whole numbers: the estimator knows which, and a statement goes before it."""
+    generator = np.random.default_rng(0)
+    X, digits = generator.normal(size=(300, 2)), np.arange(300) % 10
+    amounts = np.round(100 * X[:, 0]).astype(int)
+    asked = {"checks": ["skill"], "train": (X[:150], digits[:150])}
+    assert ma.run(GaussianNB().fit(X, digits), X[150:], digits[150:], **asked).task == "multiclass"  # type: ignore[arg-type]
+    assert ma.run(Ridge().fit(X, amounts), X, amounts, checks=["skill"]).task == "regression"
+    assert ma.run(Ridge().fit(X, digits), X, digits, checks=["skill"]).task == "regression"
+    binary = ma.run(GaussianNB().fit(X, digits > 4), X, digits > 4, checks=["skill"])
+    assert (binary.task, binary.data.positive) == ("binary", "True")
+    with pytest.raises(DataError, match="classes or amounts"):
+        ma.run(test=pd.DataFrame({"y": amounts, "p": amounts}), target="y", prediction="p", checks=["skill"])
