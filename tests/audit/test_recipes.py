@@ -20,18 +20,19 @@ from audit.evidence import Predictions
 from reports import html
 from reports.record import AuditRecord, Estimate
 
-PAGE = Path(__file__).resolve().parent.parent.parent / "CONTRIBUTING.md"
+ROOT = Path(__file__).resolve().parent.parent.parent
 NAME = "youden_index"
 
 
-def example(heading: str, number: int = 0) -> str:
-    section = PAGE.read_text().partition(f"## {heading}")[2].partition("\n## ")[0]
-    return str(re.findall(r"```python\n(.*?)```", section, re.DOTALL)[number])
+def examples(heading: str, language: str = "python") -> list[str]:
+    """Return the blocks of code below a heading of CONTRIBUTING."""
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
 
 
 @pytest.fixture
 def _youden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "youden_of_the_page.py").write_text(example("Adding a metric"))
+    (tmp_path / "youden_of_the_page.py").write_text(examples("Adding a metric")[0])
     monkeypatch.setattr(metrics, "__path__", [*metrics.__path__, str(tmp_path)])
     found = metrics._discover()
     monkeypatch.delitem(sys.modules, "audit.estimate.metrics.youden_of_the_page")

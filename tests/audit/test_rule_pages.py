@@ -28,3 +28,8 @@ def test_people_wrote_what_a_page_is_about_and_where_it_ends(file: Path) -> None
 def test_no_page_speaks_of_a_rule_that_is_gone() -> None:
     finished = {file.stem for file in FOLDER.glob("*.md") if "\nSeverity: " in file.read_text(encoding="utf-8")}
     assert finished <= {gate.id for gate in default_policy().gates}
+
+
+def test_every_page_stands_in_the_list() -> None:
+    listed = set((FOLDER / "index.md").read_text(encoding="utf-8").split())
+    assert {file.stem for file in PAGES} <= listed

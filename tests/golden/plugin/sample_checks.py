@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from audit.check import check
+from audit.estimate.making import exact
 from audit.evidence import Predictions
-from reports.record import Estimate, Measurement
+from reports.record import Measurement
 
 
 @check(title="Rows scored", family="data")
@@ -17,5 +18,5 @@ def rows_scored(predictions: Predictions) -> Measurement:
     """
     test = predictions.select(split="test")
     n = len(test)
-    made = Estimate(metric="rows", value=n, low=n, high=n, method="count", n=n, unit="count", where=test.where)
+    made = exact("rows", n, test.where, n=n, unit="count")
     return Measurement(summary=f"{n} test rows.", estimates=(made,))
