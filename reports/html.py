@@ -12,7 +12,6 @@ import hashlib
 import json
 import lzma
 import re
-from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -51,6 +50,8 @@ LARGE: tuple[Budget, ...] = (
     Budget(rows=5, slices=2, words=300, pictures=False, terse=True, findings=0),
 )
 """What a page shows that cannot be kept to the usual size."""
+SPARE = 0.02
+"""Share of the room that may stay empty rather than draw the page once more."""
 PACKED = ({"id": lzma.FILTER_LZMA2, "preset": 6, "pb": 0, "nice_len": 128, "depth": 200},)
 """How the record is compressed: text has no words of four bytes, and its numbers repeat far apart."""
 
@@ -73,31 +74,51 @@ def render(record: AuditRecord, edition: Edition = "full") -> str:
     saved = store.dumps(record)
     data = embedded(record) if edition == "full" else ""
     drawer, common = Drawer.of(record), _common(record, saved, edition)
+    place = f"@@{common['sha256']}@@"  # where the record goes once its size is known; no record holds its own hash
 
-    def drawn(budget: Budget, data: str = "") -> str:
-        return _page(record, common, drawer.within(budget), data)
-
-    def size(budget: Budget) -> int:
-        return len(drawn(budget).encode())
+    @cache
+    def drawn(budget: Budget, whole: bool) -> str:
+        return _page(record, common, drawer.within(budget), place if whole else "")
 
     for inside in dict.fromkeys((data, "")):
-        budget = _fitting(USUAL, size, USUAL_LIMIT - len(inside), len(record.findings))
+
+        def size(budget: Budget, inside: str = inside) -> int:
+            return len(drawn(budget, bool(inside)).encode()) + (len(inside) - len(place) if inside else 0)
+
+        budget = _fitting(USUAL, size, USUAL_LIMIT, len(record.findings))
         if budget is not None:
-            return drawn(budget, inside)
+            return drawn(budget, bool(inside)).replace(place, inside)
     budget = _fitting(LARGE, size, SIZE_LIMIT, len(record.findings)) or LARGE[-1]
-    return drawn(budget, data if size(budget) + len(data) < SIZE_LIMIT else "")
+    fits = bool(data) and size(budget) + len(data) < SIZE_LIMIT
+    return drawn(budget, fits).replace(place, data)
 
 
 def _fitting(budgets: Sequence[Budget], size: Callable[[Budget], int], room: int, findings: int) -> Budget | None:
-    """Return the first budget whose page fits, with as many findings told in full as there is room for."""
+    """Return the first budget whose page fits, with about as many findings told in full as there is room for."""
     for budget in budgets:
-        if size(budget) <= room:
+        largest = size(budget)
+        if largest <= room:
             return budget
-        if budget.fill and size(replace(budget, findings=0)) <= room:
-            numbers = range(1, findings)
-            fits = bisect(numbers, False, key=lambda number: size(replace(budget, findings=number)) > room)
-            return replace(budget, findings=fits)
+        if not budget.fill:
+            continue
+        smallest = size(replace(budget, findings=0))
+        if smallest <= room:
+            return replace(budget, findings=_filled(budget, size, room, (smallest, largest), findings))
     return None
+
+
+def _filled(budget: Budget, size: Callable[[Budget], int], room: int, known: tuple[int, int], findings: int) -> int:
+    """Find how many findings fit, by a few guesses on a straight line between what fits and what does not."""
+    (fits, below), (not_, above) = (0, known[0]), (findings, known[1])
+    while not_ - fits > 1 and room - below > SPARE * room:
+        guess = fits + int((not_ - fits) * (room - below) / max(above - below, 1))
+        guess = min(max(guess, fits + 1), not_ - 1)
+        found = size(replace(budget, findings=guess))
+        if found <= room:
+            fits, below = guess, found
+        else:
+            not_, above = guess, found
+    return fits
 
 
 def _common(record: AuditRecord, saved: str, edition: Edition) -> dict[str, object]:
