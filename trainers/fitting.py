@@ -17,7 +17,7 @@ from trainers.checkpoints import Checkpoint, mark_of
 from trainers.errors import TrainerError
 from trainers.history import TRAIN, VALIDATION, HistoryRow
 from trainers.parameters import Parameters
-from trainers.plan import Plan
+from trainers.plan import LEAST_BLOCK, Plan, block_size
 from trainers.threads import device_for, torch_threads
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ LARGE = 50_000_000
 """Parameters beyond which a network is announced before it is built."""
 CENTERED = 256
 """Rows over which the mean of features is taken before training."""
-SMALLEST_BLOCK = 16
-"""Fewer rows than this are filled up before they run: matrix products of a few rows round differently."""
 
 
 class Part(NamedTuple):
@@ -366,7 +364,7 @@ def outputs(estimator: Parameters, values: NDArray[Any]) -> Floats:
     if estimator.token_count_:
         order = np.argsort((values != 0).sum(axis=1), kind="stable")
         values = values[order]
-    size = min(4096, max(64, 2**18 // max(1, values[0].size)))
+    size = block_size(values[0].size)
     found = []
     with torch.inference_mode():
         for start in range(0, len(values), size):
@@ -382,8 +380,8 @@ def outputs(estimator: Parameters, values: NDArray[Any]) -> Floats:
 
 
 def _block(estimator: Parameters, values: NDArray[Any]) -> NDArray[Any]:
-    if len(values) < SMALLEST_BLOCK:
-        values = np.concatenate([values, np.repeat(values[-1:], SMALLEST_BLOCK - len(values), axis=0)])
+    if len(values) < LEAST_BLOCK:  # matrix products of a few rows round differently
+        values = np.concatenate([values, np.repeat(values[-1:], LEAST_BLOCK - len(values), axis=0)])
     if estimator.token_count_:
         used = (values != 0).any(axis=0).nonzero()[0]
         return np.ascontiguousarray(values[:, : used.max() + 1 if len(used) else 1])

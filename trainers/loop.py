@@ -24,12 +24,10 @@ from trainers.gradients import Flat, Rows, gradients_of, mean_loss
 from trainers.history import TRAIN, VALIDATION, HistoryRow
 from trainers.layers import PADDING, Dropout
 from trainers.optimizers import learning_rate
-from trainers.plan import Plan
+from trainers.plan import Plan, block_size
 from trainers.probes import Facts
 from trainers.scorers import scored
 
-BLOCK = 4096
-"""Rows that are run forward at a time: enough to fill the processor, few enough to stay in its cache."""
 TOLERANCE = 1e-4
 """Where no rows are held out: share by which the training loss must fall to count as progress."""
 
@@ -286,7 +284,8 @@ def trimmed(ids: Tensor) -> Tensor:
 def raw_outputs(network: nn.Module, inputs: Tensor) -> Tensor:
     """Run forward in blocks, in evaluation mode."""
     network.eval()
-    return torch.cat([network(block) for block in torch.split(inputs, BLOCK)])
+    size = block_size(inputs[0].numel()) if len(inputs) else 1
+    return torch.cat([network(block) for block in torch.split(inputs, size)])
 
 
 def evaluate(network: nn.Module, rows: Rows, objective: str) -> tuple[float, float]:

@@ -148,7 +148,7 @@ def cnn(spec: NetworkSpec) -> nn.Module:
     image = len(spec.input_shape) == 3
     sizes = list(spec.input_shape[1:]) if image else [spec.input_shape[0]]
     width = spec.input_shape[0] if image else spec.input_shape[1]
-    parts: list[tuple[str, nn.Module]] = [] if image else [("steps_last", _StepsLast())]
+    parts: list[tuple[str, nn.Module]] = [("channels_last", _ChannelsLast()) if image else ("steps_last", _StepsLast())]
     for number, channels in enumerate(spec.channels, start=1):
         convolution = nn.Conv2d if image else nn.Conv1d
         parts.append((f"convolution{number}", convolution(width, channels, spec.kernel_size, padding="same")))
@@ -209,6 +209,14 @@ class _StepsLast(nn.Module):
         return inputs.transpose(1, 2)
 
 
+class _ChannelsLast(nn.Module):
+    """Lay images out in memory with their channels side by side, where convolutions run up to three times as fast."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Give the same values in the same shape."""
+        return inputs.contiguous(memory_format=torch.channels_last)
+
+
 def recurrent(spec: NetworkSpec) -> nn.Module:
     """Plain recurrent network, LSTM or GRU, in one or both directions; its last state goes to the dense layers."""
     parts: list[tuple[str, nn.Module]] = []
@@ -259,6 +267,7 @@ def resnet(spec: NetworkSpec) -> nn.Module:
     """
     width = spec.channels[0]
     parts: list[tuple[str, nn.Module]] = [
+        ("channels_last", _ChannelsLast()),
         ("conv1", nn.Conv2d(spec.input_shape[0], width, 7, stride=2, padding=3, bias=False)),
         ("bn1", nn.BatchNorm2d(width)),
         ("relu", nn.ReLU()),

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_BLOCK, LEAST_BLOCK = 4096, 16
+BLOCK_VALUES = 2**18
+
+
+def block_size(values: int) -> int:
+    """Return how many rows of so many values are run forward at a time: enough to fill the processor, not its memory.
+
+    Examples
+    --------
+    >>> block_size(10), block_size(3 * 150 * 150)
+    (4096, 16)
+    """
+    return min(MOST_BLOCK, max(LEAST_BLOCK, BLOCK_VALUES // max(1, values)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

@@ -14,8 +14,10 @@ from trainers.history import TRAIN
 from trainers.layers import Dropout, EncoderLayer, TokenEmbedding
 from trainers.networks import layer_names
 
-ROWS = 512
-"""Training rows, drawn once, on which scores and dead units are measured each epoch."""
+ROWS, FEWEST_ROWS = 512, 64
+"""Training rows, drawn once, on which scores and dead units are measured each epoch; fewer of large images."""
+VALUES = 2**22
+"""Numbers that these rows hold at most."""
 SEQUENCES = 64
 """Sequences on which gradients by time step are measured each epoch."""
 LEAST_STEPS = 10
@@ -34,7 +36,8 @@ class Sight:
     """
 
     def __init__(self, network: nn.Module, inputs: Tensor, generator: torch.Generator) -> None:
-        self.rows = torch.randperm(len(inputs), generator=generator)[:ROWS].sort().values.to(inputs.device)
+        most = min(ROWS, max(FEWEST_ROWS, VALUES // max(1, inputs[0].numel())))
+        self.rows = torch.randperm(len(inputs), generator=generator)[:most].sort().values.to(inputs.device)
         modules = dict(network.named_modules())
         trained = [
             (name, values)

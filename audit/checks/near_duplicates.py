@@ -73,8 +73,9 @@ def _finder(
     measured = [name for name, kind in kinds.items() if kind in ("numeric", "datetime")]
     if not measured:
         raise NotApplicable("there are neither numbers nor texts to be almost equal")
-    pixels = all(dataset.frame[name].dtype == np.uint8 for name in measured)
-    others = [name for name in dataset.features if name not in measured]
+    pixels = set(dataset.frame.dtypes.loc[measured]) == {np.dtype(np.uint8)}
+    apart = set(measured)
+    others = [name for name in dataset.features if name not in apart]
     items = _vectors(dataset.frame, measured, others, train, pixels)
     reach = pixel_radius if pixels else radius
     return lambda asking, asked: near_vectors(items, asking, asked, reach), "images" if pixels else "rows"
@@ -82,10 +83,13 @@ def _finder(
 
 def _vectors(frame: pd.DataFrame, measured: list[str], others: list[str], train: Positions, pixels: bool) -> Vectors:
     """Write rows as points; what is missing is a matter of the group, not of distance."""
-    X = np.stack([numbers(frame[name]) for name in measured], axis=1)
-    X = np.clip(X, -FAR, FAR)
-    holes = np.isnan(X)
-    X = np.where(holes, 0.0, X)
+    if pixels:
+        X = frame.loc[:, measured].to_numpy(dtype=np.float64)
+        holes = np.zeros((1, 1), dtype=np.bool_)
+    else:
+        X = np.clip(np.stack([numbers(frame[name]) for name in measured], axis=1), -FAR, FAR)
+        holes = np.isnan(X)
+        X = np.where(holes, 0.0, X)
     parts: list[Hashes] = [column_hash(frame[name], place) for place, name in enumerate(others)]
     if holes.any():
         weights: npt.NDArray[np.uint64] = column_hash(pd.Series(np.arange(X.shape[1])), 2**20)

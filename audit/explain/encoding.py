@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ NO_LEVELS = pd.Series(dtype=object)
 
 def no_tick(done: int, total: int) -> None:
     """Show nothing."""
+WIDE = 1000
+"""Of more columns, all whole numbers, none keeps its type where one meets a fraction: an image stays one array."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +104,17 @@ class Encoding:
     """
 
     columns: tuple[Column, ...]
+    labels: pd.Index[str] = field(init=False)
+    """Names of the columns."""
+    single: np.dtype[np.generic] | None = field(init=False)
+    """The type that all columns have, if they have one."""
+
+    def __post_init__(self) -> None:
+        """Work out once what every decoded table of many columns asks for."""
+        types = {column.dtype if column.numeric else None for column in self.columns}
+        (only,) = types if len(types) == 1 else (None,)
+        object.__setattr__(self, "labels", pd.Index([column.name for column in self.columns]))
+        object.__setattr__(self, "single", only if isinstance(only, np.dtype) else None)
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Encoding:
@@ -133,19 +146,18 @@ class Encoding:
         """Return numbers as a table with the columns and types it came with."""
         plain = self._plain(numbers)
         if plain is not None:
-            return pd.DataFrame(plain, columns=list(self.names))
+            return pd.DataFrame(plain, columns=self.labels)
         return pd.DataFrame(
             {column.name: column.decode(numbers[:, place]) for place, column in enumerate(self.columns)}
         )
 
     def _plain(self, numbers: FloatArray) -> npt.NDArray[np.generic] | None:
         """Return numbers in the one type that all columns have, where they have one: much quicker for wide tables."""
-        types = {column.dtype if column.numeric else None for column in self.columns}
-        (only,) = types if len(types) == 1 else (None,)
-        if not isinstance(only, np.dtype):
+        only = self.single
+        if only is None:
             return None
         if only.kind in "iu" and not _fits(numbers, only):
-            return None
+            return numbers if len(self.columns) > WIDE else None
         return numbers if only == np.float64 else numbers.astype(only)
 
     def text(self, place: int, number: float) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 from audit.data.dataset import Dataset
 from audit.errors import AuditError, ConfigError, MissingExtra, NotApplicable, hint, listed, shown
 from audit.evidence import Absence, Settings
-from audit.models.cost import affordable
+from audit.models.cost import affordable, learnable
 from audit.models.exchange import BudgetSpent, EndpointError
 from audit.models.load import Model
 from audit.progress import Progress, silent
@@ -133,6 +133,10 @@ class Context:
     def affordable(self, evaluations: int) -> int:
         """Return how many rows the model may be asked for by a budget: fewer where it is large."""
         return affordable(evaluations, self.fitted().predictor)
+
+    def learnable(self, rows: int) -> int:
+        """Return how many training rows refits may learn from by a budget: fewer where the model learns slowly."""
+        return learnable(rows, self.fitted().predictor)
 
     def _given(self, name: str) -> object | None:
         if name == "settings":

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -28,15 +29,26 @@ from reports.record import Task
 
 Array = npt.NDArray[np.generic]
 MOST_LEVELS = 50
+WIDE, WIDER = 1000, 2
+"""Beyond so many columns, and so many by rows, a linear model learns from coordinates of the rows."""
 BOOSTED_CELLS = 4e6
 """Rows × columns × classes up to which boosting is tried; beyond, trees grown at random are far quicker."""
 
 
 def numbers_of(X: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Return numbers, dates and flags as float64; infinite values count as missing."""
-    made = np.column_stack([as_numbers(X.iloc[:, place]) for place in range(X.shape[1])])
+    if _same_numbers(X):
+        made = X.to_numpy(dtype=np.float64, copy=True)
+    else:
+        made = np.column_stack([as_numbers(X.iloc[:, place]) for place in range(X.shape[1])])
     made[~np.isfinite(made)] = np.nan
     return made
+
+
+def _same_numbers(X: pd.DataFrame) -> bool:
+    """Tell whether all columns are plain numbers of one type, as the pixels of images are."""
+    types = set(X.dtypes)
+    return len(types) == 1 and isinstance(only := types.pop(), np.dtype) and only.kind in "iuf"
 
 
 def words_of(X: pd.DataFrame) -> npt.NDArray[np.object_]:
@@ -70,6 +82,9 @@ def kinds(X: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     numbers: list[str] = []
     categories: list[str] = []
     texts: list[str] = []
+    if _same_numbers(X):
+        present = X.notna().to_numpy().any(axis=0)
+        return [str(name) for name in X.columns[present]], [], []
     for name in X.columns:
         if not X[name].notna().any():
             continue
@@ -80,10 +95,15 @@ def kinds(X: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
 
 def _columns(X: pd.DataFrame, *, linear: bool) -> ColumnTransformer:
     numbers, categories, texts = kinds(X)
-    steps: list[tuple[str, Pipeline | TfidfVectorizer, Sequence[str] | str]] = []
+    steps: list[tuple[str, Pipeline | TfidfVectorizer, Sequence[str] | slice]] = []
     if numbers:
-        scaled = (SimpleImputer(), StandardScaler()) if linear else ()
-        steps.append(("numbers", make_pipeline(FunctionTransformer(numbers_of), *scaled), numbers))
+        scaled: tuple[BaseEstimator, ...] = (SimpleImputer(), StandardScaler()) if linear else ()
+        if linear and len(numbers) > max(WIDE, WIDER * len(X)):
+            # A ridge penalty does not see a rotation, and there are no more directions than rows.
+            scaled = (*scaled, PCA(svd_solver="full"))
+        # Every name is looked for among all of them, which takes minutes where they are tens of thousands.
+        chosen = slice(0, len(numbers)) if len(numbers) == X.shape[1] else numbers
+        steps.append(("numbers", make_pipeline(FunctionTransformer(numbers_of), *scaled), chosen))
     if categories:
         steps.append(("categories", make_pipeline(FunctionTransformer(words_of), _encoder(linear)), categories))
     for place, name in enumerate(texts):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from audit.evidence import FloatArray
     from audit.gather import Context
 
-BLOCK = 512
+BLOCK, VALUES = 512, 2**20
+"""Rows of a step at most, and numbers that they hold: beyond a cache every step waits for memory."""
 MOST_MOVED = 200
 """Features at most of a model whose gradient is told by differences: each costs a call."""
 PROBED = 200
@@ -215,11 +216,12 @@ def _attack(context: Context, X: pd.DataFrame, rows: Positions, reach: Reach, st
     generator = context.generator("attacked start")
     moved = np.clip(plain + generator.uniform(-1, 1, plain.shape) * reach.size, reach.low, reach.high)
     worst = _Worst(moved)
+    size = min(BLOCK, max(1, VALUES // plain.shape[1]))
     with threadpool_limits(limits=1):
         for step in range(steps + 1):
             context.progress("attacking", min(step, steps), steps)
-            for start in range(0, len(plain), BLOCK):
-                block = slice(start, start + BLOCK)
+            for start in range(0, len(plain), size):
+                block = slice(start, start + size)
                 height, uphill = _gradient(predictor, moved[block], truth[block])
                 worst.see(block, height, moved[block])
                 further = moved[block] + np.sign(uphill) * reach.size / 4

@@ -15,10 +15,12 @@ from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
 from audit.evidence.requirements import require_evidence
 from audit.gather import LATE
+from audit.models.cost import counts_epochs
+from audit.models.exchange import BudgetSpent
 from audit.models.load import Model, Predictor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from audit.gather import Context
 
@@ -35,13 +37,15 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
     folds : int
         Number of folds, at least 3; strata and clusters are respected.
     fits : int
-        Training rows that all refits together may learn from, fewer where the model is large; three folds are
-        refitted in any case.
+        Training rows that all refits together may learn from, fewer where the model is large or went over them
+        often; three folds are refitted in any case, but for networks that would learn from twice as many.
 
     Raises
     ------
     NotApplicable
         If there are no training rows, too few of them, or the model cannot be refitted.
+    BudgetSpent
+        If three refits of a network are too dear.
     """
     from audit.gather.predictions import predictions_of
     from audit.models.answers import ask
@@ -53,8 +57,9 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
         raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
     rows = dataset.rows("train")
     parts, levels = [], []
-    asked = max(folds, 3)
-    folds = max(3, min(asked, 1 + context.affordable(fits) // max(len(rows), 1)))
+    asked, paid = max(folds, 3), context.learnable(fits)
+    require_paid(model, len(rows), paid, f"[gather.folds] fits = {fits * 2 * len(rows) // paid + 1}")
+    folds = max(3, min(asked, 1 + paid // max(len(rows), 1)))
     notes: tuple[str, ...] = (
         () if folds == asked else (f"{folds} folds of {asked}, for refits on {fits:,} rows at most",)
     )
@@ -70,6 +75,21 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
     context.progress("cross-validating", folds, folds)
     joined = join(_common_classes(parts), "fold", levels)
     return replace(joined, notes=(*notes, *weight_notes(model, dataset)))
+
+
+def require_paid(model: Model, rows: int, paid: int, option: str) -> None:
+    """Refuse three refits of a network on two thirds of the rows where the budget pays for less than half of them.
+
+    Raises
+    ------
+    BudgetSpent
+        With the option that raises the budget.
+    """
+    if counts_epochs(model.predictor) and rows > paid:
+        raise BudgetSpent(
+            f"three refits of this network would learn from {2 * rows:,} rows, over and over; the budget pays for "
+            f"{paid:,}. To spend it, set {option}"
+        )
 
 
 def weight_notes(model: Model, dataset: Dataset) -> tuple[str, ...]:
@@ -142,6 +162,7 @@ def _fitted_clone(
     from sklearn.base import clone
 
     copy = clone(predictor)
+    copy.set_params(**_shape_of_rows(predictor, copy.get_params()))
     open_states = [name for name, value in copy.get_params().items() if name.endswith("random_state") and value is None]
     copy.set_params(**dict.fromkeys(open_states, seed))
     name = None if weight is None else weight_parameter(copy)
@@ -153,6 +174,12 @@ def _fitted_clone(
             raise
         fitted = copy.fit(X, y)
     return fitted
+
+
+def _shape_of_rows(predictor: Predictor, parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return the shape that a network saw its rows in, which a table of pixels has lost."""
+    shape = getattr(predictor, "input_shape_", None)
+    return {"input_shape": shape} if shape and "input_shape" in parameters and parameters["input_shape"] is None else {}
 
 
 def weight_parameter(estimator: object) -> str | None:

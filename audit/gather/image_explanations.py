@@ -9,7 +9,7 @@ import numpy as np
 
 from audit.errors import ConfigError, NotApplicable
 from audit.evidence import FloatArray, Predictions
-from audit.explain.gradients import Network, integrated_gradients, network_of
+from audit.explain.gradients import MOST, Network, integrated_gradients, network_of
 from audit.explain.parts import explain_parts
 from audit.explain.pixels import ImageCase, ImageExplanations, patches
 from audit.explain.saliency import grad_cam, occlusion
@@ -18,6 +18,13 @@ from audit.gather.local_cases import pick
 
 if TYPE_CHECKING:
     from audit.gather import Context
+
+FEWEST = 4, 200
+"""Pairs and samples for an image in any case."""
+LEAST_GRADIENTS, PASSES = 256, 3
+"""Gradients for an image in any case, and what one costs by a prediction."""
+VALUES = 2**22
+"""Numbers in a block of changed images."""
 
 
 def gather(
@@ -28,6 +35,7 @@ def gather(
     background: int = 100,
     pairs: int = 20,
     samples: int = 1000,
+    evaluations: int = 3_000_000,
 ) -> ImageExplanations:
     """Explain images of the test split by gradients, Grad-CAM, occlusion, patches and LIME.
 
@@ -42,6 +50,8 @@ def gather(
         Training rows whose mean image stands for what is not shown.
     pairs, samples : int
         Effort for patches: ``2 · pairs · (patches − 1)`` evaluations (SHAP), samples (LIME).
+    evaluations : int
+        Images that the model may be asked for in all, fewer where it is large; pairs and samples are fewer then.
 
     Raises
     ------
@@ -58,15 +68,16 @@ def gather(
     what = explained(context, rows=len(chosen), background=background, chosen=chosen)
     mean = what.background.mean(axis=0)
     place = {int(row): number for number, row in enumerate(predictions.row)}
+    effort, told = _paid(context, size, len(picked), (pairs, samples), evaluations)
     found = []
     for number, (row, why) in enumerate(picked):
         context.progress("explaining images", number, len(picked))
         at = place[row]
         words = (why, said(predictions, predictions.y_pred[at]), said(predictions, predictions.y_true[at]))
-        found.append(_case(context, what, number, size, mean, words, (pairs, samples)))
+        found.append(_case(context, what, number, size, mean, words, effort))
     context.progress("explaining images", len(picked), len(picked))
     shown = what.X
-    notes = (*what.notes, "what is not shown takes the value of the mean background image")
+    notes = (*what.notes, *told, "what is not shown takes the value of the mean background image")
     return ImageExplanations(
         cases=tuple(found),
         scale=what.output.scale,
@@ -74,6 +85,24 @@ def gather(
         high=float(shown.max()),
         notes=notes,
     )
+
+
+def _paid(
+    context: Context, size: tuple[int, int, int], cases: int, effort: tuple[int, int], evaluations: int
+) -> tuple[tuple[int, int, int], tuple[str, ...]]:
+    """Return pairs, samples and gradients for each image that the budget pays for, and what to say of it."""
+    count = int(patches(size[1], size[2]).max()) + 1
+    each = context.affordable(evaluations) // max(1, cases)
+    share = min(1.0, each / (2 * effort[0] * (count - 1) + effort[1]))
+    pairs, samples = (
+        min(wanted, max(least, int(share * wanted))) for wanted, least in zip(effort, FEWEST, strict=True)
+    )
+    gradients = min(MOST, max(LEAST_GRADIENTS, each // PASSES))
+    if share == 1:
+        return (pairs, samples, gradients), ()
+    asked = 2 * pairs * (count - 1) + samples
+    note = f"each image was asked for about {asked:,} times with patches taken away, and for {gradients:,} gradients"
+    return (pairs, samples, gradients), (note,)
 
 
 def image_shape(predictor: object, stated: tuple[int, ...], features: int) -> tuple[int, int, int]:
@@ -101,7 +130,7 @@ def _case(
     size: tuple[int, int, int],
     mean: FloatArray,
     told: tuple[str, str, str],
-    effort: tuple[int, int],
+    effort: tuple[int, int, int],
 ) -> ImageCase:
     row, code = what.X[number], int(what.codes[number])
     score = what.score(code)
@@ -109,17 +138,21 @@ def _case(
     flat = np.broadcast_to(grid, size).reshape(-1)
     count = int(grid.max()) + 1
 
-    def by_patch(present: FloatArray) -> FloatArray:
-        return score(np.where(present[:, flat] > 0, row, mean))
+    block = max(1, VALUES // len(row))
 
+    def by_patch(present: FloatArray) -> FloatArray:
+        parts = [present[start : start + block] for start in range(0, len(present), block)]
+        return np.concatenate([score(np.where(part[:, flat] > 0, row, mean)) for part in parts])
+
+    pairs, samples, gradients = effort
     generator = context.generator(f"patches {what.rows[number]}")
-    parts = explain_parts(by_patch, count, generator=generator, pairs=effort[0], samples=effort[1], coins=True)
+    parts = explain_parts(by_patch, count, generator=generator, pairs=pairs, samples=samples, coins=True)
     area = np.bincount(grid.ravel(), minlength=count)
     maps: dict[str, FloatArray] = {}
     network = _network(what, code)
     residual = None
     if network is not None:
-        maps, residual = _by_gradients(network, row, mean, size)
+        maps, residual = _by_gradients(network, row, mean, size, gradients)
     maps["occlusion"] = occlusion(by_patch(1 - np.eye(count)), parts.output, grid)
     maps["SHAP of patches"] = (parts.shap / area)[grid]
     maps["LIME of patches"] = (parts.lime / area)[grid]
@@ -147,9 +180,9 @@ def _network(what: Explained, code: int) -> Network | None:
 
 
 def _by_gradients(
-    network: Network, row: FloatArray, mean: FloatArray, size: tuple[int, int, int]
+    network: Network, row: FloatArray, mean: FloatArray, size: tuple[int, int, int], gradients: int
 ) -> tuple[dict[str, FloatArray], float]:
-    found = integrated_gradients(network, row[None], mean)
+    found = integrated_gradients(network, row[None], mean, most=gradients)
     apart = abs(float(found.output[0]) - found.base)
     error = abs(float(found.values.sum()) + found.base - float(found.output[0]))
     maps = {"integrated gradients": found.values[0].reshape(size).sum(axis=0)}

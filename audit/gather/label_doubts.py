@@ -28,6 +28,8 @@ FOLDS = 5
 MOST_CLASSES = 20
 WIDE = 60
 """Tables of more columns than this are not cut into bins."""
+WIDER = 2
+"""So many columns a row, and the products of rows are less to work with than the columns."""
 LEVELS = 40
 MOST_TOLD = 0.4
 """A greater share of wrong labels among sure rows is not a finding but a sign that the curve does not fit."""
@@ -73,18 +75,30 @@ def gather(context: Context, *, rows: int = 15_000, draws: int = 40) -> LabelDou
     if int(sizes[sizes > 0].min()) < FOLDS or int((sizes > 0).sum()) < 2:
         raise NotApplicable(f"needs {FOLDS} training rows of every class, and two classes")
     context.progress("looking for wrong labels", 0, 2)
-    score = _scores(_matrix(dataset, chosen), y, len(dataset.classes), int(generator.integers(2**31)))
+    score = _scores(_narrowed(_matrix(dataset, chosen)), y, len(dataset.classes), int(generator.integers(2**31)))
     context.progress("looking for wrong labels", 1, 2)
     made = _doubts(dataset, score, y, generator, draws, context.settings.level, notes)
     context.progress("looking for wrong labels", 2, 2)
     return made
 
 
-def _matrix(dataset: Dataset, rows: npt.NDArray[np.intp]) -> csr_matrix:
+def _narrowed(matrix: csr_matrix | FloatArray) -> csr_matrix | FloatArray:
+    """Turn a table of far more columns than rows into coordinates of as many: what a ridge penalty fits is the same."""
+    if matrix.shape[1] <= WIDER * matrix.shape[0]:
+        return matrix
+    products = matrix @ matrix.T
+    products = products if isinstance(products, np.ndarray) else products.toarray()
+    values, directions = np.linalg.eigh(products)
+    return np.asarray(directions * np.sqrt(np.clip(values, 0.0, None)))
+
+
+def _matrix(dataset: Dataset, rows: npt.NDArray[np.intp]) -> csr_matrix | FloatArray:
     """Write features so that a linear model of them is additive and curved: bins beside numbers, levels apart."""
     from scipy import sparse
 
     kinds = dataset.kinds()
+    if len(kinds) > WIDE and set(kinds.values()) == {"numeric"}:
+        return _standardized(dataset.inputs(rows))
     blocks, lines = [], []
     for name, kind in kinds.items():
         column = dataset.frame[name].take(rows)
@@ -97,6 +111,18 @@ def _matrix(dataset: Dataset, rows: npt.NDArray[np.intp]) -> csr_matrix:
     if 2 <= len(lines) <= PAIRED:  # what goes together tells more than each alone
         blocks += [sparse.csr_matrix(0.5 * one * other) for one, other in combinations(lines, 2)]
     return sparse.csr_matrix(sparse.hstack(blocks, format="csr"))
+
+
+def _standardized(X: pd.DataFrame) -> FloatArray:
+    """Standardize many columns of numbers at once; what is missing or does not vary is 0."""
+    values = X.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = np.clip(np.where(np.isinf(values), np.nan, values), -1e120, 1e120)
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    plain = np.where(known, values, 0.0)
+    apart = np.where(known, values - plain.sum(axis=0) / count, 0.0)
+    spread = np.sqrt((apart**2).sum(axis=0) / count)
+    return np.asarray(np.clip(apart / np.where(spread > 0, spread, 1.0), -4, 4))
 
 
 def _words(column: pd.Series) -> csr_matrix:
@@ -131,7 +157,7 @@ def _parts(column: pd.Series, kind: ColumnKind, *, wide: bool) -> list[FloatArra
     return [standard, 0.5 * (cell[:, None] == np.arange(len(edges) + 2)[None, :])]
 
 
-def _scores(X: csr_matrix, y: npt.NDArray[np.int64], classes: int, seed: int) -> FloatArray:
+def _scores(X: csr_matrix | FloatArray, y: npt.NDArray[np.int64], classes: int, seed: int) -> FloatArray:
     """Return each class's log-odds against the rest, out of fold, shape (n, classes)."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,11 @@ from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, samp
 
 if TYPE_CHECKING:
     from audit.gather import Context
+
+WIDE = 1000
+"""Of more columns, all numbers, none is looked at by itself: an image stays one array."""
+MOST_SORTED = 1000
+"""Rows on which the distinct values of so many columns are counted."""
 
 
 def gather(
@@ -66,11 +72,25 @@ def spreads_of(context: Context, distinct: int = 12) -> dict[str, float]:
     """Return the standard deviation of every numeric feature with more than a few values, over the training rows."""
     dataset = context.dataset
     known = dataset.rows("train" if dataset.has("train") else "test")
+    if len(dataset.features) > WIDE and set(dataset.kinds().values()) == {"numeric"}:
+        return _spreads_at_once(dataset.inputs(known), distinct)
     return {
         name: spread
         for name, kind in dataset.kinds().items()
         if kind == "numeric" and (spread := spread_of(dataset.frame[name].take(known), distinct)) > 0
     }
+
+
+def _spreads_at_once(X: pd.DataFrame, distinct: int) -> dict[str, float]:
+    """Do the same for very many columns, as an image has."""
+    values = X.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = np.where(np.isfinite(values), values, np.nan)
+    ordered = np.sort(values[:MOST_SORTED], axis=0)  # what is missing stands last
+    steps = (np.diff(ordered, axis=0) > 0).sum(axis=0) + 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without a number has no spread
+        spread = np.where(steps > distinct, np.nanstd(values, axis=0), 0.0)
+    return {str(name): float(one) for name, one in zip(X.columns, spread, strict=True) if one > 0}
 
 
 def spread_of(column: pd.Series, distinct: int) -> float:
@@ -91,6 +111,10 @@ def _variants(
 
 def _noisy(context: Context, X: pd.DataFrame, spreads: dict[str, float], size: float) -> pd.DataFrame:
     generator = context.generator(f"noise {size:g}")
+    if len(spreads) > WIDE:
+        values = X.to_numpy(dtype=np.float64, na_value=np.nan)
+        noise = generator.standard_normal(values.shape) * np.array([size * spreads.get(name, 0.0) for name in X])
+        return pd.DataFrame(values + noise, columns=X.columns)
     changed = {}
     for name, spread in spreads.items():
         values = X[name].to_numpy(dtype=np.float64, na_value=np.nan)

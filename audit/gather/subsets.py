@@ -17,11 +17,16 @@ from audit.gather._perturbed import Positions, aligned, sample
 from audit.gather.folds import refit, weight_notes
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
+from audit.models.cost import counts_epochs
 
 if TYPE_CHECKING:
     from audit.gather import Context
 
 LEAST = 30
+SLACK = 10
+"""By how much the smallest plan may exceed what all refits together should learn from."""
+LEAST_PLAN = 2.5
+"""Rows that three sizes learn from, and the two smaller ones once more, by those of the largest."""
 
 
 def gather(
@@ -45,7 +50,8 @@ def gather(
     repeats : int
         Random parts of each size below the largest, at most.
     fits : int
-        Rows that all refits together may learn from; repeats are fewer where that would be exceeded.
+        Rows that all refits together may learn from; repeats are fewer where that would be exceeded, and all
+        sizes smaller for a network that would learn from ten times as many.
     test_rows : int
         Test rows at most.
 
@@ -64,7 +70,7 @@ def gather(
     if not model.refittable():
         raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
     test, notes = sample(context, test_rows, "subsets test")
-    plan = _plan(context, rows, sizes, repeats, context.affordable(fits))
+    plan = _plan(context, _largest(context, rows, fits), sizes, repeats, context.learnable(fits))
     parts, counts, names = [], [], []
     for done, (size, part, chosen) in enumerate(plan):
         context.progress("refitting on fewer rows", done, len(plan))
@@ -89,6 +95,13 @@ def gather(
     levels = tuple(dict.fromkeys(counts))
     codes = np.repeat([levels.index(size) for size in counts], lengths).astype(np.int32)
     return replace(joined, keys={**joined.keys, "rows": Factor(codes=codes, levels=levels)}, notes=notes)
+
+
+def _largest(context: Context, rows: int, fits: int) -> int:
+    """Return the rows of the largest refit: fewer of a network that went over its rows often."""
+    if not counts_epochs(context.fitted().predictor):
+        return rows
+    return min(rows, max(4 * LEAST, int(context.learnable(SLACK * fits) / LEAST_PLAN)))
 
 
 def _plan(context: Context, most: int, sizes: int, repeats: int, fits: int) -> list[tuple[int, int, Positions]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +14,12 @@ GRADIENT_TREE = 200
 """Operations that one tree of histogram gradient boosting stands for."""
 CHEAP = 20_000
 """Operations up to which a prediction counts once: what handing over a row costs anyway."""
+VALUE = 20
+"""Operations that handing over one value of a row stands for: an image is dear to pass on, whatever reads it."""
+CHEAP_TO_LEARN = 500_000
+"""Operations up to which a training row counts once, over all epochs."""
+BACKWARD = 3
+"""Passes forward that one step of training a network stands for."""
 DEEPEST = 8
 
 
@@ -36,7 +42,37 @@ def operations(predictor: object) -> int:
     >>> operations(KNeighborsClassifier().fit(np.zeros((500, 4)), np.arange(500) % 2)) >= 2000
     True
     """
-    return max(1, _counted(predictor, set(), 0))
+    columns = _attribute(predictor, "n_features_in_")
+    handed_over = VALUE * columns if isinstance(columns, int) else 0
+    return max(1, handed_over, _counted(predictor, set(), 0))
+
+
+def learnable(rows: int, predictor: object) -> int:
+    """Return how many training rows a budget of `rows` pays for: fewer of a network that takes many epochs.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> learnable(1000, DummyClassifier())
+    1000
+    """
+    passes = _epochs(predictor)
+    if passes is None:
+        return affordable(rows, predictor)
+    return max(1, int(rows / max(1.0, BACKWARD * passes * operations(predictor) / CHEAP_TO_LEARN)))
+
+
+def counts_epochs(predictor: object) -> bool:
+    """Tell whether it is known how often a model went over its training rows."""
+    return _epochs(predictor) is not None
+
+
+def _epochs(predictor: object) -> int | None:
+    """Return the epochs of a network, alone or as the last step of a pipeline; ``None`` for other models."""
+    steps = _attribute(predictor, "steps")
+    last = steps[-1][1] if isinstance(steps, list) and steps else predictor
+    done = _attribute(last, "n_iter_")
+    return max(1, int(done)) if _attribute(last, "network_") is not None and isinstance(done, int) else None
 
 
 def affordable(evaluations: int, predictor: object) -> int:
@@ -56,6 +92,8 @@ def _counted(value: object, seen: set[int], depth: int) -> int:
         return 0
     seen.add(id(value))
     known = _leaf(value)
+    if known is None:
+        known = _through_network(value)
     if known is not None:
         return known
     return sum(_counted(part, seen, depth + 1) for part in _parts(value))
@@ -77,6 +115,42 @@ def _leaf(value: object) -> int | None:
         return GRADIENT_TREE * rounds
     size = _attribute(value, "numel")  # of a tensor
     return int(size()) if callable(size) else None
+
+
+def _through_network(estimator: object) -> int | None:
+    """Count what one row costs in a torch network: a convolution uses its weights at every place of an image."""
+    network, shape = _attribute(estimator, "network_"), _attribute(estimator, "input_shape_")
+    if network is None or not isinstance(shape, tuple) or not callable(_attribute(network, "register_forward_hook")):
+        return None
+    import torch
+
+    counts: list[int] = []
+    handles = [part.register_forward_hook(_counter(counts)) for part in network.modules()]
+    first = next(network.parameters(), torch.zeros(1))
+    kind = torch.int64 if _attribute(estimator, "token_count_") else first.dtype
+    training = network.training
+    try:
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, *shape, dtype=kind, device=first.device))
+    except Exception:  # one that insists on another number of rows: its weights alone are counted
+        return sum(one.numel() for one in network.parameters())
+    finally:
+        for handle in handles:
+            handle.remove()
+        network.train(training)
+    return sum(counts)
+
+
+def _counter(counts: list[int]) -> Callable[[Any, object, Any], None]:
+    def count(part: Any, _inputs: object, answer: Any) -> None:  # noqa: ANN401 -- modules of torch
+        weights = [one for one in part.parameters(recurse=False) if one.dim() > 1]
+        given = answer[0] if isinstance(answer, tuple) else answer
+        if not weights or not hasattr(given, "numel") or type(part).__name__.endswith(("Embedding", "EmbeddingBag")):
+            return
+        wide = _attribute(part, "out_channels") or given.shape[-1]
+        counts.append(sum(one.numel() for one in weights) * max(1, given.numel() // int(wide)))
+
+    return count
 
 
 def _rounds(value: object) -> int | None:

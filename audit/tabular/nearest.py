@@ -7,7 +7,7 @@ was copied and slightly changed is far nearer to its source than to anything els
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,8 @@ Flags = npt.NDArray[np.bool_]
 
 FACTOR = 5.0
 """How many times nearer a copy is to its source than to the nearest other item of its own set."""
+WIDE, ROWS_AT_ONCE = 4096, 512
+"""Items of more dimensions are compared pair by pair, so many at once."""
 BANDS, DEPTH = 16, 3
 """MinHash: texts that agree in all of `DEPTH` hashes of one of `BANDS` bands are compared."""
 CROWD = 50
@@ -86,6 +88,8 @@ def near_vectors(items: Vectors, asking: Positions, asked: Positions, radius: fl
     if not dimensions or not len(asking) or not len(asked):
         return np.zeros(len(asking), dtype=np.bool_)
     reach = radius * np.sqrt(dimensions)
+    if dimensions > WIDE:
+        return _near_wide(items, asking, asked, reach)
     # Groups stand far apart along one more axis, so that one tree serves all of them.
     apart = 10 * FACTOR * (reach + 1.0)
     points = np.column_stack([items.points, items.group * apart])
@@ -99,6 +103,37 @@ def near_vectors(items: Vectors, asking: Positions, asked: Positions, radius: fl
     other = np.asarray(own.query(points[asking[near]], k=[2], distance_upper_bound=FACTOR * reach)[0])
     found[near] = other[:, 0] >= FACTOR * distance[near]
     return found
+
+
+def _near_wide(items: Vectors, asking: Positions, asked: Positions, reach: float) -> Flags:
+    """Do the same by products of all pairs, where a tree of so many dimensions would prune nothing."""
+    found = np.zeros(len(asking), dtype=np.bool_)
+    for start in range(0, len(asking), ROWS_AT_ONCE):
+        block = asking[start : start + ROWS_AT_ONCE]
+        for place, distance in _nearest_vectors(items, block, asked, reach):
+            own = [one for one, _ in _pairs_within(items, block[place], asking, FACTOR * distance)]
+            found[start + place] = own == [block[place]] or not own
+    return found
+
+
+def _nearest_vectors(items: Vectors, block: Positions, asked: Positions, reach: float) -> Iterator[tuple[int, float]]:
+    """Yield the place of each row that has another within reach, and the distance of the nearest."""
+    squares = np.einsum("nd,nd->n", items.points[asked], items.points[asked])
+    products = items.points[block] @ items.points[asked].T
+    rough = np.einsum("nd,nd->n", items.points[block], items.points[block])[:, None] + squares - 2 * products
+    slack = 1e-9 * (squares.max(initial=0.0) + 1)  # of rounding; pairs within it are measured exactly
+    for place in np.flatnonzero((rough <= reach**2 + slack).any(axis=1)):
+        near = _pairs_within(items, block[place], asked[rough[place] <= reach**2 + slack], reach)
+        distance = min((apart for _, apart in near), default=0.0)
+        if distance > 0:
+            yield int(place), distance
+
+
+def _pairs_within(items: Vectors, row: np.intp, others: Positions, reach: float) -> list[tuple[np.intp, float]]:
+    """Return the rows of a row's own group nearer than `reach`, with their distances."""
+    same = others[items.group[others] == items.group[row]]
+    apart = np.sqrt(((items.points[same] - items.points[row]) ** 2).sum(axis=1))
+    return [(other, float(one)) for other, one in zip(same, apart, strict=True) if one < reach]
 
 
 def near_texts(texts: Sequence[str], asking: Positions, asked: Positions, radius: float) -> Flags:
