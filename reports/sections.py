@@ -92,7 +92,7 @@ SECTIONS: tuple[Section, ...] = (
         figures=(
             Featured(check="weak_slices", kinds=("forest",)),
             Featured(check="noise_sensitivity", kinds=("curve",)),
-            Featured(check="corruption_sensitivity", kinds=("curve", "bars", "forest")),
+            Featured(check="corruption_sensitivity", kinds=("curve", "bars", "forest", "image")),
             Featured(check="attribution_ranking", kinds=("bars",)),
             Featured(check="image_explanations", kinds=("image",), most=2),
             Featured(check="text_explanations", kinds=("bars",)),

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from audit.check import check
+from audit.corruptions import SEVERITIES
 from audit.estimate.making import absent
 from audit.estimate.paired import paired_difference
-from audit.evidence import Perturbed
+from audit.evidence import NONE, Perturbed
 from audit.exhibits import by_address_table
-from reports.record import Estimate, Measurement, Where
+from audit.explain.pixels import gray, png, shrunk, strip
+from reports.record import Estimate, Image, Measurement, Where
+
+SIDE = 84
+"""Pixels of the longer side of an image that is shown."""
 
 
 @check(
@@ -17,14 +22,14 @@ from reports.record import Estimate, Measurement, Where
     family="robustness",
     references=("Hendrycks and Dietterich 2019, Benchmarking neural network robustness to common corruptions",),
 )
-def corruption_sensitivity(corrupted: Perturbed) -> Measurement:
+def corruption_sensitivity(corrupted: Perturbed, *, values: bool = True) -> Measurement:
     """Corrupt images, texts or sequences at three severities and subtract accuracy.
 
     Reading. The accuracy that a corruption costs, on the same rows; in regression the R². Mild corruption is
     what happens every day; medium and strong show where the model gives way.
 
     Limits. Simulated corruption is not the field's: a model that stands it may still fail in rain or fog.
-    Severities are set by convention.
+    Severities are set by convention. A test image is shown unless the option `values` is false.
     """
     name = "r2_score" if corrupted.predictions.task == "regression" else "accuracy"
     made: list[Estimate] = []
@@ -40,8 +45,36 @@ def corruption_sensitivity(corrupted: Perturbed) -> Measurement:
     return Measurement(
         summary=f"{told[0].upper()}{told[1:]}.",
         estimates=tuple(made),
-        exhibits=(by_address_table(f"{name} lost by corruption", made, first="corruption"),),
+        exhibits=(
+            by_address_table(f"{name} lost by corruption", made, first="corruption"),
+            *(_pictures(corrupted) if values else ()),
+        ),
         notes=corrupted.notes,
+    )
+
+
+def _pictures(corrupted: Perturbed) -> tuple[Image, ...]:
+    """Show one image as it is and corrupted in every way, mild above strong."""
+    shown = corrupted.pictures
+    kinds = [name.removeprefix(f"{SEVERITIES[0]} ") for name in shown if name.startswith(f"{SEVERITIES[0]} ")]
+    if NONE not in shown or not kinds:
+        return ()
+    low, high = float(shown[NONE].min()), float(shown[NONE].max())
+    tiles = []
+    for severity in SEVERITIES:
+        names = [NONE, *(f"{severity} {kind}" for kind in kinds)]
+        tiles += [gray(shrunk(shown.get(name, 0 * shown[NONE]), SIDE), low, high) for name in names]
+    pixels = strip(tiles, max(1, SIDE // max(tiles[0].shape[:2])), columns=len(kinds) + 1)
+    told = ", ".join(kinds)
+    return (
+        Image(
+            title="A test image, corrupted",
+            png_base64=png(pixels),
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+            alt=f"One test image with {told}, in rows {', '.join(SEVERITIES)}.",
+            caption=f"From left: the image, {told}. Rows from above: {', '.join(SEVERITIES)}.",
+        ),
     )
 
 

@@ -6,11 +6,13 @@ import numpy as np
 
 from audit.check import check
 from audit.estimate.making import exact
-from audit.explain.pixels import Pixels, gray, png, strip
+from audit.explain.pixels import Pixels, gray, png, shrunk, strip
 from audit.explain.visualization import Visualization
 from reports.record import Exhibit, Image, Measurement, Table
 
 MOST_FILTERS = 32
+MADE, REAL = 84, 56
+"""Pixels of a made input's and of a test image's longer side."""
 
 
 @check(
@@ -78,8 +80,8 @@ def _filters(given: Visualization) -> Image:
 
 
 def _maximized(given: Visualization) -> Image:
-    tiles = [gray(one, float(one.min()), float(one.max())) for one in given.maximized]
-    pixels = strip(tiles, max(1, 84 // max(tiles[0].shape[:2])), columns=6)
+    tiles = [gray(shrunk(one, MADE), float(one.min()), float(one.max())) for one in given.maximized]
+    pixels = strip(tiles, max(1, MADE // max(tiles[0].shape[:2])), columns=6)
     names = ", ".join(str(channel) for channel in given.channels)
     return _picture(
         "Inputs made to drive channels of the last convolution",
@@ -91,9 +93,9 @@ def _maximized(given: Visualization) -> Image:
 
 def _strongest(given: Visualization) -> Image:
     low, high = float(given.strongest.min()), float(given.strongest.max())
-    tiles = [gray(one, low, high) for row in given.strongest for one in row]
+    tiles = [gray(shrunk(one, REAL), low, high) for row in given.strongest for one in row]
     images = given.strongest.shape[1]
-    pixels = strip(tiles, max(1, 56 // max(tiles[0].shape[:2])), columns=images)
+    pixels = strip(tiles, max(1, REAL // max(tiles[0].shape[:2])), columns=images)
     names = ", ".join(str(channel) for channel in given.channels)
     return _picture(
         "Test images that drive channels most",

@@ -14,6 +14,7 @@ from audit.explain.pixels import (
     gray,
     overlay,
     png,
+    shrunk,
     strip,
     where_in_words,
 )
@@ -77,12 +78,9 @@ def _residual(given: ImageExplanations) -> tuple[Estimate, ...]:
 
 
 def _image(case: ImageCase, names: tuple[str, ...], given: ImageExplanations, side: int) -> Image:
-    height, width = case.image.shape[1:]
-    step = -(-max(height, width) // max(side, 8))
-    tiles = [gray(case.image[:, ::step, ::step], given.low, given.high)]
-    tiles += [
-        overlay(case.image[:, ::step, ::step], case.maps[name][::step, ::step], given.low, given.high) for name in names
-    ]
+    image = shrunk(case.image, max(side, 8))
+    tiles = [gray(image, given.low, given.high)]
+    tiles += [overlay(image, shrunk(case.maps[name], max(side, 8)), given.low, given.high) for name in names]
     pixels = strip(tiles, max(1, side // max(tiles[0].shape[:2])))
     places = "; ".join(f"{name}: {where_in_words(case.maps[name])}" for name in names)
     return Image(

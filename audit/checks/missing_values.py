@@ -17,6 +17,7 @@ from audit.evidence import Settings
 from reports.record import Estimate, Measurement, Table
 
 COMPLETE = "(all complete features)"
+WIDE = 1000
 Flags = npt.NDArray[np.bool_]
 
 
@@ -38,8 +39,8 @@ def missing_values(dataset: Dataset, settings: Settings | None = None, *, most: 
         missing = _missing(dataset, rows)
         of = masses(dataset, rows)._replace(weight=None)
         overall += [
-            proportion("missing_share", missing[:, at], {"split": split, "feature": name}, of, level=chosen.level)
-            for at, name in enumerate(dataset.features)
+            proportion("missing_share", holes, {"split": split, "feature": name}, of, level=chosen.level)
+            for name, holes in _told(dataset, missing)
         ]
         by_group += _gaps(dataset, split, rows, missing, chosen)
     first, notes = worst_first(overall, most)
@@ -53,8 +54,16 @@ def missing_values(dataset: Dataset, settings: Settings | None = None, *, most: 
 
 
 def _missing(dataset: Dataset, rows: Positions) -> Flags:
-    columns = [dataset.frame[name].isna().to_numpy()[rows] for name in dataset.features]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0), dtype=np.bool_)
+    return dataset.inputs(rows).isna().to_numpy()
+
+
+def _told(dataset: Dataset, missing: Flags) -> Iterator[tuple[str, Flags]]:
+    """Yield the holes of each feature; of very many, those without any share one line."""
+    alone = range(missing.shape[1]) if missing.shape[1] <= WIDE else np.flatnonzero(missing.any(axis=0))
+    for place in alone:
+        yield dataset.features[place], missing[:, place]
+    if len(alone) < missing.shape[1]:
+        yield COMPLETE, np.zeros(len(missing), dtype=np.bool_)
 
 
 def _gaps(dataset: Dataset, split: str, rows: Positions, missing: Flags, settings: Settings) -> Iterator[Estimate]:

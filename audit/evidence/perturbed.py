@@ -46,6 +46,8 @@ class Perturbed:
     """What was sampled, capped or left out."""
     spread: float = 1.0
     """Regression: standard deviation of the target, in whose units moves are told."""
+    pictures: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Of images: the first row by variant, shape (channels, height, width)."""
 
     @property
     def names(self) -> tuple[str, ...]:

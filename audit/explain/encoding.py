@@ -22,6 +22,8 @@ NO_LEVELS = pd.Series(dtype=object)
 
 def no_tick(done: int, total: int) -> None:
     """Show nothing."""
+
+
 WIDE = 1000
 """Of more columns, all whole numbers, none keeps its type where one meets a fraction: an image stays one array."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from audit.corruptions import IMAGES, SEQUENCES, SEVERITIES, TEXTS, Corruption, scribbled
+from audit.corruptions import IMAGES, SEQUENCES, SEVERITIES, TEXTS, scribbled
 from audit.data.columns import column_kind
 from audit.errors import ConfigError, NotApplicable, hint, shown
-from audit.evidence import Perturbed
+from audit.evidence import NONE, FloatArray, Perturbed
 from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
 
 if TYPE_CHECKING:
@@ -60,9 +61,11 @@ def gather(
     form = form_of(context, modality, tuple(int(one) for one in shape))
     base, notes = sample(context, rows, "corrupted")
     X = context.dataset.inputs(base)
-    variants = _texts(context, X, base) if form.modality == "text" else _arrays(context, X, base, form)
+    pictures: dict[str, FloatArray] = {}
+    variants = _texts(context, X, base) if form.modality == "text" else _arrays(context, X, base, form, pictures)
     notes = (*notes, f"rows read as {form.modality}" + (f" of shape {form.shape}" if form.shape else ""))
-    return asked(context, base, variants, what="corrupting", evaluations=evaluations, notes=notes, scores=False)
+    found = asked(context, base, variants, what="corrupting", evaluations=evaluations, notes=notes, scores=False)
+    return replace(found, pictures=pictures)
 
 
 def form_of(context: Context, modality: str = "auto", shape: tuple[int, ...] = ()) -> Form:
@@ -107,17 +110,20 @@ def _scribbled(context: Context, X: pd.DataFrame, columns: list[str], kind: str,
     return X.assign(**made)
 
 
-def _arrays(context: Context, X: pd.DataFrame, base: Positions, form: Form) -> Iterator[Variant]:
+def _arrays(
+    context: Context, X: pd.DataFrame, base: Positions, form: Form, pictures: dict[str, FloatArray]
+) -> Iterator[Variant]:
     kinds = IMAGES if form.modality == "image" else SEQUENCES
     values = X.to_numpy(dtype=np.float64, na_value=np.nan).reshape(len(X), *form.shape)
-    for kind, corruption in kinds.items():
+    if form.modality == "image":
+        pictures[NONE] = values[0]
+
+    def changed(name: str, kind: str, severity: int) -> pd.DataFrame:
+        made = kinds[kind](values, severity, context.generator(f"corrupted {kind} {severity}"))
+        if form.modality == "image":
+            pictures[name] = made[0].copy()
+        return pd.DataFrame(made.reshape(len(X), -1), columns=X.columns)
+
+    for kind in kinds:
         for severity, told in enumerate(SEVERITIES):
-            generator = context.generator(f"corrupted {kind} {severity}")
-            yield Variant(f"{told} {kind}", partial(_changed, X, values, corruption, severity, generator), base)
-
-
-def _changed(
-    X: pd.DataFrame, values: np.ndarray, corruption: Corruption, severity: int, generator: np.random.Generator
-) -> pd.DataFrame:
-    made = corruption(values, severity, generator).reshape(len(X), -1)
-    return pd.DataFrame(made, columns=X.columns)
+            yield Variant(f"{told} {kind}", partial(changed, f"{told} {kind}", kind, severity), base)

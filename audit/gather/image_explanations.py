@@ -35,7 +35,7 @@ def gather(
     background: int = 100,
     pairs: int = 20,
     samples: int = 1000,
-    evaluations: int = 3_000_000,
+    evaluations: int = 1_500_000,
 ) -> ImageExplanations:
     """Explain images of the test split by gradients, Grad-CAM, occlusion, patches and LIME.
 
