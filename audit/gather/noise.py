@@ -112,9 +112,9 @@ def _variants(
 def _noisy(context: Context, X: pd.DataFrame, spreads: dict[str, float], size: float) -> pd.DataFrame:
     generator = context.generator(f"noise {size:g}")
     if len(spreads) > WIDE:
-        values = X.to_numpy(dtype=np.float64, na_value=np.nan)
-        noise = generator.standard_normal(values.shape) * np.array([size * spreads.get(name, 0.0) for name in X])
-        return pd.DataFrame(values + noise, columns=X.columns)
+        plain = X.to_numpy(dtype=np.float64, na_value=np.nan)
+        width = np.array([size * spreads.get(str(name), 0.0) for name in X.columns])
+        return pd.DataFrame(plain + width * generator.standard_normal(plain.shape), columns=X.columns)
     changed = {}
     for name, spread in spreads.items():
         values = X[name].to_numpy(dtype=np.float64, na_value=np.nan)

@@ -133,7 +133,7 @@ def _through_network(estimator: object) -> int | None:
         with torch.no_grad():
             network.eval()(torch.zeros(1, *shape, dtype=kind, device=first.device))
     except Exception:  # one that insists on another number of rows: its weights alone are counted
-        return sum(one.numel() for one in network.parameters())
+        return sum(int(one.numel()) for one in network.parameters())
     finally:
         for handle in handles:
             handle.remove()
