@@ -83,8 +83,7 @@ def kinds(X: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     categories: list[str] = []
     texts: list[str] = []
     if _same_numbers(X):
-        present = X.notna().to_numpy().any(axis=0)
-        return [str(name) for name, some in zip(X.columns, present, strict=True) if some], [], []
+        return [str(name) for name in X.columns[np.flatnonzero(X.notna().to_numpy().any(axis=0))]], [], []
     for name in X.columns:
         if not X[name].notna().any():
             continue
