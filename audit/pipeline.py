@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +24,7 @@ from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, address_name
 from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Absence, Predictions, Settings
-from audit.gather import LEFT_OUT, Context, check_options
+from audit.gather import LEFT_OUT, QUICK, UNREACHED, Context, available, check_options
 from audit.gather._resume import Unfinished, unfinished
 from audit.gather._suppression import protected
 from audit.judging import gate, ledger
@@ -50,7 +50,13 @@ from reports.record import (
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "shap", "lime", "fairlearn", "skops", "duckdb")
 
 
-def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | None = None) -> AuditRecord:
+def execute(
+    plan: RunPlan,
+    *,
+    progress: Progress = silent,
+    kept: Unfinished | None = None,
+    stage: Callable[[AuditRecord], None] | None = None,
+) -> AuditRecord:
     """Carry out a plan: gather what the checks ask for, check, judge, and count the use of the test set.
 
     Parameters
@@ -60,6 +66,8 @@ def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | No
         Told of long work.
     kept : Unfinished, optional
         What an interrupted run of the same audit left, and where this one keeps what it gathers.
+    stage : callable, optional
+        Given the record of what answers alone tell, before the long work; it says of itself that it is partial.
 
     Returns
     -------
@@ -73,6 +81,24 @@ def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | No
     chosen = _chosen(plan.checks, plan.ignore, plan.options)
     require_known_words(plan.policy, plan.settings.metrics)
     check_options(plan.gather)
+    context, predictions = _prepared(plan, progress, kept)
+    settled: dict[str, Finding] = {}
+    if stage is not None and not plan.quick:
+        early = replace(context, left_out=UNREACHED, collected=dict(context.collected), warnings=list(context.warnings))
+        found = [_finding(one, early, plan) for one in chosen]
+        stage(gate.judge(_record(plan, early, predictions, found), plan.policy))
+        settled = {one.id: finding for one, finding in zip(chosen, found, strict=True) if _needs_answers_alone(one)}
+    findings = []
+    for done, one in enumerate(chosen):
+        progress("checking", done, len(chosen))
+        findings.append(settled.get(one.id) or _finding(one, context, plan))
+    progress("checking", len(chosen), len(chosen))
+    record = _record(plan, context, predictions, findings)
+    return ledger.spend(gate.judge(record, plan.policy), plan.terms)
+
+
+def _prepared(plan: RunPlan, progress: Progress, kept: Unfinished | None) -> tuple[Context, Predictions]:
+    """Fit model and table to each other, and ask for the answers without which there is no audit."""
     model, dataset = plan.model, plan.dataset
     restart_random_states()
     if model is not None:
@@ -90,48 +116,57 @@ def execute(plan: RunPlan, *, progress: Progress = silent, kept: Unfinished | No
         seed=plan.seed,
         options=plan.gather,
         progress=progress,
-        quick=plan.quick,
+        left_out=LEFT_OUT if plan.quick else "",
         deadline=time.monotonic() + plan.time_limit,
         kept=kept,
     )
     rows = plan.evidence.get("dataset", dataset)  # a log that was counted has none
     context.collected.update({**plan.at_hand(), "dataset": rows, "artifact": info, "settings": settings})
     predictions = context.need("predictions", Predictions)
-    context = protected(context, predictions)
-    findings = []
-    for done, one in enumerate(chosen):
-        progress("checking", done, len(chosen))
-        evidence = _nothing if plan.quick and one.searches else context
-        findings.append(_timeless(run_check(one, evidence, task=dataset.task, options=plan.options.get(one.id))))
-    progress("checking", len(chosen), len(chosen))
-    record = AuditRecord(
+    return protected(context, predictions), predictions
+
+
+def _finding(one: Check, context: Context, plan: RunPlan) -> Finding:
+    absent = Absence(outcome="skipped", reason=context.left_out)
+    evidence = (lambda _: absent) if context.left_out and one.searches else context
+    return _timeless(run_check(one, evidence, task=context.dataset.task, options=plan.options.get(one.id)))
+
+
+def _needs_answers_alone(one: Check) -> bool:
+    """Tell a check that finds the same whether or not more is gathered."""
+    return not one.searches and not {*one.needs, *one.wants} & {*available()} - QUICK
+
+
+def _record(plan: RunPlan, context: Context, predictions: Predictions, findings: Sequence[Finding]) -> AuditRecord:
+    model, kept = context.model, context.kept
+    artifact = context.collected["artifact"]
+    assert isinstance(artifact, ModelInfo)  # noqa: S101 -- put there by name
+    return AuditRecord(
         tool=f"modelassay {_version('modelassay')}",
         created=_now(),
         seed=plan.seed,
-        task=dataset.task,
-        model=info,
-        data=_data_info(dataset, context.settings, predictions),
+        task=context.dataset.task,
+        model=artifact,
+        data=_data_info(context.dataset, context.settings, predictions),
         environment=_environment(),
         headline=predictions.headline,
         config=_stated(plan.config, context.settings, plan.seed),
         findings=tuple(findings),
         card=plan.card,
-        warnings=(*plan.warnings, *dataset.notes, *(model.warnings if model else ()), *context.warnings),
+        warnings=(*plan.warnings, *context.dataset.notes, *(model.warnings if model else ()), *context.warnings),
         pairing=_pairing(context),
-        reused=tuple(sorted(kept.reused)) if kept is not None else (),
+        reused=tuple(sorted(getattr(kept, "reused", ()))),
         partial=_left_out(findings),
     )
-    return ledger.spend(gate.judge(record, plan.policy), plan.terms)
-
-
-def _nothing(_: str) -> Absence:
-    return Absence(outcome="skipped", reason=LEFT_OUT)
 
 
 def _left_out(findings: Sequence[Finding]) -> str:
-    """Say what a quick audit leaves out."""
-    count = sum(one.reason == LEFT_OUT for one in findings)
-    return f"A quick audit: {count} of {len(findings)} checks are left out." if count else ""
+    """Say what a quick audit leaves out, or what an interrupted one did not come to."""
+    for reason, words in ((LEFT_OUT, "A quick audit: {} are left out."), (UNREACHED, "Interrupted: {} were not run.")):
+        count = sum(one.reason == reason for one in findings)
+        if count:
+            return words.format(f"{count} of {len(findings)} checks")
+    return ""
 
 
 def unfinished_of(plan: RunPlan) -> Unfinished | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,13 @@ from reports.printable import harmless
 from reports.record import AuditRecord
 from reports.results import exit_code
 from reports.sections import Edition
-from reports.store import require_plain, write_bytes_atomically, write_text_atomically
+from reports.store import RecordError, load, require_plain, write_bytes_atomically, write_text_atomically
 from reports.text import lines
 from reports.together import write_together
 
 COLORS = {"invalid": "red", "missed": "red", "owed": "yellow", "concern": "yellow", "met": "green"}
+FIRST_LINES = 4
+"""Lines of the summary that are shown before the long work: what was audited, how good it is, and for whom."""
 SIGNED = 1_000_000
 """Bytes of a file in which a report names the program that wrote it."""
 FOR_PEOPLE = frozenset({"text", "md"})
@@ -165,6 +168,32 @@ def write_reports(record: AuditRecord, folder: Path, names: list[str], edition: 
     own = {one.file for one in FORMATS.values()}
     write_together(folder, {file: text.encode("utf-8", "replace") for file, text in texts.items()}, own)
     return [folder / file for file in texts]
+
+
+def write_early(record: AuditRecord, folder: Path, names: list[str]) -> None:
+    """Write the record of a run that goes on, where no report stands: an interrupted run then leaves what it knew.
+
+    Reports of an earlier run stay until the new ones are complete; a partial record of an interrupted one is replaced.
+    """
+    name = FORMATS["json"].file
+    others = any((folder / one.file).exists() for one in FORMATS.values() if one.file != name)
+    if others or "json" not in names or ((folder / name).exists() and not _is_partial(folder / name)):
+        return
+    write_together(folder, {name: draw(record, "json").encode()}, {name})
+
+
+def _is_partial(path: Path) -> bool:
+    try:
+        return bool(load(path).partial)
+    except RecordError:
+        return False
+
+
+def first_numbers(record: AuditRecord) -> None:
+    """Show the first answers on a terminal, before the long work."""
+    if sys.stderr.isatty():
+        for line in lines(record, width=min(shutil.get_terminal_size().columns, 110))[:FIRST_LINES]:
+            note(line.text)
 
 
 def new_warnings(before: AuditRecord | None, after: AuditRecord) -> None:

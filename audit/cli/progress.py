@@ -12,7 +12,7 @@ from reports.printable import harmless, visible
 
 @contextmanager
 def shown(*, quiet: bool = False) -> Iterator[Progress]:
-    """Yield a function that moves a bar on standard error, one for each kind of work."""
+    """Yield a function that moves a bar on standard error, one for each kind of work that is not done."""
     if quiet:
         yield silent
         return
@@ -31,7 +31,8 @@ def shown(*, quiet: bool = False) -> Iterator[Progress]:
             if what and what not in tasks:
                 tasks[what] = bars.add_task(visible(what), total=total)
             if what:
-                bars.update(tasks[what], completed=done, total=total)
+                # What is done leaves the screen: some twenty kinds of work would fill it.
+                bars.update(tasks[what], completed=done, total=total, visible=done < total)
 
         yield move
 

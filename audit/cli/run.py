@@ -10,8 +10,9 @@ from audit.config.configuration import limits_of, load_terms, read_config
 from audit.config.plan import plan_from_config
 from audit.gather._resume import Unfinished
 from audit.judging import ledger
-from audit.models.containment import PRINTS, contained
+from audit.models.containment import PRINTS, contained, hand_over
 from audit.pipeline import execute, unfinished_of
+from audit.policy.read import Terms
 from audit.progress import Progress
 from reports.record import AuditRecord
 from reports.results import exit_code
@@ -40,20 +41,21 @@ def run(
     target = Path(out) if out is not None else folder / asked.report.out
     if not to_machine:
         output.require_writable(target)
-    terms = load_terms(asked, folder, policy)
-    if baseline is not None:
-        terms = replace(terms, baseline=baseline, on_missing="error")
-    if unpaired:
-        terms = replace(terms, on_data_change="unpaired")
+    terms = _compared(load_terms(asked, folder, policy), baseline, unpaired=unpaired)
 
     def work(tell: Progress) -> tuple[AuditRecord, tuple[str, ...], Unfinished | None]:
         plan = plan_from_config(asked, folder, policy=policy, terms=terms, quick=quick)
         kept = None if quick else unfinished_of(plan)
-        record = execute(plan, progress=tell, kept=kept)
+        record = execute(plan, progress=tell, kept=kept, stage=None if to_machine else hand_over)
         told = (*plan.warnings, *(one for one in record.warnings if one.startswith(ledger.SPENT)))
         return record, told, kept
 
-    done = contained(work, limits=limits_of(asked), bar=lambda: progress.shown(quiet=to_machine))
+    def first(record: object) -> None:
+        assert isinstance(record, AuditRecord)  # noqa: S101 -- what the work hands over
+        output.first_numbers(record)
+        output.write_early(record, target, names)
+
+    done = contained(work, limits=limits_of(asked), bar=lambda: progress.shown(quiet=to_machine), early=first)
     record, told, kept = done.value
     for warning in told:
         output.note(warning)
@@ -67,6 +69,13 @@ def run(
     written = output.write_reports(record, target, names, shown.edition)
     _end(kept)
     return output.tell(record, written, strict=strict, everything=shown.everything)
+
+
+def _compared(terms: Terms, baseline: Path | None, *, unpaired: bool) -> Terms:
+    """Let the command line's baseline come before the policy's."""
+    if baseline is not None:
+        terms = replace(terms, baseline=baseline, on_missing="error")
+    return replace(terms, on_data_change="unpaired") if unpaired else terms
 
 
 def _end(kept: Unfinished | None) -> None:

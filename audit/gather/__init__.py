@@ -42,6 +42,7 @@ GIVEN = {
 QUICK = frozenset({"predictions", "pairing"})
 """What a quick audit gathers: nothing that fits a model again or asks it about changed rows."""
 LEFT_OUT = "left out of a quick audit"
+UNREACHED = "not reached before the run was interrupted"
 
 LATE = "stopped at the run's time limit"
 """What a note says of evidence that the clock cut short."""
@@ -72,8 +73,8 @@ class Context:
     options: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """Options by gatherer, from ``[gather.<name>]``."""
     progress: Progress = silent
-    quick: bool = False
-    """Whether the model is asked for its answers alone; other evidence is left out and says so."""
+    left_out: str = ""
+    """Why the model is asked for its answers alone, and other evidence is absent; ``""`` where nothing is left out."""
     deadline: float = math.inf
     """Time of the monotonic clock after which no new work begins: the clock aborts, it never sets a budget."""
     collected: dict[str, object] = field(default_factory=dict)
@@ -147,8 +148,8 @@ class Context:
         if name not in available():
             known = (*available(), *GIVEN, "dataset", "artifact", "card", "settings")
             return Absence(outcome="error", reason=f"no gatherer brings {shown(name)}.{hint(name, known)}".rstrip("."))
-        if self.quick and name not in QUICK:
-            return Absence(outcome="skipped", reason=LEFT_OUT)
+        if self.left_out and name not in QUICK:
+            return Absence(outcome="skipped", reason=self.left_out)
         if self.kept is not None and (left := self.kept.read(name)) is not None:
             self._note(name, list(left[1]))
             return left[0]

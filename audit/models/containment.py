@@ -78,6 +78,8 @@ class _Child:
 
     board: mmap.mmap | None = None
     timeout: float = TIMEOUT
+    hand: Callable[[object], None] | None = None
+    """Where what is handed over before the end goes."""
 
 
 _child = _Child()
@@ -221,6 +223,7 @@ def contained(
     *,
     limits: Limits | None = None,
     bar: Callable[[], AbstractContextManager[Progress]] | None = None,
+    early: Callable[[object], None] | None = None,
 ) -> Contained:
     """Do work that a model takes part in, in a child process where there can be one.
 
@@ -231,6 +234,8 @@ def contained(
     limits : Limits, optional
     bar : callable, optional
         Opens what shows progress, in this process.
+    early : callable, optional
+        Given, in this process, what the work hands over before it ends.
 
     Raises
     ------
@@ -240,8 +245,12 @@ def contained(
     limits = limits or Limits()
     opened = bar or (lambda: nullcontext(silent))
     if not hasattr(os, "fork"):
-        with opened() as progress:
-            return Contained(value=work(progress))
+        _child.hand = early
+        try:
+            with opened() as progress:
+                return Contained(value=work(progress))
+        finally:
+            _child.hand = None
     board = mmap.mmap(-1, 4096)
     receiver, sender = Pipe(duplex=False)
     outputs = [os.pipe() for _ in range(2)]
@@ -256,7 +265,9 @@ def contained(
     sender.close()
     for _, write in outputs:
         os.close(write)
-    watch = _Watch(process=process, receiver=receiver, output=outputs[0][0], errors=outputs[1][0], board=board)
+    watch = _Watch(
+        process=process, receiver=receiver, output=outputs[0][0], errors=outputs[1][0], board=board, early=early
+    )
     try:
         with opened() as progress:
             passed, value = watch.result(progress)
@@ -265,6 +276,12 @@ def contained(
     if not passed:
         raise value
     return Contained(value=value, printed=bool(watch.heads[watch.output]))
+
+
+def hand_over(value: object) -> None:
+    """Give something to the caller of :func:`contained` before the work ends; nothing happens where no one waits."""
+    if _child.hand is not None:
+        _child.hand(value)
 
 
 @dataclass(slots=True)
@@ -276,6 +293,7 @@ class _Watch:
     output: int
     errors: int
     board: mmap.mmap
+    early: Callable[[object], None] | None = None
     heads: dict[int, bytes] = field(default_factory=dict)
     status: int | None = None
 
@@ -305,6 +323,10 @@ class _Watch:
             raise ModelError(self._end()) from None
         if sent[0] == "progress":
             progress(*sent[1])
+            return None
+        if sent[0] == "early":
+            if self.early is not None:
+                self.early(sent[1])
             return None
         return sent[0] == "value", sent[1]
 
@@ -376,6 +398,7 @@ def _be_the_child(
                 last[0] = time.monotonic()
                 sender.send_bytes(pickle.dumps(("progress", (what, done, total))))
 
+        _child.hand = lambda value: sender.send_bytes(pickle.dumps(("early", value)))
         sent: tuple[str, object] = ("value", work(progress))
     except BaseException as error:  # whatever it is, the parent tells it
         sent = ("error", _portable(error))

@@ -91,7 +91,7 @@ def test_the_next_run_goes_on_from_what_was_complete(folder: Path, tmp_path: Pat
         time.sleep(0.005)
     process.kill()
     process.communicate()
-    assert not (folder / "killed" / "audit.json").exists()
+    assert json.loads((folder / "killed" / "audit.json").read_text())["partial"].startswith("Interrupted: ")
     assert {one.stat().st_mode & 0o777 for one in kinds(cache)} == {0o600}
     again, told = finished(folder, "killed", cache)
     assert "predictions" in again["reused"]
@@ -192,3 +192,49 @@ def test_what_was_left_long_ago_or_is_too_much_is_deleted(tmp_path: Path, monkey
         os.utime(place, (time.time() - seconds, time.time() - seconds))
     unfinished({})
     assert sorted(one.name for one in (tmp_path / "interrupted").iterdir()) == ["new", "older"]
+
+
+def test_a_run_that_is_killed_leaves_what_it_knew_and_no_report_of_before_is_lost(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELASSAY_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "out"
+
+    def killed() -> None:
+        process = started(folder, str(out), tmp_path / "cache")
+        for _ in range(1200):
+            if b"cross-validating" in (line := process.stderr.readline()) or not line:  # type: ignore[union-attr]
+                break
+        process.kill()
+        process.communicate()
+
+    killed()
+    partial = json.loads((out / "audit.json").read_text())
+    assert {one.name for one in out.iterdir()} == {"audit.json"}
+    assert partial["partial"].startswith("Interrupted: ")
+    outcomes = {one["check"]: one["outcome"] for one in partial["findings"]}
+    assert outcomes["classification"] == "measured"
+    assert outcomes["cross_validation"] == "skipped"
+    whole, _ = finished(folder, str(out), tmp_path / "other")
+    assert whole["partial"] == ""
+    files = {one.name: one.read_bytes() for one in out.iterdir()}
+    killed()
+    assert {one.name: one.read_bytes() for one in out.iterdir()} == files
+
+
+def test_the_first_stage_changes_nothing_of_the_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    from audit.config.configuration import read_config
+    from audit.config.plan import plan_from_config
+    from audit.pipeline import execute
+    from reports.record import AuditRecord
+
+    seen: list[AuditRecord] = []
+    records = [
+        execute(plan_from_config(read_config(folder / "audit.toml"), folder), stage=stage)
+        for stage in (None, seen.append)
+    ]
+    assert records[0] == records[1]
+    assert len(seen) == 1
+    assert seen[0].partial.startswith("Interrupted: ")
+    assert seen[0].headline == records[0].headline
