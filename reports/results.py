@@ -35,7 +35,8 @@ OUTCOME_MARKS: Mapping[VerdictOutcome, str] = {
 
 FEW_SLICES = 20
 """Verdicts of one gate that are all told; of more, those that passed are counted."""
-_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "off")
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "off")
+"""Gravest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +233,7 @@ def worst_first(record: AuditRecord) -> tuple[Verdict, ...]:
 
 
 def _rank(record: AuditRecord, verdict: Verdict) -> tuple[int, int, float, str, str]:
-    severity = _SEVERITIES.index(verdict.severity)
+    severity = SEVERITIES.index(verdict.severity)
     outcome = OUTCOMES.index(verdict.outcome)
     troubled = verdict.outcome in ("fail", "error", "inconclusive")
     if verdict.outcome == "inconclusive" and not blocks(record, verdict):

@@ -106,4 +106,29 @@ class Policy:
     gates: tuple[Gate, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
-    """Line of each gate in ``file``."""
+    """Line of each gate in ``file``, by id; further gates of one id are numbered: ``FAIR002 (2)``."""
+
+    def line_of(self, gate: Gate) -> int:
+        """Return the line of a gate in the policy file; 1 where the file does not name it.
+
+        Examples
+        --------
+        >>> one, other = (Gate(id="floor", title="", check="", metric=name, op=">=", threshold=0.8) for name in "ab")
+        >>> policy = Policy(gates=(one, other), lines={"floor": 3, "floor (2)": 9})
+        >>> policy.line_of(one), policy.line_of(other)
+        (3, 9)
+        """
+        alike = [one for one in self.gates if one.id == gate.id]
+        number = alike.index(gate) + 1 if gate in alike else 1
+        return self.lines.get(numbered(gate.id, number), self.lines.get(gate.id, 1))
+
+
+def numbered(name: str, number: int) -> str:
+    """Write the id of the first, second … gate of one id.
+
+    Examples
+    --------
+    >>> numbered("floor", 1), numbered("floor", 2)
+    ('floor', 'floor (2)')
+    """
+    return name if number == 1 else f"{name} ({number})"

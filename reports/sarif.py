@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -28,10 +29,12 @@ _KINDS = {"fail": "fail", "error": "fail", "inconclusive": "open", "waived": "fa
 def render(record: AuditRecord) -> str:
     """Draw the verdicts of a record as a SARIF log with one run."""
     reported = [one for one in results.worst_first(record) if one.outcome in _KINDS][:MOST_RESULTS]
-    rules = {gate.id: gate for gate in reversed(record.policy.gates)}  # a code may stand over several gates: one rule
+    rules: dict[str, list[Gate]] = {}  # a code may stand over several gates: one rule
+    for gate in record.policy.gates:
+        rules.setdefault(gate.id, []).append(gate)
     positions = {name: k for k, name in enumerate(rules)}
     name, _, version = visible(record.tool).partition(" ")
-    driver: dict[str, Any] = {"name": name or "modelassay", "rules": [_rule(gate) for gate in rules.values()]}
+    driver: dict[str, Any] = {"name": name or "modelassay", "rules": [_rule(gates) for gates in rules.values()]}
     if version:
         driver["version"] = version
     run = {
@@ -43,17 +46,23 @@ def render(record: AuditRecord) -> str:
     return json.dumps(log, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _rule(gate: Gate) -> dict[str, Any]:
+def _rule(gates: Sequence[Gate]) -> dict[str, Any]:
+    """Describe all gates of one code."""
+    gate = gates[0]
+    asked = "; ".join(dict.fromkeys(rule(one) for one in gates))
+    reasons = " ".join(dict.fromkeys(visible(one.because, 1000) for one in gates if one.because))
+    severity = min((one.severity for one in gates), key=results.SEVERITIES.index)
     found: dict[str, Any] = {
         "id": visible(gate.id),
         "name": visible(gate.title) or visible(gate.id),
-        "shortDescription": {"text": rule(gate)},
-        "fullDescription": {"text": visible(gate.because, 1000) or rule(gate)},
-        "defaultConfiguration": {"level": _LEVELS[gate.severity], "enabled": gate.severity != "off"},
+        "shortDescription": {"text": asked},
+        "fullDescription": {"text": reasons or asked},
+        "defaultConfiguration": {"level": _LEVELS[severity], "enabled": severity != "off"},
     }
-    if gate.remedy:
-        found["help"] = {"text": visible(gate.remedy, 1000)}
-    targets = [target for reference in gate.references if (target := link(reference))]
+    remedies = " ".join(dict.fromkeys(visible(one.remedy, 1000) for one in gates if one.remedy))
+    if remedies:
+        found["help"] = {"text": remedies}
+    targets = [target for one in gates for reference in one.references if (target := link(reference))]
     if targets:
         found["helpUri"] = targets[0]
     return found

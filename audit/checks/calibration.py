@@ -10,7 +10,7 @@ import numpy.typing as npt
 from audit.check import check
 from audit.estimate.curves import rate_limits
 from audit.estimate.measure import estimates
-from audit.estimate.plain_calibration import plain_calibration_errors
+from audit.estimate.plain_calibration import plain_calibration_errors, slope_reach
 from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
@@ -43,9 +43,11 @@ def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
     if test.task == "binary":
         names = (*names, "calibration_slope", "calibration_intercept", "mean_calibration_gap")
     measured = (*estimates(test, names), *plain_calibration_errors(with_weight(test)))
+    slope = {one.metric: one.value for one in measured}.get("calibration_slope")
+    reach = () if slope is None else (slope_reach(with_weight(test), slope),)
     return Measurement(
         summary=f"Calibration error is {measured[0]}.",
-        estimates=measured,
+        estimates=(*measured, *reach),
         exhibits=(_reliability(with_weight(test), bins), estimates_table("Calibration", measured)),
     )
 

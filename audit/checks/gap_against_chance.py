@@ -19,7 +19,7 @@ from reports.record import Cell, Estimate, Measurement, Table
         "DiCiccio et al. 2020, Evaluating fairness using permutation tests",
         "Janssen 1997, Studentized permutation tests for non-i.i.d. hypotheses",
     ),
-    revision=2,
+    revision=3,
 )
 def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
     """Hold the gaps among the groups of each feature against those of shuffled groups.
@@ -28,6 +28,8 @@ def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
     alone. The p-value is the share of shuffles with an equally extreme group, over all groups and metrics of
     the feature, corrected by Holm over features. The detectable gap is the smallest that this many rows show
     four times out of five: where it is large, a small gap that was not found may still be there.
+
+    Rates of a binary task speak of the favorable outcome where it is stated, and else of the positive class.
 
     Limits. A gap beyond chance may be small, and one within chance may be real. Rows count with their weights,
     rows of one cluster stay together, and groups under the least number of rows take no part.
@@ -38,11 +40,13 @@ def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
     for one in gaps_by_chance:
         raw = one.estimates()
         made += [_adjusted(raw[0], corrected.get(one.feature), len(known)), *raw]
+    outcomes = sorted({one.outcome for one in gaps_by_chance} - {""})
     table = Table(
         title="Gaps among groups, and what chance makes of shuffled ones",
         columns=("feature", "metric", "gap", "by chance", "limit of chance", "p", "detectable", "farthest"),
         rows=tuple(row for one in gaps_by_chance for row in _rows(one)),
-        caption="A gap is the largest value less the smallest; p is corrected for groups and metrics of the feature.",
+        caption="A gap is the largest value less the smallest; p is corrected for groups and metrics of the feature."
+        + "".join(f" Rates speak of the favorable outcome, “{name}”." for name in outcomes),
     )
     beyond = [name for name, p in corrected.items() if p < 0.05]
     told = f"Gaps beyond chance: {', '.join(beyond)}." if beyond else "No gap is beyond what shuffled groups show."

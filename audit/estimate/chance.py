@@ -73,6 +73,8 @@ class Chance:
     level: float = 0.95
     where: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+    outcome: str = ""
+    """Favorable class that the rates speak of; ``""``: the positive one."""
 
     def estimates(self) -> tuple[Estimate, ...]:
         """Write p-value, gaps and smallest detectable gaps as estimates, at ``where + {"feature": name}``.

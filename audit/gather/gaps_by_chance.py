@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from audit.estimate.chance import Chance, gap_against_chance
+from audit.estimate.gaps import oriented
 from audit.evidence import Predictions
 from audit.evidence.requirements import require_evidence
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 def gather(context: Context, *, permutations: int = 2000) -> tuple[Chance, ...]:
     """Shuffle the groups of each sensitive feature over the test rows.
+
+    Rates of a binary task are those of the favorable outcome, where it is stated.
 
     Parameters
     ----------
@@ -29,19 +33,20 @@ def gather(context: Context, *, permutations: int = 2000) -> tuple[Chance, ...]:
     predictions = context.need("predictions", Predictions)
     test = predictions.select(split="test").discreet()
     require_evidence("sensitive", predictions=test)
+    outcome = test.settings.favorable if test.task == "binary" else ""
+    test = oriented(test) if outcome else test
     settings = context.settings
     found = []
     for done, feature in enumerate(test.sensitive):
         context.progress("shuffling groups", done, len(test.sensitive))
-        found.append(
-            gap_against_chance(
-                test,
-                feature,
-                generator=context.generator(f"gaps_by_chance:{feature}"),
-                permutations=permutations,
-                min_n=settings.min_n,
-                level=settings.level,
-            )
+        chance = gap_against_chance(
+            test,
+            feature,
+            generator=context.generator(f"gaps_by_chance:{feature}"),
+            permutations=permutations,
+            min_n=settings.min_n,
+            level=settings.level,
         )
+        found.append(replace(chance, outcome=outcome))
     context.progress("shuffling groups", len(test.sensitive), len(test.sensitive))
     return tuple(found)

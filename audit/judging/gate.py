@@ -221,7 +221,7 @@ def _counted(estimate: Estimate) -> Estimate:
 
 def _verdict(draft: _Draft, p: float | None, tests: float, scene: _Scene) -> Verdict:
     gate, estimate, policy, hidden = draft.gate, draft.estimate, scene.policy, scene.hidden
-    source = Source(file=policy.file, line=policy.lines.get(gate.id, 1)) if policy.file else None
+    source = Source(file=policy.file, line=policy.line_of(gate)) if policy.file else None
     blank = Verdict(gate=gate.id, where=draft.where, outcome="not_assessed", severity=gate.severity, source=source)
     if draft.settled is not None or estimate is None:
         outcome = draft.settled or "not_assessed"

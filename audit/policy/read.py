@@ -11,10 +11,12 @@ import hashlib
 import math
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +25,7 @@ from audit.policy.gate_tables import gates_of, overridden_by, require_consistent
 from audit.policy.policy_file import GateTable, PolicyFile, WaiverTable
 from audit.toml_files import read_toml, validate
 from reports.record import Gate, Policy, Waiver
+from reports.rules import numbered
 
 __all__ = [
     "Terms",
@@ -360,13 +363,27 @@ def require_current_waivers(policy: Policy, day: datetime.date) -> None:
 
 
 def _lines(text: str, gates: Iterable[Gate]) -> dict[str, int]:
-    """Return the line of each gate's id in a file; those of other files have none."""
-    found: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        stated = re.match(r"\s*id\s*=\s*([\"'])(.*)\1\s*(#.*)?$", line)
+    """Return the line of each gate's id in a file, of its metric's where several share the id; others have none."""
+    places: dict[str, list[tuple[str, int]]] = {}
+    heads = [found.start() for found in re.finditer(r"^[ \t]*\[+[^\[\]=]+\]+[ \t]*(#.*)?$", text, flags=re.MULTILINE)]
+    for start, end in pairwise([*heads, len(text)]):
+        block = text[start:end]
+        stated = re.search(r"^\s*id\s*=\s*([\"'])(.*)\1\s*(#.*)?$", block, flags=re.MULTILINE)
         if stated:
-            found.setdefault(stated.group(2), number)
-    return {gate.id: found[gate.id] for gate in gates if gate.id in found}
+            metric = re.search(r"^\s*metric\s*=\s*([\"'])(.*)\1\s*(#.*)?$", block, flags=re.MULTILINE)
+            line = text.count("\n", 0, start + stated.start(2)) + 1
+            places.setdefault(stated.group(2), []).append((metric.group(2) if metric else "", line))
+    found: dict[str, int] = {}
+    seen: Counter[str] = Counter()
+    for gate in gates:
+        own = places.get(gate.id, [])
+        seen[gate.id] += 1
+        if own:
+            mine = [one for one in own if one[0] == gate.metric] or own
+            found[numbered(gate.id, seen[gate.id])] = mine[0][1]
+            if len(mine) > 1:
+                own.remove(mine[0])  # the next gate of this id and metric stands further down
+    return found
 
 
 def _require_committed(layer: _Layer) -> None:

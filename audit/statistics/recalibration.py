@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from audit.statistics.ranking import require_both
 from audit.statistics.variance import Linear, Undefined
@@ -72,6 +73,30 @@ def calibration_slope(y: npt.NDArray[np.bool_], score: Array, weight: Array | No
         raise Undefined("the slope has no finite value on these rows")
     influence = (h00 * x - h01) * (y - fitted) / determinant
     return Linear(b / spread, influence / spread)
+
+
+def outcomes_by_slope(y: npt.NDArray[np.bool_], score: Array, slope: float, weight: Array | None = None) -> float:
+    """Return the share of outcomes that would differ for each unit by which the calibration slope differs.
+
+    With the overall rate held, a change of the slope by a little moves the chance p of a row by ``p (1 - p) |z - c|``
+    times as much, where z is its log-odds and c the mean of z under weights ``p (1 - p)``.
+
+    Examples
+    --------
+    >>> y, score = np.array([False, True, False, True]), np.array([0.2, 0.3, 0.7, 0.8])
+    >>> round(outcomes_by_slope(y, score, 1.0), 3)
+    0.2
+    """
+    z = log_odds(score)
+    share = np.full(len(y), 1 / len(y)) if weight is None else weight / weight.sum()
+    rate, low, high = float(share @ y), -700.0, 700.0
+    for _ in range(_ROUNDS):
+        middle = (low + high) / 2
+        fitted = expit(middle + slope * z)
+        low, high = (middle, high) if float(share @ fitted) < rate else (low, middle)
+    curve = share * fitted * (1 - fitted)
+    whole = float(curve.sum())
+    return float(curve @ np.abs(z - float(curve @ z) / whole)) if whole > 0 else 0.0
 
 
 def calibration_intercept(y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None) -> Linear:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import modelassay as ma
 from audit.judging.extent import Rows, beyond, extent
 from audit.judging.gate import judge
 from audit.judging.ranking import ranked
@@ -83,13 +86,29 @@ def test_facts_count_rows() -> None:
     assert _ends(extent(gate(op="<=", threshold=0.0), invalid, ROWS)) == (14.0, 14.0, 14.0)
 
 
-@pytest.mark.parametrize(
-    "metric", ["roc_auc", "roc_auc_difference", "r2_score", "calibration_slope", "attribution_share", "psi"]
-)
+@pytest.mark.parametrize("metric", ["roc_auc", "roc_auc_difference", "r2_score", "attribution_share", "psi"])
 def test_what_does_not_translate_into_rows_says_so(metric: str) -> None:
     made = extent(gate(op=">=", threshold=0.9), _number(metric, 0.5, 0.4, 0.6, 100), ROWS)
     assert made.value is None
     assert "does not translate into a number of decisions" in made.reason
+
+
+@pytest.mark.parametrize(("true", "limit"), [(0.6, 0.8), (1.5, 1.25)])
+def test_a_calibration_slope_counts_the_outcomes_between_it_and_its_limit(true: float, limit: float) -> None:
+    """Scores whose outcomes are drawn with a known slope; the rows between two such curves are counted outright."""
+    rng = np.random.default_rng(3)
+    z = rng.normal(0.2, 1.2, 4000)
+    chance = 1 / (1 + np.exp(-true * z))
+    truth = (rng.random(4000) < chance).astype(int)
+    table = pd.DataFrame({"y": truth, "p": (z > 0).astype(int), "s": 1 / (1 + np.exp(-z))})
+    made = ma.run(test=table, target="y", prediction="p", score="s", positive=1, checks=["calibration"])
+    (verdict,) = (one for one in made.verdicts if one.gate == "CAL002")
+    assert verdict.outcome == "fail"
+    assert verdict.extent is not None
+    least, found, most = (getattr(verdict.extent, name) for name in ("low", "value", "high"))
+    counted = 1000 * np.abs(chance - 1 / (1 + np.exp(-limit * z))).mean()
+    assert found == pytest.approx(counted, rel=0.4)
+    assert 0 < least < found < most
 
 
 def test_numbers_whose_rows_must_not_be_shown_have_no_extent() -> None:

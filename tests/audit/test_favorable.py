@@ -74,6 +74,43 @@ def test_the_positive_class_does_not_change_who_is_accused(
     assert _accused(one) == _accused(other)
 
 
+@pytest.mark.parametrize(
+    ("table", "roles"),
+    [(_loans(1), {}), (_loans(3, groups=3), {"weight": "weight"}), (_loans(4, clustered=True), {"cluster": "home"})],
+)
+def test_the_positive_class_does_not_change_what_chance_explains(table: pd.DataFrame, roles: dict[str, str]) -> None:
+    """FAIR010 looks at precision, which no renaming of the classes leaves alone; so it looks from one side."""
+    told = []
+    for positive in ("granted", "refused"):
+        record = run(
+            test=table, target="truth", prediction="answer", sensitive=["race", "sex"], positive=positive,
+            favorable="granted", checks=["gap_against_chance"], **roles,  # type: ignore[arg-type]
+        )  # fmt: skip
+        (finding,) = (one for one in record.findings if one.check == "gap_against_chance")
+        assert finding.measurement is not None
+        told.append((finding.measurement, [one for one in record.verdicts if one.gate == "FAIR010"]))
+    assert told[0] == told[1]
+    assert "Rates speak of the favorable outcome, “granted”." in told[0][0].exhibits[0].caption  # type: ignore[union-attr]
+
+
+def test_classes_are_compared_whatever_is_favorable() -> None:
+    """FAIR009 looks at each class in turn, so that stating which one is good changes no number of it."""
+    rng = np.random.default_rng(7)
+    group = rng.choice(["a", "b"], 900, p=[0.7, 0.3])
+    truth = rng.choice(["grant", "refer", "refuse"], 900)
+    answer = np.where((group == "b") & (rng.random(900) < 0.4), "refuse", truth)
+    table = pd.DataFrame({"group": group, "truth": truth, "answer": answer})
+    told = [
+        run(test=table, target="truth", prediction="answer", sensitive=["group"], favorable=favorable,
+            checks=["class_disparities"])
+        for favorable in ("grant", "refuse", None)
+    ]  # fmt: skip
+    judged = [[one for one in record.verdicts if one.gate == "FAIR009"] for record in told]
+    assert judged[0] == judged[1] == judged[2]
+    accused = {(one.where["class"], one.where["group"]) for one in judged[0] if one.outcome == "fail"}
+    assert {("grant", "b"), ("refer", "b"), ("refuse", "a")} <= accused
+
+
 def test_rates_are_those_of_the_favorable_outcome() -> None:
     table = _loans(1)
     for positive in ("granted", "refused"):

@@ -448,3 +448,49 @@ def test_the_nearest_name_is_told(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(PolicyError) as caught:
         read(tmp_path, text)
     assert said in str(caught.value)
+
+
+TWO_OF_ONE_ID = """\
+[policy]
+extends = "default"
+
+[[override]]
+id = "FAIR008"
+metric = "mean_absolute_error_ratio"
+threshold = 1.5
+
+[[gate]]  # people of either sex
+check = "group_performance"
+id = "found"
+metric = "true_positive_rate"
+where = { sex = "*" }
+op = ">="
+threshold = 0.7
+
+[[gate]]
+id = "found"
+check = "group_performance"
+metric = "true_positive_rate"
+where = { race = "*" }
+op = ">="
+threshold = 0.6
+
+[[gate]]
+check = "group_performance"
+metric = "precision"
+where = { race = "*" }
+id = "found"
+op = ">="
+threshold = 0.6
+"""
+
+
+def test_gates_of_one_id_have_lines_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "gates.toml").write_text(TWO_OF_ONE_ID, encoding="utf-8")
+    policy = read_policy(tmp_path / "gates.toml")
+    lines = {(gate.id, gate.metric, *gate.where): policy.line_of(gate) for gate in policy.gates}
+    assert [line for (name, *_), line in lines.items() if name == "found"] == [11, 18, 29]
+    assert lines["FAIR008", "mean_absolute_error_ratio", "split", "*"] == 5
+    assert lines["FAIR001", "selection_rate_ratio", "split", "*"] == 1
+    narrow = narrowed(policy, select=["found"])
+    assert [narrow.line_of(gate) for gate in narrow.gates] == [11, 18, 29]
