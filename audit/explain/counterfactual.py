@@ -13,6 +13,12 @@ from audit.explain.encoding import FloatArray
 Mask = npt.NDArray[np.bool_]
 Decide = Callable[[FloatArray], npt.NDArray[np.int64]]
 TRIED = 12
+WIDE = 64
+"""Changes up to which one is taken back at a time from the start; of more, whole parts are taken back first."""
+ONE_BY_ONE = 32
+"""Changes from which on one is taken back at a time after that."""
+PARTS = 16
+"""Parts that many changes are divided into at first."""
 ZOOMS, POINTS = 2, 16
 """A number is moved to the nearest of so many points, and again between its neighbors."""
 
@@ -108,9 +114,52 @@ def nearest_counterfactual(
     turned = mixed[decide(mixed) != own][:TRIED]
     if not len(turned):
         return None
-    sparse = _sparser(decide, row, turned, own, space)
+    fewer = np.stack([_fewer(decide, row, one, own, space) for one in turned])
+    sparse = _sparser(decide, row, fewer, own, space)
     best = sparse[np.argmin(space.distance(row, sparse))]
     return _nearer(decide, row, best, own, space)
+
+
+def _fewer(decide: Decide, row: FloatArray, found: FloatArray, own: int, space: Space) -> FloatArray:
+    """Take very many changes back in parts, dearest first, as long as the decision stays turned (as delta debugging).
+
+    One at a time would ask about as many rows as the square of the changes; parts ask about a multiple of those that
+    are needed. Either way none of the changes that are left can be taken back alone.
+    """
+    current, parts = found.copy(), PARTS
+    if int((space.apart(row, current) > 0).sum()) <= WIDE:
+        return current
+    while True:
+        apart = space.apart(row, current)
+        changed = np.argsort(-apart, kind="stable")[: int((apart > 0).sum())]
+        if len(changed) <= ONE_BY_ONE:
+            return current
+        chunks = np.array_split(changed, min(parts, len(changed)))
+        loose = [
+            chunk for chunk, turned in zip(chunks, _without(decide, row, current, own, chunks), strict=True) if turned
+        ]
+        together = [np.concatenate(loose[: k + 1]) for k in range(len(loose))]
+        together = [places for places in together if len(places) < len(changed)]
+        holds = _without(decide, row, current, own, together)
+        if any(holds):
+            places = together[max(k for k, one in enumerate(holds) if one)]
+            current[places] = row[places]
+        elif parts >= len(changed):
+            return current
+        else:
+            parts *= 4
+
+
+def _without(
+    decide: Decide, row: FloatArray, current: FloatArray, own: int, taken: list[npt.NDArray[np.intp]]
+) -> list[bool]:
+    """Tell for each of several sets of changes whether the decision stays turned without it."""
+    if not taken:
+        return []
+    trials = np.repeat(current[None], len(taken), axis=0)
+    for trial, places in zip(trials, taken, strict=True):
+        trial[places] = row[places]
+    return [bool(one) for one in decide(trials) != own]
 
 
 def _sparser(decide: Decide, row: FloatArray, found: FloatArray, own: int, space: Space) -> FloatArray:

@@ -15,6 +15,7 @@ from audit.checks.local_cases import local_cases
 from audit.data.factor import Factor
 from audit.errors import ConfigError
 from audit.evidence import Predictions
+from audit.explain import counterfactual
 from audit.explain.cases import LocalCase
 from audit.explain.counterfactual import Space, nearest_counterfactual
 from audit.gather import Context
@@ -165,3 +166,41 @@ def test_values_can_be_left_out(fitted: Fitted) -> None:
         if table.kind == "table":
             assert table.columns == ("feature", "SHAP", "LIME")
             assert "in place of" not in table.caption
+
+
+def test_many_columns_ask_few_rows_and_come_about_as_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts ask for a hundredth of the rows; the row found is as sparse as can be, and on average hardly farther."""
+    rng = np.random.default_rng(0)
+    width = 300
+    weights = rng.normal(size=width) * (rng.random(width) < 0.2)
+    table = rng.normal(size=(200, width))
+    rows = [0]
+
+    def decide(Z: np.ndarray) -> np.ndarray:
+        rows[0] += len(Z)
+        return (Z @ weights + (Z[:, 0] * Z[:, 1] > 1) > 0).astype(np.int64)
+
+    space = Space.of(table, numeric=np.ones(width, bool), free=np.ones(width, bool))
+    decided = decide(table)
+
+    def searched() -> tuple[list[float], int]:
+        rows[0] = 0
+        found = [nearest_counterfactual(decide, row, table, decided, space) for row in table[:12]]
+        asked = rows[0]
+        far = []
+        for row, one in zip(table, found, strict=False):
+            assert one is not None
+            changed = np.flatnonzero(one != row)
+            assert decide(one[None]) != decide(row[None])
+            for place in changed:
+                back = one.copy()
+                back[place] = row[place]
+                assert len(changed) == 1 or decide(back[None]) == decide(row[None])
+            far.append(float(space.distance(row, one[None])[0]))
+        return far, asked
+
+    quick, few = searched()
+    monkeypatch.setattr(counterfactual, "WIDE", 10**9)
+    slow, many = searched()
+    assert few < many / 50
+    assert np.mean(quick) < 1.25 * np.mean(slow)
