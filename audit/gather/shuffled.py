@@ -13,7 +13,7 @@ from audit.gather import LATE
 from audit.gather._explained import require_narrow
 from audit.gather.attributions import LEAST_ROWS
 from audit.gather.predictions import predictions_of
-from audit.models.answers import ask
+from audit.models.answers import ask, decides_for_likeliest
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -48,6 +48,7 @@ def gather(
     most = context.affordable(evaluations) // (len(dataset.features) * max(repeats, 1))
     kept = np.sort(generator.permutation(test)[: min(rows, max(most, LEAST_ROWS))])
     X = dataset.inputs(kept)
+    likeliest = decides_for_likeliest(model, plain.y_pred, plain.y_score if plain.probabilities else None)
     found: dict[str, tuple[Predictions, ...]] = {}
     notes = () if len(kept) == len(test) else (f"{len(kept)} of {len(test)} test rows, drawn at random",)
     for number, name in enumerate(dataset.features):
@@ -58,7 +59,7 @@ def gather(
         for _ in range(max(repeats, 1)):
             order = generator.permutation(len(kept))
             changed = X.assign(**{name: X[name].take(order).set_axis(X.index)})
-            answers = ask(model, changed, dataset, progress=lambda *_: None, what="")
+            answers = ask(model, changed, dataset, progress=lambda *_: None, what="", likeliest=likeliest)
             parts.append(replace(predictions_of(answers, dataset, kept, plain.settings), notes=notes))
         found[name] = tuple(parts)
     context.progress("shuffling features", len(dataset.features), len(dataset.features))

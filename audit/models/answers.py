@@ -21,6 +21,13 @@ from audit.progress import Progress
 
 FloatArray = npt.NDArray[np.float64]
 BATCH = 8192
+CLOSE = 1e-9
+"""Lead of a class under which a model is asked for its label."""
+LIKELIEST = frozenset({
+    "DecisionTreeClassifier", "ExtraTreesClassifier", "GradientBoostingClassifier", "HistGradientBoostingClassifier",
+    "LogisticRegression", "RandomForestClassifier",
+})  # fmt: skip
+"""Classifiers of scikit-learn whose label is that of the largest probability, by their own code."""
 PROBED = 256
 """Rows on which a model's outputs are recognized."""
 SUM_SLACK = 1e-3
@@ -70,7 +77,14 @@ def learn_labels(model: Model, dataset: Dataset) -> None:
 
 
 def ask(
-    model: Model, X: pd.DataFrame, dataset: Dataset, *, progress: Progress, what: str, batch: int = BATCH
+    model: Model,
+    X: pd.DataFrame,
+    dataset: Dataset,
+    *,
+    progress: Progress,
+    what: str,
+    batch: int = BATCH,
+    likeliest: bool = False,
 ) -> Answers:
     """Predict rows of features.
 
@@ -86,6 +100,9 @@ def ask(
         Words for the progress bar.
     batch : int
         Rows to a call.
+    likeliest : bool
+        Whether the model is known to decide for the likeliest class (:func:`decides_for_likeliest`), so that labels
+        follow from its scores; it is asked for those of rows whose two likeliest classes are as good as equal.
 
     Raises
     ------
@@ -100,6 +117,10 @@ def ask(
     with threadpool_limits(limits=1):  # batches are small: threads would wait for each other
         for done, part in enumerate(batches):
             progress(what, done, len(batches))
+            if likeliest and scorer is not None:
+                scores.append(call(getattr(model.predictor, scorer), as_model_input(model, part), len(part), scorer))
+                labels.append(_likeliest(model, part, scores[-1]))
+                continue
             given = as_model_input(model, part)
             labels.append(call(model.predictor.predict, given, len(part), "predict"))
             if done == 0:
@@ -113,6 +134,50 @@ def ask(
         return _numbers(label)
     raw = None if scorer is None else np.concatenate([np.asarray(part, dtype=np.float64) for part in scores])
     return classified(label, raw, model.classes, dataset, from_probabilities=scorer == "predict_proba")
+
+
+def decides_for_likeliest(model: Model, labels: npt.NDArray[np.generic], scores: FloatArray | None) -> bool:
+    """Tell whether a model decides for its likeliest class: a class of scikit-learn that does, seen to do so.
+
+    Parameters
+    ----------
+    model : Model
+    labels : ndarray of shape (n,)
+        Codes that it answered.
+    scores : ndarray of shape (n,) or (n, k), optional
+        Its probabilities for the same rows.
+    """
+    if scores is None or score_method(model) != "predict_proba" or not _is_likeliest_by_construction(model.predictor):
+        return False
+    both = np.stack([1 - scores, scores], axis=1) if scores.ndim == 1 else scores
+    clear = _lead(both) > CLOSE
+    return bool((both.argmax(axis=1)[clear] == labels[clear]).all())
+
+
+def _is_likeliest_by_construction(predictor: object) -> bool:
+    kind = type(predictor)
+    if kind.__module__.partition(".")[0] != "sklearn":
+        return False
+    if kind.__name__ == "Pipeline":
+        return _is_likeliest_by_construction(predictor.steps[-1][1])  # type: ignore[attr-defined]
+    return kind.__name__ in LIKELIEST
+
+
+def _lead(scores: FloatArray) -> FloatArray:
+    """Return by how much the largest score of each row exceeds the next."""
+    two = np.partition(scores, -2, axis=1)[:, -2:]
+    return np.asarray(two[:, 1] - two[:, 0])
+
+
+def _likeliest(model: Model, part: pd.DataFrame, scores: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """Return the label of the largest score of each row; where two are as good as equal, the model is asked."""
+    numbers = np.asarray(scores, dtype=np.float64)
+    known: npt.NDArray[np.generic] = np.asarray(model.predictor.classes_)  # type: ignore[attr-defined]
+    label: npt.NDArray[np.generic] = known[numbers.argmax(axis=1)]
+    close = np.flatnonzero(~(_lead(numbers) > CLOSE))
+    if len(close):
+        label[close] = call(model.predictor.predict, as_model_input(model, part.iloc[close]), len(close), "predict")
+    return label
 
 
 def _warn_if_changed(given: object, asked: object) -> None:
