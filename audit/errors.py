@@ -17,8 +17,9 @@ the command line turns an :class:`AuditError` into one line and exit code 2.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
+
+from reports.nearest import nearest
 
 
 class AuditError(Exception):
@@ -102,9 +103,5 @@ def hint(name: object, known: Iterable[object]) -> str:
     >>> hint("zzz", ["age", "default"])
     ''
     """
-    by_text = {str(one): one for one in known}
-    lowered = {text.lower(): text for text in by_text}
-    if str(name).lower() in lowered:
-        return f" Did you mean {shown(lowered[str(name).lower()])}?"
-    near = difflib.get_close_matches(str(name)[:200], [text[:200] for text in by_text], n=1, cutoff=0.6)
+    near = nearest(name, known)
     return f" Did you mean {shown(near[0])}?" if near else ""

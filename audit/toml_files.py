@@ -5,14 +5,46 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from audit.errors import AuditError, hint, listed, shown
 
 M = TypeVar("M")
 MOST_BYTES = 16 << 20
 """Bytes of a TOML file that are read."""
+
+
+class Line(NamedTuple):
+    """One line of a file, as far as places are told by it."""
+
+    number: int
+    text: str
+    head: str
+    """Name of the table that begins here, ``""`` elsewhere."""
+    key: str
+    """Key that is stated here, without quotation marks; of a dotted one the first part."""
+    value: str
+    """A string that is stated whole."""
+
+
+def lines(text: str) -> Iterator[Line]:
+    r"""Yield the lines of a TOML text with what begins or is stated on them.
+
+    Examples
+    --------
+    >>> [(one.head, one.key, one.value) for one in lines("[[gate]]\nid = 'floor'  # ours")]
+    [('gate', '', ''), ('', 'id', 'floor')]
+    """
+    for number, line in enumerate(text.splitlines(), start=1):
+        head = re.match(r"\s*\[+\s*([^\[\]=]+?)\s*\]+\s*(#.*)?$", line)
+        key = re.match(r"\s*[\"']?([^\"'=.\s\[#]+)[\"']?\s*[=.]", line)
+        value = re.match(r"[^=]*=\s*([\"'])(.*)\1\s*(#.*)?$", line)
+        yield Line(
+            number, line, head.group(1) if head else "", key.group(1) if key and not head else "",
+            value.group(2) if value else "",
+        )  # fmt: skip
 
 
 def read_toml(path: Path, error: type[AuditError]) -> tuple[dict[str, object], str]:
@@ -123,20 +155,15 @@ def _number(text: str, path: list[object]) -> int:
     names = [str(part) for part in path if isinstance(part, str)]
     index = next((part for part in path if isinstance(part, int)), 0)
     section, seen = ("", 0), dict.fromkeys([""], 1)
-    for number, line in enumerate(text.splitlines(), start=1):
-        head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
-        if head:
-            seen[head.group(1)] = seen.get(head.group(1), 0) + 1
-            section = (head.group(1), seen[head.group(1)] - 1)
+    for line in lines(text):
+        if line.head:
+            seen[line.head] = seen.get(line.head, 0) + 1
+            section = (line.head, seen[line.head] - 1)
             if section == (".".join(names), index):
-                return number
-        elif section == (".".join(names[:-1]), index) and names and _states(line, names[-1]):
-            return number
+                return line.number
+        elif section == (".".join(names[:-1]), index) and names and line.key == names[-1]:
+            return line.number
     return 0
-
-
-def _states(line: str, key: str) -> bool:
-    return re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line) is not None
 
 
 def _elsewhere(model: object, key: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from reports.nearest import nearest
 from reports.record import AuditRecord
 from reports.sections import Edition
 
@@ -45,7 +45,7 @@ def render(record: AuditRecord, name: str, edition: Edition = "full") -> str:
         If there is no such format; the text lists those there are.
     """
     if name not in FORMATS:
-        near = difflib.get_close_matches(name[:100], FORMATS, n=1)
+        near = nearest(name, FORMATS)
         meant = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"no format {name[:100]!r}; expected one of {', '.join(FORMATS)}.{meant}")
     draw: Callable[..., str] = importlib.import_module(FORMATS[name].module).render

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from reports.addresses import address
+from reports.nearest import nearest
 from reports.printable import visible
 from reports.record import AuditRecord, Estimate, Finding
 
@@ -38,10 +38,10 @@ def metric(record: AuditRecord, name: str, where: Mapping[str, str]) -> Estimate
             return one
     if alike:
         there = list(dict.fromkeys(one.address for one in alike))
-        near = difflib.get_close_matches(address(where), there, n=4, cutoff=0.3) or there[:4]
+        near = nearest(address(where), there, most=4, cutoff=0.3) or there[:4]
         raise LookupError(f"metric {name!r} has no estimate for {address(where)}; it has {'; '.join(near)}")
     known = sorted({one.metric for _, one in _estimates(record)})
-    near = difflib.get_close_matches(name[:100], known, n=3, cutoff=0.4) or known[:6]
+    near = nearest(name, known, most=3, cutoff=0.4) or known[:6]
     raise LookupError(f"no metric {visible(name)!r} in this record; nearest: {', '.join(near) or 'none'}")
 
 

@@ -8,7 +8,6 @@ keys, one estimate a line) and atomic: a reader sees the old file or the new one
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import os
 import secrets
@@ -24,6 +23,7 @@ from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from reports import record as vocabulary
 from reports.migrations import UPGRADES
+from reports.nearest import nearest
 from reports.printable import UNPRINTABLE, visible
 from reports.record import SCHEMA_VERSION, AuditRecord, Exhibit
 
@@ -359,7 +359,7 @@ def _nearest(steps: tuple[int | str, ...]) -> str:
     """Name the known key that an unknown one is nearest to."""
     kinds = (vars(vocabulary)[name] for name in dir(vocabulary))
     known = {one.name for kind in kinds if isinstance(kind, type) and is_dataclass(kind) for one in fields(kind)}
-    near = difflib.get_close_matches(str(steps[-1])[:100], sorted(known), n=1)
+    near = nearest(steps[-1], sorted(known))
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -75,19 +75,7 @@ def attribution_ranking(
 
 
 def _estimates(first: Attributions, found: Band, order: np.ndarray, level: float) -> tuple[Estimate, ...]:
-    return tuple(
-        spanned(
-            "attribution_share",
-            float(found.value[place]),
-            (float(found.low[place]), float(found.high[place])),
-            {"split": "test", "feature": first.features[place]},
-            method="bootstrap over rows",
-            n=len(first.values),
-            unit="proportion",
-            level=level,
-        )
-        for place in order
-    )
+    return tuple(_share("attribution_share", first, found, place, level) for place in order)
 
 
 def _exhibits(first: Attributions, found: Band, order: np.ndarray, top: int, level: float) -> tuple[Exhibit, ...]:
@@ -187,14 +175,14 @@ def _sensitive(
         return (), ()
     drawn = shares(resampled_means(np.abs(first.values), seed=first.seed))
     places = [first.features.index(name) for name in watched]
-    share = [_share(first, found, place, level) for place in places]
+    share = [_share("sensitive_attribution_share", first, found, place, level) for place in places]
     excess = [_excess(first, found.value, drawn, place, level) for place in places]
     return (*share, *excess), (_forest(first, found, watched),)
 
 
-def _share(first: Attributions, found: Band, place: int, level: float) -> Estimate:
+def _share(metric: str, first: Attributions, found: Band, place: int, level: float) -> Estimate:
     return spanned(
-        "sensitive_attribution_share",
+        metric,
         float(found.value[place]),
         (float(found.low[place]), float(found.high[place])),
         {"split": "test", "feature": first.features[place]},

@@ -8,6 +8,7 @@ from audit.check import check
 from audit.estimate.drift import binned, binned_counts, stability_index
 from audit.estimate.making import absent
 from audit.evidence import SCORE_TABLE, FloatArray, Predictions, ReferenceScores
+from audit.statistics.binning import quantile_edges
 from reports.record import Cell, Estimate, Measurement, Table
 
 BINS = 20
@@ -71,10 +72,7 @@ def _table(values: FloatArray, rows_of: FloatArray | None) -> Table:
     """Write the distribution down in bins of equal mass."""
     finite = np.isfinite(values)
     n = None if rows_of is None else rows_of[finite]
-    parts = np.linspace(0, 1, BINS + 1)[1:-1]
-    edges = np.zeros(0)
-    if finite.any():
-        edges = np.unique(np.quantile(values[finite], parts, weights=n, method="inverted_cdf"))
+    edges = quantile_edges(values[finite], BINS, n) if finite.any() else np.zeros(0)
     place = np.searchsorted(edges, values[finite], side="left")
     counted = np.bincount(place, n, minlength=len(edges) + 1)
     rows: list[tuple[Cell, ...]] = [(float(edge), int(n)) for edge, n in zip(edges, counted[:-1], strict=True)]

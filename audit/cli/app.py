@@ -39,6 +39,12 @@ CardFile = Annotated[
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Let gates of severity warning count like errors.")]
 
+OutFile = Annotated[str, typer.Option("--out", help="File to write; '-' is standard output.")]
+TABLE = typer.Option("--data", help="Table that the input's schema is learned from.")
+Trust = Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")]
+Features = Annotated[str, typer.Option("--features", help="Columns in their order, for a model without names.")]
+SavedRecord = Annotated[Path, typer.Argument(help="audit.json")]
+
 
 def _version(asked: bool) -> None:
     if asked:
@@ -104,7 +110,7 @@ def init(
     ] = None,
     prediction: Annotated[str | None, typer.Option("--prediction", help="Column of predicted labels.")] = None,
     score: Annotated[str | None, typer.Option("--score", help="Column of scores.")] = None,
-    trust: Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")] = False,
+    trust: Trust = False,
     out: Annotated[Path, typer.Option("--out", help="Folder for the three files.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
 ) -> int:
@@ -129,7 +135,7 @@ def init(
 
 @app.command()
 def judge(
-    record: Annotated[Path, typer.Argument(help="audit.json")],
+    record: SavedRecord,
     policy: PolicyFile = None,
     baseline: Baseline = None,
     unpaired: Unpaired = False,
@@ -161,7 +167,7 @@ def judge(
 def compare(
     records: Annotated[list[Path], typer.Argument(help="audit.json of the earlier run, then of the later; or several")],
     formats: Annotated[str, typer.Option("--format", help="text, json or md.")] = "text",
-    out: Annotated[str, typer.Option("--out", help="File to write; '-' is standard output.")] = "-",
+    out: OutFile = "-",
     fail_on: Annotated[
         str, typer.Option("--fail-on", help="never, or worse: exit 1 if the last model is shown to be worse.")
     ] = "never",
@@ -179,11 +185,11 @@ def compare(
 
 @app.command()
 def render(
-    record: Annotated[Path, typer.Argument(help="audit.json")],
+    record: SavedRecord,
     formats: Annotated[
         str, typer.Option("--format", help="html, json, md, text, junit, sarif, github or gitlab.")
     ] = "html",
-    out: Annotated[str, typer.Option("--out", help="File to write; '-' is standard output.")] = "-",
+    out: OutFile = "-",
     edition: Edition = "full",
     card: CardFile = None,
 ) -> int:
@@ -276,7 +282,7 @@ def compress(
     rows: Annotated[int, typer.Option("--rows", help="Calibration rows.", min=1)] = 512,
     test: Annotated[Path | None, typer.Option("--test", help="Rows to compare on; the calibration table else.")] = None,
     out: Annotated[Path, typer.Option("--out", help="File to write; a report stands beside it.")] = Path("small.onnx"),
-    trust: Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")] = False,
+    trust: Trust = False,
 ) -> int:
     """Quantize, prune or distill a model, and say for which groups its answers change."""
     from audit.cli.compress import Asked
@@ -323,17 +329,15 @@ def mitigate(
 @app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="Model file: networks of trainers, scikit-learn, boosters.")],
-    data: Annotated[Path, typer.Option("--data", help="Table that the input's schema is learned from.")],
+    data: Annotated[Path, TABLE],
     test: Annotated[Path | None, typer.Option("--test", help="Rows to prove parity on; the table itself else.")] = None,
     out: Annotated[Path, typer.Option("--out", help="File to write; model.json stands beside it.")] = Path(
         "model.onnx"
     ),
     formats: Annotated[str, typer.Option("--format", help="onnx.")] = "onnx",
-    features: Annotated[
-        str, typer.Option("--features", help="Columns in their order, for a model without names.")
-    ] = "",
+    features: Features = "",
     version: Annotated[str, typer.Option("--model-version", help="Version that model.json states.")] = "1",
-    trust: Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")] = False,
+    trust: Trust = False,
 ) -> int:
     """Write a model as ONNX with its preprocessing if both answer the test rows alike; describe it in model.json."""
     from audit.cli.export import export as verb
@@ -344,17 +348,15 @@ def export(
 @app.command()
 def serve(
     model: Annotated[Path, typer.Argument(help="model.json of modelassay export, or a model file with --data.")],
-    data: Annotated[Path | None, typer.Option("--data", help="Table that the input's schema is learned from.")] = None,
-    features: Annotated[
-        str, typer.Option("--features", help="Columns in their order, for a model without names.")
-    ] = "",
+    data: Annotated[Path | None, TABLE] = None,
+    features: Features = "",
     host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen on.", min=0, max=65535)] = 8080,
     log: Annotated[Path | None, typer.Option("--log", help="Folder for Parquet files of predictions.")] = None,
     log_inputs: Annotated[str, typer.Option("--log-inputs", help="Inputs to log beside them, comma-separated.")] = "",
     types_only: Annotated[bool, typer.Option("--types-only", help="Do not hold categories and ranges.")] = False,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds for one request.", min=0.01)] = 30.0,
-    trust: Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")] = False,
+    trust: Trust = False,
 ) -> int:
     """Answer predictions over HTTP (Open Inference Protocol v2), every row compared with a schema."""
     from audit.cli.serve import Asked

@@ -9,6 +9,7 @@ from itertools import groupby
 from audit.cli.output import say
 from audit.policy.read import default_policy
 from audit.policy.read import rule as gates_of
+from reports.phrases import address
 from reports.record import Gate, Policy
 
 KNOWN_AS = {
@@ -79,7 +80,7 @@ def _tell(gates: Sequence[Gate]) -> None:
     for gate in gates:
         say()
         say(f"Asks       {_asks(gate)}")
-        say(f"Measured   by check {gate.check}, where {_where(gate)}")
+        say(f"Measured   by check {gate.check}, {_where(gate)}")
         say(f"Why        {gate.because}")
         say(f"Decided    {_decided(gate)}")
         say(f"What to do {gate.remedy}")
@@ -95,8 +96,7 @@ def _asks(gate: Gate) -> str:
 
 
 def _where(gate: Gate) -> str:
-    words = [f"{key}={level}" if key != "*" else "any sensitive features" for key, level in gate.where.items()]
-    return ", ".join(words) or "the whole audit"
+    return f"of {address(gate.where)}" if gate.where else "of the whole audit"
 
 
 def _decided(gate: Gate) -> str:

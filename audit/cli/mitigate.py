@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.cli import output, progress
-from audit.config.configuration import limits_of, load_terms, read_config
+from audit.config.configuration import limits_of, read_config
 from audit.config.plan import plan_from_config
 from audit.errors import ConfigError, shown
 from audit.judging import ledger
@@ -30,8 +30,7 @@ def mitigate(config: Path, asked: Asked, *, out: Path, policy: Path | None, stri
     _require_own(out, source)
 
     def work(tell: Progress) -> tuple[Outcome, AuditRecord | None]:
-        terms = load_terms(stated, folder, policy)
-        plan = plan_from_config(stated, folder, policy=policy, terms=terms, validation=True)
+        plan = plan_from_config(stated, folder, policy=policy, validation=True)
         outcome = mitigate_plan(plan, asked, progress=tell)
         if outcome.plan is None:
             return outcome, None

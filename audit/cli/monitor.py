@@ -50,7 +50,7 @@ def monitor(
     (state / TALLIES).mkdir(parents=True, exist_ok=True)
     cells = _cells(asked, folder, columns, by, state / TALLIES)
     counted = answers(cells, columns, roles_of(asked.data), settings_of(asked, folder), window=by)
-    gates = _gates(current(load_policy(asked, folder, policy)))
+    gates = _gates(current(load_policy(asked, folder, policy)[0]))
     codes, last = [], None
     for windows in _series(counted, columns, asked):
         record, is_new = _record(windows, counted, asked, folder, gates, state)

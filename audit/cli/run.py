@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.cli import output, progress
-from audit.config.configuration import limits_of, load_terms, read_config
+from audit.config.configuration import limits_of, read_config
 from audit.config.plan import plan_from_config
 from audit.gather._resume import Unfinished
 from audit.judging import ledger
 from audit.models.containment import PRINTS, contained, hand_over
 from audit.pipeline import execute, unfinished_of
-from audit.policy.read import Terms
 from audit.progress import Progress
 from reports.record import AuditRecord
 from reports.results import exit_code
@@ -41,10 +40,9 @@ def run(
     target = Path(out) if out is not None else folder / asked.report.out
     if not to_machine:
         output.require_writable(target)
-    terms = _compared(load_terms(asked, folder, policy), baseline, unpaired=unpaired)
 
     def work(tell: Progress) -> tuple[AuditRecord, tuple[str, ...], Unfinished | None]:
-        plan = plan_from_config(asked, folder, policy=policy, terms=terms, quick=quick)
+        plan = plan_from_config(asked, folder, policy=policy, baseline=baseline, unpaired=unpaired, quick=quick)
         kept = None if quick else unfinished_of(plan)
         record = execute(plan, progress=tell, kept=kept, stage=None if to_machine else hand_over)
         told = (*plan.warnings, *(one for one in record.warnings if one.startswith(ledger.SPENT)))
@@ -69,13 +67,6 @@ def run(
     written = output.write_reports(record, target, names, shown.edition)
     _end(kept)
     return output.tell(record, written, strict=strict, everything=shown.everything)
-
-
-def _compared(terms: Terms, baseline: Path | None, *, unpaired: bool) -> Terms:
-    """Let the command line's baseline come before the policy's."""
-    if baseline is not None:
-        terms = replace(terms, baseline=baseline, on_missing="error")
-    return replace(terms, on_data_change="unpaired") if unpaired else terms
 
 
 def _end(kept: Unfinished | None) -> None:

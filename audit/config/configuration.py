@@ -16,7 +16,7 @@ from audit.evidence import Settings
 from audit.models.containment import TIMEOUT, Limits
 from audit.models.endpoint import Outputs
 from audit.models.exchange import Budget, require_plain_address
-from audit.policy.read import Terms, default_policy, narrowed, overridden, read_policy, read_terms, with_margin
+from audit.policy.read import Terms, default_policy, narrowed, overridden, read_policy_and_terms, with_margin
 from audit.toml_files import read_toml, validate
 from reports.record import Card, Json, ModelInfo, Policy, SplitInfo, Task
 
@@ -387,8 +387,13 @@ def settings_of(config: Config, folder: Path) -> Settings:
     )
 
 
-def load_policy(config: Config, folder: Path, override: Path | None = None) -> Policy:
-    """Read the policy: the command line's file, else the configuration's, else the default.
+def load_policy(config: Config, folder: Path, override: Path | None = None) -> tuple[Policy, Terms]:
+    """Read the policy, of the command line's file, else the configuration's, else the default, and its terms.
+
+    Returns
+    -------
+    tuple of Policy and Terms
+        The gates, and what file and configuration ask for beside them: baseline, budget of the test set.
 
     Raises
     ------
@@ -397,27 +402,15 @@ def load_policy(config: Config, folder: Path, override: Path | None = None) -> P
     """
     asked = config.policy
     file = override or (folder / asked.path if asked.path is not None else None)
-    policy = default_policy() if file is None else read_policy(file)
+    policy, terms = (default_policy(), Terms()) if file is None else read_policy_and_terms(file)
     if asked.margin is not None:
         policy = with_margin(policy, asked.margin)
     policy = overridden(policy, asked.override, "audit.toml")
-    return narrowed(policy, select=asked.select, ignore=asked.ignore)
-
-
-def load_terms(config: Config, folder: Path, override: Path | None = None) -> Terms:
-    """Read what policy file and configuration ask for beside gates: baseline, budget of the test set.
-
-    Raises
-    ------
-    PolicyError
-        If the file cannot be read.
-    """
-    asked = config.policy
-    file = override or (folder / asked.path if asked.path is not None else None)
-    terms = Terms() if file is None else read_terms(file)
     if asked.baseline is not None:
         terms = replace(terms, baseline=folder / asked.baseline, on_missing="error")
-    return terms if asked.on_data_change is None else replace(terms, on_data_change=asked.on_data_change)
+    if asked.on_data_change is not None:
+        terms = replace(terms, on_data_change=asked.on_data_change)
+    return narrowed(policy, select=asked.select, ignore=asked.ignore), terms
 
 
 def stated_fingerprints(

@@ -14,7 +14,6 @@ from audit.config.configuration import (
     gather_options,
     load_card,
     load_policy,
-    load_terms,
     settings_of,
     stated_fingerprints,
 )
@@ -93,7 +92,8 @@ def plan_from_config(
     folder: Path,
     *,
     policy: Path | None = None,
-    terms: Terms | None = None,
+    baseline: Path | None = None,
+    unpaired: bool = False,
     validation: bool = False,
     quick: bool = False,
 ) -> RunPlan:
@@ -106,8 +106,10 @@ def plan_from_config(
         Paths in the configuration are relative to it.
     policy : Path, optional
         A policy file in place of the configured one.
-    terms : Terms, optional
-        What the command line asks for in place of the policy file's own terms.
+    baseline : Path, optional
+        The record of an earlier audit in place of the configured one.
+    unpaired : bool
+        Whether a baseline of other rows is accepted.
     validation : bool
         Whether the rows that a mitigation chooses on are read, too.
     quick : bool
@@ -118,10 +120,14 @@ def plan_from_config(
     AuditError
         If policy, model, data or baseline cannot be read or do not fit each other.
     """
-    terms = terms or load_terms(config, folder, policy)
-    gates = current(load_policy(config, folder, policy))
+    gates, terms = load_policy(config, folder, policy)
+    gates = current(gates)
+    if baseline is not None:
+        terms = replace(terms, baseline=baseline, on_missing="error")
+    if unpaired:
+        terms = replace(terms, on_data_change="unpaired")
     card = load_card(config, folder)
-    baseline, warning = load_baseline(terms)
+    before, warning = load_baseline(terms)
     if config.data.modality != "tabular" and config.model is None:
         raise ConfigError("[data] modality needs a [model]; predictions alone are a table.")
     config = replace(config, audit=replace(config.audit, suppress_n=suppression(config.audit.suppress_n, terms)))
@@ -129,8 +135,8 @@ def plan_from_config(
     source = load_source(config, folder)
     log = load_log(config, folder) if is_counted(config, folder) else None
     dataset = load_dataset(config, folder, model, validation=validation) if log is None else log.dataset
-    if baseline is not None:
-        require_fitting(dataset, baseline, terms, model)
+    if before is not None:
+        require_fitting(dataset, before, terms, model)
     return RunPlan(
         dataset=dataset,
         model=model,
@@ -146,7 +152,7 @@ def plan_from_config(
         options=config.checks.options,
         gather=gather_options(config),
         config=config.as_json(),
-        baseline=baseline,
+        baseline=before,
         fingerprints=stated_fingerprints(config, model.info if model else None, dataset.splits),
         evidence={
             **({} if log is None else log.evidence),

@@ -15,6 +15,7 @@ from audit.estimate.metrics import metric
 from audit.estimate.rates import RATES
 from audit.estimate.views import rows_of, with_weight
 from audit.evidence import FloatArray, Predictions, Repeats, Window
+from audit.statistics.binning import quantile_edges
 from audit.statistics.intervals import Span, difference
 from audit.statistics.psi import stability
 from audit.statistics.variance import Undefined, effective_n
@@ -159,7 +160,7 @@ def score_edges(part: Predictions, bins: int = 10) -> FloatArray:
     """Return the scores at which the reference is cut into bins of equal mass."""
     assert part.y_score is not None  # noqa: S101 -- asked for by the caller
     n = None if part.repeats is None else part.repeats.n
-    return np.unique(np.quantile(part.y_score, np.arange(1, bins) / bins, weights=n, method="inverted_cdf"))
+    return quantile_edges(part.y_score, bins, n)
 
 
 def groups_of(part: Predictions, least: int) -> Iterator[tuple[dict[str, str], npt.NDArray[np.bool_]]]:

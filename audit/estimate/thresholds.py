@@ -18,7 +18,6 @@ from audit.evidence import FloatArray, Predictions
 from audit.statistics.intervals import Span, bounded, linear, t_value, wilson, z_value
 from audit.statistics.variance import Undefined, Variance, cluster_codes, effective_n, variance
 
-Calls = npt.NDArray[np.int64]
 NOBODY = math.inf
 """The threshold that calls no row positive."""
 

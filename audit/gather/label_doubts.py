@@ -14,6 +14,7 @@ from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import LabelDoubts, Reading
 from audit.evidence.requirements import require_evidence
+from audit.statistics.binning import quantile_edges
 from audit.statistics.intervals import z_value
 from audit.tabular.label_noise import Binned, Contradicted, Curve, binned, contradicted, fit, misfit, redrawn
 
@@ -152,7 +153,7 @@ def _parts(column: pd.Series, kind: ColumnKind, *, wide: bool) -> list[FloatArra
     standard = np.clip(np.where(known, (values - values[known].mean()) / spread, 0.0), -4, 4)[:, None]
     if wide:
         return [standard]
-    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, 11)[1:-1]))
+    edges = quantile_edges(values[known], 10, interpolated=True)
     cell = np.where(known, np.searchsorted(edges, values), len(edges) + 1)
     return [standard, 0.5 * (cell[:, None] == np.arange(len(edges) + 2)[None, :])]
 

@@ -143,7 +143,7 @@ def gates_of(path: Path) -> tuple[Gate, ...]:
     else:
         from audit.config.configuration import load_policy, read_config
 
-        gates = load_policy(read_config(path), path.parent).gates
+        gates = load_policy(read_config(path), path.parent)[0].gates
     return tuple(gate for gate in gates if gate.severity != "off")
 
 

@@ -7,7 +7,6 @@ metric of the user's own, or of a plugin, and is let through: judging refuses it
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from importlib import resources
@@ -15,6 +14,7 @@ from itertools import product
 
 from audit.errors import PolicyError, shown
 from audit.judging.selection import require_comparable_metric
+from reports.nearest import nearest
 from reports.record import Policy
 
 SOURCES = ("checks", "estimate")
@@ -63,9 +63,7 @@ def require_known_words(policy: Policy, known: Iterable[str] = ()) -> None:
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     """Return the known word that is misspelled here, if one is so near that another can hardly be meant."""
-    names = sorted(known)
-    same = next((name for name in names if name.lower() == word.lower()), "")
-    return same or next(iter(difflib.get_close_matches(word[:200], names, n=1, cutoff=NEAR)), "")
+    return next(iter(nearest(word, sorted(known), cutoff=NEAR)), "")
 
 
 def _metrics(policy: Policy) -> frozenset[str]:

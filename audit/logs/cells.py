@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 from collections.abc import Iterable
@@ -31,7 +30,6 @@ NOT_FINITE, OUTSIDE = -(2**40), -(2**40) + 1
 """Bins of scores that cannot be used."""
 FIXED = 2.0**24
 NO_WINDOW = -(2**62)
-UNLABELED = "rows without a label"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -246,17 +244,6 @@ def _window_factor(cells: Cells, window: str) -> Factor:
 
 
 # --- on disk --------------------------------------------------------------------------------------
-
-
-def key_of(text: str) -> str:
-    """Return a short name for what was counted and how.
-
-    Examples
-    --------
-    >>> len(key_of("content and columns"))
-    32
-    """
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def save(cells: Cells, path: Path) -> None:

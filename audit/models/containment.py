@@ -28,14 +28,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 
 from audit.errors import AuditError, ModelError, shown
 from audit.progress import Progress, silent
 
-Result = TypeVar("Result")
 TIMEOUT = 120.0
 """Seconds that a model has for one answer, unless ``[model] timeout`` says otherwise."""
 FIT_SHARE = 10.0

@@ -12,18 +12,17 @@ import math
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from audit.errors import PolicyError, hint, listed, shown
 from audit.policy.gate_tables import gates_of, overridden_by, require_consistent, with_margin
 from audit.policy.policy_file import GateTable, PolicyFile, WaiverTable
-from audit.toml_files import read_toml, validate
+from audit.toml_files import lines, read_toml, validate
 from reports.record import Gate, Policy, Waiver
 from reports.rules import numbered
 
@@ -34,7 +33,6 @@ __all__ = [
     "overridden",
     "read_policy",
     "read_policy_and_terms",
-    "read_terms",
     "require_current_waivers",
     "rule",
     "with_margin",
@@ -124,17 +122,6 @@ def read_policy_and_terms(path: Path, *, drafting: bool = False) -> tuple[Policy
     return replace(policy, committed=_committed(path)), _terms(chain)
 
 
-def read_terms(path: Path) -> Terms:
-    """Read what a policy file, with what it extends, asks for beside its gates.
-
-    Raises
-    ------
-    PolicyError
-        As :func:`read_policy` does.
-    """
-    return _terms(_chain(path))
-
-
 def _terms(chain: tuple[_Layer, ...]) -> Terms:
     terms = Terms()
     for layer in chain:
@@ -179,13 +166,13 @@ def _of_project(tables: Mapping[str, object], text: str) -> tuple[dict[str, obje
             f"{PROJECT_FILE} has no table [tool.{PROJECT_TABLE}]; expected gates there, as "
             f"[[tool.{PROJECT_TABLE}.gate]]." + hint(PROJECT_TABLE, known)
         )
-    lines, ours = [], False
-    for line in text.splitlines():
-        head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
-        if head:
-            ours = re.match(rf"tool\s*\.\s*[\"']?{PROJECT_TABLE}[\"']?(\s*\.|$)", head.group(1)) is not None
-        lines.append(re.sub(rf"(\[+\s*)tool\s*\.\s*[\"']?{PROJECT_TABLE}[\"']?\s*\.?", r"\1", line) if ours else "")
-    return found, "\n".join(lines) + "\n"
+    kept, ours = [], False
+    for line in lines(text):
+        if line.head:
+            ours = re.match(rf"tool\s*\.\s*[\"']?{PROJECT_TABLE}[\"']?(\s*\.|$)", line.head) is not None
+        own = re.sub(rf"(\[+\s*)tool\s*\.\s*[\"']?{PROJECT_TABLE}[\"']?\s*\.?", r"\1", line.text)
+        kept.append(own if ours else "")
+    return found, "\n".join(kept) + "\n"
 
 
 def _chain(path: Path, above: tuple[Path, ...] = ()) -> tuple[_Layer, ...]:
@@ -365,14 +352,8 @@ def require_current_waivers(policy: Policy, day: datetime.date) -> None:
 def _lines(text: str, gates: Iterable[Gate]) -> dict[str, int]:
     """Return the line of each gate's id in a file, of its metric's where several share the id; others have none."""
     places: dict[str, list[tuple[str, int]]] = {}
-    heads = [found.start() for found in re.finditer(r"^[ \t]*\[+[^\[\]=]+\]+[ \t]*(#.*)?$", text, flags=re.MULTILINE)]
-    for start, end in pairwise([*heads, len(text)]):
-        block = text[start:end]
-        stated = re.search(r"^\s*id\s*=\s*([\"'])(.*)\1\s*(#.*)?$", block, flags=re.MULTILINE)
-        if stated:
-            metric = re.search(r"^\s*metric\s*=\s*([\"'])(.*)\1\s*(#.*)?$", block, flags=re.MULTILINE)
-            line = text.count("\n", 0, start + stated.start(2)) + 1
-            places.setdefault(stated.group(2), []).append((metric.group(2) if metric else "", line))
+    for id_, metric, number in _stated(text):
+        places.setdefault(id_, []).append((metric, number))
     found: dict[str, int] = {}
     seen: Counter[str] = Counter()
     for gate in gates:
@@ -384,6 +365,22 @@ def _lines(text: str, gates: Iterable[Gate]) -> dict[str, int]:
             if len(mine) > 1:
                 own.remove(mine[0])  # the next gate of this id and metric stands further down
     return found
+
+
+def _stated(text: str) -> Iterator[tuple[str, str, int]]:
+    """Yield id, metric and the id's line of each table that states an id."""
+    id_, metric, place = "", "", 0
+    for line in lines(text):
+        if line.head and id_:
+            yield id_, metric, place
+        if line.head:
+            id_, metric = "", ""
+        elif line.key == "id" and not id_:
+            id_, place = line.value, line.number
+        elif line.key == "metric" and not metric:
+            metric = line.value
+    if id_:
+        yield id_, metric, place
 
 
 def _require_committed(layer: _Layer) -> None:

@@ -18,6 +18,7 @@ from audit.data.columns import column_kind, label_text, label_texts
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.data.suppression import Address, shown_levels
+from audit.statistics.binning import quantile_edges
 
 Codes = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.intp]
@@ -162,8 +163,7 @@ def numeric(
         texts = tuple(label_text(one) if kind != "day" else str(pd.Timestamp(int(one)).date()) for one in distinct)
         codes = np.where(missing, len(distinct), np.where(unseen, -1, codes))
         return Column(name=name, codes=codes.astype(np.int64), levels=(*texts, ""))
-    quantiles = np.quantile(known, np.linspace(0, 1, bands + 1)[1:-1], method="inverted_cdf")
-    edges = np.unique(quantiles[quantiles < known.max()])
+    edges = quantile_edges(known, bands, below_most=True)
     whole = kind or ("whole" if (distinct == np.round(distinct)).all() and np.abs(distinct).max() < 1e15 else "")
     codes = np.where(missing, len(edges) + 1, np.searchsorted(edges, values))
     return Column(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.factor import Factor
+from audit.statistics.binning import quantile_edges
 from audit.statistics.intervals import Interval, around, on_scale, wilson
 from audit.statistics.variance import Linear, Undefined, Variance, cluster_codes, effective_n
 
@@ -73,14 +74,7 @@ def reliability(
 def _quantile_bins(score: Array, bins: int, n: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
     """Return the bin of equal mass that each row, or each cell of `n` rows, falls into."""
     number = min(bins, max(1, int(len(score) if n is None else n.sum()) // ROWS_PER_BIN))
-    shares = np.arange(1, number) / number
-    if number == 1:
-        edges = np.zeros(0)
-    elif n is None:
-        edges = np.unique(np.quantile(score, shares))
-    else:
-        edges = np.unique(np.quantile(score, shares, weights=n, method="inverted_cdf"))
-    return np.searchsorted(edges, score, side="left").astype(np.int64)
+    return np.searchsorted(quantile_edges(score, number, n, interpolated=True), score, side="left").astype(np.int64)
 
 
 def expected_calibration_error(

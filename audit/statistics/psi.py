@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from audit.statistics.binning import quantile_edges
 from audit.statistics.intervals import Interval, z_value
 
 FloatArray = npt.NDArray[np.float64]
@@ -80,8 +81,7 @@ def numeric_bins(reference: FloatArray, new: FloatArray, most: int = 10) -> Bins
     present = reference[~np.isnan(reference)]
     if not len(present):
         return Bins((), np.full(len(reference), -1), np.full(len(new), -1))
-    inner = np.quantile(present, np.linspace(0, 1, most + 1)[1:-1], method="inverted_cdf")
-    edges = np.unique(inner[inner < present.max()])
+    edges = quantile_edges(present, most, below_most=True)
     names = _band_names(edges)
 
     def place(values: FloatArray) -> IntArray:

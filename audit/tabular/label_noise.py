@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from audit.statistics.binning import quantile_edges
+
 FloatArray = npt.NDArray[np.float64]
 
 SURE = 0.9
@@ -63,7 +65,7 @@ def binned(score: FloatArray, label: npt.NDArray[np.bool_]) -> Binned:
     >>> binned(np.array([0.0, 1.0]), np.array([False, True])).hits.tolist()
     [0.0, 1.0]
     """
-    edges = np.unique(np.quantile(score, np.linspace(0, 1, BINS + 1)[1:-1]))
+    edges = quantile_edges(score, BINS, interpolated=True)
     place = np.searchsorted(edges, score, side="left")
     rows = np.bincount(place, minlength=len(edges) + 1).astype(np.float64)
     used = rows > 0

@@ -16,6 +16,7 @@ import pandas as pd
 
 from audit.data.columns import label_text
 from audit.data.factor import Factor
+from audit.statistics.binning import quantile_edges
 from audit.statistics.intervals import on_scale
 from audit.statistics.ranking import newcombe_auc, roc_auc
 from audit.statistics.variance import Linear, Undefined, Variance, cluster_codes, variance
@@ -66,8 +67,7 @@ def as_cells(column: pd.Series, most: int) -> Cells:
         missing = np.isnan(values)
         if missing.all():
             return Cells(np.zeros(len(column), dtype=np.int64), 1, True)
-        inner = np.quantile(values[~missing], np.linspace(0, 1, most + 1)[1:-1], method="inverted_cdf")
-        edges = np.unique(inner)
+        edges = quantile_edges(values[~missing], most)
         codes = np.searchsorted(edges, values, side="left")
         return Cells(np.where(missing, len(edges) + 1, codes).astype(np.int64), len(edges) + 2, True)
     try:

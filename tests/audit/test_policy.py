@@ -18,7 +18,7 @@ from audit.policy.read import (
     narrowed,
     overridden,
     read_policy,
-    read_terms,
+    read_policy_and_terms,
     require_current_waivers,
     rule,
     with_margin,
@@ -263,16 +263,16 @@ def test_terms_come_from_the_whole_chain(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     write(tmp_path / "sub", '[baseline]\nsource = "main.json"\n[test_set]\nmax_uses = 5\n' + FLOOR, "house.toml")
     path = write(tmp_path, '[policy]\nextends = "sub/house.toml"\nsuppress_n = 20\n')
-    terms = read_terms(path)
+    terms = read_policy_and_terms(path)[1]
     assert terms.baseline == tmp_path / "sub" / "main.json"
     assert terms.ledger == tmp_path / "sub" / "test-set-uses.json"
     assert (terms.max_uses, terms.on_exhausted, terms.suppress_n) == (5, "warn", 20)
-    assert read_terms(write(tmp_path, FLOOR, "plain.toml")).baseline is None
+    assert read_policy_and_terms(write(tmp_path, FLOOR, "plain.toml"))[1].baseline is None
 
 
 def test_a_budget_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="max_uses"):
-        read_terms(write(tmp_path, "[test_set]\nmax_uses = 0\n" + FLOOR))
+        read_policy_and_terms(write(tmp_path, "[test_set]\nmax_uses = 0\n" + FLOOR))[1]
 
 
 def test_waivers_past_their_end_are_refused(tmp_path: Path) -> None:
