@@ -188,6 +188,8 @@ def _attempt(
         return "not_applicable", f"applies to {' and '.join(sorted(one.tasks))} tasks only (task: {task})", None
     if one.by_column and (width := len(getattr(evidence("dataset"), "features", ()))) > MOST_COLUMNS:
         return "not_applicable", f"rows of {width:,} values are images or sequences, not columns with a meaning", None
+    if one.by_column and one.family in {"data", "drift"} and getattr(evidence("dataset"), "pictures", False):
+        return "not_applicable", "rows are images, of which no pixel has a meaning of its own", None
     given = {name: evidence(name) for name in (*one.needs, *one.wants)}
     if absence := _absence(one, given):
         return absence.outcome, absence.reason, None

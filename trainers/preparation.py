@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -238,12 +239,14 @@ def _is_number(column: pd.Series[Any]) -> bool:
 
 
 def _is_date(column: pd.Series[Any]) -> bool:
-    """Tell whether a column holds times, or words that are all written as ISO dates, such as 2024-05-31."""
+    """Tell whether a column holds times, dates, or words that are all written as ISO dates, such as 2024-05-31."""
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(column):
         return True
     words = column.dropna()
+    if len(words) and all(isinstance(one, datetime.date) for one in words):
+        return True
     if not len(words) or not all(isinstance(word, str) and len(word) >= 10 for word in words):
         return False
     return bool(words.str.match(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|$)").all()) and not bool(
@@ -256,6 +259,8 @@ def _days(column: pd.Series[Any]) -> NDArray[np.float64]:
     import pandas as pd
 
     stated = pd.api.types.is_datetime64_any_dtype(column)
+    if not stated:
+        column = column.map(str, na_action="ignore")
     times = pd.to_datetime(column, errors="coerce", utc=True, format=None if stated else "ISO8601")
     since = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds() / 86_400
     return np.asarray(since, dtype=np.float64)

@@ -59,7 +59,11 @@ def _missing(dataset: Dataset, rows: Positions) -> Flags:
 
 def _told(dataset: Dataset, missing: Flags) -> Iterator[tuple[str, Flags]]:
     """Yield the holes of each feature; of very many, those without any share one line."""
-    alone = range(missing.shape[1]) if missing.shape[1] <= WIDE else np.flatnonzero(missing.any(axis=0))
+    alone = (
+        range(missing.shape[1])
+        if not (dataset.pictures or missing.shape[1] > WIDE)
+        else np.flatnonzero(missing.any(axis=0))
+    )
     for place in alone:
         yield dataset.features[place], missing[:, place]
     if len(alone) < missing.shape[1]:

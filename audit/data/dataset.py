@@ -65,6 +65,8 @@ class Dataset:
     """Column → word → rows that were read as missing."""
     stated_features: bool = False
     """Whether the user named the features; then a model's own names cannot overrule them."""
+    pictures: bool = False
+    """Whether a row is an image, of which no pixel has a meaning of its own."""
     known_kinds: dict[str, ColumnKind] = field(default_factory=dict, repr=False)  # looking takes its time
 
     def __len__(self) -> int:

@@ -61,6 +61,20 @@ def _foreign(table: object, what: str) -> pd.DataFrame | None:
         raise DataError(f"{what}: this frame of {module} cannot be read: {type(error).__name__}: {said}") from error
 
 
+def _require_one_length(table: object, what: str) -> None:
+    """Refuse rows of several lengths, as sequences often are, and say how to pad them."""
+    boxed = isinstance(table, list | tuple) or (isinstance(table, np.ndarray) and table.dtype == object)
+    if not boxed or not all(hasattr(row, "__len__") and not isinstance(row, str | bytes) for row in table):  # type: ignore[attr-defined]
+        return
+    lengths = {len(row) for row in table}  # type: ignore[attr-defined]
+    if len(lengths) > 1:
+        raise DataError(
+            f"{what} has rows of {len(lengths)} lengths, from {min(lengths)} to {max(lengths)}; expected one. Pad them "
+            f"at the end to {max(lengths)} steps, as the model was trained (numbers: np.pad(row, [(0, {max(lengths)} - "
+            "len(row)), (0, 0)]); token ids: with 0), or cut them; images are resized."
+        )
+
+
 def _of_values(table: object, what: str) -> pd.DataFrame:
     if isinstance(table, Mapping):
         return _of_columns(table, what)
@@ -70,6 +84,7 @@ def _of_values(table: object, what: str) -> pd.DataFrame:
         rows, columns_ = table.shape if len(table.shape) == 2 else (0, 0)
         require_size(rows, columns_, what)
         table = table.toarray()  # type: ignore[attr-defined]
+    _require_one_length(table, what)
     try:
         values = np.asarray(table)
     except (ValueError, TypeError) as error:

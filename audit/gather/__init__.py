@@ -23,6 +23,7 @@ import numpy as np
 from audit.data.dataset import Dataset
 from audit.errors import AuditError, ConfigError, MissingExtra, NotApplicable, hint, listed, shown
 from audit.evidence import Absence, Settings
+from audit.models.containment import seeded
 from audit.models.cost import affordable, learnable
 from audit.models.exchange import BudgetSpent, EndpointError
 from audit.models.load import Model
@@ -155,7 +156,7 @@ class Context:
             return left[0]
         try:
             module = importlib.import_module(f"audit.gather.{name}")
-            with warnings.catch_warnings(record=True) as caught:
+            with warnings.catch_warnings(record=True) as caught, seeded(derived_seed(self.seed, name)):
                 warnings.simplefilter("always")
                 value: object = module.gather(self, **self.options.get(name, {}))
             said = [str(one.message) for one in caught]

@@ -128,8 +128,6 @@ class TorchModel:
         ModelError
             If the outputs do not fit the task, or could be read in two ways; ends with the lines to write.
         """
-        import torch
-
         self.input_shape_ = self._shape or (rows.shape[1],)
         if int(np.prod(self.input_shape_)) != rows.shape[1]:
             raise ModelError(
@@ -138,9 +136,7 @@ class TorchModel:
             )
         self.n_features_in_ = rows.shape[1]
         classes = len(labels) if task != "regression" else 0
-        with torch.no_grad():
-            given = self._inputs(rows.iloc[:PROBED])
-            answer = _plain_output(self._run(given), len(given))
+        answer = self._probed(rows.iloc[:PROBED])
         kind = _kind(self.output, answer, task, self.module)
         _require_columns(answer.shape[1], classes, task, kind)
         if task != "regression":
@@ -149,6 +145,20 @@ class TorchModel:
                 raise ModelError(f"classes names {listed(self.classes_)}; the target has {listed(labels)}.")
         self.probable = kind in {"logits", "probabilities"} and task != "regression"
         self.network_ = _outputs_of(self.module, kind, classes)
+
+    def _probed(self, rows: pd.DataFrame) -> torch.Tensor:
+        """Answer some rows in the shape they came in; where the module cannot, in the one that it reads."""
+        import torch
+
+        with torch.no_grad():
+            try:
+                return _plain_output(self._run(self._inputs(rows)), len(rows))
+            except (RuntimeError, ValueError, IndexError):
+                other = _shape_read(self.module, self.input_shape_)
+                if other == self.input_shape_:
+                    raise
+                self.input_shape_ = other
+                return _plain_output(self._run(self._inputs(rows)), len(rows))
 
     # --- scikit-learn's methods ---------------------------------------------------------------------
 
@@ -316,6 +326,44 @@ def _require_columns(columns: int, classes: int, task: str, kind: str) -> None:
             f"the module gives {columns} {kind} a row, and the task is {task}"
             f"{f' with {classes} classes' if classes else ''}; expected {wanted}. State "
             "[data] task, or give the module one output a class."
+        )
+
+
+def _shape_read(module: torch.nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a row that the first layer reads, where there is only one way to it.
+
+    Raises
+    ------
+    ModelError
+        If rows have their channels last and the module wants them first, or the other way around.
+    """
+    import torch
+
+    weighted = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.RNNBase)
+    first = next((part for part in module.modules() if isinstance(part, weighted)), None)
+    if isinstance(first, torch.nn.Conv2d) and len(shape) in {2, 3}:
+        if len(shape) == 2 and first.in_channels == 1:
+            return (1, *shape)
+        _require_channels(shape, first.in_channels, 0, "(channels, height, width)", "np.moveaxis(X, -1, 1)")
+    elif isinstance(first, torch.nn.Conv1d) and len(shape) == 2:
+        _require_channels(shape, first.in_channels, 0, "(channels, steps)", "np.swapaxes(X, 1, 2)")
+    elif isinstance(first, torch.nn.RNNBase):
+        if len(shape) == 1 and first.input_size == 1:
+            return (*shape, 1)
+        if len(shape) == 2:
+            _require_channels(shape, first.input_size, -1, "(steps, channels)", "np.swapaxes(X, 1, 2)")
+    elif isinstance(first, torch.nn.Linear) and len(shape) > 1 and shape[-1] != first.in_features:
+        return (int(np.prod(shape)),) if int(np.prod(shape)) == first.in_features else shape
+    return shape
+
+
+def _require_channels(shape: tuple[int, ...], channels: int, place: int, wanted: str, command: str) -> None:
+    """Refuse rows whose channels stand at the other end of their shape."""
+    other = -1 if place == 0 else 0
+    if shape[place] != channels and shape[other] == channels:
+        raise ModelError(
+            f"the module's first layer reads {channels} channels, and rows have the shape {shape}, with {channels} at "
+            f"the other end; expected {wanted}. Pass {command}."
         )
 
 

@@ -265,3 +265,12 @@ def test_a_column_of_dates_is_one_column_of_days() -> None:
     assert len(TablePreparation().fit(words).get_feature_names_out()) == 4
     later = TablePreparation().fit(pd.DataFrame({"when": days})).transform(pd.DataFrame({"when": [None, "2023-01-31"]}))
     assert np.isfinite(later).all()
+
+
+@pytest.mark.parametrize("kind", ["times", "dates", "words"])
+def test_a_column_of_days_is_one_column_however_it_is_written(kind: str) -> None:
+    times = pd.Series(pd.date_range("2020-01-01", periods=300))
+    column = {"times": times, "dates": times.dt.date, "words": times.astype(str)}[kind]
+    table = pd.DataFrame({"when": column, "x": np.arange(300.0)})
+    made = TablePreparation().fit(table).transform(table)
+    assert made.shape == (300, 2)

@@ -344,3 +344,115 @@ def test_pixels_are_not_looked_at_one_by_one() -> None:
     found = run(discover()["constant_feature"], lambda _: data, task="binary")
     assert found.outcome == "not_applicable"
     assert "5,000 values" in found.reason
+
+
+# --- shapes, seeds, pictures ------------------------------------------------------------------------
+
+IMAGES = RNG.random((40, 6, 6, 3)).astype(np.float32)
+STEPS = RNG.random((40, 9, 2)).astype(np.float32)
+HALVES = np.arange(40) % 2
+
+
+class Turned(nn.Module):
+    """A module that turns its rows itself, as its first layer needs them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv1d(2, 3, 3), nn.Flatten(), nn.Linear(21, 1))
+
+    def forward(self, rows: torch.Tensor) -> Any:  # noqa: ANN401
+        return self.body(rows.transpose(1, 2))
+
+
+class Series(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body, self.last = nn.LSTM(channels, 4, batch_first=True), nn.Linear(4, 1)
+
+    def forward(self, rows: torch.Tensor) -> Any:  # noqa: ANN401
+        return self.last(self.body(rows)[0][:, -1])
+
+
+def convolution(channels: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 2))
+
+
+def audited(module: nn.Module, rows: Any, **options: Any) -> Any:  # noqa: ANN401
+    checks = options.pop("checks", ["classification"])
+    return audit.run(module, rows, HALVES, output="logits", checks=checks, **options)
+
+
+@pytest.mark.parametrize(
+    ("module", "rows", "text"),
+    [
+        (convolution(3), IMAGES, r"reads 3 channels.*\(6, 6, 3\).*np\.moveaxis\(X, -1, 1\)"),
+        (convolution(3), (255 * IMAGES).astype(np.uint8), r"np\.moveaxis"),
+        (Series(2), np.swapaxes(STEPS, 1, 2), r"expected \(steps, channels\).*np\.swapaxes"),
+        (
+            nn.Sequential(nn.Conv1d(2, 3, 3), nn.Flatten(), nn.Linear(21, 1)),
+            STEPS,
+            r"\(channels, steps\).*np\.swapaxes",
+        ),
+    ],
+)
+def test_channels_at_the_other_end_are_refused_with_what_to_pass(module: nn.Module, rows: Any, text: str) -> None:  # noqa: ANN401
+    with pytest.raises(ModelError, match=text):
+        audited(module, rows)
+
+
+@pytest.mark.parametrize(
+    ("module", "rows"),
+    [
+        (convolution(1), IMAGES[..., 0]),
+        (nn.Linear(108, 2), IMAGES),
+        (Series(1), STEPS[:, :, 0]),
+        (Turned(), STEPS),
+        (convolution(3), np.moveaxis(IMAGES, -1, 1)),
+    ],
+)
+def test_rows_are_read_in_the_shape_that_the_module_reads(module: nn.Module, rows: Any) -> None:  # noqa: ANN401
+    assert audited(module, rows).metric("accuracy").n == 40
+
+
+@pytest.mark.parametrize("boxed", [list, lambda rows: np.array(rows, dtype=object)])
+def test_rows_of_several_lengths_say_how_to_pad(boxed: Callable[[Any], Any]) -> None:
+    rows = [np.zeros((5 + number % 3, 2)) for number in range(40)]
+    with pytest.raises(audit.AuditError, match=r"3 lengths, from 5 to 7; expected one\. Pad them at the end to 7"):
+        audited(Series(2), boxed(rows))
+
+
+def test_dropout_that_is_never_off_draws_the_same_each_time() -> None:
+    class Noisy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line = nn.Linear(3, 2)
+
+        def forward(self, rows: torch.Tensor) -> Any:  # noqa: ANN401
+            return nn.functional.dropout(self.line(rows), 0.5, training=True)
+
+    module = Noisy()
+    checks = ["classification", "determinism", "adversarial", "attribution_ranking"]
+    before = torch.get_rng_state()
+    first, second = (audited(module, X.to_numpy()[:40].astype(np.float32), checks=checks, seed=3) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), before)
+    told = [[(one.check, one.outcome, one.measurement) for one in record.findings] for record in (first, second)]
+    assert told[0] == told[1]
+    assert {one.outcome for one in first.verdicts if one.gate == "ROB004"} == {"fail"}
+
+
+def test_pixels_of_pictures_are_no_findings_of_their_own() -> None:
+    rows = np.moveaxis(IMAGES, -1, 1).copy()
+    rows[:, :, 0] = 0.0  # constant
+    rows[:, :, 1] *= 1000  # another scale
+    checks = ["constant_feature", "feature_drift", "out_of_range", "missing_values"]
+    record = audit.run(
+        convolution(3), rows[:20], HALVES[:20], output="logits", train=(rows[20:], HALVES[20:]), checks=checks
+    )
+    found = {one.check: one for one in record.findings}
+    assert {name: one.outcome for name, one in found.items()} == {
+        "constant_feature": "not_applicable",
+        "feature_drift": "not_applicable",
+        "out_of_range": "not_applicable",
+        "missing_values": "measured",
+    }
+    assert len(found["missing_values"].measurement.estimates) == 2
