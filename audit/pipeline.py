@@ -27,12 +27,12 @@ from audit.evidence import Absence, Predictions, Settings
 from audit.gather import LEFT_OUT, QUICK, UNREACHED, Context, available, check_options
 from audit.gather._resume import Unfinished, unfinished
 from audit.gather._suppression import protected
+from audit.gather.corrupted import reads_images
 from audit.judging import gate, ledger
 from audit.judging.vocabulary import require_known_words
+from audit.models import random_states
 from audit.models.answers import learn_labels
 from audit.models.column_names import match
-from audit.models.containment import restart_random_states
-from audit.models.load import Model
 from audit.progress import Progress, silent
 from reports.record import (
     AuditRecord,
@@ -101,12 +101,12 @@ def execute(
 def _prepared(plan: RunPlan, progress: Progress, kept: Unfinished | None) -> tuple[Context, Predictions]:
     """Fit model and table to each other, and ask for the answers without which there is no audit."""
     model, dataset = plan.model, plan.dataset
-    restart_random_states()
+    random_states.restart()
     if model is not None:
         columns, note = match(model.feature_names, model.feature_count, dataset)
         dataset = dataset.for_model(columns, model.feature_count)
         learn_labels(model, dataset)
-        dataset = replace(dataset, pictures=_reads_pictures(plan, model))
+        dataset = replace(dataset, pictures=reads_images(model, plan.gather))
         if note:
             model = replace(model, info=replace(model.info, notes=(*model.info.notes, note)))
     info = model.info if model is not None else ModelInfo(name="predictions", kind="predictions only", format="none")
@@ -169,15 +169,6 @@ def _left_out(findings: Sequence[Finding]) -> str:
         if count:
             return words.format(f"{count} of {len(findings)} checks")
     return ""
-
-
-def _reads_pictures(plan: RunPlan, model: Model) -> bool:
-    """Tell whether rows are images: as stated, else as the model itself knows them."""
-    stated = plan.gather.get("corrupted", {}).get("modality", "auto")
-    if stated != "auto":
-        return stated == "image"
-    own = model.last is model.predictor
-    return own and len(getattr(model.last, "input_shape_", None) or ()) == 3
 
 
 def unfinished_of(plan: RunPlan) -> Unfinished | None:

@@ -23,10 +23,10 @@ import numpy as np
 from audit.data.dataset import Dataset
 from audit.errors import AuditError, ConfigError, MissingExtra, NotApplicable, hint, listed, shown
 from audit.evidence import Absence, Settings
-from audit.models.containment import seeded
 from audit.models.cost import affordable, learnable
 from audit.models.exchange import BudgetSpent, EndpointError
 from audit.models.load import Model
+from audit.models.random_states import seeded
 from audit.progress import Progress, silent
 from reports.record import Json
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +18,8 @@ from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, samp
 
 if TYPE_CHECKING:
     from audit.gather import Context
+    from audit.models.load import Model
+    from reports.record import Json
 
 MODALITIES = ("auto", "tabular", "image", "text", "sequence")
 
@@ -66,6 +68,14 @@ def gather(
     notes = (*notes, f"rows read as {form.modality}" + (f" of shape {form.shape}" if form.shape else ""))
     found = asked(context, base, variants, what="corrupting", evaluations=evaluations, notes=notes, scores=False)
     return replace(found, pictures=pictures)
+
+
+def reads_images(model: Model, options: Mapping[str, Mapping[str, Json]]) -> bool:
+    """Tell whether rows are images: as stated, else as the model itself knows them."""
+    stated = options.get("corrupted", {}).get("modality", "auto")
+    if stated != "auto":
+        return stated == "image"
+    return model.last is model.predictor and len(getattr(model.last, "input_shape_", None) or ()) == 3
 
 
 def form_of(context: Context, modality: str = "auto", shape: tuple[int, ...] = ()) -> Form:

@@ -16,7 +16,6 @@ import faulthandler
 import mmap
 import os
 import pickle
-import random
 import signal
 import struct
 import sys
@@ -30,9 +29,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, NoReturn
 
-import numpy as np
-
 from audit.errors import AuditError, ModelError, shown
+from audit.models import random_states
 from audit.progress import Progress, silent
 
 TIMEOUT = 120.0
@@ -111,8 +109,8 @@ def guarded(what: str, *, fit: bool = False) -> Iterator[None]:
     audit.errors.ModelError: the model tried to end the program (SystemExit) in predict on 2 rows. Remove the exit.
     """
     seconds = _child.timeout * (FIT_SHARE if fit else 1.0)
-    process, ours = os.getpid(), _states()
-    _set_states(_model_states.states)
+    process, ours = os.getpid(), random_states.states()
+    random_states.set_states(random_states.MODEL.states)
     try:
         with _alarm(what, seconds):
             yield
@@ -129,8 +127,8 @@ def guarded(what: str, *, fit: bool = False) -> Iterator[None]:
     finally:
         if os.getpid() != process:  # a fork that the model left behind must not go on as an audit
             os._exit(0)
-        _model_states.states = _states()
-        _set_states(ours)
+        random_states.MODEL.states = random_states.states()
+        random_states.set_states(ours)
 
 
 def _ends(error: BaseException, what: str) -> str:
@@ -174,69 +172,6 @@ def _read(board: mmap.mmap) -> tuple[str, float]:
 
 def _on_alarm(*_: object) -> NoReturn:
     raise TookTooLong
-
-
-# --- random states --------------------------------------------------------------------------------
-
-
-def _states() -> tuple[Any, ...]:
-    torch = sys.modules.get("torch")
-    torch_state = torch.get_rng_state() if torch is not None and hasattr(torch, "get_rng_state") else None
-    return random.getstate(), np.random.get_state(), torch_state
-
-
-def _set_states(states: tuple[Any, ...]) -> None:
-    plain, numbers, tensors = states
-    random.setstate(plain)
-    np.random.set_state(numbers)
-    torch = sys.modules.get("torch")
-    if tensors is not None and torch is not None:
-        torch.set_rng_state(tensors)
-
-
-def _first_states(seed: int = 0) -> tuple[Any, ...]:
-    generator, torch = random.Random(seed), sys.modules.get("torch")  # noqa: S311 -- not for secrets
-    tensors = (
-        torch.Generator().manual_seed(seed).get_state() if torch is not None and hasattr(torch, "Generator") else None
-    )
-    return generator.getstate(), np.random.RandomState(seed % 2**32).get_state(), tensors
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Give code that draws global random numbers the same ones each time, and leave the caller's as they were.
-
-    Gradients are taken of a module itself, whose dropout may draw although it predicts.
-
-    Examples
-    --------
-    >>> with seeded(1):
-    ...     first = float(np.random.random())
-    >>> with seeded(1):
-    ...     first == float(np.random.random())
-    True
-    """
-    before = _states()
-    _set_states(_first_states(seed))
-    try:
-        yield
-    finally:
-        _set_states(before)
-
-
-@dataclass(slots=True)
-class _ModelStates:
-    """Global random states as the model left them: it draws from its own, and the audit from its own."""
-
-    states: tuple[Any, ...] = field(default_factory=_first_states)
-
-
-_model_states = _ModelStates()
-
-
-def restart_random_states() -> None:
-    """Let a model that draws global random numbers begin anew, so that each audit sees the same."""
-    _model_states.states = _first_states()
 
 
 # --- outside: the child process -------------------------------------------------------------------

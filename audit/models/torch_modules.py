@@ -18,6 +18,7 @@ import pandas as pd
 from sklearn.utils.metaestimators import available_if
 
 from audit.errors import ModelError, listed, shown
+from audit.models.random_states import seeded
 
 if TYPE_CHECKING:
     import torch
@@ -136,7 +137,8 @@ class TorchModel:
             )
         self.n_features_in_ = rows.shape[1]
         classes = len(labels) if task != "regression" else 0
-        answer = self._probed(rows.iloc[:PROBED])
+        with seeded(0):
+            answer = self._probed(rows.iloc[:PROBED])
         kind = _kind(self.output, answer, task, self.module)
         _require_columns(answer.shape[1], classes, task, kind)
         if task != "regression":
