@@ -32,7 +32,7 @@ def label_coverage(windows: Windows) -> Measurement:
         own = window.unlabeled.count(window.unlabeled.keys[feature].mask(level)) / n
         made.append(exact("missing_label_share_difference", own - share, {**where, **group}, n=n, unit="difference"))
     return Measurement(
-        summary=f"{missing:,} of {rows:,} rows of {window.name} have no label ({share:.1%}).",
+        summary=f"{window.name}: {missing:,} of {rows:,} rows have no label ({share:.1%}).",
         estimates=tuple(made),
         exhibits=(by_address_table("Rows without a label", made, folded=True),),
     )

@@ -37,12 +37,12 @@ def window_drift(
     keys = (*old.sensitive, *windows.features)
     binary = old.task == "binary"
     number = len(keys) + (old.y_score is not None) + 2 * binary
-    tail = spent(alpha, period=windows.period, series=max(number, 1))
     where = {"split": "test", "window": windows.current.name}
     made: list[Estimate] = []
     for look in LOOKS:
         if len(windows.recent) < look:
             continue
+        tail = spent(alpha, period=windows.period, series=number, look=look)
         at = {**where, "over": "1 window" if look == 1 else f"{look} windows"}
         new = together([everyone(one) for one in windows.recent[-look:]])
         labeled = together([one.labeled for one in windows.recent[-look:]])

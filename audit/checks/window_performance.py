@@ -13,6 +13,8 @@ from reports.phrases import metric_words
 from reports.record import Curve, Estimate, Measurement, Series
 
 WATCHED = {"binary": ("accuracy", "recall", "precision"), "multiclass": ("accuracy",)}
+GROUPS = 0.25
+"""Share of the chance of a false alarm that groups have together."""
 OF_GROUPS = {"binary": ("accuracy", "recall"), "multiclass": ("accuracy",)}
 
 
@@ -20,14 +22,14 @@ OF_GROUPS = {"binary": ("accuracy", "recall"), "multiclass": ("accuracy",)}
     title="Performance by window",
     family="monitoring",
     tasks=("binary", "multiclass"),
-    references=("Newcombe 1998", "Clopper and Pearson 1934", "Lan and DeMets 1983, Discrete sequential boundaries"),
+    references=("Newcombe 1998", "Brown, Cai and DasGupta 2001", "Lan and DeMets 1983, Discrete sequential boundaries"),
 )
 def window_performance(windows: Windows, *, alpha: float = 0.04, margin: float = 0.0) -> Measurement:
     """Subtract the reference's rates from those of the last window, and of the last three together.
 
     Reading. ``performance_alarm`` is 1 where a rate is shown to be worse than the reference by more than `margin`.
     The chance of any false alarm in a whole period is at most `alpha`: it is shared out over the period's windows,
-    the numbers that are watched and both looks, half of it for groups. So intervals here are wider than elsewhere.
+    the numbers that are watched and both looks, a quarter of it for groups. So intervals here are wider than elsewhere.
 
     Limits. Only rows with a label are looked at. A slow decline is found once three windows together show it. The
     reference's own uncertainty counts: a short reference hides small changes.
@@ -39,14 +41,13 @@ def window_performance(windows: Windows, *, alpha: float = 0.04, margin: float =
     where = {"split": "test", "window": current.name}
     groups = [group for group, _ in groups_of(reference, least)]
     series: list[tuple[str, dict[str, str], float]] = [
-        (name, {}, alpha / (2 if groups else 1) / len(WATCHED[task])) for name in WATCHED[task]
+        (name, {}, alpha * (1 - GROUPS if groups else 1) / len(WATCHED[task])) for name in WATCHED[task]
     ]
     number = len(groups) * len(OF_GROUPS[task])
-    series += [(name, group, alpha / 2 / number) for group in groups for name in OF_GROUPS[task]]
+    series += [(name, group, alpha * GROUPS / number) for group in groups for name in OF_GROUPS[task]]
     made: list[Estimate] = []
     for name, group, share in series:
-        tail = spent(share, period=windows.period, series=1)
-        made += _looks(windows, name, {**where, **group}, group, tail, margin)
+        made += _looks(windows, name, {**where, **group}, group, share, margin)
     alarms = [one for one in made if one.metric == "performance_alarm" and one.value]
     told = ", ".join(f"{metric_words(one.where['metric'])} ({one.where['over']})" for one in alarms[:3])
     return Measurement(
@@ -57,7 +58,7 @@ def window_performance(windows: Windows, *, alpha: float = 0.04, margin: float =
 
 
 def _looks(
-    windows: Windows, name: str, where: dict[str, str], group: dict[str, str], tail: float, margin: float
+    windows: Windows, name: str, where: dict[str, str], group: dict[str, str], alpha: float, margin: float
 ) -> list[Estimate]:
     made = []
     old = _part(windows.reference.labeled, group)
@@ -66,6 +67,7 @@ def _looks(
         if len(parts) < look:
             continue
         at = {**where, "over": "1 window" if look == 1 else f"{look} windows"}
+        tail = spent(alpha, period=windows.period, series=1, look=look)
         found = change(old, together(parts), name, at, tail)
         if found is not None:
             made += [

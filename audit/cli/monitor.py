@@ -187,4 +187,6 @@ def _gates(policy: Policy) -> Policy:
 
 def _summary(record: AuditRecord) -> str:
     told = [one.measurement.summary for one in record.findings if one.family == FAMILY and one.measurement]
-    return " ".join(text.removeprefix(f"{record.data.splits[0].file.removeprefix('window ')}: ") for text in told)
+    name = record.data.splits[0].file.removeprefix("window ")
+    bare = [text.removeprefix(f"{name}: ").rstrip(".") for text in told]
+    return f"{'; '.join(bare)}."

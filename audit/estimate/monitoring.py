@@ -69,24 +69,27 @@ def rate_span(part: Predictions, name: str, level: float) -> tuple[Span, int] | 
         masks = rate_masks(RATES[name], len(part.classes))
         value = proportion(masks, counts, level, None, "no rows")[0].value
         of = masks[1]
-        return exact_span(value, effective_n(counts.weight[of], counts.weight2[of]), level), int(counts.n[of].sum())
+        return jeffreys_span(value, effective_n(counts.weight[of], counts.weight2[of]), level), int(counts.n[of].sum())
     except Undefined:
         return None
 
 
-def exact_span(share: float, n: float, level: float) -> Span:
-    """Return the limits of a proportion that hold at any level (Clopper and Pearson 1934): far out, Wilson's do not.
+def jeffreys_span(share: float, n: float, level: float) -> Span:
+    """Return the limits of a proportion that are right on average at any level, far out too, where Wilson's are not.
+
+    Quantiles of the beta distribution with half a row added to each side (Brown, Cai and DasGupta 2001, eq. 8). Exact
+    limits would be wider than the promise asks for, and find one small change in twenty less.
 
     Examples
     --------
-    >>> [round(limit, 3) for limit in exact_span(0.9, 100, 0.999)[1:]]
-    [0.766, 0.972]
+    >>> [round(limit, 3) for limit in jeffreys_span(0.9, 100, 0.999)[1:]]
+    [0.773, 0.97]
     """
     from scipy.special import betaincinv
 
     hits, tail = share * n, (1 - level) / 2
-    low = float(betaincinv(hits, n - hits + 1, tail)) if hits > 0 else 0.0
-    high = float(betaincinv(hits + 1, n - hits, 1 - tail)) if hits < n else 1.0
+    low = float(betaincinv(hits + 0.5, n - hits + 0.5, tail)) if hits > 0 else 0.0
+    high = float(betaincinv(hits + 0.5, n - hits + 0.5, 1 - tail)) if hits < n else 1.0
     return Span(share, min(low, share), max(high, share))
 
 
@@ -95,14 +98,14 @@ def change(
 ) -> Estimate | None:
     """Return how far a rate has moved from the reference, with limits that are wrong on each side with chance `tail`.
 
-    The two are independent: the difference of exact limits, as Newcombe has it for Wilson's.
+    The two are independent: the difference of such limits, as Newcombe has it for Wilson's.
 
     Examples
     --------
     >>> old = Predictions(task="binary", classes=("no", "yes"), y_true=np.ones(400, int), y_pred=np.repeat([1, 0], 200))
     >>> new = replace(old, y_pred=np.repeat([1, 0, 0, 0], 100))
     >>> str(change(old, new, "recall", {}, 0.001))
-    '-0.250 [-0.351, -0.144]'
+    '-0.250 [-0.349, -0.146]'
     """
     level = 1 - 2 * tail
     new, old = rate_span(recent, name, level), rate_span(reference, name, level)
@@ -111,7 +114,7 @@ def change(
     gap, n = difference(new[0], old[0]), new[1]
     return Estimate(
         metric="performance_change", value=gap.value, low=gap.low, high=gap.high, level=level,
-        method="mover of exact limits, level shared out over the period", n=n, where={**where, "metric": name},
+        method="mover of Jeffreys limits, level shared out over the period", n=n, where={**where, "metric": name},
         unit="difference",
     )  # fmt: skip
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-LOOKS = (1, 3)
-"""How many of the latest windows are taken together: the last alone finds large changes, three find small ones."""
+from collections.abc import Mapping
+
+LOOKS: Mapping[int, float] = {1: 0.2, 3: 0.8}
+"""How many of the latest windows are taken together, and each look's share of the chance of a false alarm.
+
+The last window alone finds large changes with any share; three together find small ones, which need every bit of it.
+"""
 
 
-def spent(alpha: float, *, period: int, series: int, looks: int = len(LOOKS)) -> float:
-    """Return the chance of a false alarm that one look at one series may have.
+def spent(alpha: float, *, period: int, series: int, look: int) -> float:
+    """Return the chance of a false alarm that one look at one series may have in one window.
 
     The promise ``alpha`` holds for the whole period and all series together by Bonferroni's inequality, however
     looks depend on each other: windows that overlap, a reference that all share, groups within the whole.
@@ -20,12 +25,12 @@ def spent(alpha: float, *, period: int, series: int, looks: int = len(LOOKS)) ->
         Windows in a period.
     series : int
         Numbers that are watched.
-    looks : int
-        Looks at each series in each window.
+    look : int
+        Windows that are taken together, one of `LOOKS`.
 
     Examples
     --------
-    >>> round(spent(0.05, period=52, series=1) * 104, 3)
+    >>> round(sum(spent(0.05, period=52, series=2, look=look) for look in LOOKS) * 2 * 52, 3)
     0.05
     """
-    return alpha / (max(period, 1) * max(series, 1) * max(looks, 1))
+    return alpha * LOOKS[look] / (max(period, 1) * max(series, 1))
