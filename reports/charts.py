@@ -141,7 +141,8 @@ def _forest(forest: Forest, anchor: str) -> Markup:
     left = _label_width([_with_n(row) for row in rows], 6.4) + 16
     top = 26.0 if forest.log_scale or forest.reference is not None else 6.0
     foot = top + _ROW * len(rows)
-    canvas = Canvas(left + _PLOT + 160, foot + 40 + (18 if len(rows) < len(forest.rows) else 0))
+    right = max(160.0, 7.0 * max((len(_with_interval(row)) for row in rows), default=0) + 22)
+    canvas = Canvas(left + _PLOT + right, foot + 40 + (18 if len(rows) < len(forest.rows) else 0))
     values = [one for row in rows for one in (row.value, row.low, row.high, forest.reference) if one is not None]
     marked = (0.8, 1.25) if forest.log_scale else ()
     axis = _axis([*values, *marked], left, left + _PLOT, log=forest.log_scale)
@@ -195,9 +196,14 @@ def _forest_row(canvas: Canvas, row: ForestRow, left: float, y: float) -> None:
     if row.value is None:
         canvas.text(left + 6, y + 4, f"undefined: {row.reason}" if row.reason else "undefined", limit=44, quiet=True)
         return
+    canvas.text(left + _PLOT + 12, y + 4, _with_interval(row), limit=40)
+
+
+def _with_interval(row: ForestRow) -> str:
+    if row.value is None:
+        return ""
     whole = row.low is not None and row.high is not None
-    span = f" [{_said(row.low or 0.0)}, {_said(row.high or 0.0)}]" if whole else ""
-    canvas.text(left + _PLOT + 12, y + 4, f"{_said(row.value)}{span}", limit=26)
+    return _said(row.value) + (f" [{_said(row.low or 0.0)}, {_said(row.high or 0.0)}]" if whole else "")
 
 
 def _with_n(row: ForestRow) -> str:

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reports import chapters, phrases, results, sections, store, summary
 from reports.actions import actions
@@ -35,6 +35,8 @@ SIZE_LIMIT = 1_000_000
 """Bytes that a card may have at most, its record included."""
 USUAL_LIMIT = 300_000
 """Bytes that a card of a usual audit has at most, its record included."""
+DENSE = 8
+"""Columns from which the cells of a table may break."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 USUAL: tuple[Budget, ...] = (
@@ -237,6 +239,8 @@ def _environment() -> Environment:
         "estimate_line": estimate_line,
         "kind": lambda text: re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", phrases.visible(text)),
         "flush": _flush,
+        "breakable": _breakable,
+        "loose": lambda cell: cell.replace("\u00a0", " "),
         "json_text": _json_text,
         "moment": phrases.moment,
         "short": lambda text: phrases.visible(text)[:12],
@@ -252,9 +256,15 @@ def _environment() -> Environment:
 
 
 def _flush(numeric: tuple[bool, ...]) -> dict[str, str]:
-    """Name the columns that stand flush right, once for the table instead of once a cell."""
+    """Name the columns that stand flush right, once for the table instead of once a cell; many stand close."""
     names = [f"n{k}" for k, one in enumerate(numeric, start=1) if one and 1 < k < 15]
+    names += ["dense"] if len(numeric) >= DENSE else []
     return {"class": " ".join(names)} if names else {}
+
+
+def _breakable(name: str) -> Markup:
+    """Let a long name break behind its underscores."""
+    return Markup(str(escape(name)).replace("_", "_<wbr>"))  # noqa: S704 -- escaped first
 
 
 def _json_text(value: object, limit: int = 120) -> str:

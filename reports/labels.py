@@ -6,19 +6,23 @@ from dataclasses import replace
 from functools import cache
 
 from reports.addresses import address
+from reports.lookup import Estimates
+from reports.people import class_words
 from reports.record import AuditRecord, Bars, Curve, Exhibit, Forest, Matrix
+
+OF_OUTCOME = frozenset({"selection_rate"})
+"""Rates that speak of the favorable outcome where it is stated."""
 
 
 def relabeled(record: AuditRecord, exhibit: Exhibit) -> Exhibit:
     """Write the labels of an exhibit with the value labels of the record; the numbers stay as they are."""
     names = record.data.names
+    if isinstance(exhibit, Forest):
+        return _forest(record, exhibit)
     if not names:
         return exhibit
-    known = _labels(tuple((feature, level, word) for feature, row in names.items() for level, word in row.items()))
+    known = _known(record)
     match exhibit:
-        case Forest():
-            rows = tuple(replace(row, label=known.get(row.label, row.label)) for row in exhibit.rows)
-            return replace(exhibit, rows=rows)
         case Bars():
             return replace(exhibit, bars=tuple(replace(b, label=known.get(b.label, b.label)) for b in exhibit.bars))
         case Curve():
@@ -29,6 +33,42 @@ def relabeled(record: AuditRecord, exhibit: Exhibit) -> Exhibit:
             rows_, columns = (tuple(own.get(one, one) for one in part) for part in (exhibit.rows, exhibit.columns))
             return replace(exhibit, rows=rows_, columns=columns)
     return exhibit
+
+
+def _forest(record: AuditRecord, forest: Forest) -> Forest:
+    """Write groups in words, the one that the others are compared with marked, and of which outcome a rate speaks."""
+    known, metric = _known(record), forest.x_label.replace(" ", "_")
+    reference = {
+        address({feature: level})
+        for feature in record.data.sensitive
+        if forest.title.endswith(f" by {feature}") and (level := reference_level(record, metric, feature))
+    }
+    rows = tuple(
+        replace(row, label=known.get(row.label, row.label) + (" (reference)" if row.label in reference else ""))
+        for row in forest.rows
+    )
+    outcome = record.data.favorable or record.data.positive
+    rate = metric in OF_OUTCOME and record.task == "binary" and outcome
+    x_label = f"{forest.x_label}: called {class_words(record, outcome)}" if rate else forest.x_label
+    return replace(forest, rows=rows, x_label=x_label)
+
+
+def reference_level(record: AuditRecord, metric: str, feature: str) -> str:
+    """Return the level that others are compared with: a ratio to itself is 1, a difference to itself is not made."""
+    known = Estimates(record)
+    ratios = known.levels(f"{metric}_ratio", feature)
+    if ratios:
+        whole = [one.where[feature] for one in ratios if one.value == 1]
+        return whole[0] if len(whole) == 1 else ""
+    compared = {one.where[feature] for one in known.levels(f"{metric}_difference", feature)}
+    rest = [group.level for group in record.data.groups if group.feature == feature and group.level not in compared]
+    return rest[0] if compared and len(rest) == 1 else ""
+
+
+def _known(record: AuditRecord) -> dict[str, str]:
+    """Return the words of each labeled address."""
+    names = record.data.names
+    return _labels(tuple((feature, level, word) for feature, row in names.items() for level, word in row.items()))
 
 
 @cache

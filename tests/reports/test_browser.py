@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from reports import history, html, store
+from reports.record import Finding, Forest, ForestRow, Measurement
 
 ROOT = Path(__file__).parents[2]
 CARD = ROOT / "tests" / "golden" / "card.html"
@@ -171,8 +172,37 @@ def test_verdict_answers_and_actions_stand_on_the_first_screen(tab: Tab) -> None
 
 def test_no_column_is_cut_off_on_a_usual_window(tab: Tab) -> None:
     tab.show(1200)
+    tab.ask("document.querySelectorAll('details').forEach(one => { one.open = true })")
     wide = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth + 1).length"
     assert tab.ask(wide) == 0
+
+
+CROWDED = """
+(() => {
+  const found = [], box = one => one.getBoundingClientRect();
+  document.querySelectorAll('details').forEach(one => { one.open = true });
+  for (const svg of document.querySelectorAll('svg')) {
+    const texts = [...svg.querySelectorAll('text')].filter(one => one.textContent.trim());
+    texts.forEach((one, k) => {
+      const a = box(one), all = box(svg);
+      if (a.right > all.right + 2 || a.left < all.left - 2) found.push('outside: ' + one.textContent);
+      for (const other of texts.slice(k + 1)) {
+        const b = box(other);
+        const x = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const y = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (x > 1.5 && y > 3) found.push(one.textContent + ' over ' + other.textContent);
+      }
+    });
+  }
+  return found;
+})()
+"""
+
+
+def test_no_words_of_a_figure_overlap_or_leave_it(tab: Tab, pages: dict[str, Path]) -> None:
+    for name in ("full", "long"):
+        tab.show(1200, page=pages[name])
+        assert tab.ask(CROWDED) == [], name
 
 
 # --- axe, where it is installed -------------------------------------------------------------------
@@ -182,6 +212,20 @@ def axe_file() -> Path | None:
     """Find axe-core: the file that MODELASSAY_AXE names, or what `npm install axe-core` put here."""
     places = (os.environ.get("MODELASSAY_AXE", ""), str(ROOT / "node_modules/axe-core/axe.min.js"))
     return next((Path(one) for one in places if one and Path(one).is_file()), None)
+
+
+def _long_numbers() -> Finding:
+    """Draw a forest of numbers as long as they come, on a narrow axis."""
+    rows = tuple(
+        ForestRow(label=f"group: {k}", value=value, low=value - 0.00123, high=value + 0.00123, n=123_456)
+        for k, value in enumerate((-0.00029, 0.0, 0.00031))
+    )
+    large = tuple(replace(row, value=-2674.1, low=-15044.2, high=9736.3) for row in rows)
+    exhibits = tuple(
+        Forest(title=f"{n}", x_label="mean", rows=one, reference=0.0) for n, one in enumerate((rows, large))
+    )
+    measured = Measurement(summary="Long numbers.", exhibits=exhibits)
+    return Finding(check="l", title="Long", family="groups", revision=1, outcome="measured", measurement=measured)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +241,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "bare": html.render(replace(record, findings=(), verdicts=(), warnings=())),
         "regression": html.render(replace(record, task="regression")),
         "history": history.page(entries),
+        "long": html.render(replace(record, findings=(_long_numbers(), *record.findings))),
     }
     for name, text in drawn.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")

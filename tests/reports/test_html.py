@@ -15,7 +15,8 @@ import pytest
 from reports import html, store
 from reports.answers import answers
 from reports.evidence_map import items
-from reports.record import AuditRecord, Estimate, Finding, Forest, ForestRow, Measurement, Table
+from reports.labels import relabeled
+from reports.record import AuditRecord, Estimate, Finding, Forest, ForestRow, GroupInfo, Measurement, Table
 from reports.sections import SECTIONS
 
 VOID = {"meta", "br", "img", "link", "hr", "input"}
@@ -312,3 +313,36 @@ def test_groups_beyond_forty_are_counted(record: AuditRecord) -> None:
     assert "40 of 100 groups drawn: the farthest from the reference first" in svg
     assert ">g99 (n 99)<" in svg
     assert ">g59 (n 59)<" not in svg
+
+
+@pytest.mark.parametrize(
+    ("gaps", "marked"),
+    [
+        ({"selection_rate_ratio": {"f": 0.7, "m": 1.0, "x": 0.9}}, "m"),
+        ({"selection_rate_difference": {"m": 0.1, "x": 0.2}}, "f"),
+        ({"selection_rate_ratio": {"f": 1.0, "m": 1.0, "x": 0.5}}, ""),
+        ({"selection_rate_difference": {"x": 0.2}}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_group_that_others_are_compared_with_is_marked(
+    record: AuditRecord, gaps: dict[str, dict[str, float]], marked: str
+) -> None:
+    """Selection rates are compared with the highest, other rates with the largest group: the record says which."""
+    made = tuple(
+        Estimate(metric=metric, value=value, low=value, high=value, n=90, where={"split": "test", "sex": level})
+        for metric, levels in gaps.items()
+        for level, value in levels.items()
+    )
+    rows = tuple(ForestRow(label=f"sex: {level}", value=0.5, n=90) for level in "fmx")
+    forest = Forest(title="selection rate by sex", x_label="selection rate", rows=rows)
+    measured = Measurement(summary="s", estimates=made, exhibits=(forest,))
+    finding = replace(record.findings[0], check="g", measurement=measured)
+    groups = tuple(GroupInfo(feature="sex", level=level, rows=90) for level in "fmx")
+    data = replace(record.data, sensitive=("sex",), groups=groups, favorable=record.data.classes[0], names={})
+    drawn = relabeled(replace(record, data=data, findings=(finding,), task="binary"), forest)
+    assert isinstance(drawn, Forest)
+    assert [row.label for row in drawn.rows if row.label.endswith(" (reference)")] == (
+        [f"sex: {marked} (reference)"] if marked else []
+    )
+    assert drawn.x_label == f"selection rate: called “{record.data.classes[0]}”"
