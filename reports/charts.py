@@ -335,7 +335,7 @@ def _series(
 
 
 def _dashes(series: Series, k: int) -> tuple[float, ...] | None:
-    """Tell lines apart by their dashes too; a line that asks for dashes never comes out solid."""
+    """Distinguish lines by their dashes too; a line that asks for dashes never comes out solid."""
     if series.style == "dashed":
         return DASHES[1 + k % (len(DASHES) - 1)]
     return DASHES[(k + k // len(PALETTE)) % len(DASHES)]  # a color that comes again gets other dashes

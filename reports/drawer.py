@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from markupsafe import Markup
 
 from reports.charts import draw
-from reports.estimates import Told, estimates_view, method_notes, told
+from reports.estimates import Told, estimates_view, is_told_by, method_notes
 from reports.estimates import figures as figures_of
 from reports.exhibits import View, capped, view
 from reports.families import family_named
@@ -121,7 +121,7 @@ class Drawer:
         numbers = None
         if measurement.estimates:
             numbers = capped(estimates_view(measurement.estimates, self.record.data.names), rows)
-        if numbers is not None and told(numbers, tables):
+        if numbers is not None and is_told_by(numbers, tables):
             numbers = replace(numbers, columns=(), rows=(), notes=method_notes(measurement.estimates))
         by = [numbers] if numbers is not None and numbers.rows else []
         return Shown(numbers=numbers, figures=tuple(self._figures(finding, exhibits, views, tables, by)))

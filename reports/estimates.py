@@ -55,13 +55,14 @@ def method_words(estimate: Estimate) -> str:
     return f"{method}: {reason}" if method and reason else method or reason
 
 
-def told(view: View, by: Sequence[View]) -> bool:
+def is_told_by(view: View, by: Sequence[View]) -> bool:
     """Return whether every number of a table stands in the others, up to three decimals.
 
     Examples
     --------
     >>> table = View(title="t", columns=("class", "recall"), rows=(("a", "91%"),))
-    >>> told(table, [View(title="e", columns=("Rows of", "recall"), rows=(("class=a", "0.910 [0.8, 0.95], n 7"),))])
+    >>> numbers = View(title="e", columns=("Rows of", "recall"), rows=(("class=a", "0.910 [0.8, 0.95], n 7"),))
+    >>> is_told_by(table, [numbers])
     True
     """
     return bool(view.rows) and Told(by).without(None) >= figures(view)

@@ -35,7 +35,7 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
     """Say which group fares worse and by how much, in the words of the outcome."""
     question = "For whom is it worse?"
     if not record.data.sensitive:
-        sentence = "Not asked: no column that tells people apart was declared."
+        sentence = "Not asked: no column that distinguishes people was declared."
         return Answer(id="worse", question=question, sentence=sentence, details=_weak_slice(record, known))
     failed = [one for one in concerns_of(record, GROUPS) if one.worst.outcome == "fail" and not _is_direction(one)]
     gap = first_gap(record, known, failed)

@@ -74,7 +74,7 @@ class GateResult:
         every = counted(of, "slice")
         return f"all {every} passed" if held == of else f"{held} of {every} passed; the rest unassessed"
 
-    def told(self, most: int) -> tuple[Verdict, ...]:
+    def first_verdicts(self, most: int) -> tuple[Verdict, ...]:
         """Return the slices to tell below a gate: none where all are alike, all of a few, else those without a pass."""
         first = (self.worst.outcome, self.worst.estimate, self.worst.message)
         if all((one.outcome, one.estimate, one.message) == first for one in self.verdicts):

@@ -3,7 +3,7 @@
 For small networks the cost of a step is the overhead of each operation, not arithmetic. Two things cut it without
 changing the result: trained parameters lie end to end in one or two vectors, so that the optimizer, clipping and
 penalties touch one tensor instead of dozens; and plain dense networks get their gradients from the five lines of the
-chain rule instead of from a recorded graph (tests hold the two against each other).
+chain rule instead of from a recorded graph (tests compare the two).
 """
 
 from __future__ import annotations

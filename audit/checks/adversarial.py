@@ -17,7 +17,7 @@ from reports.record import Estimate, Measurement
     tasks=("binary", "multiclass"),
     references=("Madry et al. 2018, Towards deep learning models resistant to adversarial attacks",),
 )
-def adversarial(attacked: Perturbed) -> Measurement:
+def adversarial(adversarial: Perturbed) -> Measurement:
     """Move each row within a small reach by projected gradient steps, and divide accuracies.
 
     Reading. The share of the accuracy that is left under attack; under a half, changes too small to notice
@@ -28,12 +28,12 @@ def adversarial(attacked: Perturbed) -> Measurement:
     """
     made: list[Estimate] = []
     exhibits = []
-    for variant in (*attacked.names, *attacked.failed):
+    for variant in (*adversarial.names, *adversarial.failed):
         where = {"split": "test", "variant": variant}
-        if variant in attacked.failed:
-            made.append(absent("accuracy_kept_under_attack", where, attacked.failed[variant], unit="ratio"))
+        if variant in adversarial.failed:
+            made.append(absent("accuracy_kept_under_attack", where, adversarial.failed[variant], unit="ratio"))
             continue
-        pair = attacked.pair(variant)
+        pair = adversarial.pair(variant)
         right, left = (part.y_pred == part.y_true for part in (pair.before, pair.after))
         made.append(paired_ratio("accuracy_kept_under_attack", left, right, pair.before, where))
         scores = (*estimates(pair.before, ("accuracy",)), *estimates(pair.after, ("accuracy",)))
@@ -43,5 +43,5 @@ def adversarial(attacked: Perturbed) -> Measurement:
         summary=f"Accuracy kept under attack: {told or 'not known'}.",
         estimates=tuple(made),
         exhibits=tuple(exhibits),
-        notes=attacked.notes,
+        notes=adversarial.notes,
     )

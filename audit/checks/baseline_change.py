@@ -35,7 +35,7 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
     """
     test = predictions.select(split="test")
 
-    def apart() -> Measurement:
+    def independent() -> Measurement:
         found = comparison.addressed(_measured(test))
         made = comparison.unpaired(
             found, comparison.by_address(baseline), test.headline, test.task, test.settings.metrics
@@ -43,10 +43,10 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
         return comparison.with_key_note(made, pairing, baseline.pairing)
 
     if pairing is None or baseline.pairing is None or not comparison.is_paired(pairing, baseline.pairing):
-        return apart()
+        return independent()
     settings = replace(test.settings, headline=test.headline)
     new, old = (unpack(one, test.task, test.classes, settings) for one in (pairing, baseline.pairing))
-    return comparison.paired(new, old, pairing, apart)
+    return comparison.paired(new, old, pairing, independent)
 
 
 def _measured(test: Predictions) -> list[Estimate]:

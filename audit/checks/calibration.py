@@ -27,7 +27,7 @@ from reports.record import Curve, Measurement, Series
     requires=("probabilities", "test"),
 )
 def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
-    """Hold predicted probabilities against what happened.
+    """Compare predicted probabilities with what happened.
 
     Reading. Among rows given 70 %, seven in ten should be positive: points on the diagonal. The calibration
     error is the root of the mean squared distance from it, less what chance alone adds. A slope under 1

@@ -25,7 +25,7 @@ FEW = 30
     requires=("sensitive",),
 )
 def class_disparities(predictions: Predictions) -> Measurement:
-    """Hold groups against each other for every class, one class against the rest.
+    """Compare groups with each other for every class, one class against the rest.
 
     Reading. For each class: how often a group is labeled so, as a ratio to the group labeled so most often,
     and how often its true members are found, as a difference from the reference group.

@@ -1,4 +1,4 @@
-"""Would the same person have been decided upon otherwise in another group?"""
+"""Would the decision change if only the group changed?"""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ def disparities(predictions: Predictions) -> Measurement:
 
     Reading. The selection rate is the rate of the favorable outcome; where nobody said which outcome is
     favorable, the rates of both are compared, the second under the name of its class. The selection rate
-    ratio holds each group against the most selected one (or a named reference);
-    differences hold each group against the reference group, the largest unless another is named. Zero, or
+    ratio compares each group with the most selected one (or a named reference);
+    differences compare each group with the reference group, the largest unless another is named. Zero, or
     a ratio of one, is not a gap. The interval of a ratio to the best allows for the best having been picked
     by chance.
 
@@ -118,7 +118,7 @@ def _gaps(
 
 
 def _ratios(rates: list[Estimate], reference: Mapping[str, str] | None, test: Predictions) -> list[Estimate]:
-    """Hold rates against the named reference, else against the highest."""
+    """Compare rates with the named reference, else with the highest."""
     found = (
         ratios_to_highest(rates, test.settings.min_n)
         if reference is None

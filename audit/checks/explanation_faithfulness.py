@@ -33,7 +33,7 @@ def explanation_faithfulness(
     deletion: DeletionCurves | None = None,
     randomized: Attributions | None = None,
 ) -> Measurement:
-    """Hold attributions against the model: do they add up, and does deleting what they name matter?
+    """Compare attributions with the model: do they add up, and does deleting what they name matter?
 
     Reading. The completeness residual is how far the attributions of a row are from adding up to the
     model's output, relative to how far outputs lie from their base; 0 is exact. The deletion advantage is

@@ -85,7 +85,7 @@ def _levels(factor: Factor, least: int) -> list[str]:
 
 
 def _distances(given: Attributions, name: str, levels: list[str]) -> list[Estimate]:
-    """Hold each group against the drawn rows of all others, and against groups drawn at random."""
+    """Compare each group with the drawn rows of all others, and with groups drawn at random."""
     generator = np.random.default_rng(0)
     factor = given.keys[name]
     variant = given.keys.get("variant")

@@ -71,7 +71,7 @@ def _told(dataset: Dataset, missing: Flags) -> Iterator[tuple[str, Flags]]:
 
 
 def _gaps(dataset: Dataset, split: str, rows: Positions, missing: Flags, settings: Settings) -> Iterator[Estimate]:
-    """Hold each group against the largest group of its feature; features without a gap in them share one line."""
+    """Compare each group with the largest group of its feature; features without a gap in them share one line."""
     place = np.full(len(dataset), -1, dtype=np.intp)
     place[rows] = np.arange(len(rows))
     families: dict[tuple[str, ...], list[Group]] = {}

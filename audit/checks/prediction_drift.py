@@ -25,7 +25,7 @@ WHERE = {"split": "test"}
     requires=("test",),
 )
 def prediction_drift(predictions: Predictions, reference_scores: ReferenceScores | None = None) -> Measurement:
-    """Hold the distribution of answers against that of a reference record.
+    """Compare the distribution of answers with that of a reference record.
 
     Reading. ``score_stability_index`` is the population stability index of the scores (of predicted values in
     regression, of predicted classes otherwise) between the reference record and these test rows, less what

@@ -58,7 +58,7 @@ def roc_by_group(predictions: Predictions, *, points: int = 40) -> Measurement:
 
 def _lines(test: Predictions, feature: str, points: int) -> tuple[list[Series], list[str]]:
     """Return the lines of the largest groups, and a word on every group without one."""
-    told = test.discreet()
+    told = test.without_hidden_groups()
     parts = [(levels[0], replace(test.take(rows), where=test.where)) for levels, rows in groups(told, (feature,))]
     drawn = sorted((one for one in parts if _enough(one[1])), key=lambda one: -one[1].total)
     short = [name for name, part in parts if not _enough(part)]

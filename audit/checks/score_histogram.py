@@ -37,7 +37,7 @@ def score_histogram(predictions: Predictions) -> Measurement:
     edges = _edges(test)
     by_class = [(test.classes[code], test.take(test.y_true == code)) for code in (0, 1)]
     exhibits = [_drawn("Scores by class", by_class, edges)]
-    told = test.discreet()
+    told = test.without_hidden_groups()
     for feature in test.sensitive:
         parts = [(levels[0], test.take(rows)) for levels, rows in groups(told, (feature,))]
         exhibits.append(_drawn(f"Scores by {feature}", parts, edges))

@@ -22,7 +22,7 @@ from reports.record import Estimate, Measurement
     references=("Hand 2006, Classifier technology and the illusion of progress", "DeLong et al. 1988"),
 )
 def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
-    """Hold the model against a plain linear one, fitted on the same training rows, on the same test rows.
+    """Compare the model with a plain linear one, fitted on the same training rows, on the same test rows.
 
     Reading. What the linear model gains over the audited one on the headline metric: above zero it is better.
     Its numbers are standardized, its categories one-hot, its penalty the default.

@@ -16,7 +16,7 @@ from reports.record import Measurement, Prose
 
 @check(title="Skill over a constant", family="performance", references=("Hand 2006",), requires=("test",))
 def skill(predictions: Predictions) -> Measurement:
-    """Hold the model against the best answer that ignores its input.
+    """Compare the model with the best answer that ignores its input.
 
     Reading. A constant score has ROC AUC 0.5, a constant label balanced accuracy 1/k over k classes, the
     mean an R² of 0. The skill is what the model has above that. A model whose answers are all alike is

@@ -106,7 +106,7 @@ def init(
         str | None, typer.Option("--favorable", help="Class that is good for the person, such as a loan granted.")
     ] = None,
     sensitive: Annotated[
-        list[str] | None, typer.Option("--sensitive", help="Column that tells groups apart; may be repeated.")
+        list[str] | None, typer.Option("--sensitive", help="Column that distinguishes groups; may be repeated.")
     ] = None,
     prediction: Annotated[str | None, typer.Option("--prediction", help="Column of predicted labels.")] = None,
     score: Annotated[str | None, typer.Option("--score", help="Column of scores.")] = None,

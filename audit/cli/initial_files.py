@@ -223,7 +223,7 @@ def _columns(start: Start) -> Iterator[str]:
     if asked.sensitive:
         yield f"sensitive = {texts(asked.sensitive)}"
     else:
-        yield "sensitive = []  # DECIDE: columns that tell groups of people apart"
+        yield "sensitive = []  # DECIDE: columns that distinguish groups of people"
     if start.likely:
         yield f"# these sound sensitive and are not declared: {listed(start.likely)}"
     known = "the model knows its columns by name" if start.stated else "all other columns are taken for features"

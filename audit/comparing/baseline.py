@@ -197,13 +197,13 @@ def change(record: AuditRecord, baseline: AuditRecord) -> Measurement:
         ``headline_gain`` and ``<metric>_gain`` over all rows and by group, and ``churn`` where rows are the same.
     """
 
-    def apart() -> Measurement:
+    def independent() -> Measurement:
         found = unpaired(by_address(record), by_address(baseline), record.headline, record.task)
         return with_key_note(found, record.pairing, baseline.pairing)
 
     if not is_paired(record.pairing, baseline.pairing):
-        return apart()
-    return paired(answers_of(record.pairing, record), answers_of(baseline.pairing, record), record.pairing, apart)
+        return independent()
+    return paired(answers_of(record.pairing, record), answers_of(baseline.pairing, record), record.pairing, independent)
 
 
 def settings_of(record: AuditRecord) -> Settings:
@@ -226,7 +226,9 @@ def answers_of(pairing: Pairing | None, record: AuditRecord) -> Predictions:
 # --- the same rows --------------------------------------------------------------------------------
 
 
-def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Callable[[], Measurement]) -> Measurement:
+def paired(
+    new: Predictions, old: Predictions, kept: Pairing | None, independent: Callable[[], Measurement]
+) -> Measurement:
     """Measure gains row by row.
 
     Parameters
@@ -235,7 +237,7 @@ def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Call
         Kept answers to the same rows in the same order.
     kept : Pairing, optional
         Of how many rows they are.
-    apart : callable
+    independent : callable
         Makes the comparison of independent samples, which stands in where answers do not carry the headline metric.
     """
     old = replace(old, y_true=new.y_true)
@@ -245,7 +247,7 @@ def paired(new: Predictions, old: Predictions, kept: Pairing | None, apart: Call
         few = names if len(features) == 1 else names[:IN_CROSSINGS]
         made += [gain(one, _plain(one), new.settings.metrics) for one in paired_by_group(new, old, few, features)]
     headlines = [headline_of(one) for one in made if one.metric == f"{new.headline}_gain"]
-    headlines = headlines or [one for one in apart().estimates if one.metric == "headline_gain"]
+    headlines = headlines or [one for one in independent().estimates if one.metric == "headline_gain"]
     exhibits: list[Exhibit] = []
     if headlines:
         exhibits.append(by_address_table(f"Gain in {new.headline}", headlines))

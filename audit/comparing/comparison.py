@@ -119,7 +119,7 @@ def compare(before: AuditRecord, after: AuditRecord, *others: AuditRecord, names
         Further audits. The first is then compared with the last, and each with the best of all, the choice of
         the best allowed for (:attr:`Comparison.contenders`).
     names : sequence of str
-        What tells the models apart where their own names do not, in the order of the audits.
+        What distinguishes the models where their own names do not, in the order of the audits.
 
     Returns
     -------

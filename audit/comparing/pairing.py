@@ -138,7 +138,7 @@ def pack(
         y_pred=_packed_codes(part.y_pred, len(part.classes)) if part.task != "regression" else "",
         weight="" if part.weight is None else _packed(coarse(part.weight, least, levels).astype("<f4")),
         cluster="" if part.cluster is None else _packed_codes(_dense(part.cluster), len(part)),
-        groups=tuple(_packed_group(name, factor) for name, factor in discreet(part).items()),
+        groups=tuple(_packed_group(name, factor) for name, factor in shown_groups(part).items()),
     )
     return _with_numbers(found, part, levels) if part.task == "regression" else _with_score(found, part, levels)
 
@@ -238,7 +238,7 @@ def _packed_group(name: str, factor: Factor) -> PairedGroups:
     return PairedGroups(feature=name, levels=factor.levels, codes=_packed_codes(codes, len(factor.levels) + 1))
 
 
-def discreet(part: Predictions) -> Mapping[str, Factor]:
+def shown_groups(part: Predictions) -> Mapping[str, Factor]:
     """Return the sensitive features as far as they distinguish no more rows than the record's tables do.
 
     Levels that leave no trace are left out. Of the second feature, so are the levels whose crossing with the
@@ -249,7 +249,7 @@ def discreet(part: Predictions) -> Mapping[str, Factor]:
     >>> keys = {"sex": Factor.of(["f", "m"] * 30), "race": Factor.of(["a"] * 20 + ["b"] * 35 + ["c"] * 5)}
     >>> y = np.zeros(60, dtype=np.int64)
     >>> rows = Predictions(task="binary", classes=("n", "y"), y_true=y, y_pred=y, keys=keys, sensitive=("sex", "race"))
-    >>> {name: factor.counts().tolist() for name, factor in discreet(rows).items()}
+    >>> {name: factor.counts().tolist() for name, factor in shown_groups(rows).items()}
     {'sex': [30, 30], 'race': [0, 35, 0]}
     """
     least = part.settings.suppress_n

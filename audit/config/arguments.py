@@ -25,9 +25,9 @@ from audit.models.objects import estimator_kind
 from audit.policy.read import (
     Terms,
     default_policy,
-    narrowed,
     overridden,
     read_policy_and_terms,
+    select_gates,
     with_margin,
 )
 from reports.record import AuditRecord, Card, Json, Policy, SplitInfo, Task
@@ -175,7 +175,7 @@ def judged_by(choice: PolicyChoice) -> tuple[Policy, Terms, AuditRecord | None]:
     if choice.margin is not None:
         policy = with_margin(policy, choice.margin)
     policy = overridden(policy, list(choice.override), "override")
-    policy = current(narrowed(policy, select=choice.select, ignore=choice.ignore))
+    policy = current(select_gates(policy, select=choice.select, ignore=choice.ignore))
     if choice.unpaired:
         terms = replace(terms, on_data_change="unpaired")
     if isinstance(choice.baseline, AuditRecord):

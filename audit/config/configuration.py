@@ -16,7 +16,7 @@ from audit.evidence import Settings
 from audit.models.containment import TIMEOUT, Limits
 from audit.models.endpoint import Outputs
 from audit.models.exchange import Budget, require_plain_address
-from audit.policy.read import Terms, default_policy, narrowed, overridden, read_policy_and_terms, with_margin
+from audit.policy.read import Terms, default_policy, overridden, read_policy_and_terms, select_gates, with_margin
 from audit.toml_files import read_toml, validate
 from reports.record import Card, Json, ModelInfo, Policy, SplitInfo, Task
 
@@ -410,7 +410,7 @@ def load_policy(config: Config, folder: Path, override: Path | None = None) -> t
         terms = replace(terms, baseline=folder / asked.baseline, on_missing="error")
     if asked.on_data_change is not None:
         terms = replace(terms, on_data_change=asked.on_data_change)
-    return narrowed(policy, select=asked.select, ignore=asked.ignore), terms
+    return select_gates(policy, select=asked.select, ignore=asked.ignore), terms
 
 
 def stated_fingerprints(

@@ -81,7 +81,7 @@ def _column(name: str, values: pd.Series) -> Column:
 
 
 def read_values(column: Column, data: Sequence[Any], *, strict: bool = True) -> list[Any]:
-    """Hold the values of a column against its schema, and return them as the model reads them.
+    """Compare the values of a column with its schema, and return them as the model reads them.
 
     A number may leave the range that was seen by as much as the range is wide. Without `strict` only types are
     asked for.

@@ -54,7 +54,7 @@ def between_curves(test: Predictions, feature: str, reference: Mapping[str, str]
     found: dict[str, Points] = {}
     sizes: dict[str, int] = {}
     try:
-        test = with_weight(test).discreet()
+        test = with_weight(test).without_hidden_groups()
         for (level,), rows in groups(test, (feature,)):
             part = test.take(rows)
             sizes[level] = part.total

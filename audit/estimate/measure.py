@@ -206,7 +206,7 @@ def reference_group(predictions: Predictions, features: Sequence[str]) -> Mappin
     declared = predictions.settings.reference
     if all(feature in declared for feature in features):
         return {feature: declared[feature] for feature in features}
-    told = predictions.discreet()
+    told = predictions.without_hidden_groups()
     sizes = [(predictions.count(rows), levels) for levels, rows in groups(told, features)]
     sizes = (
         sizes

@@ -4,7 +4,7 @@ Its spread is found by leaving rows out. Each of at most a hundred random parts 
 left out once, which gives the part's influence on the number (the delete-a-group jackknife); from there on it
 is a linearized metric like any other, with weights, skewness and degrees of freedom. A number that is not
 smooth in the rows, such as a quantile, gives the jackknife a wrong spread; random halves of the rows give a
-right one there too (Shao and Wu 1989), so the two are held against each other and the halves stand in where
+right one there too (Shao and Wu 1989), so the two are compared and the halves stand in where
 they disagree. Two models are compared on the same parts.
 """
 

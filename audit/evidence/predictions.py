@@ -200,7 +200,7 @@ class Predictions:
             mask &= self.keys[name].mask(level)
         return self.take(mask, where)
 
-    def discreet(self) -> Predictions:
+    def without_hidden_groups(self) -> Predictions:
         """Return the same rows, those of a group that leaves no trace without a value of its feature."""
         hidden = self.settings.suppressed
         told = {name: shown_levels(name, self.keys[name], hidden) for name in self.sensitive if name in self.keys}
@@ -240,7 +240,7 @@ class Predictions:
 
 
 def join(parts: list[Predictions], key: str, levels: list[str]) -> Predictions:
-    """Stack predictions of one model's variants, telling them apart by a new `key`.
+    """Stack predictions of one model's variants, distinguished by a new `key`.
 
     Examples
     --------

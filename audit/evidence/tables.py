@@ -79,7 +79,7 @@ class ReferenceScores:
     source: str
     counts: tuple[float, ...]
     edges: tuple[float, ...] = ()
-    """Rising, one less than there are counts; empty where `labels` tell the counts apart."""
+    """Rising, one less than there are counts; empty where `labels` distinguish the counts."""
     labels: tuple[str, ...] = ()
 
 

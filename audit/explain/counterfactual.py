@@ -57,7 +57,7 @@ class Space:
                 whole[place] = bool((present == np.round(present)).all())
         return cls(numeric=numeric, free=free, whole=whole, scale=scale)
 
-    def apart(self, row: FloatArray, others: FloatArray) -> FloatArray:
+    def distances(self, row: FloatArray, others: FloatArray) -> FloatArray:
         """Return the distance of each feature, shape (m, features); a changed code counts 1."""
         gap = np.where(self.numeric, np.abs(others - row) / self.scale, (others != row).astype(np.float64))
         one_missing = np.isnan(others) != np.isnan(row)
@@ -65,7 +65,7 @@ class Space:
 
     def distance(self, row: FloatArray, others: FloatArray) -> FloatArray:
         """Return the distance of rows: the sum over features, each change costing at least a quarter."""
-        apart = self.apart(row, others)
+        apart = self.distances(row, others)
         return np.asarray((apart + 0.25 * (apart > 0)).sum(axis=1))
 
 
@@ -127,10 +127,10 @@ def _fewer(decide: Decide, row: FloatArray, found: FloatArray, own: int, space: 
     are needed. Either way none of the changes that are left can be taken back alone.
     """
     current, parts = found.copy(), PARTS
-    if int((space.apart(row, current) > 0).sum()) <= WIDE:
+    if int((space.distances(row, current) > 0).sum()) <= WIDE:
         return current
     while True:
-        apart = space.apart(row, current)
+        apart = space.distances(row, current)
         changed = np.argsort(-apart, kind="stable")[: int((apart > 0).sum())]
         if len(changed) <= ONE_BY_ONE:
             return current
@@ -167,7 +167,7 @@ def _sparser(decide: Decide, row: FloatArray, found: FloatArray, own: int, space
     current = found.copy()
     active = np.arange(len(found))
     while len(active):
-        apart = space.apart(row, current[active])
+        apart = space.distances(row, current[active])
         number, place = np.nonzero(apart * ((apart > 0).sum(axis=1, keepdims=True) > 1))
         if not len(number):
             break

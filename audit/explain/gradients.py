@@ -144,7 +144,7 @@ def integrated_gradients(
     Returns
     -------
     Shapley
-        ``base`` is the output of the baseline; the caller holds the sums against the outputs.
+        ``base`` is the output of the baseline; the caller compares the sums with the outputs.
 
     References
     ----------

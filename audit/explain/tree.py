@@ -68,7 +68,7 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
     Returns
     -------
     Shapley
-        On the ensemble's own scale; the caller holds the sum against the model.
+        On the ensemble's own scale; the caller compares the sum with the model.
 
     Raises
     ------

@@ -45,7 +45,7 @@ def sample(context: Context, rows: int, name: str, *, split: str = "test") -> tu
     return chosen, (f"{rows} {split} rows drawn at random, of {len(pool)}",)
 
 
-def asked(
+def ask_variants(
     context: Context,
     base: Positions,
     variants: Iterable[Variant],

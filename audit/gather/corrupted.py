@@ -14,7 +14,7 @@ from audit.corruptions import IMAGES, SEQUENCES, SEVERITIES, TEXTS, scribbled
 from audit.data.columns import column_kind
 from audit.errors import ConfigError, NotApplicable, hint, shown
 from audit.evidence import NONE, FloatArray, Perturbed
-from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
+from audit.gather._perturbed import EVALUATIONS, Positions, Variant, ask_variants, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -66,7 +66,7 @@ def gather(
     pictures: dict[str, FloatArray] = {}
     variants = _texts(context, X, base) if form.modality == "text" else _arrays(context, X, base, form, pictures)
     notes = (*notes, f"rows read as {form.modality}" + (f" of shape {form.shape}" if form.shape else ""))
-    found = asked(context, base, variants, what="corrupting", evaluations=evaluations, notes=notes, scores=False)
+    found = ask_variants(context, base, variants, what="corrupting", evaluations=evaluations, notes=notes, scores=False)
     return replace(found, pictures=pictures)
 
 

@@ -14,7 +14,7 @@ from audit.data.suppression import shown_levels
 from audit.errors import NotApplicable, listed
 from audit.evidence import Perturbed
 from audit.evidence.requirements import require_evidence
-from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
+from audit.gather._perturbed import EVALUATIONS, Positions, Variant, ask_variants, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -57,7 +57,7 @@ def gather(
         factor = shown_levels(feature, dataset.sensitive[feature], context.settings.suppressed)
         variants = list(_variants(context, column, factor, base, share))
         if variants:
-            found[feature] = asked(
+            found[feature] = ask_variants(
                 context,
                 base,
                 variants,

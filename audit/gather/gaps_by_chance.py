@@ -31,7 +31,7 @@ def gather(context: Context, *, permutations: int = 2000) -> tuple[Chance, ...]:
         If no sensitive feature is declared.
     """
     predictions = context.need("predictions", Predictions)
-    test = predictions.select(split="test").discreet()
+    test = predictions.select(split="test").without_hidden_groups()
     require_evidence("sensitive", predictions=test)
     outcome = test.settings.favorable if test.task == "binary" else ""
     test = oriented(test) if outcome else test

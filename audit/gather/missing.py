@@ -12,7 +12,7 @@ import pandas as pd
 from audit.errors import NotApplicable
 from audit.evidence import MISSING, SWAPPED, UNSEEN, Perturbed
 from audit.evidence.requirements import require_evidence
-from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
+from audit.gather._perturbed import EVALUATIONS, Positions, Variant, ask_variants, sample
 from audit.gather.corrupted import form_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def gather(
         notes = (*notes, f"{features} of {len(dataset.features)} features drawn at random")
     X = dataset.inputs(base)
     variants = _variants(context, X, base, names)
-    return asked(context, base, variants, what="leaving values out", evaluations=evaluations, notes=notes, scores=False)
+    return ask_variants(
+        context, base, variants, what="leaving values out", evaluations=evaluations, notes=notes, scores=False
+    )
 
 
 def _are_images(context: Context, modality: str, shape: tuple[int, ...]) -> bool:

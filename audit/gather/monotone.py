@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit.errors import NotApplicable, listed
 from audit.evidence import Perturbed
-from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
+from audit.gather._perturbed import EVALUATIONS, Positions, Variant, ask_variants, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -58,7 +58,9 @@ def gather(
     for name in read:
         variants = list(_variants(X, base, name, steps))
         if variants:
-            found[name] = asked(context, base, variants, what=f"raising {name}", evaluations=evaluations, notes=notes)
+            found[name] = ask_variants(
+                context, base, variants, what=f"raising {name}", evaluations=evaluations, notes=notes
+            )
     if not found:
         raise NotApplicable(f"no feature declared monotone varies: {listed(read)}")
     return found

@@ -12,7 +12,7 @@ import pandas as pd
 
 from audit.errors import NotApplicable
 from audit.evidence import Perturbed
-from audit.gather._perturbed import EVALUATIONS, Positions, Variant, asked, sample
+from audit.gather._perturbed import EVALUATIONS, Positions, Variant, ask_variants, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -58,7 +58,7 @@ def gather(
     base, notes = sample(context, rows, "noise")
     X = dataset.inputs(base)
     notes = (*notes, f"noise on {len(spreads)} of {len(dataset.features)} features")
-    return asked(
+    return ask_variants(
         context,
         base,
         _variants(context, X, base, spreads, sizes),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from audit.evidence import Perturbed
-from audit.gather._perturbed import Positions, Variant, asked, sample
+from audit.gather._perturbed import Positions, Variant, ask_variants, sample
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -29,7 +29,7 @@ def gather(context: Context, *, rows: int = 2000, alone: int = 50, batch: int = 
     few = base[:: max(1, len(base) // max(alone, 1))][:alone]
     notes = (*notes, f"{len(few)} rows one by one and in batches of {batch}")
     variants = _variants(context, base, few, batch)
-    return asked(context, base, variants, what="predicting again", notes=notes)
+    return ask_variants(context, base, variants, what="predicting again", notes=notes)
 
 
 def _variants(context: Context, base: Positions, few: Positions, batch: int) -> Iterator[Variant]:

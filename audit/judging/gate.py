@@ -1,4 +1,4 @@
-"""Hold a record's numbers against a policy's gates.
+"""Compare a record's numbers with a policy's gates.
 
 For ``metric ≥ T`` with interval [L, U]: pass if L ≥ T; fail if U < T, after Holm's correction over the
 family (single features before crossings); otherwise inconclusive, with the rows that would settle it. A fact
@@ -225,9 +225,9 @@ def _verdict(draft: _Draft, p: float | None, tests: float, scene: _Scene) -> Ver
     blank = Verdict(gate=gate.id, where=draft.where, outcome="not_assessed", severity=gate.severity, source=source)
     if draft.settled is not None or estimate is None:
         outcome = draft.settled or "not_assessed"
-        shown = None if estimate is None else _discreet(estimate, hidden)
+        shown = None if estimate is None else _without_few(estimate, hidden)
         return replace(blank, outcome=outcome, estimate=shown, message=draft.reason)
-    outcome, kept = decide(gate, estimate, p), _discreet(estimate, hidden)
+    outcome, kept = decide(gate, estimate, p), _without_few(estimate, hidden)
     needed = within_reach(rows_needed(gate, kept, draft.p, p), kept) if outcome == "inconclusive" else None
     return replace(
         blank,
@@ -242,6 +242,6 @@ def _verdict(draft: _Draft, p: float | None, tests: float, scene: _Scene) -> Ver
     )
 
 
-def _discreet(estimate: Estimate, hidden: int) -> Estimate:
+def _without_few(estimate: Estimate, hidden: int) -> Estimate:
     """Leave out a count of rows that is too small to be shown."""
     return replace(estimate, n=None) if estimate.n is not None and 0 < estimate.n < hidden else estimate

@@ -17,7 +17,7 @@ from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Finding, Gate, Ve
 SYNONYMS = (("recall", "true_positive_rate"), ("specificity", "true_negative_rate"))
 """Names of one number; a gate may use either."""
 CHANGE = "baseline_change"
-"""The check that holds a record against a baseline; ``no_regression`` gates read its gains."""
+"""The check that compares a record with a baseline; ``no_regression`` gates read its gains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +276,7 @@ def _levels(record: AuditRecord) -> dict[str, set[str]]:
 
 
 def _compared(gate: Gate, here: list[Estimate], alike: list[Estimate], record: AuditRecord) -> Iterator[Estimate]:
-    """Hold each group against the gate's reference, with intervals from the groups' own."""
+    """Compare each group with the gate's reference, with intervals from the groups' own."""
     for estimate in here:
         peers = [one for one in _once(alike) if _are_peers(one, estimate)]
         if gate.reference == "most_favored":

@@ -64,7 +64,7 @@ def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -
     if found[0]:
         where = _file_of(connection, log, f"{column} = {_literal(found[1])}") if found[1] is not None else ""
         raise DataError(
-            f"id column {shown(name)} does not tell rows apart: {found[0]} values stand for {found[2]} rows, such as "
+            f"id column {shown(name)} does not distinguish rows: {found[0]} values stand for {found[2]} rows, such as "
             f"{shown(found[1])}{where}. Rows would count twice; keep one of each, or leave [data] id out."
         )
 

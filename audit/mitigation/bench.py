@@ -293,7 +293,7 @@ def prepare(
     kept = (codes >= 0) & learned[codes]
     if (gone := int((~kept).sum())) > 0:
         notes.append(f"{gone} rows have no group of {shown(key)}, or one that no training row has: they are left out")
-        dataset = narrowed(dataset, np.flatnonzero(kept))
+        dataset = subset(dataset, np.flatnonzero(kept))
     if len(np.unique(dataset.sensitive[key].codes[dataset.rows("train")])) < 2:
         raise DataError(f"the training rows have one group of {shown(key)}; there is no gap to narrow.")
     carved = not dataset.has("validation")
@@ -331,7 +331,7 @@ def _with_column(dataset: Dataset, key: str, column: str) -> Dataset:
     return replace(dataset, frame=dataset.frame.assign(**{column: pd.Series(texts, index=dataset.frame.index)}))
 
 
-def narrowed(dataset: Dataset, rows: Rows) -> Dataset:
+def subset(dataset: Dataset, rows: Rows) -> Dataset:
     """Return a data set of some of its rows."""
     split = dataset.split.take(rows)
     counts = {name: int(split.mask(name).sum()) for name in split.levels}

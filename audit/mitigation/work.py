@@ -13,7 +13,7 @@ from audit.config.plan import RunPlan
 from audit.data.columns import label_texts
 from audit.errors import ConfigError, ModelError, shown
 from audit.mitigation.arms import choose, evidence, gap_before
-from audit.mitigation.bench import Bench, narrowed, prepare
+from audit.mitigation.bench import Bench, prepare, subset
 from audit.mitigation.candidates import method as method_of
 from audit.mitigation.constraints import constraint as constraint_of
 from audit.mitigation.files import as_file
@@ -103,7 +103,7 @@ def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -
     bench.notes.append(f"chosen on validation rows: {choice.candidate.label}")
     judged: RunPlan = replace(
         plan,
-        dataset=narrowed(bench.dataset, np.flatnonzero(~bench.dataset.split.mask("validation"))),
+        dataset=subset(bench.dataset, np.flatnonzero(~bench.dataset.split.mask("validation"))),
         model=model,
         policy=_policy(plan.policy, asked.limit),
         checks=CHECKS,

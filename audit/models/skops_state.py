@@ -81,7 +81,7 @@ def _parts(one: object) -> list[object]:
 
 
 def _validate_widths(owner: object) -> None:
-    """Hold each tree's features against those of the estimator that hands rows to it unchecked."""
+    """Compare each tree's features with those of the estimator that hands rows to it unchecked."""
     width = getattr(owner, "n_features_in_", None)
     if not isinstance(width, int | np.integer):
         return

@@ -222,7 +222,7 @@ def overridden_by(gates: tuple[Gate, ...], overrides: Iterable[GateTable], file:
     for table in overrides:
         ids = {gate.id for gate in gates}
         if table.id not in ids:
-            raise PolicyError(f"{file}: [[override]] of {shown(table.id)}, which no gate is.{hint(table.id, ids)}")
+            raise PolicyError(f"{file}: [[override]] names unknown gate {shown(table.id)}.{hint(table.id, ids)}")
         if table.by:
             raise PolicyError(f"{file}: [[override]] of {shown(table.id)} has 'by'; state 'where' in full instead.")
         metrics = [gate.metric for gate in gates if gate.id == table.id]

@@ -29,12 +29,12 @@ from reports.rules import numbered
 __all__ = [
     "Terms",
     "default_policy",
-    "narrowed",
     "overridden",
     "read_policy",
     "read_policy_and_terms",
     "require_current_waivers",
     "rule",
+    "select_gates",
     "with_margin",
 ]
 
@@ -277,7 +277,7 @@ def _selected(gates: tuple[Gate, ...], select: list[str], ignore: list[str], fil
     return tuple(gate for gate in kept if not any(gate.id.startswith(word) for word in ignore))
 
 
-def narrowed(policy: Policy, *, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Policy:
+def select_gates(policy: Policy, *, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Policy:
     """Return the policy with the gates that a configuration selects and does not ignore.
 
     Raises
@@ -307,7 +307,7 @@ def overridden(policy: Policy, overrides: Iterable[Mapping[str, object]], file: 
 def _waiver(table: WaiverTable, gates: tuple[Gate, ...], file: str) -> Waiver:
     ids = {gate.id for gate in gates}
     if table.gate not in ids:
-        raise PolicyError(f"{file}: a waiver of {shown(table.gate)}, which no gate is.{hint(table.gate, ids)}")
+        raise PolicyError(f"{file}: waiver names unknown gate {shown(table.gate)}.{hint(table.gate, ids)}")
     for name in ("owner", "reason"):
         if not getattr(table, name).strip():
             raise PolicyError(f"{file}: the waiver of {shown(table.gate)} has no {name}; a person must answer for it.")

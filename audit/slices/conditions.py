@@ -94,7 +94,7 @@ def columns_of(
     extra: Mapping[str, Factor] | None = None,
     hidden: frozenset[Address] = frozenset(),
 ) -> tuple[list[Column], tuple[str, ...]]:
-    """Tell `rows` apart by every feature, every sensitive feature, and what else is given.
+    """Divide `rows` by every feature, every sensitive feature, and what else is given.
 
     Parameters
     ----------

@@ -204,7 +204,7 @@ def gap_interval(
 ) -> Interval:
     """Return the interval of mean score minus rate: the score interval of the rate, seen from the mean score.
 
-    The effective number of rows is that of the gap, so that scores which tell rows apart narrow it; a
+    The effective number of rows is that of the gap, so that scores which distinguish rows narrow it; a
     group of one outcome, whose own variance is empty, keeps Wilson's honest limit.
     """
     rate = float(np.average(y, weights=weight))

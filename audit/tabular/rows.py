@@ -80,7 +80,7 @@ def _codes(column: pd.Series) -> IntArray:
 
 
 def column_hashes(frame: pd.DataFrame) -> list[Hashes]:
-    """Hash every column, each with a salt of its own, so that their sum tells rows apart."""
+    """Hash every column, each with a salt of its own, so that their sum distinguishes rows."""
     return [column_hash(frame.iloc[:, place], place) for place in range(frame.shape[1])]
 
 

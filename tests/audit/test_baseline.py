@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import audit
 from audit.comparing.baseline import against, change, is_paired
 from audit.comparing.comparison import compare
-from audit.comparing.pairing import discreet, fingerprint, pack, row_hashes, unpack
+from audit.comparing.pairing import fingerprint, pack, row_hashes, shown_groups, unpack
 from audit.data.factor import Factor
 from audit.errors import ConfigError, PolicyError
 from audit.estimate.measure import estimate
@@ -140,7 +140,7 @@ def test_no_crossing_is_smaller_than_what_may_be_shown(rows: list[tuple[int, int
         sensitive=tuple(keys),
         settings=Settings(suppress_n=least),
     )
-    codes = np.stack([factor.codes for factor in discreet(part).values()])
+    codes = np.stack([factor.codes for factor in shown_groups(part).values()])
     _, counts = np.unique(codes, axis=1, return_counts=True)
     assert counts.min() >= min(least, len(rows))
 

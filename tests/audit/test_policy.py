@@ -15,12 +15,12 @@ from audit.errors import PolicyError
 from audit.policy import policy_file
 from audit.policy.read import (
     default_policy,
-    narrowed,
     overridden,
     read_policy,
     read_policy_and_terms,
     require_current_waivers,
     rule,
+    select_gates,
     with_margin,
 )
 from reports.record import Gate, Policy
@@ -140,7 +140,7 @@ BAD = {
         '[policy]\nextends = "default"\n' + FLOOR.replace("floor", "FAIR001"),
         "is a gate of what this policy extends",
     ),
-    "an override of nothing": ('[[override]]\nid = "FAIR001"\nthreshold = 0.9\n', "which no gate is"),
+    "an override of nothing": ('[[override]]\nid = "FAIR001"\nthreshold = 0.9\n', "names unknown gate"),
     "a near override": (
         '[policy]\nextends = "default"\n[[override]]\nid = "FAIR01"\nthreshold = 0.9\n',
         "Did you mean 'FAIR0",
@@ -242,7 +242,7 @@ def test_the_default_explains_every_gate() -> None:
 
 
 def test_narrowing_and_overriding_from_a_configuration() -> None:
-    policy = narrowed(default_policy(), select=["CAL"], ignore=["CAL003"])
+    policy = select_gates(default_policy(), select=["CAL"], ignore=["CAL003"])
     assert {gate.id for gate in policy.gates} == {"CAL001", "CAL002"}
     changed = overridden(policy, [{"id": "CAL001", "threshold": 0.1}], "audit.toml")
     assert changed.gates[0].threshold == 0.1
@@ -492,5 +492,5 @@ def test_gates_of_one_id_have_lines_of_their_own(tmp_path: Path) -> None:
     assert [line for (name, *_), line in lines.items() if name == "found"] == [11, 18, 29]
     assert lines["FAIR008", "mean_absolute_error_ratio", "split", "*"] == 5
     assert lines["FAIR001", "selection_rate_ratio", "split", "*"] == 1
-    narrow = narrowed(policy, select=["found"])
+    narrow = select_gates(policy, select=["found"])
     assert [narrow.line_of(gate) for gate in narrow.gates] == [11, 18, 29]

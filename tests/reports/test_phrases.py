@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reports import evidence_map, phrases
-from reports.estimates import estimate_line, estimates_view, told
+from reports.estimates import estimate_line, estimates_view, is_told_by
 from reports.exhibits import CURVE_ROWS, capped, view
 from reports.record import AuditRecord, Curve, Estimate, Gate, Image, Matrix, Prose, Series, Table
 
@@ -179,9 +179,9 @@ def test_undefined_estimates_keep_their_reason() -> None:
 def test_a_table_is_told_only_if_every_number_is() -> None:
     numbers = estimates_view([some("recall", 0.5, sex="F"), some("recall", 0.6, sex="M")])
     table = Table(title="t", columns=("g", "recall", "n"), rows=(("F", 0.5, 100),))
-    assert told(view(table), [numbers])
-    assert not told(view(Table(title="t", columns=("g", "recall"), rows=(("F", 0.51),))), [numbers])
-    assert not told(view(Table(title="t", columns=("g",), rows=())), [numbers])
+    assert is_told_by(view(table), [numbers])
+    assert not is_told_by(view(Table(title="t", columns=("g", "recall"), rows=(("F", 0.51),))), [numbers])
+    assert not is_told_by(view(Table(title="t", columns=("g",), rows=())), [numbers])
 
 
 # --- evidence map ---------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from audit.comparing.baseline import paired
 from audit.data.factor import Factor
 from audit.evidence import Predictions, Settings
 from audit.judging.gate import judge
-from audit.policy.read import default_policy, narrowed
+from audit.policy.read import default_policy, select_gates
 from reports.record import AuditRecord, DataInfo, Environment, Finding, GroupInfo, Measurement, ModelInfo
 
 FAIR = ("FAIR001", "FAIR002", "FAIR003", "FAIR004", "FAIR005", "FAIR006")
@@ -61,7 +61,7 @@ def failed(answers: Predictions, check: Check, *codes: str) -> set[str]:
     """Return the rules that fail."""
     finding = run(check, lambda name: answers, task="binary")
     assert finding.outcome == "measured", finding.reason
-    judged = judge(record(answers, finding), narrowed(default_policy(), select=codes))
+    judged = judge(record(answers, finding), select_gates(default_policy(), select=codes))
     return {verdict.gate for verdict in judged.verdicts if verdict.outcome == "fail"}
 
 
@@ -144,7 +144,7 @@ def test_the_level_of_a_gap_is_that_of_its_parts() -> None:
         finding = run(overfitting, evidence.__getitem__, task="binary")
         assert finding.measurement is not None
         assert finding.measurement.estimates[0].level == level
-        found.append(judge(record(at, finding), narrowed(default_policy(), select=["GEN001"])).verdicts[0].estimate)
+        found.append(judge(record(at, finding), select_gates(default_policy(), select=["GEN001"])).verdicts[0].estimate)
     wide, widened = found
     assert wide is not None
     assert widened is not None
@@ -171,7 +171,7 @@ def changed(rng: np.random.Generator, n: int, worse: float) -> str:
         outcome="measured",
         measurement=measured,
     )
-    (verdict,) = judge(record(blank, finding), narrowed(default_policy(), select=["BASE001"])).verdicts
+    (verdict,) = judge(record(blank, finding), select_gates(default_policy(), select=["BASE001"])).verdicts
     return verdict.outcome
 
 

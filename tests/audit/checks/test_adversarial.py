@@ -70,7 +70,7 @@ def test_several_classes_and_rows_stay_within_reach(judged: Judged) -> None:
     from audit.data.dataset import Roles, build
     from audit.evidence import Settings
     from audit.gather import Context
-    from audit.gather.attacked import _attack, _reach
+    from audit.gather.adversarial import _attack, _reach
     from audit.models.load import wrap
     from trainers import NetworkClassifier
 
@@ -91,7 +91,7 @@ def test_the_attack_does_what_noise_does_not() -> None:
     from audit.data.dataset import Roles, build
     from audit.evidence import Settings
     from audit.gather import Context
-    from audit.gather.attacked import gather
+    from audit.gather.adversarial import gather
     from audit.models.load import wrap
     from trainers import NetworkClassifier
 

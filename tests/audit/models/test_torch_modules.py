@@ -16,7 +16,7 @@ from audit.cli import main
 from audit.data.dataset import Roles, build
 from audit.errors import ModelError
 from audit.explain.gradients import integrated_gradients, network_of
-from audit.gather.attacked import _gradient
+from audit.gather.adversarial import _gradient
 from audit.models.answers import learn_labels
 from audit.models.load import Model, load, with_output, wrap
 from audit.models.torch_modules import TorchModel

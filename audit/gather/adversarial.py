@@ -12,7 +12,7 @@ from audit.data.columns import label_texts
 from audit.errors import NotApplicable
 from audit.evidence import Perturbed
 from audit.gather._finite_differences import is_smooth, slopes
-from audit.gather._perturbed import Positions, Variant, asked, sample
+from audit.gather._perturbed import Positions, Variant, ask_variants, sample
 from audit.gather.noise import spreads_of
 from audit.models.answers import ask
 from audit.optional import require
@@ -124,7 +124,7 @@ def _under(
 ) -> Perturbed:
     """Ask the model for the attacked rows."""
     variant = Variant(f"projected gradient, {told}", attack, base)
-    return asked(context, base, [variant], what="attacking", notes=notes, scores=False)
+    return ask_variants(context, base, [variant], what="attacking", notes=notes, scores=False)
 
 
 class _Loss:

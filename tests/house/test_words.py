@@ -1,0 +1,84 @@
+"""Plain words: names say what they return, sentences say what was seen; the list is of what once stood here."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CODE = sorted(path for folder in ("audit", "reports", "trainers") for path in (ROOT / folder).rglob("*.py"))
+PROSE = [
+    *CODE,
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "audit" / "policy").rglob("*.toml"),
+    *(ROOT / "reports" / "templates").glob("*.j2"),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "modelassay.py")),
+]
+INSTEAD = {
+    r", which no \w+ is\b": "x names unknown gate 'y'",
+    r"(?<!there )(?<!There )\bis no (?:file|gate|metric|group|row|column)\b": "'x' is a directory, not a TOML file",
+    r"\bis no group of\b": "'x' is not a level of 'y' (levels: …)",
+    r"\btold apart\b|\btell(?:s|ing)?\b(?: [\w`'’]+){1,4} apart\b": "distinguish",
+    r"\bheld against\b|\bhold(?:s|ing)?\b(?: [\w`'’]+){1,5} against\b": "compare with",
+    r", which is no \w+": "metric 'y' cannot be compared with a baseline",
+    r"\bwhich are no rows\b": "drop rows with zero weight",
+    r"\basked of \w+ (?:models|tasks)\b": "applies to binary tasks only (task: regression)",
+    r"\bdecided upon otherwise\b": "would the decision change if only the group changed?",
+    r"\bnumber plate\b": "unique identifier",
+    r"\bby heart\b": "memorized",
+    r"\bmend(?:s|ed|ing)?\b": "fix",
+    r"\bbring(?:s|ing)? home\b": "gather",
+}
+"""What is written → what stands in its place."""
+SAYS_NOTHING = frozenset({"discreet", "apart", "asked", "narrowed", "laid_over", "told", "found", "made"})
+"""Participles that were names of functions; a function is a verb or the noun of the field."""
+FILES = {
+    "strict": "toml_files", "variants": "perturbed", "halves": "split_half", "linear_forms": "influence",
+    "scoring": "score_metrics", "digest": "summary", "layout": "sections", "canvas": "svg", "wording": "phrases",
+    "alone": "single_feature", "mislabel": "label_noise", "_rivals": "reference_models",
+    "_slopes": "finite_differences", "attacked": "adversarial",
+}  # fmt: skip
+"""File names that a newcomer cannot predict → those that one can."""
+
+
+def phrases(text: str, pattern: str) -> Iterator[str]:
+    """Yield what a pattern finds where a sentence may go on in the next line."""
+    joined = re.sub(r"\s*\n[\s#>*|]*", " ", text)
+    yield from (found.group(0) for found in re.finditer(pattern, joined))
+
+
+@pytest.mark.parametrize("pattern", INSTEAD)
+def test_sentences_are_plain(pattern: str) -> None:
+    found = [f"{path.relative_to(ROOT)}: {one}" for path in PROSE for one in phrases(path.read_text(), pattern)]
+    assert found == [], f"write: {INSTEAD[pattern]}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"\btold apart\b|\btell(?:s|ing)?\b(?: [\w`'’]+){1,4} apart\b", "what tells the rows\n    apart"),
+        (r"\bheld against\b|\bhold(?:s|ing)?\b(?: [\w`'’]+){1,5} against\b", "hold each group against it"),
+        (r", which no \w+ is\b", "a waiver of 'x', which no gate is"),
+    ],
+)
+def test_what_goes_on_in_the_next_line_is_seen(pattern: str, text: str) -> None:
+    assert pattern in INSTEAD
+    assert list(phrases(text, pattern))
+
+
+def test_functions_are_named_by_what_they_return() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in SAYS_NOTHING
+    ]
+    assert found == []
+
+
+def test_files_are_named_as_a_newcomer_expects() -> None:
+    assert [f"{path.relative_to(ROOT)} → {FILES[path.stem]}" for path in CODE if path.stem in FILES] == []
