@@ -326,6 +326,25 @@ def said(predictions: Predictions, value: np.generic) -> str:
     return str(predictions.classes[int(value)])
 
 
+def require_table(context: Context) -> None:
+    """Refuse to look at the columns of pictures and sequences one by one where there are very many.
+
+    Raises
+    ------
+    NotApplicable
+        For more than 200 pixels or steps, or a single column of texts.
+    """
+    from audit.gather.corrupted import form_of
+
+    if len(context.dataset.features) > MOST_COLUMNS:
+        try:
+            form = form_of(context)
+        except NotApplicable:
+            return
+        raise NotApplicable(f"{len(context.dataset.features)} columns of one {form.modality} say nothing one by one")
+    require_narrow(context.dataset)
+
+
 def require_narrow(dataset: Dataset) -> None:
     """Refuse to look at columns one by one where there are very many, as the pixels of an image.
 
@@ -335,6 +354,8 @@ def require_narrow(dataset: Dataset) -> None:
         For more than 200 columns, or a single column of texts.
     """
     if len(dataset.features) > MOST_COLUMNS:
-        raise NotApplicable(f"{len(dataset.features)} columns are too many to be looked at one by one")
+        raise NotApplicable(
+            f"{len(dataset.features)} columns are too many to be looked at one by one; at most {MOST_COLUMNS} are"
+        )
     if [*dataset.kinds().values()] == ["text"]:
         raise NotApplicable("the model reads one text; its words are explained apart")

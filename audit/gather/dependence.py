@@ -9,7 +9,7 @@ import numpy as np
 
 from audit.evidence import Attributions, FloatArray
 from audit.explain.dependence import Dependence, Interaction, Shapes, grid_of, individual_curves, interaction_strength
-from audit.gather._explained import Explained, explained, require_narrow
+from audit.gather._explained import Explained, explained, require_table
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -34,7 +34,7 @@ def gather(
     background : int
         Background rows for interactions.
     """
-    require_narrow(context.dataset)
+    require_table(context)
     first: Attributions = context.need("attributions", tuple)[0]
     what = explained(context, rows=max(1, min(rows, len(first.values))), background=background)
     strongest = np.argsort(-np.abs(first.values).mean(axis=0), kind="stable")[: max(features, 1)]
