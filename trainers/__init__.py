@@ -13,11 +13,22 @@ if TYPE_CHECKING:
     from trainers.estimators import NetworkClassifier, NetworkRegressor
     from trainers.files import load, save
     from trainers.history import HistoryRow
+    from trainers.penalty import GapPenalty
 
-__all__ = ["FileError", "HistoryRow", "NetworkClassifier", "NetworkRegressor", "TrainerError", "load", "save"]
+__all__ = [
+    "FileError",
+    "GapPenalty",
+    "HistoryRow",
+    "NetworkClassifier",
+    "NetworkRegressor",
+    "TrainerError",
+    "load",
+    "save",
+]
 
 _HOMES = {
     "FileError": "trainers.errors",
+    "GapPenalty": "trainers.penalty",
     "HistoryRow": "trainers.history",
     "NetworkClassifier": "trainers.estimators",
     "NetworkRegressor": "trainers.estimators",

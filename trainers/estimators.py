@@ -16,8 +16,9 @@ from trainers import fitting, inputs, reading, settings
 from trainers import state as plain
 from trainers.checkpoints import state_in
 from trainers.documentation import documented
-from trainers.errors import TrainerError, listing, need
+from trainers.errors import TrainerError, listing, need, quoted
 from trainers.parameters import Floats, Parameters
+from trainers.penalty import GapPenalty, group_codes, require_task
 from trainers.scorers import require_scorers
 from trainers.threads import torch_threads
 
@@ -35,6 +36,7 @@ class _Network(Parameters):
         sample_weight: ArrayLike | None = None,
         *,
         validation: tuple[Any, ...] | None = None,
+        penalty: GapPenalty | None = None,
     ) -> Self:
         """Train the network.
 
@@ -44,8 +46,11 @@ class _Network(Parameters):
         y : array-like of shape (rows,)
         sample_weight : array-like of shape (rows,), optional
             Rows of weight 0 are left out.
-        validation : tuple (X, y) or (X, y, sample_weight), optional
+        validation : tuple (X, y), (X, y, sample_weight) or (X, y, sample_weight, groups), optional
             Held-out rows of your own, where strata, clusters or time ask for it; else `validation_fraction` is drawn.
+            Their groups count where a penalty compares groups.
+        penalty : GapPenalty, optional
+            Holds a gap among groups down beside the loss; the groups are read in training alone.
 
         Returns
         -------
@@ -58,7 +63,7 @@ class _Network(Parameters):
         """
         self._check_parameters()
         fresh = not (self.warm_start and hasattr(self, "network_"))
-        return self._train(X, y, sample_weight, validation, fresh=fresh, epochs=int(self.epochs))
+        return self._train(X, y, sample_weight, validation, fresh=fresh, epochs=int(self.epochs), penalty=penalty)
 
     def _partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         self._check_parameters()
@@ -79,25 +84,33 @@ class _Network(Parameters):
         fresh: bool,
         epochs: int,
         streamed: bool = False,
+        penalty: GapPenalty | None = None,
     ) -> Self:
         values = reading.rows(self, X, reset=fresh)
         target, codes = self._encode(y, reset=fresh)
         check_consistent_length(values, target)
-        weights = inputs.row_weights(sample_weight, len(values))
-        values, target, codes, weights = fitting.weighted_only(values, target, codes, weights)
-        weights = fitting.product(weights, self._weigh(codes))
+        groups = None if penalty is None else self._groups(penalty, len(values))
+        rows = fitting.Part(values, target, inputs.row_weights(sample_weight, len(values)), groups)
+        rows, codes = fitting.weighted_only(rows, codes)
+        rows = rows._replace(weights=fitting.product(rows.weights, self._weigh(codes)))
         if fresh:
             self.seed_ = self._first_seed()
         fraction = 0.0 if streamed or validation is not None else float(self.validation_fraction)
         rng = np.random.default_rng([self.seed_, 0])  # a warm start on the same rows holds the same ones out
-        kept, held = inputs.held_out(len(values), fraction, rng, codes)
-        train = fitting.Part(values[kept], target[kept], None if weights is None else weights[kept])
-        if validation is not None:
-            test: fitting.Part | None = self._own_validation(validation)
-        else:
-            test = fitting.Part(values[held], target[held], None if weights is None else weights[held])
-        fitting.run(self, train, test if test is not None and len(test.values) else None, fresh, epochs, streamed)
+        kept, held = inputs.held_out(len(rows.values), fraction, rng, codes)
+        test = rows.take(held) if validation is None else self._own_validation(validation)
+        fitting.run(
+            self, rows.take(kept), test if len(test.values) else None,
+            fresh=fresh, epochs=epochs, streamed=streamed, penalty=penalty,
+        )  # fmt: skip
         return self
+
+    def _groups(self, penalty: GapPenalty, rows: int) -> NDArray[np.int64] | None:
+        """Return the groups that a penalty compares, where it counts at all."""
+        codes = penalty.check(rows)
+        require_task(penalty, regression=self._objective()[0] == "regression")
+        self._code(penalty.favorable)
+        return codes if penalty.strength > 0 else None
 
     def _first_seed(self) -> int:
         """Draw the seed of a fit; one that goes on from a checkpoint without a `random_state` takes its seed over."""
@@ -105,13 +118,16 @@ class _Network(Parameters):
         return fitting.seed(self.random_state) if begun is None else int(begun["seed"])
 
     def _own_validation(self, validation: tuple[Any, ...]) -> fitting.Part:
-        if not isinstance(validation, tuple) or len(validation) not in {2, 3}:
-            raise TrainerError("validation is not a tuple (X, y) or (X, y, sample_weight)")
+        if not isinstance(validation, tuple) or len(validation) not in {2, 3, 4}:
+            raise TrainerError(
+                "validation is not a tuple (X, y), with sample_weight and groups as its third and fourth"
+            )
         values = reading.rows(self, validation[0], reset=False)
         target, codes = self._encode(validation[1], reset=False)
         check_consistent_length(values, target)
-        weights = inputs.row_weights(validation[2] if len(validation) == 3 else None, len(values))
-        return fitting.Part(values, target, fitting.product(weights, self._weigh(codes)))
+        weights = inputs.row_weights(validation[2] if len(validation) > 2 else None, len(values))
+        groups = group_codes(validation[3], len(values)) if len(validation) == 4 else None
+        return fitting.Part(values, target, fitting.product(weights, self._weigh(codes)), groups)
 
     # --- predicting -------------------------------------------------------------------------------
 
@@ -190,6 +206,14 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     def _weigh(self, codes: NDArray[np.int64] | None) -> Floats | None:
         return None if codes is None else inputs.class_weights(self.class_weight, self.classes_, codes)
+
+    def _code(self, favorable: object) -> int:
+        if favorable is None:
+            return len(self.classes_) - 1
+        known = self.classes_.tolist()
+        if favorable not in known:
+            raise TrainerError(f"favorable is {quoted(favorable)}; the classes are {listing(known)}")
+        return int(known.index(favorable))
 
     def _objective(self) -> tuple[str, int]:
         return ("binary", 1) if len(self.classes_) == 2 else ("multiclass", len(self.classes_))

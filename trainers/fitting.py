@@ -17,6 +17,7 @@ from trainers.checkpoints import Checkpoint, mark_of
 from trainers.errors import TrainerError
 from trainers.history import TRAIN, VALIDATION, HistoryRow
 from trainers.parameters import Parameters
+from trainers.penalty import GapPenalty, contrasts
 from trainers.plan import LEAST_BLOCK, Plan, block_size
 from trainers.threads import device_for, torch_threads
 
@@ -39,6 +40,12 @@ class Part(NamedTuple):
     values: NDArray[Any]
     target: NDArray[Any]
     weights: Floats | None
+    groups: NDArray[np.int64] | None = None
+    """Group of each row, where a penalty compares groups."""
+
+    def take(self, chosen: NDArray[Any]) -> Part:
+        """Return some of the rows."""
+        return Part(*(None if part is None else part[chosen] for part in self))  # type: ignore[arg-type]
 
 
 def seed(random_state: int | np.random.RandomState | None) -> int:
@@ -54,14 +61,12 @@ def seed(random_state: int | np.random.RandomState | None) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def weighted_only(
-    values: NDArray[Any], target: NDArray[Any], codes: NDArray[np.int64] | None, weights: Floats | None
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64] | None, Floats | None]:
+def weighted_only(part: Part, codes: NDArray[np.int64] | None) -> tuple[Part, NDArray[np.int64] | None]:
     """Leave out rows of weight 0: they must not steer anything, not even which rows are held out."""
-    if weights is None or weights.all():
-        return values, target, codes, weights
-    kept = weights > 0
-    return values[kept], target[kept], None if codes is None else codes[kept], weights[kept]
+    if part.weights is None or part.weights.all():
+        return part, codes
+    kept = part.weights > 0
+    return part.take(kept), None if codes is None else codes[kept]
 
 
 def product(one: Floats | None, two: Floats | None) -> Floats | None:
@@ -77,7 +82,16 @@ def product(one: Floats | None, two: Floats | None) -> Floats | None:
     return one * two
 
 
-def run(estimator: Parameters, train: Part, test: Part | None, fresh: bool, epochs: int, streamed: bool) -> None:
+def run(
+    estimator: Parameters,
+    train: Part,
+    test: Part | None,
+    *,
+    fresh: bool,
+    epochs: int,
+    streamed: bool = False,
+    penalty: GapPenalty | None = None,
+) -> None:
     """Build what is new, train, and keep the outcome on the estimator."""
     import torch
 
@@ -94,11 +108,12 @@ def run(estimator: Parameters, train: Part, test: Part | None, fresh: bool, epoc
     plan = plan_for(estimator, len(train.values), epochs, streamed)
     flat, optimizer = _engine(estimator, plan, streamed)
     generator = torch.Generator().manual_seed(estimator.seed_ + first)
-    rows, held = _rows(estimator, train, device), None if test is None else _rows(estimator, test, device)
+    rows = _rows(estimator, train, device, penalty)
+    held = None if test is None else _rows(estimator, test, device, penalty)
     if fresh:
         _center(network, rows)
     before = known_before(estimator, rows, held) if fresh else ()
-    keeper = _checkpoint(estimator, train) if fresh else None
+    keeper = _checkpoint(estimator, train, penalty) if fresh else None
     with torch_threads(estimator.threads), _seeded(estimator, first):
         outcome = loop.train(
             network,
@@ -124,10 +139,13 @@ def run(estimator: Parameters, train: Part, test: Part | None, fresh: bool, epoc
         del estimator._engine
 
 
-def _checkpoint(estimator: Parameters, train: Part) -> Checkpoint | None:
+def _checkpoint(estimator: Parameters, train: Part, penalty: GapPenalty | None) -> Checkpoint | None:
     if estimator.checkpoint is None:
         return None
-    mark = mark_of(estimator.get_params(deep=False), (train.values, train.target, train.weights, estimator.seed_))
+    rows: tuple[object, ...] = (train.values, train.target, train.weights, estimator.seed_)
+    if penalty is not None:
+        rows += (train.groups, float(penalty.strength), penalty.constraint, str(penalty.favorable))
+    mark = mark_of(estimator.get_params(deep=False), rows)
     return Checkpoint(path=Path(estimator.checkpoint), mark=mark)
 
 
@@ -315,7 +333,7 @@ def plan_for(estimator: Parameters, rows: int, epochs: int, streamed: bool) -> P
     )
 
 
-def _rows(estimator: Parameters, part: Part, device: torch.device) -> Rows:
+def _rows(estimator: Parameters, part: Part, device: torch.device, penalty: GapPenalty | None) -> Rows:
     """Turn arrays into tensors on the device; weights get the mean 1."""
     import torch
 
@@ -331,11 +349,12 @@ def _rows(estimator: Parameters, part: Part, device: torch.device) -> Rows:
         target = (target - estimator.target_center_) / estimator.target_scale_
     target = target.astype(np.int64 if objective == "multiclass" else dtype)
     weights = None if part.weights is None else (part.weights / part.weights.mean()).astype(dtype)
-    return Rows(
-        torch.tensor(values, device=device),
-        torch.tensor(target, device=device),
-        None if weights is None else torch.tensor(weights, device=device),
-    )
+    compared = aims = None
+    if penalty is not None and part.groups is not None:
+        compared, aims = contrasts(penalty, part.groups, part.target, part.weights, estimator._code(penalty.favorable))
+        compared = compared.astype(dtype)
+    parts = (values, target, weights, compared, aims)
+    return Rows(*(None if one is None else torch.tensor(one, device=device) for one in parts))  # type: ignore[arg-type]
 
 
 def known_before(estimator: Parameters, rows: Rows, held: Rows | None) -> tuple[HistoryRow, ...]:

@@ -24,6 +24,13 @@ class Rows(NamedTuple):
     inputs: Tensor
     targets: Tensor
     weights: Tensor | None
+    contrasts: Tensor | None = None
+    """Groups to be compared, see :mod:`trainers.penalty`; none where nothing is penalized."""
+    aims: Tensor | None = None
+
+    def take(self, chosen: Tensor | slice) -> Rows:
+        """Return some of the rows."""
+        return Rows(*(None if part is None else part[chosen] for part in self))  # type: ignore[arg-type]
 
 
 Gradients = Callable[[Rows], Tensor]
@@ -119,7 +126,7 @@ def unflatten(network: nn.Module) -> None:
 
 
 def mean_loss(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
-    """Weighted mean of log loss (sigmoid or softmax) or squared error.
+    """Weighted mean of log loss (sigmoid or softmax) or squared error, and the penalty on gaps where there is one.
 
     Examples
     --------
@@ -133,7 +140,35 @@ def mean_loss(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
         losses = functional.binary_cross_entropy_with_logits(outputs.squeeze(1), batch.targets, reduction=reduction)
     else:
         losses = functional.mse_loss(outputs.squeeze(1), batch.targets, reduction=reduction)
-    return losses if batch.weights is None else (losses * batch.weights).mean()
+    mean = losses if batch.weights is None else (losses * batch.weights).mean()
+    return mean if batch.contrasts is None else mean + gap_penalty(outputs, batch, objective)
+
+
+def gap_penalty(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
+    """Return the variance of the score between groups, over pairs of different rows.
+
+    Examples
+    --------
+    >>> batch = Rows(torch.zeros(4), torch.ones(4), None, torch.tensor([[1.0], [1.0], [-1.0], [-1.0]]), torch.ones(4))
+    >>> gap_penalty(torch.tensor([[9.0], [9.0], [-9.0], [-9.0]]), batch, "binary").round(decimals=2)
+    tensor(0.2500)
+    """
+    count = len(outputs)
+    if batch.contrasts is None or count < 2:
+        return outputs.sum() * 0
+    score = _score(outputs, batch, objective)
+    each = batch.contrasts * (score - score.mean()).unsqueeze(1)
+    return (each.sum(dim=0).square() - each.square().sum(dim=0)).sum() / (count * (count - 1))
+
+
+def _score(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
+    """Return the probability of the class that counts; in regression the squared error."""
+    if batch.aims is None:
+        return (outputs.squeeze(1) - batch.targets).square()
+    if objective == "multiclass":
+        return torch.softmax(outputs, dim=1).gather(1, batch.aims.long().unsqueeze(1)).squeeze(1)
+    raised = torch.sigmoid(outputs.squeeze(1))
+    return torch.where(batch.aims == 1, raised, 1 - raised)
 
 
 def gradients_of(network: nn.Module, flat: Flat, objective: str) -> Gradients:
@@ -206,7 +241,16 @@ def _blame(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
     else:
         blame = (outputs - batch.targets.unsqueeze(1)).mul_(2)
     blame.div_(len(outputs))
-    return blame if batch.weights is None else blame.mul_(batch.weights.unsqueeze(1))
+    if batch.weights is not None:
+        blame.mul_(batch.weights.unsqueeze(1))
+    return blame if batch.contrasts is None else blame.add_(_penalty_slope(outputs, batch, objective))
+
+
+def _penalty_slope(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
+    """Give the derivative of the penalty by the outputs."""
+    with torch.enable_grad():
+        leaf = outputs.detach().requires_grad_()
+        return torch.autograd.grad(gap_penalty(leaf, batch, objective), leaf)[0]
 
 
 def _slope(values: Tensor, kind: type) -> Tensor:

@@ -1,7 +1,8 @@
 """The training loop, in plain sight: batches, loss, gradients, step; once an epoch, what there is to see.
 
 The loss is weighted with weights of mean 1; L1 and L2 act on weight matrices, never on biases, and do not stand in
-the reported loss. One step of each epoch, its last, is looked at closely (gradients, length of the step by layer).
+the reported loss; a penalty on gaps does. One step of each epoch, its last, is looked at closely (gradients, length of
+the step by layer).
 """
 
 from __future__ import annotations
@@ -247,12 +248,12 @@ def batches(rows: Rows, plan: Plan, generator: torch.Generator) -> Iterator[Rows
         order = _by_length(rows.inputs, order, plan.batch_size, generator)
     pool = plan.batch_size * max(1, 65536 // plan.batch_size)
     for chosen in torch.split(order.to(rows.inputs.device), pool):
-        inputs, targets = rows.inputs.index_select(0, chosen), rows.targets.index_select(0, chosen)
-        weights = None if rows.weights is None else rows.weights.index_select(0, chosen)
         sizes = _sizes(len(chosen), plan.batch_size, pairs=plan.pairs)
-        every_weight = [None] * len(sizes) if weights is None else torch.split(weights, sizes)
-        for x, y, w in zip(torch.split(inputs, sizes), torch.split(targets, sizes), every_weight, strict=True):
-            yield Rows(trimmed(x) if tokens else x, y, w)
+        parts = [
+            [None] * len(sizes) if part is None else torch.split(part.index_select(0, chosen), sizes) for part in rows
+        ]
+        for batch in map(Rows._make, zip(*parts, strict=True)):
+            yield batch._replace(inputs=trimmed(batch.inputs)) if tokens else batch
 
 
 def _sizes(count: int, size: int, *, pairs: bool) -> list[int]:
@@ -302,14 +303,9 @@ def evaluate(network: nn.Module, rows: Rows, objective: str) -> tuple[float, flo
     return loss, float((weights * (chosen == rows.targets)).sum() / weights.sum())
 
 
-def _part(rows: Rows, chosen: Tensor) -> Rows:
-    weights = None if rows.weights is None else rows.weights[chosen]
-    return Rows(rows.inputs[chosen], rows.targets[chosen], weights)
-
-
 def _before(network: nn.Module, rows: Rows, objective: str, sight: probes.Sight) -> list[HistoryRow]:
     """Measure where training starts from, and what needs no network at all."""
-    part = _part(rows, sight.rows)
+    part = rows.take(sight.rows)
     facts = sight.gradients(part, objective)
     facts[TRAIN, "constant_loss"] = constant_loss(rows, objective)
     facts[TRAIN, "narrowest_layer"] = float(probes.narrowest_layer(network))
@@ -321,7 +317,7 @@ def _before(network: nn.Module, rows: Rows, objective: str, sight: probes.Sight)
 
 def _look(network: nn.Module, rows: Rows, validation: Rows | None, plan: Plan, sight: probes.Sight) -> Facts:
     """Measure what needs no gradient: scores, held-out loss, dead units."""
-    part, objective = _part(rows, sight.rows), plan.objective
+    part, objective = rows.take(sight.rows), plan.objective
     with sight.watching():
         _, score = evaluate(network, part, objective)
     facts: Facts = {(TRAIN, "score"): score} | sight.dead_units() | sight.early_steps(part, objective)

@@ -123,5 +123,9 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     def _objective(self) -> tuple[str, int]:
         return "regression", 1
 
+    def _code(self, favorable: object) -> int:  # noqa: ARG002 -- classes have codes
+        """Return the code of the favorable class; -1 without classes."""
+        return -1
+
     def _see_target(self, target: NDArray[Any], weights: Floats | None) -> None:
         """Take from the training rows what the target's encoding needs."""

@@ -92,7 +92,7 @@ class Sight:
         """Compare the gradient by the first tenth of a sequence's steps with that of the tenth where it is longest."""
         if not self.recurrent:
             return {}
-        rows = Rows(*(None if part is None else part[:SEQUENCES] for part in rows))  # type: ignore[arg-type]
+        rows = rows.take(slice(SEQUENCES))
         with _undisturbed(self.network, training=False), _embedded(self.network) as vectors:
             inputs = rows.inputs
             if inputs.is_floating_point():

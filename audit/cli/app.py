@@ -301,7 +301,8 @@ def mitigate(
         str,
         typer.Option(
             "--method",
-            help="reweigh, resample, thresholds, relaxed-thresholds, reduction, remove-correlation, group-calibration.",
+            help="reweigh, resample, thresholds, relaxed-thresholds, reduction, penalty, remove-correlation, "
+            "group-calibration.",
         ),
     ],
     constraint: Annotated[

@@ -93,8 +93,8 @@ def mitigate(
     model : fitted estimator, or a `Model` from a file
     X, y : array-like of shape (n, features) and (n,)
         Test rows; the same as ``test=(X, y)``.
-    method : {"reweigh", "resample", "thresholds", "relaxed-thresholds", "reduction", "remove-correlation", \
-"group-calibration"}
+    method : {"reweigh", "resample", "thresholds", "relaxed-thresholds", "reduction", "penalty", \
+"remove-correlation", "group-calibration"}
     constraint : {"demographic-parity", "equalized-odds", "equal-opportunity", "error-rate", "bounded-group-loss"}
         The last for regression.
     train, validation, test : (X, y) or DataFrame

@@ -20,7 +20,7 @@ from audit.gather.predictions import predictions_of
 from audit.mitigation.constraints import Constraint
 from audit.mitigation.held import held
 from audit.mitigation.rules import Scored, Worth
-from audit.mitigation.sealed import MitigatedClassifier, MitigatedRegressor, weight_arguments
+from audit.mitigation.sealed import MitigatedClassifier, MitigatedRegressor, fit_arguments
 from audit.models.answers import as_model_input, ask, own_names
 from audit.models.containment import guarded
 from audit.models.load import Model, wrap
@@ -131,9 +131,15 @@ class Bench:
         return made.seal(self.dataset.features, bare=bare)
 
     def refit(
-        self, rows: Rows, *, weight: FloatArray | None = None, seed: int = 0, y: npt.NDArray[Any] | None = None
+        self,
+        rows: Rows,
+        *,
+        weight: FloatArray | None = None,
+        seed: int = 0,
+        y: npt.NDArray[Any] | None = None,
+        penalty: object = None,
     ) -> Any:  # noqa: ANN401
-        """Train the model anew on `rows`, with other answers than the true ones where `y` is given.
+        """Train the model anew on `rows`: with other answers than the true ones where `y` is given, with a penalty.
 
         Raises
         ------
@@ -141,9 +147,10 @@ class Bench:
             If it cannot be trained, or takes no weights though it is given some.
         """
         given = weight if weight is not None else None if self.dataset.weight is None else self.weight(rows)
-        return self.trained(fresh(self.model, seed), self.inputs(rows), self.target(rows) if y is None else y, given)
+        own = fresh(self.model, seed)
+        return self.trained(own, self.inputs(rows), self.target(rows) if y is None else y, given, penalty)
 
-    def trained(self, own: Any, X: object, y: object, weight: FloatArray | None) -> Any:  # noqa: ANN401
+    def trained(self, own: Any, X: object, y: object, weight: FloatArray | None, penalty: object = None) -> Any:  # noqa: ANN401
         """Fit an estimator on rows as it reads them.
 
         Raises
@@ -152,9 +159,17 @@ class Bench:
             If it takes no weights though it is given some, or raises.
         """
         try:
-            arguments = {} if weight is None else weight_arguments(own, weight)
+            arguments = {} if weight is None else fit_arguments(own, "sample_weight", weight)
         except ValueError as error:
             raise ModelError(f"{error}, which this method needs. Use --method resample or thresholds.") from error
+        if penalty is not None:
+            try:
+                arguments |= fit_arguments(own, "penalty", penalty)
+            except ValueError as error:
+                raise ModelError(
+                    f"{error} in its loss; networks of trainers do (NetworkClassifier, NetworkRegressor). "
+                    "Use --method reweigh, reduction or thresholds."
+                ) from error
         return self._trained(own, X, y, arguments)
 
     def twin(self) -> object:

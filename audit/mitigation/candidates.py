@@ -54,6 +54,8 @@ class Method:
 
 SHARES = (0.5, 1.0)
 """Shares of a correction."""
+STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)
+"""Weights of a penalty beside the mean loss."""
 
 OF_CLASSES = ("demographic-parity", "equalized-odds", "equal-opportunity", "error-rate")
 
@@ -209,6 +211,22 @@ def reduction(bench: Bench) -> Iterator[Candidate]:
         raise ModelError("no strength gave a model that answers in two ways. Use another method.")
 
 
+def penalty(bench: Bench) -> Iterator[Candidate]:
+    """Propose the network trained anew with a penalty on the gap in its loss."""
+    from trainers.penalty import GapPenalty
+
+    good = bench.labels()[bench.favorable] if bench.favorable >= 0 and bench.dataset.task != "regression" else None
+
+    def make(rows: Rows, seed: int, strength: float) -> Sealed:
+        added = GapPenalty(
+            groups=bench.groups.codes[rows], strength=strength, constraint=bench.constraint.name, favorable=good
+        )
+        return bench.seal(bench.refit(rows, seed=seed, penalty=added))
+
+    for strength in STRENGTHS:
+        yield _trained(bench, f"penalty of strength {strength:g}", partial(make, strength=strength))
+
+
 def remove_correlation(bench: Bench) -> Iterator[Candidate]:
     """Propose the model trained on columns without (a share of) what the group explains linearly."""
 
@@ -273,6 +291,10 @@ METHODS: Mapping[str, Method] = {
         Method(
             name="reduction", tasks=("binary", "regression"), constraints=(*OF_CLASSES, "bounded-group-loss"),
             reads_group=False, propose=reduction,
+        ),
+        Method(
+            name="penalty", tasks=("binary", "multiclass", "regression"),
+            constraints=(*OF_CLASSES, "bounded-group-loss"), reads_group=False, propose=penalty,
         ),
         Method(
             name="remove-correlation", tasks=("binary", "multiclass", "regression"),

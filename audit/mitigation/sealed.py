@@ -100,7 +100,7 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         elif has_fit_parameter(own, "sample_weight"):
             self.estimator_ = own.fit(self._own(X), y, sample_weight=sample_weight)
         else:
-            self.estimator_ = own.fit(self._own(X), y, **weight_arguments(own, sample_weight))
+            self.estimator_ = own.fit(self._own(X), y, **fit_arguments(own, "sample_weight", sample_weight))
         self._learn()
         return self
 
@@ -433,26 +433,26 @@ def log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(np.log(inside) - np.log1p(-inside))
 
 
-def weight_arguments(estimator: Any, weight: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return the arguments of ``fit`` that bring sample weights to the last step of a (nested) pipeline.
+def fit_arguments(estimator: Any, name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the arguments of ``fit`` that bring a value to the last step of a (nested) pipeline.
 
     Raises
     ------
     ValueError
-        If the estimator takes no sample weights.
+        If the last step takes none of that name.
 
     Examples
     --------
     >>> from sklearn.pipeline import make_pipeline
-    >>> list(weight_arguments(make_pipeline(LogisticRegression()), [1.0]))
+    >>> list(fit_arguments(make_pipeline(LogisticRegression()), "sample_weight", [1.0]))
     ['logisticregression__sample_weight']
     """
-    name, last = "", estimator
+    prefix, last = "", estimator
     while isinstance(steps := getattr(last, "steps", None), list) and steps:
-        name, last = f"{name}{steps[-1][0]}__", steps[-1][1]
-    if not has_fit_parameter(last, "sample_weight"):
-        raise ValueError(f"{type(last).__name__} takes no sample weights")
-    return {f"{name}sample_weight": weight}
+        prefix, last = f"{prefix}{steps[-1][0]}__", steps[-1][1]
+    if not has_fit_parameter(last, name):
+        raise ValueError(f"{type(last).__name__} takes no {name.replace('sample_weight', 'sample weights')}")
+    return {f"{prefix}{name}": value}
 
 
 def _target(y: Any) -> Any:  # noqa: ANN401

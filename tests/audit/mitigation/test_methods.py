@@ -172,7 +172,7 @@ def test_several_classes_need_a_favorable_one() -> None:
     done = _done(model, method="reweigh", target="w", parts=parts, favorable="grant")
     before, after = _gaps(done)
     assert after < before
-    with pytest.raises(AuditError, match="these do: 'reweigh', 'resample', 'remove-correlation'"):
+    with pytest.raises(AuditError, match="these do: 'reweigh', 'resample', 'penalty', 'remove-correlation'"):
         _done(model, method="thresholds", target="w", parts=parts, favorable="grant")
 
 
