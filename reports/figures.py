@@ -44,6 +44,9 @@ class Plots:
     def __init__(self, record: AuditRecord) -> None:
         self._record = record
 
+    def __repr__(self) -> str:
+        return "Charts of a record: .roc(by) .calibration() .confusion() .scores(by) .groups(by, metric) .rates(by)"
+
     def roc(self, by: str = "", *, ax: Axes | None = None) -> Axes:
         """Draw the ROC curve with its band, or one curve for each group of the column `by`."""
         check = "roc_by_group" if by else "roc"

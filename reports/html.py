@@ -72,7 +72,14 @@ def render(record: AuditRecord, edition: Edition = "full") -> str:
     -------
     str
         A page of at most a megabyte; at most 300 kB for an audit of a table.
+
+    Raises
+    ------
+    ValueError
+        If there is no such edition.
     """
+    if edition not in ("full", "short"):
+        raise ValueError(f"edition is {edition!r}; expected 'full' or 'short'")
     saved = store.dumps(record)
     data = embedded(record) if edition == "full" else ""
     drawer, common = Drawer.of(record), _common(record, saved, edition)

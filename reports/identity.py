@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 
@@ -35,6 +36,53 @@ class Card:
     mitigations: str = ""
     human_oversight: str = ""
     caveats: str = ""
+
+    def __call__(
+        self,
+        path: str | Path | None = None,  # noqa: ARG002 -- words of a record take them
+        edition: Literal["full", "short"] = "full",  # noqa: ARG002
+    ) -> str:
+        """Return the page of the record that these words belong to, and write it where `path` is given.
+
+        Raises
+        ------
+        TypeError
+            If the words belong to no record.
+        """
+        raise TypeError("these words belong to no record; report.card('card.html') writes the card of a report")
+
+
+class RecordCard(Card):
+    """The people's words as a record holds them, which know how to draw the record's page."""
+
+    __slots__ = ("_page",)
+    __qualname__ = "Card"
+    _page: Callable[[str | Path | None, str], str]
+
+    @classmethod
+    def of(cls, words: Card, page: Callable[[str | Path | None, str], str]) -> RecordCard:
+        """Take the words of a record, and what draws its page."""
+        made = cls(**{name: getattr(words, name) for name in Card.__dataclass_fields__})
+        object.__setattr__(made, "_page", page)
+        return made
+
+    def __call__(self, path: str | Path | None = None, edition: Literal["full", "short"] = "full") -> str:
+        """Return the page, and write it where `path` is given."""
+        page = getattr(self, "_page", None)
+        return super().__call__(path, edition) if page is None else str(page(path, edition))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Card) and self.plain() == RecordCard.plain(other)
+
+    def __hash__(self) -> int:
+        return hash(self.plain())
+
+    def __reduce__(self) -> tuple[type[Card], tuple[()], list[str]]:
+        return Card, (), [getattr(self, name) for name in Card.__dataclass_fields__]
+
+    def plain(self: Card) -> Card:
+        """Return the words alone."""
+        return Card(**{name: getattr(self, name) for name in Card.__dataclass_fields__})
 
 
 OPTIONAL_SECTIONS = frozenset({"name", "version", "citation"})

@@ -73,7 +73,10 @@ def frame(record: AuditRecord, library: Literal["pandas", "polars"] = "pandas") 
         columns[name] = [one.where.get(key) for _, one in found]
     for field in _FIELDS:
         columns[field] = [getattr(one, field) for _, one in found]
-    return importlib.import_module(library).DataFrame(columns)
+    try:
+        return importlib.import_module(library).DataFrame(columns)
+    except ModuleNotFoundError as fault:
+        raise ModuleNotFoundError(f"{library} is not installed: pip install {library}", name=library) from fault
 
 
 def _estimates(record: AuditRecord) -> Iterator[tuple[Finding, Estimate]]:

@@ -42,6 +42,7 @@ from reports.identity import (
     FeatureInfo,
     GroupInfo,
     ModelInfo,
+    RecordCard,
     SplitInfo,
     blank_sections,
 )
@@ -248,6 +249,7 @@ class AuditRecord:
     policy: Policy = field(default_factory=Policy)
     verdicts: tuple[Verdict, ...] = ()
     card: Card = field(default_factory=Card)
+    """The people's words; called, ``report.card(path)``, they return the card's page and write it."""
     warnings: tuple[str, ...] = ()
     pairing: Pairing | None = None
     """Answers by row, without which a later audit can only be compared by independent intervals."""
@@ -292,6 +294,8 @@ class AuditRecord:
         LookupError
             If there is no such metric, or not on this slice; the text names the nearest.
         """
+        if not isinstance(where, Mapping | None):
+            raise TypeError(f"where is {where!r}; expected a mapping, or the column: metric({name!r}, group='level')")
         found: Estimate = _drawn("lookup", "metric", self, name, {**(where or {}), **levels})
         return found
 
@@ -315,7 +319,7 @@ class AuditRecord:
         _drawn("store", "save", self, path)
 
     def write_card(self, path: str | Path, edition: Literal["full", "short"] = "full") -> None:
-        """Write the card as one HTML file, whole or not at all; ``.card`` holds the people's words in it.
+        """Write the card as one HTML file, whole or not at all; the same as ``report.card(path)``.
 
         Parameters
         ----------
@@ -328,13 +332,31 @@ class AuditRecord:
         OSError
             If the folder cannot be written to.
         """
-        _drawn("store", "write_text_atomically", path, _drawn("html", "render", self, edition))
+        self._page(path, edition)
+
+    def _page(self, path: str | Path | None, edition: str) -> str:
+        """Return the card as a page, and write it where `path` is given."""
+        page = str(_drawn("html", "render", self, edition))
+        if path is not None:
+            _drawn("store", "write_text_atomically", path, page)
+        return page
 
     def __repr__(self) -> str:
         return str(_drawn("summary", "short", self))
 
     def _repr_html_(self) -> str:
         return str(_drawn("html", "notebook", self))
+
+
+_WORDS = AuditRecord.__dict__["card"]
+setattr(  # noqa: B010 -- a field whose words can be called, which the class statement cannot say
+    AuditRecord,
+    "card",
+    property(
+        lambda record: RecordCard.of(_WORDS.__get__(record), record._page),
+        lambda record, words: _WORDS.__set__(record, RecordCard.plain(words)),
+    ),
+)
 
 
 def _drawn(module: str, function: str, *arguments: object) -> Any:  # noqa: ANN401 -- as the function returns

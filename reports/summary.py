@@ -125,9 +125,7 @@ def short(record: AuditRecord) -> str:
     lines += [f"  {visible(one.gate_id, 40)} {one.title}".rstrip() for one in troubles[:5]]
     if len(troubles) > 5:
         lines.append(f"  and {len(troubles) - 5} more")
-    lines.append(
-        "  .concerns .criteria .metric(name, group=level) .to_frame() .plot.roc() .save(path) .write_card(path)"
-    )
+    lines.append("  .concerns .criteria .metric(name, group=level) .to_frame() .plot.roc() .save(path) .card(path)")
     return "\n".join(lines[:SHORT_LINES])
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reports import html
-from reports.record import AuditRecord, Estimate
+from reports.record import AuditRecord, Card, Estimate
 from reports.store import load
 
 
@@ -82,3 +84,29 @@ def test_concerns_come_in_order_of_rank(record: AuditRecord) -> None:
     assert [verdict.gate for verdict in record.concerns] == ["FAIR001", "FAIR001"]
     assert [verdict.rank for verdict in record.concerns] == [1, 2]
     assert [verdict.outcome for verdict in record.criteria] == ["inconclusive"]
+
+
+def test_the_words_of_a_record_draw_its_card(record: AuditRecord, tmp_path: Path) -> None:
+    """One name for both: the words are read as fields, and called they return and write the page."""
+    assert record.card() == html.render(record)
+    page = record.card(tmp_path / "card.html", "short")
+    assert (tmp_path / "card.html").read_text(encoding="utf-8") == page == html.render(record, "short")
+    words = Card(owner="Ada")
+    other = replace(record, card=words)
+    assert other.card == words == replace(other.card, owner="Ada")
+    assert hash(other.card) == hash(words)
+    assert ("Ada" in other.card(), "Ada" in record.card()) == (True, False)
+    assert pickle.loads(pickle.dumps(other)) == copy.deepcopy(other) == other
+    assert repr(other.card) == repr(words)
+    for alone in (words, replace(other.card, owner="Bo")):
+        with pytest.raises(TypeError, match="belong to no record"):
+            alone()
+    with pytest.raises(ValueError, match="expected 'full' or 'short'"):
+        record.card(None, "tiny")  # type: ignore[arg-type]
+
+
+def test_newcomers_are_told_what_was_expected(record: AuditRecord) -> None:
+    with pytest.raises(TypeError, match="where is 'f'; expected a mapping, or the column"):
+        record.metric("recall", "f")  # type: ignore[arg-type]
+    assert ".roc(by)" in repr(record.plot)
+    assert len(repr(record).splitlines()) <= 10
