@@ -100,7 +100,11 @@ def _cells(asked: Config, folder: Path, columns: LogColumns, window: str, kept: 
         place = kept / f"{hashlib.sha256(f'{content}{how}'.encode()).hexdigest()[:32]}.parquet"
         cells = load(place)
         if cells is None:
-            cells = count(open_files([file], columns.stated(), fingerprint=False, labels=late), columns, window=window)
+            cells = count(
+                open_files([file], columns.stated(), fingerprint=False, labels=late, text=columns.text),
+                columns,
+                window=window,
+            )
             save(cells, place)
         parts.append(cells)
     return add(parts)

@@ -61,6 +61,7 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
         sensitive=tuple(data.sensitive),
         features=tuple(data.features or ()) if features else (),
         bins={name: tuple(edges) for name, edges in data.bins.items()},
+        text=frozenset(data.text),
         weight=data.weight,
         time=data.time,
         id=data.id,
@@ -81,7 +82,9 @@ def source_of(data: DataTable, folder: Path, columns: LogColumns, *, every: int 
     if data.table:
         return open_table(folder / str(data.log), data.table, needed)
     late = log_files(folder, data.labels) if isinstance(data.labels, str) else ()
-    return open_files(log_files(folder, str(data.log or data.test)), needed, labels=late, every=every)
+    return open_files(
+        log_files(folder, str(data.log or data.test)), needed, labels=late, every=every, text=columns.text
+    )
 
 
 def load_log(config: Config, folder: Path) -> Log:

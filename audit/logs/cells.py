@@ -147,7 +147,10 @@ def answers(
     levels: dict[str, Factor] = {}
     for name in columns.counted_by():
         most = MOST_LEVELS if name in columns.sensitive else MOST_GROUPS
-        keys[address_name(name)] = factor = group_factor(cells.keys[name], columns.bins.get(name), most=most)
+        values = cells.keys[name]
+        if name in columns.text:
+            values = pd.Series(label_texts(values), name=name, dtype=object)
+        keys[address_name(name)] = factor = group_factor(values, columns.bins.get(name), most=most)
         if len(factor.levels) > MOST_GROUPS:
             rows = np.bincount(factor.codes + 1, cells.sums["n"], minlength=len(factor.levels) + 1)[1:]
             levels[address_name(name)], keys[address_name(name)] = factor, pooled(factor, rows.astype(np.int64))

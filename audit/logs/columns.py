@@ -25,6 +25,8 @@ class LogColumns:
     """Further columns whose distribution is watched."""
     bins: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Edges at which a numeric key is cut; continuous numbers need them."""
+    text: frozenset[str] = frozenset()
+    """Columns whose numbers are names, as ZIP codes are."""
     weight: str | None = None
     time: str | None = None
     id: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,7 @@ def open_files(
     fingerprint: bool = True,
     labels: Sequence[Path] = (),
     every: int = 0,
+    text: Collection[str] = (),
 ) -> Source:
     """Open Parquet or CSV files as one log.
 
@@ -91,6 +92,8 @@ def open_files(
         Files with identifier and target of rows whose label came later.
     every : int
         Number the windows of so many rows in order of time; 0 for none.
+    text : collection of str
+        Columns of a CSV file that are read as they are written, zeros in front included.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def open_files(
 
     connection = connect()
     needed = {name: part for name, part in columns.items() if not (labels and part == "target")}
-    relation = _opened(connection, files, needed)
+    relation = _opened(connection, files, needed, text)
     try:
         relation = joined(connection, relation, columns, labels, every)
     except duckdb.Error as error:
@@ -113,7 +116,10 @@ def open_files(
 
 
 def _opened(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], columns: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    columns: Mapping[str, str],
+    text: Collection[str] = (),
 ) -> duckdb.DuckDBPyRelation:
     """Open files of one kind whose columns are there, with types that agree."""
     import duckdb
@@ -126,13 +132,13 @@ def _opened(
     schemas: dict[Path, dict[str, str]] = {}
     for one in files:
         try:
-            relation = _read(connection, [one])
+            relation = _read(connection, [one], text)
             schemas[one] = dict(zip(relation.columns, map(str, relation.types), strict=True))
         except duckdb.Error as error:
             raise DataError(f"log file {shown(one.name)} cannot be read: {_said(error)}.") from error
     _require_columns(schemas, columns)
     _require_one_type(schemas, columns)
-    return _read(connection, files)
+    return _read(connection, files, text)
 
 
 def fingerprint_of(files: Iterable[Path]) -> str:
@@ -236,7 +242,9 @@ def _plain(frame: object, columns: Mapping[str, str]) -> object:
     return plain
 
 
-def _read(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> duckdb.DuckDBPyRelation:
+def _read(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], text: Collection[str]
+) -> duckdb.DuckDBPyRelation:
     names = [str(one) for one in files]
     if not files[0].name.lower().endswith(CSV):
         return connection.read_parquet(names, union_by_name=len(files) > 1, filename=True)
@@ -256,6 +264,7 @@ def _read(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> duckd
     guessed = read(MISSING_TEXTS, None)
     types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
     del types["filename"]
+    types |= dict.fromkeys(set(text) & set(types), "VARCHAR")
     if not {"VARCHAR", "BOOLEAN"} & set(types.values()):
         return guessed
     words = read([""], dict.fromkeys(types, "VARCHAR"))

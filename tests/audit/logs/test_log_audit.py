@@ -192,3 +192,14 @@ def test_missing_words_among_numbers_of_a_log_are_missing(tmp_path: Path) -> Non
     assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) in (0, 1)
     record = load(tmp_path / "out" / "audit.json")
     assert record.data.classes == ("0", "1")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_numbers_of_a_log_that_are_names_are_groups_as_they_are_written(suffix: str, tmp_path: Path) -> None:
+    frame = rows(3000)
+    codes = np.random.default_rng(0).integers(0, 40, len(frame))
+    frame["sex"] = codes if suffix == "parquet" else np.char.zfill(codes.astype(str), 5)
+    getattr(frame, f"to_{suffix}")(tmp_path / f"log.{suffix}", index=False)
+    found = [audited(tmp_path, f'{key} = "log.{suffix}"', 'text = ["sex"]') for key in ("log", "test")]
+    groups = [{one.level for one in record.data.groups if one.feature == "sex"} for record in found]
+    assert groups[0] == groups[1] == {str(code) if suffix == "parquet" else f"{code:05d}" for code in range(40)}
