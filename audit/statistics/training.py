@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from audit.statistics.training_log import (
     LEARNED,
+    LEARNING,
     LIMITS,
     LOWER,
     Log,
@@ -186,6 +187,10 @@ def _late_improvement(log: Log) -> Sign:
     )  # fmt: skip
 
 
+def _is_improving(log: Log) -> bool:
+    return (_late_improvement(log).value or 0.0) > LIMITS["late_improvement"]
+
+
 def _too_narrow(log: Log) -> bool:
     narrowest = log.before("narrowest_layer")
     return narrowest is not None and narrowest <= 2 and (_lead(log) or 0.0) > LIMITS["simple_model_lead"]
@@ -207,7 +212,7 @@ def _simple_model_lead(log: Log) -> Sign:
             f"training score {log.score():.3f}; neighbors or a linear model reach {log.before('simple_score'):.3f} on "
             "rows that they have not seen"
         )
-    improving = (_late_improvement(log).value or 0.0) > LIMITS["late_improvement"] and not _too_narrow(log)
+    improving = _is_improving(log) and not _too_narrow(log)
     return Sign(
         code="TRAIN008", title="underfits", quantity="simple_model_lead", value=lead, evidence=evidence,
         remedy=_rate_remedy(log, LONGER if improving else CAPACITY),
@@ -253,6 +258,8 @@ def _early_to_late_step(log: Log) -> Sign:
         losses, constant = log.values("loss"), log.before("constant_loss")
         if constant and min(losses) < LEARNED * constant:
             value, evidence = None, f"{evidence}; the network learned its task from later steps"
+        elif constant and losses[-1] < LEARNING * constant and _is_improving(log):
+            value, evidence = None, f"{evidence}; the network is still learning, and what it ends at is not known"
     return Sign(
         code="TRAIN004", title="vanishing gradients over time", quantity="early_to_late_step_gradient", value=value,
         evidence=evidence, remedy=TIME,

@@ -30,6 +30,8 @@ LOW_STEP, HIGH_STEP = 1e-4, 0.1
 """Length of a step by length of the weights: below, weights hardly move; above, they jump."""
 LEARNED = 0.5
 """A training loss under this share of a constant answer's shows that a task was learned."""
+LEARNING = 0.97
+"""A training loss under this share of a constant answer's shows that something was learned."""
 STRONG_DROPOUT = 0.6
 SHRUNK = 0.5
 """Under a penalty, weights that end under this share of their first length were held down by it."""

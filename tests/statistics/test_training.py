@@ -173,3 +173,11 @@ def test_any_history_can_be_read(rows: list[HistoryRow]) -> None:
     assert {sign.quantity for sign in signs} == set(LIMITS)
     assert all(sign.value is None or math.isfinite(sign.value) for sign in signs)
     assert all(isinstance(sign, Sign) for sign in tripped(signs))
+
+
+def test_a_gated_network_that_is_still_learning_is_told_to_train_longer() -> None:
+    values, labels = np.random.default_rng(3).normal(0, 0.2, (300, 24, 2)), RNG.integers(0, 2, 300)
+    angle = np.where(labels == 1, 1.1, 0.6)[:, None] * np.arange(24)
+    model = NetworkClassifier(network="gru", units=24, epochs=3, learning_rate=1e-3, random_state=0)
+    model.fit(values + np.stack([np.sin(angle), np.cos(angle)], axis=2), labels)
+    assert tripped(diagnose(model.history_))[0].remedy == "Train for more epochs."

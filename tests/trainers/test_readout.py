@@ -80,3 +80,33 @@ def test_a_file_without_center_and_readout_still_loads(tmp_path: Path) -> None:
     header["fingerprints"]["weights"] = fingerprint(tensors)
     path.write_bytes(safetensors.numpy.save(tensors, metadata={"modelassay": json.dumps(header)}))
     assert load(path).predict(IMAGES).shape == (500,)
+
+
+def test_the_mean_of_features_is_followed_while_training_and_left_alone_after() -> None:
+    import torch
+
+    from trainers.layers import FOLLOWED, Center
+
+    part = Center(2)
+    rows = torch.tensor([[1.0, 3.0], [3.0, 5.0]])
+    part.train()
+    assert torch.allclose(part(rows), rows - FOLLOWED * torch.tensor([2.0, 4.0]))
+    part.eval()
+    before = part.mean.clone()
+    part(rows + 100)
+    assert torch.equal(part.mean, before)
+
+
+def test_units_of_a_picture_network_stay_alive() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 200, (240, 3, 24, 24)).astype(np.uint8)
+    y = np.arange(240) % 2
+    images[y == 1, :, 6:18, 6:18] += 50
+    for seed in range(3):
+        model = NetworkClassifier(
+            network="cnn", channels=(8, 16), pool=4, hidden=(32,), standardize="pixels", learning_rate=5e-3, epochs=8,
+            early_stopping=False, random_state=seed,
+        ).fit(images, y)  # fmt: skip
+        dead = [row.value for row in model.history_ if row.quantity == "dead_units:hidden1" and row.epoch == 8]
+        assert model.score(images, y) > 0.9
+        assert dead[-1] < 0.2
