@@ -19,8 +19,11 @@ from reports.people import (
     words_of,
 )
 from reports.phrases import (
+    interval,
     metric_words,
     percent,
+    percent_interval,
+    visible,
 )
 from reports.ranking import concerns_of
 from reports.record import AuditRecord
@@ -44,7 +47,7 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
         id="worse",
         question=question,
         sentence=f"{capital(record, gap_sentence(record, gap)) if gap else _first_words(record, known, failed)}.",
-        details=(*details, *_direction(record, gap)),
+        details=(*details, *_varies(record, known, gap), *_direction(record, gap)),
         strip=gap_strip(record, gap) if gap else None,
     )
 
@@ -69,7 +72,26 @@ def _rate(record: AuditRecord) -> str:
 def _first_words(record: AuditRecord, known: Estimates, failed: Sequence[GateResult]) -> str:
     if failed:
         return capital(record, verdict_words(record, known, failed[0].lead))
-    return "No group holds enough rows to be compared"
+    spread = _spread(record, known)
+    return f"No group holds enough rows to be compared alone{f'; {spread}' if spread else ''}"
+
+
+def _spread(record: AuditRecord, known: Estimates, *, shown: bool = False) -> str:
+    """Say how much the levels of a feature of very many differ at all, beyond chance; `shown`: only where they do."""
+    metric = f"{_rate(record)}_spread"
+    found = [one for one in known.of(metric) if one.value is not None and not (shown and not one.low)]
+    if not found:
+        return ""
+    widest = max(found, key=value_of)
+    feature = visible(widest.where.get("feature", ""), 60)
+    share = words_of(_rate(record)).share
+    size = f"{percent(value_of(widest)).removesuffix(' %')} points" if share else f"{value_of(widest):.3g}"
+    span = percent_interval(widest) if share else interval(widest)
+    called = f"the share called {class_words(record, record.data.positive)}"
+    what = {"selection_rate": called, "accuracy": "the share of right decisions"}.get(_rate(record), "the mean error")
+    if widest.low:
+        return f"{what} varies by {size} {span} between the levels of {feature}, beyond chance"
+    return f"{what} is not shown to vary between the levels of {feature} beyond chance (by {size} {span})"
 
 
 def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateResult], gap: Gap | None) -> list[str]:
@@ -87,6 +109,11 @@ def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
         if told:
             found.append(f"{capital(record, told)}.")
     return found
+
+
+def _varies(record: AuditRecord, known: Estimates, gap: Gap | None) -> list[str]:
+    spread = _spread(record, known, shown=True) if gap is not None else ""
+    return [f"{spread[:1].upper() + spread[1:]}."] if spread else []
 
 
 def _is_direction(result: GateResult) -> bool:

@@ -231,3 +231,28 @@ def test_concerns_are_told_in_sentences(metric: str, where: dict[str, str], sent
     told = verdict_words(record, Estimates(record), verdict)
     assert sentence in told.replace("+", "")
     assert metric not in told
+
+
+@pytest.mark.parametrize(
+    ("low", "said"),
+    [
+        (0.02, "varies by 5 points [2, 8] between the levels of zip, beyond chance."),
+        (0.0, "is not shown to vary between the levels of zip beyond chance (by 5 points [0, 8])."),
+    ],
+)
+def test_levels_too_small_to_be_compared_alone_are_told_together(low: float, said: str) -> None:
+    spread = Estimate(
+        metric="selection_rate_spread", value=0.05, low=low, high=0.08, unit="difference",
+        where={"split": "test", "feature": "zip"},
+    )  # fmt: skip
+    finding = Finding(
+        check="level_ranking", title="", family="groups", revision=1, outcome="measured",
+        measurement=Measurement(summary="", estimates=(spread,)),
+    )  # fmt: skip
+    record = AuditRecord(
+        tool="", created="", seed=0, task="binary", findings=(finding,), environment=Environment(),
+        model=ModelInfo(name="m", kind="", format="none"),
+        data=DataInfo(target="y", positive="yes", favorable="yes", classes=("no", "yes"), sensitive=("zip",)),
+    )  # fmt: skip
+    sentence = {one.id: one.sentence for one in answers(record)}["worse"]
+    assert sentence == f"No group holds enough rows to be compared alone; the share called “yes” {said}"
