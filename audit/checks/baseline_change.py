@@ -35,11 +35,11 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
     """
     test = predictions.select(split="test")
 
+    own = {name: one.better for name, one in test.settings.metrics.items()}
+
     def independent() -> Measurement:
         found = comparison.addressed(_measured(test))
-        made = comparison.unpaired(
-            found, comparison.by_address(baseline), test.headline, test.task, test.settings.metrics
-        )
+        made = comparison.unpaired(found, comparison.by_address(baseline), test.headline, test.task, own)
         return comparison.with_key_note(made, pairing, baseline.pairing)
 
     if pairing is None or baseline.pairing is None or not comparison.is_paired(pairing, baseline.pairing):

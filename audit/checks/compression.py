@@ -7,8 +7,8 @@ from dataclasses import replace
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.compressed import excess_losses
+from audit.estimate.influence import metric_of
 from audit.estimate.measure import groups
-from audit.estimate.metrics import metric
 from audit.estimate.paired import aligned, churn, paired_by_group, paired_difference
 from audit.evidence import Perturbed, Predictions
 from audit.exhibits import by_address_table
@@ -61,7 +61,7 @@ def _loss(before: Predictions, after: Predictions, name: str) -> Estimate:
     """Turn the paired difference so that more is worse."""
     found = paired_difference(before, after, name)
     made = replace(found, metric="compression_loss")
-    if metric(name).better != "lower" or found.value is None:
+    if metric_of(before, name).better != "lower" or found.value is None:
         return made
     low, high = (None if limit is None else -limit for limit in (found.high, found.low))
     return replace(made, value=-found.value, low=low, high=high)

@@ -7,9 +7,10 @@ import statistics
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.influence import metric_of, scaled_headline
 from audit.estimate.making import exact, spanned
 from audit.estimate.measure import estimate
-from audit.estimate.metrics import metric as metric_of
+from audit.estimate.metric import Metric
 from audit.evidence import Predictions
 from audit.statistics.intervals import corrected_resampled, t_value, z_value
 from reports.phrases import metric_words
@@ -31,7 +32,8 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
     Limits. Folds share training rows; the variance is corrected for that (Nadeau and Bengio), which is an
     approximation. Each fold learns from fewer rows than the audited model did.
     """
-    metric = predictions.headline if predictions is not None else folds.headline
+    headline = predictions.headline if predictions is not None else folds.headline
+    metric = scaled_headline(predictions if predictions is not None else folds)
     factor = folds.keys["fold"]
     parts = [estimate(folds.select(fold=level), metric) for level in factor.levels]
     scores = [one.value for one in parts if one.value is not None]
@@ -42,9 +44,11 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
     if span is None:
         raise NotApplicable("the folds give no spread")
     made = [
-        _mean(metric, span.value, span.low, span.high, len(folds)),
+        _mean(metric_of(folds, metric), span.value, span.low, span.high, len(folds)),
         _standard_error(scores, share, len(folds), folds.settings.level),
     ]
+    if headline != metric:
+        made += _mean_of(folds, headline, share)
     told = f"{metric} over {len(scores)} folds: {made[0]}."
     if predictions is not None:
         test = estimate(predictions.select(split="test"), metric)
@@ -61,16 +65,23 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
     return Measurement(summary=told, estimates=tuple(made), exhibits=(bars,), notes=folds.notes)
 
 
-def _mean(metric: str, value: float, low: float, high: float, n: int) -> Estimate:
+def _mean_of(folds: Predictions, metric: str, share: float) -> list[Estimate]:
+    """Return the mean of a headline metric in a unit of its own, for which rules have no limits."""
+    scores = [estimate(folds.select(fold=level), metric).value for level in folds.keys["fold"].levels]
+    span = corrected_resampled([one for one in scores if one is not None], share, folds.settings.level)
+    return [] if span is None else [_mean(metric_of(folds, metric), span.value, span.low, span.high, len(folds))]
+
+
+def _mean(metric: Metric, value: float, low: float, high: float, n: int) -> Estimate:
     return spanned(
-        f"cross_validated_{metric}",
+        f"cross_validated_{metric.name}",
         value,
         (low, high),
         {"split": "train"},
         method="corrected resampled t",
         n=n,
         unit="score",
-        bounds=metric_of(metric).bounds,
+        bounds=metric.bounds,
     )
 
 

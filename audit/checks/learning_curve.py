@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.influence import linear_form
+from audit.estimate.influence import linear_form, scaled_headline, smooth_headline
 from audit.estimate.making import spanned
 from audit.estimate.metrics import metric
 from audit.estimate.views import with_weight
@@ -52,7 +52,7 @@ def learning_curve(subsets: Predictions, predictions: Predictions | None = None)
     to be of the same kind. The interval holds the sampling of test rows and of the parts, and little of the
     luck of which training rows there are at all. Fixed hyperparameters may favor one size.
     """
-    name = "r2_score" if metric(subsets.headline).unit == "target" else subsets.headline
+    name = smooth_headline(subsets) if scaled_headline(subsets) == subsets.headline else subsets.task_headline
     points = _points(subsets, name)
     if len(points.sizes) < 3:
         raise NotApplicable(f"{name} is defined at {len(points.sizes)} sizes; three are needed")

@@ -11,8 +11,8 @@ from audit.check import check
 from audit.errors import shown
 from audit.estimate.changes import share
 from audit.estimate.gaps import Shift, gap, gap_change, oriented, shift
+from audit.estimate.influence import metric_of
 from audit.estimate.measure import by_group, estimate, groups
-from audit.estimate.metrics import metric
 from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Mitigated, Predictions
 from audit.exhibits import by_address_table, forest
@@ -101,16 +101,17 @@ def _costs(before: Predictions, after: Predictions, control: Predictions | None)
     made = []
     for name in _headlines(before):
         without = before.y_score is None or after.y_score is None
-        if metric(name).needs in ("score", "probabilities") and without:
+        needs = metric_of(before, name).needs
+        if needs in ("score", "probabilities") and without:
             continue
         made.append(_cost(f"{name}_cost", before, after, name))
-        if control is not None and metric(name).needs == "counts":
+        if control is not None and needs == "counts":
             made.append(_cost(f"{name}_cost_control", before, control, name))
     return made
 
 
 def _cost(label: str, before: Predictions, after: Predictions, name: str) -> Estimate:
-    lower = metric(name).better == "lower"
+    lower = metric_of(before, name).better == "lower"
     found = paired_difference(after, before, name) if lower else paired_difference(before, after, name)
     return replace(found, metric=label)
 

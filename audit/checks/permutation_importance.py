@@ -9,7 +9,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.influence import linear_form
+from audit.estimate.influence import linear_form, smooth_headline
 from audit.estimate.making import absent, spanned
 from audit.estimate.metrics import metric
 from audit.estimate.shares import Masses, proportion
@@ -50,7 +50,7 @@ def permutation_importance(
     """
     if not shuffled:
         raise NotApplicable("no feature was shuffled")
-    name = predictions.headline
+    name = smooth_headline(predictions)
     plain = _same_rows(predictions, next(iter(shuffled.values()))[0])
     rows = {feature: _feature(plain, runs, name, feature) for feature, runs in shuffled.items()}
     order = sorted(rows, key=lambda feature: -(rows[feature][0].value or 0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.influence import scaled_headline
 from audit.estimate.making import exact
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
@@ -20,9 +21,10 @@ def precision_of_headline(predictions: Predictions) -> Measurement:
     Limits. It says nothing of rows that are unlike those to come.
     """
     test = predictions.select(split="test")
-    headline = estimate(test, test.headline)
+    name = scaled_headline(test)
+    headline = estimate(test, name)
     if headline.value is None or headline.low is None or headline.high is None:
-        raise NotApplicable(f"{test.headline} has no interval here: {headline.reason}")
+        raise NotApplicable(f"{name} has no interval here: {headline.reason}")
     half = (headline.high - headline.low) / 2
     made = exact("headline_half_width", half, test.where, n=test.total, unit="difference")
-    return Measurement(summary=f"{metric_words(test.headline)} is known to ±{half:.3f}: {headline}.", estimates=(made,))
+    return Measurement(summary=f"{metric_words(name)} is known to ±{half:.3f}: {headline}.", estimates=(made,))

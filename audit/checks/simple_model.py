@@ -8,8 +8,8 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import DataError, NotApplicable
+from audit.estimate.influence import metric_of, scaled_headline
 from audit.estimate.measure import estimate
-from audit.estimate.metrics import metric
 from audit.estimate.paired import paired_difference
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
@@ -36,10 +36,10 @@ def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
     plain = rivals.select(split="test", variant="linear")
     ours, plain = ours.take(np.isin(ours.row, plain.row)), plain.take(np.isin(plain.row, ours.row))
     plain = replace(plain, where=ours.where)
-    name = ours.headline
+    name = scaled_headline(ours)
     try:
         made = settled(paired_difference(plain, alike(ours, plain), name))
-        made = oriented(made, name, "simple_model_gain")
+        made = oriented(made, metric_of(ours, name).better, "simple_model_gain")
     except DataError as reason:
         raise NotApplicable(f"the two models cannot be paired: {reason}") from reason
     scores = tuple(
@@ -82,9 +82,9 @@ def alike(ours: Predictions, other: Predictions) -> Predictions:
     return replace(ours, classes=other.classes)
 
 
-def oriented(one: Estimate, name: str, called: str) -> Estimate:
+def oriented(one: Estimate, better: str, called: str) -> Estimate:
     """Turn a difference so that more is better."""
-    if metric(name).better != "lower" or one.value is None:
+    if better != "lower" or one.value is None:
         return replace(one, metric=called)
     low = None if one.high is None else -one.high
     high = None if one.low is None else -one.low

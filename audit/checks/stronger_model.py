@@ -7,9 +7,9 @@ from dataclasses import replace
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.comparing import span_of
+from audit.estimate.influence import metric_of, scaled_headline
 from audit.estimate.making import absent
 from audit.estimate.measure import estimate
-from audit.estimate.metrics import metric
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
 from audit.statistics.intervals import Span, difference
@@ -35,10 +35,10 @@ def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement
     if "stronger" not in rivals.keys["variant"].levels:
         raise NotApplicable("; ".join(rivals.notes) or "no stronger model could be fitted")
     train, test = predictions.select(split="train"), predictions.select(split="test")
-    name = test.headline
+    name = scaled_headline(test)
     rival = replace(rivals.select(split="test", variant="stronger"), where=test.where)
     reached, own, on_test = estimate(rival, name), estimate(train, name), estimate(test, name)
-    made = _gap(reached, own, name)
+    made = _gap(reached, own, metric_of(test, name).better)
     shown = (
         made,
         replace(reached, metric=f"stronger_model_{name}"),
@@ -58,7 +58,7 @@ def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement
     )
 
 
-def _gap(reached: Estimate, own: Estimate, name: str) -> Estimate:
+def _gap(reached: Estimate, own: Estimate, better: str) -> Estimate:
     """Subtract scores of other rows, turned so that more is better."""
     a, b = span_of(reached), span_of(own)
     blank = absent(
@@ -71,7 +71,7 @@ def _gap(reached: Estimate, own: Estimate, name: str) -> Estimate:
     if a is None or b is None:
         return blank
     apart = difference(a, b)
-    if metric(name).better == "lower":
+    if better == "lower":
         apart = Span(-apart.value, -apart.high, -apart.low)
     return replace(
         blank, value=apart.value, low=min(apart.low, apart.value), high=max(apart.high, apart.value),

@@ -32,7 +32,7 @@ def _copied(metric: str) -> str:
 
 def first(found: Comparison) -> list[Section]:
     """Return the tables to look at first, those without rows left out."""
-    overall = [one for one in _once(found.changes) if _is_overall(one) and one.direction != "same"]
+    overall = [one for one in _once(found.changes) if _is_overall(found, one) and one.direction != "same"]
     overall = [one for one in overall if _copied(one.metric) not in {other.metric for other in overall}]
     overall.sort(key=lambda one: one.metric != found.headline)
     moved = [one for one in found.churn if len(set(one.where) - HOUSE_WORDS) <= 1 and found.churn[0].value]
@@ -60,7 +60,7 @@ def first(found: Comparison) -> list[Section]:
 def rest(found: Comparison) -> list[Section]:
     """Return the tables that are folded, those without rows left out."""
     changes = _once(found.changes)
-    moved = [one for one in changes if one.direction in _ORDER and not _is_overall(one)]
+    moved = [one for one in changes if one.direction in _ORDER and not _is_overall(found, one)]
     moved = [one for one in moved if one not in found.conclusion.groups_worse]
     moved.sort(key=lambda one: _ORDER.index(one.direction))
     lone = [one for one in found.changes if one.direction.startswith("only")]
@@ -108,8 +108,8 @@ def _once(changes: Sequence[Change]) -> list[Change]:
     return list({(one.metric, tuple(one.where.items())): one for one in reversed(changes)}.values())[::-1]
 
 
-def _is_overall(one: Change) -> bool:
-    return set(one.where) <= {"split"} and one.paired
+def _is_overall(found: Comparison, one: Change) -> bool:
+    return set(one.where) <= {"split"} and (one.paired or one.metric in found.own)
 
 
 def _row(found: Comparison, one: Change) -> tuple[str, ...]:

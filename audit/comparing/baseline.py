@@ -17,7 +17,7 @@ from audit.estimate.comparing import compared
 from audit.estimate.influence import carries, metric_of
 from audit.estimate.metrics import METRICS, reported
 from audit.estimate.paired import AREA, area_p_value, churn, mcnemar, paired_by_group, paired_difference
-from audit.evidence import OwnMetric, Predictions, Settings
+from audit.evidence import Predictions, Settings
 from audit.exhibits import by_address_table, estimates_table
 from audit.policy.read import Terms
 from reports.record import (
@@ -35,7 +35,9 @@ from reports.record import (
 from reports.store import RecordError, load
 
 CHECK = "baseline_change"
-NONE_OF_ONES_OWN: Mapping[str, OwnMetric] = {}
+Directions = Mapping[str, str]
+"""Which way metrics of the user's own are better, by name."""
+NO_METRIC: Directions = {}
 OnDataChange = Literal["error", "unpaired"]
 
 IN_CROSSINGS = 2
@@ -198,12 +200,25 @@ def change(record: AuditRecord, baseline: AuditRecord) -> Measurement:
     """
 
     def independent() -> Measurement:
-        found = unpaired(by_address(record), by_address(baseline), record.headline, record.task)
+        found = unpaired(by_address(record), by_address(baseline), record.headline, record.task, own)
         return with_key_note(found, record.pairing, baseline.pairing)
 
+    own = own_directions(record)
     if not is_paired(record.pairing, baseline.pairing):
         return independent()
-    return paired(answers_of(record.pairing, record), answers_of(baseline.pairing, record), record.pairing, independent)
+    new, old = answers_of(record.pairing, record), answers_of(baseline.pairing, record)
+    found = paired(new, old, record.pairing, independent)
+    return _with_own(found, independent(), own) if own else found
+
+
+def _with_own(found: Measurement, independent: Measurement, own: Directions) -> Measurement:
+    """Add the gains in metrics of the user's own, whose code a record does not hold, as of independent samples."""
+    there = {one.metric for one in found.estimates}
+    added = [
+        one for one in independent.estimates if one.metric.removesuffix("_gain") in own and one.metric not in there
+    ]
+    note = "Metrics of your own are compared as of independent samples here: a record holds no code."
+    return replace(found, estimates=(*found.estimates, *added), notes=(*found.notes, note) if added else found.notes)
 
 
 def settings_of(record: AuditRecord) -> Settings:
@@ -241,11 +256,11 @@ def paired(
         Makes the comparison of independent samples, which stands in where answers do not carry the headline metric.
     """
     old = replace(old, y_true=new.y_true)
-    names = names_for(new, old)
-    made = [gain(paired_difference(new, old, name), name, new.settings.metrics) for name in names]
+    names, own = names_for(new, old), {name: one.better for name, one in new.settings.metrics.items()}
+    made = [gain(paired_difference(new, old, name), name, own) for name in names]
     for features in new.crossings():
         few = names if len(features) == 1 else names[:IN_CROSSINGS]
-        made += [gain(one, _plain(one), new.settings.metrics) for one in paired_by_group(new, old, few, features)]
+        made += [gain(one, _plain(one), own) for one in paired_by_group(new, old, few, features)]
     headlines = [headline_of(one) for one in made if one.metric == f"{new.headline}_gain"]
     headlines = headlines or [one for one in independent().estimates if one.metric == "headline_gain"]
     exhibits: list[Exhibit] = []
@@ -296,7 +311,28 @@ def _plain(estimate: Estimate) -> str:
     return estimate.metric.removesuffix("_difference")
 
 
-def gain(difference: Estimate, name: str, own: Mapping[str, OwnMetric] = NONE_OF_ONES_OWN) -> Estimate:
+def own_directions(record: AuditRecord) -> Directions:
+    """Return which way the metrics of the user's own are better that a record was made with."""
+    stated = record.config.get("metrics")
+    tables = stated.items() if isinstance(stated, dict) else ()
+    found = {
+        name: str(table.get("better", "higher")) if isinstance(table, dict) else "higher" for name, table in tables
+    }
+    return {name: better for name, better in found.items() if name not in METRICS}
+
+
+def better_of(name: str, own: Directions = NO_METRIC) -> str:
+    """Return which way a metric is better; ``neither`` of any other number.
+
+    Examples
+    --------
+    >>> better_of("error_rate"), better_of("profit", {"profit": "higher"}), better_of("rows")
+    ('lower', 'higher', 'neither')
+    """
+    return own.get(name) or (METRICS[name].better if name in METRICS else "neither")
+
+
+def gain(difference: Estimate, name: str, own: Directions = NO_METRIC) -> Estimate:
     """Turn a difference, new less old, so that more is better; `own` are metrics of the user's own.
 
     Examples
@@ -306,7 +342,7 @@ def gain(difference: Estimate, name: str, own: Mapping[str, OwnMetric] = NONE_OF
     ('error_rate_gain', '-0.020 [-0.040, -0.010]')
     """
     named = replace(difference, metric=f"{name}_gain")
-    better = own[name].better if name in own else METRICS[name].better if name in METRICS else "neither"
+    better = better_of(name, own)
     if better != "lower" or named.value is None:
         return named
     low, high = (None if end is None else 0.0 - end for end in (named.high, named.low))
@@ -338,16 +374,13 @@ Addressed = Mapping[tuple[str, tuple[tuple[str, str], ...]], Estimate]
 """Estimates by metric and address."""
 
 
-def unpaired(
-    now: Addressed, before: Addressed, headline: str, task: Task, own: Mapping[str, OwnMetric] = NONE_OF_ONES_OWN
-) -> Measurement:
+def unpaired(now: Addressed, before: Addressed, headline: str, task: Task, own: Directions = NO_METRIC) -> Measurement:
     """Subtract what two audits measured, as of independent samples; `own` are metrics of the user's own."""
-    better = {name: METRICS[name].better for name in (headline, *reported("comparison", task)) if name in METRICS}
-    better |= {name: one.better for name, one in own.items()}
+    names = {headline, *reported("comparison", task), *own}
     made: list[Estimate] = []
     for (metric, address), one in now.items():
         other = before.get((metric, address))
-        if other is None or better.get(metric, "neither") == "neither":
+        if other is None or metric not in names or better_of(metric, own) == "neither":
             continue
         gap = gain(compared(one, other, "difference"), metric, own)
         made.append(replace(gap, method=f"not paired: {gap.method}" if gap.method else ""))

@@ -15,11 +15,14 @@ import numpy as np
 from audit.comparing.baseline import (
     CHECK,
     OTHER_KEY,
+    Directions,
     answers_of,
+    better_of,
     both_carry,
     disagreement,
     is_paired,
     keys_differ,
+    own_directions,
     require_comparable,
     settings_of,
 )
@@ -90,6 +93,8 @@ class Comparison:
     turns: tuple[Turn, ...] = ()
     same_policy: bool = True
     """Whether both were judged by the same rules; else a verdict may turn because its rule did."""
+    own: tuple[str, ...] = ()
+    """Metrics of the user's own, of which a record holds numbers and no code: they are compared unpaired."""
     headline: str = ""
     favorable: str = ""
     """The class that is good for the person; ``""``: not stated, or the task is not binary."""
@@ -163,7 +168,8 @@ def _compared(before: AuditRecord, after: AuditRecord, *names: str) -> Compariso
     gaps = _paired_gaps(new, replace(old, y_true=new.y_true)) if new is not None and old is not None else {}
     sized = None if new is None else len(new)
     moves = () if new is None or old is None else _churn(new, old, after)
-    changes, turns = _changes(before, after, gaps), tuple(_turns(before, after))
+    own = own_directions(after)
+    changes, turns = _changes(before, after, gaps, own), tuple(_turns(before, after))
     same_policy = before.policy.gates == after.policy.gates
     return Comparison(
         before=names[0],
@@ -178,13 +184,14 @@ def _compared(before: AuditRecord, after: AuditRecord, *names: str) -> Compariso
         area_test=None if new is None or old is None or not both_carry(new, old, AREA) else area_p_value(new, old),
         turns=turns,
         same_policy=same_policy,
+        own=tuple(own),
         headline=after.headline,
         favorable=after.data.favorable,
         names=after.data.names,
         conclusion=conclude(
             changes,
             turns if same_policy else (),
-            tuple(dict.fromkeys((after.headline, *reported("comparison", after.task)))),
+            {name: better_of(name, own) for name in (after.headline, *reported("comparison", after.task), *own)},
             min_n=settings_of(after).min_n,
             same=bool(moves) and moves[0].value == 0,
         ),
@@ -246,14 +253,17 @@ def _paired_gaps(new: Predictions, old: Predictions) -> dict[tuple[str, tuple[tu
 
 
 def _changes(
-    before: AuditRecord, after: AuditRecord, gaps: Mapping[tuple[str, tuple[tuple[str, str], ...]], Estimate]
+    before: AuditRecord,
+    after: AuditRecord,
+    gaps: Mapping[tuple[str, tuple[tuple[str, str], ...]], Estimate],
+    own: Directions,
 ) -> list[Change]:
     old, new = _numbers(before), _numbers(after)
     found = []
     for key in dict.fromkeys([*new, *old]):
         check, metric, address = key
         change = Change(check=check, metric=metric, where=dict(address), before=old.get(key), after=new.get(key))
-        found.append(_measured(change, gaps.get((metric, address))))
+        found.append(_measured(change, gaps.get((metric, address)), own))
     return found
 
 
@@ -268,12 +278,12 @@ def _numbers(record: AuditRecord) -> dict[Address, Estimate]:
     return found
 
 
-def _measured(change: Change, gap: Estimate | None) -> Change:
+def _measured(change: Change, gap: Estimate | None, own: Directions) -> Change:
     before, after = change.before, change.after
     if before is None or after is None:
         return replace(change, direction="only after" if before is None else "only before")
     if gap is not None:
-        return replace(change, difference=gap, paired=True, direction=_direction(change, gap))
+        return replace(change, difference=gap, paired=True, direction=_direction(change, gap, own))
     if (before.value, before.low, before.high) == (after.value, after.low, after.high):
         return replace(change, direction="same")
     if "count" in (before.method, after.method) and before.value is not None and after.value is not None:
@@ -282,7 +292,7 @@ def _measured(change: Change, gap: Estimate | None) -> Change:
     if after.unit == "p-value":  # two p-values have no difference that means anything
         return change
     apart = compared(after, before, "difference")
-    return replace(change, difference=apart, direction=_direction(change, apart))
+    return replace(change, difference=apart, direction=_direction(change, apart, own))
 
 
 def _exact(before: Estimate, after: Estimate) -> Estimate:
@@ -292,7 +302,7 @@ def _exact(before: Estimate, after: Estimate) -> Estimate:
     )
 
 
-def _direction(change: Change, gap: Estimate) -> Direction:
+def _direction(change: Change, gap: Estimate, own: Directions) -> Direction:
     if gap.value is None or gap.low is None or gap.high is None:
         return "no difference shown"
     if gap.low == gap.high == 0 or within_rounding(gap, change.before, change.after):
@@ -300,7 +310,7 @@ def _direction(change: Change, gap: Estimate) -> Direction:
     metric = change.metric
     if gap.low <= 0 <= gap.high:
         return "no difference shown"
-    better = METRICS[metric].better if metric in METRICS else "neither"
+    better = better_of(metric, own)
     if better == "neither":
         return "changed"
     return "better" if (gap.low > 0) == (better == "higher") else "worse"

@@ -7,8 +7,9 @@ within rounding, three decimals, is no change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from audit.estimate.comparing import span_of
@@ -60,7 +61,12 @@ def within_rounding(gap: Estimate, before: Estimate | None = None, after: Estima
 
 
 def conclude(
-    changes: Sequence[Change], turns: Sequence[Turn], names: Sequence[str], *, min_n: int, same: bool
+    changes: Sequence[Change],
+    turns: Sequence[Turn],
+    names: Mapping[str, str],
+    *,
+    min_n: int,
+    same: bool,
 ) -> Conclusion:
     """Say whether a model is better or worse than another.
 
@@ -70,20 +76,21 @@ def conclude(
         All numbers of both audits.
     turns : sequence of Turn
         Gates whose verdict differs, under the same policy.
-    names : sequence of str
-        Metrics that count, the headline first.
+    names : mapping of str to str
+        Metrics that count and which way each is better, the headline first.
     min_n : int
         Smaller groups are shown, not judged.
     same : bool
         Whether both models gave the same answer to every row.
     """
-    once = _once(changes, names)
+    once, order = _once(changes, names), list(names)
     whole = [one for one in once if set(one.where) <= {"split"}]
     groups = [one for one in once if set(one.where) - HOUSE_WORDS and _n(one) >= min_n]
-    headline, others = ([one for one in whole if (one.metric == names[0]) == first] for first in (True, False))
-    worse = [*_shown(headline, RISK / 2, _loss), *_shown(others, RISK / 4, _loss)]
-    better = [*_shown(headline, RISK / 2, _gain), *_shown(others, RISK / 4, _gain)]
-    groups_worse = sorted(_shown(groups, RISK / 4, _loss), key=_size)
+    headline, others = ([one for one in whole if (one.metric == order[0]) == first] for first in (True, False))
+    loss, gain = (partial(_against, names, loss=loss) for loss in (True, False))
+    worse = [*_shown(headline, RISK / 2, loss), *_shown(others, RISK / 4, loss)]
+    better = [*_shown(headline, RISK / 2, gain), *_shown(others, RISK / 4, gain)]
+    groups_worse = sorted(_shown(groups, RISK / 4, loss), key=_size)
     turned = tuple(one for one in turns if one.severity == "error" and one.before == "pass" and one.after == "fail")
     lost = bool(worse or groups_worse or turned)
     word: Word = "worse" if lost else "better" if better else "same answers" if same else "no difference shown"
@@ -97,19 +104,22 @@ def conclude(
     )
 
 
-def _once(changes: Sequence[Change], names: Sequence[str]) -> list[Change]:
+def _once(changes: Sequence[Change], names: Mapping[str, str]) -> list[Change]:
     """Return each number of the test rows that counts once, the headline first."""
     found: dict[tuple[str, tuple[tuple[str, str], ...]], Change] = {}
     for one in changes:
-        counts = one.metric in names and METRICS[one.metric].better != "neither" and "class" not in one.where
+        counts = names.get(one.metric, "neither") != "neither" and "class" not in one.where
         if counts and one.difference is not None and one.where.get("split", "test") == "test":
             found.setdefault((one.metric, tuple(sorted(one.where.items()))), one)
-    own = [
-        one
-        for (metric, where), one in found.items()
-        if metric == names[0] or (METRICS[metric].same_as, where) not in found
+    order = list(names)
+    once = [
+        one for (metric, where), one in found.items() if metric == order[0] or (_same_as(metric), where) not in found
     ]
-    return sorted(own, key=lambda one: names.index(one.metric))
+    return sorted(once, key=lambda one: order.index(one.metric))
+
+
+def _same_as(metric: str) -> str:
+    return METRICS[metric].same_as if metric in METRICS else ""
 
 
 def _size(change: Change) -> tuple[int, float]:
@@ -131,13 +141,9 @@ def _shown(changes: Sequence[Change], risk: float, chance: Callable[[Change], fl
     ]
 
 
-def _loss(change: Change) -> float:
-    """Return the one-sided p-value of "it is no worse than before"."""
-    return _chance(change, below=METRICS[change.metric].better == "higher")
-
-
-def _gain(change: Change) -> float:
-    return _chance(change, below=METRICS[change.metric].better == "lower")
+def _against(names: Mapping[str, str], change: Change, *, loss: bool) -> float:
+    """Return the one-sided p-value of "it is no worse than before", else of "it is no better"."""
+    return _chance(change, below=(names[change.metric] == "higher") == loss)
 
 
 def _chance(change: Change, *, below: bool) -> float:

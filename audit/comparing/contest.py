@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from audit.comparing.baseline import answers_of, by_address, is_paired, names_for
+from audit.comparing.baseline import answers_of, better_of, by_address, is_paired, names_for, own_directions
 from audit.estimate.comparing import against_best, paired_with_best
-from audit.estimate.metrics import METRICS
 from audit.estimate.paired import churn, paired_difference
 from audit.evidence import Predictions
 from reports.record import AuditRecord, Estimate
@@ -41,12 +40,13 @@ def contenders(records: Sequence[AuditRecord], names: Sequence[str]) -> tuple[Co
         What the models are called.
     """
     metric, task = records[-1].headline, records[-1].task
-    highest = metric not in METRICS or METRICS[metric].better != "lower"
+    better = better_of(metric, own_directions(records[-1]))
+    highest = better != "lower"
     own = [by_address(one).get((metric, (("split", "test"),))) for one in records]
     answers = _answers(records, metric)
     found = []
     for place, name in enumerate(names):
-        behind = _behind(place, own, answers, metric, highest)
+        behind = None if better == "neither" else _behind(place, own, answers, metric, highest)
         moved = churn(answers[place], answers[0]) if answers and place and task != "regression" else None
         found.append(
             Contender(
@@ -70,7 +70,7 @@ def _behind(
     place: int, own: Sequence[Estimate | None], answers: Sequence[Predictions], metric: str, highest: bool
 ) -> Estimate | None:
     mine = own[place]
-    if mine is None or METRICS[metric].better == "neither":
+    if mine is None:
         return None
     if not answers:
         peers = [one for one in own if one is not None]

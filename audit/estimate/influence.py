@@ -81,6 +81,40 @@ def _require_class(predictions: Predictions, name: str, position: int | None) ->
         raise Undefined("the classes have no order; state it in [data] order")
 
 
+def smooth_headline(predictions: Predictions) -> str:
+    """Name the headline metric where the rows' influence on it is known, else the task's own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audit.evidence import Settings
+    >>> answers = Predictions(task="regression", y_true=np.zeros(1), y_pred=np.zeros(1),
+    ...                       settings=Settings(headline="median_absolute_error"))
+    >>> smooth_headline(answers)
+    'r2_score'
+    """
+    one = metric_of(predictions, predictions.headline)
+    return one.name if one.needs == "counts" or one.linear is not None else predictions.task_headline
+
+
+def scaled_headline(predictions: Predictions) -> str:
+    """Name the headline metric where it is a share or a score, whose differences rules have limits for.
+
+    Of metrics in the target's unit, or in one of the user's own, the task's own metric stands in.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audit.evidence import Settings
+    >>> answers = Predictions(task="regression", y_true=np.zeros(1), y_pred=np.zeros(1),
+    ...                       settings=Settings(headline="mean_absolute_error"))
+    >>> scaled_headline(answers)
+    'r2_score'
+    """
+    one = metric_of(predictions, predictions.headline)
+    return one.name if one.unit in ("proportion", "score", "difference") else predictions.task_headline
+
+
 def carries(predictions: Predictions, name: str) -> bool:
     """Tell whether answers are of the kind that a metric is made of: scored, probable, of ordered classes.
 

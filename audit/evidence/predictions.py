@@ -227,8 +227,11 @@ class Predictions:
     @property
     def headline(self) -> str:
         """The metric that stands for the whole: the user's, else the task's own."""
-        if self.settings.headline:
-            return self.settings.headline
+        return self.settings.headline or self.task_headline
+
+    @property
+    def task_headline(self) -> str:
+        """The metric that stands for the whole unless the user names another."""
         if self.task == "regression":
             return "r2_score"
         return "roc_auc" if self.task == "binary" and self.y_score is not None else "balanced_accuracy"
