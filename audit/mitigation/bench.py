@@ -263,7 +263,7 @@ def fresh(model: Model, seed: int) -> Any:  # noqa: ANN401
     if not model.refittable():
         raise ModelError(
             f"{model.info.kind} cannot be trained anew (it has no fit), which this method needs. Give the estimator "
-            "as scikit-learn knows it (.skops), or use --method thresholds."
+            "as scikit-learn knows it (.skops), or use --method thresholds, relaxed-thresholds or group-calibration."
         )
     own = clone(model.predictor)
     if seed:

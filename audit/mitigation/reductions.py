@@ -32,6 +32,9 @@ class Answering(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
     def __init__(self, bench: Bench | None = None) -> None:
         self.bench = bench
 
+    def __sklearn_clone__(self) -> Answering:
+        return Answering(self.bench)  # a bench is shared: it holds all rows
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Answering:  # noqa: ANN401
         """Train the model on rows by number."""
         assert self.bench is not None  # noqa: S101 -- given when it was made

@@ -13,7 +13,7 @@ from audit.config.plan import RunPlan
 from audit.data.columns import label_texts
 from audit.errors import ConfigError, ModelError, shown
 from audit.mitigation.arms import choose, evidence, gap_before
-from audit.mitigation.bench import Bench, prepare, subset
+from audit.mitigation.bench import Bench, fresh, prepare, subset
 from audit.mitigation.candidates import method as method_of
 from audit.mitigation.constraints import constraint as constraint_of
 from audit.mitigation.files import as_file
@@ -88,6 +88,8 @@ def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -
     bench = _bench(plan, asked, progress)
     method = method_of(asked.method, bench.dataset.task, asked.constraint)
     bench.favorable  # noqa: B018 -- refuses a task whose favorable class is not known
+    if method.trains:
+        fresh(bench.model, 0)  # refuses a model that cannot be trained anew before anything is asked
     found, before = gap_before(bench)
     if not asked.anyway and (reason := _no_gap(found.value, found.low, found.high, bench, asked.limit)):
         return Outcome(reason=reason)
