@@ -143,9 +143,10 @@ def measure(axis: Axis, size: int) -> Cost:
         with (folder / "log").open("wb") as log:
             command = [sys.executable, "-m", "audit", "run", str(folder / "audit.toml"), "--out", name]
             process = subprocess.Popen(command, stdout=log, stderr=log)
-            _, _, used = os.wait4(process.pid, 0)
-        if not (folder / "audit.json").exists():
-            raise SystemExit(f"size {size}: no record was written:\n{(folder / 'log').read_text()[-2000:]}")
+            _, status, used = os.wait4(process.pid, 0)
+        if not (folder / "card.html").exists():
+            said = (folder / "log").read_text()[-2000:]
+            raise SystemExit(f"size {size}: no card was written (status {status}):\n{said}")
         record = json.loads((folder / "audit.json").read_bytes())
         card = (folder / "card.html").stat().st_size
     return Cost(size, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, len(record["verdicts"]), card)
