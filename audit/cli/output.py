@@ -22,7 +22,7 @@ COLORS = {"invalid": "red", "missed": "red", "owed": "yellow", "concern": "yello
 FIRST_LINES = 4
 """Lines of the summary that are shown before the long work: what was audited, how good it is, and for whom."""
 SIGNED = 1_000_000
-"""Bytes of a file in which a report names the program that wrote it."""
+"""Bytes of a file that are read at once, in search of the name of the program that wrote it."""
 FOR_PEOPLE = frozenset({"text", "md"})
 """Formats that are read in a terminal; the others are read by programs and have escapes of their own."""
 UNSIGNED = frozenset({"summary.txt", "annotations.txt", "gl-code-quality.json"})
@@ -105,12 +105,22 @@ def require_replaceable(path: Path, *sources: Path) -> None:
     require_unread(path, *sources)
     if not path.exists() or path.name in UNSIGNED:
         return
-    with path.open("rb") as file:
-        head = file.read(SIGNED)
-    if head.strip() and b"modelassay" not in head:
+    if not _is_blank_or_names(path, b"modelassay"):
         raise ConfigError(
             f"{shown(path)} exists and is not a report of modelassay; it stays as it is. Name a new file or remove it."
         )
+
+
+def _is_blank_or_names(path: Path, mark: bytes) -> bool:
+    """Tell whether a file holds a mark anywhere, or nothing at all: a large record names its program behind findings."""
+    blank, kept = True, b""
+    with path.open("rb") as file:
+        while part := file.read(SIGNED):
+            blank = blank and not part.strip()
+            if mark in kept + part:
+                return True
+            kept = part[-len(mark) :]
+    return blank
 
 
 def require_own(path: Path, mark: bytes, *sources: Path, beside: Path | None = None) -> None:
