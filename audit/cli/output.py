@@ -112,7 +112,7 @@ def require_replaceable(path: Path, *sources: Path) -> None:
 
 
 def _is_blank_or_names(path: Path, mark: bytes) -> bool:
-    """Tell whether a file holds a mark anywhere, or nothing at all: a large record names its program behind findings."""
+    """Tell whether a file holds a mark anywhere, or nothing: a large record names its program behind its findings."""
     blank, kept = True, b""
     with path.open("rb") as file:
         while part := file.read(SIGNED):
