@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from audit.deploy.graph import OPSET, Graph
+from audit.deploy.graph import OPSET, Graph, set_apart
 from audit.errors import ModelError
 from audit.models.onnx import MISSING_TEXT
 from audit.optional import require
@@ -47,8 +47,11 @@ def network_graph(predictor: object) -> Any:  # noqa: ANN401 -- an ONNX ModelPro
             "the network stands behind other steps than its own preparation; export handles that one alone."
         )
     model = _exported(estimator)
-    graph = Graph()
-    rows = _prepared(graph, steps[0][1].to_plain()) if len(steps) == 2 else _plain_inputs(graph, estimator)
+    plain = steps[0][1].to_plain() if len(steps) == 2 else None
+    columns = list(getattr(estimator, "feature_names_in_", ())) if plain is None else list(plain["columns"])
+    set_apart(model.graph, columns)
+    graph = Graph(columns)
+    rows = _plain_inputs(graph, estimator) if plain is None else _prepared(graph, plain)
     rows = _standardized(graph, rows, estimator)
     graph.node("Cast", rows, to=graph.onnx.TensorProto.FLOAT, out=model.graph.input[0].name)
     _joined(graph, model, estimator)
@@ -145,19 +148,23 @@ def _joined(graph: Graph, model: Any, estimator: Any) -> None:  # noqa: ANN401
     graph.nodes.clear()
     raw, classes = model.graph.output[0].name, getattr(estimator, "classes_", None)
     if classes is None:
-        wide = graph.node("Cast", raw, to=onnx.TensorProto.DOUBLE, out="answer.0")
-        scaled = graph.node("Mul", wide, graph.constant(np.float64(estimator.target_scale_)), out="answer.1")
-        answer = graph.node("Add", scaled, graph.constant(np.float64(estimator.target_center_)), out="prediction")
+        wide = graph.node("Cast", raw, to=onnx.TensorProto.DOUBLE, out=graph.free("answer.0"))
+        scaled = graph.node(
+            "Mul", wide, graph.constant(np.float64(estimator.target_scale_)), out=graph.free("answer.1")
+        )
+        answer = graph.node(
+            "Add", scaled, graph.constant(np.float64(estimator.target_center_)), out=graph.free("prediction")
+        )
         element, width = onnx.TensorProto.DOUBLE, 1
     else:
         if len(classes) == 2:
-            zero = graph.node("Sub", raw, raw, out="answer.0")
-            raw = graph.node("Concat", zero, raw, axis=1, out="answer.1")
-        answer = graph.node("Softmax", raw, axis=1, out="probabilities")
+            zero = graph.node("Sub", raw, raw, out=graph.free("answer.0"))
+            raw = graph.node("Concat", zero, raw, axis=1, out=graph.free("answer.1"))
+        answer = graph.node("Softmax", raw, axis=1, out=graph.free("probabilities"))
         element, width = onnx.TensorProto.FLOAT, len(classes)
         labels = np.asarray(classes)
         held = labels.astype(object) if labels.dtype.kind in "UO" else labels.astype(np.int64)
-        model.graph.initializer.append(onnx.numpy_helper.from_array(held, "classes"))
+        model.graph.initializer.append(onnx.numpy_helper.from_array(held, graph.free("classes")))
     nodes = [*before, *model.graph.node, *graph.nodes]
     for part in ("node", "input", "output", "value_info"):
         del getattr(model.graph, part)[:]

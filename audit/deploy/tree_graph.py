@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.deploy.graph import OPSET, Graph
+from audit.deploy.graph import OPSET, Graph, set_apart
 from audit.deploy.tree_ensembles import AT_MOST, Ensemble, Tree, ensemble
 from audit.errors import ModelError, shown
 from audit.models.onnx import MISSING_TEXT
@@ -40,7 +40,7 @@ def tree_graph(predictor: object, train: pd.DataFrame, names: Sequence[str] | No
         If it cannot be written, or reads texts without the names of its columns.
     """
     held = ensemble(predictor)
-    graph = Graph()
+    graph = Graph(names or ())
     if names is None:
         if held.categories:
             raise ModelError("the booster reads texts and knows no names of its columns: --features a,b,c.")
@@ -48,8 +48,9 @@ def tree_graph(predictor: object, train: pd.DataFrame, names: Sequence[str] | No
     else:
         rows = graph.node("Concat", *[_column(graph, held, at, name) for at, name in enumerate(names)], axis=1)
     classes = _classes(predictor)
-    _answered(graph.node, graph.constant, rows, held, classes)
-    return _model(graph, classes, len(held.base))
+    answers = [graph.free(one) for one in (("prediction",) if classes is None else ("label", "probabilities"))]
+    _answered(graph.node, graph.constant, rows, held, classes, answers)
+    return _model(graph, classes, len(held.base), answers)
 
 
 def _classes(predictor: object) -> npt.NDArray[Any] | None:
@@ -70,16 +71,16 @@ def _column(graph: Graph, held: Ensemble, at: int, name: str) -> str:
     )  # fmt: skip
 
 
-def _model(graph: Graph, classes: npt.NDArray[Any] | None, outputs: int) -> Any:  # noqa: ANN401
+def _model(graph: Graph, classes: npt.NDArray[Any] | None, outputs: int, names: Sequence[str]) -> Any:  # noqa: ANN401
     onnx, helper = graph.onnx, graph.onnx.helper
     kinds = onnx.TensorProto
     if classes is None:
-        answers = [helper.make_tensor_value_info("prediction", kinds.DOUBLE, ["rows", outputs])]
+        answers = [helper.make_tensor_value_info(names[0], kinds.DOUBLE, ["rows", outputs])]
     else:
         kind = kinds.STRING if np.asarray(classes).dtype.kind in "OUS" else kinds.INT64
         answers = [
-            helper.make_tensor_value_info("label", kind, ["rows"]),
-            helper.make_tensor_value_info("probabilities", kinds.DOUBLE, ["rows", max(2, outputs)]),
+            helper.make_tensor_value_info(names[0], kind, ["rows"]),
+            helper.make_tensor_value_info(names[1], kinds.DOUBLE, ["rows", max(2, outputs)]),
         ]
     made = helper.make_model(
         helper.make_graph(graph.nodes, "trees", graph.inputs, answers, graph.constants),
@@ -96,7 +97,7 @@ def _answered(
     rows: str,
     held: Ensemble,
     classes: npt.NDArray[Any] | None,
-    names: Sequence[str] = ("label", "probabilities"),
+    names: Sequence[str],
     *,
     raw: bool = False,
 ) -> None:
@@ -111,7 +112,7 @@ def _answered(
         last = {"exp": "Exp", "sigmoid": "Sigmoid", "identity": "Identity"}.get(held.link)
         if last is None:
             raise ModelError(f"the booster's answer ({shown(held.link)}) is no number a row.")
-        node(last, total, out="prediction" if len(names) == 2 else names[0])
+        node(last, total, out=names[0])
         return
     label, shares = names
     _shares(node, constant, total, held.link, shares, raw=raw)
@@ -282,30 +283,26 @@ def with_trees(model: Any) -> Any:  # noqa: ANN401 -- a ModelProto
     return model
 
 
+def _names_in(graph: Any) -> Iterator[str]:  # noqa: ANN401 -- a GraphProto
+    for part in (graph.initializer, graph.input):
+        yield from (one.name for one in part)
+    for node in graph.node:
+        yield from node.output
+
+
 def with_columns(model: Any, train: pd.DataFrame) -> Any:  # noqa: ANN401 -- a ModelProto
     """Put inputs by column before a graph that takes one matrix of numbers."""
-    graph, matrix = Graph(), model.graph.input[0]
-    _set_apart(model.graph, {"columns", *map(str, train.columns)})
+    set_apart(model.graph, train.columns)
+    graph, matrix = Graph((*train.columns, *_names_in(model.graph))), model.graph.input[0]
     parts: list[str] = []
     for name in train.columns:
         flag = pd.api.types.is_bool_dtype(train[name].dtype)
         given = graph.column(str(name), "BOOL" if flag else "DOUBLE", 1)
-        parts.append(graph.node("Cast", given, to=11, out=f"columns.{len(parts)}") if flag else given)
-    whole = graph.node("Concat", *parts, axis=1, out="columns")
+        parts.append(graph.node("Cast", given, to=11) if flag else given)
+    whole = graph.node("Concat", *parts, axis=1)
     graph.node("Cast", whole, to=matrix.type.tensor_type.elem_type, out=matrix.name)
     nodes = [*graph.nodes, *model.graph.node]
     del model.graph.node[:], model.graph.input[:]
     model.graph.node.extend(nodes)
     model.graph.input.extend(graph.inputs)
     return model
-
-
-def _set_apart(graph: Any, taken: set[str]) -> None:  # noqa: ANN401 -- a GraphProto
-    """Rename whatever inside a graph is called like one of its columns."""
-    own = {one.name for one in graph.initializer} | {name for node in graph.node for name in node.output}
-    clear = {name: f"{name}.of_the_model" for name in own & taken - {one.name for one in graph.output}}
-    for one in (*graph.initializer, *graph.value_info):
-        one.name = clear.get(one.name, one.name)
-    for node in graph.node:
-        for names in (node.input, node.output):
-            names[:] = [clear.get(name, name) for name in names]

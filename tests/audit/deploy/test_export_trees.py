@@ -12,6 +12,7 @@ import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -158,6 +159,17 @@ def test_native_files_and_boosters_in_pipelines(library: str, suffix: str, name:
     whole = make_pipeline(columns(OneHotEncoder(sparse_output=False)), booster).fit(X, TWO)
     export(wrap(whole), X, X, tmp_path / "p.onnx")
     agree(whole, tmp_path / "p.onnx", beyond(X), 1e-6)
+
+
+@pytest.mark.parametrize(
+    "names", [["label", "probabilities", "prediction"], ["constant.0", "classes.3", "part.1"], ["X", "columns", "rows"]]
+)
+@pytest.mark.parametrize("model", [hist(), LogisticRegression(), HistGradientBoostingRegressor(max_iter=3)], ids=str)
+def test_columns_may_be_called_like_parts_of_the_graph(model: Any, names: list[str], tmp_path: Path) -> None:  # noqa: ANN401
+    table = N.fillna(0).set_axis(names, axis=1)
+    model.fit(table, TWO)
+    assert export(wrap(model), table, table, tmp_path / "m.onnx").parity["largest_difference"] <= 1e-6
+    agree(model, tmp_path / "m.onnx", table, 1e-6)
 
 
 def test_a_catboost_file_of_counts_answers_counts(tmp_path: Path) -> None:
