@@ -14,6 +14,7 @@ import pandas as pd
 
 from audit.data.columns import label_texts
 from audit.deploy.description import Description, describe, write_description
+from audit.deploy.group_rules import has_rule, refuses, require_writable, with_rule
 from audit.deploy.network_graph import is_network, network_graph
 from audit.deploy.schema import columns_of
 from audit.deploy.tree_ensembles import is_ensemble
@@ -57,20 +58,24 @@ def export(
         If the model cannot be converted, or the conversion changes a label or moves a score by more than 1e-5;
         nothing is written then.
     """
-    model = _inside(model)
+    ruled = model if has_rule(model.predictor) else None
+    inner = _inside(model)
+    model = ruled or inner
     names = features or model.feature_names
     if names is None:
         raise ModelError("the model knows no names of its inputs. Name the columns in their order: --features a,b,c.")
     columns_of(test, names)  # whatever is missing is named here
     rows = test.loc[:, list(names)].reset_index(drop=True)
     said = ""
-    for graph in _graphs(model, train.loc[:, list(names)]):
+    for graph in _graphs(inner, train.loc[:, list(names)]) if ruled is None else _ruled(ruled, inner, train):
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
             part = Path(folder) / out.name
             part.write_bytes(graph.SerializeToString())
             try:
                 converted = wrap(OnnxModel(part), format_="onnx", file=part)
                 proof, said = parity(model, converted, rows)
+                if not said and ruled is not None:
+                    said = _unrefused(ruled, converted, rows)
             except Exception as error:  # onnxruntime raises errors of its own, without a common class
                 said = f"it does not run: {' '.join(str(error).split())[:200]}"
             if said:
@@ -87,24 +92,30 @@ def export(
 
 
 def _inside(model: Model) -> Model:
-    """Take the estimator out of a sealed one that adds no rule to it; a graph cannot refuse, as a rule by group must.
-
-    Raises
-    ------
-    ModelError
-        If a rule decides.
-    """
-    take = getattr(model.predictor, "without_rule", None)
-    if take is None:
-        return model
-    inner = take()
+    """Take the estimator out of a sealed one, and a booster out of its bytes."""
+    inner = getattr(model.predictor, "estimator_", None) if hasattr(model.predictor, "without_rule") else None
     if inner is None:
-        raise ModelError(
-            "this model refuses rows of groups that it has no rule for, and an ONNX graph cannot refuse a row. Serve "
-            "the .skops file as it is: modelassay serve model.skops --data train.csv."
-        )
-    made = wrap(inner, name=model.info.name)
+        return model
+    made = wrap(inner.opened() if hasattr(inner, "opened") else inner, name=model.info.name)
     return replace(made, info=replace(made.info, sha256=model.info.sha256, file=model.info.file))
+
+
+def _ruled(sealed: Model, inner: Model, train: pd.DataFrame) -> Iterator[Any]:
+    """Try conversions of the estimator inside, with the rule of the sealed one behind each."""
+    rule: Any = sealed.predictor
+    require_writable(rule)
+    own = train.loc[:, list(rule.columns_)]
+    for graph in _graphs(inner, own):
+        whole = graph if inner.feature_names is not None or len(graph.graph.input) > 1 else with_columns(graph, own)
+        yield with_rule(whole, rule, train)
+
+
+def _unrefused(sealed: Model, converted: Model, rows: pd.DataFrame) -> str:
+    """Say what is wrong where a graph answers a row whose group has no rule; a single rule for all refuses nobody."""
+    rule: Any = sealed.predictor
+    if rule.sensitive not in (sealed.feature_names or ()) or refuses(converted.predictor, rows, rule):
+        return ""
+    return "it answers rows of a group that has no rule"
 
 
 def _graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:

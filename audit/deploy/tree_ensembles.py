@@ -96,6 +96,8 @@ def ensemble(predictor: object) -> Ensemble:
 
 
 def _reader(predictor: object) -> Callable[[Any], Ensemble] | None:
+    if hasattr(predictor, "opened"):  # bytes inside a sealed estimator
+        return lambda one: ensemble(one.opened())
     if hasattr(predictor, "_predictors") and hasattr(predictor, "_bin_mapper"):
         return _histogram
     if hasattr(predictor, "get_booster"):

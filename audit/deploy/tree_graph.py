@@ -56,7 +56,7 @@ def tree_graph(predictor: object, train: pd.DataFrame, names: Sequence[str] | No
 def _classes(predictor: object) -> npt.NDArray[Any] | None:
     """Return the labels of a classifier; a regression of CatBoost holds an empty list of them."""
     held = getattr(predictor, "classes_", None)
-    return np.asarray(held) if held is not None and len(held) else None
+    return np.array(list(held)) if held is not None and len(held) else None
 
 
 def _column(graph: Graph, held: Ensemble, at: int, name: str) -> str:
@@ -202,13 +202,14 @@ def register_boosters() -> None:
         "xgboost": ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),
         "lightgbm": ("LGBMClassifier", "LGBMRegressor"),
         "catboost": ("CatBoostClassifier", "CatBoostRegressor"),
+        "audit.mitigation.held": ("HeldBooster",),
     }.items():
         found = _installed(module)
         for kind in kinds if found is not None else ():
             options = {"zipmap": [True, False, "columns"], "nocl": [True, False], "raw_scores": [True, False]}
             skl2onnx.update_registered_converter(
                 getattr(found, kind), f"Modelassay{kind}", _shapes, _written, overwrite=True,
-                options=options if "Classifier" in kind else None, parser=_parsed if "Classifier" in kind else None,
+                options=None if "Regressor" in kind else options, parser=None if "Regressor" in kind else _parsed,
             )  # fmt: skip
 
 
@@ -223,6 +224,9 @@ def _parsed(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> 
     types = require("skl2onnx.common.data_types", extra="onnx", purpose="ONNX exports of scikit-learn models")
     operator = scope.declare_local_operator(parser._get_sklearn_operator_name(type(model)), model)
     operator.inputs = inputs
+    if _classes(model) is None:
+        operator.outputs.append(scope.declare_local_variable("variable", types.DoubleTensorType()))
+        return operator.outputs
     for name, kind in (("label", types.Int64TensorType()), ("probabilities", types.DoubleTensorType())):
         operator.outputs.append(scope.declare_local_variable(name, kind))
     return operator.outputs

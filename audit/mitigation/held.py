@@ -62,14 +62,15 @@ class HeldBooster(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
 
     def predict(self, X: object) -> npt.NDArray[Any]:
         """Return a label or a number for each row."""
-        return self._loaded().predict(X)
+        return self.opened().predict(X)
 
     @available_if(lambda self: self.classes is not None)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: object) -> npt.NDArray[np.float64]:
         """Return the probability of each class, shape (n, classes)."""
-        return np.asarray(self._loaded().predict_proba(X), dtype=np.float64)
+        return np.asarray(self.opened().predict_proba(X), dtype=np.float64)
 
-    def _loaded(self) -> Booster:
+    def opened(self) -> Booster:
+        """Return the booster, ready to be asked."""
         if self.raw is None:
             raise ValueError("there is no booster to ask")
         content = np.asarray(self.raw, dtype=np.uint8).tobytes()

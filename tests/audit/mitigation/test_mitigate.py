@@ -172,23 +172,19 @@ def test_rows_without_a_group_are_left_out_and_counted(tmp_path: Path) -> None:
     assert "20 rows have no group of 'sex'" in " ".join(finding.measurement.notes)
 
 
-def test_a_mitigated_model_is_exported_or_served_and_never_decides_for_a_group_it_does_not_know(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mitigated_models_are_exported_from_the_command_line(tmp_path: Path) -> None:
     pytest.importorskip("skl2onnx")
     pytest.importorskip("onnxruntime")
     config = project(tmp_path / "p", rows=600, gap=1.2)
     train = str(tmp_path / "p" / "train.csv")
-    for method, code in (("reweigh", 0), ("thresholds", 2)):
+    X = pd.read_csv(tmp_path / "p" / "test.csv")
+    for method in ("reweigh", "thresholds"):
         out = tmp_path / method
         _mitigate(config, out, method)
-        done = main(["export", str(out / "model.skops"), "--data", train, "--out", str(out / "model.onnx")])
-        assert done == code
-    assert "an ONNX graph cannot refuse a row" in " ".join(capsys.readouterr().err.split())
-    old = load_model(tmp_path / "reweigh" / "model.skops").predictor
-    new = load_model(tmp_path / "reweigh" / "model.onnx").predictor
-    X = pd.read_csv(tmp_path / "p" / "test.csv")[["x", "z", "kind"]]
-    assert np.array_equal(np.asarray(old.predict(X)), np.asarray(new.predict(X)))
+        assert main(["export", str(out / "model.skops"), "--data", train, "--out", str(out / "model.onnx")]) == 0
+        old, new = (load_model(out / f"model.{kind}").predictor for kind in ("skops", "onnx"))
+        rows = X[list(old.feature_names_in_)]  # type: ignore[attr-defined]
+        assert np.array_equal(np.asarray(old.predict(rows)), np.asarray(new.predict(rows)))
 
 
 def test_a_mitigated_model_is_served_with_its_group_in_the_schema(tmp_path: Path) -> None:

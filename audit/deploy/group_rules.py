@@ -1,0 +1,204 @@
+"""Rules of decision by group around a graph: scores go through, the group is an input, whoever has no rule is refused.
+
+A graph has no way to say why it refuses. Rows without a known group get a place beyond the end of the table of rules,
+which stops the whole request: nobody is decided upon by a rule of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from audit.data.columns import group_factor
+from audit.deploy.graph import Graph
+from audit.errors import ModelError, shown
+from audit.optional import require
+
+INNER = "model/"
+"""How the names of the graph inside begin."""
+SMALLEST = 1e-12
+"""Least probability whose log odds are taken."""
+WORDS = 3
+"""Version of ``ai.onnx.ml``."""
+
+
+def has_rule(predictor: object) -> bool:
+    """Tell a sealed estimator in which a rule decides."""
+    take = getattr(predictor, "without_rule", None)
+    return take is not None and take() is None
+
+
+def require_writable(sealed: Any) -> None:  # noqa: ANN401 -- an estimator of the mitigation
+    """Refuse a rule that a graph cannot hold.
+
+    Raises
+    ------
+    ModelError
+    """
+    instead = "Serve the .skops file as it is: modelassay serve model.skops --data train.csv."
+    if sealed.shifts is not None:
+        raise ModelError(
+            "this model takes what the group explains from its columns between two steps, which a graph does not hold. "
+            + instead
+        )
+    if getattr(sealed, "offsets", None) is None and not hasattr(sealed.estimator_, "predict_proba"):
+        raise ModelError(
+            "the rule stands behind a model that gives no probabilities, which a graph cannot tell from raw scores. "
+            + instead
+        )
+
+
+def with_rule(made: Any, sealed: Any, train: pd.DataFrame) -> Any:  # noqa: ANN401 -- a ModelProto; an estimator
+    """Put the rule of a sealed estimator behind the graph of the one inside.
+
+    Parameters
+    ----------
+    made : ModelProto
+        Answers label and probabilities, or a number.
+    sealed : MitigatedClassifier or MitigatedRegressor
+    train : DataFrame
+        Tells the type of the group's column.
+
+    Raises
+    ------
+    ModelError
+        If the rule cannot be written.
+    """
+    compose = require("onnx.compose", extra="onnx", purpose="ONNX exports")
+    made = compose.add_prefix(made, INNER, rename_inputs=False)
+    graph = Graph()
+    outputs = [one.name for one in made.graph.output]
+    if getattr(sealed, "offsets", None) is not None:
+        _moved(graph, made, sealed, train, outputs)
+    else:
+        _decided(graph, made, sealed, train, outputs)
+    have = {one.name for one in made.graph.input}
+    made.graph.input.extend(one for one in graph.inputs if one.name not in have)
+    made.graph.node.extend(graph.nodes)
+    made.graph.initializer.extend(graph.constants)
+    if any(one.op_type == "LabelEncoder" for one in graph.nodes):
+        _state_version(graph, made)
+    return made
+
+
+def _state_version(graph: Graph, made: Any) -> None:  # noqa: ANN401
+    """State a version of the domain in which words are looked up by key."""
+    found = next((one for one in made.opset_import if one.domain == "ai.onnx.ml"), None)
+    if found is None:
+        made.opset_import.append(graph.onnx.helper.make_opsetid("ai.onnx.ml", WORDS))
+    else:
+        found.version = max(found.version, WORDS)
+
+
+def _moved(graph: Graph, made: Any, sealed: Any, train: pd.DataFrame, outputs: Sequence[str]) -> None:  # noqa: ANN401
+    kinds = graph.onnx.TensorProto
+    answer = graph.node("Cast", outputs[0], to=kinds.DOUBLE)
+    answer = graph.node("Reshape", answer, graph.constant(np.array([-1], dtype=np.int64)))
+    moved = graph.node("Add", answer, _of_group(graph, made, sealed, sealed.offsets, train))
+    graph.node("Unsqueeze", moved, graph.constant(np.array([1], dtype=np.int64)), out="prediction")
+    del made.graph.output[:]
+    made.graph.output.append(graph.onnx.helper.make_tensor_value_info("prediction", kinds.DOUBLE, ["rows", 1]))
+
+
+def _decided(graph: Graph, made: Any, sealed: Any, train: pd.DataFrame, outputs: Sequence[str]) -> None:  # noqa: ANN401
+    kinds, helper = graph.onnx.TensorProto, graph.onnx.helper
+    shares = graph.node("Cast", outputs[-1], to=kinds.DOUBLE)
+    score = graph.node("Gather", shares, graph.constant(np.int64(1)), axis=1)
+    limit = graph.constant(np.float64(0.5))
+    if sealed.calibration is not None:
+        lines = {name: list(map(float, line)) for name, line in sealed.calibration.items()}
+        slope, start = (
+            _of_group(graph, made, sealed, {name: line[side] for name, line in lines.items()}, train) for side in (0, 1)
+        )
+        low, high = (graph.constant(np.float64(one)) for one in (SMALLEST, 1 - SMALLEST))
+        inside, one = graph.node("Clip", score, low, high), graph.constant(np.float64(1))
+        odds = graph.node("Sub", graph.node("Log", inside), graph.node("Log", graph.node("Sub", one, inside)))
+        score = graph.node("Sigmoid", graph.node("Add", graph.node("Mul", odds, slope), start))
+        wide = [
+            graph.node("Unsqueeze", part, graph.constant(np.array([1])))
+            for part in (graph.node("Sub", one, score), score)
+        ]
+        graph.node("Concat", *wide, axis=1, out="probabilities")
+    else:
+        limit = _of_group(graph, made, sealed, sealed.thresholds, train)
+        graph.node("Identity", shares, out="probabilities")
+    place = graph.node("Cast", graph.node("GreaterOrEqual", score, limit), to=kinds.INT64)
+    classes = np.asarray(sealed.classes_)
+    words = classes.dtype.kind in "OUS"
+    levels = graph.constant(classes.astype(object) if words else classes.astype(np.int64), "classes")
+    graph.node("Gather", levels, place, axis=0, out="label")
+    del made.graph.output[:]
+    made.graph.output.extend(
+        [
+            helper.make_tensor_value_info("label", kinds.STRING if words else kinds.INT64, ["rows"]),
+            helper.make_tensor_value_info("probabilities", kinds.DOUBLE, ["rows", 2]),
+        ]
+    )
+
+
+def _of_group(graph: Graph, made: Any, sealed: Any, rule: Any, train: pd.DataFrame) -> str:  # noqa: ANN401
+    """Look a number up by group; a single number is one for all."""
+    if not isinstance(rule, Mapping):
+        return graph.constant(np.float64(rule))
+    names = list(rule)
+    place = _place(graph, made, sealed, names, train[str(sealed.sensitive)])
+    return graph.node("Gather", graph.constant(np.array([float(rule[name]) for name in names])), place, axis=0)
+
+
+def _place(graph: Graph, made: Any, sealed: Any, names: Sequence[str], column: pd.Series) -> str:  # noqa: ANN401
+    """Give each row the place of its group among the rules; beyond the last one where there is none."""
+    name, kinds = str(sealed.sensitive), graph.onnx.TensorProto
+    flat = graph.constant(np.array([-1], dtype=np.int64))
+    numeric = pd.api.types.is_numeric_dtype(column.dtype)
+    if pd.api.types.is_bool_dtype(column.dtype):
+        raise ModelError(f"the group {shown(name)} is a truth value; write it as words and mitigate again.")
+    there = {one.name for one in (*made.graph.input, *graph.inputs)}
+    given = name if name in there else graph.column(name, "DOUBLE" if numeric else "STRING", 1)
+    given = graph.node("Reshape", given, flat)
+    if not numeric:
+        return graph.node(
+            "LabelEncoder", given, domain="ai.onnx.ml", keys_strings=[str(one) for one in names],
+            values_int64s=list(range(len(names))), default_int64=len(names),
+        )  # fmt: skip
+    number = graph.node("Cast", given, to=kinds.DOUBLE)
+    place = graph.constant(np.int64(len(names)))
+    for holds, code in _bands(graph, sealed, names, number):
+        place = graph.node("Where", holds, graph.constant(np.int64(code)), place)
+    return place
+
+
+def _bands(graph: Graph, sealed: Any, names: Sequence[str], number: str) -> list[tuple[str, int]]:  # noqa: ANN401
+    """Return conditions in rising order, each with the place of the group that holds from there on."""
+    if sealed.edges is None:
+        return [
+            (graph.node("Equal", number, graph.constant(np.float64(name))), code) for code, name in enumerate(names)
+        ]
+    edges = [float(one) for one in sealed.edges]
+    found = []
+    for low, label in zip([-np.inf, *edges], _labels_of_bands(edges), strict=True):
+        code = list(names).index(label) if label in names else len(names)
+        found.append((graph.node("GreaterOrEqual", number, graph.constant(np.float64(low))), code))
+    return found
+
+
+def _labels_of_bands(edges: Sequence[float]) -> list[str]:
+    """Name the bands between edges, as rows in them are named."""
+    values = pd.Series([edges[0] - 1.0, *edges])
+    factor = group_factor(values, tuple(edges))
+    return [factor.levels[code] for code in factor.codes]
+
+
+def refuses(converted: Any, rows: pd.DataFrame, sealed: Any) -> bool:  # noqa: ANN401
+    """Tell whether a graph stops at a row without a known group."""
+    name = str(sealed.sensitive)
+    first = rows.iloc[:1].copy()
+    numeric = pd.api.types.is_numeric_dtype(first[name].dtype)
+    first[name] = pd.Series([np.nan if numeric else "\x00 no such group"], index=first.index)
+    try:
+        converted.predict(first)
+    except Exception:  # onnxruntime raises errors of its own, without a common class
+        return True
+    return False
