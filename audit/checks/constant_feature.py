@@ -8,14 +8,15 @@ import pandas as pd
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import learned_from
-from audit.estimate.making import exact
+from audit.estimate.making import absent, exact
 from audit.estimate.shares import worst_first
+from audit.evidence import Settings
 from audit.tabular.rows import cells, column_hash
 from reports.record import Estimate, Measurement, Table
 
 
 @check(by_column=True, title="Constant features", family="data", requires=("features",))
-def constant_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
+def constant_feature(dataset: Dataset, settings: Settings | None = None, *, most: int = 1000) -> Measurement:
     """Measure how many rows hold each feature's most frequent value.
 
     Reading. ``top_value_share`` is 1 for a feature that says the same of every row the model learned from
@@ -27,8 +28,12 @@ def constant_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
     split, rows = learned_from(dataset)
     estimates = []
     for name in dataset.features:
+        where = {"split": split, "feature": name}
         value = _top_share(dataset.frame[name].take(rows))
-        estimates.append(exact("top_value_share", value, {"split": split, "feature": name}, n=len(rows)))
+        why = (settings or Settings()).hides_levels(name) if value < 1 else ""
+        estimates.append(
+            absent("top_value_share", where, why) if why else exact("top_value_share", value, where, n=len(rows))
+        )
     kept, notes = worst_first(estimates, most)
     return Measurement(
         summary=_summary(estimates, split), estimates=kept, exhibits=(_table(estimates, split),), notes=notes
@@ -45,11 +50,14 @@ def _summary(estimates: list[Estimate], split: str) -> str:
     if constant:
         return f"{len(constant)} of {len(estimates)} features have one value in all {split} rows."
     top = max(estimates, key=lambda one: one.value or 0.0)
+    if top.value is None:
+        return "No feature is constant."
     return f"No feature is constant; {top.where['feature']!r} comes nearest, with one value in {top.value:.1%} of rows."
 
 
 def _table(estimates: list[Estimate], split: str) -> Table:
-    ranked = sorted(estimates, key=lambda one: -(one.value or 0.0))[:20]
+    told = [one for one in estimates if one.value is not None]
+    ranked = sorted(told, key=lambda one: -(one.value or 0.0))[:20]
     return Table(
         title=f"Share of the most frequent value in the {split} rows",
         columns=("feature", "share"),

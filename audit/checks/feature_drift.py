@@ -57,27 +57,27 @@ def feature_drift(
     Limits. Each feature is looked at alone; missing values are left out, new categories are counted with
     rare ones. Levels that hold under 1 % of training are taken together.
     """
-    level = (settings or Settings()).level
+    chosen = settings or Settings()
     score = _scores(dataset, predictions)
     kinds = dataset.kinds()
     names = [name for name in dataset.features if kinds[name] != "text"]
-    moved = [_moved(dataset, name, kinds[name], bins, score, level) for name in names]
+    moved = [_moved(dataset, name, kinds[name], bins, score, chosen) for name in names]
     kept, notes = worst_first([one.shift for one in moved], most)
     skipped = len(dataset.features) - len(names)
     left_out = (f"{skipped} features of free text are left out",) if skipped else ()
     return Measurement(summary=_summary(moved), estimates=kept, exhibits=_exhibits(moved), notes=(*notes, *left_out))
 
 
-def _moved(dataset: Dataset, name: str, kind: str, bins: int, score: FloatArray | None, level: float) -> Moved:
-    cut = _cut(dataset, name, kind, bins)
+def _moved(dataset: Dataset, name: str, kind: str, bins: int, score: FloatArray | None, settings: Settings) -> Moved:
+    cut = _cut(dataset, name, kind, bins, settings)
     size = len(cut.labels)
     index = stability_index(
         "stability_index",
         binned(cut.reference, size, *_masses(dataset, "train")),
         binned(cut.new, size, *_masses(dataset, "test")),
         {"split": "test", "feature": name},
-        level=level,
-        n=int((cut.new >= 0).sum()),
+        level=settings.level,
+        n=None if settings.hides_missing(name) else int((cut.new >= 0).sum()),
         reason="fewer than two different present values, or none in a split",
     )
     if index.value is None:
@@ -85,7 +85,8 @@ def _moved(dataset: Dataset, name: str, kind: str, bins: int, score: FloatArray 
     old, new = counts(cut.reference, size), counts(cut.new, size)
     p, q = old / old.sum(), new / new.sum()
     widest = int(np.argmax(np.abs(q - p)))
-    told = f"{cut.labels[widest]}: {p[widest]:.1%} to {q[widest]:.1%}"
+    hidden = settings.hides_levels(name) or settings.hides_missing(name)
+    told = "" if hidden else f"{cut.labels[widest]}: {p[widest]:.1%} to {q[widest]:.1%}"
     return Moved(name, index, _effect(dataset, cut, p, q, score), told)
 
 
@@ -96,13 +97,16 @@ def _masses(dataset: Dataset, split: str) -> tuple[FloatArray | None, Factor | N
     return weight, None if dataset.cluster is None else dataset.cluster.take(rows)
 
 
-def _cut(dataset: Dataset, name: str, kind: str, bins: int) -> Bins:
+def _cut(dataset: Dataset, name: str, kind: str, bins: int, settings: Settings) -> Bins:
     column = dataset.frame[name]
     train, test = dataset.rows("train"), dataset.rows("test")
     if kind in ("numeric", "datetime"):
         values = numbers(column)
         return numeric_bins(values[train], values[test], bins)
     codes, names = levels_of(column)
+    if settings.hides_levels(name):  # taken together, so that no small count follows from the index
+        hidden = [at for at, level in enumerate(names) if settings.hidden({name: level}, settings.suppress_n)]
+        codes = np.where(np.isin(codes, hidden), hidden[0] if hidden else -1, codes)
     return level_bins(codes[train], codes[test], names)
 
 

@@ -69,11 +69,15 @@ def _of_unseen(missing: Perturbed, variants: list[str]) -> list[Estimate]:
     raising = len(_features(variants, missing.failed))
     made = [exact("features_that_raise_when_unseen", raising, {"split": "test"}, n=len(variants), unit="count")]
     for variant in variants:
-        where = {"split": "test", "feature": variant.removeprefix(UNSEEN)}
+        feature = variant.removeprefix(UNSEEN)
+        where = {"split": "test", "feature": feature}
         regression = missing.predictions.task == "regression"
         metric = "unseen_move" if regression else "unseen_flip_share"
         if variant in missing.failed:
             made.append(absent(metric, where, missing.failed[variant]))
+            continue
+        if why := missing.predictions.settings.hides_missing(feature):
+            made.append(absent(metric, where, why))
             continue
         pair = missing.pair(variant)
         made.append(move(metric, pair, where) if regression else share(metric, pair.changed(), pair.before, where))
@@ -85,6 +89,8 @@ def _of(feature: str, missing: Perturbed, least: float) -> list[Estimate]:
     ratio = "missing_flip_ratio"
     if MISSING + feature in missing.failed:
         return [absent(ratio, where, "the model raises where it is missing", unit="ratio")]
+    if why := missing.predictions.settings.hides_missing(feature):
+        return [absent(ratio, where, why, unit="ratio")]
     pair = missing.pair(MISSING + feature)
     if pair.before.task == "regression":
         return [move("missing_move", pair, where), absent(ratio, where, "applies to decisions only", unit="ratio")]

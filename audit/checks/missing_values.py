@@ -12,7 +12,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import Group, Positions, groups, splits
 from audit.estimate.making import absent
-from audit.estimate.shares import masses, proportion, proportion_difference, worst_first
+from audit.estimate.shares import Masses, masses, proportion, proportion_difference, worst_first
 from audit.evidence import Settings
 from reports.record import Estimate, Measurement, Table
 
@@ -39,7 +39,7 @@ def missing_values(dataset: Dataset, settings: Settings | None = None, *, most: 
         missing = _missing(dataset, rows)
         of = masses(dataset, rows)._replace(weight=None)
         overall += [
-            proportion("missing_share", holes, {"split": split, "feature": name}, of, level=chosen.level)
+            _share(name, holes, {"split": split, "feature": name}, of, chosen)
             for name, holes in _told(dataset, missing)
         ]
         by_group += _gaps(dataset, split, rows, missing, chosen)
@@ -68,6 +68,12 @@ def _told(dataset: Dataset, missing: Flags) -> Iterator[tuple[str, Flags]]:
         yield dataset.features[place], missing[:, place]
     if len(alone) < missing.shape[1]:
         yield COMPLETE, np.zeros(len(missing), dtype=np.bool_)
+
+
+def _share(name: str, holes: Flags, where: dict[str, str], of: Masses, settings: Settings) -> Estimate:
+    if why := settings.hides_missing(name):
+        return absent("missing_share", where, why)
+    return proportion("missing_share", holes, where, of, level=settings.level)
 
 
 def _gaps(dataset: Dataset, split: str, rows: Positions, missing: Flags, settings: Settings) -> Iterator[Estimate]:

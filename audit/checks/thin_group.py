@@ -48,10 +48,9 @@ def thin_group(
     ``missing_rows`` says how many are lacking, ``missing_positives`` and ``missing_negatives`` the same for
     the rows behind true and false positive rates.
 
-    Limits. Single sensitive features only; crossings need more. For a group of so few rows that its count
-    must leave no trace, the number is the least it can be, and there is none for a group by which such a count
-    could be worked out. A smaller gap needs more: half the gap, four
-    times the rows.
+    Limits. Single sensitive features only; crossings need more. There is no number for a group of so few rows that its
+    count must leave no trace, nor for one by which such a count could be worked out. A smaller gap needs more:
+    half the gap, four times the rows.
     """
     sizes_of = list(_sizes(dataset, predictions))
     chosen = settings or Settings()
@@ -59,12 +58,9 @@ def thin_group(
     needed = math.ceil((1.96 + 0.84) ** 2 * rate * (1 - rate) / gap**2)
     lacks = []
     for where, sizes in sizes_of:
-        few = sizes["rows"] < chosen.suppress_n
-        cover = not few and bool(chosen.hidden(where, sizes["rows"]))
-        for kind in sizes:
-            there = None if few or cover else sizes[kind]
-            least = chosen.suppress_n - 1 if few else sizes[kind]
-            lacks.append(Lack(where, kind, there, None if cover else max(0, needed - least)))
+        hidden = bool(sizes["rows"]) and bool(chosen.hidden(where, sizes["rows"]))
+        for kind, rows in sizes.items():
+            lacks.append(Lack(where, kind, None if hidden else rows, None if hidden else max(0, needed - rows)))
     return Measurement(
         summary=_summary(lacks, needed),
         estimates=tuple(_estimate(lack, chosen) for lack in lacks),
@@ -105,7 +101,7 @@ def _selection_rate(predictions: Predictions | None) -> float:
 def _estimate(lack: Lack, settings: Settings) -> Estimate:
     where = {"split": "test", **lack.where}
     if lack.missing is None:
-        why = settings.hidden(lack.where, settings.suppress_n)
+        why = settings.hidden(lack.where, settings.suppress_n - 1)
         return absent(f"missing_{lack.kind}", where, why, unit="count")
     return exact(f"missing_{lack.kind}", lack.missing, where, n=lack.there, unit="count")
 

@@ -9,6 +9,7 @@ import pandas as pd
 from audit.check import check
 from audit.data.columns import ColumnKind
 from audit.data.dataset import Dataset
+from audit.estimate.making import absent
 from audit.estimate.shares import masses, proportion, worst_first
 from audit.evidence import Settings
 from audit.tabular.single_feature import levels_of
@@ -37,14 +38,18 @@ def unseen_category(dataset: Dataset, settings: Settings | None = None, *, most:
     train, test = dataset.rows("train"), dataset.rows("test")
     of = masses(dataset, test)._replace(weight=None)
     estimates: list[Estimate] = []
-    lines = []
+    lines: list[tuple[str, int | None, int | None, str]] = []
     for name, kind in dataset.kinds().items():
         new, missing, examples = _unseen(dataset.frame[name], kind, train, test)
         where = {"split": "test", "feature": name}
+        if (new | missing).any() and (why := chosen.hides_levels(name)):
+            estimates.append(absent("unseen_share", where, why))
+            lines.append((name, None, None, ""))
+            continue
         estimates.append(proportion("unseen_share", new | missing, where, of, level=chosen.level))
         if (new | missing).any():
             lines.append((name, int(new.sum()), int(missing.sum()), ", ".join(examples)))
-    lines.sort(key=lambda line: -(line[1] + line[2]))
+    lines.sort(key=lambda line: -((line[1] or 0) + (line[2] or 0)))
     kept, notes = worst_first(estimates, most)
     table = Table(
         title="Values of test rows that training never saw",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -109,7 +110,11 @@ def weak_slices(
         found.append(_apart(_searched(columns, useful, error, half, (conditions, times, least)), most))
         notes += [note for note in told if note not in notes]
     kept = _matched(found[0], found[1], first, most)
-    made = [_confirmed(test, one, in_words(columns, one.conditions)) for one in kept]
+    secret = _secret(kept, columns, test.settings.suppress_n)
+    made = [
+        _confirmed(test, one, in_words(columns, one.conditions), secret=place in secret)
+        for place, one in enumerate(kept)
+    ]
     ratios = [one for _, one in made] or [
         exact("slice_error_ratio", 1.0, _at(test, "all rows"), n=len(test), unit="ratio")
     ]
@@ -246,13 +251,36 @@ def _shared(one: Mask, other: Mask) -> float:
 # --- confirmation ---------------------------------------------------------------------------------
 
 
-def _confirmed(test: Predictions, weak: _Weak, words: str) -> tuple[Estimate, Estimate]:
+def _secret(kept: list[_Weak], columns: list[Column], least: int) -> set[int]:
+    """Return the places of slices that tell of fewer than `least` rows when taken from another that is shown."""
+    places: set[int] = set()
+    shown: list[_Weak] = []
+    for place, one in enumerate(kept):
+        parts = [one.rows & one.seen, one.seen]
+        for size in range(1, len(one.conditions)):
+            parts += [inside(columns, some) & one.seen for some in combinations(one.conditions, size)]
+        parts += [other.rows & other.seen for other in shown if (other.seen == one.seen).all()]
+        if any(_few_between(*pair, least) for pair in combinations(parts, 2)):
+            places.add(place)
+        else:
+            shown.append(one)
+    return places
+
+
+def _few_between(one: Mask, other: Mask, least: int) -> bool:
+    """Tell whether one holds the other and fewer than `least` rows beside it."""
+    beside = int((one & ~other).sum()), int((other & ~one).sum())
+    return 0 in beside and 0 < max(beside) < least
+
+
+def _confirmed(test: Predictions, weak: _Weak, words: str, *, secret: bool) -> tuple[Estimate, Estimate]:
     """Return the slice's error and its ratio to the overall error, on rows that the search did not see."""
     half, rows = test.take(weak.seen), weak.rows[weak.seen]
     metric, where = METRIC[half.task], _at(half, words)
     n, least = int(rows.sum()), half.settings.suppress_n
-    if n < least:
-        reason = f"fewer than {least} rows: suppressed" if n else "no rows in the confirming half"
+    if n < least or secret:
+        reason = f"suppressed: fewer than {least} rows, or so few could be worked out from it"
+        reason = reason if n else "no rows in the confirming half"
         return absent(metric, where, reason), absent("slice_error_ratio", where, reason, unit="ratio")
     own = replace(estimate(half.take(rows), metric), where=where)
     rest = estimate(half.take(~rows), metric)
@@ -320,7 +348,7 @@ def _table(kept: list[_Weak], made: list[tuple[Estimate, Estimate]], columns: li
     overall = estimate(test, METRIC[test.task])
     for one, (own, against) in zip(kept, made, strict=True):
         without = []
-        for place, gone in enumerate(one.conditions):
+        for place, gone in enumerate(one.conditions if own.value is not None else ()):
             rest = one.conditions[:place] + one.conditions[place + 1 :]
             wider = estimate(test.take(inside(columns, rest) & one.seen), METRIC[test.task]) if rest else overall
             without.append(f"without “{in_words(columns, (gone,))}”: {_short(wider)}")

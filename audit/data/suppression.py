@@ -90,7 +90,7 @@ def shown_levels(name: str, factor: Factor, hidden: frozenset[Address]) -> Facto
 
 
 def hidden_levels(factor: Factor, share: IntArray, least: int) -> list[str]:
-    """Name the levels that one feature's own table hides: no fewer than two, of `least` rows together.
+    """Name the levels that one feature's own table hides: no fewer than two, of rows enough for any to be large.
 
     Rows without a value are counted elsewhere, so they are no cover; where they are few themselves, one
     level is hidden with them.
@@ -107,10 +107,15 @@ def hidden_levels(factor: Factor, share: IntArray, least: int) -> list[str]:
     rest = [code for code in order if counts[code] >= least]
     if len(order) == 1:
         out = []  # one level is all rows, or all that have a value
-    while rest and ((out and (len(out) < 2 or counts[out].sum() < least)) or (0 < without < least and not out)):
+    while rest and ((out and not _covered(counts[out], least)) or (0 < without < least and not out)):
         out.append(rest.pop(0))
     names = [factor.levels[code] for code in out]
     return [*names, UNSTATED] if 0 < without < least else names
+
+
+def _covered(sizes: IntArray, least: int) -> bool:
+    """Tell whether the sum of hidden groups, each of one row at least, leaves room for any of them to be large."""
+    return len(sizes) > 1 and int(sizes.sum()) >= least + len(sizes) - 1
 
 
 def _sizes(factor: Factor, share: IntArray) -> IntArray:
@@ -181,7 +186,13 @@ class _Table:
             for key, cells in self.sums.items()
             if key[0] not in self.unknown and len(cells[0][0]) > 1
         ]
-        small = [key for key, hidden in known_parents if 0 < sum(self.n[one] for one in hidden) < self.least]
+        small = [
+            key
+            for key, hidden in known_parents
+            if len(hidden) < len(self.sums[key])
+            and any(self.n[one] < self.least for one in hidden)
+            and not _covered(np.array([self.n[one] for one in hidden]), self.least)
+        ]
         if small:
             return list(small)
         return list(self._determined())

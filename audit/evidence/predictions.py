@@ -60,19 +60,37 @@ class Settings:
         --------
         >>> settings = Settings(suppressed=frozenset({frozenset({("race", "b")})}))
         >>> settings.hidden({"race": "c"}, 5)
-        'fewer than 10 rows: suppressed'
+        'suppressed: fewer than 10 rows, or so few could be worked out from it'
         >>> settings.hidden({"sex": "f", "race": "b"}, 80)
-        'suppressed: a group of fewer than 10 rows could be worked out from it'
+        'suppressed: fewer than 10 rows, or so few could be worked out from it'
         >>> settings.hidden({"race": "a"}, 215)
         ''
         """
-        if 0 < rows < self.suppress_n:
-            return f"fewer than {self.suppress_n} rows: suppressed"
         items = tuple(where.items()) if self.suppressed else ()
         inside = (frozenset(some) for size in range(1, len(items) + 1) for some in combinations(items, size))
-        if any(one in self.suppressed for one in inside):
-            return f"suppressed: a group of fewer than {self.suppress_n} rows could be worked out from it"
+        if 0 < rows < self.suppress_n or any(one in self.suppressed for one in inside):
+            return self._suppressed()  # one reason for both: which of them it is bounds the count
         return "" if rows else NO_ROWS
+
+    def hides_levels(self, feature: str) -> str:
+        """Return why a number over all levels of a feature may not be shown; ``""`` where it may.
+
+        Examples
+        --------
+        >>> Settings(suppressed=frozenset({frozenset({("race", "b")})})).hides_levels("race")
+        'suppressed: fewer than 10 rows, or so few could be worked out from it'
+        >>> Settings().hides_levels("race")
+        ''
+        """
+        hidden = any(len(one) == 1 and next(iter(one))[0] == feature for one in self.suppressed)
+        return self._suppressed() if hidden else ""
+
+    def hides_missing(self, feature: str) -> str:
+        """Return why the number of rows with, or without, a value of a feature may not be shown."""
+        return self._suppressed() if frozenset({(feature, UNSTATED)}) in self.suppressed else ""
+
+    def _suppressed(self) -> str:
+        return f"suppressed: fewer than {self.suppress_n} rows, or so few could be worked out from it"
 
     def count_of_missing(self, feature: str, rows: int) -> int | None:
         """Return how many rows have no value of a sensitive feature, ``None`` where that may not be shown."""

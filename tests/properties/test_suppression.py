@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 import modelassay
 from audit.comparing.pairing import unpack
@@ -26,6 +27,7 @@ Array = npt.NDArray[np.float64]
 Row = tuple[int, ...]
 LEAST = 10
 LETTERS = "abcd"
+LEVELS = [f"a{k}" for k in range(12)]
 
 
 class Shown:
@@ -110,6 +112,44 @@ def test_no_small_count_follows_from_the_groups_that_may_be_shown(factors: dict[
     assert not shown.solved(depth)
 
 
+@st.composite
+def thin_levels(draw: st.DrawFn) -> dict[str, Factor]:
+    """Draw a feature of two large levels and several of few rows."""
+    sizes = [200, 60, *draw(st.lists(st.integers(1, 12), min_size=1, max_size=12))]
+    codes = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
+    return {"a": Factor(codes=codes, levels=tuple(f"a{k}" for k in range(len(sizes))))}
+
+
+@given(st.one_of(columns(), thin_levels()))
+@settings(max_examples=60)
+@example({"a": Factor(codes=np.repeat(np.arange(12), [200, 60, *[1] * 10]).astype(np.int32), levels=tuple(LEVELS))})
+def test_no_small_count_is_bounded_to_one_number(factors: dict[str, Factor]) -> None:
+    depth = min(2, len(factors))
+    rows = len(next(iter(factors.values())))
+    hidden = suppressed(factors, LEAST, depth, [np.ones(rows, dtype=np.int64)])
+    shown, present, small = Shown(factors), [], []
+    for where in shown.addresses(depth):
+        part = shown.part(where)
+        count = int(part @ shown.sizes)
+        if _is_shown(hidden, where, count):
+            shown.show(where)
+        elif count:
+            present.append(part)  # it is named as hidden, so it has a row
+            small += [part] if count < LEAST else []
+    known = np.unique(np.stack(shown.equations), axis=0)
+    for wanted in small:
+        least, most = (_furthest(sign * wanted, known, known @ shown.sizes, present) for sign in (1, -1))
+        assert most - least > 1 - 1e-6, (least, most)
+
+
+def _furthest(wanted: Array, known: Array, counts: Array, present: Sequence[Array]) -> float:
+    """Return the lowest sum of `wanted` that agrees with all that is shown; of its negative, the highest."""
+    limits = -np.ones(len(present))
+    solved = linprog(wanted, A_ub=-np.stack(present), b_ub=limits, A_eq=known, b_eq=counts, bounds=(0, None))
+    assert solved.status == 0
+    return abs(float(solved.fun))
+
+
 @given(columns())
 @settings(max_examples=20)
 def test_what_is_hidden_of_one_split_is_hidden_of_all(factors: dict[str, Factor]) -> None:
@@ -129,6 +169,8 @@ def test_what_is_hidden_of_one_split_is_hidden_of_all(factors: dict[str, Factor]
         ((295, 5), {"l0", "l1"}),
         ((200, 80, 11, 6, 3), {"l2", "l3", "l4"}),
         ((200, 80, 11, 6, 5), {"l3", "l4"}),
+        ((200, 50, *[1] * 10), {f"l{k}" for k in range(1, 12)}),
+        ((200, 50, 9, 1), {"l1", "l2", "l3"}),
         ((300,), set()),
         ((7,), set()),
     ],

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.checks.weak_slices import to_overall, weak_slices
+from audit.checks.weak_slices import _secret, _Weak, to_overall, weak_slices
 from audit.data.dataset import Roles, build
 from audit.data.factor import Factor
 from audit.evidence import Predictions
+from audit.slices.conditions import Column, Condition
 from audit.statistics.intervals import Span, wilson
 from reports.record import AuditRecord, Verdict
 
@@ -207,3 +208,24 @@ def test_images_are_sliced_by_clusters(judged: Judged, failing: Failing) -> None
         )
     )  # fmt: skip
     assert found
+
+
+@pytest.mark.parametrize(("beside", "hidden"), [(0, set()), (1, {1}), (9, {1}), (10, set())])
+def test_no_few_rows_are_told_by_two_slices(beside: int, hidden: set[int]) -> None:
+    seen, wide = np.ones(400, dtype=np.bool_), np.arange(400) < 100
+    narrow = np.arange(400) < 100 - beside
+    column = Column(name="age", codes=np.arange(400) // 100, levels=("a", "b", "c", "d"))
+    kept = [_Weak((Condition(0, 0, 0),), seen, rows, 1.0) for rows in (wide, narrow)]
+    assert _secret(kept, [column], 10) == hidden
+
+
+def test_no_few_rows_are_told_by_a_slice_and_what_is_around_it() -> None:
+    seen, rows = np.ones(400, dtype=np.bool_), np.arange(400) < 95
+    columns = [
+        Column(name="sex", codes=(np.arange(400) >= 100).astype(np.int64), levels=("f", "m")),
+        Column(name="age", codes=(np.arange(400) % 100 >= 95).astype(np.int64), levels=("young", "old")),
+    ]
+    conditions = (Condition(0, 0, 0), Condition(1, 0, 0))
+    assert _secret([_Weak(conditions, seen, rows, 1.0)], columns, 10) == {0}, "five women are old"
+    assert _secret([_Weak(conditions, seen, rows, 1.0)], columns, 5) == set()
+    assert _secret([_Weak(conditions[:1], seen, np.arange(400) < 395, 1.0)], columns, 10) == {0}
