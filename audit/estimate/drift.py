@@ -77,7 +77,7 @@ def binned_counts(codes: npt.NDArray[np.int64], bins: int, n: FloatArray) -> Flo
 
 
 def stability_index(
-    metric: str, reference: FloatArray, new: FloatArray, where: Where, *, level: float, n: int, reason: str
+    metric: str, reference: FloatArray, new: FloatArray, where: Where, *, level: float, n: int | None, reason: str
 ) -> Estimate:
     """Estimate how far two distributions over the same bins are apart, less what chance gives on average.
 
@@ -89,7 +89,7 @@ def stability_index(
     where : mapping
     level : float
         Two-sided level of the interval.
-    n : int
+    n : int, optional
         Rows behind the number.
     reason : str
         Why there is no number where fewer than two bins hold rows.
