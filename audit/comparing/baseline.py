@@ -13,10 +13,11 @@ from typing import Literal, NamedTuple
 
 from audit.comparing.pairing import unpack
 from audit.errors import ConfigError, hint, shown
+from audit.estimate.area_test import AREA, area_p_value
 from audit.estimate.comparing import compared
 from audit.estimate.influence import carries, metric_of
 from audit.estimate.metrics import METRICS, reported
-from audit.estimate.paired import AREA, area_p_value, churn, mcnemar, paired_by_group, paired_difference
+from audit.estimate.paired import churn, mcnemar, paired_by_group, paired_difference
 from audit.evidence import Predictions, Settings
 from audit.exhibits import by_address_table, estimates_table
 from audit.policy.read import Terms

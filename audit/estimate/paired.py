@@ -17,17 +17,15 @@ import numpy.typing as npt
 from audit.errors import DataError, listed
 from audit.estimate.cells import rate_masks
 from audit.estimate.influence import linear_form, metric_of, requirements, speaks_of_negative
-from audit.estimate.making import absent, p_value
 from audit.estimate.measure import estimate, groups
 from audit.estimate.rates import Rate
-from audit.estimate.views import position_of, rows_of, toward_negative, with_weight
+from audit.estimate.views import position_of, rows_of, toward_negative
 from audit.evidence import NO_ROWS, Predictions
 from audit.statistics.intervals import Interval, Span, around, corrected_resampled, on_scale, t_value, wilson, z_value
 from audit.statistics.variance import STILL, Undefined, cluster_codes, effective_n, variance
 from reports.record import Estimate
 
 Array = npt.NDArray[np.float64]
-AREA = "roc_auc"
 _LEAST_ROWS = 1e-6
 """Effective rows where one row holds all the weight: the interval is then as wide as can be."""
 _NO_CHANGE = Interval(0.0, 0.0, "the same answers on all rows")
@@ -231,80 +229,6 @@ def paired_by_group(
     return tuple(found)
 
 
-def area_p_value(first: Predictions, second: Predictions, *, class_: str | None = None) -> Estimate:
-    """Test whether two models rank the same rows equally well: the two-sided p-value of their difference in ROC AUC.
-
-    With clusters, whole ones are added up before they are squared, and Student's t takes the place of the normal
-    distribution, on the degrees of freedom that clusters and weights leave.
-
-    Parameters
-    ----------
-    first, second : Predictions
-        The same rows by number; weights and clusters are the first's.
-    class_ : str, optional
-        Take this class against the rest; of several classes, the mean of their areas is tested.
-
-    Returns
-    -------
-    Estimate
-        ``roc_auc_difference_p_value``; without a value, and with the reason, where there is no test.
-
-    References
-    ----------
-    DeLong, DeLong and Clarke-Pearson 1988, Comparing the areas under two or more correlated ROC curves; Sun and Xu
-    2014, Fast implementation of DeLong's algorithm.
-
-    Examples
-    --------
-    >>> y, rows = np.repeat([0, 1], 5), np.arange(10)
-    >>> old = Predictions(task="binary", classes=("no", "yes"), y_true=y, y_pred=y, row=rows,
-    ...                   y_score=np.array([0.1, 0.2, 0.6, 0.7, 0.3, 0.4, 0.5, 0.65, 0.8, 0.9]))
-    >>> new = replace(old, y_score=np.array([0.1, 0.2, 0.3, 0.35, 0.45, 0.4, 0.5, 0.65, 0.8, 0.9]))
-    >>> str(area_p_value(new, old))
-    '0.332'
-    """
-    one, other = aligned(first, second)
-    where = {**one.where, **({} if class_ is None else {"class": class_})}
-    try:
-        kept = with_weight(one)
-        if one.weight is not None and len(kept) < len(one):
-            other = other.take(one.weight > 0)
-        other = replace(other, weight=kept.weight, cluster=kept.cluster)
-        a, b = linear_form(kept, AREA, class_), linear_form(other, AREA, class_)
-    except Undefined as reason:
-        return absent(f"{AREA}_difference_p_value", where, str(reason), n=len(one), unit="p-value")
-    gap, spread = a.value - b.value, variance(a.influence - b.influence, kept.weight, kept.cluster)
-    plain = kept.weight is None and kept.cluster is None
-    why = STILL if spread.value <= 0 and gap else _too_few(kept, position_of(kept, class_))
-    if why:
-        return absent(f"{AREA}_difference_p_value", where, why, n=len(kept), unit="p-value")
-    p = 1.0 if spread.value <= 0 else _two_sided(gap / math.sqrt(spread.value), math.inf if plain else spread.degrees)
-    method = "delong" if plain else "delong, clusters or weights counted"
-    return p_value(f"{AREA}_difference_p_value", p, where, method=method, n=len(kept))
-
-
-def _too_few(part: Predictions, position: int | None) -> str:
-    """Say that a class has too few rows for its spread to be known."""
-    codes = part.y_true.astype(np.int64) if position is None else (part.y_true == position).astype(np.int64)
-    counts = np.bincount(codes)
-    return "a class has one row alone, so its spread is not known" if counts[counts > 0].min() < 2 else ""
-
-
-def _two_sided(distance: float, degrees: float) -> float:
-    """Return the chance of a distance as large, of Student's or of the normal distribution.
-
-    Examples
-    --------
-    >>> round(_two_sided(1.959964, math.inf), 4), round(_two_sided(2.228139, 10), 4)
-    (0.05, 0.05)
-    """
-    from scipy.special import stdtr
-
-    if math.isinf(degrees):
-        return math.erfc(abs(distance) / math.sqrt(2))
-    return min(1.0, 2 * float(stdtr(max(degrees, 1e-9), -abs(distance))))
-
-
 def churn(first: Predictions, second: Predictions, toward: str = "", name: str = "churn") -> Estimate:
     """Measure the share of rows whose decision differs between two models.
 
@@ -373,6 +297,7 @@ def _difference(
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             value, limits = _measured(one, other, name, class_, generator, resamples)
+        limits = None if limits is None else _within(limits, metric_of(one, name).bounds)
         if not all(map(math.isfinite, (value, *(limits or ())[:2]))):
             raise Undefined("the number is beyond what a computer holds")
     except Undefined as reason:
@@ -389,6 +314,18 @@ def _difference(
         unit=_unit(one, name),
         reason="" if limits is not None else STILL,
     )
+
+
+def _within(limits: Interval, bounds: tuple[float, float]) -> Interval:
+    """Keep the limits of a difference inside what two numbers within their bounds can differ by.
+
+    Examples
+    --------
+    >>> _within(Interval(-2.5, 0.3, "t"), (0.0, 1.0))
+    Interval(low=-1.0, high=0.3, method='t')
+    """
+    most = bounds[1] - bounds[0]
+    return limits._replace(low=max(limits.low, -most), high=min(limits.high, most))
 
 
 def _measured(

@@ -15,11 +15,11 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from audit.data.factor import Factor
 from audit.errors import DataError
+from audit.estimate.area_test import area_p_value
 from audit.estimate.measure import estimate
 from audit.estimate.metrics import METRICS
 from audit.estimate.paired import (
     aligned,
-    area_p_value,
     churn,
     fold_difference,
     mcnemar,
@@ -295,3 +295,12 @@ def test_areas_without_a_test_say_why() -> None:
     other = replace(classes, y_score=np.random.default_rng(1).random((120, 3)))
     assert 0 < (area_p_value(classes, other).value or 0) < 1
     assert 0 < (area_p_value(classes, other, class_="b").value or 0) < 1
+
+
+def test_a_difference_stays_inside_what_two_numbers_can_differ_by() -> None:
+    few = [replace(_scored(seed, 1.0, n=5), y_true=np.array([0, 1, 0, 1, 1])) for seed in (1, 2)]
+    for name, one in METRICS.items():
+        gap = paired_difference(few[0], few[1], name) if one.needs in ("counts", "score") else None
+        most = one.bounds[1] - one.bounds[0]
+        if gap is not None and gap.low is not None and gap.high is not None:
+            assert -most <= gap.low <= gap.high <= most, name
