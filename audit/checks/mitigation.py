@@ -55,6 +55,7 @@ def mitigation(mitigated: Mitigated) -> Measurement:
         made += [moved.lost, moved.gained]
         if closed.value is not None and closed.value > 0:
             made.append(moved.excess)
+    others = _others(mitigated, before, after)
     costs = _costs(before, after, control)
     people = _people(mitigated, before, after)
     calibrated = _calibration(mitigated, before, after)
@@ -65,6 +66,12 @@ def mitigation(mitigated: Mitigated) -> Measurement:
     ]
     if told := _in_words(mitigated.feature, people):
         exhibits.insert(0, Prose(title="Who gained and who lost, in words", text=told))
+    if others:
+        exhibits.append(
+            by_address_table(
+                "Gaps of the other sensitive features", others, caption="The same rates; nobody tried to narrow these."
+            )
+        )
     if calibrated:
         exhibits.append(
             forest("Calibration by group, before and after", calibrated, x_label="mean score less share", reference=0.0)
@@ -73,7 +80,7 @@ def mitigation(mitigated: Mitigated) -> Measurement:
     exhibits.append(Prose(title="For a person to decide and sign", text=_to_sign(mitigated)))
     return Measurement(
         summary=_summary(mitigated, made, moved),
-        estimates=(*made, *costs, *people, *calibrated, *rest),
+        estimates=(*made, *others, *costs, *people, *calibrated, *rest),
         exhibits=tuple(exhibits),
         notes=(*mitigated.notes, CONFLICT),
     )
@@ -86,6 +93,18 @@ def _gaps(mitigated: Mitigated, before: Predictions, after: Predictions, control
     if control is not None:
         made.append(gap("gap_control", control, rates, feature))
         made.append(gap_change("gap_beyond_control", control, after, rates, feature))
+    return made
+
+
+def _others(mitigated: Mitigated, before: Predictions, after: Predictions) -> list[Estimate]:
+    """Measure what happened to the gaps of the other sensitive features, which may have grown."""
+    made: list[Estimate] = []
+    for feature in before.keys:
+        if feature in (mitigated.feature, "split", "variant"):
+            continue
+        rates = mitigated.rates
+        made += [gap("other_gap_before", before, rates, feature), gap("other_gap_after", after, rates, feature)]
+        made.append(gap_change("other_gap_change", before, after, rates, feature))
     return made
 
 

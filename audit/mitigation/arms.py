@@ -13,7 +13,7 @@ from audit.estimate.gaps import ends, gap, oriented
 from audit.evidence import CONTROL, MITIGATED, NONE, Guess, Mitigated, Perturbed, Predictions, Strength, join
 from audit.gather._perturbed import aligned
 from audit.gather._reference_models import linear_rival, strong_rivals
-from audit.mitigation.bench import Bench, Rows, Sealed
+from audit.mitigation.bench import Bench, FloatArray, Rows, Sealed
 from audit.mitigation.candidates import SEEDS, Candidate, Method
 from audit.mitigation.rules import cut_for_rate
 from audit.mitigation.sealed import numbers_of, parts
@@ -126,16 +126,53 @@ def control_of(bench: Bench, trial: Sealed) -> Sealed | None:
     return bench.seal(given, thresholds=bench.sign() * cut_for_rate(scored.score, scored.weight, rate))
 
 
+def control_answers(bench: Bench, trial: Sealed, before: Predictions) -> Predictions | str:
+    """Answer test rows as the old model would with one threshold moved, or say in words why there is no control."""
+    if bench.dataset.task == "multiclass":
+        return _moved_class(bench, trial, before)
+    control = control_of(bench, trial)
+    if control is None:
+        return (
+            "no control: the model gives labels alone, without scores; no threshold can be moved that would give as "
+            "many people the favorable answer, so that nothing tells what the method itself is to be credited with"
+        )
+    return answers(bench, control, "test")
+
+
+def _moved_class(bench: Bench, trial: Sealed, before: Predictions) -> Predictions | str:
+    """Answer the favorable class where its score exceeds the others' by a margin, else the best of the others."""
+    favorable = bench.favorable
+    if favorable < 0:
+        return "no control: several classes, and [data] favorable does not say whose threshold could be moved"
+    known = answers(bench, bench.seal(bench.twin()), "validation")
+    if before.y_score is None or known.y_score is None:
+        return "no control: the model gives labels of several classes alone, without scores; no threshold can be moved"
+    after = answers(bench, trial, "validation")
+    weight = np.ones(len(known)) if known.weight is None else known.weight
+    rate = float(np.average(after.y_pred == favorable, weights=weight))
+    cut = cut_for_rate(_margins(known.y_score, favorable)[0], weight, rate)
+    margin, second = _margins(before.y_score, favorable)
+    return replace(before, y_pred=np.where(margin >= cut, favorable, second).astype(before.y_pred.dtype))
+
+
+def _margins(scores: FloatArray, favorable: int) -> tuple[FloatArray, Rows]:
+    """Return by how much the favorable class is ahead of the best other one, and which that is."""
+    others = np.array(scores, dtype=np.float64)
+    others[:, favorable] = -np.inf
+    second = others.argmax(axis=1)
+    return np.asarray(scores[:, favorable] - others[np.arange(len(others)), second]), second
+
+
 def evidence(bench: Bench, method: Method, choice: Choice, final: Sealed | Model) -> Mitigated:
     """Answer the test rows in every way that the report compares."""
     before, after = answers(bench, bench.model, "test"), answers(bench, final, "test")
     variants, parts = [NONE, MITIGATED], [before, after]
-    control = control_of(bench, choice.candidate.trial)
-    if control is not None:
-        variants.append(CONTROL)
-        parts.append(answers(bench, control, "test"))
+    control = control_answers(bench, choice.candidate.trial, before)
+    if isinstance(control, str):
+        bench.notes.append(control)
     else:
-        bench.notes.append("no control: this model gives no scores of two classes, so that no threshold can be moved")
+        variants.append(CONTROL)
+        parts.append(control)
     front = []
     for place, (one, tuned) in enumerate(zip(choice.candidates, choice.gaps, strict=True)):
         chosen = place == choice.place

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
@@ -162,6 +162,41 @@ def test_regression_is_bounded_by_group_loss(method: str) -> None:
     assert _errors(done) == []
 
 
+def _control_matches(done: Mitigation, model: Any, test: pd.DataFrame) -> None:  # noqa: ANN401
+    """Work the control of three classes out by hand: the favorable class from a margin on, at the mitigated rate."""
+    assert done.record is not None
+    score = model.predict_proba(test[FEATURES])
+    place = list(model.classes_).index("grant")
+    margin = score[:, place] - np.delete(score, place, axis=1).max(axis=1)
+    told = done.record.metric("gap_control", feature="sex").value
+    near = []
+    for share in np.linspace(-0.04, 0.04, 81) + (np.asarray(done.model.predict(test[FEATURES])) == "grant").mean():
+        granted = pd.Series(margin >= np.quantile(margin, 1 - share)).groupby(test["sex"]).mean()
+        near.append(abs(granted["m"] - granted["f"]))
+    assert min(abs(one - told) for one in near) < 1e-9
+
+
+def test_a_model_of_labels_alone_has_no_control_and_the_record_says_why() -> None:
+    voting = VotingClassifier([("one", LogisticRegression())], voting="hard")
+    labels = pipeline(voting).fit(PARTS["train"][FEATURES], PARTS["train"]["y"])
+    done = _done(labels, method="resample")
+    assert done.record is not None
+    finding = next(one for one in done.record.findings if one.check == "mitigation")
+    assert finding.measurement is not None
+    assert any("the model gives labels alone" in note for note in finding.measurement.notes)
+    assert not [one for one in finding.measurement.estimates if one.metric == "gap_control"]
+
+
+def test_gaps_of_other_sensitive_features_are_told() -> None:
+    parts = {name: part.assign(race=np.where(part["x"] > 0.2, "b", "w")) for name, part in PARTS.items()}
+    done = _done(method="thresholds", parts=parts, sensitive=["sex", "race"], feature="sex")
+    assert done.record is not None
+    X = parts["test"]
+    yes = pd.Series(np.asarray(done.model.predict(X[[*FEATURES, "sex"]])) == "yes").groupby(X["race"]).mean()
+    assert done.record.metric("other_gap_after", feature="race").value == pytest.approx(abs(yes["b"] - yes["w"]))
+    assert [one.where["feature"] for one in done.record.verdicts if one.gate == "MIT001"] == ["sex"]
+
+
 def test_several_classes_need_a_favorable_one() -> None:
     parts = {}
     for name, part in PARTS.items():
@@ -172,6 +207,7 @@ def test_several_classes_need_a_favorable_one() -> None:
     done = _done(model, method="reweigh", target="w", parts=parts, favorable="grant")
     before, after = _gaps(done)
     assert after < before
+    _control_matches(done, model, parts["test"])
     with pytest.raises(AuditError, match="these do: 'reweigh', 'resample', 'penalty', 'remove-correlation'"):
         _done(model, method="thresholds", target="w", parts=parts, favorable="grant")
 
