@@ -14,6 +14,7 @@ import torch  # noqa: TID253 -- this module is imported only when a network is t
 from numpy.typing import NDArray
 
 from trainers.gradients import Rows, mean_loss
+from trainers.losses import is_plain, row_losses
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,11 +42,26 @@ def constant_loss(rows: Rows, objective: str) -> float:
     elif objective == "binary":
         share = (weights * targets).sum().clamp(1e-12, 1 - 1e-12)
         constant = torch.logit(share).view(1, 1)
-    else:
+    elif is_plain(objective):
         constant = (weights * targets).sum().view(1, 1)
+    else:
+        constant = _best_number(targets.double(), weights, objective)
     answers = constant.to(rows.inputs.device).expand(len(targets), -1)
     plain = Rows(rows.inputs, rows.targets.double() if objective != "multiclass" else rows.targets, rows.weights)
     return float(mean_loss(answers, plain, objective))
+
+
+def _best_number(targets: Tensor, weights: Tensor, objective: str) -> Tensor:
+    """Find the constant with the least loss, which is convex in it."""
+    from scipy.optimize import minimize_scalar
+
+    def loss(number: float) -> float:
+        given = torch.full((len(targets), 1), number, dtype=torch.float64)
+        return float((weights * row_losses(given, targets, objective)).sum())
+
+    low, high = float(targets.min()), float(targets.max())
+    best = minimize_scalar(loss, bounds=(low, high), method="bounded").x if low < high else low
+    return torch.tensor([[float(best)]], dtype=torch.float64)
 
 
 def simple_score(rows: Rows, objective: str) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +26,8 @@ from trainers.threads import torch_threads
 @dataclass(kw_only=True, eq=False, repr=False)
 class _Network(Parameters):
     """Training and prediction that classifier and regressor share."""
+
+    _losses: ClassVar[tuple[str, ...]] = ("auto",)
 
     # --- fitting ----------------------------------------------------------------------------------
 
@@ -72,6 +74,11 @@ class _Network(Parameters):
     def _check_parameters(self) -> None:
         need("torch", extra="torch", purpose="a network")
         settings.check({field.name: getattr(self, field.name) for field in fields(self)})
+        if self.loss not in self._losses:
+            raise TrainerError(
+                f"loss is {self.loss!r}, which is not one of {type(self).__name__}; expected one of "
+                f"{listing(self._losses)}"
+            )
         require_scorers(tuple(self.scoring))
 
     def _train(
@@ -184,6 +191,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     array(['no', 'yes'], dtype='<U3')
     """
 
+    _losses: ClassVar[tuple[str, ...]] = ("auto", "focal")
     class_weight: str | Mapping[Any, float] | None = None
     """``balanced``, or a mapping of class to weight."""
 
@@ -284,6 +292,8 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     >>> bool(model.score(X, 3 * X[:, 0] + 100) > 0.99)
     True
     """
+
+    _losses: ClassVar[tuple[str, ...]] = ("auto", "absolute", "huber", "quantile")
 
     def _encode(self, y: object, *, reset: bool) -> tuple[NDArray[Any], NDArray[np.int64] | None]:  # noqa: ARG002
         column = inputs.target(y)

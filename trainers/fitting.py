@@ -257,10 +257,10 @@ def warn_of_size(network: torch.nn.Module) -> None:
 
 def _check_images(estimator: Parameters) -> None:
     changes = set(estimator.augment or {})
-    if changes & {"shift", "flip"} and len(estimator.input_shape_) != 3:
+    if changes & {"shift", "flip", "rotate", "crop"} and len(estimator.input_shape_) != 3:
         raise TrainerError(
-            f"augment shifts or flips rows of shape {estimator.input_shape_}; expected images: X with 4 dimensions, or "
-            "input_shape=(channels, height, width)"
+            f"augment moves, turns or mirrors rows of shape {estimator.input_shape_}; expected images: X with 4 "
+            "dimensions, or input_shape=(channels, height, width)"
         )
 
 
@@ -310,12 +310,16 @@ def plan_for(estimator: Parameters, rows: int, epochs: int, streamed: bool) -> P
     TrainerError
         If batch normalization would see a batch of one row.
     """
+    from trainers.losses import Objective
+
     size = estimator.batch_size
     batch = min(256, max(16, 2 ** round(np.log2(max(rows / 20, 1))))) if isinstance(size, str) else int(size)
     if estimator.batch_norm and rows < 2:
         raise TrainerError("one row is left for training with batch_norm=True; a batch needs two rows. Pass more rows")
+    changes = estimator.augment or {}
     return Plan(
-        objective=estimator._objective()[0],
+        objective=Objective(estimator._objective()[0], estimator.loss, estimator.alpha),
+        mixed=estimator.precision == "mixed",
         batch_size=min(batch, rows),
         epochs=epochs,
         patience=int(estimator.patience) if estimator.early_stopping and not streamed else None,
@@ -327,7 +331,9 @@ def plan_for(estimator: Parameters, rows: int, epochs: int, streamed: bool) -> P
         l1=float(estimator.l1),
         l2=float(estimator.l2),
         clip_norm=None if estimator.clip_norm is None else float(estimator.clip_norm),
-        augment=tuple((name, float(amount)) for name, amount in (estimator.augment or {}).items()),
+        augment=tuple((name, float(amount)) for name, amount in changes.items() if name != "mixup"),
+        mixup=float(changes.get("mixup", 0.0)),
+        classes=estimator._objective()[1] if estimator._objective()[0] == "multiclass" else 0,
         pairs=bool(estimator.batch_norm),
         scoring=tuple(estimator.scoring),
     )

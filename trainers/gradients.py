@@ -15,6 +15,8 @@ import torch  # noqa: TID253 -- this module is imported only when a network is t
 from torch import Tensor, nn  # noqa: TID253
 from torch.nn import functional  # noqa: TID253
 
+from trainers.losses import is_plain, row_losses
+
 PLAIN = (nn.ReLU, nn.Tanh, nn.Sigmoid)
 
 
@@ -133,6 +135,9 @@ def mean_loss(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
     >>> mean_loss(torch.tensor([[1.0], [3.0]]), Rows(torch.zeros(2), torch.tensor([1.0, 1.0]), None), "regression")
     tensor(2.)
     """
+    if not is_plain(objective):
+        losses = row_losses(outputs, batch.targets, objective)
+        return losses.mean() if batch.weights is None else (losses * batch.weights).mean()
     reduction = "mean" if batch.weights is None else "none"
     if objective == "multiclass":
         losses = functional.cross_entropy(outputs, batch.targets, reduction=reduction)
@@ -171,9 +176,11 @@ def _score(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
     return torch.where(batch.aims == 1, raised, 1 - raised)
 
 
-def gradients_of(network: nn.Module, flat: Flat, objective: str) -> Gradients:
-    """Choose how the gradients of this network are computed."""
-    layers = _plain_layers(network)
+def gradients_of(
+    network: nn.Module, flat: Flat, objective: str, *, mixed: bool = False, graph: bool = False
+) -> Gradients:
+    """Choose how the gradients of this network are computed; `mixed` runs forward in bfloat16, `graph` by autograd."""
+    layers = None if mixed or graph or not is_plain(objective) else _plain_layers(network)
     if layers is not None:
         return _closed_form(layers, objective)
 
@@ -181,7 +188,9 @@ def gradients_of(network: nn.Module, flat: Flat, objective: str) -> Gradients:
         for vector in (*flat.matrices, *flat.vectors):
             if vector.grad is not None:
                 vector.grad.zero_()
-        loss = mean_loss(network(batch.inputs), batch, objective)
+        with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=mixed):
+            outputs = network(batch.inputs)
+        loss = mean_loss(outputs.float() if mixed else outputs, batch, objective)
         torch.autograd.backward(loss)
         return loss.detach()
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.errors import TrainerError, listing, nearest, quoted
+from trainers.errors import TrainerError, listing, nearest, need, quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -53,6 +57,77 @@ def image_folder(folder: str | os.PathLike[str], *, size: tuple[int, int] | None
         If there is no such folder, no label, no image, an image that cannot be read, or images of several sizes.
     """
     root = Path(folder)
+    return _read(root, _labeled(root, channels), size, channels)
+
+
+def image_batches(
+    folder: str | os.PathLike[str], *, size: tuple[int, int], channels: int = 1, rows: int = 256, seed: int = 0
+) -> Iterator[Images]:
+    """Read ``folder/<label>/<image>`` a part at a time, in random order, for ``partial_fit``: memory holds one part.
+
+    Parameters
+    ----------
+    folder, size, channels : as in :func:`image_folder`
+    rows : int
+        Images of a part.
+    seed : int
+        Of the order; another one for each pass.
+
+    Yields
+    ------
+    Images
+    """
+    root = Path(folder)
+    files = _labeled(root, channels)
+    order = np.random.default_rng(seed).permutation(len(files))
+    for start in range(0, len(files), rows):
+        yield _read(root, [files[place] for place in order[start : start + rows]], size, channels)
+
+
+def table_batches(
+    path: str | os.PathLike[str], *, target: str, rows: int = 8192
+) -> Iterator[tuple[pd.DataFrame, NDArray[np.generic]]]:
+    """Read a Parquet file a part at a time, for ``partial_fit``: memory holds one part.
+
+    Parameters
+    ----------
+    path : path
+    target : str
+        Column of the target.
+    rows : int
+        Rows of a part.
+
+    Yields
+    ------
+    tuple of DataFrame and ndarray
+        Features and target.
+
+    Raises
+    ------
+    TrainerError
+        If the file or the column is missing.
+    """
+    need("pyarrow", extra="tables", purpose="reading Parquet a part at a time")
+    from pyarrow import ArrowInvalid, parquet
+
+    source = Path(path)
+    if not source.is_file():
+        raise TrainerError(f"there is no file {quoted(source)}; expected a Parquet file")
+    try:
+        table = parquet.ParquetFile(source)
+    except ArrowInvalid as error:
+        raise TrainerError(f"{quoted(source)} cannot be read as Parquet ({error})") from error
+    with table:
+        names = table.schema_arrow.names
+        if target not in names:
+            raise TrainerError(f"column {quoted(target)} is not in {quoted(source.name)}.{nearest(target, names)}")
+        for part in table.iter_batches(batch_size=rows):
+            frame = part.to_pandas()
+            yield frame.drop(columns=target), frame[target].to_numpy()
+
+
+def _labeled(root: Path, channels: int) -> list[tuple[str, Path]]:
+    """List label and path of every image, in the order of names."""
     if not root.is_dir():
         raise TrainerError(f"there is no folder {quoted(root)}; expected one with a folder for each label")
     if channels not in {1, 3}:
@@ -66,6 +141,10 @@ def image_folder(folder: str | os.PathLike[str], *, size: tuple[int, int] | None
             f"folder {quoted(root)} holds {len(labels)} folders and no image in them; expected <label>/<image> with "
             f"names that end in {listing(IMAGES)}"
         )
+    return files
+
+
+def _read(root: Path, files: list[tuple[str, Path]], size: tuple[int, int] | None, channels: int) -> Images:
     arrays = [_pixels(path, size, channels) for _, path in files]
     shapes = {array.shape[1:] for array in arrays}
     if len(shapes) > 1:

@@ -18,7 +18,7 @@ import torch  # noqa: TID253 -- this module is imported only when a network is t
 from torch import Tensor, nn  # noqa: TID253
 
 from trainers import probes
-from trainers.augmentation import augmented
+from trainers.augmentation import augmented, mixed
 from trainers.baselines import constant_loss, simple_score
 from trainers.checkpoints import Checkpoint
 from trainers.gradients import Flat, Rows, gradients_of, mean_loss
@@ -204,15 +204,13 @@ def run_epoch(step: Step, rows: Rows, generator: torch.Generator) -> Facts:
     _wake(step.network)
     for group in optimizer.param_groups:
         group["lr"] = step.rate
-    gradients = gradients_of(step.network, step.flat, plan.objective)
+    gradients = gradients_of(step.network, step.flat, plan.objective, mixed=plan.mixed, graph=plan.mixup > 0)
     losses: list[Tensor] = []
     sizes: list[int] = []
     norms: list[Tensor] = []
     left = len(rows.inputs)
     for batch in batches(rows, plan, generator):
-        if plan.augment:
-            batch = batch._replace(inputs=augmented(batch.inputs, plan.augment, generator))
-        losses.append(gradients(batch))
+        losses.append(gradients(_changed(batch, plan, generator)))
         sizes.append(len(batch.inputs))
         left -= sizes[-1]
         if left == 0:
@@ -229,6 +227,16 @@ def run_epoch(step: Step, rows: Rows, generator: torch.Generator) -> Facts:
     if norms and plan.clip_norm is not None:
         facts[TRAIN, "clipped_share"] = float((torch.stack(norms) > plan.clip_norm).float().mean())
     return facts | step.sight.after()
+
+
+def _changed(batch: Rows, plan: Plan, generator: torch.Generator) -> Rows:
+    """Change and mix the rows of a batch, as far as the plan says."""
+    if plan.augment:
+        batch = batch._replace(inputs=augmented(batch.inputs, plan.augment, generator))
+    if plan.mixup:
+        inputs, targets = mixed(batch.inputs, batch.targets, plan.mixup, plan.classes, generator)
+        batch = batch._replace(inputs=inputs, targets=targets)
+    return batch
 
 
 def _wake(network: nn.Module) -> None:

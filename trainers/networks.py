@@ -23,14 +23,18 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
+    "selu": nn.SELU,
     "gelu": nn.GELU,
     "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "hard_swish": nn.Hardswish,
+    "softplus": nn.Softplus,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
 
 
-RECTIFIERS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu"})
+RECTIFIERS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "mish", "hard_swish", "softplus"})
 """Activations that He's initialization is made for."""
 MOST_FEATURES = 4096
 """Values that a convolutional network hands to its dense layers, unless it is told otherwise."""

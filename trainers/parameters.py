@@ -29,7 +29,8 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     hidden: tuple[int, ...] | None = None
     """Units of the dense hidden layers; None: (64, 64) for ``mlp``, (64,) for ``cnn``, none for the others."""
     activation: str = "relu"
-    """``relu``, ``leaky_relu``, ``elu``, ``gelu``, ``silu``, ``tanh`` or ``sigmoid``."""
+    """``relu``, ``leaky_relu``, ``elu``, ``selu``, ``gelu``, ``silu``, ``mish``, ``hard_swish``, ``softplus``, ``tanh``
+    or ``sigmoid``."""
     init: str = "auto"
     """``he``, ``xavier``, or ``auto``: by the activation."""
     batch_norm: bool = False
@@ -63,6 +64,12 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     """Most tokens that are distinguished, padding and unknown included."""
     max_length: int = 200
     """Tokens of a text that are read; the rest is cut off."""
+    loss: str = "auto"
+    """``auto`` is cross-entropy, or squared error in regression; ``focal`` for classes; ``absolute``, ``huber`` or
+    ``quantile`` for numbers."""
+    alpha: float | None = None
+    """The quantile (0.5); where Huber's loss turns straight, in deviations of the target (1); focus of ``focal`` (2);
+    None: the number in brackets."""
     optimizer: str = "adam"
     """``adam``, ``adamw``, ``sgd`` (with Nesterov momentum) or ``rmsprop``."""
     learning_rate: float = 1e-3
@@ -91,7 +98,10 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     """Standardize inputs (by column, or by channel of sequences and images) inside, with sample weights; ``pixels``
     divides bytes by 255 instead."""
     augment: Mapping[str, float] | None = None
-    """Changes of images while training: ``shift`` (pixels), ``flip`` (probability), ``noise`` (deviations)."""
+    """Changes while training: of images ``shift`` (pixels), ``flip`` (probability), ``rotate`` (degrees), ``crop``
+    (share of the side); of any numbers ``noise`` (deviations) and ``mixup`` (the numbers of its beta distribution)."""
+    precision: str = "full"
+    """``mixed`` trains in bfloat16 where torch finds that safe (autocast); predictions stay in `dtype`."""
     dtype: str = "float32"
     """``float32`` or ``float64``."""
     device: str = "auto"

@@ -38,7 +38,13 @@ class Plan:
     l2: float = 0.0
     clip_norm: float | None = None
     augment: tuple[tuple[str, float], ...] = ()
+    mixup: float = 0.0
+    """Both numbers of the beta distribution by which rows are mixed; 0 for none."""
+    classes: int = 0
+    """Classes of a multiclass target."""
     pairs: bool = False
     """Whether a batch needs two rows (batch normalization)."""
+    mixed: bool = False
+    """Whether training runs forward in bfloat16."""
     scoring: tuple[str, ...] = ()
     """Scorers that are measured on held-out rows after each epoch."""

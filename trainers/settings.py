@@ -11,7 +11,21 @@ from trainers.errors import TrainerError, listing, nearest, quoted
 
 NETWORKS = ("mlp", "cnn", "rnn", "lstm", "gru", "transformer", "resnet")
 CHOICES: Mapping[str, tuple[object, ...]] = {
-    "activation": ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"),
+    "activation": (
+        "relu",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "mish",
+        "hard_swish",
+        "softplus",
+        "tanh",
+        "sigmoid",
+    ),
+    "loss": ("auto", "focal", "absolute", "huber", "quantile"),
+    "precision": ("full", "mixed"),
     "init": ("auto", "he", "xavier"),
     "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
     "schedule": ("constant", "cosine", "linear", "exponential", "step", "plateau"),
@@ -20,7 +34,7 @@ CHOICES: Mapping[str, tuple[object, ...]] = {
     "tokens": (None, "ids", "word", "character"),
     "dtype": ("float32", "float64"),
 }
-AUGMENTATIONS = ("shift", "flip", "noise")
+AUGMENTATIONS = ("shift", "flip", "noise", "rotate", "crop", "mixup")
 MOST_LAYERS = 1000  # a file or a slip of the keyboard must not build networks without end
 
 
@@ -87,11 +101,15 @@ RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "l2": (_real(0.0), "a number of at least 0"),
     "clip_norm": (_or(None, _real(0.0, open_low=True)), "a number above 0, or None"),
     "batch_size": (_or("auto", _whole(1)), "a whole number of at least 1, or 'auto'"),
+    "alpha": (_or(None, _real(0.0)), "a number of at least 0, or None"),
     "epochs": (_whole(1), "a whole number of at least 1"),
     "patience": (_whole(1), "a whole number of epochs, at least 1"),
     "validation_fraction": (_real(0.0, 1.0), "a share, at least 0 and under 1"),
     "threads": (_or(None, _whole(1)), "a whole number of at least 1, or None"),
-    "augment": (_or(None, _augment), "a mapping of 'shift', 'flip', 'noise' to numbers of at least 0, or None"),
+    "augment": (
+        _or(None, _augment),
+        f"a mapping of {listing(AUGMENTATIONS)} to numbers of at least 0, or None",
+    ),
     "scoring": (_names, "a tuple of names of scikit-learn's scorers"),
     "verbose": (_whole(0), "a whole number of epochs, at least 0"),
     "checkpoint": (_or(None, lambda value: isinstance(value, str | os.PathLike)), "a path, or None"),
@@ -144,6 +162,10 @@ def _check_together(parameters: Mapping[str, object]) -> None:
         )
     if parameters.get("augment") and parameters.get("tokens") is not None:
         raise TrainerError("augment is set for tokens; expected images. Leave augment=None")
+    if parameters.get("loss") == "quantile" and not 0 < float(str(parameters.get("alpha") or 0.5)) < 1:
+        raise TrainerError(f"alpha is {parameters.get('alpha')} with loss='quantile'; expected a share between 0 and 1")
+    if float(str(dict(parameters.get("augment") or {}).get("crop", 0.0))) >= 1:  # type: ignore[call-overload]
+        raise TrainerError("augment crops all of an image; expected a share under 1")
     units, heads = parameters.get("units", 64), parameters.get("heads", 4)
     if parameters.get("network") == "transformer" and int(str(units)) % int(str(heads)):
         raise TrainerError(f"units is {units} with {heads} heads; expected a multiple of the heads")
