@@ -12,8 +12,8 @@ from torch import Tensor, nn  # noqa: TID253
 from torch.nn import functional  # noqa: TID253
 
 PADDING = 0
-FOLLOWED = 0.1
-"""Share of the way that a followed mean goes with each batch."""
+FOLLOWED = 0.01
+"""Share of the way that a followed mean goes with each batch: more, and small batches are noise to the layers above."""
 
 
 def dense(inputs: int, outputs: int) -> nn.Linear:
@@ -65,7 +65,7 @@ class Center(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Subtract the mean, a tenth of the way nearer to that of this batch while training."""
+        """Subtract the mean, a little nearer to that of this batch while training."""
         if self.training:
             self.mean.lerp_(inputs.detach().mean(dim=0), FOLLOWED)
             return inputs - self.mean.clone()

@@ -104,9 +104,9 @@ def test_units_of_a_picture_network_stay_alive() -> None:
     images[y == 1, :, 6:18, 6:18] += 50
     for seed in range(3):
         model = NetworkClassifier(
-            network="cnn", channels=(8, 16), pool=4, hidden=(32,), standardize="pixels", learning_rate=5e-3, epochs=8,
+            network="cnn", channels=(8, 16), pool=4, hidden=(32,), standardize="pixels", learning_rate=2e-3, epochs=12,
             early_stopping=False, random_state=seed,
         ).fit(images, y)  # fmt: skip
-        dead = [row.value for row in model.history_ if row.quantity == "dead_units:hidden1" and row.epoch == 8]
+        dead = [row.value for row in model.history_ if row.quantity == "dead_units:hidden1" and row.epoch == 12]
         assert model.score(images, y) > 0.9
         assert dead[-1] < 0.2
