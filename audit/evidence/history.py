@@ -9,6 +9,7 @@ from pathlib import Path
 
 from audit.errors import DataError, listed, shown
 from audit.evidence import HistoryRow
+from audit.evidence.event_files import is_event_log, read_events
 
 PLAIN = ("epoch", "split", "quantity", "value")
 VALIDATION = ("val_", "valid_", "validation_", "eval_", "test_")
@@ -26,8 +27,9 @@ def read_history(log: Log) -> tuple[HistoryRow, ...]:
     ----------
     log : path of a CSV, or rows as mappings
         With columns epoch, split, quantity and value; or one column a quantity, as Lightning's ``CSVLogger``, Keras'
-        ``CSVLogger`` and fastai write them (``train_loss``, ``val_loss``, ``lr-Adam`` …). Several rows of an epoch
-        are averaged; epochs that count from 0 are counted from 1.
+        ``CSVLogger`` and fastai write them (``train_loss``, ``val_loss``, ``lr-Adam`` …); an event file of
+        TensorBoard, or the folder that holds them. Several rows of an epoch are averaged; epochs that count from 0
+        are counted from 1.
 
     Returns
     -------
@@ -61,8 +63,13 @@ def read_history(log: Log) -> tuple[HistoryRow, ...]:
 
 
 def _from_file(path: Path) -> list[dict[str, object]]:
+    if is_event_log(path) and path.exists():
+        return read_events(path)
     if not path.is_file():
-        raise DataError(f"[model] history: no file {shown(str(path))}; expected a CSV with a row an epoch.")
+        raise DataError(
+            f"[model] history: no file {shown(str(path))}; expected a CSV with a row an epoch, or TensorBoard's event "
+            "files."
+        )
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [dict(row) for _, row in zip(range(MOST_ROWS), csv.DictReader(file), strict=False)]
