@@ -20,3 +20,14 @@ def test_every_block_of_the_page_on_networks_runs(capsys: pytest.CaptureFixture[
     for block in blocks:
         exec(compile(block, PAGE.name, "exec"), names)  # noqa: S102 -- our own page
     assert "Raise learning_rate" in capsys.readouterr().out
+
+
+def test_every_step_of_the_page_shows_its_code_in_the_order_of_learning() -> None:
+    parts = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    titles = [part.partition("\n")[0].split()[-1].lower() for part in parts]
+    assert titles == [
+        "neuron", "activations", "loss", "backpropagation", "optimizers", "architectures", "preparation", "stopping",
+        "search", "interpretation", "evaluation", "deployment", "ethics", "troubleshooting", "own",
+    ]  # fmt: skip
+    for title, part in zip(titles[:-1], parts, strict=False):
+        assert "```python\n" in part, title
