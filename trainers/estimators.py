@@ -115,6 +115,8 @@ class _Network(Parameters):
     def _groups(self, penalty: GapPenalty, rows: int) -> NDArray[np.int64] | None:
         """Return the groups that a penalty compares, where it counts at all."""
         codes = penalty.check(rows)
+        if (self.augment or {}).get("mixup"):
+            raise TrainerError("augment mixes rows, and the penalty compares their groups; leave mixup out")
         require_task(penalty, regression=self._objective()[0] == "regression")
         self._code(penalty.favorable)
         return codes if penalty.strength > 0 else None

@@ -135,11 +135,11 @@ def mean_loss(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
     >>> mean_loss(torch.tensor([[1.0], [3.0]]), Rows(torch.zeros(2), torch.tensor([1.0, 1.0]), None), "regression")
     tensor(2.)
     """
-    if not is_plain(objective):
-        losses = row_losses(outputs, batch.targets, objective)
-        return losses.mean() if batch.weights is None else (losses * batch.weights).mean()
     reduction = "mean" if batch.weights is None else "none"
-    if objective == "multiclass":
+    if not is_plain(objective):
+        each = row_losses(outputs, batch.targets, objective)
+        losses = each.mean() if batch.weights is None else each
+    elif objective == "multiclass":
         losses = functional.cross_entropy(outputs, batch.targets, reduction=reduction)
     elif objective == "binary":
         losses = functional.binary_cross_entropy_with_logits(outputs.squeeze(1), batch.targets, reduction=reduction)

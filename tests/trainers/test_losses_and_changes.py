@@ -23,6 +23,7 @@ from trainers.gradients import Rows, flatten, gradients_of, mean_loss  # noqa: E
 from trainers.loaders import image_batches, image_folder, table_batches  # noqa: E402
 from trainers.losses import Objective, row_losses  # noqa: E402
 from trainers.networks import NetworkSpec, build  # noqa: E402
+from trainers.penalty import GapPenalty  # noqa: E402
 from trainers.rates import find_rate  # noqa: E402
 from trainers.settings import CHOICES  # noqa: E402
 
@@ -124,6 +125,18 @@ def test_a_focal_network_learns_is_saved_and_comes_back(tmp_path: Path) -> None:
 def test_every_activation_learns(activation: Any) -> None:  # noqa: ANN401
     model = NetworkClassifier(activation=activation, hidden=(32,), learning_rate=1e-2, epochs=20, random_state=0)
     assert model.fit(X, Y).score(X, Y) > 0.8
+
+
+def test_a_penalty_on_gaps_counts_with_every_loss_and_not_with_mixed_rows() -> None:
+    groups = (X[:, 0] > 0).astype(int)
+    gaps = {}
+    for strength in (0.0, 30.0):
+        model = NetworkClassifier(loss="focal", epochs=30, random_state=0)
+        score = model.fit(X, Y, penalty=GapPenalty(groups=groups, strength=strength)).predict_proba(X)[:, 1]
+        gaps[strength] = abs(score[groups == 1].mean() - score[groups == 0].mean())
+    assert gaps[30.0] < gaps[0.0] / 2
+    with pytest.raises(TrainerError, match="leave mixup out"):
+        NetworkClassifier(augment={"mixup": 0.2}).fit(X, Y, penalty=GapPenalty(groups=groups, strength=1.0))
 
 
 # --- changes of rows --------------------------------------------------------------------------------
