@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from audit.comparing.pairing import unpack
 from audit.errors import ConfigError, hint, shown
-from audit.estimate.area_test import AREA, area_p_value
+from audit.estimate.area_difference import AREA, area_p_value
 from audit.estimate.comparing import compared
 from audit.estimate.influence import carries, metric_of
 from audit.estimate.metrics import METRICS, reported

@@ -29,7 +29,7 @@ from audit.comparing.baseline import (
 from audit.comparing.bottom_line import bottom_line
 from audit.comparing.conclusion import Conclusion, conclude, within_rounding
 from audit.comparing.contest import Contender, contenders
-from audit.estimate.area_test import AREA, area_p_value
+from audit.estimate.area_difference import AREA, area_p_value
 from audit.estimate.comparing import compared
 from audit.estimate.metrics import METRICS, reported
 from audit.estimate.paired import churn, paired_by_group, paired_difference

@@ -15,7 +15,7 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from audit.data.factor import Factor
 from audit.errors import DataError
-from audit.estimate.area_test import area_p_value
+from audit.estimate.area_difference import area_p_value
 from audit.estimate.measure import estimate
 from audit.estimate.metrics import METRICS
 from audit.estimate.paired import (
