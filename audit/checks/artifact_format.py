@@ -19,6 +19,8 @@ def artifact_format(artifact: ModelInfo) -> Measurement:
     """
     if not artifact.file:
         raise NotApplicable("there is no model file: the audit was given an object or predictions")
+    if "builder" in artifact.parameters:
+        raise NotApplicable("code of your own builds the model; the file holds its weights alone")
     value = float(artifact.runs_code)
     made = exact("runs_code", value, {}, unit="count")
     told = (

@@ -41,7 +41,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="Let gates of severity wa
 
 OutFile = Annotated[str, typer.Option("--out", help="File to write; '-' is standard output.")]
 TABLE = typer.Option("--data", help="Table that the input's schema is learned from.")
-Trust = Annotated[bool, typer.Option("--trust", help="You trust the author of a pickle or joblib file.")]
+Trust = Annotated[bool, typer.Option("--trust", help="You trust who wrote the code: of a pickle, or of audit.toml.")]
 Features = Annotated[str, typer.Option("--features", help="Columns in their order, for a model without names.")]
 SavedRecord = Annotated[Path, typer.Argument(help="audit.json")]
 
@@ -77,6 +77,7 @@ def run(
     strict: Strict = False,
     everything: Everything = False,
     edition: Edition = "full",
+    trust: Trust = False,
 ) -> int:
     """Audit a model as audit.toml says, and write record, card and reports."""
     from audit.cli.output import Shown
@@ -91,6 +92,7 @@ def run(
         baseline=baseline,
         unpaired=unpaired,
         quick=quick,
+        trust=trust,
         shown=Shown(everything=everything, edition=edition),
     )
 
@@ -238,11 +240,12 @@ def monitor(
     policy: PolicyFile = None,
     formats: Formats = None,
     strict: Strict = False,
+    trust: Trust = False,
 ) -> int:
     """Watch a prediction log: judge each new window against the reference, and keep its record."""
     from audit.cli.monitor import monitor as verb
 
-    return verb(config, window=window, out=out, policy=policy, formats=formats, strict=strict)
+    return verb(config, window=window, out=out, policy=policy, formats=formats, strict=strict, trust=trust)
 
 
 @app.command()
@@ -318,13 +321,14 @@ def mitigate(
     out: Annotated[Path, typer.Option("--out", help="Folder for model, record and card.")] = Path("mitigated"),
     policy: PolicyFile = None,
     strict: Strict = False,
+    trust: Trust = False,
 ) -> int:
     """Narrow a gap among groups, judge the outcome on test rows, and say who gained and who lost."""
     from audit.cli.mitigate import mitigate as verb
     from audit.mitigation.work import Asked
 
     asked = Asked(method=method, constraint=constraint, feature=feature, limit=limit, anyway=anyway)
-    return verb(config, asked, out=out, policy=policy, strict=strict)
+    return verb(config, asked, out=out, policy=policy, strict=strict, trust=trust)
 
 
 @app.command()

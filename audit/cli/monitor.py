@@ -14,6 +14,7 @@ from audit.cli import output
 from audit.config.configuration import Config, load_card, load_policy, read_config, settings_of
 from audit.config.loading import roles_of
 from audit.config.logs import NEED_ROWS, columns_of, source_of, without_rows
+from audit.config.own_code import require_own
 from audit.config.plan import RunPlan, current
 from audit.data.tables import frame_sha256
 from audit.errors import ConfigError, DataError, listed, shown
@@ -37,10 +38,18 @@ WORST_FIRST = (2, 1, 3, 0, 5)
 
 
 def monitor(
-    config: Path, *, window: str | None, out: str | None, policy: Path | None, formats: str | None, strict: bool
+    config: Path,
+    *,
+    window: str | None,
+    out: str | None,
+    policy: Path | None,
+    formats: str | None,
+    strict: bool,
+    trust: bool,
 ) -> int:
     """Count what is new, judge each new or changed window, keep its record, and return the worst exit code."""
     asked = read_config(config)
+    require_own(asked, config, trust=trust)
     folder = config.resolve().parent
     names = output.chosen_formats(formats, asked.report.formats)
     by = window or str(asked.monitor.window)

@@ -104,7 +104,7 @@ def from_builder(name: str, weights: Path | None, folder: Path) -> Model:
         except Exception as error:
             said = " ".join(str(error).split())[:200]
             raise ModelError(f"[model] torch: {shown(name)} raised {type(error).__name__}: {said}") from error
-    model = wrap(fill(made, weights, name), name=name.partition(":")[2], format_="torch", file=weights)
+    model = wrap(fill(made, weights, name), name=name.partition(":")[2], format_="torch", file=weights, runs_code=True)
     parameters = {**model.info.parameters, "builder": f"{name} (code of your own)"}
     return replace(model, info=replace(model.info, parameters=parameters))
 

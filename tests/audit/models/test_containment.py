@@ -96,6 +96,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    monkeypatch.chdir(folder)  # a configuration of the current folder runs its code
 
     def run(name: str, *, timeout: float = 60.0) -> tuple[int, str, str]:
         (folder / "audit.toml").write_text(

@@ -1,0 +1,99 @@
+"""A configuration from elsewhere runs no code of its own because it says that it may."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit.cli import main
+
+WITNESS = "ran"
+MODULE = f"""
+import pathlib
+pathlib.Path(__file__).with_name("{WITNESS}").touch()
+import numpy as np
+class Model:
+    def predict(self, X): return np.where(X["a"] > 0, "yes", "no")
+model = Model()
+def cost(y_true, y_pred): return float((y_true != y_pred).mean())
+"""
+DATA = '[data]\ntest = "test.csv"\ntarget = "y"\npositive = "yes"\n[checks]\nselect = ["classification"]\n'
+
+
+class _Touch:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that was downloaded below the current one."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "downloaded"
+    folder.mkdir()
+    frame = pd.DataFrame({"a": [(-1) ** k * (k % 7 + 1) for k in range(80)]})
+    frame.assign(y=["yes" if a > 0 else "no" for a in frame["a"]]).to_csv(folder / "test.csv", index=False)
+    (folder / "its_module.py").write_text(MODULE)
+    (folder / "model.pkl").write_bytes(pickle.dumps(_Touch(folder / WITNESS)))
+    return folder
+
+
+MITIGATE = ["mitigate", "--method", "reweigh", "--constraint", "error-rate"]
+TABLES = {
+    "object": '[model]\nobject = "its_module:model"\n',
+    "trusted object": '[model]\nobject = "its_module:model"\ntrust = true\n',
+    "torch": '[model]\ntorch = "its_module:model"\n',
+    "pickle": '[model]\npath = "model.pkl"\ntrust = true\n',
+    "types": '[model]\npath = "model.skops"\ntrusted_types = ["os.system"]\n',
+    "token": '[model]\nurl = "http://127.0.0.1:9/x"\ntoken_env = "HOME"\n',
+    "metric": '[model]\npath = "none.onnx"\n[metrics]\ncost = "its_module:cost"\n',
+    "metric of its own table": '[model]\npath = "a.onnx"\n[metrics.cost]\nfunction = "its_module:cost"\ntrust = true\n',
+}
+
+
+@pytest.mark.parametrize("tables", TABLES.values(), ids=list(TABLES))
+@pytest.mark.parametrize(
+    "verb", [["run"], ["monitor"], ["mitigate", "--method", "reweigh", "--constraint", "error-rate"]]
+)
+def test_nothing_of_a_downloaded_folder_runs(
+    folder: Path, capsys: pytest.CaptureFixture[str], tables: str, verb: list[str]
+) -> None:
+    (folder / "audit.toml").write_text(tables + DATA)
+    assert main([verb[0], "downloaded/audit.toml", *verb[1:]]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "--trust" in told
+    assert "does not stand in the current folder" in told
+    assert not (folder / WITNESS).exists()
+
+
+def test_a_link_does_not_make_it_ones_own(folder: Path) -> None:
+    (folder / "audit.toml").write_text(TABLES["object"] + DATA)
+    Path("audit.toml").symlink_to(folder / "audit.toml")
+    assert main(["run", "audit.toml"]) == 2
+    assert not (folder / WITNESS).exists()
+
+
+def test_the_users_word_lets_it_run_and_the_record_says_so(folder: Path) -> None:
+    (folder / "audit.toml").write_text(TABLES["object"] + DATA)
+    assert main(["run", "downloaded/audit.toml", "--trust"]) in {0, 1, 3, 5}
+    assert (folder / WITNESS).exists()
+    assert json.loads((folder / "audit-report" / "audit.json").read_text())["model"]["runs_code"] is True
+
+
+def test_in_its_own_folder_it_is_the_users(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "audit.toml").write_text(TABLES["object"] + DATA)
+    monkeypatch.chdir(folder)
+    assert main(["run", "audit.toml"]) in {0, 1, 3, 5}
+
+
+def test_data_and_models_without_code_need_no_trust(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "audit.toml").write_text('[model]\npath = "none.onnx"\n[metrics]\nfit = "accuracy"\n' + DATA)
+    assert main(["run", "downloaded/audit.toml"]) == 2
+    assert "--trust" not in capsys.readouterr().err
