@@ -24,6 +24,8 @@ from audit.statistics.variance import variance
 from reports.record import Estimate
 
 FloatArray = npt.NDArray[np.float64]
+NEAR = 0.7
+"""Standard errors by which a pair of groups may fall short of the widest gap and count as its ends; by simulation."""
 
 
 class Ends(NamedTuple):
@@ -113,8 +115,9 @@ def gap(metric: str, predictions: Predictions, rates: Sequence[str], feature: st
 def gap_change(metric: str, first: Predictions, second: Predictions, rates: Sequence[str], feature: str) -> Estimate:
     """Estimate by how much the gap of `first` exceeds that of `second`, on the same rows.
 
-    By linearization: each row's influence on one gap less that on the other, with the groups at the ends as
-    they are on these rows (Hampel 1974). Near a gap of 0 the interval is somewhat too short.
+    By linearization: each row's influence on one gap less that on the other (Hampel 1974). Where other groups, or the
+    same two turned around, are so near that they may be the ends as well, the interval holds theirs too: near a gap
+    of 0 one linearization alone is too short.
 
     Parameters
     ----------
@@ -144,25 +147,52 @@ def gap_change(metric: str, first: Predictions, second: Predictions, rates: Sequ
         return spanned(
             metric, 0.0, (0.0, 0.0), where, method="the same answers on all rows", n=len(one), unit="difference"
         )
-    influence = _influence(one, before, feature) - _influence(other, after, feature)
-    spread = variance(influence, one.weight, one.cluster)
     level = one.settings.level
-    limits = on_scale(value, math.sqrt(spread.value), level=level, degrees=max(spread.degrees, 1.0))
+    low = high = value
+    for first_value, first_influence in _near_ends(one, rates, feature):
+        for second_value, second_influence in _near_ends(other, rates, feature):
+            spread = variance(first_influence - second_influence, one.weight, one.cluster)
+            limits = on_scale(
+                first_value - second_value, math.sqrt(spread.value), level=level, degrees=max(spread.degrees, 1.0)
+            )
+            low, high = min(low, limits.low), max(high, limits.high)
     return spanned(
-        metric, value, (limits.low, limits.high), where, method="paired, linearized", n=len(one), unit="difference",
-        level=level,
+        metric, value, (low, high), where, method="paired, linearized at each near pair of ends", n=len(one),
+        unit="difference", level=level,
     )  # fmt: skip
 
 
-def _influence(predictions: Predictions, found: Ends, feature: str) -> FloatArray:
-    """Return the influence of each row on the gap between the two groups at the ends."""
-    total = np.zeros(len(predictions))
-    part = _for_rate(predictions, found.rate)
+def _near_ends(predictions: Predictions, rates: Sequence[str], feature: str) -> list[tuple[float, FloatArray]]:
+    """Return gap and influence of the widest pair of groups, and of each pair that may as well be the widest."""
+    pairs: list[tuple[float, FloatArray]] = []
+    for rate in rates:
+        part = _for_rate(predictions, rate)
+        known = [
+            (one.value, _influence_of(part, rate, feature, one.where[feature]))
+            for one in by_group(part, [rate], [feature])
+            if (one.n or 0) >= part.settings.min_n and one.value is not None and one.low is not None
+        ]
+        pairs += [
+            (known[high][0] - known[low][0], known[high][1] - known[low][1])
+            for high in range(len(known))
+            for low in range(len(known))
+            if high != low
+        ]
+    widest, influence = max(pairs, key=lambda one: one[0])
+    weight, cluster = predictions.weight, predictions.cluster
+    return [
+        one
+        for one in pairs
+        if widest - one[0] <= NEAR * math.sqrt(variance(influence - one[1], weight, cluster).value) or one[0] == widest
+    ]
+
+
+def _influence_of(part: Predictions, rate: str, feature: str, level: str) -> FloatArray:
+    """Return the influence of each row on the rate of a group."""
     weight = np.ones(len(part)) if part.weight is None else part.weight
-    for level, sign in ((found.highest, 1.0), (found.lowest, -1.0)):
-        rows = np.flatnonzero(part.keys[feature].mask(level) & (weight > 0))
-        share = weight[rows].sum() / weight.sum()
-        total[rows] += sign * linear_form(part.take(rows), found.rate).influence / share
+    rows = np.flatnonzero(part.keys[feature].mask(level) & (weight > 0))
+    total = np.zeros(len(part))
+    total[rows] = linear_form(part.take(rows), rate).influence * weight.sum() / weight[rows].sum()
     return total
 
 
