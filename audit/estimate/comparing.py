@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
-from audit.statistics.intervals import Span, at_level, difference, ratio, scale_of
+from audit.statistics.intervals import Scale, Span, at_level, difference, ratio, scale_of
 from reports.record import HOUSE_WORDS, Estimate
 
 
@@ -200,8 +201,14 @@ def _limits(values: Sequence[Span], lower: Sequence[Span], upper: Sequence[Span]
 def _stricter(own: Span, rivals: Sequence[Span], estimate: Estimate) -> list[tuple[Span, Span]]:
     """Pair a span with its rivals, all at Bonferroni's level over the rivals."""
     level, scale = 1 - (1 - estimate.level) / max(len(rivals), 1), scale_of(estimate.unit)
-    wide = at_level(own, estimate.level, level, scale)
-    return [(wide, at_level(rival, estimate.level, level, scale)) for rival in rivals]
+    wide = _at_level(own, estimate.level, level, scale)
+    return [(wide, _at_level(rival, estimate.level, level, scale)) for rival in rivals]
+
+
+@lru_cache(maxsize=16_384)
+def _at_level(span: Span, level: float, wanted: float, scale: Scale) -> Span:
+    """Return a span at another level, once for all groups that are compared with it."""
+    return at_level(span, level, wanted, scale)
 
 
 def _few(estimate: Estimate, min_n: float) -> str:
