@@ -47,7 +47,7 @@ class Dropout(nn.Module):
 
 
 class Center(nn.Module):
-    """Subtract the mean over rows: measured before training, and followed while the layers below learn.
+    """Subtract the mean over rows: measured before training, and of images followed while the layers below learn.
 
     What convolution, rectifier and pooling give is never negative. Dense layers on top of it see one large common
     part in every row: each step moves all rows of a unit alike, and half of the units end on the side where a
@@ -60,13 +60,14 @@ class Center(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, followed: bool = False) -> None:
         super().__init__()
+        self.followed = followed
         self.register_buffer("mean", torch.zeros(width))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Subtract the mean, a little nearer to that of this batch while training."""
-        if self.training:
+        if self.training and self.followed:
             self.mean.lerp_(inputs.detach().mean(dim=0), FOLLOWED)
             return inputs - self.mean.clone()
         return inputs - self.mean

@@ -202,7 +202,8 @@ def _read_out(spec: NetworkSpec, width: int, sizes: list[int], parts: list[tuple
 
 
 def _center(spec: NetworkSpec, width: int) -> list[tuple[str, nn.Module]]:
-    return [("center", Center(width))] if spec.centered and spec.hidden else []
+    image = len(spec.input_shape) == 3
+    return [("center", Center(width, followed=image))] if spec.centered and spec.hidden else []
 
 
 class _StepsLast(nn.Module):

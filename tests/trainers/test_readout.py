@@ -87,7 +87,7 @@ def test_the_mean_of_features_is_followed_while_training_and_left_alone_after() 
 
     from trainers.layers import FOLLOWED, Center
 
-    part = Center(2)
+    part = Center(2, followed=True)
     rows = torch.tensor([[1.0, 3.0], [3.0, 5.0]])
     part.train()
     assert torch.allclose(part(rows), rows - FOLLOWED * torch.tensor([2.0, 4.0]))
