@@ -63,7 +63,7 @@ def _require_own(out: Path, source: Path | None) -> None:
 
 def _tell(record: AuditRecord, out: Path, *, strict: bool) -> int:
     for warning in record.warnings:
-        if warning.startswith(ledger.SPENT):
+        if isinstance(warning, ledger.Spent):
             output.note(warning)
     for line in mitigation.lines(record):
         output.say(line)

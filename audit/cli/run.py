@@ -48,7 +48,7 @@ def run(
         plan = plan_from_config(asked, folder, policy=policy, baseline=baseline, unpaired=unpaired, quick=quick)
         kept = None if quick else unfinished_of(plan)
         record = execute(plan, progress=tell, kept=kept, stage=None if to_machine else hand_over)
-        told = (*plan.warnings, *(one for one in record.warnings if one.startswith(ledger.SPENT)))
+        told = (*plan.warnings, *(one for one in record.warnings if isinstance(one, ledger.Spent)))
         return record, told, kept
 
     def first(record: object) -> None:

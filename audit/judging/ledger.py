@@ -16,8 +16,13 @@ from audit.policy.read import Terms
 from reports.record import AuditRecord
 from reports.store import write_text_atomically
 
-SPENT = "this test set has been used for"
-"""What the warning of a spent budget begins with."""
+
+class Spent(str):
+    """The warning of a spent budget, which is told in the terminal too."""
+
+    __slots__ = ()
+
+
 Uses = dict[str, dict[str, str]]
 """Day of first use, by model, by test set."""
 
@@ -43,8 +48,8 @@ def used(record: AuditRecord, terms: Terms) -> tuple[Uses, str]:
     models.setdefault(model, record.created[:10])
     if len(models) <= terms.max_uses:
         return uses, ""
-    told = (
-        f"{SPENT} {len(models)} different models, more than the {terms.max_uses} that "
+    told = Spent(
+        f"this test set has been used for {len(models)} different models, more than the {terms.max_uses} that "
         f"[test_set] max_uses allows ({terms.ledger.name}): what is chosen by it now is chosen by its noise too. "
         "Draw a new test set, or raise the number openly."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 
 import modelassay as ma
 from audit.errors import AuditError, ConfigError, DataError
+from audit.judging.ledger import Spent
 from reports.record import AuditRecord
 
 CHECKS = ["classification", "group_performance", "baseline_change", "fingerprints", "disparities"]
@@ -59,6 +61,8 @@ def test_a_policy_file_brings_its_suppression_and_its_budget(tmp_path: Path) -> 
     assert len(json.loads((tmp_path / "uses.json").read_text())) == 1
     second = _run(frame.assign(p=1 - frame["p"]), policy=str(policy))
     assert any("test set has been used for 2 different models" in warning for warning in second.warnings)
+    told = [one for one in pickle.loads(pickle.dumps(second)).warnings if isinstance(one, Spent)]
+    assert len(told) == 1, "the terminal tells it by its type, across processes"
 
 
 def test_settings_by_name_and_changes_to_the_policy() -> None:
