@@ -29,11 +29,13 @@ class Action:
 def actions(record: AuditRecord, limit: int = 3) -> tuple[Action, ...]:
     """Name what to do next: one step a kind of concern, more of the same kind, what the owner owes, notes, the rest.
 
+    More of the same kind comes before what ranks behind it and reaches nobody knows how many decisions.
     Where no release criteria have been set, setting them is never farther down than the last step named.
     """
     here, known, names = standing(record), Estimates(record), families(record)
     first: list[Action] = []
     alike: list[Action] = []
+    behind: list[Action] = []
     notes: list[Action] = []
     kinds: set[str] = set()
     for result in (*by_attention(record), *here.owed):
@@ -42,13 +44,24 @@ def actions(record: AuditRecord, limit: int = 3) -> tuple[Action, ...]:
         if kind == "card":
             continue
         step = _about(record, known, result, kin.who)
-        place = notes if result.worst.severity == "note" else alike if kind in kinds else first
-        place.append(step)
-        kinds |= {kind} if place is first else set()
-    steps = [*first, *alike]
+        if result.worst.severity == "note":
+            notes.append(step)
+        elif kind in kinds:
+            (alike if _reaches(result) else behind).append(step)
+        else:
+            if not _reaches(result):
+                first, alike = [*first, *alike], []
+            first.append(step)
+            kinds.add(kind)
+    steps = [*first, *alike, *behind]
     owed = [*_criteria(record, bool(here.criteria)), *_blanks(record)]
     rest = max(limit - min(len(owed), 1), 0)
     return tuple([*steps[:rest], *owed, *steps[rest:], *notes, *_skipped(record)][:limit])
+
+
+def _reaches(result: GateResult) -> bool:
+    """Tell whether it is known how many decisions a concern reaches."""
+    return any(one.extent is not None and one.extent.value is not None for one in result.verdicts)
 
 
 def _about(record: AuditRecord, known: Estimates, result: GateResult, who: str) -> Action:

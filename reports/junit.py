@@ -90,7 +90,7 @@ def _story(record: AuditRecord, result: GateResult, verdict: Verdict) -> str:
         f"rows of: {address(verdict.where, record.data.names)}",
         f"because: {visible(result.gate.because, 400)}" if result.gate and result.gate.because else "",
         f"next: {visible(verdict.next_step, 600)}" if verdict.next_step else "",
-        f"reaches: {extent_words(verdict)}" if verdict.extent else "",
+        f"reaches: {words}" if (words := extent_words(verdict)) else "",
         f"what would settle it: {rows_needed(verdict)}" if verdict.outcome == "inconclusive" else "",
     ]
     return "\n".join(line for line in lines if line)

@@ -63,3 +63,29 @@ def test_a_sarif_message_names_the_slice_once(record: AuditRecord) -> None:
     found = json.loads(sarif.render(told))["runs"][0]["results"][0]["message"]["text"]
     assert found.startswith(f"Failed: {message}.")
     assert found.count("recall") == 1
+
+
+def test_a_known_reach_goes_before_an_unknown_one_of_lower_rank(record: AuditRecord) -> None:
+    """Two gaps among people come before what ranks behind both and reaches nobody knows how many of them."""
+    reach = Estimate(metric="extent", value=90.0, low=50.0, high=110.0, unit="rows per 1,000")
+    asked = (
+        ("A", "people", "fairness", reach),
+        ("B", "people", "fairness", reach),
+        ("C", "machine", "robustness", None),
+    )
+    base = record.policy.gates[0]
+    gates = tuple(replace(base, id=code, check=check, from_catalogue=True, remedy=code) for code, check, *_ in asked)
+    verdicts = tuple(
+        replace(record.verdicts[0], gate=code, outcome="fail", severity="warning", extent=extent, rank=rank)
+        for rank, (code, _, _, extent) in enumerate(asked, start=1)
+    )
+    findings = tuple(
+        Finding(
+            check=check, title=check, family=family, revision=1, outcome="measured", measurement=Measurement(summary="")
+        )
+        for check, family in dict.fromkeys((check, family) for _, check, family, _ in asked)
+    )
+    here = replace(record, findings=findings, verdicts=verdicts, policy=replace(record.policy, gates=gates))
+    assert [one.gate_id for one in actions(here, limit=9)][:3] in (["A", "B", "C"], ["A", "B", ""])
+    first = replace(here, verdicts=tuple(replace(one, rank=4 - (one.rank or 0)) for one in verdicts))
+    assert actions(first, limit=9)[0].gate_id == "C"

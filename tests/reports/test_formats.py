@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports import formats, github, gitlab, junit, markdown, sarif, text
-from reports.record import AuditRecord, VerdictOutcome
+from reports.record import AuditRecord, Estimate, VerdictOutcome
 from reports.results import gate_results
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -135,6 +135,13 @@ def test_junit_counts_add_up(record: AuditRecord) -> None:
     for name in ("tests", "failures", "errors"):
         assert int(root.get(name, "-1")) == sum(int(suite.get(name, "-1")) for suite in root)
     assert root.get("tests") == str(len(record.verdicts))
+
+
+def test_junit_leaves_out_what_is_not_known(record: AuditRecord) -> None:
+    blank = Estimate(metric="extent", value=None, reason="does not translate")
+    verdict = replace(record.verdicts[0], outcome="fail", extent=blank)
+    lines = junit.render(replace(record, verdicts=(verdict,))).splitlines()
+    assert [line for line in lines if line.rstrip().endswith(":")] == []
 
 
 # --- sarif, github, gitlab ------------------------------------------------------------------------
