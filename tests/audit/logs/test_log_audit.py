@@ -94,6 +94,25 @@ def test_verdicts_of_a_log_are_those_of_its_rows(tmp_path: Path, more: str) -> N
     assert set(absent.values()) == {"rows were counted, not kept"}
 
 
+def test_unequal_weights_leave_no_mark_of_counting(tmp_path: Path) -> None:
+    frame = rows(1500)
+    weight = np.random.default_rng(4).choice([0.25, 1.0, 8.0], len(frame))
+    frame = frame.assign(w=weight, s=np.where(frame["y"] == 1, 0.75, 0.25) + frame["s"] / 8)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    counted = estimates(audited(tmp_path, 'log = "rows.csv"', 'weight = "w"'))
+    by_rows = estimates(audited(tmp_path, 'test = "rows.csv"', 'weight = "w"'))
+    rates = {"accuracy", "recall", "precision", "false_positive_rate", "selection_rate", "base_rate"}
+    exact = {key: one for key, one in counted.items() if key[1] in rates}
+    assert len(exact) > 20
+    assert exact == {key: by_rows[key] for key in exact}
+    ranked = [key for key in counted if key[1] in ("average_precision", "roc_auc")]
+    assert {key[1] for key in ranked} == {"average_precision", "roc_auc"}
+    for key in ranked:
+        one, other = counted[key], by_rows[key]
+        assert one.value == other.value == 1.0, key
+        assert one.low == pytest.approx(other.low, rel=1e-12), key
+
+
 def test_a_table_of_predictions_is_counted_when_asked(tmp_path: Path) -> None:
     rows(1500).to_csv(tmp_path / "rows.csv", index=False)
     log = audited(tmp_path, 'test = "rows.csv"', 'rows = "count"')
