@@ -164,7 +164,10 @@ def _record(plan: RunPlan, context: Context, predictions: Predictions, findings:
 
 def _left_out(findings: Sequence[Finding]) -> str:
     """Say what a quick audit leaves out, or what an interrupted one did not come to."""
-    for reason, words in ((LEFT_OUT, "A quick audit: {} are left out."), (UNREACHED, "Interrupted: {} were not run.")):
+    for reason, words in (
+        (LEFT_OUT, "A quick audit: {} are left out."),
+        (UNREACHED, "Interrupted: {} were not run."),
+    ):
         count = sum(one.reason == reason for one in findings)
         if count:
             return words.format(f"{count} of {len(findings)} checks")

@@ -33,6 +33,8 @@ OUTCOME_MARKS: Mapping[VerdictOutcome, str] = {
 }
 """A shape for each outcome, so that color never speaks alone."""
 
+INTERRUPTED = "Interrupted"
+"""How the record of a run that did not end begins to say that it is partial."""
 FEW_SLICES = 20
 """Verdicts of one gate that are all told; of more, those that passed are counted."""
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "off")
@@ -122,8 +124,8 @@ def exit_code(record: AuditRecord, strict: bool = False) -> int:
     -------
     int
         1: a gate failed; 2: a gate could not be decided; 3: nothing worse than inconclusive under
-        ``block``; 5: no gate was evaluated, or a partial record leaves one of the team's own open; 0: nothing
-        blocks. Precedence 2 > 1 > 3 > 5 > 0.
+        ``block``; 5: no gate was evaluated, a run was interrupted, or a partial record leaves one of the team's
+        own open; 0: nothing blocks. Precedence 2 > 1 > 3 > 5 > 0.
     """
     counted_as = ("error", "warning") if strict else ("error",)
     binding = [verdict for verdict in record.verdicts if verdict.severity in counted_as]
@@ -133,6 +135,8 @@ def exit_code(record: AuditRecord, strict: bool = False) -> int:
         return 1
     if any(blocks(record, verdict) for verdict in binding):
         return 3
+    if record.partial.startswith(INTERRUPTED):
+        return 5
     own = {gate.id for gate in record.policy.gates if not gate.from_catalogue}
     if record.partial and any(one.outcome == "not_assessed" and one.gate in own for one in binding):
         return 5

@@ -11,8 +11,9 @@ from audit.judging import ledger
 from audit.judging.gate import judge as decide
 from audit.policy.read import Terms, default_policy, read_policy_and_terms, require_current_waivers
 from reports.formats import render as draw
+from reports.phrases import visible
 from reports.record import AuditRecord, Policy
-from reports.results import exit_code
+from reports.results import INTERRUPTED, exit_code
 from reports.store import load, write_text_atomically
 
 SHOWN = output.Shown()
@@ -85,7 +86,8 @@ def render(record: Path, *, name: str, out: str, edition: str = "full", card: Pa
     else:
         output.require_replaceable(Path(out), record)
         write_text_atomically(out, text)
-    return 0
+    output.note(visible(saved.partial, 300))
+    return exit_code(saved) if saved.partial.startswith(INTERRUPTED) else 0
 
 
 def with_card(record: AuditRecord, file: Path) -> AuditRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from audit.cli import main
 from audit.gather import LEFT_OUT
 from audit.pipeline import run
 from reports.record import AuditRecord
+from reports.results import exit_code
+from reports.store import dumps
 
 RNG = np.random.default_rng(2)
 X = pd.DataFrame({"age": RNG.integers(20, 70, 400), "debt": RNG.normal(size=400), "sex": RNG.choice(["f", "m"], 400)})
@@ -102,3 +105,17 @@ def test_a_criterion_that_is_left_out_is_not_met(folder: Path, capsys: pytest.Ca
     assert "This record is partial" in (report / "card.html").read_text(encoding="utf-8")
     assert json.loads((report / "audit.json").read_text())["partial"].startswith("A quick audit: ")
     assert main(["judge", str(report / "audit.json"), "--policy", str(folder / "gates.toml")]) == 5
+
+
+@pytest.mark.parametrize("verb", [["judge"], ["render", "--format", "text"]])
+def test_the_record_of_an_interrupted_run_says_so_and_never_exits_with_0(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = audited(quick=False, checks=["classification"])
+    assert exit_code(record) in (0, 5)
+    (tmp_path / "audit.json").write_text(dumps(replace(record, partial="Interrupted: 1 of 2 checks were not run.")))
+    code = main([verb[0], str(tmp_path / "audit.json"), *verb[1:], "--out", str(tmp_path / "out")])
+    told = capsys.readouterr()
+    print(code, told.out, told.err)
+    assert "Interrupted: 1 of 2 checks were not run." in told.out + told.err
+    assert code == 5
