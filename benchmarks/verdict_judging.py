@@ -23,7 +23,7 @@ from audit.comparing.baseline import paired
 from audit.estimate import chance
 from audit.evidence import Predictions
 from audit.judging.gate import judge
-from audit.policy.read import default_policy, narrowed
+from audit.policy.read import default_policy, select_gates
 from reports.record import (
     AuditRecord,
     DataInfo,
@@ -49,7 +49,7 @@ SHUFFLES = 2000
 
 @lru_cache(maxsize=32)
 def policy(codes: tuple[str, ...]) -> Policy:
-    return narrowed(default_policy(), select=codes)
+    return select_gates(default_policy(), select=codes)
 
 
 def verdicts(answers: Predictions, codes: Iterable[str], rng: np.random.Generator) -> tuple[Verdict, ...]:

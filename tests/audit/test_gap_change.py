@@ -56,7 +56,8 @@ def test_a_wide_gap_has_the_interval_of_one_linearization() -> None:
     lot = np.random.default_rng(0).random(800)
     one, other = _answers(lot < np.where(group, 0.9, 0.1), group), _answers(lot < np.where(group, 0.8, 0.2), group)
     found = gap_change("gap_change", one, other, ["selection_rate"], "group")
-    moved = [(one.y_pred - other.y_pred)[group == code] for code in (0, 1)]
+    before, after = (np.asarray(part.y_pred, dtype=np.int64) for part in (one, other))
+    moved = [(before - after)[group == code] for code in (0, 1)]
     spread = np.sqrt(sum(part.var() / len(part) for part in moved))
     assert found.high is not None
     assert found.value is not None

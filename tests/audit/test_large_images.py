@@ -63,9 +63,12 @@ def test_an_audit_of_pictures_refits_explains_and_shows_them(network: NetworkCla
     )
     found = {one.check: one for one in report.findings}
     assert found["cross_validation"].outcome == "measured", found["cross_validation"].reason
-    images = [one for one in found["corruption_sensitivity"].measurement.exhibits if one.kind == "image"]
+    corrupted, explained = (found[name].measurement for name in ("corruption_sensitivity", "image_explanations"))
+    assert corrupted is not None
+    assert explained is not None
+    images = [one for one in corrupted.exhibits if one.kind == "image"]
     assert [one.title for one in images] == ["A test image, corrupted"]
-    assert sum(one.kind == "image" for one in found["image_explanations"].measurement.exhibits) >= 2
+    assert sum(one.kind == "image" for one in explained.exhibits) >= 2
     assert "data:image/png;base64," in render(report)
 
 
@@ -142,6 +145,7 @@ def test_complete_features_share_one_line_where_there_are_very_many() -> None:
     y = np.arange(40) % 2
     report = audit.run(None, X.assign(y=y, guess=y), target="y", prediction="guess", checks=["missing_values"])
     (found,) = report.findings
+    assert found.measurement is not None
     shares = {one.where["feature"]: one.value for one in found.measurement.estimates}
     assert shares == {"p7": 0.25, "(all complete features)": 0.0}
 

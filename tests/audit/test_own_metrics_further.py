@@ -127,7 +127,9 @@ def _balanced(y: Codes, p: Codes) -> float:
 
 @pytest.mark.parametrize("clustered", [False, True], ids=["rows", "clusters"])
 @pytest.mark.parametrize(
-    ("name", "function"), [("recall", _recall), ("f1", _f1), ("balanced_accuracy", _balanced)], ids=lambda one: str(one)
+    ("name", "function"),
+    [("recall", _recall), ("f1", _f1), ("balanced_accuracy", _balanced)],
+    ids=["recall", "f1", "balanced accuracy"],
 )
 def test_a_known_metric_as_an_unknown_one_keeps_its_level(
     name: str, function: Callable[[Codes, Codes], float], clustered: bool

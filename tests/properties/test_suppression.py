@@ -147,6 +147,7 @@ def _furthest(wanted: Array, known: Array, counts: Array, present: Sequence[Arra
     limits = -np.ones(len(present))
     solved = linprog(wanted, A_ub=-np.stack(present), b_ub=limits, A_eq=known, b_eq=counts, bounds=(0, None))
     assert solved.status == 0
+    assert solved.fun is not None
     return abs(float(solved.fun))
 
 

@@ -200,8 +200,10 @@ def test_mixed_precision_has_about_the_gradients_of_the_full_one() -> None:
     for precision in (False, True):
         network = build(spec, torch.Generator().manual_seed(0))
         flat = flatten(network)
-        seen: list[torch.dtype] = []
-        handle = network[0].register_forward_hook(lambda _, __, answer, seen=seen: seen.append(answer.dtype))
+        seen: list[Any] = []
+        handle = next(iter(network.children())).register_forward_hook(
+            lambda _, __, answer, seen=seen: seen.append(answer.dtype)
+        )
         gradients_of(network, flat, "binary", mixed=precision)(rows)
         handle.remove()
         assert seen == [torch.bfloat16 if precision else torch.float32]

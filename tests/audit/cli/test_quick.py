@@ -27,7 +27,7 @@ Y = np.where(X["debt"] + RNG.normal(0, 0.7, 400) > 0, "yes", "no")
 READ = ["age", "debt"]
 
 
-class Counted(LogisticRegression):
+class Counted(LogisticRegression):  # type: ignore[misc]
     """Count how often it is fitted and asked."""
 
     calls = 0

@@ -81,7 +81,7 @@ def beyond(table: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def agree(source: object, path: Path, rows: pd.DataFrame, tolerance: float = 1e-12) -> None:
+def agree(source: Any, path: Path, rows: pd.DataFrame, tolerance: float = 1e-12) -> None:  # noqa: ANN401
     written = load(path).predictor
     given = rows.assign(k=rows["k"].astype(object)) if "k" in rows else rows
     method = "predict_proba" if getattr(source, "classes_", None) is not None and len(source.classes_) else "predict"
@@ -101,7 +101,7 @@ def test_histogram_boosting(name: str, tmp_path: Path) -> None:
         agree(model, tmp_path / "m.onnx", beyond(table))
 
 
-BOOSTERS = {
+BOOSTERS: dict[str, dict[str, tuple[str, dict[str, Any], pd.DataFrame, Any]]] = {
     "xgboost": {
         "two": ("XGBClassifier", {}, N, TWO),
         "three": ("XGBClassifier", {}, N, THREE),
@@ -126,7 +126,11 @@ BOOSTERS = {
         "missing above": ("CatBoostClassifier", {"nan_mode": "Max"}, N, TWO),
     },
 }
-QUIET = {"xgboost": {}, "lightgbm": {"verbose": -1}, "catboost": {"verbose": 0, "allow_writing_files": False}}
+QUIET: dict[str, dict[str, Any]] = {
+    "xgboost": {},
+    "lightgbm": {"verbose": -1},
+    "catboost": {"verbose": 0, "allow_writing_files": False},
+}
 
 
 def fitted(library: str, name: str) -> tuple[Any, pd.DataFrame]:
@@ -175,7 +179,7 @@ def test_columns_may_be_called_like_parts_of_the_graph(model: Any, names: list[s
 def test_a_catboost_file_of_counts_answers_counts(tmp_path: Path) -> None:
     model, table = fitted("catboost", "counts")
     model.save_model(str(tmp_path / "m.cbm"))
-    np.testing.assert_allclose(load(tmp_path / "m.cbm").predictor.predict(table), model.predict(table))
+    np.testing.assert_allclose(np.asarray(load(tmp_path / "m.cbm").predictor.predict(table)), model.predict(table))
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_many_columns_ask_few_rows_and_come_about_as_near(monkeypatch: pytest.Mo
 
     def decide(Z: np.ndarray) -> np.ndarray:
         rows[0] += len(Z)
-        return (Z @ weights + (Z[:, 0] * Z[:, 1] > 1) > 0).astype(np.int64)
+        return np.asarray(Z @ weights + (Z[:, 0] * Z[:, 1] > 1) > 0).astype(np.int64)
 
     space = Space.of(table, numeric=np.ones(width, bool), free=np.ones(width, bool))
     decided = decide(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,8 @@ def _few_strengths(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "STRENGTHS", (30.0, 100.0))
 
 
-def _network(**more: object) -> NetworkClassifier:
-    return NetworkClassifier(hidden=(6,), epochs=10, learning_rate=0.01, random_state=0, **more)
+def _network() -> NetworkClassifier:
+    return NetworkClassifier(hidden=(6,), epochs=10, learning_rate=0.01, random_state=0)
 
 
 def test_a_network_is_held_to_its_gap_from_the_command_line(tmp_path: Path) -> None:
@@ -53,12 +54,13 @@ def test_three_classes_and_numbers_have_a_penalty_too() -> None:
         part["w"] = np.select([part["v"] > 1.5, part["v"] > 0.3], ["grant", "wait"], "refuse")
         part.loc[part["sex"] == "f", "v"] *= -1
     fit = parts["train"][["x", "z"]]
-    asked = {"method": "penalty", "sensitive": ["sex"], "features": ["x", "z"], "anyway": True}
-    for target, network, constraint, more in (
+    asked: dict[str, Any] = {"method": "penalty", "sensitive": ["sex"], "features": ["x", "z"], "anyway": True}
+    tried: tuple[tuple[str, Any, str, dict[str, Any]], ...] = (
         ("w", _network(), "demographic-parity", {"favorable": "grant"}),
         ("v", NetworkRegressor(hidden=(6,), epochs=10, learning_rate=0.01, random_state=0), "bounded-group-loss", {}),
-    ):
-        given = {name: part[["x", "z", "sex", target]] for name, part in parts.items()}
+    )
+    for target, network, constraint, more in tried:
+        given: dict[str, Any] = {name: part[["x", "z", "sex", target]] for name, part in parts.items()}
         model = network.fit(fit, parts["train"][target])
         done = mitigate(model, **given, target=target, constraint=constraint, **asked, **more)
         assert done.record is not None
@@ -80,9 +82,15 @@ def test_other_models_are_told_what_works_for_them(tmp_path: Path, capsys: pytes
 
 def test_a_placebo_is_left_alone() -> None:
     parts = {name: table(800, place, gap=0.0) for place, name in enumerate(("train", "validation", "test"))}
-    given = {name: part[["x", "z", "sex", "y"]] for name, part in parts.items()}
+    given: dict[str, Any] = {name: part[["x", "z", "sex", "y"]] for name, part in parts.items()}
     model = _network().fit(parts["train"][["x", "z"]], parts["train"]["y"])
-    asked = {"target": "y", "positive": "yes", "favorable": "yes", "sensitive": ["sex"], "features": ["x", "z"]}
+    asked: dict[str, Any] = {
+        "target": "y",
+        "positive": "yes",
+        "favorable": "yes",
+        "sensitive": ["sex"],
+        "features": ["x", "z"],
+    }
     done = mitigate(model, **given, **asked, method="penalty", constraint="demographic-parity")
     assert done.record is None
     assert "no gap to mitigate" in done.reason

@@ -61,8 +61,8 @@ def _model(method: str) -> tuple[Any, list[str]]:
 def _exported(folder: Path) -> tuple[Any, Any]:
     """Export the sealed model; return it and the graph."""
     sealed = load_model(folder / "model.skops")
-    tables = [pd.read_csv(folder / f"{name}.csv") for name in ("train", "test")]
-    export(sealed, *tables, folder / "model.onnx")
+    train, test = (pd.read_csv(folder / f"{name}.csv") for name in ("train", "test"))
+    export(sealed, train, test, folder / "model.onnx")
     return sealed.predictor, load_model(folder / "model.onnx").predictor
 
 
@@ -92,7 +92,7 @@ def test_rules_by_group_go_into_the_graph_and_stop_at_unknown_groups(method: str
     assert graph.predict_proba(X) == pytest.approx(sealed.predict_proba(X), abs=1e-9)
     for strange in ("d", None):
         with pytest.raises(Exception, match=r"out of data bounds|missing|NaN"):
-            graph.predict(X.assign(sex=np.where(np.arange(300) == 5, strange, X["sex"])))
+            graph.predict(X.assign(sex=[strange if row == 5 else sex for row, sex in enumerate(X["sex"])]))
 
 
 def test_the_graph_is_served_with_the_group_among_its_inputs(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_graph_is_served_with_the_group_among_its_inputs(tmp_path: Path) -> 
     assert columns["sex"].categories == ("f", "m")
     assert json.loads((out / "model.json").read_text())["parity"]["changed_labels"] == 0
     X = table(20, 9)[[*FEATURES, "sex"]]
-    answer = service.batcher.service.answer({name: X[name].tolist() for name in X})
+    answer = service.batcher.service.answer({str(name): X[name].tolist() for name in X})
     assert isinstance(answer, Answer)
     assert answer.label.tolist() == np.asarray(sealed.predict(X)).tolist()
 

@@ -69,10 +69,10 @@ MODELS: dict[str, tuple[BaseEstimator, pd.DataFrame]] = {
 def test_an_ordinary_model_loads_and_answers_as_before(name: str, tmp_path: Path) -> None:
     model, X = MODELS[name]
     y = N["b"] if "Regressor" in type(model).__name__ else LABEL
-    model.fit(X, y)  # type: ignore[attr-defined]
+    model.fit(X, y)
     skops.io.dump(model, tmp_path / "m.skops")
     predictor = load(tmp_path / "m.skops").predictor
-    np.testing.assert_array_equal(predictor.predict(X), model.predict(X))  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(predictor.predict(X), model.predict(X))
 
 
 def test_a_partial_of_an_untrusted_function_is_named(tmp_path: Path) -> None:

@@ -455,4 +455,6 @@ def test_pixels_of_pictures_are_no_findings_of_their_own() -> None:
         "out_of_range": "not_applicable",
         "missing_values": "measured",
     }
-    assert len(found["missing_values"].measurement.estimates) == 2
+    measured = found["missing_values"].measurement
+    assert measured is not None
+    assert len(measured.estimates) == 2
