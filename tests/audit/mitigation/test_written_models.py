@@ -91,8 +91,9 @@ def test_rules_by_group_go_into_the_graph_and_stop_at_unknown_groups(method: str
     assert np.array_equal(np.asarray(graph.predict(X)), np.asarray(sealed.predict(X)))
     assert graph.predict_proba(X) == pytest.approx(sealed.predict_proba(X), abs=1e-9)
     for strange in ("d", None):
+        odd: list[Any] = [strange if row == 5 else sex for row, sex in enumerate(X["sex"])]
         with pytest.raises(Exception, match=r"out of data bounds|missing|NaN"):
-            graph.predict(X.assign(sex=[strange if row == 5 else sex for row, sex in enumerate(X["sex"])]))
+            graph.predict(X.assign(sex=odd))
 
 
 def test_the_graph_is_served_with_the_group_among_its_inputs(tmp_path: Path) -> None:
