@@ -110,7 +110,7 @@ def by_group(
     >>> for one in by_group(answers, ["recall"], ["sex"]):
     ...     print(dict(one.where), one)
     {'sex': 'f'} 0.500 [0.290, 0.710]
-    {'sex': 'm'} undefined: fewer than 10 rows: suppressed
+    {'sex': 'm'} undefined: suppressed: fewer than 10 rows, or so few could be worked out from it
     """
     position = position_of(predictions, class_)
     counts = _cells(predictions, names, features, position)

@@ -103,8 +103,6 @@ class Metric:
     difference: Difference | None = None
     """Two models on the same rows, where neither proportions nor influence values tell."""
     paired_method: str = "paired, linearized"
-    share_of_rows: str = ""
-    """Number of the record that says which share of rows a unit of this metric stands for, where it is not all."""
 
     @property
     def perfect(self) -> float:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from audit.estimate.making import absent
-from audit.estimate.metrics import METRICS
 from audit.estimate.rates import RATES
 from audit.policy.limits import limits
 from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Gate, Task
@@ -32,8 +31,8 @@ NOT_OF_PEOPLE = frozenset({
     "missing_rows", "missing_positives", "missing_negatives", "blank_sections", "favorable_outcome_not_stated",
 })  # fmt: skip
 """Counts of what is missing."""
-_SHARES_OF_ROWS = frozenset(one.share_of_rows for one in METRICS.values())
-"""Numbers that say which share of rows a unit of a metric stands for."""
+STANDS_FOR: Mapping[str, str] = {"calibration_slope": "outcomes_by_slope"}
+"""Numbers of the record that say which share of rows a unit of a metric stands for, where it is not all."""
 _CLASSES_ONLY = frozenset({"train_test_gap", "gap_beyond_overall", "underfitting_gap"})
 """Differences of accuracy in classification, and of R² in regression."""
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -56,7 +55,7 @@ class Rows:
         rates: dict[Key, Estimate] = {}
         for finding in record.findings:
             for one in finding.measurement.estimates if finding.measurement else ():
-                if one.metric in RATES or one.metric in _SHARES_OF_ROWS:
+                if one.metric in RATES or one.metric in STANDS_FOR.values():
                     rates.setdefault((one.metric, frozenset(one.where.items())), one)
         sizes = {split.name: split.rows for split in record.data.splits}
         return cls(sizes=sizes, rates=rates, task=record.task, headline=record.headline)
@@ -134,9 +133,8 @@ def _rows_of_a_unit(estimate: Estimate, rows: Rows) -> tuple[float, float] | str
         return (1000 / estimate.n, 1000.0) if estimate.n else "no rows"
     if base == "slice_error":
         return _of_a_slice(estimate, rows)
-    stands_for = METRICS[base].share_of_rows if base in METRICS else ""
-    if stands_for:
-        return _known_share(stands_for, estimate, rows)
+    if base in STANDS_FOR:
+        return _known_share(STANDS_FOR[base], estimate, rows)
     share = _share(estimate, rows, of_kind=base in RATES)
     if isinstance(share, str):
         return share

@@ -106,7 +106,6 @@ CALIBRATION_ERROR = Metric(
 CALIBRATION_SLOPE = Metric(
     name="calibration_slope", needs="probabilities", tasks=CLASSES, unit="score", better="neither",
     bounds=(-math.inf, math.inf), place=210, linear=_slope, measured=_within(_slope, _wald),
-    share_of_rows="outcomes_by_slope",
 )  # fmt: skip
 CALIBRATION_INTERCEPT = Metric(
     name="calibration_intercept", needs="probabilities", tasks=BINARY, unit="score", better="neither",

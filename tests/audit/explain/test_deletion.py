@@ -193,8 +193,9 @@ def test_a_feature_that_is_not_read_is_unused(fitted: Fitted) -> None:
     assert use.low > 0.1
 
 
-def test_rows_and_budget_are_said(fitted: Fitted) -> None:
+def test_rows_and_budget_are_said(fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> None:
     context = replace(fitted("logistic"), options={"shuffled": {"rows": 50}}, collected={}, deadline=0.0)
+    monkeypatch.setattr("audit.gather.shuffled.TOGETHER", 50)  # a call for each feature
     shuffled = cast("dict[str, tuple[Predictions, ...]]", context.need("shuffled"))
     assert len(shuffled) == 1
     measured = permutation_importance(shuffled, cast("Predictions", context.need("predictions")))
