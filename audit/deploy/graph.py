@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from audit.optional import require
 
 OPSET = 18
+WORDS_OPSET = 3
+"""The version of ``ai.onnx.ml`` in which words are looked up."""
 
 
 class Graph:
@@ -45,6 +48,33 @@ class Graph:
         element = self.onnx.TensorProto.DataType.Value(kind)
         self.inputs.append(self.onnx.helper.make_tensor_value_info(name, element, ["rows", width]))
         return name
+
+    def answers(self, names: Sequence[str], classes: object, width: int) -> list[Any]:
+        """Describe what the graph answers: a number a row, or a label and the probabilities of classes."""
+        kinds, told = self.onnx.TensorProto, self.onnx.helper.make_tensor_value_info
+        numbers = told(names[-1], kinds.DOUBLE, ["rows", width])
+        if classes is None:
+            return [numbers]
+        return [told(names[0], kinds.STRING if are_words(classes) else kinds.INT64, ["rows"]), numbers]
+
+
+def are_words(classes: object) -> bool:
+    """Tell labels that are texts from labels that are whole numbers."""
+    return np.asarray(classes).dtype.kind in "OUS"
+
+
+def labels_of(classes: object) -> npt.NDArray[Any]:
+    """Return the labels of classes as a graph holds them."""
+    return np.asarray(classes).astype(object if are_words(classes) else np.int64)
+
+
+def state_version(model: Any, version: int) -> None:  # noqa: ANN401 -- a ModelProto
+    """State at least this version of ``ai.onnx.ml``, the domain of trees and of words."""
+    found = next((one for one in model.opset_import if one.domain == "ai.onnx.ml"), None)
+    if found is None:
+        found = model.opset_import.add()
+        found.domain = "ai.onnx.ml"
+    found.version = max(found.version, version)
 
 
 def set_apart(graph: Any, columns: Iterable[object]) -> None:  # noqa: ANN401 -- a GraphProto

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from audit.data.columns import group_factor
-from audit.deploy.graph import Graph
+from audit.deploy.graph import WORDS_OPSET, Graph, labels_of, state_version
 from audit.errors import ModelError, shown
 from audit.optional import require
 
@@ -21,8 +21,6 @@ INNER = "model/"
 """How the names of the graph inside begin."""
 SMALLEST = 1e-12
 """Least probability whose log odds are taken."""
-WORDS = 3
-"""Version of ``ai.onnx.ml``."""
 
 
 def has_rule(predictor: object) -> bool:
@@ -69,7 +67,7 @@ def with_rule(made: Any, sealed: Any, train: pd.DataFrame) -> Any:  # noqa: ANN4
     """
     compose = require("onnx.compose", extra="onnx", purpose="ONNX exports")
     made = compose.add_prefix(made, INNER, rename_inputs=False)
-    graph = Graph()
+    graph = Graph((*(one.name for one in made.graph.input), sealed.sensitive))
     outputs = [one.name for one in made.graph.output]
     if getattr(sealed, "offsets", None) is not None:
         _moved(graph, made, sealed, train, outputs)
@@ -80,17 +78,8 @@ def with_rule(made: Any, sealed: Any, train: pd.DataFrame) -> Any:  # noqa: ANN4
     made.graph.node.extend(graph.nodes)
     made.graph.initializer.extend(graph.constants)
     if any(one.op_type == "LabelEncoder" for one in graph.nodes):
-        _state_version(graph, made)
+        state_version(made, WORDS_OPSET)
     return made
-
-
-def _state_version(graph: Graph, made: Any) -> None:  # noqa: ANN401
-    """State a version of the domain in which words are looked up by key."""
-    found = next((one for one in made.opset_import if one.domain == "ai.onnx.ml"), None)
-    if found is None:
-        made.opset_import.append(graph.onnx.helper.make_opsetid("ai.onnx.ml", WORDS))
-    else:
-        found.version = max(found.version, WORDS)
 
 
 def _moved(graph: Graph, made: Any, sealed: Any, train: pd.DataFrame, outputs: Sequence[str]) -> None:  # noqa: ANN401
@@ -98,13 +87,13 @@ def _moved(graph: Graph, made: Any, sealed: Any, train: pd.DataFrame, outputs: S
     answer = graph.node("Cast", outputs[0], to=kinds.DOUBLE)
     answer = graph.node("Reshape", answer, graph.constant(np.array([-1], dtype=np.int64)))
     moved = graph.node("Add", answer, _of_group(graph, made, sealed, sealed.offsets, train))
-    graph.node("Unsqueeze", moved, graph.constant(np.array([1], dtype=np.int64)), out="prediction")
+    number = graph.node("Unsqueeze", moved, graph.constant(np.array([1], dtype=np.int64)), out=graph.free("prediction"))
     del made.graph.output[:]
-    made.graph.output.append(graph.onnx.helper.make_tensor_value_info("prediction", kinds.DOUBLE, ["rows", 1]))
+    made.graph.output.extend(graph.answers([number], None, 1))
 
 
 def _decided(graph: Graph, made: Any, sealed: Any, train: pd.DataFrame, outputs: Sequence[str]) -> None:  # noqa: ANN401
-    kinds, helper = graph.onnx.TensorProto, graph.onnx.helper
+    kinds, names = graph.onnx.TensorProto, [graph.free(one) for one in ("label", "probabilities")]
     shares = graph.node("Cast", outputs[-1], to=kinds.DOUBLE)
     score = graph.node("Gather", shares, graph.constant(np.int64(1)), axis=1)
     limit = graph.constant(np.float64(0.5))
@@ -121,22 +110,14 @@ def _decided(graph: Graph, made: Any, sealed: Any, train: pd.DataFrame, outputs:
             graph.node("Unsqueeze", part, graph.constant(np.array([1])))
             for part in (graph.node("Sub", one, score), score)
         ]
-        graph.node("Concat", *wide, axis=1, out="probabilities")
+        graph.node("Concat", *wide, axis=1, out=names[1])
     else:
         limit = _of_group(graph, made, sealed, sealed.thresholds, train)
-        graph.node("Identity", shares, out="probabilities")
+        graph.node("Identity", shares, out=names[1])
     place = graph.node("Cast", graph.node("GreaterOrEqual", score, limit), to=kinds.INT64)
-    classes = np.asarray(sealed.classes_)
-    words = classes.dtype.kind in "OUS"
-    levels = graph.constant(classes.astype(object) if words else classes.astype(np.int64), "classes")
-    graph.node("Gather", levels, place, axis=0, out="label")
+    graph.node("Gather", graph.constant(labels_of(sealed.classes_), "classes"), place, axis=0, out=names[0])
     del made.graph.output[:]
-    made.graph.output.extend(
-        [
-            helper.make_tensor_value_info("label", kinds.STRING if words else kinds.INT64, ["rows"]),
-            helper.make_tensor_value_info("probabilities", kinds.DOUBLE, ["rows", 2]),
-        ]
-    )
+    made.graph.output.extend(graph.answers(names, sealed.classes_, 2))
 
 
 def _of_group(graph: Graph, made: Any, sealed: Any, rule: Any, train: pd.DataFrame) -> str:  # noqa: ANN401

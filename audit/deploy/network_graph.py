@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from audit.deploy.graph import OPSET, Graph, set_apart
+from audit.deploy.graph import OPSET, WORDS_OPSET, Graph, labels_of, set_apart, state_version
 from audit.errors import ModelError
 from audit.models.onnx import MISSING_TEXT
 from audit.optional import require
@@ -162,9 +162,7 @@ def _joined(graph: Graph, model: Any, estimator: Any) -> None:  # noqa: ANN401
             raw = graph.node("Concat", zero, raw, axis=1, out=graph.free("answer.1"))
         answer = graph.node("Softmax", raw, axis=1, out=graph.free("probabilities"))
         element, width = onnx.TensorProto.FLOAT, len(classes)
-        labels = np.asarray(classes)
-        held = labels.astype(object) if labels.dtype.kind in "UO" else labels.astype(np.int64)
-        model.graph.initializer.append(onnx.numpy_helper.from_array(held, graph.free("classes")))
+        model.graph.initializer.append(onnx.numpy_helper.from_array(labels_of(classes), graph.free("classes")))
     nodes = [*before, *model.graph.node, *graph.nodes]
     for part in ("node", "input", "output", "value_info"):
         del getattr(model.graph, part)[:]
@@ -172,5 +170,5 @@ def _joined(graph: Graph, model: Any, estimator: Any) -> None:  # noqa: ANN401
     model.graph.input.extend(graph.inputs)
     model.graph.output.append(helper.make_tensor_value_info(answer, element, ["rows", width]))
     model.graph.initializer.extend(graph.constants)
-    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    state_version(model, WORDS_OPSET)
     helper.set_model_props(model, {MISSING_TEXT: "(missing)"})

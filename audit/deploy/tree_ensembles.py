@@ -193,7 +193,7 @@ def _histogram_tree(
         here = _bits(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][at]])
         mode[at] = AMONG
         if missing_left[at]:  # whatever is unknown goes left too: name those that go right
-            here = [one for one in _bits(known[0][known[1][feature]]) if one not in set(here)]
+            here = sorted({*_bits(known[0][known[1][feature]])} - {*here})
             yes[at], no[at], missing_yes[at] = right[at], left[at], False
         members[int(at)] = codes[feature][here].tolist()
     return Tree(

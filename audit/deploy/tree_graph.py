@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.deploy.graph import OPSET, Graph, set_apart
+from audit.deploy.graph import OPSET, Graph, are_words, labels_of, set_apart, state_version
 from audit.deploy.tree_ensembles import AT_MOST, Ensemble, Tree, ensemble
 from audit.errors import ModelError, shown
 from audit.models.onnx import MISSING_TEXT
@@ -72,16 +72,8 @@ def _column(graph: Graph, held: Ensemble, at: int, name: str) -> str:
 
 
 def _model(graph: Graph, classes: npt.NDArray[Any] | None, outputs: int, names: Sequence[str]) -> Any:  # noqa: ANN401
-    onnx, helper = graph.onnx, graph.onnx.helper
-    kinds = onnx.TensorProto
-    if classes is None:
-        answers = [helper.make_tensor_value_info(names[0], kinds.DOUBLE, ["rows", outputs])]
-    else:
-        kind = kinds.STRING if np.asarray(classes).dtype.kind in "OUS" else kinds.INT64
-        answers = [
-            helper.make_tensor_value_info(names[0], kind, ["rows"]),
-            helper.make_tensor_value_info(names[1], kinds.DOUBLE, ["rows", max(2, outputs)]),
-        ]
+    helper = graph.onnx.helper
+    answers = graph.answers(names, classes, outputs if classes is None else max(2, outputs))
     made = helper.make_model(
         helper.make_graph(graph.nodes, "trees", graph.inputs, answers, graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", TREES_OPSET)],
@@ -116,9 +108,9 @@ def _answered(
         return
     label, shares = names
     _shares(node, constant, total, held.link, shares, raw=raw)
-    told = np.asarray(classes)
-    levels = told.astype(object) if told.dtype.kind in "OUS" else told.astype(np.int64)
-    node("Gather", constant(levels, "classes"), node("ArgMax", shares, axis=1, keepdims=0), axis=0, out=label)
+    node(
+        "Gather", constant(labels_of(classes), "classes"), node("ArgMax", shares, axis=1, keepdims=0), axis=0, out=label
+    )
 
 
 def _shares(node: Emit, constant: Emit, total: str, link: str, out: str, *, raw: bool) -> None:
@@ -240,8 +232,7 @@ def _shapes(operator: Any) -> None:  # noqa: ANN401 -- an operator of skl2onnx
     if classes is None:
         operator.outputs[0].type = numbers([None, 1])
         return
-    words = np.asarray(classes).dtype.kind in "OUS"
-    operator.outputs[0].type = (types.StringTensorType if words else types.Int64TensorType)([None])
+    operator.outputs[0].type = (types.StringTensorType if are_words(classes) else types.Int64TensorType)([None])
     operator.outputs[1].type = numbers([None, len(classes)])
 
 
@@ -281,9 +272,7 @@ def _written(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
 def with_trees(model: Any) -> Any:  # noqa: ANN401 -- a ModelProto
     """State the version that boosters' operators are of, where a converted pipeline holds some."""
     if any(one.op_type == "TreeEnsemble" for one in model.graph.node):
-        for domain in model.opset_import:
-            if domain.domain == "ai.onnx.ml":
-                domain.version = TREES_OPSET
+        state_version(model, TREES_OPSET)
     return model
 
 
