@@ -14,7 +14,7 @@ from audit.cli import output
 from audit.config.configuration import Config, load_card, load_policy, read_config, settings_of
 from audit.config.loading import roles_of
 from audit.config.logs import NEED_ROWS, columns_of, source_of, without_rows
-from audit.config.own_code import require_own
+from audit.config.own_code import require_trusted_code
 from audit.config.plan import RunPlan, current
 from audit.data.tables import frame_sha256
 from audit.errors import ConfigError, DataError, listed, shown
@@ -49,7 +49,7 @@ def monitor(
 ) -> int:
     """Count what is new, judge each new or changed window, keep its record, and return the worst exit code."""
     asked = read_config(config)
-    require_own(asked, config, trust=trust)
+    require_trusted_code(asked, config, trust=trust)
     folder = config.resolve().parent
     names = output.chosen_formats(formats, asked.report.formats)
     by = window or str(asked.monitor.window)

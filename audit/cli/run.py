@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audit.cli import output, progress
 from audit.config.configuration import limits_of, read_config
-from audit.config.own_code import require_own
+from audit.config.own_code import require_trusted_code
 from audit.config.plan import plan_from_config
 from audit.gather._resume import Unfinished
 from audit.judging import ledger
@@ -35,7 +35,7 @@ def run(
 ) -> int:
     """Audit as a configuration says; write, tell, and return the exit code."""
     asked = read_config(config)
-    require_own(asked, config, trust=trust)
+    require_trusted_code(asked, config, trust=trust)
     folder = config.resolve().parent
     names = output.chosen_formats(formats, asked.report.formats)
     output.chosen_edition(shown.edition)

@@ -8,7 +8,7 @@ from audit.config.configuration import Config
 from audit.errors import ConfigError, shown
 
 
-def require_own(config: Config, path: Path, *, trust: bool = False) -> None:
+def require_trusted_code(config: Config, path: Path, *, trust: bool = False) -> None:
     """Refuse a model that is code, of a configuration from elsewhere that nobody said to trust.
 
     A configuration is the user's own where it stands in the current folder itself.
@@ -24,14 +24,14 @@ def require_own(config: Config, path: Path, *, trust: bool = False) -> None:
     Raises
     ------
     ConfigError
-        Naming the keys.
+        Naming the key.
     """
     model = config.model
     if trust or model is None or model.trust or path.resolve().parent == Path.cwd().resolve():
         return
-    keys = [f"[model] {key}" for key, value in (("object", model.object), ("torch", model.torch)) if value]
-    if keys:
+    key = "object" if model.object else "torch" if model.torch else ""
+    if key:
         raise ConfigError(
-            f"{shown(str(path))} does not stand in the current folder, and {keys[0]} runs code that it "
+            f"{shown(str(path))} does not stand in the current folder, and [model] {key} runs code that it "
             "names. If you trust who wrote it, state [model] trust = true or add --trust; or run it in its own folder."
         )
