@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from audit.gather import _reference_models, label_doubts, noise
 from audit.models.cost import affordable, learnable, operations
 from audit.tabular import nearest
 from reports.html import render
+from reports.record import AuditRecord
 from trainers import NetworkClassifier
 
 
@@ -51,14 +53,15 @@ def test_refits_count_epochs_as_well(network: NetworkClassifier) -> None:
     assert learnable(10_000, LogisticRegression().fit([[0.0], [1.0]], [0, 1])) == 10_000
 
 
-def test_an_audit_of_pictures_refits_explains_and_shows_them(network: NetworkClassifier) -> None:
+def _audited(network: NetworkClassifier, **asked: Any) -> AuditRecord:  # noqa: ANN401
     train, test = _pictures(120, 0), _pictures(60, 1)
-    report = audit.run(
+    given = (train[0].reshape(120, -1), train[1])
+    return audit.run(network, test[0].reshape(60, -1), test[1], train=given, positive="square", **asked)
+
+
+def test_an_audit_of_pictures_refits_explains_and_shows_them(network: NetworkClassifier) -> None:
+    report = _audited(
         network,
-        test[0].reshape(60, -1),
-        test[1],
-        train=(train[0].reshape(120, -1), train[1]),
-        positive="square",
         checks=["cross_validation", "corruption_sensitivity", "image_explanations", "missing_values"],
     )
     found = {one.check: one for one in report.findings}
@@ -73,13 +76,8 @@ def test_an_audit_of_pictures_refits_explains_and_shows_them(network: NetworkCla
 
 
 def test_a_network_that_is_too_dear_to_refit_is_skipped_with_the_option(network: NetworkClassifier) -> None:
-    train, test = _pictures(120, 0), _pictures(60, 1)
-    report = audit.run(
+    report = _audited(
         network,
-        test[0].reshape(60, -1),
-        test[1],
-        train=(train[0].reshape(120, -1), train[1]),
-        positive="square",
         checks=["cross_validation"],
         gather={"folds": {"fits": 100}},
     )
