@@ -104,7 +104,7 @@ def _ruled(sealed: Model, inner: Model, train: pd.DataFrame) -> Iterator[Any]:
     """Try conversions of the estimator inside, with the rule of the sealed one behind each."""
     rule: Any = sealed.predictor
     require_writable(rule)
-    own = train.loc[:, list(rule.columns_)]
+    own = train if rule.columns_ is None else train.loc[:, list(rule.columns_)]
     for graph in _graphs(inner, own):
         whole = graph if inner.feature_names is not None or len(graph.graph.input) > 1 else with_columns(graph, own)
         yield with_rule(whole, rule, train)

@@ -107,3 +107,15 @@ def test_what_is_no_description(tmp_path: Path, text: str) -> None:
     (tmp_path / "model.json").write_text(text)
     with pytest.raises(ModelError, match=r"model.json"):
         read_description(tmp_path / "model.json")
+
+
+def test_a_sealed_model_that_was_fitted_by_hand_is_written(tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    from audit.mitigation.sealed import MitigatedClassifier
+
+    table = TABLE.assign(debt=GENERATOR.normal(size=300))
+    inner = make_pipeline(make_column_transformer(("passthrough", ["age", "debt"])), LogisticRegression())
+    sealed = MitigatedClassifier(inner, sensitive="sex", thresholds={"f": 0.4, "m": 0.6}).fit(table, Y)
+    found = export(wrap(sealed), table, table, tmp_path / "m.onnx").parity
+    assert found["changed_labels"] == 0
+    assert found["largest_difference"] <= 1e-6
