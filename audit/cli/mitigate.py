@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.cli import output, progress
-from audit.config.configuration import limits_of, read_config
-from audit.config.own_code import require_trusted_code
+from audit.config.configuration import limits_of
+from audit.config.own_code import open_config
 from audit.config.plan import plan_from_config
 from audit.errors import ConfigError, shown
 from audit.judging import ledger
@@ -24,8 +24,7 @@ FORMATS = ["json", "html"]
 
 def mitigate(config: Path, asked: Asked, *, out: Path, policy: Path | None, trust: bool, strict: bool) -> int:
     """Mitigate as asked; write model, record and card, or nothing where there is no gap; return the exit code."""
-    stated = read_config(config)
-    require_trusted_code(stated, config, trust=trust)
+    stated = open_config(config, trust=trust)
     folder = config.resolve().parent
     output.require_writable(out)
     source = None if stated.model is None or stated.model.path is None else folder / stated.model.path

@@ -11,10 +11,10 @@ import pandas as pd
 
 from audit.checks import discover
 from audit.cli import output
-from audit.config.configuration import Config, load_card, load_policy, read_config, settings_of
+from audit.config.configuration import Config, load_card, load_policy, settings_of
 from audit.config.loading import roles_of
 from audit.config.logs import NEED_ROWS, columns_of, source_of, without_rows
-from audit.config.own_code import require_trusted_code
+from audit.config.own_code import open_config
 from audit.config.plan import RunPlan, current
 from audit.data.tables import frame_sha256
 from audit.errors import ConfigError, DataError, listed, shown
@@ -48,8 +48,7 @@ def monitor(
     trust: bool,
 ) -> int:
     """Count what is new, judge each new or changed window, keep its record, and return the worst exit code."""
-    asked = read_config(config)
-    require_trusted_code(asked, config, trust=trust)
+    asked = open_config(config, trust=trust)
     folder = config.resolve().parent
     names = output.chosen_formats(formats, asked.report.formats)
     by = window or str(asked.monitor.window)

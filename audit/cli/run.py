@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.cli import output, progress
-from audit.config.configuration import limits_of, read_config
-from audit.config.own_code import require_trusted_code
+from audit.config.configuration import limits_of
+from audit.config.own_code import open_config
 from audit.config.plan import plan_from_config
 from audit.gather._resume import Unfinished
 from audit.judging import ledger
@@ -34,8 +34,7 @@ def run(
     shown: output.Shown = SHOWN,
 ) -> int:
     """Audit as a configuration says; write, tell, and return the exit code."""
-    asked = read_config(config)
-    require_trusted_code(asked, config, trust=trust)
+    asked = open_config(config, trust=trust)
     folder = config.resolve().parent
     names = output.chosen_formats(formats, asked.report.formats)
     output.chosen_edition(shown.edition)

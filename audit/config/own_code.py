@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from audit.config.configuration import Config
-from audit.errors import ConfigError, shown
+from audit.config.configuration import Config, read_config
+from audit.errors import ConfigError, listed, shown
 
 
-def require_trusted_code(config: Config, path: Path, *, trust: bool = False) -> None:
-    """Refuse a model that is code, of a configuration from elsewhere that nobody said to trust.
+def open_config(path: Path, *, trust: bool = False) -> Config:
+    """Read ``audit.toml``, and refuse code that one from elsewhere names and that nobody said to trust.
 
-    A configuration is the user's own where it stands in the current folder itself.
+    A configuration is the user's own where it stands in the current folder itself. Everything that runs what a
+    configuration names opens it here.
 
     Parameters
     ----------
-    config : Config
     path : Path
         Its file; of a link, where it leads.
     trust : bool
-        The user's word, from the command line; ``[model] trust = true`` is the same word in the file.
+        The user's word, from the command line; ``[model] trust = true``, or ``trust = true`` in the table of a
+        metric, is the same word in the file.
 
     Raises
     ------
     ConfigError
-        Naming the key.
+        Naming the keys, or what is wrong in the file.
     """
-    model = config.model
-    if trust or model is None or model.trust or path.resolve().parent == Path.cwd().resolve():
-        return
-    key = "object" if model.object else "torch" if model.torch else ""
-    if key:
+    config = read_config(path)
+    if trust or path.resolve().parent == Path.cwd().resolve():
+        return config
+    if keys := list(_code(config)):
         raise ConfigError(
-            f"{shown(str(path))} does not stand in the current folder, and [model] {key} runs code that it "
-            "names. If you trust who wrote it, state [model] trust = true or add --trust; or run it in its own folder."
+            f"{shown(str(path))} does not stand in the current folder, and names code to run: {listed(keys)}. If you "
+            "trust who wrote it, state trust = true beside it, in [model], or (modelassay run) add --trust; or "
+            "run it in its own folder."
         )
+    return config
+
+
+def _code(config: Config) -> Iterator[str]:
+    """Name the keys that run code without a word of trust beside them."""
+    model = config.model
+    if model is not None and model.trust:
+        return
+    if model is not None and (model.object or model.torch):
+        yield f"[model] {'object' if model.object else 'torch'}"
+    for name, stated in config.metrics.items():
+        function, trusted = (stated, False) if isinstance(stated, str) else (stated.function, stated.trust)
+        if ":" in function and not trusted:
+            yield f"[metrics] {name}"

@@ -70,6 +70,10 @@ class AuditFile(pytest.File):
         for gate in gates_of(self.path):
             yield GateItem.from_parent(self, name=gate.id, gate=gate)
 
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:  # type: ignore[override]
+        """Show what is wrong with the file; no trace of this program."""
+        return _said(excinfo) or str(super().repr_failure(excinfo))
+
 
 class GateItem(pytest.Item):
     """One gate of an audit."""
@@ -86,16 +90,20 @@ class GateItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
         """Show the verdict, or what the audit said when it could not run; no trace of this program."""
-        from audit.errors import AuditError
-        from reports.store import RecordError
-
-        if excinfo.errisinstance((GateFailed, AuditError, RecordError, OSError)):
-            return str(excinfo.value)
-        return str(super().repr_failure(excinfo, style))  # type: ignore[arg-type]
+        return _said(excinfo) or str(super().repr_failure(excinfo, style))  # type: ignore[arg-type]
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Name the gate by its code and title."""
         return self.path, None, f"{self.gate.id} {self.gate.title}".strip()
+
+
+def _said(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """Return what a gate or an audit said for people; ``""`` for a fault of this program."""
+    from audit.errors import AuditError
+    from reports.store import RecordError
+
+    known = excinfo.errisinstance((GateFailed, AuditError, RecordError, OSError))
+    return str(excinfo.value) if known else ""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -141,9 +149,10 @@ def gates_of(path: Path) -> tuple[Gate, ...]:
     if path.name == RECORD:
         gates = record_of(path).policy.gates
     else:
-        from audit.config.configuration import load_policy, read_config
+        from audit.config.configuration import load_policy
+        from audit.config.own_code import open_config
 
-        gates = load_policy(read_config(path), path.parent)[0].gates
+        gates = load_policy(open_config(path), path.parent)[0].gates
     return tuple(gate for gate in gates if gate.severity != "off")
 
 
@@ -178,11 +187,11 @@ def _run_once(path: Path, stamp: int) -> AuditRecord:
 
 
 def _run(path: Path) -> AuditRecord:
-    from audit.config.configuration import read_config
+    from audit.config.own_code import open_config
     from audit.config.plan import plan_from_config
     from audit.pipeline import execute
 
-    return execute(plan_from_config(read_config(path), path.parent))
+    return execute(plan_from_config(open_config(path), path.parent))
 
 
 @contextmanager

@@ -16,6 +16,10 @@ ONE_PLACE = {
         {"audit/statistics/binning.py"},
     ),
     "the head of a TOML table": (r"re\.match\(r\"\\s\*\\\[\+", {"audit/toml_files.py"}),
+    "the rule for code of configurations from elsewhere": (
+        r"\bread_config\b",
+        {"audit/config/configuration.py", "audit/config/own_code.py"},
+    ),
     "an address in words": (r"\{key\}=\{level\}|\{key\}: \{level\}", {"reports/addresses.py"}),
 }
 

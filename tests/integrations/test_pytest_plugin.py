@@ -109,6 +109,18 @@ def test_an_audit_that_cannot_run_says_so_without_a_trace(folder: Path) -> None:
     assert "'p'" in said
 
 
+def test_a_configuration_from_elsewhere_runs_no_code_and_says_so_without_a_trace(folder: Path) -> None:
+    text = (folder / "audit.toml").read_text().replace('prediction = "p"\n', "")
+    (folder / "audit.toml").write_text(f'[model]\nobject = "its_module:model"\n{text}')
+    (folder / "its_module.py").write_text("import pathlib\npathlib.Path(__file__).with_name('ran').touch()\n")
+    (folder / "here").mkdir()
+    said = _pytest(folder / "here", "../audit.toml")
+    assert "names code to run: '[model] object'" in said
+    assert "Traceback" not in said
+    assert "own_code.py" not in said
+    assert not (folder / "ran").exists()
+
+
 def test_files_that_nobody_named_are_left_alone(folder: Path) -> None:
     (folder / "test_other.py").write_text("def test_other():\n    pass\n")
     said = _pytest(folder)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from audit.cli import main
+from audit.errors import ConfigError
+from audit.integrations import pytest_plugin
 
 WITNESS = "ran"
 MODULE = f"""
@@ -48,19 +51,48 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 TABLES = {
     "object": '[model]\nobject = "its_module:model"\n',
     "torch": '[model]\ntorch = "its_module:model"\n',
+    "metric": '[metrics]\ncost = "its_module:cost"\n[model]\npath = "none.onnx"\n',
+    "metric with a table": '[metrics.cost]\nfunction = "its_module:cost"\n[model]\npath = "none.onnx"\n',
+}
+
+
+def _command(*words: str) -> Callable[[Path, pytest.CaptureFixture[str]], str]:
+    def said(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+        assert main([words[0], str(path), *words[1:]]) == 2
+        return capsys.readouterr().err
+
+    return said
+
+
+def _raised(work: Callable[[Path], object]) -> Callable[[Path, pytest.CaptureFixture[str]], str]:
+    def said(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+        del capsys
+        with pytest.raises(ConfigError) as refused:
+            work(path)
+        return str(refused.value)
+
+    return said
+
+
+DOORS = {
+    "run": _command("run"),
+    "monitor": _command("monitor"),
+    "mitigate": _command("mitigate", "--method", "reweigh", "--constraint", "error-rate"),
+    "tests of pytest": _raised(pytest_plugin.gates_of),
+    "record of pytest": _raised(pytest_plugin.record_of),
 }
 
 
 @pytest.mark.parametrize("tables", TABLES.values(), ids=list(TABLES))
-@pytest.mark.parametrize(
-    "verb", [["run"], ["monitor"], ["mitigate", "--method", "reweigh", "--constraint", "error-rate"]]
-)
+@pytest.mark.parametrize("door", DOORS.values(), ids=list(DOORS))
 def test_nothing_of_a_downloaded_folder_runs(
-    folder: Path, capsys: pytest.CaptureFixture[str], tables: str, verb: list[str]
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    tables: str,
+    door: Callable[[Path, pytest.CaptureFixture[str]], str],
 ) -> None:
     (folder / "audit.toml").write_text(tables + DATA)
-    assert main([verb[0], "downloaded/audit.toml", *verb[1:]]) == 2
-    assert "trust = true" in " ".join(capsys.readouterr().err.split())
+    assert "trust = true" in " ".join(door(Path("downloaded/audit.toml"), capsys).split())
     assert not (folder / WITNESS).exists()
 
 
@@ -77,6 +109,19 @@ def test_the_users_word_lets_it_run_and_the_record_says_so(folder: Path, word: s
     assert main(["run", "downloaded/audit.toml", *option]) in {0, 1, 3, 5}
     assert (folder / WITNESS).exists()
     assert json.loads((folder / "audit-report" / "audit.json").read_text())["model"]["runs_code"] is True
+
+
+@pytest.mark.parametrize("word", ["[metrics.cost]\ntrust = true\n", "[metrics.cost]\n"])
+def test_the_word_for_a_metric_counts(folder: Path, word: str) -> None:
+    option = [] if "trust" in word else ["--trust"]
+    function = 'function = "its_module:cost"\n'
+    (folder / "audit.toml").write_text(
+        word
+        + function
+        + DATA.replace("positive", 'prediction = "y"\npositive').replace("classification", "own_metrics")
+    )
+    assert main(["run", "downloaded/audit.toml", *option]) in {0, 1, 3, 5}
+    assert (folder / WITNESS).exists()
 
 
 def test_in_its_own_folder_it_is_the_users(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
