@@ -13,10 +13,13 @@ from reports.estimates import figures as figures_of
 from reports.exhibits import View, capped, view
 from reports.families import family_named
 from reports.labels import relabeled
+from reports.lookup import Estimates
 from reports.ranking import by_attention
 from reports.record import AuditRecord, Exhibit, Finding, Measurement, Table
 from reports.results import calm_checks
 
+EVERY_FINDING = 1_000_000
+"""More findings than a record has."""
 LEAST_ROWS = 15
 """Rows that tables of overall performance keep on any page."""
 
@@ -36,7 +39,7 @@ class Budget:
     """Drawings of one measurement in the annex; further exhibits are told as tables."""
     terse: bool = False
     """Whether checks of data, drift, robustness and training whose gates all passed are told in a sentence."""
-    findings: int = 1_000_000
+    findings: int = EVERY_FINDING
     """Findings that the annex tells in full, those that matter most first; the others in a sentence."""
     fill: bool = False
     """Whether findings may be told in a sentence to make the page fit."""
@@ -65,6 +68,7 @@ class Drawer:
     """Hands out figures with anchors that are unique on the page."""
 
     record: AuditRecord
+    estimates: Estimates
     budget: Budget
     calm: frozenset[str]
     """Checks of which every verdict is a pass."""
@@ -83,7 +87,14 @@ class Drawer:
         places = {id(finding): place for place, finding in enumerate(record.findings)}
         order = {id(finding): place for place, finding in enumerate(_weightiest_first(record))}
         budget = Budget(rows=200, slices=60, words=20_000)
-        return cls(record=record, budget=budget, calm=calm_checks(record), places=places, order=order)
+        return cls(
+            record=record,
+            estimates=Estimates(record),
+            budget=budget,
+            calm=calm_checks(record),
+            places=places,
+            order=order,
+        )
 
     def within(self, budget: Budget) -> Drawer:
         """Draw the same record within another budget."""
@@ -99,7 +110,7 @@ class Drawer:
         """Draw one exhibit of a finding for a chapter; nothing where it has neither a drawing nor pixels."""
         if finding.measurement is None:
             return None
-        exhibit = relabeled(self.record, finding.measurement.exhibits[number])
+        exhibit = relabeled(self.record, finding.measurement.exhibits[number], self.estimates)
         found = capped(view(exhibit), 12)
         figure = self._figure(exhibit, f"c{self.places[id(finding)]}-{number}", found, repeated=False, pictures=True)
         return figure if figure.drawing is not None or figure.view.image else None
@@ -115,7 +126,7 @@ class Drawer:
 
     def _choose(self, finding: Finding, measurement: Measurement) -> Shown:
         rows = max(self.budget.rows, LEAST_ROWS) if finding.family == "performance" else self.budget.rows
-        exhibits = [relabeled(self.record, one) for one in measurement.exhibits]
+        exhibits = [relabeled(self.record, one, self.estimates) for one in measurement.exhibits]
         views = [capped(view(one), rows) for one in exhibits]
         tables = [found for one, found in zip(exhibits, views, strict=True) if isinstance(one, Table)]
         numbers = None

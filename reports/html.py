@@ -12,7 +12,8 @@ import hashlib
 import json
 import lzma
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ from reports import chapters, phrases, results, sections, store, summary
 from reports.actions import actions
 from reports.answers import answers
 from reports.concerns import KIND_WORDS, found_concerns
-from reports.drawer import Budget, Drawer
+from reports.drawer import EVERY_FINDING, Budget, Drawer
 from reports.estimates import estimate_line
 from reports.evidence_map import evidence_map, items
 from reports.record import AuditRecord, Finding, GroupInfo, blank_sections
@@ -80,26 +81,19 @@ def render(record: AuditRecord, edition: Edition = "full") -> str:
     """
     if edition not in ("full", "short"):
         raise ValueError(f"edition is {edition!r}; expected 'full' or 'short'")
-    saved = store.dumps(record)
     data = embedded(record) if edition == "full" else ""
-    drawer, common = Drawer.of(record), _common(record, saved, edition)
-    place = f"@@{common['sha256']}@@"  # where the record goes once its size is known; no record holds its own hash
-
-    @cache
-    def drawn(budget: Budget, whole: bool) -> str:
-        return _page(record, common, drawer.within(budget), place if whole else "")
-
+    pages = _Pages(record, edition)
     for inside in dict.fromkeys((data, "")):
 
         def size(budget: Budget, inside: str = inside) -> int:
-            return len(drawn(budget, bool(inside)).encode()) + (len(inside) - len(place) if inside else 0)
+            return len(pages.draw(budget, inside).encode())
 
         budget = _fitting(USUAL, size, USUAL_LIMIT, len(record.findings))
         if budget is not None:
-            return drawn(budget, bool(inside)).replace(place, inside)
-    budget = _fitting(LARGE, size, SIZE_LIMIT, len(record.findings)) or LARGE[-1]
-    fits = bool(data) and size(budget) + len(data) < SIZE_LIMIT
-    return drawn(budget, fits).replace(place, data)
+            return pages.draw(budget, inside)
+    budget = _fitting(LARGE, lambda one: len(pages.draw(one).encode()), SIZE_LIMIT, len(record.findings)) or LARGE[-1]
+    page = pages.draw(budget, data)
+    return page if len(page.encode()) < SIZE_LIMIT else pages.draw(budget)
 
 
 def _fitting(budgets: Sequence[Budget], size: Callable[[Budget], int], room: int, findings: int) -> Budget | None:
@@ -130,8 +124,64 @@ def _filled(budget: Budget, size: Callable[[Budget], int], room: int, known: tup
     return fits
 
 
-def _common(record: AuditRecord, saved: str, edition: Edition) -> dict[str, object]:
-    """Say what a page says whatever its size, so that it is worked out once for all sizes that are tried."""
+class _Pages:
+    """Draws a record within several budgets; what they share is drawn once, so each guess at what fits is cheap."""
+
+    def __init__(self, record: AuditRecord, edition: Edition) -> None:
+        self._record = record
+        self._drawer = Drawer.of(record)
+        self._anchors = _Anchors(record)
+        self._by_family = chapters.by_family(record)
+        self._sha256 = hashlib.sha256(store.dumps(record).encode()).hexdigest()
+        self._common = _common(record, edition)
+        self._around: dict[Budget, str] = {}
+        self._articles: dict[tuple[int, Budget], Markup] = {}
+
+    def draw(self, budget: Budget, data: str = "") -> str:
+        """Draw the page, with the compressed record in it if there is room."""
+        whole = replace(budget, findings=EVERY_FINDING)
+        if whole not in self._around:
+            self._around[whole] = self._draw_around(whole)
+        measured = _drawn(
+            "_measured.html.j2",
+            by_family=self._by_family,
+            anchors=self._anchors,
+            brief=self._drawer.within(budget).brief,
+            article=lambda finding: self._article(finding, whole),
+        )
+        saved = _drawn("_saved.html.j2", data=data, record=self._record)
+        return self._around[whole].replace(self._place("measured"), measured).replace(self._place("saved"), saved)
+
+    def _draw_around(self, budget: Budget) -> str:
+        """Draw all but what was measured and the record itself, whose places are marked."""
+        drawer = self._drawer.within(budget)
+        return _drawn(
+            "card.html.j2",
+            **self._common,
+            chapter=lambda section: chapters.chapter(self._record, section, drawer),
+            anchors=self._anchors,
+            config_text=_json_text(self._record.config, budget.words),
+            budget=budget,
+            sha256=self._sha256,
+            measured=self._place("measured"),
+            saved=self._place("saved"),
+        )
+
+    def _article(self, finding: Finding, budget: Budget) -> Markup:
+        what = (id(finding), budget)
+        if what not in self._articles:
+            drawer, anchor = self._drawer.within(budget), self._anchors.of(finding)
+            text = _drawn("_finding.html.j2", one=finding, anchor=anchor, show=drawer.show, budget=budget)
+            self._articles[what] = Markup(text)  # noqa: S704 -- escaped by its template
+        return self._articles[what]
+
+    def _place(self, name: str) -> str:
+        """Mark a place in the page by what no record holds: its own hash."""
+        return f"@@{name} {self._sha256}@@"
+
+
+def _common(record: AuditRecord, edition: Edition) -> dict[str, object]:
+    """Say what a page says whatever its size."""
     return {
         **_first_screen(record),
         "record": record,
@@ -145,26 +195,14 @@ def _common(record: AuditRecord, saved: str, edition: Edition) -> dict[str, obje
         "faith": chapters.on_faith(record),
         "sections": sections.sections_of(edition),
         "glossary": sections.GLOSSARY,
-        "by_family": chapters.by_family(record),
         "evidence": evidence_map(record) if edition == "full" else (),
         "sources": sorted({(one.source, one.checked) for one in items()}),
         "groups": _groups_by_feature(record),
-        "sha256": hashlib.sha256(saved.encode()).hexdigest(),
     }
 
 
-def _page(record: AuditRecord, common: Mapping[str, object], drawer: Drawer, data: str = "") -> str:
-    template = _environment().get_template("card.html.j2")
-    return template.render(
-        **common,
-        chapter=lambda section: chapters.chapter(record, section, drawer),
-        anchors=_Anchors(record),
-        config_text=_json_text(record.config, drawer.budget.words),
-        show=drawer.show,
-        brief=drawer.brief,
-        budget=drawer.budget,
-        embedded=data,
-    )
+def _drawn(template: str, **names: object) -> str:
+    return _environment().get_template(template).render(**names)
 
 
 def _first_screen(record: AuditRecord) -> dict[str, object]:
@@ -181,7 +219,7 @@ def _first_screen(record: AuditRecord) -> dict[str, object]:
 
 def first_screen(record: AuditRecord) -> str:
     """Draw the first screen alone: the verdict, the five questions and what to do next."""
-    return _environment().get_template("first.html.j2").render(record=record, edition="first", **_first_screen(record))
+    return _drawn("first.html.j2", record=record, edition="first", **_first_screen(record))
 
 
 def notebook(record: AuditRecord) -> str:
@@ -198,17 +236,20 @@ def embedded(record: AuditRecord) -> str:
 
 
 class _Anchors:
-    """Hands out one anchor per finding; a check that speaks twice gets numbered anchors."""
+    """One anchor per finding; a check that speaks twice gets numbered anchors."""
 
     def __init__(self, record: AuditRecord) -> None:
         self.first = {finding.check: f"check-{phrases.slug(finding.check)}" for finding in record.findings}
-        self._seen: dict[str, int] = {}
+        self._all: dict[int, str] = {}
+        seen: Counter[str] = Counter()
+        for finding in record.findings:
+            seen[finding.check] += 1
+            again = seen[finding.check]
+            self._all[id(finding)] = self.first[finding.check] + (f"-{again}" if again > 1 else "")
 
-    def take(self, finding: Finding) -> str:
-        """Return the next free anchor of the finding's check."""
-        self._seen[finding.check] = self._seen.get(finding.check, 0) + 1
-        again = self._seen[finding.check]
-        return self.first[finding.check] + (f"-{again}" if again > 1 else "")
+    def of(self, finding: Finding) -> str:
+        """Return the anchor of a finding."""
+        return self._all[id(finding)]
 
 
 def _groups_by_feature(record: AuditRecord) -> dict[str, list[GroupInfo]]:

@@ -14,11 +14,11 @@ OF_OUTCOME = frozenset({"selection_rate"})
 """Rates that speak of the favorable outcome where it is stated."""
 
 
-def relabeled(record: AuditRecord, exhibit: Exhibit) -> Exhibit:
+def relabeled(record: AuditRecord, exhibit: Exhibit, estimates: Estimates) -> Exhibit:
     """Write the labels of an exhibit with the value labels of the record; the numbers stay as they are."""
     names = record.data.names
     if isinstance(exhibit, Forest):
-        return _forest(record, exhibit)
+        return _forest(record, exhibit, estimates)
     if not names:
         return exhibit
     known = _known(record)
@@ -35,13 +35,13 @@ def relabeled(record: AuditRecord, exhibit: Exhibit) -> Exhibit:
     return exhibit
 
 
-def _forest(record: AuditRecord, forest: Forest) -> Forest:
+def _forest(record: AuditRecord, forest: Forest, estimates: Estimates) -> Forest:
     """Write groups in words, the one that the others are compared with marked, and of which outcome a rate speaks."""
     known, metric = _known(record), forest.x_label.replace(" ", "_")
     reference = {
         address({feature: level})
         for feature in record.data.sensitive
-        if forest.title.endswith(f" by {feature}") and (level := reference_level(record, metric, feature))
+        if forest.title.endswith(f" by {feature}") and (level := _reference_level(record, estimates, metric, feature))
     }
     rows = tuple(
         replace(row, label=known.get(row.label, row.label) + (" (reference)" if row.label in reference else ""))
@@ -53,14 +53,13 @@ def _forest(record: AuditRecord, forest: Forest) -> Forest:
     return replace(forest, rows=rows, x_label=x_label)
 
 
-def reference_level(record: AuditRecord, metric: str, feature: str) -> str:
+def _reference_level(record: AuditRecord, estimates: Estimates, metric: str, feature: str) -> str:
     """Return the level that others are compared with: a ratio to itself is 1, a difference to itself is not made."""
-    known = Estimates(record)
-    ratios = known.levels(f"{metric}_ratio", feature)
+    ratios = estimates.levels(f"{metric}_ratio", feature)
     if ratios:
         whole = [one.where[feature] for one in ratios if one.value == 1]
         return whole[0] if len(whole) == 1 else ""
-    compared = {one.where[feature] for one in known.levels(f"{metric}_difference", feature)}
+    compared = {one.where[feature] for one in estimates.levels(f"{metric}_difference", feature)}
     rest = [group.level for group in record.data.groups if group.feature == feature and group.level not in compared]
     return rest[0] if compared and len(rest) == 1 else ""
 

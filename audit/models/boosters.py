@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, softmax
-from sklearn.utils.metaestimators import available_if
 
 from audit.data.columns import label_text
 from audit.errors import ModelError, listed, shown
+from audit.models.offered import available_if
 from audit.optional import require
 
 EXTRA = "boosting"
@@ -49,7 +49,7 @@ class Booster:
             return np.asarray(self.scores(X), dtype=np.float64)
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
-    @available_if(lambda self: self.classes_ is not None)  # type: ignore[untyped-decorator]
+    @available_if(lambda self: self.classes_ is not None)
     def predict_proba(self, X: object) -> npt.NDArray[np.float64]:
         """Return the probability of each class, shape (n, classes)."""
         scores = np.asarray(self.scores(X), dtype=np.float64)

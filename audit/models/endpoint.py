@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.utils.metaestimators import available_if
 
 from audit.data.columns import label_text, label_texts
 from audit.errors import ConfigError, ModelError, hint, listed, shown
 from audit.models import protocols
 from audit.models.exchange import FORBID, Budget, EndpointError, Exchange, require_plain_address
 from audit.models.load import Model
+from audit.models.offered import available_if
 from audit.models.protocols import Array, Tensor
 from reports.record import ModelInfo
 
@@ -199,7 +199,7 @@ class Endpoint:
             raise EndpointError("the endpoint gives scores and no classes.")
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
-    @available_if(lambda self: "score" in self._roles)  # type: ignore[untyped-decorator]
+    @available_if(lambda self: "score" in self._roles)
     def predict_proba(self, X: object) -> npt.NDArray[np.float64]:
         """Return scores of shape (n, classes), from the answer to ``predict`` where that was for the same rows."""
         frame = _frame(X)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.utils.metaestimators import available_if
 
 from audit.errors import ModelError, hint, listed, shown
+from audit.models.offered import available_if
 from audit.models.torch_modules import OUTPUTS
 from audit.optional import require
 
@@ -127,7 +127,7 @@ class OnnxModel:
             return np.asarray(self.classes_[(scores[:, 0] >= (0.5 if self._probable else 0.0)).astype(int)])
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
-    @available_if(lambda self: self.classes_ is not None and self._score is not None and self._gives_shares())  # type: ignore[untyped-decorator]
+    @available_if(lambda self: self.classes_ is not None and self._score is not None and self._gives_shares())
     def predict_proba(self, X: object) -> npt.NDArray[np.float64]:
         """Return the probability of each class, shape (n, classes)."""
         scores = self._scores(X).astype(np.float64)
@@ -137,7 +137,7 @@ class OnnxModel:
             return np.asarray(shares / shares.sum(axis=1, keepdims=True))
         return np.column_stack([1 - scores[:, 0], scores[:, 0]]) if scores.shape[1] == 1 else scores
 
-    @available_if(lambda self: self.classes_ is not None and self._label is None and not self._probable)  # type: ignore[untyped-decorator]
+    @available_if(lambda self: self.classes_ is not None and self._label is None and not self._probable)
     def decision_function(self, X: object) -> npt.NDArray[np.float64]:
         """Return raw scores, shape (n,) of the second class where there are two, else (n, classes).
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.utils.metaestimators import available_if
 
 from audit.errors import ModelError, listed, shown
+from audit.models.offered import available_if
 from audit.models.random_states import seeded
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class TorchModel:
         codes = (answers[:, 0] > 0).astype(int) if answers.shape[1] == 1 else answers.argmax(axis=1)
         return np.asarray(self.classes_[codes])
 
-    @available_if(lambda self: self.probable)  # type: ignore[untyped-decorator]
+    @available_if(lambda self: self.probable)
     def predict_proba(self, X: object) -> FloatArray:
         """Return the probability of each class, shape (n, classes)."""
         answers = self._answers(X)
@@ -181,7 +181,7 @@ class TorchModel:
         raised = np.exp(answers - answers.max(axis=1, keepdims=True))
         return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
-    @available_if(lambda self: self.classes_ is not None)  # type: ignore[untyped-decorator]
+    @available_if(lambda self: self.classes_ is not None)
     def decision_function(self, X: object) -> FloatArray:
         """Return logits or margins: shape (n,) of the second of two classes, else (n, classes)."""
         answers = self._answers(X)

@@ -16,6 +16,7 @@ from reports import html, store
 from reports.answers import answers
 from reports.evidence_map import items
 from reports.labels import relabeled
+from reports.lookup import Estimates
 from reports.record import AuditRecord, Estimate, Finding, Forest, ForestRow, GroupInfo, Measurement, Table
 from reports.sections import SECTIONS
 
@@ -340,7 +341,8 @@ def test_the_group_that_others_are_compared_with_is_marked(
     finding = replace(record.findings[0], check="g", measurement=measured)
     groups = tuple(GroupInfo(feature="sex", level=level, rows=90) for level in "fmx")
     data = replace(record.data, sensitive=("sex",), groups=groups, favorable=record.data.classes[0], names={})
-    drawn = relabeled(replace(record, data=data, findings=(finding,), task="binary"), forest)
+    judged = replace(record, data=data, findings=(finding,), task="binary")
+    drawn = relabeled(judged, forest, Estimates(judged))
     assert isinstance(drawn, Forest)
     assert [row.label for row in drawn.rows if row.label.endswith(" (reference)")] == (
         [f"sex: {marked} (reference)"] if marked else []
