@@ -120,12 +120,13 @@ def write_bytes_atomically(path: str | Path, content: bytes) -> None:
             os.fsync(file.fileno())
         draft.replace(target)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
         reason = error.strerror or str(error)
         raise OutputError(
             f"cannot write {str(path)!r}: {reason}. Name a folder that exists and is yours to write to."
         ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def require_plain(path: Path) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import glob
 import os
 import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from reports.store import OutputError, require_plain, write_bytes_atomically
+from reports.store import OutputError, require_plain
 
 EXCHANGE = 2
 """``RENAME_EXCHANGE`` of Linux: two names change places in one step."""
@@ -24,7 +25,9 @@ def write_together(folder: Path, contents: Mapping[str, bytes], own: Collection[
 
     A folder that holds nothing but outputs (`own`) changes places with one that was filled beside it. Where a folder
     holds other things too, is the one that a shell stands in, or the system cannot do that, all files are
-    written beside the old ones first and then renamed one right after the other. Two writers wait for each other.
+    written beside the old ones first and then renamed one right after the other; what fails or is interrupted then is
+    taken back. Only a writer that is killed just between two renames leaves a mixture there. Two writers wait for each
+    other.
 
     Parameters
     ----------
@@ -43,7 +46,7 @@ def write_together(folder: Path, contents: Mapping[str, bytes], own: Collection[
     target = Path(os.path.realpath(folder))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _swept(target)
+        _swept([target, *(target / name for name in contents)])
         if not target.exists() and _made(target, contents):
             return
         with _alone(target):
@@ -58,13 +61,14 @@ def write_together(folder: Path, contents: Mapping[str, bytes], own: Collection[
 
 
 def _drafted(target: Path, contents: Mapping[str, bytes]) -> Path:
-    draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    draft = _beside(target)
     draft.mkdir()
-    for name, content in contents.items():
-        with (draft / name).open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+    try:
+        for name, content in contents.items():
+            _write(draft / name, content)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     return draft
 
 
@@ -74,8 +78,9 @@ def _made(target: Path, contents: Mapping[str, bytes]) -> bool:
     try:
         draft.rename(target)
     except OSError:
-        shutil.rmtree(draft, ignore_errors=True)
         return False
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     return True
 
 
@@ -147,23 +152,65 @@ def _swap(one: Path, other: Path) -> bool:
 
 def _one_by_one(target: Path, contents: Mapping[str, bytes]) -> None:
     """Write all files under other names first, so that little time passes between the first renaming and the last."""
-    drafts = {name: target / f".{name[:100]}.{secrets.token_hex(4)}.part" for name in contents}
+    drafts, before = ({name: _beside(target / name) for name in contents} for _ in range(2))
     try:
         for name, draft in drafts.items():
-            write_bytes_atomically(draft, contents[name])
-        for name, draft in drafts.items():
-            draft.replace(target / name)
+            _write(draft, contents[name])
+        for name, kept in before.items():
+            _keep(target / name, kept)
+        try:
+            for name, draft in drafts.items():
+                draft.replace(target / name)
+        except BaseException:
+            for name, kept in before.items():
+                _take_back(target / name, kept, renamed=not drafts[name].exists())
+            raise
     finally:
-        for draft in drafts.values():
+        for one in (*drafts.values(), *before.values()):
             with suppress(OSError):
-                draft.unlink(missing_ok=True)
+                one.unlink(missing_ok=True)
 
 
-def _swept(target: Path) -> None:
-    """Delete folders that a killed writer left beside the target, an hour after at the earliest."""
+def _write(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+
+
+def _keep(path: Path, kept: Path) -> None:
+    """Give a file a second name, from which it can be put back; copy it where the system knows no second names."""
+    if not path.exists():
+        return
+    try:
+        os.link(path, kept)
+    except OSError:
+        shutil.copy2(path, kept)
+
+
+def _take_back(path: Path, kept: Path, *, renamed: bool) -> None:
+    """Put back what stood there before a file was renamed to `path`, or nothing."""
+    with suppress(OSError):
+        if kept.exists():
+            kept.replace(path)
+        elif renamed:
+            path.unlink(missing_ok=True)
+
+
+def _swept(paths: Iterable[Path]) -> None:
+    """Delete what a killed writer left beside what it wrote, an hour after at the earliest."""
     import time
 
-    for one in target.parent.glob(f".{target.name[:100]}.????????.part"):
-        with suppress(OSError):
-            if one.is_dir() and not one.is_symlink() and time.time() - one.stat().st_mtime > 3600:
-                shutil.rmtree(one, ignore_errors=True)
+    for path in paths:
+        for one in path.parent.glob(f".{glob.escape(path.name[:100])}.????????.part"):
+            with suppress(OSError):
+                if one.is_symlink() or time.time() - one.stat().st_mtime < 3600:
+                    continue
+                if one.is_dir():
+                    shutil.rmtree(one, ignore_errors=True)
+                else:
+                    one.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from audit.cli import output
 from audit.cli.serve import names
 from audit.errors import ConfigError, ModelError
+from reports.together import write_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +35,7 @@ class Asked:
 def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, out: Path, trust: bool) -> int:
     """Compress, compare by group, write the model and a report, and say what changed."""
     from audit.data.tables import read_table
-    from audit.deploy.compress import compare, write_report
+    from audit.deploy.compress import compare, report_text
     from audit.deploy.compress import compress as work
     from audit.models.load import load
 
@@ -45,16 +47,18 @@ def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, o
     sources = (model, calibrate, *((test,) if test is not None else ()))
     output.require_own(out, b"", *sources, beside=out.with_suffix(".json"))
     output.require_own(out.with_suffix(".json"), b'"bytes_before"', *sources)
-    out.parent.mkdir(parents=True, exist_ok=True)
     source, table = load(model, trust=trust), read_table(calibrate)
     smaller, done = _trained_on(source, asked, table)
     prune = 0.0 if smaller is not source else asked.prune
     groups = names(asked.groups)
-    done += work(
-        model, out, model=smaller, precision=asked.int8, prune=prune, table=table, groups=groups, rows=asked.rows
-    )
-    found = compare(source, out, table if test is None else read_table(test), groups, done)
-    write_report(found, out.with_suffix(".json"))
+    with tempfile.TemporaryDirectory(prefix="compress-") as folder:
+        draft = Path(folder) / out.name
+        done += work(
+            model, draft, model=smaller, precision=asked.int8, prune=prune, table=table, groups=groups, rows=asked.rows
+        )
+        found = compare(source, draft, table if test is None else read_table(test), groups, done)
+        contents = {out.name: draft.read_bytes(), out.with_suffix(".json").name: report_text(found).encode()}
+    write_together(out.parent, contents, contents)
     for line in done:
         output.note(line)
     output.note(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,15 @@ from audit.cli import output
 from audit.cli.run import run
 from audit.errors import ConfigError, hint, listed, shown
 from audit.optional import require
+from reports.formats import FORMATS
+from reports.together import write_together
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from trainers import NetworkClassifier
+
+LEARNED = ("train.csv", "test.csv", "model.safetensors")
 
 DIABETES = """\
 # What is audited: a small network that tells whether a patient's diabetes progresses
@@ -105,14 +110,17 @@ human_oversight = ""
 
 def demo(out: Path, *, data: str) -> int:
     """Train, write model, tables and configuration into `out`, and audit."""
-    makers: dict[str, Callable[[Path], None]] = {"diabetes": _diabetes, "digits": _digits}
-    if data not in makers:
-        raise ConfigError(f"no demo data {shown(data)}; there are {listed(makers)}.{hint(data, makers)}")
+    demos = {"diabetes": _diabetes, "digits": _digits}
+    if data not in demos:
+        raise ConfigError(f"no demo data {shown(data)}; there are {listed(demos)}.{hint(data, demos)}")
     require("torch", extra="torch", purpose="reference networks")
     output.require_writable(out)
-    out.mkdir(parents=True, exist_ok=True)
-    makers[data](out)
-    (out / "gates.toml").write_text(GATES, encoding="utf-8")
+    made = demos[data]()
+    texts = {"audit.toml": f"{made.config}\n{AFTER}", "card.toml": CARD.format(**made.words), "gates.toml": GATES}
+    written = {name: text.encode() for name, text in texts.items()}
+    _require_own(out, written)
+    contents = written | _fitted(made)
+    write_together(out, contents, {*contents, *(one.file for one in FORMATS.values())})
     code = run(out / "audit.toml", out=str(out), policy=None, formats=None, strict=False)
     output.note(
         "Model, tables and configuration stand beside the card. Change gates.toml, then: "
@@ -121,7 +129,28 @@ def demo(out: Path, *, data: str) -> int:
     return code
 
 
-def _diabetes(out: Path) -> None:
+def _require_own(out: Path, written: Mapping[str, bytes]) -> None:
+    """Refuse to write over anything but an earlier demo that nobody has changed."""
+    standing = [name for name in (*written, *LEARNED) if (out / name).exists()]
+    changed = [name for name in written if not (out / name).is_file() or (out / name).read_bytes() != written[name]]
+    if standing and changed:
+        raise ConfigError(
+            f"{listed(standing)} stand in {shown(out)} already, and not as this demo left them. Name another folder."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """What a demo trains, and on what."""
+
+    network: NetworkClassifier
+    frame: pd.DataFrame
+    target: str
+    config: str
+    words: Mapping[str, str]
+
+
+def _diabetes() -> Demo:
     from sklearn.datasets import load_diabetes
 
     from trainers import NetworkClassifier as Network
@@ -140,16 +169,15 @@ def _diabetes(out: Path) -> None:
         validation_fraction=0.2,
         random_state=0,
     )
-    _fit(network, frame, "progression", out)
     words = {
         "name": "Diabetes progression",
         "overview": "A multilayer perceptron on ten measurements of 442 patients.",
         "data": "Efron, Hastie, Johnstone and Tibshirani 2004; 442 patients, bundled with scikit-learn.",
     }
-    _write(out, DIABETES, words)
+    return Demo(network=network, frame=frame, target="progression", config=DIABETES, words=words)
 
 
-def _digits(out: Path) -> None:
+def _digits() -> Demo:
     from sklearn.datasets import load_digits
 
     from trainers import NetworkClassifier as Network
@@ -158,28 +186,23 @@ def _digits(out: Path) -> None:
     network = Network(
         network="cnn", input_shape=(1, 8, 8), epochs=60, patience=10, learning_rate=0.003, dropout=0.1, random_state=0
     )
-    _fit(network, frame, "digit", out)
     words = {
         "name": "Handwritten digits",
         "overview": "A convolutional network on images of 8 by 8 pixels.",
         "data": "UCI optical recognition of handwritten digits, 1,797 images, bundled with scikit-learn.",
     }
-    _write(out, DIGITS, words)
+    return Demo(network=network, frame=frame, target="digit", config=DIGITS, words=words)
 
 
-def _fit(network: NetworkClassifier, frame: pd.DataFrame, target: str, out: Path) -> None:
+def _fitted(made: Demo) -> dict[str, bytes]:
+    """Train the network; return model and tables as files."""
     from sklearn.model_selection import train_test_split
 
-    from trainers import save
+    from trainers.files import to_bytes
 
+    frame, target = made.frame, made.target
     train, test = train_test_split(frame, test_size=0.4, random_state=0, stratify=frame[target])
-    output.note(f"Training {type(network).__name__} on {len(train)} rows …")
-    network.fit(train.drop(columns=target), train[target])
-    train.to_csv(out / "train.csv", index=False)
-    test.to_csv(out / "test.csv", index=False)
-    save(network, out / "model.safetensors")
-
-
-def _write(out: Path, config: str, words: dict[str, str]) -> None:
-    (out / "audit.toml").write_text(f"{config}\n{AFTER}", encoding="utf-8")
-    (out / "card.toml").write_text(CARD.format(**words), encoding="utf-8")
+    output.note(f"Training {type(made.network).__name__} on {len(train)} rows …")
+    made.network.fit(train.drop(columns=target), train[target])
+    tables = [part.to_csv(index=False).encode() for part in (train, test)]
+    return dict(zip(LEARNED, (*tables, to_bytes(made.network)), strict=True))

@@ -14,6 +14,7 @@ def export(
 ) -> int:
     """Convert, prove parity, write model and ``model.json``, and say what was found."""
     from audit.data.tables import read_table
+    from audit.deploy.description import DESCRIPTION
     from audit.deploy.export import export as convert
     from audit.models.load import load
 
@@ -23,9 +24,8 @@ def export(
         raise ConfigError(f"--out is {shown(out.name)}; expected a name that ends in .onnx.")
     output.require_writable(out.parent)
     sources = (model, data, *((test,) if test is not None else ()))
-    output.require_own(out, b"", *sources, beside=out.with_name("model.json"))
-    output.require_own(out.with_name("model.json"), b'"parity"', *sources)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    output.require_own(out, b"", *sources, beside=out.with_name(DESCRIPTION))
+    output.require_own(out.with_name(DESCRIPTION), b'"parity"', *sources)
     loaded, train = load(model, trust=trust), read_table(data)
     rows = train if test is None else read_table(test)
     description = convert(loaded, train, rows, out, features=names(features), version=version)

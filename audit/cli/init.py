@@ -9,7 +9,7 @@ from audit.cli.initial import Asked, Start, look
 from audit.cli.initial_files import drafts
 from audit.errors import ConfigError, listed
 from audit.models.containment import contained
-from reports.store import write_text_atomically
+from reports.together import write_together
 
 
 def init(asked: Asked, *, out: Path, force: bool) -> int:
@@ -20,9 +20,7 @@ def init(asked: Asked, *, out: Path, force: bool) -> int:
     standing = [name for name in texts if (out / name).exists()]
     if standing and not force:
         raise ConfigError(f"{listed(standing)} stand in {str(out)!r} already; --force writes over them.")
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in texts.items():
-        write_text_atomically(out / name, content)
+    write_together(out, {name: content.encode("utf-8", "replace") for name, content in texts.items()}, texts)
     output.say(f"Wrote {', '.join(str(out / name) for name in texts)}")
     for one in start.undecided:
         output.say(f"  DECIDE {' '.join(one.split())}")

@@ -44,8 +44,7 @@ def mitigate(config: Path, asked: Asked, *, out: Path, policy: Path | None, trus
         return 0
     if done.printed:
         record = replace(record, warnings=(*record.warnings, PRINTS))
-    output.write_reports(record, out, FORMATS)
-    output.write_bytes(outcome.file, out / FILE)
+    output.write_reports(record, out, FORMATS, also={FILE: outcome.file})
     return _tell(record, out, strict=strict)
 
 

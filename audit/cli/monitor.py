@@ -26,10 +26,12 @@ from audit.logs.counting import count
 from audit.logs.sources import fingerprint_of, log_files, open_files
 from audit.logs.windows import WINDOWS
 from audit.pipeline import execute
+from reports.formats import render
 from reports.record import AuditRecord, Policy, SplitInfo
 from reports.results import exit_code
 from reports.store import RecordError
 from reports.store import load as load_record
+from reports.together import write_together
 
 FAMILY = "monitoring"
 ALSO = ("classification", "group_performance")
@@ -59,12 +61,13 @@ def monitor(
     cells = _cells(asked, folder, columns, by, state / TALLIES)
     counted = answers(cells, columns, roles_of(asked.data), settings_of(asked, folder), window=by)
     gates = _gates(current(load_policy(asked, folder, policy)[0]))
-    codes, last = [], None
+    codes, last, new = [], None, {}
     for windows in _series(counted, columns, asked):
         record, is_new = _record(windows, counted, asked, folder, gates, state)
         last = record
         if is_new:
             codes.append(exit_code(record, strict))
+            new[_file(windows)] = render(record, "json").encode()
             output.note(f"{windows.current.name}: {_summary(record)}")
     if last is None:
         raise ConfigError(
@@ -73,6 +76,8 @@ def monitor(
         )
     target = Path(out) if out is not None else state / "latest"
     code = output.tell(last, output.write_reports(last, target, names), strict=strict)
+    if new:
+        write_together(state, new, new)  # last: a window counts as told once everything of it was
     return next((one for one in WORST_FIRST if one in codes), code)
 
 
@@ -151,8 +156,7 @@ def _record(
     windows: Windows, counted: Counted, asked: Config, folder: Path, gates: Policy, state: Path
 ) -> tuple[AuditRecord, bool]:
     """Return the record of the last window, and whether it had to be made: it is kept where nothing has changed."""
-    name = windows.current.name
-    place = state / f"{name.replace(' ', '-').replace(',', '')}.json"
+    place = state / _file(windows)
     digest = _digest(windows)
     try:
         before = load_record(place) if place.is_file() else None
@@ -161,7 +165,7 @@ def _record(
     if before is not None and before.data.splits[0].sha256 == digest and before.policy.gates == gates.gates:
         return before, False
     own = Counted(windows.current.labeled, windows.current.unlabeled, counted.target)
-    split = SplitInfo(name="test", rows=0, file=f"window {name}", sha256=digest)
+    split = SplitInfo(name="test", rows=0, file=f"window {windows.current.name}", sha256=digest)
     absent = Absence(outcome="not_applicable", reason=COUNTED)
     plan = RunPlan(
         dataset=without_rows(own, roles_of(asked.data), split),
@@ -173,9 +177,11 @@ def _record(
         config=asked.as_json(),
         evidence={**dict.fromkeys(NEED_ROWS, absent), "predictions": own.predictions, "windows": windows},
     )
-    record = execute(plan)
-    output.write_record(record, place)
-    return record, True
+    return execute(plan), True
+
+
+def _file(windows: Windows) -> str:
+    return f"{windows.current.name.replace(' ', '-').replace(',', '')}.json"
 
 
 def _digest(windows: Windows) -> str:

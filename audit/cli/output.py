@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from reports.printable import harmless
 from reports.record import AuditRecord
 from reports.results import exit_code
 from reports.sections import Edition
-from reports.store import RecordError, load, require_plain, write_bytes_atomically, write_text_atomically
+from reports.store import RecordError, load, require_plain
 from reports.text import lines
 from reports.together import write_together
 
@@ -169,14 +170,16 @@ def chosen_edition(name: str) -> Edition:
     raise ConfigError(f"no edition {shown(name)} of the card; there are {listed(EDITIONS)}.{hint(name, EDITIONS)}")
 
 
-def write_reports(record: AuditRecord, folder: Path, names: list[str], edition: str = "full") -> list[Path]:
-    """Write a record in each format; every text is drawn before the first file is written."""
+def write_reports(
+    record: AuditRecord, folder: Path, names: list[str], edition: str = "full", also: Mapping[str, bytes] | None = None
+) -> list[Path]:
+    """Write a record in each format, and files that belong to it; all is drawn before the first file is written."""
     chosen = chosen_edition(edition)
     texts = {FORMATS[name].file: draw(record, name, chosen) for name in names}
     for file in texts:
         require_replaceable(folder / file)
-    own = {one.file for one in FORMATS.values()}
-    write_together(folder, {file: text.encode("utf-8", "replace") for file, text in texts.items()}, own)
+    contents = {file: text.encode("utf-8", "replace") for file, text in texts.items()} | dict(also or {})
+    write_together(folder, contents, {one.file for one in FORMATS.values()} | set(also or ()))
     return [folder / file for file in texts]
 
 
@@ -214,11 +217,6 @@ def new_warnings(before: AuditRecord | None, after: AuditRecord) -> None:
             note(warning)
 
 
-def write_record(record: AuditRecord, path: Path) -> None:
-    """Write a record to a file, whole or not at all."""
-    write_text_atomically(path, draw(record, "json"))
-
-
 def to_standard_output(record: AuditRecord, names: list[str]) -> None:
     """Give one format to a machine, and nothing else.
 
@@ -246,11 +244,6 @@ def tell(record: AuditRecord, written: list[Path], *, strict: bool, everything: 
         style = COLORS.get(line.tone, "") + (" bold" if line.strong else "")
         say(line.text, style=style.strip())
     return code
-
-
-def write_bytes(content: bytes, path: Path) -> None:
-    """Write a file of a model, whole or not at all."""
-    write_bytes_atomically(path, content)
 
 
 def note(text: str) -> None:

@@ -22,7 +22,6 @@ from audit.errors import ConfigError, ModelError, hint, listed, shown
 from audit.models.answers import as_model_input, call, score_method
 from audit.models.load import Model, load
 from audit.statistics.intervals import wilson
-from reports.store import write_text_atomically
 
 CALIBRATION_ROWS = 512
 SMALLEST_GROUP = 10
@@ -237,6 +236,6 @@ def _time_ratios(first: Model, second: Model, X: pd.DataFrame, calls: int = 100)
     return tuple(float(np.quantile(taken[1], q) / np.quantile(taken[0], q)) for q in (0.5, 0.95))  # type: ignore[return-value]
 
 
-def write_report(found: Compressed, path: Path) -> None:
-    """Write what compression did as JSON."""
-    write_text_atomically(path, json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n")
+def report_text(found: Compressed) -> str:
+    """Return what compression did as JSON."""
+    return json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n"

@@ -15,9 +15,9 @@ from audit.deploy.schema import Column, columns_of
 from audit.errors import ModelError, hint, listed, shown
 from audit.models.answers import score_method
 from audit.models.load import Model, load
-from reports.store import write_text_atomically
 
 FORMAT = "modelassay.model"
+DESCRIPTION = "model.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +72,9 @@ def describe(
     )
 
 
-def write_description(description: Description, path: Path) -> None:
-    """Write ``model.json``, whole or not at all."""
-    write_text_atomically(path, json.dumps(asdict(description), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def description_text(description: Description) -> str:
+    """Return the text of ``model.json``."""
+    return json.dumps(asdict(description), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_description(path: Path, *, trust: bool = False) -> tuple[Description, Model]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from audit.data.columns import label_texts
-from audit.deploy.description import Description, describe, write_description
+from audit.deploy.description import DESCRIPTION, Description, describe, description_text
 from audit.deploy.group_rules import has_rule, refuses, require_writable, with_rule
 from audit.deploy.network_graph import is_network, network_graph
 from audit.deploy.schema import columns_of
@@ -24,6 +24,7 @@ from audit.models.answers import as_model_input, call, score_method
 from audit.models.load import Model, load, wrap
 from audit.models.onnx import OnnxModel
 from audit.optional import require
+from reports.together import write_together
 
 TOLERANCE = 1e-5
 """Largest difference of a score, or of a prediction in standard deviations, that an export may have."""
@@ -68,7 +69,7 @@ def export(
     rows = test.loc[:, list(names)].reset_index(drop=True)
     said = ""
     for graph in _graphs(inner, train.loc[:, list(names)]) if ruled is None else _ruled(ruled, inner, train):
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
+        with tempfile.TemporaryDirectory(prefix="export-") as folder:
             part = Path(folder) / out.name
             part.write_bytes(graph.SerializeToString())
             try:
@@ -80,13 +81,13 @@ def export(
                 said = f"it does not run: {' '.join(str(error).split())[:200]}"
             if said:
                 continue
-            part.replace(out)
-        description = replace(
-            describe(load(out), out, train, features=tuple(names), version=version),
-            opset={one.domain or "ai.onnx": int(one.version) for one in graph.opset_import},
-            parity=proof,
-        )
-        write_description(description, out.with_name("model.json"))
+            description = replace(
+                describe(load(part), part, train, features=tuple(names), version=version),
+                opset={one.domain or "ai.onnx": int(one.version) for one in graph.opset_import},
+                parity=proof,
+            )
+            contents = {out.name: part.read_bytes(), DESCRIPTION: description_text(description).encode()}
+        write_together(out.parent, contents, contents)
         return description
     raise ModelError(f"the ONNX model is not the same: {said}. Nothing was written.")
 

@@ -93,17 +93,7 @@ def read(path: Path) -> Any:  # noqa: ANN401 -- what was written
         return _value(data["value"], arrays)
     except NotPlainError:
         raise
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        ImportError,
-        AttributeError,
-        TypeError,
-        EOFError,
-        RecursionError,
-        zipfile.BadZipFile,
-    ) as error:
+    except _BROKEN as error:
         raise NotPlainError(str(error)) from error
 
 

@@ -16,7 +16,7 @@ from audit.mitigation.work import FILE, LIMIT, Asked, mitigate_plan
 from audit.pipeline import execute
 from audit.progress import Progress, silent
 from reports.record import AuditRecord, Policy, Task
-from reports.store import save, write_bytes_atomically
+from reports.together import write_together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Mitigation:
     """The sealed estimator as a ``.skops`` file."""
 
     def write(self, folder: str | Path) -> None:
-        """Write model, record and card into a folder; nothing where nothing was done.
+        """Write model, record and card into a folder, all or none; nothing where nothing was done.
 
         Parameters
         ----------
@@ -48,13 +48,11 @@ class Mitigation:
         """
         if self.record is None:
             return
-        from audit import write_card
+        from reports.formats import FORMATS, render
 
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        save(self.record, target / "audit.json")
-        write_card(self.record, target / "card.html")
-        write_bytes_atomically(target / FILE, self.file)
+        texts = {FORMATS[name].file: render(self.record, name) for name in ("json", "html")}
+        contents = {name: text.encode("utf-8", "replace") for name, text in texts.items()} | {FILE: self.file}
+        write_together(Path(folder), contents, contents)
 
 
 def mitigate(

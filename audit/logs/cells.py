@@ -257,12 +257,15 @@ def save(cells: Cells, path: Path) -> None:
     table = pd.concat([cells.keys, cells.sums], axis=1)
     table.attrs = {}
     first, second = cells.scale or (0.0, 0.0)
-    with connect() as connection:
-        relation = connection.from_df(table.assign(**{"\tscale": first, "\tsquare_scale": second}))
-        relation.write_parquet(str(draft))
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with connect() as connection:
+            relation = connection.from_df(table.assign(**{"\tscale": first, "\tsquare_scale": second}))
+            relation.write_parquet(str(draft))
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Cells | None:
