@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from audit.comparing.baseline import answers_of, better_of, by_address, is_paired, names_for, own_directions
-from audit.estimate.comparing import against_best, paired_with_best
+from audit.estimate.best import against_best, paired_with_best
 from audit.estimate.paired import churn, paired_difference
 from audit.evidence import Predictions
 from reports.record import AuditRecord, Estimate
@@ -74,7 +74,7 @@ def _behind(
         return None
     if not answers:
         peers = [one for one in own if one is not None]
-        return against_best(mine, peers, "difference", highest=highest)
+        return against_best([mine], peers, "difference", highest=highest)[0]
     gaps = [paired_difference(answers[place], one, metric) for k, one in enumerate(answers) if k != place]
     return paired_with_best(mine, gaps, highest=highest)
 

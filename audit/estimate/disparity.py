@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from audit.estimate.comparing import against_best, compared, span_of
+from audit.estimate.best import against_best
+from audit.estimate.comparing import compared, span_of
 from audit.estimate.making import absent, of_metrics, spanned
 from audit.statistics.intervals import at_level, difference, linear, ratio, scale_of
 from reports.record import Estimate
@@ -86,7 +87,7 @@ def ratios_to_highest(group_estimates: Sequence[Estimate], min_n: int) -> tuple[
     """Return ``<metric>_ratio`` of each group to the highest of all, with the choice of the highest allowed for.
 
     A group under `min_n` rows cannot be the reference: where it has the highest rate, no other group passes,
-    and it is named in the reason. No ratio exceeds 1. See :func:`audit.estimate.comparing.against_best`.
+    and it is named in the reason. No ratio exceeds 1. See :func:`audit.estimate.best.against_best`.
 
     Parameters
     ----------
@@ -107,7 +108,11 @@ def ratios_to_highest(group_estimates: Sequence[Estimate], min_n: int) -> tuple[
     families: dict[tuple[str, str], list[Estimate]] = {}
     for one in group_estimates:
         families.setdefault((one.metric, one.where.get("class", "")), []).append(one)
-    found = {id(one): against_best(one, family, "ratio", min_n=min_n) for family in families.values() for one in family}
+    found = {
+        id(one): ratio
+        for family in families.values()
+        for one, ratio in zip(family, against_best(family, family, "ratio", min_n=min_n), strict=True)
+    }
     return tuple(found[id(one)] for one in group_estimates)
 
 

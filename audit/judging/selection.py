@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from audit.errors import PolicyError, hint, listed, shown
-from audit.estimate.comparing import against_best, compared
+from audit.estimate.best import against_best
+from audit.estimate.comparing import compared
 from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Waiver, Where
 
 SYNONYMS = (("recall", "true_positive_rate"), ("specificity", "true_negative_rate"))
@@ -86,7 +87,7 @@ def find(gate: Gate, record: AuditRecord) -> Candidates:
     if not here and not is_rule(gate):
         raise PolicyError(_nowhere(gate, alike))
     if gate.kind in {"difference", "ratio"}:
-        here = list(_compared(gate, here, alike, record))
+        here = _compared(gate, here, alike, record)
     totals: dict[tuple[str, ...], int] = {}
     for one in _once(alike):
         totals[tuple(sorted(one.where))] = totals.get(tuple(sorted(one.where)), 0) + (one.n or 0)
@@ -275,42 +276,59 @@ def _levels(record: AuditRecord) -> dict[str, set[str]]:
 # --- groups compared with each other ---------------------------------------------------------------
 
 
-def _compared(gate: Gate, here: list[Estimate], alike: list[Estimate], record: AuditRecord) -> Iterator[Estimate]:
+def _compared(gate: Gate, here: list[Estimate], alike: list[Estimate], record: AuditRecord) -> list[Estimate]:
     """Compare each group with the gate's reference, with intervals from the groups' own."""
-    for estimate in here:
-        peers = [one for one in _once(alike) if _are_peers(one, estimate)]
+    peers, asked = _by_crossing(_once(alike)), _by_crossing(here)
+    found: dict[int, Estimate] = {}
+    for crossing, groups in asked.items():
         if gate.reference == "most_favored":
-            least = max(gate.min_n, gate.min_share * sum(peer.n or 0 for peer in peers))
-            yield against_best(estimate, peers, gate.kind, highest=gate.op != "<=", min_n=least)
+            least = max(gate.min_n, gate.min_share * sum(peer.n or 0 for peer in peers[crossing]))
+            gaps = against_best(groups, peers[crossing], gate.kind, highest=gate.op != "<=", min_n=least)
+            found.update(zip(map(id, groups), gaps, strict=True))
             continue
-        reference = _reference(gate, estimate, peers, record)
-        if reference is None or dict(reference.where) != dict(estimate.where):
-            yield compared(estimate, reference, gate.kind, min_n=gate.min_n)
+        for estimate, reference in _references(gate, groups, peers[crossing], record):
+            if reference is None or dict(reference.where) != dict(estimate.where):
+                found[id(estimate)] = compared(estimate, reference, gate.kind, min_n=gate.min_n)
+    return [found[id(one)] for one in here if id(one) in found]
 
 
-def _are_peers(one: Estimate, other: Estimate) -> bool:
-    """Tell whether two estimates speak of groups of the same crossing, all else being equal."""
-    if set(one.where) != set(other.where):
-        return False
-    return all(other.where[key] == level for key, level in one.where.items() if key in HOUSE_WORDS)
+def _by_crossing(estimates: Iterable[Estimate]) -> dict[object, list[Estimate]]:
+    """Gather estimates of the groups of one crossing, all else being equal."""
+    found: dict[object, list[Estimate]] = {}
+    for one in estimates:
+        rest = frozenset((key, level) for key, level in one.where.items() if key in HOUSE_WORDS)
+        found.setdefault((frozenset(one.where), rest), []).append(one)
+    return found
 
 
-def _reference(gate: Gate, estimate: Estimate, peers: list[Estimate], record: AuditRecord) -> Estimate | None:
-    if isinstance(gate.reference, Mapping):
-        lacking = [key for key in gate.reference if key not in estimate.where]
+def _references(
+    gate: Gate, groups: list[Estimate], peers: list[Estimate], record: AuditRecord
+) -> Iterator[tuple[Estimate, Estimate | None]]:
+    """Pair each group with what it is compared with: a named group, all rows, or the largest group."""
+    if not isinstance(gate.reference, Mapping):
+        reference = _overall(gate, groups[0], record) if gate.reference == "overall" else _largest(peers, record)
+        yield from ((one, reference) for one in groups)
+        return
+    by_address = {frozenset(one.where.items()): one for one in peers}
+    for one in groups:
+        lacking = [key for key in gate.reference if key not in one.where]
         if lacking:
             raise PolicyError(
                 f"gate {shown(gate.id)} names a reference by {listed(lacking)}, which its own address does not name; "
                 "give such groups a gate of their own."
             )
-        wanted = {**estimate.where, **gate.reference}
-        return next((one for one in peers if dict(one.where) == wanted), None)
-    if gate.reference == "overall":
-        rest = {key: level for key, level in estimate.where.items() if key in HOUSE_WORDS}
-        everything = (one for finding in record.findings for one in _estimates(finding))
-        return next((one for one in everything if one.metric in names_of(gate) and dict(one.where) == rest), None)
+        yield one, by_address.get(frozenset({**one.where, **gate.reference}.items()))
+
+
+def _overall(gate: Gate, estimate: Estimate, record: AuditRecord) -> Estimate | None:
+    rest = {key: level for key, level in estimate.where.items() if key in HOUSE_WORDS}
+    everything = (one for finding in record.findings for one in _estimates(finding))
+    return next((one for one in everything if one.metric in names_of(gate) and dict(one.where) == rest), None)
+
+
+def _largest(peers: list[Estimate], record: AuditRecord) -> Estimate:
     sizes = {(group.feature, group.level): group.rows or 0 for group in record.data.groups}
-    features = [key for key in estimate.where if key not in HOUSE_WORDS]
+    features = [key for key in peers[0].where if key not in HOUSE_WORDS]
     if len(features) == 1:
         return max(peers, key=lambda one: (sizes.get((features[0], one.where[features[0]]), 0), one.n or 0))
     return max(peers, key=lambda one: one.n or 0)
