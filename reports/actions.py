@@ -68,6 +68,8 @@ def _about(record: AuditRecord, known: Estimates, result: GateResult, who: str) 
     verdict, gate = result.lead, result.gate
     remedy = gate.remedy if gate is not None else ""
     text = visible(remedy or verdict.next_step or verdict.message, 400) or f"Look at {visible(result.gate_id)}."
+    if remedy and "feature" in verdict.where:
+        text = f"{visible(verdict.where['feature'], 40)}: {text[:1].lower()}{text[1:]}"
     about = capital(record, verdict_words(record, known, verdict))
     return Action(text=text, who=who, about=about, gate_id=verdict.gate)
 

@@ -13,7 +13,7 @@ from reports.phrases import visible
 from reports.ranking import by_attention, families, family_of
 from reports.record import AuditRecord, Estimate, Verdict
 from reports.results import GateResult
-from reports.sentences import extent_words, known_words, limit_words, verdict_words
+from reports.sentences import concern_words, extent_words, known_words, verdict_words
 from reports.topics import topic_name
 
 MOST_ALIKE = 5
@@ -29,11 +29,10 @@ class Concern:
     topic: str
     family: str
     sentence: str
-    """The slice to look at first, in words."""
+    """The slice to look at first and the limit, in words."""
     reach: str
     """Rows per 1,000 in words; ``""`` where the record holds none."""
     extent: Estimate | None
-    limit: str
     known: str
     """What is certain of the size of a gap."""
     remedy: str
@@ -69,16 +68,15 @@ def _concern(record: AuditRecord, known: Estimates, result: GateResult, family: 
         gate_id=result.gate_id,
         topic=topic_name(result),
         family=family,
-        sentence=capital(record, verdict_words(record, known, lead)),
+        sentence=capital(record, concern_words(record, known, lead, gate)),
         reach=extent_words(lead),
         extent=lead.extent,
-        limit=limit_words(gate),
         known=known_words(lead, gate),
         remedy=visible(gate.remedy if gate and gate.remedy else lead.next_step, 400),
         because=visible(gate.because, 400) if gate else "",
         who=family_named(family).who,
-        others=_sentences(record, known, single),
-        crossed=_sentences(record, known, crossed),
+        others=_sentences(record, known, lead, single),
+        crossed=_sentences(record, known, lead, crossed),
     )
 
 
@@ -91,7 +89,9 @@ def _kind(result: GateResult) -> Literal["invalid", "criterion", "concern", "not
     return "note" if result.worst.severity == "note" else "concern"
 
 
-def _sentences(record: AuditRecord, known: Estimates, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def _sentences(record: AuditRecord, known: Estimates, lead: Verdict, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """Say what further slices show, each sentence once and none that the first slice has said."""
     told = dict.fromkeys(capital(record, verdict_words(record, known, one)) for one in verdicts)
+    told.pop(capital(record, verdict_words(record, known, lead)), None)
     shown = tuple(told)[:MOST_ALIKE]
     return (*shown, f"and {len(told) - len(shown)} more in the annex") if len(told) > len(shown) else shown

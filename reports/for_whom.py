@@ -28,7 +28,7 @@ from reports.phrases import (
 from reports.ranking import concerns_of
 from reports.record import AuditRecord
 from reports.results import GateResult
-from reports.sentences import extent_words, known_words, verdict_words
+from reports.sentences import extent_words, known_words, limit_words, verdict_words
 from reports.strips import Strip, StripRow, strip
 
 GROUPS = families_in("worse", answering=True)
@@ -103,9 +103,9 @@ def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
         said = result is failed[0] if gap is None else _same_gap(result, gap)  # in the sentence above
         words = "" if said else verdict_words(record, known, result.lead)
         shown = known_words(result.lead, result.gate) if result is failed[0] else ""
-        reach = extent_words(result.lead)
+        reach, limit = extent_words(result.lead), "" if shown else limit_words(record, result.lead, result.gate)
         reached = f"about {reach} would have to come out differently" if reach else ""
-        told = "; ".join(one for one in (words, shown, reached) if one)
+        told = "; ".join(one for one in (words, shown, reached, limit) if one)
         if told:
             found.append(f"{capital(record, told)}.")
     return found
@@ -124,7 +124,7 @@ def _is_direction(result: GateResult) -> bool:
 
 def _same_gap(result: GateResult, gap: Gap) -> bool:
     metric = result.lead.estimate.metric if result.lead.estimate else ""
-    return metric.startswith(gap.rate) and gap.feature in result.lead.where
+    return metric.startswith(gap.rate) and gap.features == set(groups_in(result.lead.where))
 
 
 def _direction(record: AuditRecord, gap: Gap | None) -> list[str]:

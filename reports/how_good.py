@@ -13,6 +13,8 @@ from reports.phrases import (
     per_hundred,
     percent,
     percent_interval,
+    significant,
+    significant_interval,
     visible,
 )
 from reports.record import AuditRecord, Estimate
@@ -76,8 +78,9 @@ def _class_rows(record: AuditRecord, known: Estimates) -> list[StripRow]:
 def _regression(record: AuditRecord, known: Estimates) -> tuple[str, Strip | None]:
     miss, explained = known.get("mean_absolute_error"), known.get("r2_score")
     parts = []
-    if miss is not None:
-        parts.append(f"Misses {visible(record.data.target, 40)} by {estimate_text(miss)} on average")
+    if miss is not None and miss.value is not None:
+        size = f"{significant(miss.value)} {significant_interval(miss)}".rstrip()
+        parts.append(f"Misses {visible(record.data.target, 40)} by {size} on average")
     if explained is not None and explained.value is not None:
         parts.append(f"explains {percent(max(explained.value, 0.0))} of its variation {percent_interval(explained)}")
     if not parts:

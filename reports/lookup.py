@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from reports.addresses import address
+from reports.addresses import HOUSE_WORDS, address
 from reports.nearest import nearest
 from reports.printable import visible
 from reports.record import AuditRecord, Estimate, Finding
@@ -30,7 +30,7 @@ def metric(record: AuditRecord, name: str, where: Mapping[str, str]) -> Estimate
     LookupError
         If the record holds no such metric, or not on this slice; the text names the nearest.
     """
-    names = (name, *_SAME.get(name, ()))
+    names = other_names(name)
     alike = [one for _, one in _estimates(record) if one.metric in names]
     wanted = _on_test_rows(where)
     for one in alike:
@@ -86,6 +86,17 @@ def _estimates(record: AuditRecord) -> Iterator[tuple[Finding, Estimate]]:
                 yield finding, one
 
 
+def other_names(name: str) -> tuple[str, ...]:
+    """Return a metric's name and those under which a record may hold the same number.
+
+    Examples
+    --------
+    >>> other_names("recall"), other_names("f1")
+    (('recall', 'true_positive_rate'), ('f1',))
+    """
+    return (name, *_SAME.get(name, ()))
+
+
 def _on_test_rows(where: Mapping[str, str]) -> dict[str, str]:
     return {"split": "test", **where}
 
@@ -120,6 +131,20 @@ class Estimates:
             one.where[feature]: one
             for one in reversed(self._by_metric.get(name, ()))
             if set(one.where) - {"split"} == {feature} and one.where.get("split", "test") == split
+        }
+        return tuple(reversed(found.values()))
+
+    def alike(self, name: str, where: Mapping[str, str]) -> tuple[Estimate, ...]:
+        """Return the estimates of a metric for all groups of the features of an address, each group once.
+
+        Whatever else the address names, such as a class, is the same in all of them.
+        """
+        asked = _on_test_rows(where)
+        fixed = {key: level for key, level in asked.items() if key in HOUSE_WORDS}
+        found = {
+            _key(one.where): one
+            for one in reversed(self._by_metric.get(name, ()))
+            if (here := _on_test_rows(one.where)).keys() == asked.keys() and fixed.items() <= here.items()
         }
         return tuple(reversed(found.values()))
 

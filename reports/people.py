@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from reports.addresses import HOUSE_WORDS, address
 from reports.lookup import Estimates, value_of
-from reports.phrases import percent, visible
+from reports.phrases import percent, percent_interval, significant, significant_interval, visible
 from reports.record import AuditRecord, Estimate
 
 
@@ -29,15 +29,15 @@ class RateWords(NamedTuple):
 
 
 RATES: Mapping[str, RateWords] = {
-    "selection_rate": RateWords("Called {positive}", "called", of_outcome=True, of_decision=True),
-    "base_rate": RateWords("Labeled {positive}", "called", of_outcome=True),
-    "true_positive_rate": RateWords("Found, of those who are {positive}", "found"),
-    "false_positive_rate": RateWords("Called {positive} although they are not", "called"),
-    "precision": RateWords("Right, of those called {positive}", "lower"),
-    "error_rate": RateWords("Wrong decisions", "higher"),
-    "accuracy": RateWords("Right decisions", "lower"),
-    "roc_auc": RateWords("Ranking within the group (ROC AUC)", "lower", share=False),
-    "mean_absolute_error": RateWords("Mean size of the error", "higher", share=False),
+    "selection_rate": RateWords("called {positive}", "called", of_outcome=True, of_decision=True),
+    "base_rate": RateWords("labeled {positive}", "called", of_outcome=True),
+    "true_positive_rate": RateWords("found, of those who are {positive}", "found"),
+    "false_positive_rate": RateWords("called {positive} although they are not", "called"),
+    "precision": RateWords("right, of those called {positive}", "lower"),
+    "error_rate": RateWords("wrong decisions", "higher"),
+    "accuracy": RateWords("right decisions", "lower"),
+    "roc_auc": RateWords("ranking within the group (ROC AUC)", "lower", share=False),
+    "mean_absolute_error": RateWords("mean size of the error", "higher", share=False),
 }
 """Rates that are compared among groups."""
 _OTHER = RateWords("", "", share=False)
@@ -49,7 +49,7 @@ def words_of(rate: str) -> RateWords:
     Examples
     --------
     >>> words_of("error_rate").begin, words_of("unknown").begin
-    ('Wrong decisions', '')
+    ('wrong decisions', '')
     """
     return RATES.get(rate, _OTHER)
 
@@ -60,13 +60,14 @@ class Gap:
 
     rate: str
     """Metric of the two."""
-    feature: str
+    features: frozenset[str]
+    """What distinguishes the groups: one feature, or several that are crossed."""
     group: Estimate
     """The group that the sentence is about."""
     other: Estimate
     """The group it is compared with."""
     levels: tuple[Estimate, ...]
-    """All groups of the feature, in the order of the record."""
+    """All groups of the same features, in the order of the record."""
 
 
 def class_words(record: AuditRecord, name: str) -> str:
@@ -97,7 +98,8 @@ def toward_positive(record: AuditRecord, rate: Estimate) -> Estimate:
     it was built to say, so that a refusal is called one.
     """
     spoken = rate.where.get("class") or record.data.favorable or record.data.positive
-    if not words_of(rate.metric).of_outcome or spoken == record.data.positive or rate.value is None:
+    turns = record.task == "binary" and words_of(rate.metric).of_outcome and spoken != record.data.positive
+    if not turns or rate.value is None:
         return rate
     where = {key: level for key, level in rate.where.items() if key != "class"}
     low, high = (None if end is None else 1 - end for end in (rate.high, rate.low))
@@ -107,24 +109,24 @@ def toward_positive(record: AuditRecord, rate: Estimate) -> Estimate:
     )  # fmt: skip
 
 
-def gap_of(
-    record: AuditRecord, known: Estimates, rate: str, feature: str, level: str, split: str = "test", min_n: int = 30
-) -> Gap | None:
-    """Set a group beside the one it is compared with.
+def gap_of(record: AuditRecord, known: Estimates, rate: str, where: Mapping[str, str], min_n: int = 30) -> Gap | None:
+    """Set a group beside the one it is compared with; of several classes, within the class that `where` names.
 
     The other group is the reference, which has no difference to itself; where that is the group itself or
     cannot be told, the group with the farthest rate among those of at least `min_n` rows.
     """
-    levels = tuple(toward_positive(record, one) for one in known.levels(rate, feature, split) if one.value is not None)
-    mine = next((one for one in levels if one.where[feature] == level), None)
+    place = {key: level for key, level in where.items() if key != "class" or record.task != "binary"}
+    groups = groups_in(place)
+    levels = tuple(toward_positive(record, one) for one in known.alike(rate, place) if one.value is not None)
+    mine = next((one for one in levels if groups_in(one.where) == groups), None)
     others = [one for one in levels if one is not mine]
     rest = [one for one in others if (one.n or min_n) >= min_n] or others
     if mine is None or not rest:
         return None
-    compared = {one.where[feature] for one in known.levels(f"{rate}_difference", feature, split)}
-    reference = [one for one in rest if one.where[feature] not in compared] if level in compared else []
+    compared = [groups_in(one.where) for one in known.alike(f"{rate}_difference", place)]
+    reference = [one for one in rest if groups_in(one.where) not in compared] if groups in compared else []
     other = reference[0] if len(reference) == 1 else max(rest, key=lambda one: abs(value_of(one) - value_of(mine)))
-    return Gap(rate=rate, feature=feature, group=mine, other=other, levels=levels)
+    return Gap(rate=rate, features=frozenset(groups), group=mine, other=other, levels=levels)
 
 
 def harmed_first(record: AuditRecord, gap: Gap) -> Gap:
@@ -133,7 +135,10 @@ def harmed_first(record: AuditRecord, gap: Gap) -> Gap:
     Worse off is the group with more errors, or with worse rates; of the rates at which people are called
     positive, the group with the higher one, or the lower one where that is the favorable outcome.
     """
-    good = record.data.favorable == record.data.positive
+    spoken = gap.group.where.get("class", record.data.positive)
+    good: bool | None = record.data.favorable == spoken
+    if record.task != "binary" and not good:
+        good = None
     low_is_worse = {"lower": True, "higher": False, "called": good, "found": good or None}.get(words_of(gap.rate).worse)
     if low_is_worse is None or value_of(gap.group) == value_of(gap.other):
         return gap
@@ -150,7 +155,7 @@ def widest_gap(record: AuditRecord, known: Estimates, rate: str, feature: str, m
     ranked = sorted((one for one in levels if (one.n or 0) >= min_n), key=value_of)
     if len(ranked) < 2:
         return None
-    made = Gap(rate=rate, feature=feature, group=ranked[0], other=ranked[-1], levels=levels)
+    made = Gap(rate=rate, features=frozenset({feature}), group=ranked[0], other=ranked[-1], levels=levels)
     return harmed_first(record, made)
 
 
@@ -158,16 +163,34 @@ def gap_sentence(record: AuditRecord, gap: Gap) -> str:
     """Say a rate of two groups.
 
     With value labels: ``Black applicants: 17.5 % refused (n 126); others 2.4 % (n 826)``; without:
-    ``Called “yes”: 17.5 % of afam: yes (n 126), 2.4 % of afam: no (n 826)``.
+    ``called “yes”: 17.5 % of afam: yes (n 126), 2.4 % of afam: no (n 826)``.
     """
     mine, other = (group_words(record, groups_in(one.where)) for one in (gap.group, gap.other))
-    if words_of(gap.rate).of_decision and ": " not in mine + other:
+    if words_of(gap.rate).of_decision and record.task == "binary" and ": " not in mine + other:
         first = f"{mine}: {rate_words(gap.group)} {outcome_words(record)}{rows_words(gap.group)}"
         return f"{first}; {other} {rate_words(gap.other)}{rows_words(gap.other)}"
-    begin = words_of(gap.rate).begin.format(positive=class_words(record, record.data.positive))
     of = " of " if words_of(gap.rate).share else " in "
-    first = f"{rate_words(gap.group)}{of}{mine}{rows_words(gap.group)}"
-    return f"{begin}: {first}, {rate_words(gap.other)}{of}{other}{rows_words(gap.other)}"
+    split = gap.group.where.get("split", "test")
+    begin = _begin(record, gap.group) + (f" in {visible(split, 40)} rows" if split != "test" else "")
+    parts = (
+        f"{rate_words(one)}{of}{name}" + (f" (n {one.n:,})" if one.n is not None else "")
+        for one, name in ((gap.group, mine), (gap.other, other))
+    )
+    return f"{begin}: {', '.join(parts)}"
+
+
+def rate_sentence(record: AuditRecord, one: Estimate) -> str:
+    """Say a rate of one group, or of all rows, with its interval."""
+    groups, share = groups_in(one.where), words_of(one.metric).share
+    turned = toward_positive(record, one)
+    ends = percent_interval(turned) if share else significant_interval(turned)
+    on = f"{' of ' if share else ' in '}{group_words(record, groups)}" if groups else ""
+    return f"{_begin(record, turned)}: {rate_words(turned)} {ends}".rstrip() + f"{on}{rows_words(turned)}"
+
+
+def _begin(record: AuditRecord, one: Estimate) -> str:
+    positive = class_words(record, one.where.get("class") or record.data.positive)
+    return words_of(one.metric).begin.format(positive=positive)
 
 
 def capital(record: AuditRecord, text: str) -> str:
@@ -187,7 +210,7 @@ def rate_words(one: Estimate) -> str:
     """Write the value of a rate: a share in percent, anything else as a number."""
     if one.value is None:
         return "unknown"
-    return percent(one.value) if words_of(one.metric).share else f"{one.value:.3g}"
+    return percent(one.value) if words_of(one.metric).share else significant(one.value)
 
 
 def rows_words(one: Estimate) -> str:

@@ -99,6 +99,30 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{value:,.1f}" if size < 100_000 else f"{value:,.0f}"
 
 
+def significant(value: float) -> str:
+    """Write a number of any unit with three digits that count, and no exponent where people would write none.
+
+    Examples
+    --------
+    >>> significant(48.218), significant(12345.6), significant(0.04321), significant(-7.0)
+    ('48.2', '12,346', '0.0432', '-7')
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.3g}"
+
+
+def significant_interval(estimate: Estimate) -> str:
+    """Write the interval of a number with three digits that count.
+
+    Examples
+    --------
+    >>> significant_interval(Estimate(metric="mean_absolute_error", value=48.218, low=42.244, high=55.267))
+    '[42.2, 55.3]'
+    """
+    if estimate.low is None or estimate.high is None or estimate.method == "count":
+        return ""
+    return f"[{significant(estimate.low)}, {significant(estimate.high)}]"
+
+
 def percent(value: float) -> str:
     """Write a share in percent, with one decimal where it tells something.
 

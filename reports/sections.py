@@ -143,7 +143,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Of 1,000 decisions", "How many decisions would have to come out differently for the rule to hold."),
     ("ROC AUC", ("How well scores rank: the chance that a row of the class is scored above another row. 0.5 is "
      "chance, 1 is perfect.")),
-    ("Selection rate", "The share of a group that gets the favorable outcome."),
+    ("Selection rate", "The share of a group that gets the favorable outcome, or one of several classes."),
     ("True positive rate", "Of those who are of the class, the share that the model finds. Also called recall."),
     ("False positive rate", "Of those who are not of the class, the share that the model says are."),
     ("Precision", "Of those that the model says are of the class, the share that is."),

@@ -18,7 +18,7 @@ from reports.phrases import counted, listed, moment, paragraphs, visible
 from reports.ranking import by_attention, families, family_of
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult, blocks, gate_results
-from reports.sentences import verdict_words
+from reports.sentences import concern_words, verdict_words
 from reports.topics import topic_name
 
 Tone = Literal["invalid", "missed", "owed", "concern", "met", "clear", "none"]
@@ -183,4 +183,6 @@ def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
     """Put the first findings in words, paperwork left out."""
     known, names = Estimates(record), families(record)
     told = [one for one in by_attention(record) if family_of(one, names) != "card" and not _invalidates(one)]
-    return tuple(dict.fromkeys(capital(record, verdict_words(record, known, one.lead)) for one in told))[:limit]
+    return tuple(dict.fromkeys(capital(record, concern_words(record, known, one.lead, one.gate)) for one in told))[
+        :limit
+    ]

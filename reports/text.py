@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,9 +19,16 @@ from reports.topics import topics
 WIDTH = 100
 MOST_LINES = 15
 _ASKED = {"good": "How good", "worse": "For whom", "trusted": "Trust", "breaks": "Breaks", "unknown": "Not known"}
-_DETAILS = {"good": 1, "worse": 1, "breaks": 1}
-"""Further lines below an answer."""
 _INDENT = 11
+_FEW = 12
+"""Characters that say too little to stand for a sentence."""
+_LONGEST = 3
+"""Lines that one sentence may take."""
+_WISHES = (
+    ("worse", 0), ("trusted", 0), ("good", 0), ("breaks", 0), ("worse", 1), ("good", 1), ("next", 0), ("unknown", 0),
+    ("next", 1), ("breaks", 1), ("next", 2),
+)  # fmt: skip
+"""What gets room first where not everything fits: which sentence of which answer, or which step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +66,15 @@ def lines(record: AuditRecord, width: int = WIDTH, *, everything: bool = False, 
         Printable lines without any markup, the verdict last.
     """
     width = max(width, 40)
-    found = [Line(text=_shortened(_head(record), width), strong=True), *_answers(record, width), *_next(record, width)]
-    if everything:
-        found += _everything(record, width)
-    if record.partial:
-        found.append(Line(text=_shortened(f"{'Partial':<{_INDENT}}{visible(record.partial, 300)}", width)))
     verdict = verdict_sentence(record) + (f" {end}" if end else "")
     last = [Line(text=one, tone=tone(record), strong=True) for one in textwrap.wrap(verdict, width)]
-    room = len(found) if everything else max(MOST_LINES - len(last), 1)
-    return tuple(replace(line, text=tame(line.text)) for line in (*found[:room], *last))
+    if record.partial:
+        last.insert(0, Line(text=_shortened(f"{'Partial':<{_INDENT}}{visible(record.partial, 300)}", width)))
+    head = Line(text=_shortened(_head(record), width), strong=True)
+    found = [head, *_screen(record, width, MOST_LINES - len(last) - 1)]
+    if everything:
+        found += _everything(record, width)
+    return tuple(replace(line, text=tame(line.text)) for line in (*found, *last))
 
 
 def tame(line: str) -> str:
@@ -89,21 +97,42 @@ def _head(record: AuditRecord) -> str:
     return " · ".join([*parts, counted(rows, "test row")] if rows is not None else parts)
 
 
-def _answers(record: AuditRecord, width: int) -> Iterator[Line]:
-    for answer in answers(record):
-        told = [answer.sentence, *answer.details[: _DETAILS.get(answer.id, 0)]]
-        for place, sentence in enumerate(told):
-            label = _ASKED[answer.id] if place == 0 else ""
-            yield Line(text=_shortened(f"{label:<{_INDENT}}{sentence}", width))
+def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:
+    """Draw five answers and the steps in as many lines as there are: each told, the first in full."""
+    said = {(one.id, k): text for one in answers(record) for k, text in enumerate((one.sentence, *one.details[:1]))}
+    steps = actions(record)
+    said |= {("next", k): f"{k + 1}. {step.text.rstrip('.')}" for k, step in enumerate(steps)}
+    tails = {("next", k): f" {visible(step.gate_id, 40)}" for k, step in enumerate(steps) if step.gate_id}
+    whole = {one: textwrap.wrap(text + tails.get(one, ""), width - _INDENT) for one, text in said.items()}
+    given = {one: 1 for one in said if one[0] == "next" or one[1] == 0}
+    spare = room - len(given)
+    for wish in _WISHES:
+        wanted = len(whole.get(wish, ())) - given.get(wish, 0)
+        if 0 < wanted <= spare and wanted < _LONGEST:
+            given[wish], spare = given.get(wish, 0) + wanted, spare - wanted
+    drawn: list[Line] = []
+    for one in (one for one in said if one in given):
+        tail = tails.get(one, "")
+        cut = [_clauses(said[one], width - _INDENT - len(tail)) + tail]
+        label = ({**_ASKED, "next": "Next"})[one[0]] if one[1] == 0 else ""
+        for k, text in enumerate(whole[one] if len(whole[one]) <= given[one] else cut):
+            drawn.append(Line(text=f"{label if k == 0 else '':<{_INDENT}}{text}"))
+    return drawn
 
 
-def _next(record: AuditRecord, width: int) -> Iterator[Line]:
-    for place, step in enumerate(actions(record), start=1):
-        label = "Next" if place == 1 else ""
-        code = f" rule {visible(step.gate_id, 40)}" if step.gate_id else ""
-        tail = f" ({step.who}){code}"
-        words = _shortened(f"{label:<{_INDENT}}{place}. {step.text.rstrip('.')}", max(width - len(tail), 20))
-        yield Line(text=_shortened(words + tail, width))
+def _clauses(text: str, width: int) -> str:
+    """Keep the first clauses of a sentence that fit on a line; cut at a word where not even the first does.
+
+    Examples
+    --------
+    >>> _clauses("Ask whether it is needed; fit without it; compare", 44)
+    'Ask whether it is needed; fit without it…'
+    """
+    kept = text if len(text) <= width else ""
+    for end in re.finditer(r"; |\. ", text):
+        if _FEW < end.start() < width and len(text) > width:
+            kept = text[: end.start()] + "…"
+    return kept or _shortened(text, width)
 
 
 def _shortened(text: str, width: int) -> str:
@@ -138,8 +167,7 @@ def _concern(concern: Concern, width: int) -> Iterator[Line]:
     mark = {"invalid": "✖", "criterion": "▲"}.get(concern.kind, "◆")
     yield from _wrapped(f"{mark} {concern.sentence}  {visible(concern.gate_id, 60)}", width, strong=True)
     reach = f"; about {concern.reach} would have to come out differently" if concern.reach else ""
-    limit = f" ({concern.limit})" if concern.limit else ""
-    yield from _wrapped(f"  {KIND_WORDS[concern.kind]}: {concern.topic}{limit}{reach}.", width)
+    yield from _wrapped(f"  {KIND_WORDS[concern.kind]}: {concern.topic}{reach}.", width)
     for other in (*concern.others, *concern.crossed):
         yield from _wrapped(f"  also: {visible(other, 300)}", width)
     if concern.remedy:

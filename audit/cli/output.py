@@ -16,7 +16,7 @@ from reports.record import AuditRecord
 from reports.results import exit_code
 from reports.sections import Edition
 from reports.store import RecordError, load, require_plain
-from reports.text import lines
+from reports.text import WIDTH, lines
 from reports.together import write_together
 
 COLORS = {"invalid": "red", "missed": "red", "owed": "yellow", "concern": "yellow", "met": "green"}
@@ -205,7 +205,7 @@ def _is_partial(path: Path) -> bool:
 def first_numbers(record: AuditRecord) -> None:
     """Show the first answers on a terminal, before the long work."""
     if sys.stderr.isatty():
-        for line in lines(record, width=min(shutil.get_terminal_size().columns, 110))[:FIRST_LINES]:
+        for line in lines(record, width=_width())[:FIRST_LINES]:
             note(line.text)
 
 
@@ -232,18 +232,21 @@ def to_standard_output(record: AuditRecord, names: list[str]) -> None:
 
 def tell(record: AuditRecord, written: list[Path], *, strict: bool, everything: bool = False) -> int:
     """Print five answers, what to do next and the verdict with where the card stands; return the exit code."""
-    from rich.console import Console
-
     code = exit_code(record, strict)
     card = next((path for path in written if path.suffix == ".html"), written[0] if written else None)
     end = f"→ {card} (exit {code})" if card is not None else f"(exit {code})"
     if everything:
         for path in written:
             say(f"wrote {path}")
-    for line in lines(record, width=min(Console().width, 110), everything=everything, end=end):
+    for line in lines(record, width=_width(), everything=everything, end=end):
         style = COLORS.get(line.tone, "") + (" bold" if line.strong else "")
         say(line.text, style=style.strip())
     return code
+
+
+def _width() -> int:
+    """Return the characters of a line: those of the terminal up to 110, 100 where a log is written."""
+    return min(shutil.get_terminal_size((WIDTH, 24)).columns, 110)
 
 
 def note(text: str) -> None:

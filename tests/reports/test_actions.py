@@ -28,7 +28,7 @@ def rates(record: AuditRecord, **groups: tuple[float, int]) -> AuditRecord:
 
 def test_a_tiny_group_is_not_what_others_are_compared_with(record: AuditRecord) -> None:
     here = rates(record, a=(0.5, 900), b=(0.4, 800), tiny=(0.95, 11))
-    gap = gap_of(here, Estimates(here), "selection_rate", "zone", "a")
+    gap = gap_of(here, Estimates(here), "selection_rate", {"zone": "a"})
     assert gap is not None
     assert gap.other.where == {"zone": "b"}
 

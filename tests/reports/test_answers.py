@@ -8,7 +8,6 @@ import pytest
 from reports.actions import actions
 from reports.answer import Answer
 from reports.answers import answers
-from reports.lookup import Estimates
 from reports.record import (
     AuditRecord,
     DataInfo,
@@ -23,7 +22,6 @@ from reports.record import (
     Verdict,
     VerdictOutcome,
 )
-from reports.sentences import verdict_words
 from reports.summary import verdict_sentence
 from reports.topics import topics
 
@@ -212,25 +210,6 @@ def test_a_regression_says_what_it_explains() -> None:
     said = answer(record, "good")
     assert "explains 71.2 % of its variation" in said.sentence
     assert said.strip is not None
-
-
-@pytest.mark.parametrize(
-    ("metric", "where", "sentence"),
-    [
-        ("accuracy_drop", {"variant": "brightness"}, "mild brightness costs 12.0 points"),
-        ("underfitting_gap", {}, "a stronger model on new rows"),
-        ("test_score_outside_folds", {}, "outside what the folds foretell"),
-        ("churn", {}, "12 % [10, 14] of decisions change"),
-        ("standardized_mean_error", {"sex": "f"}, "sex: f: off by"),
-    ],
-)
-def test_concerns_are_told_in_sentences(metric: str, where: dict[str, str], sentence: str) -> None:
-    one = Estimate(metric=metric, value=0.12, low=0.1, high=0.14, n=900, where={"split": "test", **where}, unit="")
-    verdict = Verdict(gate="G", where=one.where, outcome="fail", severity="warning", estimate=one)
-    record = audit({})
-    told = verdict_words(record, Estimates(record), verdict)
-    assert sentence in told.replace("+", "")
-    assert metric not in told
 
 
 @pytest.mark.parametrize(
