@@ -10,7 +10,7 @@ from reports.people import capital
 from reports.phrases import counted, listed, visible
 from reports.ranking import by_attention, families, family_of
 from reports.record import AuditRecord, blank_sections
-from reports.results import GateResult
+from reports.results import GateResult, gate_of
 from reports.sentences import verdict_words
 from reports.summary import standing
 
@@ -65,7 +65,7 @@ def _reaches(result: GateResult) -> bool:
 
 
 def _about(record: AuditRecord, known: Estimates, result: GateResult, who: str) -> Action:
-    verdict, gate = result.lead, result.gate
+    verdict, gate = result.lead, gate_of(record, result.lead)
     remedy = gate.remedy if gate is not None else ""
     text = visible(remedy or verdict.next_step or verdict.message, 400) or f"Look at {visible(result.gate_id)}."
     if remedy and "feature" in verdict.where:

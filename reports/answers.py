@@ -57,9 +57,7 @@ def _trusted(record: AuditRecord, known: Estimates, results: Sequence[GateResult
     if invalid:
         sentence = f"No: {verdict_words(record, known, invalid[0].lead)}."
     elif failed:
-        first = (
-            f"{counted(len(failed), 'concern')}; first, {concern_words(record, known, failed[0].lead, failed[0].gate)}"
-        )
+        first = f"{counted(len(failed), 'concern')}; first, {concern_words(record, known, failed[0].lead)}"
         sentence = f"With care: {first}."
     else:
         sentence = "Yes, as far as was tested." if _tested(mine) else "Not known: nothing here was tested."
@@ -107,7 +105,7 @@ def _tested(results: Sequence[GateResult]) -> bool:
 def _breaks(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
     mine = [one for one in of_families(record, results, BREAKS) if not (one.gate and one.gate.invalidates)]
     failed = [one for one in concerns_of(record, BREAKS) if not (one.gate and one.gate.invalidates)]
-    words = [f"{capital(record, concern_words(record, known, one.lead, one.gate))}." for one in failed]
+    words = [f"{capital(record, concern_words(record, known, one.lead))}." for one in failed]
     if not words:
         tried = [one for one in mine if one.worst.outcome == "pass"]
         sentence = "Nothing that was tried." if tried else f"Not tested: {_why_untested(record)}."

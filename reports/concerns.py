@@ -12,7 +12,7 @@ from reports.people import capital
 from reports.phrases import visible
 from reports.ranking import by_attention, families, family_of
 from reports.record import AuditRecord, Estimate, Verdict
-from reports.results import GateResult
+from reports.results import GateResult, gate_of
 from reports.sentences import concern_words, extent_words, known_words, verdict_words
 from reports.topics import topic_name
 
@@ -59,7 +59,7 @@ def found_concerns(record: AuditRecord) -> tuple[Concern, ...]:
 
 
 def _concern(record: AuditRecord, known: Estimates, result: GateResult, family: str) -> Concern:
-    lead, gate = result.lead, result.gate
+    lead, gate = result.lead, gate_of(record, result.lead)
     alike = [one for one in result.verdicts if one.outcome == lead.outcome and one is not lead]
     crossed = [one for one in result.crossed if one in alike]
     single = [one for one in alike if one not in crossed]
@@ -68,7 +68,7 @@ def _concern(record: AuditRecord, known: Estimates, result: GateResult, family: 
         gate_id=result.gate_id,
         topic=topic_name(result),
         family=family,
-        sentence=capital(record, concern_words(record, known, lead, gate)),
+        sentence=capital(record, concern_words(record, known, lead)),
         reach=extent_words(lead),
         extent=lead.extent,
         known=known_words(lead, gate),

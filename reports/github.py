@@ -7,29 +7,31 @@ escaped, so that no line of a log can become a command of its own.
 from __future__ import annotations
 
 from reports import results
-from reports.phrases import counted, rule, visible
+from reports.lookup import Estimates
+from reports.phrases import counted, visible
 from reports.ranking import by_attention
 from reports.record import AuditRecord
 from reports.results import GateResult
 from reports.sarif import source_of
-from reports.sentences import extent_words
+from reports.sentences import extent_words, report_words
 
 MOST = 10
 
 
 def render(record: AuditRecord) -> str:
     """Draw the gates that did not pass as workflow commands, one a gate."""
+    known = Estimates(record)
     unsettled = [one for one in results.gate_results(record) if one.worst.outcome == "inconclusive"]
     troubled = [*by_attention(record), *unsettled]
     shown = troubled if len(troubled) <= MOST else troubled[: MOST - 1]
-    commands = [_command(record, one) for one in shown]
+    commands = [_command(record, known, one) for one in shown]
     if len(shown) < len(troubled):
         rest = f"{counted(len(troubled) - len(shown), 'more gate')} did not pass; the card lists them"
         commands.append(f"::notice title=modelassay::{data(rest)}")
     return "".join(f"{command}\n" for command in commands)
 
 
-def _command(record: AuditRecord, result: GateResult) -> str:
+def _command(record: AuditRecord, known: Estimates, result: GateResult) -> str:
     verdict = result.lead
     file, line = source_of(record, verdict)
     title = f"{visible(result.gate_id, 60)} {result.title}".strip()
@@ -38,8 +40,7 @@ def _command(record: AuditRecord, result: GateResult) -> str:
     more = f" And {counted(others, 'other slice')} of the same rule." if others else ""
     words = results.OUTCOME_WORDS[verdict.outcome]
     parts = [
-        f"{words}: {rule(result.gate)}." if result.gate else f"{words}.",
-        f"{results.found_words(verdict)}{more}",
+        f"{words}: {report_words(record, known, verdict)}{more}",
         f"About {extent_words(verdict)} would have to come out differently." if extent_words(verdict) else "",
         f"Next: {visible(verdict.next_step, 400)}" if verdict.next_step else "",
     ]

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 
 from reports import results
-from reports.phrases import address, estimate_text, rule, visible
+from reports.lookup import Estimates
+from reports.phrases import visible
 from reports.record import AuditRecord, Verdict
-from reports.results import GateResult
 from reports.sarif import fingerprint, source_of
-from reports.sentences import extent_words
+from reports.sentences import extent_words, report_words
 
 _DECIDED = {"error": "critical", "warning": "major", "note": "info", "off": "info"}
 
 
 def render(record: AuditRecord) -> str:
     """Draw every failed, undecided or inconclusive verdict as an issue, worst first."""
+    known = Estimates(record)
     issues = [
-        _issue(record, result, verdict)
+        _issue(record, known, verdict)
         for result in results.gate_results(record)
         for verdict in result.verdicts
         if verdict.outcome in ("fail", "error", "inconclusive")
@@ -25,12 +26,11 @@ def render(record: AuditRecord) -> str:
     return json.dumps(issues, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _issue(record: AuditRecord, result: GateResult, verdict: Verdict) -> dict[str, object]:
+def _issue(record: AuditRecord, known: Estimates, verdict: Verdict) -> dict[str, object]:
     file, line = source_of(record, verdict)
-    demand = f"{rule(result.gate)}; " if result.gate else ""
     words = results.OUTCOME_WORDS[verdict.outcome]
     reach = f"; about {extent_words(verdict)}" if extent_words(verdict) else ""
-    description = f"{words}: {demand}{address(verdict.where)}: {estimate_text(verdict.estimate)}{reach}"
+    description = f"{words}: {report_words(record, known, verdict).rstrip('.')}{reach}"
     return {
         "description": visible(description, 1000),
         "check_name": visible(verdict.gate),

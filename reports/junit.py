@@ -8,22 +8,25 @@ in ``system-out``; inconclusive, waived and not assessed are ``skipped`` with th
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from xml.etree import ElementTree as ET
 
 from reports import results
-from reports.phrases import address, estimate_text, rows_needed, rule, visible
+from reports.lookup import Estimates
+from reports.phrases import address, counted, estimate_text, rows_needed, rule, visible
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult
-from reports.sentences import extent_words
+from reports.sentences import extent_words, report_words
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(record: AuditRecord) -> str:
-    """Draw the verdicts of a record as JUnit XML, one suite a gate and one case a slice."""
+    """Draw the verdicts of a record as JUnit XML, one suite a gate and one case a slice; many alike are one case."""
     root = ET.Element("testsuites", name="modelassay")
+    known = Estimates(record)
     for result in results.gate_results(record):
-        root.append(_suite(record, result))
+        root.append(_suite(record, known, result))
     cases = list(root.iter("testcase"))
     _count(root, cases)
     del root.attrib["skipped"]  # the schema of CI servers knows it of a suite alone
@@ -31,11 +34,17 @@ def render(record: AuditRecord) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(record: AuditRecord, result: GateResult) -> ET.Element:
+def _suite(record: AuditRecord, known: Estimates, result: GateResult) -> ET.Element:
     name = f"{visible(result.gate_id)} {result.title}".strip()
     suite = ET.Element("testsuite", name=_clean(name), timestamp=_clean(visible(record.created, 40)))
-    for verdict in result.verdicts:
-        suite.append(_case(record, result, verdict))
+    for outcome, alike in groupby(result.verdicts, key=lambda one: one.outcome):
+        verdicts = list(alike)
+        quiet = outcome in ("pass", "not_assessed") and len(result.verdicts) > results.FEW_SLICES
+        most = 0 if quiet else results.FEW_SLICES
+        for verdict in verdicts[:most]:
+            suite.append(_case(record, known, result, verdict))
+        if len(verdicts) > most:
+            suite.append(_rest(record, result, verdicts[most:]))
     _count(suite, list(suite))
     return suite
 
@@ -47,7 +56,7 @@ def _count(element: ET.Element, cases: list[ET.Element]) -> None:
     element.set("time", "0")
 
 
-def _case(record: AuditRecord, result: GateResult, verdict: Verdict) -> ET.Element:
+def _case(record: AuditRecord, known: Estimates, result: GateResult, verdict: Verdict) -> ET.Element:
     case = ET.Element(
         "testcase",
         classname=_clean(f"modelassay.{visible(result.gate_id)}"),
@@ -64,10 +73,28 @@ def _case(record: AuditRecord, result: GateResult, verdict: Verdict) -> ET.Eleme
         child = ET.SubElement(case, tag, message=_clean(message))
         if tag != "skipped":
             child.set("type", verdict.severity)
-            child.text = _clean(_story(record, result, verdict))
+            child.text = _clean(_story(record, known, result, verdict))
     else:
         concern = "concern\n" if verdict.outcome != "pass" else ""
-        ET.SubElement(case, "system-out").text = _clean(concern + _story(record, result, verdict))
+        ET.SubElement(case, "system-out").text = _clean(concern + _story(record, known, result, verdict))
+    return case
+
+
+def _rest(record: AuditRecord, result: GateResult, verdicts: list[Verdict]) -> ET.Element:
+    """Count further slices of one outcome in a case whose name stays the same from run to run."""
+    first, number = verdicts[0], results.slices(verdicts)
+    words = results.OUTCOME_WORDS[first.outcome]
+    case = ET.Element(
+        "testcase", classname=_clean(f"modelassay.{visible(result.gate_id)}"), name=f"further slices, {words}", time="0"
+    )
+    tag = _tag(record, first)
+    told = f"{counted(number, 'slice')} {words}; audit.json holds each"
+    if tag:
+        child = ET.SubElement(case, tag, message=told)
+        if tag != "skipped":
+            child.set("type", first.severity)
+    else:
+        ET.SubElement(case, "system-out").text = told
     return case
 
 
@@ -83,10 +110,11 @@ def _tag(record: AuditRecord, verdict: Verdict) -> str:
     return "failure" if binding and results.blocks(record, verdict) else "skipped"
 
 
-def _story(record: AuditRecord, result: GateResult, verdict: Verdict) -> str:
+def _story(record: AuditRecord, known: Estimates, result: GateResult, verdict: Verdict) -> str:
     lines = [
         f"rule: {rule(result.gate)}" if result.gate else "",
         f"found: {estimate_text(verdict.estimate)}",
+        f"in words: {report_words(record, known, verdict)}" if verdict.outcome == "fail" else "",
         f"rows of: {address(verdict.where, record.data.names)}",
         f"because: {visible(result.gate.because, 400)}" if result.gate and result.gate.because else "",
         f"next: {visible(verdict.next_step, 600)}" if verdict.next_step else "",

@@ -213,7 +213,7 @@ def _worst_gate_first(record: AuditRecord) -> tuple[GateResult, ...]:
     results: list[GateResult] = []
     for name, verdicts in grouped.items():
         ranked = _assessed_first(tuple(sorted(verdicts, key=lambda one: _rank(record, one))))
-        results.append(GateResult(gate=_gate_of(record, ranked[0]), gate_id=name, verdicts=ranked))
+        results.append(GateResult(gate=gate_of(record, ranked[0]), gate_id=name, verdicts=ranked))
     return tuple(sorted(results, key=lambda one: (_rank(record, one.worst)[:2], order.get(one.gate_id, len(order)))))
 
 
@@ -224,7 +224,7 @@ def _assessed_first(ranked: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     return tuple(sorted(ranked, key=lambda one: one.outcome == "not_assessed"))
 
 
-def _gate_of(record: AuditRecord, verdict: Verdict) -> Gate | None:
+def gate_of(record: AuditRecord, verdict: Verdict) -> Gate | None:
     """Find the gate a verdict speaks of; a rule may ask two questions under one code, distinguished by their metric."""
     alike = [gate for gate in record.policy.gates if gate.id == verdict.gate]
     metric = verdict.estimate.metric if verdict.estimate else ""

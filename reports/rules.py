@@ -106,10 +106,11 @@ class Policy:
     gates: tuple[Gate, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
-    """Line of each gate in ``file``, by id; further gates of one id are numbered: ``FAIR002 (2)``."""
+    """Line of each gate in ``file``, by id; further gates of one id are numbered: ``FAIR002 (2)``. Under ``""`` stands
+    the line that brings in all others."""
 
     def line_of(self, gate: Gate) -> int:
-        """Return the line of a gate in the policy file; 1 where the file does not name it.
+        """Return the line of a gate in the policy file; where the file does not name it, the line that brings it in.
 
         Examples
         --------
@@ -120,7 +121,7 @@ class Policy:
         """
         alike = [one for one in self.gates if one.id == gate.id]
         number = alike.index(gate) + 1 if gate in alike else 1
-        return self.lines.get(numbered(gate.id, number), self.lines.get(gate.id, 1))
+        return self.lines.get(numbered(gate.id, number), self.lines.get(gate.id, self.lines.get("", 1)))
 
 
 def numbered(name: str, number: int) -> str:

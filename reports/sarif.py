@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 from reports import results
+from reports.lookup import Estimates
 from reports.phrases import link, rule, visible
 from reports.record import AuditRecord, Gate, Severity, Verdict
-from reports.sentences import extent_words
+from reports.sentences import extent_words, report_words
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_RESULTS = 5000
@@ -32,6 +33,7 @@ def render(record: AuditRecord) -> str:
     rules: dict[str, list[Gate]] = {}  # a code may stand over several gates: one rule
     for gate in record.policy.gates:
         rules.setdefault(gate.id, []).append(gate)
+    known = Estimates(record)
     positions = {name: k for k, name in enumerate(rules)}
     name, _, version = visible(record.tool).partition(" ")
     driver: dict[str, Any] = {"name": name or "modelassay", "rules": [_rule(gates) for gates in rules.values()]}
@@ -40,7 +42,7 @@ def render(record: AuditRecord) -> str:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(record, one, positions) for one in reported],
+        "results": [_result(record, known, one, positions) for one in reported],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -68,13 +70,13 @@ def _rule(gates: Sequence[Gate]) -> dict[str, Any]:
     return found
 
 
-def _result(record: AuditRecord, verdict: Verdict, positions: dict[str, int]) -> dict[str, Any]:
+def _result(record: AuditRecord, known: Estimates, verdict: Verdict, positions: dict[str, int]) -> dict[str, Any]:
     kind = _KINDS[verdict.outcome]
     found: dict[str, Any] = {
         "ruleId": visible(verdict.gate),
         "kind": kind,
         "level": _LEVELS[verdict.severity] if kind == "fail" else "none",
-        "message": {"text": _message(verdict)},
+        "message": {"text": _message(record, known, verdict)},
         "locations": [_location(record, verdict)],
         "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint(verdict)}:1"},
     }
@@ -85,9 +87,9 @@ def _result(record: AuditRecord, verdict: Verdict, positions: dict[str, int]) ->
     return found
 
 
-def _message(verdict: Verdict) -> str:
+def _message(record: AuditRecord, known: Estimates, verdict: Verdict) -> str:
     words = results.OUTCOME_WORDS[verdict.outcome]
-    parts = [f"{words.capitalize()}: {results.found_words(verdict)}"]
+    parts = [f"{words.capitalize()}: {report_words(record, known, verdict)}"]
     if verdict.extent is not None and extent_words(verdict):
         parts.append(f"About {extent_words(verdict)} would have to come out differently.")
     if verdict.next_step:
@@ -105,7 +107,8 @@ def source_of(record: AuditRecord, verdict: Verdict) -> tuple[str, int]:
     """Return file and line of a verdict's gate, as near as the record knows them."""
     if verdict.source is not None and verdict.source.file:
         return verdict.source.file, max(verdict.source.line, 1)
-    return record.policy.file or "gates.toml", max(record.policy.lines.get(verdict.gate, 1), 1)
+    lines = record.policy.lines
+    return record.policy.file or "gates.toml", max(lines.get(verdict.gate, lines.get("", 1)), 1)
 
 
 def _location(record: AuditRecord, verdict: Verdict) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from reports.lookup import Estimates, other_names, value_of
 from reports.people import (
     RATES,
+    capital,
     class_words,
     gap_of,
     gap_sentence,
@@ -17,8 +18,9 @@ from reports.people import (
     rate_sentence,
     words_of,
 )
-from reports.phrases import counted, metric_words, number, per_hundred, percent, percent_interval, visible
+from reports.phrases import counted, metric_words, number, per_hundred, percent, percent_interval, rule, visible
 from reports.record import AuditRecord, Estimate, Gate, Verdict
+from reports.results import found_words, gate_of
 from reports.tellings import TELLINGS, Kind, Telling
 
 _NONE = 1e-6
@@ -42,10 +44,19 @@ def verdict_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> st
     return _rates_of_groups(record, known, verdict, found) or _of_class(record, found) or _plain(record, known, found)
 
 
-def concern_words(record: AuditRecord, known: Estimates, verdict: Verdict, gate: Gate | None) -> str:
+def concern_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> str:
     """Say what was found for a verdict and what the limit is."""
-    limit = limit_words(record, verdict, gate)
+    limit = limit_words(record, verdict, gate_of(record, verdict))
     return "; ".join(one for one in (verdict_words(record, known, verdict), limit) if one)
+
+
+def report_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> str:
+    """Say in a line of a machine's report what was found: what a team demanded, the finding, its limit."""
+    gate = gate_of(record, verdict)
+    demand = f"{rule(gate)}. " if gate is not None and not gate.from_catalogue else ""
+    if verdict.outcome == "waived" or verdict.estimate is None or verdict.estimate.value is None:
+        return f"{demand}{found_words(verdict)}"
+    return f"{demand}{capital(record, concern_words(record, known, verdict))}."
 
 
 def extent_words(verdict: Verdict) -> str:
@@ -241,10 +252,27 @@ def _plain(record: AuditRecord, known: Estimates, one: Estimate) -> str:
         side = "worse" if value_of(one) < 0 else "better"
         shown = _turned(one) if side == "worse" else one
         return f"{on}{metric_words(gained)} is {side} than the baseline's by {_with_ends(shown, 'number')}{n}"
+    other = _beside(one)
+    if other:
+        return f"{on}{other}{n}"
     rate = next((name for name in other_names(one.metric) if name in RATES), "")
     if rate and "class" not in one.where:
         return rate_sentence(record, replace(one, metric=rate))
     return f"{on}{metric_words(one.metric)} is {_with_ends(one, _kind(one))}{n}"
+
+
+def _beside(one: Estimate) -> str:
+    """Say how a group's number differs from that of the group it is compared with, where no rates stand beside."""
+    if not groups_in(one.where):
+        return ""
+    base = one.metric.removesuffix("_difference")
+    if base != one.metric:
+        side = "lower" if value_of(one) < 0 else "higher"
+        shown = _turned(one) if side == "lower" else one
+        return f"{metric_words(base)} is {_with_ends(shown, _kind(one))} {side} than in the group it is compared with"
+    base = one.metric.removesuffix("_ratio")
+    words = f"{metric_words(base)} is {_with_ends(one, 'times')} that of the group it is compared with"
+    return words if base != one.metric else ""
 
 
 def _on(record: AuditRecord, where: Mapping[str, str]) -> str:

@@ -183,6 +183,4 @@ def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
     """Put the first findings in words, paperwork left out."""
     known, names = Estimates(record), families(record)
     told = [one for one in by_attention(record) if family_of(one, names) != "card" and not _invalidates(one)]
-    return tuple(dict.fromkeys(capital(record, concern_words(record, known, one.lead, one.gate)) for one in told))[
-        :limit
-    ]
+    return tuple(dict.fromkeys(capital(record, concern_words(record, known, one.lead)) for one in told))[:limit]

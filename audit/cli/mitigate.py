@@ -31,7 +31,7 @@ def mitigate(config: Path, asked: Asked, *, out: Path, policy: Path | None, trus
     _require_own(out, source)
 
     def work(tell: Progress) -> tuple[Outcome, AuditRecord | None]:
-        plan = plan_from_config(stated, folder, policy=policy, validation=True)
+        plan = plan_from_config(stated, folder, file=config, policy=policy, validation=True)
         outcome = mitigate_plan(plan, asked, progress=tell)
         if outcome.plan is None:
             return outcome, None

@@ -44,7 +44,9 @@ def run(
         output.require_writable(target)
 
     def work(tell: Progress) -> tuple[AuditRecord, tuple[str, ...], Unfinished | None]:
-        plan = plan_from_config(asked, folder, policy=policy, baseline=baseline, unpaired=unpaired, quick=quick)
+        plan = plan_from_config(
+            asked, folder, file=config, policy=policy, baseline=baseline, unpaired=unpaired, quick=quick
+        )
         kept = None if quick else unfinished_of(plan)
         record = execute(plan, progress=tell, kept=kept, stage=None if to_machine else hand_over)
         told = (*plan.warnings, *(one for one in record.warnings if isinstance(one, ledger.Spent)))

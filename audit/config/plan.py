@@ -25,7 +25,7 @@ from audit.evidence import Settings
 from audit.evidence.history import read_history
 from audit.gather.pairing import rows_seen
 from audit.models.load import Model
-from audit.policy.read import Terms, default_policy, require_current_waivers
+from audit.policy.read import Terms, brought_in_by, default_policy, require_current_waivers
 from reports.record import AuditRecord, Card, DataInfo, Json, Policy
 
 
@@ -91,6 +91,7 @@ def plan_from_config(
     config: Config,
     folder: Path,
     *,
+    file: Path | None = None,
     policy: Path | None = None,
     baseline: Path | None = None,
     unpaired: bool = False,
@@ -104,6 +105,8 @@ def plan_from_config(
     config : Config
     folder : Path
         Paths in the configuration are relative to it.
+    file : Path, optional
+        The configuration's own file, which verdicts of the catalogue point at.
     policy : Path, optional
         A policy file in place of the configured one.
     baseline : Path, optional
@@ -121,7 +124,7 @@ def plan_from_config(
         If policy, model, data or baseline cannot be read or do not fit each other.
     """
     gates, terms = load_policy(config, folder, policy)
-    gates = current(gates)
+    gates = current(gates if file is None else brought_in_by(gates, file))
     if baseline is not None:
         terms = replace(terms, baseline=baseline, on_missing="error")
     if unpaired:

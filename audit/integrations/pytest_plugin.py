@@ -191,7 +191,7 @@ def _run(path: Path) -> AuditRecord:
     from audit.config.plan import plan_from_config
     from audit.pipeline import execute
 
-    return execute(plan_from_config(open_config(path), path.parent))
+    return execute(plan_from_config(open_config(path), path.parent, file=path))
 
 
 @contextmanager

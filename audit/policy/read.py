@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 LONGEST_WAIVER = datetime.timedelta(days=180)
-DEFAULT_FILE = "audit/policy/default.toml"
 PROJECT_FILE, PROJECT_TABLE = "pyproject.toml", "modelassay"
 
 
@@ -78,7 +77,19 @@ def default_policy() -> Policy:
     >>> "FAIR001" in {gate.id for gate in policy.gates}
     True
     """
-    return replace(_policy((_catalogue(),)), name="default", file=DEFAULT_FILE)
+    return replace(_policy((_catalogue(),)), name="default", file="", lines={})
+
+
+def brought_in_by(policy: Policy, file: Path) -> Policy:
+    """Return a policy with the configuration that brought it in as its place, where it has no file of its own.
+
+    Verdicts of the catalogue then point at a file of the user's: the configuration's table ``[policy]``, or its start.
+    """
+    if policy.file:
+        return policy
+    text = read_toml(file, PolicyError)[1]
+    heads = [line.number for line in lines(text) if line.head == "policy"]
+    return replace(policy, file=_place(file), lines={"": min(heads, default=1), **_lines(text, policy.gates)})
 
 
 def read_policy(path: Path, *, drafting: bool = False) -> Policy:
@@ -212,9 +223,9 @@ def _policy(chain: tuple[_Layer, ...]) -> Policy:
     return replace(
         policy,
         name=leaf.tables.policy.name or leaf.path.stem,
-        file=leaf.path.name,
+        file=_place(leaf.path),
         sha256=hashlib.sha256(_own_text(leaf).encode()).hexdigest(),
-        lines=_lines(leaf.text, policy.gates),
+        lines=_extending(leaf.text) | _lines(leaf.text, policy.gates),
     )
 
 
@@ -347,6 +358,19 @@ def require_current_waivers(policy: Policy, day: datetime.date) -> None:
 
 
 # --- where a policy stands ------------------------------------------------------------------------
+
+
+def _place(path: Path) -> str:
+    """Return where a file stands in its repository, as reports of CI servers name files; else its name."""
+    here = path.resolve()
+    roots = [folder for folder in here.parents if (folder / ".git").exists()]
+    return here.relative_to(roots[0]).as_posix() if roots else here.name
+
+
+def _extending(text: str) -> dict[str, int]:
+    """Return under ``""`` the line that brings in the gates of another file."""
+    found = [line.number for line in lines(text) if line.key == "extends"]
+    return {"": found[0]} if found else {}
 
 
 def _lines(text: str, gates: Iterable[Gate]) -> dict[str, int]:

@@ -14,6 +14,7 @@ import pytest
 from audit.errors import PolicyError
 from audit.policy import policy_file
 from audit.policy.read import (
+    brought_in_by,
     default_policy,
     overridden,
     read_policy,
@@ -373,7 +374,7 @@ def test_gates_may_stand_in_a_pyproject(tmp_path: Path) -> None:
     policy = read_policy(write(tmp_path, PROJECT, "pyproject.toml"))
     assert policy.gates[-1].id == "floor"
     assert not any(gate.id.startswith("ROB") for gate in policy.gates)
-    assert (policy.file, policy.lines) == ("pyproject.toml", {"floor": 12})
+    assert (policy.file, policy.lines) == ("pyproject.toml", {"": 8, "floor": 12})
     alone = read_policy(write(tmp_path, '[policy]\nextends = "pyproject.toml"\n'))
     assert alone.gates == policy.gates
 
@@ -491,6 +492,19 @@ def test_gates_of_one_id_have_lines_of_their_own(tmp_path: Path) -> None:
     lines = {(gate.id, gate.metric, *gate.where): policy.line_of(gate) for gate in policy.gates}
     assert [line for (name, *_), line in lines.items() if name == "found"] == [11, 18, 29]
     assert lines["FAIR008", "mean_absolute_error_ratio", "split", "*"] == 5
-    assert lines["FAIR001", "selection_rate_ratio", "split", "*"] == 1
+    assert lines["FAIR001", "selection_rate_ratio", "split", "*"] == 2, "the line that extends the catalogue"
     narrow = select_gates(policy, select=["found"])
     assert [narrow.line_of(gate) for gate in narrow.gates] == [11, 18, 29]
+
+
+@pytest.mark.parametrize(("table", "line"), [("", 1), ('[policy]\nselect = ["FAIR"]\n', 4)])
+def test_the_catalogue_points_at_the_configuration_that_brought_it_in(tmp_path: Path, table: str, line: int) -> None:
+    """A report of a CI server names files of the repository, from its root."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "audits").mkdir()
+    config = write(tmp_path / "audits", f'[data]\ntest = "t.csv"\ntarget = "y"\n{table}', "audit.toml")
+    policy = brought_in_by(default_policy(), config)
+    assert (policy.file, policy.line_of(policy.gates[5])) == ("audits/audit.toml", line)
+    own = read_policy(write(tmp_path / "audits", FLOOR, "gates.toml"))
+    assert own.file == "audits/gates.toml"
+    assert brought_in_by(own, config) is own

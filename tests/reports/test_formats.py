@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports import formats, github, gitlab, junit, markdown, sarif, text
-from reports.record import AuditRecord, Estimate, VerdictOutcome
+from reports.record import AuditRecord, Estimate, Severity, VerdictOutcome
 from reports.results import gate_results
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -188,3 +188,23 @@ def test_gitlab_issues_have_what_gitlab_reads(record: AuditRecord) -> None:
         assert issue.keys() == {"description", "check_name", "fingerprint", "severity", "location"}
         assert issue["severity"] in ("info", "minor", "major", "critical", "blocker")
         assert issue["location"]["lines"]["begin"] >= 1
+
+
+def test_junit_stays_small_and_has_a_case_for_every_gate(record: AuditRecord) -> None:
+    """Slices that passed are counted where there are many; of those that failed the first are told."""
+    first = record.verdicts[0]
+    asked: tuple[tuple[str, VerdictOutcome, Severity], ...] = (
+        ("A", "pass", "warning"), ("B", "fail", "error"), ("C", "fail", "warning"),
+    )  # fmt: skip
+    made = [
+        replace(first, gate=gate, outcome=outcome, severity=severity, where={"feature": f"pixel {k}"})
+        for gate, outcome, severity in asked
+        for k in range(800)
+    ]
+    text = junit.render(replace(record, verdicts=tuple(made)))
+    suites = {suite.get("name"): list(suite) for suite in ET.fromstring(text)}
+    assert {name: len(cases) for name, cases in suites.items()} == {"A": 1, "B": 21, "C": 21}
+    assert [child.tag for child in suites["B"][-1]] == ["failure"]
+    assert [child.tag for child in suites["C"][-1]] == ["system-out"]
+    assert "780 slices failed" in (suites["C"][-1][0].text or "")
+    assert len(text) < 40_000

@@ -22,6 +22,7 @@ from reports.record import (
     Gate,
     Measurement,
     ModelInfo,
+    Policy,
     Verdict,
 )
 from reports.sentences import concern_words, known_words, limit_words, verdict_words
@@ -66,6 +67,11 @@ def failed(one: Estimate, gate: str = "G") -> Verdict:
     return Verdict(gate=gate, where=one.where, outcome="fail", severity="warning", estimate=one)
 
 
+def held(record: AuditRecord, gate: Gate) -> AuditRecord:
+    """Put a rule in force."""
+    return replace(record, policy=Policy(gates=(gate,)))
+
+
 def groups(rate: str, where: Mapping[str, str], **levels: float) -> tuple[Estimate, ...]:
     return tuple(estimate(rate, value, {**where, "sex": level}) for level, value in levels.items())
 
@@ -84,7 +90,7 @@ def test_every_rule_is_told_in_words(name: str, task: str) -> None:
     one = estimate(metric, beyond(gate), where)
     score = estimate("roc_auc", 0.8, {})
     record = replace(audit(one, score, *rates), task=task)  # type: ignore[arg-type]
-    said = concern_words(record, Estimates(record), failed(one), gate)
+    said = concern_words(held(record, gate), Estimates(record), failed(one, gate.id))
     assert "_" not in said
     plain = re.sub(r"\([^)]*\)", "", said)  # the term of the field may stand in brackets
     assert metric in SAYS_ITSELF or metric_words(metric) not in plain
@@ -117,6 +123,13 @@ def test_every_sentence_names_its_number_once() -> None:
         ("accuracy_drop", 0.12, {"variant": "brightness"}, "mild brightness costs 12 points"),
         ("roc_auc_gain", -0.031, {}, "ROC AUC is worse than the baseline's by 0.031 [0.011, 0.051] (n 200)"),
         ("selection_rate", 0.3, {"sex": "f"}, "called “yes”: 30 % [28, 32] of sex: f (n 200)"),
+        (
+            "my_profit_difference",
+            -3.25,
+            {"sex": "f"},
+            "sex: f: my profit is 3.250 [3.230, 3.270] lower than in the group",
+        ),
+        ("my_profit_ratio", 0.5, {"sex": "f"}, "sex: f: my profit is 0.5 times [0.5, 0.5] that of the group"),
         ("my_profit", 3.25, {}, "my profit is 3.250 [3.230, 3.270] (n 200)"),
     ],
 )
@@ -147,7 +160,7 @@ def test_the_same_group_is_accused_whichever_class_is_positive(positive: str, li
     record = audit(one, *rates, positive=positive)
     gate = next(gate for gate in GATES.values() if gate.metric == "selection_rate_ratio")
     shares = {"yes": "30 % of sex: f (n 200), 60 % of sex: m", "no": "70 % of sex: f (n 200), 40 % of sex: m"}
-    said = concern_words(record, Estimates(record), failed(one), gate)
+    said = concern_words(held(record, gate), Estimates(record), failed(one, gate.id))
     assert said.startswith(f"called “{positive}”: {shares[positive]}")
     assert said.endswith(limit)
 
