@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from audit.errors import NotApplicable as NotApplicable
     from audit.integrations.assertions import assert_passes as assert_passes
     from audit.integrations.mitigation import mitigate as mitigate
+    from audit.integrations.monitoring import monitor as monitor
     from audit.judging.gate import judge as judge
     from audit.pipeline import execute as execute
     from audit.pipeline import run as run
@@ -45,6 +46,7 @@ _HOMES = {
     "compare": "audit.comparing.comparison:compare",
     "Comparison": "audit.comparing.comparison:Comparison",
     "RunPlan": "audit.config.plan:RunPlan",
+    "monitor": "audit.integrations.monitoring:monitor",
     "mitigate": "audit.integrations.mitigation:mitigate",
     "judge": "audit.judging.gate:judge",
     "read_policy": "audit.policy.read:read_policy",
@@ -79,6 +81,7 @@ __all__ = [
     "judge",
     "load",
     "mitigate",
+    "monitor",
     "read_policy",
     "run",
     "save",

@@ -14,15 +14,23 @@ from pathlib import Path
 
 from audit.check import Check
 from audit.check import run as run_check
-from audit.checks import discover
-from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, plan_from_arguments, to_tuple
+from audit.checks import select as select_checks
+from audit.config.arguments import (
+    Extras,
+    Part,
+    PolicyChoice,
+    changed,
+    costs_of,
+    parts_of,
+    plan_from_arguments,
+    to_tuple,
+)
 from audit.config.configuration import TIME_LIMIT
+from audit.config.log_arguments import log_given, relabelling
 from audit.config.own_metrics import metrics_from_objects
 from audit.config.plan import RunPlan
 from audit.costs import Costs
-from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, address_name
-from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Absence, Predictions, Settings
 from audit.gather import LEFT_OUT, QUICK, UNREACHED, Context, available, check_options
 from audit.gather._resume import Unfinished, unfinished
@@ -79,7 +87,7 @@ def execute(
     AuditError
         If the audit cannot be run as asked; what fails within a check becomes a finding.
     """
-    chosen = _chosen(plan.checks, plan.ignore, plan.options)
+    chosen = select_checks(plan.checks, plan.ignore, plan.options)
     require_known_words(plan.policy, plan.settings.metrics)
     check_options(plan.gather)
     context, predictions = _prepared(plan, progress, kept)
@@ -199,6 +207,10 @@ def run(
     *,
     test: Part | None = None,
     train: Part | None = None,
+    log: object | None = None,
+    table: str = "",
+    spark: str | None = None,
+    id: str | None = None,  # noqa: A002 -- its name in [data]
     sensitive: object | None = None,
     target: str = "target",
     task: Task | None = None,
@@ -219,7 +231,7 @@ def run(
     history: str | Path | Iterable[Mapping[str, object]] | None = None,
     text: Iterable[str] = (),
     number: Iterable[str] = (),
-    labels: Mapping[object, object] | None = None,
+    labels: object | None = None,
     bins: Mapping[str, tuple[float, ...]] | None = None,
     names: Mapping[str, Mapping[str, str]] | None = None,
     monotone: Mapping[str, str] | None = None,
@@ -261,6 +273,12 @@ def run(
     test, train : (X, y) or DataFrame
         Rows the model is judged on, and rows it learned from; or a frame that holds the target under the
         name `target`.
+    log : path, pattern of paths, or frame, optional
+        A prediction log in place of `test`: Parquet or CSV files, a DuckDB file with `table`, a DuckDB relation, or
+        a frame of pandas, Polars, PyArrow, Dask or Spark. It is counted where it lies and not kept.
+    table, spark, id : str, optional
+        Of a log: its table in a DuckDB file or in the Spark session at ``sc://…``, and the column by which
+        `labels` that came later meet their rows.
     sensitive : DataFrame, Series, mapping or list of str, optional
         Sensitive features of the test rows, or a mapping of split to such a frame, or names of columns.
     target : str
@@ -286,7 +304,8 @@ def run(
     text, number : names of columns, optional
         That hold words although they look like numbers, and the other way round.
     labels : mapping of label to label, optional
-        Labels of the table → labels of the model, where they differ.
+        Labels of the table → labels of the model, where they differ; of a log also files, or a frame of the same
+        library, with `id` and target of rows whose label came later.
     bins : mapping of column to edges, optional
         How a numeric sensitive feature is cut into groups.
     names : mapping of column to mapping, optional
@@ -342,6 +361,7 @@ def run(
     >>> [(verdict.gate, verdict.outcome) for verdict in record.verdicts if verdict.gate == "PERF001"]
     [('PERF001', 'pass')]
     """
+    given = log_given(log, table=table, spark=spark, id_=id, labels=labels)
     roles = Roles(
         target=target,
         task=task,
@@ -361,7 +381,7 @@ def run(
         drop_missing_target=drop_missing_target,
         text=to_tuple(text),
         number=to_tuple(number),
-        labels={label_text(left): label_text(right) for left, right in (labels or {}).items()},
+        labels=relabelling(labels),
     )
     stated = {
         "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "reference": reference,
@@ -369,10 +389,10 @@ def run(
     }  # fmt: skip
     plan = plan_from_arguments(
         model,
-        _parts(X, y, test, train),
+        parts_of(X, y, test, train, log=given),
         roles,
         sensitive=sensitive,
-        settings=_changed(settings or Settings(), stated),
+        settings=changed(settings or Settings(), stated),
         choice=PolicyChoice(
             policy=policy,
             select=to_tuple(select),
@@ -397,26 +417,9 @@ def run(
             gather=gather or {},
             fingerprints=fingerprints or {},
         ),
+        log=given,
     )
     return execute(plan, progress=progress)
-
-
-def _changed(settings: Settings, stated: Mapping[str, object]) -> Settings:
-    """Return the settings with what was stated apart, as far as it was."""
-    return replace(settings, **{name: value for name, value in stated.items() if value is not None})  # type: ignore[arg-type]
-
-
-def _parts(X: object | None, y: object | None, test: Part | None, train: Part | None) -> dict[str, Part]:
-    """Return the splits by name; test rows are given once, as `X` and `y` or as `test`."""
-    if test is not None and (X is not None or y is not None):
-        raise DataError("test rows are given twice: give X and y, or test, not both.")
-    if test is None:
-        if X is None:
-            raise DataError("no test rows: give X and y, or test=(X, y), or test=frame with the target in it.")
-        test = X if y is None and hasattr(X, "columns") else (X, y)
-    if isinstance(test, tuple) and test[1] is None:
-        raise DataError("X is given without y: expected the targets of the test rows as y.")
-    return {"test": test} if train is None else {"train": train, "test": test}
 
 
 def _stated(config: Mapping[str, Json], settings: Settings, seed: int) -> dict[str, Json]:
@@ -430,17 +433,6 @@ def _pairing(context: Context) -> Pairing | None:
     """Keep what a later audit of the same rows needs to be compared with this one, where it can be had."""
     found = context("pairing")
     return found if isinstance(found, Pairing) else None
-
-
-def _chosen(select: Iterable[str], ignore: Iterable[str], options: Mapping[str, Mapping[str, Json]]) -> list[Check]:
-    found = discover()
-    wanted, unwanted = list(select), set(ignore)
-    for name in (*wanted, *unwanted, *options):
-        if name not in found:
-            raise ConfigError(
-                f"no check is called {shown(name)}; there are {listed(sorted(found), limit=60)}.{hint(name, found)}"
-            )
-    return [one for name, one in found.items() if (not wanted or name in wanted) and name not in unwanted]
 
 
 def _timeless(finding: Finding) -> Finding:

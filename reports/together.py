@@ -46,7 +46,7 @@ def write_together(folder: Path, contents: Mapping[str, bytes], own: Collection[
     target = Path(os.path.realpath(folder))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _swept([target, *(target / name for name in contents)])
+        sweep([target, *(target / name for name in contents)])
         if not target.exists() and _made(target, contents):
             return
         with _alone(target):
@@ -201,7 +201,7 @@ def _take_back(path: Path, kept: Path, *, renamed: bool) -> None:
             path.unlink(missing_ok=True)
 
 
-def _swept(paths: Iterable[Path]) -> None:
+def sweep(paths: Iterable[Path]) -> None:
     """Delete what a killed writer left beside what it wrote, an hour after at the earliest."""
     import time
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
 
 from audit.check import Check
-from audit.errors import ConfigError, shown
+from audit.errors import ConfigError, hint, listed, shown
 
 
 @cache
@@ -38,6 +39,29 @@ def discover() -> dict[str, Check]:
             ) from error
         _add(found, module, entry.name)
     return found
+
+
+def select(wanted: Iterable[str], unwanted: Iterable[str] = (), options: Iterable[str] = ()) -> list[Check]:
+    """Return the checks that are wanted, all without any, less those that are not.
+
+    Raises
+    ------
+    ConfigError
+        For a name that no check has, those with options included.
+
+    Examples
+    --------
+    >>> [one.id for one in select(["skill", "roc"], ["roc"])]
+    ['skill']
+    """
+    found = discover()
+    wanted, unwanted = list(wanted), set(unwanted)
+    for name in (*wanted, *unwanted, *options):
+        if name not in found:
+            raise ConfigError(
+                f"no check is called {shown(name)}; there are {listed(sorted(found), limit=60)}.{hint(name, found)}"
+            )
+    return [one for name, one in found.items() if (not wanted or name in wanted) and name not in unwanted]
 
 
 def _add(found: dict[str, Check], module: ModuleType, owner: str) -> None:

@@ -14,7 +14,7 @@ from audit.estimate.plain_calibration import plain_calibration_errors, slope_rea
 from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
-from audit.statistics.calibration import reliability
+from audit.statistics.calibration import clustered_within_bins, reliability
 from audit.statistics.intervals import wilson
 from reports.record import Curve, Measurement, Series
 
@@ -67,7 +67,8 @@ def _bins_of(test: Predictions, score: FloatArray, came_true: npt.NDArray[np.boo
     if test.repeats is not None:
         n = test.repeats.n.astype(np.float64)
         table = reliability(came_true, score, n, bins=bins, repeats=(test.repeats.n, n))
-        rows = zip(table.score.tolist(), table.rate.tolist(), table.n.tolist(), strict=True)
+        design = clustered_within_bins(came_true, score, test.weight, test.cluster, test.repeats)
+        rows = zip(table.score.tolist(), table.rate.tolist(), (table.n / design).tolist(), strict=True)
         return [_Bin(mean, rate, *wilson(rate * size, size, level)[:2]) for mean, rate, size in rows]
     order = np.argsort(score, kind="stable")
     parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.groups import splits
 from audit.errors import NotApplicable
-from audit.estimate.shares import masses, proportion, proportion_of_counts
+from audit.estimate.shares import masses, proportion, rows_behind
 from audit.evidence import COUNTED, Predictions, Settings
 from reports.record import Bar, Bars, Estimate, Measurement
 
@@ -58,5 +60,4 @@ def _class_shares(dataset: Dataset | None, predictions: Predictions | None, leve
     test = predictions.select(split="test")
     for code, name in enumerate(test.classes):
         where = {"split": "test", "class": name}
-        hits = test.count(test.y_true == code)
-        yield proportion_of_counts("class_share", hits, test.total, where, level=level)
+        yield proportion("class_share", np.asarray(test.y_true == code), where, rows_behind(test), level=level)

@@ -24,7 +24,7 @@ from audit.estimate.thresholds import (
     spread_cuts,
     threshold_words,
 )
-from audit.evidence import NO_ROWS, FloatArray, Predictions
+from audit.evidence import COUNTED, NO_ROWS, FloatArray, Predictions
 from audit.evidence.requirements import require_evidence
 from audit.exhibits import by_address_table
 from audit.statistics.intervals import Span
@@ -63,9 +63,9 @@ def decision_costs(predictions: Predictions) -> Measurement:
         raise NotApplicable(NONE_DECLARED)
     test = test if test.weight is None else test.take(test.weight > 0)
     require_evidence("test", predictions=test)
-    if test.y_score is None:
-        cost = _cost(test, costs)
-        return Measurement(summary=f"A decision costs {cost}.", estimates=(cost,), notes=(test.score_reason,))
+    if test.y_score is None or test.repeats is not None:
+        cost, why = _cost(test, costs), test.score_reason if test.y_score is None else f"no other thresholds: {COUNTED}"
+        return Measurement(summary=f"A decision costs {cost}.", estimates=(cost,), notes=(why,))
     score_of(test)
     moved, chosen = cross_chosen(test, "decision_costs", lambda part: cheapest_threshold(part, costs))
     cost, change = _cost(test, costs), _change(test, moved, costs)
@@ -106,10 +106,11 @@ def _cost(part: Predictions, costs: Costs) -> Estimate:
     if part.weight is None and part.cluster is None:
         kinds = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
         cells = np.bincount(2 * part.y_true.astype(np.int64) + part.y_pred.astype(np.int64), minlength=4)
-        span = mean_within(costs.by_row(*kinds), low, high, level=level, counts=cells.astype(np.int64))
+        whole = cells.astype(np.float64)
+        span = mean_within(costs.by_row(*kinds), low, high, weight=whole, repeats=(cells, whole), level=level)
     else:
         paid = costs.by_row(part.y_true, part.y_pred)
-        span = mean_within(paid, low, high, weight=part.weight, cluster=part.cluster, level=level)
+        span = mean_within(paid, low, high, weight=part.weight, cluster=part.cluster, level=level, repeats=part.repeats)
     return _written("expected_cost", span, part, "score, effective n")
 
 

@@ -71,7 +71,7 @@ def _limits(
     """Return the limits of the precision at the thresholds that are drawn; weights and clusters count in them."""
     level, score = test.settings.level, test.y_score
     assert score is not None  # noqa: S101 -- asked for by the caller
-    if test.repeats is not None or (test.weight is None and test.cluster is None):
+    if test.cluster is None and (test.repeats is not None or test.weight is None):
         return [wilson(float(precision[k] * found[k]), float(found[k]), level)[:2] for k in kept]
     thresholds = np.unique(score)[::-1]
     limits = []

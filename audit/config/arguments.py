@@ -10,14 +10,16 @@ import pandas as pd
 
 from audit.comparing.baseline import load_baseline
 from audit.config.configuration import TIME_LIMIT, read_card
+from audit.config.log_arguments import LogGiven, data_table, frames_of, names_of
+from audit.config.logs import load_log
 from audit.config.own_metrics import described
 from audit.config.plan import RunPlan, current, require_fitting, suppression
 from audit.costs import Costs
-from audit.data.dataset import Roles, build
+from audit.data.dataset import Dataset, Roles, build
 from audit.data.frames import sensitive_frames, split_frame
 from audit.data.reading import without_words
 from audit.data.tables import frame_sha256
-from audit.errors import ConfigError, hint, listed, shown
+from audit.errors import ConfigError, DataError, hint, listed, shown
 from audit.evidence import Settings
 from audit.evidence.history import read_history
 from audit.models.load import Model, with_output, wrap
@@ -83,6 +85,7 @@ def plan_from_arguments(
     settings: Settings | None = None,
     choice: PolicyChoice | None = None,
     extras: Extras | None = None,
+    log: LogGiven | None = None,
 ) -> RunPlan:
     """Build the plan of an audit from objects at hand.
 
@@ -96,12 +99,16 @@ def plan_from_arguments(
     settings : Settings, optional
     choice : PolicyChoice, optional
     extras : Extras, optional
+    log : LogGiven, optional
+        In place of `parts`.
 
     Raises
     ------
     AuditError
         If something cannot be read as what it should be.
     """
+    if log is not None:
+        return _plan_of_log(log, replace(roles, sensitive=names_of(sensitive)), settings, choice, extras or Extras())
     extras = extras or Extras()
     given = {name: split_frame(part, roles.target, name) for name, part in parts.items()}
     frames = {name: frame for name, (frame, _) in given.items()}
@@ -114,13 +121,27 @@ def plan_from_arguments(
     if wrapped is not None:
         wrapped = with_output(wrapped, output=extras.output, classes=extras.classes, shape=_row_shape(parts))
     policy, terms, baseline = judged_by(choice or PolicyChoice())
-    if baseline is not None:
-        require_fitting(dataset, baseline, terms, wrapped)
     settings = settings or Settings()
+    settings = replace(settings, suppress_n=suppression(settings.suppress_n, terms))
+    return _plan(dataset, wrapped, settings, (policy, terms, baseline), extras)
+
+
+def _plan(
+    dataset: Dataset,
+    model: Model | None,
+    settings: Settings,
+    judged: tuple[Policy, Terms, AuditRecord | None],
+    extras: Extras,
+    evidence: Mapping[str, object] | None = None,
+) -> RunPlan:
+    policy, terms, baseline = judged
+    if baseline is not None:
+        require_fitting(dataset, baseline, terms, model)
+    infos = {split.name: split for split in dataset.splits}
     return RunPlan(
         dataset=dataset,
-        model=wrapped,
-        settings=replace(settings, suppress_n=suppression(settings.suppress_n, terms)),
+        model=model,
+        settings=settings,
         policy=policy,
         terms=terms,
         card=card_of(extras.card),
@@ -133,9 +154,22 @@ def plan_from_arguments(
         gather=extras.gather,
         config={"metrics": described(settings.metrics)} if settings.metrics else {},
         baseline=baseline,
-        fingerprints=_fingerprints(extras.fingerprints, infos, wrapped),
-        evidence={} if extras.history is None else {"history": read_history(extras.history)},
+        fingerprints=_fingerprints(extras.fingerprints, infos, model),
+        evidence={
+            **(evidence or {}),
+            **({} if extras.history is None else {"history": read_history(extras.history)}),
+        },
     )
+
+
+def _plan_of_log(
+    given: LogGiven, roles: Roles, settings: Settings | None, choice: PolicyChoice | None, extras: Extras
+) -> RunPlan:
+    policy, terms, baseline = judged_by(choice or PolicyChoice())
+    settings = settings or Settings()
+    settings = replace(settings, suppress_n=suppression(settings.suppress_n, terms))
+    log = load_log(data_table(given, roles, settings), settings, Path(), frames_of(given))
+    return _plan(log.dataset, None, settings, (policy, terms, baseline), extras, log.evidence)
 
 
 def _task_of(model: Model | None, frames: Mapping[str, pd.DataFrame], target: str) -> Task | None:
@@ -234,6 +268,30 @@ def costs_of(costs: Costs | Mapping[str, float] | None) -> Costs | None:
         if name not in costs:
             raise ConfigError(f"costs lacks {shown(name)}; it needs false_positive and false_negative.")
     return Costs(**costs)
+
+
+def changed(settings: Settings, stated: Mapping[str, object]) -> Settings:
+    """Return the settings with what was stated apart, as far as it was."""
+    return replace(settings, **{name: value for name, value in stated.items() if value is not None})  # type: ignore[arg-type]
+
+
+def parts_of(
+    X: object | None, y: object | None, test: Part | None, train: Part | None, *, log: object | None = None
+) -> dict[str, Part]:
+    """Return the splits by name; test rows are given once, as `X` and `y` or as `test`, or not at all with a log."""
+    if log is not None:
+        if any(one is not None for one in (X, y, test, train)):
+            raise DataError("rows are given beside a log: the log holds them; leave X, y, test and train out.")
+        return {}
+    if test is not None and (X is not None or y is not None):
+        raise DataError("test rows are given twice: give X and y, or test, not both.")
+    if test is None:
+        if X is None:
+            raise DataError("no test rows: give X and y, or test=(X, y), or test=frame with the target in it.")
+        test = X if y is None and hasattr(X, "columns") else (X, y)
+    if isinstance(test, tuple) and test[1] is None:
+        raise DataError("X is given without y: expected the targets of the test rows as y.")
+    return {"test": test} if train is None else {"train": train, "test": test}
 
 
 def to_tuple(given: Iterable[str] | str | None) -> tuple[str, ...]:

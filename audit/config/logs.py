@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from audit.config.configuration import Config, DataTable, settings_of
+from audit.config.configuration import Config, DataTable
 from audit.config.loading import require_references, roles_of
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
@@ -19,7 +19,8 @@ from audit.evidence import COUNTED, Absence, Predictions, Settings
 from audit.logs.cells import Cells, Counted, answers
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
-from audit.logs.sources import Source, log_files, open_files, open_spark, open_table
+from audit.logs.frames import open_frame, open_spark
+from audit.logs.sources import Source, log_files, open_files, open_table
 from reports.record import SplitInfo
 
 MANY_ROWS = 200_000
@@ -45,8 +46,6 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
     ConfigError
         If the configuration asks for what a counted log cannot answer.
     """
-    if data.cluster is not None:
-        raise ConfigError("[data] cluster needs rows: a log is counted. Leave it out, or audit a table as [data] test.")
     if data.score is not None and not isinstance(data.score, str):
         raise ConfigError("[data.score] names a column a class; a log is counted by one score. Leave the others out.")
     if data.prediction is None and data.score is None:
@@ -63,13 +62,24 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
         bins={name: tuple(edges) for name, edges in data.bins.items()},
         text=frozenset(data.text),
         weight=data.weight,
+        cluster=data.cluster,
         time=data.time,
         id=data.id,
     )
 
 
-def source_of(data: DataTable, folder: Path, columns: LogColumns, *, every: int = 0) -> Source:
-    """Open what ``[data] log`` names.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """A log that is given as a frame, in place of what ``[data]`` names."""
+
+    log: object
+    labels: object | None = None
+
+
+def source_of(
+    data: DataTable, folder: Path, columns: LogColumns, *, every: int = 0, frames: Frames | None = None
+) -> Source:
+    """Open what ``[data] log`` names, or the frame that was given.
 
     Raises
     ------
@@ -77,28 +87,30 @@ def source_of(data: DataTable, folder: Path, columns: LogColumns, *, every: int 
         If it cannot be opened.
     """
     needed = columns.stated()
+    if frames is not None:
+        return open_frame(frames.log, needed, labels=frames.labels, every=every)
+    labels = data.labels if isinstance(data.labels, str) else ""
     if data.spark is not None:
-        return open_spark(data.spark, data.table, needed)
+        return open_spark(data.spark, data.table, needed, labels=labels, every=every)
+    late = log_files(folder, labels) if labels else ()
     if data.table:
-        return open_table(folder / str(data.log), data.table, needed)
-    late = log_files(folder, data.labels) if isinstance(data.labels, str) else ()
+        return open_table(folder / str(data.log), data.table, needed, labels=late, every=every)
     return open_files(
         log_files(folder, str(data.log or data.test)), needed, labels=late, every=every, text=columns.text
     )
 
 
-def load_log(config: Config, folder: Path) -> Log:
-    """Count the log that ``[data]`` names.
+def load_log(data: DataTable, settings: Settings, folder: Path, frames: Frames | None = None) -> Log:
+    """Count the log that ``[data]`` names, or the frame that was given.
 
     Raises
     ------
     AuditError
         If it cannot be opened or counted.
     """
-    data = config.data
     columns = columns_of(data)
-    source = source_of(data, folder, columns)
-    return log_of(count(source, columns), columns, source, roles_of(data), settings_of(config, folder))
+    source = source_of(data, folder, columns, frames=frames)
+    return log_of(count(source, columns), columns, source, roles_of(data), settings)
 
 
 def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, settings: Settings) -> Log:
@@ -116,7 +128,9 @@ def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, sett
             f"{missing} of {cells.rows} rows of the log have no target {roles.target!r}. Name later labels in "
             "[data] labels, or set [data] drop_missing_target = true to leave them out (the card says how many)."
         )
-    dataset = without_rows(counted, roles, SplitInfo(name="test", rows=0, file=source.name, sha256=source.sha256))
+    dataset = without_rows(
+        counted, roles, SplitInfo(name="test", rows=0, file=source.name, sha256=source.sha256 or cells.sha256())
+    )
     require_references(settings.reference, dataset)
     absent = Absence(outcome="not_applicable", reason=COUNTED)
     return Log(
@@ -156,12 +170,13 @@ def is_counted(config: Config, folder: Path) -> bool:
         return True
     if data.rows == "keep" or not _can_be_counted(config):
         return False
-    return data.rows == "count" or _rows_of(folder / str(data.test)) > MANY_ROWS
+    many = data.cluster is None and _rows_of(folder / str(data.test)) > MANY_ROWS
+    return data.rows == "count" or many
 
 
 def _can_be_counted(config: Config) -> bool:
     data = config.data
-    plain = config.model is None and data.train is None and data.test is not None and data.cluster is None
+    plain = config.model is None and data.train is None and data.test is not None
     return plain and data.task != "regression" and not isinstance(data.score, dict) and config.policy.baseline is None
 
 

@@ -136,14 +136,15 @@ def plan_from_config(
     config = replace(config, audit=replace(config.audit, suppress_n=suppression(config.audit.suppress_n, terms)))
     model = load_model(config, folder)
     source = load_source(config, folder)
-    log = load_log(config, folder) if is_counted(config, folder) else None
+    settings = settings_of(config, folder)
+    log = load_log(config.data, settings, folder) if is_counted(config, folder) else None
     dataset = load_dataset(config, folder, model, validation=validation) if log is None else log.dataset
     if before is not None:
         require_fitting(dataset, before, terms, model)
     return RunPlan(
         dataset=dataset,
         model=model,
-        settings=settings_of(config, folder),
+        settings=settings,
         policy=gates,
         terms=terms,
         card=card,

@@ -144,7 +144,11 @@ class Share(NamedTuple):
 
 
 def proportion_of(
-    hits: npt.NDArray[np.bool_] | Array, weight: Array | None, cluster: Factor | None, level: float
+    hits: npt.NDArray[np.bool_] | Array,
+    weight: Array | None,
+    cluster: Factor | None,
+    level: float,
+    repeats: tuple[npt.NDArray[np.int64], Array] | None = None,
 ) -> Share:
     """Return the share of rows that are hits, with Wilson's interval on the effective number of rows.
 
@@ -155,6 +159,8 @@ def proportion_of(
     weight : ndarray of shape (n,), optional
     cluster : Factor, optional
     level : float
+    repeats : pair of ndarray of shape (n,), optional
+        Of a counted log, whose hits are booleans: rows and squared weights behind each row.
 
     Raises
     ------
@@ -169,11 +175,12 @@ def proportion_of(
     if weight is not None and not weight.all():
         kept = weight > 0
         hits, weight, cluster = hits[kept], weight[kept], None if cluster is None else cluster.take(kept)
+        repeats = None if repeats is None else (repeats[0][kept], repeats[1][kept])
     if not len(hits):
         raise Undefined("no rows" if weight is None else "all weights are 0")
     if hits.dtype == np.bool_:
         none = np.zeros(len(hits), dtype=np.int64)
-        rows = Rows(none, hits.astype(np.int64), weight, cluster)
+        rows = Rows(none, hits.astype(np.int64), weight, cluster, repeats)
         span, method = proportion(rate_masks(RATES["error_rate"], 2), count_rows(rows, 2), level, rows, "no rows")
         return Share(*span, method)
     share = float(np.average(hits, weights=weight))

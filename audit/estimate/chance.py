@@ -236,11 +236,12 @@ def _of_clusters(
     if own is None:
         return None
     weight = np.ones(len(group)) if predictions.weight is None else predictions.weight[inside]
+    squares = weight**2 if predictions.repeats is None else predictions.repeats.squares[inside]
     size = len(predictions.classes)
     cell = predictions.y_true[inside].astype(np.int64) * size + predictions.y_pred[inside].astype(np.int64)
     cell = kind[cell]
     used = np.unique(cell)
-    columns = np.stack([np.where(cell == one, mass, 0.0) for mass in (weight, weight**2) for one in used])
+    columns = np.stack([np.where(cell == one, mass, 0.0) for mass in (weight, squares) for one in used])
     sums, method = of_units(by_cluster(columns, cluster), own, permutations, generator)
     tables = np.zeros((2, len(sums), len(codes), int(kind.max()) + 1))
     tables[..., used] = sums.reshape(len(sums), 2, len(used), len(codes)).transpose(1, 0, 3, 2)

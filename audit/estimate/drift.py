@@ -15,7 +15,12 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def binned(
-    codes: npt.NDArray[np.int64], bins: int, weight: FloatArray | None = None, cluster: Factor | None = None
+    codes: npt.NDArray[np.int64],
+    bins: int,
+    weight: FloatArray | None = None,
+    cluster: Factor | None = None,
+    *,
+    rows: FloatArray | None = None,
 ) -> FloatArray:
     """Count rows by bin; where they are weighted or clustered, as many rows as tell the same.
 
@@ -29,6 +34,8 @@ def binned(
     bins : int
     weight : ndarray of shape (n,), optional
     cluster : Factor, optional
+    rows : ndarray of shape (n,), optional
+        Rows of each cell of a counted log; weights of its rows are not counted.
 
     Returns
     -------
@@ -38,15 +45,18 @@ def binned(
     --------
     >>> binned(np.array([0, 0, 1, 1, -1]), 2).tolist()
     [2.0, 2.0]
+    >>> binned(np.array([0, 1, -1]), 2, rows=np.array([5.0, 3.0, 9.0])).tolist()
+    [5.0, 3.0]
     >>> together = Factor.of(["a", "a", "b", "b", "c", "c", "d", "d"])
     >>> binned(np.array([0, 0, 1, 1, 0, 0, 1, 1]), 2, cluster=together).round(2).tolist()
     [1.5, 1.5]
     """
     inside = codes >= 0
+    weight = weight if rows is None else rows
     mass = None if weight is None else weight[inside]
     counted = np.bincount(codes[inside], mass, minlength=bins).astype(np.float64)
-    n = float(inside.sum())
-    if (weight is None and cluster is None) or not counted.sum() > 0:
+    n = float(inside.sum() if rows is None else rows[inside].sum())
+    if (cluster is None and (weight is None or rows is not None)) or not counted.sum() > 0:
         return counted
     groups = None if cluster is None else cluster.take(inside)
     share = counted / counted.sum()
@@ -54,26 +64,6 @@ def binned(
     spread = [variance((codes[inside] == k) - share[k], mass, groups).value / share[k] for k in used]
     effect = n * float(np.sum(spread)) / max(len(used) - 1, 1)
     return np.asarray(share * (n / max(effect, 1.0)), dtype=np.float64)
-
-
-def binned_counts(codes: npt.NDArray[np.int64], bins: int, n: FloatArray) -> FloatArray:
-    """Count the rows of a counted log by bin.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (cells,)
-        Bin of each cell, -1 for none.
-    bins : int
-    n : ndarray of shape (cells,)
-        Rows of each cell.
-
-    Examples
-    --------
-    >>> binned_counts(np.array([0, 1, -1]), 2, np.array([5.0, 3.0, 9.0])).tolist()
-    [5.0, 3.0]
-    """
-    inside = codes >= 0
-    return np.bincount(codes[inside], n[inside], minlength=bins).astype(np.float64)
 
 
 def stability_index(

@@ -146,7 +146,7 @@ def levels_of(
         value = np.bincount(code, mass * number, minlength=size) / total
         effective = total**2 / square
     if predictions.cluster is not None:
-        design = _design(number - value[code], mass, code, cluster_codes(predictions.cluster.take(kept)))
+        design = _design(number - value[code], mass, squares, code, cluster_codes(predictions.cluster.take(kept)))
         if design is None:
             return ACROSS
         effective = np.maximum(effective / design, 2.0)
@@ -191,14 +191,14 @@ def _masses(predictions: Predictions) -> tuple[Array, Array, Array]:
     return rows, predictions.weight, squares
 
 
-def _design(residual: Array, mass: Array, code: IntArray, cluster: IntArray) -> float | None:
+def _design(residual: Array, mass: Array, squares: Array, code: IntArray, cluster: IntArray) -> float | None:
     """Return by how much clusters raise the variance, over all levels; ``None`` where one lies in two levels."""
     count = int(cluster.max(initial=-1)) + 1
     own = np.zeros(count, dtype=np.int64)
     own[cluster] = code
     if not np.array_equal(own[cluster], code):
         return None
-    alone = float((mass**2) @ residual**2)
+    alone = float(squares @ residual**2)
     together = float((np.bincount(cluster, mass * residual, minlength=count) ** 2).sum())
     return max(1.0, together / alone) if alone > 0 else 1.0
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.factor import concatenate
-from audit.estimate.cells import Counts, count_rows, proportion, rate_masks
+from audit.estimate.cells import Counts, count_rows, effective, proportion, rate_masks
+from audit.estimate.drift import binned
 from audit.estimate.metrics import metric
 from audit.estimate.rates import RATES
 from audit.estimate.views import rows_of, with_weight
@@ -18,7 +19,7 @@ from audit.evidence import FloatArray, Predictions, Repeats, Window
 from audit.statistics.binning import quantile_edges
 from audit.statistics.intervals import Span, difference
 from audit.statistics.psi import stability
-from audit.statistics.variance import Undefined, effective_n
+from audit.statistics.variance import Undefined, effective_n, variance
 from reports.record import Estimate
 
 
@@ -36,6 +37,7 @@ def together(parts: Sequence[Predictions]) -> Predictions:
 
 def _stacked(one: Predictions, other: Predictions) -> Predictions:
     pairs = ((one.weight, other.weight), (one.y_score, other.y_score))
+    clusters = [part.cluster for part in (one, other) if part.cluster is not None]
     weight, score = (None if a is None or b is None else np.concatenate([a, b]) for a, b in pairs)
     repeats = None
     if one.repeats is not None and other.repeats is not None:
@@ -46,6 +48,7 @@ def _stacked(one: Predictions, other: Predictions) -> Predictions:
         y_pred=np.concatenate([one.y_pred, other.y_pred]),
         y_score=score,
         weight=weight,
+        cluster=concatenate(clusters) if len(clusters) == 2 else None,
         repeats=repeats,
         keys={name: concatenate([one.keys[name], other.keys[name]]) for name in one.keys if name in other.keys},
         levels={},
@@ -66,10 +69,15 @@ def rate_span(part: Predictions, name: str, level: float) -> tuple[Span, int] | 
     try:
         rows = rows_of(with_weight(part))
         counts: Counts = count_rows(rows, len(part.classes))
-        masks = rate_masks(RATES[name], len(part.classes))
-        value = proportion(masks, counts, level, None, "no rows")[0].value
-        of = masks[1]
-        return jeffreys_span(value, effective_n(counts.weight[of], counts.weight2[of]), level), int(counts.n[of].sum())
+        hits, of = rate_masks(RATES[name], len(part.classes))
+        value = proportion((hits, of), counts, level, None, "no rows")[0].value
+        n = effective_n(counts.weight[of], counts.weight2[of])
+        if rows.cluster is not None:
+            inside = of[rows.true, rows.predicted]
+            off = hits[rows.true[inside], rows.predicted[inside]].astype(np.float64) - value
+            weight = None if rows.weight is None else rows.weight[inside]
+            n = effective(value, variance(off, weight, rows.cluster.take(inside)), n, level)
+        return jeffreys_span(value, n, level), int(counts.n[of].sum())
     except Undefined:
         return None
 
@@ -139,7 +147,7 @@ def shift(reference: FloatArray, recent: FloatArray, where: Mapping[str, str], t
 
 
 def level_counts(part: Predictions, key: str, levels: Sequence[str]) -> FloatArray:
-    """Count rows by level of a key.
+    """Count rows by level of a key; where they are clustered, as many rows as tell the same.
 
     Examples
     --------
@@ -148,15 +156,20 @@ def level_counts(part: Predictions, key: str, levels: Sequence[str]) -> FloatArr
     >>> level_counts(part, "k", ("a", "b", "c")).tolist()
     [1.0, 1.0, 0.0]
     """
-    return np.array([part.count(part.keys[key].mask(level)) for level in levels], dtype=np.float64)
+    factor, place = part.keys[key], {level: position for position, level in enumerate(levels)}
+    codes = np.array([*(place.get(level, -1) for level in factor.levels), -1], dtype=np.int64)[factor.codes]
+    return binned(codes, len(levels), cluster=part.cluster, rows=_rows_behind(part))
+
+
+def _rows_behind(part: Predictions) -> FloatArray | None:
+    return None if part.repeats is None else part.repeats.n.astype(np.float64)
 
 
 def score_counts(part: Predictions, edges: FloatArray) -> FloatArray:
-    """Count rows by bin of score."""
+    """Count rows by bin of score; where they are clustered, as many rows as tell the same."""
     assert part.y_score is not None  # noqa: S101 -- asked for by the caller
     place = np.searchsorted(edges, part.y_score, side="left")
-    n = None if part.repeats is None else part.repeats.n
-    return np.bincount(place, n, minlength=len(edges) + 1).astype(np.float64)
+    return binned(place.astype(np.int64), len(edges) + 1, cluster=part.cluster, rows=_rows_behind(part))
 
 
 def score_edges(part: Predictions, bins: int = 10) -> FloatArray:

@@ -13,7 +13,7 @@ from audit.data.factor import Factor
 from audit.estimate.cells import proportion_of
 from audit.estimate.comparing import compared
 from audit.estimate.making import absent, exact
-from audit.statistics.intervals import wilson
+from audit.evidence import Predictions, Repeats
 from reports.record import Estimate, Where
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "masses",
     "proportion",
     "proportion_difference",
-    "proportion_of_counts",
+    "rows_behind",
     "worst_first",
 ]
 
@@ -36,17 +36,27 @@ class Masses(NamedTuple):
 
     weight: Array | None = None
     cluster: Factor | None = None
+    repeats: Repeats | None = None
+    """Of a counted log: rows and squared weights behind each row, whose weight is the sum of theirs."""
 
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Masses:
         """Return those of some rows, by position or mask."""
         return Masses(
             None if self.weight is None else self.weight[rows],
             None if self.cluster is None else self.cluster.take(rows),
+            None if self.repeats is None else Repeats(self.repeats.n[rows], self.repeats.squares[rows]),
         )
 
 
 ROWS = Masses()
 """Rows that count alike, each for itself."""
+
+
+def rows_behind(predictions: Predictions) -> Masses:
+    """Return the rows of a counted log, without their weights, and their clusters."""
+    assert predictions.repeats is not None  # noqa: S101 -- asked of counted logs alone
+    n = predictions.repeats.n.astype(np.float64)
+    return Masses(n, predictions.cluster, Repeats(predictions.repeats.n, n))
 
 
 def masses(dataset: Dataset, rows: npt.NDArray[np.intp]) -> Masses:
@@ -91,30 +101,14 @@ def proportion(
     >>> str(proportion("missing_share", hits, {}, pairs))
     '0.500 [0.111, 0.889]'
     """
-    n = len(hits) if of.weight is None else int(np.count_nonzero(of.weight))
+    kept = np.ones(len(hits), dtype=np.bool_) if of.weight is None else of.weight > 0
+    n = int(kept.sum() if of.repeats is None else of.repeats.n[kept].sum())
     if n < max(least, 1):
         return absent(metric, where, f"fewer than {least} rows: suppressed" if n else "no rows")
-    found = proportion_of(hits, of.weight, of.cluster, level)
+    found = proportion_of(hits, of.weight, of.cluster, level, of.repeats)
     return replace(
         exact(metric, found.value, where, n=n),
         low=found.low, high=found.high, level=level, method=found.method,
-    )  # fmt: skip
-
-
-def proportion_of_counts(metric: str, hits: int, n: int, where: Where, *, level: float = 0.95) -> Estimate:
-    """Estimate a share from counts alone, as a counted log has them.
-
-    Examples
-    --------
-    >>> str(proportion_of_counts("class_share", 5, 10, {}))
-    '0.500 [0.237, 0.763]'
-    """
-    if n < 1:
-        return absent(metric, where, "no rows")
-    low, high, method = wilson(hits, n, level)
-    return Estimate(
-        metric=metric, value=hits / n, low=low, high=high, level=level, method=method, n=n, where=where,
-        unit="proportion",
     )  # fmt: skip
 
 

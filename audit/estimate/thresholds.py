@@ -16,7 +16,7 @@ from audit.estimate.paired import tango
 from audit.estimate.split_half import halves
 from audit.evidence import FloatArray, Predictions
 from audit.statistics.intervals import Span, bounded, linear, t_value, wilson, z_value
-from audit.statistics.variance import Undefined, Variance, cluster_codes, effective_n, variance
+from audit.statistics.variance import Undefined, cluster_codes, effective_n, variance, variance_of_counts
 
 NOBODY = math.inf
 """The threshold that calls no row positive."""
@@ -171,7 +171,7 @@ def mean_within(
     weight: FloatArray | None = None,
     cluster: Factor | None = None,
     level: float = 0.95,
-    counts: npt.NDArray[np.int64] | None = None,
+    repeats: tuple[npt.NDArray[np.int64], FloatArray] | None = None,
 ) -> Span:
     """Return the mean of numbers that cannot leave [low, high], with a score interval that holds at its ends.
 
@@ -185,38 +185,34 @@ def mean_within(
         Positive.
     cluster : Factor, optional
     level : float
-    counts : ndarray of shape (n,), optional
-        How many rows have each value, where rows are neither weighted nor clustered: quicker, and the same.
+    repeats : pair of ndarray of shape (n,), optional
+        Rows with each value and their sum of squared weights, where `weight` holds the sum of their weights.
 
     Examples
     --------
     >>> [round(number, 4) for number in mean_within(np.repeat([0.0, 1.0], [35, 15]), 0.0, 1.0)]
     [0.3, 0.1879, 0.4426]
-    >>> [round(number, 4) for number in mean_within(np.array([0.0, 1.0]), 0.0, 1.0, counts=np.array([35, 15]))]
+    >>> rows = np.array([35.0, 15.0])
+    >>> [round(number, 4) for number in mean_within(np.array([0.0, 1.0]), 0.0, 1.0, weight=rows, repeats=(rows, rows))]
     [0.3, 0.1879, 0.4426]
     >>> [round(number, 4) for number in mean_within(np.zeros(50), 0.0, 5.0)]
     [0.0, 0.0, 0.3567]
     """
-    center = float(np.average(values, weights=weight if counts is None else counts))
-    spread = variance(values - center, weight, cluster) if counts is None else _of_counts(values - center, counts)
+    center = float(np.average(values, weights=weight))
+    if repeats is None or weight is None or cluster is not None:
+        spread = variance(values - center, weight, cluster)
+    else:
+        spread = variance_of_counts(values - center, repeats[0], weight, repeats[1])
     if low < center < high and spread.value > 1e-24 * (high - low) ** 2:
         limits = bounded(center, spread.value, level=level, degrees=spread.degrees, low=low, high=high)
         return Span(center, limits.low, limits.high)
     share = np.ones(len(values)) if weight is None else weight
-    rows = effective_n(share if cluster is None else np.bincount(cluster_codes(cluster), share).astype(np.float64))
-    rows = rows if counts is None else float(counts.sum())
+    if cluster is not None:
+        rows = effective_n(np.bincount(cluster_codes(cluster), share).astype(np.float64))
+    else:
+        rows = effective_n(share, None if repeats is None else repeats[1])
     unseen = wilson(0.0, rows, level).high  # share of rows of another kind that none of these rows would show
     return Span(center, center - unseen * (center - low), center + unseen * (high - center))
-
-
-def _of_counts(influence: FloatArray, counts: npt.NDArray[np.int64]) -> Variance:
-    """Return what :func:`variance` does, of rows that are known by how often each value stands."""
-    n = float(counts.sum())
-    squares = (influence / n) ** 2
-    total = float(counts @ squares)
-    noise = float(counts @ squares**2) - total * total / n
-    known = 2 * total * total / noise if noise > 0 else math.inf
-    return Variance(total * n / max(n - 1, 1), max(min(n - 1, known), 0.0))
 
 
 def mean_of_changes(

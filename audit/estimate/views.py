@@ -63,7 +63,7 @@ def rows_of(predictions: Predictions) -> Rows:
 
 def variance_of(predictions: Predictions, influence: Array) -> Variance:
     """Return the variance of a statistic from the influence of each row, or of each cell of a counted log."""
-    if predictions.repeats is None or predictions.weight is None:
+    if predictions.repeats is None or predictions.weight is None or predictions.cluster is not None:
         return variance(influence, predictions.weight, predictions.cluster)
     return variance_of_counts(influence, predictions.repeats.n, predictions.weight, predictions.repeats.squares)
 

@@ -18,18 +18,22 @@ from audit.data.dataset import address_name
 from audit.data.factor import Factor
 from audit.data.labels import in_words_of, relabelled, require_same_labels
 from audit.data.roles import Roles
+from audit.data.tables import frame_sha256
 from audit.data.target import Target, encode_target
 from audit.errors import DataError, listed, shown
 from audit.evidence import Predictions, Repeats, Settings
 from audit.logs.columns import LogColumns
-from audit.logs.windows import window_name
+from audit.logs.windows import REFERENCE_NAME, window_name
+from reports.together import sweep
 
-TRUE, PREDICTED, BIN, WINDOW = "\ttrue", "\tpredicted", "\tbin", "\twindow"
+TRUE, PREDICTED, BIN, WINDOW, CLUSTER = "\ttrue", "\tpredicted", "\tbin", "\twindow", "\tcluster"
 """Names that no column of a log has."""
 NOT_FINITE, OUTSIDE = -(2**40), -(2**40) + 1
 """Bins of scores that cannot be used."""
 FIXED = 2.0**24
 NO_WINDOW = -(2**62)
+REFERENCE = NO_WINDOW + 1
+"""Window of a reference that is a log of its own; it comes before all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,6 +72,11 @@ class Cells:
     def take(self, kept: npt.NDArray[np.bool_]) -> Cells:
         """Keep some cells."""
         return replace(self, keys=self.keys[kept].reset_index(drop=True), sums=self.sums[kept].reset_index(drop=True))
+
+    def sha256(self) -> str:
+        """Return a fingerprint of the counts, the same on every engine."""
+        texts = {name: label_texts(self.keys[name]) for name in self.keys.columns}
+        return frame_sha256(pd.concat([pd.DataFrame(texts, dtype=object), self.sums], axis=1))
 
     def windows(self) -> tuple[int, ...]:
         """Return the numbers of the windows that hold rows, in order of time; rows without a time have none."""
@@ -156,7 +165,8 @@ def answers(
             levels[address_name(name)], keys[address_name(name)] = factor, pooled(factor, rows.astype(np.int64))
     everything = Predictions(
         task=target.task, y_true=truth, y_pred=predicted, y_score=score, probabilities=probabilities,
-        classes=classes, weight=weight, repeats=Repeats(cells.sums["n"].to_numpy(), squares), keys=keys,
+        classes=classes, weight=weight, cluster=_clusters(cells), keys=keys,
+        repeats=Repeats(cells.sums["n"].to_numpy(), squares),
         sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels,
         settings=replace(settings or Settings(), favorable=target.favorable, ordered=bool(roles.order)),
         invalid={**invalid, **faults}, score_reason=reason,
@@ -240,10 +250,25 @@ def _weights(cells: Cells) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.floa
     return cells.sums["weight_sum"].to_numpy() / first, cells.sums["square_sum"].to_numpy() / second
 
 
+def _clusters(cells: Cells) -> Factor | None:
+    """Return the cluster of each cell; its levels are numbers, for only who belongs together counts."""
+    if CLUSTER not in cells.keys:
+        return None
+    codes, names = pd.factorize(cells.keys[CLUSTER])
+    if (codes < 0).any():
+        rows = int(cells.sums["n"].to_numpy()[codes < 0].sum())
+        raise DataError(f"{rows} rows of the log have no cluster; give each such row a cluster of its own.")
+    return Factor(codes=codes.astype(np.int32), levels=tuple(map(str, range(len(names)))))
+
+
 def _window_factor(cells: Cells, window: str) -> Factor:
     numbers = cells.windows()
     codes = pd.Index(numbers).get_indexer(pd.Index(cells.keys[WINDOW]))
-    return Factor(codes=codes.astype(np.int32), levels=tuple(window_name(number, window) for number in numbers))
+    return Factor(codes=codes.astype(np.int32), levels=tuple(_name(number, window) for number in numbers))
+
+
+def _name(number: int, window: str) -> str:
+    return REFERENCE_NAME if number == REFERENCE else window_name(number, window)
 
 
 # --- on disk --------------------------------------------------------------------------------------
@@ -264,6 +289,7 @@ def save(cells: Cells, path: Path) -> None:
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
+        sweep([path])
     finally:
         draft.unlink(missing_ok=True)
 

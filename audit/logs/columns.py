@@ -28,6 +28,8 @@ class LogColumns:
     text: frozenset[str] = frozenset()
     """Columns whose numbers are names, as ZIP codes are."""
     weight: str | None = None
+    cluster: str | None = None
+    """Rows of one cluster, such as a person's, are not independent."""
     time: str | None = None
     id: str | None = None
 
@@ -35,9 +37,14 @@ class LogColumns:
         """Name the columns that rows are counted by, beside truth and answer."""
         return tuple(dict.fromkeys((*self.sensitive, *self.features)))
 
+    def keyed_by(self) -> tuple[str, ...]:
+        """Name all columns that make cells many."""
+        more = (name for name in (self.cluster, self.score) if name is not None)
+        return tuple(dict.fromkeys((*self.counted_by(), *more)))
+
     def stated(self) -> dict[str, str]:
         """Return the part that each needed column plays, by column."""
         parts = {"target": self.target, "prediction": self.prediction, "score": self.score}
-        parts |= {"weight": self.weight, "time": self.time, "id": self.id}
+        parts |= {"weight": self.weight, "cluster": self.cluster, "time": self.time, "id": self.id}
         named = {name: part for part, name in parts.items() if name is not None}
         return {**dict.fromkeys(self.features, "feature"), **dict.fromkeys(self.sensitive, "sensitive"), **named}

@@ -58,7 +58,7 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
         schema = dict(source.frame.collect_schema())
         scale = None if columns.weight is None else _weight_scale(source, columns.weight, schema)
         shaped = source.frame.with_columns(**_normalized(columns, schema, window))
-        keys = [name for name in _key_names(columns, window) if name in _normalized(columns, schema, window)]
+        keys = [name for name in _key_names(columns) if name in _normalized(columns, schema, window)]
         products = _products(columns, scale)
         shaped = shaped.select(*keys, *_summed(columns))
         grouped = shaped.with_columns(**products) if products else shaped
@@ -75,7 +75,7 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     if len(found) > MOST_CELLS:
         raise DataError(
             f"log {shown(source.name)} has more than {MOST_CELLS:,} combinations of "
-            f"{', '.join(columns.counted_by())}; cut numbers into bands with [data.bins], or name fewer columns."
+            f"{', '.join(columns.keyed_by())}; cut numbers into bands with [data.bins], or name fewer columns."
         )
     return _cells(found, columns, schema, scale)
 
@@ -87,9 +87,9 @@ def _said(error: Exception) -> str:
 # --- normalizing ----------------------------------------------------------------------------------
 
 
-def _key_names(columns: LogColumns, window: str) -> list[str]:
+def _key_names(columns: LogColumns) -> list[str]:
     names = [f"key_{place}" for place in range(len(columns.counted_by()))]
-    return [*names, "true", "predicted", "bin", *(["window"] if window else [])]
+    return [*names, "true", "predicted", "bin", "window", "cluster"]
 
 
 def _normalized(columns: LogColumns, schema: dict[str, Any], window: str) -> dict[str, nw.Expr]:
@@ -107,6 +107,8 @@ def _normalized(columns: LogColumns, schema: dict[str, Any], window: str) -> dic
     elif columns.score is not None:
         score, usable = _score(columns.score, schema), _usable(_score(columns.score, schema))
         made["predicted"] = (nw.when(usable).then(score).otherwise(nw.lit(0.0)) >= 0.5).cast(nw.Int64)
+    if columns.cluster is not None:
+        made["cluster"] = _level(columns.cluster, schema)
     if window == "rows":
         made["window"] = nw.col(ROWS).cast(nw.Int64)
     elif window and columns.time is not None:
@@ -248,6 +250,8 @@ def _cells(
     if "predicted" in found:
         flag = columns.prediction is not None and schema[columns.prediction] == nw.Boolean
         frame["\tpredicted"] = _values(found["predicted"], flag)
+    if columns.cluster is not None:
+        frame["\tcluster"] = _values(found["cluster"], False)
     for name in ("bin", "window"):
         if name in found:
             frame[f"\t{name}"] = found[name].astype(np.int64)

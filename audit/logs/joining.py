@@ -62,14 +62,26 @@ def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -
     sql = f"SELECT {column}, count(*) AS n FROM {log} GROUP BY 1 HAVING n > 1 OR {column} IS NULL"  # noqa: S608
     found = connection.execute(f"SELECT count(*), any_value({column}), sum(n) FROM ({sql})").fetchall()[0]  # noqa: S608
     if found[0]:
-        where = _file_of(connection, log, f"{column} = {_literal(found[1])}") if found[1] is not None else ""
-        raise DataError(
-            f"id column {shown(name)} does not distinguish rows: {found[0]} values stand for {found[2]} rows, such as "
-            f"{shown(found[1])}{where}. Rows would count twice; keep one of each, or leave [data] id out."
-        )
+        where = _file_of(connection, log, f"{column} = {literal(found[1])}") if found[1] is not None else ""
+        raise DataError(twice(name, found[0], found[2], found[1], where))
 
 
-def _literal(value: object) -> str:
+def twice(name: str, values: int, rows: int, example: object, where: str) -> str:
+    """Say that identifiers do not distinguish rows."""
+    return (
+        f"id column {shown(name)} does not distinguish rows: {values} values stand for {rows} rows, such as "
+        f"{shown(example)}{where}. Rows would count twice; keep one of each, or leave [data] id out."
+    )
+
+
+def literal(value: object) -> str:
+    """Write a value as a text of SQL.
+
+    Examples
+    --------
+    >>> print(literal("it's"))
+    'it''s'
+    """
     return "'" + str(value).replace("'", "''") + "'"
 
 

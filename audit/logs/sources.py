@@ -1,4 +1,4 @@
-"""Open a log: Parquet or CSV files, a table of a DuckDB file, a Spark table, or a frame that is there already."""
+"""Open a log that DuckDB reads: Parquet or CSV files, or a table of a DuckDB file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audit.data.tables import file_sha256
-from audit.errors import DataError, MissingExtra, hint, listed, shown
+from audit.errors import DataError, hint, listed, shown
 from audit.logs import joining
 from audit.logs.joining import quoted
 
@@ -65,7 +65,7 @@ def connect() -> duckdb.DuckDBPyConnection:
         "memory_limit": MEMORY,
     }
     connection = duckdb.connect(config=settings)
-    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
     return connection
 
 
@@ -136,7 +136,7 @@ def _opened(
             schemas[one] = dict(zip(relation.columns, map(str, relation.types), strict=True))
         except duckdb.Error as error:
             raise DataError(f"log file {shown(one.name)} cannot be read: {_said(error)}.") from error
-    _require_columns(schemas, columns)
+    require_columns(schemas, columns)
     _require_one_type(schemas, columns)
     return _read(connection, files, text)
 
@@ -149,97 +149,44 @@ def fingerprint_of(files: Iterable[Path]) -> str:
     return each[0] if len(each) == 1 else hashlib.sha256("\n".join(each).encode()).hexdigest()
 
 
-def open_table(database: Path, table: str, columns: Mapping[str, str]) -> Source:
-    """Open a table or view of a DuckDB file, read only.
+def open_table(
+    database: Path, table: str, columns: Mapping[str, str], *, labels: Sequence[Path] = (), every: int = 0
+) -> Source:
+    """Open a table or view of a DuckDB file, read only; labels that came later and windows as in :func:`open_files`.
 
     Raises
     ------
     DataError
-        If it cannot be opened, or lacks a column.
+        If it cannot be opened, lacks a column, or identifiers or times are not what they should be.
     """
     import duckdb
     import narwhals.stable.v2 as nw
 
+    connection = connect()
     try:
-        connection = duckdb.connect(str(database), read_only=True, config={"threads": "2", "memory_limit": MEMORY})
-        known = [row[0] for row in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()]
+        connection.execute(f"ATTACH {joining.literal(database)} AS house (READ_ONLY)")
+        known = [
+            row[0]
+            for row in connection.execute(
+                "SELECT table_name FROM information_schema.tables WHERE table_catalog = 'house'"
+            ).fetchall()
+        ]
         if table not in known:
             raise DataError(
                 f"table {shown(table)} is not in {shown(database.name)}; it has {listed(known) or 'none'}."
                 + hint(table, known)
             )
-        relation = connection.table(quoted(table))
+        relation = connection.sql(f"SELECT * FROM house.{quoted(table)}")  # noqa: S608 -- the name is quoted
         schema = dict(zip(relation.columns, map(str, relation.types), strict=True))
-        _require_columns({database: schema}, columns)
-        relation = relation.project(", ".join(quoted(name) for name in columns))
+        needed = {name: part for name, part in columns.items() if not (labels and part == "target")}
+        require_columns({database: schema}, needed)
+        relation = joined(connection, relation, columns, labels, every)
     except duckdb.Error as error:
         raise DataError(f"database {shown(database.name)} cannot be read: {_said(error)}.") from error
     return Source(
         frame=nw.from_native(relation), name=f"{database.name}: {table}", engine="duckdb", files=(database,),
-        sha256=file_sha256(database),
+        sha256=fingerprint_of((database, *labels)),
     )  # fmt: skip
-
-
-def open_spark(address: str, table: str, columns: Mapping[str, str]) -> Source:
-    """Open a table of a Spark session, by its Connect address (``sc://…``) or ``local[…]``.
-
-    Raises
-    ------
-    MissingExtra
-        Without pyspark.
-    DataError
-        If the table lacks a column.
-    """
-    import narwhals.stable.v2 as nw
-
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise MissingExtra("a log on Spark needs pyspark: pip install 'modelassay[spark]'") from error
-    builder = SparkSession.builder
-    session = (builder.remote(address) if address.startswith("sc://") else builder.master(address)).getOrCreate()
-    frame = session.table(table)
-    _require_columns({Path(table): dict.fromkeys(frame.columns, "")}, columns)
-    return Source(frame=nw.from_native(frame.select(*columns)), name=table, engine="spark")
-
-
-def open_frame(frame: object, columns: Mapping[str, str], *, name: str = "frame") -> Source:
-    """Take a frame that Narwhals knows: pandas, Polars, PyArrow, DuckDB, Dask, Spark.
-
-    Raises
-    ------
-    DataError
-        If it is none, or lacks a column.
-    """
-    import narwhals.stable.v2 as nw
-
-    try:
-        native = nw.from_native(_plain(frame, columns))  # type: ignore[call-overload]
-    except TypeError as error:
-        raise DataError(f"log is a {shown(type(frame).__name__)}; expected a frame that Narwhals knows.") from error
-    lazy = native.lazy()
-    _require_columns({Path(name): dict.fromkeys(lazy.collect_schema().names(), "")}, columns)
-    return Source(frame=lazy.select(*columns), name=name, engine=str(lazy.implementation.value))
-
-
-def _plain(frame: object, columns: Mapping[str, str]) -> object:
-    """Give columns of Python objects in a pandas frame the type that their values have."""
-    import pandas as pd
-
-    if not isinstance(frame, pd.DataFrame):
-        return frame
-    from decimal import Decimal
-
-    plain = frame.copy(deep=False)
-    for name in columns:
-        if name in plain and plain[name].dtype == object:
-            present = plain[name].dropna()
-            if len(present) and present.map(lambda value: isinstance(value, Decimal | float | int)).all():
-                flags = present.map(lambda value: isinstance(value, bool))
-                plain[name] = plain[name].astype("boolean") if flags.all() else plain[name].astype("float64")
-            else:
-                plain[name] = plain[name].convert_dtypes()
-    return plain
 
 
 def _read(
@@ -326,7 +273,14 @@ def _said(error: Exception) -> str:
     return " ".join(str(error).split())[:200].rstrip(".")
 
 
-def _require_columns(schemas: Mapping[Path, Mapping[str, str]], columns: Mapping[str, str]) -> None:
+def require_columns(schemas: Mapping[Path, Mapping[str, object]], columns: Mapping[str, str]) -> None:
+    """Refuse a log of which a part lacks a column.
+
+    Raises
+    ------
+    DataError
+        Naming the part and the column.
+    """
     for name, part in columns.items():
         without = [file for file, schema in schemas.items() if name not in schema]
         if without:

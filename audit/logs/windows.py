@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 Window = Literal["day", "week", "month"]
 WINDOWS: tuple[Window, ...] = ("day", "week", "month")
+REFERENCE_NAME = "the reference"
 _EPOCH = datetime.date(1970, 1, 1)
 
 

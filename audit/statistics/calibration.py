@@ -137,7 +137,7 @@ def calibration_error(
         raise Undefined(f"fewer than {ROWS_PER_BIN} rows")
     table = reliability(y, score, weight, repeats=repeats)
     gap2 = (table.score - table.rate) ** 2
-    design = _design(y, score, weight, cluster)
+    design = clustered_within_bins(y, score, weight, cluster, repeats)
     noise = table.rate * (1 - table.rate) / np.maximum(table.n - 1, 1) * design
     # A bin without one class still leaves room for a few: Jeffreys' pseudo-counts, for the spread alone.
     smoothed = (table.rate * table.n + 0.5) / (table.n + 1)
@@ -163,18 +163,28 @@ def _noncentral(observed: float, degrees: float, level: float) -> tuple[float, f
     return max(low, 0.0), max(float(chndtrinc(typical, degrees, tail)), 0.0)
 
 
-def _design(y: npt.NDArray[np.bool_], score: Array, weight: Array | None, cluster: Factor | None) -> float:
-    """Return how much clusters inflate the variance of score minus outcome within bins; at least 1."""
+def clustered_within_bins(
+    y: npt.NDArray[np.bool_], score: Array, weight: Array | None, cluster: Factor | None, repeats: Repeats | None = None
+) -> float:
+    """Return by how much clusters inflate the variance of score minus outcome within bins; at least 1.
+
+    Examples
+    --------
+    >>> y, score = np.array([True, False] * 4), np.full(8, 0.5)
+    >>> [round(clustered_within_bins(y, score, None, of), 6) for of in (None, Factor.of("abababab"))]
+    [1.0, 8.0]
+    """
     if cluster is None:
         return 1.0
-    place, codes = _quantile_bins(score, BINS), cluster_codes(cluster)
+    place, codes = _quantile_bins(score, BINS, None if repeats is None else repeats[0]), cluster_codes(cluster)
     w = np.ones(len(y)) if weight is None else weight
     total = np.bincount(place, w)
     gap = score - y
     mean = np.bincount(place, w * gap) / np.where(total > 0, total, 1.0)
-    rest = w * (gap - mean[place]) / np.sqrt(np.where(total > 0, total, 1.0))[place]
+    off = (gap - mean[place]) / np.sqrt(np.where(total > 0, total, 1.0))[place]
+    rest = w * off
     together, clusters = np.bincount(codes * len(total) + place, rest), int(codes.max()) + 1
-    alone = float(rest @ rest)
+    alone = float((rest if repeats is None else repeats[1] * off) @ (rest if repeats is None else off))
     inflate = clusters / max(clusters - 1, 1)
     return max(1.0, float(together @ together) / alone * inflate) if alone > 0 else 1.0
 

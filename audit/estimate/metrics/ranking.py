@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,6 @@ from audit.statistics.variance import (
     cluster_codes,
     effective_n,
     measured_within,
-    variance,
 )
 
 Array = npt.NDArray[np.float64]
@@ -57,10 +57,10 @@ def _kept(part: Predictions, form: Linear, spread: Variance) -> float:
     """Return the share of rows that clusters leave, by the design effect; one row a cluster where nothing varies."""
     if part.cluster is None:
         return 1.0
-    alone = variance(form.influence, part.weight).value
+    alone = variance_of(replace(part, cluster=None), form.influence).value
     if alone > 0 and spread.value > 0:
         return min(1.0, alone / spread.value)
-    return min(1.0, effective_n(np.bincount(cluster_codes(part.cluster), part.weight).astype(np.float64)) / len(part))
+    return min(1.0, effective_n(np.bincount(cluster_codes(part.cluster), part.weight).astype(np.float64)) / part.total)
 
 
 def _macro_interval(part: Predictions, form: Linear, spread: Variance, edge: Edge) -> Interval:

@@ -1,0 +1,140 @@
+"""``modelassay.monitor``: watch a prediction log from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from audit.config.arguments import PolicyChoice, card_of, changed, judged_by, to_tuple
+from audit.config.configuration import MonitorTable
+from audit.config.log_arguments import LogGiven, data_table, frames_of, names_of, relabelling
+from audit.config.plan import suppression
+from audit.data.dataset import Roles
+from audit.evidence import Settings
+from audit.monitoring.watching import Watch, keep, watch
+from audit.pipeline import execute
+from reports.record import AuditRecord, Card, Json, Policy, Task
+
+
+def monitor(
+    log: object,
+    *,
+    time: str,
+    target: str = "target",
+    window: str | int = "month",
+    reference: object = 4,
+    period: int = 52,
+    state: str | Path | None = None,
+    prediction: str | None = None,
+    score: str | Mapping[str, str] | None = None,
+    sensitive: Iterable[str] | str = (),
+    features: Iterable[str] = (),
+    weight: str | None = None,
+    cluster: str | None = None,
+    id: str | None = None,  # noqa: A002 -- its name in [data]
+    labels: object | None = None,
+    table: str = "",
+    spark: str | None = None,
+    task: Task | None = None,
+    positive: object | None = None,
+    favorable: object | None = None,
+    order: Iterable[object] = (),
+    bins: Mapping[str, tuple[float, ...]] | None = None,
+    text: Iterable[str] = (),
+    names: Mapping[str, Mapping[str, str]] | None = None,
+    settings: Settings | None = None,
+    policy: Policy | str | Path | None = None,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    override: Iterable[Mapping[str, Json]] = (),
+    card: Card | Mapping[str, str] | str | Path | None = None,
+    seed: int = 0,
+) -> tuple[AuditRecord, ...]:
+    """Compare each window of a prediction log with its reference; alarms keep their promise for the whole period.
+
+    Parameters
+    ----------
+    log : path, pattern of paths, or frame
+        Parquet or CSV files, a DuckDB file with `table`, a DuckDB relation, or a frame of pandas, Polars, PyArrow,
+        Dask or Spark.
+    time : str
+        Column by which the log is divided into windows.
+    target : str
+        Column of the labels.
+    window : {"day", "week", "month"} or int
+        What a window is, or how many rows it holds.
+    reference : int, path, pattern of paths, or frame
+        How many of the first windows are the reference, or a log of its own that is.
+    period : int
+        Windows over which the promise of few false alarms is kept.
+    state : str or Path, optional
+        Folder of records and of what was counted; nothing is kept without one.
+    prediction, score, weight, cluster, id, table, spark, labels
+        As for :func:`audit.pipeline.run`.
+    sensitive, features : names of columns
+        Groups, and further columns whose drift is watched.
+    task, positive, favorable, order, bins, text, names, settings, policy, select, ignore, override, card, seed
+        As for :func:`audit.pipeline.run`.
+
+    Returns
+    -------
+    tuple of AuditRecord
+        Of each window after the reference, in order of time.
+
+    Raises
+    ------
+    AuditError
+        If the log cannot be read, or holds no window after the reference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> generator = np.random.default_rng(0)
+    >>> log = pd.DataFrame({"day": pd.date_range("2025-01-01", periods=360), "y": generator.integers(0, 2, 360)})
+    >>> log["p"] = np.where(generator.random(360) < 0.9, log["y"], 0)
+    >>> records = monitor(log, time="day", target="y", prediction="p", reference=6, positive=1)
+    >>> len(records), [verdict.outcome for verdict in records[0].verdicts if verdict.gate == "MON001"][:1]
+    (6, ['pass'])
+    """
+    roles = Roles(
+        target=target,
+        task=task,
+        positive=positive,  # type: ignore[arg-type]
+        favorable=favorable,  # type: ignore[arg-type]
+        order=tuple(order),  # type: ignore[arg-type]
+        names=names or {},
+        sensitive=names_of(sensitive),
+        features=to_tuple(features),
+        bins=bins or {},
+        prediction=prediction,
+        score=score,
+        weight=weight,
+        cluster=cluster,
+        time=time,
+        text=to_tuple(text),
+        labels=relabelling(labels),
+    )
+    given = LogGiven(log=log, table=table, spark=spark, id=id, labels=None if isinstance(labels, Mapping) else labels)
+    gates, terms, _ = judged_by(
+        PolicyChoice(policy=policy, select=to_tuple(select), ignore=to_tuple(ignore), override=tuple(override))
+    )
+    settings = settings or Settings()
+    settings = changed(settings, {"suppress_n": suppression(settings.suppress_n, terms)})
+    work = Watch(
+        data=data_table(given, roles, settings),
+        folder=Path(),
+        settings=settings,
+        policy=gates,
+        card=card_of(card),
+        monitor=replace(MonitorTable(), window=window, period=period),
+        reference=reference,
+        state=None if state is None else Path(state),
+        seed=seed,
+        frames=frames_of(given),
+    )
+    every = list(watch(work, execute))
+    if work.state is not None:
+        keep(every, work.state)
+    return tuple(one.record for one in every)

@@ -1,0 +1,189 @@
+"""Open a log that is a frame: pandas, Polars, PyArrow, DuckDB, Dask, Spark, through one set of expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from audit.errors import DataError, MissingExtra, shown
+from audit.logs.joining import ROWS, twice
+from audit.logs.sources import Source, require_columns
+
+if TYPE_CHECKING:
+    import narwhals.stable.v2 as nw
+
+UTC = ("UTC", "Etc/UTC")
+
+
+def open_spark(address: str, table: str, columns: Mapping[str, str], *, labels: str = "", every: int = 0) -> Source:
+    """Open a table of a Spark session, by its Connect address (``sc://…``) or ``local[…]``.
+
+    Parameters
+    ----------
+    address, table : str
+    columns : mapping of column to the part it plays
+    labels : str
+        Table of labels that came later.
+    every : int
+        Number the windows of so many rows in order of time; 0 for none.
+
+    Raises
+    ------
+    MissingExtra
+        Without pyspark.
+    DataError
+        If the table lacks a column.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MissingExtra("a log on Spark needs pyspark: pip install 'modelassay[spark]'") from error
+    builder = SparkSession.builder
+    session = (builder.remote(address) if address.startswith("sc://") else builder.master(address)).getOrCreate()
+    late = session.table(labels) if labels else None
+    return open_frame(session.table(table), columns, name=table, labels=late, every=every)
+
+
+def open_frame(
+    frame: object, columns: Mapping[str, str], *, name: str = "", labels: object | None = None, every: int = 0
+) -> Source:
+    """Take a frame that Narwhals knows: pandas, Polars, PyArrow, DuckDB, Dask, Spark.
+
+    Parameters
+    ----------
+    frame : object
+    columns : mapping of column to the part it plays
+    name : str
+        What the record calls it; the engine's name without one.
+    labels : object, optional
+        Frame of the same library with identifier and target of rows whose label came later.
+    every : int
+        Number the windows of so many rows in order of time; 0 for none.
+
+    Raises
+    ------
+    DataError
+        If it is none, lacks a column, or identifiers or times are not what they should be.
+    """
+    own = {column: part for column, part in columns.items() if not (labels is not None and part == "target")}
+    log = _opened(frame, own, name)
+    name = name or f"{log.implementation.value} frame"
+    named = {part: column for column, part in columns.items()}
+    try:
+        if "time" in named:
+            log = _in_utc(log, named["time"], name)
+        if "id" in named:
+            _require_unique(log, named["id"], name)
+        if labels is not None:
+            log = _joined(log, labels, named, name)
+        if every:
+            order = [named["time"], *([named["id"]] if "id" in named else [])]
+            log = log.with_row_index(ROWS, order_by=order)
+            log = log.with_columns(_nw().col(ROWS).cast(_nw().Int64) // every)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"log {shown(name)} cannot be read: {_said(error)}.") from error
+    return Source(frame=log, name=name, engine=str(log.implementation.value))
+
+
+def _nw() -> Any:  # noqa: ANN401 -- a module
+    import narwhals.stable.v2
+
+    return narwhals.stable.v2
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:250].rstrip(".")
+
+
+def _opened(frame: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
+    try:
+        lazy: nw.LazyFrame[Any] = _nw().from_native(_plain(frame, columns)).lazy()
+    except TypeError as error:
+        kind = shown(type(frame).__name__)
+        raise DataError(f"log is a {kind}; expected a path, or a frame that Narwhals knows.") from error
+    place = Path(name or f"{lazy.implementation.value} frame")
+    require_columns({place: lazy.collect_schema()}, columns)
+    return lazy.select(*columns)
+
+
+def _plain(frame: object, columns: Mapping[str, str]) -> object:
+    """Give columns of Python objects in a pandas frame the type of their values, and times that of UTC."""
+    if not isinstance(frame, pd.DataFrame):
+        return frame
+    from decimal import Decimal
+
+    plain = frame.copy(deep=False)
+    for name in columns:
+        if name in plain and isinstance(plain[name].dtype, pd.DatetimeTZDtype):
+            plain[name] = plain[name].dt.tz_convert("UTC").dt.tz_localize(None)
+        if name in plain and plain[name].dtype == object:
+            present = plain[name].dropna()
+            if len(present) and present.map(lambda value: isinstance(value, Decimal | float | int)).all():
+                flags = present.map(lambda value: isinstance(value, bool))
+                plain[name] = plain[name].astype("boolean") if flags.all() else plain[name].astype("float64")
+            else:
+                plain[name] = plain[name].convert_dtypes()
+    return plain
+
+
+def _in_utc(log: nw.LazyFrame[Any], time: str, name: str) -> nw.LazyFrame[Any]:
+    """Return the log with its times in UTC; refuse a column of other things."""
+    nw = _nw()
+    dtype, where = log.collect_schema()[time], f"time column {shown(time)} in {shown(name)}"
+    if dtype == nw.Date:
+        return log.with_columns(nw.col(time).cast(nw.Datetime("us")))
+    if not isinstance(dtype, nw.Datetime):
+        raise DataError(f"{where} has type {dtype}; expected dates or times without a zone, or in UTC.")
+    if dtype.time_zone is None or dtype.time_zone in UTC:
+        return log
+    if log.implementation.value in ("duckdb", "pyspark", "sqlframe"):
+        raise DataError(f"{where} is read in the time zone {dtype.time_zone}; set the session's time zone to UTC.")
+    return log.with_columns(nw.col(time).dt.convert_time_zone("UTC").dt.replace_time_zone(None))
+
+
+def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
+    """Refuse a log in which an identifier stands twice, or nowhere."""
+    nw = _nw()
+    missing = int(_row(log.select(n=nw.col(id_).is_null().cast(nw.Int64).sum()))["n"] or 0)
+    counts = log.select(id_).filter(~nw.col(id_).is_null()).group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
+    found = _row(counts.select(ids=nw.len(), rows=nw.col("n").sum(), example=nw.col(id_).min()))
+    if missing or int(found["ids"]):
+        example = None if not int(found["ids"]) else found["example"]
+        rows = missing + int(found["rows"] or 0)
+        raise DataError(twice(id_, int(found["ids"]) + (missing > 0), rows, example, f" in {shown(name)}"))
+
+
+def _joined(log: nw.LazyFrame[Any], labels: object, named: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
+    """Put labels that came later beside their rows."""
+    nw = _nw()
+    id_, target = named["id"], named["target"]
+    late = _opened(labels, {id_: "id", target: "target"}, "labels")
+    if late.implementation is not log.implementation:
+        raise DataError(
+            f"labels are a {late.implementation.value} frame and {shown(name)} is of {log.implementation.value}; "
+            "give both as frames of one library."
+        )
+    known = late.filter(~nw.col(id_).is_null() & ~nw.col(target).is_null()).unique([id_, target])
+    counts = known.group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
+    found = _row(counts.select(ids=nw.len(), example=nw.col(id_).min()))
+    if int(found["ids"]):
+        raise DataError(
+            f"labels: {int(found['ids'])} values of {shown(id_)} have two labels, such as {shown(found['example'])}; "
+            "keep the one that holds."
+        )
+    if late.implementation.value in ("pandas", "modin", "dask"):  # they have no missing whole number, nor truth value
+        dtype = known.collect_schema()[target]
+        kind = nw.Float64 if dtype.is_integer() else nw.String if dtype == nw.Boolean else dtype
+        known = known.with_columns(nw.col(target).cast(kind))
+    return log.join(known.select(id_, target), on=id_, how="left")
+
+
+def _row(frame: nw.LazyFrame[Any]) -> pd.Series:
+    """Return the one row of a small result."""
+    rows: pd.DataFrame = frame.collect(backend="pandas").to_native()
+    return rows.astype(object).where(rows.notna(), None).iloc[0]

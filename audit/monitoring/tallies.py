@@ -1,0 +1,103 @@
+"""Count the files of a log once: what was counted is kept, and files that have not changed are not read again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from audit.config.configuration import DataTable
+from audit.config.logs import Frames, source_of
+from audit.errors import ConfigError, shown
+from audit.logs.cells import REFERENCE, WINDOW, Cells, add, load, save
+from audit.logs.columns import LogColumns
+from audit.logs.counting import count
+from audit.logs.sources import fingerprint_of, log_files, open_files
+
+HOW = "v2"
+"""Changes when the same files would be counted differently."""
+
+
+def count_windows(
+    data: DataTable, folder: Path, columns: LogColumns, window: str, kept: Path | None, frames: Frames | None = None
+) -> Cells:
+    """Count a log by windows.
+
+    Parameters
+    ----------
+    data : DataTable
+    folder : Path
+        Paths are relative to it.
+    columns : LogColumns
+    window : str
+        ``day``, ``week``, ``month`` or a number of rows.
+    kept : Path, optional
+        Folder of what was counted before.
+    frames : Frames, optional
+        In place of what `data` names.
+
+    Raises
+    ------
+    AuditError
+        If the log cannot be opened or counted.
+    """
+    if window.isdigit():
+        source = source_of(data, folder, columns, every=int(window), frames=frames)
+        return count(source, columns, window="rows")
+    if frames is not None or data.spark is not None or data.table:
+        return count(source_of(data, folder, columns, frames=frames), columns, window=window)
+    return _of_files(log_files(folder, str(data.log)), data, folder, columns, window, kept)
+
+
+def count_reference(
+    reference: object, data: DataTable, folder: Path, columns: LogColumns, kept: Path | None, frames: Frames | None
+) -> Cells:
+    """Count a log of its own that windows are compared with.
+
+    Parameters
+    ----------
+    reference : str, Path or frame
+    data, folder, columns, kept, frames
+        As for :func:`count_windows`.
+
+    Raises
+    ------
+    AuditError
+        If it cannot be opened or counted, or holds files of the log itself.
+    """
+    if not isinstance(reference, str | Path):
+        given = Frames(log=reference, labels=None if frames is None else frames.labels)
+        cells = count(source_of(data, folder, columns, frames=given), columns)
+    else:
+        files = log_files(folder, str(reference))
+        log = set() if frames is not None or data.spark or data.table else set(log_files(folder, str(data.log)))
+        if both := [one for one in files if one in log]:
+            raise ConfigError(
+                f"file {shown(both[0].name)} belongs to the log and to its reference; its rows would count twice."
+            )
+        cells = _of_files(files, data, folder, columns, "", kept)
+    return replace(cells, keys=cells.keys.assign(**{WINDOW: REFERENCE}))
+
+
+def _of_files(
+    files: Sequence[Path], data: DataTable, folder: Path, columns: LogColumns, window: str, kept: Path | None
+) -> Cells:
+    late = log_files(folder, data.labels) if isinstance(data.labels, str) and data.labels else ()
+    if columns.id is not None:
+        open_files(files, {columns.id: "id"}, fingerprint=False)  # an identifier must not stand in two files
+    how = f"{columns}\0{window}\0{fingerprint_of(late) if late else ''}\0{HOW}"
+    parts = []
+    for file in files:
+        place = None
+        if kept is not None:
+            digest = hashlib.sha256(f"{fingerprint_of([file])}{how}".encode()).hexdigest()
+            place = kept / f"{digest[:32]}.parquet"
+        cells = load(place) if place is not None else None
+        if cells is None:
+            source = open_files([file], columns.stated(), fingerprint=False, labels=late, text=columns.text)
+            cells = count(source, columns, window=window)
+            if place is not None:
+                save(cells, place)
+        parts.append(cells)
+    return add(parts)

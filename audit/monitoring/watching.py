@@ -1,0 +1,203 @@
+"""Windows of a log, each with its record; the folder of records is all the state."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from audit.checks import discover
+from audit.config.configuration import DataTable, MonitorTable
+from audit.config.loading import roles_of
+from audit.config.logs import NEED_ROWS, Frames, columns_of, without_rows
+from audit.config.plan import RunPlan
+from audit.data.tables import frame_sha256
+from audit.errors import ConfigError, DataError, listed, shown
+from audit.estimate.monitoring import together
+from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Windows
+from audit.logs.cells import Counted, add, answers
+from audit.logs.columns import LogColumns
+from audit.logs.windows import REFERENCE_NAME, WINDOWS
+from audit.monitoring.tallies import count_reference, count_windows
+from reports.formats import render
+from reports.record import AuditRecord, Card, Json, Policy, SplitInfo
+from reports.store import RecordError
+from reports.store import load as load_record
+from reports.together import write_together
+
+FAMILY = "monitoring"
+ALSO = ("classification", "group_performance")
+TALLIES = "tallies"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """A log that is watched, and how."""
+
+    data: DataTable
+    folder: Path
+    """Paths are relative to it."""
+    settings: Settings
+    policy: Policy
+    card: Card
+    monitor: MonitorTable
+    reference: object
+    """How many of the first windows, or a log of its own."""
+    state: Path | None
+    """Folder of records; nothing is kept without one."""
+    seed: int = 0
+    frames: Frames | None = None
+    config: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Watched(NamedTuple):
+    """The record of a window."""
+
+    name: str
+    record: AuditRecord
+    is_new: bool
+    """Whether it had to be made: it is kept where nothing has changed."""
+
+
+def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[Watched]:
+    """Count what is new and yield the record of each window after the reference, in order of time.
+
+    Parameters
+    ----------
+    asked : Watch
+    execute : callable
+        Carries out the plan of a window, as :func:`audit.pipeline.execute` does.
+
+    Raises
+    ------
+    AuditError
+        If the log cannot be read, or holds no window after the reference.
+    """
+    columns, window = _columns(asked), str(asked.monitor.window)
+    kept = None if asked.state is None else asked.state / TALLIES
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+    cells = count_windows(asked.data, asked.folder, columns, window, kept, asked.frames)
+    if not isinstance(asked.reference, int):
+        own = count_reference(asked.reference, asked.data, asked.folder, columns, kept, asked.frames)
+        cells = add((cells, own))
+    counted = answers(cells, columns, roles_of(asked.data), asked.settings, window=window)
+    asked = replace(asked, policy=_gates(asked.policy))
+    made = 0
+    for windows in _series(counted, columns, asked):
+        made += 1
+        yield Watched(windows.current.name, *_record(windows, counted, asked, execute))
+    if not made:
+        levels = counted.predictions.keys["window"].levels
+        raise ConfigError(
+            f"the log holds {len(levels)} windows; the first {asked.reference} are the reference, and no window comes "
+            "after them."
+            if isinstance(asked.reference, int)
+            else "no row of the log has a time, so that there is no window to compare with the reference."
+        )
+
+
+def keep(every: Iterable[Watched], state: Path) -> None:
+    """Write the records that are new into the folder of records, all of them or none."""
+    new = {_file(one.name): render(one.record, "json").encode() for one in every if one.is_new}
+    if new:
+        write_together(state, new, new)
+
+
+def _file(name: str) -> str:
+    return f"{name.replace(' ', '-').replace(',', '')}.json"
+
+
+def _columns(asked: Watch) -> LogColumns:
+    columns, window = columns_of(asked.data, features=True), str(asked.monitor.window)
+    if columns.time is None:
+        raise ConfigError("[data] time names the column by which the log is divided into windows; it is missing.")
+    if window not in WINDOWS and not (window.isdigit() and int(window) > 0):
+        raise ConfigError(f"window {shown(window)} is unknown; expected {listed(WINDOWS)} or a number of rows.")
+    if asked.monitor.period < 1 or (isinstance(asked.reference, int) and asked.reference < 1):
+        raise ConfigError("[monitor] reference and period count windows; expected 1 or more.")
+    return columns
+
+
+def _series(counted: Counted, columns: LogColumns, asked: Watch) -> Iterator[Windows]:
+    """Yield the reference with the windows up to each one after it."""
+    names = counted.predictions.keys["window"].levels
+    if counted.unlabeled.keys["window"].levels != names:
+        raise DataError("windows of labeled and unlabeled rows differ.")
+    every = [
+        Window(name=name, labeled=_at(counted.predictions, name), unlabeled=_at(counted.unlabeled, name))
+        for name in names
+    ]
+    if isinstance(asked.reference, int):
+        first = every[: asked.reference]
+    else:
+        first = [one for one in every if one.name == REFERENCE_NAME]
+    if not first:
+        raise DataError("no row of the log has a time.")
+    reference = Window(
+        name=first[0].name if len(first) == 1 else f"{first[0].name} to {first[-1].name}",
+        labeled=together([one.labeled for one in first]),
+        unlabeled=together([one.unlabeled for one in first]),
+    )
+    for end in range(len(first) + 1, len(every) + 1):
+        recent = tuple(every[len(first) : end])
+        yield Windows(reference=reference, recent=recent, period=asked.monitor.period, features=columns.features)
+
+
+def _at(predictions: Predictions, window: str) -> Predictions:
+    return predictions.take(predictions.keys["window"].mask(window))
+
+
+def _record(
+    windows: Windows, counted: Counted, asked: Watch, execute: Callable[[RunPlan], AuditRecord]
+) -> tuple[AuditRecord, bool]:
+    name = windows.current.name
+    place = None if asked.state is None else asked.state / _file(name)
+    digest = _digest(windows)
+    before = None if place is None else _kept(place)
+    if before is not None and before.data.splits[0].sha256 == digest and before.policy.gates == asked.policy.gates:
+        return before, False
+    own = Counted(windows.current.labeled, windows.current.unlabeled, counted.target)
+    split = SplitInfo(name="test", rows=0, file=f"window {name}", sha256=digest)
+    absent = Absence(outcome="not_applicable", reason=COUNTED)
+    plan = RunPlan(
+        dataset=without_rows(own, roles_of(asked.data), split),
+        settings=asked.settings,
+        policy=asked.policy,
+        card=asked.card,
+        seed=asked.seed,
+        checks=tuple(one for one, check in discover().items() if check.family == FAMILY or one in ALSO),
+        config=asked.config,
+        evidence={**dict.fromkeys(NEED_ROWS, absent), "predictions": own.predictions, "windows": windows},
+    )
+    return execute(plan), True
+
+
+def _kept(place: Path) -> AuditRecord | None:
+    try:
+        return load_record(place) if place.is_file() else None
+    except RecordError:
+        return None
+
+
+def _digest(windows: Windows) -> str:
+    """Return a fingerprint of all counts that the record of a window rests on."""
+    texts = []
+    for one in (windows.reference, *windows.recent[-3:]):
+        for part in (one.labeled, one.unlabeled):
+            table = {"true": part.y_true, "predicted": part.y_pred, "weight": part.weight}
+            table |= {name: factor.codes for name, factor in part.keys.items()}
+            table |= {} if part.y_score is None else {"score": part.y_score}
+            texts.append(frame_sha256(pd.DataFrame(table)))
+    return hashlib.sha256("\0".join([*texts, str(windows.period)]).encode()).hexdigest()
+
+
+def _gates(policy: Policy) -> Policy:
+    """Return the gates that windows are judged by: those of monitoring, and the user's own."""
+    known = {one for one, check in discover().items() if check.family == FAMILY}
+    kept = [gate for gate in policy.gates if gate.check in known or (gate.check in ALSO and not gate.from_catalogue)]
+    return replace(policy, gates=tuple(kept))
