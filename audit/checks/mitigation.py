@@ -12,6 +12,7 @@ from audit.errors import shown
 from audit.estimate.changes import share
 from audit.estimate.gaps import Shift, gap, gap_change, oriented, shift
 from audit.estimate.influence import metric_of
+from audit.estimate.making import absent
 from audit.estimate.measure import by_group, estimate, groups
 from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Mitigated, Predictions
@@ -143,9 +144,9 @@ def _people(mitigated: Mitigated, before: Predictions, after: Predictions) -> li
     made: list[Estimate] = []
     least = max(one.settings.suppress_n, 1)
     for (level,), rows in groups(one, [mitigated.feature]):
-        if len(rows) < least:
-            continue
         where = {**one.where, mitigated.feature: level}
+        if one.settings.hidden(where, len(rows)):
+            continue
         made.append(replace(churn(before.take(rows), after.take(rows)), where=where))
         for code, name in enumerate(one.classes):
             part = rows[one.y_true[rows] == code]
@@ -257,7 +258,8 @@ def _proxies(mitigated: Mitigated) -> list[Estimate]:
     """Measure how well the group can still be guessed from what the model reads."""
     made = []
     for one in mitigated.proxies:
-        found = estimate(one.predictions, "roc_auc")
+        why = one.predictions.settings.hides_levels(mitigated.feature)
+        found = absent("roc_auc", {}, why, unit="score") if why else estimate(one.predictions, "roc_auc")
         where = {
             "split": "test",
             "feature": mitigated.feature,

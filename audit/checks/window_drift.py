@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
@@ -68,7 +69,7 @@ def _indices(
         levels = tuple(dict.fromkeys((*old.keys[key].levels, *new.keys[key].levels)))
         found = shift(level_counts(old, key, levels), level_counts(new, key, levels), {**at, "of": key}, tail)
         if found is not None:
-            yield found
+            yield replace(found, n=None) if old.settings.hides_missing(key) else found
     if old.y_score is not None and new.y_score is not None and len(new):
         edges = score_edges(old)
         found = shift(score_counts(old, edges), score_counts(new, edges), {**at, "of": "score"}, tail)

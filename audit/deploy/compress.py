@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.data.columns import group_factor, label_texts
+from audit.data.suppression import shown_levels, suppressed
 from audit.deploy import quantize
 from audit.deploy.network_graph import is_network, network_graph
 from audit.deploy.shrinking import shrink
@@ -25,6 +26,7 @@ from audit.statistics.intervals import wilson
 
 CALIBRATION_ROWS = 512
 SMALLEST_GROUP = 10
+"""Groups of fewer rows are left out, and those from which they would follow."""
 PRECISIONS = ("static", "weights")
 Array = npt.NDArray[Any]
 
@@ -189,11 +191,13 @@ def _changes(
         moved = (label_texts(one[0]) != label_texts(other[0])).astype(np.float64)
     shift = None if one[1] is None or other[1] is None else (other[1] - one[1])[:, -1]
     found = [_change("all", moved, shift, counts=one[0].dtype.kind != "f")]
+    everyone = [np.ones(len(moved), dtype=np.int64)]
     for name in groups:
         factor = group_factor(table[name])
+        factor = shown_levels(name, factor, suppressed({name: factor}, SMALLEST_GROUP, 1, everyone))
         for code, level in enumerate(factor.levels):
             mask = factor.codes == code
-            if mask.sum() >= SMALLEST_GROUP:
+            if mask.any():
                 part = None if shift is None else shift[mask]
                 found.append(_change(f"{name} = {level}", moved[mask], part, counts=one[0].dtype.kind != "f"))
     return found

@@ -147,7 +147,7 @@ def shift(reference: FloatArray, recent: FloatArray, where: Mapping[str, str], t
 
 
 def level_counts(part: Predictions, key: str, levels: Sequence[str]) -> FloatArray:
-    """Count rows by level of a key; where they are clustered, as many rows as tell the same.
+    """Count rows by level of a key, levels that leave no trace together; clustered, as many rows as tell the same.
 
     Examples
     --------
@@ -156,9 +156,12 @@ def level_counts(part: Predictions, key: str, levels: Sequence[str]) -> FloatArr
     >>> level_counts(part, "k", ("a", "b", "c")).tolist()
     [1.0, 1.0, 0.0]
     """
-    factor, place = part.keys[key], {level: position for position, level in enumerate(levels)}
-    codes = np.array([*(place.get(level, -1) for level in factor.levels), -1], dtype=np.int64)[factor.codes]
-    return binned(codes, len(levels), cluster=part.cluster, rows=_rows_behind(part))
+    factor, settings = part.keys[key], part.settings
+    told = {level: "" if settings.hidden({key: level}, settings.suppress_n) else level for level in levels}
+    places = {name: position for position, name in enumerate(dict.fromkeys(told.values()))}
+    codes = [places[told[level]] if level in told else -1 for level in factor.levels]
+    place = np.array([*codes, -1], dtype=np.int64)[factor.codes]
+    return binned(place, len(places), cluster=part.cluster, rows=_rows_behind(part))
 
 
 def _rows_behind(part: Predictions) -> FloatArray | None:

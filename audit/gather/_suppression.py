@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from audit.data.dataset import Dataset
 from audit.data.suppression import Address, suppressed
-from audit.estimate.monitoring import everyone, together
-from audit.evidence import Predictions, Settings, Window, Windows
+from audit.estimate.monitoring import everyone
+from audit.evidence import Guess, Mitigated, Perturbed, Predictions, Settings, Strength, Window, Windows
 from audit.gather import Context
 
 Share = npt.NDArray[np.int64]
@@ -29,20 +30,21 @@ def protected(context: Context, predictions: Predictions) -> Context:
     windows = context.collected.get("windows")
     known = windows if isinstance(windows, Windows) else None
     settings = replace(context.settings, suppressed=_hidden(context.dataset, predictions, known, context.settings))
-    context.collected.update(predictions=replace(predictions, settings=_with(predictions, settings)), settings=settings)
-    if known is not None:
-        reference, recent = _told(known.reference, settings), tuple(_told(one, settings) for one in known.recent)
-        context.collected["windows"] = replace(known, reference=reference, recent=recent)
+    context.collected.update(predictions=predictions, settings=settings)
+    context.collected.update({name: _told(one, settings) for name, one in context.collected.items()})
     return replace(context, settings=settings)
 
 
-def _with(predictions: Predictions, settings: Settings) -> Settings:
-    return replace(predictions.settings, suppressed=settings.suppressed)
-
-
-def _told(window: Window, settings: Settings) -> Window:
-    labeled, unlabeled = (replace(part, settings=_with(part, settings)) for part in (window.labeled, window.unlabeled))
-    return replace(window, labeled=labeled, unlabeled=unlabeled)
+def _told(evidence: Any, settings: Settings) -> Any:  # noqa: ANN401 -- evidence of any kind
+    """Tell all answers in evidence, however deep, which groups are hidden."""
+    if isinstance(evidence, Predictions):
+        return replace(evidence, settings=replace(evidence.settings, suppressed=settings.suppressed))
+    if type(evidence) is tuple:
+        return tuple(_told(one, settings) for one in evidence)
+    if not isinstance(evidence, Windows | Window | Mitigated | Perturbed | Strength | Guess):
+        return evidence
+    parts = {one.name: getattr(evidence, one.name) for one in fields(evidence)}
+    return replace(evidence, **{name: _told(one, settings) for name, one in parts.items()})
 
 
 def _hidden(
@@ -69,9 +71,13 @@ def _shares(part: Predictions) -> Iterator[Share]:
 
 
 def _looks(windows: Windows | None) -> Iterator[Predictions]:
-    """Yield what monitoring shows by group: the reference, the last window and the last three together."""
+    """Yield what monitoring shows by group, and what follows from it: the reference and each of the last three windows.
+
+    The last one and the last three together are shown. Each by itself follows from them and from the records of
+    the windows before and after.
+    """
     if windows is None:
         return
-    for some in ((windows.reference,), windows.recent[-1:], windows.recent[-3:]):
-        yield together([one.labeled for one in some])
-        yield together([everyone(one) for one in some])
+    for one in (windows.reference, *windows.recent[-3:]):
+        yield one.labeled
+        yield everyone(one)

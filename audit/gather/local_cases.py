@@ -82,12 +82,13 @@ def pick(test: Predictions, most: int) -> list[tuple[int, str]]:
         _note(found, test, int(np.argmin(sure)), "most uncertain")
         for code in np.unique(test.y_pred)[:MOST_LEVELS]:
             _note(found, test, _typical(np.flatnonzero(test.y_pred == code), sure), f"typical of {test.classes[code]}")
-    for feature in test.sensitive:
-        factor = test.keys[feature]
+    shown = test.without_hidden_groups()
+    for feature in shown.sensitive:
+        factor = shown.keys[feature]
         big = np.argsort(-factor.counts(), kind="stable")[:MOST_LEVELS]
         for code in big:
             here = np.flatnonzero(factor.codes == code)
-            if len(here) >= test.settings.min_n:
+            if len(here) >= max(test.settings.min_n, 1):
                 _note(found, test, _typical(here, sure), f"typical of {feature}={factor.levels[code]}")
     return list(found.items())[: max(most, 1)]
 
