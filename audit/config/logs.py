@@ -46,8 +46,6 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
     ConfigError
         If the configuration asks for what a counted log cannot answer.
     """
-    if data.score is not None and not isinstance(data.score, str):
-        raise ConfigError("[data.score] names a column a class; a log is counted by one score. Leave the others out.")
     if data.prediction is None and data.score is None:
         raise ConfigError("[data] log needs a prediction or a score column.")
     for name in data.bins:
@@ -56,7 +54,7 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
     return LogColumns(
         target=data.target,
         prediction=data.prediction,
-        score=data.score,
+        score=data.score if data.score is None or isinstance(data.score, str) else dict(data.score),
         sensitive=tuple(data.sensitive),
         features=tuple(data.features or ()) if features else (),
         bins={name: tuple(edges) for name, edges in data.bins.items()},
@@ -177,7 +175,7 @@ def is_counted(config: Config, folder: Path) -> bool:
 def _can_be_counted(config: Config) -> bool:
     data = config.data
     plain = config.model is None and data.train is None and data.test is not None
-    return plain and data.task != "regression" and not isinstance(data.score, dict) and config.policy.baseline is None
+    return plain and data.task != "regression" and config.policy.baseline is None
 
 
 def _rows_of(path: Path) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.columns import MOST_GROUPS, MOST_LEVELS, group_factor, label_texts, pooled
+from audit.data.columns import MOST_GROUPS, MOST_LEVELS, group_factor, label_text, label_texts, pooled
 from audit.data.dataset import address_name
 from audit.data.factor import Factor
 from audit.data.labels import in_words_of, relabelled, require_same_labels
@@ -21,15 +21,20 @@ from audit.data.roles import Roles
 from audit.data.tables import frame_sha256
 from audit.data.target import Target, encode_target
 from audit.errors import DataError, listed, shown
-from audit.evidence import Predictions, Repeats, Settings
+from audit.evidence import COUNTED, Predictions, Repeats, Settings
 from audit.logs.columns import LogColumns
 from audit.logs.windows import REFERENCE_NAME, window_name
 from reports.together import sweep
 
 TRUE, PREDICTED, BIN, WINDOW, CLUSTER = "\ttrue", "\tpredicted", "\tbin", "\twindow", "\tcluster"
 """Names that no column of a log has."""
-NOT_FINITE, OUTSIDE = -(2**40), -(2**40) + 1
+NOT_FINITE, OUTSIDE, NO_SUM = -(2**40), -(2**40) + 1, -(2**40) + 2
 """Bins of scores that cannot be used."""
+FAULTS = (
+    (NOT_FINITE, "scores that are not finite numbers", "scores are not finite numbers"),
+    (OUTSIDE, "scores outside [0, 1]", "scores lie outside [0, 1]; margins are not counted"),
+    (NO_SUM, "rows of scores that do not sum to 1", "rows have scores that do not sum to 1"),
+)
 FIXED = 2.0**24
 NO_WINDOW = -(2**62)
 REFERENCE = NO_WINDOW + 1
@@ -84,6 +89,17 @@ class Cells:
         return tuple(number for number in numbers if number != NO_WINDOW)
 
 
+def sum_of(place: str) -> str:
+    """Return what the sum of the scores of a bin is called.
+
+    Examples
+    --------
+    >>> sum_of("bin"), sum_of("bin 2")
+    ('score_sum', 'score_2_sum')
+    """
+    return f"{place.replace('bin', 'score').replace(' ', '_')}_sum"
+
+
 def add(parts: Iterable[Cells]) -> Cells:
     """Add up cells of several logs, or of several parts of one.
 
@@ -92,9 +108,7 @@ def add(parts: Iterable[Cells]) -> Cells:
     DataError
         If there are none, or weights were counted in units that differ.
     """
-    every = [one for one in parts if len(one)]
-    if not every:
-        raise DataError("there is no row in the log.")
+    every = _alike([one for one in parts if len(one)])
     scales = [one.scale for one in every if one.scale is not None]
     scale = (min(one[0] for one in scales), min(one[1] for one in scales)) if scales else None
     sums = []
@@ -106,6 +120,15 @@ def add(parts: Iterable[Cells]) -> Cells:
         sums.append(own)
     keys = pd.concat([one.keys for one in every], ignore_index=True)
     return Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scale=scale).merged()
+
+
+def _alike(parts: list[Cells]) -> list[Cells]:
+    """Return the parts with the keys that all of them have: scores of many classes may be too many in some."""
+    if not parts:
+        raise DataError("there is no row in the log.")
+    keys = [name for name in parts[0].keys if all(name in one.keys for one in parts)]
+    sums = [name for name in parts[0].sums if all(name in one.sums for one in parts)]
+    return [replace(one, keys=one.keys[keys], sums=one.sums[sums]) for one in parts]
 
 
 # --- answers --------------------------------------------------------------------------------------
@@ -148,7 +171,7 @@ def answers(
     truth = np.zeros(len(cells), dtype=np.int64)
     truth[known] = target.y
     predicted, invalid, classes = _predicted(cells, columns, target, roles)
-    score, probabilities, reason, faults = _scores(cells, columns, target)
+    score, probabilities, reason, faults = _scores(cells, columns, target, classes)
     weight, squares = _weights(cells)
     keys = {"split": Factor.constant("test", len(cells))}
     if window:
@@ -193,13 +216,14 @@ def _predicted(
 ) -> tuple[npt.NDArray[np.int64], dict[str, int], tuple[str, ...]]:
     classes, binary = target.classes, target.task == "binary"
     if columns.prediction is None:
-        if (cells.keys[BIN] <= OUTSIDE).any() or not binary:
+        if (cells.keys[BIN] <= NO_SUM).any() or (isinstance(columns.score, str) and not binary):
             raise DataError(
-                f"score column {shown(columns.score)} does not decide by itself: some scores are missing or outside "
-                "[0, 1], or there are more than two classes. Add [data] prediction."
+                f"no prediction follows from {listed(columns.scores().values())}: some scores are missing or no "
+                "probabilities, or one score is for more than two classes. Add [data] prediction."
             )
-        return cells.keys[PREDICTED].to_numpy(dtype=np.int64), {}, classes
-    what = f"prediction {shown(columns.prediction)}"
+        if isinstance(columns.score, str):
+            return cells.keys[PREDICTED].to_numpy(dtype=np.int64), {}, classes
+    what = "[data.score]" if columns.prediction is None else f"prediction {shown(columns.prediction)}"
     texts = in_words_of(relabelled(label_texts(cells.keys[PREDICTED]), roles.labels, what), classes)
     said = {text for text in texts if text is not None}
     require_same_labels(said, classes, what=f"{what} holds", whole=False, binary=binary)
@@ -214,32 +238,49 @@ def _predicted(
 
 
 def _scores(
-    cells: Cells, columns: LogColumns, target: Target
+    cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...]
 ) -> tuple[npt.NDArray[np.float64] | None, bool, str, dict[str, int]]:
     """Return the mean score of each cell's bin, or why there is none."""
     if columns.score is None:
         return None, False, "the log has no scores", {}
-    if target.task != "binary":
-        return None, False, "scores of several classes are not counted", {}
-    place, n = cells.keys[BIN].to_numpy(), cells.sums["n"].to_numpy()
-    not_finite, outside = (int(n[place == kind].sum()) for kind in (NOT_FINITE, OUTSIDE))
-    if not_finite:
-        kind = "scores that are not finite numbers"
-        return None, False, f"{not_finite} of {n.sum()} scores are not finite numbers", {kind: not_finite}
-    if outside:
-        kind = "scores outside [0, 1]"
-        return (
-            None,
-            False,
-            f"{outside} of {n.sum()} scores lie outside [0, 1]; margins are not counted",
-            {kind: outside},
+    if BIN not in cells.keys:
+        return None, False, f"scores of {len(columns.scores())} classes: {COUNTED}", {}
+    several = not isinstance(columns.score, str)
+    if target.task != "binary" and not several:
+        raise DataError(
+            "[data] score names one column, a multiclass task needs one a class: "
+            f'[data.score] {target.classes[0]} = "column" …'
         )
-    _, code = np.unique(place, return_inverse=True)
+    place, n = cells.keys[BIN].to_numpy(), cells.sums["n"].to_numpy()
+    for kind, what, told in FAULTS:
+        if faulty := int(n[place == kind].sum()):
+            return None, False, f"{faulty} of {n.sum()} {told}", {what: faulty}
+    if not several:
+        return _mean_of_bins(cells, "bin"), True, "", {}
+    return _by_class(cells, columns, target, classes), True, "", {}
+
+
+def _by_class(cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    """Return the mean scores of each cell's bins, a column a class; of the positive one alone in a binary task."""
+    assert columns.score is not None  # noqa: S101 -- asked for by the caller
+    named = {label_text(name): f"bin {at}" for at, name in enumerate(columns.score)}
+    missing = [name for name in target.classes if name not in named]
+    if missing:
+        raise DataError(f"[data.score] names no column for class {shown(missing[0])}.")
+    means = [_mean_of_bins(cells, named[name]) for name in target.classes]
+    if target.task == "binary":
+        return means[1]
+    return np.stack([*means, *[np.zeros(len(cells))] * (len(classes) - len(target.classes))], -1)
+
+
+def _mean_of_bins(cells: Cells, place: str) -> npt.NDArray[np.float64]:
+    """Return the mean score of each cell's bin, over all cells in it."""
+    _, code = np.unique(cells.keys[f"\t{place}"].to_numpy(), return_inverse=True)
     totals = np.zeros((2, int(code.max()) + 1), dtype=np.int64)
-    for row, values in zip(totals, (n, cells.sums["score_sum"].to_numpy()), strict=True):
-        np.add.at(row, code, values)
-    mean = totals[1] / totals[0] / FIXED
-    return np.clip(mean, 0.0, 1.0)[code], True, "", {}
+    for row, name in zip(totals, ("n", sum_of(place)), strict=True):
+        np.add.at(row, code, cells.sums[name].to_numpy())
+    mean: npt.NDArray[np.float64] = np.clip(totals[1] / totals[0] / FIXED, 0.0, 1.0)
+    return mean[code]
 
 
 def _weights(cells: Cells) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -307,7 +348,7 @@ def load(path: Path) -> Cells | None:
             table: pd.DataFrame = connection.read_parquet(str(path)).df()
     except duckdb.Error:
         return None
-    names = [name for name in ("n", "score_sum", "weight_sum", "square_sum") if name in table]
+    names = [name for name in map(str, table.columns) if name == "n" or name.endswith("_sum")]
     sums = table[names].astype(np.int64)
     scales = table[["\tscale", "\tsquare_scale"]].iloc[0]
     keys = table.drop(columns=[*names, "\tscale", "\tsquare_scale"])

@@ -18,8 +18,8 @@ class LogColumns:
 
     target: str
     prediction: str | None = None
-    score: str | None = None
-    """Score of the positive class, in [0, 1]."""
+    score: str | Mapping[str, str] | None = None
+    """Score of the positive class, in [0, 1], or class → column of its score."""
     sensitive: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     """Further columns whose distribution is watched."""
@@ -39,12 +39,25 @@ class LogColumns:
 
     def keyed_by(self) -> tuple[str, ...]:
         """Name all columns that make cells many."""
-        more = (name for name in (self.cluster, self.score) if name is not None)
-        return tuple(dict.fromkeys((*self.counted_by(), *more)))
+        more = (self.cluster,) if self.cluster is not None else ()
+        return tuple(dict.fromkeys((*self.counted_by(), *more, *self.scores().values())))
+
+    def scores(self) -> dict[str, str]:
+        """Return the columns of scores by what their bins and sums are called.
+
+        Examples
+        --------
+        >>> LogColumns(target="y", score={"a": "p_a", "b": "p_b"}).scores()
+        {'bin 0': 'p_a', 'bin 1': 'p_b'}
+        """
+        if self.score is None or isinstance(self.score, str):
+            return {} if self.score is None else {"bin": self.score}
+        return {f"bin {place}": name for place, name in enumerate(self.score.values())}
 
     def stated(self) -> dict[str, str]:
         """Return the part that each needed column plays, by column."""
-        parts = {"target": self.target, "prediction": self.prediction, "score": self.score}
+        parts = {"target": self.target, "prediction": self.prediction}
         parts |= {"weight": self.weight, "cluster": self.cluster, "time": self.time, "id": self.id}
         named = {name: part for part, name in parts.items() if name is not None}
-        return {**dict.fromkeys(self.features, "feature"), **dict.fromkeys(self.sensitive, "sensitive"), **named}
+        groups = {**dict.fromkeys(self.features, "feature"), **dict.fromkeys(self.sensitive, "sensitive")}
+        return {**groups, **dict.fromkeys(self.scores().values(), "score"), **named}

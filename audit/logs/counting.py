@@ -9,13 +9,14 @@ grouped, because engines treat missing keys differently.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from audit.errors import DataError, shown
-from audit.logs.cells import FIXED, NOT_FINITE, OUTSIDE, Cells
+from audit.logs.cells import FIXED, NO_SUM, NOT_FINITE, OUTSIDE, Cells, sum_of
 from audit.logs.columns import LogColumns
 from audit.logs.joining import ROWS
 from audit.logs.sources import Source
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
 
 BINS_PER_LOGIT = 64
+BINS_OF_MANY = 16
+"""Per logit where there are scores of several classes, whose bins are crossed."""
+SUM_SLACK = 1e-3
+"""How far the scores of a row may be from summing to 1."""
 EDGE = 1e-9
 """Scores nearer to 0 or 1 than this share the outermost bins."""
 NUDGE = 2.0**-20
@@ -52,22 +57,13 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     DataError
         If a column has a type that cannot be counted, weights are negative or not numbers, or there are too many cells.
     """
-    import narwhals.stable.v2 as nw
-
     try:
         schema = dict(source.frame.collect_schema())
         scale = None if columns.weight is None else _weight_scale(source, columns.weight, schema)
-        shaped = source.frame.with_columns(**_normalized(columns, schema, window))
-        keys = [name for name in _key_names(columns) if name in _normalized(columns, schema, window)]
-        products = _products(columns, scale)
-        shaped = shaped.select(*keys, *_summed(columns))
-        grouped = shaped.with_columns(**products) if products else shaped
-        table = (
-            grouped.group_by(*keys)
-            .agg(**_sums(columns))
-            .with_columns(nw.col(name).cast(nw.Int64) for name in _sums(columns))
-        )
-        found: pd.DataFrame = table.head(MOST_CELLS + 1).collect(backend="pandas").to_native()
+        found = _grouped(source, columns, schema, scale, window)
+        if len(found) > MOST_CELLS and len(columns.scores()) > 1 and columns.prediction is not None:
+            columns = replace(columns, score=None)
+            found = _grouped(source, columns, schema, scale, window)
     except DataError:
         raise
     except Exception as error:
@@ -80,16 +76,25 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     return _cells(found, columns, schema, scale)
 
 
+def _grouped(
+    source: Source, columns: LogColumns, schema: dict[str, Any], scale: tuple[float, float] | None, window: str
+) -> pd.DataFrame:
+    """Return sums by key; a row more than may be kept where there are too many."""
+    import narwhals.stable.v2 as nw
+
+    keys, summed = _normalized(columns, schema, window), _summed(columns, schema, scale)
+    shaped = source.frame.select(**keys, **summed)
+    sums = {"n": nw.len(), **{name: nw.col(name).sum() for name in summed}}
+    table = shaped.group_by(*keys).agg(**sums).with_columns(nw.col(name).cast(nw.Int64) for name in sums)
+    found: pd.DataFrame = table.head(MOST_CELLS + 1).collect(backend="pandas").to_native()
+    return found
+
+
 def _said(error: Exception) -> str:
     return " ".join(str(error).split())[:250].rstrip(".")
 
 
 # --- normalizing ----------------------------------------------------------------------------------
-
-
-def _key_names(columns: LogColumns) -> list[str]:
-    names = [f"key_{place}" for place in range(len(columns.counted_by()))]
-    return [*names, "true", "predicted", "bin", "window", "cluster"]
 
 
 def _normalized(columns: LogColumns, schema: dict[str, Any], window: str) -> dict[str, nw.Expr]:
@@ -100,13 +105,7 @@ def _normalized(columns: LogColumns, schema: dict[str, Any], window: str) -> dic
         edges = columns.bins.get(name)
         made[f"key_{place}"] = _level(name, schema) if edges is None else _band(name, edges, schema)
     made["true"] = _level(columns.target, schema)
-    if columns.score is not None:
-        made["bin"] = _bin(_score(columns.score, schema))
-    if columns.prediction is not None:
-        made["predicted"] = _level(columns.prediction, schema)
-    elif columns.score is not None:
-        score, usable = _score(columns.score, schema), _usable(_score(columns.score, schema))
-        made["predicted"] = (nw.when(usable).then(score).otherwise(nw.lit(0.0)) >= 0.5).cast(nw.Int64)
+    made |= _answered(columns, schema)
     if columns.cluster is not None:
         made["cluster"] = _level(columns.cluster, schema)
     if window == "rows":
@@ -114,6 +113,20 @@ def _normalized(columns: LogColumns, schema: dict[str, Any], window: str) -> dic
     elif window and columns.time is not None:
         time = nw.col(columns.time)
         made["window"] = nw.when(time.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(window_number(time, window))
+    return made
+
+
+def _answered(columns: LogColumns, schema: dict[str, Any]) -> dict[str, nw.Expr]:
+    """Return the answer and the bins of scores."""
+    scores = {place: _score(column, schema) for place, column in columns.scores().items()}
+    fine = BINS_PER_LOGIT if len(scores) == 1 else BINS_OF_MANY
+    made = {place: _bin(score, fine) for place, score in scores.items()}
+    if len(scores) > 1:
+        made["bin"] = _fault(list(scores.values()))
+    if columns.prediction is not None:
+        made["predicted"] = _level(columns.prediction, schema)
+    elif scores:
+        made["predicted"] = _likeliest(list(scores.values()))
     return made
 
 
@@ -162,49 +175,70 @@ def _usable(score: nw.Expr) -> nw.Expr:
     return (~score.is_null()) & score.is_finite() & (score >= 0.0) & (score <= 1.0)
 
 
-def _bin(score: nw.Expr) -> nw.Expr:
+def _likeliest(scores: list[nw.Expr]) -> nw.Expr:
+    """Return the place of the largest score; of a single one whether it is at least a half."""
+    import narwhals.stable.v2 as nw
+
+    safe = [nw.when(_usable(score)).then(score).otherwise(nw.lit(0.0)) for score in scores]
+    if len(safe) == 1:
+        return (safe[0] >= 0.5).cast(nw.Int64)
+    best, place = safe[0], nw.lit(0)
+    for at, score in enumerate(safe[1:], start=1):
+        place = nw.when(score > best).then(nw.lit(at)).otherwise(place)
+        best = nw.when(score > best).then(score).otherwise(best)
+    return place.cast(nw.Int64)
+
+
+def _fault(scores: list[nw.Expr]) -> nw.Expr:
+    """Return why the scores of a row cannot be used, or 0."""
+    import narwhals.stable.v2 as nw
+
+    total, finite, inside = nw.lit(0.0), nw.lit(0), nw.lit(0)
+    for score in scores:
+        is_finite = (~score.is_null()) & score.is_finite()
+        total = total + nw.when(is_finite).then(score).otherwise(nw.lit(0.0))
+        finite = finite + is_finite.cast(nw.Int64)
+        inside = inside + nw.when(_usable(score)).then(nw.lit(1)).otherwise(nw.lit(0))
+    summed = ((total - 1.0) <= SUM_SLACK) & ((total - 1.0) >= -SUM_SLACK)
+    kind = nw.when(summed).then(nw.lit(0)).otherwise(nw.lit(NO_SUM))
+    kind = nw.when(inside >= len(scores)).then(kind).otherwise(nw.lit(OUTSIDE))
+    return nw.when(finite >= len(scores)).then(kind).otherwise(nw.lit(NOT_FINITE)).cast(nw.Int64)
+
+
+def _bin(score: nw.Expr, per_logit: int) -> nw.Expr:
     """Return the bin of a score on the logit scale; what cannot be used has bins of its own."""
     import narwhals.stable.v2 as nw
 
     finite, inside = (~score.is_null()) & score.is_finite(), _usable(score)
     safe = nw.when(inside).then(score).otherwise(nw.lit(0.5)).clip(EDGE, 1 - EDGE)
     logit = (safe / (1.0 - safe)).log()
-    place = (logit * BINS_PER_LOGIT + NUDGE).floor().cast(nw.Int64)
+    place = (logit * per_logit + NUDGE).floor().cast(nw.Int64)
     return nw.when(inside).then(place).otherwise(nw.when(finite).then(nw.lit(OUTSIDE)).otherwise(nw.lit(NOT_FINITE)))
 
 
 # --- summing --------------------------------------------------------------------------------------
 
 
-def _summed(columns: LogColumns) -> list[str]:
-    return [name for name in dict.fromkeys((columns.score, columns.weight)) if name is not None]
-
-
-def _products(columns: LogColumns, scale: tuple[float, float] | None) -> dict[str, nw.Expr]:
+def _summed(columns: LogColumns, schema: dict[str, Any], scale: tuple[float, float] | None) -> dict[str, nw.Expr]:
     """Return what is added up, as whole numbers."""
     import narwhals.stable.v2 as nw
 
     made = {}
-    if columns.score is not None:
-        usable = nw.col("bin") > OUTSIDE
-        score = nw.when(usable).then(nw.col(columns.score).cast(nw.Float64)).otherwise(nw.lit(0.0))
-        made["score_sum"] = (score * FIXED + 0.5).floor().cast(nw.Int64)
+    for place, name in columns.scores().items():
+        score = _score(name, schema)
+        usable = nw.when(_usable(score)).then(score).otherwise(nw.lit(0.0))
+        made[sum_of(place)] = _whole(usable * FIXED)
     if columns.weight is not None and scale is not None:
         weight = nw.col(columns.weight).cast(nw.Float64)
-        made["weight_sum"] = (weight * scale[0] + 0.5).floor().cast(nw.Int64)
-        made["square_sum"] = (weight * weight * scale[1] + 0.5).floor().cast(nw.Int64)
+        made["weight_sum"] = _whole(weight * scale[0])
+        made["square_sum"] = _whole(weight * weight * scale[1])
     return made
 
 
-def _sums(columns: LogColumns) -> dict[str, nw.Expr]:
+def _whole(number: nw.Expr) -> nw.Expr:
     import narwhals.stable.v2 as nw
 
-    made = {"n": nw.len()}
-    if columns.score is not None:
-        made["score_sum"] = nw.col("score_sum").sum()
-    if columns.weight is not None:
-        made |= {name: nw.col(name).sum() for name in ("weight_sum", "square_sum")}
-    return made
+    return (number + 0.5).floor().cast(nw.Int64)
 
 
 def _weight_scale(source: Source, name: str, schema: dict[str, Any]) -> tuple[float, float]:
@@ -250,15 +284,14 @@ def _cells(
     if "predicted" in found:
         flag = columns.prediction is not None and schema[columns.prediction] == nw.Boolean
         frame["\tpredicted"] = _values(found["predicted"], flag)
+        if columns.prediction is None and not isinstance(columns.score, str | None):
+            frame["\tpredicted"] = np.array(list(columns.score), dtype=object)[found["predicted"]]
     if columns.cluster is not None:
         frame["\tcluster"] = _values(found["cluster"], False)
-    for name in ("bin", "window"):
+    for name in ("bin", *columns.scores(), "window"):
         if name in found:
             frame[f"\t{name}"] = found[name].astype(np.int64)
-    sums = found[["n"]].astype(np.int64)
-    for name in ("score_sum", "weight_sum", "square_sum"):
-        if name in found:
-            sums[name] = found[name].astype(np.int64)
+    sums = found[["n", *(name for name in found if str(name).endswith("_sum"))]].astype(np.int64)
     return Cells(keys=frame, sums=sums, scale=scale).merged()
 
 

@@ -69,8 +69,9 @@ def _macro_interval(part: Predictions, form: Linear, spread: Variance, edge: Edg
     if 0 < value < 1 and spread.value > 0:
         return bounded(value, spread.value, level=level, degrees=spread.degrees)
     kept = _kept(part, form, spread)
-    rarest = float(min(count for count in np.bincount(part.y_true.astype(np.int64)) if count)) * kept
-    return edge(value, rarest, len(part) * kept, spread, level)
+    rows = None if part.repeats is None else part.repeats.n
+    rarest = float(min(count for count in np.bincount(part.y_true.astype(np.int64), rows) if count)) * kept
+    return edge(value, rarest, part.total * kept, spread, level)
 
 
 def _area_edge(value: float, rarest: float, rows: float, _spread: Variance, level: float) -> Interval:

@@ -141,6 +141,17 @@ def test_labels_are_written_as_everywhere() -> None:
     assert counted.predictions.invalid == {}
 
 
+def test_columns_may_be_called_as_anything() -> None:
+    """Names that counting itself might use change nothing."""
+    names = {"y": "n", "p": "true", "s": "predicted", "sex": "bin"}
+    plain = count(open_frame(frame_of(500, 0.4), {"y": "target", "s": "score", "sex": "sensitive"}),
+                  LogColumns(target="y", score="s", sensitive=("sex",)))  # fmt: skip
+    columns = LogColumns(target="n", score="predicted", sensitive=("bin",))
+    odd = count(open_frame(frame_of(500, 0.4).rename(columns=names), columns.stated()), columns)
+    pd.testing.assert_frame_equal(odd.sums, plain.sums)
+    assert odd.keys.to_numpy().tolist() == plain.keys.to_numpy().tolist()
+
+
 def test_scores_that_cannot_be_used_are_counted_and_not_dropped() -> None:
     frame = frame_of(400, 0.4)
     frame.loc[:4, "s"] = np.nan
@@ -150,7 +161,7 @@ def test_scores_that_cannot_be_used_are_counted_and_not_dropped() -> None:
     assert predictions.y_score is None
     assert predictions.score_reason == "5 of 400 scores are not finite numbers"
     bare = LogColumns(target="y", score="s")
-    with pytest.raises(DataError, match=r"'s' does not decide by itself.*Add \[data\] prediction"):
+    with pytest.raises(DataError, match=r"no prediction follows from 's'.*Add \[data\] prediction"):
         told(frame, bare)
 
 

@@ -144,6 +144,63 @@ def test_clusters_of_a_log_count_as_those_of_its_rows(tmp_path: Path, more: str)
     assert wider > 60
 
 
+def of_three_classes(n: int = 4000) -> pd.DataFrame:
+    generator = np.random.default_rng(7)
+    logits = generator.normal(0, 1.5, (n, 3))
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    y = np.array([generator.choice(3, p=row) for row in shares])
+    noisy = shares ** generator.uniform(0.6, 1.2, (n, 1))
+    noisy /= noisy.sum(1, keepdims=True)
+    names = np.array(["low", "middle", "high"])
+    table = pd.DataFrame(noisy, columns=["p_low", "p_middle", "p_high"])
+    return table.assign(y=names[y], p=names[noisy.argmax(1)], sex=generator.choice(["f", "m"], n))
+
+
+CLASSES_TOML = """
+[data]
+{source}
+target = "y"
+task = "multiclass"
+sensitive = ["sex"]
+{more}
+score = {{ low = "p_low", middle = "p_middle", high = "p_high" }}
+[report]
+formats = ["json"]
+"""
+
+
+@pytest.mark.parametrize("more", ['prediction = "p"', ""])
+def test_scores_of_several_classes_are_counted(tmp_path: Path, more: str) -> None:
+    of_three_classes().to_parquet(tmp_path / "rows.parquet")
+    found = []
+    for source in ('log = "rows.parquet"', 'test = "rows.parquet"\nrows = "keep"'):
+        (tmp_path / "audit.toml").write_text(CLASSES_TOML.format(source=source, more=more))
+        assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) in (0, 1, 3)
+        found.append(estimates(load(tmp_path / "out" / "audit.json")))
+    log, kept = found
+    compared = set()
+    for key, one in log.items():
+        other = kept[key]
+        assert one.n == other.n, key
+        if None in (one.value, other.value, other.low, other.high) or key[0] == "gap_against_chance":
+            continue
+        slack = (0.1 if key[1] == "calibration_error" else 0.02) * ((other.high or 0) - (other.low or 0)) + 1e-9
+        assert one.value == pytest.approx(other.value, abs=slack), key
+        assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=2 * slack), key
+        compared.add(key[1])
+    assert {"log_loss", "brier_score", "roc_auc", "calibration_error", "accuracy"} <= compared
+
+
+def test_scores_of_too_many_combinations_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audit.logs.counting.MOST_CELLS", 300)
+    of_three_classes(900).to_parquet(tmp_path / "rows.parquet")
+    (tmp_path / "audit.toml").write_text(CLASSES_TOML.format(source='log = "rows.parquet"', more='prediction = "p"'))
+    assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) in (0, 1, 3)
+    record = load(tmp_path / "out" / "audit.json")
+    assert record.metric("accuracy").value is not None
+    assert record.metric("log_loss").reason == "scores of 3 classes: rows were counted, not kept"
+
+
 def test_a_table_of_predictions_is_counted_when_asked(tmp_path: Path) -> None:
     rows(1500).to_csv(tmp_path / "rows.csv", index=False)
     log = audited(tmp_path, 'test = "rows.csv"', 'rows = "count"')
