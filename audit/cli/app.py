@@ -215,13 +215,13 @@ def rule(
 
 @app.command()
 def policy(
-    file: Annotated[Path | None, typer.Argument(help="gates.toml; without one, the catalogue.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="gates.toml; without one, the catalogue.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of such files instead.")] = False,
 ) -> int:
     """Read a policy without judging by it: can it be read, what is in force, has a waiver ended?"""
     from audit.cli.policy import policy as verb
 
-    return verb(file, schema=schema)
+    return verb(files or (), schema=schema)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from audit.cli.output import say
@@ -14,11 +15,17 @@ from audit.policy.read import default_policy, read_policy_and_terms, require_cur
 from reports.phrases import counted, rule, visible
 
 
-def policy(file: Path | None, *, schema: bool = False) -> int:
-    """Read a policy and list its gates; what cannot be read or measured, and waivers past their end, are refused."""
+def policy(files: Sequence[Path], *, schema: bool = False) -> int:
+    """Read policies and list their gates; what cannot be read or measured, and waivers past their end, are refused."""
     if schema:
         sys.stdout.write(SCHEMA_FILE.read_text(encoding="utf-8"))
         return 0
+    for file in files or (None,):
+        _read(file)
+    return 0
+
+
+def _read(file: Path | None) -> None:
     gates = default_policy() if file is None else read_policy_and_terms(file, drafting=True)[0]
     require_known_words(gates)
     require_current_waivers(gates, datetime.datetime.now(tz=datetime.UTC).date())
@@ -29,4 +36,3 @@ def policy(file: Path | None, *, schema: bool = False) -> int:
     tally = Counter(one.severity for one in gates.gates)
     parts = ", ".join(f"{number} {severity}" for severity, number in sorted(tally.items()))
     say(f"{visible(gates.name, 60)}: {counted(len(gates.gates), 'gate')} ({parts or 'none'}).")
-    return 0
