@@ -61,7 +61,7 @@ def _trusted(record: AuditRecord, known: Estimates, results: Sequence[GateResult
         sentence = f"With care: {first}."
     else:
         sentence = "Yes, as far as was tested." if _tested(mine) else "Not known: nothing here was tested."
-    rest = [f"{capital(record, verdict_words(record, known, one.lead))}." for one in failed if one not in invalid][1:3]
+    rest = [f"{capital(record, verdict_words(record, known, one.lead))}." for one in failed if one not in invalid][1:2]
     return Answer(
         id="trusted",
         question="Can the numbers be trusted?",

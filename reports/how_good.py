@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.answer import Answer
-from reports.lookup import Estimates, value_of
+from reports.lookup import Estimates, headline_words, value_of
 from reports.people import (
     class_words,
 )
@@ -109,5 +109,5 @@ def _constant(record: AuditRecord, known: Estimates) -> str:
     if gain is None or gain.value is None or abs(gain.value) < SAME:
         return ""
     words = "worse" if gain.value > 0 else "better"
-    points = f"{100 * abs(gain.value):.1f} points of {metric_words(record.headline)}"
+    points = f"{100 * abs(gain.value):.1f} points of {headline_words(record, known)}"
     return f"{words.capitalize()} than a plain linear model by {points}."

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from reports.addresses import HOUSE_WORDS, address
 from reports.nearest import nearest
+from reports.phrases import metric_words
 from reports.printable import visible
 from reports.record import AuditRecord, Estimate, Finding
 
@@ -104,6 +105,14 @@ def _on_test_rows(where: Mapping[str, str]) -> dict[str, str]:
 def value_of(one: Estimate) -> float:
     """Return the value of an estimate that is known to have one; 0 stands in for none."""
     return one.value or 0.0
+
+
+def headline_words(record: AuditRecord, known: Estimates) -> str:
+    """Name the score in whose points rules speak: the headline, or the task's own where that has a unit of its own."""
+    score = any(one.unit in ("proportion", "score", "difference") for one in known.of(record.headline))
+    if score or record.task != "regression":
+        return metric_words(record.headline) if score else "its score"
+    return metric_words("r2_score")
 
 
 class Estimates:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from reports.lookup import Estimates, other_names, value_of
+from reports.lookup import Estimates, headline_words, other_names, value_of
 from reports.people import (
     RATES,
     capital,
@@ -40,7 +40,7 @@ def verdict_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> st
         return f"{_on(record, verdict.where)}{metric_words(found.metric)} is undefined: {visible(found.reason, 120)}"
     telling = TELLINGS.get(found.metric)
     if telling is not None:
-        return _filled(record, found, telling)
+        return _filled(record, known, found, telling)
     return _rates_of_groups(record, known, verdict, found) or _of_class(record, found) or _plain(record, known, found)
 
 
@@ -180,12 +180,12 @@ def _with_ends(one: Estimate, kind: Kind) -> str:
     return f"{amount} [{low}, {high}]"
 
 
-def _filled(record: AuditRecord, one: Estimate, telling: Telling) -> str:
+def _filled(record: AuditRecord, known: Estimates, one: Estimate, telling: Telling) -> str:
     """Put a number and what its address names in the places of a sentence."""
     below = value_of(one) < telling.pivot
     shown = _turned(one) if telling.sides[0] and not telling.pivot and below else one
     return telling.words.format(
-        value=_with_ends(shown, telling.kind), side=telling.sides[0 if below else 1], **_places(record, one)
+        value=_with_ends(shown, telling.kind), side=telling.sides[0 if below else 1], **_places(record, known, one)
     )
 
 
@@ -194,7 +194,7 @@ def _turned(one: Estimate) -> Estimate:
     return replace(one, value=-value_of(one), low=low, high=high)
 
 
-def _places(record: AuditRecord, one: Estimate) -> dict[str, str]:
+def _places(record: AuditRecord, known: Estimates, one: Estimate) -> dict[str, str]:
     """Say in words what the places of a sentence stand for."""
     own = {key: level for key, level in groups_in(one.where).items() if key not in (*_NAMED, "metric")}
     split = one.where.get("split", "test")
@@ -205,7 +205,7 @@ def _places(record: AuditRecord, one: Estimate) -> dict[str, str]:
         "class": class_words(record, one.where.get("class", "")),
         "positive": class_words(record, record.data.positive),
         "target": visible(record.data.target, 60) or "the target",
-        "headline": metric_words(record.headline) if record.headline else "its score",
+        "headline": headline_words(record, known),
         "slice": visible(one.where.get("slice", ""), 100) or group_words(record, one.where),
         "n": f" (n {one.n:,})" if one.n is not None else "",
         "split": "" if split in ("test", "*") else f" ({visible(split, 40)} rows)",

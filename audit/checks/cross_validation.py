@@ -49,7 +49,7 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
     ]
     if headline != metric:
         made += _mean_of(folds, headline, share)
-    told = f"{metric} over {len(scores)} folds: {made[0]}."
+    told = f"{metric_words(metric)} over {len(scores)} folds: {made[0]}."
     if predictions is not None:
         test = estimate(predictions.select(split="test"), metric)
         made += _excess(parts, test, folds.settings.level)

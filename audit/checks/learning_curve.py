@@ -17,6 +17,7 @@ from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
 from audit.statistics.intervals import z_value
 from audit.statistics.variance import Undefined, variance
+from reports.phrases import metric_words
 from reports.record import Curve, Estimate, Measurement, Series
 
 EXPONENTS = np.linspace(0.025, 2.0, 40)
@@ -62,7 +63,7 @@ def learning_curve(subsets: Predictions, predictions: Predictions | None = None)
     gain = _gain(replace(points, scores=sign * points.scores), held, subsets)
     note = () if held == largest else (f"continued from {largest} rows, the largest refit, to twice {held}",)
     return Measurement(
-        summary=f"Twice the training rows would be expected to gain {gain} in {name}.",
+        summary=f"Twice the training rows would be expected to gain {gain} in {metric_words(name)}.",
         estimates=(gain,),
         exhibits=(_curve(points, gain, held, sign, name, subsets.settings.level),),
         notes=(*subsets.notes, *note),
@@ -207,7 +208,7 @@ def _curve(points: _Points, gain: Estimate, held: int, sign: float, name: str, l
     return Curve(
         title="Learning curve",
         x_label="training rows",
-        y_label=f"{name} on test rows",
+        y_label=f"{metric_words(name)} on test rows",
         series=tuple(series),
         caption="The dashed line goes on to twice the rows, with its interval.",
     )

@@ -12,6 +12,7 @@ from audit.estimate.metrics import metric
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table
 from audit.statistics.intervals import Span, difference
+from reports.phrases import metric_words
 from reports.record import Estimate, Measurement
 
 METRICS = {
@@ -38,7 +39,7 @@ def overfitting(predictions: Predictions) -> Measurement:
     gaps = [gap(one, other) for one, other in zip(on_train, on_test, strict=True)]
     main = gaps[0]
     return Measurement(
-        summary=f"{names[0]} on train minus test: {main}.",
+        summary=f"{metric_words(names[0])} on train minus test: {main}.",
         estimates=(_renamed(main, "train_test_gap"), *gaps),
         exhibits=(by_address_table("Scores by split", [_at(one) for one in (*on_train, *on_test)], first="split"),),
     )

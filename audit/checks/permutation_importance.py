@@ -17,6 +17,7 @@ from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
 from audit.statistics.intervals import on_scale
 from audit.statistics.variance import Undefined, Variance, variance
+from reports.phrases import metric_words
 from reports.record import Bar, Bars, Estimate, Measurement, Table
 
 MOVED = 0.01
@@ -57,9 +58,9 @@ def permutation_importance(
     strongest = rows[order[0]][0]
     return Measurement(
         summary=(
-            f"Shuffling {order[0]} costs the most {name}: {strongest}."
+            f"Shuffling {order[0]} costs the most {metric_words(name)}: {strongest}."
             if strongest.value is not None
-            else f"{name} cannot be compared: {strongest.reason}."
+            else f"{metric_words(name)} cannot be compared: {strongest.reason}."
         ),
         estimates=tuple(one for feature in order for one in rows[feature]),
         exhibits=_exhibits(rows, order[: max(top, 1)], name),
@@ -150,7 +151,7 @@ def _exhibits(
     bars = tuple(Bar(label=one.where["feature"], value=one.value or 0.0, low=one.low, high=one.high) for one in known)
     table = Table(
         title="Importance for the score and for decisions",
-        columns=("feature", f"loss of {name}", "low", "high", "decisions changed", "low", "high"),
+        columns=("feature", f"loss of {metric_words(name)}", "low", "high", "decisions changed", "low", "high"),
         rows=tuple(
             (feature, one.value, one.low, one.high, two.value, two.low, two.high)
             for feature, (one, two, _) in ((feature, rows[feature]) for feature in order)
@@ -160,8 +161,8 @@ def _exhibits(
     if not bars:
         return (table,)
     drawn = Bars(
-        title=f"Loss of {name} when a feature is shuffled",
-        x_label=f"loss of {name}",
+        title=f"Loss of {metric_words(name)} when a feature is shuffled",
+        x_label=f"loss of {metric_words(name)}",
         bars=bars,
         caption="Whiskers: what other test rows could show.",
     )

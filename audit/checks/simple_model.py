@@ -13,6 +13,7 @@ from audit.estimate.measure import estimate
 from audit.estimate.paired import paired_difference
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
+from reports.phrases import metric_words
 from reports.record import Estimate, Measurement
 
 
@@ -47,7 +48,7 @@ def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
         for who, one in (("audited_model", estimate(ours, name)), ("linear_model", estimate(plain, name)))
     )
     return Measurement(
-        summary=f"A plain linear model changes {name} by {made}.",
+        summary=f"A plain linear model changes {metric_words(name)} by {made}.",
         estimates=(made, *scores),
         exhibits=(estimates_table("Audited and linear model", (*scores, made)),),
         notes=tuple(note for note in rivals.notes if "linear" in note),

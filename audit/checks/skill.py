@@ -11,6 +11,7 @@ from audit.estimate.making import exact
 from audit.estimate.measure import estimate
 from audit.estimate.metrics import metric as metric_of
 from audit.evidence import Predictions
+from reports.phrases import metric_words
 from reports.record import Measurement, Prose
 
 
@@ -38,7 +39,7 @@ def skill(predictions: Predictions) -> Measurement:
         high=None if raw.high is None else raw.high - chance,
         unit="difference",
     )
-    told = f"{metric} is {raw}; the best constant answer has {chance:.3g}."
+    told = f"{metric_words(metric)} is {raw}; the best constant answer has {chance:.3g}."
     return Measurement(summary=told, estimates=(made,), exhibits=(Prose(title="Compared with", text=told),))
 
 

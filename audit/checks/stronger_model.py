@@ -13,6 +13,7 @@ from audit.estimate.measure import estimate
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
 from audit.statistics.intervals import Span, difference
+from reports.phrases import metric_words
 from reports.record import Estimate, Measurement
 
 
@@ -46,7 +47,7 @@ def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement
         replace(on_test, metric=f"audited_model_{name}"),
     )
     return Measurement(
-        summary=f"A stronger model's test {name} is above the model's training {name} by {made}.",
+        summary=f"A stronger model's {metric_words(name)} on test rows is above this model's in training by {made}.",
         estimates=shown,
         exhibits=(
             estimates_table(

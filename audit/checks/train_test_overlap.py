@@ -11,6 +11,7 @@ from audit.estimate.making import exact
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
 from audit.tabular.rows import Repeats, column_hash, column_hashes, first_ones, overlap, total, twins
+from reports.phrases import metric_words
 from reports.record import Estimate, Measurement, Table
 
 COARSE = 0.2
@@ -49,7 +50,7 @@ def train_test_overlap(dataset: Dataset, predictions: Predictions | None = None)
     share = exact("overlap_share", found.share, {"split": "test"}, n=len(test))
     scores = _scores(predictions, test[found.repeating])
     count = int(found.repeating.sum())
-    without = f"; without them {scores[1].metric} is {scores[1]} instead of {scores[0]}" if scores else ""
+    without = f"; without them {metric_words(scores[1].metric)} is {scores[1]} instead of {scores[0]}" if scores else ""
     return Measurement(
         summary=f"{count:,} of {len(test):,} test rows stand in training, {found.share:.2%} beyond chance{without}.",
         estimates=(share,),
@@ -76,5 +77,8 @@ def _table(found: Repeats, rows: int, own: float, scores: tuple[Estimate, Estima
         ("beyond chance, among these", f"{found.share:.2%}"),
     ]
     if scores:
-        lines += [("score on all test rows", f"{scores[0].metric} {scores[0]}"), ("score without them", str(scores[1]))]
+        lines += [
+            ("score on all test rows", f"{metric_words(scores[0].metric)} {scores[0]}"),
+            ("score without them", str(scores[1])),
+        ]
     return Table(title="Overlap of test and training", columns=("what", "how many"), rows=tuple(lines))

@@ -135,7 +135,7 @@ def test_every_sentence_names_its_number_once() -> None:
 )
 def test_numbers_are_told_in_their_units(metric: str, value: float, where: dict[str, str], said: str) -> None:
     one = estimate(metric, value, {"split": "test", **where})
-    record = audit(estimate("roc_auc", 0.8, {}))
+    record = audit(replace(estimate("roc_auc", 0.8, {}), unit="score"))
     assert said in verdict_words(record, Estimates(record), failed(one))
 
 

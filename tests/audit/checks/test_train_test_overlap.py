@@ -69,7 +69,7 @@ def test_score_without_the_leaked_rows_is_told() -> None:
     finding = found(data, "train_test_overlap", predictions=answers)
     assert finding.measurement is not None
     cells = dict(finding.measurement.exhibits[0].rows)  # type: ignore[union-attr, arg-type]
-    assert str(cells["score on all test rows"]) > "balanced_accuracy 0.7"
+    assert str(cells["score on all test rows"]) > "balanced accuracy 0.7"
     assert str(cells["score without them"]) < "0.6"
 
 
