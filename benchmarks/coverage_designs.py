@@ -7,11 +7,20 @@ from functools import lru_cache
 from itertools import product
 
 import numpy as np
-from coverage_rates import TABLES
-from coverage_scenario import Scenario, binary, clusters, expit
+from coverage_rates import COUNTS, TABLES, fits
+from coverage_scenario import (
+    Scenario,
+    binary,
+    classified,
+    clusters,
+    expit,
+    few_clusters,
+    normal,
+    some_clusters,
+    uniform,
+)
 from coverage_scores import _average_precision_of, _loss_corner, _loss_truth
 from scipy.special import ndtr
-from scipy.stats import norm
 
 from audit.data.factor import Factor
 from audit.estimate.counting import from_counts
@@ -20,39 +29,9 @@ from audit.evidence import Predictions
 from audit.statistics.intervals import Span, corrected_resampled
 from reports.record import Estimate
 
-COUNTS = ("f1", "balanced_accuracy", "matthews_corrcoef", "cohen_kappa", "f1_macro", "precision_macro", "f1_weighted")
 LOSSES = ("brier_score", "log_loss", "mean_calibration_gap", "calibration_slope", "calibration_error")
-NUMBERS = ("mean_error", "mean_absolute_error", "root_mean_squared_error", "r2_score", "median_absolute_error")
 FEW_CELLS = "fewer than 10 effective right or wrong rows of a class expected"
 LEANING = "weights lean on the commoner outcome: wider than needed"
-SHARED = 0.2
-"""Share of the variance that rows of one cluster have in common."""
-
-
-def uniform(rng: np.random.Generator, cluster: Factor) -> np.ndarray:
-    """Draw uniform numbers whose normal scores share a part within each cluster."""
-    return np.asarray(ndtr(normal(rng, cluster)))
-
-
-def normal(rng: np.random.Generator, cluster: Factor) -> np.ndarray:
-    common = rng.normal(size=len(cluster.levels))[cluster.codes]
-    return np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * rng.normal(size=len(common))
-
-
-def drawn_clusters(rng: np.random.Generator, count: int) -> Factor:
-    """Draw clusters of five rows on average, most of them smaller."""
-    return clusters(rng.geometric(0.2, count))
-
-
-def _classes(cell: np.ndarray, size: int, **rest: object) -> Predictions:
-    if size == 2:
-        return binary(cell // 2, cell % 2, **rest)
-    names = tuple(str(number) for number in range(size))
-    return Predictions(task="multiclass", classes=names, y_true=cell // size, y_pred=cell % size, **rest)  # type: ignore[arg-type]
-
-
-def _fits(name: str, table: np.ndarray) -> bool:
-    return name != "f1" or len(table) == 2
 
 
 def _rarest(p: np.ndarray) -> float:
@@ -67,12 +46,12 @@ def weighted_composites() -> Iterator[Scenario]:
         cell = rng.choice(p.size, n, p=p.reshape(-1))
         positive = cell // len(p) == len(p) - 1
         weight = np.exp(sigma * rng.normal(size=n) + tilt * positive)
-        return estimate(_classes(cell, len(p), weight=weight), name)
+        return estimate(classified(cell, len(p), weight=weight), name)
 
     chosen = ("balanced, 80 % right", "10 % positive, 90 % found", "4 unequal classes")
     for label, name in product(chosen, COUNTS):
         p = TABLES[label] / TABLES[label].sum()
-        if not _fits(name, p):
+        if not fits(name, p):
             continue
         for n, (sigma, tilt) in product((100, 400, 2000), ((0.5, 0.0), (1.0, 0.0), (0.5, 1.0))):
             tilted = p.copy()
@@ -127,50 +106,18 @@ def weighted_precision_recall() -> Iterator[Scenario]:
         )
 
 
-def weighted_residuals() -> Iterator[Scenario]:
-    def draw(rng: np.random.Generator, n: int, sigma: float, name: str) -> Estimate:
-        signal, noise, weight = rng.normal(size=n), rng.normal(size=n), np.exp(sigma * rng.normal(size=n))
-        truth = signal + 0.7 * noise
-        return estimate(Predictions(task="regression", y_true=truth, y_pred=signal, weight=weight), name)
-
-    for name, sigma, n in product(NUMBERS, (0.5, 1.0), (50, 200, 1000, 2000)):
-        least = 100 if name == "median_absolute_error" else 50
-        yield Scenario(
-            method=f"{name}, weighted",
-            setting=f"n={n}, log-weight sd {sigma}",
-            truth=_residual_truth(name),
-            draw=lambda rng, n=n, s=sigma, name=name: draw(rng, n, s, name),
-            corner=f"fewer than {least} effective rows" if n / np.exp(sigma**2) < least else "",
-        )
-
-
-def _residual_truth(name: str) -> float:
-    truths = {
-        "mean_error": 0.0,
-        "mean_absolute_error": 2 * 0.7 * float(norm.pdf(0)),
-        "root_mean_squared_error": 0.7,
-        "r2_score": 1 - 0.49 / 1.49,
-        "median_absolute_error": 0.7 * float(norm.ppf(0.75)),
-    }
-    return truths[name]
-
-
 # --- clusters -----------------------------------------------------------------------------------------
-
-
-def _few_clusters(count: int) -> str:
-    return "fewer than 30 clusters" if count < 30 else ""
 
 
 def clustered_composites() -> Iterator[Scenario]:
     def draw(rng: np.random.Generator, count: int, p: np.ndarray, name: str) -> Estimate:
-        cluster = drawn_clusters(rng, count)
+        cluster = some_clusters(rng, count)
         cell = np.searchsorted(p.reshape(-1).cumsum()[:-1], uniform(rng, cluster))
-        return estimate(_classes(cell, len(p), cluster=cluster), name)
+        return estimate(classified(cell, len(p), cluster=cluster), name)
 
     for label, name in product(("balanced, 80 % right", "10 % positive, 90 % found", "4 unequal classes"), COUNTS):
         p = TABLES[label] / TABLES[label].sum()
-        if not _fits(name, p):
+        if not fits(name, p):
             continue
         for count in (20, 60, 200, 400):
             few = _rarest(p) * 5 * count / 2 < 9.9
@@ -179,13 +126,13 @@ def clustered_composites() -> Iterator[Scenario]:
                 setting=f"{label}, {count} clusters of 5 on average",
                 truth=float(from_counts(name, p)),
                 draw=lambda rng, m=count, p=p, name=name: draw(rng, m, p, name),
-                corner=_few_clusters(count) or (FEW_CELLS if few else ""),
+                corner=few_clusters(count) or (FEW_CELLS if few else ""),
             )
 
 
 def clustered_losses() -> Iterator[Scenario]:
     def draw(rng: np.random.Generator, count: int, stretch: float, name: str) -> Estimate:
-        cluster = drawn_clusters(rng, count)
+        cluster = some_clusters(rng, count)
         z = normal(rng, cluster)
         y = (uniform(rng, cluster) < expit(z)).astype(np.int64)
         return estimate(binary(y, y, y_score=expit(stretch * z), probabilities=True, cluster=cluster), name)
@@ -196,13 +143,13 @@ def clustered_losses() -> Iterator[Scenario]:
             setting=f"{count} clusters of 5 on average, {'calibrated' if k == 1 else 'overconfident'}",
             truth=_loss_truth(name, 0.0, k),
             draw=lambda rng, m=count, k=k, name=name: draw(rng, m, k, name),
-            corner=_few_clusters(count) or _loss_corner(name, 5 * count // 2, 0.0, k),
+            corner=few_clusters(count) or _loss_corner(name, 5 * count // 2, 0.0, k),
         )
 
 
 def clustered_precision_recall() -> Iterator[Scenario]:
     def draw(rng: np.random.Generator, count: int, rate: float) -> Estimate:
-        cluster = drawn_clusters(rng, count)
+        cluster = some_clusters(rng, count)
         y = (uniform(rng, cluster) < rate).astype(np.int64)
         return estimate(binary(y, y, y_score=normal(rng, cluster) + y, cluster=cluster), "average_precision")
 
@@ -213,25 +160,8 @@ def clustered_precision_recall() -> Iterator[Scenario]:
             setting=f"{count} clusters of 5 on average, {rate:.0%} positive",
             truth=_average_precision_of(rate, 1.0),
             draw=lambda rng, m=count, r=rate: draw(rng, m, r),
-            corner=_few_clusters(count)
+            corner=few_clusters(count)
             or ("fewer than 50 effective positive rows: the estimate itself is biased upward" if few else ""),
-        )
-
-
-def clustered_residuals() -> Iterator[Scenario]:
-    def draw(rng: np.random.Generator, count: int, name: str) -> Estimate:
-        cluster = drawn_clusters(rng, count)
-        signal = normal(rng, cluster)
-        truth = signal + 0.7 * normal(rng, cluster)
-        return estimate(Predictions(task="regression", y_true=truth, y_pred=signal, cluster=cluster), name)
-
-    for name, count in product(NUMBERS, (20, 60, 200, 400)):
-        yield Scenario(
-            method=f"{name}, clustered",
-            setting=f"{count} clusters of 5 on average",
-            truth=_residual_truth(name),
-            draw=lambda rng, m=count, name=name: draw(rng, m, name),
-            corner=_few_clusters(count),
         )
 
 

@@ -112,20 +112,24 @@ TABLES = {
 }
 
 
+COUNTS = (
+    "f1", "balanced_accuracy", "matthews_corrcoef", "cohen_kappa", "cohen_kappa_linear", "cohen_kappa_quadratic",
+    "f1_macro", "precision_macro", "f1_weighted",
+)  # fmt: skip
+
+
+def fits(name: str, table: np.ndarray) -> bool:
+    """Whether a metric speaks of that many classes; weighted kappas take them in the order of the table."""
+    if name == "f1":
+        return len(table) == 2
+    return len(table) > 2 or not name.startswith("cohen_kappa_")
+
+
 def composites() -> Iterator[Scenario]:
-    names = (
-        "f1",
-        "balanced_accuracy",
-        "matthews_corrcoef",
-        "cohen_kappa",
-        "f1_macro",
-        "precision_macro",
-        "f1_weighted",
-    )
     for label, table in TABLES.items():
         p = table / table.sum()
-        for name in names:
-            if name == "f1" and len(p) > 2:
+        for name in COUNTS:
+            if not fits(name, p):
                 continue
             for n in (50, 200, 1000):
                 few = float(n * min(min(p[i, i], p[i].sum() - p[i, i]) for i in range(len(p))))

@@ -13,7 +13,6 @@ from audit.data.factor import Factor
 from audit.estimate.disparity import differences
 from audit.estimate.measure import by_group, estimate
 from audit.estimate.paired import paired_difference
-from audit.evidence import Predictions
 from reports.record import Estimate
 
 
@@ -189,43 +188,6 @@ def _binned_gap(center: float, k: float) -> float:
     z = norm.ppf((np.arange(150_000) + 0.5) / 150_000) + center
     gaps = (expit(k * z) - expit(z)).reshape(15, -1).mean(1)
     return float(np.sqrt((gaps**2).mean()))
-
-
-def residuals() -> Iterator[Scenario]:
-    from scipy.stats import norm, t
-
-    def draw(rng: np.random.Generator, n: int, heavy: bool, name: str) -> Estimate:
-        signal = rng.normal(size=n)
-        noise = rng.standard_t(5, n) * np.sqrt(0.6) if heavy else rng.normal(size=n)
-        return estimate(Predictions(task="regression", y_true=signal + 0.7 * noise, y_pred=signal), name)
-
-    for heavy in (False, True):
-        scale = 0.7 * (np.sqrt(0.6) if heavy else 1.0)
-        average = 2 * scale * (float(t(5).expect(lambda x: x, lb=0)) if heavy else float(norm.pdf(0)))
-        middle = scale * float((t(5) if heavy else norm).ppf(0.75))
-        truths = {
-            "mean_error": 0.0,
-            "mean_absolute_error": average,
-            "root_mean_squared_error": 0.7,
-            "r2_score": 1 - 0.49 / 1.49,
-            "median_absolute_error": middle,
-        }
-        for name, truth in truths.items():
-            for n in (20, 50, 200, 1000):
-                hard = heavy and name in ("root_mean_squared_error", "r2_score")
-                yield Scenario(
-                    method=name,
-                    setting=f"n={n}, {'heavy-tailed (t5)' if heavy else 'normal'} errors",
-                    truth=truth,
-                    draw=lambda rng, n=n, h=heavy, name=name: draw(rng, n, h, name),
-                    corner="squares of heavy tails" if hard else _few_rows(name, n),
-                )
-
-
-def _few_rows(name: str, n: int) -> str:
-    if name == "median_absolute_error" and n < 100:
-        return "fewer than 100 rows: order statistics are coarse"
-    return "fewer than 50 rows" if n < 50 else ""
 
 
 def paired() -> Iterator[Scenario]:

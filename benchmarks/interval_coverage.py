@@ -19,6 +19,7 @@ from pathlib import Path
 
 import coverage_designs as designs
 import coverage_rates as rates
+import coverage_residuals as residuals
 import coverage_scores as scores
 import numpy as np
 from coverage_scenario import Scenario
@@ -34,12 +35,14 @@ class Coverage:
     above: float
     width: float
     undefined: float
+    warned: float
+    """Share of the intervals whose estimate says that they are too short."""
 
 
 def run(scenario: Scenario, repetitions: int, seed: int = 0) -> Coverage:
     """Draw samples and count how often the interval holds the truth."""
     rng = np.random.default_rng([seed, zlib.crc32(f"{scenario.method}|{scenario.setting}".encode())])
-    inside = below = above = undefined = 0
+    inside = below = above = undefined = warned = 0
     width = 0.0
     for _ in range(repetitions):
         found = scenario.draw(rng)
@@ -49,6 +52,7 @@ def run(scenario: Scenario, repetitions: int, seed: int = 0) -> Coverage:
         inside += found.low - 1e-12 <= scenario.truth <= found.high + 1e-12
         below += found.high + 1e-12 < scenario.truth
         above += found.low - 1e-12 > scenario.truth
+        warned += "too short" in getattr(found, "reason", "")
         width += found.high - found.low
     defined = max(repetitions - undefined, 1)
     return Coverage(
@@ -58,16 +62,19 @@ def run(scenario: Scenario, repetitions: int, seed: int = 0) -> Coverage:
         above=above / defined,
         width=width / defined,
         undefined=undefined / repetitions,
+        warned=warned / defined,
     )
 
 
 FAMILIES = (
     rates.proportions, rates.weighted_proportions, rates.clustered_proportions, rates.comparisons, rates.composites,
     scores.rankings, scores.tied_rankings, scores.clustered_rankings, scores.grouped_rankings, scores.precision_recall,
-    scores.losses, scores.residuals, rates.extremes, rates.folds, scores.paired,
-    designs.weighted_composites, designs.weighted_losses, designs.weighted_precision_recall, designs.weighted_residuals,
-    designs.clustered_composites, designs.clustered_losses, designs.clustered_precision_recall,
-    designs.clustered_residuals, designs.several_classes, designs.cross_validations,
+    scores.losses, residuals.residuals, residuals.awkward_residuals, residuals.grouped_residuals,
+    rates.extremes, rates.folds, scores.paired,
+    designs.weighted_composites, designs.weighted_losses, designs.weighted_precision_recall,
+    residuals.weighted_residuals, designs.clustered_composites, designs.clustered_losses,
+    designs.clustered_precision_recall, residuals.clustered_residuals, designs.several_classes,
+    designs.cross_validations,
 )  # fmt: skip
 
 
@@ -101,29 +108,45 @@ def report(found: list[Coverage], repetitions: int) -> str:
         "",
         "Where fewer data, or data of an awkward kind, do not allow the promise, by method:",
         "",
-        "| method | corner | scenarios | lowest | highest |",
-        "| --- | --- | ---: | ---: | ---: |",
+        "| method | corner | scenarios | lowest | highest | says too short |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
     ]
-    corners: dict[tuple[str, str], list[float]] = {}
+    corners: dict[tuple[str, str], list[Coverage]] = {}
     for one in found:
         if one.scenario.corner:
-            corners.setdefault((one.scenario.method, one.scenario.corner), []).append(one.covered)
-    for (method, corner), values in corners.items():
-        lines.append(f"| {method} | {corner} | {len(values)} | {100 * min(values):.1f} % | {100 * max(values):.1f} % |")
+            corners.setdefault((one.scenario.method, one.scenario.corner), []).append(one)
+    for (method, corner), ones in corners.items():
+        edges = [f"{100 * edge(one.covered for one in ones):.1f} %" for edge in (min, max)]
+        lines.append(f"| {method} | {corner} | {len(ones)} | {edges[0]} | {edges[1]} | {_says_so(ones)} |")
     return "\n".join([*lines, *_by_method(found)]) + "\n"
+
+
+def _says_so(ones: list[Coverage]) -> str:
+    """Write how often estimates say themselves that their interval is too short, and how often none says so."""
+    if not any(one.warned for one in ones):
+        return ""
+    silent = min((one.covered for one in ones if one.warned < 0.5), default=None)
+    shares = " to ".join(dict.fromkeys(f"{100 * edge(one.warned for one in ones):.0f} %" for edge in (min, max)))
+    return shares if silent is None else f"{shares}; lowest where fewer than half do: {100 * silent:.1f} %"
 
 
 def _by_method(found: list[Coverage]) -> Iterator[str]:
     """Write every scenario, a table a method."""
     for method in dict.fromkeys(one.scenario.method for one in found):
-        yield from ("", f"## {method}", "", "| setting | covered | below | above | mean width | no number | |")
-        yield "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
+        yield from (
+            "",
+            f"## {method}",
+            "",
+            "| setting | covered | below | above | mean width | no number | too short, it says | |",
+        )
+        yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
         for one in found:
             if one.scenario.method == method:
                 note = "corner" if one.scenario.corner else ""
                 yield (
                     f"| {one.scenario.setting} | {100 * one.covered:.1f} % | {100 * one.below:.1f} % | "
-                    f"{100 * one.above:.1f} % | {one.width:.3f} | {100 * one.undefined:.1f} % | {note} |"
+                    f"{100 * one.above:.1f} % | {one.width:.3f} | {100 * one.undefined:.1f} % | "
+                    f"{100 * one.warned:.0f} % | {note} |"
                 )
 
 
@@ -142,7 +165,8 @@ def main() -> None:
         mark = " " if 0.93 <= one.covered <= 0.97 else "-" if one.covered < 0.93 else "+"
         print(
             f"{mark}{'c' if scenario.corner else ' '} {one.covered:.3f} below {one.below:.3f} above {one.above:.3f} "
-            f"width {one.width:.3f} undefined {one.undefined:.3f}  {scenario.method}: {scenario.setting}",
+            f"width {one.width:.3f} undefined {one.undefined:.3f} warned {one.warned:.2f}  "
+            f"{scenario.method}: {scenario.setting}",
             flush=True,
         )
     print(f"{len(found)} scenarios, {time.perf_counter() - started:.0f} s", file=sys.stderr)

@@ -247,6 +247,29 @@ def test_the_p_value_of_areas_by_hand() -> None:
     assert (found.metric, found.unit, found.method) == ("roc_auc_difference_p_value", "p-value", "delong")
 
 
+OVARIAN = """
+3.0 5.8 10 0  3.2 6.3  5 1  3.9 6.8  3 1  2.8 4.8  6 0  3.2 5.8  3 1  0.9 4.0  5 0  2.5 5.7  8 0  1.6 5.6  5 1
+3.8 5.7  5 1  3.7 6.7  6 1  3.2 5.4  4 1  3.8 6.6  6 1  4.1 6.6  5 1  3.6 5.7  5 1  4.3 7.0  4 1  3.6 6.7  4 0
+2.3 4.4  6 1  4.2 7.6  4 0  4.0 6.6  6 0  3.5 5.8  6 1  3.8 6.8  7 1  3.0 4.7  8 0  4.5 7.4  5 1  3.7 7.4  5 1
+3.1 6.6  6 1  4.1 8.2  6 1  4.3 7.0  5 1  4.3 6.5  4 1  3.2 5.1  5 1  2.6 4.7  6 1  3.3 6.8  6 0  1.7 4.0  7 0
+3.7 6.1  5 1  3.3 6.3  7 1  4.2 7.7  6 1  3.5 6.2  5 1  2.9 5.7  9 0  2.1 4.8  7 1  2.8 6.2  8 0  4.0 7.0  7 1
+3.3 5.7  6 1  3.7 6.9  5 1  3.6 6.6  5 1
+"""
+"""Albumin, total protein, K-G score and outcome of 43 patients: the data of DeLong, DeLong and Clarke-Pearson 1988."""
+
+
+def test_areas_and_their_p_values_are_the_published_ones_of_delong_s_own_data() -> None:
+    """SAS/STAT User's Guide, PROC LOGISTIC, Comparing Receiver Operating Characteristic Curves."""
+    albumin, protein, score, outcome = np.array(OVARIAN.split(), dtype=float).reshape(-1, 4).T
+    y = outcome.astype(np.int64)
+    tests = [
+        Predictions(task="binary", classes=("no", "yes"), y_true=y, y_pred=y, y_score=values, row=np.arange(len(y)))
+        for values in (albumin, protein, 10 - score)
+    ]
+    assert [round(estimate(one, "roc_auc").value or 0, 4) for one in tests] == [0.7366, 0.6478, 0.7258]
+    assert [round(area_p_value(one, tests[2]).value or 0, 4) for one in tests[:2]] == [0.9102, 0.4561]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_p_value_of_areas_is_that_of_delong_s_covariance(seed: int) -> None:
     one, other = _scored(seed, 1.5), _scored(seed + 10, 1.0)
