@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audit.comparing.comparison import Comparison as Comparison
     from audit.comparing.comparison import compare as compare
+    from audit.comparing.result import Comparison as Comparison
     from audit.config.plan import RunPlan as RunPlan
     from audit.costs import Costs as Costs
     from audit.errors import AuditError as AuditError
@@ -44,7 +44,7 @@ _HOMES = {
     "run": "audit.pipeline:run",
     "execute": "audit.pipeline:execute",
     "compare": "audit.comparing.comparison:compare",
-    "Comparison": "audit.comparing.comparison:Comparison",
+    "Comparison": "audit.comparing.result:Comparison",
     "RunPlan": "audit.config.plan:RunPlan",
     "monitor": "audit.integrations.monitoring:monitor",
     "mitigate": "audit.integrations.mitigation:mitigate",

@@ -10,9 +10,8 @@ from pathlib import Path
 from audit.cli import compared
 from audit.cli.compared import Section
 from audit.cli.output import emit, require_own
-from audit.comparing.bottom_line import bottom_line, ranking_line
-from audit.comparing.comparison import Comparison
 from audit.comparing.comparison import compare as compare_records
+from audit.comparing.result import Comparison, bottom_line, ranking_line
 from audit.errors import ConfigError, hint, listed, shown
 from reports.markdown import escaped
 from reports.phrases import counted, visible

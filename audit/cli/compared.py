@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.comparing.bottom_line import per_thousand, signed
-from audit.comparing.comparison import Change, Comparison, Turn
+from audit.comparing.changes import Change, Turn
+from audit.comparing.result import Comparison, per_thousand, signed
 from audit.estimate.metrics import METRICS
 from reports.phrases import address, counted, estimate_text, metric_words, number, visible
 from reports.record import HOUSE_WORDS, Estimate

@@ -7,8 +7,7 @@ in both is compared as of independent samples, which is never too sure of itself
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,92 +25,21 @@ from audit.comparing.baseline import (
     require_comparable,
     settings_of,
 )
-from audit.comparing.bottom_line import bottom_line
-from audit.comparing.conclusion import Conclusion, conclude, within_rounding
-from audit.comparing.contest import Contender, contenders
+from audit.comparing.changes import Change, Direction, Turn
+from audit.comparing.conclusion import conclude, within_rounding
+from audit.comparing.contest import contenders
+from audit.comparing.result import Comparison
 from audit.estimate.area_difference import AREA, area_p_value
 from audit.estimate.comparing import compared
 from audit.estimate.metrics import METRICS, reported
 from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Predictions
-from reports.phrases import visible
-from reports.record import AuditRecord, Estimate, Table, Verdict, Where
+from reports.record import AuditRecord, Estimate, Verdict
 
-Direction = Literal["better", "worse", "changed", "no difference shown", "same", "only before", "only after"]
 Address = tuple[str, str, tuple[tuple[str, str], ...]]
 """Check, metric and where."""
 PAIRED_TOO = ("selection_rate",)
 """Compared pair by pair although neither direction is better."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One number in both audits."""
-
-    check: str
-    metric: str
-    where: Where
-    before: Estimate | None
-    after: Estimate | None
-    difference: Estimate | None = None
-    """After less before."""
-    paired: bool = False
-    direction: Direction = "no difference shown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """One gate's verdict in both audits, where it is not the same."""
-
-    gate: str
-    where: Where
-    before: str
-    after: str
-    severity: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Comparison:
-    """All that differs between two audits."""
-
-    before: str
-    after: str
-    """Names of the two models."""
-    paired: bool
-    rows: int | None
-    """Rows that both answered."""
-    note: str
-    """How the two were compared."""
-    identity: tuple[tuple[str, str, str], ...] = ()
-    """What differs of model, data, policy and run: name, before, after."""
-    changes: tuple[Change, ...] = ()
-    churn: tuple[Estimate, ...] = ()
-    """Share of decisions that changed, overall and by group; of a binary task also by their new outcome."""
-    disagreement: Table | None = None
-    """Rows that only one of the two answers rightly, with McNemar's test."""
-    area_test: Estimate | None = None
-    """p-value of the difference in ROC AUC (DeLong), where both are scored and rows are paired."""
-    turns: tuple[Turn, ...] = ()
-    same_policy: bool = True
-    """Whether both were judged by the same rules; else a verdict may turn because its rule did."""
-    own: tuple[str, ...] = ()
-    """Metrics of the user's own, of which a record holds numbers and no code: they are compared unpaired."""
-    headline: str = ""
-    favorable: str = ""
-    """The class that is good for the person; ``""``: not stated, or the task is not binary."""
-    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Value labels of the later audit."""
-    conclusion: Conclusion = field(default_factory=lambda: Conclusion(word="no difference shown"))
-    contenders: tuple[Contender, ...] = ()
-    """Every model against the best of all, where more than two are compared."""
-
-    @property
-    def worse(self) -> bool:
-        """Whether the later model is shown to be worse: over all rows, for a group, or by a gate of severity error."""
-        return bool(self.conclusion.worse or self.conclusion.groups_worse or self.conclusion.turned)
-
-    def __repr__(self) -> str:
-        return f"Comparison of {visible(self.before, 60)} and {visible(self.after, 60)}\n  {bottom_line(self)}"
 
 
 def compare(before: AuditRecord, after: AuditRecord, *others: AuditRecord, names: Sequence[str] = ()) -> Comparison:

@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from audit.comparing.changes import Change, Turn
 from audit.estimate.comparing import span_of
 from audit.estimate.metrics import METRICS
 from audit.statistics.intervals import holm, p_above, p_below
 from reports.record import HOUSE_WORDS, Estimate
-
-if TYPE_CHECKING:
-    from audit.comparing.comparison import Change, Turn
 
 Word = Literal["worse", "better", "mixed", "no difference shown", "same answers"]
 ROUNDING = 0.0005

@@ -1,17 +1,15 @@
-"""A comparison in one sentence: what changed, by how much, for how many people, and for which group."""
+"""What a comparison holds, and how it is said in one sentence: what changed, by how much, for whom."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-from audit.comparing.conclusion import Word
+from audit.comparing.changes import Change, Turn
+from audit.comparing.conclusion import Conclusion, Word
+from audit.comparing.contest import Contender
 from reports.phrases import address, counted, listed, metric_words, number, visible
-from reports.record import Estimate
-
-if TYPE_CHECKING:
-    from audit.comparing.comparison import Change, Comparison
-    from audit.comparing.contest import Contender
+from reports.record import Estimate, Table
 
 PER = 1000
 """Decisions that a change is told of."""
@@ -22,6 +20,50 @@ _BEGIN: Mapping[Word, str] = {
     "no difference shown": "No difference shown",
     "same answers": "The same answer to every row",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Comparison:
+    """All that differs between two audits."""
+
+    before: str
+    after: str
+    """Names of the two models."""
+    paired: bool
+    rows: int | None
+    """Rows that both answered."""
+    note: str
+    """How the two were compared."""
+    identity: tuple[tuple[str, str, str], ...] = ()
+    """What differs of model, data, policy and run: name, before, after."""
+    changes: tuple[Change, ...] = ()
+    churn: tuple[Estimate, ...] = ()
+    """Share of decisions that changed, overall and by group; of a binary task also by their new outcome."""
+    disagreement: Table | None = None
+    """Rows that only one of the two answers rightly, with McNemar's test."""
+    area_test: Estimate | None = None
+    """p-value of the difference in ROC AUC (DeLong), where both are scored and rows are paired."""
+    turns: tuple[Turn, ...] = ()
+    same_policy: bool = True
+    """Whether both were judged by the same rules; else a verdict may turn because its rule did."""
+    own: tuple[str, ...] = ()
+    """Metrics of the user's own, of which a record holds numbers and no code: they are compared unpaired."""
+    headline: str = ""
+    favorable: str = ""
+    """The class that is good for the person; ``""``: not stated, or the task is not binary."""
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Value labels of the later audit."""
+    conclusion: Conclusion = field(default_factory=lambda: Conclusion(word="no difference shown"))
+    contenders: tuple[Contender, ...] = ()
+    """Every model against the best of all, where more than two are compared."""
+
+    @property
+    def worse(self) -> bool:
+        """Whether the later model is shown to be worse: over all rows, for a group, or by a gate of severity error."""
+        return bool(self.conclusion.worse or self.conclusion.groups_worse or self.conclusion.turned)
+
+    def __repr__(self) -> str:
+        return f"Comparison of {visible(self.before, 60)} and {visible(self.after, 60)}\n  {bottom_line(self)}"
 
 
 def bottom_line(found: Comparison) -> str:
