@@ -118,11 +118,10 @@ def _prepared(plan: RunPlan, progress: Progress, kept: Unfinished | None) -> tup
         if note:
             model = replace(model, info=replace(model.info, notes=(*model.info.notes, note)))
     info = model.info if model is not None else ModelInfo(name="predictions", kind="predictions only", format="none")
-    settings = replace(plan.settings, favorable=dataset.favorable, ordered=bool(dataset.roles.order))
     context = Context(
         model=model,
         dataset=dataset,
-        settings=settings,
+        settings=plan.settings,
         seed=plan.seed,
         options=plan.gather,
         progress=progress,
@@ -131,7 +130,7 @@ def _prepared(plan: RunPlan, progress: Progress, kept: Unfinished | None) -> tup
         kept=kept,
     )
     rows = plan.evidence.get("dataset", dataset)  # a log that was counted has none
-    context.collected.update({**plan.at_hand(), "dataset": rows, "artifact": info, "settings": settings})
+    context.collected.update({**plan.at_hand(), "dataset": rows, "artifact": info})
     predictions = context.need("predictions", Predictions)
     return protected(context, predictions), predictions
 

@@ -194,6 +194,7 @@ def _task(start: Start) -> Iterator[str]:
     yield f"task = {text(start.task)}"
     if start.task == "multiclass" and start.classes:
         yield f"# classes: {listed(start.classes)}"
+        yield f"# order = {texts(start.classes)}  # if they have one, lowest first: agreement then counts how far off"
     if start.task != "binary":
         return
     if start.positive is None:

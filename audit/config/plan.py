@@ -74,6 +74,8 @@ class RunPlan:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        known = replace(self.settings, favorable=self.dataset.favorable, ordered=bool(self.dataset.roles.order))
+        object.__setattr__(self, "settings", known)  # what is known of the target is known to all that follow
         if self.settings.costs is not None and self.dataset.task != "binary":
             raise ConfigError(f"[costs] applies to binary tasks only; this task is {self.dataset.task}.")
 

@@ -127,7 +127,7 @@ def _bench(plan: RunPlan, asked: Asked, progress: Progress) -> Bench:
         dataset,
         plan.model,
         constraint_of(asked.constraint, dataset.task),
-        replace(plan.settings, favorable=dataset.favorable),
+        plan.settings,
         feature=asked.feature,
         seed=plan.seed,
         progress=progress,

@@ -23,9 +23,10 @@ def _imports(path: Path, modules: set[str]) -> set[str]:
     return named & modules
 
 
-@pytest.mark.parametrize("package", ["trainers"])
+@pytest.mark.parametrize("package", ["audit", "reports", "trainers"])
 def test_imports_run_in_one_direction(package: str) -> None:
-    files = {f"{package}.{path.stem}": path for path in (ROOT / package).glob("*.py") if path.stem != "__init__"}
+    paths = [path for path in (ROOT / package).rglob("*.py") if path.stem != "__init__"]
+    files = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
     graph = {name: _imports(path, set(files)) - {name} for name, path in files.items()}
     try:
         TopologicalSorter(graph).prepare()
