@@ -7,7 +7,7 @@ from dataclasses import replace
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.compressed import excess_losses
-from audit.estimate.influence import metric_of
+from audit.estimate.influence import metric_of, scaled_headline
 from audit.estimate.measure import groups
 from audit.estimate.paired import aligned, churn, paired_by_group, paired_difference
 from audit.evidence import Perturbed, Predictions
@@ -39,7 +39,8 @@ def compression(compressed: Perturbed) -> Measurement:
     before, after = pair.before, pair.after
     regression = before.task == "regression"
     group_metric = "r2_score" if regression else "accuracy"
-    loss = _loss(before, after, before.headline)
+    headline = scaled_headline(before)
+    loss = _loss(before, after, headline)
     made: list[Estimate] = [loss]
     if not regression:
         made.append(churn(before, after))
@@ -50,7 +51,7 @@ def compression(compressed: Perturbed) -> Measurement:
             made += [] if regression else _churn_by_group(before, after, features)
     told = "not known" if loss.value is None else f"{loss.value:.3f}"
     return Measurement(
-        summary=f"Compression costs {told} of {before.headline.replace('_', ' ')}.",
+        summary=f"Compression costs {told} of {headline.replace('_', ' ')}.",
         estimates=tuple(made),
         exhibits=(by_address_table("Compressed model against its source", made, first="metric"),),
         notes=compressed.notes,

@@ -15,7 +15,7 @@ from audit.comparing.pairing import unpack
 from audit.errors import ConfigError, hint, shown
 from audit.estimate.area_difference import AREA, area_p_value
 from audit.estimate.comparing import compared
-from audit.estimate.influence import carries, metric_of
+from audit.estimate.influence import SCALES, carries, metric_of, scaled_headline
 from audit.estimate.metrics import METRICS, reported
 from audit.estimate.paired import churn, mcnemar, paired_by_group, paired_difference
 from audit.evidence import Predictions, Settings
@@ -262,11 +262,12 @@ def paired(
     for features in new.crossings():
         few = names if len(features) == 1 else names[:IN_CROSSINGS]
         made += [gain(one, _plain(one), own) for one in paired_by_group(new, old, few, features)]
-    headlines = [headline_of(one) for one in made if one.metric == f"{new.headline}_gain"]
+    judged = _judged(new)
+    headlines = [headline_of(one) for one in made if one.metric == f"{judged}_gain"]
     headlines = headlines or [one for one in independent().estimates if one.metric == "headline_gain"]
     exhibits: list[Exhibit] = []
     if headlines:
-        exhibits.append(by_address_table(f"Gain in {new.headline}", headlines))
+        exhibits.append(by_address_table(f"Gain in {judged}", headlines))
     if new.task != "regression":
         made.append(churn(new, old))
         exhibits.append(disagreement(new, old))
@@ -274,12 +275,12 @@ def paired(
             tested = area_p_value(new, old)
             made.append(tested)
             exhibits.append(estimates_table("DeLong's test of the two models' ROC AUC", [tested]))
-    told = f"{new.headline} changed by {headlines[0]} " if headlines else "Answers were paired "
+    told = f"{judged} changed by {headlines[0]} " if headlines else "Answers were paired "
     return Measurement(
         summary=f"{told}on the same {len(new):,} rows.",
         estimates=(*headlines, *made),
         exhibits=tuple(exhibits),
-        notes=tuple(_notes(new, kept)),
+        notes=(*_notes(new, kept), *_stands_in(new.headline, judged)),
     )
 
 
@@ -298,9 +299,15 @@ def _notes(new: Predictions, kept: Pairing | None) -> list[str]:
 
 def names_for(new: Predictions, old: Predictions) -> tuple[str, ...]:
     """Name the metrics that two models' kept answers carry, the headline first."""
-    names = dict.fromkeys((new.headline, *reported("comparison", new.task), *new.settings.metrics))
+    names = dict.fromkeys((new.headline, _judged(new), *reported("comparison", new.task), *new.settings.metrics))
     known = [name for name in names if name in METRICS or name in new.settings.metrics]
     return tuple(name for name in known if metric_of(new, name).better != "neither" and both_carry(new, old, name))
+
+
+def _judged(new: Predictions) -> str:
+    """Name the metric that rules on losses go by; of a metric whose code is not at hand, its own name."""
+    known = new.headline in METRICS or new.headline in new.settings.metrics
+    return scaled_headline(new) if known else new.headline
 
 
 def both_carry(new: Predictions, old: Predictions, name: str) -> bool:
@@ -377,7 +384,8 @@ Addressed = Mapping[tuple[str, tuple[tuple[str, str], ...]], Estimate]
 
 def unpaired(now: Addressed, before: Addressed, headline: str, task: Task, own: Directions = NO_METRIC) -> Measurement:
     """Subtract what two audits measured, as of independent samples; `own` are metrics of the user's own."""
-    names = {headline, *reported("comparison", task), *own}
+    judged = _scaled(headline, now, task)
+    names = {headline, judged, *reported("comparison", task), *own}
     made: list[Estimate] = []
     for (metric, address), one in now.items():
         other = before.get((metric, address))
@@ -385,13 +393,34 @@ def unpaired(now: Addressed, before: Addressed, headline: str, task: Task, own: 
             continue
         gap = gain(compared(one, other, "difference"), metric, own)
         made.append(replace(gap, method=f"not paired: {gap.method}" if gap.method else ""))
-    headlines = [headline_of(one) for one in made if one.metric == f"{headline}_gain"]
-    told = f"{headline} changed by {headlines[0]}, " if headlines else "No number stands in both records, "
+    headlines = [headline_of(one) for one in made if one.metric == f"{judged}_gain"]
+    told = f"{judged} changed by {headlines[0]}, " if headlines else "No number stands in both records, "
     return Measurement(
         summary=told + "not paired: the two audits are compared as independent samples, which shows far less.",
         estimates=(*headlines, *made),
-        notes=("Rows could not be paired: they are other rows, or a record keeps no answers.",),
+        notes=(
+            "Rows could not be paired: they are other rows, or a record keeps no answers.",
+            *_stands_in(headline, judged),
+        ),
     )
+
+
+def _scaled(headline: str, now: Addressed, task: Task) -> str:
+    """Name the headline where it is a share or a score, in which a margin is stated; else the task's own metric."""
+    units = {metric: one.unit for (metric, _), one in now.items()}
+    if units.get(headline, SCALES[0]) in SCALES:
+        return headline
+    names = ("r2_score",) if task == "regression" else ("roc_auc", "balanced_accuracy")
+    return next((name for name in names if name in units), headline)
+
+
+def _stands_in(headline: str, judged: str) -> list[str]:
+    """Say so where rules on losses go by another metric than the headline."""
+    told = (
+        f"Rules on losses go by {judged}: {headline} is in a unit of its own, of which a margin for shares and scores "
+        f"tells nothing. For a margin in that unit, state a gate on {headline} (no_regression)."
+    )
+    return [] if judged == headline else [told]
 
 
 def with_key_note(found: Measurement, now: Pairing | None, before: Pairing | None) -> Measurement:

@@ -14,6 +14,8 @@ from audit.evidence.requirements import REQUIREMENTS
 from audit.statistics.variance import Linear, Undefined
 
 OF_MANY = "speaks of more than two classes"
+SCALES = ("proportion", "score", "difference")
+"""Units in which a limit of a rule means the same whatever the target is."""
 
 
 def metric_of(predictions: Predictions, name: str) -> Metric:
@@ -112,7 +114,7 @@ def scaled_headline(predictions: Predictions) -> str:
     'r2_score'
     """
     one = metric_of(predictions, predictions.headline)
-    return one.name if one.unit in ("proportion", "score", "difference") else predictions.task_headline
+    return one.name if one.unit in SCALES else predictions.task_headline
 
 
 def carries(predictions: Predictions, name: str) -> bool:

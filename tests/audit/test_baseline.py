@@ -276,6 +276,34 @@ def test_gains_are_turned_so_that_more_is_better(good: AuditRecord, bad: AuditRe
     assert error.high == pytest.approx(accuracy.high)
 
 
+@pytest.mark.parametrize("headline", ["mean_absolute_error", "median_absolute_error", "mean_squared_error"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_margin_means_the_same_in_euros_and_in_millions(headline: str, kept: bool) -> None:
+    generator = np.random.default_rng(0)
+    truth, noise = generator.normal(50_000, 12_000, 400), generator.normal(size=(3, 400))
+    outcomes = []
+    for scale in (1.0, 1e-6):
+        older, same, worse = (
+            audit.run(
+                test=pd.DataFrame({"y": truth * scale, "p": (truth + size * one) * scale}), target="y", prediction="p",
+                task="regression", headline=headline, checks=["regression"],
+            )
+            for size, one in zip((3_000, 3_000, 6_000), noise, strict=True)
+        )  # fmt: skip
+        before = older if kept else replace(older, pairing=None)
+        judged = [audit.judge(one, default_policy(), baseline=before) for one in (same, worse)]
+        outcomes.append([verdicts(one, "BASE001")[0].outcome for one in judged])
+        (finding,) = (one for one in judged[1].findings if one.check == "baseline_change")
+        assert finding.measurement is not None
+        assert any(note.startswith("Rules on losses go by r2_score") for note in finding.measurement.notes)
+        assert (
+            only(judged[1], f"{headline}_gain").value == pytest.approx(-3_000 * scale, rel=0.5) or "squared" in headline
+        )
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][0] != "fail"
+    assert outcomes[0][1] == "fail"
+
+
 def test_pairs_tell_more_than_independent_samples(good: AuditRecord, rows: pd.DataFrame) -> None:
     near = audited(rows, 0.3)
     pair = only(against(near, good), "headline_gain")
