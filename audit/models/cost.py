@@ -21,6 +21,10 @@ CHEAP_TO_LEARN = 500_000
 BACKWARD = 3
 """Passes forward that one step of training a network stands for."""
 DEEPEST = 8
+UNREAD = frozenset({"_bin_mapper", "_optimizer", "_best_coefs", "cv_results_", "coefs_paths_", "scores_", "mse_path_",
+                    "labels_", "covariance_", "covariances_", "sigma_", "train_score_", "oob_prediction_",
+                    "oob_decision_function_"})  # fmt: skip
+"""What fitting leaves behind in scikit-learn's estimators and no prediction reads."""
 
 
 def operations(predictor: object) -> int:
@@ -183,4 +187,7 @@ def _parts(value: object) -> Iterable[object]:
     if callable(parameters) and _attribute(value, "state_dict") is not None:  # a torch module
         return list(parameters())
     own = _attribute(value, "__dict__")
-    return own.values() if isinstance(own, dict) else ()
+    if not isinstance(own, dict):
+        return ()
+    unread = UNREAD if type(value).__module__.startswith("sklearn.") else frozenset()
+    return [part for name, part in own.items() if name not in unread]

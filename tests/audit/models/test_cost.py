@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import Lasso, LassoCV
+from sklearn.neural_network import MLPClassifier
 
-from audit.models.cost import affordable, operations
+from audit.models.cost import GRADIENT_TREE, affordable, operations
 
 
 class Strange:
@@ -46,3 +48,15 @@ def test_rounds_of_a_booster_count(library: str) -> None:
     few, many = (kind(n_estimators=count, n_jobs=1, **quiet).fit(X, y) for count in (10, 1000))
     assert operations(many) > 50 * operations(few)
     assert affordable(1000, many) < 1000
+
+
+def test_what_no_prediction_reads_does_not_count() -> None:
+    X, y = np.random.default_rng(0).normal(size=(400, 30)).round(6), np.arange(400) % 2
+    boosted = HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(X, y)
+    assert operations(boosted) < 1.2 * 5 * GRADIENT_TREE
+    network = MLPClassifier((50,), max_iter=1, random_state=0)
+    with pytest.warns(match="converged"):
+        network.fit(X, y)
+    assert operations(network) == pytest.approx(sum(one.size for one in network.coefs_ + network.intercepts_), rel=0.1)
+    searched = LassoCV(cv=3).fit(X, y)
+    assert operations(searched) == operations(Lasso().fit(X, y))
