@@ -15,6 +15,7 @@ import pkgutil
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, overload
 
@@ -45,6 +46,8 @@ QUICK = frozenset({"predictions", "pairing"})
 LEFT_OUT = "left out of a quick audit"
 UNREACHED = "not reached before the run was interrupted"
 
+SMALL = 500_000
+"""Numbers of a table below which one thread works: several would wait for each other."""
 LATE = "stopped at the run's time limit"
 """What a note says of evidence that the clock cut short."""
 
@@ -156,7 +159,11 @@ class Context:
             return left[0]
         try:
             module = importlib.import_module(f"audit.gather.{name}")
-            with warnings.catch_warnings(record=True) as caught, seeded(derived_seed(self.seed, name)):
+            with (
+                warnings.catch_warnings(record=True) as caught,
+                seeded(derived_seed(self.seed, name)),
+                threads_for(self.dataset),
+            ):
                 warnings.simplefilter("always")
                 value: object = module.gather(self, **self.options.get(name, {}))
             said = [str(one.message) for one in caught]
@@ -186,6 +193,22 @@ class Context:
             line = f"while gathering {name}: {message}"
             if line not in self.warnings and len(self.warnings) < 50:
                 self.warnings.append(line)
+
+
+def threads_for(dataset: Dataset) -> AbstractContextManager[object]:
+    """Keep numeric libraries to one thread where the table is small; the numbers are the same with any number.
+
+    Examples
+    --------
+    >>> from audit.data.dataset import Roles, build
+    >>> import pandas as pd
+    >>> with threads_for(build({"test": pd.DataFrame({"a": [1, 2], "y": [0, 1]})}, Roles(target="y"))):
+    ...     pass
+    """
+    from threadpoolctl import threadpool_limits
+
+    small = len(dataset) * max(1, len(dataset.features)) < SMALL
+    return threadpool_limits(limits=1) if small else nullcontext()
 
 
 def derived_seed(seed: int, name: str) -> int:

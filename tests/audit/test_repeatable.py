@@ -9,8 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import audit
+from audit import gather
+from audit.data.dataset import Roles, build
 from audit.models.cost import affordable, operations
 from reports.store import dumps
 
@@ -46,6 +49,30 @@ def test_a_slow_moment_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = record()
     monkeypatch.setattr(Sleepy, "nap", 0.004)
     assert record() == quick
+
+
+def test_the_number_of_threads_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products large enough for two threads, which small tables are otherwise spared."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    monkeypatch.setattr(gather, "SMALL", 0)
+    X = np.random.default_rng(0).normal(size=(600, 40)).round(2)
+    y = (X[:, 0] + X[:, 1] * X[:, 2] > 0).astype(int)
+    train, test, sensitive = (X[:300], y[:300]), (X[300:], y[300:]), pd.DataFrame({"sex": np.arange(300) % 2})
+    model = LogisticRegression().fit(*train)
+    asked = ["cross_validation", "learning_curve", "attribution_ranking", "near_duplicates", "disparities"]
+
+    def record(threads: int) -> str:
+        with threadpool_limits(limits=threads):
+            made = audit.run(model, train=train, test=test, sensitive={"test": sensitive}, positive=1, checks=asked)
+        return dumps(made)
+
+    assert record(1) == record(2)
+
+
+def test_small_tables_are_worked_on_by_one_thread() -> None:
+    frame = _table(50, 0)
+    with threadpool_limits(limits=2), gather.threads_for(build({"test": frame}, Roles(target="y"))):
+        assert {one["num_threads"] for one in threadpool_info()} == {1}
 
 
 def test_the_time_limit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
