@@ -23,6 +23,7 @@ from audit.config.arguments import (
     costs_of,
     parts_of,
     plan_from_arguments,
+    target_name,
     to_tuple,
 )
 from audit.config.configuration import TIME_LIMIT
@@ -211,7 +212,7 @@ def run(
     spark: str | None = None,
     id: str | None = None,  # noqa: A002 -- its name in [data]
     sensitive: object | None = None,
-    target: str = "target",
+    target: str = "",
     task: Task | None = None,
     positive: object | None = None,
     favorable: object | None = None,
@@ -280,8 +281,8 @@ def run(
         `labels` that came later meet their rows.
     sensitive : DataFrame, Series, mapping or list of str, optional
         Sensitive features of the test rows, or a mapping of split to such a frame, or names of columns.
-    target : str
-        Name of the target column.
+    target : str, optional
+        Name of the target column; without it that of `y`, else ``target``.
     task : {"binary", "multiclass", "regression"}, optional
         Needed where the target does not say so itself.
     positive : object, optional
@@ -361,8 +362,9 @@ def run(
     [('PERF001', 'pass')]
     """
     given = log_given(log, table=table, spark=spark, id_=id, labels=labels)
+    parts = parts_of(X, y, test, train, log=given)
     roles = Roles(
-        target=target,
+        target=target or target_name(parts, sensitive),
         task=task,
         positive=positive,  # type: ignore[arg-type]
         favorable=favorable,  # type: ignore[arg-type]
@@ -388,7 +390,7 @@ def run(
     }  # fmt: skip
     plan = plan_from_arguments(
         model,
-        parts_of(X, y, test, train, log=given),
+        parts,
         roles,
         sensitive=sensitive,
         settings=changed(settings or Settings(), stated),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from reports.exhibit import Curve, Matrix, Series
+from reports.for_whom import rate_of_groups
 from reports.lookup import Estimates
 from reports.people import class_words, group_words, words_of
 from reports.phrases import listed, metric_words, visible
@@ -65,15 +66,16 @@ class Plots:
         ending = _of(by) or " by class"
         return _drawn(_exhibit(self._record, "score_histogram", Curve, "histogram of scores", ending), ax)
 
-    def groups(self, by: str, metric: str = "selection_rate", *, ax: Axes | None = None) -> Axes:
+    def groups(self, by: str = "", metric: str = "", *, ax: Axes | None = None) -> Axes:
         """Draw a metric with its intervals for each group of a column.
 
         Parameters
         ----------
-        by : str
-            A sensitive column of the audit.
-        metric : str
-            Such as ``selection_rate``, ``true_positive_rate``, ``error_rate``.
+        by : str, optional
+            A sensitive column of the audit; without one, the first.
+        metric : str, optional
+            Such as ``selection_rate``, ``true_positive_rate``, ``error_rate``; without one, selection rates of two
+            classes, else right decisions or the mean size of errors.
         ax : matplotlib.axes.Axes, optional
 
         Raises
@@ -81,6 +83,8 @@ class Plots:
         LookupError
             If the record holds no such numbers.
         """
+        by = by or next(iter(self._record.data.sensitive), "")
+        metric = metric or rate_of_groups(self._record)
         levels = [one for one in Estimates(self._record).levels(metric, by) if one.value is not None]
         if not levels:
             raise LookupError(f"this record holds no {visible(metric)!r} by {visible(by)!r}; {_grouped(self._record)}")
@@ -89,7 +93,7 @@ class Plots:
         axes.set_xlabel(_text(_spoken(self._record, metric)))
         return axes
 
-    def rates(self, by: str, *, ax: Axes | None = None) -> Axes:
+    def rates(self, by: str = "", *, ax: Axes | None = None) -> Axes:
         """Draw the selection rate of each group of a column: how often its people get the favorable outcome."""
         return self.groups(by, "selection_rate", ax=ax)
 

@@ -59,13 +59,14 @@ def first_gap(record: AuditRecord, known: Estimates, failed: Sequence[GateResult
     """
     for result in failed:
         groups = groups_in(result.lead.where)
-        if len(groups) == 1 and (gap := widest_gap(record, known, _rate(record), next(iter(groups)))):
+        if len(groups) == 1 and (gap := widest_gap(record, known, rate_of_groups(record), next(iter(groups)))):
             return gap
-    gaps = [gap for name in record.data.sensitive if (gap := widest_gap(record, known, _rate(record), name))]
+    gaps = [gap for name in record.data.sensitive if (gap := widest_gap(record, known, rate_of_groups(record), name))]
     return max(gaps, key=lambda gap: abs(value_of(gap.group) - value_of(gap.other)), default=None)
 
 
-def _rate(record: AuditRecord) -> str:
+def rate_of_groups(record: AuditRecord) -> str:
+    """Name the number of groups that is told first."""
     return {"binary": "selection_rate", "multiclass": "accuracy"}.get(record.task, "mean_absolute_error")
 
 
@@ -78,17 +79,19 @@ def _first_words(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
 
 def _spread(record: AuditRecord, known: Estimates, *, shown: bool = False) -> str:
     """Say how much the levels of a feature of very many differ at all, beyond chance; `shown`: only where they do."""
-    metric = f"{_rate(record)}_spread"
+    metric = f"{rate_of_groups(record)}_spread"
     found = [one for one in known.of(metric) if one.value is not None and not (shown and not one.low)]
     if not found:
         return ""
     widest = max(found, key=value_of)
     feature = visible(widest.where.get("feature", ""), 60)
-    share = words_of(_rate(record)).share
+    share = words_of(rate_of_groups(record)).share
     size = f"{percent(value_of(widest)).removesuffix(' %')} points" if share else f"{value_of(widest):.3g}"
     span = percent_interval(widest) if share else interval(widest)
     called = f"the share called {class_words(record, record.data.positive)}"
-    what = {"selection_rate": called, "accuracy": "the share of right decisions"}.get(_rate(record), "the mean error")
+    what = {"selection_rate": called, "accuracy": "the share of right decisions"}.get(
+        rate_of_groups(record), "the mean error"
+    )
     if widest.low:
         return f"{what} varies by {size} {span} between the levels of {feature}, beyond chance"
     return f"{what} is not shown to vary between the levels of {feature} beyond chance (by {size} {span})"

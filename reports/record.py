@@ -184,9 +184,15 @@ class Finding:
 # --- what was decided ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Verdict:
-    """What became of one gate on one slice."""
+    """What became of one gate on one slice.
+
+    Examples
+    --------
+    >>> Verdict(gate="FAIR001", where={"sex": "f"}, outcome="fail", severity="warning", message="sex: f: too few")
+    Verdict('FAIR001', fail, 'sex: f: too few')
+    """
 
     gate: str
     where: Where
@@ -211,6 +217,10 @@ class Verdict:
 
     def __post_init__(self) -> None:
         require_finite(f"verdict {self.gate!r}", detectable=self.detectable, p_adjusted=self.p_adjusted)
+
+    def __repr__(self) -> str:
+        """Say in a line which gate came to what, and why."""
+        return f"Verdict({self.gate!r}, {self.outcome}, {self.message!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, weakref_slot=True)

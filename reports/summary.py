@@ -122,7 +122,10 @@ def short(record: AuditRecord) -> str:
     lines = [f"AuditRecord of {name} ({record.task}, {rows} rows)", f"  {visible(verdict_sentence(record), 200)}"]
     here = standing(record)
     troubles = (*here.invalid, *here.missed, *here.concerns)
-    lines += [f"  {visible(one.gate_id, 40)} {one.title}".rstrip() for one in troubles[:5]]
+    known = Estimates(record)
+    lines += [
+        f"  {visible(one.gate_id, 40)}: {visible(concern_words(record, known, one.lead), 100)}" for one in troubles[:5]
+    ]
     if len(troubles) > 5:
         lines.append(f"  and {len(troubles) - 5} more")
     lines.append("  .concerns .criteria .metric(name, group=level) .to_frame() .plot.roc() .save(path) .card(path)")

@@ -294,6 +294,23 @@ def parts_of(
     return {"test": test} if train is None else {"train": train, "test": test}
 
 
+def target_name(parts: Mapping[str, Part], sensitive: object | None = None) -> str:
+    """Return the name that the targets of the test rows bring along, where no column has it; else ``target``.
+
+    Examples
+    --------
+    >>> target_name({"test": (pd.DataFrame({"x": [1]}), pd.Series([0], name="loan"))})
+    'loan'
+    >>> target_name({"test": ([[1]], [0])})
+    'target'
+    """
+    test = parts.get("test")
+    pair = test if isinstance(test, tuple) else (None, None)
+    name, taken = getattr(pair[1], "name", None), [*getattr(pair[0], "columns", ()), *getattr(sensitive, "columns", ())]
+    taken += [*sensitive] if isinstance(sensitive, Mapping) else [getattr(sensitive, "name", None)]
+    return name if isinstance(name, str) and name and name not in taken else "target"
+
+
 def to_tuple(given: Iterable[str] | str | None) -> tuple[str, ...]:
     """Return names as a tuple; a single name stands for itself."""
     return () if given is None else (given,) if isinstance(given, str) else tuple(given)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from reports.lookup import Estimates
 from reports.record import AuditRecord
 from reports.results import blocking
+from reports.sentences import report_words
 
 
 def assert_passes(record: AuditRecord, *, strict: bool = False) -> None:
@@ -33,5 +35,6 @@ def assert_passes(record: AuditRecord, *, strict: bool = False) -> None:
         raise AssertionError("no gate was evaluated; give the audit a policy, and predictions that it can judge")
     bad = blocking(record, strict)
     if bad:
-        lines = [f"{verdict.gate} {dict(verdict.where)}: {verdict.message or verdict.outcome}" for verdict in bad]
+        known = Estimates(record)
+        lines = [f"{verdict.gate}: {report_words(record, known, verdict)}" for verdict in bad]
         raise AssertionError(f"{len(bad)} verdicts block:\n" + "\n".join(f"  {line}" for line in lines))

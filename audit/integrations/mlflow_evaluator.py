@@ -1,7 +1,7 @@
 """``mlflow.models.evaluate(..., evaluators=["modelassay"])``: the verdicts beside the run's metrics.
 
 The options of `audit.run` stand in ``evaluator_config={"modelassay": {...}}``; ``sensitive`` may be a frame, or
-names of columns of the evaluated data. Logged are a metric for each gate with a number, the verdict as a tag,
+names of columns of the evaluated data. Logged are performance, a metric for each gate, the verdict as a tag,
 and ``audit.json`` and ``card.html`` as artifacts.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,13 @@ from audit.errors import ConfigError
 from audit.pipeline import run
 from reports import html
 from reports.record import AuditRecord
+from reports.results import gate_results
 from reports.store import save, write_text_atomically
 
 TASKS = {"classifier": None, "regressor": "regression"}
 TARGET = "target"
+AT_ONCE = 1000
+"""Metrics that MLflow takes in one call."""
 
 
 class ModelassayEvaluator:
@@ -51,10 +55,11 @@ class ModelassayEvaluator:
         evaluation: Any = importlib.import_module("mlflow.models.evaluation")
         del kwargs
         record = audited(model_type, dataset, dict(evaluator_config or {}), model)
-        client = mlflow.MlflowClient()
-        metrics = gate_metrics(record)
-        for name, value in metrics.items():
-            client.log_metric(run_id, name, value)
+        client, entities = mlflow.MlflowClient(), importlib.import_module("mlflow.entities")
+        metrics, now = record_metrics(record), int(1000 * time.time())
+        logged = [entities.Metric(name, value, now, 0) for name, value in metrics.items()]
+        for start in range(0, len(logged), AT_ONCE):
+            client.log_batch(run_id, metrics=logged[start : start + AT_ONCE])
         client.set_tag(run_id, "modelassay.verdict", record.verdict[:5000])
         with tempfile.TemporaryDirectory() as folder:
             save(record, Path(folder) / "audit.json")
@@ -83,15 +88,32 @@ def audited(model_type: str, dataset: Any, options: dict[str, Any], model: Any) 
     return run(test=frame, target=TARGET, prediction="prediction", **options)
 
 
-def gate_metrics(record: AuditRecord) -> dict[str, float]:
-    """Return the number of each gate, by ``gate.<id>`` and the group it speaks of."""
-    numbers = {}
-    for verdict in record.verdicts:
-        if verdict.estimate is not None and verdict.estimate.value is not None:
-            group = "".join(f".{key}_{level}" for key, level in verdict.where.items() if key != "split")
-            name = "".join(c if c.isalnum() or c in "_-./ " else "_" for c in f"gate.{verdict.gate}{group}")
-            numbers[name[:250]] = float(verdict.estimate.value)
-    return numbers
+def record_metrics(record: AuditRecord) -> dict[str, float]:
+    """Return the numbers that runs are compared by, under names that stay the same from run to run.
+
+    ``modelassay.concerns``; ``performance.<metric>`` on all test rows; ``gate.<id>`` for the slice of a catalogue rule
+    that is looked at first; ``gate.<id>.<group>`` for each slice of the team's own gates. ``audit.json`` holds all.
+    """
+    found = {"modelassay.concerns": float(len({one.gate for one in record.concerns}))}
+    for finding in record.findings:
+        if finding.family == "performance" and finding.measurement is not None:
+            found |= {
+                _name(f"performance.{one.metric}"): one.value
+                for one in finding.measurement.estimates
+                if one.value is not None and set(one.where) <= {"split"} and one.where.get("split", "test") == "test"
+            }
+    for result in gate_results(record):
+        own = result.gate is not None and not result.gate.from_catalogue
+        for verdict in result.verdicts if own else (result.lead,):
+            group = "".join(f".{key}_{level}" for key, level in verdict.where.items() if own and key != "split")
+            if verdict.estimate is not None and verdict.estimate.value is not None:
+                found[_name(f"gate.{verdict.gate}{group}")] = verdict.estimate.value
+    return found
+
+
+def _name(text: str) -> str:
+    """Write a name with the characters that MLflow takes."""
+    return "".join(c if c.isalnum() or c in "_-./ " else "_" for c in text)[:250]
 
 
 def _raw(model: Any) -> Any:  # noqa: ANN401

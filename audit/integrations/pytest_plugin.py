@@ -124,18 +124,18 @@ def report(record: AuditRecord, verdicts: list[Verdict]) -> None:
 
     bad = [verdict for verdict in blocking(record) if verdict in verdicts]
     if bad:
-        raise GateFailed("\n".join(map(_line, bad)))
+        raise GateFailed("\n".join(lines(record, bad)))
     outcomes = {outcome: [one for one in verdicts if one.outcome == outcome] for outcome in ("fail", "error")}
     for verdict in (*outcomes["fail"], *outcomes["error"]):
-        warnings.warn(_line(verdict), ModelConcern, stacklevel=1)
+        warnings.warn(lines(record, [verdict])[0], ModelConcern, stacklevel=1)
     if outcomes["fail"] or outcomes["error"]:
         return
     for outcome, end in (("waived", pytest.xfail), ("inconclusive", pytest.skip)):
         found = [one for one in verdicts if one.outcome == outcome]
         if found:
-            end("; ".join(map(_line, found[:3])))
+            end("; ".join(lines(record, found[:3])))
     if not any(one.outcome == "pass" for one in verdicts):
-        pytest.skip(_line(verdicts[0]) if verdicts else "the audit did not look at this gate")
+        pytest.skip(lines(record, verdicts[:1])[0] if verdicts else "the audit did not look at this gate")
 
 
 def gates_of(path: Path) -> tuple[Gate, ...]:
@@ -213,6 +213,10 @@ def _named(path: Path, config: pytest.Config) -> bool:
     return path.resolve() in {here(argument) for argument in config.args}
 
 
-def _line(verdict: Verdict) -> str:
-    group = ", ".join(f"{key}: {value}" for key, value in verdict.where.items() if key != "split")
-    return f"{verdict.gate}{f' ({group})' if group else ''}: {verdict.message or verdict.outcome}"
+def lines(record: AuditRecord, verdicts: list[Verdict]) -> list[str]:
+    """Say each verdict in a line, as the card does."""
+    from reports.lookup import Estimates
+    from reports.sentences import report_words
+
+    known = Estimates(record)
+    return [f"{one.gate}: {report_words(record, known, one)}" for one in verdicts]

@@ -17,7 +17,7 @@ mlflow = pytest.importorskip("mlflow", reason="MLflow is an extra: pip install '
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_verdicts_are_those_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from audit.integrations.mlflow_evaluator import ModelassayEvaluator, gate_metrics
+    from audit.integrations.mlflow_evaluator import ModelassayEvaluator, record_metrics
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -35,7 +35,9 @@ def test_the_verdicts_are_those_of_a_run(tmp_path: Path, monkeypatch: pytest.Mon
             evaluator_config={"modelassay": options},
         )  # fmt: skip
     record = audit.run(test=frame.rename(columns={"p": "prediction"}), target="y", prediction="prediction", **options)
-    assert result.metrics == gate_metrics(record)
+    assert result.metrics == record_metrics(record)
+    assert result.metrics["performance.accuracy"] == 0.8
+    assert result.metrics["gate.PERF001"] > 0.2
     kept = mlflow.get_run(run.info.run_id)
     assert kept.data.tags["modelassay.verdict"] == record.verdict
     assert {one.path for one in mlflow.MlflowClient().list_artifacts(run.info.run_id, "modelassay")} == {
