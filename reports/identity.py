@@ -136,10 +136,16 @@ class SplitInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureInfo:
-    """A column that the model reads."""
+    """What the model reads: a column, or the columns of a picture."""
 
     name: str
     kind: Literal["numeric", "categorical", "boolean", "datetime", "text"]
+    columns: int = 1
+    """How many columns it stands for: all the values of a picture are one feature."""
+
+    def __post_init__(self) -> None:
+        if self.columns < 1:
+            raise ValueError(f"feature {self.name!r}: {self.columns} columns; expected at least one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +181,11 @@ class DataInfo:
     """Value labels: column → value → words."""
     read_as_missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Words that were read as missing values: column → word → rows."""
+
+    @property
+    def feature_count(self) -> int:
+        """Columns that the model reads."""
+        return sum(feature.columns for feature in self.features)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

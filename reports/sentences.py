@@ -209,7 +209,7 @@ def _places(record: AuditRecord, known: Estimates, one: Estimate) -> dict[str, s
         "slice": visible(one.where.get("slice", ""), 100) or group_words(record, one.where),
         "n": f" (n {one.n:,})" if one.n is not None else "",
         "split": "" if split in ("test", "*") else f" ({visible(split, 40)} rows)",
-        "features": counted(len(record.data.features), "feature"),
+        "features": counted(record.data.feature_count, "feature"),
         "variant": visible(one.where.get("variant", "a change"), 60).replace("_", " "),
         "metric": (
             metric_words(one.where.get("metric", "a metric")) + (f", {group_words(record, own)}" if own else "")

@@ -91,7 +91,10 @@ class Dataset:
         return {name: self.known_kinds[name] for name in self.features}
 
     def feature_infos(self) -> tuple[FeatureInfo, ...]:
-        """Describe the features for the record."""
+        """Describe the features for the record; those of a picture together."""
+        if self.pictures and len(self.features) > 1:
+            name = f"{self.features[0]} to {self.features[-1]}"
+            return (FeatureInfo(name=name, kind="numeric", columns=len(self.features)),)
         return tuple(FeatureInfo(name=name, kind=kind) for name, kind in self.kinds().items())
 
     def for_model(self, names: Sequence[str] | None, count: int | None) -> Dataset:

@@ -72,7 +72,12 @@ def test_an_audit_of_pictures_refits_explains_and_shows_them(network: NetworkCla
     images = [one for one in corrupted.exhibits if one.kind == "image"]
     assert [one.title for one in images] == ["A test image, corrupted"]
     assert sum(one.kind == "image" for one in explained.exhibits) >= 2
-    assert "data:image/png;base64," in render(report)
+    drawn = render(report)
+    assert "data:image/png;base64," in drawn
+    (pixels,) = report.data.features
+    assert (pixels.columns, report.data.feature_count) == (768, 768)
+    assert pixels.name.count(" to ") == 1
+    assert "768 features" in drawn
 
 
 def test_a_network_that_is_too_dear_to_refit_is_skipped_with_the_option(network: NetworkClassifier) -> None:
