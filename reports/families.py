@@ -71,6 +71,19 @@ def family_named(name: str) -> Family:
     return FAMILIES.get(name, Family(name))
 
 
+def unknown_reach(name: str, severity: Severity) -> float:
+    """Return rows per 1,000 that a number counts for which does not translate into rows.
+
+    What is an error, such as a model without skill, is one for every decision.
+
+    Examples
+    --------
+    >>> unknown_reach("performance", "error"), unknown_reach("performance", "warning")
+    (1000.0, 40.0)
+    """
+    return 1000.0 if severity == "error" else family_named(name).reach
+
+
 def families_in(section: str, *, answering: bool = False) -> tuple[str, ...]:
     """Name the families of a chapter; with `answering` those alone whose concerns answer its question.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reports.families import WEIGHTS, family_named
+from reports.families import WEIGHTS, family_named, unknown_reach
 from reports.record import AuditRecord
 from reports.results import GateResult, gate_results
 
@@ -55,7 +55,7 @@ def _class(result: GateResult, known: Mapping[str, str]) -> int:
 
 def usual_reach(result: GateResult, known: Mapping[str, str]) -> float:
     """Return what a gate's question counts for where no extent is known: rows per 1,000 times severity."""
-    return WEIGHTS[result.worst.severity] * family_named(family_of(result, known)).reach
+    return WEIGHTS[result.worst.severity] * unknown_reach(family_of(result, known), result.worst.severity)
 
 
 def _weight(result: GateResult, known: Mapping[str, str]) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reports.families import WEIGHTS, family_named
+from reports.families import WEIGHTS, family_named, unknown_reach
 from reports.record import HOUSE_WORDS, Gate, Verdict
 
 DECLARATIONS = frozenset({"favorable_outcome_not_stated"})
@@ -50,9 +50,12 @@ def ranked(verdicts: Sequence[Verdict], gates: Sequence[Gate], families: Mapping
     return tuple(replace(one, rank=order.get(place)) for place, one in enumerate(verdicts))
 
 
-def _key(verdict: Verdict, gate: Gate, families: Mapping[str, str]) -> tuple[int, float, float]:
+_Key = tuple[int, float, float, float]
+
+
+def _key(verdict: Verdict, gate: Gate, families: Mapping[str, str]) -> _Key:
     family = families.get(gate.check, "")
-    return _tier(verdict, gate, family), -reach(verdict, family), -_surely(verdict)
+    return _tier(verdict, gate, family), -reach(verdict, family), -_surely(verdict), -_beyond(verdict, gate)
 
 
 _Part = tuple[str, str, str]
@@ -64,15 +67,15 @@ def _groups(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def _folded(
-    key: tuple[int, float, float], verdict: Verdict, parts: Mapping[_Part, tuple[int, float]]
-) -> tuple[int, float, int, float]:
+    key: _Key, verdict: Verdict, parts: Mapping[_Part, tuple[int, float]]
+) -> tuple[int, float, int, float, float]:
     """Put a crossing behind the single features it is made of, where those ask for attention as well."""
     groups = _groups(verdict)
-    tier, reached, surely = key
+    tier, reached, surely, beyond = key
     if len(groups) < 2:
-        return tier, reached, 0, surely
+        return tier, reached, 0, surely, beyond
     ahead = [parts[part] for group in groups if (part := (verdict.gate, *group)) in parts]
-    return (*max([(tier, reached), *ahead]), 1, surely)
+    return (*max([(tier, reached), *ahead]), 1, surely, beyond)
 
 
 def _tier(verdict: Verdict, gate: Gate, family: str) -> int:
@@ -94,11 +97,20 @@ def _kind(verdict: Verdict, gate: Gate, family: str) -> int:
 
 
 def reach(verdict: Verdict, family: str) -> float:
-    """Return rows per 1,000 times severity; the usual extent of the family where the number has none."""
+    """Return rows per 1,000 times severity; where the number has no extent, the usual one of the family."""
     known = verdict.extent.value if verdict.extent is not None else None
-    return WEIGHTS[verdict.severity] * (family_named(family).reach if known is None else known)
+    return WEIGHTS[verdict.severity] * (unknown_reach(family, verdict.severity) if known is None else known)
 
 
 def _surely(verdict: Verdict) -> float:
     """Return the rows per 1,000 that are certain."""
     return (verdict.extent.low or 0.0) if verdict.extent is not None else 0.0
+
+
+def _beyond(verdict: Verdict, gate: Gate) -> float:
+    """Return how many times its limit a number is, which orders what reaches nobody knows how many decisions."""
+    value = verdict.estimate.value if verdict.estimate is not None else None
+    if value is None or isinstance(gate.threshold, tuple) or not gate.threshold:
+        return 0.0
+    times = abs(value / gate.threshold)
+    return -times if gate.op == ">=" else times

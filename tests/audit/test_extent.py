@@ -166,6 +166,19 @@ def test_what_invalidates_the_audit_comes_first_and_paperwork_last() -> None:
     ) == ["train_test_overlap", "skill", "disparities", "missing_values", "card_blanks"]
 
 
+def test_a_model_without_skill_is_told_before_what_follows_from_it() -> None:
+    assert _order(_failed("disparities", 950.0), _failed("skill", severity="error")) == ["skill", "disparities"]
+
+
+def test_what_reaches_nobody_knows_how_many_is_told_by_how_far_it_lies_beyond_its_limit() -> None:
+    made = []
+    for value in (0.3, 0.6, 0.4):
+        asked, verdict = _failed("missing_values", op="<=", threshold=0.2)
+        made.append((asked, replace(verdict, estimate=Estimate(metric="m", value=value, low=value, high=value))))
+    found = ranked([one for _, one in made], [asked for asked, _ in made], FAMILIES)
+    assert [one.rank for one in found] == [3, 1, 2]
+
+
 def test_extent_times_severity_decides_among_concerns() -> None:
     large = _failed("disparities", 90.0)
     assert _order(_failed("skill", 25.0, severity="error"), large) == ["disparities", "skill"]
