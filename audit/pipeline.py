@@ -211,6 +211,7 @@ def run(
     table: str = "",
     spark: str | None = None,
     id: str | None = None,  # noqa: A002 -- its name in [data]
+    label_time: str | None = None,
     sensitive: object | None = None,
     target: str = "",
     task: Task | None = None,
@@ -276,9 +277,9 @@ def run(
     log : path, pattern of paths, or frame, optional
         A prediction log in place of `test`: Parquet or CSV files, a DuckDB file with `table`, a DuckDB relation, or
         a frame of pandas, Polars, PyArrow, Dask or Spark. It is counted where it lies and not kept.
-    table, spark, id : str, optional
-        Of a log: its table in a DuckDB file or in the Spark session at ``sc://…``, and the column by which
-        `labels` that came later meet their rows.
+    table, spark, id, label_time : str, optional
+        Of a log: its table in a DuckDB file or in the Spark session at ``sc://…``, the column by which `labels` that
+        came later meet their rows, and the one that says when a label became known.
     sensitive : DataFrame, Series, mapping or list of str, optional
         Sensitive features of the test rows, or a mapping of split to such a frame, or names of columns.
     target : str, optional
@@ -361,7 +362,7 @@ def run(
     >>> [(verdict.gate, verdict.outcome) for verdict in record.verdicts if verdict.gate == "PERF001"]
     [('PERF001', 'pass')]
     """
-    given = log_given(log, table=table, spark=spark, id_=id, labels=labels)
+    given = log_given(log, labels, table=table, spark=spark, id_=id, label_time=label_time)
     parts = parts_of(X, y, test, train, log=given)
     roles = Roles(
         target=target or target_name(parts, sensitive),

@@ -95,6 +95,8 @@ class DataTable:
     """Address of a Spark session (``sc://host``) whose `table` is the log."""
     id: str | None = None
     """Column by which labels that came later meet their rows."""
+    label_time: str | None = None
+    """Column of a log, or of its later labels, that says when a label became known: after the decision, and by now."""
     rows: Literal["auto", "keep", "count"] = "auto"
     """Whether a table of predictions is kept or counted: counted above 200,000 rows, unless stated."""
     split: str | None = None

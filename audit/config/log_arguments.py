@@ -26,10 +26,11 @@ class LogGiven:
     id: str | None = None
     labels: object | None = None
     """Files, or a frame, of labels that came later."""
+    label_time: str | None = None
 
 
 def log_given(
-    log: object | None, *, table: str, spark: str | None, id_: str | None, labels: object | None
+    log: object | None, labels: object | None, *, table: str, spark: str | None, id_: str | None, label_time: str | None
 ) -> LogGiven | None:
     """Return the log that was given, if one was.
 
@@ -40,8 +41,13 @@ def log_given(
     """
     late = None if isinstance(labels, Mapping) else labels
     if log is not None or spark is not None:
-        return LogGiven(log=log, table=table, spark=spark, id=id_, labels=late)
-    for name, value in (("table", table), ("id", id_), ("labels of rows that came later", late)):
+        return LogGiven(log=log, table=table, spark=spark, id=id_, labels=late, label_time=label_time)
+    for name, value in (
+        ("table", table),
+        ("id", id_),
+        ("label_time", label_time),
+        ("labels of rows that came later", late),
+    ):
         if value:
             raise ConfigError(f"{name} is given without a log; give log, or leave it out.")
     return None
@@ -83,6 +89,7 @@ def data_table(given: LogGiven, roles: Roles, settings: Settings) -> DataTable:
         table=given.table,
         spark=given.spark,
         id=given.id,
+        label_time=given.label_time,
         labels=str(given.labels) if isinstance(given.labels, str | Path) else dict(roles.labels),
         task=roles.task,
         positive=roles.positive,

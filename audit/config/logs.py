@@ -63,6 +63,7 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
         cluster=data.cluster,
         time=data.time,
         id=data.id,
+        label_time=data.label_time,
     )
 
 

@@ -34,6 +34,7 @@ def monitor(
     cluster: str | None = None,
     id: str | None = None,  # noqa: A002 -- its name in [data]
     labels: object | None = None,
+    label_time: str | None = None,
     table: str = "",
     spark: str | None = None,
     task: Task | None = None,
@@ -70,7 +71,7 @@ def monitor(
         Windows over which the promise of few false alarms is kept.
     state : str or Path, optional
         Folder of records and of what was counted; nothing is kept without one.
-    prediction, score, weight, cluster, id, table, spark, labels
+    prediction, score, weight, cluster, id, table, spark, labels, label_time
         As for :func:`audit.pipeline.run`.
     sensitive, features : names of columns
         Groups, and further columns whose drift is watched.
@@ -116,7 +117,14 @@ def monitor(
         text=to_tuple(text),
         labels=relabelling(labels),
     )
-    given = LogGiven(log=log, table=table, spark=spark, id=id, labels=None if isinstance(labels, Mapping) else labels)
+    given = LogGiven(
+        log=log,
+        table=table,
+        spark=spark,
+        id=id,
+        labels=None if isinstance(labels, Mapping) else labels,
+        label_time=label_time,
+    )
     gates, terms, _ = judged_by(
         PolicyChoice(policy=policy, select=to_tuple(select), ignore=to_tuple(ignore), override=tuple(override))
     )

@@ -32,6 +32,8 @@ class LogColumns:
     """Rows of one cluster, such as a person's, are not independent."""
     time: str | None = None
     id: str | None = None
+    label_time: str | None = None
+    """When the label became known."""
 
     def counted_by(self) -> tuple[str, ...]:
         """Name the columns that rows are counted by, beside truth and answer."""
@@ -58,6 +60,7 @@ class LogColumns:
         """Return the part that each needed column plays, by column."""
         parts = {"target": self.target, "prediction": self.prediction}
         parts |= {"weight": self.weight, "cluster": self.cluster, "time": self.time, "id": self.id}
+        parts |= {"label time": self.label_time}
         named = {name: part for part, name in parts.items() if name is not None}
         groups = {**dict.fromkeys(self.features, "feature"), **dict.fromkeys(self.sensitive, "sensitive")}
         return {**groups, **dict.fromkeys(self.scores().values(), "score"), **named}

@@ -8,6 +8,7 @@ grouped, because engines treat missing keys differently.
 
 from __future__ import annotations
 
+import datetime
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from audit.errors import DataError, shown
 from audit.logs.cells import FIXED, NO_SUM, NOT_FINITE, OUTSIDE, Cells, sum_of
 from audit.logs.columns import LogColumns
 from audit.logs.joining import ROWS
-from audit.logs.sources import Source
+from audit.logs.sources import Source, unreadable
 from audit.logs.windows import window_number
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"log {shown(source.name)} cannot be counted: {_said(error)}.") from error
+        why = unreadable(source.files, tuple(columns.stated())) or _said(error)
+        raise DataError(f"log {shown(source.name)} cannot be counted: {why}.") from error
     if len(found) > MOST_CELLS:
         raise DataError(
             f"log {shown(source.name)} has more than {MOST_CELLS:,} combinations of "
@@ -111,8 +113,9 @@ def _normalized(columns: LogColumns, schema: dict[str, Any], window: str) -> dic
     if window == "rows":
         made["window"] = nw.col(ROWS).cast(nw.Int64)
     elif window and columns.time is not None:
-        time = nw.col(columns.time)
-        made["window"] = nw.when(time.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(window_number(time, window))
+        time, early = nw.col(columns.time), nw.lit(datetime.datetime(1970, 1, 1), dtype=nw.Datetime("us"))
+        there = nw.when(time.is_null()).then(early).otherwise(time)  # some engines have no year of no time
+        made["window"] = nw.when(time.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(window_number(there, window))
     return made
 
 

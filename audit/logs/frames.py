@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from audit.errors import DataError, MissingExtra, shown
-from audit.logs.joining import ROWS, twice
+from audit.logs.joining import EARLY, FUTURE, LATER, ROWS, impossible, tomorrow, twice
 from audit.logs.sources import Source, require_columns
 
 if TYPE_CHECKING:
@@ -68,17 +68,17 @@ def open_frame(
     DataError
         If it is none, lacks a column, or identifiers or times are not what they should be.
     """
-    own = {column: part for column, part in columns.items() if not (labels is not None and part == "target")}
+    own = {column: part for column, part in columns.items() if not (labels is not None and part in LATER)}
     log = _opened(frame, own, name)
     name = name or f"{log.implementation.value} frame"
     named = {part: column for column, part in columns.items()}
     try:
-        if "time" in named:
-            log = _in_utc(log, named["time"], name)
+        log = _in_utc(log, own, name)
         if "id" in named:
             _require_unique(log, named["id"], name)
         if labels is not None:
-            log = _joined(log, labels, named, name)
+            log = _joined(log, labels, columns, name)
+        _require_past(log, named, name)
         if every:
             order = [named["time"], *([named["id"]] if "id" in named else [])]
             log = log.with_row_index(ROWS, order_by=order)
@@ -131,19 +131,41 @@ def _plain(frame: object, columns: Mapping[str, str]) -> object:
     return plain
 
 
-def _in_utc(log: nw.LazyFrame[Any], time: str, name: str) -> nw.LazyFrame[Any]:
+def _in_utc(log: nw.LazyFrame[Any], columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
     """Return the log with its times in UTC; refuse a column of other things."""
     nw = _nw()
-    dtype, where = log.collect_schema()[time], f"time column {shown(time)} in {shown(name)}"
-    if dtype == nw.Date:
-        return log.with_columns(nw.col(time).cast(nw.Datetime("us")))
-    if not isinstance(dtype, nw.Datetime):
-        raise DataError(f"{where} has type {dtype}; expected dates or times without a zone, or in UTC.")
-    if dtype.time_zone is None or dtype.time_zone in UTC:
-        return log
-    if log.implementation.value in ("duckdb", "pyspark", "sqlframe"):
-        raise DataError(f"{where} is read in the time zone {dtype.time_zone}; set the session's time zone to UTC.")
-    return log.with_columns(nw.col(time).dt.convert_time_zone("UTC").dt.replace_time_zone(None))
+    for time, part in columns.items():
+        if part not in ("time", "label time"):
+            continue
+        dtype, where = log.collect_schema()[time], f"{part} column {shown(time)} in {shown(name)}"
+        if dtype == nw.Date:
+            log = log.with_columns(nw.col(time).cast(nw.Datetime("us")))
+        elif not isinstance(dtype, nw.Datetime):
+            raise DataError(f"{where} has type {dtype}; expected dates or times without a zone, or in UTC.")
+        elif dtype.time_zone is not None and dtype.time_zone not in UTC:
+            if log.implementation.value in ("duckdb", "pyspark", "sqlframe"):
+                raise DataError(f"{where} is read in the time zone {dtype.time_zone}; set the session's zone to UTC.")
+            log = log.with_columns(nw.col(time).dt.convert_time_zone("UTC").dt.replace_time_zone(None))
+    return log
+
+
+def _require_past(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str) -> None:
+    """Refuse decisions and labels of the future, and labels that were known before their decision."""
+    nw = _nw()
+    faults = [
+        (part, nw.col(named[part]) > nw.lit(tomorrow(), dtype=nw.Datetime("us")), FUTURE)
+        for part in ("time", "label time")
+        if part in named
+    ]
+    if len(faults) == 2:
+        faults.append(("label time", nw.col(named["label time"]) < nw.col(named["time"]), EARLY))
+    for part, bad, what in faults:
+        column = nw.col(named[part])
+        found = _row(log.filter(bad).select(n=nw.len(), example=column.min()))
+        if int(found["n"]):
+            raise DataError(
+                impossible(part, named[part], int(found["n"]), found["example"], what, f" in {shown(name)}")
+            )
 
 
 def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
@@ -158,18 +180,20 @@ def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
         raise DataError(twice(id_, int(found["ids"]) + (missing > 0), rows, example, f" in {shown(name)}"))
 
 
-def _joined(log: nw.LazyFrame[Any], labels: object, named: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
+def _joined(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
     """Put labels that came later beside their rows."""
     nw = _nw()
+    own = {column: part for column, part in columns.items() if part in ("id", *LATER)}
+    named = {part: column for column, part in own.items()}
     id_, target = named["id"], named["target"]
-    late = _opened(labels, {id_: "id", target: "target"}, "labels")
+    late = _in_utc(_opened(labels, own, "labels"), own, "labels")
     if late.implementation is not log.implementation:
         raise DataError(
             f"labels are a {late.implementation.value} frame and {shown(name)} is of {log.implementation.value}; "
             "give both as frames of one library."
         )
-    known = late.filter(~nw.col(id_).is_null() & ~nw.col(target).is_null()).unique([id_, target])
-    counts = known.group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
+    known = late.filter(~nw.col(id_).is_null() & ~nw.col(target).is_null())
+    counts = known.unique([id_, target]).group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
     found = _row(counts.select(ids=nw.len(), example=nw.col(id_).min()))
     if int(found["ids"]):
         raise DataError(
@@ -180,7 +204,7 @@ def _joined(log: nw.LazyFrame[Any], labels: object, named: Mapping[str, str], na
         dtype = known.collect_schema()[target]
         kind = nw.Float64 if dtype.is_integer() else nw.String if dtype == nw.Boolean else dtype
         known = known.with_columns(nw.col(target).cast(kind))
-    return log.join(known.select(id_, target), on=id_, how="left")
+    return log.join(known.group_by(id_).agg(nw.col(*(one for one in own if one != id_)).min()), on=id_, how="left")
 
 
 def _row(frame: nw.LazyFrame[Any]) -> pd.Series:

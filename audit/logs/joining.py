@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,12 @@ from audit.errors import DataError, shown
 if TYPE_CHECKING:
     import duckdb
 
-ROWS = "\trows"
-"""Number of the window of so many rows; no column of a log has this name."""
+ROWS, FILE = "\trows", "\tfile"
+"""Number of the window of so many rows, and name of the file; no column of a log has these names."""
+LATER = ("target", "label time")
+"""Parts that stand in the files of labels, where there are such."""
+FUTURE, EARLY = "lie in the future", "come before the decision"
+REMEDY = "correct or remove these rows."
 
 
 def quoted(name: str) -> str:
@@ -26,28 +31,83 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def require_times(connection: duckdb.DuckDBPyConnection, log: str, name: str, type_: str) -> str:
-    """Return the expression of a time, parsed where times are texts.
+def require_times(
+    connection: duckdb.DuckDBPyConnection, log: str, named: Mapping[str, str], types: Mapping[str, str], part: str
+) -> dict[str, str]:
+    """Return the expression of a time by the name of its column, parsed where times are texts.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+    log : str
+        Name of a view.
+    named : mapping of part to column
+    types : mapping of column to type
+    part : {"time", "label time"}
+        Without such a column there is nothing to return.
 
     Raises
     ------
     DataError
         With file and value of the first that cannot be read as a time.
     """
-    column = quoted(name)
+    if part not in named:
+        return {}
+    name = named[part]
+    column, type_ = quoted(name), types[name]
     if type_.startswith(("TIMESTAMP", "DATE")):
-        return f"CAST({column} AS TIMESTAMP)"
+        return {name: f"CAST({column} AS TIMESTAMP)"}
     if type_ != "VARCHAR":
-        raise DataError(f"time column {shown(name)} has type {type_}; expected dates or times.")
+        raise DataError(f"{part} column {shown(name)} has type {type_}; expected dates or times.")
     bad = f"{column} IS NOT NULL AND TRY_CAST({column} AS TIMESTAMP) IS NULL"
     found = connection.execute(f"SELECT count(*), any_value({column}) FROM {log} WHERE {bad}").fetchall()[0]  # noqa: S608
     if found[0]:
         where = _file_of(connection, log, bad)
         raise DataError(
-            f"time column {shown(name)} holds {found[0]} values that are not times, such as {shown(found[1])}{where}; "
-            "expected ISO dates or times."
+            f"{part} column {shown(name)} holds {found[0]} values that are not times, such as "
+            f"{shown(found[1])}{where}; expected ISO dates or times."
         )
-    return f"CAST({column} AS TIMESTAMP)"
+    return {name: f"CAST({column} AS TIMESTAMP)"}
+
+
+def require_past(connection: duckdb.DuckDBPyConnection, log: str, named: Mapping[str, str]) -> None:
+    """Refuse decisions and labels of the future, and labels that were known before their decision.
+
+    Raises
+    ------
+    DataError
+        With column, file and an example.
+    """
+    faults = [
+        (part, f"{quoted(named[part])} > TIMESTAMP {literal(tomorrow())}", FUTURE)
+        for part in ("time", "label time")
+        if part in named
+    ]
+    if len(faults) == 2:
+        faults.append(("label time", f"{quoted(named['label time'])} < {quoted(named['time'])}", EARLY))
+    if not faults:
+        return
+    counts = ", ".join(f"count(*) FILTER ({bad}), min({quoted(named[part])}) FILTER ({bad})" for part, bad, _ in faults)
+    found = connection.execute(f"SELECT {counts} FROM {log}").fetchall()[0]  # noqa: S608
+    for (part, bad, what), rows, example in zip(faults, found[::2], found[1::2], strict=True):
+        if rows:
+            raise DataError(impossible(part, named[part], rows, example, what, _file_of(connection, log, bad)))
+
+
+def tomorrow() -> datetime.datetime:
+    """Return the latest time that may stand in a log: a day from now, since clocks and time zones differ."""
+    return datetime.datetime.now(tz=datetime.UTC).replace(tzinfo=None, microsecond=0) + datetime.timedelta(days=1)
+
+
+def impossible(part: str, name: str, rows: int, example: object, what: str, where: str) -> str:
+    """Say that times cannot be as they are written.
+
+    Examples
+    --------
+    >>> impossible("time", "t", 2, "2999-01-01", FUTURE, "")
+    "time column 't' has 2 values that lie in the future, such as '2999-01-01'; correct or remove these rows."
+    """
+    return f"{part} column {shown(name)} has {rows} values that {what}, such as {shown(example)}{where}; {REMEDY}"
 
 
 def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -> None:
@@ -87,7 +147,7 @@ def literal(value: object) -> str:
 
 def _file_of(connection: duckdb.DuckDBPyConnection, log: str, condition: str) -> str:
     """Return where a condition holds, in words; nothing where files are not known."""
-    sql = f"SELECT DISTINCT filename FROM {log} WHERE {condition} ORDER BY 1 LIMIT 2"  # noqa: S608
+    sql = f"SELECT DISTINCT {quoted(FILE)} FROM {log} WHERE {condition} ORDER BY 1 LIMIT 2"  # noqa: S608
     try:
         names = [Path(str(row[0])).name for row in connection.execute(sql).fetchall()]
     except Exception:  # a log without file names
@@ -96,32 +156,38 @@ def _file_of(connection: duckdb.DuckDBPyConnection, log: str, condition: str) ->
 
 
 def later_labels(
-    connection: duckdb.DuckDBPyConnection, labels: str, id_: str, target: str, files: Sequence[Path]
+    connection: duckdb.DuckDBPyConnection,
+    labels: str,
+    named: Mapping[str, str],
+    when: Mapping[str, str],
+    files: Sequence[Path],
 ) -> str:
-    """Return the query of one label an identifier.
+    """Return the query of one label an identifier, with the earliest time at which it was known.
 
     Raises
     ------
     DataError
         If an identifier has two labels.
     """
-    key, truth = quoted(id_), quoted(target)
-    sql = f"SELECT {key}, any_value({truth}) AS {truth}, count(DISTINCT {truth}) AS n FROM {labels} GROUP BY 1"  # noqa: S608
+    key, truth = quoted(named["id"]), quoted(named["target"])
+    known = "".join(f", min({expression}) AS {quoted(name)}" for name, expression in when.items())
+    sql = f"SELECT {key}, any_value({truth}) AS {truth}{known}, count(DISTINCT {truth}) AS n FROM {labels} GROUP BY 1"  # noqa: S608
     twice = connection.execute(f"SELECT count(*), any_value({key}) FROM ({sql}) WHERE n > 1").fetchall()[0]  # noqa: S608
     if twice[0]:
         raise DataError(
-            f"labels {shown(files[0].name)}: {twice[0]} values of {shown(id_)} have two labels, such as "
+            f"labels {shown(files[0].name)}: {twice[0]} values of {shown(named['id'])} have two labels, such as "
             f"{shown(twice[1])}; keep the one that holds."
         )
-    return f"SELECT {key}, {truth} FROM ({sql})"  # noqa: S608
+    return f"SELECT * EXCLUDE (n) FROM ({sql})"  # noqa: S608
 
 
-def selected(columns: Mapping[str, str], times: str) -> str:
-    """Return the columns of a log as SQL, its time as `times`.
+def selected(columns: Mapping[str, str], times: Mapping[str, str], *, files: bool = False) -> str:
+    """Return the columns of a log as SQL, its times as stated, and the name of each row's file where it is known.
 
     Examples
     --------
-    >>> selected({"y": "target", "t": "time"}, 'CAST("t" AS TIMESTAMP)')
+    >>> selected({"y": "target", "t": "time"}, {"t": 'CAST("t" AS TIMESTAMP)'})
     '"y", CAST("t" AS TIMESTAMP) AS "t"'
     """
-    return ", ".join(f"{times} AS {quoted(name)}" if part == "time" else quoted(name) for name, part in columns.items())
+    names = [f"{times[name]} AS {quoted(name)}" if name in times else quoted(name) for name in columns]
+    return ", ".join([*names, *([quoted(FILE)] if files else [])])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from audit.data.tables import file_sha256
 from audit.errors import DataError, hint, listed, shown
 from audit.logs import joining
-from audit.logs.joining import quoted
+from audit.logs.joining import FILE, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -104,7 +104,7 @@ def open_files(
     import narwhals.stable.v2 as nw
 
     connection = connect()
-    needed = {name: part for name, part in columns.items() if not (labels and part == "target")}
+    needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
     relation = _opened(connection, files, needed, text)
     try:
         relation = joined(connection, relation, columns, labels, every)
@@ -137,8 +137,61 @@ def _opened(
         except duckdb.Error as error:
             raise DataError(f"log file {shown(one.name)} cannot be read: {_said(error)}.") from error
     require_columns(schemas, columns)
+    types = _types_of_empty(connection, schemas, columns, text) if kinds == {"csv"} else {}
     _require_one_type(schemas, columns)
-    return _read(connection, files, text)
+    return _read(connection, files, text, types)
+
+
+def _types_of_empty(
+    connection: duckdb.DuckDBPyConnection,
+    schemas: dict[Path, dict[str, str]],
+    columns: Mapping[str, str],
+    text: Collection[str],
+) -> dict[str, str]:
+    """Give columns that are empty in some CSV files the type that they have in the others, and return those types."""
+    found = {}
+    for name in columns:
+        stated = {schema[name] for schema in schemas.values()} - {"VARCHAR"}
+        words = [file for file, schema in schemas.items() if schema[name] == "VARCHAR"]
+        if not stated or not words or name in text:
+            continue
+        empty = [file for file in words if not _has_values(connection, file, name, text)]
+        if len(empty) == len(words):
+            found[name] = "DOUBLE" if "DOUBLE" in stated else sorted(stated)[0]
+            for file in empty:
+                schemas[file][name] = found[name]
+    return found
+
+
+def _has_values(connection: duckdb.DuckDBPyConnection, file: Path, name: str, text: Collection[str]) -> bool:
+    rows = _read(connection, [file], text).aggregate(f"count({quoted(name)})").fetchall()
+    return bool(rows[0][0])
+
+
+def unreadable(files: Sequence[Path], columns: Collection[str]) -> str:
+    """Say which value of which CSV file is not of the type of its column; ``""`` where all are.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    columns : collection of str
+        Those that were to be read.
+    """
+    if not files or not files[0].name.lower().endswith(CSV):
+        return ""
+    with connect() as connection:
+        guessed = _guessed(connection, files, MISSING_TEXTS, None)
+        types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
+        words = _guessed(connection, files, MISSING_TEXTS, dict.fromkeys(set(types) - {FILE}, "VARCHAR"))
+        for name in (one for one in columns if types.get(one, "VARCHAR") != "VARCHAR"):
+            column = quoted(name)
+            bad = f"{column} IS NOT NULL AND TRY_CAST({column} AS {types[name]}) IS NULL"
+            for value, file in words.filter(bad).project(f"{column}, {quoted(FILE)}").limit(1).fetchall():
+                return (
+                    f"column {shown(name)} holds {shown(value)} in {shown(Path(file).name)}, where other rows hold "
+                    f"{types[name]}; write it in one type"
+                )
+    return ""
 
 
 def fingerprint_of(files: Iterable[Path]) -> str:
@@ -178,7 +231,7 @@ def open_table(
             )
         relation = connection.sql(f"SELECT * FROM house.{quoted(table)}")  # noqa: S608 -- the name is quoted
         schema = dict(zip(relation.columns, map(str, relation.types), strict=True))
-        needed = {name: part for name, part in columns.items() if not (labels and part == "target")}
+        needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
         require_columns({database: schema}, needed)
         relation = joined(connection, relation, columns, labels, every)
     except duckdb.Error as error:
@@ -189,33 +242,46 @@ def open_table(
     )  # fmt: skip
 
 
-def _read(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], text: Collection[str]
+def _guessed(
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    missing: Sequence[str],
+    types: Mapping[str, str] | None,
 ) -> duckdb.DuckDBPyRelation:
-    names = [str(one) for one in files]
-    if not files[0].name.lower().endswith(CSV):
-        return connection.read_parquet(names, union_by_name=len(files) > 1, filename=True)
+    """Open CSV files with these types, or those that DuckDB guesses."""
     tab = files[0].name.lower().removesuffix(".gz").endswith(".tsv")
+    return connection.read_csv(
+        [str(one) for one in files],  # type: ignore[arg-type]  # several names are read as one table
+        header=True,
+        sep="\t" if tab else ",",
+        na_values=list(missing),
+        filename=FILE,
+        union_by_name=len(files) > 1,
+        dtype=None if types is None else dict(types),
+    )
 
-    def read(missing: Sequence[str], types: Mapping[str, str] | None) -> duckdb.DuckDBPyRelation:
-        return connection.read_csv(
-            names,  # type: ignore[arg-type]  # several names are read as one table
-            header=True,
-            sep="\t" if tab else ",",
-            na_values=list(missing),
-            filename=True,
-            union_by_name=len(files) > 1,
-            dtype=None if types is None else dict(types),
-        )
 
-    guessed = read(MISSING_TEXTS, None)
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    text: Collection[str],
+    stated: Mapping[str, str] | None = None,
+) -> duckdb.DuckDBPyRelation:
+    """Open files of one kind; of CSV files some types may be stated, and times stay words until they are read."""
+    if not files[0].name.lower().endswith(CSV):
+        names = ", ".join(joining.literal(one) for one in files)
+        how = f"union_by_name = {len(files) > 1}, filename = {joining.literal(FILE)}"
+        return connection.sql(f"SELECT * FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
+    guessed = _guessed(connection, files, MISSING_TEXTS, None)
     types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
-    del types["filename"]
-    types |= dict.fromkeys(set(text) & set(types), "VARCHAR")
-    if not {"VARCHAR", "BOOLEAN"} & set(types.values()):
+    del types[FILE]
+    types |= {name: kind for name, kind in (stated or {}).items() if name in types}
+    times = {name for name, kind in types.items() if kind.startswith(("DATE", "TIME"))}
+    types |= dict.fromkeys(times | (set(text) & set(types)), "VARCHAR")
+    if not stated and not {"VARCHAR", "BOOLEAN"} & set(types.values()):
         return guessed
-    words = read([""], dict.fromkeys(types, "VARCHAR"))
-    return words.project(", ".join([*(_typed(name, kind) for name, kind in types.items()), "filename"]))
+    words = _guessed(connection, files, [""], dict.fromkeys(types, "VARCHAR"))
+    return words.project(", ".join([*(_typed(name, kind) for name, kind in types.items()), quoted(FILE)]))
 
 
 def _typed(name: str, kind: str) -> str:
@@ -249,19 +315,27 @@ def joined(
     named = {part: name for name, part in columns.items()}
     relation.create_view("log", replace=True)
     types = dict(zip(relation.columns, map(str, relation.types), strict=True))
-    times = ""
-    if "time" in named:
-        times = joining.require_times(connection, "log", named["time"], types[named["time"]])
+    times = joining.require_times(connection, "log", named, types, "time")
+    if not labels:
+        times |= joining.require_times(connection, "log", named, types, "label time")
     if "id" in named:
         joining.require_unique(connection, "log", named["id"])
-    own = {name: part for name, part in columns.items() if not (labels and part == "target")}
-    query = f"SELECT {joining.selected(own, times)} FROM log"  # noqa: S608 -- names are quoted
+    own = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
+    query = f"SELECT {joining.selected(own, times, files=FILE in relation.columns)} FROM log"  # noqa: S608 -- quoted
     if labels:
-        needed = {named["id"]: "id", named["target"]: "target"}
+        needed = {name: part for name, part in columns.items() if part in ("id", *joining.LATER)}
         late = _opened(connection, labels, needed)
         late.create_view("late", replace=True)
-        unique = joining.later_labels(connection, "late", named["id"], named["target"], labels)
+        kinds = dict(zip(late.columns, map(str, late.types), strict=True))
+        if _family(kinds[named["id"]]) != _family(types[named["id"]]):
+            raise DataError(
+                f"id column {shown(named['id'])} has type {types[named['id']]} in the log and {kinds[named['id']]} in "
+                f"{shown(labels[0].name)}; write it in one type in both."
+            )
+        when = joining.require_times(connection, "late", named, kinds, "label time")
+        unique = joining.later_labels(connection, "late", named, when, labels)
         query = f"SELECT * FROM ({query}) LEFT JOIN ({unique}) USING ({quoted(named['id'])})"  # noqa: S608
+    joining.require_past(connection, f"({query})", named)
     if every:
         order = f"{quoted(named['time'])}, {quoted(named['id'])}" if "id" in named else quoted(named["time"])
         place = f"(row_number() OVER (ORDER BY {order}) - 1) // {int(every)}"
@@ -284,11 +358,11 @@ def require_columns(schemas: Mapping[Path, Mapping[str, object]], columns: Mappi
     for name, part in columns.items():
         without = [file for file, schema in schemas.items() if name not in schema]
         if without:
-            schema = schemas[without[0]]
+            known = [column for column in schemas[without[0]] if column != FILE]
             where = f" ({len(without)} of {len(schemas)} files lack it)" if len(schemas) > 1 else ""
             raise DataError(
                 f"{part} column {shown(name)} is not in {shown(without[0].name)}{where}; columns are "
-                f"{listed(schema)}." + hint(name, schema)
+                f"{listed(known)}." + hint(name, known)
             )
 
 

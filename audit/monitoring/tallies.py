@@ -15,7 +15,7 @@ from audit.logs.columns import LogColumns
 from audit.logs.counting import count
 from audit.logs.sources import fingerprint_of, log_files, open_files
 
-HOW = "v2"
+HOW = "v3"
 """Changes when the same files would be counted differently."""
 
 
@@ -76,6 +76,8 @@ def count_reference(
             raise ConfigError(
                 f"file {shown(both[0].name)} belongs to the log and to its reference; its rows would count twice."
             )
+        if columns.id is not None and log:
+            open_files([*files, *sorted(log)], {columns.id: "id"}, fingerprint=False)
         cells = _of_files(files, data, folder, columns, "", kept)
     return replace(cells, keys=cells.keys.assign(**{WINDOW: REFERENCE}))
 

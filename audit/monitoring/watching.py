@@ -19,7 +19,7 @@ from audit.data.tables import frame_sha256
 from audit.errors import ConfigError, DataError, listed, shown
 from audit.estimate.monitoring import together
 from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Windows
-from audit.logs.cells import Counted, add, answers
+from audit.logs.cells import NO_WINDOW, WINDOW, Counted, add, answers
 from audit.logs.columns import LogColumns
 from audit.logs.windows import REFERENCE_NAME, WINDOWS
 from audit.monitoring.tallies import count_reference, count_windows
@@ -86,11 +86,14 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
         own = count_reference(asked.reference, asked.data, asked.folder, columns, kept, asked.frames)
         cells = add((cells, own))
     counted = answers(cells, columns, roles_of(asked.data), asked.settings, window=window)
+    lost = int(cells.sums["n"].to_numpy()[cells.keys[WINDOW].to_numpy() == NO_WINDOW].sum())
+    warnings = (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",) if lost else ()
     asked = replace(asked, policy=_gates(asked.policy))
     made = 0
     for windows in _series(counted, columns, asked):
         made += 1
-        yield Watched(windows.current.name, *_record(windows, counted, asked, execute))
+        plan = replace(_plan(windows, counted, asked), warnings=warnings)
+        yield Watched(windows.current.name, *_record(plan, asked, execute))
     if not made:
         levels = counted.predictions.keys["window"].levels
         raise ConfigError(
@@ -152,19 +155,21 @@ def _at(predictions: Predictions, window: str) -> Predictions:
     return predictions.take(predictions.keys["window"].mask(window))
 
 
-def _record(
-    windows: Windows, counted: Counted, asked: Watch, execute: Callable[[RunPlan], AuditRecord]
-) -> tuple[AuditRecord, bool]:
-    name = windows.current.name
-    place = None if asked.state is None else asked.state / _file(name)
-    digest = _digest(windows)
+def _record(plan: RunPlan, asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> tuple[AuditRecord, bool]:
+    """Return the record of a window, the one that is kept where nothing has changed."""
+    split = plan.dataset.splits[0]
+    place = None if asked.state is None else asked.state / _file(split.file.removeprefix("window "))
     before = None if place is None else _kept(place)
-    if before is not None and before.data.splits[0].sha256 == digest and before.policy.gates == asked.policy.gates:
+    if before is not None and before.data.splits[0].sha256 == split.sha256 and before.policy.gates == plan.policy.gates:
         return before, False
+    return execute(plan), True
+
+
+def _plan(windows: Windows, counted: Counted, asked: Watch) -> RunPlan:
     own = Counted(windows.current.labeled, windows.current.unlabeled, counted.target)
-    split = SplitInfo(name="test", rows=0, file=f"window {name}", sha256=digest)
+    split = SplitInfo(name="test", rows=0, file=f"window {windows.current.name}", sha256=_digest(windows))
     absent = Absence(outcome="not_applicable", reason=COUNTED)
-    plan = RunPlan(
+    return RunPlan(
         dataset=without_rows(own, roles_of(asked.data), split),
         settings=asked.settings,
         policy=asked.policy,
@@ -174,7 +179,6 @@ def _record(
         config=asked.config,
         evidence={**dict.fromkeys(NEED_ROWS, absent), "predictions": own.predictions, "windows": windows},
     )
-    return execute(plan), True
 
 
 def _kept(place: Path) -> AuditRecord | None:

@@ -1,0 +1,153 @@
+"""Logs with something wrong in them: one message with file and column; nothing is lost, nothing counted twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import modelassay
+from audit.cli import main
+from audit.errors import DataError
+from audit.logs.cells import Cells
+from audit.logs.columns import LogColumns
+from audit.logs.counting import count
+from audit.logs.sources import open_files
+
+COLUMNS = LogColumns(target="y", prediction="p", time="t")
+MANY = "1,1,2025-01-01\n" * 30_000
+
+
+def counted(folder: Path, files: dict[str, str | pd.DataFrame], columns: LogColumns = COLUMNS, late: str = "") -> Cells:
+    paths = []
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        if isinstance(content, str):
+            path.write_text(content)
+        else:
+            content.to_parquet(path)
+        paths.append(path)
+    (folder / "late.csv").write_text(late)
+    labels = [folder / "late.csv"] if late else []
+    source = open_files(paths, columns.stated(), labels=labels)
+    return count(source, columns, window="month" if columns.time else "")
+
+
+JOINED = LogColumns(target="y", prediction="p", id="id")
+TIMED = LogColumns(target="y", prediction="p", time="t", label_time="known")
+TIMED_LATE = LogColumns(target="y", prediction="p", time="t", id="id", label_time="known")
+
+
+@pytest.mark.parametrize(
+    ("files", "columns", "late", "said"),
+    [
+        (
+            {f"l{place:03d}.csv": "y,p,t\n1,1,2025-01-01\n" if place != 70 else "y,t\n1,2025-01-01\n"
+             for place in range(200)},
+            COLUMNS, "", "prediction column 'p' is not in 'l070.csv' (1 of 200 files lack it); columns are 'y', 't'.",
+        ),
+        ({"a/l.csv": "y,p,t\n1,1,2025-01-01\n", "b/l.csv": "y,t\n1,2025-01-01\n"}, COLUMNS, "",
+         "prediction column 'p' is not in 'l.csv' (1 of 2 files lack it)"),
+        ({"a.csv": "y,p,t\n1,1,2025-01-01\n", "b.csv": "y,p,t\ntrue,1,2025-01-01\n"}, COLUMNS, "",
+         "column 'y' has type BIGINT in 'a.csv' and VARCHAR in 'b.csv'"),
+        ({"a.csv": "y,p,t\n1,1,2025-01-01\n", "b.csv": f"y,p,t\n{MANY}x,1,2025-01-01\n"}, COLUMNS, "",
+         "column 'y' holds 'x' in 'b.csv', where other rows hold BIGINT; write it in one type"),
+        ({"a.csv": "y,p,t\n1,1,2025-01-01\n", "b.csv": f"y,p,t\n{MANY}1,1,soon\n"}, COLUMNS, "",
+         "time column 't' holds 1 values that are not times, such as 'soon' in 'b.csv'; expected ISO dates"),
+        ({"a.csv": "y,p,t\n1,1,01/02/2025\n"}, COLUMNS, "",
+         "values that are not times, such as '01/02/2025' in 'a.csv'"),
+        ({"a.csv": "y,p,t\n1,1,2025-01-01\n", "b.csv": "y,p,t\n1,1,2999-01-01\n0,1,2025-01-02\n"}, COLUMNS, "",
+         "time column 't' has 1 values that lie in the future, such as '2999-01-01 00:00:00' in 'b.csv'"),
+        ({"a.csv": "y,p,t,known\n1,1,2025-01-05,2025-01-06\n0,1,2025-01-05,2025-01-04\n"}, TIMED, "",
+         "label time column 'known' has 1 values that come before the decision, such as '2025-01-04 00:00:00' in 'a"),
+        ({"a.csv": "y,p,t,known\n1,1,2025-01-05,2999-01-06\n"}, TIMED, "",
+         "label time column 'known' has 1 values that lie in the future, such as '2999-01-06 00:00:00' in 'a.csv'"),
+        ({"a.csv": "id,p,t\n1,1,2025-01-05\n2,1,2025-01-05\n"}, TIMED_LATE,
+         "id,y,known\n1,1,2025-01-04\n2,1,2025-02-01\n",
+         "label time column 'known' has 1 values that come before the decision, such as '2025-01-04 00:00:00' in 'a"),
+        ({"a.csv": "id,p,t\n1,1,2025-01-05\n"}, TIMED_LATE, "id,y,known\n1,1,later\n",
+         "label time column 'known' holds 1 values that are not times, such as 'later' in 'late.csv'"),
+        ({"a.csv": "id,p,y\n1,1,0\n2,1,0\n", "b.csv": "id,p,y\n2,1,0\n"}, JOINED, "",
+         "id column 'id' does not distinguish rows: 1 values stand for 2 rows, such as '2' in 'a.csv' and 'b.csv'"),
+        ({"a.csv": "id,p\nx7,1\n"}, JOINED, "id,y\n7,1\n",
+         "id column 'id' has type VARCHAR in the log and BIGINT in 'late.csv'; write it in one type in both"),
+        ({"a.parquet": pd.DataFrame({"y": [1], "p": [1], "t": ["2025-01-01"]}),
+          "b.parquet": pd.DataFrame({"y": [1], "p": [1], "t": pd.to_datetime(["2025-01-01"])})}, COLUMNS, "",
+         "column 't' has type VARCHAR in 'a.parquet' and TIMESTAMP"),
+    ],
+)  # fmt: skip
+def test_one_message_names_file_and_column(
+    tmp_path: Path, files: dict[str, str | pd.DataFrame], columns: LogColumns, late: str, said: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        counted(tmp_path, files, columns, late)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.csv": "y,p,t\n1,1,2025-01-01\n", "b.csv": "y,p,t\n,1,2025-01-01\n"},  # no label yet in all of a file
+        {"a.csv": "y,p,t\n1,1,2025-01-01\n0,1,2025-01-01\n", "b.csv": "y,p,t\n"},
+        {"a.csv": "filename,y,p,t\nx,1,1,2025-01-01\n", "b.csv": "filename,y,p,t\nx,1,1,2025-01-01\n"},
+        {
+            "a.parquet": pd.DataFrame(
+                {"y": [1, 0], "p": [1, 0], "filename": "x", "t": pd.to_datetime(["2025-01-01"] * 2)}
+            )
+        },
+        {
+            "a.parquet": pd.DataFrame({"y": [1.0], "p": [1], "t": pd.to_datetime(["2025-01-01"], utc=True)}),
+            "b.parquet": pd.DataFrame({"y": [300], "p": [True], "t": pd.to_datetime(["2025-01-01"])}),
+        },
+    ],
+)
+def test_what_can_be_read_loses_nothing(tmp_path: Path, files: dict[str, str | pd.DataFrame]) -> None:
+    if any(isinstance(one, pd.DataFrame) and one["p"].dtype == bool for one in files.values()):
+        with pytest.raises(DataError, match=r"column 'p' has type BIGINT in 'a.parquet' and BOOLEAN in 'b.parquet'"):
+            counted(tmp_path, files)
+        files["b.parquet"] = files["b.parquet"].astype({"p": "int8"})  # type: ignore[union-attr]
+    assert counted(tmp_path, files).rows == 2
+
+
+FRAME = pd.DataFrame(
+    {"id": range(40), "y": [0, 1] * 20, "p": [0, 1, 1, 1] * 10, "t": pd.date_range("2025-01-10", periods=40)}
+)
+STATED: dict[str, Any] = {"target": "y", "prediction": "p", "time": "t", "positive": 1}
+
+
+def test_frames_of_the_future_are_refused_alike() -> None:
+    late = FRAME.assign(known=FRAME["t"] + pd.Timedelta(days=3))
+    assert modelassay.run(log=late, label_time="known", checks=["classification"], **STATED).metric("accuracy").n == 40
+    for known, said in ((pd.Timestamp("2999-01-01"), "lie in the future"), (pd.Timestamp("2024-01-01"), "come before")):
+        wrong = late.assign(known=late["known"].where(late["id"] != 7, known))
+        with pytest.raises(DataError, match=f"label time column 'known' has 1 values that {said}"):
+            modelassay.run(log=wrong, label_time="known", checks=["classification"], **STATED)
+    labels = late[["id", "y", "known"]]
+    stated = {**STATED, "id": "id", "label_time": "known", "checks": ["classification"]}
+    assert modelassay.run(log=FRAME.drop(columns="y"), labels=labels, **stated).metric("accuracy").n == 40
+    with pytest.raises(DataError, match="time column 't' has 40 values that lie in the future"):
+        modelassay.run(log=FRAME.assign(t=pd.Timestamp("2999-01-01")), checks=["classification"], **STATED)
+
+
+def test_rows_without_a_time_are_told_and_in_no_window() -> None:
+    frame = FRAME.assign(t=FRAME["t"].where(FRAME["id"] % 10 > 0))
+    records = modelassay.monitor(frame, reference=1, **STATED)
+    assert [record.warnings for record in records] == [
+        ("4 of 40 rows of the log have no time; they belong to no window.",)
+    ]
+    assert records[0].data.splits[0].rows == 17
+
+
+def test_an_identifier_of_the_reference_does_not_come_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    FRAME.to_parquet(tmp_path / "old.parquet")
+    FRAME.assign(id=FRAME["id"] + 39).to_parquet(tmp_path / "new.parquet")
+    (tmp_path / "audit.toml").write_text(
+        '[data]\nlog = "new.parquet"\ntarget = "y"\npositive = 1\nprediction = "p"\ntime = "t"\nid = "id"\n'
+        '[monitor]\nreference = "old.parquet"\n'
+    )
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == 2
+    assert "1 values stand for 2 rows, such as '39' in 'new.parquet' and 'old.parquet'" in capsys.readouterr().err

@@ -1,0 +1,184 @@
+"""The same log through pandas, DuckDB, Dask and Spark gives the same record, byte for byte but for its name."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import warnings
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import modelassay
+from audit.logs.cells import Cells
+from audit.logs.columns import LogColumns
+from audit.logs.counting import count
+from audit.logs.frames import open_frame
+from audit.logs.sources import connect
+from reports.store import dumps
+
+COLUMNS = LogColumns(
+    target="y", prediction="p", score="s", sensitive=("sex", "age", "rate"), bins={"age": (30.0, 50.0)}, weight="w",
+    time="t", id="id", cluster="person",
+)  # fmt: skip
+EDGES = [1 / (1 + math.exp(-place / 64)) for place in (-700, -64, -1, 0, 1, 64, 700)]
+ODD = [0.0, 1.0, 0.5, float("nan"), float("inf"), -float("inf"), -0.1, 1.5, 1e-12, 1 - 1e-12, 0.1, 0.2, 0.7]
+HOUSE = connect()
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    """A session on this machine, or the reason why there is none."""
+    if importlib.util.find_spec("py4j") is None:
+        pytest.skip("pyspark is not installed, or only its client is; pip install pyspark")
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[2]").config("spark.sql.session.timeZone", "UTC")
+    for name, value in (("spark.ui.enabled", "false"), ("spark.sql.shuffle.partitions", "2")):
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    yield session
+    session.stop()
+
+
+def in_pandas(frame: pd.DataFrame) -> object:
+    return frame
+
+
+def in_duckdb(frame: pd.DataFrame) -> object:
+    return HOUSE.from_df(frame)
+
+
+def in_dask(frame: pd.DataFrame) -> object:
+    dask = pytest.importorskip("dask.dataframe")
+    plain = frame.assign(rate=frame["rate"].astype("float64"))  # Dask knows no decimals
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return dask.from_pandas(plain, npartitions=3)
+
+
+def in_spark(frame: pd.DataFrame, session: Any) -> object:  # noqa: ANN401 -- pyspark may be absent
+    scores = "float" if frame["s"].dtype == np.float32 else "double"
+    schema = (
+        f"id long, person long, t timestamp_ntz, y long, p string, s {scores}, sex string, age double, "
+        "rate decimal(6, 2), w double"
+    )
+    words = frame.assign(sex=frame["sex"].where(frame["sex"].notna(), None))
+    plain = [tuple(_plain(one) for one in row) for row in words.itertuples(index=False)]
+    return session.createDataFrame(plain, schema=schema)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, pd.Timestamp | type(pd.NaT)):
+        return None if value is pd.NaT else value.to_pydatetime()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def odd_frame(rows: list[tuple[Any, ...]], width: str) -> pd.DataFrame:
+    """Rows of a log, with two that are in order, so that there are two classes."""
+    every = [*rows, (0, "0", 0.25, "f", 20.0, "0.10", 1.0), (1, "1", 0.75, "m", 60.0, "0.20", 1.0)]
+    frame = pd.DataFrame(every, columns=["y", "p", "s", "sex", "age", "rate", "w"])
+    number = np.arange(len(frame))
+    frame["s"] = frame["s"].to_numpy().astype(width)
+    frame["sex"] = frame["sex"].astype(object)
+    frame["rate"] = pd.Series([Decimal(one) for one in frame["rate"]], dtype=object)
+    frame.insert(0, "id", number)
+    frame.insert(1, "person", number // 2)
+    times = pd.Series(pd.Timestamp("2024-12-28") + pd.to_timedelta(number * 13, unit="h"))
+    frame.insert(2, "t", times.where(number % 7 != 3))
+    return frame
+
+
+def told(native: object) -> str:
+    """Return what was counted, byte for byte."""
+    cells: Cells = count(open_frame(native, COLUMNS.stated()), COLUMNS, window="week")
+    return f"{cells.sha256()} {cells.scale} {cells.rows}"
+
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of what engines call in each other
+ROW = st.tuples(
+    st.sampled_from([0, 1]),
+    st.sampled_from(["0", "1"]),
+    st.one_of(st.floats(0, 1, width=32), st.sampled_from(ODD), st.sampled_from(EDGES)),
+    st.sampled_from(["f", "m", None, "", "a b"]),
+    st.sampled_from([17.0, 30.0, 49.999, 50.0, float("nan"), float("inf")]),
+    st.sampled_from(["0.10", "0.20", "1234.50"]),
+    st.sampled_from([0.0, 1e-9, 0.1, 1.0, 3.7]),
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(ROW, min_size=2, max_size=30), st.sampled_from(["float32", "float64"]))
+def test_pandas_duckdb_and_dask_count_alike(rows: list[tuple[Any, ...]], width: str) -> None:
+    frame = odd_frame(rows, width)
+    expected = told(in_pandas(frame))
+    assert told(in_duckdb(frame)) == expected
+    assert told(in_dask(frame)) == expected
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(st.lists(ROW, min_size=2, max_size=30), st.sampled_from(["float32", "float64"]))
+def test_spark_counts_alike(spark: Any, rows: list[tuple[Any, ...]], width: str) -> None:  # noqa: ANN401
+    frame = odd_frame(rows, width)
+    assert told(in_spark(frame, spark)) == told(in_pandas(frame))
+
+
+def whole_log(odd: bool) -> pd.DataFrame:
+    generator = np.random.default_rng(11)
+    scores = [*EDGES, 0.1, 0.2, 0.7, *(ODD if odd else [])]
+    rows = [
+        (
+            int(generator.integers(0, 2)), str(generator.integers(0, 2)), float(generator.choice(scores)),
+            generator.choice(np.array(["f", "m", None], dtype=object)), float(generator.integers(18, 80)),
+            ("0.10", "0.20")[int(generator.integers(0, 2))], float(generator.choice([0.1, 1.0, 3.7])),
+        )
+        for _ in range(400)
+    ]  # fmt: skip
+    return odd_frame(rows, "float32")
+
+
+STATED: dict[str, Any] = {
+    "target": "y", "prediction": "p", "score": "s", "time": "t", "id": "id", "weight": "w", "cluster": "person",
+    "positive": 1, "favorable": 1, "sensitive": ["sex", "age", "rate"], "bins": {"age": (30.0, 50.0)},
+}  # fmt: skip
+
+
+def record_of(native: object, engine: str, checks: tuple[str, ...]) -> str:
+    return dumps(modelassay.run(log=native, checks=checks, **STATED)).replace(f"{engine} frame", "frame")
+
+
+SOME = ("classification", "group_performance", "output_validity", "calibration", "label_rate")
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_records_of_pandas_duckdb_and_dask_are_the_same(monkeypatch: pytest.MonkeyPatch, *, odd: bool) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    frame = whole_log(odd)
+    expected = record_of(in_pandas(frame), "pandas", SOME)
+    assert '"log_loss"' in expected or odd
+    assert record_of(in_duckdb(frame), "duckdb", SOME) == expected
+    assert record_of(in_dask(frame), "dask", SOME) == expected
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_the_record_of_spark_is_the_same(spark: Any, monkeypatch: pytest.MonkeyPatch, *, odd: bool) -> None:  # noqa: ANN401
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    frame = whole_log(odd)
+    native = in_spark(frame, spark)
+    assert record_of(native, "pyspark", SOME) == record_of(in_pandas(frame), "pandas", SOME)
+    native.createOrReplaceTempView("decisions")  # type: ignore[attr-defined]  # a Spark frame
+    with_late = modelassay.run(
+        log=native.drop("y"), labels=native.select("id", "y"), checks=("classification",), **STATED  # type: ignore[attr-defined]
+    )  # fmt: skip
+    assert with_late.metric("accuracy") == modelassay.run(log=frame, checks=("classification",), **STATED).metric(
+        "accuracy"
+    )
+    named = modelassay.run(spark="local[2]", table="decisions", checks=("classification",), **STATED)
+    assert named.metric("accuracy") == with_late.metric("accuracy")
+    assert named.data.splits[0].file == "decisions"
