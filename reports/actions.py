@@ -11,7 +11,7 @@ from reports.phrases import counted, listed, visible
 from reports.ranking import by_attention, families, family_of
 from reports.record import AuditRecord, blank_sections
 from reports.results import GateResult, gate_of
-from reports.sentences import verdict_words
+from reports.sentences import concern_words, verdict_words
 from reports.summary import standing
 
 
@@ -67,7 +67,8 @@ def _reaches(result: GateResult) -> bool:
 def _about(record: AuditRecord, known: Estimates, result: GateResult, who: str) -> Action:
     verdict, gate = result.lead, gate_of(record, result.lead)
     remedy = gate.remedy if gate is not None else ""
-    text = visible(remedy or verdict.next_step or verdict.message, 400) or f"Look at {visible(result.gate_id)}."
+    found = concern_words(record, known, verdict) or f"look at {visible(result.gate_id)}"
+    text = visible(remedy or verdict.next_step, 400) or f"Find out why: {found}."
     if remedy and "feature" in verdict.where:
         text = f"{visible(verdict.where['feature'], 40)}: {text[:1].lower()}{text[1:]}"
     about = capital(record, verdict_words(record, known, verdict))

@@ -102,7 +102,7 @@ def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:
     said = {(one.id, k): text for one in answers(record) for k, text in enumerate((one.sentence, *one.details[:1]))}
     steps = actions(record)
     said |= {("next", k): f"{k + 1}. {step.text.rstrip('.')}" for k, step in enumerate(steps)}
-    tails = {("next", k): f" {visible(step.gate_id, 40)}" for k, step in enumerate(steps) if step.gate_id}
+    tails = {("next", k): f" [{visible(step.gate_id, 40)}]" for k, step in enumerate(steps) if step.gate_id}
     whole = {one: textwrap.wrap(text + tails.get(one, ""), width - _INDENT) for one, text in said.items()}
     given = {one: 1 for one in said if one[0] == "next" or one[1] == 0}
     spare = room - len(given)

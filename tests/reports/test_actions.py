@@ -89,3 +89,15 @@ def test_a_known_reach_goes_before_an_unknown_one_of_lower_rank(record: AuditRec
     assert [one.gate_id for one in actions(here, limit=9)][:3] in (["A", "B", "C"], ["A", "B", ""])
     first = replace(here, verdicts=tuple(replace(one, rank=4 - (one.rank or 0)) for one in verdicts))
     assert actions(first, limit=9)[0].gate_id == "C"
+
+
+def test_a_criterion_without_a_remedy_is_told_as_what_was_found(record: AuditRecord) -> None:
+    score = Estimate(metric="recall", value=0.6, low=0.55, high=0.65, n=700, where={"split": "test"}, unit="proportion")
+    gate = replace(
+        record.policy.gates[0], id="floor", check="", metric="recall", kind="value", where={"split": "test"}, op=">=",
+        threshold=0.8, remedy="", from_catalogue=False,
+    )  # fmt: skip
+    verdict = replace(record.verdicts[0], gate="floor", where={}, outcome="fail", estimate=score, next_step="", rank=1)
+    here = replace(record, policy=replace(record.policy, gates=(gate,)), verdicts=(verdict,))
+    said = "Find out why: found, of those who are “>50K”: 60 % [55, 65] (n 700); limit: at least 80 %."
+    assert actions(here)[0].text == said
