@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reports.phrases import estimate_text, metric_words, visible
+from reports.phrases import estimate_text, metric_words, percent, percent_interval, visible
 from reports.record import AuditRecord, Estimate
 
 MOST_PEOPLE = 5
@@ -44,7 +44,9 @@ def lines(record: AuditRecord) -> tuple[str, ...]:
 
 
 def _line(name: str, one: Estimate | None) -> str:
-    return "" if one is None else f"{name}: {estimate_text(one)}"
+    if one is None or one.value is None or one.unit != "difference" or abs(one.value) > 1:
+        return "" if one is None else f"{name}: {estimate_text(one)}"
+    return f"{name}: {percent(one.value).removesuffix(' %')} points {percent_interval(one)}".rstrip()
 
 
 def people(record: AuditRecord, made: Iterable[Estimate]) -> tuple[str, ...]:
@@ -89,4 +91,4 @@ def _levelling(known: dict[str, Estimate]) -> list[str]:
     shown = excess.low is not None and excess.low > 0
     begin = "LEVELLING DOWN: over half" if shown else "Levelling down cannot be ruled out: about half"
     lost = "of the change is a loss of the better-off group, not a gain of the worse-off"
-    return [f"{begin} {lost} (excess {estimate_text(excess)})"]
+    return [f"{begin} {lost} (excess {percent(excess.value).removesuffix(' %')} points {percent_interval(excess)})"]

@@ -16,6 +16,8 @@ from reports.printable import NAME_LIMIT as NAME_LIMIT
 from reports.printable import visible as visible
 from reports.record import Estimate, Gate, Verdict
 
+NEARLY = 1.1
+"""Times the rows at hand up to which the number needed is told as a few more."""
 BEYOND_REACH = 20
 """Times the rows at hand beyond which a number of rows needed is told in words."""
 
@@ -177,6 +179,8 @@ def rows_needed(verdict: Verdict) -> str:
     >>> rows_needed(asks)
     'about 900 rows of this kind needed, 100 here'
     >>> from dataclasses import replace
+    >>> rows_needed(replace(asks, n_needed=104))
+    'a few more rows of this kind needed, 100 here'
     >>> rows_needed(replace(asks, n_needed=254_085)), rows_needed(replace(asks, n_needed=None))
     ('practically at the threshold; more rows will not help', 'these rows cannot tell')
     """
@@ -185,7 +189,9 @@ def rows_needed(verdict: Verdict) -> str:
         return "these rows cannot tell"
     if verdict.n_needed > BEYOND_REACH * max(n or 0, 1) and n is not None:
         return "practically at the threshold; more rows will not help"
-    return f"about {verdict.n_needed:,} rows of this kind needed" + (f", {n:,} here" if n is not None else "")
+    few = n is not None and verdict.n_needed <= NEARLY * n
+    needed = "a few more rows" if few else f"about {verdict.n_needed:,} rows"
+    return f"{needed} of this kind needed" + (f", {n:,} here" if n is not None else "")
 
 
 def interval(estimate: Estimate) -> str:

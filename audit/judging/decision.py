@@ -97,24 +97,27 @@ def decide(gate: Gate, estimate: Estimate, p_adjusted: float | None) -> VerdictO
 def rows_needed(gate: Gate, estimate: Estimate, p: float | None, p_adjusted: float | None) -> int | None:
     """Return the rows that would settle the verdict if the estimate holds; ``None`` if it stands at the limit.
 
-    Half widths fall with the square root of the rows. A failure must hold after correction, so it asks
-    for as much more as the correction cost.
+    Half widths fall with the square root of the rows, and so does the normal quantile of a p-value rise: a failure
+    must be shown after correction, which is what its p-value at hand still lacks.
 
     Examples
     --------
     >>> gate = Gate(id="g", title="", check="", metric="m", op=">=", threshold=0.5)
     >>> rows_needed(gate, Estimate(metric="m", value=0.55, low=0.45, high=0.65, n=100), 0.8, 0.8)
     400
+    >>> past = Estimate(metric="m", value=0.3, low=0.15, high=0.48, n=100)
+    >>> rows_needed(gate, past, 0.0139, 0.0278), rows_needed(gate, past, 0.0139, 0.139)
+    (104, 163)
     """
     span = span_of(estimate)
     if span is None or not estimate.n:
         return None
     limit = _nearest_limit(gate, span.value)
     violated = decide(gate, replace(estimate, low=span.value, high=span.value, method="count"), None) == "fail"
+    if violated and p and p_adjusted and 0 < p <= p_adjusted and p < 0.5:
+        asked = z_value(1 - (1 - estimate.level) * p / p_adjusted)
+        return max(estimate.n + 1, math.ceil(estimate.n * (asked / z_value(1 - 2 * p)) ** 2))
     half = span.high - span.value if limit > span.value else span.value - span.low
-    if violated and p and p_adjusted and 0 < p < p_adjusted:
-        z = z_value(estimate.level)
-        half *= z_value(1 - (1 - estimate.level) * min(p / p_adjusted, 1.0)) / z
     gap = abs(limit - span.value)
     rows = estimate.n * (half / gap) ** 2 if gap > 1e-3 * max(half, SLACK) else math.inf
     return max(estimate.n + 1, math.ceil(rows)) if math.isfinite(rows) else None

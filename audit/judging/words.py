@@ -10,7 +10,7 @@ from audit.estimate.rates import GAPS_OF_RATES, RATES
 from audit.policy.limits import limits
 from audit.statistics.intervals import p_above, p_below, scale_of
 from reports.addresses import Names, address
-from reports.phrases import metric_words
+from reports.phrases import NEARLY, metric_words
 from reports.record import HOUSE_WORDS, Estimate, Gate, VerdictOutcome
 
 BEYOND_REACH = 20
@@ -199,7 +199,8 @@ def next_step(outcome: VerdictOutcome, gate: Gate, estimate: Estimate, needed: i
     if outcome != "inconclusive":
         return ""
     if needed is not None and estimate.n is not None:
-        return f"About {needed:,} rows of this kind would settle it ({estimate.n:,} here), if the estimate holds."
+        rows = "A few more rows" if needed <= NEARLY * estimate.n else f"About {needed:,} rows"
+        return f"{rows} of this kind would settle it ({estimate.n:,} here), if the estimate holds."
     span = span_of(estimate)
     if span is None:
         return "These rows cannot tell: the number has no interval."
