@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.data.factor import Factor
+from audit.estimate.measure import estimate
+from audit.evidence import Predictions, Repeats
 from audit.statistics.ranking import auc_interval, average_precision, newcombe_auc, roc_auc
 from audit.statistics.variance import Undefined, Variance, variance
 
@@ -109,3 +112,53 @@ def test_a_sure_variance_gives_delong_on_the_logit_scale() -> None:
         [1 / (1 + np.exp(-center + reach)), 1 / (1 + np.exp(-center - reach))], abs=1e-6
     )
     assert method == "delong, logit scale"
+
+
+def of_weights(weight: npt.NDArray[np.float64], *, scale: float = 1.0, pairs: bool = False) -> Predictions:
+    """Forty positive rows with these weights, all before sixty negative ones."""
+    y = np.repeat([1, 0], [40, 60])
+    return Predictions(
+        task="binary", classes=("no", "yes"), y_true=y, y_pred=y, y_score=y * 0.5 + 0.25, probabilities=True,
+        weight=np.concatenate([weight, np.ones(60)]) * scale,
+        cluster=Factor.of((np.arange(100) // 2).tolist()) if pairs else None,
+    )  # fmt: skip
+
+
+def test_average_precision_counts_as_many_positives_as_their_weights_are_worth() -> None:
+    """Half the positives weigh three times as much: 40 rows of 80 and 200 are worth 80² / 200 = 32 (Kish 1965).
+
+    Where all stand first, the lower limit is Wilson's of 32 of 32, which is 32 / (32 + 1.959964²).
+    """
+    square = 1.959964**2
+    unequal = np.repeat([1.0, 3.0], 20)
+    for rows, positives in (
+        (of_weights(np.ones(40)), 40),
+        (of_weights(np.full(40, 7.0)), 40),
+        (of_weights(unequal), 32),
+        (of_weights(unequal, scale=1000.0), 32),
+        (of_weights(unequal, scale=1e-6), 32),
+        (of_weights(np.ones(40), pairs=True), 20),
+    ):
+        found = estimate(rows, "average_precision")
+        assert found.value == pytest.approx(1.0)
+        assert found.low == pytest.approx(positives / (positives + square), rel=1e-6)
+    cells = Predictions(
+        task="binary", classes=("no", "yes"), y_true=np.array([1, 0]), y_pred=np.array([1, 0]), probabilities=True,
+        y_score=np.array([0.75, 0.25]), weight=np.array([80.0, 60.0]),
+        repeats=Repeats(np.array([40, 60]), np.array([200.0, 60.0])),
+    )  # fmt: skip
+    assert estimate(cells, "average_precision").low == pytest.approx(32 / (32 + square), rel=1e-6)
+
+
+def test_the_spread_of_a_weighted_average_precision_is_that_of_new_samples() -> None:
+    """Over 400 samples the standard error is the standard deviation of what comes out, within a tenth."""
+    generator = np.random.default_rng(4)
+    values, errors = [], []
+    for _ in range(400):
+        y = generator.random(500) < 0.3
+        score = generator.normal(size=500) + 1.2 * y
+        weight = generator.choice([0.5, 1.0, 4.0], 500)
+        form = average_precision(y, score, weight)
+        values.append(form.value)
+        errors.append(variance(form.influence, weight).value)
+    assert np.sqrt(np.mean(errors)) == pytest.approx(np.std(values), rel=0.1)

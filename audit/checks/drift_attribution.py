@@ -1,0 +1,73 @@
+"""Do other rows come, or does it go differently for the same kind of rows?"""
+
+from __future__ import annotations
+
+from audit.check import check
+from audit.errors import NotApplicable
+from audit.estimate.attribution import PARTS, attributed
+from audit.estimate.monitoring import everyone
+from audit.evidence import Predictions, Windows
+from audit.exhibits import by_address_table
+from reports.record import Estimate, Measurement
+
+WORDS = {"accuracy": "accuracy", "decisions": "the share of positive decisions", "score": "the mean score"}
+
+
+@check(
+    title="What a change comes from",
+    family="monitoring",
+    tasks=("binary", "multiclass"),
+    references=("Kitagawa 1955, Components of a difference between two rates", "Oaxaca 1973"),
+)
+def drift_attribution(windows: Windows) -> Measurement:
+    """Split the change of accuracy, decisions and scores since the reference into mix and change within groups.
+
+    Reading. ``change_by_mix`` is what would have changed if only the shares of a feature's levels had moved;
+    ``change_within`` is what is left: the same kind of rows get other scores, or are decided rightly more or less
+    often. The two add up to the whole change, feature by feature. A large part within every feature says that
+    the model, or what it predicts, has changed.
+
+    Limits. Each feature is looked at alone, and only those that the log names. Intervals are of this window
+    and feature alone: many of them hold some that miss. Not a cause: a feature may stand for another.
+    """
+    old, current = windows.reference, windows.current
+    keys = tuple(dict.fromkeys((*old.labeled.sensitive, *windows.features)))
+    if not keys:
+        raise NotApplicable("the log names no sensitive feature and no feature")
+    pairs: dict[str, tuple[Predictions, Predictions]] = {}
+    if old.labeled.total and current.labeled.total:
+        pairs["accuracy"] = (old.labeled, current.labeled)
+    every = (everyone(old), everyone(current))
+    if every[0].total and every[1].total:
+        binary = every[0].task == "binary"
+        pairs |= {"decisions": every} if binary else {}
+        pairs |= {"score": every} if binary and all(part.y_score is not None for part in every) else {}
+    where = {"split": "test", "window": current.name}
+    made: list[Estimate] = []
+    for value, (before, after) in pairs.items():
+        for key in keys:
+            made += attributed(before, after, value, key, where)
+    if not made:
+        raise NotApplicable("the window, or the reference, has no rows")
+    told = [text for value in pairs if (text := _sentence(value, made))]
+    return Measurement(
+        summary=f"{current.name}: {'; '.join(told)}." if told else f"{current.name}: no change is shown.",
+        estimates=tuple(made),
+        exhibits=(by_address_table("Changes since the reference, by what they come from", made, folded=True),),
+    )
+
+
+def _sentence(value: str, made: list[Estimate]) -> str:
+    """Say of the feature with the largest shown mix how much of a change it accounts for."""
+    own = [one for one in made if one.where["of"] == value and one.value is not None]
+    shown = [one for one in own if one.metric == PARTS[0] and _is_shown(one)]
+    if not shown:
+        return ""
+    mix = max(shown, key=lambda one: abs(one.value or 0.0))
+    rest = next(one for one in own if one.metric == PARTS[1] and one.where == mix.where)
+    whole = (mix.value or 0.0) + (rest.value or 0.0)
+    return f"{WORDS[value]} changed by {whole:+.3f}, {mix.value:+.3f} of it by another mix of {mix.where['feature']}"
+
+
+def _is_shown(one: Estimate) -> bool:
+    return one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
