@@ -13,7 +13,7 @@ from reports.phrases import visible
 from reports.ranking import by_attention, families, family_of
 from reports.record import AuditRecord, Estimate, Verdict
 from reports.results import GateResult, gate_of
-from reports.sentences import concern_words, extent_words, known_words, verdict_words
+from reports.sentences import concern_words, known_words, reach_words, verdict_words
 from reports.topics import topic_name
 
 MOST_ALIKE = 5
@@ -69,7 +69,7 @@ def _concern(record: AuditRecord, known: Estimates, result: GateResult, family: 
         topic=topic_name(result),
         family=family,
         sentence=capital(record, concern_words(record, known, lead)),
-        reach=extent_words(lead),
+        reach=reach_words(record, lead),
         extent=lead.extent,
         known=known_words(lead, gate),
         remedy=visible(gate.remedy if gate and gate.remedy else lead.next_step, 400),

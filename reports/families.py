@@ -28,6 +28,8 @@ class Family(NamedTuple):
     """Whether a terse page tells its passed checks in a sentence."""
     kept: bool = False
     """Whether a small annex tells it in full first."""
+    counts: str = "decisions"
+    """What an extent of its numbers counts."""
 
 
 _SCIENTIST, _BOTH, _DATA = "data scientist", "data scientist, with the owner", "owner of the data"
@@ -39,9 +41,9 @@ FAMILIES: Mapping[str, Family] = {
         Family("calibration", "good", _SCIENTIST, kept=True),
         Family("groups", "worse", _BOTH, 35.0, steps_with="fairness", kept=True),
         Family("fairness", "worse", _BOTH, 35.0, kept=True),
-        Family("leakage", "trusted", _SCIENTIST, 30.0, terse=True),
-        Family("data", "trusted", _DATA, kind="hygiene", terse=True),
-        Family("drift", "trusted", _DATA, kind="hygiene", terse=True),
+        Family("leakage", "trusted", _SCIENTIST, 30.0, terse=True, counts="rows"),
+        Family("data", "trusted", _DATA, kind="hygiene", terse=True, counts="rows"),
+        Family("drift", "trusted", _DATA, kind="hygiene", terse=True, counts="rows"),
         Family("generalization", "trusted", _SCIENTIST, 15.0, terse=True),
         Family("training", "trusted", _SCIENTIST, 12.0, terse=True),
         Family("artifact", "trusted", "engineer", kind="hygiene"),

@@ -28,7 +28,7 @@ from reports.phrases import (
 from reports.ranking import concerns_of
 from reports.record import AuditRecord
 from reports.results import GateResult, gate_of
-from reports.sentences import extent_words, known_words, verdict_words
+from reports.sentences import known_words, reach_words, verdict_words
 from reports.strips import Strip, StripRow, strip
 
 GROUPS = families_in("worse", answering=True)
@@ -106,7 +106,7 @@ def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
         said = result is failed[0] if gap is None else _same_gap(result, gap)  # in the sentence above
         words = "" if said else verdict_words(record, known, result.lead)
         shown = known_words(result.lead, gate_of(record, result.lead)) if result is failed[0] else ""
-        reach = extent_words(result.lead)
+        reach = reach_words(record, result.lead)
         reached = f"about {reach} would have to come out differently" if reach else ""
         told = "; ".join(one for one in (words, shown, reached) if one)
         if told:

@@ -13,7 +13,7 @@ from reports.ranking import by_attention
 from reports.record import AuditRecord
 from reports.results import GateResult
 from reports.sarif import source_of
-from reports.sentences import extent_words, report_words
+from reports.sentences import reach_words, report_words
 
 MOST = 10
 
@@ -41,7 +41,9 @@ def _command(record: AuditRecord, known: Estimates, result: GateResult) -> str:
     words = results.OUTCOME_WORDS[verdict.outcome]
     parts = [
         f"{words}: {report_words(record, known, verdict)}{more}",
-        f"About {extent_words(verdict)} would have to come out differently." if extent_words(verdict) else "",
+        f"About {reach_words(record, verdict)} would have to come out differently."
+        if reach_words(record, verdict)
+        else "",
         f"Next: {visible(verdict.next_step, 400)}" if verdict.next_step else "",
     ]
     place = f"file={parameter(file)},line={line},title={parameter(title)}"

@@ -9,7 +9,7 @@ from reports.lookup import Estimates
 from reports.phrases import visible
 from reports.record import AuditRecord, Verdict
 from reports.sarif import fingerprint, source_of
-from reports.sentences import extent_words, report_words
+from reports.sentences import reach_words, report_words
 
 _DECIDED = {"error": "critical", "warning": "major", "note": "info", "off": "info"}
 
@@ -29,7 +29,7 @@ def render(record: AuditRecord) -> str:
 def _issue(record: AuditRecord, known: Estimates, verdict: Verdict) -> dict[str, object]:
     file, line = source_of(record, verdict)
     words = results.OUTCOME_WORDS[verdict.outcome]
-    reach = f"; about {extent_words(verdict)}" if extent_words(verdict) else ""
+    reach = f"; about {reach_words(record, verdict)}" if reach_words(record, verdict) else ""
     description = f"{words}: {report_words(record, known, verdict).rstrip('.')}{reach}"
     return {
         "description": visible(description, 1000),

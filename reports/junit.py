@@ -16,7 +16,7 @@ from reports.lookup import Estimates
 from reports.phrases import address, counted, estimate_text, rows_needed, rule, visible
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult
-from reports.sentences import extent_words, report_words
+from reports.sentences import reach_words, report_words
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -118,7 +118,7 @@ def _story(record: AuditRecord, known: Estimates, result: GateResult, verdict: V
         f"rows of: {address(verdict.where, record.data.names)}",
         f"because: {visible(result.gate.because, 400)}" if result.gate and result.gate.because else "",
         f"next: {visible(verdict.next_step, 600)}" if verdict.next_step else "",
-        f"reaches: {words}" if (words := extent_words(verdict)) else "",
+        f"reaches: {words}" if (words := reach_words(record, verdict)) else "",
         f"what would settle it: {rows_needed(verdict)}" if verdict.outcome == "inconclusive" else "",
     ]
     return "\n".join(line for line in lines if line)

@@ -101,9 +101,9 @@ def _concerns(record: AuditRecord) -> list[str]:
     found = [one for one in found_concerns(record) if one.kind in ("invalid", "concern")]
     if not found:
         return []
-    lines = ["| concern | of 1,000 decisions | rule |", "| --- | --- | --- |"]
+    lines = ["| concern | of 1,000 | rule |", "| --- | --- | --- |"]
     for one in found[:MOST_CONCERNS]:
-        reach = one.reach.replace(" of 1,000 decisions", "") or "–"
+        reach = one.reach.replace(" of 1,000", "") or "–"
         kind = f"**{KIND_WORDS['invalid']}:** " if one.kind == "invalid" else ""
         lines.append(f"| {kind}{escaped(one.sentence, 200)} | {escaped(reach)} | {escaped(one.gate_id)} |")
     rest = len(found) - MOST_CONCERNS

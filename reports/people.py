@@ -109,11 +109,14 @@ def toward_positive(record: AuditRecord, rate: Estimate) -> Estimate:
     )  # fmt: skip
 
 
-def gap_of(record: AuditRecord, known: Estimates, rate: str, where: Mapping[str, str], min_n: int = 30) -> Gap | None:
+def gap_of(
+    record: AuditRecord, known: Estimates, rate: str, where: Mapping[str, str], compared_by: str = "", min_n: int = 30
+) -> Gap | None:
     """Set a group beside the one it is compared with; of several classes, within the class that `where` names.
 
-    The other group is the reference, which has no difference to itself; where that is the group itself or
-    cannot be told, the group with the farthest rate among those of at least `min_n` rows.
+    The other group is the reference of `compared_by`, a difference or a ratio of the rate (the difference without one):
+    its ratio to itself is 1, its difference to itself is not made. Where that is the group itself or cannot be told,
+    it is the group with the farthest rate among those of at least `min_n` rows.
     """
     place = {key: level for key, level in where.items() if key != "class" or record.task != "binary"}
     groups = groups_in(place)
@@ -123,8 +126,12 @@ def gap_of(record: AuditRecord, known: Estimates, rate: str, where: Mapping[str,
     rest = [one for one in others if (one.n or min_n) >= min_n] or others
     if mine is None or not rest:
         return None
-    compared = [groups_in(one.where) for one in known.alike(f"{rate}_difference", place)]
-    reference = [one for one in rest if groups_in(one.where) not in compared] if groups in compared else []
+    made = known.alike(compared_by or f"{rate}_difference", where)
+    compared = [groups_in(one.where) for one in made]
+    whole = [groups_in(one.where) for one in made if one.value == 1] if compared_by.endswith("_ratio") else []
+    reference = [one for one in rest if groups_in(one.where) in whole] or [
+        one for one in rest if groups_in(one.where) not in compared and groups in compared
+    ]
     other = reference[0] if len(reference) == 1 else max(rest, key=lambda one: abs(value_of(one) - value_of(mine)))
     return Gap(rate=rate, features=frozenset(groups), group=mine, other=other, levels=levels)
 

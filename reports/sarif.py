@@ -18,7 +18,7 @@ from reports import results
 from reports.lookup import Estimates
 from reports.phrases import link, rule, visible
 from reports.record import AuditRecord, Gate, Severity, Verdict
-from reports.sentences import extent_words, report_words
+from reports.sentences import reach_words, report_words
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_RESULTS = 5000
@@ -90,8 +90,8 @@ def _result(record: AuditRecord, known: Estimates, verdict: Verdict, positions: 
 def _message(record: AuditRecord, known: Estimates, verdict: Verdict) -> str:
     words = results.OUTCOME_WORDS[verdict.outcome]
     parts = [f"{words.capitalize()}: {report_words(record, known, verdict)}"]
-    if verdict.extent is not None and extent_words(verdict):
-        parts.append(f"About {extent_words(verdict)} would have to come out differently.")
+    if verdict.extent is not None and reach_words(record, verdict):
+        parts.append(f"About {reach_words(record, verdict)} would have to come out differently.")
     if verdict.next_step:
         parts.append(f"Next: {visible(verdict.next_step, 600)}")
     return " ".join(part for part in parts if part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from reports.families import family_named
 from reports.lookup import Estimates, headline_words, other_names, value_of
 from reports.people import (
     RATES,
@@ -59,7 +60,16 @@ def report_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> str
     return f"{demand}{capital(record, concern_words(record, known, verdict))}."
 
 
-def extent_words(verdict: Verdict) -> str:
+def reach_words(record: AuditRecord, verdict: Verdict) -> str:
+    """Say how far a verdict reaches, in decisions, predictions or rows; nothing where the record does not hold it."""
+    gate = gate_of(record, verdict)
+    check = gate.check if gate is not None else ""
+    family = next((one.family for one in record.findings if one.check == check), "")
+    noun = family_named(family).counts
+    return extent_words(verdict, "predictions" if noun == "decisions" and record.task == "regression" else noun)
+
+
+def extent_words(verdict: Verdict, noun: str = "decisions") -> str:
     """Say how far a verdict reaches; nothing where the record does not hold it.
 
     Examples
@@ -72,7 +82,7 @@ def extent_words(verdict: Verdict) -> str:
     if extent is None or extent.value is None:
         return ""
     ends = "" if extent.low is None or extent.high is None else f" [{_few(extent.low)}, {_few(extent.high)}]"
-    return f"{_few(extent.value)} of 1,000 decisions{ends if extent.low != extent.high else ''}"
+    return f"{_few(extent.value)} of 1,000 {noun}{ends if extent.low != extent.high else ''}"
 
 
 def _few(value: float) -> str:
@@ -228,7 +238,8 @@ def _rates_of_groups(record: AuditRecord, known: Estimates, verdict: Verdict, fo
     for ending in ("_difference", "_ratio"):
         base = found.metric.removesuffix(ending)
         for rate in other_names(base) if base != found.metric else ():
-            gap = gap_of(record, known, rate, verdict.where) if rate in RATES and groups_in(verdict.where) else None
+            told = rate in RATES and groups_in(verdict.where)
+            gap = gap_of(record, known, rate, verdict.where, found.metric) if told else None
             if gap is not None:
                 return gap_sentence(record, harmed_first(record, gap))
     return ""

@@ -150,6 +150,17 @@ def test_a_crossing_is_told_by_the_rates_of_its_groups() -> None:
     assert said == "wrong decisions: 20 % of race: b, sex: f (n 90), 10 % of race: b, sex: m (n 80)"
 
 
+def test_a_ratio_is_told_beside_the_group_that_it_is_a_ratio_to() -> None:
+    """Differences are from the largest group, ratios to the one with the highest rate: here another one."""
+    rates = groups("selection_rate", {}, f=0.5, m=0.4, x=0.9)
+    ratios = groups("selection_rate_ratio", {}, f=0.56, m=0.44, x=1.0)
+    record = audit(*rates, *ratios, *groups("selection_rate_difference", {}, f=0.1, x=0.5))
+    known = Estimates(record)
+    assert verdict_words(record, known, failed(ratios[0])).endswith("50 % of sex: f (n 200), 90 % of sex: x (n 200)")
+    gap = estimate("selection_rate_difference", 0.1, {"sex": "f"})
+    assert verdict_words(record, known, failed(gap)).endswith("40 % of sex: m (n 200), 50 % of sex: f (n 200)")
+
+
 @pytest.mark.parametrize(
     ("positive", "limit"),
     [("yes", "the lower at least 80 % of the higher"), ("no", "“yes” at least 80 % as often as in the other group")],
