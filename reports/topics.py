@@ -64,10 +64,10 @@ def _why(unsettled: Sequence[Verdict]) -> str:
         told = any(one.n_needed is not None for one in unsettled)
         return "practically at the threshold; more rows will not help" if told else "these rows cannot tell"
     least, most = min(reachable), max(reachable)
-    rows = f"about {least:,}" if least == most else f"{least:,} to {most:,}"
+    rows = f"about {least:,} rows of this kind" if least == most else f"{least:,} to {most:,} rows of each kind"
     hopeless = len(unsettled) - len(reachable)
-    rest = f"; {counted(hopeless, 'slice')} at the threshold" if hopeless else ""
-    return f"{rows} rows of a kind needed{rest}"
+    rest = f"; {counted(hopeless, 'slice')} too close to the limit" if hopeless else ""
+    return f"{rows} needed{rest}"
 
 
 def _beyond(verdict: Verdict) -> bool:

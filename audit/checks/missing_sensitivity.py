@@ -38,9 +38,7 @@ def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurem
         made += _of(feature, missing, least)
     strange = [name for name in (*missing.names, *missing.failed) if name.startswith(UNSEEN)]
     made += _of_unseen(missing, strange)
-    told = (
-        f"The model raises on {len(raised)} of {len(pairs)} features." if raised else "The model raises on no feature."
-    )
+    told = f"A missing value stops the model with an error in {len(raised)} of {len(pairs)} features."
     by_feature = [one for one in made if "feature" in one.where]
     exhibits: list[Exhibit] = [by_address_table("What a missing value changes", by_feature, first="feature")]
     raised |= {f"{name}, unseen": missing.failed[UNSEEN + name] for name in _features(strange, missing.failed)}

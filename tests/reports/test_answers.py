@@ -182,7 +182,7 @@ def test_actions_are_ranked_by_reach_and_paperwork_comes_last() -> None:
 
 @pytest.mark.parametrize(
     ("needed", "said"),
-    [(900, "about 900 rows of a kind needed"), (254_085, "practically at the threshold"), (None, "cannot tell")],
+    [(900, "about 900 rows of this kind needed"), (254_085, "practically at the threshold"), (None, "cannot tell")],
 )
 def test_open_questions_name_no_number_that_nobody_will_reach(needed: int | None, said: str) -> None:
     open_gap = rate("mean_calibration_gap", 0.04, 126, "difference", afam="yes")
