@@ -201,27 +201,27 @@ def _evidently(folder: Path, presets: list[Any]) -> None:
 def deepchecks_performance(folder: Path) -> None:
     from deepchecks.tabular.suites import model_evaluation
 
-    _deepchecks(folder, model_evaluation())
+    _deepchecks(folder, model_evaluation(), _model(folder))
 
 
 def deepchecks_drift(folder: Path) -> None:
     from deepchecks.tabular import Suite
     from deepchecks.tabular.checks import FeatureDrift
 
-    _deepchecks(folder, Suite("drift", FeatureDrift()))
+    _deepchecks(folder, Suite("drift", FeatureDrift()), None)
 
 
 def deepchecks_everything(folder: Path) -> None:
     from deepchecks.tabular.suites import full_suite
 
-    _deepchecks(folder, full_suite())
+    _deepchecks(folder, full_suite(), _model(folder))
 
 
-def _deepchecks(folder: Path, suite: Any) -> None:
+def _deepchecks(folder: Path, suite: Any, model: Any) -> None:
     from deepchecks.tabular import Dataset
 
     train, test = (Dataset(one, label="y", cat_features=GROUPS) for one in _without_answers(folder))
-    suite.run(train, test, _model(folder)).save_as_html(str(folder / "deepchecks.html"), as_widget=False)
+    suite.run(train, test, model).save_as_html(str(folder / "deepchecks.html"), as_widget=False)
 
 
 def nannyml_drift(folder: Path) -> None:

@@ -100,9 +100,9 @@ TOOLS = {
     "deepchecks": Tool(
         packages=("deepchecks==0.19.1", "numpy<2", "scikit-learn<1.7", "pandas<3", "plotly<6", "setuptools<81"),
         answers={
-            "performance": "suite model_evaluation (18 checks, weak segments among them); HTML; no intervals",
+            "performance": "suite model_evaluation (11 checks, weak segments among them); HTML; no intervals",
             "drift": "check FeatureDrift: a distance for each column; HTML",
-            "everything": "suite full_suite (54 checks: integrity, leaks, drift, performance); HTML; no intervals",
+            "everything": "suite full_suite (35 checks: integrity, leaks, drift, performance); HTML; no intervals",
         },
     ),
     "nannyml": Tool(
