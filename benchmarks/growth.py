@@ -26,6 +26,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+LOG = """
+COPY (SELECT s AS score, CASE WHEN s >= 0.5 THEN 'yes' ELSE 'no' END AS answer,
+             CASE WHEN (hash(i * 13) % 1000000) / 1e6 < s THEN 'yes' ELSE 'no' END AS y,
+             ['f', 'm'][(1 + hash(i) % 2)::BIGINT] AS sex,
+             ['a', 'b', 'c', 'd', 'e'][(1 + hash(i * 7) % 5)::BIGINT] AS race
+      FROM (SELECT i, 1 / (1 + exp(4.5 - 3 * ((hash(i * 3) % 1000000 + hash(i * 5) % 1000000 + hash(i * 17) % 1000000)
+            / 1e6))) AS s FROM range({rows}) r(i))) TO '{file}' (FORMAT parquet)
+"""
+
 
 class Axis(NamedTuple):
     """What grows."""
@@ -126,12 +135,33 @@ def levels(folder: Path, size: int, count: int = 200_000) -> None:
     _scored(folder, groups, generator.normal(scale=0.3, size=size)[place], generator)
 
 
+def crossings(folder: Path, size: int, count: int = 200_000) -> None:
+    """Write two sensitive features of `size` levels each, so that the pairs of levels are its square."""
+    generator = np.random.default_rng(0)
+    codes = {name: generator.integers(size, size=count) for name in ("place", "job")}
+    groups = {name: np.array([f"{name} {k}" for k in range(size)])[code] for name, code in codes.items()}
+    effects = generator.normal(scale=0.3, size=(2, size))
+    _scored(folder, groups, effects[0][codes["place"]] + effects[1][codes["job"]], generator)
+
+
+def answers(folder: Path, size: int) -> None:
+    """Write a log of `size` answers with scores, in a Parquet file."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute(LOG.format(rows=size, file=folder / "log.parquet"))
+    data = 'log = "log.parquet"\nprediction = "answer"\nscore = "score"\npositive = "yes"\nfavorable = "yes"'
+    _configure(folder, f'{data}\nsensitive = ["sex", "race"]')
+
+
 AXES = {
+    "answers": Axis(answers, (100_000,), (1_000_000, 10_000_000), "a log in a Parquet file, scores and two features"),
     "rows": Axis(rows, (2_000, 8_000), (5_000, 20_000, 80_000, 320_000), "12 columns, gradient boosting, all checks"),
     "columns": Axis(columns, (20, 80), (50, 200, 800, 2_000, 5_000), "3,000 rows, gradient boosting, all checks"),
     "classes": Axis(classes, (5, 20), (10, 30, 100, 300), "60,000 rows, predictions with scores"),
     "features": Axis(features, (2, 4), (2, 4, 8, 12), "20,000 rows, predictions with scores, crossed by two"),
     "levels": Axis(levels, (10, 40), (10, 100, 1_000, 10_000), "200,000 rows, predictions with scores"),
+    "crossings": Axis(crossings, (5, 10), (10, 25, 50), "200,000 rows, levels of each of two features"),
 }
 
 

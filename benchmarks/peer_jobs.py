@@ -240,8 +240,8 @@ def nannyml_everything(folder: Path) -> None:
     train, test = _tables(folder)
     given = {"y_pred_proba": "score", "y_pred": "answer", "y_true": "y", "problem_type": "classification_binary"}
     metrics = ["roc_auc", "f1", "precision", "recall", "specificity", "accuracy"]
-    for kind in (CBPE, PerformanceCalculator):
-        print(kind(metrics=metrics, chunk_number=1, **given).fit(train).calculate(test).to_df())
+    print(CBPE(metrics=metrics, chunk_number=1, **given).fit(train).estimate(test).to_df())
+    print(PerformanceCalculator(metrics=metrics, chunk_number=1, **given).fit(train).calculate(test).to_df())
     columns = [name for name in train if name not in GIVEN]
     print(DataReconstructionDriftCalculator(column_names=columns, chunk_number=1).fit(train).calculate(test).to_df())
 

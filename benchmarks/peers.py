@@ -106,7 +106,7 @@ TOOLS = {
         },
     ),
     "nannyml": Tool(
-        packages=("nannyml==0.13.1",),
+        packages=("nannyml==0.13.1", "statsmodels"),
         answers={
             "drift": "a distance for each column, with a threshold from the training rows; no report",
             "everything": "univariate and multivariate drift, realized and estimated performance; no report",
@@ -175,7 +175,7 @@ def version_of(python: Path, name: str) -> str:
     return subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def compare(pythons: Mapping[str, Path], rows: int, repeats: int) -> None:
+def compare(pythons: Mapping[str, Path], questions: Sequence[str], rows: int, repeats: int) -> None:
     """Print one table for each question, tool by tool, runs in turn."""
     with tempfile.TemporaryDirectory() as name:
         folders = {tool: Path(name) / tool for tool in pythons}
@@ -183,7 +183,8 @@ def compare(pythons: Mapping[str, Path], rows: int, repeats: int) -> None:
             folder.mkdir()
             make_tables(folder, rows)
             run(pythons[tool], "fit", str(folder))
-        for question, words in QUESTIONS.items():
+        for question in questions:
+            words = QUESTIONS[question]
             asked = [tool for tool in pythons if question in TOOLS[tool].answers]
             runs: dict[str, list[Run]] = {tool: [] for tool in asked}
             for _ in range(repeats):
@@ -210,6 +211,7 @@ def print_table(title: str, question: str, runs: Mapping[str, Sequence[Run]]) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tools", nargs="+", default=list(TOOLS), choices=list(TOOLS))
+    parser.add_argument("--questions", nargs="+", default=list(QUESTIONS), choices=list(QUESTIONS))
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "modelassay-peers")
@@ -220,7 +222,7 @@ def main() -> None:
     pythons = {name: path for name, path in found.items() if path is not None}
     print(", ".join(f"{name} {version_of(path, name)}" for name, path in pythons.items()))
     for rows in asked.rows:
-        compare(pythons, rows, asked.repeats)
+        compare(pythons, asked.questions, rows, asked.repeats)
 
 
 if __name__ == "__main__":

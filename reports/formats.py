@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from reports.nearest import nearest
@@ -50,3 +50,18 @@ def render(record: AuditRecord, name: str, edition: Edition = "full") -> str:
         raise ValueError(f"no format {name[:100]!r}; expected one of {', '.join(FORMATS)}.{meant}")
     draw: Callable[..., str] = importlib.import_module(FORMATS[name].module).render
     return draw(record, edition) if name == "html" else draw(record)
+
+
+def render_all(record: AuditRecord, names: Iterable[str], edition: Edition = "full") -> dict[str, str]:
+    """Draw a record in several formats; where the record itself is one of them, the card tells its hash from that text.
+
+    Raises
+    ------
+    ValueError
+        If there is no such format, as of :func:`render`.
+    """
+    wanted = list(names)
+    texts = {"json": render(record, "json")} if "json" in wanted else {}
+    if "json" in texts and "html" in wanted:
+        texts["html"] = importlib.import_module(FORMATS["html"].module).render(record, edition, texts["json"])
+    return {name: texts[name] if name in texts else render(record, name, edition) for name in wanted}

@@ -59,7 +59,7 @@ PACKED = ({"id": lzma.FILTER_LZMA2, "preset": 6, "pb": 0, "nice_len": 128, "dept
 """How the record is compressed: text has no words of four bytes, and its numbers repeat far apart."""
 
 
-def render(record: AuditRecord, edition: Edition = "full") -> str:
+def render(record: AuditRecord, edition: Edition = "full", saved: str = "") -> str:
     """Draw the card of a record.
 
     Parameters
@@ -68,6 +68,8 @@ def render(record: AuditRecord, edition: Edition = "full") -> str:
         A judged record.
     edition : {'full', 'short'}, default='full'
         ``short`` leaves out the annex: at most eight printed pages.
+    saved : str, default=""
+        The text of the record's file, where it is written already.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def render(record: AuditRecord, edition: Edition = "full") -> str:
     if edition not in ("full", "short"):
         raise ValueError(f"edition is {edition!r}; expected 'full' or 'short'")
     data = embedded(record) if edition == "full" else ""
-    pages = _Pages(record, edition)
+    pages = _Pages(record, edition, saved or store.dumps(record))
     for inside in dict.fromkeys((data, "")):
 
         def size(budget: Budget, inside: str = inside) -> int:
@@ -127,12 +129,12 @@ def _filled(budget: Budget, size: Callable[[Budget], int], room: int, known: tup
 class _Pages:
     """Draws a record within several budgets; what they share is drawn once, so each guess at what fits is cheap."""
 
-    def __init__(self, record: AuditRecord, edition: Edition) -> None:
+    def __init__(self, record: AuditRecord, edition: Edition, saved: str) -> None:
         self._record = record
         self._drawer = Drawer.of(record)
         self._anchors = _Anchors(record)
         self._by_family = chapters.by_family(record)
-        self._sha256 = hashlib.sha256(store.dumps(record).encode()).hexdigest()
+        self._sha256 = hashlib.sha256(saved.encode()).hexdigest()
         self._common = _common(record, edition)
         self._around: dict[Budget, str] = {}
         self._articles: dict[tuple[int, Budget], Markup] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.errors import ConfigError, hint, listed, shown
-from reports.formats import EDITIONS, FORMATS
+from reports.formats import EDITIONS, FORMATS, render_all
 from reports.formats import render as draw
 from reports.printable import harmless
 from reports.record import AuditRecord
@@ -175,7 +175,7 @@ def write_reports(
 ) -> list[Path]:
     """Write a record in each format, and files that belong to it; all is drawn before the first file is written."""
     chosen = chosen_edition(edition)
-    texts = {FORMATS[name].file: draw(record, name, chosen) for name in names}
+    texts = {FORMATS[name].file: text for name, text in render_all(record, names, chosen).items()}
     for file in texts:
         require_replaceable(folder / file)
     contents = {file: text.encode("utf-8", "replace") for file, text in texts.items()} | dict(also or {})
