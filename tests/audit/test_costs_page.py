@@ -9,7 +9,7 @@ import pytest
 
 from audit.data.columns import MOST_GROUPS, MOST_LEVELS, NAMED, POOL
 from audit.explain.counterfactual import WIDE
-from audit.gather import missing, shuffled
+from audit.gather import SMALL, missing, shuffled
 from audit.gather._explained import MOST_COLUMNS
 from audit.judging.folding import MOST
 from reports.html import USUAL_LIMIT
@@ -29,6 +29,7 @@ SHUFFLED = inspect.signature(shuffled.gather).parameters
         f"left out of {inspect.signature(missing.gather).parameters['features'].default} columns",
         f"changed more than {WIDE} columns",
         f"at most {USUAL_LIMIT // 1000} kB",
+        f"fewer than {SMALL:,} numbers",
     ],
 )
 def test_a_limit_is_as_stated(said: str) -> None:
