@@ -385,7 +385,7 @@ def test_a_check_that_breaks_is_a_finding(folder: Path, monkeypatch: pytest.Monk
 
     found = dict(checks.discover())
     found["roc"] = replace(found["roc"], measure=broken)  # type: ignore[arg-type]
-    monkeypatch.setattr("audit.pipeline.discover", lambda: found)
+    monkeypatch.setattr("audit.checks.discover", lambda: found)
     assert main(["run", str(_config(folder, rest='[checks]\nselect = ["roc", "skill"]\n'))]) == 0
     record = json.loads((folder / "audit-report" / "audit.json").read_text())
     assert [(one["check"], one["outcome"]) for one in record["findings"]] == [("roc", "error"), ("skill", "measured")]
