@@ -24,6 +24,8 @@ from reports.record import AuditRecord, Estimate, Gate, Verdict
 from reports.results import found_words, gate_of
 from reports.tellings import TELLINGS, Kind, Telling
 
+_GAPS = {"regression": "a mean error of a fifth of the errors' spread"}
+"""What as many rows show as a gap of ten points in decisions asks for, by task."""
 _NONE = 1e-6
 """A limit below this is none: the sentence alone says what is wrong."""
 FOUND = frozenset(other_names("recall"))
@@ -219,6 +221,7 @@ def _places(record: AuditRecord, known: Estimates, one: Estimate) -> dict[str, s
         "slice": visible(one.where.get("slice", ""), 100) or group_words(record, one.where),
         "n": f" (n {one.n:,})" if one.n is not None else "",
         "split": "" if split in ("test", "*") else f" ({visible(split, 40)} rows)",
+        "gap": _GAPS.get(record.task, "a gap of ten points in decisions"),
         "features": counted(record.data.feature_count, "feature"),
         "variant": visible(one.where.get("variant", "a change"), 60).replace("_", " "),
         "metric": (

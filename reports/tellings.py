@@ -34,7 +34,7 @@ TELLINGS: Mapping[str, Telling] = {
     "top_value_share": Telling("{what}: the same value stands in {value} of the rows{split}", "share"),
     "distinct_share": Telling("{what}: {value} of its values are distinct, like an identifier{split}", "share"),
     "class_share": Telling("only {value} of the rows are {class}{split}", "share"),
-    "missing_rows": Telling("{group}: {value} more test rows needed to see a gap of ten points in decisions", "count"),
+    "missing_rows": Telling("{group}: {value} more test rows needed to see {gap}", "count"),
     "missing_positives": Telling(
         "{group}: {value} more test rows that are {positive} needed to see a gap of ten points in how many of "
         "them are found",

@@ -186,6 +186,13 @@ def test_a_class_of_several_is_named_and_favors_nobody() -> None:
     assert said == "called “clerk”: 30 % of sex: m (n 200), 60 % of sex: f (n 200)"
 
 
+def test_rows_that_a_regression_lacks_speak_of_its_errors() -> None:
+    one = estimate("missing_rows", 96, {"sex": "f"})
+    record = replace(audit(one), task="regression")
+    said = verdict_words(record, Estimates(record), failed(one))
+    assert said == "sex: f: 96 more test rows needed to see a mean error of a fifth of the errors' spread"
+
+
 def test_points_are_said_of_shares_alone() -> None:
     gap = replace(estimate("standardized_mean_error", 0.3, {"sex": "f"}), unit="difference")
     gate = Gate(id="G", title="", check="", metric=gap.metric, op="abs<=", threshold=0.1)
