@@ -18,7 +18,8 @@ from reports.topics import topics
 
 WIDTH = 100
 MOST_LINES = 15
-_ASKED = {"good": "How good", "worse": "For whom", "trusted": "Trust", "breaks": "Breaks", "unknown": "Not known"}
+_ASKED = {"good": "How good", "worse": "For whom", "trusted": "Trust", "breaks": "Breaks", "unknown": "Not known",
+          "next": "Next"}  # fmt: skip
 _INDENT = 11
 _FEW = 12
 """Characters that say too little to stand for a sentence."""
@@ -114,10 +115,10 @@ def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:
     for one in (one for one in said if one in given):
         tail = tails.get(one, "")
         cut = [_clauses(said[one], width - _INDENT - len(tail)) + tail]
-        label = ({**_ASKED, "next": "Next"})[one[0]] if one[1] == 0 else ""
+        label = _ASKED[one[0]] if one[1] == 0 else ""
         for k, text in enumerate(whole[one] if len(whole[one]) <= given[one] else cut):
             drawn.append(Line(text=f"{label if k == 0 else '':<{_INDENT}}{text}"))
-    return drawn
+    return drawn[: max(room, 1)]
 
 
 def _clauses(text: str, width: int) -> str:

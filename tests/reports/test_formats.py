@@ -78,8 +78,19 @@ def test_text_cannot_command_a_ci_server(record: AuditRecord, samples: ModuleTyp
         assert "##[" not in line
 
 
-def test_text_lines_keep_a_given_width(record: AuditRecord) -> None:
-    assert max(len(line.text) for line in text.lines(record, width=60)) <= 60
+@pytest.mark.parametrize("width", [40, 60, 80, 110])
+def test_text_lines_keep_a_given_width_and_number(record: AuditRecord, width: int) -> None:
+    lines = text.lines(record, width=width, end=f"→ {'folder/' * 30}card.html (exit 1)")
+    assert max(len(line.text) for line in lines) <= width
+    assert len(lines) <= text.MOST_LINES or width == 40
+    assert lines[-1].text.endswith("1)")
+
+
+def test_what_fits_is_told_whole(record: AuditRecord) -> None:
+    """A sentence that has room stands in full; one that has none ends with its last whole clause."""
+    told = [line.text for line in text.lines(record)]
+    assert not [line for line in told[1:5] if line.endswith("…")]
+    assert all(len(line) > text._INDENT + 12 for line in told[1:] if line.startswith(" " * text._INDENT))
 
 
 # --- markdown -------------------------------------------------------------------------------------
