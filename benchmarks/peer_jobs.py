@@ -41,10 +41,7 @@ def fit(folder: Path) -> None:
     from sklearn.preprocessing import OrdinalEncoder
 
     train, _ = _without_answers(folder)
-    columns = make_column_transformer(
-        (OrdinalEncoder(), GROUPS), remainder="passthrough", verbose_feature_names_out=False
-    )
-    columns.set_output(transform="pandas")
+    columns = make_column_transformer((OrdinalEncoder(), GROUPS), remainder="passthrough")
     model = make_pipeline(columns, HistGradientBoostingClassifier(random_state=0))
     model.fit(train.drop(columns="y"), train["y"])
     joblib.dump(model, folder / "model.joblib")
@@ -158,7 +155,8 @@ def bdp_everything(folder: Path) -> None:
 
     train, test = _without_answers(folder)
     encoder, model = _model(folder)  # its explanations need numbers
-    X_train, X = (encoder.transform(one.drop(columns="y")) for one in (train, test))
+    names = encoder.get_feature_names_out()
+    X_train, X = (pd.DataFrame(encoder.transform(one.drop(columns="y")), columns=names) for one in (train, test))
     context = StructuredGateContext(
         model=model, X=X, y_true=test["y"], y_pred=model.predict(X), protected_df=test[GROUPS], X_train=X_train
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, listed, shown
 from audit.evidence import Attributions, FloatArray
@@ -24,6 +25,7 @@ from audit.explain.permutation import Shapley, evaluations, permutation_shapley
 from audit.explain.shap_explainers import shap_deep, shap_kernel, shap_permutation
 from audit.explain.tree import tree_scale, tree_shapley
 from audit.gather import LATE
+from audit.gather._column_wise import Lookup
 from audit.gather._explained import MOST_COLUMNS, Explained, explained
 
 if TYPE_CHECKING:
@@ -167,23 +169,49 @@ def _pack(what: Explained, name: str, parts: list[tuple[np.ndarray, Shapley]], k
 
 
 def _tree(context: Context, what: Explained, plan: Plan) -> Attributions:
-    estimator, dataset = what.output.model.predictor, what.output.dataset
+    dataset, inner = what.output.dataset, what.lookup if _is_one_to_one(what.lookup) else None
+    estimator = what.output.model.predictor if inner is None else inner.estimator
     scale = tree_scale(estimator, regression=dataset.task == "regression")
     if scale is None:
         raise NotApplicable("" if plan.method == "auto" else "the model is not a tree ensemble that shap reads")
     if scale != what.output.scale or (scale == "log-odds" and dataset.task == "multiclass"):
         raise NotApplicable(f"shap explains these trees on another scale than {what.output.scale}")
     context.progress("explaining trees", 0, 1)
-    rows, background = what.encoding.decode(what.X), what.encoding.decode(what.background)
+    rows, background = _as_trees_read(what.X, what, inner), _as_trees_read(what.background, what, inner)
     parts = []
     for code, here in what.groups():
         column = _column(what, code)
         found = tree_shapley(estimator, rows.iloc[here], background, column=column)
         if scale == "log-odds" and column == 0:  # one output, that of the other class
             found = Shapley(-found.values, -found.base, -found.output)
+        if inner is not None:
+            found = found._replace(values=_by_feature(found.values, inner))
         parts.append((here, found._replace(output=what.score(code)(what.X[here]))))
     context.progress("explaining trees", 1, 1)
-    return _pack(what, "tree", parts, len(what.rows))
+    through = [] if inner is None else ["the trees behind a preparation of single columns were explained"]
+    return _pack(what, "tree", parts, len(what.rows), *through)
+
+
+def _is_one_to_one(found: Lookup | None) -> bool:
+    """Tell whether each column of the table is prepared to one column, whose attribution is then its own."""
+    return found is not None and all(len(one) <= 1 for one in found.places)
+
+
+def _as_trees_read(numbers: FloatArray, what: Explained, inner: Lookup | None) -> pd.DataFrame:
+    if inner is None:
+        return what.encoding.decode(numbers)
+    given = inner.rows(numbers)
+    if given is None:
+        raise NotApplicable("a value of these rows was not prepared")
+    return pd.DataFrame(given if isinstance(given, np.ndarray) else given.toarray())
+
+
+def _by_feature(values: FloatArray, inner: Lookup) -> FloatArray:
+    """Give each column of the table the attribution of the one it was prepared to."""
+    made = np.zeros((len(values), len(inner.places)))
+    for column, places in enumerate(inner.places):
+        made[:, column] = values[:, places].sum(axis=1)
+    return made
 
 
 def _column(what: Explained, code: int) -> int | None:

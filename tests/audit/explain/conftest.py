@@ -13,7 +13,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from audit.data.dataset import Dataset, Roles, build
@@ -67,8 +67,9 @@ def fit(kind: str) -> tuple[object, Dataset]:
     """Fit a model of a kind."""
     task: Task = "regression" if kind in {"linear", "boosting-regressor"} else "binary"
     task = "multiclass" if kind in {"softmax", "boosting-multiclass"} else task
-    strings = kind in {"pipeline", "boosting-categories"}
-    frame = table(task, strings=strings, missing=kind in {"pipeline", "boosting", "boosting-categories"})
+    strings = kind in {"pipeline", "boosting-pipeline", "boosting-categories"}
+    missing = kind in {"pipeline", "boosting-pipeline", "boosting", "boosting-categories"}
+    frame = table(task, strings=strings, missing=missing)
     if kind == "boosting-categories":
         frame = frame.astype({"sex": "category", "city": "category"})
     data = dataset(frame, task, sensitive=("sex",))
@@ -86,6 +87,13 @@ def _pipeline() -> object:
     return make_pipeline(columns, LogisticRegression())
 
 
+def _trees_behind_codes() -> object:
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    columns = make_column_transformer((numbers, ["a", "b", "noise"]), (codes, ["sex", "city"]))
+    return make_pipeline(columns, HistGradientBoostingClassifier(max_iter=30, random_state=0))
+
+
 MODELS = {
     "logistic": LogisticRegression,
     "softmax": LogisticRegression,
@@ -98,6 +106,7 @@ MODELS = {
     "boosting-multiclass": lambda: HistGradientBoostingClassifier(max_iter=10, random_state=0),
     "forest": lambda: RandomForestClassifier(n_estimators=20, random_state=0),
     "pipeline": _pipeline,
+    "boosting-pipeline": _trees_behind_codes,
     "svc": SVC,
     "network": lambda: NetworkClassifier(hidden=(16,), epochs=40, learning_rate=0.01, random_state=0),
 }

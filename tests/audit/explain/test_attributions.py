@@ -33,6 +33,7 @@ EXPECTED = {
     "boosting-multiclass": ("exact", "log-odds"),
     "forest": ("tree", "probability"),
     "pipeline": ("additive", "log-odds"),
+    "boosting-pipeline": ("tree", "log-odds"),
     "svc": ("exact", "margin"),
     "network": ("exact", "log-odds"),
 }
@@ -75,7 +76,7 @@ def test_the_other_class_as_positive_turns_the_sign(fitted: Fitted) -> None:
     assert one.values == pytest.approx(-other.values)
 
 
-@pytest.mark.parametrize("kind", ["boosting", "boosting-regressor", "forest"])
+@pytest.mark.parametrize("kind", ["boosting", "boosting-regressor", "forest", "boosting-pipeline"])
 def test_trees_agree_with_enumeration(kind: str, fitted: Fitted) -> None:
     (trees,) = gather(fitted(kind), rows=8, background=20, method="tree")
     (exact,) = gather(fitted(kind), rows=8, background=20, method="exact")
