@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from audit.data.columns import label_texts
+from audit.deploy.calibrated_graph import calibrated_graphs, is_calibrated
 from audit.deploy.description import DESCRIPTION, Description, describe, description_text
 from audit.deploy.group_rules import has_rule, refuses, require_writable, with_rule
 from audit.deploy.network_graph import is_network, network_graph
 from audit.deploy.schema import columns_of
+from audit.deploy.scikit_graph import scikit_graphs
 from audit.deploy.tree_ensembles import is_ensemble
-from audit.deploy.tree_graph import register_boosters, tree_graph, with_columns, with_trees
-from audit.errors import ModelError, shown
+from audit.deploy.tree_graph import tree_graph, with_columns
+from audit.errors import AuditError, ModelError, shown
 from audit.models.answers import as_model_input, call, score_method
 from audit.models.load import Model, load, wrap
 from audit.models.onnx import OnnxModel
-from audit.optional import require
 from reports.together import write_together
 
 TOLERANCE = 1e-5
 """Largest difference of a score, or of a prediction in standard deviations, that an export may have."""
+
+MADE_UP = 200
+"""Rows that are made up to try an export on."""
 
 
 def export(
@@ -56,8 +60,8 @@ def export(
     Raises
     ------
     ModelError
-        If the model cannot be converted, or the conversion changes a label or moves a score by more than 1e-5;
-        nothing is written then.
+        If the model cannot be converted, or the conversion changes a label or moves a score by more than 1e-5, on
+        test rows or on rows made up within what ``model.json`` admits; nothing is written then.
     """
     ruled = model if has_rule(model.predictor) else None
     inner = _inside(model)
@@ -75,6 +79,7 @@ def export(
             try:
                 converted = wrap(OnnxModel(part), format_="onnx", file=part)
                 proof, said = parity(model, converted, rows)
+                said = said or _differs_beyond(model, converted, train.loc[:, list(names)])
                 if not said and ruled is not None:
                     said = _unrefused(ruled, converted, rows)
             except Exception as error:  # onnxruntime raises errors of its own, without a common class
@@ -89,7 +94,10 @@ def export(
             contents = {out.name: part.read_bytes(), DESCRIPTION: description_text(description).encode()}
         write_together(out.parent, contents, contents)
         return description
-    raise ModelError(f"the ONNX model is not the same: {said}. Nothing was written.")
+    raise ModelError(
+        f"the ONNX model is not the same: {said.rstrip('.')}. Nothing was written. Serve the model's own file "
+        "(modelassay serve MODEL --data train.csv), or take another kind of model."
+    )
 
 
 def _inside(model: Model) -> Model:
@@ -127,55 +135,36 @@ def _graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
     if is_ensemble(model.predictor):
         yield tree_graph(model.predictor, train, model.feature_names)
         return
-    yield from _converted(model, train)
+    yield from (calibrated_graphs if is_calibrated(model.predictor) else scikit_graphs)(model, train)
 
 
-def _converted(model: Model, train: pd.DataFrame) -> Iterator[Any]:
-    skl2onnx = require("skl2onnx", extra="onnx", purpose="ONNX exports of scikit-learn models")
-    register_boosters()
-    said, written = "", False
-    classes = getattr(model.predictor, "classes_", None)
-    options = {id(model.predictor): {"zipmap": False}} if classes is not None else None
-    for numbers in ("DoubleTensorType", "FloatTensorType"):
-        for inputs, by_column in _inputs(model, train, numbers):
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    made = skl2onnx.convert_sklearn(model.predictor, initial_types=inputs, options=options)
-            except ModelError:
-                raise
-            except Exception as error:  # the converter raises what it likes
-                said = said or f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-                continue
-            written = True
-            made = with_trees(made)
-            yield made if by_column or model.feature_names is None else with_columns(made, train)
-    if said and not written:
-        advice = ""
-        if "input(s) is(are) supported" in said:
-            advice = (
-                " Put the preparation of columns first and everything else behind it: make_pipeline(columns, model)."
-            )
-        raise ModelError(f"{model.info.kind} could not be written as ONNX: {said}.{advice}")
+def _differs_beyond(source: Model, converted: Model, train: pd.DataFrame) -> str:
+    """Say what is wrong on rows that were made up; rows that the source does not answer are left out."""
+    for what, rows in _made_up(train):
+        try:
+            call(source.predictor.predict, as_model_input(source, rows), len(rows), "predict")
+        except AuditError:
+            continue
+        _, said = parity(source, converted, rows)
+        if said:
+            return f"{said}, on rows {what}"
+    return ""
 
 
-def _inputs(model: Model, train: pd.DataFrame, numbers: str) -> Iterator[tuple[list[tuple[str, Any]], bool]]:
-    """Yield inputs to try, and whether there is one a column; one matrix of numbers comes first: it keeps precision."""
-    types = require("skl2onnx.common.data_types", extra="onnx", purpose="ONNX exports of scikit-learn models")
-    if all(pd.api.types.is_numeric_dtype(kind) for kind in train.dtypes):
-        yield [("X", getattr(types, numbers)([None, train.shape[1]]))], False
-    if model.feature_names is None:
-        return
-    made = []
-    for name in train.columns:
-        column = train[name]
-        if pd.api.types.is_bool_dtype(column.dtype):
-            made.append((name, types.BooleanTensorType([None, 1])))
-        elif pd.api.types.is_numeric_dtype(column.dtype):
-            made.append((name, getattr(types, numbers)([None, 1])))
-        else:
-            made.append((name, types.StringTensorType([None, 1])))
-    yield made, True
+def _made_up(train: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Make rows up: of values drawn from each column alone, then with numbers as far outside as a server admits."""
+    generator = np.random.default_rng(0)
+    drawn = {name: train[name].iloc[generator.integers(len(train), size=MADE_UP)] for name in train.columns}
+    mixed = pd.DataFrame({name: values.reset_index(drop=True) for name, values in drawn.items()})
+    yield "whose columns were mixed", mixed
+    far = mixed.copy()
+    for column in columns_of(train, list(train.columns)):
+        if column.kind == "number" and column.low is not None and column.high is not None:
+            width = column.high - column.low
+            numbers = generator.uniform(column.low - width, column.high + width, MADE_UP)
+            drawn_values = mixed[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
+            far[column.name] = np.where(generator.random(MADE_UP) < 0.5, drawn_values, numbers)
+    yield "with numbers outside of the training rows, which a server admits", far
 
 
 def parity(source: Model, converted: Model, rows: pd.DataFrame) -> tuple[dict[str, float], str]:
@@ -191,16 +180,16 @@ def parity(source: Model, converted: Model, rows: pd.DataFrame) -> tuple[dict[st
     )
     found: dict[str, float] = {"rows": float(len(rows))}
     if not _labels(source):
-        spread = max(1.0, float(np.std(one.astype(np.float64))))
-        found["largest_difference"] = float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max() / spread)
+        one, other = (part.astype(np.float64) for part in (one, other))
+        found["largest_difference"] = _largest(one, other) / max(1.0, float(np.std(one[np.isfinite(one)])))
     else:
         found["changed_labels"] = float((label_texts(one) != label_texts(other)).sum())
         found["largest_difference"] = _score_difference(source, converted, rows)
     changed, moved = int(found.get("changed_labels", 0)), found["largest_difference"]
     if changed:
         return found, f"{changed} of {len(rows)} labels change (largest difference of a score {moved:.2g})"
-    if _labels(source) and score_method(source) == "predict_proba" != score_method(converted):
-        return found, "its probabilities cannot be told from raw scores"
+    if _labels(source) and (score_method(source) == "predict_proba") != (score_method(converted) == "predict_proba"):
+        return found, "its probabilities cannot be told from raw scores. Take them from CalibratedClassifierCV instead"
     if not moved <= TOLERANCE:
         return found, f"an answer of {len(rows)} rows differs by {moved:.2g}, more than {TOLERANCE:g}"
     return found, ""
@@ -225,4 +214,11 @@ def _score_difference(source: Model, converted: Model, rows: pd.DataFrame) -> fl
         raise ModelError(
             f"the ONNX model's scores have shape {shown(other.shape)}; the source's have {shown(one.shape)}."
         )
-    return float(np.abs(one - other).max(initial=0.0))
+    return _largest(one, other)
+
+
+def _largest(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    """Return the largest difference; what is infinite or missing on both sides agrees."""
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    with np.errstate(invalid="ignore"):
+        return float(np.where(same, 0.0, np.abs(one - other)).max(initial=0.0))

@@ -1,4 +1,4 @@
-"""Boosted trees of scikit-learn, xgboost, LightGBM and CatBoost in one form, so that each can be written exactly.
+"""Trees of scikit-learn, xgboost, LightGBM and CatBoost in one form, so that each can be written exactly.
 
 Converters of others compare in single precision, drop splits on categories, or forget the inverse link of a count.
 Here thresholds stay as the library compares them, a missing value goes where the library sends it, and what has no
@@ -63,8 +63,8 @@ class Ensemble:
     base: Floats
     """What is added to the leaves, by output."""
     link: str
-    scale: float = 1.0
-    """What the sum is multiplied by before the link."""
+    divisor: float = 1.0
+    """What the sum is divided by before the link."""
     single: bool = False
     """Numbers are rounded to single precision before they are compared."""
     categories: Mapping[int, Sequence[object]] = field(default_factory=dict)
@@ -72,17 +72,18 @@ class Ensemble:
 
 
 def is_ensemble(predictor: object) -> bool:
-    """Tell boosted trees that :func:`ensemble` reads."""
+    """Tell trees that :func:`ensemble` reads."""
     return _reader(predictor) is not None
 
 
 def ensemble(predictor: object) -> Ensemble:
-    """Read a fitted booster.
+    """Read a fitted booster, tree or forest.
 
     Parameters
     ----------
     predictor : object
-        Histogram boosting of scikit-learn, an estimator of xgboost, LightGBM or CatBoost, or a native file of these.
+        A tree, a forest or histogram boosting of scikit-learn; an estimator of xgboost, LightGBM or CatBoost, or a
+        native file of these.
 
     Raises
     ------
@@ -100,6 +101,10 @@ def _reader(predictor: object) -> Callable[[Any], Ensemble] | None:
         return lambda one: ensemble(one.opened())
     if hasattr(predictor, "_predictors") and hasattr(predictor, "_bin_mapper"):
         return _histogram
+    return _forest if _averaged(predictor) else _library_reader(predictor)
+
+
+def _library_reader(predictor: object) -> Callable[[Any], Ensemble] | None:
     if hasattr(predictor, "get_booster"):
         return lambda one: _xgboost(one.get_booster())
     inner = getattr(predictor, "booster_", None)
@@ -207,6 +212,40 @@ def _bits(words: npt.NDArray[np.uint32]) -> list[int]:
     return [32 * place + bit for place, word in enumerate(words) for bit in range(32) if int(word) >> bit & 1]
 
 
+def _averaged(predictor: Any) -> Sequence[Any]:  # noqa: ANN401
+    """Return the trees whose leaves are averaged: a tree alone, or those of a forest."""
+    if hasattr(predictor, "tree_"):
+        return [predictor]
+    if not (hasattr(predictor, "oob_score") and hasattr(predictor, "max_leaf_nodes")):  # bagging lacks the second
+        return []
+    trees = getattr(predictor, "estimators_", None)
+    return trees if isinstance(trees, list) and all(hasattr(one, "tree_") for one in trees) else []
+
+
+def _forest(model: Any) -> Ensemble:  # noqa: ANN401 -- an estimator of scikit-learn
+    held = _averaged(model)
+    if int(model.n_outputs_) > 1:
+        raise ModelError("the trees answer several numbers a row; only one is written as ONNX.")
+    outputs = len(model.classes_) if hasattr(model, "classes_") else 1
+    return Ensemble(
+        trees=tuple(_plain_tree(one.tree_, output) for one in held for output in range(outputs)),
+        base=np.zeros(outputs), link="share" if hasattr(model, "classes_") else "identity", divisor=len(held),
+        single=True,
+    )  # fmt: skip
+
+
+def _plain_tree(tree: Any, output: int) -> Tree:  # noqa: ANN401
+    left = np.asarray(tree.children_left, dtype=np.int64)
+    value = np.asarray(tree.value, dtype=np.float64)[:, 0, :]
+    missing = getattr(tree, "missing_go_to_left", None)
+    return Tree(
+        feature=np.where(left < 0, 0, tree.feature).astype(np.int64), yes=left,
+        no=np.asarray(tree.children_right, dtype=np.int64), mode=np.full(len(left), AT_MOST),
+        split=np.asarray(tree.threshold, dtype=np.float64), value=value[:, output], output=output,
+        missing_yes=np.zeros(len(left), dtype=bool) if missing is None else np.asarray(missing, dtype=bool),
+    )  # fmt: skip
+
+
 # --- xgboost --------------------------------------------------------------------------------------
 
 
@@ -287,7 +326,7 @@ def _lightgbm(booster: Any) -> Ensemble:  # noqa: ANN401 -- lightgbm's own class
     steep = [float(one.partition(":")[2]) for one in options if one.startswith("sigmoid:")]
     rounds = max(1, len(trees) // outputs) if told.get("average_output") else 1
     return Ensemble(
-        trees=trees, base=np.zeros(outputs), link=_link(objective), scale=(steep[0] if steep else 1.0) / rounds,
+        trees=trees, base=np.zeros(outputs), link=_link(objective), divisor=rounds / (steep[0] if steep else 1.0),
         categories=_texts(LightgbmModel(booster, "the booster").categories_),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Boosted trees as ONNX operators, alone over the columns of a table or at the end of a scikit-learn pipeline."""
+"""Trees as ONNX operators, alone over the columns of a table or at the end of a scikit-learn pipeline."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def _answered(
         rows = node("Cast", node("Cast", rows, to=1), to=11)
     summed = node("TreeEnsemble", rows, domain="ai.onnx.ml", **_attributes(held))
     total = node("Add", summed, constant(held.base[None]))
-    if held.scale != 1.0:
-        total = node("Mul", total, constant(np.float64(held.scale)))
+    if held.divisor != 1.0:
+        total = node("Div", total, constant(np.float64(held.divisor)))
     if classes is None:
         last = {"exp": "Exp", "sigmoid": "Sigmoid", "identity": "Identity"}.get(held.link)
         if last is None:
@@ -116,6 +116,8 @@ def _answered(
 def _shares(node: Emit, constant: Emit, total: str, link: str, out: str, *, raw: bool) -> None:
     if link == "softmax":
         node("Identity", total, out=out) if raw else node("Softmax", total, axis=1, out=out)
+    elif link == "share":
+        node("Min", total, constant(np.float64(1)), out=out)
     elif link == "each":
         node("Identity" if raw else "Sigmoid", total, out=out)
     elif link == "sigmoid":
@@ -187,10 +189,23 @@ def _laid_out(tree: Tree) -> dict[str, npt.NDArray[Any]]:
 
 
 def register_boosters() -> None:
-    """Tell skl2onnx to write boosters with the operators of this module, wherever they stand in a pipeline."""
+    """Tell skl2onnx to write boosters and forests with the operators of this module, wherever they stand."""
     skl2onnx = require("skl2onnx", extra="onnx", purpose="ONNX exports of scikit-learn models")
     for module, kinds in {
-        "sklearn.ensemble": ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
+        "sklearn.ensemble": (
+            "HistGradientBoostingClassifier",
+            "HistGradientBoostingRegressor",
+            "RandomForestClassifier",
+            "RandomForestRegressor",
+            "ExtraTreesClassifier",
+            "ExtraTreesRegressor",
+        ),
+        "sklearn.tree": (
+            "DecisionTreeClassifier",
+            "DecisionTreeRegressor",
+            "ExtraTreeClassifier",
+            "ExtraTreeRegressor",
+        ),
         "xgboost": ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),
         "lightgbm": ("LGBMClassifier", "LGBMRegressor"),
         "catboost": ("CatBoostClassifier", "CatBoostRegressor"),
