@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from audit.cli import output
 from audit.cli.serve import names
 from audit.errors import ConfigError, ModelError
+from audit.models.containment import contained
 from reports.together import write_together
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from audit.deploy.compress import Compressed
     from audit.models.load import Model
 
 
@@ -34,11 +36,6 @@ class Asked:
 
 def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, out: Path, trust: bool) -> int:
     """Compress, compare by group, write the model and a report, and say what changed."""
-    from audit.data.tables import read_table
-    from audit.deploy.compress import compare, report_text
-    from audit.deploy.compress import compress as work
-    from audit.models.load import load
-
     if not (asked.int8 or asked.prune or asked.distill):
         raise ConfigError("nothing to do: state --int8 static, --int8 weights, --prune 0.5 or --distill 16.")
     if out.suffix != ".onnx":
@@ -47,6 +44,26 @@ def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, o
     sources = (model, calibrate, *((test,) if test is not None else ()))
     output.require_own(out, b"", *sources, beside=out.with_suffix(".json"))
     output.require_own(out.with_suffix(".json"), b'"bytes_before"', *sources)
+    found: Compressed = contained(lambda _: _compressed(model, asked, calibrate, test, out, trust=trust)).value
+    for line in found.method:
+        output.note(line)
+    output.note(
+        f"{found.bytes_before} bytes before, {found.bytes_after} after; a row takes {found.p50_ratio:.2f} of the time "
+        f"(95 %: {found.p95_ratio:.2f}); {found.batch_dependent_rows} of 50 rows depend on their batch"
+    )
+    for one in found.changes:
+        limits = "" if one.low is None or one.high is None else f" [{one.low:.2%}, {one.high:.2%}]"
+        output.note(f"  {one.group}: {one.changed:.2%}{limits} of {one.rows} decisions change")
+    output.note(f'Wrote {out}. Next: audit it with [model] path = "{out.name}" and source = "{model.name}".')
+    return 0
+
+
+def _compressed(model: Path, asked: Asked, calibrate: Path, test: Path | None, out: Path, *, trust: bool) -> Compressed:
+    from audit.data.tables import read_table
+    from audit.deploy.compress import compare, report_text
+    from audit.deploy.compress import compress as work
+    from audit.models.load import load
+
     source, table = load(model, trust=trust), read_table(calibrate)
     smaller, done = _trained_on(source, asked, table)
     prune = 0.0 if smaller is not source else asked.prune
@@ -59,17 +76,7 @@ def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, o
         found = compare(source, draft, table if test is None else read_table(test), groups, done)
         contents = {out.name: draft.read_bytes(), out.with_suffix(".json").name: report_text(found).encode()}
     write_together(out.parent, contents, contents)
-    for line in done:
-        output.note(line)
-    output.note(
-        f"{found.bytes_before} bytes before, {found.bytes_after} after; a row takes {found.p50_ratio:.2f} of the time "
-        f"(95 %: {found.p95_ratio:.2f}); {found.batch_dependent_rows} of 50 rows depend on their batch"
-    )
-    for one in found.changes:
-        limits = "" if one.low is None or one.high is None else f" [{one.low:.2%}, {one.high:.2%}]"
-        output.note(f"  {one.group}: {one.changed:.2%}{limits} of {one.rows} decisions change")
-    output.note(f'Wrote {out}. Next: audit it with [model] path = "{out.name}" and source = "{model.name}".')
-    return 0
+    return found
 
 
 def _trained_on(source: Model, asked: Asked, table: pd.DataFrame) -> tuple[Model, tuple[str, ...]]:

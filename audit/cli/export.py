@@ -7,6 +7,8 @@ from pathlib import Path
 from audit.cli import output
 from audit.cli.serve import names
 from audit.errors import ConfigError, hint, shown
+from audit.models.containment import contained
+from audit.progress import Progress
 
 
 def export(
@@ -14,7 +16,7 @@ def export(
 ) -> int:
     """Convert, prove parity, write model and ``model.json``, and say what was found."""
     from audit.data.tables import read_table
-    from audit.deploy.description import DESCRIPTION
+    from audit.deploy.description import DESCRIPTION, Description
     from audit.deploy.export import export as convert
     from audit.models.load import load
 
@@ -26,9 +28,13 @@ def export(
     sources = (model, data, *((test,) if test is not None else ()))
     output.require_own(out, b"", *sources, beside=out.with_name(DESCRIPTION))
     output.require_own(out.with_name(DESCRIPTION), b'"parity"', *sources)
-    loaded, train = load(model, trust=trust), read_table(data)
-    rows = train if test is None else read_table(test)
-    description = convert(loaded, train, rows, out, features=names(features), version=version)
+
+    def work(_: Progress) -> Description:
+        loaded, train = load(model, trust=trust), read_table(data)
+        rows = train if test is None else read_table(test)
+        return convert(loaded, train, rows, out, features=names(features), version=version)
+
+    description: Description = contained(work).value
     found = description.parity
     output.note(
         f"Wrote {out} and {out.with_name('model.json')}: {found['rows']:.0f} rows answered alike, "

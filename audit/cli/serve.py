@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.cli import output
+from audit.models.containment import contained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ def serve(model: Path, asked: Asked, *, data: Path | None, features: str, trust:
     require("fastapi", extra="serve", purpose="serving")
     if asked.log is not None:
         output.require_writable(asked.log)
+    contained(lambda _: bool(open_model(model, data=data, features=names(features), trust=trust)))  # may crash
     description, opened = open_model(model, data=data, features=names(features), trust=trust)
     limits = Limits(seconds=asked.timeout, strict=not asked.types_only)
     service = served(description, opened, limits=limits, log=asked.log, log_inputs=names(asked.log_inputs))

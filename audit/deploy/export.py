@@ -133,7 +133,12 @@ def _graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
         yield network_graph(model.predictor)
         return
     if is_ensemble(model.predictor):
-        yield tree_graph(model.predictor, train, model.feature_names)
+        try:
+            graph = tree_graph(model.predictor, train, model.feature_names)
+        except (IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
+            said = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+            raise ModelError(f"the trees of the model do not fit together ({said}). Is its file whole?") from error
+        yield graph
         return
     yield from (calibrated_graphs if is_calibrated(model.predictor) else scikit_graphs)(model, train)
 

@@ -19,6 +19,7 @@ from scipy.special import expit, softmax
 
 from audit.data.columns import label_text
 from audit.errors import ModelError, listed, shown
+from audit.models.lightgbm_text import require_sound
 from audit.models.offered import available_if
 from audit.optional import require
 
@@ -197,6 +198,7 @@ def load_booster(path: Path) -> Booster:
         return CatboostModel(path)
     if suffix == ".txt":
         lightgbm = require("lightgbm", extra=EXTRA, purpose="LightGBM models")
+        require_sound(path)
         return LightgbmModel(lightgbm.Booster(model_file=str(path)), path.name)
     booster = require("xgboost", extra=EXTRA, purpose="xgboost models").Booster()
     booster.load_model(str(path))

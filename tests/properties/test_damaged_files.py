@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from hypothesis import HealthCheck, given, settings
@@ -16,9 +18,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from audit.config.configuration import read_config
+from audit.config.configuration import read_card, read_config
 from audit.data.images import read_images
-from audit.errors import AuditError
+from audit.errors import AuditError, ConfigError
+from audit.evidence.history import read_history
+from audit.judging import ledger
+from audit.models.answers import as_model_input, call
+from audit.models.containment import Limits, contained
 from audit.models.load import load
 from audit.policy.read import read_policy_and_terms
 
@@ -81,10 +87,10 @@ def flipped(draw: st.DrawFn, content: bytes) -> bytes:
     return bytes(data)
 
 
-def told(work: Any, *arguments: object) -> str:  # noqa: ANN401
+def told(work: Any, *arguments: object, **more: object) -> str:  # noqa: ANN401
     """Return what is said of a file that cannot be read, ``""`` where it can."""
     try:
-        work(*arguments)
+        work(*arguments, **more)
     except AuditError as error:
         return str(error)
     return ""
@@ -158,3 +164,136 @@ def test_pictures(place: Path, picture: bytes, data: st.DataObject) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "one.png").write_bytes(data.draw(flipped(picture)))
     assert is_one_short_line(told(read_images, folder.parent))
+
+
+# --- small texts ------------------------------------------------------------------------------------
+
+CARD = 'name = "Loans"\noverview = "Who is lent money."\nowner = "bank"\n'
+HISTORY = "epoch,train_loss,val_loss\n1,1.0,1.2\n2,0.5,0.9\n3,0.25,0.8\n"
+LEDGER = '{"a0b1": {"c2d3": "2025-01-01"}, "e4": {}}\n'
+TRAIN = 'seed = 3\n[data]\ntrain = "t.csv"\ntarget = "y"\n[network]\nepochs = 3\nhidden = [16]\n[search]\ntrials = 3\n'
+
+
+def read_recipe(path: Path) -> None:
+    from trainers.errors import TrainerError
+    from trainers.schema import read
+
+    try:
+        read(path)
+    except TrainerError as error:
+        raise ConfigError(str(error)) from error
+
+
+SMALL = {
+    "card.toml": (CARD, read_card),
+    "history.csv": (HISTORY, read_history),
+    "ledger.json": (LEDGER, ledger.read),
+    "train.toml": (TRAIN, read_recipe),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+@given(data=st.data())
+@settings(COMMON, max_examples=15)
+def test_small_texts(place: Path, name: str, data: st.DataObject) -> None:
+    text, read = SMALL[name]
+    (place / name).write_text(data.draw(damage(text)), encoding="utf-8", errors="replace")
+    assert is_one_short_line(told(read, place / name))
+
+
+def event(step: int, value: float) -> bytes:
+    """Write an event of TensorBoard: a scalar called Loss/train."""
+    summary = b"\x0a" + bytes([19]) + b"\x0a\x0cLoss/train  " + b"\x15" + struct.pack("<f", value)
+    data = b"\x09" + struct.pack("<d", 0.0) + b"\x10" + bytes([step]) + b"\x2a" + bytes([len(summary)]) + summary
+    return struct.pack("<QI", len(data), 0) + data + struct.pack("<I", 0)
+
+
+@given(st.data())
+@settings(COMMON, max_examples=40)
+def test_event_files(place: Path, data: st.DataObject) -> None:
+    path = place / "events.out.tfevents.1"
+    path.write_bytes(data.draw(flipped(b"".join(event(step, 1 / step) for step in range(1, 6)))))
+    assert is_one_short_line(told(read_history, path))
+
+
+# --- files of native libraries ----------------------------------------------------------------------
+
+X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"])
+Y = (X["a"] + X["b"] > 0).astype(int).to_numpy()
+
+
+def lightgbm_text(path: Path) -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    made = lightgbm.LGBMClassifier(n_estimators=3, min_child_samples=5, n_jobs=1, verbose=-1).fit(X, Y)
+    made.booster_.save_model(str(path))
+
+
+def xgboost_file(path: Path) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    xgboost.XGBClassifier(n_estimators=3, max_depth=2, n_jobs=1).fit(X, Y).save_model(path)
+
+
+def catboost_file(path: Path) -> None:
+    catboost = pytest.importorskip("catboost")
+    made = catboost.CatBoostClassifier(iterations=3, depth=2, verbose=False, allow_writing_files=False, thread_count=1)
+    made.fit(X, Y).save_model(str(path))
+
+
+def graph(path: Path) -> None:
+    convert = pytest.importorskip("skl2onnx").to_onnx
+    made = convert(LogisticRegression().fit(X, Y), X.to_numpy()[:1].astype(np.float32), options={"zipmap": False})
+    path.write_bytes(made.SerializeToString())
+
+
+NATIVE = {"txt": lightgbm_text, "ubj": xgboost_file, "json": xgboost_file, "cbm": catboost_file, "onnx": graph}
+
+
+def asked(path: Path) -> None:
+    model = load(path)
+    call(model.predictor.predict, as_model_input(model, X), len(X), "predict")
+
+
+@pytest.mark.parametrize("suffix", NATIVE)
+def test_a_damaged_file_of_another_library_ends_in_a_message(place: Path, suffix: str) -> None:
+    """As the command line asks: in a process of its own, whose crash is a message."""
+    sound = place / f"sound.{suffix}"
+    NATIVE[suffix](sound)
+    generator, content = np.random.default_rng(0), sound.read_bytes()
+    contained(lambda _: asked(sound))
+    ends = []
+    for _ in range(10):
+        damaged = bytearray(content)
+        for place_ in generator.integers(0, len(damaged), 3):
+            damaged[place_] = generator.integers(0, 256)
+        path = place / f"damaged.{suffix}"
+        path.write_bytes(
+            bytes(damaged[: generator.integers(1, len(damaged) + 1)] if generator.random() < 0.5 else damaged)
+        )
+        ends.append(told(contained, lambda _, path=path: asked(path), limits=Limits(timeout=5)))
+    assert any(ends)
+    assert all(map(is_one_short_line, ends))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("num_leaves=", "num_leaves=9", "tree 0: "),
+        ("left_child=", "left_child=7 ", "tree 0: "),
+        ("split_feature=", "split_feature=99", "tree 0: split_feature names what is not there"),
+        ("tree_sizes=", "tree_sizes=1 ", "tree 0 does not begin where it should|tree 0 has no|3 trees"),
+        ("end of parameters", "", "it is cut off, or its end is damaged"),
+        ("[boosting: gbdt]", "[boosting: gb", "its end is damaged"),
+        ("leaf_value=", "leaf_value=x", "tree 0: leaf_value holds what is no number"),
+        ("num_class=1", "num_class=999999999", "num_class=999999999"),
+        ("Tree=1", "Tree=\0", "bytes that are no text"),
+    ],
+)
+def test_a_damaged_lightgbm_file_is_told_before_its_library_reads_it(
+    place: Path, old: str, new: str, said: str
+) -> None:
+    lightgbm_text(place / "whole.txt")
+    text = (place / "whole.txt").read_text()
+    assert old in text
+    (place / "broken.txt").write_text(text.replace(old, new, 1))
+    with pytest.raises(AuditError, match=said):
+        load(place / "broken.txt")

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from audit.cli import main
 from audit.integrations.mitigation import Mitigation
+from audit.progress import silent
 from reports import together
 from reports.store import load
 
@@ -158,6 +159,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     monkeypatch.setenv("MODELASSAY_CACHE", "off")
+    here = lambda work: SimpleNamespace(value=work(silent), printed="")  # noqa: E731 -- where steps are counted
+    monkeypatch.setattr("audit.cli.export.contained", here)
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=0))  # exported graphs bear one
     return tmp_path
 
