@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, TypeVar
 
 from reports.addresses import HOUSE_WORDS, address
 from reports.nearest import nearest
@@ -12,6 +12,8 @@ from reports.phrases import metric_words
 from reports.printable import visible
 from reports.record import AuditRecord, Estimate, Finding
 
+Made = TypeVar("Made")
+Shape = tuple[frozenset[str], frozenset[tuple[str, str]]]
 _SAME = {
     "recall": ("true_positive_rate",),
     "sensitivity": ("recall", "true_positive_rate"),
@@ -121,6 +123,7 @@ class Estimates:
     def __init__(self, record: AuditRecord) -> None:
         self._by_address: dict[tuple[str, frozenset[tuple[str, str]]], Estimate] = {}
         self._by_metric: dict[str, list[Estimate]] = {}
+        self._kept: dict[object, Any] = {}
         for _, one in _estimates(record):
             self._by_address.setdefault((one.metric, _key(one.where)), one)
             self._by_metric.setdefault(one.metric, []).append(one)
@@ -148,14 +151,27 @@ class Estimates:
 
         Whatever else the address names, such as a class, is the same in all of them.
         """
-        asked = _on_test_rows(where)
-        fixed = {key: level for key, level in asked.items() if key in HOUSE_WORDS}
-        found = {
-            _key(one.where): one
-            for one in reversed(self._by_metric.get(name, ()))
-            if (here := _on_test_rows(one.where)).keys() == asked.keys() and fixed.items() <= here.items()
-        }
-        return tuple(reversed(found.values()))
+        return self.once(("alike", name), lambda: self._by_shape(name)).get(self.shape(where), ())
+
+    def _by_shape(self, name: str) -> dict[Shape, tuple[Estimate, ...]]:
+        found: dict[Shape, dict[object, Estimate]] = {}
+        for one in self._by_metric.get(name, ()):
+            found.setdefault(self.shape(one.where), {}).setdefault(_key(one.where), one)
+        return {shape: tuple(alike.values()) for shape, alike in found.items()}
+
+    @staticmethod
+    def shape(where: Mapping[str, str]) -> Shape:
+        """Return the features of an address, and its house words with their values."""
+        whole = _on_test_rows(where)
+        house = frozenset((key, level) for key, level in whole.items() if key in HOUSE_WORDS)
+        return frozenset(whole) - HOUSE_WORDS, house
+
+    def once(self, key: object, make: Callable[[], Made]) -> Made:
+        """Return what was made for a key, made at its first use: reports ask the same of thousands of verdicts."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        made: Made = self._kept[key]
+        return made
 
 
 def _key(where: Mapping[str, str]) -> frozenset[tuple[str, str]]:

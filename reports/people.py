@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -119,21 +119,53 @@ def gap_of(
     it is the group with the farthest rate among those of at least `min_n` rows.
     """
     place = {key: level for key, level in where.items() if key != "class" or record.task != "binary"}
+    made = known.alike(compared_by or f"{rate}_difference", where)
+    found = known.once(
+        (rate, compared_by, Estimates.shape(where), min_n),
+        lambda: _compared(record, known.alike(rate, place), made, min_n),
+    )
     groups = groups_in(place)
-    levels = tuple(toward_positive(record, one) for one in known.alike(rate, place) if one.value is not None)
-    mine = next((one for one in levels if groups_in(one.where) == groups), None)
-    others = [one for one in levels if one is not mine]
-    rest = [one for one in others if (one.n or min_n) >= min_n] or others
+    own = frozenset(groups.items())
+    mine = found.by_group.get(own)
+    ends = (*found.ranked[:2], *found.ranked[-2:])
+    rest = [one for one in ends if one is not mine] or [one for one in found.levels if one is not mine]
     if mine is None or not rest:
         return None
-    made = known.alike(compared_by or f"{rate}_difference", where)
-    compared = [groups_in(one.where) for one in made]
-    whole = [groups_in(one.where) for one in made if one.value == 1] if compared_by.endswith("_ratio") else []
-    reference = [one for one in rest if groups_in(one.where) in whole] or [
-        one for one in rest if groups_in(one.where) not in compared and groups in compared
+    reference = [one for one in found.whole if one is not mine] or [
+        one for one in found.apart if one is not mine and own in found.compared
     ]
     other = reference[0] if len(reference) == 1 else max(rest, key=lambda one: abs(value_of(one) - value_of(mine)))
-    return Gap(rate=rate, features=frozenset(groups), group=mine, other=other, levels=levels)
+    return Gap(rate=rate, features=frozenset(groups), group=mine, other=other, levels=found.levels)
+
+
+class _Compared(NamedTuple):
+    """All groups of the same features, and which of them others are compared with."""
+
+    levels: tuple[Estimate, ...]
+    by_group: Mapping[frozenset[tuple[str, str]], Estimate]
+    ranked: tuple[Estimate, ...]
+    """Those of enough rows, the lowest first."""
+    whole: tuple[Estimate, ...]
+    """Those of enough rows whose ratio to the reference is 1."""
+    apart: tuple[Estimate, ...]
+    """Those of enough rows that are not compared with another."""
+    compared: frozenset[frozenset[tuple[str, str]]]
+
+
+def _compared(record: AuditRecord, rates: Sequence[Estimate], made: Sequence[Estimate], min_n: int) -> _Compared:
+    levels = tuple(toward_positive(record, one) for one in rates if one.value is not None)
+    enough = [one for one in levels if (one.n or min_n) >= min_n] or levels
+    key = {id(one): frozenset(groups_in(one.where).items()) for one in (*levels, *made)}
+    compared = frozenset(key[id(one)] for one in made)
+    whole = {key[id(one)] for one in made if one.value == 1 and one.metric.endswith("_ratio")}
+    return _Compared(
+        levels=levels,
+        by_group={key[id(one)]: one for one in levels},
+        ranked=tuple(sorted(enough, key=value_of)),
+        whole=tuple(one for one in enough if key[id(one)] in whole),
+        apart=tuple(one for one in enough if key[id(one)] not in compared),
+        compared=compared,
+    )
 
 
 def harmed_first(record: AuditRecord, gap: Gap) -> Gap:

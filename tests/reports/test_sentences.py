@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from audit.policy.read import default_policy
+from reports import sarif
 from reports.lookup import Estimates
 from reports.people import RATES
 from reports.phrases import metric_words
@@ -198,3 +201,17 @@ def test_points_are_said_of_shares_alone() -> None:
     gate = Gate(id="G", title="", check="", metric=gap.metric, op="abs<=", threshold=0.1)
     assert known_words(failed(gap), gate) == ""
     assert limit_words(audit(), failed(gap), gate) == "limit: 0.1"
+
+
+def test_reports_of_many_crossed_groups_are_drawn_at_once() -> None:
+    """Each group is told beside another one; what all of them share is looked up once."""
+    crossed = [
+        estimate(metric, 0.2 + 0.6 * k / 900, {"split": "test", "zip": f"{k // 30}", "job": f"{k % 30}"})
+        for metric in ("error_rate", "error_rate_difference")
+        for k in range(900)
+    ]
+    record = replace(audit(*crossed), verdicts=tuple(failed(one, "FAIR005") for one in crossed[900:]))
+    start = time.process_time()
+    said = json.loads(sarif.render(record))["runs"][0]["results"]
+    assert time.process_time() - start < 5.0
+    assert len({one["message"]["text"] for one in said}) == 899, "the two ends say the same of each other"
