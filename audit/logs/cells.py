@@ -28,7 +28,7 @@ from reports.together import sweep
 
 TRUE, PREDICTED, BIN, WINDOW, CLUSTER = "\ttrue", "\tpredicted", "\tbin", "\twindow", "\tcluster"
 """Names that no column of a log has."""
-NOT_FINITE, OUTSIDE, NO_SUM = -(2**40), -(2**40) + 1, -(2**40) + 2
+NOT_FINITE, OUTSIDE, NO_SUM = -4096, -4095, -4094
 """Bins of scores that cannot be used."""
 FAULTS = (
     (NOT_FINITE, "scores that are not finite numbers", "scores are not finite numbers"),
@@ -36,7 +36,7 @@ FAULTS = (
     (NO_SUM, "rows of scores that do not sum to 1", "rows have scores that do not sum to 1"),
 )
 FIXED = 2.0**24
-NO_WINDOW = -(2**62)
+NO_WINDOW = -(2**24)
 REFERENCE = NO_WINDOW + 1
 """Window of a reference that is a log of its own; it comes before all others."""
 
@@ -68,11 +68,19 @@ class Cells:
         return int(self.sums["n"].sum())
 
     def merged(self) -> Cells:
-        """Return the cells with each address once, sorted."""
-        names = list(self.keys.columns)
-        both = pd.concat([self.keys, self.sums], axis=1)
-        table = both.groupby(names, dropna=False, sort=True)[list(self.sums.columns)].sum().reset_index()
-        return replace(self, keys=table[names], sums=table[list(self.sums.columns)].astype(np.int64))
+        """Return the cells with each address once, sorted, missing values last."""
+        place = np.zeros(len(self), dtype=np.int64)
+        for name in self.keys.columns:
+            codes, levels = pd.factorize(self.keys[name], sort=True)
+            size = len(levels) + 1
+            if int(place.max(initial=0)) > 2**62 // size:
+                place = np.unique(place, return_inverse=True)[1]
+            place = place * size + np.where(codes < 0, size - 1, codes)
+        order = np.argsort(place, kind="stable")
+        starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+        sums = {name: np.add.reduceat(self.sums[name].to_numpy()[order], starts) for name in self.sums.columns}
+        keys = self.keys.take(order[starts]).reset_index(drop=True)
+        return replace(self, keys=keys, sums=pd.DataFrame(sums, dtype=np.int64))
 
     def take(self, kept: npt.NDArray[np.bool_]) -> Cells:
         """Keep some cells."""
@@ -87,6 +95,19 @@ class Cells:
         """Return the numbers of the windows that hold rows, in order of time; rows without a time have none."""
         numbers = sorted(set(self.keys[WINDOW].tolist()))
         return tuple(number for number in numbers if number != NO_WINDOW)
+
+
+def words(column: pd.Series) -> pd.Series:
+    """Return a column of words of which each stands in memory once; missing ones are None.
+
+    Examples
+    --------
+    >>> words(pd.Series(["a", None, "a"])).tolist()
+    ['a', None, 'a']
+    """
+    codes, levels = pd.factorize(column)
+    shared = np.array([*levels, None], dtype=object)[codes]
+    return pd.DataFrame({column.name: shared}, dtype=object)[column.name]
 
 
 def sum_of(place: str) -> str:
@@ -354,6 +375,6 @@ def load(path: Path) -> Cells | None:
     keys = table.drop(columns=[*names, "\tscale", "\tsquare_scale"])
     for name in keys.columns:
         if keys[name].dtype.kind not in "iuf":
-            keys[name] = keys[name].astype(object).where(keys[name].notna(), None)
+            keys[name] = words(keys[name])
     scale = (float(scales.iloc[0]), float(scales.iloc[1])) if "weight_sum" in sums else None
     return Cells(keys=keys, sums=sums, scale=scale).merged()

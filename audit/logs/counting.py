@@ -1,9 +1,7 @@
 """Count a log: one normalizing step, one group-by, the same whole numbers on every engine.
 
-Weights are summed in fixed point, because sums of floating-point numbers depend on the order of rows. Scores are
-put in bins of 1/64 on the logit scale, which are fine where rare events have their scores; single precision is
-widened first, because engines round it differently. Missing keys become a level of their own before rows are
-grouped, because engines treat missing keys differently.
+Weights are summed in fixed point, because sums of floating-point numbers depend on the order of rows. Missing keys
+become a level of their own before rows are grouped, because engines treat missing keys differently.
 """
 
 from __future__ import annotations
@@ -17,27 +15,19 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import DataError, shown
-from audit.logs.cells import FIXED, NO_SUM, NOT_FINITE, OUTSIDE, Cells, sum_of
+from audit.logs.cells import NO_WINDOW, Cells, sum_of, words
 from audit.logs.columns import LogColumns
 from audit.logs.joining import ROWS
+from audit.logs.score_bins import raw_scores, whole, with_bins
 from audit.logs.sources import Source, unreadable
 from audit.logs.windows import window_number
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
 
-BINS_PER_LOGIT = 64
-BINS_OF_MANY = 16
-"""Per logit where there are scores of several classes, whose bins are crossed."""
-SUM_SLACK = 1e-3
-"""How far the scores of a row may be from summing to 1."""
-EDGE = 1e-9
-"""Scores nearer to 0 or 1 than this share the outermost bins."""
-NUDGE = 2.0**-20
-"""Logarithms of two engines differ in their last bits; bins begin a little below their edge so that none matters."""
-
-
 MOST_CELLS = 3_000_000
+NO_YEAR = ("pandas", "modin", "dask")
+"""Engines in which a missing time has no whole year."""
 _NO_TEXT = "\uf8ff no value"
 _NO_NUMBER = -1.7976931348623157e308
 _NO_INTEGER = -(2**62)
@@ -84,10 +74,16 @@ def _grouped(
     """Return sums by key; a row more than may be kept where there are too many."""
     import narwhals.stable.v2 as nw
 
-    keys, summed = _normalized(columns, schema, window), _summed(columns, schema, scale)
-    shaped = source.frame.select(**keys, **summed)
-    sums = {"n": nw.len(), **{name: nw.col(name).sum() for name in summed}}
-    table = shaped.group_by(*keys).agg(**sums).with_columns(nw.col(name).cast(nw.Int64) for name in sums)
+    keys, weights = _normalized(columns, schema, window, source.engine), _weights(columns, scale)
+    shaped = source.frame.select(**keys, **raw_scores(columns.scores(), schema), **weights)
+    places, decide = tuple(columns.scores()), columns.prediction is None
+    names = list(keys)
+    if places:
+        shaped = with_bins(shaped, places, decide=decide)
+        names += [*places, *(["bin"] if len(places) > 1 else []), *(["predicted"] if decide else [])]
+    sums = {"n": nw.len()}
+    sums |= {name: nw.col(name).sum() for name in (*map(sum_of, places), *weights)}
+    table = shaped.group_by(*names).agg(**sums).with_columns(nw.col(name).cast(nw.Int64) for name in sums)
     found: pd.DataFrame = table.head(MOST_CELLS + 1).collect(backend="pandas").to_native()
     return found
 
@@ -99,7 +95,7 @@ def _said(error: Exception) -> str:
 # --- normalizing ----------------------------------------------------------------------------------
 
 
-def _normalized(columns: LogColumns, schema: dict[str, Any], window: str) -> dict[str, nw.Expr]:
+def _normalized(columns: LogColumns, schema: dict[str, Any], window: str, engine: str) -> dict[str, nw.Expr]:
     import narwhals.stable.v2 as nw
 
     made = {}
@@ -107,29 +103,16 @@ def _normalized(columns: LogColumns, schema: dict[str, Any], window: str) -> dic
         edges = columns.bins.get(name)
         made[f"key_{place}"] = _level(name, schema) if edges is None else _band(name, edges, schema)
     made["true"] = _level(columns.target, schema)
-    made |= _answered(columns, schema)
+    if columns.prediction is not None:
+        made["predicted"] = _level(columns.prediction, schema)
     if columns.cluster is not None:
         made["cluster"] = _level(columns.cluster, schema)
     if window == "rows":
         made["window"] = nw.col(ROWS).cast(nw.Int64)
     elif window and columns.time is not None:
         time, early = nw.col(columns.time), nw.lit(datetime.datetime(1970, 1, 1), dtype=nw.Datetime("us"))
-        there = nw.when(time.is_null()).then(early).otherwise(time)  # some engines have no year of no time
-        made["window"] = nw.when(time.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(window_number(there, window))
-    return made
-
-
-def _answered(columns: LogColumns, schema: dict[str, Any]) -> dict[str, nw.Expr]:
-    """Return the answer and the bins of scores."""
-    scores = {place: _score(column, schema) for place, column in columns.scores().items()}
-    fine = BINS_PER_LOGIT if len(scores) == 1 else BINS_OF_MANY
-    made = {place: _bin(score, fine) for place, score in scores.items()}
-    if len(scores) > 1:
-        made["bin"] = _fault(list(scores.values()))
-    if columns.prediction is not None:
-        made["predicted"] = _level(columns.prediction, schema)
-    elif scores:
-        made["predicted"] = _likeliest(list(scores.values()))
+        there = nw.when(time.is_null()).then(early).otherwise(time) if engine in NO_YEAR else time
+        made["window"] = nw.when(time.is_null()).then(nw.lit(NO_WINDOW)).otherwise(window_number(there, window))
     return made
 
 
@@ -138,7 +121,9 @@ def _level(name: str, schema: dict[str, Any]) -> nw.Expr:
     import narwhals.stable.v2 as nw
 
     dtype, column = schema[name], nw.col(name)
-    if dtype == nw.Boolean or dtype.is_integer():
+    if dtype == nw.Boolean:
+        return nw.when(column.is_null()).then(nw.lit(-1, dtype=nw.Int8)).otherwise(column.cast(nw.Int8))
+    if dtype.is_integer():
         whole = column.cast(nw.Int64)
         return nw.when(column.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(whole)
     if dtype.is_numeric():
@@ -166,82 +151,17 @@ def _band(name: str, edges: tuple[float, ...], schema: dict[str, Any]) -> nw.Exp
     return nw.when(column.is_null() | number.is_nan()).then(nw.lit(_NO_INTEGER)).otherwise(band)
 
 
-def _score(name: str, schema: dict[str, Any]) -> nw.Expr:
-    import narwhals.stable.v2 as nw
-
-    if not schema[name].is_numeric():
-        raise DataError(f"score column {shown(name)} holds {schema[name]}; expected numbers.")
-    return nw.col(name).cast(nw.Float64)
-
-
-def _usable(score: nw.Expr) -> nw.Expr:
-    return (~score.is_null()) & score.is_finite() & (score >= 0.0) & (score <= 1.0)
-
-
-def _likeliest(scores: list[nw.Expr]) -> nw.Expr:
-    """Return the place of the largest score; of a single one whether it is at least a half."""
-    import narwhals.stable.v2 as nw
-
-    safe = [nw.when(_usable(score)).then(score).otherwise(nw.lit(0.0)) for score in scores]
-    if len(safe) == 1:
-        return (safe[0] >= 0.5).cast(nw.Int64)
-    best, place = safe[0], nw.lit(0)
-    for at, score in enumerate(safe[1:], start=1):
-        place = nw.when(score > best).then(nw.lit(at)).otherwise(place)
-        best = nw.when(score > best).then(score).otherwise(best)
-    return place.cast(nw.Int64)
-
-
-def _fault(scores: list[nw.Expr]) -> nw.Expr:
-    """Return why the scores of a row cannot be used, or 0."""
-    import narwhals.stable.v2 as nw
-
-    total, finite, inside = nw.lit(0.0), nw.lit(0), nw.lit(0)
-    for score in scores:
-        is_finite = (~score.is_null()) & score.is_finite()
-        total = total + nw.when(is_finite).then(score).otherwise(nw.lit(0.0))
-        finite = finite + is_finite.cast(nw.Int64)
-        inside = inside + nw.when(_usable(score)).then(nw.lit(1)).otherwise(nw.lit(0))
-    summed = ((total - 1.0) <= SUM_SLACK) & ((total - 1.0) >= -SUM_SLACK)
-    kind = nw.when(summed).then(nw.lit(0)).otherwise(nw.lit(NO_SUM))
-    kind = nw.when(inside >= len(scores)).then(kind).otherwise(nw.lit(OUTSIDE))
-    return nw.when(finite >= len(scores)).then(kind).otherwise(nw.lit(NOT_FINITE)).cast(nw.Int64)
-
-
-def _bin(score: nw.Expr, per_logit: int) -> nw.Expr:
-    """Return the bin of a score on the logit scale; what cannot be used has bins of its own."""
-    import narwhals.stable.v2 as nw
-
-    finite, inside = (~score.is_null()) & score.is_finite(), _usable(score)
-    safe = nw.when(inside).then(score).otherwise(nw.lit(0.5)).clip(EDGE, 1 - EDGE)
-    logit = (safe / (1.0 - safe)).log()
-    place = (logit * per_logit + NUDGE).floor().cast(nw.Int64)
-    return nw.when(inside).then(place).otherwise(nw.when(finite).then(nw.lit(OUTSIDE)).otherwise(nw.lit(NOT_FINITE)))
-
-
 # --- summing --------------------------------------------------------------------------------------
 
 
-def _summed(columns: LogColumns, schema: dict[str, Any], scale: tuple[float, float] | None) -> dict[str, nw.Expr]:
-    """Return what is added up, as whole numbers."""
+def _weights(columns: LogColumns, scale: tuple[float, float] | None) -> dict[str, nw.Expr]:
+    """Return weights and their squares as whole numbers."""
     import narwhals.stable.v2 as nw
 
-    made = {}
-    for place, name in columns.scores().items():
-        score = _score(name, schema)
-        usable = nw.when(_usable(score)).then(score).otherwise(nw.lit(0.0))
-        made[sum_of(place)] = _whole(usable * FIXED)
-    if columns.weight is not None and scale is not None:
-        weight = nw.col(columns.weight).cast(nw.Float64)
-        made["weight_sum"] = _whole(weight * scale[0])
-        made["square_sum"] = _whole(weight * weight * scale[1])
-    return made
-
-
-def _whole(number: nw.Expr) -> nw.Expr:
-    import narwhals.stable.v2 as nw
-
-    return (number + 0.5).floor().cast(nw.Int64)
+    if columns.weight is None or scale is None:
+        return {}
+    weight = nw.col(columns.weight).cast(nw.Float64)
+    return {"weight_sum": whole(weight * scale[0]), "square_sum": whole(weight * weight * scale[1])}
 
 
 def _weight_scale(source: Source, name: str, schema: dict[str, Any]) -> tuple[float, float]:
@@ -301,14 +221,13 @@ def _cells(
 def _values(raw: pd.Series, flags: bool) -> pd.Series:
     """Return values as they were, missing ones as None, flags in words."""
     if raw.dtype.kind in "iu":
-        missing = raw == _NO_INTEGER
         if flags:
-            return raw.map({1: "True", 0: "False"}).astype(object).where(~missing, None)
+            return pd.Series(np.array(["False", "True", None], dtype=object)[raw], name=raw.name)
+        missing = raw == _NO_INTEGER
     elif raw.dtype.kind == "f":
         missing = raw == _NO_NUMBER
     else:
-        missing = raw == _NO_TEXT
-        return raw.astype(object).where(~missing, None)
+        return words(raw.mask(raw == _NO_TEXT))
     return raw.astype(np.float64).where(~missing, np.nan) if missing.any() else raw
 
 

@@ -15,7 +15,7 @@ from audit.logs.columns import LogColumns
 from audit.logs.counting import count
 from audit.logs.sources import fingerprint_of, log_files, open_files
 
-HOW = "v3"
+HOW = "v4"
 """Changes when the same files would be counted differently."""
 
 
