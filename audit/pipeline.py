@@ -42,6 +42,7 @@ from audit.judging.vocabulary import require_known_words
 from audit.models import random_states
 from audit.models.answers import learn_labels
 from audit.models.column_names import match
+from audit.models.objects import require_task
 from audit.progress import Progress, silent
 from reports.record import (
     AuditRecord,
@@ -114,6 +115,7 @@ def _prepared(plan: RunPlan, progress: Progress, kept: Unfinished | None) -> tup
     if model is not None:
         columns, note = match(model.feature_names, model.feature_count, dataset)
         dataset = dataset.for_model(columns, model.feature_count)
+        require_task(model, dataset.task)
         learn_labels(model, dataset)
         dataset = replace(dataset, pictures=reads_images(model, plan.gather))
         if note:

@@ -247,7 +247,7 @@ def _labels(start: Start) -> Iterator[str]:
 def _csv(start: Start) -> Iterator[str]:
     """State how delimited files are written, where that is not the usual way."""
     read = start.reading
-    stated = {"separator": read.separator, "decimal": read.decimal, "encoding": read.encoding}
+    stated = {name: getattr(read, name) for name in ("separator", "decimal", "thousands", "encoding")}
     if any(stated.values()):
         yield "[data.csv]  # as the beginning of the test table shows"
         yield from (f"{name} = {text(value)}" for name, value in stated.items() if value)

@@ -73,6 +73,8 @@ class CsvTable:
     separator: str = ""
     """Between values; a comma without one, a tab in ``.tsv``."""
     decimal: Literal["", ".", ","] = ""
+    thousands: Literal["", ".", ",", " ", "'"] = ""
+    """Between every three digits; nothing without one."""
     encoding: str = ""
     """UTF-8 without one."""
 
@@ -299,6 +301,8 @@ def _require_readable(data: DataTable, file: str) -> None:
         raise ConfigError(f"{file}: [data.csv] separator is {shown(data.csv.separator)}; expected one sign.")
     if data.csv.separator and data.csv.separator == data.csv.decimal:
         raise ConfigError(f"{file}: [data.csv] separator and decimal are both {shown(data.csv.decimal)}.")
+    if data.csv.thousands == (data.csv.decimal or "."):
+        raise ConfigError(f"{file}: [data.csv] decimal and thousands are both {shown(data.csv.thousands)}.")
 
 
 def _require_one_model(model: ModelTable, file: str) -> None:

@@ -149,6 +149,7 @@ def reading_of(data: DataTable, model: Model | None = None) -> Reading:
         number=tuple(data.number),
         separator=data.csv.separator,
         decimal=data.csv.decimal,
+        thousands=data.csv.thousands,
         encoding=data.csv.encoding,
         table=data.table,
         stated=tuple(dict.fromkeys((*data.text, *data.number))),

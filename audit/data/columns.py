@@ -91,6 +91,41 @@ def sorted_labels(texts: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(names))
 
 
+def plain_word(word: str) -> str:
+    """Return a word without outer blanks and, if it is longer than a letter, without case.
+
+    Examples
+    --------
+    >>> plain_word(" Yes"), plain_word("A ")
+    ('yes', 'A')
+    """
+    bare = word.strip()
+    return bare.casefold() if len(bare) > 1 else bare
+
+
+def require_distinct(words: Iterable[str], what: str) -> None:
+    """Refuse classes or groups that differ in blanks alone, or in case alone if they are longer than a letter.
+
+    Raises
+    ------
+    DataError
+        Naming both.
+
+    Examples
+    --------
+    >>> require_distinct(("yes", "no", "Yes"), "target 'y'")
+    Traceback (most recent call last):
+    audit.errors.DataError: target 'y' holds both 'yes' and 'Yes', which differ in case or blanks alone; write them...
+    """
+    first: dict[str, str] = {}
+    for word in words:
+        if (other := first.setdefault(plain_word(word), word)) != word:
+            raise DataError(
+                f"{what} holds both {shown(other)} and {shown(word)}, which differ in case or blanks alone; "
+                "write them alike."
+            )
+
+
 def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None, *, most: int = MOST_GROUPS) -> Factor:
     """Turn a sensitive column into groups, cutting numbers at `edges`.
 
@@ -105,7 +140,7 @@ def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None, *, m
     Raises
     ------
     DataError
-        If a number has many values and no edges, or there are more groups than `most`.
+        If a number has many values and no edges, there are more groups than `most`, or two differ in case alone.
 
     Examples
     --------
@@ -128,6 +163,7 @@ def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None, *, m
         )
     texts = label_texts(column)
     levels = sorted_labels({text for text in texts if text is not None})
+    require_distinct(levels, f"sensitive feature {shown(column.name)}")
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
         occurring = set(levels)
         levels = tuple(text for text in map(label_text, column.cat.categories) if text in occurring)

@@ -19,13 +19,13 @@ import numpy as np
 import pandas as pd
 
 from audit.data.bounded import opened, require_size
-from audit.data.reading import MISSING_NUMBERS, Reading, Tables, guarded, is_number, nulled, stacked
+from audit.data.number_signs import are_numbers, as_numbers, require_declared
+from audit.data.reading import MISSING_NUMBERS, Reading, Tables, guarded, nulled, stacked
 from audit.errors import DataError, listed, shown
 
 TRUTH = {"true": True, "false": False}
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-WITH_COMMA = re.compile(r"[+-]?\d+(?:\.\d{3})*,\d+")
-Holds = Callable[[Sequence[str]], bool]
+Holds = Callable[[Sequence[str], Reading], bool]
 LOOKED_AT = 1000
 """So many distinct words are looked at before all are: most columns of words show it at once."""
 
@@ -235,7 +235,7 @@ def _kind(name: str, columns: list[pd.Series], reading: Reading, notes: list[str
     if set(kinds) <= {"boolean", "empty"} and name not in reading.number:
         return "kept"
     words = [one for one, kind in zip(columns, kinds, strict=True) if kind == "words"]
-    if name in reading.number or _all(words, reading, is_number, "number" in kinds):
+    if name in reading.number or _all(words, reading, are_numbers, "number" in kinds):
         _require_one_kind(name, kinds, words, reading)
         return "number"
     if _all(words, reading, _is_truth, "boolean" in kinds) and "number" not in kinds:
@@ -258,8 +258,7 @@ def _levels(column: pd.Series, reading: Reading, most: int | None = None) -> tup
     """Return the distinct words that are not read as missing, of the first so many."""
     skipped = MISSING_NUMBERS | set(reading.missing)
     words = (str(one).strip() for one in pd.unique(column.dropna())[:most])
-    signed = (word.replace(",", ".") for word in words) if reading.decimal == "," else words
-    return tuple(word for word in signed if word not in skipped)
+    return tuple(word for word in words if word not in skipped)
 
 
 def _all(columns: Sequence[pd.Series], reading: Reading, holds: Holds, beside: bool) -> bool:
@@ -269,24 +268,21 @@ def _all(columns: Sequence[pd.Series], reading: Reading, holds: Holds, beside: b
         for column in columns:
             levels = _levels(column, reading, most)
             some = some or bool(levels)
-            if not holds(levels):
+            if not holds(levels, reading):
                 return False
     return some
 
 
-def _is_truth(words: Sequence[str]) -> bool:
+def _is_truth(words: Sequence[str], _: Reading) -> bool:
     return all(word.lower() in TRUTH for word in words)
 
 
 def _tell_almost_numbers(name: str, columns: Sequence[pd.Series], reading: Reading, notes: list[str]) -> None:
-    """Refuse a decimal comma that was not declared; note a few words among numbers."""
+    """Refuse signs of numbers that were not declared; note a few words among numbers."""
     levels = [word for column in columns for word in _levels(column, reading, LOOKED_AT)]
-    odd = [word for word in dict.fromkeys(levels) if not is_number([word])]
-    if odd and not reading.decimal and name not in reading.text and all(WITH_COMMA.fullmatch(word) for word in odd):
-        raise DataError(
-            f"column {shown(name)} holds numbers with a comma, such as {shown(odd[0])}; state [data.csv] "
-            f'decimal = "," or, if they are words, [data] text = ["{name}"].'
-        )
+    words = pd.Series(list(dict.fromkeys(levels)), dtype=object)
+    odd = words[as_numbers(words, reading).isna()].tolist()
+    require_declared(name, odd)
     if len(odd) <= 2 and len(levels) >= 20 * len(odd) > 0:
         notes.append(
             f"column {shown(name)} holds numbers and {listed(odd)}, so it was read as words; "
@@ -302,12 +298,12 @@ def _require_one_kind(name: str, kinds: Sequence[str], columns: Sequence[pd.Seri
     for kind in told:
         for column in columns:
             words = _levels(column, reading)
-            if words and not any(NEAR[kind]([word]) for word in words):
+            if words and not any(NEAR[kind]([word], reading) for word in words):
                 what = "numbers" if kind == "number" else "true or false"
                 raise DataError(_disagreement(name, f"{what} in one table, words such as {shown(words[0])} in another"))
 
 
-NEAR: dict[str, Holds] = {"number": is_number, "boolean": _is_truth}
+NEAR: dict[str, Holds] = {"number": are_numbers, "boolean": _is_truth}
 
 
 def _disagreement(name: str, what: str) -> str:
@@ -335,7 +331,7 @@ def _converted(
     present = words.mask(blank | column.isna())
     if kind == "boolean":
         return present.str.lower().map(TRUTH).astype(object).where(present.notna(), np.nan)
-    numbers = pd.to_numeric(_dotted(present, reading), errors="coerce")
+    numbers = as_numbers(present, reading)
     odd = present[numbers.isna() & present.notna()]
     if len(odd):
         raise DataError(
@@ -343,10 +339,6 @@ def _converted(
             "name in [data] missing what stands for a missing value."
         )
     return numbers
-
-
-def _dotted(words: pd.Series, reading: Reading) -> pd.Series:
-    return words.str.replace(",", ".", regex=False) if reading.decimal == "," else words
 
 
 def _as_words(

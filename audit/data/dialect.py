@@ -7,16 +7,20 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from audit.data.bounded import opened
-from audit.data.delimited import ENCODINGS, WITH_COMMA
-from audit.data.reading import Reading, guarded, is_number
+from audit.data.delimited import ENCODINGS
+from audit.data.number_signs import WAYS, as_numbers
+from audit.data.reading import Reading, guarded
 
 HEAD = 1 << 16
 SIGNS = (",", ";", "\t", "|")
 
 
 def suggested(path: Path) -> Reading:
-    """Return separator, decimal sign and encoding of a file, as far as they are not the usual ones.
+    """Return separator, signs of numbers and encoding of a file, as far as they are not the usual ones.
 
     Parameters
     ----------
@@ -35,8 +39,10 @@ def suggested(path: Path) -> Reading:
     lines = lines[:-1] if len(head) == HEAD else lines
     usual = "\t" if ".tsv" in [one.lower() for one in path.suffixes] else ","
     separator = _separator(lines, usual)
-    decimal = "," if separator != "," and _has_decimal_comma(lines, separator) else ""
-    return Reading(separator="" if separator == usual else separator, decimal=decimal, encoding=encoding)
+    decimal, thousands = _signs(lines, separator)
+    return Reading(
+        separator="" if separator == usual else separator, decimal=decimal, thousands=thousands, encoding=encoding
+    )
 
 
 def _encoding(head: bytes) -> str:
@@ -64,8 +70,11 @@ def _width(lines: Sequence[str], sign: str) -> int:
     return widths.pop() if len(widths) == 1 else 1
 
 
-def _has_decimal_comma(lines: Sequence[str], sign: str) -> bool:
-    rows = csv.reader(io.StringIO("\n".join(lines[1:200])), delimiter=sign)
-    cells = [cell.strip() for row in rows for cell in row]
-    pointed = any("." in cell and is_number([cell]) for cell in cells)
-    return not pointed and any(WITH_COMMA.fullmatch(cell) for cell in cells)
+def _signs(lines: Sequence[str], separator: str) -> tuple[str, str]:
+    """Return decimal and thousands sign, the usual ones unless all numbers are read by one other decimal sign alone."""
+    rows = csv.reader(io.StringIO("\n".join(lines[1:200])), delimiter=separator)
+    cells = pd.Series([cell.strip() for row in rows for cell in row], dtype=object)
+    read = np.array([as_numbers(cells, Reading(decimal=decimal, thousands=sign)).notna() for decimal, sign in WAYS])
+    numbers = read.any(axis=0)
+    ways = [way for way, reads in zip(WAYS, read, strict=True) if np.all(reads[numbers])]
+    return ways[0] if len({decimal for decimal, _ in ways}) == 1 else WAYS[0]

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
-from audit.data.columns import sorted_labels
-from audit.errors import DataError, listed, shown
+from audit.data.columns import plain_word, sorted_labels
+from audit.errors import DataError, listed
 
 Texts = npt.NDArray[np.object_]
+TRUTHS = (
+    ({"0", "1"}, {"true": "1", "false": "0"}),
+    ({"False", "True"}, {"1": "True", "0": "False"}),
+    ({"False", "True"}, {"true": "True", "false": "False"}),
+)
+"""Classes, and other words for them in any case, as R and JSON write them."""
 
 
 def in_words_of(texts: Texts, classes: Sequence[str]) -> Texts:
-    """Let True and False meet 1 and 0, and the other way round.
+    """Let True and False, in any case, meet each other and 1 and 0.
 
     Examples
     --------
     >>> in_words_of(np.array(["True", None], dtype=object), ("0", "1")).tolist()
     ['1', None]
+    >>> in_words_of(np.array(["TRUE", "false"], dtype=object), ("False", "True")).tolist()
+    ['True', 'False']
     """
-    if set(classes) == {"0", "1"} and set(texts) <= {"True", "False", None}:
-        return np.array([{"True": "1", "False": "0"}.get(text) for text in texts], dtype=object)
-    if set(classes) == {"False", "True"} and set(texts) <= {"1", "0", None}:
-        return np.array([{"1": "True", "0": "False"}.get(text) for text in texts], dtype=object)
+    for names, words in TRUTHS:
+        if set(classes) == names and {text.lower() for text in set(texts) if text is not None} <= set(words):
+            return np.array([None if text is None else words[text.lower()] for text in texts], dtype=object)
     return texts
 
 
@@ -68,33 +74,8 @@ def relabelled(texts: Texts, labels: Mapping[str, str], what: str, beside: Colle
     )
 
 
-def require_distinct(classes: Sequence[str], column: str) -> None:
-    """Refuse classes that differ in blanks alone, or in case alone if they are longer than a letter.
-
-    Raises
-    ------
-    DataError
-        Naming both.
-
-    Examples
-    --------
-    >>> require_distinct(("yes", "no", "Yes"), "y")
-    Traceback (most recent call last):
-    audit.errors.DataError: target 'y' holds both 'yes' and 'Yes', which differ in case or blanks alone; write them...
-    """
-    if len(classes) > 200:
-        return
-    for one, other in combinations(classes, 2):
-        if _near(one, other):
-            raise DataError(
-                f"target {shown(column)} holds both {shown(one)} and {shown(other)}, which differ in case or blanks "
-                "alone; write them alike."
-            )
-
-
 def _near(one: str, other: str) -> bool:
-    bare, peer = one.strip(), other.strip()
-    return bare == peer or (len(bare) > 1 and bare.casefold() == peer.casefold())
+    return plain_word(one) == plain_word(other)
 
 
 def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: str, whole: bool, binary: bool) -> None:

@@ -28,8 +28,8 @@ class Reading:
         Words that stand for a missing value in any column.
     text, number : tuple of str
         Columns that hold words although they look like numbers, and the other way round.
-    separator, decimal, encoding : str
-        Of delimited files; ``""`` for a comma (a tab in ``.tsv``), a point, UTF-8.
+    separator, decimal, thousands, encoding : str
+        Of delimited files; ``""`` for a comma (a tab in ``.tsv``), a point, nothing between thousands, UTF-8.
     table : str
         Of a DuckDB file that holds several.
     """
@@ -39,6 +39,7 @@ class Reading:
     number: tuple[str, ...] = ()
     separator: str = ""
     decimal: str = ""
+    thousands: str = ""
     encoding: str = ""
     table: str = ""
     stated: tuple[str, ...] = ()

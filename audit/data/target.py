@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.columns import label_text, label_texts, sorted_labels
+from audit.data.columns import label_text, label_texts, require_distinct, sorted_labels
 from audit.data.factor import Factor
-from audit.data.labels import in_words_of, relabelled, require_distinct
+from audit.data.labels import in_words_of, relabelled
 from audit.data.roles import Roles
 from audit.errors import DataError, hint, listed, shown
 from reports.record import Task
@@ -68,7 +68,7 @@ def encode_target(column: pd.Series, roles: Roles) -> Target:
     classes = sorted_labels(set(texts))
     if len(classes) > 1000:
         raise DataError(f'target {shown(roles.target)} has {len(classes)} classes; is task = "regression" meant?')
-    require_distinct(classes, roles.target)
+    require_distinct(classes, f"target {shown(roles.target)}")
     order = _sorted_as_values(column) if given is texts else sorted_labels(classes)
     if roles.order:
         classes = _stated_order(classes, task, roles)

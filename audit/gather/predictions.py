@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.dataset import Dataset
-from audit.errors import DataError, shown
+from audit.errors import DataError, listed, shown
 from audit.evidence import Predictions, Settings
 
 if TYPE_CHECKING:
@@ -140,13 +140,19 @@ def _labels_from_scores(
 
     assert raw is not None  # noqa: S101 -- a prediction or a score column is there
     names = np.array(dataset.classes, dtype=object)
+    if missing := int(np.isnan(raw.reshape(len(raw), -1)).any(axis=1).sum()):
+        raise DataError(
+            f"{missing} rows have no score in {listed(dataset.roles.score_columns())}, and there is no "
+            "prediction column. Leave these rows out of the table, or add [data] prediction."
+        )
     if raw.ndim == 2 and dataset.task == "multiclass":
         order = [str(name) for name in dataset.roles.score or ()]
         return np.array(order, dtype=object)[raw.argmax(axis=1)], ("labels are the class with the highest score",)
     single = raw if raw.ndim == 1 else raw[:, list(dataset.roles.score or ()).index(dataset.classes[1])]
     if not ((single >= -ROUNDING) & (single <= 1 + ROUNDING)).all():
         raise DataError(
-            "the score column leaves [0, 1] and there is no prediction column, so no threshold is known. "
+            f"the score column leaves [0, 1] ({single.min():g} to {single.max():g}) and there is no prediction column, "
+            "so no threshold is known. "
             "Add [data] prediction."
         )
     return names[(single >= 0.5).astype(int)], ("labels are scores of 0.5 and more",)

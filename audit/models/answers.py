@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -13,10 +12,11 @@ import pandas as pd
 from audit.data.columns import label_texts
 from audit.data.dataset import Dataset
 from audit.data.labels import in_words_of, relabelled, require_same_labels
-from audit.errors import AuditError, DataError, ModelError, listed
+from audit.errors import AuditError, DataError, ModelError, listed, shown
 from audit.models.boosters import typed
 from audit.models.containment import guarded
 from audit.models.load import Model
+from audit.models.reading_rows import naming_columns, warn_if_changed
 from audit.progress import Progress
 
 FloatArray = npt.NDArray[np.float64]
@@ -114,7 +114,7 @@ def ask(
     batches = [X.iloc[start : start + batch] for start in range(0, len(X), batch)]
     labels, scores = [], []
     scorer = score_method(model) if dataset.task != "regression" else None
-    with threadpool_limits(limits=1):  # batches are small: threads would wait for each other
+    with threadpool_limits(limits=1), naming_columns(X):  # batches are small: threads would wait for each other
         for done, part in enumerate(batches):
             progress(what, done, len(batches))
             if likeliest and scorer is not None:
@@ -124,7 +124,7 @@ def ask(
             given = as_model_input(model, part)
             labels.append(call(model.predictor.predict, given, len(part), "predict"))
             if done == 0:
-                _warn_if_changed(given, as_model_input(model, part))
+                warn_if_changed(given, as_model_input(model, part))
             if scorer is not None:
                 given = as_model_input(model, part)
                 scores.append(call(getattr(model.predictor, scorer), given, len(part), scorer))
@@ -178,25 +178,6 @@ def _likeliest(model: Model, part: pd.DataFrame, scores: npt.NDArray[np.generic]
     if len(close):
         label[close] = call(model.predictor.predict, as_model_input(model, part.iloc[close]), len(close), "predict")
     return label
-
-
-def _warn_if_changed(given: object, asked: object) -> None:
-    """Warn where a model changed the rows it was given, which are a copy."""
-    frames = isinstance(given, pd.DataFrame) and isinstance(asked, pd.DataFrame)
-    same = given.equals(asked) if frames else _equal(given, asked)  # type: ignore[attr-defined]
-    if not same:
-        warnings.warn(
-            "the model changes the table that it predicts; it was given a copy, and the audit is not affected",
-            stacklevel=2,
-        )
-
-
-def _equal(given: object, asked: object) -> bool:
-    left, right = np.asarray(given), np.asarray(asked)
-    if left.dtype == object:
-        return pd.DataFrame(left).equals(pd.DataFrame(right))
-    # Looking for missing values costs twenty times as much as finding that there is no difference.
-    return np.array_equal(left, right) or bool(np.array_equal(left, right, equal_nan=left.dtype.kind == "f"))
 
 
 def score_method(model: Model) -> str | None:
@@ -336,7 +317,8 @@ def classified(
     if dataset.task == "multiclass":
         classes = (*classes, *(t for t in dict.fromkeys((*(own or ()), *texts)) if t is not None and t not in classes))
     codes = pd.Index(classes).get_indexer(pd.Index(texts, dtype=object))
-    invalid = _odd_labels(texts, codes, len(dataset.classes))
+    taught = () if own is None or dataset.has("train") else own  # without training rows the model tells its classes
+    invalid = _odd_labels(texts, codes, len({*classes} & {*dataset.classes, *taught}))
     answered = codes >= 0
     y_pred = np.where(answered, codes, 0).astype(np.int64)
     kept = None if answered.all() else answered
@@ -347,7 +329,7 @@ def classified(
     invalid |= (faults := _faults(raw, from_probabilities))
     score = columns_of(raw, own, classes, dataset, from_probabilities=from_probabilities)
     if own is None and answered.any():
-        _require_agreement(y_pred[answered], score[answered], classes)
+        _require_agreement(y_pred[answered], score[answered], dataset, classes)
     made = _scored(y_pred, score, classes, invalid, faults if from_probabilities or faults else None)
     return replace(made, answered=kept)
 
@@ -389,7 +371,7 @@ def own_names(
 
 
 def _odd_labels(texts: npt.NDArray[np.object_], codes: npt.NDArray[np.intp], classes: int) -> dict[str, int]:
-    """Count rows without a label, and rows whose label the target does not have."""
+    """Count rows without a label, and rows whose label is none of the first `classes`."""
     missing = np.array([text is None for text in texts], dtype=np.bool_)
     outside = ~missing & ((codes < 0) | (codes >= classes))
     counts = {"answers without a label": int(missing.sum()), "labels that the target does not have": int(outside.sum())}
@@ -444,7 +426,9 @@ def _single(
     return np.asarray(1 - score if from_probabilities else -score)
 
 
-def _require_agreement(codes: npt.NDArray[np.int64], score: FloatArray, classes: tuple[str, ...]) -> None:
+def _require_agreement(
+    codes: npt.NDArray[np.int64], score: FloatArray, dataset: Dataset, classes: tuple[str, ...]
+) -> None:
     """Refuse scores whose order of columns is taken on faith and that contradict the labels."""
     if score.ndim == 1:
         positive = codes == 1
@@ -459,6 +443,12 @@ def _require_agreement(codes: npt.NDArray[np.int64], score: FloatArray, classes:
         np.add.at(table, (codes, best), 1)
         other = table[linear_sum_assignment(-table)].sum()
         wrong = np.trace(table) < 0.5 * len(codes) and other > 0.9 * len(codes)
+    if wrong and dataset.roles.score is not None:
+        raise ModelError(
+            f"score column {listed(dataset.roles.score_columns())} and column {shown(dataset.roles.prediction)} "
+            f"contradict each other: scores are lower where {shown(classes[1])} is predicted. [data] score is to be of "
+            f"the positive class, {shown(classes[1])}; name that class's column, or the other class in [data] positive."
+        )
     if wrong:
         raise ModelError(
             "the model's labels and its scores contradict each other: it has no classes_, so the columns of its scores "

@@ -15,6 +15,7 @@ from audit.models.load import Model, wrap
 from audit.models.torch_files import fill
 from audit.models.torch_modules import is_module
 from audit.optional import require
+from reports.record import Task
 
 
 def estimator_kind(model: Model | None) -> Literal["classifier", "regressor", ""]:
@@ -34,6 +35,29 @@ def estimator_kind(model: Model | None) -> Literal["classifier", "regressor", ""
         return "classifier" if is_classifier(model.predictor) else "regressor" if is_regressor(model.predictor) else ""
     except (AttributeError, TypeError):  # no estimator of scikit-learn's
         return ""
+
+
+def require_task(model: Model, task: Task) -> None:
+    """Refuse a classifier where amounts are predicted, and a regressor where classes are.
+
+    Raises
+    ------
+    ModelError
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> require_task(wrap(Ridge().fit([[0], [1]], [0, 1])), "binary")
+    Traceback (most recent call last):
+    audit.errors.ModelError: the model is a regressor (Ridge), the task is binary; expected a classifier. State...
+    """
+    fits, other = ("regressor", "classifier") if task == "regression" else ("classifier", "regressor")
+    if estimator_kind(model) == other:
+        tasks = "binary or multiclass" if task == "regression" else "regression"
+        raise ModelError(
+            f"the model is a {other} ({model.info.name}), the task is {task}; expected a {fits}. State the task of "
+            f"the model ({tasks}), or name its answers in [data] prediction and score."
+        )
 
 
 def from_object(name: str, folder: Path, *, trust: bool = False) -> Model:

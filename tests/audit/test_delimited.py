@@ -79,6 +79,51 @@ def test_a_decimal_comma_is_stated_and_never_taken_for_words(tmp_path: Path) -> 
     assert frame["a"].isna().tolist() == [False, False, True]
 
 
+@pytest.mark.parametrize(
+    ("words", "said", "lines"),
+    [
+        (["1.234", "234"], {"decimal": ","}, r'decimal = "\." or decimal = "," with thousands = "\."'),
+        (["1.234,5", "2,5"], {"decimal": ","}, r'decimal = "," with thousands = "\."'),
+        (["0.189", "2"], {"decimal": ","}, r'decimal = "\." for'),
+        (["1,234", "234"], {}, r'thousands = "," or decimal = ","'),
+        (["1,234.5", "2"], {"decimal": "."}, r'thousands = "," for'),
+        (["0,189", "2"], {}, r'state \[data.csv\] decimal = "," for'),
+    ],
+)
+def test_signs_of_numbers_that_read_otherwise_are_refused(
+    words: list[str], said: dict[str, str], lines: str, tmp_path: Path
+) -> None:
+    text = "a;b\n" + "".join(f"{word};x\n" for word in words)
+    with pytest.raises(DataError, match=rf"column 'a' holds '.*{lines}"):
+        read(tmp_path, {"test": text}, separator=";", **said)
+    assert read(tmp_path, {"test": text}, separator=";", text=("a",), **said).frames["test"]["a"].tolist() == words
+    with pytest.raises(DataError, match="'a' is to hold numbers and holds"):
+        read(tmp_path, {"test": text}, separator=";", number=("a",), **said)
+
+
+@pytest.mark.parametrize(
+    ("decimal", "thousands", "words"),
+    [
+        (",", ".", ["1.234,5", "-1.000.000", "2,25", "7", "NA"]),
+        ("", ",", ["1,234.5", "-1,000,000", "2.25", "7", "NA"]),
+        ("", " ", ["1 234.5", "-1 000 000", "2.25", "7", "NA"]),
+    ],
+)
+def test_thousands_are_read_as_stated(decimal: str, thousands: str, words: list[str], tmp_path: Path) -> None:
+    text = "a;b\n" + "".join(f"{word};x\n" for word in words)
+    frame = read(tmp_path, {"test": text}, separator=";", decimal=decimal, thousands=thousands).frames["test"]
+    assert frame["a"].tolist()[:4] == [1234.5, -1000000, 2.25, 7]
+    if thousands != " ":
+        found = suggested(tmp_path / "test.csv")
+        assert (found.decimal, found.thousands) == (decimal, thousands)
+
+
+@pytest.mark.parametrize("words", [["01.02.2020", "03.04.2020"], ["1.2.3", "2.0"], ["10.0.0.1", "x"]])
+def test_dates_and_versions_stay_words(words: list[str], tmp_path: Path) -> None:
+    text = "a;b\n" + "".join(f"{word};1,5\n" for word in words)
+    assert read(tmp_path, {"test": text}, separator=";", decimal=",").frames["test"]["a"].tolist() == words
+
+
 def test_rows_that_end_early_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="row 3 holds 1 values"):
         read(tmp_path, {"test": "a,b\n1,2\n3\n"})

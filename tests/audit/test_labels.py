@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 import modelassay as ma
 from audit.data.labels import relabelled, require_same_labels
+from audit.data.tables import read_tables
 from audit.errors import AuditError, DataError
 from reports.record import AuditRecord
 
@@ -76,6 +78,40 @@ def test_truth_values_digits_and_numbers_meet(target: np.ndarray, positive: obje
     record = audited(model, target[300:], positive=positive)
     assert record.metric("accuracy").value == pytest.approx(model.score(X[300:], target[300:]))
     assert record.metric("roc_auc").value == pytest.approx(roc_auc_score(Y[300:], model.predict_proba(X[300:])[:, 1]))
+
+
+@pytest.mark.parametrize("words", [("FALSE", "TRUE"), ("false", "true"), ("False", "True")])
+@pytest.mark.parametrize("taught_as", [(False, True), ("FALSE", "TRUE"), (0, 1)])
+def test_truth_values_meet_in_any_case(
+    words: tuple[str, str], taught_as: tuple[object, object], tmp_path: Path
+) -> None:
+    model = taught(list(taught_as))
+    X[300:].assign(y=np.array(words)[Y[300:]]).to_csv(tmp_path / "t.csv", index=False)
+    tables = read_tables({"test": tmp_path / "t.csv"})
+    frame = tables.frames["test"]
+    record = audited(model, frame["y"], positive=words[1])
+    assert record.metric("accuracy").value == pytest.approx(accuracy(model, list(taught_as)))
+    assert record.data.positive == "True"
+
+
+@pytest.mark.parametrize(("one", "other"), [("Female", "female"), ("u", "u ")])
+def test_groups_that_differ_in_case_or_blanks_are_refused(one: str, other: str) -> None:
+    groups = pd.Series(np.array([one, other, "v"])[np.arange(300) % 3], name="sex")
+    with pytest.raises(AuditError, match=r"sensitive feature 'sex' holds both .* differ in case or blanks"):
+        audited(taught([0, 1]), Y[300:], sensitive=groups)
+
+
+@pytest.mark.parametrize(("model", "task"), [(LinearRegression(), "binary"), (LogisticRegression(), "regression")])
+def test_a_model_of_another_task_is_refused(model: LinearRegression | LogisticRegression, task: str) -> None:
+    with pytest.raises(AuditError, match=f"the task is {task}; expected a "):
+        ma.run(model.fit(X[:300], Y[:300]), X[300:], Y[300:], task=task)  # type: ignore[arg-type]
+
+
+def test_a_word_among_numbers_is_told_with_its_column() -> None:
+    rows = X[300:].assign(a=X["a"][300:].astype(object))
+    rows.iloc[3, 0] = "n.a."
+    with pytest.raises(AuditError, match=r"the model reads numbers, and column 'a' holds 'n\.a\.'"):
+        ma.run(taught([0, 1]), rows, Y[300:], task="binary")
 
 
 def test_a_target_that_differs_in_blanks_is_refused() -> None:

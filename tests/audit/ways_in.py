@@ -310,8 +310,9 @@ number, else words; `007` beside `A12` stays `007`. What an encoder of the model
 - `[data] missing = ["?", "-999"]` names further words, for all columns.
 - `[data] text = ["zip"]` and `number = ["code"]` say what a column holds.
 - `[data] labels = { "1" = "good", "2" = "bad" }` says which label of the table is which of the model.
-- Splits that disagree in kind, labels that do not meet, a decimal comma or an encoding that was not declared: refused,
-  with the column or the file and the line to write.
+- `[data.csv] thousands = "."` says what stands between every three digits.
+- Splits that disagree in kind, labels that do not meet, groups that differ in case or blanks alone, a decimal comma,
+  thousands or an encoding that was not declared: refused, with the column or the file and the line to write.
 
 Columns of lists, records, bytes and durations are left out, and the record says so; a model that reads one is refused.
 Times with a zone are held in UTC. Series in another row order are brought into order by label, or refused.

@@ -109,6 +109,17 @@ def test_a_class_that_only_the_model_knows_has_its_column() -> None:
     assert found.probabilities
 
 
+def test_a_class_that_only_the_model_knows_is_a_fault_where_training_lacks_it() -> None:
+    frame = _frame().assign(y=lambda f: np.digitize(f["a"], [-0.5, 0.5]))
+    model = LogisticRegression().fit(frame[["a", "b"]], frame["y"])
+    rest = frame.assign(y=frame["y"].replace(2, 1))
+    roles = Roles(target="y", task="multiclass", features=("a", "b"))
+    for tables, invalid in (({"test": rest}, False), ({"train": rest, "test": rest}, True)):
+        found = _context(model, build(tables, roles)).need("predictions")
+        assert isinstance(found, Predictions)
+        assert bool(found.invalid) == invalid
+
+
 def test_scores_by_class_from_columns() -> None:
     frame = _frame().assign(y=list("abc") * 20)
     for name in "abc":
@@ -126,6 +137,19 @@ def test_scores_without_labels_need_a_known_threshold() -> None:
     frame = _frame().assign(s=lambda f: f["a"])
     with pytest.raises(DataError, match="no threshold is known"):
         _context(None, _data(frame, score="s")).need("predictions")
+
+
+def test_a_missing_score_is_no_label() -> None:
+    frame = _frame().assign(s=0.7)
+    frame.loc[:4, "s"] = np.nan
+    with pytest.raises(DataError, match="5 rows have no score in 's'"):
+        _context(None, _data(frame, score="s")).need("predictions")
+
+
+def test_scores_of_the_other_class_are_refused_where_labels_contradict_them() -> None:
+    frame = _frame().assign(s=lambda f: np.where(f["a"] > 0, 0.1, 0.9), said=lambda f: f["y"])
+    with pytest.raises(ModelError, match=r"score column 's' and column 'said' contradict .* class, 'yes'"):
+        _context(None, _data(frame, score="s", prediction="said")).need("predictions")
 
 
 def test_folds_keep_clusters_together() -> None:
