@@ -28,7 +28,8 @@ def compression(compressed: Perturbed) -> Measurement:
 
     Reading. The loss is the source's metric minus the compressed model's (of an error, the other way round),
     above zero where compression costs something. A group's excess loss is its own loss minus that of all other
-    rows. Churn is the share of rows whose decision changed; beside it, by how much the mean score moved.
+    rows. Churn is the share of rows whose decision changed. Of probabilities, the calibration shift is by how much
+    the mean score moved away from the same outcomes, for all rows and by group.
 
     Limits. Paired numbers speak of these rows. A group of few rows leaves its excess loss open. Latency and size
     depend on the machine and stand in the notes of modelassay compress, not here.
@@ -44,6 +45,7 @@ def compression(compressed: Perturbed) -> Measurement:
     made: list[Estimate] = [loss]
     if not regression:
         made.append(churn(before, after))
+    made += _calibration_shift(before, after)
     for features in before.crossings():
         made += excess_losses(before, after, group_metric, features, positive=True)
         if len(features) == 1:
@@ -66,6 +68,16 @@ def _loss(before: Predictions, after: Predictions, name: str) -> Estimate:
         return made
     low, high = (None if limit is None else -limit for limit in (found.high, found.low))
     return replace(made, value=-found.value, low=low, high=high)
+
+
+def _calibration_shift(before: Predictions, after: Predictions) -> list[Estimate]:
+    """Measure how far the gap between mean score and share of positives moved, for all rows and by group."""
+    if before.task != "binary" or not all(part.probabilities and part.y_score is not None for part in (before, after)):
+        return []
+    found = [paired_difference(after, before, "mean_calibration_gap")]
+    for feature in before.sensitive:
+        found += paired_by_group(after, before, ["mean_calibration_gap"], (feature,))
+    return [replace(one, metric="calibration_shift") for one in found]
 
 
 def _churn_by_group(before: Predictions, after: Predictions, features: tuple[str, ...]) -> list[Estimate]:

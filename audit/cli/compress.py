@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from audit.deploy.compress import Compressed
     from audit.models.load import Model
 
+NOT_TRAINED_ON = (
+    "Pruned without training on: a file of this kind holds no loss and no optimizer, so --epochs and --target change "
+    "nothing. Expect more changed decisions than of a network of trainers (.safetensors), which is trained on."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -86,8 +91,11 @@ def _trained_on(source: Model, asked: Asked, table: pd.DataFrame) -> tuple[Model
 
     if not is_network(source.predictor):
         if asked.distill or asked.units:
-            raise ModelError("--distill and --units need a network of trainers, which can be trained on.")
-        return source, ()
+            raise ModelError(
+                f"--distill and --units train on; {source.info.kind} cannot be trained on from its file. Compress a "
+                "network of trainers (.safetensors), or use --prune and --int8, which change weights alone."
+            )
+        return source, ((NOT_TRAINED_ON,) if asked.prune else ())
     if not (asked.prune or asked.distill):
         return source, ()
     from trainers.compression import distilled, pruned

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -36,6 +36,31 @@ class Busy(Exception):  # noqa: N818 -- a signal to the caller
     """The queue is full."""
 
 
+@dataclass(slots=True, eq=False)
+class _Pipeline:
+    """A pipeline of scikit-learn whose steps before the last run once for rows asked for both label and score."""
+
+    whole: Any
+    _rows: object = None
+    _prepared: Any = None
+
+    def predict(self, X: object) -> object:
+        return self.whole[-1].predict(self._before_last(X))
+
+    def predict_proba(self, X: object) -> object:
+        return self.whole[-1].predict_proba(self._before_last(X))
+
+    def _before_last(self, X: object) -> Any:  # noqa: ANN401 -- an array, a frame, a sparse matrix
+        if X is not self._rows:
+            self._rows, self._prepared = X, self.whole[:-1].transform(X)
+        return self._prepared.copy()  # a last step may write into what it is given
+
+
+def _asked(predictor: Any) -> Any:  # noqa: ANN401 -- any model
+    plain = type(predictor).__module__ == "sklearn.pipeline" and len(predictor.steps) > 1
+    return _Pipeline(predictor) if plain else predictor
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Service:
     """A model with the schema of its input."""
@@ -53,14 +78,12 @@ class Service:
             If the model raises, or answers what is not a finite number.
         """
         frame = as_frame(self.columns, values)
-        given = as_model_input(self.model, frame)
-        label = call(self.model.predictor.predict, given, len(frame), "predict")
+        given, asked = as_model_input(self.model, frame), _asked(self.model.predictor)
+        label = call(asked.predict, given, len(frame), "predict")
         score = None
         if self.scores:
-            method: Callable[[object], object] = self.model.predictor.predict_proba  # type: ignore[attr-defined]
-            score = np.asarray(call(method, given, len(frame), "predict_proba"), dtype=np.float64).reshape(
-                len(frame), -1
-            )
+            told = call(asked.predict_proba, given, len(frame), "predict_proba")
+            score = np.asarray(told, dtype=np.float64).reshape(len(frame), -1)
             if not np.isfinite(score).all():
                 raise ModelError("the model's scores are not finite numbers for these rows")
         elif label.dtype.kind == "f" and not np.isfinite(label).all():

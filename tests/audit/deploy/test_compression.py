@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,24 @@ def test_loss_and_churn_are_the_plain_numbers() -> None:
     ]
     assert made["excess_loss", "d"].value == pytest.approx(gaps[0] - gaps[1])
     assert accuracy[0] > accuracy[1]
+
+
+def test_a_shift_of_scores_is_told_for_whom_it_is() -> None:
+    generator = np.random.default_rng(0)
+    y, group = generator.integers(0, 2, 2_000), np.where(np.arange(2_000) % 4 == 0, "a", "b")
+    score = np.clip(0.2 + 0.6 * y + generator.normal(0, 0.1, 2_000), 0.05, 0.8)
+    moved = score + 0.1 * (group == "a") + generator.normal(0, 0.01, 2_000)
+    answers = [replace(_answers(y, (one > 0.5).astype(np.int64), group), y_score=one, probabilities=True)
+               for one in (score, moved)]  # fmt: skip
+    made = compression(Perturbed(predictions=join(answers, "variant", ["none", "compressed"]))).estimates
+    shift = {one.where.get("group"): one for one in made if one.metric == "calibration_shift"}
+    inside = group == "a"
+    assert shift["a"].value == pytest.approx(float((moved - score)[inside].mean()))
+    assert shift[None].value == pytest.approx(float((moved - score).mean()))
+    assert (shift["a"].low or 0) > 0.09
+    assert (shift["b"].low or -1) <= 0 <= (shift["b"].high or 0)
+    assert not [one for one in compression(_compared(0, {"all": 0.01}, wrong_way=False)).estimates
+                if one.metric == "calibration_shift"]  # fmt: skip
 
 
 def test_a_regression_is_compared_by_group_too() -> None:
@@ -218,3 +237,23 @@ def test_what_cannot_be_done(
     assert main(["compress", str(tmp_path / "m.skops"), "--calibrate", str(tmp_path / "t.csv"), *options]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "small.onnx").exists()
+
+
+def test_pruning_a_file_of_another_kind_says_that_it_is_not_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    told, number, generator = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT, np.random.default_rng(0)
+    weights = onnx.numpy_helper.from_array(generator.normal(size=(3, 1)).astype(np.float32), "weights")
+    node = onnx.helper.make_node("MatMul", ["X", "weights"], ["y"])
+    ends = [told("X", number, ["rows", 3])], [told("y", number, ["rows", 1])]
+    graph = onnx.helper.make_graph([node], "layer", *ends, [weights])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, tmp_path / "m.onnx")
+    pd.DataFrame(generator.normal(size=(100, 3)), columns=list("abc")).to_csv(tmp_path / "t.csv", index=False)
+    asked = ["compress", str(tmp_path / "m.onnx"), "--calibrate", str(tmp_path / "t.csv")]
+    assert main([*asked, "--prune", "0.5", "--out", str(tmp_path / "small.onnx")]) == 0
+    assert "Pruned without training on" in " ".join(capsys.readouterr().err.split())
+    assert main([*asked, "--distill", "4", "--out", str(tmp_path / "other.onnx")]) == 2
+    assert "cannot be trained on from its file" in " ".join(capsys.readouterr().err.split())

@@ -173,6 +173,34 @@ def test_half_a_request_does_not_hold_others_up(address: str) -> None:
         assert post(address, request_of())[0] == 200
 
 
+class Careless(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
+    """A model that writes into the rows it is given."""
+
+    def predict(self, X: Any) -> Any:  # noqa: ANN401
+        X *= 2.0
+        return super().predict(X)
+
+
+def test_steps_before_the_last_run_once_for_label_and_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    ages, calls = TABLE[["age"]].astype(float), 0
+    model = make_pipeline(StandardScaler(), Careless()).fit(ages, Y)
+    expected, labels = model.predict_proba(ages), model.predict(ages).tolist()
+    scale = StandardScaler.transform
+
+    def counted(scaler: StandardScaler, X: Any) -> Any:  # noqa: ANN401
+        nonlocal calls
+        calls += 1
+        return scale(scaler, X)
+
+    monkeypatch.setattr(StandardScaler, "transform", counted)
+    service = Service(model=wrap(model), columns=columns_of(ages, ["age"]), scores=True)
+    for start in (0, 200):
+        told = service.answer({"age": ages["age"].tolist()[start : start + 200]})
+        assert told.score == pytest.approx(expected[start : start + 200])
+        assert told.label.tolist() == labels[start : start + 200]
+    assert calls == 2
+
+
 class Company:
     """A model whose rows depend on their batch."""
 
