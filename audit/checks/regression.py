@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,10 +12,10 @@ from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
 from audit.estimate.measure import estimates
 from audit.estimate.metrics import reported
+from audit.estimate.views import variance_of
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
-from audit.statistics.intervals import Span
-from audit.statistics.variance import mean
+from audit.statistics.intervals import Span, on_scale
 from reports.record import Curve, Measurement, Series
 
 
@@ -42,9 +44,7 @@ def regression(predictions: Predictions, *, bins: int = 12) -> Measurement:
 def _residuals(test: Predictions, bins: int) -> Curve:
     y_pred = test.y_pred.astype(np.float64)
     error = y_pred - test.y_true.astype(np.float64)
-    order = np.argsort(y_pred, kind="stable")
-    fewest = max(test.settings.suppress_n, 2)
-    parts = np.array_split(order, max(1, min(bins, len(order) // fewest)))
+    parts = _bins(test, np.argsort(y_pred, kind="stable"), bins)
     spans = [_mean(test, error, part) for part in parts]
     return Curve(
         title="Mean error along the prediction",
@@ -53,7 +53,7 @@ def _residuals(test: Predictions, bins: int) -> Curve:
         series=(
             Series(
                 name="mean error",
-                x=tuple(float(y_pred[part].mean()) for part in parts),
+                x=tuple(_center(test, y_pred, part) for part in parts),
                 y=tuple(one.value for one in spans),
                 low=tuple(one.low for one in spans),
                 high=tuple(one.high for one in spans),
@@ -64,11 +64,27 @@ def _residuals(test: Predictions, bins: int) -> Curve:
     )
 
 
+def _bins(test: Predictions, order: npt.NDArray[np.intp], bins: int) -> list[npt.NDArray[np.intp]]:
+    """Return the rows of each bin of equal size; a cell of a counted log goes where its middle row goes."""
+    number = max(1, min(bins, test.total // max(test.settings.suppress_n, 2)))
+    if test.repeats is None:
+        return np.array_split(order, number)
+    rows = test.repeats.n[order]
+    cuts = np.searchsorted(np.cumsum(rows) - rows / 2, test.total * np.arange(1, number) / number)
+    return [part for part in np.split(order, cuts) if len(part)]
+
+
+def _center(test: Predictions, values: FloatArray, part: npt.NDArray[np.intp]) -> float:
+    return float(np.average(values[part], weights=None if test.repeats is None else test.repeats.n[part]))
+
+
 def _mean(test: Predictions, error: FloatArray, part: npt.NDArray[np.intp]) -> Span:
     """Return the mean error of a bin with its interval; weights and clusters count in it."""
-    weight = None if test.weight is None else test.weight[part]
-    found = mean(error[part], weight, None if test.cluster is None else test.cluster.take(part), test.settings.level)
-    if found is not None:
-        return found
-    alone = float(error[part].mean())
-    return Span(alone, alone, alone)
+    one = test.take(part)
+    center = float(np.average(error[part], weights=one.weight))
+    spread, degrees = variance_of(one, error[part] - center)
+    if degrees <= 0 or spread <= 0:
+        alone = _center(test, error, part)
+        return Span(alone, alone, alone)
+    low, high, _ = on_scale(center, math.sqrt(spread), level=test.settings.level, degrees=degrees)
+    return Span(center, low, high)

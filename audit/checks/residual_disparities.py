@@ -10,6 +10,7 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
 from audit.estimate.measure import by_group, ratios_to, reference_group
+from audit.estimate.views import squares_of
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
 from audit.statistics.variance import effective_n
@@ -65,7 +66,7 @@ def _spread(test: Predictions) -> float:
     """Return the standard deviation of the target; the scale of weights does not matter."""
     y = test.y_true.astype(np.float64)
     weight = np.ones(len(y)) if test.weight is None else test.weight
-    effective = effective_n(weight)
+    effective = effective_n(weight, squares_of(test))
     if not effective > 1:
         return 0.0
     around = y - np.average(y, weights=weight)

@@ -48,6 +48,8 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
     """
     if data.prediction is None and data.score is None:
         raise ConfigError("[data] log needs a prediction or a score column.")
+    if data.task == "regression" and (data.prediction is None or data.score is not None):
+        raise ConfigError("[data] log of a regression needs a prediction column, and no score.")
     for name in data.bins:
         if name not in data.sensitive and name not in (data.features or ()):
             raise ConfigError(f"[data.bins] cuts {name!r}, which is neither a sensitive feature nor a feature.")
@@ -64,6 +66,7 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
         time=data.time,
         id=data.id,
         label_time=data.label_time,
+        amounts=data.task == "regression",
     )
 
 

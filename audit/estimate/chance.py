@@ -21,7 +21,7 @@ from audit.estimate.cells import rate_masks
 from audit.estimate.rates import RATES
 from audit.estimate.tally import Tally
 from audit.estimate.views import with_weight
-from audit.evidence import Predictions
+from audit.evidence import COUNTED, Predictions
 from audit.statistics.intervals import wilson, z_value
 from audit.statistics.shuffles import Draws, by_cluster, cluster_groups, of_counts, of_units
 from audit.statistics.variance import Undefined, cluster_codes
@@ -329,6 +329,8 @@ def _numbers(
         raise DataError(
             f"Gaps of {names} over {feature!r} cannot be compared with chance; metrics are {tuple(NUMBER_GAPS)}."
         )
+    if predictions.repeats is not None:
+        return _nothing(feature, predictions.where, COUNTED)
     factor = predictions.keys[feature]
     codes = np.flatnonzero(factor.counts() >= max(min_n, 1))
     if len(codes) < 2:

@@ -154,8 +154,8 @@ def levels_of(
     if predictions.task == "regression":
         inside = large[code]
         residual = (number - np.bincount(code, mass * number, minlength=size)[code] / total[code])[inside]
-        degrees = max(float(inside.sum()) - int(large.sum()), 1.0)
-        unit = float(mass[inside] @ residual**2 / mass[inside].mean() / degrees)
+        degrees = max(float(rows[inside].sum()) - int(large.sum()), 1.0)
+        unit = float(mass[inside] @ residual**2 / (mass[inside].sum() / rows[inside].sum()) / degrees)
         if not 0 < unit < np.inf:
             return "errors do not vary"
         between, within = between_means(value, effective, unit, level), unit / effective

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from audit.errors import DataError, hint, listed, shown
 from audit.estimate.cells import Rows
 from audit.evidence import Predictions
-from audit.statistics.variance import Undefined, Variance, variance, variance_of_counts
+from audit.statistics.variance import Undefined, Variance, skewness, variance, variance_of_counts
 
 Array = npt.NDArray[np.float64]
 
@@ -66,6 +66,15 @@ def variance_of(predictions: Predictions, influence: Array) -> Variance:
     if predictions.repeats is None or predictions.weight is None or predictions.cluster is not None:
         return variance(influence, predictions.weight, predictions.cluster)
     return variance_of_counts(influence, predictions.repeats.n, predictions.weight, predictions.repeats.squares)
+
+
+def skewness_of(predictions: Predictions, influence: Array) -> float:
+    """Return the skewness of a statistic; rows of a counted log are alike within their cell."""
+    if predictions.repeats is None or predictions.weight is None or predictions.cluster is not None:
+        return skewness(influence, predictions.weight, predictions.cluster)
+    parts, n = influence * predictions.weight / predictions.repeats.n, predictions.repeats.n
+    squares = float(n @ parts**2)
+    return float(n @ parts**3) / squares**1.5 if squares > 0 else 0.0
 
 
 def score_matrix(predictions: Predictions) -> Array:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,13 +51,13 @@ class Cells:
         Value of each key, with truth, answer, bin of score and window under names of their own.
     sums : DataFrame of c rows
         ``n``, and where they were counted ``score_sum``, ``weight_sum``, ``square_sum`` in fixed point.
-    scale : tuple of float, optional
-        What weights and their squares were multiplied by.
+    scales : mapping of str to float
+        What weights, their squares and amounts were multiplied by, by name of the sum.
     """
 
     keys: pd.DataFrame
     sums: pd.DataFrame
-    scale: tuple[float, float] | None = None
+    scales: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sums)
@@ -130,17 +130,16 @@ def add(parts: Iterable[Cells]) -> Cells:
         If there are none, or weights were counted in units that differ.
     """
     every = _alike([one for one in parts if len(one)])
-    scales = [one.scale for one in every if one.scale is not None]
-    scale = (min(one[0] for one in scales), min(one[1] for one in scales)) if scales else None
+    scales = {name: min(one.scales[name] for one in every) for name in every[0].scales}
     sums = []
     for one in every:
         own = one.sums.copy()
-        if scale is not None and one.scale is not None and one.scale != scale:
-            for name, old, new in zip(("weight_sum", "square_sum"), one.scale, scale, strict=True):
-                own[name] = np.rint(own[name].to_numpy() * (new / old)).astype(np.int64)
+        for name, scale in scales.items():
+            if one.scales[name] != scale:
+                own[name] = np.rint(own[name].to_numpy() * (scale / one.scales[name])).astype(np.int64)
         sums.append(own)
     keys = pd.concat([one.keys for one in every], ignore_index=True)
-    return Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scale=scale).merged()
+    return Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scales=scales).merged()
 
 
 def _alike(parts: list[Cells]) -> list[Cells]:
@@ -188,12 +187,9 @@ def answers(
     known = cells.keys[TRUE].notna().to_numpy()
     if not known.any():
         raise DataError(f"no row of the log has a target {shown(columns.target)}; labels may come in [data] labels.")
-    target = _target(cells.keys[TRUE][known].rename(columns.target), roles)
-    truth = np.zeros(len(cells), dtype=np.int64)
-    truth[known] = target.y
-    predicted, invalid, classes = _predicted(cells, columns, target, roles)
-    score, probabilities, reason, faults = _scores(cells, columns, target, classes)
     weight, squares = _weights(cells)
+    told = _amounts(cells, columns, roles, known, weight) if columns.amounts else _told(cells, columns, roles, known)
+    target = told.target
     keys = {"split": Factor.constant("test", len(cells))}
     if window:
         keys["window"] = _window_factor(cells, window)
@@ -208,22 +204,50 @@ def answers(
             rows = np.bincount(factor.codes + 1, cells.sums["n"], minlength=len(factor.levels) + 1)[1:]
             levels[address_name(name)], keys[address_name(name)] = factor, pooled(factor, rows.astype(np.int64))
     everything = Predictions(
-        task=target.task, y_true=truth, y_pred=predicted, y_score=score, probabilities=probabilities,
-        classes=classes, weight=weight, cluster=_clusters(cells), keys=keys,
+        task=target.task, y_true=told.true, y_pred=told.predicted, y_score=told.score,
+        probabilities=told.score is not None, classes=told.classes, weight=weight, cluster=_clusters(cells), keys=keys,
         repeats=Repeats(cells.sums["n"].to_numpy(), squares),
         sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels,
         settings=replace(settings or Settings(), favorable=target.favorable, ordered=bool(roles.order)),
-        invalid={**invalid, **faults}, score_reason=reason,
+        invalid=told.invalid, score_reason=told.reason,
     )  # fmt: skip
     return Counted(everything.take(known), everything.take(~known), target)
 
 
+class _Told(NamedTuple):
+    """Truth and answer of each cell."""
+
+    target: Target
+    true: npt.NDArray[np.generic]
+    predicted: npt.NDArray[np.generic]
+    classes: tuple[str, ...] = ()
+    score: npt.NDArray[np.float64] | None = None
+    reason: str = "a regression has no scores"
+    invalid: Mapping[str, int] = {}
+
+
+def _told(cells: Cells, columns: LogColumns, roles: Roles, known: npt.NDArray[np.bool_]) -> _Told:
+    target = _target(cells.keys[TRUE][known].rename(columns.target), roles)
+    truth = np.zeros(len(cells), dtype=np.int64)
+    truth[known] = target.y
+    predicted, invalid, classes = _predicted(cells, columns, target, roles)
+    score, reason, faults = _scores(cells, columns, target, classes)
+    return _Told(target, truth, predicted, classes, score, reason, {**invalid, **faults})
+
+
+def _amounts(
+    cells: Cells, columns: LogColumns, roles: Roles, known: npt.NDArray[np.bool_], weight: npt.NDArray[np.float64]
+) -> _Told:
+    """Return the mean target and the mean prediction of each cell."""
+    mass = np.where(weight > 0, weight, 1.0)
+    true, predicted = (
+        cells.sums[name].to_numpy() / cells.scales[name] / mass for name in ("true_sum", "predicted_sum")
+    )
+    encode_target(pd.Series(true[known], name=columns.target), roles)
+    return _Told(Target(task="regression", classes=(), y=true[known]), true, predicted)
+
+
 def _target(truth: pd.Series, roles: Roles) -> Target:
-    if roles.task == "regression":
-        raise DataError(
-            f"target {shown(roles.target)}: a log is counted by classes. Audit amounts with [data] test, which keeps "
-            "rows."
-        )
     if truth.nunique() < 2:
         only = listed(label_texts(truth)[:1])
         raise DataError(
@@ -260,12 +284,12 @@ def _predicted(
 
 def _scores(
     cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...]
-) -> tuple[npt.NDArray[np.float64] | None, bool, str, dict[str, int]]:
+) -> tuple[npt.NDArray[np.float64] | None, str, dict[str, int]]:
     """Return the mean score of each cell's bin, or why there is none."""
     if columns.score is None:
-        return None, False, "the log has no scores", {}
+        return None, "the log has no scores", {}
     if BIN not in cells.keys:
-        return None, False, f"scores of {len(columns.scores())} classes: {COUNTED}", {}
+        return None, f"scores of {len(columns.scores())} classes: {COUNTED}", {}
     several = not isinstance(columns.score, str)
     if target.task != "binary" and not several:
         raise DataError(
@@ -275,10 +299,10 @@ def _scores(
     place, n = cells.keys[BIN].to_numpy(), cells.sums["n"].to_numpy()
     for kind, what, told in FAULTS:
         if faulty := int(n[place == kind].sum()):
-            return None, False, f"{faulty} of {n.sum()} {told}", {what: faulty}
+            return None, f"{faulty} of {n.sum()} {told}", {what: faulty}
     if not several:
-        return _mean_of_bins(cells, "bin"), True, "", {}
-    return _by_class(cells, columns, target, classes), True, "", {}
+        return _mean_of_bins(cells, "bin"), "", {}
+    return _by_class(cells, columns, target, classes), "", {}
 
 
 def _by_class(cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...]) -> npt.NDArray[np.float64]:
@@ -305,11 +329,11 @@ def _mean_of_bins(cells: Cells, place: str) -> npt.NDArray[np.float64]:
 
 
 def _weights(cells: Cells) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    if cells.scale is None:
+    if "weight_sum" not in cells.sums:
         n = cells.sums["n"].to_numpy().astype(np.float64)
         return n, n
-    first, second = cells.scale
-    return cells.sums["weight_sum"].to_numpy() / first, cells.sums["square_sum"].to_numpy() / second
+    weight, squares = (cells.sums[name].to_numpy() / cells.scales[name] for name in ("weight_sum", "square_sum"))
+    return weight, squares
 
 
 def _clusters(cells: Cells) -> Factor | None:
@@ -343,10 +367,10 @@ def save(cells: Cells, path: Path) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     table = pd.concat([cells.keys, cells.sums], axis=1)
     table.attrs = {}
-    first, second = cells.scale or (0.0, 0.0)
+    scales = {f"\tscale {name}": scale for name, scale in cells.scales.items()}
     try:
         with connect() as connection:
-            relation = connection.from_df(table.assign(**{"\tscale": first, "\tsquare_scale": second}))
+            relation = connection.from_df(table.assign(**scales))
             relation.write_parquet(str(draft))
         with draft.open("rb") as file:
             os.fsync(file.fileno())
@@ -371,10 +395,10 @@ def load(path: Path) -> Cells | None:
         return None
     names = [name for name in map(str, table.columns) if name == "n" or name.endswith("_sum")]
     sums = table[names].astype(np.int64)
-    scales = table[["\tscale", "\tsquare_scale"]].iloc[0]
-    keys = table.drop(columns=[*names, "\tscale", "\tsquare_scale"])
+    stated = [name for name in map(str, table.columns) if name.startswith("\tscale ")]
+    scales = {name.removeprefix("\tscale "): float(table[name].iloc[0]) for name in stated}
+    keys = table.drop(columns=[*names, *stated])
     for name in keys.columns:
         if keys[name].dtype.kind not in "iuf":
             keys[name] = words(keys[name])
-    scale = (float(scales.iloc[0]), float(scales.iloc[1])) if "weight_sum" in sums else None
-    return Cells(keys=keys, sums=sums, scale=scale).merged()
+    return Cells(keys=keys, sums=sums, scales=scales).merged()

@@ -34,6 +34,8 @@ class LogColumns:
     id: str | None = None
     label_time: str | None = None
     """When the label became known."""
+    amounts: bool = False
+    """Whether target and prediction are amounts, as in a regression, and not classes."""
 
     def counted_by(self) -> tuple[str, ...]:
         """Name the columns that rows are counted by, beside truth and answer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import DataError, shown
+from audit.logs.amounts import UNKNOWN, amount_keys, amount_sums, largest_amount
 from audit.logs.cells import NO_WINDOW, Cells, sum_of, words
 from audit.logs.columns import LogColumns
 from audit.logs.joining import ROWS
@@ -50,11 +52,11 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     """
     try:
         schema = dict(source.frame.collect_schema())
-        scale = None if columns.weight is None else _weight_scale(source, columns.weight, schema)
-        found = _grouped(source, columns, schema, scale, window)
+        scales = _scales(source, columns, schema)
+        found = _grouped(source, columns, schema, scales, window)
         if len(found) > MOST_CELLS and len(columns.scores()) > 1 and columns.prediction is not None:
             columns = replace(columns, score=None)
-            found = _grouped(source, columns, schema, scale, window)
+            found = _grouped(source, columns, schema, scales, window)
     except DataError:
         raise
     except Exception as error:
@@ -65,16 +67,16 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
             f"log {shown(source.name)} has more than {MOST_CELLS:,} combinations of "
             f"{', '.join(columns.keyed_by())}; cut numbers into bands with [data.bins], or name fewer columns."
         )
-    return _cells(found, columns, schema, scale)
+    return _cells(found, columns, schema, scales)
 
 
 def _grouped(
-    source: Source, columns: LogColumns, schema: dict[str, Any], scale: tuple[float, float] | None, window: str
+    source: Source, columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, float], window: str
 ) -> pd.DataFrame:
     """Return sums by key; a row more than may be kept where there are too many."""
     import narwhals.stable.v2 as nw
 
-    keys, weights = _normalized(columns, schema, window, source.engine), _weights(columns, scale)
+    keys, weights = _normalized(columns, schema, window, source.engine), _weights(columns, schema, scales)
     shaped = source.frame.select(**keys, **raw_scores(columns.scores(), schema), **weights)
     places, decide = tuple(columns.scores()), columns.prediction is None
     names = list(keys)
@@ -102,9 +104,12 @@ def _normalized(columns: LogColumns, schema: dict[str, Any], window: str, engine
     for place, name in enumerate(columns.counted_by()):
         edges = columns.bins.get(name)
         made[f"key_{place}"] = _level(name, schema) if edges is None else _band(name, edges, schema)
-    made["true"] = _level(columns.target, schema)
-    if columns.prediction is not None:
-        made["predicted"] = _level(columns.prediction, schema)
+    if columns.amounts:
+        made |= amount_keys(columns, schema)
+    else:
+        made["true"] = _level(columns.target, schema)
+        if columns.prediction is not None:
+            made["predicted"] = _level(columns.prediction, schema)
     if columns.cluster is not None:
         made["cluster"] = _level(columns.cluster, schema)
     if window == "rows":
@@ -154,18 +159,32 @@ def _band(name: str, edges: tuple[float, ...], schema: dict[str, Any]) -> nw.Exp
 # --- summing --------------------------------------------------------------------------------------
 
 
-def _weights(columns: LogColumns, scale: tuple[float, float] | None) -> dict[str, nw.Expr]:
-    """Return weights and their squares as whole numbers."""
+def _weights(columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, float]) -> dict[str, nw.Expr]:
+    """Return weights, their squares and amounts as whole numbers."""
     import narwhals.stable.v2 as nw
 
-    if columns.weight is None or scale is None:
-        return {}
-    weight = nw.col(columns.weight).cast(nw.Float64)
-    return {"weight_sum": whole(weight * scale[0]), "square_sum": whole(weight * weight * scale[1])}
+    made = {}
+    if columns.weight is not None:
+        weight = nw.col(columns.weight).cast(nw.Float64)
+        made["weight_sum"] = whole(weight * scales["weight_sum"])
+        made["square_sum"] = whole(weight * weight * scales["square_sum"])
+    return made | (amount_sums(columns, schema, scales["true_sum"]) if columns.amounts else {})
 
 
-def _weight_scale(source: Source, name: str, schema: dict[str, Any]) -> tuple[float, float]:
-    """Return powers of two by which weights and their squares are made whole, so that no sum overflows."""
+def _scales(source: Source, columns: LogColumns, schema: dict[str, Any]) -> dict[str, float]:
+    """Return the powers of two by which sums are made whole, so that none overflows."""
+    made, heaviest = {}, 1.0
+    if columns.weight is not None:
+        n, heaviest = _heaviest(source, columns.weight, schema)
+        made = {"weight_sum": _power(n * heaviest), "square_sum": _power(n * heaviest * heaviest)}
+    if columns.amounts:
+        power = _power(largest_amount(source.frame, columns, schema) * heaviest)
+        made |= {"true_sum": power, "predicted_sum": power}
+    return made
+
+
+def _heaviest(source: Source, name: str, schema: dict[str, Any]) -> tuple[int, float]:
+    """Return how many rows there are, and the largest weight."""
     import narwhals.stable.v2 as nw
 
     if not schema[name].is_numeric():
@@ -182,7 +201,7 @@ def _weight_scale(source: Source, name: str, schema: dict[str, Any]) -> tuple[fl
             f"weight column {shown(name)} holds {bad} missing, negative or infinite weights, and the largest is "
             f"{most:g}; expected numbers of 0 or more, not all 0."
         )
-    return _power(n * most), _power(n * most * most)
+    return n, most
 
 
 def _power(most: float) -> float:
@@ -193,9 +212,7 @@ def _power(most: float) -> float:
 # --- the small result -----------------------------------------------------------------------------
 
 
-def _cells(
-    found: pd.DataFrame, columns: LogColumns, schema: dict[str, Any], scale: tuple[float, float] | None
-) -> Cells:
+def _cells(found: pd.DataFrame, columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, float]) -> Cells:
     import narwhals.stable.v2 as nw
 
     frame = pd.DataFrame()
@@ -203,7 +220,9 @@ def _cells(
         raw = found[f"key_{place}"]
         edges = columns.bins.get(name)
         frame[name] = _values(raw, schema[name] == nw.Boolean) if edges is None else _within(raw, edges)
-    frame["\ttrue"] = _values(found["true"], schema[columns.target] == nw.Boolean)
+    frame["\ttrue"] = _values(found["true"], schema[columns.target] == nw.Boolean and not columns.amounts)
+    if columns.amounts:
+        frame["\ttrue"] = frame["\ttrue"].where(frame["\ttrue"] != UNKNOWN)
     if "predicted" in found:
         flag = columns.prediction is not None and schema[columns.prediction] == nw.Boolean
         frame["\tpredicted"] = _values(found["predicted"], flag)
@@ -215,7 +234,7 @@ def _cells(
         if name in found:
             frame[f"\t{name}"] = found[name].astype(np.int64)
     sums = found[["n", *(name for name in found if str(name).endswith("_sum"))]].astype(np.int64)
-    return Cells(keys=frame, sums=sums, scale=scale).merged()
+    return Cells(keys=frame, sums=sums, scales=dict(scales)).merged()
 
 
 def _values(raw: pd.Series, flags: bool) -> pd.Series:

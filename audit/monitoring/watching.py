@@ -117,6 +117,8 @@ def _file(name: str) -> str:
 
 def _columns(asked: Watch) -> LogColumns:
     columns, window = columns_of(asked.data, features=True), str(asked.monitor.window)
+    if columns.amounts:
+        raise ConfigError("windows of a regression are not compared; audit its log with run, one window at a time.")
     if columns.time is None:
         raise ConfigError("[data] time names the column by which the log is divided into windows; it is missing.")
     if window not in WINDOWS and not (window.isdigit() and int(window) > 0):

@@ -174,12 +174,18 @@ def _reach(sign: int, spread: Variance, skew: float, level: float) -> float:
 
 
 def median_absolute_error(
-    y_true: Array, y_pred: Array, weight: Array | None, cluster: Factor | None, level: float
+    y_true: Array,
+    y_pred: Array,
+    weight: Array | None,
+    cluster: Factor | None,
+    level: float,
+    squares: Array | None = None,
 ) -> tuple[float, Interval | None]:
     """Return the (weighted) median absolute error and its interval.
 
     The interval inverts Wilson's around one half (Woodruff 1952): its limits are rows' own errors, so
-    no density has to be estimated; half a row is added on either side, as for counts.
+    no density has to be estimated; half a row is added on either side, as for counts. `squares` holds the sums of
+    squared weights of the rows that stand behind each row of a counted log.
 
     Examples
     --------
@@ -198,7 +204,7 @@ def median_absolute_error(
     upper = int(np.searchsorted(reached, 0.5 + 1e-12))
     lower = int(np.searchsorted(reached, 0.5 - 1e-12))
     value = float(ranked[lower] + ranked[min(upper, len(ranked) - 1)]) / 2
-    effective = effective_n(w)
+    effective = effective_n(w, squares)
     if cluster is not None:
         below = (errors <= value).astype(np.float64)
         spread = variance(below - float(np.average(below, weights=weight)), weight, cluster)

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.estimate.metric import NUMBER, Metric
-from audit.estimate.views import variance_of
+from audit.estimate.views import skewness_of, squares_of, variance_of
 from audit.evidence import Predictions
 from audit.statistics import residuals
 from audit.statistics.intervals import Interval
-from audit.statistics.variance import Linear, Measured, Variance, measured_within, skewness
+from audit.statistics.variance import Linear, Measured, Variance, measured_within
 
 Array = npt.NDArray[np.float64]
 Statistic = Callable[[Array, Array, Array | None], Linear]
@@ -37,7 +37,7 @@ def _measured(statistic: Statistic, limits: Limits, most: float) -> Callable[[Pr
     def measured(part: Predictions, _position: int | None) -> Measured:
         form = statistic(*_errors(part), part.weight)
         spread = variance_of(part, form.influence)
-        skew = skewness(form.influence, part.weight, part.cluster)
+        skew = skewness_of(part, form.influence)
         found = measured_within(form.value, limits(form.value, spread, part.settings.level, skew), part.total)
         is_short = abs(skew) > most and found.low is not None
         return found._replace(reason=residuals.TOO_SHORT) if is_short else found
@@ -46,7 +46,9 @@ def _measured(statistic: Statistic, limits: Limits, most: float) -> Callable[[Pr
 
 
 def _median(part: Predictions, _position: int | None) -> Measured:
-    value, limits = residuals.median_absolute_error(*_errors(part), part.weight, part.cluster, part.settings.level)
+    value, limits = residuals.median_absolute_error(
+        *_errors(part), part.weight, part.cluster, part.settings.level, squares_of(part)
+    )
     return measured_within(value, limits, part.total)
 
 

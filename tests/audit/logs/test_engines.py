@@ -98,7 +98,7 @@ def odd_frame(rows: list[tuple[Any, ...]], width: str) -> pd.DataFrame:
 def told(native: object) -> str:
     """Return what was counted, byte for byte."""
     cells: Cells = count(open_frame(native, COLUMNS.stated()), COLUMNS, window="week")
-    return f"{cells.sha256()} {cells.scale} {cells.rows}"
+    return f"{cells.sha256()} {dict(cells.scales)} {cells.rows}"
 
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what engines call in each other
@@ -182,3 +182,34 @@ def test_the_record_of_spark_is_the_same(spark: Any, monkeypatch: pytest.MonkeyP
     named = modelassay.run(spark="local[2]", table="decisions", checks=("classification",), **STATED)
     assert named.metric("accuracy") == with_late.metric("accuracy")
     assert named.data.splits[0].file == "decisions"
+
+
+AMOUNTS = LogColumns(target="y", prediction="p", weight="w", amounts=True)
+AMOUNT = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([0.0, -0.0, 8.0, 0.125, 1e-310, -1e12, 1 / 3]))
+
+
+def amounts_told(native: object) -> str:
+    cells = count(open_frame(native, AMOUNTS.stated()), AMOUNTS)
+    return f"{cells.sha256()} {dict(cells.scales)} {cells.rows}"
+
+
+def amounts_frame(rows: list[tuple[float | None, float, float]]) -> pd.DataFrame:
+    return pd.DataFrame([*rows, (1.5, 2.0, 1.0)], columns=["y", "p", "w"]).astype("float64")
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.one_of(st.none(), AMOUNT), AMOUNT, st.sampled_from([0.0, 0.5, 3.0])), max_size=30))
+def test_amounts_are_counted_alike(rows: list[tuple[float | None, float, float]]) -> None:
+    frame = amounts_frame(rows)
+    expected = amounts_told(frame)
+    assert amounts_told(HOUSE.from_df(frame)) == expected
+    dask = pytest.importorskip("dask.dataframe")
+    assert amounts_told(dask.from_pandas(frame, npartitions=2)) == expected
+
+
+def test_amounts_of_spark_are_counted_alike(spark: Any) -> None:  # noqa: ANN401
+    rows = [(None if place % 5 == 0 else 8.0 * place - 40, 3.0 * place - 7, 0.5) for place in range(30)]
+    frame = amounts_frame(rows)
+    plain = [tuple(None if pd.isna(one) else float(one) for one in row) for row in frame.itertuples(index=False)]
+    native = spark.createDataFrame(plain, schema="y double, p double, w double")
+    assert amounts_told(native) == amounts_told(frame)

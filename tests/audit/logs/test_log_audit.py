@@ -203,6 +203,70 @@ def test_scores_of_too_many_combinations_are_not_counted(tmp_path: Path, monkeyp
     )
 
 
+AMOUNTS_TOML = """
+[data]
+{source}
+target = "y"
+task = "regression"
+prediction = "p"
+sensitive = ["sex"]
+{more}
+[report]
+formats = ["json"]
+"""
+
+
+def of_amounts(n: int = 3000) -> pd.DataFrame:
+    generator = np.random.default_rng(9)
+    sex = generator.choice(["f", "m"], n)
+    y = np.round(generator.lognormal(7, 0.8, n), 2) * generator.choice([1, 1, 1, -1], n)
+    error = generator.normal(0, 150, n) + generator.standard_t(4, n) * 50 + 40 * (sex == "f")
+    frame = pd.DataFrame({"y": y, "p": np.where(generator.random(n) < 0.05, y, y + error), "sex": sex})
+    return frame.assign(w=generator.choice([0.5, 1.0, 2.0], n), person=np.arange(n) // 3)
+
+
+@pytest.mark.parametrize("more", ["", 'weight = "w"', 'cluster = "person"'])
+def test_amounts_are_counted(tmp_path: Path, more: str) -> None:
+    of_amounts().to_parquet(tmp_path / "rows.parquet")
+    found = []
+    for source in ('log = "rows.parquet"', 'test = "rows.parquet"'):
+        (tmp_path / "audit.toml").write_text(AMOUNTS_TOML.format(source=source, more=more))
+        assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) in (0, 1, 3)
+        found.append(estimates(load(tmp_path / "out" / "audit.json")))
+    log, kept = found
+    compared = set()
+    for key, one in log.items():
+        other = kept[key]
+        if key[0] == "gap_against_chance":  # shuffles rows
+            assert one.reason == "rows were counted, not kept"
+            continue
+        assert (one.n, one.method, one.reason) == (other.n, other.method, other.reason), key
+        if one.value is None or other.value is None or other.low is None or other.high is None:
+            continue
+        slack = (0.1 if "median" in str(key[1]) else 0.02) * ((other.high or 0) - (other.low or 0)) + 1e-6
+        assert one.value == pytest.approx(other.value, abs=slack), key
+        assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=2 * slack), key
+        compared.add(key[1])
+    errors = {"mean_error", "mean_absolute_error", "root_mean_squared_error", "median_absolute_error", "r2_score"}
+    assert errors | {"standardized_mean_error", "skill_over_constant"} <= compared
+
+
+def test_amounts_that_cannot_be_counted_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "audit.toml").write_text(AMOUNTS_TOML.format(source='log = "rows.parquet"', more='time = "t"'))
+    frame = of_amounts(60).assign(t=pd.Timestamp("2025-01-01"))
+    for change, said in (
+        ({"p": frame["p"].where(frame.index != 3)}, "prediction column 'p' has 1 values that are not finite numbers"),
+        ({"y": frame["y"].where(frame.index != 3, np.inf)}, "target column 'y' has 1 values that are not finite"),
+        ({"y": "much"}, "column 'y' holds String; a regression needs numbers"),
+        ({"y": frame["y"].where(frame.index != 3)}, "1 of 60 rows of the log have no target 'y'"),
+    ):
+        frame.assign(**change).to_parquet(tmp_path / "rows.parquet")
+        assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == 2
+    assert "windows of a regression are not compared" in capsys.readouterr().err
+
+
 def test_a_table_of_predictions_is_counted_when_asked(tmp_path: Path) -> None:
     rows(1500).to_csv(tmp_path / "rows.csv", index=False)
     log = audited(tmp_path, 'test = "rows.csv"', 'rows = "count"')
@@ -231,7 +295,11 @@ def test_a_view_of_a_database_is_a_log(tmp_path: Path) -> None:
         ('log = "rows.csv"\ntable = "x"', "", "database 'rows.csv' cannot be read"),
         ('log = "none/*.parquet"', "", "log 'none/*.parquet': no such file"),
         ('log = "rows.csv"', 'weight = "wieght"', "weight column 'wieght' is not in 'rows.csv'"),
-        ('log = "rows.csv"', 'task = "regression"', "a log is counted by classes"),
+        (
+            'log = "rows.csv"',
+            'task = "regression"',
+            "[data] log of a regression needs a prediction column, and no score",
+        ),
     ],
 )
 def test_what_cannot_be_counted_is_refused_in_one_line(
