@@ -20,6 +20,7 @@ from reports.people import (
 )
 from reports.phrases import (
     interval,
+    listed,
     metric_words,
     percent,
     percent_interval,
@@ -47,7 +48,7 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
         id="worse",
         question=question,
         sentence=f"{capital(record, gap_sentence(record, gap)) if gap else _first_words(record, known, failed)}.",
-        details=(*details, *_varies(record, known, gap), *_direction(record, gap)),
+        details=(*_withheld(record, gap), *details, *_varies(record, known, gap), *_direction(record, gap)),
         strip=gap_strip(record, gap) if gap else None,
     )
 
@@ -73,8 +74,31 @@ def rate_of_groups(record: AuditRecord) -> str:
 def _first_words(record: AuditRecord, known: Estimates, failed: Sequence[GateResult]) -> str:
     if failed:
         return capital(record, verdict_words(record, known, failed[0].lead))
+    if hidden := withheld(record):
+        return f"Not compared: {_withheld_words(hidden)}"
     spread = _spread(record, known)
     return f"No group holds enough rows to be compared alone{f'; {spread}' if spread else ''}"
+
+
+def withheld(record: AuditRecord) -> tuple[str, ...]:
+    """Name the sensitive features of which fewer than two groups are shown because one is too small to be."""
+    sizes = {name: [one.rows for one in record.data.groups if one.feature == name] for name in record.data.sensitive}
+    return tuple(
+        name for name, rows in sizes.items() if len(rows) > 1 and None in rows and len(rows) - rows.count(None) < 2
+    )
+
+
+def _withheld_words(names: Sequence[str]) -> str:
+    which = listed([visible(name, 60) for name in names], limit=3)
+    return (
+        f"groups of {which} are withheld, because so few rows are in one of them, or in none, that the others would "
+        "give them away; join that group with another, or leave those rows out"
+    )
+
+
+def _withheld(record: AuditRecord, gap: Gap | None) -> list[str]:
+    hidden = withheld(record) if gap is not None else ()
+    return [f"Not compared: {_withheld_words(hidden)}."] if hidden else []
 
 
 def _spread(record: AuditRecord, known: Estimates, *, shown: bool = False) -> str:

@@ -25,6 +25,8 @@ SAME = 0.0005
 
 SAID = frozenset({"accuracy", "r2_score"})
 """Headline metrics that the first sentence says."""
+CHANCE = {"roc_auc": 0.5}
+"""What scores that say nothing reach, of metrics below which they rank the classes the wrong way round."""
 LONG = {"roc_auc": "Ranking (ROC AUC)"}
 """Metrics that are called otherwise at the start of a sentence."""
 
@@ -94,7 +96,9 @@ def _headline(record: AuditRecord, known: Estimates) -> str:
     if one is None or record.headline in SAID:
         return ""
     words = LONG.get(record.headline) or metric_words(record.headline).capitalize()
-    return f"{words} {estimate_text(one)}."
+    turned = one.high is not None and one.high < CHANCE.get(record.headline, one.high)
+    tail = "; worse than chance: higher scores go with the other class" if turned else ""
+    return f"{words} {estimate_text(one)}{tail}."
 
 
 def _calibration(known: Estimates) -> str:

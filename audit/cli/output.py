@@ -11,9 +11,11 @@ from pathlib import Path
 from audit.errors import ConfigError, hint, listed, shown
 from reports.formats import EDITIONS, FORMATS, render_all
 from reports.formats import render as draw
+from reports.phrases import listed as few
+from reports.phrases import visible
 from reports.printable import harmless
 from reports.record import AuditRecord
-from reports.results import exit_code
+from reports.results import blocking, exit_code
 from reports.sections import Edition
 from reports.store import RecordError, load, require_plain
 from reports.text import WIDTH, lines
@@ -231,10 +233,12 @@ def to_standard_output(record: AuditRecord, names: list[str]) -> None:
 
 
 def tell(record: AuditRecord, written: list[Path], *, strict: bool, everything: bool = False) -> int:
-    """Print five answers, what to do next and the verdict with where the card stands; return the exit code."""
+    """Print five answers, what to do next, the verdict, where the card stands and what blocks; return the exit code."""
     code = exit_code(record, strict)
     card = next((path for path in written if path.suffix == ".html"), written[0] if written else None)
-    end = f"→ {card} (exit {code})" if card is not None else f"(exit {code})"
+    gates = dict.fromkeys(visible(one.gate, 40) for one in blocking(record, strict))
+    end = f"(exit {code}{f': {few(gates, limit=3)}' if gates else ''})"
+    end = end if card is None else f"→ {card} {end}"
     if everything:
         for path in written:
             say(f"wrote {path}")

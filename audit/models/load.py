@@ -267,6 +267,10 @@ def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[
     )
 
 
+WEIGHTS = 'Weights of a torch module of your own need the code that builds it: [model] torch = "package.module:Class"'
+"""What to do with a file that holds no more than numbers."""
+
+
 @contextmanager
 def _caught(path: Path) -> Iterator[list[str]]:
     """Turn whatever a broken file makes a loader raise into a plain message; collect warnings."""
@@ -278,10 +282,11 @@ def _caught(path: Path) -> Iterator[list[str]]:
         except AuditError:
             raise
         except Exception as error:
-            said = " ".join(str(error).split())[:300]
+            said = " ".join(str(error).split())[:300].rstrip(".")
+            weights = f' {WEIGHTS} with weights = "{path.name}".' if path.suffix.lower() == ".safetensors" else ""
             raise ModelError(
                 f"{shown(path.name)} could not be loaded: {type(error).__name__}: {said}. "
-                "Check that the file is whole and has the format its name says."
+                f"Check that the file is whole and has the format its name says.{weights}"
             ) from error
         finally:
             lines += [f"loading {path.name}: {' '.join(str(one.message).split())[:300]}" for one in caught]

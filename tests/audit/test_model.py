@@ -190,3 +190,12 @@ def test_identity_of_an_object() -> None:
     assert model.info.parameters["C"] == "2.0"
     assert model.feature_count == 3
     assert model.refittable()
+
+
+def test_weights_alone_are_told_to_name_their_code(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from safetensors.numpy import save_file
+
+    save_file({"l.weight": np.zeros((1, 2), dtype=np.float32)}, tmp_path / "state.safetensors")
+    with pytest.raises(ModelError, match=r'torch = "package\.module:Class" with weights = "state\.safetensors"'):
+        load(tmp_path / "state.safetensors")

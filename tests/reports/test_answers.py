@@ -16,6 +16,7 @@ from reports.record import (
     FeatureInfo,
     Finding,
     Gate,
+    GroupInfo,
     Measurement,
     ModelInfo,
     Policy,
@@ -94,6 +95,31 @@ def answer(record: AuditRecord, name: str) -> Answer:
 def test_a_refusal_is_called_one_and_of_whom() -> None:
     said = answer(mortgages("no"), "worse").sentence
     assert said == "Black applicants: 17.5 % refused (n 126); others 2.4 % (n 826)."
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"), [((None, None), True), ((None, 300, None), True), ((None, 300, 200), False)]
+)
+def test_groups_that_are_withheld_are_not_told_as_small(sizes: tuple[int | None, ...], said: bool) -> None:
+    groups = tuple(GroupInfo(feature="afam", level=str(k), rows=rows) for k, rows in enumerate(sizes))
+    sentence = answer(audit(groups=groups), "worse").sentence
+    assert sentence.startswith("Not compared: groups of afam are withheld") == said
+    told = mortgages("no")
+    other = tuple(GroupInfo(feature="race", level=str(k), rows=rows) for k, rows in enumerate(sizes))
+    told = replace(told, data=replace(told.data, sensitive=("afam", "race"), groups=other))
+    details = answer(told, "worse").details
+    assert any(one.startswith("Not compared: groups of race are withheld") for one in details) == said
+
+
+@pytest.mark.parametrize(("high", "said"), [(0.49, True), (0.51, False)])
+def test_scores_of_the_other_class_are_told(high: float, said: bool) -> None:
+    record = audit()
+    known = record.findings[0].measurement
+    assert known is not None
+    turned = tuple(replace(one, value=0.4, low=0.3, high=high) if one.metric == "roc_auc" else one for one in RATES)
+    finding = replace(record.findings[0], measurement=replace(known, estimates=turned))
+    details = answer(replace(record, findings=(finding,)), "good").details
+    assert ("worse than chance: higher scores go with the other class" in details[0]) == said
 
 
 @pytest.mark.parametrize("favorable", ["no", ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -58,6 +59,14 @@ GOOD = record(finding("classification", rate("accuracy", 800, 1000), count("over
 )
 def test_exit_codes(judge: Judge, threshold: str, more: str, code: int) -> None:
     assert judge(GOOD, FLOOR.format(threshold) + more) == code
+
+
+@pytest.mark.parametrize(("threshold", "said"), [("0.9", r"\(exit 1: floor\)$"), ("0.7", r"\(exit 0\)$")])
+def test_the_last_line_names_what_blocks(
+    judge: Judge, threshold: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge(GOOD, FLOOR.format(threshold))
+    assert re.search(said, capsys.readouterr().out.strip())
 
 
 def test_no_gate_evaluated_is_a_code_of_its_own(judge: Judge) -> None:
