@@ -95,6 +95,8 @@ def _by_column(step: object) -> bool:
         return all(_by_column(part[1]) for part in step.transformers_)  # type: ignore[attr-defined]
     if _is_of_sklearn(step, "FeatureUnion"):
         return all(_by_column(part[1]) for part in step.transformer_list)  # type: ignore[attr-defined]
+    if _is_of_sklearn(step, "FunctionTransformer"):  # what "passthrough" becomes when it is fitted
+        return step.func is None  # type: ignore[attr-defined]
     return any(_is_of_sklearn(step, name) for name in BY_COLUMN)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -41,7 +43,16 @@ def _model(last: object, *, encoder: object = None, density: float = 0.3) -> Pip
     return make_pipeline(preparation, last).fit(frame, y)
 
 
-MODELS = {
+def _passed_through() -> Pipeline:
+    codes = make_column_transformer((OrdinalEncoder(encoded_missing_value=-1), WORDS), remainder="passthrough")
+    frame = _table()
+    return make_pipeline(codes, HistGradientBoostingClassifier(max_iter=20, random_state=0)).fit(
+        frame, frame["age"] > 0
+    )
+
+
+MODELS: dict[str, Callable[[], Pipeline]] = {
+    "passed through": _passed_through,
     "trees": lambda: _model(GradientBoostingClassifier(n_estimators=20, random_state=0)),
     "linear": lambda: _model(LogisticRegression()),
     "sparse": lambda: _model(LogisticRegression(), density=1.0),
@@ -79,7 +90,7 @@ class Own(Pipeline):  # type: ignore[misc]  # scikit-learn has no types
 
 
 @pytest.mark.parametrize(
-    "first", [PCA(), KNNImputer(), FunctionTransformer(), make_column_transformer((PCA(), ["age"]))], ids=repr
+    "first", [PCA(), KNNImputer(), FunctionTransformer(np.abs), make_column_transformer((PCA(), ["age"]))], ids=repr
 )
 def test_what_may_mix_columns_is_asked_as_a_whole(first: object) -> None:
     model = make_pipeline(first, LogisticRegression())
