@@ -186,6 +186,8 @@ def compare(pythons: Mapping[str, Path], questions: Sequence[str], rows: int, re
         for question in questions:
             words = QUESTIONS[question]
             asked = [tool for tool in pythons if question in TOOLS[tool].answers]
+            if not asked:
+                continue
             runs: dict[str, list[Run]] = {tool: [] for tool in asked}
             for _ in range(repeats):
                 for tool in tuple(runs):
