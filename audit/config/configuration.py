@@ -215,7 +215,7 @@ class MonitorTable:
     window: str | int = "month"
     """``day``, ``week``, ``month``, or a number of rows."""
     reference: int | str = 4
-    """How many of the first windows are taken together as the reference, or files of a log that is."""
+    """How many of the first windows are taken together as the reference; or files of a log, or a record, that is."""
     period: int = 52
     """Windows over which the promise of few false alarms is kept."""
     state: str = "monitor"

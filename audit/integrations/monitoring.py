@@ -66,7 +66,8 @@ def monitor(
     window : {"day", "week", "month"} or int
         What a window is, or how many rows it holds.
     reference : int, path, pattern of paths, or frame
-        How many of the first windows are the reference, or a log of its own that is.
+        How many of the first windows are the reference, or a log of its own that is, or the ``audit.json`` of an
+        earlier audit: then rates of all rows are compared, without groups and scores.
     period : int
         Windows over which the promise of few false alarms is kept.
     state : str or Path, optional

@@ -22,6 +22,7 @@ from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Wind
 from audit.logs.cells import NO_WINDOW, WINDOW, Counted, add, answers
 from audit.logs.columns import LogColumns
 from audit.logs.windows import REFERENCE_NAME, WINDOWS
+from audit.monitoring.from_record import is_record, reference_from
 from audit.monitoring.tallies import count_reference, count_windows
 from reports.formats import render
 from reports.record import AuditRecord, Card, Json, Policy, SplitInfo
@@ -46,7 +47,7 @@ class Watch:
     card: Card
     monitor: MonitorTable
     reference: object
-    """How many of the first windows, or a log of its own."""
+    """How many of the first windows, a log of its own, or the record of an audit."""
     state: Path | None
     """Folder of records; nothing is kept without one."""
     seed: int = 0
@@ -82,7 +83,7 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
     cells = count_windows(asked.data, asked.folder, columns, window, kept, asked.frames)
-    if not isinstance(asked.reference, int):
+    if not isinstance(asked.reference, int) and not is_record(asked.reference):
         own = count_reference(asked.reference, asked.data, asked.folder, columns, kept, asked.frames)
         cells = add((cells, own))
     counted = answers(cells, columns, roles_of(asked.data), asked.settings, window=window)
@@ -137,6 +138,11 @@ def _series(counted: Counted, columns: LogColumns, asked: Watch) -> Iterator[Win
         Window(name=name, labeled=_at(counted.predictions, name), unlabeled=_at(counted.unlabeled, name))
         for name in names
     ]
+    if is_record(asked.reference):
+        reference = reference_from(asked.folder / str(asked.reference), counted)
+        for end in range(1, len(every) + 1):
+            yield Windows(reference=reference, recent=tuple(every[:end]), period=asked.monitor.period)
+        return
     if isinstance(asked.reference, int):
         first = every[: asked.reference]
     else:

@@ -14,7 +14,7 @@ import modelassay
 from audit.cli import main
 from audit.errors import AuditError
 from audit.logs.sources import connect
-from reports.record import AuditRecord
+from reports.record import AuditRecord, Estimate
 from reports.store import dumps, load
 
 QUICK = ("classification", "group_performance", "label_rate", "score_histogram")
@@ -137,11 +137,48 @@ def test_a_reference_may_be_a_log_of_its_own(tmp_path: Path) -> None:
     by_windows = modelassay.monitor(frame, reference=2, **SETTINGS)[0]
     for one in (finding for finding in by_windows.findings if finding.family == "monitoring" and finding.measurement):
         other = next(finding for finding in by_log.findings if finding.check == one.check)
-        assert other.measurement == one.measurement, one.check
+        assert other.measurement is not None
+        assert one.measurement is not None
+        for made, kept in zip(one.measurement.estimates, other.measurement.estimates, strict=True):
+            assert (made.metric, made.where, made.n) == (kept.metric, kept.where, kept.n)
+            assert (made.value, made.low) == pytest.approx((kept.value, kept.low), rel=1e-9, abs=1e-12)
     frames = modelassay.monitor(new, reference=old, **SETTINGS)
     assert frames[0].metric("accuracy") == by_log.metric("accuracy")
     (tmp_path / "audit.toml").write_text(TOML.format(more='[monitor]\nreference = "log-1.parquet"'))
     assert main(["monitor", str(tmp_path / "audit.toml")]) == 2
+
+
+def test_a_reference_may_be_a_record(tmp_path: Path) -> None:
+    frame = rows()
+    old, new = frame[frame["t"] < "2025-03-01"], frame[frame["t"] >= "2025-03-01"]
+    modelassay.save(modelassay.run(log=old, checks=("confusion",), **SETTINGS), tmp_path / "audit.json")
+    by_record = modelassay.monitor(new, reference=tmp_path / "audit.json", **SETTINGS)
+    by_log = modelassay.monitor(new, reference=old, **SETTINGS)
+    assert len(by_record) == len(by_log) == 2
+    for one, other in zip(by_record, by_log, strict=True):
+        for metric in ("accuracy", "recall"):
+            at = {"metric": metric, "over": "1 window"}
+            assert _changes(one, at)[0].value == pytest.approx(_changes(other, at)[0].value)
+    other_classes = replace(by_log[0], data=replace(by_log[0].data, classes=("no", "yes")))
+    for record, said in (
+        (other_classes, "has no confusion matrix of all its classes"),
+        (replace(by_log[0], data=replace(by_log[0].data, weight="w")), "counts weights or clusters"),
+    ):
+        modelassay.save(record, tmp_path / "other.json")
+        with pytest.raises(AuditError, match=said):
+            modelassay.monitor(new, reference=tmp_path / "other.json", **SETTINGS)
+    (tmp_path / "none.json").write_text("{}")
+    with pytest.raises(AuditError, match="cannot be read as a record"):
+        modelassay.monitor(new, reference=tmp_path / "none.json", **SETTINGS)
+
+
+def _changes(record: AuditRecord, where: dict[str, str]) -> list[Estimate]:
+    return [
+        one
+        for finding in record.findings
+        for one in (finding.measurement.estimates if finding.measurement else ())
+        if one.metric == "performance_change" and where.items() <= dict(one.where).items() and "sex" not in one.where
+    ]
 
 
 def test_alarms_of_clusters_count_each_person_once() -> None:
