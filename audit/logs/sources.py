@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import glob
+import gzip
+import os
+import stat
+import tempfile
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +24,10 @@ if TYPE_CHECKING:
 
 MEMORY = "220MB"
 """DuckDB's own limit; beyond it, it writes to disk."""
+MOST_COLUMNS = 2_000
+"""Columns of a CSV file; a Parquet file may have more."""
+MOST_HEAD = 1 << 24
+"""Characters of a CSV file's first line that are looked at."""
 MISSING_TEXTS = (
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
     "NULL", "NaN", "None", "n/a", "nan", "null",
@@ -63,10 +72,24 @@ def connect() -> duckdb.DuckDBPyConnection:
         "autoinstall_known_extensions": "false",
         "threads": "2",
         "memory_limit": MEMORY,
+        "temp_directory": _spill_folder(),
     }
     connection = duckdb.connect(config=settings)
     connection.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
     return connection
+
+
+def _spill_folder() -> str:
+    """Return a folder for what does not fit into memory: never the current one, and readable by the user alone."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    own = Path(tempfile.gettempdir()) / f"modelassay-{user}"
+    try:
+        own.mkdir(mode=0o700, exist_ok=True)
+        known = own.lstat()
+    except OSError:
+        return tempfile.mkdtemp(prefix="modelassay-")
+    is_private = known.st_uid == user and stat.S_ISDIR(known.st_mode) and not known.st_mode & 0o077
+    return str(own) if is_private else tempfile.mkdtemp(prefix="modelassay-")
 
 
 def open_files(
@@ -131,6 +154,7 @@ def _opened(
         )
     schemas: dict[Path, dict[str, str]] = {}
     for one in files:
+        _require_few_columns(one)
         try:
             relation = _read(connection, [one], text)
             schemas[one] = dict(zip(relation.columns, map(str, relation.types), strict=True))
@@ -139,7 +163,25 @@ def _opened(
     require_columns(schemas, columns)
     types = _types_of_empty(connection, schemas, columns, text) if kinds == {"csv"} else {}
     _require_one_type(schemas, columns)
-    return _read(connection, files, text, types)
+    return _read(connection, files, text, types) if len(files) > 1 or types else relation
+
+
+def _require_few_columns(file: Path) -> None:
+    """Refuse a CSV file of very many columns, each of which takes its reader time and memory whether needed or not."""
+    if not file.name.lower().endswith(CSV):
+        return
+    unpacked = gzip.open if file.name.lower().endswith(".gz") else open
+    try:
+        with unpacked(file, "rt", encoding="utf-8", errors="replace") as lines:
+            head = lines.readline(MOST_HEAD)
+    except (OSError, EOFError, zlib.error):
+        return  # what is wrong with the file is said by its reader
+    count = max(head.count(","), head.count("\t")) + 1
+    if count > MOST_COLUMNS:
+        raise DataError(
+            f"log file {shown(file.name)} has about {count:,} columns; of CSV files at most {MOST_COLUMNS:,} are read. "
+            "Write it as Parquet, of which only the columns that are needed are read, or leave columns out."
+        )
 
 
 def _types_of_empty(

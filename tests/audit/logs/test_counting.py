@@ -209,3 +209,39 @@ def test_files_that_are_no_log_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.xlsx").write_text("no table")
     with pytest.raises(DataError, match=r"files end in '.xlsx'; expected .parquet"):
         open_files(log_files(tmp_path, "x*.xlsx"), {"y": "target"})
+
+
+# --- tables that nobody expects ---------------------------------------------------------------------
+
+
+def test_a_csv_log_of_very_many_columns_is_refused_before_it_is_read_and_parquet_is_not(tmp_path: Path) -> None:
+    wide = pd.concat([frame_of(40, 0.5), pd.DataFrame(np.zeros((40, 2_100)))], axis=1)
+    wide.columns = wide.columns.astype(str)
+    wide.to_parquet(tmp_path / "wide.parquet")
+    columns = LogColumns(target="y", prediction="p", score="s", sensitive=("sex",))
+    for name in ("wide.csv", "wide.csv.gz"):
+        wide.head(2).to_csv(tmp_path / name, index=False)
+        with pytest.raises(DataError, match=rf"{name}' has about 2,104 columns; .* Write it as Parquet"):
+            open_files([tmp_path / name], columns.stated())
+    counted = count(open_files([tmp_path / "wide.parquet"], columns.stated()), columns)
+    same(counted, count(open_frame(wide, columns.stated()), columns))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["filename", "file_row_number", "rowid", "s" * 10_000, "a\"b'c", "select"])
+def test_a_column_may_be_called_anything(tmp_path: Path, kind: str, name: str) -> None:
+    frame = frame_of(60, 0.5).rename(columns={"sex": name})
+    path = tmp_path / f"log.{kind}"
+    frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+    columns = LogColumns(target="y", prediction="p", score="s", sensitive=(name,))
+    same(count(open_files([path], columns.stated()), columns), count(open_frame(frame, columns.stated()), columns))
+
+
+def test_what_does_not_fit_into_memory_is_written_where_the_user_alone_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with connect() as connection:
+        place = Path(connection.sql("SELECT current_setting('temp_directory')").fetchall()[0][0])
+    assert not place.resolve().is_relative_to(tmp_path)
+    assert place.stat().st_mode & 0o077 == 0
