@@ -64,6 +64,10 @@ class ModelTable:
     """Fingerprint that the file must have (``SEC002``)."""
 
 
+SHAPES = {"image": ("channels", "height", "width"), "sequence": ("steps", "channels")}
+"""What the numbers of ``[data] shape`` are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvTable:
     """``[data.csv]``: how delimited files are written, where that is not the usual way."""
@@ -299,6 +303,9 @@ def _require_readable(data: DataTable, file: str) -> None:
         raise ConfigError(f"{file}: [data] text and number both name {listed(both)}; a column holds one of them.")
     if len(data.csv.separator) > 1:
         raise ConfigError(f"{file}: [data.csv] separator is {shown(data.csv.separator)}; expected one sign.")
+    parts = SHAPES.get(data.modality)
+    if data.shape and parts is not None and len(data.shape) != len(parts):
+        raise ConfigError(f"{file}: [data] shape is {list(data.shape)}; expected {', '.join(parts)}.")
     if data.csv.separator and data.csv.separator == data.csv.decimal:
         raise ConfigError(f"{file}: [data.csv] separator and decimal are both {shown(data.csv.decimal)}.")
     if data.csv.thousands == (data.csv.decimal or "."):

@@ -12,7 +12,8 @@ import pandas as pd
 from audit.data.columns import label_texts
 from audit.data.dataset import Dataset
 from audit.data.labels import in_words_of, relabelled, require_same_labels
-from audit.errors import AuditError, DataError, ModelError, listed, shown
+from audit.errors import AuditError, DataError, ModelError, listed
+from audit.models.agreement import require_agreement
 from audit.models.boosters import typed
 from audit.models.containment import guarded
 from audit.models.load import Model
@@ -328,8 +329,8 @@ def classified(
         )
     invalid |= (faults := _faults(raw, from_probabilities))
     score = columns_of(raw, own, classes, dataset, from_probabilities=from_probabilities)
-    if own is None and answered.any():
-        _require_agreement(y_pred[answered], score[answered], dataset, classes)
+    if answered.any():
+        require_agreement(y_pred[answered], score[answered], dataset, classes, own=own)
     made = _scored(y_pred, score, classes, invalid, faults if from_probabilities or faults else None)
     return replace(made, answered=kept)
 
@@ -424,36 +425,6 @@ def _single(
     if own is None:
         return score  # a column of the table that the user names holds scores of the positive class
     return np.asarray(1 - score if from_probabilities else -score)
-
-
-def _require_agreement(
-    codes: npt.NDArray[np.int64], score: FloatArray, dataset: Dataset, classes: tuple[str, ...]
-) -> None:
-    """Refuse scores whose order of columns is taken on faith and that contradict the labels."""
-    if score.ndim == 1:
-        positive = codes == 1
-        if not positive.any() or positive.all() or not np.isfinite(score).all():
-            return
-        wrong = score[positive].max() < score[~positive].min()
-    else:
-        from scipy.optimize import linear_sum_assignment
-
-        best = np.where(np.isfinite(score), score, -np.inf).argmax(axis=1)
-        table = np.zeros((len(classes), len(classes)))
-        np.add.at(table, (codes, best), 1)
-        other = table[linear_sum_assignment(-table)].sum()
-        wrong = np.trace(table) < 0.5 * len(codes) and other > 0.9 * len(codes)
-    if wrong and dataset.roles.score is not None:
-        raise ModelError(
-            f"score column {listed(dataset.roles.score_columns())} and column {shown(dataset.roles.prediction)} "
-            f"contradict each other: scores are lower where {shown(classes[1])} is predicted. [data] score is to be of "
-            f"the positive class, {shown(classes[1])}; name that class's column, or the other class in [data] positive."
-        )
-    if wrong:
-        raise ModelError(
-            "the model's labels and its scores contradict each other: it has no classes_, so the columns of its scores "
-            f"were taken in the order {listed(classes)}. Give the model classes_ in the order of its columns."
-        )
 
 
 def _faults(raw: FloatArray, from_probabilities: bool) -> dict[str, int]:

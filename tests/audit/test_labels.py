@@ -187,6 +187,19 @@ def test_columns_in_another_order_are_not_taken_on_faith() -> None:
         audited(Bare(taught([0, 1]), [1, 0]), Y[300:])
 
 
+def test_columns_in_another_order_than_the_model_says_are_refused() -> None:
+    model = Bare(taught([0, 1]), [1, 0])
+    model.classes_ = np.array([0, 1])  # type: ignore[attr-defined]
+    with pytest.raises(AuditError, match=r"its classes_ put them in the order '0', '1'"):
+        audited(model, Y[300:], positive=1)
+
+
+@pytest.mark.parametrize("role", ["weight", "cluster", "time"])
+def test_values_in_place_of_a_column_name_are_refused(role: str) -> None:
+    with pytest.raises(AuditError, match=f"{role} is a ndarray; expected the name of a column"):
+        audited(taught([0, 1]), Y[300:], **{role: np.ones(300)})
+
+
 def test_one_column_of_an_unknown_class_is_asked_for() -> None:
     model = taught([0, 1])
     assert audited(Bare(model, [0, 1], 1), Y[300:]).metric("roc_auc").value == pytest.approx(

@@ -13,6 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.naive_bayes import GaussianNB
 
 import modelassay as ma
+from audit.config.configuration import read_config
 from audit.errors import AuditError, ConfigError, DataError
 from audit.judging.ledger import Spent
 from reports.record import AuditRecord
@@ -124,3 +125,15 @@ def test_a_scikit_learn_estimator_says_the_task_itself() -> None:
     assert (binary.task, binary.data.positive) == ("binary", "True")
     with pytest.raises(DataError, match="classes or amounts"):
         ma.run(test=pd.DataFrame({"y": amounts, "p": amounts}), target="y", prediction="p", checks=["skill"])
+
+
+@pytest.mark.parametrize(
+    ("modality", "shape", "said"), [("image", [8, 8], "channels, height, width"), ("sequence", [24], "steps, channels")]
+)
+def test_a_shape_of_too_few_numbers_is_refused(modality: str, shape: list[int], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "audit.toml"
+    path.write_text(
+        f'[data]\ntest = "t.npz"\ntarget = "y"\nprediction = "p"\nmodality = "{modality}"\nshape = {shape}\n', "utf-8"
+    )
+    with pytest.raises(ConfigError, match=f"shape is .*; expected {said}"):
+        read_config(path)

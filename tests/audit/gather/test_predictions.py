@@ -148,7 +148,7 @@ def test_a_missing_score_is_no_label() -> None:
 
 def test_scores_of_the_other_class_are_refused_where_labels_contradict_them() -> None:
     frame = _frame().assign(s=lambda f: np.where(f["a"] > 0, 0.1, 0.9), said=lambda f: f["y"])
-    with pytest.raises(ModelError, match=r"score column 's' and column 'said' contradict .* class, 'yes'"):
+    with pytest.raises(ModelError, match=r"score column 's' and column 'said' contradict .* positive class, 'yes'"):
         _context(None, _data(frame, score="s", prediction="said")).need("predictions")
 
 
