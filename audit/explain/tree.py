@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import NotApplicable
+from audit.explain.encoding import FloatArray
 from audit.explain.permutation import Shapley
 from audit.optional import require
 
@@ -85,11 +86,10 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # importing shap touches deprecated corners of matplotlib
         shap = require("shap", extra="explain", purpose="SHAP attributions of trees")
+    numbers, behind = (_off_thresholds(estimator, one.to_numpy(dtype=np.float64)) for one in (rows, background))
     try:
-        explainer = shap.TreeExplainer(
-            estimator, background.to_numpy(dtype=np.float64), feature_perturbation="interventional"
-        )
-        numbers, step = rows.to_numpy(dtype=np.float64), max(1, STEPS_A_CALL // (leaves * len(background)))
+        explainer = shap.TreeExplainer(estimator, behind, feature_perturbation="interventional")
+        step = max(1, STEPS_A_CALL // (leaves * len(background)))
         parts = [numbers[start : start + step] for start in range(0, len(numbers), step)]
         found = np.concatenate([explainer.shap_values(part, check_additivity=False) for part in parts])
         expected = np.atleast_1d(np.asarray(explainer.expected_value, dtype=np.float64))
@@ -102,6 +102,28 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
         values = values[:, :, place]
     base = float(expected[place])
     return Shapley(values, base, values.sum(axis=1) + base)
+
+
+def _off_thresholds(estimator: object, numbers: FloatArray) -> FloatArray:
+    """Move numbers to the middle between the thresholds around them, for histogram boosting.
+
+    Thresholds there are often numbers of the table, and TreeExplainer sends a number that equals one the other way. No
+    tree tells a number from another one between the same thresholds, so the attributions stay what they are.
+    """
+    rounds = getattr(estimator, "_predictors", None)
+    if rounds is None:
+        return numbers
+    nodes = np.concatenate([tree.nodes for one in rounds for tree in one])
+    inner = nodes[(nodes["is_leaf"] == 0) & np.isfinite(nodes["num_threshold"])]
+    moved = numbers.copy()
+    for column in range(numbers.shape[1]):
+        cuts = np.unique(inner["num_threshold"][inner["feature_idx"] == column])
+        if len(cuts):
+            ends = np.concatenate([cuts[:1] - 1 - abs(cuts[:1]), cuts, cuts[-1:] + 1 + abs(cuts[-1:])])
+            place = np.searchsorted(cuts, numbers[:, column])
+            middle = (ends[place] + ends[np.minimum(place + 1, len(cuts) + 1)]) / 2
+            moved[:, column] = np.where(np.isnan(numbers[:, column]), np.nan, middle)
+    return moved
 
 
 def _require_plain(estimator: object, rows: pd.DataFrame, background: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from audit.data.dataset import Dataset, Roles, build
@@ -81,6 +81,13 @@ def test_trees_agree_with_enumeration(kind: str, fitted: Fitted) -> None:
     (trees,) = gather(fitted(kind), rows=8, background=20, method="tree")
     (exact,) = gather(fitted(kind), rows=8, background=20, method="exact")
     assert trees.values == pytest.approx(exact.values, abs=1e-4)
+
+
+def test_numbers_on_a_threshold_go_the_way_the_trees_send_them() -> None:
+    X = pd.DataFrame(np.random.default_rng(0).integers(0, 2000, (600, 3)) / 1000, columns=list("abc"))
+    model = HistGradientBoostingRegressor(max_iter=20, random_state=0).fit(X, X["a"] + X["b"] * X["c"])
+    found = tree_shapley(model, X[:100], X[100:200], column=None)
+    assert found.values.sum(axis=1) + found.base == pytest.approx(model.predict(X[:100]), abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["logistic", "pipeline", "linear"])
