@@ -98,6 +98,8 @@ def read_values(column: Column, data: Sequence[Any], *, strict: bool = True) -> 
     """
     width = (column.high - column.low) if column.high is not None and column.low is not None else math.inf
     known = frozenset(column.categories)
+    if _all_fit(column, data, width if strict else math.inf, known if strict else frozenset()):
+        return list(map(float, data)) if column.kind == "number" else list(data)
     read: list[Any] = []
     for row, value in enumerate(data):
         if value is None:
@@ -111,6 +113,17 @@ def read_values(column: Column, data: Sequence[Any], *, strict: bool = True) -> 
         else:
             read.append(_text(column, row, value, known if strict and column.kind == "category" else None))
     return read
+
+
+def _all_fit(column: Column, data: Sequence[Any], slack: float, known: frozenset[str]) -> bool:
+    """Tell at once that every value fits; where one does not, or is missing, each has to be looked at."""
+    kinds = set(map(type, data))
+    if column.kind == "number" and kinds == {float} and all(map(math.isfinite, data)):
+        low, high = (math.inf if one is None else one for one in (column.low, column.high))
+        return math.inf in (low, high) or (low - slack <= min(data) and max(data) <= high + slack)
+    if column.kind == "category" and kinds == {str}:
+        return known.issuperset(data)
+    return False
 
 
 def _number(column: Column, row: int, value: object, slack: float) -> float:

@@ -299,8 +299,9 @@ def prepare(
         dataset = _with_column(dataset, key, column)
     if key in dataset.levels:
         raise ConfigError(
-            f"{shown(key)} has {len(dataset.levels[key].levels):,} levels, too many for a rule by group; "
-            "join rare ones in the table."
+            f"{shown(key)} has {len(dataset.levels[key].levels):,} levels, too many for a rule by group. Join rare "
+            "ones in every table, or the ones that belong together: table[column].where(common, 'other'); "
+            "modelassay run ranks all of them and says which stand out."
         )
     codes = dataset.sensitive[key].codes
     learned = np.zeros(len(dataset.sensitive[key].levels) + 1, dtype=np.bool_)
@@ -333,6 +334,13 @@ def _feature(dataset: Dataset, feature: str) -> str:
             raise ConfigError(f"several sensitive features are named ({listed(known)}): say which with --feature.")
         return known[0]
     key = feature if feature in known else address_name(feature)
+    if key not in known and len(crossed := [part.strip() for part in feature.split(",")]) > 1:
+        joined = "_".join(crossed)
+        raise ConfigError(
+            f"--feature names {listed(crossed)}; one run narrows the gap of one feature. To narrow it among their "
+            f"crossings, give every table a column that joins them, say {shown(joined)}, name it in [data] sensitive "
+            f"beside them, and state --feature {joined}: the record also tells the gap of each alone."
+        )
     if key not in known:
         raise ConfigError(
             f"--feature is {shown(feature)}; sensitive features are {listed(known)}.{hint(feature, known)}"
