@@ -65,7 +65,7 @@ def _lines(test: Predictions, feature: str, points: int) -> tuple[list[Series], 
     chosen, rest = drawn[:MOST_CURVES], drawn[MOST_CURVES:]
     said = []
     if short:
-        few = f"fewer than {test.settings.min_n} rows, or than {_of_a_class(test)} of a class"
+        few = f"hidden, or fewer than {test.settings.min_n} rows, or than {_of_a_class(test)} of a class"
         said.append(f"{feature}: no line for {', '.join(short)}: {few}")
     if rest:
         names = ", ".join(name for name, _ in rest)

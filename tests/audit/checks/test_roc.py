@@ -75,7 +75,7 @@ def test_a_group_of_one_class_has_no_line() -> None:
     found = roc_by_group(replace(test, y_true=y))
     (curve,) = curves(found)
     assert [line.name for line in curve.series] == ["m"]
-    assert any("no line for f" in note for note in found.notes)
+    assert any("no line for f: hidden, or fewer than 30 rows" in note for note in found.notes)
 
 
 def test_many_groups_share_axes_up_to_eight_lines() -> None:
