@@ -182,6 +182,11 @@ def _header(stream: IO[bytes], source: Source) -> tuple[str, ...]:
         raise DataError(f"cannot read {shown(path.name)}: its header is broken ({error}).") from error
     finally:
         text.detach()
+    if re.fullmatch("sep=.?", names[0] if names else "", re.IGNORECASE):
+        raise DataError(
+            f"{shown(path.name)} begins with a line of Excel's, {shown(names[0])}, not with column names; remove "
+            "that line, and state [data.csv] separator."
+        )
     if not any(names):
         raise DataError(f"{shown(path.name)} is empty: its first line names no column.")
     require_size(1, len(names), path.name)

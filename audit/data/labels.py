@@ -111,7 +111,20 @@ def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: 
     refused = (apart or (binary and bool(odd or lacking))) if whole else apart and (binary or numbered)
     if said and (refused or alike or not set(said) & set(classes)):
         theirs, ours = sorted_labels(said), sorted_labels(classes)
+        if _has_fractions(theirs) and not _has_fractions(ours):
+            raise DataError(
+                f"{what} numbers such as {listed(theirs[:3])}, the target holds {listed(ours)}: these are scores or "
+                "amounts, expected labels. Scores belong in predict_proba, or in the column that [data] score names."
+            )
         raise DataError(f"{what} {listed(theirs)}, the target holds {listed(ours)}. {_advice(theirs, ours)}")
+
+
+def _has_fractions(words: Sequence[str]) -> bool:
+    """Tell whether all words are numbers and not all are whole."""
+    try:
+        return any(not float(word).is_integer() for word in words)
+    except ValueError:
+        return False
 
 
 def _advice(said: Sequence[str], classes: Sequence[str]) -> str:

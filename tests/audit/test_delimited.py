@@ -124,6 +124,12 @@ def test_dates_and_versions_stay_words(words: list[str], tmp_path: Path) -> None
     assert read(tmp_path, {"test": text}, separator=";", decimal=",").frames["test"]["a"].tolist() == words
 
 
+@pytest.mark.parametrize("separator", ["", ";"])
+def test_the_first_line_of_excel_is_named(separator: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"begins with a line of Excel's, 'sep=.?', .* remove"):
+        read(tmp_path, {"test": "sep=;\na;b\n1;2\n"}, separator=separator)
+
+
 def test_rows_that_end_early_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="row 3 holds 1 values"):
         read(tmp_path, {"test": "a,b\n1,2\n3\n"})

@@ -62,6 +62,11 @@ def test_labels_that_do_not_meet_are_refused_with_the_line_that_maps_them(
     assert record.data.positive == str(model[1])
 
 
+def test_scores_in_place_of_labels_are_told_as_such() -> None:
+    with pytest.raises(AuditError, match=r"column 'p' holds numbers such as .*: these are scores"):
+        predicted(np.linspace(0, 1, 300))
+
+
 def test_the_suggested_line_maps_by_spelling() -> None:
     with pytest.raises(AuditError, match=r'"Yes" = "yes"'):
         audited(taught(["no", "yes"]), np.array(["no", "Yes"])[Y[300:]], positive="Yes")
