@@ -19,6 +19,7 @@ from reports.people import (
     words_of,
 )
 from reports.phrases import (
+    counted,
     interval,
     listed,
     metric_words,
@@ -76,8 +77,17 @@ def _first_words(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
         return capital(record, verdict_words(record, known, failed[0].lead))
     if hidden := withheld(record):
         return f"Not compared: {_withheld_words(hidden)}"
+    if alone := [name for name in record.data.sensitive if _is_one_group(record, name)]:
+        missing = record.data.missing_sensitive.get(alone[0])
+        blank = f"; {counted(missing, 'test row')} without a value" if missing and len(alone) == 1 else ""
+        return f"Not compared: {listed([visible(name, 60) for name in alone], limit=3)} holds no two groups{blank}"
     spread = _spread(record, known)
     return f"No group holds enough rows to be compared alone{f'; {spread}' if spread else ''}"
+
+
+def _is_one_group(record: AuditRecord, name: str) -> bool:
+    levels = sum(one.feature == name for one in record.data.groups)
+    return levels == 1 or (levels == 0 and bool(record.data.missing_sensitive.get(name)))
 
 
 def withheld(record: AuditRecord) -> tuple[str, ...]:

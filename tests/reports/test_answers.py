@@ -111,6 +111,20 @@ def test_groups_that_are_withheld_are_not_told_as_small(sizes: tuple[int | None,
     assert any(one.startswith("Not compared: groups of race are withheld") for one in details) == said
 
 
+@pytest.mark.parametrize(
+    ("levels", "missing", "said"),
+    [
+        ("1", 316, "Not compared: afam holds no two groups; 316 test rows without a value."),
+        ("1", 0, "Not compared: afam holds no two groups."),
+        ("", 600, "Not compared: afam holds no two groups; 600 test rows without a value."),
+        ("12", 0, "No group holds enough rows to be compared alone."),
+    ],
+)
+def test_one_group_alone_is_not_told_as_small(levels: str, missing: int, said: str) -> None:
+    groups = tuple(GroupInfo(feature="afam", level=level, rows=284) for level in levels)
+    assert answer(audit(groups=groups, missing_sensitive={"afam": missing}), "worse").sentence == said
+
+
 @pytest.mark.parametrize(("high", "said"), [(0.49, True), (0.51, False)])
 def test_scores_of_the_other_class_are_told(high: float, said: bool) -> None:
     record = audit()
