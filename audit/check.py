@@ -126,7 +126,7 @@ def check(
 
 
 def run(
-    one: Check,
+    check: Check,
     evidence: Callable[[str], object],
     *,
     task: Task,
@@ -136,7 +136,7 @@ def run(
 
     Parameters
     ----------
-    one : Check
+    check : Check
     evidence : callable
         Name to evidence, or to an :class:`~audit.evidence.predictions.Absence`.
     task : {"binary", "multiclass", "regression"}
@@ -153,49 +153,49 @@ def run(
     ConfigError
         If an option is unknown.
     """
-    chosen = {**one.options, **_known(one, options or {})}
+    chosen = {**check.options, **_known(check, options or {})}
     started = time.process_time()
-    outcome, reason, measurement = _attempt(one, evidence, task, chosen)
+    outcome, reason, measurement = _attempt(check, evidence, task, chosen)
     return Finding(
-        check=one.id,
-        title=one.title,
-        family=one.family,
-        revision=one.revision,
+        check=check.id,
+        title=check.title,
+        family=check.family,
+        revision=check.revision,
         outcome=outcome,
         reason=reason,
         measurement=measurement,
-        about=one.about,
-        references=one.references,
+        about=check.about,
+        references=check.references,
         options=chosen,
         seconds=round(time.process_time() - started, 3),
     )
 
 
-def _known(one: Check, options: Mapping[str, Json]) -> Mapping[str, Json]:
+def _known(check: Check, options: Mapping[str, Json]) -> Mapping[str, Json]:
     for name in options:
-        if name not in one.options:
+        if name not in check.options:
             raise ConfigError(
-                f"check {shown(one.id)} has no option {shown(name)}; it has {listed(one.options) or 'none'}."
-                + hint(name, one.options)
+                f"check {shown(check.id)} has no option {shown(name)}; it has {listed(check.options) or 'none'}."
+                + hint(name, check.options)
             )
     return options
 
 
 def _attempt(
-    one: Check, evidence: Callable[[str], object], task: Task, options: Mapping[str, Json]
+    check: Check, evidence: Callable[[str], object], task: Task, options: Mapping[str, Json]
 ) -> tuple[FindingOutcome, str, Measurement | None]:
-    if task not in one.tasks:
-        return "not_applicable", f"applies to {' and '.join(sorted(one.tasks))} tasks only (task: {task})", None
-    if one.by_column and (width := len(getattr(evidence("dataset"), "features", ()))) > MOST_COLUMNS:
+    if task not in check.tasks:
+        return "not_applicable", f"applies to {' and '.join(sorted(check.tasks))} tasks only (task: {task})", None
+    if check.by_column and (width := len(getattr(evidence("dataset"), "features", ()))) > MOST_COLUMNS:
         return "not_applicable", f"rows of {width:,} values are images or sequences, not columns with a meaning", None
-    if one.by_column and one.family in {"data", "drift"} and getattr(evidence("dataset"), "pictures", False):
+    if check.by_column and check.family in {"data", "drift"} and getattr(evidence("dataset"), "pictures", False):
         return "not_applicable", "rows are images, of which no pixel has a meaning of its own", None
-    given = {name: evidence(name) for name in (*one.needs, *one.wants)}
-    if absence := _absence(one, given):
+    given = {name: evidence(name) for name in (*check.needs, *check.wants)}
+    if absence := _absence(check, given):
         return absence.outcome, absence.reason, None
     arguments = {name: None if isinstance(value, Absence) else value for name, value in given.items()}
     try:
-        return "measured", "", one.measure(**arguments, **options)
+        return "measured", "", check.measure(**arguments, **options)
     except NotApplicable as reason:
         return "not_applicable", str(reason), None
     except MissingExtra as reason:
@@ -204,10 +204,10 @@ def _attempt(
         return "error", f"{type(error).__name__}: {str(error)[:500]}", None
 
 
-def _absence(one: Check, given: Mapping[str, object]) -> Absence | None:
+def _absence(check: Check, given: Mapping[str, object]) -> Absence | None:
     """Return why a check cannot ask its question of the evidence, or ``None``."""
-    for name in one.needs:
+    for name in check.needs:
         if isinstance(value := given[name], Absence):
             return value
-    reason = lacking(one.requires, given)
+    reason = lacking(check.requires, given)
     return Absence(outcome="not_applicable", reason=reason) if reason else None

@@ -63,35 +63,35 @@ def shifted(images: Array, severity: int, generator: np.random.Generator) -> Arr
     side = min(images.shape[2:])
     reach = max(severity + 1, round((0.03, 0.07, 0.12)[severity] * side))
     order = generator.permutation(len(images))  # which image moves where is drawn, not its place in the table
-    made = np.empty_like(images)
+    values = np.empty_like(images)
     for direction, (down, right) in enumerate(((reach, 0), (-reach, 0), (0, reach), (0, -reach))):
         drawn = order[direction::4]
-        made[drawn] = ndimage.shift(images[drawn], (0, 0, down, right), order=0, mode="nearest")
-    return made
+        values[drawn] = ndimage.shift(images[drawn], (0, 0, down, right), order=0, mode="nearest")
+    return values
 
 
 def rotated(images: Array, severity: int, generator: np.random.Generator) -> Array:
     """Turn half of the images left and half right, by 5, 15 or 30 degrees."""
     angle = (5.0, 15.0, 30.0)[severity]
     left = generator.permutation(len(images)) % 2 == 0
-    made = np.empty_like(images)
+    values = np.empty_like(images)
     for side, degrees in ((left, angle), (~left, -angle)):
         if side.any():
-            made[side] = ndimage.rotate(images[side], degrees, axes=(2, 3), reshape=False, order=1, mode="nearest")
-    return made
+            values[side] = ndimage.rotate(images[side], degrees, axes=(2, 3), reshape=False, order=1, mode="nearest")
+    return values
 
 
 def occluded(images: Array, severity: int, generator: np.random.Generator) -> Array:
     """Put the least value into a square of 15, 25 or 40 % of the side, anywhere."""
-    made = images.copy()
+    values = images.copy()
     height, width = images.shape[2:]
     size = max(1, round((0.15, 0.25, 0.4)[severity] * min(height, width)))
     tops = generator.integers(0, height - size + 1, len(images))
     lefts = generator.integers(0, width - size + 1, len(images))
     least = float(np.nanmin(images))
     for place, (top, start) in enumerate(zip(tops, lefts, strict=True)):
-        made[place, :, top : top + size, start : start + size] = least
-    return made
+        values[place, :, top : top + size, start : start + size] = least
+    return values
 
 
 IMAGES: Mapping[str, Corruption] = {
@@ -174,11 +174,11 @@ def spacing(text: str, severity: int, generator: np.random.Generator) -> str:
     """Lose or double 5, 15 or 30 % of the spaces."""
     drawn = generator.uniform(size=len(text))
     rate = (0.05, 0.15, 0.3)[severity]
-    made = []
-    for letter, one in zip(text, drawn, strict=True):
-        lost, doubled = one < rate / 2, rate / 2 <= one < rate
-        made.append(letter if letter != " " else "" if lost else "  " if doubled else " ")
-    return "".join(made)
+    lines = []
+    for letter, value in zip(text, drawn, strict=True):
+        lost, doubled = value < rate / 2, rate / 2 <= value < rate
+        lines.append(letter if letter != " " else "" if lost else "  " if doubled else " ")
+    return "".join(lines)
 
 
 SYNONYMS = {

@@ -45,10 +45,10 @@ class Costs:
     true_negative: float = 0.0
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
+        for field in fields(self):
+            value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise ConfigError(f"[costs] {one.name} is {value!r}; expected a finite number.")
+                raise ConfigError(f"[costs] {field.name} is {value!r}; expected a finite number.")
         for mistake, right in (("false_positive", "true_negative"), ("false_negative", "true_positive")):
             if getattr(self, mistake) < getattr(self, right):
                 raise ConfigError(
@@ -76,7 +76,7 @@ class Costs:
     @property
     def range(self) -> tuple[float, float]:
         """Least and greatest cost of a row."""
-        every = [float(getattr(self, one.name)) for one in fields(self)]
+        every = [float(getattr(self, field.name)) for field in fields(self)]
         return min(every), max(every)
 
     def by_row(self, y_true: npt.NDArray[np.generic], y_pred: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:

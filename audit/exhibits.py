@@ -35,10 +35,14 @@ def lowest_first(estimates: Sequence[Estimate], metric: str, few: int) -> tuple[
     >>> [one.where["class"] for one in lowest_first(made, "recall", 1)]
     ['b', 'a']
     """
-    rank = {label(one.where): one.value for one in estimates if one.metric == metric and one.value is not None}
-    if len({label(one.where) for one in estimates}) <= few:
+    rank = {
+        label(estimate.where): estimate.value
+        for estimate in estimates
+        if estimate.metric == metric and estimate.value is not None
+    }
+    if len({label(estimate.where) for estimate in estimates}) <= few:
         return tuple(estimates)
-    return tuple(sorted(estimates, key=lambda one: rank.get(label(one.where), math.inf)))
+    return tuple(sorted(estimates, key=lambda estimate: rank.get(label(estimate.where), math.inf)))
 
 
 def estimates_table(title: str, estimates: Sequence[Estimate], *, caption: str = "", folded: bool = False) -> Table:
@@ -50,7 +54,7 @@ def estimates_table(title: str, estimates: Sequence[Estimate], *, caption: str =
     >>> estimates_table("Scores", [one]).rows
     (('recall', 0.5, 0.4, 0.6, 9, 'wilson'),)
     """
-    rows = [_row(one) for one in estimates]
+    rows = [_row(estimate) for estimate in estimates]
     return Table(
         title=title,
         columns=("metric", "value", "low", "high", "n", "method"),
@@ -60,8 +64,15 @@ def estimates_table(title: str, estimates: Sequence[Estimate], *, caption: str =
     )
 
 
-def _row(one: Estimate) -> tuple[Cell, ...]:
-    return (one.metric, one.value, one.low, one.high, one.n, one.method if one.value is not None else one.reason)
+def _row(estimate: Estimate) -> tuple[Cell, ...]:
+    return (
+        estimate.metric,
+        estimate.value,
+        estimate.low,
+        estimate.high,
+        estimate.n,
+        estimate.method if estimate.value is not None else estimate.reason,
+    )
 
 
 def by_address_table(
@@ -76,23 +87,23 @@ def by_address_table(
     >>> table.columns, table.rows
     (('group', 'n', 'recall', 'fpr'), (('sex: f', 4, '0.500', '0.100'),))
     """
-    metrics = list(dict.fromkeys(one.metric for one in estimates))
+    metrics = list(dict.fromkeys(estimate.metric for estimate in estimates))
     groups: dict[str, dict[str, Estimate]] = {}
     sizes: dict[str, list[int]] = {}
-    for one in estimates:
-        group = label(one.where)
-        groups.setdefault(group, {})[one.metric] = one
-        sizes.setdefault(group, []).extend([] if one.n is None else [one.n])
+    for estimate in estimates:
+        group = label(estimate.where)
+        groups.setdefault(group, {})[estimate.metric] = estimate
+        sizes.setdefault(group, []).extend([] if estimate.n is None else [estimate.n])
     rows: list[tuple[Cell, ...]] = []
     for group, cells in groups.items():
         counts = sizes[group]
-        told = [_told(cells.get(metric)) for metric in metrics]
-        rows.append((group, max(counts) if counts else None, *told))
+        entries = [_told(cells.get(metric)) for metric in metrics]
+        rows.append((group, max(counts) if counts else None, *entries))
     return Table(title=title, columns=(first, "n", *metrics), rows=tuple(rows), caption=caption, folded=folded)
 
 
-def _told(one: Estimate | None) -> str | None:
-    return None if one is None else str(one) if one.value is not None else f"– ({one.reason})"
+def _told(estimate: Estimate | None) -> str | None:
+    return None if estimate is None else str(estimate) if estimate.value is not None else f"– ({estimate.reason})"
 
 
 def forest(
@@ -115,15 +126,15 @@ def forest(
     """
     rows = [
         ForestRow(
-            label=label(one.where),
-            value=one.value,
-            low=one.low,
-            high=one.high,
-            n=one.n,
-            hollow=one.n is not None and one.n < min_n,
-            reason=one.reason,
+            label=label(estimate.where),
+            value=estimate.value,
+            low=estimate.low,
+            high=estimate.high,
+            n=estimate.n,
+            hollow=estimate.n is not None and estimate.n < min_n,
+            reason=estimate.reason,
         )
-        for one in estimates
+        for estimate in estimates
     ]
     return Forest(
         title=title, x_label=x_label, rows=tuple(rows), reference=reference, log_scale=log_scale, caption=caption

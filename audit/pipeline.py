@@ -96,13 +96,15 @@ def execute(
     settled: dict[str, Finding] = {}
     if stage is not None and not plan.quick:
         early = replace(context, left_out=UNREACHED, collected=dict(context.collected), warnings=list(context.warnings))
-        found = [_finding(one, early, plan) for one in chosen]
-        stage(gate.judge(_record(plan, early, predictions, found), plan.policy))
-        settled = {one.id: finding for one, finding in zip(chosen, found, strict=True) if _needs_answers_alone(one)}
+        entries = [_finding(check, early, plan) for check in chosen]
+        stage(gate.judge(_record(plan, early, predictions, entries), plan.policy))
+        settled = {
+            check.id: finding for check, finding in zip(chosen, entries, strict=True) if _needs_answers_alone(check)
+        }
     findings = []
-    for done, one in enumerate(chosen):
+    for done, check in enumerate(chosen):
         progress("checking", done, len(chosen))
-        findings.append(settled.get(one.id) or _finding(one, context, plan))
+        findings.append(settled.get(check.id) or _finding(check, context, plan))
     progress("checking", len(chosen), len(chosen))
     record = _record(plan, context, predictions, findings)
     return ledger.spend(gate.judge(record, plan.policy), plan.terms)
@@ -138,15 +140,15 @@ def _prepared(plan: RunPlan, progress: Progress, kept: Unfinished | None) -> tup
     return protected(context, predictions), predictions
 
 
-def _finding(one: Check, context: Context, plan: RunPlan) -> Finding:
+def _finding(check: Check, context: Context, plan: RunPlan) -> Finding:
     absent = Absence(outcome="skipped", reason=context.left_out)
-    evidence = (lambda _: absent) if context.left_out and one.searches else context
-    return _timeless(run_check(one, evidence, task=context.dataset.task, options=plan.options.get(one.id)))
+    evidence = (lambda _: absent) if context.left_out and check.searches else context
+    return _timeless(run_check(check, evidence, task=context.dataset.task, options=plan.options.get(check.id)))
 
 
-def _needs_answers_alone(one: Check) -> bool:
+def _needs_answers_alone(check: Check) -> bool:
     """Tell a check that finds the same whether or not more is gathered."""
-    return not one.searches and not {*one.needs, *one.wants} & {*available()} - QUICK
+    return not check.searches and not {*check.needs, *check.wants} & {*available()} - QUICK
 
 
 def _record(plan: RunPlan, context: Context, predictions: Predictions, findings: Sequence[Finding]) -> AuditRecord:
@@ -162,7 +164,7 @@ def _record(plan: RunPlan, context: Context, predictions: Predictions, findings:
         data=_data_info(context.dataset, context.settings, predictions),
         environment=_environment(),
         headline=predictions.headline,
-        config=_stated(plan.config, context.settings, plan.seed),
+        config=_state(plan.config, context.settings, plan.seed),
         findings=tuple(findings),
         card=plan.card,
         warnings=(*plan.warnings, *context.dataset.notes, *(model.warnings if model else ()), *context.warnings),
@@ -178,7 +180,7 @@ def _left_out(findings: Sequence[Finding]) -> str:
         (LEFT_OUT, "A quick audit: {} are left out."),
         (UNREACHED, "Interrupted: {} were not run."),
     ):
-        count = sum(one.reason == reason for one in findings)
+        count = sum(finding.reason == reason for finding in findings)
         if count:
             return words.format(f"{count} of {len(findings)} checks")
     return ""
@@ -189,14 +191,14 @@ def unfinished_of(plan: RunPlan) -> Unfinished | None:
 
     A model or a table without a hash, as an endpoint or an object of Python, may be another one the next time.
     """
-    models = [one for one in (plan.model, plan.evidence.get("source_model")) if one is not None]
-    hashes = [getattr(getattr(one, "info", None), "sha256", "") for one in models]
+    models = [value for value in (plan.model, plan.evidence.get("source_model")) if value is not None]
+    hashes = [getattr(getattr(model, "info", None), "sha256", "") for model in models]
     hashes += [split.sha256 for split in plan.dataset.splits]
     if not all(hashes) or len(plan.dataset) == 0:
         return None
     stated = {
         "config": plan.config, "settings": repr(plan.settings), "gather": plan.gather, "seed": plan.seed,
-        "hashes": hashes, "splits": [(one.name, one.rows) for one in plan.dataset.splits],
+        "hashes": hashes, "splits": [(split.name, split.rows) for split in plan.dataset.splits],
         "checks": (plan.checks, plan.ignore), "given": sorted(plan.evidence),
     }  # fmt: skip
     return unfinished(stated)
@@ -426,7 +428,7 @@ def run(
     return execute(plan, progress=progress)
 
 
-def _stated(config: Mapping[str, Json], settings: Settings, seed: int) -> dict[str, Json]:
+def _state(config: Mapping[str, Json], settings: Settings, seed: int) -> dict[str, Json]:
     """Return what was configured, with what holds for the whole audit, which a later judgement goes by."""
     asked: dict[str, Json] = {name: getattr(settings, name) for name in ("level", "min_n", "suppress_n", "depth")}
     ordered: dict[str, Json] = {"ordered": True} if settings.ordered else {}
@@ -435,8 +437,8 @@ def _stated(config: Mapping[str, Json], settings: Settings, seed: int) -> dict[s
 
 def _pairing(context: Context) -> Pairing | None:
     """Keep what a later audit of the same rows needs to be compared with this one, where it can be had."""
-    found = context("pairing")
-    return found if isinstance(found, Pairing) else None
+    value = context("pairing")
+    return value if isinstance(value, Pairing) else None
 
 
 def _timeless(finding: Finding) -> Finding:
@@ -458,7 +460,7 @@ def _version(package: str) -> str:
 
 
 def _environment() -> Environment:
-    installed = {name: found for name in PACKAGES if (found := _version(name))}
+    installed = {name: text for name in PACKAGES if (text := _version(name))}
     return Environment(
         python=".".join(map(str, sys.version_info[:3])),
         platform=f"{platform.system()} {platform.machine()}",

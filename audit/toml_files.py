@@ -63,7 +63,7 @@ def read_toml(path: Path, error: type[AuditError]) -> tuple[dict[str, object], s
     if path.exists() and not path.is_file():
         raise error(f"{shown(path)} is not a TOML file.")
     if not path.is_file():
-        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         raise error(f"no file {shown(path)}." + hint(path.name, siblings))
     if path.stat().st_size > MOST_BYTES:
         raise error(f"{shown(path.name)} is longer than {MOST_BYTES >> 20} MiB; expected a configuration or a policy.")
@@ -90,13 +90,13 @@ def validate(model: type[M], tables: object, *, file: str, text: str, error: typ
     try:
         return TypeAdapter(model).validate_json(text_of_tables, strict=True)
     except ValidationError as problem:
-        lines = [_told(model, dict(one), file, text) for one in problem.errors(include_url=False)]
-        told = list(dict.fromkeys(lines))
-        more = f" (and {len(told) - 5} more)" if len(told) > 5 else ""
-        raise error("; ".join(told[:5]) + more) from problem
+        lines = [_tell(model, dict(error), file, text) for error in problem.errors(include_url=False)]
+        names = list(dict.fromkeys(lines))
+        more = f" (and {len(names) - 5} more)" if len(names) > 5 else ""
+        raise error("; ".join(names[:5]) + more) from problem
 
 
-def _told(model: object, problem: dict[str, object], file: str, text: str) -> str:
+def _tell(model: object, problem: dict[str, object], file: str, text: str) -> str:
     path = [part for part in problem["loc"] if not _is_type_tag(part)]  # type: ignore[attr-defined]
     names = [str(part) for part in path]
     key = names[-1] if names else ""
@@ -193,7 +193,7 @@ def _dataclass_in(hint_: object) -> object:
     if isinstance(hint_, type) and dataclasses.is_dataclass(hint_):
         return hint_
     for argument in typing.get_args(hint_):
-        found = _dataclass_in(argument)
-        if found is not None:
-            return found
+        value = _dataclass_in(argument)
+        if value is not None:
+            return value
     return None

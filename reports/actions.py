@@ -56,19 +56,19 @@ def actions(record: AuditRecord, limit: int = 3) -> tuple[Action, ...]:
     steps = [*first, *alike, *behind]
     owed = [*_criteria(record, bool(here.criteria)), *_blanks(record)]
     rest = max(limit - min(len(owed), 1), 0)
-    return tuple([*steps[:rest], *owed, *steps[rest:], *notes, *_skipped(record)][:limit])
+    return tuple([*steps[:rest], *owed, *steps[rest:], *notes, *_skip(record)][:limit])
 
 
 def _reaches(result: GateResult) -> bool:
     """Tell whether it is known how many decisions a concern reaches."""
-    return any(one.extent is not None and one.extent.value is not None for one in result.verdicts)
+    return any(verdict.extent is not None and verdict.extent.value is not None for verdict in result.verdicts)
 
 
 def _about(record: AuditRecord, known: Estimates, result: GateResult, who: str) -> Action:
     verdict, gate = result.lead, gate_of(record, result.lead)
     remedy = gate.remedy if gate is not None else ""
-    found = concern_words(record, known, verdict) or f"look at {visible(result.gate_id)}"
-    text = visible(remedy or verdict.next_step, 400) or f"Find out why: {found}."
+    name = concern_words(record, known, verdict) or f"look at {visible(result.gate_id)}"
+    text = visible(remedy or verdict.next_step, 400) or f"Find out why: {name}."
     if remedy and "feature" in verdict.where:
         text = f"{visible(verdict.where['feature'], 40)}: {text[:1].lower()}{text[1:]}"
     about = capital(record, verdict_words(record, known, verdict))
@@ -93,9 +93,9 @@ def _has(record: AuditRecord, code: str) -> bool:
     return any(verdict.gate == code for verdict in record.verdicts)
 
 
-def _skipped(record: AuditRecord) -> list[Action]:
+def _skip(record: AuditRecord) -> list[Action]:
     return [
-        Action(text=f"{visible(one.title)} was skipped: {visible(one.reason, 300)}", who="data scientist")
-        for one in record.findings
-        if one.outcome == "skipped"
+        Action(text=f"{visible(finding.title)} was skipped: {visible(finding.reason, 300)}", who="data scientist")
+        for finding in record.findings
+        if finding.outcome == "skipped"
     ]

@@ -38,13 +38,13 @@ def address(where: Mapping[str, str], names: Names | None = None) -> str:
     ('every class, every split', 'all rows', 'all test rows')
     """
     split = visible(where["split"], 40) if where.get("split", "*") != "*" else ""
-    parts = [_level(key, where[key], names or {}) for key in _ordered(where) if key != "split" or where[key] == "*"]
+    parts = [_level(key, where[key], names or {}) for key in _order(where) if key != "split" or where[key] == "*"]
     if not parts:
         return f"all {split} rows" if split else "all rows"
     return ", ".join(parts) + (f" ({split} rows)" if split not in ("", "test") else "")
 
 
-def _ordered(where: Mapping[str, str]) -> list[str]:
+def _order(where: Mapping[str, str]) -> list[str]:
     house = [key for key in (*HOUSE_ORDER, "split") if key in where]
     return [*sorted(set(where) - set(house)), *house]
 

@@ -40,7 +40,7 @@ def answers(record: AuditRecord) -> tuple[Answer, ...]:
     return (
         how_good(record, known),
         for_whom(record, known),
-        _trusted(record, known, results),
+        _trust(record, known, results),
         _breaks(record, known, results),
         _unknown(record, results),
     )
@@ -49,10 +49,10 @@ def answers(record: AuditRecord) -> tuple[Answer, ...]:
 # --- can the numbers be trusted? ------------------------------------------------------------------
 
 
-def _trusted(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
+def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
     mine = of_families(record, results, TRUST)
-    mine += [one for one in results if one.gate and one.gate.invalidates and one not in mine]
-    invalid = [one for one in mine if one.gate and one.gate.invalidates and one.worst.outcome == "fail"]
+    mine += [result for result in results if result.gate and result.gate.invalidates and result not in mine]
+    invalid = [result for result in mine if result.gate and result.gate.invalidates and result.worst.outcome == "fail"]
     failed = concerns_of(record, TRUST)
     if invalid:
         sentence = f"No: {verdict_words(record, known, invalid[0].lead)}."
@@ -60,8 +60,10 @@ def _trusted(record: AuditRecord, known: Estimates, results: Sequence[GateResult
         first = f"{counted(len(failed), 'concern')}; first, {concern_words(record, known, failed[0].lead)}"
         sentence = f"With care: {first}."
     else:
-        sentence = "Yes, as far as was tested." if _tested(mine) else "Not known: nothing here was tested."
-    rest = [f"{capital(record, verdict_words(record, known, one.lead))}." for one in failed if one not in invalid][1:2]
+        sentence = "Yes, as far as was tested." if _test(mine) else "Not known: nothing here was tested."
+    rest = [
+        f"{capital(record, verdict_words(record, known, result.lead))}." for result in failed if result not in invalid
+    ][1:2]
     return Answer(
         id="trusted",
         question="Can the numbers be trusted?",
@@ -83,11 +85,15 @@ _INVALIDATING_TITLES = ("nondeterministic", "batch-dependent", "invalid-output")
 
 def _ticks(record: AuditRecord, mine: Sequence[GateResult]) -> tuple[Tick, ...]:
     known = families(record)
-    found = []
+    ticks = []
     for words, names in _LOOKED_AT:
-        here = [one.worst.outcome for one in mine if family_of(one, known) in names and one.worst.severity != "note"]
-        found.append(Tick(words=words, outcome=_worst(here)))
-    return tuple(found)
+        here = [
+            result.worst.outcome
+            for result in mine
+            if family_of(result, known) in names and result.worst.severity != "note"
+        ]
+        ticks.append(Tick(words=words, outcome=_worst(here)))
+    return tuple(ticks)
 
 
 def _worst(outcomes: Sequence[VerdictOutcome]) -> VerdictOutcome:
@@ -95,19 +101,23 @@ def _worst(outcomes: Sequence[VerdictOutcome]) -> VerdictOutcome:
     return next((one for one in order if one in outcomes), "not_assessed")
 
 
-def _tested(results: Sequence[GateResult]) -> bool:
-    return any(one.worst.outcome != "not_assessed" for one in results)
+def _test(results: Sequence[GateResult]) -> bool:
+    return any(result.worst.outcome != "not_assessed" for result in results)
 
 
 # --- what breaks it? ------------------------------------------------------------------------------
 
 
 def _breaks(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
-    mine = [one for one in of_families(record, results, BREAKS) if not (one.gate and one.gate.invalidates)]
-    failed = [one for one in concerns_of(record, BREAKS) if not (one.gate and one.gate.invalidates)]
-    words = [f"{capital(record, concern_words(record, known, one.lead))}." for one in failed]
+    mine = [
+        of_family
+        for of_family in of_families(record, results, BREAKS)
+        if not (of_family.gate and of_family.gate.invalidates)
+    ]
+    failed = [result for result in concerns_of(record, BREAKS) if not (result.gate and result.gate.invalidates)]
+    words = [f"{capital(record, concern_words(record, known, result.lead))}." for result in failed]
     if not words:
-        tried = [one for one in mine if one.worst.outcome == "pass"]
+        tried = [result for result in mine if result.worst.outcome == "pass"]
         sentence = "Nothing that was tried." if tried else f"Not tested: {_why_untested(record)}."
         words = [sentence, *_noise(known)]
     return Answer(
@@ -121,7 +131,9 @@ def _breaks(record: AuditRecord, known: Estimates, results: Sequence[GateResult]
 
 def _noise(known: Estimates) -> list[str]:
     flips = [
-        one for one in known.of("noise_flip_share") if one.value is not None and "0.1" in one.where.get("variant", "")
+        estimate
+        for estimate in known.of("noise_flip_share")
+        if estimate.value is not None and "0.1" in estimate.where.get("variant", "")
     ]
     return [f"Slight noise on the numbers changes {percent(value_of(flips[0]))} of decisions."] if flips else []
 
@@ -134,12 +146,14 @@ def _why_untested(record: AuditRecord) -> str:
 
 def _slice_strip(known: Estimates) -> Strip | None:
     slices = [
-        one for one in known.of("error_rate") if set(one.where) - {"split"} == {"slice"} and one.value is not None
+        estimate
+        for estimate in known.of("error_rate")
+        if set(estimate.where) - {"split"} == {"slice"} and estimate.value is not None
     ]
     overall = known.get("error_rate")
     if not slices or overall is None:
         return None
-    rows = [share_row(visible(one.where["slice"], 40), one) for one in slices[:2]]
+    rows = [share_row(visible(estimate.where["slice"], 40), estimate) for estimate in slices[:2]]
     return strip([*rows, share_row("all rows", overall)], points=True, note="share of wrong decisions")
 
 
@@ -148,13 +162,13 @@ def _slice_strip(known: Estimates) -> Strip | None:
 
 def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
     open_topics = topics(record, results)
-    untested = [one for one in record.findings if one.outcome in ("skipped", "error")]
-    silent = [one for one in results if one.worst.outcome == "not_assessed"]
-    parts = [listed([one.name for one in open_topics], limit=3)] if open_topics else []
+    untested = [finding for finding in record.findings if finding.outcome in ("skipped", "error")]
+    silent = [result for result in results if result.worst.outcome == "not_assessed"]
+    parts = [listed([open_topic.name for open_topic in open_topics], limit=3)] if open_topics else []
     sentence = f"Not settled by these rows: {parts[0]}." if parts else "Every question that was asked is settled."
     details: list[str] = []
     if untested:
-        details.append(f"Not run: {listed([visible(one.title, 40) for one in untested], limit=3)}.")
+        details.append(f"Not run: {listed([visible(finding.title, 40) for finding in untested], limit=3)}.")
     return Answer(
         id="unknown",
         question="What is not known?",
@@ -175,7 +189,7 @@ def _counts(results: Sequence[GateResult], silent: Sequence[GateResult]) -> Stri
     )
     rows = []
     for words, outcomes in named:
-        n = sum(1 for one in results if one.worst.outcome in outcomes)
+        n = sum(1 for result in results if result.worst.outcome in outcomes)
         rows.append(StripRow(label=words, value=float(n), text=number(n, "count"), strong="not met" in words))
     rows.append(StripRow(label="did not apply, or not run", value=float(len(silent)), text=f"{len(silent):,}"))
     return strip(rows, ends=(0.0, float(len(results))), note=f"questions asked: {len(results):,}")

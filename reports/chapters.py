@@ -43,20 +43,20 @@ class Untested:
 def chapter(record: AuditRecord, section: Section, drawer: Drawer) -> Chapter:
     """Gather what a chapter shows."""
     names = families(record)
-    mine = [one for one in gate_results(record) if family_of(one, names) in section.families]
+    mine = [gate_result for gate_result in gate_results(record) if family_of(gate_result, names) in section.families]
     counted = confusion_words(record) if section.id == "good" else ()
-    drawn = [one for one in _featured(record, section, drawer) if not (counted and one[0] == "confusion")]
+    drawn = [pair for pair in _featured(record, section, drawer) if not (counted and pair[0] == "confusion")]
     spoken = {check for check, _ in drawn}
     return Chapter(
         figures=tuple(figure for _, figure in drawn),
-        held=tuple(dict.fromkeys(topic_name(one) for one in mine if one.worst.outcome in ("pass", "waived"))),
-        open=tuple(one for one in topics(record, mine)),
+        held=tuple(dict.fromkeys(topic_name(result) for result in mine if result.worst.outcome in ("pass", "waived"))),
+        open=tuple(topic for topic in topics(record, mine)),
         summaries=tuple(
-            visible(one.measurement.summary, 240)
-            for one in findings_of(record, section)
-            if one.measurement is not None and one.check not in spoken and one.check in _TOLD
+            visible(finding.measurement.summary, 240)
+            for finding in findings_of(record, section)
+            if finding.measurement is not None and finding.check not in spoken and finding.check in _TOLD
         ),
-        tested=any(one.measurement is not None for one in findings_of(record, section)),
+        tested=any(finding.measurement is not None for finding in findings_of(record, section)),
         confusion=counted,
     )
 
@@ -94,30 +94,33 @@ def _suits(exhibit: Exhibit, wanted: Featured) -> bool:
 def untested(record: AuditRecord) -> tuple[Untested, ...]:
     """List checks that could not run, and why; those that do not apply stand elsewhere."""
     return tuple(
-        Untested(what=visible(one.title), status=finding_words(one), reason=visible(one.reason, 300))
-        for one in record.findings
-        if one.outcome in ("skipped", "error")
+        Untested(what=visible(finding.title), status=finding_words(finding), reason=visible(finding.reason, 300))
+        for finding in record.findings
+        if finding.outcome in ("skipped", "error")
     )
 
 
 def silent(record: AuditRecord) -> tuple[Untested, ...]:
     """List checks that do not apply and gates that had nothing to judge, in a line each."""
-    found = [
-        Untested(what=visible(one.title), status=finding_words(one), reason=visible(one.reason, 200))
-        for one in record.findings
-        if one.outcome == "not_applicable"
+    untesteds = [
+        Untested(what=visible(finding.title), status=finding_words(finding), reason=visible(finding.reason, 200))
+        for finding in record.findings
+        if finding.outcome == "not_applicable"
     ]
-    return (*found, *(_unjudged(one) for one in gate_results(record) if _some_unjudged(record, one)))
+    return (
+        *untesteds,
+        *(_unjudged(gate_result) for gate_result in gate_results(record) if _some_unjudged(record, gate_result)),
+    )
 
 
 def _some_unjudged(record: AuditRecord, result: GateResult) -> bool:
     measured = {finding.check for finding in record.findings if finding.outcome == "measured"}
     there = result.gate is None or result.gate.check in measured or not result.gate.check
-    return there and any(one.outcome == "not_assessed" for one in result.verdicts)
+    return there and any(verdict.outcome == "not_assessed" for verdict in result.verdicts)
 
 
 def _unjudged(result: GateResult) -> Untested:
-    unjudged = [one for one in result.verdicts if one.outcome == "not_assessed"]
+    unjudged = [verdict for verdict in result.verdicts if verdict.outcome == "not_assessed"]
     first = unjudged[0]
     reason = first.message or (first.estimate.reason if first.estimate else "")
     count = f" ({slices(unjudged)} of {slices(result.verdicts)} groups)" if slices(result.verdicts) > 1 else ""
@@ -126,24 +129,24 @@ def _unjudged(result: GateResult) -> Untested:
 
 def on_faith(record: AuditRecord) -> tuple[str, ...]:
     """List what was taken on faith or read in one of several ways, and why a record is partial."""
-    found = [visible(record.partial, 300)] if record.partial.strip() else []
-    found += [visible(one, 300) for one in record.model.notes]
+    lines = [visible(record.partial, 300)] if record.partial.strip() else []
+    lines += [visible(note, 300) for note in record.model.notes]
     for column, words in sorted(record.data.read_as_missing.items()):
-        told = ", ".join(f"“{visible(word, 30)}” ({n:,} rows)" for word, n in sorted(words.items()))
-        found.append(f"{visible(column, 60)}: read as missing: {told}")
+        text = ", ".join(f"“{visible(word, 30)}” ({n:,} rows)" for word, n in sorted(words.items()))
+        lines.append(f"{visible(column, 60)}: read as missing: {text}")
     if record.reused:
-        found.append(f"Reused from an earlier run: {', '.join(visible(one, 40) for one in record.reused)}")
-    return tuple(found)
+        lines.append(f"Reused from an earlier run: {', '.join(visible(text, 40) for text in record.reused)}")
+    return tuple(lines)
 
 
 def by_family(record: AuditRecord) -> dict[str, tuple[Finding, ...]]:
     """Return the findings by family, families in the order of the chapters, unknown ones last."""
     from reports.sections import SECTIONS
 
-    found: dict[str, tuple[Finding, ...]] = {}
+    table: dict[str, tuple[Finding, ...]] = {}
     for section in SECTIONS:
         for family in section.families:
-            mine = tuple(one for one in record.findings if one.family == family)
+            mine = tuple(finding for finding in record.findings if finding.family == family)
             if mine:
-                found[family] = mine
-    return {**found, **other_families(record)}
+                table[family] = mine
+    return {**table, **other_families(record)}

@@ -77,7 +77,7 @@ class _Axis:
 
     def at(self, value: float) -> float:
         """Return the pixel of a number, kept inside the axis."""
-        low, high, here = (_log(one) if self.log else one for one in (self.low, self.high, value))
+        low, high, here = (_log(number) if self.log else number for number in (self.low, self.high, value))
         share = (here - low) / (high - low)
         return self.start + (self.end - self.start) * min(1.0, max(0.0, share))
 
@@ -85,12 +85,12 @@ class _Axis:
         """Return round numbers within the range."""
         if self.log:
             steps = [base * 10.0**power for power in range(-6, 7) for base in (1, 2, 5)]
-            inside = [one for one in steps if self.low <= one <= self.high]
+            inside = [step for step in steps if self.low <= step <= self.high]
             return [inside[k] for k in thinned(len(inside), most + 2)] if inside else [self.low, self.high]
         from matplotlib.ticker import MaxNLocator
 
-        found = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
-        return [float(one) for one in found if self.low - 1e-12 <= one <= self.high + 1e-12]
+        entries = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
+        return [float(value) for value in entries if self.low - 1e-12 <= value <= self.high + 1e-12]
 
 
 def _log(value: float) -> float:
@@ -99,7 +99,7 @@ def _log(value: float) -> float:
 
 def _axis(values: Sequence[float], start: float, end: float, *, log: bool = False, zero: bool = False) -> _Axis:
     """Lay an axis over all values with a little room on both sides."""
-    usable = [one for one in values if not log or one > 0]
+    usable = [value for value in values if not log or value > 0]
     low, high = (min(usable), max(usable)) if usable else (1.0, 1.0)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
@@ -129,7 +129,7 @@ def _tick(tick: float, ticks: Sequence[float]) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 
-def _said(value: float) -> str:
+def _say(value: float) -> str:
     return number(value).replace("-", "−")
 
 
@@ -143,7 +143,7 @@ def _forest(forest: Forest, anchor: str) -> Markup:
     foot = top + _ROW * len(rows)
     right = max(160.0, 7.0 * max((len(_with_interval(row)) for row in rows), default=0) + 22)
     canvas = Canvas(left + _PLOT + right, foot + 40 + (18 if len(rows) < len(forest.rows) else 0))
-    values = [one for row in rows for one in (row.value, row.low, row.high, forest.reference) if one is not None]
+    values = [value for row in rows for value in (row.value, row.low, row.high, forest.reference) if value is not None]
     marked = (0.8, 1.25) if forest.log_scale else ()
     axis = _axis([*values, *marked], left, left + _PLOT, log=forest.log_scale)
     _bottom(canvas, axis, top, foot, metric_words(forest.x_label))
@@ -172,7 +172,7 @@ def _references(canvas: Canvas, axis: _Axis, forest: Forest, top: float, foot: f
     if forest.reference is not None:
         x = axis.at(forest.reference)
         canvas.line((x, x), (top, foot), width=1.2, alpha=0.8, dashes=(6.0, 3.0))
-        canvas.text(x, 10 if forest.log_scale else top - 6, _said(forest.reference), anchor="middle")
+        canvas.text(x, 10 if forest.log_scale else top - 6, _say(forest.reference), anchor="middle")
 
 
 def _whiskers(canvas: Canvas, axis: _Axis, rows: Sequence[ForestRow], ys: Sequence[float]) -> None:
@@ -203,7 +203,7 @@ def _with_interval(row: ForestRow) -> str:
     if row.value is None:
         return ""
     whole = row.low is not None and row.high is not None
-    return _said(row.value) + (f" [{_said(row.low or 0.0)}, {_said(row.high or 0.0)}]" if whole else "")
+    return _say(row.value) + (f" [{_say(row.low or 0.0)}, {_say(row.high or 0.0)}]" if whole else "")
 
 
 def _with_n(row: ForestRow) -> str:
@@ -238,10 +238,10 @@ def _forest_story(forest: Forest) -> str:
         return f"{len(forest.rows)} groups, none with a number."
     low = min(known, key=lambda row: row.value or 0.0)
     high = max(known, key=lambda row: row.value or 0.0)
-    words = f"{len(forest.rows)} groups: from {_said(low.value or 0.0)} for {visible(low.label, 60)}"
-    words += f" to {_said(high.value or 0.0)} for {visible(high.label, 60)}."
+    words = f"{len(forest.rows)} groups: from {_say(low.value or 0.0)} for {visible(low.label, 60)}"
+    words += f" to {_say(high.value or 0.0)} for {visible(high.label, 60)}."
     if forest.reference is not None:
-        words += f" The dashed line stands at {_said(forest.reference)}."
+        words += f" The dashed line stands at {_say(forest.reference)}."
     return f"{words} Hollow marks stand on too few rows." if any(row.hollow for row in forest.rows) else words
 
 
@@ -252,7 +252,7 @@ def _bars(bars: Bars, anchor: str) -> Markup:
     foot = top + _ROW * len(shown)
     right = left + 360
     canvas = Canvas(right + 80, foot + 40 + (18 if len(shown) < len(bars.bars) else 0))
-    values = [one for bar in shown for one in (bar.value, bar.low, bar.high) if one is not None]
+    values = [value for bar in shown for value in (bar.value, bar.low, bar.high) if value is not None]
     axis = _axis(values, left, right, zero=True)
     _bottom(canvas, axis, top, foot, metric_words(bars.x_label))
     zero = axis.at(0.0)
@@ -263,11 +263,11 @@ def _bars(bars: Bars, anchor: str) -> Markup:
         canvas.area((zero, end, end, zero), (y - 6, y - 6, y + 6, y + 6), color=BLUE, alpha=0.85)
         if bar.low is not None and bar.high is not None:
             canvas.line((axis.at(bar.low), axis.at(bar.high)), (y, y), width=1.4)
-        canvas.text(right + 12, y + 4, _said(bar.value))
+        canvas.text(right + 12, y + 4, _say(bar.value))
     if len(shown) < len(bars.bars):
         canvas.text(0, foot + 52, f"The first {len(shown)} of {len(bars.bars):,} bars are drawn", limit=90, quiet=True)
     first = bars.bars[0]
-    story = f"{len(bars.bars)} bars; the first is {visible(first.label, 60)} at {_said(first.value)}."
+    story = f"{len(bars.bars)} bars; the first is {visible(first.label, 60)} at {_say(first.value)}."
     return canvas.svg(anchor, bars.title, story)
 
 
@@ -297,7 +297,9 @@ def _curve(curve: Curve, anchor: str) -> Markup:
     if len(drawn) < len(curve.series):
         canvas.text(0, 372, f"{len(drawn)} of {len(curve.series)} lines drawn", quiet=True)
     names = ", ".join(visible(series.name, 40) for series in drawn)
-    marked = [f" {visible(one.mark_name, 60)}: a dot on its line." for one in drawn if one.mark is not None][:1]
+    marked = [f" {visible(series.mark_name, 60)}: a dot on its line." for series in drawn if series.mark is not None][
+        :1
+    ]
     story = f"{visible(curve.y_label, 60)} against {visible(curve.x_label, 60)}: {names}.{''.join(marked)}"
     return canvas.svg(anchor, curve.title, story)
 
@@ -305,8 +307,8 @@ def _curve(curve: Curve, anchor: str) -> Markup:
 def _axes(curve: Curve, drawn: Sequence[Series]) -> tuple[_Axis, _Axis]:
     if curve.unit_square:
         return _Axis(low=0, high=1, start=56, end=456), _Axis(low=0, high=1, start=312, end=30)
-    xs = [one for series in drawn for one in series.x]
-    ys = [one for series in drawn for column in (series.y, series.low or (), series.high or ()) for one in column]
+    xs = [value for series in drawn for value in series.x]
+    ys = [value for series in drawn for column in (series.y, series.low or (), series.high or ()) for value in column]
     return _axis(xs, 56.0, 456.0), _axis(ys, 312.0, 30.0)
 
 
@@ -369,14 +371,14 @@ def _matrix(matrix: Matrix, anchor: str) -> Markup:
     canvas.text(0, 38, f"{visible(matrix.row_label, 18)} ↓", limit=22)
     for j, name in enumerate(matrix.columns):
         canvas.text(left + width * (j + 0.5), 38, name, anchor="middle", limit=fits, quiet=True)
-    whole = all(float(one).is_integer() for row in matrix.values for one in row)
+    whole = all(float(value).is_integer() for row in matrix.values for value in row)
     for k, (name, row) in enumerate(zip(matrix.rows, matrix.values, strict=True)):
         y = top + height * k
         canvas.text(left - 8, y + height / 2 + 4, name, anchor="end", limit=20, quiet=True)
-        total = sum(abs(one) for one in row) or 1.0
+        total = sum(abs(value) for value in row) or 1.0
         for j, value in enumerate(row):
             canvas.box(left + width * j, y, width, height, alpha=round(0.45 * abs(value) / total, 3))
-            words = f"{value:,.0f}" if whole else _said(value)
+            words = f"{value:,.0f}" if whole else _say(value)
             canvas.text(left + width * (j + 0.5), y + height / 2 + 4, words, anchor="middle", limit=fits + 2)
     canvas.text(left, top + height * len(matrix.rows) + 16, "shade: share of the row", quiet=True)
     story = f"{len(matrix.rows)} rows of {visible(matrix.row_label, 40)} by {len(matrix.columns)} columns of "

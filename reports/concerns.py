@@ -55,14 +55,14 @@ KIND_WORDS = {
 def found_concerns(record: AuditRecord) -> tuple[Concern, ...]:
     """List the gates that failed, the first to look at first."""
     known, names = Estimates(record), families(record)
-    return tuple(_concern(record, known, one, family_of(one, names)) for one in by_attention(record))
+    return tuple(_concern(record, known, result, family_of(result, names)) for result in by_attention(record))
 
 
 def _concern(record: AuditRecord, known: Estimates, result: GateResult, family: str) -> Concern:
     lead, gate = result.lead, gate_of(record, result.lead)
-    alike = [one for one in result.verdicts if one.outcome == lead.outcome and one is not lead]
-    crossed = [one for one in result.crossed if one in alike]
-    single = [one for one in alike if one not in crossed]
+    alike = [verdict for verdict in result.verdicts if verdict.outcome == lead.outcome and verdict is not lead]
+    crossed = [verdict for verdict in result.crossed if verdict in alike]
+    single = [verdict for verdict in alike if verdict not in crossed]
     return Concern(
         kind=_kind(result),
         gate_id=result.gate_id,
@@ -91,7 +91,7 @@ def _kind(result: GateResult) -> Literal["invalid", "criterion", "concern", "not
 
 def _sentences(record: AuditRecord, known: Estimates, lead: Verdict, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """Say what further slices show, each sentence once and none that the first slice has said."""
-    told = dict.fromkeys(capital(record, verdict_words(record, known, one)) for one in verdicts)
-    told.pop(capital(record, verdict_words(record, known, lead)), None)
-    shown = tuple(told)[:MOST_ALIKE]
-    return (*shown, f"and {len(told) - len(shown)} more in the annex") if len(told) > len(shown) else shown
+    table = dict.fromkeys(capital(record, verdict_words(record, known, verdict)) for verdict in verdicts)
+    table.pop(capital(record, verdict_words(record, known, lead)), None)
+    shown = tuple(table)[:MOST_ALIKE]
+    return (*shown, f"and {len(table) - len(shown)} more in the annex") if len(table) > len(shown) else shown

@@ -111,8 +111,8 @@ class Drawer:
         if finding.measurement is None:
             return None
         exhibit = relabeled(self.record, finding.measurement.exhibits[number], self.estimates)
-        found = capped(view(exhibit), 12)
-        figure = self._figure(exhibit, f"c{self.places[id(finding)]}-{number}", found, repeated=False, pictures=True)
+        drawn = capped(view(exhibit), 12)
+        figure = self._figure(exhibit, f"c{self.places[id(finding)]}-{number}", drawn, repeated=False, pictures=True)
         return figure if figure.drawing is not None or figure.view.image else None
 
     def show(self, finding: Finding) -> Shown:
@@ -126,9 +126,9 @@ class Drawer:
 
     def _choose(self, finding: Finding, measurement: Measurement) -> Shown:
         rows = max(self.budget.rows, LEAST_ROWS) if finding.family == "performance" else self.budget.rows
-        exhibits = [relabeled(self.record, one, self.estimates) for one in measurement.exhibits]
-        views = [capped(view(one), rows) for one in exhibits]
-        tables = [found for one, found in zip(exhibits, views, strict=True) if isinstance(one, Table)]
+        exhibits = [relabeled(self.record, exhibit, self.estimates) for exhibit in measurement.exhibits]
+        views = [capped(view(exhibit), rows) for exhibit in exhibits]
+        tables = [view for one, view in zip(exhibits, views, strict=True) if isinstance(one, Table)]
         numbers = None
         if measurement.estimates:
             numbers = capped(estimates_view(measurement.estimates, self.record.data.names), rows)
@@ -142,33 +142,35 @@ class Drawer:
     ) -> list[Figure]:
         """Draw the exhibits whose numbers are not told already, as many as the budget allows."""
         beside = Told(by).without(None)
-        kept = {id(found) for found in tables if not (found.rows and figures_of(found) <= beside)}
-        known = Told([*by, *(one for one in tables if id(one) in kept)])
+        kept = {id(table) for table in tables if not (table.rows and figures_of(table) <= beside)}
+        known = Told([*by, *(table for table in tables if id(table) in kept)])
         figures: list[Figure] = []
-        for number, (exhibit, found) in enumerate(zip(exhibits, views, strict=True)):
-            if isinstance(exhibit, Table) and id(found) not in kept:
+        for number, (exhibit, exhibit_view) in enumerate(zip(exhibits, views, strict=True)):
+            if isinstance(exhibit, Table) and id(exhibit_view) not in kept:
                 continue
-            repeated = bool(found.rows) and figures_of(found) <= known.without(found)
-            full = sum(1 for one in figures if one.drawing is not None) >= self.budget.drawings
+            repeated = bool(exhibit_view.rows) and figures_of(exhibit_view) <= known.without(exhibit_view)
+            full = sum(1 for figure in figures if figure.drawing is not None) >= self.budget.drawings
             anchor = f"f{self.places[id(finding)]}-{number}"
-            made = self._figure(exhibit, anchor, found, repeated=repeated, pictures=not full)
-            if made.drawing is not None or not repeated:  # else it would only say again what stands beside it
-                figures.append(made)
+            figure = self._figure(exhibit, anchor, exhibit_view, repeated=repeated, pictures=not full)
+            if figure.drawing is not None or not repeated:  # else it would only say again what stands beside it
+                figures.append(figure)
         return figures
 
-    def _figure(self, exhibit: Exhibit, anchor: str, found: View, *, repeated: bool, pictures: bool) -> Figure:
+    def _figure(self, exhibit: Exhibit, anchor: str, view: View, *, repeated: bool, pictures: bool) -> Figure:
         pictures = pictures and self.budget.pictures
         if pictures and anchor not in self.drawings:
             self.drawings[anchor] = draw(exhibit, anchor)
         drawing = self.drawings[anchor] if pictures else None
-        if found.image and not pictures:
-            found = replace(found, image="", notes=("Left out to keep this page small; it stands in audit.json.",))
+        if view.image and not pictures:
+            view = replace(view, image="", notes=("Left out to keep this page small; it stands in audit.json.",))
         if drawing is not None and repeated:
-            found = replace(found, columns=(), rows=(), notes=())
-        return Figure(view=found, drawing=drawing, anchor=anchor)
+            view = replace(view, columns=(), rows=(), notes=())
+        return Figure(view=view, drawing=drawing, anchor=anchor)
 
 
 def _weightiest_first(record: AuditRecord) -> list[Finding]:
     """Order findings: those that a gate fails on, then performance and groups, then the rest as recorded."""
-    troubled = {one.gate.check for one in by_attention(record) if one.gate is not None}
-    return sorted(record.findings, key=lambda one: (one.check not in troubled, not family_named(one.family).kept))
+    troubled = {result.gate.check for result in by_attention(record) if result.gate is not None}
+    return sorted(
+        record.findings, key=lambda finding: (finding.check not in troubled, not family_named(finding.family).kept)
+    )

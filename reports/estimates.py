@@ -26,11 +26,11 @@ _NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?(?:e-?\d+)?)( ?%)?")
 
 def estimates_view(estimates: Sequence[Estimate], names: Names | None = None) -> View:
     """Set estimates as one table: metrics across where several slices share them, else one a row."""
-    slices = list(dict.fromkeys(address(one.where, names) for one in estimates))
-    metrics = list(dict.fromkeys(one.metric for one in estimates))
+    slices = list(dict.fromkeys(address(estimate.where, names) for estimate in estimates))
+    metrics = list(dict.fromkeys(estimate.metric for estimate in estimates))
     if len(slices) > 1 and 1 < len(metrics) <= MOST_METRICS and 3 * len(estimates) >= len(slices) * len(metrics):
         return _pivot(estimates, slices, metrics, names)
-    return _listed(estimates, slices, metrics, names)
+    return _list(estimates, slices, metrics, names)
 
 
 def estimate_line(estimate: Estimate) -> str:
@@ -72,7 +72,7 @@ class Told:
     """The numbers that some views tell, so that each view is read once however many are compared with them."""
 
     def __init__(self, views: Sequence[View]) -> None:
-        self.own = {id(one): _all_numbers(one) for one in views}
+        self.own = {id(view): _all_numbers(view) for view in views}
         self._views = tuple(views)
         self._times = Counter(number for numbers in self.own.values() for number in numbers)
 
@@ -80,22 +80,22 @@ class Told:
         """Return the numbers that stand in the views, one of them left out."""
         if view is None or id(view) not in self.own:
             return self._times.keys()
-        return self._times.keys() - {one for one in self.own[id(view)] if self._times[one] == 1}
+        return self._times.keys() - {value for value in self.own[id(view)] if self._times[value] == 1}
 
 
 def _all_numbers(view: View) -> set[float]:
-    return figures(view) | {one for text in (*view.columns, *view.notes) for one in _read(text)}
+    return figures(view) | {value for text in (*view.columns, *view.notes) for value in _read(text)}
 
 
 def figures(view: View) -> set[float]:
     """Return the numbers in the cells of a table, but for its first column."""
-    return {one for row in view.rows for cell in row[1:] for one in _read(cell)}
+    return {value for row in view.rows for cell in row[1:] for value in _read(cell)}
 
 
 @lru_cache(maxsize=16384)
 def _read(text: str) -> tuple[float, ...]:
     """Return the numbers in a cell; the same cells are read for every size in which a card is tried."""
-    found = ((float(one.replace(",", "")), sign) for one, sign in _NUMBER.findall(text))
+    found = ((float(value.replace(",", "")), sign) for value, sign in _NUMBER.findall(text))
     return tuple(round(value / 100 if sign else value, 3) for value, sign in found)
 
 
@@ -106,17 +106,18 @@ def _numbers(estimate: Estimate) -> tuple[str, str, str]:
 
 
 def _level_words(estimates: Sequence[Estimate]) -> str:
-    levels = sorted({one.level for one in estimates})
+    levels = sorted({estimate.level for estimate in estimates})
     return " / ".join(f"{level * 100:g}%" for level in levels[:3]) + " interval"
 
 
-def _listed(estimates: Sequence[Estimate], slices: list[str], metrics: list[str], names: Names | None) -> View:
+def _list(estimates: Sequence[Estimate], slices: list[str], metrics: list[str], names: Names | None) -> View:
     """Set one estimate a row; what all rows share is said once, above or below."""
     rows = [
-        (metric_words(one.metric), address(one.where, names), *_numbers(one), method_words(one)) for one in estimates
+        (metric_words(estimate.metric), address(estimate.where, names), *_numbers(estimate), method_words(estimate))
+        for estimate in estimates
     ]
     columns = ("Metric", "Rows of", "Value", _level_words(estimates), "n", "Method")
-    kept = [k for k in range(6) if k == 2 or (k == 3 and any(row[3] for row in rows)) or not _shared(rows, k)]
+    kept = [k for k in range(6) if k == 2 or (k == 3 and any(row[3] for row in rows)) or not _share(rows, k)]
     if not {0, 1} & set(kept):
         kept = [0, *kept]
     title = metric_words(metrics[0]).capitalize() if 0 not in kept else "Estimates"
@@ -133,17 +134,17 @@ def _listed(estimates: Sequence[Estimate], slices: list[str], metrics: list[str]
     )
 
 
-def _shared(rows: Sequence[tuple[str, ...]], column: int) -> bool:
+def _share(rows: Sequence[tuple[str, ...]], column: int) -> bool:
     """Return whether a column says the same in every row, or nothing at all."""
     return len({row[column] for row in rows}) == 1 and (len(rows) > 1 or not rows[0][column])
 
 
 def _pivot(estimates: Sequence[Estimate], slices: list[str], metrics: list[str], names: Names | None) -> View:
     cells: dict[tuple[str, str], str] = {}
-    for one in estimates:
-        value, span, n = _numbers(one)
+    for estimate in estimates:
+        value, span, n = _numbers(estimate)
         text = f"{value} {span.replace(', ', NARROW)}".rstrip()
-        cells[address(one.where, names), one.metric] = f"{text}, n\u00a0{n}" if n else text
+        cells[address(estimate.where, names), estimate.metric] = f"{text}, n\u00a0{n}" if n else text
     rows = tuple((where, *(cells.get((where, metric), "") for metric in metrics)) for where in slices)
     columns = ("Rows of", *(metric_words(metric) for metric in metrics))
     numeric = (False,) * len(columns)  # flush left: values line up, whatever n follows them
@@ -153,15 +154,15 @@ def _pivot(estimates: Sequence[Estimate], slices: list[str], metrics: list[str],
 def method_notes(estimates: Sequence[Estimate]) -> tuple[str, ...]:
     """Name the methods, by metric where they differ, and say why numbers are missing."""
     methods: dict[str, list[str]] = {}
-    for one in estimates:
-        if one.value is not None and one.method:
-            methods.setdefault(visible(one.method).replace("_", " "), []).append(metric_words(one.metric))
+    for estimate in estimates:
+        if estimate.value is not None and estimate.method:
+            methods.setdefault(visible(estimate.method).replace("_", " "), []).append(metric_words(estimate.metric))
     said = [
         method if len(methods) == 1 else f"{method} for {', '.join(dict.fromkeys(names))}"
         for method, names in methods.items()
     ]
-    undefined = dict.fromkeys(visible(one.reason, 120) for one in estimates if one.value is None)
-    exact = all(one.low == one.high for one in estimates)
+    undefined = dict.fromkeys(visible(estimate.reason, 120) for estimate in estimates if estimate.value is None)
+    exact = all(estimate.low == estimate.high for estimate in estimates)
     notes = [f"{'Method' if exact else f'{_level_words(estimates)}s'}: {'; '.join(said)}."] if said else []
     if undefined:
         notes.append(f"“–” stands where a number does not exist: {'; '.join(list(undefined)[:4])}.")

@@ -78,8 +78,8 @@ def items() -> tuple[Item, ...]:
 def evidence_map(record: AuditRecord) -> tuple[Row, ...]:
     """Say for each item whether this audit supplies evidence, in part, or none."""
     known = {item.id for item in items()}
-    named = dict.fromkeys(one for gate in record.policy.gates for one in gate.evidence_for if one not in known)
-    return tuple(_row(record, item) for item in (*items(), *(_unmapped(one) for one in named)))
+    named = dict.fromkeys(text for gate in record.policy.gates for text in gate.evidence_for if text not in known)
+    return tuple(_row(record, item) for item in (*items(), *(_unmapped(text) for text in named)))
 
 
 def _unmapped(name: str) -> Item:
@@ -100,11 +100,15 @@ def _unmapped(name: str) -> Item:
 
 def _row(record: AuditRecord, item: Item) -> Row:
     named = [gate.id for gate in record.policy.gates if item.id in gate.evidence_for]
-    decided = {one.gate for one in record.verdicts if one.outcome in ("pass", "fail", "inconclusive", "waived")}
+    decided = {
+        verdict.gate for verdict in record.verdicts if verdict.outcome in ("pass", "fail", "inconclusive", "waived")
+    }
     gates = tuple(visible(gate) for gate in named if gate in decided)
     checks = tuple(
         dict.fromkeys(
-            visible(one.check) for one in record.findings if one.family in item.families and one.outcome == "measured"
+            visible(finding.check)
+            for finding in record.findings
+            if finding.family in item.families and finding.outcome == "measured"
         )
     )
     facts = any(_holds(record, fact) for fact in item.facts)
@@ -132,7 +136,7 @@ def _holds(record: AuditRecord, fact: str) -> bool:
         "sensitive": bool(record.data.sensitive),
         "environment": bool(record.environment.packages),
         "fingerprints": bool(record.model.sha256 or any(split.sha256 for split in record.data.splits)),
-        "limits": any(one.outcome != "measured" for one in record.findings),
+        "limits": any(finding.outcome != "measured" for finding in record.findings),
     }
     return facts[fact]
 

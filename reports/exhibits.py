@@ -61,12 +61,12 @@ def view(exhibit: Exhibit) -> View:
     assert_never(exhibit)
 
 
-def capped(found: View, rows: int) -> View:
+def capped(view: View, rows: int) -> View:
     """Keep about the first `rows` rows and say how many stand in the record alone."""
-    if len(found.rows) <= rows + rows // 4:
-        return found
-    note = f"The first {rows:,} of {len(found.rows):,} rows; all of them stand in audit.json."
-    return replace(found, rows=found.rows[:rows], notes=(*found.notes, note))
+    if len(view.rows) <= rows + rows // 4:
+        return view
+    note = f"The first {rows:,} of {len(view.rows):,} rows; all of them stand in audit.json."
+    return replace(view, rows=view.rows[:rows], notes=(*view.notes, note))
 
 
 def _table(table: Table) -> View:
@@ -112,7 +112,7 @@ def _curve(curve: Curve) -> View:
     shared = len({series.x for series in curve.series}) == 1 and len(curve.series) <= MOST_ACROSS
     longest = max((len(series.x) for series in curve.series), default=0)
     note = f"Every line is shown at no more than {CURVE_ROWS} of its points; all stand in audit.json."
-    found = View(
+    view = View(
         title=visible(curve.title),
         caption=visible(curve.caption, 600),
         columns=("Line", *names),
@@ -122,15 +122,15 @@ def _curve(curve: Curve) -> View:
     if shared:
         several = len(curve.series) > 1
         heads = tuple(_line_name(series) for series in curve.series) if several else (names[1],)
-        marked = tuple(_marked(series) for series in curve.series if series.mark is not None)
-        found = replace(found, columns=(names[0], *heads), rows=_across(curve.series), notes=(*found.notes, *marked))
-    return replace(found, numeric=(shared, *(True for _ in found.columns[1:])))
+        marked = tuple(_mark(series) for series in curve.series if series.mark is not None)
+        view = replace(view, columns=(names[0], *heads), rows=_across(curve.series), notes=(*view.notes, *marked))
+    return replace(view, numeric=(shared, *(True for _ in view.columns[1:])))
 
 
 def _across(series: Sequence[Series]) -> tuple[tuple[str, ...], ...]:
     """Set lines over the same places side by side."""
     x = series[0].x
-    return tuple((number(x[k]), *(_height(one, k) for one in series)) for k in thinned(len(x), CURVE_ROWS))
+    return tuple((number(x[k]), *(_height(series_, k) for series_ in series)) for k in thinned(len(x), CURVE_ROWS))
 
 
 def _points(series: Series) -> list[tuple[str, ...]]:
@@ -146,7 +146,7 @@ def _line_name(series: Series) -> str:
     return visible(series.name) + ("" if series.n is None else f" (n={series.n:,})")
 
 
-def _marked(series: Series) -> str:
+def _mark(series: Series) -> str:
     """Tell the marked place of a line in a sentence."""
     x, y = series.mark or (0.0, 0.0)
     return f"{_line_name(series)}, {visible(series.mark_name, 60)}: {number(y)} at {number(x)}."
@@ -236,11 +236,11 @@ def _matrix(matrix: Matrix) -> View:
 
 def _image(image: Image) -> View:
     """Pass pixels on only where they are a PNG; anything else is told, not shown."""
-    found = View(title=visible(image.title), caption=visible(image.caption, 600), alt=visible(image.alt, 400))
+    view = View(title=visible(image.title), caption=visible(image.caption, 600), alt=visible(image.alt, 400))
     try:
         sound = base64.b64decode(image.png_base64, validate=True).startswith(_PNG)
     except (binascii.Error, ValueError):
         sound = False
     if not sound or image.width < 1 or image.height < 1:
-        return replace(found, notes=("The pixels of this image are not a PNG and are not shown.",))
-    return replace(found, image=f"data:image/png;base64,{image.png_base64}", size=(image.width, image.height))
+        return replace(view, notes=("The pixels of this image are not a PNG and are not shown.",))
+    return replace(view, image=f"data:image/png;base64,{image.png_base64}", size=(image.width, image.height))

@@ -35,8 +35,8 @@ class Family(NamedTuple):
 _SCIENTIST, _BOTH, _DATA = "data scientist", "data scientist, with the owner", "owner of the data"
 
 FAMILIES: Mapping[str, Family] = {
-    one.name: one
-    for one in (
+    family.name: family
+    for family in (
         Family("performance", "good", _SCIENTIST, 40.0, kept=True),
         Family("calibration", "good", _SCIENTIST, kept=True),
         Family("groups", "worse", _BOTH, 35.0, steps_with="fairness", kept=True),
@@ -94,4 +94,6 @@ def families_in(section: str, *, answering: bool = False) -> tuple[str, ...]:
     >>> families_in("worse")
     ('groups', 'fairness')
     """
-    return tuple(one.name for one in FAMILIES.values() if one.section == section and (one.answers or not answering))
+    return tuple(
+        family.name for family in FAMILIES.values() if family.section == section and (family.answers or not answering)
+    )

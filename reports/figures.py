@@ -51,20 +51,20 @@ class Plots:
     def roc(self, by: str = "", *, ax: Axes | None = None) -> Axes:
         """Draw the ROC curve with its band, or one curve for each group of the column `by`."""
         check = "roc_by_group" if by else "roc"
-        return _drawn(_exhibit(self._record, check, Curve, "ROC curve", _of(by)), ax)
+        return _draw(_exhibit(self._record, check, Curve, "ROC curve", _of(by)), ax)
 
     def calibration(self, *, ax: Axes | None = None) -> Axes:
         """Draw how often the outcome came, by the score that was given."""
-        return _drawn(_exhibit(self._record, "calibration", Curve, "calibration curve"), ax)
+        return _draw(_exhibit(self._record, "calibration", Curve, "calibration curve"), ax)
 
     def confusion(self, *, ax: Axes | None = None) -> Axes:
         """Draw the confusion matrix: rows are what is true, columns what the model said."""
-        return _drawn(_exhibit(self._record, "confusion", Matrix, "confusion matrix"), ax)
+        return _draw(_exhibit(self._record, "confusion", Matrix, "confusion matrix"), ax)
 
     def scores(self, by: str = "", *, ax: Axes | None = None) -> Axes:
         """Draw the distribution of the scores by class, or by group of the column `by`."""
         ending = _of(by) or " by class"
-        return _drawn(_exhibit(self._record, "score_histogram", Curve, "histogram of scores", ending), ax)
+        return _draw(_exhibit(self._record, "score_histogram", Curve, "histogram of scores", ending), ax)
 
     def groups(self, by: str = "", metric: str = "", *, ax: Axes | None = None) -> Axes:
         """Draw a metric with its intervals for each group of a column.
@@ -85,12 +85,12 @@ class Plots:
         """
         by = by or next(iter(self._record.data.sensitive), "")
         metric = metric or rate_of_groups(self._record)
-        levels = [one for one in Estimates(self._record).levels(metric, by) if one.value is not None]
+        levels = [level for level in Estimates(self._record).levels(metric, by) if level.value is not None]
         if not levels:
-            raise LookupError(f"this record holds no {visible(metric)!r} by {visible(by)!r}; {_grouped(self._record)}")
+            raise LookupError(f"this record holds no {visible(metric)!r} by {visible(by)!r}; {_group(self._record)}")
         axes = _axes(ax)
-        _whiskers(axes, [group_words(self._record, one.where) for one in levels], levels)
-        axes.set_xlabel(_text(_spoken(self._record, metric)))
+        _whiskers(axes, [group_words(self._record, level.where) for level in levels], levels)
+        axes.set_xlabel(_text(_speak(self._record, metric)))
         return axes
 
     def rates(self, by: str = "", *, ax: Axes | None = None) -> Axes:
@@ -102,12 +102,12 @@ def _of(by: str) -> str:
     return f" by {by}" if by else ""
 
 
-def _grouped(record: AuditRecord) -> str:
+def _group(record: AuditRecord) -> str:
     names = listed(map(repr, record.data.sensitive), limit=6)
     return f"sensitive columns: {names}" if names else "no sensitive columns were declared"
 
 
-def _spoken(record: AuditRecord, metric: str) -> str:
+def _speak(record: AuditRecord, metric: str) -> str:
     favorable = record.data.favorable or record.data.positive
     of = f" ({class_words(record, favorable)})" if words_of(metric).of_decision and favorable else ""
     return metric_words(metric) + of
@@ -115,11 +115,11 @@ def _spoken(record: AuditRecord, metric: str) -> str:
 
 def _exhibit(record: AuditRecord, check: str, kind: type[Found], what: str, ending: str = "") -> Found:
     """Find an exhibit of a check by the end of its title; say why where it is not there."""
-    finding = next((one for one in record.findings if one.check == check), None)
+    finding = next((finding for finding in record.findings if finding.check == check), None)
     if finding is None or finding.measurement is None:
         why = "did not run" if finding is None else f"was not measured: {visible(finding.reason, 200)}"
         raise LookupError(f"this record holds no {what}: the check {check!r} {why}")
-    alike = [one for one in finding.measurement.exhibits if isinstance(one, kind)]
+    alike = [exhibit for exhibit in finding.measurement.exhibits if isinstance(exhibit, kind)]
     found = next((one for one in alike if one.title.endswith(ending)), None)
     if found is None:
         there = listed([repr(one.title) for one in alike], limit=4) or "none"
@@ -140,7 +140,7 @@ def _text(words: str) -> str:
     return visible(words, 80).replace("$", r"\$")
 
 
-def _drawn(exhibit: Drawable, ax: Axes | None) -> Axes:
+def _draw(exhibit: Drawable, ax: Axes | None) -> Axes:
     axes = _axes(ax)
     match exhibit:
         case Curve():
@@ -188,26 +188,32 @@ def _matrix(axes: Axes, matrix: Matrix) -> None:
         for x, value in enumerate(row):
             color = "white" if value > highest / 2 else "black"
             axes.text(x, y, f"{value:,.0f}", ha="center", va="center", color=color)
-    axes.set_xticks(range(len(matrix.columns)), [_text(one) for one in matrix.columns])
-    axes.set_yticks(range(len(matrix.rows)), [_text(one) for one in matrix.rows])
+    axes.set_xticks(range(len(matrix.columns)), [_text(column) for column in matrix.columns])
+    axes.set_yticks(range(len(matrix.rows)), [_text(row) for row in matrix.rows])
     axes.set_xlabel(_text(matrix.column_label))
     axes.set_ylabel(_text(matrix.row_label))
 
 
 def _whiskers(axes: Axes, labels: Sequence[str], estimates: Sequence[Estimate]) -> None:
-    for place, one in enumerate(estimates):
-        if one.value is not None:
-            low, high = (one.value if end is None else end for end in (one.low, one.high))
+    for place, estimate in enumerate(estimates):
+        if estimate.value is not None:
+            low, high = (estimate.value if end is None else end for end in (estimate.low, estimate.high))
             axes.errorbar(
-                one.value, place, xerr=[[one.value - low], [high - one.value]], fmt="o", color="C0", capsize=3
+                estimate.value,
+                place,
+                xerr=[[estimate.value - low], [high - estimate.value]],
+                fmt="o",
+                color="C0",
+                capsize=3,
             )
     named = [
-        f"{label} (n {one.n:,})" if one.n is not None else label for label, one in zip(labels, estimates, strict=True)
+        f"{label} (n {estimate.n:,})" if estimate.n is not None else label
+        for label, estimate in zip(labels, estimates, strict=True)
     ]
     _rows(axes, named)
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
     """Name the rows of a chart, the first on top."""
-    axes.set_yticks(range(len(labels)), [_text(one) for one in labels])
+    axes.set_yticks(range(len(labels)), [_text(label) for label in labels])
     axes.set_ylim(len(labels) - 0.5, -0.5)

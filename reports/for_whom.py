@@ -42,7 +42,9 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
     if not record.data.sensitive:
         sentence = "Not asked: no column that distinguishes people was declared."
         return Answer(id="worse", question=question, sentence=sentence, details=_weak_slice(record, known))
-    failed = [one for one in concerns_of(record, GROUPS) if one.worst.outcome == "fail" and not _is_direction(one)]
+    failed = [
+        result for result in concerns_of(record, GROUPS) if result.worst.outcome == "fail" and not _is_direction(result)
+    ]
     gap = first_gap(record, known, failed)
     details = _about_first(record, known, failed, gap)
     return Answer(
@@ -86,13 +88,15 @@ def _first_words(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
 
 
 def _is_one_group(record: AuditRecord, name: str) -> bool:
-    levels = sum(one.feature == name for one in record.data.groups)
+    levels = sum(group.feature == name for group in record.data.groups)
     return levels == 1 or (levels == 0 and bool(record.data.missing_sensitive.get(name)))
 
 
 def withheld(record: AuditRecord) -> tuple[str, ...]:
     """Name the sensitive features of which fewer than two groups are shown because one is too small to be."""
-    sizes = {name: [one.rows for one in record.data.groups if one.feature == name] for name in record.data.sensitive}
+    sizes = {
+        name: [group.rows for group in record.data.groups if group.feature == name] for name in record.data.sensitive
+    }
     return tuple(
         name for name, rows in sizes.items() if len(rows) > 1 and None in rows and len(rows) - rows.count(None) < 2
     )
@@ -114,10 +118,12 @@ def _withheld(record: AuditRecord, gap: Gap | None) -> list[str]:
 def _spread(record: AuditRecord, known: Estimates, *, shown: bool = False) -> str:
     """Say how much the levels of a feature of very many differ at all, beyond chance; `shown`: only where they do."""
     metric = f"{rate_of_groups(record)}_spread"
-    found = [one for one in known.of(metric) if one.value is not None and not (shown and not one.low)]
-    if not found:
+    estimates = [
+        estimate for estimate in known.of(metric) if estimate.value is not None and not (shown and not estimate.low)
+    ]
+    if not estimates:
         return ""
-    widest = max(found, key=value_of)
+    widest = max(estimates, key=value_of)
     feature = visible(widest.where.get("feature", ""), 60)
     share = words_of(rate_of_groups(record)).share
     size = f"{percent(value_of(widest)).removesuffix(' %')} points" if share else f"{value_of(widest):.3g}"
@@ -135,17 +141,17 @@ def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
     """Say what the first two concerns are about, how far they reach and what is certain of them."""
     if not failed:
         return [] if gap is None else ["No gap over the limits is shown among the groups."]
-    found = []
+    lines = []
     for result in failed[:2]:
         said = result is failed[0] if gap is None else _same_gap(result, gap)  # in the sentence above
         words = "" if said else verdict_words(record, known, result.lead)
         shown = known_words(result.lead, gate_of(record, result.lead)) if result is failed[0] else ""
         reach = reach_words(record, result.lead)
         reached = f"about {reach} would have to come out differently" if reach else ""
-        told = "; ".join(one for one in (words, shown, reached) if one)
-        if told:
-            found.append(f"{capital(record, told)}.")
-    return found
+        text = "; ".join(text for text in (words, shown, reached) if text)
+        if text:
+            lines.append(f"{capital(record, text)}.")
+    return lines
 
 
 def _varies(record: AuditRecord, known: Estimates, gap: Gap | None) -> list[str]:
@@ -178,18 +184,21 @@ def _direction(record: AuditRecord, gap: Gap | None) -> list[str]:
 def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
     """Draw a rate by the groups of a feature, the two compared first."""
     first = [gap.group, gap.other]
-    rest = sorted((one for one in gap.levels if one not in first and (one.n or 0) >= 30), key=lambda one: -(one.n or 0))
+    rest = sorted(
+        (level for level in gap.levels if level not in first and (level.n or 0) >= 30),
+        key=lambda estimate: -(estimate.n or 0),
+    )
     rows = [
         StripRow(
-            label=group_words(record, one.where),
-            value=value_of(one),
-            low=one.low,
-            high=one.high,
-            text=rate_words(one) + (f" (n {one.n:,})" if one.n is not None else ""),
-            tag="compared with" if one is gap.other else "",
-            strong=one is gap.group,
+            label=group_words(record, estimate.where),
+            value=value_of(estimate),
+            low=estimate.low,
+            high=estimate.high,
+            text=rate_words(estimate) + (f" (n {estimate.n:,})" if estimate.n is not None else ""),
+            tag="compared with" if estimate is gap.other else "",
+            strong=estimate is gap.group,
         )
-        for one in [*first, *rest[:2]]
+        for estimate in [*first, *rest[:2]]
     ]
     positive = class_words(record, record.data.positive)
     caption = f"called {positive} by the model" if words_of(gap.rate).of_decision else metric_words(gap.rate)
@@ -198,4 +207,4 @@ def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
 
 def _weak_slice(record: AuditRecord, known: Estimates) -> tuple[str, ...]:
     slices = concerns_of(record, ("slices",))
-    return tuple(f"{capital(record, verdict_words(record, known, one.lead))}." for one in slices[:1])
+    return tuple(f"{capital(record, verdict_words(record, known, result.lead))}." for result in slices[:1])

@@ -21,10 +21,12 @@ MOST = 10
 def render(record: AuditRecord) -> str:
     """Draw the gates that did not pass as workflow commands, one a gate."""
     known = Estimates(record)
-    unsettled = [one for one in results.gate_results(record) if one.worst.outcome == "inconclusive"]
+    unsettled = [
+        gate_result for gate_result in results.gate_results(record) if gate_result.worst.outcome == "inconclusive"
+    ]
     troubled = [*by_attention(record), *unsettled]
     shown = troubled if len(troubled) <= MOST else troubled[: MOST - 1]
-    commands = [_command(record, known, one) for one in shown]
+    commands = [_command(record, known, result) for result in shown]
     if len(shown) < len(troubled):
         rest = f"{counted(len(troubled) - len(shown), 'more gate')} did not pass; the card lists them"
         commands.append(f"::notice title=modelassay::{data(rest)}")

@@ -57,9 +57,9 @@ def entry(name: str, record: Mapping[str, object]) -> Entry:
             values[gate] = numbers
     data, policy = record.get("data"), record.get("policy")
     splits = _list(data, "splits") if isinstance(data, Mapping) else []
-    tested = [str(one.get("sha256", "")) for one in splits if one.get("name") == "test"]
+    tested = [str(split.get("sha256", "")) for split in splits if split.get("name") == "test"]
     gates = _list(policy, "gates") if isinstance(policy, Mapping) else []
-    words = {f"{one.get('id')} {one.get('metric')}": f"{one.get('op')} {one.get('threshold')}" for one in gates}
+    words = {f"{gate.get('id')} {gate.get('metric')}": f"{gate.get('op')} {gate.get('threshold')}" for gate in gates}
     return Entry(
         name=name, created=str(record.get("created", "")), data=tested[0] if tested else "", policy=words,
         outcomes=outcomes, values=values,
@@ -67,8 +67,8 @@ def entry(name: str, record: Mapping[str, object]) -> Entry:
 
 
 def _list(where: object, name: str) -> list[Mapping[str, object]]:
-    found = where.get(name) if isinstance(where, Mapping) else None
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list | tuple) else []
+    result = where.get(name) if isinstance(where, Mapping) else None
+    return [value for value in result if isinstance(value, Mapping)] if isinstance(result, list | tuple) else []
 
 
 def _rank(outcome: str) -> int:
@@ -80,10 +80,10 @@ def _numbers(estimate: object) -> tuple[float, float, float] | None:
         return None
     value = estimate.get("value")
     limits = [estimate.get(name) for name in ("low", "high")]
-    numbers = [float(one) if isinstance(one, int | float) else math.nan for one in (value, *limits)]
+    numbers = [float(item) if isinstance(item, int | float) else math.nan for item in (value, *limits)]
     if not math.isfinite(numbers[0]):
         return None
-    low, high = (one if math.isfinite(one) else numbers[0] for one in numbers[1:])
+    low, high = (number if math.isfinite(number) else numbers[0] for number in numbers[1:])
     return numbers[0], low, high
 
 
@@ -118,8 +118,10 @@ def page(entries: Sequence[Entry]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(loader=PackageLoader("reports", "templates"), autoescape=True, undefined=StrictUndefined)
-    gates = sorted({gate for one in entries for gate in one.outcomes})
-    strips = sorted((_strip(gate, entries) for gate in gates), key=lambda one: (_rank(one.last), -one.failed, one.gate))
+    gates = sorted({gate for entry in entries for gate in entry.outcomes})
+    strips = sorted(
+        (_strip(gate, entries) for gate in gates), key=lambda strip: (_rank(strip.last), -strip.failed, strip.gate)
+    )
     return environment.get_template("history.html.j2").render(
         entries=entries, strips=strips, flips=flips(entries)[-MOST_LINES:], changes=changes(entries)[-MOST_LINES:],
         uses=uses(entries)[:MOST_LINES], columns=min(len(entries), MOST_COLUMNS), height=HEIGHT, visible=visible,
@@ -129,17 +131,18 @@ def page(entries: Sequence[Entry]) -> str:
 def _strip(gate: str, entries: Sequence[Entry]) -> Strip:
     groups = _columns(entries)
     worst = [
-        min((one.outcomes[gate] for one in group if gate in one.outcomes), key=_rank, default="") for group in groups
+        min((entry.outcomes[gate] for entry in group if gate in entry.outcomes), key=_rank, default="")
+        for group in groups
     ]
     paths = []
-    for outcome in dict.fromkeys(one for one in worst if one):
-        places = [place for place, one in enumerate(worst) if one == outcome]
+    for outcome in dict.fromkeys(text for text in worst if text):
+        places = [place for place, text in enumerate(worst) if text == outcome]
         paths.append((outcome, "".join(f"M{place}.5 0v{HEIGHT}" for place in places)))
-    outcomes = [one.outcomes[gate] for one in entries if gate in one.outcomes]
+    outcomes = [entry.outcomes[gate] for entry in entries if gate in entry.outcomes]
     line, band, words = _curve(
         [next((e.values[gate] for e in group[::-1] if gate in e.values), None) for group in groups]
     )
-    failed = sum(one == "fail" for one in outcomes)
+    failed = sum(outcome == "fail" for outcome in outcomes)
     return Strip(gate=gate, last=outcomes[-1], failed=failed, paths=tuple(paths), line=line, band=band, words=words)
 
 
@@ -177,16 +180,16 @@ def flips(entries: Sequence[Entry]) -> list[str]:
     >>> flips([one, two])
     ['G turned from pass to fail on the same rows, from a to b']
     """
-    found, last = [], dict[tuple[str, str], Entry]()
-    for one in entries:
-        for gate, outcome in one.outcomes.items():
-            before = last.get((one.data, gate)) if one.data else None
+    lines, last = [], dict[tuple[str, str], Entry]()
+    for entry in entries:
+        for gate, outcome in entry.outcomes.items():
+            before = last.get((entry.data, gate)) if entry.data else None
             if before is not None and {before.outcomes[gate], outcome} == {"pass", "fail"}:
                 turned = f"{gate} turned from {before.outcomes[gate]} to {outcome}"
-                found.append(f"{turned} on the same rows, from {before.name} to {one.name}")
-            if one.data and outcome in ("pass", "fail"):
-                last[one.data, gate] = one
-    return found
+                lines.append(f"{turned} on the same rows, from {before.name} to {entry.name}")
+            if entry.data and outcome in ("pass", "fail"):
+                last[entry.data, gate] = entry
+    return lines
 
 
 def changes(entries: Sequence[Entry]) -> list[str]:
@@ -199,16 +202,16 @@ def changes(entries: Sequence[Entry]) -> list[str]:
     >>> changes([one, two])
     ['b: G m <= 1 became <= 2']
     """
-    found = []
+    lines = []
     for before, after in pairwise(entries):
         new = [key for key in after.policy if key not in before.policy]
         gone = [key for key in before.policy if key not in after.policy]
         other = [key for key in after.policy if before.policy.get(key, after.policy[key]) != after.policy[key]]
-        told = [f"{key} {before.policy[key]} became {after.policy[key]}" for key in other[:5]]
-        told += [f"{len(new)} gates came, such as {new[0]}"] if new else []
-        told += [f"{len(gone)} gates went, such as {gone[0]}"] if gone else []
-        found += [f"{after.name}: {'; '.join(told)}"] if told else []
-    return found
+        names = [f"{key} {before.policy[key]} became {after.policy[key]}" for key in other[:5]]
+        names += [f"{len(new)} gates came, such as {new[0]}"] if new else []
+        names += [f"{len(gone)} gates went, such as {gone[0]}"] if gone else []
+        lines += [f"{after.name}: {'; '.join(names)}"] if names else []
+    return lines
 
 
 def uses(entries: Sequence[Entry]) -> list[tuple[str, int]]:
@@ -220,5 +223,5 @@ def uses(entries: Sequence[Entry]) -> list[tuple[str, int]]:
     >>> uses([one, one])
     [('0123456789ab', 2)]
     """
-    counted = Counter(one.data for one in entries if one.data)
+    counted = Counter(entry.data for entry in entries if entry.data)
     return [(data[:12], number) for data, number in counted.most_common()]

@@ -40,7 +40,7 @@ def how_good(record: AuditRecord, known: Estimates) -> Answer:
         question="How good is it?",
         sentence=sentence,
         strip=chart,
-        details=tuple(one for one in details if one)[:2],
+        details=tuple(detail for detail in details if detail)[:2],
     )
 
 
@@ -61,20 +61,22 @@ def _decisions(record: AuditRecord, known: Estimates) -> tuple[str, Strip | None
 
 def always(known: Estimates) -> Estimate | None:
     """Return the share of the commonest class among the test rows."""
-    shares = [one for one in known.levels("class_share", "class") if one.value is not None]
-    return max(shares, key=lambda one: one.value or 0.0, default=None)
+    shares = [level for level in known.levels("class_share", "class") if level.value is not None]
+    return max(shares, key=lambda estimate: estimate.value or 0.0, default=None)
 
 
 def _binary_rows(record: AuditRecord, known: Estimates) -> list[StripRow]:
     positive = class_words(record, record.data.positive)
     named = (("recall", f"found, of all {positive}"), ("precision", f"right, of those called {positive}"))
-    return [share_row(words, one) for metric, words in named if (one := known.get(metric))]
+    return [share_row(words, estimate) for metric, words in named if (estimate := known.get(metric))]
 
 
 def _class_rows(record: AuditRecord, known: Estimates) -> list[StripRow]:
     """Show the classes that are found least."""
-    weakest = sorted((one for one in known.levels("recall", "class") if one.value is not None), key=value_of)[:3]
-    return [share_row(f"found, of class {class_words(record, one.where['class'])}", one) for one in weakest]
+    weakest = sorted((level for level in known.levels("recall", "class") if level.value is not None), key=value_of)[:3]
+    return [
+        share_row(f"found, of class {class_words(record, estimate.where['class'])}", estimate) for estimate in weakest
+    ]
 
 
 def _regression(record: AuditRecord, known: Estimates) -> tuple[str, Strip | None]:
@@ -92,13 +94,13 @@ def _regression(record: AuditRecord, known: Estimates) -> tuple[str, Strip | Non
 
 
 def _headline(record: AuditRecord, known: Estimates) -> str:
-    one = known.get(record.headline)
-    if one is None or record.headline in SAID:
+    estimate = known.get(record.headline)
+    if estimate is None or record.headline in SAID:
         return ""
     words = LONG.get(record.headline) or metric_words(record.headline).capitalize()
-    turned = one.high is not None and one.high < CHANCE.get(record.headline, one.high)
+    turned = estimate.high is not None and estimate.high < CHANCE.get(record.headline, estimate.high)
     tail = "; worse than chance: higher scores go with the other class" if turned else ""
-    return f"{words} {estimate_text(one)}{tail}."
+    return f"{words} {estimate_text(estimate)}{tail}."
 
 
 def _calibration(known: Estimates) -> str:

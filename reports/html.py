@@ -93,7 +93,9 @@ def render(record: AuditRecord, edition: Edition = "full", saved: str = "") -> s
         budget = _fitting(USUAL, size, USUAL_LIMIT, len(record.findings))
         if budget is not None:
             return pages.draw(budget, inside)
-    budget = _fitting(LARGE, lambda one: len(pages.draw(one).encode()), SIZE_LIMIT, len(record.findings)) or LARGE[-1]
+    budget = (
+        _fitting(LARGE, lambda budget: len(pages.draw(budget).encode()), SIZE_LIMIT, len(record.findings)) or LARGE[-1]
+    )
     page = pages.draw(budget, data)
     return page if len(page.encode()) < SIZE_LIMIT else pages.draw(budget)
 
@@ -108,21 +110,21 @@ def _fitting(budgets: Sequence[Budget], size: Callable[[Budget], int], room: int
             continue
         smallest = size(replace(budget, findings=0))
         if smallest <= room:
-            return replace(budget, findings=_filled(budget, size, room, (smallest, largest), findings))
+            return replace(budget, findings=_fill(budget, size, room, (smallest, largest), findings))
     return None
 
 
-def _filled(budget: Budget, size: Callable[[Budget], int], room: int, known: tuple[int, int], findings: int) -> int:
+def _fill(budget: Budget, size: Callable[[Budget], int], room: int, known: tuple[int, int], findings: int) -> int:
     """Find how many findings fit, by a few guesses on a straight line between what fits and what does not."""
     (fits, below), (not_, above) = (0, known[0]), (findings, known[1])
     while not_ - fits > 1 and room - below > SPARE * room:
         guess = fits + int((not_ - fits) * (room - below) / max(above - below, 1))
         guess = min(max(guess, fits + 1), not_ - 1)
-        found = size(replace(budget, findings=guess))
-        if found <= room:
-            fits, below = guess, found
+        count = size(replace(budget, findings=guess))
+        if count <= room:
+            fits, below = guess, count
         else:
-            not_, above = guess, found
+            not_, above = guess, count
     return fits
 
 
@@ -198,7 +200,7 @@ def _common(record: AuditRecord, edition: Edition) -> dict[str, object]:
         "sections": sections.sections_of(edition),
         "glossary": sections.GLOSSARY,
         "evidence": evidence_map(record) if edition == "full" else (),
-        "sources": sorted({(one.source, one.checked) for one in items()}),
+        "sources": sorted({(item.source, item.checked) for item in items()}),
         "groups": _groups_by_feature(record),
     }
 
@@ -255,10 +257,10 @@ class _Anchors:
 
 
 def _groups_by_feature(record: AuditRecord) -> dict[str, list[GroupInfo]]:
-    found: dict[str, list[GroupInfo]] = {}
+    table: dict[str, list[GroupInfo]] = {}
     for group in record.data.groups:
-        found.setdefault(group.feature, []).append(group)
-    return found
+        table.setdefault(group.feature, []).append(group)
+    return table
 
 
 @cache
@@ -307,7 +309,7 @@ def _environment() -> Environment:
 
 def _flush(numeric: tuple[bool, ...]) -> dict[str, str]:
     """Name the columns that stand flush right, once for the table instead of once a cell; many stand close."""
-    names = [f"n{k}" for k, one in enumerate(numeric, start=1) if one and 1 < k < 15]
+    names = [f"n{k}" for k, flag in enumerate(numeric, start=1) if flag and 1 < k < 15]
     names += ["dense"] if len(numeric) >= DENSE else []
     return {"class": " ".join(names)} if names else {}
 

@@ -62,9 +62,9 @@ class RecordCard(Card):
     @classmethod
     def of(cls, words: Card, page: Callable[[str | Path | None, str], str]) -> RecordCard:
         """Take the words of a record, and what draws its page."""
-        made = cls(**{name: getattr(words, name) for name in Card.__dataclass_fields__})
-        object.__setattr__(made, "_page", page)
-        return made
+        record_card = cls(**{name: getattr(words, name) for name in Card.__dataclass_fields__})
+        object.__setattr__(record_card, "_page", page)
+        return record_card
 
     def __call__(self, path: str | Path | None = None, edition: Literal["full", "short"] = "full") -> str:
         """Return the page, and write it where `path` is given."""

@@ -37,7 +37,7 @@ def render(record: AuditRecord) -> str:
 def _suite(record: AuditRecord, known: Estimates, result: GateResult) -> ET.Element:
     name = f"{visible(result.gate_id)} {result.title}".strip()
     suite = ET.Element("testsuite", name=_clean(name), timestamp=_clean(visible(record.created, 40)))
-    for outcome, alike in groupby(result.verdicts, key=lambda one: one.outcome):
+    for outcome, alike in groupby(result.verdicts, key=lambda verdict: verdict.outcome):
         verdicts = list(alike)
         quiet = outcome in ("pass", "not_assessed") and len(result.verdicts) > results.FEW_SLICES
         most = 0 if quiet else results.FEW_SLICES
@@ -88,13 +88,13 @@ def _rest(record: AuditRecord, result: GateResult, verdicts: list[Verdict]) -> E
         "testcase", classname=_clean(f"modelassay.{visible(result.gate_id)}"), name=f"further slices, {words}", time="0"
     )
     tag = _tag(record, first)
-    told = f"{counted(number, 'slice')} {words}; audit.json holds each"
+    text = f"{counted(number, 'slice')} {words}; audit.json holds each"
     if tag:
-        child = ET.SubElement(case, tag, message=told)
+        child = ET.SubElement(case, tag, message=text)
         if tag != "skipped":
             child.set("type", first.severity)
     else:
-        ET.SubElement(case, "system-out").text = told
+        ET.SubElement(case, "system-out").text = text
     return case
 
 

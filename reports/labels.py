@@ -26,11 +26,11 @@ def relabeled(record: AuditRecord, exhibit: Exhibit, estimates: Estimates) -> Ex
         case Bars():
             return replace(exhibit, bars=tuple(replace(b, label=known.get(b.label, b.label)) for b in exhibit.bars))
         case Curve():
-            series = tuple(replace(one, name=known.get(one.name, one.name)) for one in exhibit.series)
+            series = tuple(replace(series_, name=known.get(series_.name, series_.name)) for series_ in exhibit.series)
             return replace(exhibit, series=series)
         case Matrix():
             own = names.get(record.data.target, {})
-            rows_, columns = (tuple(own.get(one, one) for one in part) for part in (exhibit.rows, exhibit.columns))
+            rows_, columns = (tuple(own.get(text, text) for text in part) for part in (exhibit.rows, exhibit.columns))
             return replace(exhibit, rows=rows_, columns=columns)
     return exhibit
 
@@ -57,9 +57,9 @@ def _reference_level(record: AuditRecord, estimates: Estimates, metric: str, fea
     """Return the level that others are compared with: a ratio to itself is 1, a difference to itself is not made."""
     ratios = estimates.levels(f"{metric}_ratio", feature)
     if ratios:
-        whole = [one.where[feature] for one in ratios if one.value == 1]
+        whole = [ratio.where[feature] for ratio in ratios if ratio.value == 1]
         return whole[0] if len(whole) == 1 else ""
-    compared = {one.where[feature] for one in estimates.levels(f"{metric}_difference", feature)}
+    compared = {level.where[feature] for level in estimates.levels(f"{metric}_difference", feature)}
     rest = [group.level for group in record.data.groups if group.feature == feature and group.level not in compared]
     return rest[0] if compared and len(rest) == 1 else ""
 
@@ -77,5 +77,5 @@ def _labels(named: tuple[tuple[str, str, str], ...]) -> dict[str, str]:
     for feature, level, word in named:
         names.setdefault(feature, {})[level] = word
     singles = [{feature: level} for feature, level, _ in named]
-    pairs = [{**one, **other} for one in singles for other in singles if not one.keys() & other.keys()]
+    pairs = [{**single, **other} for single in singles for other in singles if not single.keys() & other.keys()]
     return {address(where): address(where, names) for where in (*singles, *pairs)}

@@ -34,16 +34,16 @@ def metric(record: AuditRecord, name: str, where: Mapping[str, str]) -> Estimate
         If the record holds no such metric, or not on this slice; the text names the nearest.
     """
     names = other_names(name)
-    alike = [one for _, one in _estimates(record) if one.metric in names]
+    alike = [estimate for _, estimate in _estimates(record) if estimate.metric in names]
     wanted = _on_test_rows(where)
-    for one in alike:
-        if _on_test_rows(one.where) == wanted:
-            return one
+    for estimate in alike:
+        if _on_test_rows(estimate.where) == wanted:
+            return estimate
     if alike:
-        there = list(dict.fromkeys(one.address for one in alike))
+        there = list(dict.fromkeys(estimate.address for estimate in alike))
         near = nearest(address(where), there, most=4, cutoff=0.3) or there[:4]
         raise LookupError(f"metric {name!r} has no estimate for {address(where)}; it has {'; '.join(near)}")
-    known = sorted({one.metric for _, one in _estimates(record)})
+    known = sorted({estimate.metric for _, estimate in _estimates(record)})
     near = nearest(name, known, most=3, cutoff=0.4) or known[:6]
     raise LookupError(f"no metric {visible(name)!r} in this record; nearest: {', '.join(near) or 'none'}")
 
@@ -63,19 +63,19 @@ def frame(record: AuditRecord, library: Literal["pandas", "polars"] = "pandas") 
     """
     if library not in ("pandas", "polars"):
         raise ValueError(f"library {visible(library)!r} is not known; expected 'pandas' or 'polars'")
-    found = list(_estimates(record))
-    keys = list(dict.fromkeys(key for _, one in found for key in sorted(one.where)))
+    entries = list(_estimates(record))
+    keys = list(dict.fromkeys(key for _, estimate in entries for key in sorted(estimate.where)))
     columns: dict[str, list[object]] = {
-        "check": [finding.check for finding, _ in found],
-        "metric": [one.metric for _, one in found],
-        "address": [one.address for _, one in found],
+        "check": [finding.check for finding, _ in entries],
+        "metric": [estimate.metric for _, estimate in entries],
+        "address": [estimate.address for _, estimate in entries],
     }
     taken = {*columns, *_FIELDS}
     for key in keys:
         name = f"{key} (column)" if key in taken else key
-        columns[name] = [one.where.get(key) for _, one in found]
+        columns[name] = [estimate.where.get(key) for _, estimate in entries]
     for field in _FIELDS:
-        columns[field] = [getattr(one, field) for _, one in found]
+        columns[field] = [getattr(estimate, field) for _, estimate in entries]
     try:
         return importlib.import_module(library).DataFrame(columns)
     except ModuleNotFoundError as fault:
@@ -85,8 +85,8 @@ def frame(record: AuditRecord, library: Literal["pandas", "polars"] = "pandas") 
 def _estimates(record: AuditRecord) -> Iterator[tuple[Finding, Estimate]]:
     for finding in record.findings:
         if finding.measurement is not None:
-            for one in finding.measurement.estimates:
-                yield finding, one
+            for estimate in finding.measurement.estimates:
+                yield finding, estimate
 
 
 def other_names(name: str) -> tuple[str, ...]:
@@ -104,14 +104,14 @@ def _on_test_rows(where: Mapping[str, str]) -> dict[str, str]:
     return {"split": "test", **where}
 
 
-def value_of(one: Estimate) -> float:
+def value_of(estimate: Estimate) -> float:
     """Return the value of an estimate that is known to have one; 0 stands in for none."""
-    return one.value or 0.0
+    return estimate.value or 0.0
 
 
 def headline_words(record: AuditRecord, known: Estimates) -> str:
     """Name the score in whose points rules speak: the headline, or the task's own where that has a unit of its own."""
-    score = any(one.unit in ("proportion", "score", "difference") for one in known.of(record.headline))
+    score = any(estimate.unit in ("proportion", "score", "difference") for estimate in known.of(record.headline))
     if score or record.task != "regression":
         return metric_words(record.headline) if score else "its score"
     return metric_words("r2_score")
@@ -124,14 +124,14 @@ class Estimates:
         self._by_address: dict[tuple[str, frozenset[tuple[str, str]]], Estimate] = {}
         self._by_metric: dict[str, list[Estimate]] = {}
         self._kept: dict[object, Any] = {}
-        for _, one in _estimates(record):
-            self._by_address.setdefault((one.metric, _key(one.where)), one)
-            self._by_metric.setdefault(one.metric, []).append(one)
+        for _, estimate in _estimates(record):
+            self._by_address.setdefault((estimate.metric, _key(estimate.where)), estimate)
+            self._by_metric.setdefault(estimate.metric, []).append(estimate)
 
     def get(self, name: str, where: Mapping[str, str] | None = None, /) -> Estimate | None:
         """Return an estimate that has a value, or nothing."""
-        found = self._by_address.get((name, _key(where or {})))
-        return found if found is not None and found.value is not None else None
+        estimate = self._by_address.get((name, _key(where or {})))
+        return estimate if estimate is not None and estimate.value is not None else None
 
     def of(self, name: str) -> tuple[Estimate, ...]:
         """Return all estimates of a metric, in the order of the record."""
@@ -139,12 +139,12 @@ class Estimates:
 
     def levels(self, name: str, feature: str, split: str = "test") -> tuple[Estimate, ...]:
         """Return the estimates of a metric by the levels of one feature alone, each level once."""
-        found = {
-            one.where[feature]: one
-            for one in reversed(self._by_metric.get(name, ()))
-            if set(one.where) - {"split"} == {feature} and one.where.get("split", "test") == split
+        estimates = {
+            estimate.where[feature]: estimate
+            for estimate in reversed(self._by_metric.get(name, ()))
+            if set(estimate.where) - {"split"} == {feature} and estimate.where.get("split", "test") == split
         }
-        return tuple(reversed(found.values()))
+        return tuple(reversed(estimates.values()))
 
     def alike(self, name: str, where: Mapping[str, str]) -> tuple[Estimate, ...]:
         """Return the estimates of a metric for all groups of the features of an address, each group once.
@@ -154,10 +154,10 @@ class Estimates:
         return self.once(("alike", name), lambda: self._by_shape(name)).get(self.shape(where), ())
 
     def _by_shape(self, name: str) -> dict[Shape, tuple[Estimate, ...]]:
-        found: dict[Shape, dict[object, Estimate]] = {}
-        for one in self._by_metric.get(name, ()):
-            found.setdefault(self.shape(one.where), {}).setdefault(_key(one.where), one)
-        return {shape: tuple(alike.values()) for shape, alike in found.items()}
+        table: dict[Shape, dict[object, Estimate]] = {}
+        for estimate in self._by_metric.get(name, ()):
+            table.setdefault(self.shape(estimate.where), {}).setdefault(_key(estimate.where), estimate)
+        return {shape: tuple(alike.values()) for shape, alike in table.items()}
 
     @staticmethod
     def shape(where: Mapping[str, str]) -> Shape:

@@ -66,7 +66,7 @@ def _head(record: AuditRecord) -> list[str]:
 
 
 def _answers(record: AuditRecord) -> list[str]:
-    lines = [f"- **{one.question}** {escaped(one.sentence, 400)}" for one in answers(record)]
+    lines = [f"- **{answer.question}** {escaped(answer.sentence, 400)}" for answer in answers(record)]
     return ["\n".join(lines)]
 
 
@@ -80,11 +80,15 @@ def _actions(record: AuditRecord) -> list[str]:
 
 
 def _criteria(record: AuditRecord) -> list[str]:
-    own = [one for one in gate_results(record) if one.gate is not None and not one.gate.from_catalogue]
+    own = [
+        gate_result
+        for gate_result in gate_results(record)
+        if gate_result.gate is not None and not gate_result.gate.from_catalogue
+    ]
     if not own:
         return []
     lines = ["| release criterion | demand | found | outcome |", "| --- | --- | --- | --- |"]
-    lines += [_criterion(one) for one in own[:MOST_CRITERIA]]
+    lines += [_criterion(result) for result in own[:MOST_CRITERIA]]
     rest = len(own) - MOST_CRITERIA
     more = [f"{counted(rest, 'more criterion', 'more criteria')} in audit.json."] if rest > 0 else []
     return ["\n".join(lines), *more]
@@ -98,27 +102,29 @@ def _criterion(result: GateResult) -> str:
 
 
 def _concerns(record: AuditRecord) -> list[str]:
-    found = [one for one in found_concerns(record) if one.kind in ("invalid", "concern")]
-    if not found:
+    concerns = [
+        found_concern for found_concern in found_concerns(record) if found_concern.kind in ("invalid", "concern")
+    ]
+    if not concerns:
         return []
     lines = ["| concern | of 1,000 | rule |", "| --- | --- | --- |"]
-    for one in found[:MOST_CONCERNS]:
-        reach = one.reach.replace(" of 1,000", "") or "–"
-        kind = f"**{KIND_WORDS['invalid']}:** " if one.kind == "invalid" else ""
-        lines.append(f"| {kind}{escaped(one.sentence, 200)} | {escaped(reach)} | {escaped(one.gate_id)} |")
-    rest = len(found) - MOST_CONCERNS
+    for concern in concerns[:MOST_CONCERNS]:
+        reach = concern.reach.replace(" of 1,000", "") or "–"
+        kind = f"**{KIND_WORDS['invalid']}:** " if concern.kind == "invalid" else ""
+        lines.append(f"| {kind}{escaped(concern.sentence, 200)} | {escaped(reach)} | {escaped(concern.gate_id)} |")
+    rest = len(concerns) - MOST_CONCERNS
     return ["\n".join(lines), *([f"{counted(rest, 'more concern')} on the card."] if rest > 0 else [])]
 
 
 def _open(record: AuditRecord) -> list[str]:
-    found = topics(record)
-    if not found:
+    pair = topics(record)
+    if not pair:
         return []
-    lines = [f"- {escaped(one.line, 200)}" for one in found[:MOST_TOPICS]]
-    if len(found) > MOST_TOPICS:
-        lines.append(f"- and {len(found) - MOST_TOPICS} more on the card")
+    lines = [f"- {escaped(topic.line, 200)}" for topic in pair[:MOST_TOPICS]]
+    if len(pair) > MOST_TOPICS:
+        lines.append(f"- and {len(pair) - MOST_TOPICS} more on the card")
     body = "\n".join(lines)
-    return [f"<details><summary>Not settled by these rows ({len(found)})</summary>\n\n{body}\n\n</details>"]
+    return [f"<details><summary>Not settled by these rows ({len(pair)})</summary>\n\n{body}\n\n</details>"]
 
 
 def _foot(record: AuditRecord) -> str:

@@ -24,41 +24,41 @@ def lines(record: AuditRecord) -> tuple[str, ...]:
     tuple of str
         At most twelve lines, so that verdict and file names fit below; none if nothing was mitigated.
     """
-    finding = next((one for one in record.findings if one.check == "mitigation"), None)
+    finding = next((finding for finding in record.findings if finding.check == "mitigation"), None)
     if finding is None or finding.measurement is None:
         return ()
-    made = finding.measurement.estimates
-    known = {one.metric: one for one in made if "variant" not in one.where}
-    told = [_line("Gap before", known.get("gap_before")), _line("Gap after", known.get("gap_after"))]
-    told += [_line("Gap with one moved threshold", known.get("gap_control"))]
-    told += [_line("Narrowed by", known.get("gap_change"))]
-    told += [_line("Beyond the moved threshold", known.get("gap_beyond_control"))]
-    told += [
-        _line(f"Cost in {metric_words(one.metric.removesuffix('_cost'))}", one)
-        for one in made
-        if one.metric.endswith("_cost")
+    estimates = finding.measurement.estimates
+    known = {estimate.metric: estimate for estimate in estimates if "variant" not in estimate.where}
+    names = [_line("Gap before", known.get("gap_before")), _line("Gap after", known.get("gap_after"))]
+    names += [_line("Gap with one moved threshold", known.get("gap_control"))]
+    names += [_line("Narrowed by", known.get("gap_change"))]
+    names += [_line("Beyond the moved threshold", known.get("gap_beyond_control"))]
+    names += [
+        _line(f"Cost in {metric_words(estimate.metric.removesuffix('_cost'))}", estimate)
+        for estimate in estimates
+        if estimate.metric.endswith("_cost")
     ][:1]
-    told += list(people(record, made))
-    told += _levelling(known)
-    return tuple(line for line in told if line)[:12]
+    names += list(people(record, estimates))
+    names += _levelling(known)
+    return tuple(line for line in names if line)[:12]
 
 
-def _line(name: str, one: Estimate | None) -> str:
-    if one is None or one.value is None or one.unit != "difference" or abs(one.value) > 1:
-        return "" if one is None else f"{name}: {estimate_text(one)}"
-    return f"{name}: {percent(one.value).removesuffix(' %')} points {percent_interval(one)}".rstrip()
+def _line(name: str, estimate: Estimate | None) -> str:
+    if estimate is None or estimate.value is None or estimate.unit != "difference" or abs(estimate.value) > 1:
+        return "" if estimate is None else f"{name}: {estimate_text(estimate)}"
+    return f"{name}: {percent(estimate.value).removesuffix(' %')} points {percent_interval(estimate)}".rstrip()
 
 
-def people(record: AuditRecord, made: Iterable[Estimate]) -> tuple[str, ...]:
+def people(record: AuditRecord, estimates: Iterable[Estimate]) -> tuple[str, ...]:
     """Say who gained and who lost, in rows of each 1,000 of a group and outcome, most changes first."""
     pairs: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
-    for one in made:
-        if one.metric in ("gained", "lost") and one.value is not None:
-            address = tuple((key, level) for key, level in one.where.items() if key != "split")
-            pairs.setdefault(address, {})[one.metric] = one.value
+    for estimate in estimates:
+        if estimate.metric in ("gained", "lost") and estimate.value is not None:
+            address = tuple((key, level) for key, level in estimate.where.items() if key != "split")
+            pairs.setdefault(address, {})[estimate.metric] = estimate.value
     most = sorted(pairs.items(), key=lambda pair: -sum(pair[1].values()))[:MOST_PEOPLE]
     favorable = visible(record.data.favorable or record.data.positive or "the favorable answer")
-    found = []
+    lines = []
     for address, moved in most:
         where = dict(address)
         outcome = where.pop("class", "")
@@ -66,8 +66,8 @@ def people(record: AuditRecord, made: Iterable[Estimate]) -> tuple[str, ...]:
             f"{visible(key)} {visible(record.data.names.get(key, {}).get(level, level))}"
             for key, level in where.items()
         )
-        found.append(sentence(group, outcome, favorable, moved.get("gained", 0.0), moved.get("lost", 0.0)))
-    return tuple(found)
+        lines.append(sentence(group, outcome, favorable, moved.get("gained", 0.0), moved.get("lost", 0.0)))
+    return tuple(lines)
 
 
 def sentence(group: str, outcome: str, favorable: str, gained: float, lost: float) -> str:

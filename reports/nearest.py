@@ -28,7 +28,7 @@ def nearest(name: object, known: Iterable[object], *, most: int = 1, cutoff: flo
     >>> nearest("defualt", ["age", "default"]), nearest("AGE", ["age", "default"]), nearest("zzz", ["age"])
     (['default'], ['age'], [])
     """
-    texts = [str(one) for one in known]
+    texts = [str(value) for value in known]
     written = str(name)[:LONGEST]
     same = [text for text in texts if text.lower() == str(name).lower()]
     return same[:1] or difflib.get_close_matches(written, [text[:LONGEST] for text in texts], n=most, cutoff=cutoff)

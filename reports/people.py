@@ -119,23 +119,27 @@ def gap_of(
     it is the group with the farthest rate among those of at least `min_n` rows.
     """
     place = {key: level for key, level in where.items() if key != "class" or record.task != "binary"}
-    made = known.alike(compared_by or f"{rate}_difference", where)
-    found = known.once(
+    estimates = known.alike(compared_by or f"{rate}_difference", where)
+    compared = known.once(
         (rate, compared_by, Estimates.shape(where), min_n),
-        lambda: _compared(record, known.alike(rate, place), made, min_n),
+        lambda: _compare(record, known.alike(rate, place), estimates, min_n),
     )
     groups = groups_in(place)
     own = frozenset(groups.items())
-    mine = found.by_group.get(own)
-    ends = (*found.ranked[:2], *found.ranked[-2:])
-    rest = [one for one in ends if one is not mine] or [one for one in found.levels if one is not mine]
+    mine = compared.by_group.get(own)
+    ends = (*compared.ranked[:2], *compared.ranked[-2:])
+    rest = [end for end in ends if end is not mine] or [level for level in compared.levels if level is not mine]
     if mine is None or not rest:
         return None
-    reference = [one for one in found.whole if one is not mine] or [
-        one for one in found.apart if one is not mine and own in found.compared
+    reference = [estimate for estimate in compared.whole if estimate is not mine] or [
+        estimate for estimate in compared.apart if estimate is not mine and own in compared.compared
     ]
-    other = reference[0] if len(reference) == 1 else max(rest, key=lambda one: abs(value_of(one) - value_of(mine)))
-    return Gap(rate=rate, features=frozenset(groups), group=mine, other=other, levels=found.levels)
+    other = (
+        reference[0]
+        if len(reference) == 1
+        else max(rest, key=lambda estimate: abs(value_of(estimate) - value_of(mine)))
+    )
+    return Gap(rate=rate, features=frozenset(groups), group=mine, other=other, levels=compared.levels)
 
 
 class _Compared(NamedTuple):
@@ -152,18 +156,18 @@ class _Compared(NamedTuple):
     compared: frozenset[frozenset[tuple[str, str]]]
 
 
-def _compared(record: AuditRecord, rates: Sequence[Estimate], made: Sequence[Estimate], min_n: int) -> _Compared:
-    levels = tuple(toward_positive(record, one) for one in rates if one.value is not None)
-    enough = [one for one in levels if (one.n or min_n) >= min_n] or levels
-    key = {id(one): frozenset(groups_in(one.where).items()) for one in (*levels, *made)}
-    compared = frozenset(key[id(one)] for one in made)
-    whole = {key[id(one)] for one in made if one.value == 1 and one.metric.endswith("_ratio")}
+def _compare(record: AuditRecord, rates: Sequence[Estimate], estimates: Sequence[Estimate], min_n: int) -> _Compared:
+    levels = tuple(toward_positive(record, rate) for rate in rates if rate.value is not None)
+    enough = [level for level in levels if (level.n or min_n) >= min_n] or levels
+    key = {id(estimate): frozenset(groups_in(estimate.where).items()) for estimate in (*levels, *estimates)}
+    compared = frozenset(key[id(estimate)] for estimate in estimates)
+    whole = {key[id(estimate)] for estimate in estimates if estimate.value == 1 and estimate.metric.endswith("_ratio")}
     return _Compared(
         levels=levels,
-        by_group={key[id(one)]: one for one in levels},
+        by_group={key[id(level)]: level for level in levels},
         ranked=tuple(sorted(enough, key=value_of)),
-        whole=tuple(one for one in enough if key[id(one)] in whole),
-        apart=tuple(one for one in enough if key[id(one)] not in compared),
+        whole=tuple(estimate for estimate in enough if key[id(estimate)] in whole),
+        apart=tuple(estimate for estimate in enough if key[id(estimate)] not in compared),
         compared=compared,
     )
 
@@ -190,12 +194,12 @@ def widest_gap(record: AuditRecord, known: Estimates, rate: str, feature: str, m
 
     Groups of fewer than `min_n` rows are not compared.
     """
-    levels = tuple(toward_positive(record, one) for one in known.levels(rate, feature) if one.value is not None)
-    ranked = sorted((one for one in levels if (one.n or 0) >= min_n), key=value_of)
+    levels = tuple(toward_positive(record, level) for level in known.levels(rate, feature) if level.value is not None)
+    ranked = sorted((level for level in levels if (level.n or 0) >= min_n), key=value_of)
     if len(ranked) < 2:
         return None
-    made = Gap(rate=rate, features=frozenset({feature}), group=ranked[0], other=ranked[-1], levels=levels)
-    return harmed_first(record, made)
+    gap = Gap(rate=rate, features=frozenset({feature}), group=ranked[0], other=ranked[-1], levels=levels)
+    return harmed_first(record, gap)
 
 
 def gap_sentence(record: AuditRecord, gap: Gap) -> str:
@@ -204,7 +208,7 @@ def gap_sentence(record: AuditRecord, gap: Gap) -> str:
     With value labels: ``Black applicants: 17.5 % refused (n 126); others 2.4 % (n 826)``; without:
     ``called “yes”: 17.5 % of afam: yes (n 126), 2.4 % of afam: no (n 826)``.
     """
-    mine, other = (group_words(record, groups_in(one.where)) for one in (gap.group, gap.other))
+    mine, other = (group_words(record, groups_in(estimate.where)) for estimate in (gap.group, gap.other))
     if words_of(gap.rate).of_decision and record.task == "binary" and ": " not in mine + other:
         first = f"{mine}: {rate_words(gap.group)} {outcome_words(record)}{rows_words(gap.group)}"
         return f"{first}; {other} {rate_words(gap.other)}{rows_words(gap.other)}"
@@ -212,24 +216,24 @@ def gap_sentence(record: AuditRecord, gap: Gap) -> str:
     split = gap.group.where.get("split", "test")
     begin = _begin(record, gap.group) + (f" in {visible(split, 40)} rows" if split != "test" else "")
     parts = (
-        f"{rate_words(one)}{of}{name}" + (f" (n {one.n:,})" if one.n is not None else "")
-        for one, name in ((gap.group, mine), (gap.other, other))
+        f"{rate_words(estimate)}{of}{name}" + (f" (n {estimate.n:,})" if estimate.n is not None else "")
+        for estimate, name in ((gap.group, mine), (gap.other, other))
     )
     return f"{begin}: {', '.join(parts)}"
 
 
-def rate_sentence(record: AuditRecord, one: Estimate) -> str:
+def rate_sentence(record: AuditRecord, estimate: Estimate) -> str:
     """Say a rate of one group, or of all rows, with its interval."""
-    groups, share = groups_in(one.where), words_of(one.metric).share
-    turned = toward_positive(record, one)
+    groups, share = groups_in(estimate.where), words_of(estimate.metric).share
+    turned = toward_positive(record, estimate)
     ends = percent_interval(turned) if share else significant_interval(turned)
     on = f"{' of ' if share else ' in '}{group_words(record, groups)}" if groups else ""
     return f"{_begin(record, turned)}: {rate_words(turned)} {ends}".rstrip() + f"{on}{rows_words(turned)}"
 
 
-def _begin(record: AuditRecord, one: Estimate) -> str:
-    positive = class_words(record, one.where.get("class") or record.data.positive)
-    return words_of(one.metric).begin.format(positive=positive)
+def _begin(record: AuditRecord, estimate: Estimate) -> str:
+    positive = class_words(record, estimate.where.get("class") or record.data.positive)
+    return words_of(estimate.metric).begin.format(positive=positive)
 
 
 def capital(record: AuditRecord, text: str) -> str:
@@ -245,16 +249,16 @@ def outcome_words(record: AuditRecord) -> str:
     return words if record.data.positive in record.data.names.get(record.data.target, {}) else f"called {words}"
 
 
-def rate_words(one: Estimate) -> str:
+def rate_words(estimate: Estimate) -> str:
     """Write the value of a rate: a share in percent, anything else as a number."""
-    if one.value is None:
+    if estimate.value is None:
         return "unknown"
-    return percent(one.value) if words_of(one.metric).share else significant(one.value)
+    return percent(estimate.value) if words_of(estimate.metric).share else significant(estimate.value)
 
 
-def rows_words(one: Estimate) -> str:
+def rows_words(estimate: Estimate) -> str:
     """Write the rows behind a number in brackets, with their split where it is not the test rows, or nothing."""
-    split = one.where.get("split", "test")
-    parts = [f"n {one.n:,}"] if one.n is not None else []
+    split = estimate.where.get("split", "test")
+    parts = [f"n {estimate.n:,}"] if estimate.n is not None else []
     parts += [f"{visible(split, 40)} rows"] if split != "test" else []
     return f" ({', '.join(parts)})" if parts else ""

@@ -152,7 +152,7 @@ def percent_interval(estimate: Estimate) -> str:
     """
     if estimate.low is None or estimate.high is None or estimate.method == "count":
         return ""
-    low, high = (f"{100 * one:z.1f}".removesuffix(".0").replace("-", "−") for one in (estimate.low, estimate.high))
+    low, high = (f"{100 * value:z.1f}".removesuffix(".0").replace("-", "−") for value in (estimate.low, estimate.high))
     return f"[{low}, {high}]"
 
 
@@ -320,8 +320,8 @@ def moment(text: str) -> str:
     >>> moment("2026-11-20T12:00:00+00:00"), moment("yesterday")
     ('2026-11-20 12:00 UTC', 'yesterday')
     """
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)", text)
-    return f"{found[1]} {found[2]} UTC" if found else visible(text, 60)
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)", text)
+    return f"{match[1]} {match[2]} UTC" if match else visible(text, 60)
 
 
 def counted(n: int, noun: str, plural: str = "") -> str:

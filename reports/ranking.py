@@ -24,17 +24,21 @@ def families(record: AuditRecord) -> dict[str, str]:
 def by_attention(record: AuditRecord) -> tuple[GateResult, ...]:
     """Return the gates that failed, criteria and concerns alike, the first to look at first."""
     known = families(record)
-    troubled = [one for one in gate_results(record) if one.worst.outcome in TROUBLE]
-    return tuple(sorted(troubled, key=lambda one: _key(one, known)))
+    troubled = [gate_result for gate_result in gate_results(record) if gate_result.worst.outcome in TROUBLE]
+    return tuple(sorted(troubled, key=lambda result: _key(result, known)))
 
 
 def concerns_of(record: AuditRecord, names: Sequence[str]) -> list[GateResult]:
     """Return the gates of these families that failed, notes left out, the first to look at first."""
-    return [one for one in of_families(record, by_attention(record), names) if one.worst.severity != "note"]
+    return [
+        of_family
+        for of_family in of_families(record, by_attention(record), names)
+        if of_family.worst.severity != "note"
+    ]
 
 
 def _key(result: GateResult, known: Mapping[str, str]) -> tuple[int, int, float]:
-    ranks = [one.rank for one in result.verdicts if one.rank is not None and one.outcome in TROUBLE]
+    ranks = [verdict.rank for verdict in result.verdicts if verdict.rank is not None and verdict.outcome in TROUBLE]
     return min(ranks, default=1_000_000), _class(result, known), -_weight(result, known)
 
 
@@ -60,11 +64,15 @@ def usual_reach(result: GateResult, known: Mapping[str, str]) -> float:
 
 def _weight(result: GateResult, known: Mapping[str, str]) -> float:
     """Return rows per 1,000 that the worst slice reaches, times the severity."""
-    reaches = [one.extent.value for one in result.verdicts if one.extent and one.extent.value and one.outcome == "fail"]
+    reaches = [
+        verdict.extent.value
+        for verdict in result.verdicts
+        if verdict.extent and verdict.extent.value and verdict.outcome == "fail"
+    ]
     return WEIGHTS[result.worst.severity] * max(reaches) if reaches else usual_reach(result, known)
 
 
 def of_families(record: AuditRecord, results: Sequence[GateResult], names: Sequence[str]) -> list[GateResult]:
     """Keep the gates whose checks are of these families."""
     known = families(record)
-    return [one for one in results if family_of(one, known) in names]
+    return [result for result in results if family_of(result, known) in names]

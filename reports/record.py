@@ -306,8 +306,8 @@ class AuditRecord:
         """
         if not isinstance(where, Mapping | None):
             raise TypeError(f"where is {where!r}; expected a mapping, or the column: metric({name!r}, group='level')")
-        found: Estimate = _drawn("lookup", "metric", self, name, {**(where or {}), **levels})
-        return found
+        estimate: Estimate = _drawn("lookup", "metric", self, name, {**(where or {}), **levels})
+        return estimate
 
     def to_frame(self, library: Literal["pandas", "polars"] = "pandas") -> Any:  # noqa: ANN401 -- the user's library
         """Return all estimates as a data frame of pandas or polars, one a row, keys of addresses as columns."""

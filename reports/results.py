@@ -58,14 +58,14 @@ class GateResult:
     @property
     def lead(self) -> Verdict:
         """The verdict to tell first: of the worst outcome, groups of one feature before crossed ones, widest reach."""
-        alike = [one for one in self.verdicts if one.outcome == self.worst.outcome]
-        single = [one for one in alike if len(set(one.where) - HOUSE_WORDS) <= 1]
+        alike = [verdict for verdict in self.verdicts if verdict.outcome == self.worst.outcome]
+        single = [verdict for verdict in alike if len(set(verdict.where) - HOUSE_WORDS) <= 1]
         return min(single or alike, key=_reach)
 
     @property
     def crossed(self) -> tuple[Verdict, ...]:
         """Verdicts on groups of several features at once, which are folded under those of one."""
-        return tuple(one for one in self.verdicts if len(set(one.where) - HOUSE_WORDS) > 1)
+        return tuple(verdict for verdict in self.verdicts if len(set(verdict.where) - HOUSE_WORDS) > 1)
 
     @property
     def passed(self) -> str:
@@ -79,16 +79,16 @@ class GateResult:
     def first_verdicts(self, most: int) -> tuple[Verdict, ...]:
         """Return the slices to tell below a gate: none where all are alike, all of a few, else those without a pass."""
         first = (self.worst.outcome, self.worst.estimate, self.worst.message)
-        if all((one.outcome, one.estimate, one.message) == first for one in self.verdicts):
+        if all((verdict.outcome, verdict.estimate, verdict.message) == first for verdict in self.verdicts):
             return ()
         if self.worst.outcome != "pass" and len(self.verdicts) <= min(most, FEW_SLICES):
             return self.verdicts
-        return tuple(one for one in self.verdicts if one.outcome != "pass")[:most]
+        return tuple(verdict for verdict in self.verdicts if verdict.outcome != "pass")[:most]
 
     @property
     def mixed(self) -> bool:
         """Whether its verdicts speak of several metrics, so that each must say which."""
-        return len({one.estimate.metric for one in self.verdicts if one.estimate}) > 1
+        return len({verdict.estimate.metric for verdict in self.verdicts if verdict.estimate}) > 1
 
     @property
     def title(self) -> str:
@@ -98,7 +98,7 @@ class GateResult:
 
 def slices(verdicts: Iterable[Verdict], outcome: VerdictOutcome | None = None) -> int:
     """Count the slices that verdicts speak for, of one outcome or of any."""
-    return sum(one.slices for one in verdicts if outcome in (None, one.outcome))
+    return sum(verdict.slices for verdict in verdicts if outcome in (None, verdict.outcome))
 
 
 def _reach(verdict: Verdict) -> tuple[float, float]:
@@ -138,9 +138,9 @@ def exit_code(record: AuditRecord, strict: bool = False) -> int:
     if record.partial.startswith(INTERRUPTED):
         return 5
     own = {gate.id for gate in record.policy.gates if not gate.from_catalogue}
-    if record.partial and any(one.outcome == "not_assessed" and one.gate in own for one in binding):
+    if record.partial and any(verdict.outcome == "not_assessed" and verdict.gate in own for verdict in binding):
         return 5
-    return 0 if any(_decided(verdict) for verdict in record.verdicts) else 5
+    return 0 if any(_decide(verdict) for verdict in record.verdicts) else 5
 
 
 def blocking(record: AuditRecord, strict: bool = False) -> tuple[Verdict, ...]:
@@ -160,7 +160,7 @@ def blocks(record: AuditRecord, verdict: Verdict) -> bool:
     return any(gate.id == verdict.gate and gate.on_inconclusive == "block" for gate in record.policy.gates)
 
 
-def _decided(verdict: Verdict) -> bool:
+def _decide(verdict: Verdict) -> bool:
     return verdict.severity != "off" and verdict.outcome in ("pass", "fail", "inconclusive", "waived")
 
 
@@ -212,16 +212,18 @@ def _worst_gate_first(record: AuditRecord) -> tuple[GateResult, ...]:
             grouped.setdefault(verdict.gate, []).append(verdict)
     results: list[GateResult] = []
     for name, verdicts in grouped.items():
-        ranked = _assessed_first(tuple(sorted(verdicts, key=lambda one: _rank(record, one))))
+        ranked = _assessed_first(tuple(sorted(verdicts, key=lambda verdict: _rank(record, verdict))))
         results.append(GateResult(gate=gate_of(record, ranked[0]), gate_id=name, verdicts=ranked))
-    return tuple(sorted(results, key=lambda one: (_rank(record, one.worst)[:2], order.get(one.gate_id, len(order)))))
+    return tuple(
+        sorted(results, key=lambda result: (_rank(record, result.worst)[:2], order.get(result.gate_id, len(order))))
+    )
 
 
 def _assessed_first(ranked: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     """Let a pass speak before slices that could not be assessed."""
     if ranked[0].outcome != "not_assessed":
         return ranked
-    return tuple(sorted(ranked, key=lambda one: one.outcome == "not_assessed"))
+    return tuple(sorted(ranked, key=lambda verdict: verdict.outcome == "not_assessed"))
 
 
 def gate_of(record: AuditRecord, verdict: Verdict) -> Gate | None:
@@ -233,7 +235,12 @@ def gate_of(record: AuditRecord, verdict: Verdict) -> Gate | None:
 
 def worst_first(record: AuditRecord) -> tuple[Verdict, ...]:
     """Order all verdicts that count: failures of errors, then warnings, then notes; passes last."""
-    return tuple(sorted((one for one in record.verdicts if one.severity != "off"), key=lambda one: _rank(record, one)))
+    return tuple(
+        sorted(
+            (verdict for verdict in record.verdicts if verdict.severity != "off"),
+            key=lambda verdict: _rank(record, verdict),
+        )
+    )
 
 
 def _rank(record: AuditRecord, verdict: Verdict) -> tuple[int, int, float, str, str]:
@@ -253,7 +260,7 @@ def calm_checks(record: AuditRecord) -> frozenset[str]:
     outcomes: dict[str, set[VerdictOutcome]] = {}
     for result in gate_results(record):
         if result.gate is not None:
-            outcomes.setdefault(result.gate.check, set()).update(one.outcome for one in result.verdicts)
+            outcomes.setdefault(result.gate.check, set()).update(verdict.outcome for verdict in result.verdicts)
     return frozenset(check for check, found in outcomes.items() if found == {"pass"})
 
 

@@ -119,7 +119,7 @@ class Policy:
         >>> policy.line_of(one), policy.line_of(other)
         (3, 9)
         """
-        alike = [one for one in self.gates if one.id == gate.id]
+        alike = [rule for rule in self.gates if rule.id == gate.id]
         number = alike.index(gate) + 1 if gate in alike else 1
         return self.lines.get(numbered(gate.id, number), self.lines.get(gate.id, self.lines.get("", 1)))
 

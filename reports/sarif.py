@@ -29,7 +29,7 @@ _KINDS = {"fail": "fail", "error": "fail", "inconclusive": "open", "waived": "fa
 
 def render(record: AuditRecord) -> str:
     """Draw the verdicts of a record as a SARIF log with one run."""
-    reported = [one for one in results.worst_first(record) if one.outcome in _KINDS][:MOST_RESULTS]
+    reported = [verdict for verdict in results.worst_first(record) if verdict.outcome in _KINDS][:MOST_RESULTS]
     rules: dict[str, list[Gate]] = {}  # a code may stand over several gates: one rule
     for gate in record.policy.gates:
         rules.setdefault(gate.id, []).append(gate)
@@ -42,7 +42,7 @@ def render(record: AuditRecord) -> str:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(record, known, one, positions) for one in reported],
+        "results": [_result(record, known, verdict, positions) for verdict in reported],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -51,28 +51,28 @@ def render(record: AuditRecord) -> str:
 def _rule(gates: Sequence[Gate]) -> dict[str, Any]:
     """Describe all gates of one code."""
     gate = gates[0]
-    asked = "; ".join(dict.fromkeys(rule(one) for one in gates))
-    reasons = " ".join(dict.fromkeys(visible(one.because, 1000) for one in gates if one.because))
-    severity = min((one.severity for one in gates), key=results.SEVERITIES.index)
-    found: dict[str, Any] = {
+    asked = "; ".join(dict.fromkeys(rule(gate) for gate in gates))
+    reasons = " ".join(dict.fromkeys(visible(gate.because, 1000) for gate in gates if gate.because))
+    severity = min((gate.severity for gate in gates), key=results.SEVERITIES.index)
+    fields: dict[str, Any] = {
         "id": visible(gate.id),
         "name": visible(gate.title) or visible(gate.id),
         "shortDescription": {"text": asked},
         "fullDescription": {"text": reasons or asked},
         "defaultConfiguration": {"level": _LEVELS[severity], "enabled": severity != "off"},
     }
-    remedies = " ".join(dict.fromkeys(visible(one.remedy, 1000) for one in gates if one.remedy))
+    remedies = " ".join(dict.fromkeys(visible(gate.remedy, 1000) for gate in gates if gate.remedy))
     if remedies:
-        found["help"] = {"text": remedies}
-    targets = [target for one in gates for reference in one.references if (target := link(reference))]
+        fields["help"] = {"text": remedies}
+    targets = [target for gate in gates for reference in gate.references if (target := link(reference))]
     if targets:
-        found["helpUri"] = targets[0]
-    return found
+        fields["helpUri"] = targets[0]
+    return fields
 
 
 def _result(record: AuditRecord, known: Estimates, verdict: Verdict, positions: dict[str, int]) -> dict[str, Any]:
     kind = _KINDS[verdict.outcome]
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "ruleId": visible(verdict.gate),
         "kind": kind,
         "level": _LEVELS[verdict.severity] if kind == "fail" else "none",
@@ -81,10 +81,10 @@ def _result(record: AuditRecord, known: Estimates, verdict: Verdict, positions: 
         "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint(verdict)}:1"},
     }
     if verdict.gate in positions:
-        found["ruleIndex"] = positions[verdict.gate]
+        fields["ruleIndex"] = positions[verdict.gate]
     if verdict.outcome == "waived":
-        found["suppressions"] = [_suppression(record, verdict)]
-    return found
+        fields["suppressions"] = [_suppression(record, verdict)]
+    return fields
 
 
 def _message(record: AuditRecord, known: Estimates, verdict: Verdict) -> str:
@@ -99,7 +99,10 @@ def _message(record: AuditRecord, known: Estimates, verdict: Verdict) -> str:
 
 def _suppression(record: AuditRecord, verdict: Verdict) -> dict[str, str]:
     waivers = [waiver for waiver in record.policy.waivers if waiver.gate == verdict.gate]
-    reasons = [f"{visible(one.reason, 300)} ({visible(one.owner)}, until {visible(one.expires)})" for one in waivers]
+    reasons = [
+        f"{visible(waiver.reason, 300)} ({visible(waiver.owner)}, until {visible(waiver.expires)})"
+        for waiver in waivers
+    ]
     return {"kind": "external", "status": "accepted", "justification": "; ".join(reasons) or "waived"}
 
 

@@ -163,13 +163,13 @@ def findings_of(record: AuditRecord, section: Section) -> tuple[Finding, ...]:
 
 def other_families(record: AuditRecord) -> dict[str, tuple[Finding, ...]]:
     """Return the findings of families that no section knows, by family; nothing is lost."""
-    found: dict[str, list[Finding]] = {}
+    table: dict[str, list[Finding]] = {}
     for finding in record.findings:
         if finding.family not in FAMILIES:
-            found.setdefault(finding.family, []).append(finding)
-    return {family: tuple(findings) for family, findings in found.items()}
+            table.setdefault(finding.family, []).append(finding)
+    return {family: tuple(findings) for family, findings in table.items()}
 
 
 def sections_of(edition: Edition) -> tuple[Section, ...]:
     """Return the sections of an edition; the short one has no annex."""
-    return tuple(one for one in SECTIONS if edition == "full" or one.kind != "annex")
+    return tuple(section for section in SECTIONS if edition == "full" or section.kind != "annex")

@@ -36,21 +36,27 @@ _NAMED = ("file", "layer", "window", "over", "of")
 
 def verdict_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> str:
     """Say what was found for a verdict, on its slice, without its outcome."""
-    found = verdict.estimate
-    if found is None:
+    estimate = verdict.estimate
+    if estimate is None:
         return visible(verdict.message, 200).rstrip(".")
-    if found.value is None:
-        return f"{_on(record, verdict.where)}{metric_words(found.metric)} is undefined: {visible(found.reason, 120)}"
-    telling = TELLINGS.get(found.metric)
+    if estimate.value is None:
+        return (
+            f"{_on(record, verdict.where)}{metric_words(estimate.metric)} is undefined: {visible(estimate.reason, 120)}"
+        )
+    telling = TELLINGS.get(estimate.metric)
     if telling is not None:
-        return _filled(record, known, found, telling)
-    return _rates_of_groups(record, known, verdict, found) or _of_class(record, found) or _plain(record, known, found)
+        return _fill(record, known, estimate, telling)
+    return (
+        _rates_of_groups(record, known, verdict, estimate)
+        or _of_class(record, estimate)
+        or _plain(record, known, estimate)
+    )
 
 
 def concern_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> str:
     """Say what was found for a verdict and what the limit is."""
     limit = limit_words(record, verdict, gate_of(record, verdict))
-    return "; ".join(one for one in (verdict_words(record, known, verdict), limit) if one)
+    return "; ".join(text for text in (verdict_words(record, known, verdict), limit) if text)
 
 
 def report_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> str:
@@ -66,7 +72,7 @@ def reach_words(record: AuditRecord, verdict: Verdict) -> str:
     """Say how far a verdict reaches, in decisions, predictions or rows; nothing where the record does not hold it."""
     gate = gate_of(record, verdict)
     check = gate.check if gate is not None else ""
-    family = next((one.family for one in record.findings if one.check == check), "")
+    family = next((finding.family for finding in record.findings if finding.check == check), "")
     noun = family_named(family).counts
     return extent_words(verdict, "predictions" if noun == "decisions" and record.task == "regression" else noun)
 
@@ -101,13 +107,13 @@ def known_words(verdict: Verdict, gate: Gate | None) -> str:
     >>> known_words(one, Gate(id="g", title="", check="", metric="recall_difference", op="abs<=", threshold=0.1))
     'a gap is shown, its size is between 4 and 26 points; the limit is 10'
     """
-    one = verdict.estimate
-    if one is None or gate is None or one.unit != "difference" or gate.op != "abs<=" or one.low is None:
+    estimate = verdict.estimate
+    if estimate is None or gate is None or estimate.unit != "difference" or gate.op != "abs<=" or estimate.low is None:
         return ""
-    high = one.high if one.high is not None else one.low
-    if one.low <= 0 <= high or isinstance(gate.threshold, tuple) or _kind(one) != "points":
+    high = estimate.high if estimate.high is not None else estimate.low
+    if estimate.low <= 0 <= high or isinstance(gate.threshold, tuple) or _kind(estimate) != "points":
         return ""
-    near, far = sorted((abs(one.low), abs(high)))
+    near, far = sorted((abs(estimate.low), abs(high)))
     limit = f"{100 * gate.threshold:g}"
     return f"a gap is shown, its size is between {100 * near:.0f} and {100 * far:.0f} points; the limit is {limit}"
 
@@ -117,18 +123,18 @@ def limit_words(record: AuditRecord, verdict: Verdict, gate: Gate | None) -> str
 
     A ratio of rates of outcomes names the outcome, where the sentence beside it speaks of the other one.
     """
-    one = verdict.estimate
-    if gate is None or one is None or one.value is None:
+    estimate = verdict.estimate
+    if gate is None or estimate is None or estimate.value is None:
         return ""
     if gate.kind == "no_regression" and not isinstance(gate.threshold, tuple):
         return f"limit: {number(abs(gate.threshold))} worse than the baseline"
-    kind = _kind(one)
+    kind = _kind(estimate)
     if isinstance(gate.threshold, tuple):
         return f"limits: {' and '.join(_limit(end, kind) for end in gate.threshold)}"
     if abs(gate.threshold) < _NONE:
         return ""
-    if one.metric.endswith("_ratio") and words_of(one.metric.removesuffix("_ratio")).share:
-        return _ratio_limit(record, one, gate.threshold)
+    if estimate.metric.endswith("_ratio") and words_of(estimate.metric.removesuffix("_ratio")).share:
+        return _ratio_limit(record, estimate, gate.threshold)
     least = "at least " if gate.op == ">=" and kind != "chance" else ""
     return f"limit: {least}{_limit(gate.threshold, kind)}"
 
@@ -137,25 +143,25 @@ def _limit(value: float, kind: Kind) -> str:
     return f"{value:g}{' times' if kind == 'times' else ''}" if kind in ("times", "number") else _amount(value, kind)
 
 
-def _ratio_limit(record: AuditRecord, one: Estimate, threshold: float) -> str:
-    spoken = one.where.get("class") or record.data.favorable or record.data.positive
-    told = record.data.positive if record.task == "binary" else spoken
-    outcome = f"{class_words(record, spoken)} " if words_of(one.metric.removesuffix("_ratio")).of_outcome else ""
-    if not outcome or spoken == told:
+def _ratio_limit(record: AuditRecord, estimate: Estimate, threshold: float) -> str:
+    spoken = estimate.where.get("class") or record.data.favorable or record.data.positive
+    text = record.data.positive if record.task == "binary" else spoken
+    outcome = f"{class_words(record, spoken)} " if words_of(estimate.metric.removesuffix("_ratio")).of_outcome else ""
+    if not outcome or spoken == text:
         return f"limit: the lower at least {percent(threshold)} of the higher"
     return f"limit: {outcome}at least {percent(threshold)} as often as in the other group"
 
 
-def _kind(one: Estimate) -> Kind:
+def _kind(estimate: Estimate) -> Kind:
     """Choose the unit of a number: that of its sentence, else points of a difference of shares."""
-    if one.metric in TELLINGS:
-        return TELLINGS[one.metric].kind
-    base = one.metric.removesuffix("_difference")
-    if base != one.metric and any(words_of(name).share for name in other_names(base)):
+    if estimate.metric in TELLINGS:
+        return TELLINGS[estimate.metric].kind
+    base = estimate.metric.removesuffix("_difference")
+    if base != estimate.metric and any(words_of(name).share for name in other_names(base)):
         return "points"
-    if one.metric.endswith("_ratio"):
+    if estimate.metric.endswith("_ratio"):
         return "times"
-    return "share" if any(words_of(name).share for name in other_names(one.metric)) else "number"
+    return "share" if any(words_of(name).share for name in other_names(estimate.metric)) else "number"
 
 
 def _amount(value: float, kind: Kind) -> str:
@@ -179,114 +185,116 @@ def _amount(value: float, kind: Kind) -> str:
     return number(value, "count" if kind == "count" else "")
 
 
-def _with_ends(one: Estimate, kind: Kind) -> str:
+def _with_ends(estimate: Estimate, kind: Kind) -> str:
     """Write a number in a unit with its interval."""
-    amount = _amount(value_of(one), kind)
-    if one.low is None or one.high is None or one.method == "count" or kind == "count":
+    amount = _amount(value_of(estimate), kind)
+    if estimate.low is None or estimate.high is None or estimate.method == "count" or kind == "count":
         return amount
-    if kind in ("share", "points", "score", "pairs") and amount != number(one.value):
-        return f"{amount} {percent_interval(one)}" if one.low != one.high else amount
+    if kind in ("share", "points", "score", "pairs") and amount != number(estimate.value):
+        return f"{amount} {percent_interval(estimate)}" if estimate.low != estimate.high else amount
     if kind == "chance":
         return amount
-    low, high = (_amount(end, kind).removesuffix(" times") for end in (one.low, one.high))
+    low, high = (_amount(end, kind).removesuffix(" times") for end in (estimate.low, estimate.high))
     return f"{amount} [{low}, {high}]"
 
 
-def _filled(record: AuditRecord, known: Estimates, one: Estimate, telling: Telling) -> str:
+def _fill(record: AuditRecord, known: Estimates, estimate: Estimate, telling: Telling) -> str:
     """Put a number and what its address names in the places of a sentence."""
-    below = value_of(one) < telling.pivot
-    shown = _turned(one) if telling.sides[0] and not telling.pivot and below else one
+    below = value_of(estimate) < telling.pivot
+    shown = _turn(estimate) if telling.sides[0] and not telling.pivot and below else estimate
     return telling.words.format(
-        value=_with_ends(shown, telling.kind), side=telling.sides[0 if below else 1], **_places(record, known, one)
+        value=_with_ends(shown, telling.kind), side=telling.sides[0 if below else 1], **_places(record, known, estimate)
     )
 
 
-def _turned(one: Estimate) -> Estimate:
-    low, high = (None if end is None else -end for end in (one.high, one.low))
-    return replace(one, value=-value_of(one), low=low, high=high)
+def _turn(estimate: Estimate) -> Estimate:
+    low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
+    return replace(estimate, value=-value_of(estimate), low=low, high=high)
 
 
-def _places(record: AuditRecord, known: Estimates, one: Estimate) -> dict[str, str]:
+def _places(record: AuditRecord, known: Estimates, estimate: Estimate) -> dict[str, str]:
     """Say in words what the places of a sentence stand for."""
-    own = {key: level for key, level in groups_in(one.where).items() if key not in (*_NAMED, "metric")}
-    split = one.where.get("split", "test")
-    over = one.where.get("over", "")
+    own = {key: level for key, level in groups_in(estimate.where).items() if key not in (*_NAMED, "metric")}
+    split = estimate.where.get("split", "test")
+    over = estimate.where.get("over", "")
     return {
-        "what": visible(one.where.get("feature", "a feature"), 60),
+        "what": visible(estimate.where.get("feature", "a feature"), 60),
         "group": group_words(record, own) if own else "all rows",
-        "class": class_words(record, one.where.get("class", "")),
+        "class": class_words(record, estimate.where.get("class", "")),
         "positive": class_words(record, record.data.positive),
         "target": visible(record.data.target, 60) or "the target",
         "headline": headline_words(record, known),
-        "slice": visible(one.where.get("slice", ""), 100) or group_words(record, one.where),
-        "n": f" (n {one.n:,})" if one.n is not None else "",
+        "slice": visible(estimate.where.get("slice", ""), 100) or group_words(record, estimate.where),
+        "n": f" (n {estimate.n:,})" if estimate.n is not None else "",
         "split": "" if split in ("test", "*") else f" ({visible(split, 40)} rows)",
         "gap": _GAPS.get(record.task, "a gap of ten points in decisions"),
         "features": counted(record.data.feature_count, "feature"),
-        "variant": visible(one.where.get("variant", "a change"), 60).replace("_", " "),
+        "variant": visible(estimate.where.get("variant", "a change"), 60).replace("_", " "),
         "metric": (
-            metric_words(one.where.get("metric", "a metric")) + (f", {group_words(record, own)}" if own else "")
+            metric_words(estimate.where.get("metric", "a metric")) + (f", {group_words(record, own)}" if own else "")
         ),
         "scope": f"over {visible(over, 40)}" if over else "",
         **{
-            key: visible(one.where.get(key, ""), 60).replace("_", " ") or f"a {key}"
+            key: visible(estimate.where.get(key, ""), 60).replace("_", " ") or f"a {key}"
             for key in ("of", "layer", "window")
         },
-        "file": visible(one.where.get("file", "a file"), 60),
+        "file": visible(estimate.where.get("file", "a file"), 60),
     }
 
 
-def _rates_of_groups(record: AuditRecord, known: Estimates, verdict: Verdict, found: Estimate) -> str:
+def _rates_of_groups(record: AuditRecord, known: Estimates, verdict: Verdict, estimate: Estimate) -> str:
     """Say the two rates behind a difference or a ratio among groups, crossed ones too."""
     for ending in ("_difference", "_ratio"):
-        base = found.metric.removesuffix(ending)
-        for rate in other_names(base) if base != found.metric else ():
+        base = estimate.metric.removesuffix(ending)
+        for rate in other_names(base) if base != estimate.metric else ():
             told = rate in RATES and groups_in(verdict.where)
-            gap = gap_of(record, known, rate, verdict.where, found.metric) if told else None
+            gap = gap_of(record, known, rate, verdict.where, estimate.metric) if told else None
             if gap is not None:
                 return gap_sentence(record, harmed_first(record, gap))
     return ""
 
 
-def _of_class(record: AuditRecord, one: Estimate) -> str:
+def _of_class(record: AuditRecord, estimate: Estimate) -> str:
     """Say how many of a class are found."""
-    if one.metric not in FOUND or "class" not in one.where:
+    if estimate.metric not in FOUND or "class" not in estimate.where:
         return ""
-    n = f" (n {one.n:,})" if one.n is not None else ""
-    groups = groups_in(one.where)
+    n = f" (n {estimate.n:,})" if estimate.n is not None else ""
+    groups = groups_in(estimate.where)
     among = f"{group_words(record, groups)}: " if groups else ""
-    return f"{among}finds {per_hundred(value_of(one))} of class {class_words(record, one.where['class'])}{n}"
+    return f"{among}finds {per_hundred(value_of(estimate))} of class {class_words(record, estimate.where['class'])}{n}"
 
 
-def _plain(record: AuditRecord, known: Estimates, one: Estimate) -> str:
+def _plain(record: AuditRecord, known: Estimates, estimate: Estimate) -> str:
     """Say a number by its name, a gain against a baseline by its direction."""
-    n, on = f" (n {one.n:,})" if one.n is not None else "", _on(record, one.where)
-    gained = one.metric.removesuffix("_gain")
-    if gained != one.metric and known.of(gained):
-        side = "worse" if value_of(one) < 0 else "better"
-        shown = _turned(one) if side == "worse" else one
+    n, on = f" (n {estimate.n:,})" if estimate.n is not None else "", _on(record, estimate.where)
+    gained = estimate.metric.removesuffix("_gain")
+    if gained != estimate.metric and known.of(gained):
+        side = "worse" if value_of(estimate) < 0 else "better"
+        shown = _turn(estimate) if side == "worse" else estimate
         return f"{on}{metric_words(gained)} is {side} than the baseline's by {_with_ends(shown, 'number')}{n}"
-    other = _beside(one)
+    other = _beside(estimate)
     if other:
         return f"{on}{other}{n}"
-    rate = next((name for name in other_names(one.metric) if name in RATES), "")
-    if rate and "class" not in one.where:
-        return rate_sentence(record, replace(one, metric=rate))
-    return f"{on}{metric_words(one.metric)} is {_with_ends(one, _kind(one))}{n}"
+    rate = next((name for name in other_names(estimate.metric) if name in RATES), "")
+    if rate and "class" not in estimate.where:
+        return rate_sentence(record, replace(estimate, metric=rate))
+    return f"{on}{metric_words(estimate.metric)} is {_with_ends(estimate, _kind(estimate))}{n}"
 
 
-def _beside(one: Estimate) -> str:
+def _beside(estimate: Estimate) -> str:
     """Say how a group's number differs from that of the group it is compared with, where no rates stand beside."""
-    if not groups_in(one.where):
+    if not groups_in(estimate.where):
         return ""
-    base = one.metric.removesuffix("_difference")
-    if base != one.metric:
-        side = "lower" if value_of(one) < 0 else "higher"
-        shown = _turned(one) if side == "lower" else one
-        return f"{metric_words(base)} is {_with_ends(shown, _kind(one))} {side} than in the group it is compared with"
-    base = one.metric.removesuffix("_ratio")
-    words = f"{metric_words(base)} is {_with_ends(one, 'times')} that of the group it is compared with"
-    return words if base != one.metric else ""
+    base = estimate.metric.removesuffix("_difference")
+    if base != estimate.metric:
+        side = "lower" if value_of(estimate) < 0 else "higher"
+        shown = _turn(estimate) if side == "lower" else estimate
+        return (
+            f"{metric_words(base)} is {_with_ends(shown, _kind(estimate))} {side} than in the group it is compared with"
+        )
+    base = estimate.metric.removesuffix("_ratio")
+    words = f"{metric_words(base)} is {_with_ends(estimate, 'times')} that of the group it is compared with"
+    return words if base != estimate.metric else ""
 
 
 def _on(record: AuditRecord, where: Mapping[str, str]) -> str:

@@ -172,7 +172,7 @@ def _as_data(value: object, *, real: bool = False) -> Data:
 @cache
 def _real_fields(kind: type) -> tuple[tuple[str, bool], ...]:
     """Name the fields of a record type, and whether each holds real numbers."""
-    return tuple((one.name, "float" in str(one.type)) for one in fields(kind))
+    return tuple((field.name, "float" in str(field.type)) for field in fields(kind))
 
 
 def _encodable(text: str) -> str:
@@ -190,7 +190,7 @@ def _json(value: object, write: Callable[[object], str] = _ENCODER.encode) -> st
         text = write(value)
     except ValueError as error:
         raise RecordError(f"a record cannot hold NaN or infinity: {error}; write None with a reason") from error
-    return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return UNPRINTABLE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def _laid_out(value: object) -> str:
@@ -263,7 +263,7 @@ def loads(text: str) -> AuditRecord:
     RecordError
         As :func:`load` does.
     """
-    data = _parsed(text)
+    data = _parse(text)
     version = data["schema_version"]
     if version < SCHEMA_VERSION:
         for upgrade in UPGRADES[version - 1 :]:
@@ -278,7 +278,7 @@ def loads(text: str) -> AuditRecord:
     return record
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     """Parse JSON strictly and settle which schema it follows."""
     try:
         data = json.loads(text, parse_constant=_no_constant, parse_int=_integer, object_pairs_hook=_no_twins)
@@ -325,12 +325,12 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
         twin = next(name for name in names if names.count(name) > 1)
         raise RecordError(f"the key {visible(twin)!r} stands twice in one object; expected each key once")
-    return found
+    return fields
 
 
 def _explained(error: ValidationError) -> str:
@@ -359,7 +359,7 @@ def _explained(error: ValidationError) -> str:
 def _nearest(steps: tuple[int | str, ...]) -> str:
     """Name the known key that an unknown one is nearest to."""
     kinds = (vars(vocabulary)[name] for name in dir(vocabulary))
-    known = {one.name for kind in kinds if isinstance(kind, type) and is_dataclass(kind) for one in fields(kind)}
+    known = {field.name for kind in kinds if isinstance(kind, type) and is_dataclass(kind) for field in fields(kind)}
     near = nearest(steps[-1], sorted(known))
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -377,13 +377,13 @@ def _path(steps: tuple[int | str, ...]) -> str:
 
 def schema() -> str:
     """Describe the file as a JSON Schema (draft 2020-12), as checked in under ``reports/schema``."""
-    found = _adapter().json_schema()
+    fields = _adapter().json_schema()
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Audit record",
         "description": f"The record of one audit by modelassay, schema version {SCHEMA_VERSION}.",
         "$ref": "#/$defs/AuditRecord",
-        "$defs": found["$defs"],
+        "$defs": fields["$defs"],
     }
     return json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -55,14 +55,14 @@ def strip(
     """Lay rows over one axis that begins at zero where it can; nothing without rows."""
     if not rows:
         return None
-    values = [one for row in rows for one in (row.value, row.low, row.high) if one is not None]
+    values = [value for row in rows for value in (row.value, row.low, row.high) if value is not None]
     low, high = ends or (min(0.0, *values), max(values, default=1.0) * 1.05)
     return Strip(rows=tuple(rows), low=low, high=high if high > low else low + 1.0, points=points, note=note)
 
 
-def share_row(label: str, one: Estimate, *, mark: float | None = None, n: bool = False) -> StripRow:
+def share_row(label: str, estimate: Estimate, *, mark: float | None = None, n: bool = False) -> StripRow:
     """Make a row of a share with its interval."""
-    value = one.value or 0.0
-    size = f" (n {one.n:,})" if n and one.n is not None else ""
-    text = f"{percent(value)} {percent_interval(one)}".rstrip() + size
-    return StripRow(label=label, value=value, low=one.low, high=one.high, text=text, mark=mark)
+    value = estimate.value or 0.0
+    size = f" (n {estimate.n:,})" if n and estimate.n is not None else ""
+    text = f"{percent(value)} {percent_interval(estimate)}".rstrip() + size
+    return StripRow(label=label, value=value, low=estimate.low, high=estimate.high, text=text, mark=mark)

@@ -52,18 +52,20 @@ def standing(record: AuditRecord) -> Standing:
     """Sort the gates of a record by what they say of it."""
     results = gate_results(record)
     troubles = by_attention(record)
-    troubled = [one for one in troubles if one.gate is None or one.gate.from_catalogue]
-    own = [one for one in results if one.gate is not None and not one.gate.from_catalogue]
-    owed = tuple(one for one in results if blocks(record, one.worst))
+    troubled = [trouble for trouble in troubles if trouble.gate is None or trouble.gate.from_catalogue]
+    own = [result for result in results if result.gate is not None and not result.gate.from_catalogue]
+    owed = tuple(result for result in results if blocks(record, result.worst))
     return Standing(
-        invalid=tuple(one for one in troubled if _invalidates(one)),
-        concerns=tuple(one for one in troubled if not _invalidates(one) and one.worst.severity != "note"),
-        notes=tuple(one for one in troubled if not _invalidates(one) and one.worst.severity == "note"),
-        criteria=tuple(one for one in own if one.worst.outcome != "not_assessed"),
-        untested=tuple(one for one in own if one.worst.outcome == "not_assessed" and one.worst.severity != "off"),
-        missed=tuple(one for one in troubles if one not in troubled),
+        invalid=tuple(result for result in troubled if _invalidates(result)),
+        concerns=tuple(result for result in troubled if not _invalidates(result) and result.worst.severity != "note"),
+        notes=tuple(result for result in troubled if not _invalidates(result) and result.worst.severity == "note"),
+        criteria=tuple(result for result in own if result.worst.outcome != "not_assessed"),
+        untested=tuple(
+            result for result in own if result.worst.outcome == "not_assessed" and result.worst.severity != "off"
+        ),
+        missed=tuple(trouble for trouble in troubles if trouble not in troubled),
         owed=owed,
-        open=tuple(one for one in results if one.worst.outcome == "inconclusive" and one not in owed),
+        open=tuple(result for result in results if result.worst.outcome == "inconclusive" and result not in owed),
     )
 
 
@@ -78,7 +80,7 @@ def verdict_sentence(record: AuditRecord) -> str:
         return "Not judged: no rule was evaluated."
     if here.invalid:
         known = Estimates(record)
-        why = [verdict_words(record, known, one.lead) for one in here.invalid]
+        why = [verdict_words(record, known, result.lead) for result in here.invalid]
         return f"This audit cannot be relied on: {'; '.join(why[:2])}."
     concerns = counted(len(here.concerns), "concern")
     if not (here.criteria or here.untested):
@@ -86,33 +88,38 @@ def verdict_sentence(record: AuditRecord) -> str:
     more = f"; {concerns}" if here.concerns else ""
     every = counted(len(here.criteria) + len(here.untested), "release criterion", "release criteria")
     if here.untested:
-        more = f"; not tested: {_named(here.untested)}{more}"
+        more = f"; not tested: {_name(here.untested)}{more}"
     if here.missed:
-        return f"Does not meet {len(here.missed)} of {every}: {_named(here.missed)}{more}."
-    unproven = [one for one in here.criteria if one.worst.outcome == "inconclusive"]
+        return f"Does not meet {len(here.missed)} of {every}: {_name(here.missed)}{more}."
+    unproven = [criterion for criterion in here.criteria if criterion.worst.outcome == "inconclusive"]
     if unproven:
-        return f"{len(unproven)} of {every} not settled by these rows: {_named(unproven)}{more}."
+        return f"{len(unproven)} of {every} not settled by these rows: {_name(unproven)}{more}."
     return f"Meets {f'{len(here.criteria)} of' if here.untested else 'its'} {every}{more}."
 
 
-def _named(results: Sequence[GateResult]) -> str:
-    return listed([topic_name(one) for one in results], limit=3)
+def _name(results: Sequence[GateResult]) -> str:
+    return listed([topic_name(result) for result in results], limit=3)
 
 
 def concerns(record: AuditRecord) -> tuple[Verdict, ...]:
     """Return the failed verdicts of catalogue rules, the first to look at first; notes are none."""
     here = standing(record)
-    failed = (one for result in (*here.invalid, *here.concerns) for one in result.verdicts if one.outcome == "fail")
-    return _ranked(tuple(failed))
+    failed = (
+        verdict
+        for result in (*here.invalid, *here.concerns)
+        for verdict in result.verdicts
+        if verdict.outcome == "fail"
+    )
+    return _rank(tuple(failed))
 
 
 def criteria(record: AuditRecord) -> tuple[Verdict, ...]:
     """Return the verdicts of the team's own gates, the first to look at first."""
-    return _ranked(tuple(one for result in standing(record).criteria for one in result.verdicts))
+    return _rank(tuple(verdict for result in standing(record).criteria for verdict in result.verdicts))
 
 
-def _ranked(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
-    return tuple(sorted(verdicts, key=lambda one: one.rank if one.rank is not None else len(verdicts)))
+def _rank(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    return tuple(sorted(verdicts, key=lambda verdict: verdict.rank if verdict.rank is not None else len(verdicts)))
 
 
 def short(record: AuditRecord) -> str:
@@ -124,7 +131,8 @@ def short(record: AuditRecord) -> str:
     troubles = (*here.invalid, *here.missed, *here.concerns)
     known = Estimates(record)
     lines += [
-        f"  {visible(one.gate_id, 40)}: {visible(concern_words(record, known, one.lead), 100)}" for one in troubles[:5]
+        f"  {visible(trouble.gate_id, 40)}: {visible(concern_words(record, known, trouble.lead), 100)}"
+        for trouble in troubles[:5]
     ]
     if len(troubles) > 5:
         lines.append(f"  and {len(troubles) - 5} more")
@@ -185,5 +193,9 @@ def tone(record: AuditRecord) -> Tone:
 def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
     """Put the first findings in words, paperwork left out."""
     known, names = Estimates(record), families(record)
-    told = [one for one in by_attention(record) if family_of(one, names) != "card" and not _invalidates(one)]
-    return tuple(dict.fromkeys(capital(record, concern_words(record, known, one.lead)) for one in told))[:limit]
+    results = [
+        result for result in by_attention(record) if family_of(result, names) != "card" and not _invalidates(result)
+    ]
+    return tuple(dict.fromkeys(capital(record, concern_words(record, known, result.lead)) for result in results))[
+        :limit
+    ]

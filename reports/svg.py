@@ -185,34 +185,34 @@ def simplified(xs: Sequence[float], ys: Sequence[float], tolerance: float = 0.5)
 
 def _shapes(drawn: ET.Element) -> list[ET.Element]:
     """Keep paths and marks, in order, with presentation attributes alone; marks become circles of their group."""
-    found: list[ET.Element] = []
+    elements: list[ET.Element] = []
     marks: dict[str, tuple[str, ET.Element]] = {}
     for element in drawn.iter():
         if element.tag == f"{_SVG}path" and element.get("id"):
             group = ET.Element("g")
             radius = _short(element.get("d", "")).split()[2]  # a round mark starts at its lowest point: M 0 radius
             marks[element.get("id", "")] = (radius, group)
-            found.append(group)
+            elements.append(group)
         elif element.tag == f"{_SVG}path" and element.get("d"):
             one = _element("path", {"d": _path(element), **_attributes(element)})
-            if found and found[-1].tag == "path" and {**found[-1].attrib, "d": ""} == {**one.attrib, "d": ""}:
-                found[-1].set("d", f"{found[-1].get('d')} {one.get('d')}")  # same look: one path holds both
+            if elements and elements[-1].tag == "path" and {**elements[-1].attrib, "d": ""} == {**one.attrib, "d": ""}:
+                elements[-1].set("d", f"{elements[-1].get('d')} {one.get('d')}")  # same look: one path holds both
             else:
-                found.append(one)
+                elements.append(one)
         elif element.tag == f"{_SVG}use":
             radius, group = marks[element.get("{http://www.w3.org/1999/xlink}href", "").lstrip("#")]
             for key, value in _attributes(element).items():
                 group.set(key, value)
             x, y = (_short(element.get(key, "0")) for key in ("x", "y"))
             group.append(_element("circle", {"cx": x, "cy": y, "r": radius}))
-    return found
+    return elements
 
 
 def _element(tag: str, attributes: dict[str, str]) -> ET.Element:
-    found = ET.Element(tag)
+    element = ET.Element(tag)
     for name, value in attributes.items():
-        found.set(name, value)
-    return found
+        element.set(name, value)
+    return element
 
 
 def _attributes(element: ET.Element) -> dict[str, str]:
@@ -234,7 +234,7 @@ def _attributes(element: ET.Element) -> dict[str, str]:
 
 def _path(element: ET.Element) -> str:
     """Write a path in whole pixels, which an eye cannot tell from finer ones and a reader downloads faster."""
-    rounded = _NUMBER.sub(lambda found: f"{float(found[0]):.0f}", element.get("d", ""))
+    rounded = _NUMBER.sub(lambda match: f"{float(match[0]):.0f}", element.get("d", ""))
     return " ".join(rounded.replace("-0 ", "0 ").split()).replace(" L ", " ")  # after a move, lines need no letter
 
 
@@ -246,4 +246,4 @@ def _short(numbers: str) -> str:
     >>> _short("M 10.000000 3.14159")
     'M 10 3.1'
     """
-    return _NUMBER.sub(lambda found: f"{round(float(found[0]), 1):g}", numbers)
+    return _NUMBER.sub(lambda match: f"{round(float(match[0]), 1):g}", numbers)

@@ -68,14 +68,14 @@ def lines(record: AuditRecord, width: int = WIDTH, *, everything: bool = False, 
     """
     width = max(width, 40)
     verdict = verdict_sentence(record) + (f" {end}" if end else "")
-    last = [Line(text=one, tone=tone(record), strong=True) for one in textwrap.wrap(verdict, width)]
+    last = [Line(text=text, tone=tone(record), strong=True) for text in textwrap.wrap(verdict, width)]
     if record.partial:
-        last.insert(0, Line(text=_shortened(f"{'Partial':<{_INDENT}}{visible(record.partial, 300)}", width)))
-    head = Line(text=_shortened(_head(record), width), strong=True)
-    found = [head, *_screen(record, width, MOST_LINES - len(last) - 1)]
+        last.insert(0, Line(text=_shorten(f"{'Partial':<{_INDENT}}{visible(record.partial, 300)}", width)))
+    head = Line(text=_shorten(_head(record), width), strong=True)
+    entries = [head, *_screen(record, width, MOST_LINES - len(last) - 1)]
     if everything:
-        found += _everything(record, width)
-    return tuple(replace(line, text=tame(line.text)) for line in (*found, *last))
+        entries += _everything(record, width)
+    return tuple(replace(line, text=tame(line.text)) for line in (*entries, *last))
 
 
 def tame(line: str) -> str:
@@ -100,23 +100,27 @@ def _head(record: AuditRecord) -> str:
 
 def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:
     """Draw five answers and the steps in as many lines as there are: each told, the first in full."""
-    said = {(one.id, k): text for one in answers(record) for k, text in enumerate((one.sentence, *one.details[:1]))}
+    said = {
+        (answer.id, k): text
+        for answer in answers(record)
+        for k, text in enumerate((answer.sentence, *answer.details[:1]))
+    }
     steps = actions(record)
     said |= {("next", k): f"{k + 1}. {step.text.rstrip('.')}" for k, step in enumerate(steps)}
     tails = {("next", k): f" [{visible(step.gate_id, 40)}]" for k, step in enumerate(steps) if step.gate_id}
-    whole = {one: textwrap.wrap(text + tails.get(one, ""), width - _INDENT) for one, text in said.items()}
-    given = {one: 1 for one in said if one[0] == "next" or one[1] == 0}
+    whole = {pair: textwrap.wrap(text + tails.get(pair, ""), width - _INDENT) for pair, text in said.items()}
+    given = {pair: 1 for pair in said if pair[0] == "next" or pair[1] == 0}
     spare = room - len(given)
     for wish in _WISHES:
         wanted = len(whole.get(wish, ())) - given.get(wish, 0)
         if 0 < wanted <= spare and wanted < _LONGEST:
             given[wish], spare = given.get(wish, 0) + wanted, spare - wanted
     drawn: list[Line] = []
-    for one in (one for one in said if one in given):
-        tail = tails.get(one, "")
-        cut = [_clauses(said[one], width - _INDENT - len(tail)) + tail]
-        label = _ASKED[one[0]] if one[1] == 0 else ""
-        for k, text in enumerate(whole[one] if len(whole[one]) <= given[one] else cut):
+    for pair in (pair for pair in said if pair in given):
+        tail = tails.get(pair, "")
+        cut = [_clauses(said[pair], width - _INDENT - len(tail)) + tail]
+        label = _ASKED[pair[0]] if pair[1] == 0 else ""
+        for k, text in enumerate(whole[pair] if len(whole[pair]) <= given[pair] else cut):
             drawn.append(Line(text=f"{label if k == 0 else '':<{_INDENT}}{text}"))
     return drawn[: max(room, 1)]
 
@@ -133,10 +137,10 @@ def _clauses(text: str, width: int) -> str:
     for end in re.finditer(r"; |\. ", text):
         if _FEW < end.start() < width and len(text) > width:
             kept = text[: end.start()] + "…"
-    return kept or _shortened(text, width)
+    return kept or _shorten(text, width)
 
 
-def _shortened(text: str, width: int) -> str:
+def _shorten(text: str, width: int) -> str:
     """Cut a line at a word, and say so; spaces stay as they are."""
     if len(text) <= width:
         return text.rstrip()
@@ -154,27 +158,27 @@ def _everything(record: AuditRecord, width: int) -> Iterator[Line]:
         yield Line(text="")
         yield Line(text="Not settled by these rows", strong=True)
     for topic in unsettled:
-        yield from _wrapped(f"◆ {topic.line}  {visible(topic.gate_id, 60)}", width)
-    for one in untested(record):
-        yield from _wrapped(f"○ {one.what}: {one.status}; {one.reason}", width)
+        yield from _wrap(f"◆ {topic.line}  {visible(topic.gate_id, 60)}", width)
+    for open_topic in untested(record):
+        yield from _wrap(f"○ {open_topic.what}: {open_topic.status}; {open_topic.reason}", width)
     blanks = blank_sections(record.card)
     if blanks:
-        yield from _wrapped(f"▢ {counted(len(blanks), 'field')} of the card left blank: {', '.join(blanks)}", width)
+        yield from _wrap(f"▢ {counted(len(blanks), 'field')} of the card left blank: {', '.join(blanks)}", width)
     yield Line(text="")
 
 
 def _concern(concern: Concern, width: int) -> Iterator[Line]:
     yield Line(text="")
     mark = {"invalid": "✖", "criterion": "▲"}.get(concern.kind, "◆")
-    yield from _wrapped(f"{mark} {concern.sentence}  {visible(concern.gate_id, 60)}", width, strong=True)
+    yield from _wrap(f"{mark} {concern.sentence}  {visible(concern.gate_id, 60)}", width, strong=True)
     reach = f"; about {concern.reach} would have to come out differently" if concern.reach else ""
-    yield from _wrapped(f"  {KIND_WORDS[concern.kind]}: {concern.topic}{reach}.", width)
+    yield from _wrap(f"  {KIND_WORDS[concern.kind]}: {concern.topic}{reach}.", width)
     for other in (*concern.others, *concern.crossed):
-        yield from _wrapped(f"  also: {visible(other, 300)}", width)
+        yield from _wrap(f"  also: {visible(other, 300)}", width)
     if concern.remedy:
-        yield from _wrapped(f"  to do: {concern.remedy} ({concern.who})", width)
+        yield from _wrap(f"  to do: {concern.remedy} ({concern.who})", width)
 
 
-def _wrapped(text: str, width: int, *, strong: bool = False) -> Iterator[Line]:
-    for one in textwrap.wrap(text, width, subsequent_indent="    "):
-        yield Line(text=one, strong=strong)
+def _wrap(text: str, width: int, *, strong: bool = False) -> Iterator[Line]:
+    for name in textwrap.wrap(text, width, subsequent_indent="    "):
+        yield Line(text=name, strong=strong)

@@ -47,12 +47,12 @@ def write_together(folder: Path, contents: Mapping[str, bytes], own: Collection[
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep([target, *(target / name for name in contents)])
-        if not target.exists() and _made(target, contents):
+        if not target.exists() and _make(target, contents):
             return
         with _alone(target):
             for name in contents:
                 require_plain(target / name)
-            if not _exchanged(target, contents, own):
+            if not _exchange(target, contents, own):
                 _one_by_one(target, contents)
     except OSError as error:
         raise OutputError(
@@ -60,7 +60,7 @@ def write_together(folder: Path, contents: Mapping[str, bytes], own: Collection[
         ) from error
 
 
-def _drafted(target: Path, contents: Mapping[str, bytes]) -> Path:
+def _draft(target: Path, contents: Mapping[str, bytes]) -> Path:
     draft = _beside(target)
     draft.mkdir()
     try:
@@ -72,9 +72,9 @@ def _drafted(target: Path, contents: Mapping[str, bytes]) -> Path:
     return draft
 
 
-def _made(target: Path, contents: Mapping[str, bytes]) -> bool:
+def _make(target: Path, contents: Mapping[str, bytes]) -> bool:
     """Fill a new folder and give it its name; tell whether nobody was faster."""
-    draft = _drafted(target, contents)
+    draft = _draft(target, contents)
     try:
         draft.rename(target)
     except OSError:
@@ -104,20 +104,20 @@ def _alone(target: Path) -> Iterator[None]:
             os.close(handle)
 
 
-def _exchanged(target: Path, contents: Mapping[str, bytes], own: Collection[str]) -> bool:
+def _exchange(target: Path, contents: Mapping[str, bytes], own: Collection[str]) -> bool:
     """Let a filled folder change places with one that holds outputs only; tell whether that could be done."""
     if not _may_move(target, own):
         return False
     try:
-        draft = _drafted(target, contents)
+        draft = _draft(target, contents)
     except OSError:  # the folder above is not ours to write to
         return False
     try:
-        _linked([one for one in target.iterdir() if one.name not in contents], draft)
+        _link([path for path in target.iterdir() if path.name not in contents], draft)
         draft.chmod(stat.S_IMODE(target.stat().st_mode))
         done = _swap(draft, target)
         if done:  # what somebody put there in the meantime stays
-            _linked([one for one in draft.iterdir() if not (target / one.name).exists()], target)
+            _link([path for path in draft.iterdir() if not (target / path.name).exists()], target)
     except OSError:
         return False
     finally:
@@ -129,24 +129,24 @@ def _may_move(target: Path, own: Collection[str]) -> bool:
     """Tell whether nobody would miss a folder itself: it holds outputs only, and nobody stands in it."""
     if not sys.platform.startswith("linux") or os.path.ismount(target) or Path.cwd().is_relative_to(target):
         return False
-    return all(_is_output(one, own) for one in target.iterdir())
+    return all(_is_output(path, own) for path in target.iterdir())
 
 
-def _linked(files: list[Path], folder: Path) -> None:
-    for one in files:
-        os.link(one, folder / one.name)
+def _link(files: list[Path], folder: Path) -> None:
+    for file in files:
+        os.link(file, folder / file.name)
 
 
 def _is_output(path: Path, own: Collection[str]) -> bool:
     return path.name in own and stat.S_ISREG(path.lstat().st_mode)
 
 
-def _swap(one: Path, other: Path) -> bool:
+def _swap(path: Path, other: Path) -> bool:
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):
         return False
-    done: int = rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), EXCHANGE)
+    done: int = rename(AT_FDCWD, os.fsencode(path), AT_FDCWD, os.fsencode(other), EXCHANGE)
     return done == 0
 
 
@@ -166,9 +166,9 @@ def _one_by_one(target: Path, contents: Mapping[str, bytes]) -> None:
                 _take_back(target / name, kept, renamed=not drafts[name].exists())
             raise
     finally:
-        for one in (*drafts.values(), *before.values()):
+        for path in (*drafts.values(), *before.values()):
             with suppress(OSError):
-                one.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -206,11 +206,11 @@ def sweep(paths: Iterable[Path]) -> None:
     import time
 
     for path in paths:
-        for one in path.parent.glob(f".{glob.escape(path.name[:100])}.????????.part"):
+        for file in path.parent.glob(f".{glob.escape(path.name[:100])}.????????.part"):
             with suppress(OSError):
-                if one.is_symlink() or time.time() - one.stat().st_mtime < 3600:
+                if file.is_symlink() or time.time() - file.stat().st_mtime < 3600:
                     continue
-                if one.is_dir():
-                    shutil.rmtree(one, ignore_errors=True)
+                if file.is_dir():
+                    shutil.rmtree(file, ignore_errors=True)
                 else:
-                    one.unlink()
+                    file.unlink()

@@ -33,11 +33,11 @@ class Topic:
 
 def topics(record: AuditRecord, results: Sequence[GateResult] | None = None) -> tuple[Topic, ...]:
     """List the questions with inconclusive verdicts: about people and performance first, notes last."""
-    found: list[tuple[float, Topic]] = []
+    entries: list[tuple[float, Topic]] = []
     names = families(record)
     for result in gate_results(record) if results is None else results:
-        asked = [one for one in result.verdicts if one.outcome != "not_assessed"]
-        unsettled = [one for one in asked if one.outcome == "inconclusive"]
+        asked = [verdict for verdict in result.verdicts if verdict.outcome != "not_assessed"]
+        unsettled = [verdict for verdict in asked if verdict.outcome == "inconclusive"]
         if unsettled and result.worst.outcome == "inconclusive":
             topic = Topic(
                 name=topic_name(result),
@@ -46,8 +46,8 @@ def topics(record: AuditRecord, results: Sequence[GateResult] | None = None) -> 
                 asked=slices(asked),
                 why=_why(unsettled),
             )
-            found.append((-usual_reach(result, names), topic))
-    return tuple(topic for _, topic in sorted(found, key=lambda one: one[0]))
+            entries.append((-usual_reach(result, names), topic))
+    return tuple(topic for _, topic in sorted(entries, key=lambda pair: pair[0]))
 
 
 def topic_name(result: GateResult) -> str:
@@ -59,10 +59,10 @@ def topic_name(result: GateResult) -> str:
 
 def _why(unsettled: Sequence[Verdict]) -> str:
     """Say how many rows would settle the nearest and how many slices no number of rows will."""
-    reachable = [one.n_needed for one in unsettled if one.n_needed is not None and not _beyond(one)]
+    reachable = [verdict.n_needed for verdict in unsettled if verdict.n_needed is not None and not _beyond(verdict)]
     if not reachable:
-        told = any(one.n_needed is not None for one in unsettled)
-        return "practically at the threshold; more rows will not help" if told else "these rows cannot tell"
+        flag = any(verdict.n_needed is not None for verdict in unsettled)
+        return "practically at the threshold; more rows will not help" if flag else "these rows cannot tell"
     least, most = min(reachable), max(reachable)
     rows = f"about {least:,} rows of this kind" if least == most else f"{least:,} to {most:,} rows of each kind"
     hopeless = len(unsettled) - len(reachable)

@@ -38,21 +38,21 @@ def augmented(inputs: Tensor, changes: Sequence[tuple[str, float]], generator: t
     """
     for name, amount in changes:
         if name == "shift" and amount:
-            inputs = _shifted(inputs, int(amount), generator)
+            inputs = _shift(inputs, int(amount), generator)
         elif name == "flip" and amount:
             chosen = torch.rand(len(inputs), generator=generator).to(inputs.device) < amount
             inputs = torch.where(chosen.view(-1, 1, 1, 1), inputs.flip(-1), inputs)
         elif name == "rotate" and amount:
-            inputs = _resampled(inputs, math.radians(amount), 0.0, generator)
+            inputs = _resample(inputs, math.radians(amount), 0.0, generator)
         elif name == "crop" and amount:
-            inputs = _resampled(inputs, 0.0, amount, generator)
+            inputs = _resample(inputs, 0.0, amount, generator)
         elif name == "noise" and amount:
             noise = torch.randn(inputs.shape, generator=generator, dtype=inputs.dtype).to(inputs.device)
             inputs = inputs + amount * noise
     return inputs
 
 
-def _resampled(images: Tensor, turn: float, cut: float, generator: torch.Generator) -> Tensor:
+def _resample(images: Tensor, turn: float, cut: float, generator: torch.Generator) -> Tensor:
     """Turn each image by up to `turn` to either side, or enlarge a part of it; the edge is repeated."""
     rows, _, height, width = images.shape
     drawn = torch.rand(4, rows, generator=generator)
@@ -99,7 +99,7 @@ def mixed(
     return torch.lerp(inputs[order], inputs, share), torch.lerp(targets[order], targets, share)
 
 
-def _shifted(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
+def _shift(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
     rows, channels, height, width = images.shape
     padded = functional.pad(images, (most, most, most, most), mode="replicate")
     moves = torch.randint(0, 2 * most + 1, (2, rows, 1), generator=generator).to(images.device)

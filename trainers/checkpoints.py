@@ -83,12 +83,12 @@ def state_in(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     if not Path(path).is_file():
         return None
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        result = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a foreign file makes the reader raise
         raise FileError(f"checkpoint {quoted(path)} cannot be read ({type(error).__name__}); delete it") from error
-    if not isinstance(found, dict) or "mark" not in found:
+    if not isinstance(result, dict) or "mark" not in result:
         raise FileError(f"{quoted(path)} is not a checkpoint of ours; name another file")
-    return found
+    return result
 
 
 def mark_of(parameters: Mapping[str, object], parts: object) -> str:

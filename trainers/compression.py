@@ -44,14 +44,14 @@ def pruned(model: Any, X: Any, y: ArrayLike, share: float, *, epochs: int = 3, u
     """
     if not 0 < share < 1:
         raise TrainerError(f"share is {share}; expected a share of weights between 0 and 1")
-    made = copy.deepcopy(model)
-    estimator, rows = _taken_apart(made, X)
+    result = copy.deepcopy(model)
+    estimator, rows = _taken_apart(result, X)
     masks = _masks(estimator.network_, share, units)
     _apply(estimator.network_, masks)
     for _ in range(epochs):
         estimator.partial_fit(rows, y)
         _apply(estimator.network_, masks)
-    return made
+    return result
 
 
 def distilled(model: Any, X: Any, hidden: Sequence[int], *, epochs: int = 30, random_state: int = 0) -> Any:  # noqa: ANN401
@@ -67,8 +67,8 @@ def distilled(model: Any, X: Any, hidden: Sequence[int], *, epochs: int = 30, ra
     hidden : sequence of int
         Units of the smaller network's layers.
     """
-    made = copy.deepcopy(model)
-    teacher, rows = _taken_apart(made, X)
+    result = copy.deepcopy(model)
+    teacher, rows = _taken_apart(result, X)
     values = np.asarray(rows)
     student = type(teacher)(hidden=tuple(hidden), epochs=epochs, random_state=random_state)
     if not hasattr(teacher, "classes_"):
@@ -77,16 +77,18 @@ def distilled(model: Any, X: Any, hidden: Sequence[int], *, epochs: int = 30, ra
         shares = teacher.predict_proba(values)
         repeated = np.concatenate([values] * len(teacher.classes_))
         student.fit(repeated, np.repeat(teacher.classes_, len(values)), sample_weight=shares.T.ravel())
-    if not hasattr(made, "steps"):
+    if not hasattr(result, "steps"):
         return student
-    made.steps[-1] = (made.steps[-1][0], student)
-    return made
+    result.steps[-1] = (result.steps[-1][0], student)
+    return result
 
 
 def zero_share(model: Any) -> float:  # noqa: ANN401
     """Return the share of weights (of matrices and kernels) that are zero."""
     weights = _weights(_last(model).network_)
-    return sum(int((one == 0).sum()) for one in weights.values()) / sum(one.numel() for one in weights.values())
+    return sum(int((weight == 0).sum()) for weight in weights.values()) / sum(
+        weight.numel() for weight in weights.values()
+    )
 
 
 def _last(model: Any) -> Any:  # noqa: ANN401
@@ -110,14 +112,14 @@ def _masks(network: torch.nn.Module, share: float, units: bool) -> dict[str, tor
     last = next(reversed(weights)) if weights else ""
     if not units:
         return {
-            name: one.abs() > one.abs().flatten().kthvalue(max(1, int(share * one.numel()))).values
-            for name, one in weights.items()
+            name: tensor.abs() > tensor.abs().flatten().kthvalue(max(1, int(share * tensor.numel()))).values
+            for name, tensor in weights.items()
         }
     masks = {}
-    for name, one in weights.items():
-        norms = one.flatten(1).norm(dim=1)
+    for name, tensor in weights.items():
+        norms = tensor.flatten(1).norm(dim=1)
         kept = norms > norms.kthvalue(max(1, int(share * len(norms)))).values if name != last else norms >= 0
-        masks[name] = kept.reshape(-1, *[1] * (one.ndim - 1)).expand_as(one)
+        masks[name] = kept.reshape(-1, *[1] * (tensor.ndim - 1)).expand_as(tensor)
         if name != last:
             masks[name.removesuffix("weight") + "bias"] = kept
     return masks

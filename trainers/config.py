@@ -290,7 +290,11 @@ def _search(recipe: Recipe, folder: Path, model: Model, loaded: Loaded, progress
         raise TrainerError("[data] weight is set and a search was asked for, which does not weigh rows; leave one out")
     preparation = _preparation(recipe, loaded.X)
     network = str(model.network)
-    space: Space = {name: dimension(name, one) for name, one in part.space.items()} if part and part.space else {}
+    space: Space = (
+        {name: dimension(name, dimension_part) for name, dimension_part in part.space.items()}
+        if part and part.space
+        else {}
+    )
     space = space or default_space(network)
     whole: Any = model
     if preparation is not None:
@@ -298,7 +302,7 @@ def _search(recipe: Recipe, folder: Path, model: Model, loaded: Loaded, progress
         space = {name if "__" in name else f"network__{name}": one for name, one in space.items()}
     model.on_epoch = None
     more = {} if part is None else part.model_dump(exclude={"space", "journal", "sensitive"})
-    found = search_for(
+    search = search_for(
         whole,
         space,
         loaded.X,
@@ -310,4 +314,4 @@ def _search(recipe: Recipe, folder: Path, model: Model, loaded: Loaded, progress
         journal=folder / part.journal if part and part.journal else None,
         on_trial=None if progress is None else lambda trial, total: progress("trials", trial.number + 1, total),
     )
-    return found.model
+    return search.model

@@ -16,7 +16,7 @@ def documented(estimator: Parameters) -> dict[str, str]:
         ``epochs``, ``stopped by``, ``rows held out``, ``seed``; ``search`` and ``chosen`` where it was chosen from
         trials; ``training file`` where one is known; ``started from`` where a backbone was taken over.
     """
-    told = {
+    facts = {
         "epochs": f"{estimator.n_iter_}, the weights of epoch {estimator.best_epoch_} kept",
         "stopped by": str(estimator.stopped_),
         "rows held out": str(estimator.validation_rows_),
@@ -24,23 +24,27 @@ def documented(estimator: Parameters) -> dict[str, str]:
     }
     search = getattr(estimator, "search_", None)
     if isinstance(search, Mapping):
-        told["search"] = _search(search)
-        told["chosen"] = ", ".join(f"{name} = {value}" for name, value in _part(search, "chosen", "parameters").items())
-        told["note on the search"] = str(search.get("note", ""))
+        facts["search"] = _search(search)
+        facts["chosen"] = ", ".join(
+            f"{name} = {value}" for name, value in _part(search, "chosen", "parameters").items()
+        )
+        facts["note on the search"] = str(search.get("note", ""))
     data = getattr(estimator, "data_", None)
     if isinstance(data, Mapping):
-        told["training file"] = f"{data.get('file')}, {data.get('rows')} rows, SHA-256 {data.get('sha256')}"
+        facts["training file"] = f"{data.get('file')}, {data.get('rows')} rows, SHA-256 {data.get('sha256')}"
     source = getattr(estimator, "transfer_", None)
     if isinstance(source, Mapping):
-        told["started from"] = ", ".join(f"{name}: {value}" for name, value in source.items() if isinstance(value, str))
-    return told
+        facts["started from"] = ", ".join(
+            f"{name}: {value}" for name, value in source.items() if isinstance(value, str)
+        )
+    return facts
 
 
 def _part(search: Mapping[str, object], *names: str) -> Mapping[str, object]:
-    found: object = search
+    value: object = search
     for name in names:
-        found = found.get(name, {}) if isinstance(found, Mapping) else {}
-    return found if isinstance(found, Mapping) else {}
+        value = value.get(name, {}) if isinstance(value, Mapping) else {}
+    return value if isinstance(value, Mapping) else {}
 
 
 def _search(search: Mapping[str, object]) -> str:

@@ -54,7 +54,7 @@ def nearest(name: object, known: Iterable[object]) -> str:
     >>> nearest("zzz", ["sgd", "adam"])
     ''
     """
-    texts = [str(one)[:200] for one in known]
+    texts = [str(value)[:200] for value in known]
     by_lower = {text.lower(): text for text in texts}
     near = difflib.get_close_matches(str(name)[:200].lower(), list(by_lower), n=1, cutoff=0.6)
     return f" Did you mean {quoted(by_lower[near[0]])}?" if near else ""

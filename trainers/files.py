@@ -288,7 +288,7 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Any:  
         raise FileError(
             "the weights differ from the fingerprint in the header; the file was changed after it was saved"
         )
-    parameters = {"readout": "flatten"} | _restored(header["parameters"])  # files of old do not speak of it
+    parameters = {"readout": "flatten"} | _restore(header["parameters"])  # files of old do not speak of it
     estimator = ESTIMATORS[header["estimator"]](**parameters)
     estimator._check_parameters()
     if callable(estimator.network):
@@ -322,7 +322,7 @@ def _check_inputs(estimator: Model) -> None:
             raise FileError("the scales do not fit the rows; the file is damaged")
 
 
-def _restored(parameters: dict[str, Any]) -> dict[str, Any]:
+def _restore(parameters: dict[str, Any]) -> dict[str, Any]:
     """Turn JSON's lists into the tuples that parameters were."""
     weights = parameters.get("class_weight")
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()}

@@ -69,7 +69,7 @@ def weighted_only(part: Part, codes: NDArray[np.int64] | None) -> tuple[Part, ND
     return part.take(kept), None if codes is None else codes[kept]
 
 
-def product(one: Floats | None, two: Floats | None) -> Floats | None:
+def product(values: Floats | None, two: Floats | None) -> Floats | None:
     """Multiply weights, where there are any.
 
     Examples
@@ -77,9 +77,9 @@ def product(one: Floats | None, two: Floats | None) -> Floats | None:
     >>> product(None, np.array([2.0]))
     array([2.])
     """
-    if one is None or two is None:
-        return two if one is None else one
-    return one * two
+    if values is None or two is None:
+        return two if values is None else values
+    return values * two
 
 
 def run(
@@ -114,7 +114,7 @@ def run(
         _center(network, rows)
     before = known_before(estimator, rows, held) if fresh else ()
     keeper = _checkpoint(estimator, train, penalty) if fresh else None
-    with torch_threads(estimator.threads), _seeded(estimator, first):
+    with torch_threads(estimator.threads), _seed(estimator, first):
         outcome = loop.train(
             network,
             rows,
@@ -124,7 +124,7 @@ def run(
             flat=flat,
             optimizer=optimizer,
             first_epoch=first,
-            on_epoch=_told(estimator),
+            on_epoch=_tell(estimator),
             checkpoint=keeper,
             seed=estimator.seed_,
         )
@@ -150,7 +150,7 @@ def _checkpoint(estimator: Parameters, train: Part, penalty: GapPenalty | None) 
 
 
 @contextmanager
-def _seeded(estimator: Parameters, first: int) -> Iterator[None]:
+def _seed(estimator: Parameters, first: int) -> Iterator[None]:
     """Give a user's own network, whose dropout draws from torch's global generator, this run's seed for a while."""
     import torch
 
@@ -162,7 +162,7 @@ def _seeded(estimator: Parameters, first: int) -> Iterator[None]:
         yield
 
 
-def _told(estimator: Parameters) -> Callable[[tuple[HistoryRow, ...]], object] | None:
+def _tell(estimator: Parameters) -> Callable[[tuple[HistoryRow, ...]], object] | None:
     """Print a line after every so many epochs, and call the user's function."""
     if not estimator.verbose:
         return estimator.on_epoch
@@ -360,7 +360,7 @@ def _rows(estimator: Parameters, part: Part, device: torch.device, penalty: GapP
         compared, aims = contrasts(penalty, part.groups, part.target, part.weights, estimator._code(penalty.favorable))
         compared = compared.astype(dtype)
     parts = (values, target, weights, compared, aims)
-    return Rows(*(None if one is None else torch.tensor(one, device=device) for one in parts))  # type: ignore[arg-type]
+    return Rows(*(None if part is None else torch.tensor(part, device=device) for part in parts))  # type: ignore[arg-type]
 
 
 def known_before(estimator: Parameters, rows: Rows, held: Rows | None) -> tuple[HistoryRow, ...]:
@@ -390,13 +390,13 @@ def outputs(estimator: Parameters, values: NDArray[Any]) -> Floats:
         order = np.argsort((values != 0).sum(axis=1), kind="stable")
         values = values[order]
     size = block_size(values[0].size)
-    found = []
+    entries = []
     with torch.inference_mode():
         for start in range(0, len(values), size):
             block = _block(estimator, values[start : start + size])
             answer = network(torch.from_numpy(block).to(device)).to("cpu", torch.float64).numpy()
-            found.append(answer[: len(values) - start])
-    together = np.concatenate(found)
+            entries.append(answer[: len(values) - start])
+    together = np.concatenate(entries)
     if order is None:
         return together
     sorted_back = np.empty_like(together)

@@ -199,17 +199,17 @@ def gradients_of(
 
 def _plain_layers(network: nn.Module) -> list[tuple[nn.Linear, nn.Module | None]] | None:
     """Pair dense layers with their activations, or None if there is anything else, or anything frozen or sparse."""
-    found: list[tuple[nn.Linear, nn.Module | None]] = []
+    entries: list[tuple[nn.Linear, nn.Module | None]] = []
     if not isinstance(network, nn.Sequential):
         return None
     for part in network:
         if isinstance(part, nn.Linear) and part.weight.grad is not None and part.bias.grad is not None:
-            found.append((part, None))
-        elif isinstance(part, PLAIN) and found and found[-1][1] is None:
-            found[-1] = (found[-1][0], part)
+            entries.append((part, None))
+        elif isinstance(part, PLAIN) and entries and entries[-1][1] is None:
+            entries[-1] = (entries[-1][0], part)
         else:
             return None
-    return found if found and found[-1][1] is None else None
+    return entries if entries and entries[-1][1] is None else None
 
 
 def _closed_form(layers: list[tuple[nn.Linear, nn.Module | None]], objective: str) -> Gradients:

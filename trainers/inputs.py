@@ -48,7 +48,7 @@ def numbers(
     """
     dimensions = getattr(X, "ndim", None)
     if dimensions is None and not hasattr(X, "columns") and isinstance(X, list | tuple):
-        X = _stacked(X)
+        X = _stack(X)
         dimensions = getattr(X, "ndim", None)
     seen: tuple[int, ...] | None = None
     if isinstance(X, np.ndarray) and dimensions is not None and dimensions > 2:
@@ -60,7 +60,7 @@ def numbers(
     return checked, seen if seen is not None else checked.shape[1:]
 
 
-def _stacked(rows: list[object] | tuple[object, ...]) -> object:
+def _stack(rows: list[object] | tuple[object, ...]) -> object:
     """Make an array of rows that are sequences or images themselves; rows of several lengths are named."""
     lengths = {len(row) for row in rows if hasattr(row, "__len__") and not isinstance(row, str | bytes)}
     if len(lengths) > 1 and all(hasattr(row, "__len__") for row in rows):

@@ -123,8 +123,8 @@ class TokenConvolution(nn.Module):
         values, shown = vectors.transpose(1, 2), mask.unsqueeze(1)
         for stage in self.stages:
             values = stage(values * shown if isinstance(stage, nn.Conv1d) else values)
-        found: Tensor = values.masked_fill(~shown, -torch.inf).amax(dim=2)
-        return found
+        tensor: Tensor = values.masked_fill(~shown, -torch.inf).amax(dim=2)
+        return tensor
 
 
 class Recurrent(nn.Module):
@@ -138,9 +138,9 @@ class Recurrent(nn.Module):
         cell = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind]
         directions = 2 if bidirectional else 1
         widths = [width] + [units * directions] * (layers - 1)
-        self.forward_layers = nn.ModuleList(cell(one, units, batch_first=True) for one in widths)
+        self.forward_layers = nn.ModuleList(cell(width, units, batch_first=True) for width in widths)
         self.backward_layers = nn.ModuleList(
-            cell(one, units, batch_first=True) for one in (widths if bidirectional else [])
+            cell(width, units, batch_first=True) for width in (widths if bidirectional else [])
         )
         self.dropout = Dropout(dropout)
 

@@ -57,7 +57,7 @@ def image_folder(folder: str | os.PathLike[str], *, size: tuple[int, int] | None
         If there is no such folder, no label, no image, an image that cannot be read, or images of several sizes.
     """
     root = Path(folder)
-    return _read(root, _labeled(root, channels), size, channels)
+    return _read(root, _label(root, channels), size, channels)
 
 
 def image_batches(
@@ -78,7 +78,7 @@ def image_batches(
     Images
     """
     root = Path(folder)
-    files = _labeled(root, channels)
+    files = _label(root, channels)
     order = np.random.default_rng(seed).permutation(len(files))
     for start in range(0, len(files), rows):
         yield _read(root, [files[place] for place in order[start : start + rows]], size, channels)
@@ -126,7 +126,7 @@ def table_batches(
             yield frame.drop(columns=target), frame[target].to_numpy()
 
 
-def _labeled(root: Path, channels: int) -> list[tuple[str, Path]]:
+def _label(root: Path, channels: int) -> list[tuple[str, Path]]:
     """List label and path of every image, in the order of names."""
     if not root.is_dir():
         raise TrainerError(f"there is no folder {quoted(root)}; expected one with a folder for each label")

@@ -210,7 +210,7 @@ def run_epoch(step: Step, rows: Rows, generator: torch.Generator) -> Facts:
     norms: list[Tensor] = []
     left = len(rows.inputs)
     for batch in batches(rows, plan, generator):
-        losses.append(gradients(_changed(batch, plan, generator)))
+        losses.append(gradients(_change(batch, plan, generator)))
         sizes.append(len(batch.inputs))
         left -= sizes[-1]
         if left == 0:
@@ -229,7 +229,7 @@ def run_epoch(step: Step, rows: Rows, generator: torch.Generator) -> Facts:
     return facts | step.sight.after()
 
 
-def _changed(batch: Rows, plan: Plan, generator: torch.Generator) -> Rows:
+def _change(batch: Rows, plan: Plan, generator: torch.Generator) -> Rows:
     """Change and mix the rows of a batch, as far as the plan says."""
     if plan.augment:
         batch = batch._replace(inputs=augmented(batch.inputs, plan.augment, generator))

@@ -28,9 +28,9 @@ class Objective(str):
 
     def __new__(cls, task: str, loss: str = "auto", alpha: float | None = None) -> Objective:
         """Make the name of a task that knows its loss."""
-        made = super().__new__(cls, task)
-        made.loss, made.alpha = loss, ALPHA[loss] if alpha is None else float(alpha)
-        return made
+        objective = super().__new__(cls, task)
+        objective.loss, objective.alpha = loss, ALPHA[loss] if alpha is None else float(alpha)
+        return objective
 
 
 def is_plain(objective: str) -> bool:

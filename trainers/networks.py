@@ -281,7 +281,7 @@ def resnet(spec: NetworkSpec) -> nn.Module:
     for number, channels in enumerate(spec.channels, start=1):
         strides = [1 if number == 1 else 2] + [1] * (spec.layers - 1)
         widths = [width] + [channels] * (spec.layers - 1)
-        blocks = [Residual(one, channels, stride) for one, stride in zip(widths, strides, strict=True)]
+        blocks = [Residual(number, channels, stride) for number, stride in zip(widths, strides, strict=True)]
         parts.append((f"layer{number}", nn.Sequential(*blocks)))
         width = channels
     parts += [("avgpool", nn.AdaptiveAvgPool2d(1)), ("flatten", nn.Flatten())]

@@ -130,7 +130,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         """Say in words how a table becomes numbers, for records and cards."""
         if not hasattr(self, "numbers_"):
             return {}
-        levels = sum(len(found) for found in self.categories_.values())
+        levels = sum(len(pair) for pair in self.categories_.values())
         numbers = (
             f"{len(self.numbers_)} columns of numbers: median for missing values, clipped at {self.clip:.1%} of either"
         )
@@ -160,8 +160,8 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
     def _indicators(self, name: str, table: pd.DataFrame) -> list[NDArray[np.float64]]:
         levels = self.categories_[name]
         codes = {level: number for number, level in enumerate(levels)}
-        found = _levels(table[name]).map(codes).fillna(len(levels)).to_numpy(dtype=np.int64)
-        return [(found == number).astype(np.float64) for number in range(len(levels) + 1)]
+        values = _levels(table[name]).map(codes).fillna(len(levels)).to_numpy(dtype=np.int64)
+        return [(values == number).astype(np.float64) for number in range(len(levels) + 1)]
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Name the columns out: ``age``, ``age=(missing)``, ``sex=f`` …."""
@@ -201,7 +201,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
             for name, learned in plain["numbers"].items()
         }
         made.categories_ = {
-            str(name): tuple(str(level) for level in found) for name, found in plain["categories"].items()
+            str(name): tuple(str(level) for level in result) for name, result in plain["categories"].items()
         }
         made.numeric_ = tuple(name for name in columns if name in made.numbers_)
         if set(columns) != made.numbers_.keys() | made.categories_.keys():
@@ -245,7 +245,7 @@ def _is_date(column: pd.Series[Any]) -> bool:
     if pd.api.types.is_datetime64_any_dtype(column):
         return True
     words = column.dropna()
-    if len(words) and all(isinstance(one, datetime.date) for one in words):
+    if len(words) and all(isinstance(word, datetime.date) for word in words):
         return True
     if not len(words) or not all(isinstance(word, str) and len(word) >= 10 for word in words):
         return False

@@ -69,7 +69,7 @@ class Sight:
         squares = torch.stack(list(norms)).square().view(3, -1).t().tolist()
         sums: dict[str, list[float]] = {}
         for name, parts in zip(self.names, squares, strict=True):
-            sums[name] = [one + two for one, two in zip(sums.get(name, [0.0] * 3), parts, strict=True)]
+            sums[name] = [value + two for value, two in zip(sums.get(name, [0.0] * 3), parts, strict=True)]
         facts: Facts = {}
         for name, (gradient, step, length) in sums.items():
             facts[TRAIN, f"gradient_norm:{name}"] = gradient**0.5
@@ -81,9 +81,9 @@ class Sight:
         """Measure the gradient of each layer on these rows, without a trace in network or generators."""
         with _undisturbed(self.network):
             loss = mean_loss(self.network(rows.inputs), rows, objective)
-            found = torch.autograd.grad(loss, self.values, allow_unused=True)
+            tensors = torch.autograd.grad(loss, self.values, allow_unused=True)
         squares: dict[str, float] = {}
-        for name, values in zip(self.names, found, strict=True):
+        for name, values in zip(self.names, tensors, strict=True):
             squares[name] = squares.get(name, 0.0) + (0.0 if values is None else float(values.square().sum()))
         facts: Facts = {(TRAIN, f"gradient_norm:{name}"): square**0.5 for name, square in squares.items()}
         return {(TRAIN, "initial_loss"): float(loss.detach()), **facts}
@@ -93,7 +93,7 @@ class Sight:
         if not self.recurrent:
             return {}
         rows = rows.take(slice(SEQUENCES))
-        with _undisturbed(self.network, training=False), _embedded(self.network) as vectors:
+        with _undisturbed(self.network, training=False), _embed(self.network) as vectors:
             inputs = rows.inputs
             if inputs.is_floating_point():
                 inputs = inputs.detach().requires_grad_()
@@ -101,10 +101,10 @@ class Sight:
             source = inputs if inputs.is_floating_point() else (vectors[0] if vectors else None)
             if source is None:
                 return {}
-            (found,) = torch.autograd.grad(loss, source)
-        if found.dim() != 3 or found.shape[1] < LEAST_STEPS:
+            (tensor,) = torch.autograd.grad(loss, source)
+        if tensor.dim() != 3 or tensor.shape[1] < LEAST_STEPS:
             return {}
-        tenths = torch.stack([part.square().sum() for part in torch.tensor_split(found.double(), 10, dim=1)]).sqrt()
+        tenths = torch.stack([part.square().sum() for part in torch.tensor_split(tensor.double(), 10, dim=1)]).sqrt()
         return {(TRAIN, "early_step_ratio"): float(tenths[0] / tenths.max())} if float(tenths.max()) > 0 else {}
 
     @contextmanager
@@ -171,7 +171,7 @@ def _undisturbed(network: nn.Module, *, training: bool = True) -> Iterator[None]
 
 
 @contextmanager
-def _embedded(network: nn.Module) -> Iterator[list[Tensor]]:
+def _embed(network: nn.Module) -> Iterator[list[Tensor]]:
     """Collect what embeddings of tokens give."""
     seen: list[Tensor] = []
 
@@ -215,12 +215,12 @@ def _width(module: nn.Module) -> int:
 
 def _activations(network: nn.Module) -> list[tuple[str, nn.Module, int]]:
     """Find the activations: the layer before each, the module, and the axis along which its units lie."""
-    found: list[tuple[str, nn.Module, int]] = []
+    entries: list[tuple[str, nn.Module, int]] = []
     layer, encoder = "", ""
     weighted = set(layer_names(network))
     for name, module in network.named_modules():
         layer = name if name in weighted else layer
         encoder = name if isinstance(module, EncoderLayer) else encoder
         if isinstance(module, nn.ReLU | nn.GELU | nn.Tanh | nn.Sigmoid):
-            found.append((layer, module, 2 if encoder and name.startswith(encoder + ".") else 1))
-    return found
+            entries.append((layer, module, 2 if encoder and name.startswith(encoder + ".") else 1))
+    return entries

@@ -132,10 +132,10 @@ def read(path: str | os.PathLike[str]) -> Recipe:
     try:
         return Recipe.model_validate(plain)
     except ValidationError as error:
-        raise TrainerError(f"{source.name}: {_told(error, content)}") from error
+        raise TrainerError(f"{source.name}: {_tell(error, content)}") from error
 
 
-def _told(error: ValidationError, content: str) -> str:
+def _tell(error: ValidationError, content: str) -> str:
     """Tell the first fault: its place, what was seen, what was expected, the nearest name."""
     first = error.errors()[0]
     place = ".".join(str(step) for step in first["loc"])

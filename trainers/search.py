@@ -206,7 +206,7 @@ def _run(
     import optuna
 
     states = {"complete": optuna.trial.TrialState.COMPLETE, "pruned": optuna.trial.TrialState.PRUNED}
-    done = [_known(one) for one in study.trials if "trial" in one.user_attrs]
+    done = [_known(trial) for trial in study.trials if "trial" in trial.user_attrs]
     while len(done) < trials:
         asked = study.ask()
         parameters = {name: dimension.suggest(asked, name) for name, dimension in space.items()}
@@ -214,7 +214,7 @@ def _run(
             trial = run_trial(task, asked, parameters, len(done))
         except KeyboardInterrupt:
             study.tell(asked, state=optuna.trial.TrialState.FAIL)
-            if not any(one.state == "complete" for one in done):
+            if not any(trial.state == "complete" for trial in done):
                 raise
             warnings.warn(f"interrupted after {len(done)} of {trials} trials; the best so far is fitted", stacklevel=3)
             break
@@ -238,22 +238,22 @@ def _known(frozen: optuna.trial.FrozenTrial) -> Trial:
 
 def _front(trials: tuple[Trial, ...], *, two: bool) -> tuple[Trial, ...]:
     """Trials that no other beats in every objective."""
-    complete = [one for one in trials if one.state == "complete" and one.score is not None]
+    complete = [trial for trial in trials if trial.state == "complete" and trial.score is not None]
     if not complete:
-        reasons = listing({one.reason for one in trials}, limit=3)
+        reasons = listing({trial.reason for trial in trials}, limit=3)
         raise TrainerError(f"none of {len(trials)} trials completed: {reasons}. Correct the space or the data")
-    points = [(one.score or 0.0, -(one.gap or 0.0) if two else 0.0) for one in complete]
+    points = [(trial.score or 0.0, -(trial.gap or 0.0) if two else 0.0) for trial in complete]
     return tuple(
-        one
-        for one, point in zip(complete, points, strict=True)
+        trial
+        for trial, point in zip(complete, points, strict=True)
         if not any(other[0] >= point[0] and other[1] >= point[1] and other != point for other in points)
     )
 
 
 def _choose(front: tuple[Trial, ...], tolerance: float) -> Trial:
-    best = max(one.score or 0.0 for one in front)
-    near = [one for one in front if (one.score or 0.0) >= best - tolerance]
-    return min(near, key=lambda one: (one.gap or 0.0, -(one.score or 0.0), one.number))
+    best = max(trial.score or 0.0 for trial in front)
+    near = [trial for trial in front if (trial.score or 0.0) >= best - tolerance]
+    return min(near, key=lambda trial: (trial.gap or 0.0, -(trial.score or 0.0), trial.number))
 
 
 def _refit(task: Task, chosen: Trial, trials: tuple[Trial, ...], about: Mapping[str, object]) -> Any:  # noqa: ANN401
@@ -262,12 +262,12 @@ def _refit(task: Task, chosen: Trial, trials: tuple[Trial, ...], about: Mapping[
 
     model = clone(task.model).set_params(**chosen.parameters).fit(task.X, task.y)
     last = model.steps[-1][1] if hasattr(model, "steps") else model
-    found = {
+    table = {
         **about,
         "program": f"optuna {optuna.__version__}",
         "chosen": asdict(chosen),
-        "trials": [asdict(one) for one in trials],
+        "trials": [asdict(trial) for trial in trials],
         "note": "The chosen score is the best of many on the same rows, so it flatters.",
     }
-    last.search_ = json.loads(json.dumps(found))
+    last.search_ = json.loads(json.dumps(table))
     return model

@@ -65,7 +65,7 @@ def _or(special: object, rule: Callable[[object], bool]) -> Callable[[object], b
 
 
 def _sizes(value: object) -> bool:
-    return isinstance(value, tuple | list) and len(value) <= MOST_LAYERS and all(_is_whole(one, 1) for one in value)
+    return isinstance(value, tuple | list) and len(value) <= MOST_LAYERS and all(_is_whole(item, 1) for item in value)
 
 
 def _augment(value: object) -> bool:
@@ -75,7 +75,7 @@ def _augment(value: object) -> bool:
 
 
 def _names(value: object) -> bool:
-    return isinstance(value, tuple | list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, tuple | list) and all(isinstance(item, str) for item in value)
 
 
 def _flag(value: object) -> bool:

@@ -64,8 +64,8 @@ def encode(texts: Sequence[str], words: Sequence[str], level: str, length: int) 
     ids: Mapping[str, int] = {token: number for number, token in enumerate(words, start=FIRST)}
     table = np.zeros((len(texts), length), dtype=np.int64)
     for row, text in enumerate(texts):
-        found = [ids.get(token, UNKNOWN) for token in split(text, level)[:length]] or [UNKNOWN]
-        table[row, : len(found)] = found
+        numbers = [ids.get(token, UNKNOWN) for token in split(text, level)[:length]] or [UNKNOWN]
+        table[row, : len(numbers)] = numbers
     return table
 
 
@@ -92,7 +92,7 @@ def values(X: object) -> tuple[list[str], str | None]:
         raise TrainerError(f"X has shape {array.shape}; expected texts in one column. Pass X[[column]]")
     if not len(array):
         raise TrainerError("X holds no rows; expected at least one text")
-    strange = next((one for one in array if not isinstance(one, str)), None)
-    if strange is not None or any(one is None for one in array):
+    strange = next((value for value in array if not isinstance(value, str)), None)
+    if strange is not None or any(value is None for value in array):
         raise TrainerError(f"X holds {type(strange).__name__} values; expected text. Fill missing texts with ''")
-    return [str(one) for one in array], name
+    return [str(value) for value in array], name

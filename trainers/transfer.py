@@ -138,8 +138,8 @@ def _from_file(path: Path) -> Backbone:
     if not ours:
         return Backbone(name=path.name, weights=weights)
     model = load(path)
-    found = backbone(model.steps[-1][1] if hasattr(model, "steps") else model)
-    return Backbone(**{field: getattr(found, field) for field in Backbone.__dataclass_fields__} | {"name": path.name})
+    loaded = backbone(model.steps[-1][1] if hasattr(model, "steps") else model)
+    return Backbone(**{field: getattr(loaded, field) for field in Backbone.__dataclass_fields__} | {"name": path.name})
 
 
 def transfer(

@@ -26,9 +26,9 @@ def discover() -> dict[str, Check]:
     ConfigError
         If an installed package brings a check whose id is taken, or cannot be imported.
     """
-    found: dict[str, Check] = {}
-    for one in pkgutil.iter_modules(__path__):
-        _add(found, importlib.import_module(f"{__name__}.{one.name}"), "this package")
+    checks: dict[str, Check] = {}
+    for iter_module in pkgutil.iter_modules(__path__):
+        _add(checks, importlib.import_module(f"{__name__}.{iter_module.name}"), "this package")
     for entry in sorted(entry_points(group="audit.checks"), key=lambda entry: entry.name):
         try:
             module = entry.load()
@@ -37,8 +37,8 @@ def discover() -> dict[str, Check]:
                 f"checks of the installed package entry {shown(entry.name)} cannot be imported "
                 f"({type(error).__name__}: {error}). Uninstall that package or fix it."
             ) from error
-        _add(found, module, entry.name)
-    return found
+        _add(checks, module, entry.name)
+    return checks
 
 
 def select(wanted: Iterable[str], unwanted: Iterable[str] = (), options: Iterable[str] = ()) -> list[Check]:
@@ -54,20 +54,20 @@ def select(wanted: Iterable[str], unwanted: Iterable[str] = (), options: Iterabl
     >>> [one.id for one in select(["skill", "roc"], ["roc"])]
     ['skill']
     """
-    found = discover()
+    checks = discover()
     wanted, unwanted = list(wanted), set(unwanted)
     for name in (*wanted, *unwanted, *options):
-        if name not in found:
+        if name not in checks:
             raise ConfigError(
-                f"no check is called {shown(name)}; there are {listed(sorted(found), limit=60)}.{hint(name, found)}"
+                f"no check is called {shown(name)}; there are {listed(sorted(checks), limit=60)}.{hint(name, checks)}"
             )
-    return [one for name, one in found.items() if (not wanted or name in wanted) and name not in unwanted]
+    return [check for name, check in checks.items() if (not wanted or name in wanted) and name not in unwanted]
 
 
-def _add(found: dict[str, Check], module: ModuleType, owner: str) -> None:
+def _add(checks: dict[str, Check], module: ModuleType, owner: str) -> None:
     for value in vars(module).values():
-        if not isinstance(value, Check) or value is found.get(value.id):
+        if not isinstance(value, Check) or value is checks.get(value.id):
             continue
-        if value.id in found:
+        if value.id in checks:
             raise ConfigError(f"check {shown(value.id)} of {shown(owner)} has the name of another check; rename it.")
-        found[value.id] = value
+        checks[value.id] = value

@@ -26,22 +26,22 @@ def adversarial(adversarial: Perturbed) -> Measurement:
     Limits. One attack with few steps and one random start: stronger ones find more, and a model whose
     gradients vanish only seems to stand it. Features move as if each could be set freely.
     """
-    made: list[Estimate] = []
+    measured: list[Estimate] = []
     exhibits = []
     for variant in (*adversarial.names, *adversarial.failed):
         where = {"split": "test", "variant": variant}
         if variant in adversarial.failed:
-            made.append(absent("accuracy_kept_under_attack", where, adversarial.failed[variant], unit="ratio"))
+            measured.append(absent("accuracy_kept_under_attack", where, adversarial.failed[variant], unit="ratio"))
             continue
         pair = adversarial.pair(variant)
         right, left = (part.y_pred == part.y_true for part in (pair.before, pair.after))
-        made.append(paired_ratio("accuracy_kept_under_attack", left, right, pair.before, where))
+        measured.append(paired_ratio("accuracy_kept_under_attack", left, right, pair.before, where))
         scores = (*estimates(pair.before, ("accuracy",)), *estimates(pair.after, ("accuracy",)))
         exhibits.append(estimates_table(f"Accuracy before and under {variant}", scores))
-    told = "; ".join(f"{one.where['variant']}: {one}" for one in made)
+    text = "; ".join(f"{estimate.where['variant']}: {estimate}" for estimate in measured)
     return Measurement(
-        summary=f"Accuracy kept under attack: {told or 'not known'}.",
-        estimates=tuple(made),
+        summary=f"Accuracy kept under attack: {text or 'not known'}.",
+        estimates=tuple(measured),
         exhibits=tuple(exhibits),
         notes=adversarial.notes,
     )

@@ -22,10 +22,10 @@ def artifact_format(artifact: ModelInfo) -> Measurement:
     if "builder" in artifact.parameters:
         raise NotApplicable("code of your own builds the model; the file holds its weights alone")
     value = float(artifact.runs_code)
-    made = exact("runs_code", value, {}, unit="count")
-    told = (
+    estimate = exact("runs_code", value, {}, unit="count")
+    text = (
         "runs code when it is loaded; it was loaded because the user trusts it"
         if value
         else "runs no code when it is loaded"
     )
-    return Measurement(summary=f"The model's format, {artifact.format}, {told}.", estimates=(made,))
+    return Measurement(summary=f"The model's format, {artifact.format}, {text}.", estimates=(estimate,))

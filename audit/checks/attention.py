@@ -29,12 +29,12 @@ def attention(attention: tuple[AttentionMap, ...], *, values: bool = True) -> Me
     """
     if not attention:
         raise NotApplicable("no attention was seen")
-    shown = [_matrix(one) for one in attention if values or "text" not in one.title]
-    heads = max(len(one.entropy) for one in attention)
+    shown = [_matrix(attention_map) for attention_map in attention if values or "text" not in attention_map.title]
+    heads = max(len(attention_map.entropy) for attention_map in attention)
     rows: list[tuple[Cell, ...]] = []
-    for one in attention:
-        evenness: list[Cell] = [float(value) for value in one.entropy]
-        rows.append((one.title, *evenness, *[None] * (heads - len(evenness))))
+    for attention_map in attention:
+        evenness: list[Cell] = [float(value) for value in attention_map.entropy]
+        rows.append((attention_map.title, *evenness, *[None] * (heads - len(evenness))))
     table = Table(
         title="Evenness of the heads",
         columns=("map", *(f"head {number + 1}" for number in range(heads))),
@@ -49,14 +49,14 @@ def attention(attention: tuple[AttentionMap, ...], *, values: bool = True) -> Me
     )
 
 
-def _matrix(one: AttentionMap) -> Matrix:
-    labels = tuple(f"{number + 1}: {label}"[:20] for number, label in enumerate(one.labels))
+def _matrix(attention_map: AttentionMap) -> Matrix:
+    labels = tuple(f"{number + 1}: {label}"[:20] for number, label in enumerate(attention_map.labels))
     return Matrix(
-        title=f"Attention: {one.title}",
+        title=f"Attention: {attention_map.title}",
         row_label="step",
         column_label="draws from",
         rows=labels,
         columns=labels,
-        values=tuple(tuple(float(value) for value in line) for line in one.weights),
+        values=tuple(tuple(float(value) for value in line) for line in attention_map.weights),
         caption="Each row adds up to 1.",
     )

@@ -61,11 +61,11 @@ def _correlation(ours: FloatArray, theirs: FloatArray, seed: int, level: float) 
     drawn = resampled_means(np.concatenate([ours, theirs], axis=1), seed=seed)
     repeated = rank_correlation(drawn[:, :width], drawn[:, width:])
     repeated = repeated[np.isfinite(repeated)]
-    found = band(np.array([value]), repeated[:, None], level)
+    limits = band(np.array([value]), repeated[:, None], level)
     return spanned(
         "explainer_rank_correlation",
         float(value),
-        (float(found.low[0]), float(found.high[0])),
+        (float(limits.low[0]), float(limits.high[0])),
         where,
         method="bootstrap over rows",
         n=n,
@@ -77,12 +77,12 @@ def _correlation(ours: FloatArray, theirs: FloatArray, seed: int, level: float) 
 def _fit(fit: FloatArray, level: float) -> tuple[Estimate, ...]:
     if not len(fit):
         return ()
-    found = band(np.array([fit.mean()]), resampled_means(fit[:, None], seed=0), level)
+    limits = band(np.array([fit.mean()]), resampled_means(fit[:, None], seed=0), level)
     return (
         spanned(
             "lime_fit",
             float(fit.mean()),
-            (float(found.low[0]), float(found.high[0])),
+            (float(limits.low[0]), float(limits.high[0])),
             {"split": "test"},
             method="bootstrap over rows",
             n=len(fit),
@@ -94,7 +94,7 @@ def _fit(fit: FloatArray, level: float) -> tuple[Estimate, ...]:
 
 def _table(shap: Attributions, ours: FloatArray, theirs: FloatArray, top: int) -> Table:
     first, second = shares(ours.mean(axis=0)), shares(theirs.mean(axis=0))
-    ranks = [np.argsort(np.argsort(-one, kind="stable"), kind="stable") + 1 for one in (first, second)]
+    ranks = [np.argsort(np.argsort(-values, kind="stable"), kind="stable") + 1 for values in (first, second)]
     order = np.argsort(-np.maximum(first, second), kind="stable")[: max(top, 1)]
     return Table(
         title="Importance by explainer",

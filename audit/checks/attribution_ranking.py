@@ -55,37 +55,37 @@ def attribution_ranking(
     first, level = attributions[0], predictions.settings.level
     if len(first.features) < 2:
         raise NotApplicable("the model reads one column, which has all of the attribution by definition")
-    found = share_band(first.values, seed=first.seed, level=level)
-    if not found.value.any():
+    band = share_band(first.values, seed=first.seed, level=level)
+    if not band.value.any():
         raise NotApplicable("no feature moves the model's output: it is constant on the rows explained")
-    order = np.argsort(-found.value, kind="stable")
+    order = np.argsort(-band.value, kind="stable")
     strongest = order[0]
     n = len(first.values)
-    watched = _watched(first, predictions, proxies, proxy_area)
-    apart, forest = _sensitive(first, found, watched, level)
+    watched = _watch(first, predictions, proxies, proxy_area)
+    apart, forest = _sensitive(first, band, watched, level)
     return Measurement(
         summary=(
-            f"{first.features[strongest]} moves the output most, with {found.value[strongest]:.1%} of the mean "
-            f"absolute attribution [{found.low[strongest]:.1%}, {found.high[strongest]:.1%}] over {n} test rows."
+            f"{first.features[strongest]} moves the output most, with {band.value[strongest]:.1%} of the mean "
+            f"absolute attribution [{band.low[strongest]:.1%}, {band.high[strongest]:.1%}] over {n} test rows."
         ),
-        estimates=(*_estimates(first, found, order[:MOST_ESTIMATES], level), *apart),
-        exhibits=(*_exhibits(first, found, order, top, level), *forest),
+        estimates=(*_estimates(first, band, order[:MOST_ESTIMATES], level), *apart),
+        exhibits=(*_exhibits(first, band, order, top, level), *forest),
         notes=_notes(first, len(order)),
     )
 
 
-def _estimates(first: Attributions, found: Band, order: np.ndarray, level: float) -> tuple[Estimate, ...]:
-    return tuple(_share("attribution_share", first, found, place, level) for place in order)
+def _estimates(first: Attributions, band: Band, order: np.ndarray, level: float) -> tuple[Estimate, ...]:
+    return tuple(_share("attribution_share", first, band, place, level) for place in order)
 
 
-def _exhibits(first: Attributions, found: Band, order: np.ndarray, top: int, level: float) -> tuple[Exhibit, ...]:
+def _exhibits(first: Attributions, band: Band, order: np.ndarray, top: int, level: float) -> tuple[Exhibit, ...]:
     shown = order[: max(top, 1)]
     bars = tuple(
         Bar(
             label=first.features[place],
-            value=float(found.value[place]),
-            low=float(found.low[place]),
-            high=float(found.high[place]),
+            value=float(band.value[place]),
+            low=float(band.low[place]),
+            high=float(band.high[place]),
         )
         for place in shown
     )
@@ -95,7 +95,7 @@ def _exhibits(first: Attributions, found: Band, order: np.ndarray, top: int, lev
         bars=bars,
         caption="Longer bars: features that move the output more. Whiskers: other samples of rows.",
     )
-    return share, _spread(first, shown), _table(first, found, shown, level)
+    return share, _spread(first, shown), _table(first, band, shown, level)
 
 
 def _spread(first: Attributions, shown: np.ndarray) -> Forest:
@@ -119,7 +119,7 @@ def _spread(first: Attributions, shown: np.ndarray) -> Forest:
     )
 
 
-def _table(first: Attributions, found: Band, shown: np.ndarray, level: float) -> Table:
+def _table(first: Attributions, band: Band, shown: np.ndarray, level: float) -> Table:
     absolute = np.abs(first.values)
     tail = (1 - level) / 2
     low, high = np.quantile(resampled_means(absolute, seed=first.seed), [tail, 1 - tail], axis=0)
@@ -130,7 +130,7 @@ def _table(first: Attributions, found: Band, shown: np.ndarray, level: float) ->
             float(low[place]),
             float(high[place]),
             float(first.values[:, place].mean()),
-            float(found.value[place]),
+            float(band.value[place]),
         )
         for place in shown
     )
@@ -150,9 +150,7 @@ def _notes(first: Attributions, features: int) -> tuple[str, ...]:
 # --- sensitive features among the drivers ---------------------------------------------------------
 
 
-def _watched(
-    first: Attributions, predictions: Predictions, proxies: Proxies | None, proxy_area: float
-) -> dict[str, str]:
+def _watch(first: Attributions, predictions: Predictions, proxies: Proxies | None, proxy_area: float) -> dict[str, str]:
     """Return each feature to look at with what makes it so.
 
     A proxy is a feature that alone tells a group from the rest with a ROC AUC of `proxy_area` or more.
@@ -162,29 +160,29 @@ def _watched(
         column = name.removesuffix(" (column)")
         if column in first.features:
             watched[column] = "sensitive"
-    for one in proxies.found if proxies else ():
-        if one.feature in first.features and (one.reading.value or 0.0) >= proxy_area:
-            watched.setdefault(one.feature, f"proxy of {', '.join(one.where)}")
+    for strongest in proxies.found if proxies else ():
+        if strongest.feature in first.features and (strongest.reading.value or 0.0) >= proxy_area:
+            watched.setdefault(strongest.feature, f"proxy of {', '.join(strongest.where)}")
     return watched
 
 
 def _sensitive(
-    first: Attributions, found: Band, watched: Mapping[str, str], level: float
+    first: Attributions, band: Band, watched: Mapping[str, str], level: float
 ) -> tuple[tuple[Estimate, ...], tuple[Exhibit, ...]]:
     if not watched:
         return (), ()
     drawn = shares(resampled_means(np.abs(first.values), seed=first.seed))
     places = [first.features.index(name) for name in watched]
-    share = [_share("sensitive_attribution_share", first, found, place, level) for place in places]
-    excess = [_excess(first, found.value, drawn, place, level) for place in places]
-    return (*share, *excess), (_forest(first, found, watched),)
+    share = [_share("sensitive_attribution_share", first, band, place, level) for place in places]
+    excess = [_excess(first, band.value, drawn, place, level) for place in places]
+    return (*share, *excess), (_forest(first, band, watched),)
 
 
-def _share(metric: str, first: Attributions, found: Band, place: int, level: float) -> Estimate:
+def _share(metric: str, first: Attributions, band: Band, place: int, level: float) -> Estimate:
     return spanned(
         metric,
-        float(found.value[place]),
-        (float(found.low[place]), float(found.high[place])),
+        float(band.value[place]),
+        (float(band.low[place]), float(band.high[place])),
         {"split": "test", "feature": first.features[place]},
         method="bootstrap over rows",
         n=len(first.values),
@@ -199,11 +197,11 @@ def _excess(first: Attributions, value: FloatArray, drawn: FloatArray, place: in
         reason = f"with {len(first.features)} features, being among the three strongest says little"
         return absent("sensitive_rank_excess", where, reason, n=len(first.values), unit="")
     own = _over_third(value[None, :], place)
-    found = band(own, _over_third(drawn, place)[:, None], level)
+    limits = band(own, _over_third(drawn, place)[:, None], level)
     return spanned(
         "sensitive_rank_excess",
         float(own[0]),
-        (float(found.low[0]), float(found.high[0])),
+        (float(limits.low[0]), float(limits.high[0])),
         where,
         method="bootstrap over rows",
         n=len(first.values),
@@ -218,16 +216,16 @@ def _over_third(share: FloatArray, place: int) -> FloatArray:
     return np.asarray(share[:, place] - np.sort(others, axis=1)[:, -STRONGEST])
 
 
-def _forest(first: Attributions, found: Band, watched: Mapping[str, str]) -> Forest:
+def _forest(first: Attributions, band: Band, watched: Mapping[str, str]) -> Forest:
     rows = []
     for name, why in watched.items():
         place = first.features.index(name)
         rows.append(
             ForestRow(
                 label=f"{name} ({why})",
-                value=float(found.value[place]),
-                low=float(found.low[place]),
-                high=float(found.high[place]),
+                value=float(band.value[place]),
+                low=float(band.low[place]),
+                high=float(band.high[place]),
                 n=len(first.values),
             )
         )

@@ -35,25 +35,25 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
     """
     test = predictions.select(split="test")
 
-    own = {name: one.better for name, one in test.settings.metrics.items()}
+    own = {name: metric.better for name, metric in test.settings.metrics.items()}
 
     def independent() -> Measurement:
-        found = comparison.addressed(_measured(test))
-        made = comparison.unpaired(found, comparison.by_address(baseline), test.headline, test.task, own)
-        return comparison.with_key_note(made, pairing, baseline.pairing)
+        estimates = comparison.addressed(_measure(test))
+        measurement = comparison.unpaired(estimates, comparison.by_address(baseline), test.headline, test.task, own)
+        return comparison.with_key_note(measurement, pairing, baseline.pairing)
 
     if pairing is None or baseline.pairing is None or not comparison.is_paired(pairing, baseline.pairing):
         return independent()
     settings = replace(test.settings, headline=test.headline)
-    new, old = (unpack(one, test.task, test.classes, settings) for one in (pairing, baseline.pairing))
+    new, old = (unpack(kept, test.task, test.classes, settings) for kept in (pairing, baseline.pairing))
     return comparison.paired(new, old, pairing, independent)
 
 
-def _measured(test: Predictions) -> list[Estimate]:
+def _measure(test: Predictions) -> list[Estimate]:
     """Measure what is compared as of independent samples: every metric by group, few of them in crossings."""
     names = tuple(dict.fromkeys((test.headline, *reported("comparison", test.task), *test.settings.metrics)))
-    found = [*estimates(test, names)]
+    measured = [*estimates(test, names)]
     for features in test.crossings():
         few = names if len(features) == 1 else names[: comparison.IN_CROSSINGS]
-        found += by_group(test, few, features)
-    return found
+        measured += by_group(test, few, features)
+    return measured

@@ -28,16 +28,16 @@ def batch_invariance(repeated: Perturbed, *, tolerance: float = 1e-6) -> Measure
     single-precision arithmetic stay under the tolerance in networks of common depth, not in all.
     """
     steady = _steady(repeated, tolerance)
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     for variant in (*repeated.names, *repeated.failed):
         if variant != "again":
-            made += _of(variant, repeated, steady, tolerance)
-    total = sum(one.value or 0.0 for one in made if one.metric == "batch_dependent_rows")
-    told = ", ".join(f"{variant}" for variant in repeated.names if variant != "again")
+            estimates += _of(variant, repeated, steady, tolerance)
+    total = sum(estimate.value or 0.0 for estimate in estimates if estimate.metric == "batch_dependent_rows")
+    text = ", ".join(f"{variant}" for variant in repeated.names if variant != "again")
     return Measurement(
-        summary=f"{total:g} answers depend on the batch ({told}).",
-        estimates=tuple(made),
-        exhibits=(by_address_table("Answers that depend on the batch", made, first="rows asked"),),
+        summary=f"{total:g} answers depend on the batch ({text}).",
+        estimates=tuple(estimates),
+        exhibits=(by_address_table("Answers that depend on the batch", estimates, first="rows asked"),),
         notes=repeated.notes,
     )
 

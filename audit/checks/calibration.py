@@ -43,7 +43,7 @@ def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
     if test.task == "binary":
         names = (*names, "calibration_slope", "calibration_intercept", "mean_calibration_gap")
     measured = (*estimates(test, names), *plain_calibration_errors(with_weight(test)))
-    slope = {one.metric: one.value for one in measured}.get("calibration_slope")
+    slope = {estimate.metric: estimate.value for estimate in measured}.get("calibration_slope")
     reach = () if slope is None else (slope_reach(with_weight(test), slope),)
     return Measurement(
         summary=f"Calibration error is {measured[0]}.",
@@ -90,10 +90,10 @@ def _reliability(test: Predictions, bins: int) -> Curve:
     drawn = _bins_of(test, score, came_true, bins)
     series = Series(
         name="observed",
-        x=tuple(one.score for one in drawn),
-        y=tuple(one.rate for one in drawn),
-        low=tuple(min(one.low, one.rate) for one in drawn),
-        high=tuple(max(one.high, one.rate) for one in drawn),
+        x=tuple(bin_.score for bin_ in drawn),
+        y=tuple(bin_.rate for bin_ in drawn),
+        low=tuple(min(bin_.low, bin_.rate) for bin_ in drawn),
+        high=tuple(max(bin_.high, bin_.rate) for bin_ in drawn),
         style="points",
     )
     return Curve(

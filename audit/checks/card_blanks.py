@@ -18,8 +18,8 @@ def card_blanks(card: Card) -> Measurement:
     """
     blank = blank_sections(card)
     every = blank_sections(Card())
-    made = exact("blank_sections", len(blank), {}, unit="count")
+    estimate = exact("blank_sections", len(blank), {}, unit="count")
     words = ", ".join(blank)
-    told = f"{len(blank)} of {len(every)} sections that a person must fill are blank."
+    text = f"{len(blank)} of {len(every)} sections that a person must fill are blank."
     exhibits = (Prose(title="Blank", text=f"Still to be written in card.toml: {words}."),) if blank else ()
-    return Measurement(summary=told, estimates=(made,), exhibits=exhibits)
+    return Measurement(summary=text, estimates=(estimate,), exhibits=exhibits)

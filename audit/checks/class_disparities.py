@@ -34,22 +34,24 @@ def class_disparities(predictions: Predictions) -> Measurement:
     of rows are not assessed.
     """
     test = predictions.select(split="test")
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     for code, name in enumerate(test.classes):
         against = _against_the_rest(test, code)
         for features in test.crossings():
-            made += [_at_class(one, name) for one in _gaps(against, features)]
-    known = [one for one in made if one.metric == "selection_rate_ratio" and one.value is not None]
-    lowest = min(known, key=lambda one: one.value or 0.0, default=None)
-    told = (
+            estimates += [_at_class(gap, name) for gap in _gaps(against, features)]
+    known = [
+        estimate for estimate in estimates if estimate.metric == "selection_rate_ratio" and estimate.value is not None
+    ]
+    lowest = min(known, key=lambda estimate: estimate.value or 0.0, default=None)
+    text = (
         "No gap could be measured."
         if lowest is None
         else f"Lowest ratio of class rates: {label(lowest.where)}, {lowest}."
     )
     exhibits: tuple[Exhibit, ...] = (
-        by_address_table("Gaps by class and group", lowest_first(made, "selection_rate_ratio", FEW), folded=True),
+        by_address_table("Gaps by class and group", lowest_first(estimates, "selection_rate_ratio", FEW), folded=True),
     )
-    return Measurement(summary=told, estimates=tuple(made), exhibits=exhibits)
+    return Measurement(summary=text, estimates=tuple(estimates), exhibits=exhibits)
 
 
 def _against_the_rest(test: Predictions, code: int) -> Predictions:
@@ -69,12 +71,12 @@ def _gaps(test: Predictions, features: tuple[str, ...]) -> list[Estimate]:
     groups = by_group(test, ("selection_rate", "true_positive_rate"), features)
     reference = reference_group(test, features)
     rates = of_metrics(groups, "selection_rate")
-    found = of_metrics(groups, "true_positive_rate")
+    estimates = of_metrics(groups, "true_positive_rate")
     named = all(feature in test.settings.reference for feature in features)
     least = test.settings.min_n
     ratios = ratios_to(rates, reference, least) if named else ratios_to_highest(rates, least)
-    return [*rates, *ratios, *differences(found, reference, least)]
+    return [*rates, *ratios, *differences(estimates, reference, least)]
 
 
-def _at_class(one: Estimate, name: str) -> Estimate:
-    return replace(one, where={**one.where, "class": name})
+def _at_class(estimate: Estimate, name: str) -> Estimate:
+    return replace(estimate, where={**estimate.where, "class": name})

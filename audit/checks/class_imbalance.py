@@ -33,11 +33,18 @@ def class_imbalance(
     """
     level = (settings or Settings()).level
     estimates = list(_class_shares(dataset, predictions, level))
-    rarest = min((one for one in estimates if one.value is not None), key=lambda one: one.value or 0.0)
+    rarest = min(
+        (estimate for estimate in estimates if estimate.value is not None), key=lambda estimate: estimate.value or 0.0
+    )
     bars = tuple(
-        Bar(label=f"{one.where['class']} ({one.where['split']})", value=one.value, low=one.low, high=one.high)
-        for one in estimates
-        if one.value is not None
+        Bar(
+            label=f"{estimate.where['class']} ({estimate.where['split']})",
+            value=estimate.value,
+            low=estimate.low,
+            high=estimate.high,
+        )
+        for estimate in estimates
+        if estimate.value is not None
     )
     return Measurement(
         summary=f"The rarest class is {rarest.where['class']!r}: {rarest} of the {rarest.where['split']} rows.",

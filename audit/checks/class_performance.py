@@ -30,9 +30,9 @@ def class_performance(predictions: Predictions) -> Measurement:
     test = predictions.select(split="test")
     measured = by_class(test, ("recall", "precision", "f1"))
     recalls = of_metrics(measured, "recall")
-    known = [one for one in recalls if one.value is not None]
-    weakest = min(known, key=lambda one: one.value or 0.0, default=None)
-    told = (
+    known = [recall for recall in recalls if recall.value is not None]
+    weakest = min(known, key=lambda estimate: estimate.value or 0.0, default=None)
+    text = (
         "No class could be measured."
         if weakest is None
         else f"Weakest recall: class {weakest.where['class']}, {weakest}."
@@ -41,7 +41,7 @@ def class_performance(predictions: Predictions) -> Measurement:
     drawn = of_metrics(ranked, "recall")[:FEW_CLASSES]
     caption = f"The {FEW_CLASSES} lowest of {len(recalls)} classes." if len(recalls) > FEW_CLASSES else ""
     return Measurement(
-        summary=told,
+        summary=text,
         estimates=measured,
         exhibits=(
             forest("Recall by class", drawn, x_label="recall", min_n=test.settings.min_n, caption=caption),

@@ -33,7 +33,7 @@ def classification(predictions: Predictions) -> Measurement:
     names = reported("performance", test.task)
     measured = list(estimates(test, [name for name in names if carries(test, name)]))
     headline = test.headline
-    first = next((one for one in measured if one.metric == headline), None) or estimate(test, headline)
+    first = next((estimate for estimate in measured if estimate.metric == headline), None) or estimate(test, headline)
     if first not in measured:
         measured.append(first)
     return Measurement(

@@ -42,49 +42,51 @@ def compression(compressed: Perturbed) -> Measurement:
     group_metric = "r2_score" if regression else "accuracy"
     headline = scaled_headline(before)
     loss = _loss(before, after, headline)
-    made: list[Estimate] = [loss]
+    estimates: list[Estimate] = [loss]
     if not regression:
-        made.append(churn(before, after))
-    made += _calibration_shift(before, after)
+        estimates.append(churn(before, after))
+    estimates += _calibration_shift(before, after)
     for features in before.crossings():
-        made += excess_losses(before, after, group_metric, features, positive=True)
+        estimates += excess_losses(before, after, group_metric, features, positive=True)
         if len(features) == 1:
-            made += paired_by_group(before, after, [group_metric], features)
-            made += [] if regression else _churn_by_group(before, after, features)
-    told = "not known" if loss.value is None else f"{loss.value:.3f}"
+            estimates += paired_by_group(before, after, [group_metric], features)
+            estimates += [] if regression else _churn_by_group(before, after, features)
+    text = "not known" if loss.value is None else f"{loss.value:.3f}"
     return Measurement(
-        summary=f"Compression costs {told} of {headline.replace('_', ' ')}.",
-        estimates=tuple(made),
-        exhibits=(by_address_table("Compressed model against its source", made, first="metric"),),
+        summary=f"Compression costs {text} of {headline.replace('_', ' ')}.",
+        estimates=tuple(estimates),
+        exhibits=(by_address_table("Compressed model against its source", estimates, first="metric"),),
         notes=compressed.notes,
     )
 
 
 def _loss(before: Predictions, after: Predictions, name: str) -> Estimate:
     """Turn the paired difference so that more is worse."""
-    found = paired_difference(before, after, name)
-    made = replace(found, metric="compression_loss")
-    if metric_of(before, name).better != "lower" or found.value is None:
-        return made
-    low, high = (None if limit is None else -limit for limit in (found.high, found.low))
-    return replace(made, value=-found.value, low=low, high=high)
+    estimate = paired_difference(before, after, name)
+    measured = replace(estimate, metric="compression_loss")
+    if metric_of(before, name).better != "lower" or estimate.value is None:
+        return measured
+    low, high = (None if limit is None else -limit for limit in (estimate.high, estimate.low))
+    return replace(measured, value=-estimate.value, low=low, high=high)
 
 
 def _calibration_shift(before: Predictions, after: Predictions) -> list[Estimate]:
     """Measure how far the gap between mean score and share of positives moved, for all rows and by group."""
     if before.task != "binary" or not all(part.probabilities and part.y_score is not None for part in (before, after)):
         return []
-    found = [paired_difference(after, before, "mean_calibration_gap")]
+    estimates = [paired_difference(after, before, "mean_calibration_gap")]
     for feature in before.sensitive:
-        found += paired_by_group(after, before, ["mean_calibration_gap"], (feature,))
-    return [replace(one, metric="calibration_shift") for one in found]
+        estimates += paired_by_group(after, before, ["mean_calibration_gap"], (feature,))
+    return [replace(estimate, metric="calibration_shift") for estimate in estimates]
 
 
 def _churn_by_group(before: Predictions, after: Predictions, features: tuple[str, ...]) -> list[Estimate]:
-    one, other = aligned(before, after)
-    found = []
-    for levels, rows in groups(one, features):
+    predictions, other = aligned(before, after)
+    estimates = []
+    for levels, rows in groups(predictions, features):
         where = dict(zip(features, levels, strict=True))
-        if not one.settings.hidden(where, len(rows)):
-            found.append(replace(churn(one.take(rows), other.take(rows)), where={**one.where, **where}))
-    return found
+        if not predictions.settings.hidden(where, len(rows)):
+            estimates.append(
+                replace(churn(predictions.take(rows), other.take(rows)), where={**predictions.where, **where})
+            )
+    return estimates

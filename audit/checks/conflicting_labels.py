@@ -40,11 +40,11 @@ def conflicting_labels(dataset: Dataset) -> Measurement:
         if reason:
             estimates.append(absent("conflicting_share", where, reason, n=len(rows)))
             continue
-        found = conflicts(parts, dataset.y[rows].astype(np.int64))
-        estimates.append(exact("conflicting_share", found.share, where, n=len(rows)))
-        count = int(found.repeating.sum())
-        shown = (round(found.raw, 5), round(found.chance, 5), round(found.share, 5))
-        lines.append((split, len(rows), count, *shown, found.rows))
+        repeats = conflicts(parts, dataset.y[rows].astype(np.int64))
+        estimates.append(exact("conflicting_share", repeats.share, where, n=len(rows)))
+        count = int(repeats.repeating.sum())
+        shown = (round(repeats.raw, 5), round(repeats.chance, 5), round(repeats.share, 5))
+        lines.append((split, len(rows), count, *shown, repeats.rows))
     table = Table(
         title="Rows in conflict by split",
         columns=("split", "rows", "in conflict", "share", "explained by chance", "beyond chance", "measured on rows"),
@@ -64,7 +64,9 @@ def _too_coarse(parts: list[Hashes], rows: int) -> str:
 
 
 def _summary(estimates: list[Estimate]) -> str:
-    told = [f"{one.value:.2%} in {one.where['split']}" for one in estimates if one.value is not None]
-    if not told:
+    lines = [
+        f"{estimate.value:.2%} in {estimate.where['split']}" for estimate in estimates if estimate.value is not None
+    ]
+    if not lines:
         return "The table is too coarse for conflicting labels to be a sign of anything."
-    return f"Rows with the features of another row and another target, beyond chance: {', '.join(told)}."
+    return f"Rows with the features of another row and another target, beyond chance: {', '.join(lines)}."

@@ -36,11 +36,11 @@ def confusion(predictions: Predictions) -> Measurement:
     )
     right = int(counts.trace())
     wrong = test.total - right
-    made = exact("wrong_decisions", wrong, test.where, n=test.total, unit="count")
+    estimate = exact("wrong_decisions", wrong, test.where, n=test.total, unit="count")
     left_out = len(classes) - len(shown)
     return Measurement(
         summary=f"{right:,} of {test.total:,} decisions are right, {wrong:,} are wrong.",
-        estimates=(made,),
+        estimates=(estimate,),
         exhibits=(matrix,),
         notes=(f"the {left_out} rarest of {len(classes)} classes are not drawn",) if left_out else (),
     )

@@ -46,22 +46,22 @@ def _top_share(column: pd.Series) -> float:
 
 
 def _summary(estimates: list[Estimate], split: str) -> str:
-    constant = [one.where["feature"] for one in estimates if one.value == 1]
+    constant = [estimate.where["feature"] for estimate in estimates if estimate.value == 1]
     if constant:
         return f"{len(constant)} of {len(estimates)} features have one value in all {split} rows."
-    top = max(estimates, key=lambda one: one.value or 0.0)
+    top = max(estimates, key=lambda estimate: estimate.value or 0.0)
     if top.value is None:
         return "No feature is constant."
     return f"No feature is constant; {top.where['feature']!r} comes nearest, with one value in {top.value:.1%} of rows."
 
 
 def _table(estimates: list[Estimate], split: str) -> Table:
-    told = [one for one in estimates if one.value is not None]
-    ranked = sorted(told, key=lambda one: -(one.value or 0.0))[:20]
+    measured = [estimate for estimate in estimates if estimate.value is not None]
+    ranked = sorted(measured, key=lambda estimate: -(estimate.value or 0.0))[:20]
     return Table(
         title=f"Share of the most frequent value in the {split} rows",
         columns=("feature", "share"),
-        rows=tuple((one.where["feature"], round(one.value or 0.0, 5)) for one in ranked),
+        rows=tuple((estimate.where["feature"], round(estimate.value or 0.0, 5)) for estimate in ranked),
         caption="The 20 greatest.",
         folded=True,
     )

@@ -32,21 +32,21 @@ def corruption_sensitivity(corrupted: Perturbed, *, values: bool = True) -> Meas
     Severities are set by convention. A test image is shown unless the option `values` is false.
     """
     name = "r2_score" if corrupted.predictions.task == "regression" else "accuracy"
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     for variant in (*corrupted.names, *corrupted.failed):
         severity, _, kind = variant.partition(" ")
         called = "accuracy_drop" if severity == "mild" else f"accuracy_drop_{severity}"
-        made.append(_drop(corrupted, variant, name, called, {"split": "test", "variant": kind}))
-    mild = [one for one in made if one.metric == "accuracy_drop" and one.value is not None]
-    told = "no mild corruption was answered"
+        estimates.append(_drop(corrupted, variant, name, called, {"split": "test", "variant": kind}))
+    mild = [estimate for estimate in estimates if estimate.metric == "accuracy_drop" and estimate.value is not None]
+    text = "no mild corruption was answered"
     if mild:
-        worst = max(mild, key=lambda one: one.value or 0.0)
-        told = f"mild {worst.where['variant']} costs most {name}: {worst}"
+        worst = max(mild, key=lambda estimate: estimate.value or 0.0)
+        text = f"mild {worst.where['variant']} costs most {name}: {worst}"
     return Measurement(
-        summary=f"{told[0].upper()}{told[1:]}.",
-        estimates=tuple(made),
+        summary=f"{text[0].upper()}{text[1:]}.",
+        estimates=tuple(estimates),
         exhibits=(
-            by_address_table(f"{name} lost by corruption", made, first="corruption"),
+            by_address_table(f"{name} lost by corruption", estimates, first="corruption"),
             *(_pictures(corrupted) if values else ()),
         ),
         notes=corrupted.notes,
@@ -65,15 +65,15 @@ def _pictures(corrupted: Perturbed) -> tuple[Image, ...]:
         names = [NONE, *(f"{severity} {kind}" for kind in kinds)]
         tiles += [gray(shrunk(shown.get(name, 0 * shown[NONE]), SIDE), low, high) for name in names]
     pixels = strip(tiles, max(1, SIDE // max(tiles[0].shape[:2])), columns=len(kinds) + 1)
-    told = ", ".join(kinds)
+    text = ", ".join(kinds)
     return (
         Image(
             title="A test image, corrupted",
             png_base64=png(pixels),
             width=pixels.shape[1],
             height=pixels.shape[0],
-            alt=f"One test image with {told}, in rows {', '.join(SEVERITIES)}.",
-            caption=f"From left: the image, {told}. Rows from above: {', '.join(SEVERITIES)}.",
+            alt=f"One test image with {text}, in rows {', '.join(SEVERITIES)}.",
+            caption=f"From left: the image, {text}. Rows from above: {', '.join(SEVERITIES)}.",
         ),
     )
 

@@ -36,39 +36,39 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
     metric = scaled_headline(predictions if predictions is not None else folds)
     factor = folds.keys["fold"]
     parts = [estimate(folds.select(fold=level), metric) for level in factor.levels]
-    scores = [one.value for one in parts if one.value is not None]
+    scores = [part.value for part in parts if part.value is not None]
     if len(scores) < 3:
         raise NotApplicable(f"{metric} is defined on {len(scores)} folds; three are needed")
     share = 1.0 / len(scores)
     span = corrected_resampled(scores, share, folds.settings.level)
     if span is None:
         raise NotApplicable("the folds give no spread")
-    made = [
+    estimates = [
         _mean(metric_of(folds, metric), span.value, span.low, span.high, len(folds)),
         _standard_error(scores, share, len(folds), folds.settings.level),
     ]
     if headline != metric:
-        made += _mean_of(folds, headline, share)
-    told = f"{metric_words(metric)} over {len(scores)} folds: {made[0]}."
+        estimates += _mean_of(folds, headline, share)
+    text = f"{metric_words(metric)} over {len(scores)} folds: {estimates[0]}."
     if predictions is not None:
         test = estimate(predictions.select(split="test"), metric)
-        made += _excess(parts, test, folds.settings.level)
+        estimates += _excess(parts, test, folds.settings.level)
     bars = Bars(
         title=f"{metric_words(metric)} by fold",
         x_label=metric_words(metric),
         bars=tuple(
-            Bar(label=f"fold {one.where['fold']}", value=one.value, low=one.low, high=one.high)
-            for one in parts
-            if one.value is not None
+            Bar(label=f"fold {part.where['fold']}", value=part.value, low=part.low, high=part.high)
+            for part in parts
+            if part.value is not None
         ),
     )
-    return Measurement(summary=told, estimates=tuple(made), exhibits=(bars,), notes=folds.notes)
+    return Measurement(summary=text, estimates=tuple(estimates), exhibits=(bars,), notes=folds.notes)
 
 
 def _mean_of(folds: Predictions, metric: str, share: float) -> list[Estimate]:
     """Return the mean of a headline metric in a unit of its own, for which rules have no limits."""
     scores = [estimate(folds.select(fold=level), metric).value for level in folds.keys["fold"].levels]
-    span = corrected_resampled([one for one in scores if one is not None], share, folds.settings.level)
+    span = corrected_resampled([score for score in scores if score is not None], share, folds.settings.level)
     return [] if span is None else [_mean(metric_of(folds, metric), span.value, span.low, span.high, len(folds))]
 
 
@@ -110,19 +110,19 @@ def _excess(parts: list[Estimate], test: Estimate, level: float) -> list[Estimat
     """Return how far the test score lies outside the folds' 99 % prediction interval, widened by its own error."""
     if test.value is None or test.low is None or test.high is None:
         return []
-    scores = [one.value for one in parts if one.value is not None]
-    errors = [_error(one, level) for one in parts if one.value is not None]
+    scores = [part.value for part in parts if part.value is not None]
+    errors = [_error(part, level) for part in parts if part.value is not None]
     half = _prediction_half_width(scores, errors)
     own = _error(test, level) * z_value(0.99)
     excess = max(0.0, abs(test.value - statistics.fmean(scores)) - math.hypot(half, own))
     return [exact("test_score_outside_folds", excess, test.where, n=test.n, unit="difference")]
 
 
-def _error(one: Estimate, level: float) -> float:
+def _error(estimate: Estimate, level: float) -> float:
     """Return the standard error that an interval stands for; infinite where there is none."""
-    if one.low is None or one.high is None:
+    if estimate.low is None or estimate.high is None:
         return math.inf
-    return (one.high - one.low) / 2 / z_value(level)
+    return (estimate.high - estimate.low) / 2 / z_value(level)
 
 
 def _prediction_half_width(scores: list[float], errors: list[float]) -> float:

@@ -71,10 +71,10 @@ def decision_costs(predictions: Predictions) -> Measurement:
     cost, change = _cost(test, costs), _change(test, moved, costs)
     paid = replace(_cost(moved, costs), metric="expected_cost_chosen")
     by_group = _by_group(test, moved, costs)
-    found, used = cuts(test), cut_in_use(test)
-    drawn: list[Exhibit] = [_curve(test, found, costs, used), _table(test, found, costs, used)]
+    curve, used = cuts(test), cut_in_use(test)
+    drawn: list[Exhibit] = [_curve(test, curve, costs, used), _table(test, curve, costs, used)]
     for feature in test.sensitive:
-        own = [one for one in by_group if feature in one.where]
+        own = [estimate for estimate in by_group if feature in estimate.where]
         drawn.append(by_address_table(f"Costs by {feature}", own, caption="Everyone by the same thresholds."))
     return Measurement(
         summary=_summary(cost, paid, change, chosen),
@@ -86,9 +86,9 @@ def decision_costs(predictions: Predictions) -> Measurement:
 
 def cheapest_threshold(part: Predictions, costs: Costs) -> float:
     """Return the threshold with the least cost on these rows; infinity where calling nobody positive is cheapest."""
-    found = cuts(part)
-    cost = _cost_of_rates(found.true_rate, found.false_rate, found.share, costs)
-    return float(found.threshold[int(np.argmin(cost))])
+    curve = cuts(part)
+    cost = _cost_of_rates(curve.true_rate, curve.false_rate, curve.share, costs)
+    return float(curve.threshold[int(np.argmin(cost))])
 
 
 def _cost_of_rates(true_rate: FloatArray, false_rate: FloatArray, share: float, costs: Costs) -> FloatArray:
@@ -111,18 +111,18 @@ def _cost(part: Predictions, costs: Costs) -> Estimate:
     else:
         paid = costs.by_row(part.y_true, part.y_pred)
         span = mean_within(paid, low, high, weight=part.weight, cluster=part.cluster, level=level, repeats=part.repeats)
-    return _written("expected_cost", span, part, "score, effective n")
+    return _write("expected_cost", span, part, "score, effective n")
 
 
 def _change(part: Predictions, moved: Predictions, costs: Costs) -> Estimate:
-    before, after = (costs.by_row(one.y_true, one.y_pred) for one in (part, moved))
+    before, after = (costs.by_row(predictions.y_true, predictions.y_pred) for predictions in (part, moved))
     change, positive = after - before, part.y_true == 1
     kinds = ((np.where(positive, 0.0, change), costs.of_alarm), (np.where(positive, change, 0.0), costs.of_miss))
     span = mean_of_changes(kinds, weight=part.weight, cluster=part.cluster, level=part.settings.level)
-    return _written("expected_cost_change", span, part, "tango, chosen and measured on halves")
+    return _write("expected_cost_change", span, part, "tango, chosen and measured on halves")
 
 
-def _written(name: str, span: Span, part: Predictions, method: str) -> Estimate:
+def _write(name: str, span: Span, part: Predictions, method: str) -> Estimate:
     return spanned(
         name,
         span.value,
@@ -136,16 +136,16 @@ def _written(name: str, span: Span, part: Predictions, method: str) -> Estimate:
 
 
 def _by_group(test: Predictions, moved: Predictions, costs: Costs) -> list[Estimate]:
-    found: list[Estimate] = []
+    estimates: list[Estimate] = []
     for feature in test.sensitive:
         for levels, rows in groups(test, (feature,)):
             where = {feature: levels[0]}
             if why := test.settings.hidden(where, len(rows)):
-                found += _absent({**test.where, **where}, why)
+                estimates += _absent({**test.where, **where}, why)
                 continue
             part, other = test.take(rows, where), moved.take(rows, where)
-            found += [_cost(part, costs), _change(part, other, costs)]
-    return found
+            estimates += [_cost(part, costs), _change(part, other, costs)]
+    return estimates
 
 
 def _absent(where: Mapping[str, str], reason: str) -> list[Estimate]:
@@ -158,8 +158,8 @@ def _absent(where: Mapping[str, str], reason: str) -> list[Estimate]:
 
 
 def _summary(cost: Estimate, paid: Estimate, change: Estimate, chosen: tuple[float, float]) -> str:
-    told = " and ".join(dict.fromkeys(threshold_words(one) for one in chosen))
-    words = f"A decision costs {cost}; by the threshold that is cheapest on the other half ({told}) it costs {paid}: "
+    text = " and ".join(dict.fromkeys(threshold_words(value) for value in chosen))
+    words = f"A decision costs {cost}; by the threshold that is cheapest on the other half ({text}) it costs {paid}: "
     low, high = change.low or 0.0, change.high or 0.0
     if high < 0:
         return f"{words}cheaper, by {change}."
@@ -175,15 +175,15 @@ def _notes(test: Predictions, costs: Costs) -> tuple[str, ...]:
     return (f"Costs of a row: {stated}.", *((calibrated,) if test.probabilities else ()))
 
 
-def _curve(test: Predictions, found: Cuts, costs: Costs, used: float | None) -> Curve:
-    kept = [float(found.threshold[k]) for k in spread_cuts(found, POINTS)[::-1]]
+def _curve(test: Predictions, cuts: Cuts, costs: Costs, used: float | None) -> Curve:
+    kept = [float(cuts.threshold[k]) for k in spread_cuts(cuts, POINTS)[::-1]]
     paid = [_cost(called(test, threshold), costs) for threshold in kept]
     line = Series(
         name="cost of a decision",
         x=tuple(kept),
-        y=tuple(one.value or 0.0 for one in paid),
-        low=tuple(one.low or 0.0 for one in paid),
-        high=tuple(one.high or 0.0 for one in paid),
+        y=tuple(estimate.value or 0.0 for estimate in paid),
+        low=tuple(estimate.low or 0.0 for estimate in paid),
+        high=tuple(estimate.high or 0.0 for estimate in paid),
     )
     if used is not None:
         line = replace(line, mark=(used, _cost(test, costs).value or 0.0), mark_name="in use")
@@ -197,10 +197,10 @@ def _curve(test: Predictions, found: Cuts, costs: Costs, used: float | None) -> 
     )
 
 
-def _table(test: Predictions, found: Cuts, costs: Costs, used: float | None) -> Table:
+def _table(test: Predictions, cuts: Cuts, costs: Costs, used: float | None) -> Table:
     rows: list[tuple[Cell, ...]] = [_row("in use" if used is None else f"{used:.3g} (in use)", test, costs)]
-    for place in (0, *spread_cuts(found, TABLE_ROWS)):
-        threshold = float(found.threshold[place])
+    for place in (0, *spread_cuts(cuts, TABLE_ROWS)):
+        threshold = float(cuts.threshold[place])
         rows.append(_row(threshold_words(threshold), called(test, threshold), costs))
     return Table(
         title="What each threshold would cost",
@@ -214,4 +214,4 @@ def _row(name: str, answers: Predictions, costs: Costs) -> tuple[Cell, ...]:
     weight = np.ones(len(answers)) if answers.weight is None else answers.weight
     positive, true = answers.y_pred == 1, answers.y_true == 1
     shares = [float(np.average(positive[mask], weights=weight[mask])) for mask in (np.ones_like(true), true, ~true)]
-    return (name, *(f"{one:.3f}" for one in shares), str(_cost(answers, costs)))
+    return (name, *(f"{share:.3f}" for share in shares), str(_cost(answers, costs)))

@@ -30,16 +30,16 @@ def decision_flips(flips: Mapping[str, Perturbed]) -> Measurement:
     show no flips. A model that does not read the feature cannot be asked. Where numbers are cut into bands,
     the band's middle value is written.
     """
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     detailed: list[Estimate] = []
     for feature, seen in flips.items():
-        made.append(_any(feature, seen))
+        estimates.append(_any(feature, seen))
         detailed += _by_level(feature, seen)
-    told = "; ".join(f"{one.where['feature']}: {one}" for one in made)
+    text = "; ".join(f"{estimate.where['feature']}: {estimate}" for estimate in estimates)
     exhibits: list[Exhibit] = [
         forest(
             "Decisions that change with the group",
-            [*made, *detailed],
+            [*estimates, *detailed],
             x_label="share of rows",
             reference=0.0,
             caption="First under any other level, then by the level written in.",
@@ -47,8 +47,8 @@ def decision_flips(flips: Mapping[str, Perturbed]) -> Measurement:
     ]
     notes = tuple(dict.fromkeys(note for seen in flips.values() for note in seen.notes))
     return Measurement(
-        summary=f"Decisions that change with the group alone: {told}.",
-        estimates=(*made, *detailed),
+        summary=f"Decisions that change with the group alone: {text}.",
+        estimates=(*estimates, *detailed),
         exhibits=tuple(exhibits),
         notes=notes,
     )
@@ -72,12 +72,12 @@ def _any(feature: str, seen: Perturbed) -> Estimate:
 
 
 def _by_level(feature: str, seen: Perturbed) -> list[Estimate]:
-    made = []
+    estimates = []
     for level in (*seen.names, *seen.failed):
         where = {"split": "test", "feature": feature, "variant": level}
         if level in seen.failed:
-            made.append(absent("decision_flip_share", where, seen.failed[level]))
+            estimates.append(absent("decision_flip_share", where, seen.failed[level]))
         else:
             pair = seen.pair(level)
-            made.append(share("decision_flip_share", pair.changed(), pair.before, where))
-    return made
+            estimates.append(share("decision_flip_share", pair.changed(), pair.before, where))
+    return estimates

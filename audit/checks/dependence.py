@@ -41,12 +41,14 @@ def dependence(dependence: Shapes, predictions: Predictions) -> Measurement:
     if not dependence.dependences:
         raise NotApplicable("no feature was tried")
     level = predictions.settings.level
-    ranges = [_range(one, level) for one in dependence.dependences]
-    crossed = [_interaction(one, dependence.spread, level) for one in dependence.interactions[:MOST_PAIRS]]
-    exhibits = [_exhibit(one, level) for one in dependence.dependences]
+    ranges = [_range(effect, level) for effect in dependence.dependences]
+    crossed = [
+        _interaction(interaction, dependence.spread, level) for interaction in dependence.interactions[:MOST_PAIRS]
+    ]
+    exhibits = [_exhibit(effect, level) for effect in dependence.dependences]
     if dependence.interactions:
         exhibits.append(_pairs(dependence.interactions[:MOST_PAIRS], crossed))
-    widest = max(ranges, key=lambda one: one.value or 0.0)
+    widest = max(ranges, key=lambda estimate: estimate.value or 0.0)
     return Measurement(
         summary=f"Over its values, {widest.where['feature']} moves the mean output most, by {widest}.",
         estimates=(*ranges, *crossed),
@@ -55,35 +57,35 @@ def dependence(dependence: Shapes, predictions: Predictions) -> Measurement:
     )
 
 
-def _range(one: Dependence, level: float) -> Estimate:
+def _range(dependence: Dependence, level: float) -> Estimate:
     """Return the highest mean less the lowest, between the two places where they stand."""
-    line = one.curves.mean(axis=0)
+    line = dependence.curves.mean(axis=0)
     top, bottom = int(np.argmax(line)), int(np.argmin(line))
-    rise = one.curves[:, top] - one.curves[:, bottom]
-    found = mean(rise, level=level)
+    rise = dependence.curves[:, top] - dependence.curves[:, bottom]
+    span = mean(rise, level=level)
     value = float(rise.mean())
     return spanned(
         "dependence_range",
         value,
-        found or (value, value),
-        {"split": "test", "feature": one.feature},
-        method="t over rows" if found is not None else "all rows alike",
+        span or (value, value),
+        {"split": "test", "feature": dependence.feature},
+        method="t over rows" if span is not None else "all rows alike",
         n=len(rise),
-        unit=one.unit,
+        unit=dependence.unit,
         level=level,
     )
 
 
-def _interaction(one: Interaction, spread: float, level: float) -> Estimate:
-    where = {"split": "test", "feature": f"{one.first} × {one.second}"}
+def _interaction(interaction: Interaction, spread: float, level: float) -> Estimate:
+    where = {"split": "test", "feature": f"{interaction.first} × {interaction.second}"}
     if spread <= 1e-12:
         return absent("interaction_strength", where, "the output does not move", unit="")
-    by_row = one.strength / spread
-    found = band(by_row.mean(keepdims=True), resampled_means(by_row[:, None], seed=0), level)
+    by_row = interaction.strength / spread
+    limits = band(by_row.mean(keepdims=True), resampled_means(by_row[:, None], seed=0), level)
     return spanned(
         "interaction_strength",
-        float(found.value[0]),
-        (float(found.low[0]), float(found.high[0])),
+        float(limits.value[0]),
+        (float(limits.low[0]), float(limits.high[0])),
         where,
         method="bootstrap over rows",
         n=len(by_row),
@@ -92,41 +94,44 @@ def _interaction(one: Interaction, spread: float, level: float) -> Estimate:
     )
 
 
-def _exhibit(one: Dependence, level: float) -> Exhibit:
-    line = one.curves.mean(axis=0)
-    found = band(line, resampled_means(one.curves, seed=0), level)
+def _exhibit(dependence: Dependence, level: float) -> Exhibit:
+    line = dependence.curves.mean(axis=0)
+    limits = band(line, resampled_means(dependence.curves, seed=0), level)
     caption = "Mean over rows with its interval"
-    if not one.numeric or len(one.grid) < 2:
+    if not dependence.numeric or len(dependence.grid) < 2:
         bars = tuple(
-            Bar(label=label, value=float(line[k]), low=float(found.low[k]), high=float(found.high[k]))
-            for k, label in enumerate(one.labels)
+            Bar(label=label, value=float(line[k]), low=float(limits.low[k]), high=float(limits.high[k]))
+            for k, label in enumerate(dependence.labels)
         )
         return Bars(
-            title=f"Output by {one.feature}", x_label=f"mean output ({one.unit})", bars=bars, caption=f"{caption}."
+            title=f"Output by {dependence.feature}",
+            x_label=f"mean output ({dependence.unit})",
+            bars=bars,
+            caption=f"{caption}.",
         )
-    x = tuple(float(value) for value in one.grid)
+    x = tuple(float(value) for value in dependence.grid)
     average = Series(
         name="mean",
         x=x,
         y=tuple(float(value) for value in line),
-        low=tuple(float(value) for value in found.low),
-        high=tuple(float(value) for value in found.high),
+        low=tuple(float(value) for value in limits.low),
+        high=tuple(float(value) for value in limits.high),
     )
     return Curve(
-        title=f"Output by {one.feature}",
-        x_label=one.feature,
-        y_label=f"output ({one.unit})",
-        series=(average, *_single(one, x)),
+        title=f"Output by {dependence.feature}",
+        x_label=dependence.feature,
+        y_label=f"output ({dependence.unit})",
+        series=(average, *_single(dependence, x)),
         caption=f"{caption}; dashed: single rows, from the lowest to the highest output.",
     )
 
 
-def _single(one: Dependence, x: tuple[float, ...]) -> tuple[Series, ...]:
+def _single(dependence: Dependence, x: tuple[float, ...]) -> tuple[Series, ...]:
     """Pick rows evenly along the order of their mean output."""
-    order = np.argsort(one.curves.mean(axis=1), kind="stable")
+    order = np.argsort(dependence.curves.mean(axis=1), kind="stable")
     picked = order[np.unique(np.linspace(0, len(order) - 1, LINES).round().astype(int))]
     return tuple(
-        Series(name=f"row {number + 1}", x=x, y=tuple(float(v) for v in one.curves[row]), style="dashed")
+        Series(name=f"row {number + 1}", x=x, y=tuple(float(v) for v in dependence.curves[row]), style="dashed")
         for number, row in enumerate(picked)
     )
 
@@ -135,7 +140,10 @@ def _pairs(pairs: tuple[Interaction, ...], estimates: list[Estimate]) -> Table:
     return Table(
         title="Pairs whose effects depend on each other",
         columns=("first", "second", "strength", "low", "high"),
-        rows=tuple((one.first, one.second, e.value, e.low, e.high) for one, e in zip(pairs, estimates, strict=True)),
+        rows=tuple(
+            (interaction.first, interaction.second, e.value, e.low, e.high)
+            for interaction, e in zip(pairs, estimates, strict=True)
+        ),
         caption="Strength in units of the outputs' mean deviation from their base.",
         folded=True,
     )

@@ -30,13 +30,13 @@ def determinism(repeated: Perturbed, *, tolerance: float = 1e-6) -> Measurement:
     differing = moved > tolerance
     if pair.before.task != "regression":
         differing |= pair.changed()
-    made = (
+    both = (
         exact("nondeterministic_rows", differing.sum(), TEST, n=n, unit="count"),
         exact("largest_score_change", moved.max(initial=0.0), TEST, n=n, unit="score"),
     )
     return Measurement(
         summary=f"{int(differing.sum())} of {n} rows get another answer the second time.",
-        estimates=made,
-        exhibits=(estimates_table("The same rows predicted twice", made),),
+        estimates=both,
+        exhibits=(estimates_table("The same rows predicted twice", both),),
         notes=repeated.notes,
     )

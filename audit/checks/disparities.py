@@ -56,17 +56,17 @@ def disparities(predictions: Predictions) -> Measurement:
     names = GAPS[test.task]
     if test.task == "binary" and test.y_score is not None:
         names = (*names, "roc_auc")
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     exhibits: list[Exhibit] = []
     for features in test.crossings():
         groups = by_group(test, names, features)
         gaps, drawn = _gaps(groups, features, test)
-        made += gaps
+        estimates += gaps
         if test.task == "binary" and len(features) == 1:
-            made += extremes(groups, features[0], test.settings.min_n)
+            estimates += extremes(groups, features[0], test.settings.min_n)
         exhibits += drawn
-    made += _direction(test)
-    return Measurement(summary=_summary(made), estimates=tuple(made), exhibits=tuple(exhibits))
+    estimates += _direction(test)
+    return Measurement(summary=_summary(estimates), estimates=tuple(estimates), exhibits=tuple(exhibits))
 
 
 def _gaps(
@@ -75,18 +75,18 @@ def _gaps(
     by = " × ".join(features)
     reference = reference_group(test, features)
     apart = [
-        one
-        for one in differences(groups, reference, test.settings.min_n)
-        if one.metric != "selection_rate_difference" or test.task == "binary"
+        difference
+        for difference in differences(groups, reference, test.settings.min_n)
+        if difference.metric != "selection_rate_difference" or test.task == "binary"
     ]
-    told = label(reference)
+    text = label(reference)
     exhibits: list[Exhibit] = []
     ratios: list[Estimate] = []
     if test.task == "binary":
         rates = of_metrics(groups, "selection_rate")
         named = all(feature in test.settings.reference for feature in features)
         ratios = _ratios(rates, reference if named else None, test)
-        held = told if named else "the most selected group"
+        held = text if named else "the most selected group"
         exhibits.append(
             forest(
                 f"Selection rate ratio by {by}",
@@ -99,19 +99,19 @@ def _gaps(
             )
         )
     for metric in ("true_positive_rate_difference", "error_rate_difference"):
-        lines = [one for one in apart if one.metric == metric]
+        lines = [estimate for estimate in apart if estimate.metric == metric]
         if lines and len(features) == 1:
             exhibits.append(
                 forest(
                     f"{metric_words(metric)} by {by}",
                     lines,
-                    x_label=f"difference from {told}",
+                    x_label=f"difference from {text}",
                     reference=0.0,
                     min_n=test.settings.min_n,
                 )
             )
     exhibits.append(
-        by_address_table(f"Gaps by {by}, compared with {told}", [*ratios, *apart], folded=len(features) > 1)
+        by_address_table(f"Gaps by {by}, compared with {text}", [*ratios, *apart], folded=len(features) > 1)
     )
     rates = of_metrics(groups, "selection_rate")
     return [*rates, *ratios, *_other_direction(features, reference, test), *apart], exhibits
@@ -119,22 +119,22 @@ def _gaps(
 
 def _ratios(rates: list[Estimate], reference: Mapping[str, str] | None, test: Predictions) -> list[Estimate]:
     """Compare rates with the named reference, else with the highest."""
-    found = (
+    estimates = (
         ratios_to_highest(rates, test.settings.min_n)
         if reference is None
         else ratios_to(rates, reference, test.settings.min_n)
     )
-    return list(found)
+    return list(estimates)
 
 
 def _other_direction(features: tuple[str, ...], reference: Mapping[str, str], test: Predictions) -> list[Estimate]:
     """Compare rates of the negative class too, where nobody said which class is favorable."""
     named = all(feature in test.settings.reference for feature in features)
-    found: list[Estimate] = []
+    estimates: list[Estimate] = []
     for class_ in outcome_directions(test)[1:]:
         rates = list(by_group(test, ("selection_rate",), features, class_=class_))
-        found += [*rates, *_ratios(rates, reference if named else None, test)]
-    return found
+        estimates += [*rates, *_ratios(rates, reference if named else None, test)]
+    return estimates
 
 
 def _direction(test: Predictions) -> list[Estimate]:
@@ -145,17 +145,17 @@ def _direction(test: Predictions) -> list[Estimate]:
     return [replace(both, level=test.settings.level)]
 
 
-def _summary(made: list[Estimate]) -> str:
+def _summary(estimates: list[Estimate]) -> str:
     ratios = [
-        one
-        for one in made
-        if one.metric == "selection_rate_ratio" and one.value is not None and "class" not in one.where
+        estimate
+        for estimate in estimates
+        if estimate.metric == "selection_rate_ratio" and estimate.value is not None and "class" not in estimate.where
     ]
     if ratios:
-        lowest = min(ratios, key=lambda one: one.value or 0.0)
+        lowest = min(ratios, key=lambda estimate: estimate.value or 0.0)
         return f"Lowest selection rate ratio: {label(lowest.where)}, {lowest}."
-    known = [one for one in made if one.value is not None]
-    widest = max(known, key=lambda one: abs(one.value or 0.0), default=None)
+    known = [estimate for estimate in estimates if estimate.value is not None]
+    widest = max(known, key=lambda estimate: abs(estimate.value or 0.0), default=None)
     return (
         "No gap could be measured."
         if widest is None

@@ -43,31 +43,31 @@ def drift_attribution(windows: Windows) -> Measurement:
         pairs |= {"decisions": every} if binary else {}
         pairs |= {"score": every} if binary and all(part.y_score is not None for part in every) else {}
     where = {"split": "test", "window": current.name}
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     for value, (before, after) in pairs.items():
         for key in keys:
-            made += attributed(before, after, value, key, where)
-    if not made:
+            estimates += attributed(before, after, value, key, where)
+    if not estimates:
         raise NotApplicable("the window, or the reference, has no rows")
-    told = [text for value in pairs if (text := _sentence(value, made))]
+    lines = [text for value in pairs if (text := _sentence(value, estimates))]
     return Measurement(
-        summary=f"{current.name}: {'; '.join(told)}." if told else f"{current.name}: no change is shown.",
-        estimates=tuple(made),
-        exhibits=(by_address_table("Changes since the reference, by what they come from", made, folded=True),),
+        summary=f"{current.name}: {'; '.join(lines)}." if lines else f"{current.name}: no change is shown.",
+        estimates=tuple(estimates),
+        exhibits=(by_address_table("Changes since the reference, by what they come from", estimates, folded=True),),
     )
 
 
-def _sentence(value: str, made: list[Estimate]) -> str:
+def _sentence(value: str, estimates: list[Estimate]) -> str:
     """Say of the feature with the largest shown mix how much of a change it accounts for."""
-    own = [one for one in made if one.where["of"] == value and one.value is not None]
-    shown = [one for one in own if one.metric == PARTS[0] and _is_shown(one)]
+    own = [estimate for estimate in estimates if estimate.where["of"] == value and estimate.value is not None]
+    shown = [estimate for estimate in own if estimate.metric == PARTS[0] and _is_shown(estimate)]
     if not shown:
         return ""
-    mix = max(shown, key=lambda one: abs(one.value or 0.0))
-    rest = next(one for one in own if one.metric == PARTS[1] and one.where == mix.where)
+    mix = max(shown, key=lambda estimate: abs(estimate.value or 0.0))
+    rest = next(estimate for estimate in own if estimate.metric == PARTS[1] and estimate.where == mix.where)
     whole = (mix.value or 0.0) + (rest.value or 0.0)
     return f"{WORDS[value]} changed by {whole:+.3f}, {mix.value:+.3f} of it by another mix of {mix.where['feature']}"
 
 
-def _is_shown(one: Estimate) -> bool:
-    return one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+def _is_shown(estimate: Estimate) -> bool:
+    return estimate.low is not None and estimate.high is not None and (estimate.low > 0 or estimate.high < 0)

@@ -41,9 +41,9 @@ def duplicate_rows(dataset: Dataset) -> Measurement:
             reason = f"the features have {distinct} distinct combinations in {len(rows)} rows: repeats are not a sign"
             estimates.append(absent("duplicate_share", where, reason, n=len(rows)))
             continue
-        found = extra_copies([*parts, column_hash(frame[dataset.roles.target], len(parts))])
-        estimates.append(exact("duplicate_share", found.share, where, n=len(rows)))
-        lines.append((split, len(rows), int(found.repeating.sum()), *_rounded(found), found.rows))
+        repeats = extra_copies([*parts, column_hash(frame[dataset.roles.target], len(parts))])
+        estimates.append(exact("duplicate_share", repeats.share, where, n=len(rows)))
+        lines.append((split, len(rows), int(repeats.repeating.sum()), *_round(repeats), repeats.rows))
     table = Table(
         title="Extra copies by split",
         columns=("split", "rows", "extra copies", "share", "explained by chance", "beyond chance", "measured on rows"),
@@ -53,12 +53,14 @@ def duplicate_rows(dataset: Dataset) -> Measurement:
     return Measurement(summary=_summary(estimates), estimates=tuple(estimates), exhibits=(table,))
 
 
-def _rounded(found: Repeats) -> tuple[float, float, float]:
-    return round(found.raw, 5), round(found.chance, 5), round(found.share, 5)
+def _round(repeats: Repeats) -> tuple[float, float, float]:
+    return round(repeats.raw, 5), round(repeats.chance, 5), round(repeats.share, 5)
 
 
 def _summary(estimates: list[Estimate]) -> str:
-    told = [f"{one.value:.2%} in {one.where['split']}" for one in estimates if one.value is not None]
-    if not told:
+    lines = [
+        f"{estimate.value:.2%} in {estimate.where['split']}" for estimate in estimates if estimate.value is not None
+    ]
+    if not lines:
         return "The table is too coarse for repeated rows to be a sign of anything."
-    return f"Extra copies of rows beyond what chance repeats: {', '.join(told)}."
+    return f"Extra copies of rows beyond what chance repeats: {', '.join(lines)}."

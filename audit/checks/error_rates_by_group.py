@@ -44,24 +44,28 @@ def error_rates_by_group(predictions: Predictions) -> Measurement:
     interval.
     """
     test = predictions.select(split="test")
-    made: list[Estimate] = []
+    measured: list[Estimate] = []
     exhibits: list[Exhibit] = []
     for feature in test.sensitive:
         reference, few = reference_group(test, (feature,)), test.settings.min_n
-        found = by_group(test, (*RATES, *ODDS), (feature,))
-        rates = [one for one in found if one.metric in RATES]
+        estimates = by_group(test, (*RATES, *ODDS), (feature,))
+        rates = [estimate for estimate in estimates if estimate.metric in RATES]
         gaps = [*differences(rates, reference, few), *ratios_to(rates, reference, few)]
-        odds = [*average_odds_differences(found, reference, few), *between_curves(test, feature, reference)]
-        made += [*rates, *gaps, *odds]
-        told = f"Further error rates by {feature}"
-        exhibits.append(by_address_table(told, [*rates, *odds], folded=True))
-        exhibits.append(by_address_table(f"{told}, compared with {label(reference)}", gaps, folded=True))
-    return Measurement(summary=_summary(made), estimates=tuple(made), exhibits=tuple(exhibits))
+        odds = [*average_odds_differences(estimates, reference, few), *between_curves(test, feature, reference)]
+        measured += [*rates, *gaps, *odds]
+        text = f"Further error rates by {feature}"
+        exhibits.append(by_address_table(text, [*rates, *odds], folded=True))
+        exhibits.append(by_address_table(f"{text}, compared with {label(reference)}", gaps, folded=True))
+    return Measurement(summary=_summary(measured), estimates=tuple(measured), exhibits=tuple(exhibits))
 
 
-def _summary(made: list[Estimate]) -> str:
-    odds = [one for one in made if one.metric == "average_odds_difference" and one.value is not None]
+def _summary(estimates: list[Estimate]) -> str:
+    odds = [
+        estimate
+        for estimate in estimates
+        if estimate.metric == "average_odds_difference" and estimate.value is not None
+    ]
     if not odds:
         return "No gap in error rates could be measured."
-    widest = max(odds, key=lambda one: abs(one.value or 0.0))
+    widest = max(odds, key=lambda estimate: abs(estimate.value or 0.0))
     return f"Widest average odds difference: {label(widest.where)}, {widest}."

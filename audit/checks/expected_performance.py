@@ -40,11 +40,11 @@ def expected_performance(windows: Windows) -> Measurement:
     test = everyone(windows.current)
     require_evidence("probabilities", predictions=test)
     where = {"split": "test", "window": windows.current.name}
-    made = tuple(_expected(test, name, where) for name in ("accuracy", "precision", "recall"))
+    estimates = tuple(_expected(test, name, where) for name in ("accuracy", "precision", "recall"))
     return Measurement(
-        summary=f"If the scores are right, accuracy is {made[0]}.",
-        estimates=made,
-        exhibits=(estimates_table("Expected, not measured", made),),
+        summary=f"If the scores are right, accuracy is {estimates[0]}.",
+        estimates=estimates,
+        exhibits=(estimates_table("Expected, not measured", estimates),),
         notes=(ASSUMED,),
     )
 

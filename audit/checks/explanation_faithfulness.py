@@ -78,11 +78,11 @@ def _residual(first: Attributions, level: float) -> Estimate:
     drawn = resampled_means(np.column_stack([error, spread]), seed=first.seed)
     ratio = drawn[:, 0] / np.maximum(drawn[:, 1], 1e-300)
     value = float(error.mean() / spread.mean())
-    found = band(np.array([value]), ratio[:, None], level)
+    limits = band(np.array([value]), ratio[:, None], level)
     return spanned(
         "completeness_residual",
         value,
-        (float(found.low[0]), float(found.high[0])),
+        (float(limits.low[0]), float(limits.high[0])),
         WHERE,
         method="bootstrap over rows",
         n=len(error),
@@ -96,15 +96,15 @@ def _advantage(deletion: DeletionCurves, level: float) -> Estimate:
     if deletion.deleted.shape[1] < 3 or deletion.spread <= 0:
         reason = "one feature has no order" if deletion.spread > 0 else "the output does not move from its base"
         return absent(metric, WHERE, reason, n=len(by_row), unit="")
-    found = mean(by_row, level=level)
+    span = mean(by_row, level=level)
     value = float(by_row.mean())
-    if found is None:
+    if span is None:
         reason = "one row, or all rows alike: the spread is not known"
         return bare(metric, value, WHERE, reason, n=len(by_row), unit="difference")
     return spanned(
         metric,
         value,
-        found,
+        span,
         WHERE,
         method="paired t over rows",
         n=len(by_row),
@@ -120,11 +120,11 @@ def _similarity(first: Attributions, other: Attributions, level: float) -> Estim
     by_row = by_row[np.isfinite(by_row)]
     if not len(by_row):
         return absent(metric, WHERE, "no row has a ranking to compare", unit="")
-    value, found = float(by_row.mean()), mean(by_row, level=level)
+    value, span = float(by_row.mean()), mean(by_row, level=level)
     return spanned(
         metric,
         value,
-        found,
+        span,
         WHERE,
         method="t over rows",
         n=len(by_row),

@@ -39,8 +39,8 @@ def explanation_stability(
     importance change places freely and lower the number without doing harm.
     """
     level = predictions.settings.level
-    shap = [one for one in attribution_runs if one.method != "lime"]
-    lime = [one for one in attribution_runs if one.method == "lime"]
+    shap = [attribution_run for attribution_run in attribution_runs if attribution_run.method != "lime"]
+    lime = [attribution_run for attribution_run in attribution_runs if attribution_run.method == "lime"]
     if len(shap) < 2:
         raise NotApplicable("needs two runs of the explanation at least")
     estimates = [_global("explanation_stability", shap, level), _local("local_explanation_stability", shap, level)]
@@ -52,17 +52,19 @@ def explanation_stability(
         summary=f"Importances of {len(shap)} runs on the same {_common(shap)} test rows: {said}.",
         estimates=tuple(estimates),
         exhibits=(_table(shap, top),),
-        notes=tuple(dict.fromkeys((f"methods: {', '.join(one.method for one in shap)}", *shap[0].notes))),
+        notes=tuple(
+            dict.fromkeys((f"methods: {', '.join(attributions.method for attributions in shap)}", *shap[0].notes))
+        ),
     )
 
 
 def _common(runs: Sequence[Attributions]) -> int:
-    return min(len(one.values) for one in runs)
+    return min(len(run.values) for run in runs)
 
 
 def _absolute(runs: Sequence[Attributions]) -> FloatArray:
     """Stack absolute attributions of the rows that every run explained, shape (runs, n, features)."""
-    return np.stack([np.abs(one.values[: _common(runs)]) for one in runs])
+    return np.stack([np.abs(run.values[: _common(runs)]) for run in runs])
 
 
 def _global(metric: str, runs: Sequence[Attributions], level: float) -> Estimate:
@@ -74,11 +76,11 @@ def _global(metric: str, runs: Sequence[Attributions], level: float) -> Estimate
         return absent(metric, WHERE, reason, n=n, unit="")
     drawn = resampled_means(absolute.transpose(1, 0, 2).reshape(n, -1), seed=0).reshape(-1, count, width)
     repeated = mean_rank_correlation(drawn.transpose(1, 0, 2))
-    found = band(np.array([value]), repeated[np.isfinite(repeated)][:, None], level)
+    limits = band(np.array([value]), repeated[np.isfinite(repeated)][:, None], level)
     return spanned(
         metric,
         float(value),
-        (float(found.low[0]), float(found.high[0])),
+        (float(limits.low[0]), float(limits.high[0])),
         WHERE,
         method="bootstrap over rows",
         n=n,
@@ -92,14 +94,14 @@ def _local(metric: str, runs: Sequence[Attributions], level: float) -> Estimate:
     by_row = by_row[np.isfinite(by_row)]
     if not len(by_row) or runs[0].values.shape[1] < 3:
         return absent(metric, WHERE, "no row has a ranking to compare", unit="")
-    found = mean(by_row, level=level)
+    span = mean(by_row, level=level)
     value = float(by_row.mean())
     return spanned(
         metric,
         value,
-        found or (value, value),
+        span or (value, value),
         WHERE,
-        method="t over rows" if found is not None else "all rows alike",
+        method="t over rows" if span is not None else "all rows alike",
         n=len(by_row),
         unit="score",
         level=level,
@@ -113,7 +115,7 @@ def _table(runs: Sequence[Attributions], top: int) -> Table:
     return Table(
         title="Share of mean absolute attribution by run",
         columns=("feature", *(f"run {number + 1}" for number in range(len(runs)))),
-        rows=tuple((runs[0].features[place], *(float(one[place]) for one in share)) for place in order),
+        rows=tuple((runs[0].features[place], *(float(value[place]) for value in share)) for place in order),
         caption="Each run has other background rows and another seed; the rows explained are the same.",
         folded=True,
     )

@@ -61,14 +61,14 @@ def feature_drift(
     score = _scores(dataset, predictions)
     kinds = dataset.kinds()
     names = [name for name in dataset.features if kinds[name] != "text"]
-    moved = [_moved(dataset, name, kinds[name], bins, score, chosen) for name in names]
-    kept, notes = worst_first([one.shift for one in moved], most)
+    moved = [_move(dataset, name, kinds[name], bins, score, chosen) for name in names]
+    kept, notes = worst_first([shift.shift for shift in moved], most)
     skipped = len(dataset.features) - len(names)
     left_out = (f"{skipped} features of free text are left out",) if skipped else ()
     return Measurement(summary=_summary(moved), estimates=kept, exhibits=_exhibits(moved), notes=(*notes, *left_out))
 
 
-def _moved(dataset: Dataset, name: str, kind: str, bins: int, score: FloatArray | None, settings: Settings) -> Moved:
+def _move(dataset: Dataset, name: str, kind: str, bins: int, score: FloatArray | None, settings: Settings) -> Moved:
     cut = _cut(dataset, name, kind, bins, settings)
     size = len(cut.labels)
     index = stability_index(
@@ -86,8 +86,8 @@ def _moved(dataset: Dataset, name: str, kind: str, bins: int, score: FloatArray 
     p, q = old / old.sum(), new / new.sum()
     widest = int(np.argmax(np.abs(q - p)))
     hidden = settings.hides_levels(name) or settings.hides_missing(name)
-    told = "" if hidden else f"{cut.labels[widest]}: {p[widest]:.1%} to {q[widest]:.1%}"
-    return Moved(name, index, _effect(dataset, cut, p, q, score), told)
+    text = "" if hidden else f"{cut.labels[widest]}: {p[widest]:.1%} to {q[widest]:.1%}"
+    return Moved(name, index, _effect(dataset, cut, p, q, score), text)
 
 
 def _masses(dataset: Dataset, split: str) -> tuple[FloatArray | None, Factor | None]:
@@ -142,29 +142,30 @@ def _effect(
     return float(((q - p) * means).sum())
 
 
-def _ranked(moved: list[Moved]) -> list[tuple[Moved, float]]:
-    found = [(one, one.shift.value) for one in moved if one.shift.value is not None]
+def _rank(moved: list[Moved]) -> list[tuple[Moved, float]]:
+    found = [(shift, shift.shift.value) for shift in moved if shift.shift.value is not None]
     return sorted(found, key=lambda pair: -pair[1])
 
 
 def _summary(moved: list[Moved]) -> str:
-    ranked = _ranked(moved)
+    ranked = _rank(moved)
     if not ranked:
         return "No feature has enough different values to be compared."
-    one, index = ranked[0]
-    return f"{one.feature!r} moved most from train to test: stability index {index:.3f} ({one.most})."
+    shift, index = ranked[0]
+    return f"{shift.feature!r} moved most from train to test: stability index {index:.3f} ({shift.most})."
 
 
 def _exhibits(moved: list[Moved]) -> tuple[Bars | Table, ...]:
-    ranked = _ranked(moved)
+    ranked = _rank(moved)
     if not ranked:
         return ()
     bars = tuple(
-        Bar(label=one.feature, value=index, low=one.shift.low, high=one.shift.high) for one, index in ranked[:15]
+        Bar(label=shift.feature, value=index, low=shift.shift.low, high=shift.shift.high)
+        for shift, index in ranked[:15]
     )
     rows = tuple(
-        (one.feature, round(index, 4), one.most, None if one.score is None else round(one.score, 5))
-        for one, index in ranked[:30]
+        (shift.feature, round(index, 4), shift.most, None if shift.score is None else round(shift.score, 5))
+        for shift, index in ranked[:30]
     )
     return (
         Bars(title="Features that moved most", x_label="stability index", bars=bars),

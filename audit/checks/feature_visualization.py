@@ -37,7 +37,7 @@ def feature_visualization(feature_visualization: Visualization, *, values: bool 
     """
     given = feature_visualization
     share = given.silent / given.total
-    exhibits: list[Exhibit] = [_filters(given), _maximized(given)]
+    exhibits: list[Exhibit] = [_filters(given), _maximize(given)]
     if values:
         exhibits.append(_strongest(given))
     exhibits.append(_table(given))
@@ -66,9 +66,9 @@ def _picture(title: str, pixels: Pixels, alt: str, caption: str) -> Image:
 def _filters(given: Visualization) -> Image:
     shown = given.filters[:MOST_FILTERS]
     tiles = []
-    for one in shown:
-        top = float(np.abs(one).max()) or 1.0
-        tiles.append(gray(one if len(one) in {1, 3} else one.mean(axis=0, keepdims=True), -top, top))
+    for value in shown:
+        top = float(np.abs(value).max()) or 1.0
+        tiles.append(gray(value if len(value) in {1, 3} else value.mean(axis=0, keepdims=True), -top, top))
     pixels = strip(tiles, max(1, 32 // max(tiles[0].shape[:2])), columns=8)
     size = f"{shown.shape[2]} by {shown.shape[3]}"
     return _picture(
@@ -79,8 +79,8 @@ def _filters(given: Visualization) -> Image:
     )
 
 
-def _maximized(given: Visualization) -> Image:
-    tiles = [gray(shrunk(one, MADE), float(one.min()), float(one.max())) for one in given.maximized]
+def _maximize(given: Visualization) -> Image:
+    tiles = [gray(shrunk(value, MADE), float(value.min()), float(value.max())) for value in given.maximized]
     pixels = strip(tiles, max(1, MADE // max(tiles[0].shape[:2])), columns=6)
     names = ", ".join(str(channel) for channel in given.channels)
     return _picture(
@@ -93,7 +93,7 @@ def _maximized(given: Visualization) -> Image:
 
 def _strongest(given: Visualization) -> Image:
     low, high = float(given.strongest.min()), float(given.strongest.max())
-    tiles = [gray(shrunk(one, REAL), low, high) for row in given.strongest for one in row]
+    tiles = [gray(shrunk(value, REAL), low, high) for row in given.strongest for value in row]
     images = given.strongest.shape[1]
     pixels = strip(tiles, max(1, REAL // max(tiles[0].shape[:2])), columns=images)
     names = ", ".join(str(channel) for channel in given.channels)

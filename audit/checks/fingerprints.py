@@ -22,17 +22,17 @@ def fingerprints(fingerprints: Mapping[str, tuple[str, str]]) -> Measurement:
     stated = {name: pair for name, pair in sorted(fingerprints.items()) if pair[0]}
     if not stated:
         raise NotApplicable("no fingerprint is stated; state some as [model] sha256 and [data.sha256] test")
-    made = tuple(_differs(name, *pair) for name, pair in stated.items())
-    odd = [name for name, one in zip(stated, made, strict=True) if one.value]
+    estimates = tuple(_differs(name, *pair) for name, pair in stated.items())
+    odd = [name for name, estimate in zip(stated, estimates, strict=True) if estimate.value]
     table = Table(
         title="Stated and found",
         columns=("file", "stated", "found"),
-        rows=tuple((name, wanted, found or "no file") for name, (wanted, found) in stated.items()),
+        rows=tuple((name, wanted, text or "no file") for name, (wanted, text) in stated.items()),
     )
-    told = f"Other files than stated: {', '.join(odd)}." if odd else f"All {len(made)} files are the ones stated."
-    return Measurement(summary=told, estimates=made, exhibits=(table,))
+    text = f"Other files than stated: {', '.join(odd)}." if odd else f"All {len(estimates)} files are the ones stated."
+    return Measurement(summary=text, estimates=estimates, exhibits=(table,))
 
 
-def _differs(name: str, wanted: str, found: str) -> Estimate:
-    value = float(wanted.strip().lower() != found)
+def _differs(name: str, wanted: str, text: str) -> Estimate:
+    value = float(wanted.strip().lower() != text)
     return exact("fingerprint_differs", value, {"file": name}, unit="count")

@@ -34,26 +34,28 @@ def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
     Limits. A gap beyond chance may be small, and one within chance may be real. Rows count with their weights,
     rows of one cluster stay together, and groups under the least number of rows take no part.
     """
-    known = [one for one in gaps_by_chance if one.p is not None]
-    corrected = dict(zip((one.feature for one in known), holm([one.p or 0.0 for one in known]), strict=True))
-    made: list[Estimate] = []
-    for one in gaps_by_chance:
-        raw = one.estimates()
-        made += [_adjusted(raw[0], corrected.get(one.feature), len(known)), *raw]
-    outcomes = sorted({one.outcome for one in gaps_by_chance} - {""})
+    known = [chance for chance in gaps_by_chance if chance.p is not None]
+    corrected = dict(
+        zip((chance.feature for chance in known), holm([chance.p or 0.0 for chance in known]), strict=True)
+    )
+    estimates: list[Estimate] = []
+    for chance in gaps_by_chance:
+        raw = chance.estimates()
+        estimates += [_adjust(raw[0], corrected.get(chance.feature), len(known)), *raw]
+    outcomes = sorted({chance.outcome for chance in gaps_by_chance} - {""})
     table = Table(
         title="Gaps among groups, and what chance makes of shuffled ones",
         columns=("feature", "metric", "gap", "by chance", "limit of chance", "p", "detectable", "farthest"),
-        rows=tuple(row for one in gaps_by_chance for row in _rows(one)),
+        rows=tuple(row for chance in gaps_by_chance for row in _rows(chance)),
         caption="A gap is the largest value less the smallest; p is corrected for groups and metrics of the feature."
         + "".join(f" Rates speak of the favorable outcome, “{name}”." for name in outcomes),
     )
     beyond = [name for name, p in corrected.items() if p < 0.05]
-    told = f"Gaps beyond chance: {', '.join(beyond)}." if beyond else "No gap is beyond what shuffled groups show."
-    return Measurement(summary=told, estimates=tuple(made), exhibits=(table,))
+    text = f"Gaps beyond chance: {', '.join(beyond)}." if beyond else "No gap is beyond what shuffled groups show."
+    return Measurement(summary=text, estimates=tuple(estimates), exhibits=(table,))
 
 
-def _adjusted(raw: Estimate, p: float | None, features: int) -> Estimate:
+def _adjust(raw: Estimate, p: float | None, features: int) -> Estimate:
     """Carry the Monte-Carlo interval of a p-value over to its corrected value."""
     named = replace(raw, metric="gap_p_value_adjusted")
     if p is None or raw.value is None or raw.low is None or raw.high is None:
@@ -64,10 +66,10 @@ def _adjusted(raw: Estimate, p: float | None, features: int) -> Estimate:
     return replace(named, value=p, low=min(low, p), high=max(high, p), method=method)
 
 
-def _rows(one: Chance) -> list[tuple[Cell, ...]]:
+def _rows(chance: Chance) -> list[tuple[Cell, ...]]:
     return [
         (
-            one.feature,
+            chance.feature,
             gap.metric,
             round(gap.value, 6),
             round(gap.expected, 6),
@@ -76,5 +78,5 @@ def _rows(one: Chance) -> list[tuple[Cell, ...]]:
             round(gap.detectable, 6),
             gap.group,
         )
-        for gap in one.gaps
+        for gap in chance.gaps
     ]

@@ -49,8 +49,8 @@ def group_attribution(group_attributions: Attributions, predictions: Predictions
         levels = _levels(factor, least)
         if len(levels) < 2:
             continue
-        bands = {one: share_band(rows.values[factor.mask(one)], seed=0, level=level) for one in levels}
-        order = np.argsort(-np.mean([one.value for one in bands.values()], axis=0), kind="stable")[: max(top, 1)]
+        bands = {text: share_band(rows.values[factor.mask(text)], seed=0, level=level) for text in levels}
+        order = np.argsort(-np.mean([band.value for band in bands.values()], axis=0), kind="stable")[: max(top, 1)]
         estimates += _distances(rows, name, levels)
         estimates += _shares(rows, name, factor, bands, order, level)
         exhibits.append(_table(rows, name, factor, bands, order))
@@ -90,7 +90,7 @@ def _distances(given: Attributions, name: str, levels: list[str]) -> list[Estima
     factor = given.keys[name]
     variant = given.keys.get("variant")
     drawn = np.ones(len(given.values), dtype=np.bool_) if variant is None else variant.mask(DRAWN)
-    found = []
+    entries = []
     for level in levels:
         mask = factor.mask(level)
         kept = mask | (drawn & (factor.codes >= 0))
@@ -98,10 +98,10 @@ def _distances(given: Attributions, name: str, levels: list[str]) -> list[Estima
         own = float(_apart(absolute, inside[None])[0])
         shuffled = np.stack([generator.permutation(inside) for _ in range(SHUFFLES)])
         chance = (1 + int((_apart(absolute, shuffled) >= own - 1e-12).sum())) / (SHUFFLES + 1)
-        found.append((own, chance))
-    p_values = holm([p for _, p in found]) if len(levels) > 2 else tuple(p for _, p in found)
+        entries.append((own, chance))
+    p_values = holm([p for _, p in entries]) if len(levels) > 2 else tuple(p for _, p in entries)
     estimates: list[Estimate] = []
-    for level, (own, _), p in zip(levels, found, p_values, strict=True):
+    for level, (own, _), p in zip(levels, entries, p_values, strict=True):
         where, n = {"split": "test", name: level}, int(factor.mask(level).sum())
         estimates += [_distance(own, where, n), _p_value(p, where, n)]
     return estimates
@@ -145,7 +145,7 @@ def _shares(
 def _table(given: Attributions, name: str, factor: Factor, bands: dict[str, Band], order: np.ndarray) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for place in order:
-        cells = [f"{one.value[place]:.1%} [{one.low[place]:.1%}, {one.high[place]:.1%}]" for one in bands.values()]
+        cells = [f"{band.value[place]:.1%} [{band.low[place]:.1%}, {band.high[place]:.1%}]" for band in bands.values()]
         rows.append((given.features[place], *cells))
     columns = ("feature", *(f"{level} (n={int(factor.mask(level).sum())})" for level in bands))
     return Table(
@@ -157,9 +157,9 @@ def _table(given: Attributions, name: str, factor: Factor, bands: dict[str, Band
 
 
 def _summary(estimates: list[Estimate]) -> str:
-    p = [one for one in estimates if one.metric == "group_attribution_p_value"]
-    far = [one for one in p if (one.value or 0.0) < 0.05]
+    p = [estimate for estimate in estimates if estimate.metric == "group_attribution_p_value"]
+    far = [estimate for estimate in p if (estimate.value or 0.0) < 0.05]
     if not far:
         return f"What drives decisions does not differ among {len(p)} groups by more than chance."
-    names = ", ".join(" ".join(v for k, v in one.where.items() if k != "split") for one in far[:4])
+    names = ", ".join(" ".join(v for k, v in estimate.where.items() if k != "split") for estimate in far[:4])
     return f"What drives decisions differs by more than chance in {len(far)} of {len(p)} groups: {names}."

@@ -25,12 +25,12 @@ def group_calibration(predictions: Predictions) -> Measurement:
     at once be calibrated and have equal error rates.
     """
     test = predictions.select(split="test")
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     exhibits: list[Exhibit] = []
     for features in test.crossings():
         gaps = by_group(test, ("mean_calibration_gap",), features)
         by = " × ".join(features)
-        made += gaps
+        estimates += gaps
         exhibits.append(
             forest(
                 f"Mean score minus rate by {by}",
@@ -41,7 +41,7 @@ def group_calibration(predictions: Predictions) -> Measurement:
             )
         )
         exhibits.append(by_address_table(f"Calibration by {by}", gaps, folded=True))
-    known = [one for one in made if one.value is not None]
-    widest = max(known, key=lambda one: abs(one.value or 0.0), default=None)
-    told = "No group could be measured." if widest is None else f"Largest gap: {label(widest.where)}, {widest}."
-    return Measurement(summary=told, estimates=tuple(made), exhibits=tuple(exhibits))
+    known = [estimate for estimate in estimates if estimate.value is not None]
+    widest = max(known, key=lambda estimate: abs(estimate.value or 0.0), default=None)
+    text = "No group could be measured." if widest is None else f"Largest gap: {label(widest.where)}, {widest}."
+    return Measurement(summary=text, estimates=tuple(estimates), exhibits=tuple(exhibits))

@@ -32,15 +32,15 @@ def group_performance(predictions: Predictions) -> Measurement:
     """
     test = predictions.select(split="test")
     names = [name for name in reported("groups", test.task) if carries(test, name)]
-    overall = {one.metric: one for one in estimates(test, names)}
-    made: list[Estimate] = list(overall.values())
+    overall = {estimate.metric: estimate for estimate in estimates(test, names)}
+    measured: list[Estimate] = list(overall.values())
     exhibits: list[Exhibit] = []
     for features in test.crossings():
         groups = by_group(test, names, features)
-        made += groups
+        measured += groups
         exhibits += _exhibits(groups, features, overall, test)
     return Measurement(
-        summary=_summary(made, test), estimates=tuple(made), exhibits=tuple(exhibits), notes=_missing(test)
+        summary=_summary(measured, test), estimates=tuple(measured), exhibits=tuple(exhibits), notes=_missing(test)
     )
 
 
@@ -51,7 +51,7 @@ def _exhibits(
     drawn: list[Exhibit] = [
         forest(
             f"{metric_words(metric)} by {by}",
-            [one for one in groups if one.metric == metric],
+            [group for group in groups if group.metric == metric],
             x_label=metric_words(metric),
             reference=overall[metric].value,
             min_n=test.settings.min_n,
@@ -62,11 +62,13 @@ def _exhibits(
     return [*drawn, by_address_table(f"Every metric by {by}", groups, folded=len(features) > 1)]
 
 
-def _summary(made: list[Estimate], test: Predictions) -> str:
-    groups = {tuple(one.where.items()) for one in made if len(one.where) == 2}
-    hidden = {tuple(one.where.items()) for one in made if len(one.where) == 2 and one.n is None}
-    told = f"{len(groups)} groups of {', '.join(test.sensitive)}"
-    return f"{told}; {len(hidden)} have too few rows to be shown." if hidden else f"{told} were measured."
+def _summary(estimates: list[Estimate], test: Predictions) -> str:
+    groups = {tuple(estimate.where.items()) for estimate in estimates if len(estimate.where) == 2}
+    hidden = {
+        tuple(estimate.where.items()) for estimate in estimates if len(estimate.where) == 2 and estimate.n is None
+    }
+    text = f"{len(groups)} groups of {', '.join(test.sensitive)}"
+    return f"{text}; {len(hidden)} have too few rows to be shown." if hidden else f"{text} were measured."
 
 
 def _missing(test: Predictions) -> tuple[str, ...]:

@@ -70,11 +70,11 @@ def _sound(case: ImageCase) -> tuple[str, ...]:
 
 
 def _residual(given: ImageExplanations) -> tuple[Estimate, ...]:
-    found = [case.residual for case in given.cases if case.residual is not None]
-    if not found:
+    values = [case.residual for case in given.cases if case.residual is not None]
+    if not values:
         return ()
-    value = float(max(found))
-    return (exact("largest_completeness_residual", value, {"split": "test"}, n=len(found), unit="score"),)
+    value = float(max(values))
+    return (exact("largest_completeness_residual", value, {"split": "test"}, n=len(values), unit="score"),)
 
 
 def _image(case: ImageCase, names: tuple[str, ...], given: ImageExplanations, side: int) -> Image:

@@ -62,13 +62,13 @@ def instruction_text(dataset: Dataset, card: Card | None = None) -> Measurement:
     of features that are not groups are not quoted anywhere, and not looked at.
     """
     texts = list(_texts(dataset, card or Card()))
-    found = [(place, text) for place, text in texts if reads_like_an_instruction(text)]
-    rows = tuple((place, visible(text, 120)) for place, text in found[:MOST])
+    entries = [(place, text) for place, text in texts if reads_like_an_instruction(text)]
+    rows = tuple((place, visible(text, 120)) for place, text in entries[:MOST])
     table = Table(title="Texts that read like instructions", columns=("where", "text"), rows=rows)
-    summary = f"{len(found)} of {len(texts)} names and texts read like instructions."
+    summary = f"{len(entries)} of {len(texts)} names and texts read like instructions."
     return Measurement(
         summary=summary,
-        estimates=(exact("instruction_texts", len(found), {}, n=len(texts), unit="count"),),
+        estimates=(exact("instruction_texts", len(entries), {}, n=len(texts), unit="count"),),
         exhibits=(table,) if rows else (),
     )
 
@@ -102,7 +102,7 @@ def _texts(dataset: Dataset, card: Card) -> Iterator[tuple[str, str]]:
         yield from ((f"group of {visible(feature, 40)}", level) for level in factor.levels)
     for column, labels in dataset.roles.names.items():
         yield from ((f"label of {visible(column, 40)}", words) for words in labels.values())
-    for one in fields(card):
-        text = getattr(card, one.name)
+    for field in fields(card):
+        text = getattr(card, field.name)
         if isinstance(text, str) and text.strip():
-            yield f"card: {one.name}", text
+            yield f"card: {field.name}", text

@@ -25,14 +25,16 @@ def label_coverage(windows: Windows) -> Measurement:
     where = {"split": "test", "window": window.name}
     missing, rows = window.unlabeled.total, every.total
     share = missing / rows if rows else 0.0
-    made: list[Estimate] = [exact("missing_label_share", share, where, n=rows)]
+    estimates: list[Estimate] = [exact("missing_label_share", share, where, n=rows)]
     for group, mask in groups_of(every, every.settings.min_n):
         feature, level = next(iter(group.items()))
         n = every.count(mask)
         own = window.unlabeled.count(window.unlabeled.keys[feature].mask(level)) / n
-        made.append(exact("missing_label_share_difference", own - share, {**where, **group}, n=n, unit="difference"))
+        estimates.append(
+            exact("missing_label_share_difference", own - share, {**where, **group}, n=n, unit="difference")
+        )
     return Measurement(
         summary=f"{window.name}: {missing:,} of {rows:,} rows have no label ({share:.1%}).",
-        estimates=tuple(made),
-        exhibits=(by_address_table("Rows without a label", made, folded=True),),
+        estimates=tuple(estimates),
+        exhibits=(by_address_table("Rows without a label", estimates, folded=True),),
     )

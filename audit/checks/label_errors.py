@@ -42,11 +42,11 @@ def label_errors(label_doubts: LabelDoubts) -> Measurement:
         folded=True,
     )
     return Measurement(
-        summary=_told(estimates[0], label_doubts.sure), estimates=estimates, exhibits=(table,), notes=label_doubts.notes
+        summary=_tell(estimates[0], label_doubts.sure), estimates=estimates, exhibits=(table,), notes=label_doubts.notes
     )
 
 
-def _told(share: Estimate, sure: float) -> str:
+def _tell(share: Estimate, sure: float) -> str:
     if share.value is None:
         return f"Not told: {share.reason}."
     if share.value <= 0:

@@ -49,8 +49,8 @@ def label_rate(
             own = by_group(labels, ("base_rate",), features, class_=class_)
             rates += own
             ratios += ratios_to_highest(own, chosen.min_n)
-    measured = [one for one in ratios if one.value is not None]
-    lowest = min(measured, key=lambda one: one.value or 0.0, default=None)
+    measured = [ratio for ratio in ratios if ratio.value is not None]
+    lowest = min(measured, key=lambda estimate: estimate.value or 0.0, default=None)
     summary = "No two groups are large enough to be compared."
     if lowest is not None:
         named = label(lowest.where)
@@ -96,6 +96,6 @@ def _crossings(names: tuple[str, ...], depth: int) -> Iterator[tuple[str, ...]]:
 
 def _forests(rates: list[Estimate], labels: Predictions) -> Iterator[Forest]:
     for name in labels.sensitive:
-        own = [one for one in rates if set(one.where) == {"split", name}]
+        own = [rate for rate in rates if set(rate.where) == {"split", name}]
         which = "favorable" if labels.settings.favorable else "positive"
         yield forest(f"Share of {which} labels by {name}", own, x_label="share of rows", min_n=labels.settings.min_n)

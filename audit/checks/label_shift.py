@@ -30,7 +30,7 @@ def label_shift(dataset: Dataset, settings: Settings | None = None) -> Measureme
     estimates = [_difference(dataset, (test, train), code, level) for code in range(len(dataset.classes))]
     if dataset.task == "binary":  # the negative class moves by the same, the other way
         estimates = estimates[1:]
-    widest = max(estimates, key=lambda one: abs(one.value or 0.0))
+    widest = max(estimates, key=lambda estimate: abs(estimate.value or 0.0))
     return Measurement(
         summary=f"The share of class {widest.where['class']!r} moves most from train to test: by {widest}.",
         estimates=tuple(estimates),
@@ -41,14 +41,17 @@ def label_shift(dataset: Dataset, settings: Settings | None = None) -> Measureme
 def _difference(dataset: Dataset, splits: tuple[Positions, Positions], code: int, level: float) -> Estimate:
     """Subtract a class's share of the second split from that of the first."""
     where = {"split": "test", "class": dataset.classes[code]}
-    one, other = (
+    estimate, other = (
         proportion("class_share", dataset.y[rows] == code, where, masses(dataset, rows), level=level) for rows in splits
     )
-    return proportion_difference("class_share_difference", one, other)
+    return proportion_difference("class_share_difference", estimate, other)
 
 
 def _forest(estimates: list[Estimate]) -> Forest:
     rows = tuple(
-        ForestRow(label=one.where["class"], value=one.value, low=one.low, high=one.high, n=one.n) for one in estimates
+        ForestRow(
+            label=estimate.where["class"], value=estimate.value, low=estimate.low, high=estimate.high, n=estimate.n
+        )
+        for estimate in estimates
     )
     return Forest(title="Class shares, test minus train", x_label="difference of shares", rows=rows[:60], reference=0.0)

@@ -90,23 +90,23 @@ def _points(subsets: Predictions, name: str) -> _Points:
     sizes = sorted(by_size)
     scores = np.array([np.mean([value for value, _ in by_size[size]]) for size in sizes])
     influences = [np.mean([influence for _, influence in by_size[size]], axis=0) for size in sizes]
-    drawn = _drawn({size: [value for value, _ in by_size[size]] for size in sizes})
-    return _Points(np.array(sizes, dtype=np.float64), scores, _shared(influences, part) + np.diag(drawn))
+    drawn = _draw({size: [value for value, _ in by_size[size]] for size in sizes})
+    return _Points(np.array(sizes, dtype=np.float64), scores, _share(influences, part) + np.diag(drawn))
 
 
-def _shared(influences: list[FloatArray], part: Predictions) -> FloatArray:
+def _share(influences: list[FloatArray], part: Predictions) -> FloatArray:
     """Return the covariance of scores on the same test rows, from variances of sums (polarization)."""
     count = len(influences)
-    made = np.zeros((count, count))
+    values = np.zeros((count, count))
     for i in range(count):
         for j in range(i + 1):
             both = variance(influences[i] + influences[j], part.weight, part.cluster).value
             apart = variance(influences[i] - influences[j], part.weight, part.cluster).value
-            made[i, j] = made[j, i] = (both - apart) / 4
-    return made
+            values[i, j] = values[j, i] = (both - apart) / 4
+    return values
 
 
-def _drawn(scores: dict[int, list[float]]) -> FloatArray:
+def _draw(scores: dict[int, list[float]]) -> FloatArray:
     """Return the variance of each mean from which parts were drawn, as if it fell with one over the size.
 
     Parts are drawn from the rows there are, without replacement, so a part of all rows has none of it; the
@@ -161,10 +161,10 @@ def _fits(points: _Points, held: float) -> tuple[FloatArray, FloatArray, FloatAr
         power = (points.sizes / points.sizes[-1]) ** -exponent
         design = np.column_stack([np.ones(len(power)), power])
         covariance = np.linalg.pinv(design.T @ precision @ design)
-        found = covariance @ design.T @ precision @ points.scores
+        result = covariance @ design.T @ precision @ points.scores
         ahead = (2 * held / points.sizes[-1]) ** -exponent - (held / points.sizes[-1]) ** -exponent
-        residual = points.scores - design @ found
-        means.append(float(found[1] * ahead))
+        residual = points.scores - design @ result
+        means.append(float(result[1] * ahead))
         errors.append(abs(ahead) * math.sqrt(max(float(covariance[1, 1]), 0.0)))
         fits.append(-0.5 * float(residual @ precision @ residual))
     weights = np.exp(np.array(fits) - max(fits))

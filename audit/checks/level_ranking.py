@@ -56,28 +56,28 @@ def level_ranking(predictions: Predictions, *, most: int = 10) -> Measurement:
     wide = {name: _factor(test, name) for name in test.sensitive if len(_factor(test, name).levels) >= MANY}
     if not wide:
         raise NotApplicable(f"no sensitive feature has {MANY} levels or more; each is told by itself")
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     tables: list[Table] = []
-    told: list[str] = []
+    lines: list[str] = []
     for feature, factor in wide.items():
         ranked = feature in test.levels
         for metric in METRICS[test.task]:
-            found = _measured(test, feature, factor, metric, least=2)
+            found = _measure(test, feature, factor, metric, least=2)
             if isinstance(found, str):
                 at = {**test.where, "feature": feature}
-                made.append(absent(f"{metric}_spread", at, found, unit="difference", level=test.settings.level))
+                estimates.append(absent(f"{metric}_spread", at, found, unit="difference", level=test.settings.level))
                 continue
-            made.append(spread_estimate(found, feature, test.where, test.settings.level))
-            told += [] if metric != METRICS[test.task][0] else [_sentence(feature, factor, found, made[-1])]
-            large = _measured(test, feature, factor, metric, least=test.settings.min_n) if ranked else ""
+            estimates.append(spread_estimate(found, feature, test.where, test.settings.level))
+            lines += [] if metric != METRICS[test.task][0] else [_sentence(feature, factor, found, estimates[-1])]
+            large = _measure(test, feature, factor, metric, least=test.settings.min_n) if ranked else ""
             if isinstance(large, Levels):
                 places = large.farthest(most, test.settings.level)
                 gaps = [gap_from_rest(large, at, feature, test.where, test.settings.level) for at in places]
-                made += gaps[:1] if test.task != "regression" else []
+                estimates += gaps[:1] if test.task != "regression" else []
                 tables += [_table(large, places, gaps, feature, folded=bool(tables))]
     return Measurement(
-        summary=" ".join(told) or "No feature has two levels of enough rows.",
-        estimates=tuple(made),
+        summary=" ".join(lines) or "No feature has two levels of enough rows.",
+        estimates=tuple(estimates),
         exhibits=tuple(tables),
         notes=tuple(_note(feature, test) for feature in wide if feature in test.levels),
     )
@@ -87,7 +87,7 @@ def _factor(test: Predictions, name: str) -> Factor:
     return test.levels.get(name, test.keys[name])
 
 
-def _measured(test: Predictions, feature: str, factor: Factor, metric: str, *, least: int) -> Levels | str:
+def _measure(test: Predictions, feature: str, factor: Factor, metric: str, *, least: int) -> Levels | str:
     settings = test.settings
     rows = np.ones(len(test), dtype=np.int64) if test.repeats is None else test.repeats.n.astype(np.int64)
     out = set(hidden_levels(factor, rows, settings.suppress_n))
@@ -97,27 +97,27 @@ def _measured(test: Predictions, feature: str, factor: Factor, metric: str, *, l
     return levels_of(test, factor, metric, least=max(least, settings.suppress_n), level=settings.level, hidden=hidden)
 
 
-def _table(found: Levels, places: list[int], gaps: list[Estimate], feature: str, *, folded: bool) -> Table:
-    p, drawn, names = found.p_values(), found.drawn_in(), found.names()
+def _table(levels: Levels, places: list[int], gaps: list[Estimate], feature: str, *, folded: bool) -> Table:
+    p, drawn, names = levels.p_values(), levels.drawn_in(), levels.names()
     rows: list[tuple[Cell, ...]] = [
-        (names[at], int(found.n[at]), round(float(found.value[at]), 4), round(float(drawn[at]), 4), str(gap),
+        (names[at], int(levels.n[at]), round(float(levels.value[at]), 4), round(float(drawn[at]), 4), str(gap),
          round(float(p[at]), 6))
         for at, gap in zip(places, gaps, strict=True)
     ]  # fmt: skip
     beyond = int((p < 0.05).sum())
     return Table(
-        title=f"Levels of {feature} that differ most from the rest: {metric_words(found.metric)}",
-        columns=("level", "n", metric_words(found.metric), "drawn in", "less the rest", "p"),
+        title=f"Levels of {feature} that differ most from the rest: {metric_words(levels.metric)}",
+        columns=("level", "n", metric_words(levels.metric), "drawn in", "less the rest", "p"),
         rows=tuple(rows),
-        caption=f"{len(found.code):,} levels have enough rows; {beyond:,} of them differ from the rest beyond chance "
+        caption=f"{len(levels.code):,} levels have enough rows; {beyond:,} of them differ from the rest beyond chance "
         "(p < 0.05, corrected over all of them).",
         folded=folded,
     )
 
 
-def _sentence(feature: str, factor: Factor, found: Levels, spread: Estimate) -> str:
+def _sentence(feature: str, factor: Factor, levels: Levels, spread: Estimate) -> str:
     return (
-        f"{metric_words(found.metric).capitalize()} of the {len(found.code):,} largest of {len(factor.levels):,} "
+        f"{metric_words(levels.metric).capitalize()} of the {len(levels.code):,} largest of {len(factor.levels):,} "
         f"levels of {feature}: standard deviation between them {spread} beyond chance."
     )
 

@@ -62,14 +62,14 @@ def _words(case: LocalCase) -> str:
     )
     if case.changes:
         text += f" The model would say {case.decided_otherwise} with " + "; ".join(
-            f"{one.feature} {one.needed} in place of {one.now}" for one in case.changes
+            f"{change.feature} {change.needed} in place of {change.now}" for change in case.changes
         )
         text += "."
     return text
 
 
 def _table(case: LocalCase, order: np.ndarray, values: bool) -> Table:
-    needed = {one.feature: one.needed for one in case.changes or ()}
+    needed = {change.feature: change.needed for change in case.changes or ()}
     rows: list[tuple[Cell, ...]] = []
     for place in order:
         name = case.features[place]

@@ -36,13 +36,13 @@ def membership(predictions: Predictions) -> Measurement:
     """
     train, test = predictions.select(split="train"), predictions.select(split="test")
     loss, kind = _losses(train, test)
-    if not all(np.isfinite(one).all() for one in loss):
+    if not all(np.isfinite(values).all() for values in loss):
         raise NotApplicable("some losses are not finite numbers")
-    made = _attack(loss, train, test)
+    estimate = _attack(loss, train, test)
     return Measurement(
-        summary=f"Training rows are told from test rows by their {kind} with ROC AUC {made}.",
-        estimates=(made,),
-        exhibits=(estimates_table("Membership inference", (made,)),),
+        summary=f"Training rows are told from test rows by their {kind} with ROC AUC {estimate}.",
+        estimates=(estimate,),
+        exhibits=(estimates_table("Membership inference", (estimate,)),),
         notes=(f"attack on the {kind} of each row",),
     )
 
@@ -80,7 +80,7 @@ def _attack(loss: tuple[FloatArray, FloatArray], train: Predictions, test: Predi
 
 def _losses(train: Predictions, test: Predictions) -> tuple[tuple[FloatArray, FloatArray], str]:
     if train.task == "regression":
-        return (_squared(train), _squared(test)), "squared error"
+        return (_square(train), _square(test)), "squared error"
     if train.y_score is None:
         return (_wrong(train), _wrong(test)), "error"
     own, other = _of_true_class(train), _of_true_class(test)
@@ -89,7 +89,7 @@ def _losses(train: Predictions, test: Predictions) -> tuple[tuple[FloatArray, Fl
     return (-own, -other), "negative margin of the true class"
 
 
-def _squared(part: Predictions) -> FloatArray:
+def _square(part: Predictions) -> FloatArray:
     return np.asarray((part.y_true.astype(np.float64) - part.y_pred.astype(np.float64)) ** 2)
 
 
@@ -118,7 +118,7 @@ def _equal_shares(train: Predictions, test: Predictions) -> tuple[FloatArray, Fl
     if train.task == "regression":
         return weights[0], weights[1]
     codes = [part.y_true.astype(np.int64) for part in (train, test)]
-    sums = [np.bincount(one, w, minlength=len(train.classes)) for one, w in zip(codes, weights, strict=True)]
+    sums = [np.bincount(values, w, minlength=len(train.classes)) for values, w in zip(codes, weights, strict=True)]
     both = (sums[0] > 0) & (sums[1] > 0)
     factor = np.divide(sums[1], sums[0], out=np.zeros(len(both)), where=both)
     return weights[0] * factor[codes[0]], weights[1] * both[codes[1]]

@@ -33,21 +33,21 @@ def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurem
     if not pairs:
         raise NotApplicable("no feature has a value that could be left out")
     raised = {feature: missing.failed[name] for feature, name in pairs.items() if name in missing.failed}
-    made = [exact("features_that_raise_when_missing", len(raised), {"split": "test"}, n=len(pairs), unit="count")]
+    estimates = [exact("features_that_raise_when_missing", len(raised), {"split": "test"}, n=len(pairs), unit="count")]
     for feature in pairs:
-        made += _of(feature, missing, least)
+        estimates += _of(feature, missing, least)
     strange = [name for name in (*missing.names, *missing.failed) if name.startswith(UNSEEN)]
-    made += _of_unseen(missing, strange)
-    told = f"A missing value stops the model with an error in {len(raised)} of {len(pairs)} features."
-    by_feature = [one for one in made if "feature" in one.where]
+    estimates += _of_unseen(missing, strange)
+    text = f"A missing value stops the model with an error in {len(raised)} of {len(pairs)} features."
+    by_feature = [estimate for estimate in estimates if "feature" in estimate.where]
     exhibits: list[Exhibit] = [by_address_table("What a missing value changes", by_feature, first="feature")]
     raised |= {f"{name}, unseen": missing.failed[UNSEEN + name] for name in _features(strange, missing.failed)}
     if raised:
-        exhibits.append(_said(raised))
-    return Measurement(summary=told, estimates=tuple(made), exhibits=tuple(exhibits), notes=missing.notes)
+        exhibits.append(_say(raised))
+    return Measurement(summary=text, estimates=tuple(estimates), exhibits=tuple(exhibits), notes=missing.notes)
 
 
-def _said(raised: Mapping[str, str]) -> Table:
+def _say(raised: Mapping[str, str]) -> Table:
     """Tell each error once, with the features that bring it about."""
     features: dict[str, list[str]] = {}
     for feature, reason in raised.items():
@@ -65,21 +65,21 @@ def _of_unseen(missing: Perturbed, variants: list[str]) -> list[Estimate]:
     if not variants:
         return []
     raising = len(_features(variants, missing.failed))
-    made = [exact("features_that_raise_when_unseen", raising, {"split": "test"}, n=len(variants), unit="count")]
+    estimates = [exact("features_that_raise_when_unseen", raising, {"split": "test"}, n=len(variants), unit="count")]
     for variant in variants:
         feature = variant.removeprefix(UNSEEN)
         where = {"split": "test", "feature": feature}
         regression = missing.predictions.task == "regression"
         metric = "unseen_move" if regression else "unseen_flip_share"
         if variant in missing.failed:
-            made.append(absent(metric, where, missing.failed[variant]))
+            estimates.append(absent(metric, where, missing.failed[variant]))
             continue
         if why := missing.predictions.settings.hides_missing(feature):
-            made.append(absent(metric, where, why))
+            estimates.append(absent(metric, where, why))
             continue
         pair = missing.pair(variant)
-        made.append(move(metric, pair, where) if regression else share(metric, pair.changed(), pair.before, where))
-    return made
+        estimates.append(move(metric, pair, where) if regression else share(metric, pair.changed(), pair.before, where))
+    return estimates
 
 
 def _of(feature: str, missing: Perturbed, least: float) -> list[Estimate]:
@@ -92,13 +92,13 @@ def _of(feature: str, missing: Perturbed, least: float) -> list[Estimate]:
     pair = missing.pair(MISSING + feature)
     if pair.before.task == "regression":
         return [move("missing_move", pair, where), absent(ratio, where, "applies to decisions only", unit="ratio")]
-    made = [share("missing_flip_share", pair.changed(), pair.before, where)]
+    estimates = [share("missing_flip_share", pair.changed(), pair.before, where)]
     if SWAPPED + feature not in missing.names:
         reason = missing.failed.get(SWAPPED + feature, "another row's value was not tried in time")
-        return [*made, absent(ratio, where, reason, unit="ratio")]
+        return [*estimates, absent(ratio, where, reason, unit="ratio")]
     other = missing.pair(SWAPPED + feature)
-    made.append(share("swapped_flip_share", other.changed(), other.before, where))
-    return [*made, _ratio(made[0], pair, other, least, where)]
+    estimates.append(share("swapped_flip_share", other.changed(), other.before, where))
+    return [*estimates, _ratio(estimates[0], pair, other, least, where)]
 
 
 def _ratio(flips: Estimate, pair: Pair, other: Pair, least: float, where: dict[str, str]) -> Estimate:

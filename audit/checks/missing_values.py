@@ -40,7 +40,7 @@ def missing_values(dataset: Dataset, settings: Settings | None = None, *, most: 
         of = masses(dataset, rows)._replace(weight=None)
         overall += [
             _share(name, holes, {"split": split, "feature": name}, of, chosen)
-            for name, holes in _told(dataset, missing)
+            for name, holes in _tell(dataset, missing)
         ]
         by_group += _gaps(dataset, split, rows, missing, chosen)
     first, notes = worst_first(overall, most)
@@ -57,7 +57,7 @@ def _missing(dataset: Dataset, rows: Positions) -> Flags:
     return dataset.inputs(rows).isna().to_numpy()
 
 
-def _told(dataset: Dataset, missing: Flags) -> Iterator[tuple[str, Flags]]:
+def _tell(dataset: Dataset, missing: Flags) -> Iterator[tuple[str, Flags]]:
     """Yield the holes of each feature; of very many, those without any share one line."""
     alone = (
         range(missing.shape[1])
@@ -95,9 +95,9 @@ def _gaps(dataset: Dataset, split: str, rows: Positions, missing: Flags, setting
             if group is largest:
                 continue
             names = [*(dataset.features[hole] for hole in holes)] + [COMPLETE] * (len(holes) < len(dataset.features))
-            for name, one, other in zip(names, shares[id(group)], shares[id(largest)], strict=True):
-                made = proportion_difference("missing_share_difference", one, other)
-                yield replace(made, where={"split": split, "feature": name, **group.where})
+            for name, estimate, other in zip(names, shares[id(group)], shares[id(largest)], strict=True):
+                measured = proportion_difference("missing_share_difference", estimate, other)
+                yield replace(measured, where={"split": split, "feature": name, **group.where})
 
 
 def _shares(dataset: Dataset, group: Group, missing: Flags, settings: Settings) -> list[Estimate]:
@@ -116,21 +116,24 @@ def _shares(dataset: Dataset, group: Group, missing: Flags, settings: Settings) 
 
 
 def _summary(overall: list[Estimate]) -> str:
-    holed = {one.where["feature"] for one in overall if one.value}
+    holed = {estimate.where["feature"] for estimate in overall if estimate.value}
     if not holed:
         return "No feature misses a value."
-    worst = max(overall, key=lambda one: one.value or 0.0)
+    worst = max(overall, key=lambda estimate: estimate.value or 0.0)
     feature, split = worst.where["feature"], worst.where["split"]
-    told = f"{len(holed)} features miss values" if len(holed) > 1 else "1 feature misses values"
-    return f"{told}; most {feature!r}, in {worst.value or 0.0:.1%} of the {split} rows."
+    text = f"{len(holed)} features miss values" if len(holed) > 1 else "1 feature misses values"
+    return f"{text}; most {feature!r}, in {worst.value or 0.0:.1%} of the {split} rows."
 
 
 def _table(overall: list[Estimate]) -> Table:
-    holed = sorted((one for one in overall if one.value), key=lambda one: -(one.value or 0.0))
+    holed = sorted((estimate for estimate in overall if estimate.value), key=lambda estimate: -(estimate.value or 0.0))
     return Table(
         title="Features with missing values",
         columns=("feature", "split", "missing share", "rows"),
-        rows=tuple((one.where["feature"], one.where["split"], round(one.value or 0.0, 4), one.n) for one in holed[:50]),
+        rows=tuple(
+            (estimate.where["feature"], estimate.where["split"], round(estimate.value or 0.0, 4), estimate.n)
+            for estimate in holed[:50]
+        ),
         caption="Largest share first, at most 50." if holed else "There are none.",
         folded=True,
     )

@@ -49,24 +49,24 @@ def mitigation(mitigated: Mitigated) -> Measurement:
     """
     pair = mitigated.before_and_after
     before, after, control = pair.before, pair.after, None if mitigated.control is None else mitigated.control.after
-    made = _gaps(mitigated, before, after, control)
+    estimates = _gaps(mitigated, before, after, control)
     moved = shift(before, after, mitigated.rates, mitigated.feature, higher=mitigated.higher)
-    closed = next(one for one in made if one.metric == "gap_change")
+    closed = next(estimate for estimate in estimates if estimate.metric == "gap_change")
     if moved is not None:
-        made += [moved.lost, moved.gained]
+        estimates += [moved.lost, moved.gained]
         if closed.value is not None and closed.value > 0:
-            made.append(moved.excess)
+            estimates.append(moved.excess)
     others = _others(mitigated, before, after)
     costs = _costs(before, after, control)
     people = _people(mitigated, before, after)
     calibrated = _calibration(mitigated, before, after)
     rest = [*_front(mitigated), *_seeds(mitigated), *_proxies(mitigated)]
     exhibits: list[Exhibit] = [
-        _arms_table(made, costs),
+        _arms_table(estimates, costs),
         by_address_table("Who gained and who lost", people, caption="Shares of the rows of each group and outcome."),
     ]
-    if told := _in_words(mitigated.feature, people):
-        exhibits.insert(0, Prose(title="Who gained and who lost, in words", text=told))
+    if text := _in_words(mitigated.feature, people):
+        exhibits.insert(0, Prose(title="Who gained and who lost, in words", text=text))
     if others:
         exhibits.append(
             by_address_table(
@@ -80,8 +80,8 @@ def mitigation(mitigated: Mitigated) -> Measurement:
     exhibits += _front_curve(mitigated, rest)
     exhibits.append(Prose(title="For a person to decide and sign", text=_to_sign(mitigated)))
     return Measurement(
-        summary=_summary(mitigated, made, moved),
-        estimates=(*made, *others, *costs, *people, *calibrated, *rest),
+        summary=_summary(mitigated, estimates, moved),
+        estimates=(*estimates, *others, *costs, *people, *calibrated, *rest),
         exhibits=tuple(exhibits),
         notes=(*mitigated.notes, CONFLICT),
     )
@@ -89,24 +89,24 @@ def mitigation(mitigated: Mitigated) -> Measurement:
 
 def _gaps(mitigated: Mitigated, before: Predictions, after: Predictions, control: Predictions | None) -> list[Estimate]:
     rates, feature = mitigated.rates, mitigated.feature
-    made = [gap("gap_before", before, rates, feature), gap("gap_after", after, rates, feature)]
-    made.append(gap_change("gap_change", before, after, rates, feature))
+    estimates = [gap("gap_before", before, rates, feature), gap("gap_after", after, rates, feature)]
+    estimates.append(gap_change("gap_change", before, after, rates, feature))
     if control is not None:
-        made.append(gap("gap_control", control, rates, feature))
-        made.append(gap_change("gap_beyond_control", control, after, rates, feature))
-    return made
+        estimates.append(gap("gap_control", control, rates, feature))
+        estimates.append(gap_change("gap_beyond_control", control, after, rates, feature))
+    return estimates
 
 
 def _others(mitigated: Mitigated, before: Predictions, after: Predictions) -> list[Estimate]:
     """Measure what happened to the gaps of the other sensitive features, which may have grown."""
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     for feature in before.keys:
         if feature in (mitigated.feature, "split", "variant"):
             continue
         rates = mitigated.rates
-        made += [gap("other_gap_before", before, rates, feature), gap("other_gap_after", after, rates, feature)]
-        made.append(gap_change("other_gap_change", before, after, rates, feature))
-    return made
+        estimates += [gap("other_gap_before", before, rates, feature), gap("other_gap_after", after, rates, feature)]
+        estimates.append(gap_change("other_gap_change", before, after, rates, feature))
+    return estimates
 
 
 def _headlines(before: Predictions) -> tuple[str, ...]:
@@ -118,113 +118,131 @@ def _headlines(before: Predictions) -> tuple[str, ...]:
 
 def _costs(before: Predictions, after: Predictions, control: Predictions | None) -> list[Estimate]:
     """Measure what mitigation costs: above 0 where the model was better before."""
-    made = []
+    estimates = []
     for name in _headlines(before):
         without = before.y_score is None or after.y_score is None
         needs = metric_of(before, name).needs
         if needs in ("score", "probabilities") and without:
             continue
-        made.append(_cost(f"{name}_cost", before, after, name))
+        estimates.append(_cost(f"{name}_cost", before, after, name))
         if control is not None and needs == "counts":
-            made.append(_cost(f"{name}_cost_control", before, control, name))
-    return made
+            estimates.append(_cost(f"{name}_cost_control", before, control, name))
+    return estimates
 
 
 def _cost(label: str, before: Predictions, after: Predictions, name: str) -> Estimate:
     lower = metric_of(before, name).better == "lower"
-    found = paired_difference(after, before, name) if lower else paired_difference(before, after, name)
-    return replace(found, metric=label)
+    estimate = paired_difference(after, before, name) if lower else paired_difference(before, after, name)
+    return replace(estimate, metric=label)
 
 
 def _people(mitigated: Mitigated, before: Predictions, after: Predictions) -> list[Estimate]:
     """Measure who gained and who lost, by group and by what came true."""
     if before.task == "regression":
         return list(paired_by_group(after, before, ["mean_squared_error"], [mitigated.feature]))
-    one, other = oriented(before), oriented(after)
-    made: list[Estimate] = []
-    least = max(one.settings.suppress_n, 1)
-    for (level,), rows in groups(one, [mitigated.feature]):
-        where = {**one.where, mitigated.feature: level}
-        if one.settings.hidden(where, len(rows)):
+    predictions, other = oriented(before), oriented(after)
+    estimates: list[Estimate] = []
+    least = max(predictions.settings.suppress_n, 1)
+    for (level,), rows in groups(predictions, [mitigated.feature]):
+        where = {**predictions.where, mitigated.feature: level}
+        if predictions.settings.hidden(where, len(rows)):
             continue
-        made.append(replace(churn(before.take(rows), after.take(rows)), where=where))
-        for code, name in enumerate(one.classes):
-            part = rows[one.y_true[rows] == code]
+        estimates.append(replace(churn(before.take(rows), after.take(rows)), where=where))
+        for code, name in enumerate(predictions.classes):
+            part = rows[predictions.y_true[rows] == code]
             if len(part) < least or 0 < len(rows) - len(part) < least:
                 continue
             place = {**where, "class": name}
-            rows_of = one.take(part)
-            gained = (one.y_pred[part] == 0) & (other.y_pred[part] == 1)
-            lost = (one.y_pred[part] == 1) & (other.y_pred[part] == 0)
-            made += [share("gained", gained, rows_of, place), share("lost", lost, rows_of, place)]
-    made.insert(0, churn(before, after))
-    return made
+            rows_of = predictions.take(part)
+            gained = (predictions.y_pred[part] == 0) & (other.y_pred[part] == 1)
+            lost = (predictions.y_pred[part] == 1) & (other.y_pred[part] == 0)
+            estimates += [share("gained", gained, rows_of, place), share("lost", lost, rows_of, place)]
+    estimates.insert(0, churn(before, after))
+    return estimates
 
 
 def _in_words(feature: str, people: Sequence[Estimate]) -> str:
     """Say how many of 1,000 of each group and outcome gained or lost, most changes first."""
     gained, lost = (
-        {(one.where[feature], one.where["class"]): one.value for one in people if one.metric == name}
+        {
+            (estimate.where[feature], estimate.where["class"]): estimate.value
+            for estimate in people
+            if estimate.metric == name
+        }
         for name in ("gained", "lost")
     )
     favorable = next((name for _, name in reversed(list(gained))), "")
     most = sorted(gained, key=lambda at: -((gained[at] or 0.0) + (lost.get(at) or 0.0)))
-    told = [
+    lines = [
         sentence(
             f"{feature} {level}", outcome, favorable, gained[level, outcome] or 0.0, lost.get((level, outcome)) or 0.0
         )
         for level, outcome in most
     ]
-    return "\n\n".join(f"{one}." for one in told)
+    return "\n\n".join(f"{text}." for text in lines)
 
 
 def _calibration(mitigated: Mitigated, before: Predictions, after: Predictions) -> list[Estimate]:
     if before.task != "binary" or not (before.probabilities and after.probabilities):
         return []
-    made = []
+    measured = []
     for variant, part in (("before", before), ("after", after)):
-        found = by_group(part, ["mean_calibration_gap"], [mitigated.feature])
-        made += [replace(one, where={**one.where, "variant": variant}) for one in found]
-    return made
+        estimates = by_group(part, ["mean_calibration_gap"], [mitigated.feature])
+        measured += [replace(estimate, where={**estimate.where, "variant": variant}) for estimate in estimates]
+    return measured
 
 
 def _front(mitigated: Mitigated) -> list[Estimate]:
     """Measure gap and performance at each strength on test rows, none of which chose the strength."""
-    made = []
-    for one in mitigated.front:
-        name = _headlines(one.predictions)[0]
-        address = {"variant": one.label}
-        found = gap("front_gap", one.predictions, mitigated.rates, mitigated.feature)
-        made.append(replace(found, where={**found.where, **address}))
-        made.append(
+    estimates = []
+    for strength in mitigated.front:
+        name = _headlines(strength.predictions)[0]
+        address = {"variant": strength.label}
+        measured = gap("front_gap", strength.predictions, mitigated.rates, mitigated.feature)
+        estimates.append(replace(measured, where={**measured.where, **address}))
+        estimates.append(
             replace(
-                estimate(one.predictions, name),
+                estimate(strength.predictions, name),
                 metric=f"front_{name}",
-                where={**one.predictions.where, **address},
+                where={**strength.predictions.where, **address},
             )
         )
-    return made
+    return estimates
 
 
-def _front_curve(mitigated: Mitigated, made: Sequence[Estimate]) -> list[Exhibit]:
-    gaps = {one.where["variant"]: one for one in made if one.metric == "front_gap"}
-    worth = {one.where["variant"]: one for one in made if one.metric.startswith("front_") and one.metric != "front_gap"}
-    known = [one for one in mitigated.front if gaps[one.label].value is not None and worth[one.label].value is not None]
+def _front_curve(mitigated: Mitigated, estimates: Sequence[Estimate]) -> list[Exhibit]:
+    gaps = {estimate.where["variant"]: estimate for estimate in estimates if estimate.metric == "front_gap"}
+    worth = {
+        estimate.where["variant"]: estimate
+        for estimate in estimates
+        if estimate.metric.startswith("front_") and estimate.metric != "front_gap"
+    }
+    known = [
+        strength
+        for strength in mitigated.front
+        if gaps[strength.label].value is not None and worth[strength.label].value is not None
+    ]
     if not known:
         return []
-    known.sort(key=lambda one: gaps[one.label].value or 0.0)
+    known.sort(key=lambda strength: gaps[strength.label].value or 0.0)
     name = next(iter(worth.values())).metric.removeprefix("front_").replace("_", " ")
-    x = tuple(gaps[one.label].value or 0.0 for one in known)
-    y = tuple(worth[one.label].value or 0.0 for one in known)
-    low, high = (tuple(_end(worth[one.label], end) for one in known) for end in ("low", "high"))
-    chosen = next((place for place, one in enumerate(known) if one.chosen), 0)
+    x = tuple(gaps[strength.label].value or 0.0 for strength in known)
+    y = tuple(worth[strength.label].value or 0.0 for strength in known)
+    low, high = (tuple(_end(worth[strength.label], end) for strength in known) for end in ("low", "high"))
+    chosen = next((place for place, strength in enumerate(known) if strength.chosen), 0)
     line = Series(
         name="strengths", x=x, y=y, low=low, high=high, style="points" if len(known) == 1 else "line",
         mark=(x[chosen], y[chosen]), mark_name=f"chosen: {known[chosen].label}",
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = [
-        (one.label, "chosen" if one.chosen else "", one.tuning_gap, str(gaps[one.label]), str(worth[one.label]))
-        for one in known
+        (
+            strength.label,
+            "chosen" if strength.chosen else "",
+            strength.tuning_gap,
+            str(gaps[strength.label]),
+            str(worth[strength.label]),
+        )
+        for strength in known
     ]
     columns = ("strength", "", "gap where it was chosen", "gap on test rows", name)
     return [
@@ -233,9 +251,9 @@ def _front_curve(mitigated: Mitigated, made: Sequence[Estimate]) -> list[Exhibit
     ]
 
 
-def _end(one: Estimate, end: str) -> float:
-    found = getattr(one, end)
-    return float(one.value or 0.0) if found is None else float(found)
+def _end(estimate: Estimate, end: str) -> float:
+    result = getattr(estimate, end)
+    return float(estimate.value or 0.0) if result is None else float(result)
 
 
 def _seeds(mitigated: Mitigated) -> list[Estimate]:
@@ -243,46 +261,48 @@ def _seeds(mitigated: Mitigated) -> list[Estimate]:
     if not mitigated.seeds:
         return []
     after = mitigated.before_and_after.after
-    made = []
+    estimates = []
     turned = np.zeros(len(after), dtype=np.bool_)
-    for place, one in enumerate(mitigated.seeds, start=1):
-        found = gap("seed_gap", one, mitigated.rates, mitigated.feature)
-        made.append(replace(found, where={**found.where, "variant": f"drawn anew {place}"}))
-        turned |= one.y_pred != after.y_pred
+    for place, predictions in enumerate(mitigated.seeds, start=1):
+        estimate = gap("seed_gap", predictions, mitigated.rates, mitigated.feature)
+        estimates.append(replace(estimate, where={**estimate.where, "variant": f"drawn anew {place}"}))
+        turned |= predictions.y_pred != after.y_pred
     if after.task != "regression":
-        made.append(share("seed_flip_share", turned, after, after.where))
-    return made
+        estimates.append(share("seed_flip_share", turned, after, after.where))
+    return estimates
 
 
 def _proxies(mitigated: Mitigated) -> list[Estimate]:
     """Measure how well the group can still be guessed from what the model reads."""
-    made = []
-    for one in mitigated.proxies:
-        why = one.predictions.settings.hides_levels(mitigated.feature)
-        found = absent("roc_auc", {}, why, unit="score") if why else estimate(one.predictions, "roc_auc")
+    estimates = []
+    for proxy in mitigated.proxies:
+        why = proxy.predictions.settings.hides_levels(mitigated.feature)
+        measured = absent("roc_auc", {}, why, unit="score") if why else estimate(proxy.predictions, "roc_auc")
         where = {
             "split": "test",
             "feature": mitigated.feature,
-            "variant": f"{one.model}, {'after' if one.after else 'before'}",
+            "variant": f"{proxy.model}, {'after' if proxy.after else 'before'}",
         }
-        made.append(replace(found, metric="proxy_auc", where=where))
-    return made
+        estimates.append(replace(measured, metric="proxy_auc", where=where))
+    return estimates
 
 
 def _arms_table(gaps: Sequence[Estimate], costs: Sequence[Estimate]) -> Table:
-    rows: list[tuple[Cell, ...]] = [(one.metric.replace("_", " "), str(one), one.n) for one in (*gaps, *costs)]
+    rows: list[tuple[Cell, ...]] = [
+        (estimate.metric.replace("_", " "), str(estimate), estimate.n) for estimate in (*gaps, *costs)
+    ]
     return Table(title="Before, after, and the control", columns=("measure", "value", "n"), rows=tuple(rows))
 
 
-def _summary(mitigated: Mitigated, made: Sequence[Estimate], moved: Shift | None) -> str:
-    known = {one.metric: one for one in made}
-    told = f"The gap among groups of {shown(mitigated.feature)} was {known['gap_before']} and is {known['gap_after']}"
+def _summary(mitigated: Mitigated, estimates: Sequence[Estimate], moved: Shift | None) -> str:
+    known = {estimate.metric: estimate for estimate in estimates}
+    text = f"The gap among groups of {shown(mitigated.feature)} was {known['gap_before']} and is {known['gap_after']}"
     if "gap_control" in known:
-        told += f"; one moved threshold would leave {known['gap_control']}"
+        text += f"; one moved threshold would leave {known['gap_control']}"
     excess = known.get("levelling_down")
     if moved is not None and excess is not None and excess.low is not None and excess.low > 0:
-        told += f"; over half of the change is a loss of {shown(moved.better)} (levelling down)"
-    return f"{told}."
+        text += f"; over half of the change is a loss of {shown(moved.better)} (levelling down)"
+    return f"{text}."
 
 
 def _to_sign(mitigated: Mitigated) -> str:

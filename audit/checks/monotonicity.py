@@ -33,25 +33,28 @@ def monotonicity(monotone: Mapping[str, Perturbed], dataset: Dataset) -> Measure
     Limits. Three steps upward from each row; a dip between them is not seen. Other features stay as they
     are, which may make rows that cannot exist.
     """
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     notes: dict[str, None] = {}
     for name, seen in monotone.items():
         where = {"split": "test", "feature": name}
         notes |= dict.fromkeys(seen.notes)
         if not seen.names:
-            made.append(absent("non_monotone_share", where, next(iter(seen.failed.values()), "no step was taken")))
+            estimates.append(absent("non_monotone_share", where, next(iter(seen.failed.values()), "no step was taken")))
             continue
         sign = 1.0 if dataset.roles.monotone[name] == "increasing" else -1.0
         pairs = [seen.pair(variant) for variant in seen.names]
         wrong = [_falls(sign * _scores(pair.before), sign * _scores(pair.after)) for pair in pairs]
-        made.append(share("non_monotone_share", np.any(wrong, axis=0), pairs[0].before, where))
-    known = [one for one in made if one.value is not None]
-    worst = max(known, key=lambda one: one.value or 0.0, default=None)
-    told = "nothing could be measured" if worst is None else f"most for {worst.where['feature']!r}: {worst}"
-    bars = tuple(Bar(label=one.where["feature"], value=one.value or 0.0, low=one.low, high=one.high) for one in known)
+        estimates.append(share("non_monotone_share", np.any(wrong, axis=0), pairs[0].before, where))
+    known = [estimate for estimate in estimates if estimate.value is not None]
+    worst = max(known, key=lambda estimate: estimate.value or 0.0, default=None)
+    text = "nothing could be measured" if worst is None else f"most for {worst.where['feature']!r}: {worst}"
+    bars = tuple(
+        Bar(label=estimate.where["feature"], value=estimate.value or 0.0, low=estimate.low, high=estimate.high)
+        for estimate in known
+    )
     return Measurement(
-        summary=f"Scores that move against the declared direction, {told}.",
-        estimates=tuple(made),
+        summary=f"Scores that move against the declared direction, {text}.",
+        estimates=tuple(estimates),
         exhibits=(Bars(title="Scores against the declared direction", x_label="share of rows", bars=bars),),
         notes=tuple(notes),
     )

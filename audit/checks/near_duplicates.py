@@ -50,15 +50,15 @@ def near_duplicates(
     """
     train, test = dataset.rows("train"), dataset.rows("test")
     find, unit = _finder(dataset, train, radius, pixel_radius, text_radius)
-    found = find(test, train)
-    raw = float(found.mean())
-    usual = _usual(find, train, len(test)) if found.any() else 0.0
+    mask = find(test, train)
+    raw = float(mask.mean())
+    usual = _usual(find, train, len(test)) if mask.any() else 0.0
     value = max(0.0, raw - usual)
     return Measurement(
-        summary=f"{int(found.sum()):,} of {len(test):,} test {unit} are almost equal to a training one, "
+        summary=f"{int(mask.sum()):,} of {len(test):,} test {unit} are almost equal to a training one, "
         f"{value:.2%} beyond what chance brings.",
         estimates=(exact("near_duplicate_share", value, {"split": "test"}, n=len(test)),),
-        notes=(f"{usual:.2%} are explained by chance, as among training {unit}",) if found.any() else (),
+        notes=(f"{usual:.2%} are explained by chance, as among training {unit}",) if mask.any() else (),
     )
 
 

@@ -23,39 +23,39 @@ def noise_sensitivity(noise: Perturbed) -> Measurement:
     """
     regression = noise.predictions.task == "regression"
     metric = "noise_move" if regression else "noise_flip_share"
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     for variant in (*noise.names, *noise.failed):
         where = {"split": "test", "variant": variant}
         if variant in noise.failed:
-            made.append(absent(metric, where, noise.failed[variant]))
+            estimates.append(absent(metric, where, noise.failed[variant]))
             continue
         pair = noise.pair(variant)
-        made.append(move(metric, pair, where) if regression else share(metric, pair.changed(), pair.before, where))
+        estimates.append(move(metric, pair, where) if regression else share(metric, pair.changed(), pair.before, where))
     other = "noise_flip_share" if regression else "noise_move"
     asked_of = "decisions" if regression else "predictions that are numbers"
-    unasked = [absent(other, one.where, f"applies to {asked_of} only") for one in made]
+    unasked = [absent(other, estimate.where, f"applies to {asked_of} only") for estimate in estimates]
     what = (
         "mean move of the prediction, in standard deviations of the target" if regression else "decisions that change"
     )
-    told = "; ".join(f"{one.where['variant']}: {one}" for one in made)
+    text = "; ".join(f"{estimate.where['variant']}: {estimate}" for estimate in estimates)
     return Measurement(
-        summary=f"{what[0].upper()}{what[1:]}, under {told}.",
-        estimates=(*made, *unasked),
-        exhibits=_curve(made, what),
+        summary=f"{what[0].upper()}{what[1:]}, under {text}.",
+        estimates=(*estimates, *unasked),
+        exhibits=_curve(estimates, what),
         notes=noise.notes,
     )
 
 
-def _curve(made: list[Estimate], what: str) -> tuple[Exhibit, ...]:
-    known = [one for one in made if one.value is not None]
+def _curve(estimates: list[Estimate], what: str) -> tuple[Exhibit, ...]:
+    known = [estimate for estimate in estimates if estimate.value is not None]
     if not known:
         return ()
     series = Series(
         name="change",
-        x=tuple(float(one.where["variant"].split()[2]) for one in known),
-        y=tuple(one.value or 0.0 for one in known),
-        low=tuple(one.low or 0.0 for one in known),
-        high=tuple(one.high or 0.0 for one in known),
+        x=tuple(float(estimate.where["variant"].split()[2]) for estimate in known),
+        y=tuple(estimate.value or 0.0 for estimate in known),
+        low=tuple(estimate.low or 0.0 for estimate in known),
+        high=tuple(estimate.high or 0.0 for estimate in known),
         style="points",
     )
     return (Curve(title="Noise", x_label="noise, in standard deviations of a feature", y_label=what, series=(series,)),)

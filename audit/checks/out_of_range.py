@@ -61,8 +61,8 @@ def out_of_range(dataset: Dataset, *, most: int = 1000) -> Measurement:
         rows=tuple(lines[:50]),
         folded=True,
     )
-    told = f"{len(lines)} of {len(numeric)} numeric features have test rows outside the range of training."
-    return Measurement(summary=told, estimates=kept, exhibits=(table,), notes=notes)
+    text = f"{len(lines)} of {len(numeric)} numeric features have test rows outside the range of training."
+    return Measurement(summary=text, estimates=kept, exhibits=(table,), notes=notes)
 
 
 @lru_cache(maxsize=1024)

@@ -31,15 +31,15 @@ def output_validity(predictions: Predictions, dataset: Dataset | None = None) ->
         if count and kind not in faults:
             faults[kind] = count
     n = predictions.total
-    made: list[Estimate] = [exact("invalid_outputs", sum(faults.values()), TEST, n=n, unit="count")]
-    told = ", ".join(f"{count} {kind}" for kind, count in faults.items()) or "none"
+    estimates: list[Estimate] = [exact("invalid_outputs", sum(faults.values()), TEST, n=n, unit="count")]
+    text = ", ".join(f"{count} {kind}" for kind, count in faults.items()) or "none"
     table = Table(
         title="Invalid outputs",
         columns=("kind", "rows"),
         rows=tuple(faults.items()) or (("none", 0),),
         caption=f"Of {n} answers.",
     )
-    return Measurement(summary=f"Invalid outputs: {told}.", estimates=tuple(made), exhibits=(table,))
+    return Measurement(summary=f"Invalid outputs: {text}.", estimates=tuple(estimates), exhibits=(table,))
 
 
 def _unknown_to_training(predictions: Predictions, dataset: Dataset | None) -> tuple[str, int]:

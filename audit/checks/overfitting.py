@@ -36,12 +36,14 @@ def overfitting(predictions: Predictions) -> Measurement:
     names = METRICS[test.task]
     names = names if test.headline in names else (*names, test.headline)
     on_train, on_test = estimates(train, names), estimates(test, names)
-    gaps = [gap(one, other) for one, other in zip(on_train, on_test, strict=True)]
+    gaps = [gap(estimate, other) for estimate, other in zip(on_train, on_test, strict=True)]
     main = gaps[0]
     return Measurement(
         summary=f"{metric_words(names[0])} on train minus test: {main}.",
-        estimates=(_renamed(main, "train_test_gap"), *gaps),
-        exhibits=(by_address_table("Scores by split", [_at(one) for one in (*on_train, *on_test)], first="split"),),
+        estimates=(_rename(main, "train_test_gap"), *gaps),
+        exhibits=(
+            by_address_table("Scores by split", [_at(estimate) for estimate in (*on_train, *on_test)], first="split"),
+        ),
     )
 
 
@@ -52,11 +54,11 @@ def gap(train: Estimate, test: Estimate) -> Estimate:
     a, b = _span(train), _span(test)
     if a is None or b is None:
         return blank
-    made = difference(a, b)
+    span = difference(a, b)
     return spanned(
         name,
-        made.value,
-        (made.low, made.high),
+        span.value,
+        (span.low, span.high),
         test.where,
         method="MOVER",
         n=test.n,
@@ -65,16 +67,16 @@ def gap(train: Estimate, test: Estimate) -> Estimate:
     )
 
 
-def _span(one: Estimate) -> Span | None:
+def _span(estimate: Estimate) -> Span | None:
     """Return value and limits; rows that are memorized leave no error to vary, and that is no doubt."""
-    if one.value is not None and one.low is None and one.value == metric(one.metric).perfect:
-        return Span(one.value, one.value, one.value)
-    return span_of(one)
+    if estimate.value is not None and estimate.low is None and estimate.value == metric(estimate.metric).perfect:
+        return Span(estimate.value, estimate.value, estimate.value)
+    return span_of(estimate)
 
 
-def _renamed(one: Estimate, name: str) -> Estimate:
-    return replace(one, metric=name)
+def _rename(estimate: Estimate, name: str) -> Estimate:
+    return replace(estimate, metric=name)
 
 
-def _at(one: Estimate) -> Estimate:
-    return replace(one, where={"": one.where["split"]})
+def _at(estimate: Estimate) -> Estimate:
+    return replace(estimate, where={"": estimate.where["split"]})

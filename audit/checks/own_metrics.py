@@ -33,26 +33,26 @@ def own_metrics(predictions: Predictions) -> Measurement:
         raise NotApplicable("no metric of your own is named; see [metrics]")
     require_evidence("test", predictions=test)
     overall = estimates(test, names)
-    made: list[Estimate] = list(overall)
+    measured: list[Estimate] = list(overall)
     exhibits: list[Exhibit] = [estimates_table("Metrics of your own", overall)]
     for features in test.crossings():
         groups = by_group(test, names, features)
         gaps = differences(groups, reference_group(test, features), test.settings.min_n)
-        made += [*groups, *gaps]
+        measured += [*groups, *gaps]
         by = " × ".join(features)
         exhibits.append(by_address_table(f"Metrics of your own by {by}", [*groups, *gaps], folded=len(features) > 1))
     first = overall[0]
-    notes = tuple(_told(name, one) for name, one in test.settings.metrics.items())
+    notes = tuple(_tell(name, metric) for name, metric in test.settings.metrics.items())
     return Measurement(
         summary=f"{metric_words(first.metric)} is {first} on {test.total:,} test rows.",
-        estimates=tuple(made),
+        estimates=tuple(measured),
         exhibits=tuple(exhibits),
         notes=notes,
     )
 
 
-def _told(name: str, one: OwnMetric) -> str:
+def _tell(name: str, metric: OwnMetric) -> str:
     """Say whose code a metric is."""
-    if ":" not in one.origin:
-        return f"{name} is scikit-learn's scorer {one.origin}"
-    return f"{name} is {one.origin}: code of the user's own, which ran in this audit"
+    if ":" not in metric.origin:
+        return f"{name} is scikit-learn's scorer {metric.origin}"
+    return f"{name} is {metric.origin}: code of the user's own, which ran in this audit"

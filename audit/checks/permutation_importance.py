@@ -62,7 +62,7 @@ def permutation_importance(
             if strongest.value is not None
             else f"{metric_words(name)} cannot be compared: {strongest.reason}."
         ),
-        estimates=tuple(one for feature in order for one in rows[feature]),
+        estimates=tuple(row for feature in order for row in rows[feature]),
         exhibits=_exhibits(rows, order[: max(top, 1)], name),
         notes=_notes(shuffled),
     )
@@ -93,8 +93,8 @@ def _importance(plain: Predictions, runs: tuple[Predictions, ...], name: str, wh
     except Undefined as signal:
         return absent("permutation_importance", where, str(signal), n=len(plain), unit="")
     sign = -1.0 if metric(name).better == "lower" else 1.0
-    value = sign * (own.value - float(np.mean([one.value for one in others])))
-    influence = own.influence - np.mean([one.influence for one in others], axis=0)
+    value = sign * (own.value - float(np.mean([other.value for other in others])))
+    influence = own.influence - np.mean([other.influence for other in others], axis=0)
     spread = variance(influence, kept.weight, kept.cluster)
     low, high, method, reason = _limits(value, spread, level)
     limits = None if low is None or high is None else (low, high)
@@ -117,11 +117,11 @@ def _limits(value: float, spread: Variance, level: float) -> tuple[float | None,
 def _changes(plain: Predictions, runs: tuple[Predictions, ...], where: Mapping[str, str]) -> Estimate:
     level = plain.settings.level
     reach = MOVED * float(np.std(plain.y_true.astype(np.float64))) if plain.task == "regression" else 0.0
-    changed = np.mean([_changed(plain, run, reach) for run in runs], axis=0)
+    changed = np.mean([_change(plain, run, reach) for run in runs], axis=0)
     return proportion("shuffle_decision_changes", changed, where, Masses(plain.weight, plain.cluster), level=level)
 
 
-def _changed(plain: Predictions, run: Predictions, reach: float) -> FloatArray:
+def _change(plain: Predictions, run: Predictions, reach: float) -> FloatArray:
     if plain.task == "regression":
         moved = np.abs(plain.y_pred.astype(np.float64) - run.y_pred.astype(np.float64))
         return np.asarray(moved > reach, dtype=np.float64)
@@ -148,13 +148,16 @@ def _exhibits(
     rows: Mapping[str, tuple[Estimate, Estimate, Estimate]], order: list[str], name: str
 ) -> tuple[Bars | Table, ...]:
     known = [rows[feature][0] for feature in order if rows[feature][0].value is not None]
-    bars = tuple(Bar(label=one.where["feature"], value=one.value or 0.0, low=one.low, high=one.high) for one in known)
+    bars = tuple(
+        Bar(label=estimate.where["feature"], value=estimate.value or 0.0, low=estimate.low, high=estimate.high)
+        for estimate in known
+    )
     table = Table(
         title="Importance for the score and for decisions",
         columns=("feature", f"loss of {metric_words(name)}", "low", "high", "decisions changed", "low", "high"),
         rows=tuple(
-            (feature, one.value, one.low, one.high, two.value, two.low, two.high)
-            for feature, (one, two, _) in ((feature, rows[feature]) for feature in order)
+            (feature, estimate.value, estimate.low, estimate.high, two.value, two.low, two.high)
+            for feature, (estimate, two, _) in ((feature, rows[feature]) for feature in order)
         ),
         folded=True,
     )

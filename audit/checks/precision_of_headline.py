@@ -26,5 +26,5 @@ def precision_of_headline(predictions: Predictions) -> Measurement:
     if headline.value is None or headline.low is None or headline.high is None:
         raise NotApplicable(f"{name} has no interval here: {headline.reason}")
     half = (headline.high - headline.low) / 2
-    made = exact("headline_half_width", half, test.where, n=test.total, unit="difference")
-    return Measurement(summary=f"{metric_words(name)} is known to ±{half:.3f}: {headline}.", estimates=(made,))
+    measured = exact("headline_half_width", half, test.where, n=test.total, unit="difference")
+    return Measurement(summary=f"{metric_words(name)} is known to ±{half:.3f}: {headline}.", estimates=(measured,))

@@ -37,15 +37,15 @@ def precision_recall(predictions: Predictions, *, points: int = 60) -> Measureme
     truth = np.asarray(test.y_true == 1)
     if truth.all() or not truth.any():
         raise NotApplicable("the test rows hold one class only")
-    recall, precision, found = precision_recall_points(truth, score_of(test), test.weight)
+    recall, precision, values = precision_recall_points(truth, score_of(test), test.weight)
     kept = thinned(recall, precision, points)
-    limits = _limits(test, truth, kept, precision, found)
+    limits = _limits(test, truth, kept, precision, values)
     series = Series(
         name=test.classes[1],
         x=tuple(float(recall[k]) for k in kept),
         y=tuple(float(precision[k]) for k in kept),
-        low=tuple(min(one[0], float(precision[k])) for one, k in zip(limits, kept, strict=True)),
-        high=tuple(max(one[1], float(precision[k])) for one, k in zip(limits, kept, strict=True)),
+        low=tuple(min(pair[0], float(precision[k])) for pair, k in zip(limits, kept, strict=True)),
+        high=tuple(max(pair[1], float(precision[k])) for pair, k in zip(limits, kept, strict=True)),
     )
     share = float(np.average(truth, weights=test.weight))
     flat = Series(name="no skill", x=(0.0, 1.0), y=(share, share), style="dashed")
@@ -66,13 +66,13 @@ def precision_recall(predictions: Predictions, *, points: int = 60) -> Measureme
 
 
 def _limits(
-    test: Predictions, truth: npt.NDArray[np.bool_], kept: list[int], precision: FloatArray, found: FloatArray
+    test: Predictions, truth: npt.NDArray[np.bool_], kept: list[int], precision: FloatArray, values: FloatArray
 ) -> list[tuple[float, float]]:
     """Return the limits of the precision at the thresholds that are drawn; weights and clusters count in them."""
     level, score = test.settings.level, test.y_score
     assert score is not None  # noqa: S101 -- asked for by the caller
     if test.cluster is None and (test.repeats is not None or test.weight is None):
-        return [wilson(float(precision[k] * found[k]), float(found[k]), level)[:2] for k in kept]
+        return [wilson(float(precision[k] * values[k]), float(values[k]), level)[:2] for k in kept]
     thresholds = np.unique(score)[::-1]
     limits = []
     for k in kept:

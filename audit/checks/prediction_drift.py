@@ -40,16 +40,16 @@ def prediction_drift(predictions: Predictions, reference_scores: ReferenceScores
     values = _values(test)
     own = _classes(test) if values is None else _table(values, _rows(test))
     if reference_scores is None:
-        made = absent("score_stability_index", WHERE, "no reference record is given", unit="score")
+        estimate = absent("score_stability_index", WHERE, "no reference record is given", unit="score")
         return Measurement(
             summary="There is no reference record; the distribution is written down for later audits.",
-            estimates=(made,),
+            estimates=(estimate,),
             exhibits=(own,),
         )
-    made = _compared(test, values, reference_scores)
+    estimate = _compare(test, values, reference_scores)
     return Measurement(
-        summary=f"Against {reference_scores.source} the stability index of the answers is {made}.",
-        estimates=(made,),
+        summary=f"Against {reference_scores.source} the stability index of the answers is {estimate}.",
+        estimates=(estimate,),
         exhibits=(own,),
     )
 
@@ -92,7 +92,7 @@ def _classes(test: Predictions) -> Table:
     return Table(title=SCORE_TABLE, columns=("class", "rows"), rows=rows, folded=True)
 
 
-def _compared(test: Predictions, values: FloatArray | None, reference: ReferenceScores) -> Estimate:
+def _compare(test: Predictions, values: FloatArray | None, reference: ReferenceScores) -> Estimate:
     old = np.array(reference.counts)
     if reference.labels and values is None:
         names = list(dict.fromkeys([*test.classes, *reference.labels]))

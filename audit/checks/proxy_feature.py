@@ -27,8 +27,13 @@ def proxy_feature(proxies: Proxies, *, most: int = 1000) -> Measurement:
     those of single sensitive features, not of their crossings. Numbers are cut into quantile bins.
     """
     estimates = [
-        read("proxy_auc", one.reading, {"split": proxies.split, "feature": one.feature, **one.where}, unit="score")
-        for one in proxies.found
+        read(
+            "proxy_auc",
+            strongest.reading,
+            {"split": proxies.split, "feature": strongest.feature, **strongest.where},
+            unit="score",
+        )
+        for strongest in proxies.found
     ]
     kept, notes = worst_first(estimates, most)
     return Measurement(
@@ -36,24 +41,30 @@ def proxy_feature(proxies: Proxies, *, most: int = 1000) -> Measurement:
     )
 
 
-def _named(one: Estimate) -> str:
-    return label(one.where, leave_out=("split", "feature"))
+def _name(estimate: Estimate) -> str:
+    return label(estimate.where, leave_out=("split", "feature"))
 
 
 def _summary(estimates: list[Estimate]) -> str:
-    measured = [one for one in estimates if one.value is not None]
+    measured = [estimate for estimate in estimates if estimate.value is not None]
     if not measured:
         return "There is no other feature, or no group, to measure."
-    top = max(measured, key=lambda one: one.value or 0.0)
-    return f"{top.where['feature']!r} tells most of a sensitive group: {_named(top)} with ROC AUC {top}."
+    top = max(measured, key=lambda estimate: estimate.value or 0.0)
+    return f"{top.where['feature']!r} tells most of a sensitive group: {_name(top)} with ROC AUC {top}."
 
 
 def _table(estimates: list[Estimate]) -> Table:
-    ranked = sorted((one for one in estimates if one.value is not None), key=lambda one: -(one.value or 0.0))[:30]
+    ranked = sorted(
+        (estimate for estimate in estimates if estimate.value is not None),
+        key=lambda estimate: -(estimate.value or 0.0),
+    )[:30]
     return Table(
         title="What single features tell of sensitive groups",
         columns=("feature", "group", "ROC AUC", "low", "high", "rows of the group"),
-        rows=tuple((one.where["feature"], _named(one), one.value, one.low, one.high, one.n) for one in ranked),
+        rows=tuple(
+            (estimate.where["feature"], _name(estimate), estimate.value, estimate.low, estimate.high, estimate.n)
+            for estimate in ranked
+        ),
         caption="The 30 strongest.",
         folded=True,
     )

@@ -54,9 +54,9 @@ def _residuals(test: Predictions, bins: int) -> Curve:
             Series(
                 name="mean error",
                 x=tuple(_center(test, y_pred, part) for part in parts),
-                y=tuple(one.value for one in spans),
-                low=tuple(one.low for one in spans),
-                high=tuple(one.high for one in spans),
+                y=tuple(span.value for span in spans),
+                low=tuple(span.low for span in spans),
+                high=tuple(span.high for span in spans),
                 style="points",
             ),
         ),
@@ -80,9 +80,9 @@ def _center(test: Predictions, values: FloatArray, part: npt.NDArray[np.intp]) -
 
 def _mean(test: Predictions, error: FloatArray, part: npt.NDArray[np.intp]) -> Span:
     """Return the mean error of a bin with its interval; weights and clusters count in it."""
-    one = test.take(part)
-    center = float(np.average(error[part], weights=one.weight))
-    spread, degrees = variance_of(one, error[part] - center)
+    predictions = test.take(part)
+    center = float(np.average(error[part], weights=predictions.weight))
+    spread, degrees = variance_of(predictions, error[part] - center)
     if degrees <= 0 or spread <= 0:
         alone = _center(test, error, part)
         return Span(alone, alone, alone)

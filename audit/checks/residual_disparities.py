@@ -37,11 +37,11 @@ def residual_disparities(predictions: Predictions) -> Measurement:
     spread = _spread(test)
     if not spread > 0:
         raise NotApplicable("the target does not vary on the test rows")
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     exhibits: list[Exhibit] = []
     for features in test.crossings():
         groups = by_group(test, ("mean_error", "mean_absolute_error"), features)
-        errors = [_scaled(one, spread) for one in of_metrics(groups, "mean_error")]
+        errors = [_scale(of_metric, spread) for of_metric in of_metrics(groups, "mean_error")]
         exact = of_metrics(groups, "mean_absolute_error")
         ratios = list(ratios_to(exact, reference_group(test, features), test.settings.min_n))
         by = " × ".join(features)
@@ -55,11 +55,15 @@ def residual_disparities(predictions: Predictions) -> Measurement:
             )
         )
         exhibits.append(by_address_table(f"Residuals by {by}", [*errors, *ratios], folded=len(features) > 1))
-        made += [*errors, *ratios]
-    known = [one for one in made if one.metric == "standardized_mean_error" and one.value is not None]
-    widest = max(known, key=lambda one: abs(one.value or 0.0), default=None)
-    told = "No group could be measured." if widest is None else f"Largest mean error: {label(widest.where)}, {widest}."
-    return Measurement(summary=told, estimates=tuple(made), exhibits=tuple(exhibits))
+        estimates += [*errors, *ratios]
+    known = [
+        estimate
+        for estimate in estimates
+        if estimate.metric == "standardized_mean_error" and estimate.value is not None
+    ]
+    widest = max(known, key=lambda estimate: abs(estimate.value or 0.0), default=None)
+    text = "No group could be measured." if widest is None else f"Largest mean error: {label(widest.where)}, {widest}."
+    return Measurement(summary=text, estimates=tuple(estimates), exhibits=tuple(exhibits))
 
 
 def _spread(test: Predictions) -> float:
@@ -73,12 +77,12 @@ def _spread(test: Predictions) -> float:
     return float(np.sqrt(np.average(around**2, weights=weight) * effective / (effective - 1)))
 
 
-def _scaled(one: Estimate, spread: float) -> Estimate:
+def _scale(estimate: Estimate, spread: float) -> Estimate:
     return replace(
-        one,
+        estimate,
         metric="standardized_mean_error",
-        value=None if one.value is None else one.value / spread,
-        low=None if one.low is None else one.low / spread,
-        high=None if one.high is None else one.high / spread,
+        value=None if estimate.value is None else estimate.value / spread,
+        low=None if estimate.low is None else estimate.low / spread,
+        high=None if estimate.high is None else estimate.high / spread,
         unit="difference",
     )

@@ -44,7 +44,7 @@ def roc(predictions: Predictions, *, points: int = 60) -> Measurement:
         raise NotApplicable(str(reason)) from reason
     if not series:
         raise NotApplicable("no class has both rows of its own and other rows")
-    return Measurement(summary=_summary(areas), estimates=tuple(areas), exhibits=(_drawn(series),))
+    return Measurement(summary=_summary(areas), estimates=tuple(areas), exhibits=(_draw(series),))
 
 
 def _lines(test: Predictions, points: int) -> tuple[list[Series], list[Estimate]]:
@@ -73,11 +73,13 @@ def _classes(test: Predictions) -> list[int]:
 def _summary(areas: list[Estimate]) -> str:
     if len(areas) == 1:
         return f"ROC AUC is {areas[0]}."
-    worst = min((one for one in areas if one.value is not None), key=lambda one: one.value or 0.0, default=None)
+    worst = min(
+        (area for area in areas if area.value is not None), key=lambda estimate: estimate.value or 0.0, default=None
+    )
     return "No area is defined." if worst is None else f"Lowest ROC AUC: class {worst.where.get('class')}, {worst}."
 
 
-def _drawn(series: list[Series]) -> Curve:
+def _draw(series: list[Series]) -> Curve:
     return Curve(
         title="ROC curve",
         x_label="false positive rate",

@@ -39,28 +39,32 @@ def roc_by_group(predictions: Predictions, *, points: int = 40) -> Measurement:
     fewer rows than are needed to judge, or of too few rows of a class, have no line.
     """
     test = predictions.select(split="test")
-    made: list[Estimate] = []
+    measured: list[Estimate] = []
     exhibits: list[Exhibit] = []
     notes: list[str] = []
     try:
         test = with_weight(test)
         for feature in test.sensitive:
-            found = by_group(test, METRICS, (feature,))
-            made += found
-            lines, told = _lines(test, feature, points)
-            notes += told
-            exhibits += [_drawn(feature, lines)] if lines else []
-            exhibits.append(by_address_table(f"ROC AUC and decisions by {feature}", found))
+            estimates = by_group(test, METRICS, (feature,))
+            measured += estimates
+            lines, names = _lines(test, feature, points)
+            notes += names
+            exhibits += [_draw(feature, lines)] if lines else []
+            exhibits.append(by_address_table(f"ROC AUC and decisions by {feature}", estimates))
     except Undefined as reason:
         raise NotApplicable(str(reason)) from reason
-    return Measurement(summary=_summary(made), estimates=tuple(made), exhibits=tuple(exhibits), notes=tuple(notes))
+    return Measurement(
+        summary=_summary(measured), estimates=tuple(measured), exhibits=tuple(exhibits), notes=tuple(notes)
+    )
 
 
 def _lines(test: Predictions, feature: str, points: int) -> tuple[list[Series], list[str]]:
     """Return the lines of the largest groups, and a word on every group without one."""
-    told = test.without_hidden_groups()
-    parts = [(levels[0], replace(test.take(rows), where=test.where)) for levels, rows in groups(told, (feature,))]
-    drawn = sorted((one for one in parts if _enough(one[1])), key=lambda one: -one[1].total)
+    predictions = test.without_hidden_groups()
+    parts = [
+        (levels[0], replace(test.take(rows), where=test.where)) for levels, rows in groups(predictions, (feature,))
+    ]
+    drawn = sorted((part for part in parts if _enough(part[1])), key=lambda pair: -pair[1].total)
     short = [name for name, part in parts if not _enough(part)]
     chosen, rest = drawn[:MOST_CURVES], drawn[MOST_CURVES:]
     said = []
@@ -89,7 +93,7 @@ def _line(name: str, part: Predictions, points: int, *, band: bool) -> Series:
     return replace(line, mark=operating_point(part), mark_name="decisions as made", n=part.total)
 
 
-def _drawn(feature: str, lines: list[Series]) -> Curve:
+def _draw(feature: str, lines: list[Series]) -> Curve:
     return Curve(
         title=f"ROC curves by {feature}",
         x_label="false positive rate",
@@ -101,10 +105,10 @@ def _drawn(feature: str, lines: list[Series]) -> Curve:
     )
 
 
-def _summary(made: list[Estimate]) -> str:
-    known = [one for one in of_metrics(made, "roc_auc") if one.value is not None]
+def _summary(estimates: list[Estimate]) -> str:
+    known = [of_metric for of_metric in of_metrics(estimates, "roc_auc") if of_metric.value is not None]
     if not known:
         return "No group has rows enough of both classes for a ROC AUC."
-    worst = min(known, key=lambda one: one.value or 0.0)
+    worst = min(known, key=lambda estimate: estimate.value or 0.0)
     group = label(worst.where)
     return f"Lowest ROC AUC by group: {group}, {worst}."

@@ -36,12 +36,12 @@ def score_histogram(predictions: Predictions) -> Measurement:
         raise NotApplicable(str(reason)) from reason
     edges = _edges(test)
     by_class = [(test.classes[code], test.take(test.y_true == code)) for code in (0, 1)]
-    exhibits = [_drawn("Scores by class", by_class, edges)]
-    told = test.without_hidden_groups()
+    exhibits = [_draw("Scores by class", by_class, edges)]
+    answers = test.without_hidden_groups()
     for feature in test.sensitive:
-        parts = [(levels[0], test.take(rows)) for levels, rows in groups(told, (feature,))]
-        exhibits.append(_drawn(f"Scores by {feature}", parts, edges))
-    drawn = tuple(one for one in exhibits if one is not None)
+        parts = [(levels[0], test.take(rows)) for levels, rows in groups(answers, (feature,))]
+        exhibits.append(_draw(f"Scores by {feature}", parts, edges))
+    drawn = tuple(exhibit for exhibit in exhibits if exhibit is not None)
     if not drawn:
         raise NotApplicable(f"no class and no group has {test.settings.min_n} rows with a score")
     return Measurement(summary=_summary(by_class), exhibits=drawn)
@@ -63,10 +63,10 @@ def _scores(part: Predictions) -> FloatArray:
     return np.empty(0) if part.y_score is None else part.y_score.astype(np.float64, copy=False)
 
 
-def _drawn(title: str, parts: list[tuple[str, Predictions]], edges: FloatArray) -> Curve | None:
+def _draw(title: str, parts: list[tuple[str, Predictions]], edges: FloatArray) -> Curve | None:
     """Draw the largest parts that have rows enough to judge; nothing where there are none."""
-    enough = [one for one in parts if one[1].total >= max(one[1].settings.min_n, one[1].settings.suppress_n, 1)]
-    largest = sorted(enough, key=lambda one: -one[1].total)[:MOST_LINES]
+    enough = [part for part in parts if part[1].total >= max(part[1].settings.min_n, part[1].settings.suppress_n, 1)]
+    largest = sorted(enough, key=lambda pair: -pair[1].total)[:MOST_LINES]
     if not largest:
         return None
     return Curve(
@@ -117,5 +117,5 @@ def _starts(counts: list[int], least: int) -> list[int]:
 
 
 def _summary(by_class: list[tuple[str, Predictions]]) -> str:
-    told = [f"{_median(part):.3g} for class {name}" for name, part in by_class if len(part)]
-    return f"Median scores: {' and '.join(told)}."
+    lines = [f"{_median(part):.3g} for class {name}" for name, part in by_class if len(part)]
+    return f"Median scores: {' and '.join(lines)}."

@@ -33,37 +33,37 @@ def sequence_explanations(
     given, level = sequence_explanations, predictions.settings.level
     if not len(given.sample):
         raise NotApplicable("no series was explained")
-    found = share_band(given.sample, seed=0, level=level)
-    if not found.value.any():
+    band = share_band(given.sample, seed=0, level=level)
+    if not band.value.any():
         raise NotApplicable("no step moves the model's output")
-    top = int(np.argmax(found.value))
-    exhibits: list[Exhibit] = [_weights(found)]
+    top = int(np.argmax(band.value))
+    exhibits: list[Exhibit] = [_weights(band)]
     for case in given.cases if values else ():
         exhibits += [_curve(case, given.scale), _table(case)]
     return Measurement(
         summary=(
-            f"Step {top + 1} of {len(found.value)} moves the output most, with {found.value[top]:.1%} of the mean "
-            f"absolute attribution [{found.low[top]:.1%}, {found.high[top]:.1%}] over {len(given.sample)} test series."
+            f"Step {top + 1} of {len(band.value)} moves the output most, with {band.value[top]:.1%} of the mean "
+            f"absolute attribution [{band.low[top]:.1%}, {band.high[top]:.1%}] over {len(given.sample)} test series."
         ),
-        estimates=_estimates(found, len(given.sample), level),
+        estimates=_estimates(band, len(given.sample), level),
         exhibits=tuple(exhibits),
         notes=(f"scale {given.scale}", *given.notes),
     )
 
 
-def _estimates(found: Band, n: int, level: float) -> tuple[Estimate, ...]:
+def _estimates(band: Band, n: int, level: float) -> tuple[Estimate, ...]:
     return tuple(
         spanned(
             "step_attribution_share",
-            float(found.value[place]),
-            (float(found.low[place]), float(found.high[place])),
+            float(band.value[place]),
+            (float(band.low[place]), float(band.high[place])),
             {"split": "test", "feature": f"step {place + 1}"},
             method="bootstrap over rows",
             n=n,
             unit="proportion",
             level=level,
         )
-        for place in range(len(found.value))
+        for place in range(len(band.value))
     )
 
 
@@ -71,9 +71,9 @@ def _numbers(values: np.ndarray) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _weights(found: Band) -> Curve:
-    steps = _numbers(np.arange(1, len(found.value) + 1))
-    line = Series(name="share", x=steps, y=_numbers(found.value), low=_numbers(found.low), high=_numbers(found.high))
+def _weights(band: Band) -> Curve:
+    steps = _numbers(np.arange(1, len(band.value) + 1))
+    line = Series(name="share", x=steps, y=_numbers(band.value), low=_numbers(band.low), high=_numbers(band.high))
     return Curve(
         title="Weight of the steps",
         x_label="step",

@@ -39,18 +39,18 @@ def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
     plain = replace(plain, where=ours.where)
     name = scaled_headline(ours)
     try:
-        made = settled(paired_difference(plain, alike(ours, plain), name))
-        made = oriented(made, metric_of(ours, name).better, "simple_model_gain")
+        measured = settled(paired_difference(plain, alike(ours, plain), name))
+        measured = oriented(measured, metric_of(ours, name).better, "simple_model_gain")
     except DataError as reason:
         raise NotApplicable(f"the two models cannot be paired: {reason}") from reason
     scores = tuple(
-        replace(one, metric=f"{who}_{name}")
-        for who, one in (("audited_model", estimate(ours, name)), ("linear_model", estimate(plain, name)))
+        replace(measured, metric=f"{who}_{name}")
+        for who, measured in (("audited_model", estimate(ours, name)), ("linear_model", estimate(plain, name)))
     )
     return Measurement(
-        summary=f"A plain linear model changes {metric_words(name)} by {made}.",
-        estimates=(made, *scores),
-        exhibits=(estimates_table("Audited and linear model", (*scores, made)),),
+        summary=f"A plain linear model changes {metric_words(name)} by {measured}.",
+        estimates=(measured, *scores),
+        exhibits=(estimates_table("Audited and linear model", (*scores, measured)),),
         notes=tuple(note for note in rivals.notes if "linear" in note),
     )
 
@@ -83,10 +83,10 @@ def alike(ours: Predictions, other: Predictions) -> Predictions:
     return replace(ours, classes=other.classes)
 
 
-def oriented(one: Estimate, better: str, called: str) -> Estimate:
+def oriented(estimate: Estimate, better: str, called: str) -> Estimate:
     """Turn a difference so that more is better."""
-    if better != "lower" or one.value is None:
-        return replace(one, metric=called)
-    low = None if one.high is None else -one.high
-    high = None if one.low is None else -one.low
-    return replace(one, metric=called, value=-one.value, low=low, high=high)
+    if better != "lower" or estimate.value is None:
+        return replace(estimate, metric=called)
+    low = None if estimate.high is None else -estimate.high
+    high = None if estimate.low is None else -estimate.low
+    return replace(estimate, metric=called, value=-estimate.value, low=low, high=high)

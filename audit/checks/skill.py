@@ -28,10 +28,10 @@ def skill(predictions: Predictions) -> Measurement:
     test = predictions.select(split="test")
     metric, chance = _chance(test)
     if _constant(test, metric):
-        made = exact("skill_over_constant", 0.0, test.where, n=test.total, unit="difference")
-        return Measurement(summary="All answers are alike: no skill over a constant.", estimates=(made,))
+        measured = exact("skill_over_constant", 0.0, test.where, n=test.total, unit="difference")
+        return Measurement(summary="All answers are alike: no skill over a constant.", estimates=(measured,))
     raw = estimate(test, metric)
-    made = replace(
+    measured = replace(
         raw,
         metric="skill_over_constant",
         value=None if raw.value is None else raw.value - chance,
@@ -39,8 +39,8 @@ def skill(predictions: Predictions) -> Measurement:
         high=None if raw.high is None else raw.high - chance,
         unit="difference",
     )
-    told = f"{metric_words(metric)} is {raw}; the best constant answer has {chance:.3g}."
-    return Measurement(summary=told, estimates=(made,), exhibits=(Prose(title="Compared with", text=told),))
+    text = f"{metric_words(metric)} is {raw}; the best constant answer has {chance:.3g}."
+    return Measurement(summary=text, estimates=(measured,), exhibits=(Prose(title="Compared with", text=text),))
 
 
 def _chance(test: Predictions) -> tuple[str, float]:

@@ -39,21 +39,21 @@ def slice_gap(predictions: Predictions) -> Measurement:
     weak slices, on the test rows alone.
     """
     train, test = (with_weight(predictions.select(split=name)) for name in ("train", "test"))
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     for features in predictions.crossings():
         in_train, in_test = (dict(groups(part, features)) for part in (train, test))
         for levels, rows in in_test.items():
             where = {**test.where, **dict(zip(features, levels, strict=True))}
-            made.append(_excess(_Sides(train, test, in_train.get(levels, rows[:0]), rows), where))
-    single = [one for one in made if len(one.where) == 2]
-    known = [one for one in made if one.value is not None]
-    told = "No group has rows in both splits."
+            estimates.append(_excess(_Sides(train, test, in_train.get(levels, rows[:0]), rows), where))
+    single = [estimate for estimate in estimates if len(estimate.where) == 2]
+    known = [estimate for estimate in estimates if estimate.value is not None]
+    text = "No group has rows in both splits."
     if known:
-        largest = max(known, key=lambda one: one.value or 0.0)
-        told = f"Largest gap beyond the overall one: {largest} ({', '.join(list(largest.where.values())[1:])})."
+        largest = max(known, key=lambda estimate: estimate.value or 0.0)
+        text = f"Largest gap beyond the overall one: {largest} ({', '.join(list(largest.where.values())[1:])})."
     return Measurement(
-        summary=told,
-        estimates=tuple(made),
+        summary=text,
+        estimates=tuple(estimates),
         exhibits=(
             forest(
                 "Train minus test, beyond the overall gap",
@@ -89,7 +89,7 @@ def _excess(sides: _Sides, where: Where) -> Estimate:
     level = sides.test.settings.level
     try:
         plain = sides.test.task != "regression" and sides.test.cluster is None
-        span, method = _mover(sides, level) if plain else _linearized(sides, level)
+        span, method = _mover(sides, level) if plain else _linearize(sides, level)
     except Undefined as reason:
         return absent(metric, where, str(reason))
     return spanned(metric, span.value, (span.low, span.high), where, method=method, n=n, unit="difference", level=level)
@@ -117,7 +117,7 @@ def _accuracy(right: Mask, weight: FloatArray, level: float) -> Span:
     return Span(share, *wilson(share * n, n, level)[:2])
 
 
-def _linearized(sides: _Sides, level: float) -> tuple[Span, str]:
+def _linearize(sides: _Sides, level: float) -> tuple[Span, str]:
     """Take the variance from each row's influence on group and whole together."""
     value, spread, degrees = 0.0, 0.0, math.inf
     for part, rows, sign in sides.parts():
@@ -126,10 +126,10 @@ def _linearized(sides: _Sides, level: float) -> tuple[Span, str]:
         whole, own = linear_form(part, metric), linear_form(part.take(rows), metric)
         influence = -whole.influence
         influence[rows] += own.influence * weight.sum() / weight[rows].sum()
-        found = variance(influence, part.weight, part.cluster)
+        own_variance = variance(influence, part.weight, part.cluster)
         value += sign * (own.value - whole.value)
-        spread += found.value
-        degrees = min(degrees, found.degrees)
+        spread += own_variance.value
+        degrees = min(degrees, own_variance.degrees)
     if spread <= 0:
         raise Undefined("nothing varies on these rows, so there is no interval")
     low, high, _ = on_scale(value, math.sqrt(spread), level=level, degrees=max(degrees, 1.0))

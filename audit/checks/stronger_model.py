@@ -39,15 +39,16 @@ def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement
     name = scaled_headline(test)
     rival = replace(rivals.select(split="test", variant="stronger"), where=test.where)
     reached, own, on_test = estimate(rival, name), estimate(train, name), estimate(test, name)
-    made = _gap(reached, own, metric_of(test, name).better)
+    measured = _gap(reached, own, metric_of(test, name).better)
     shown = (
-        made,
+        measured,
         replace(reached, metric=f"stronger_model_{name}"),
         replace(own, metric=f"audited_model_{name}"),
         replace(on_test, metric=f"audited_model_{name}"),
     )
     return Measurement(
-        summary=f"A stronger model's {metric_words(name)} on test rows is above this model's in training by {made}.",
+        summary=f"A stronger model's {metric_words(name)} on test rows is above this model's in training by "
+        f"{measured}.",
         estimates=shown,
         exhibits=(
             estimates_table(

@@ -27,17 +27,22 @@ def target_leakage(leaks: Leaks, *, most: int = 1000) -> Measurement:
     Limits. A leak may be spread over several features, or be weaker than near-perfect; and a feature may
     predict the target perfectly by right. Only a person who knows how the table came about can tell.
     """
-    estimates = [read("leak_score", one.reading, {"feature": one.feature}, unit="score") for one in leaks.found]
-    measured = sorted((one for one in estimates if one.value is not None), key=lambda one: -(one.value or 0.0))
+    estimates = [
+        read("leak_score", strongest.reading, {"feature": strongest.feature}, unit="score") for strongest in leaks.found
+    ]
+    measured = sorted(
+        (estimate for estimate in estimates if estimate.value is not None),
+        key=lambda estimate: -(estimate.value or 0.0),
+    )
     name = SHORT[leaks.metric]
     summary = "No feature could be measured."
     if measured:
         summary = f"The most telling single feature is {measured[0].where['feature']!r}: {name} {measured[0]}."
     kept, notes = worst_first(estimates, most)
     bars = tuple(
-        Bar(label=one.where["feature"], value=one.value, low=one.low, high=one.high)
-        for one in measured[:15]
-        if one.value is not None
+        Bar(label=estimate.where["feature"], value=estimate.value, low=estimate.low, high=estimate.high)
+        for estimate in measured[:15]
+        if estimate.value is not None
     )
     exhibit = Bars(title="How well single features predict the target", x_label=f"{name}, held out", bars=bars)
     return Measurement(summary=summary, estimates=kept, exhibits=(exhibit,), notes=(*leaks.notes, *notes))

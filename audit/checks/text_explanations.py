@@ -63,11 +63,11 @@ def _agreement(cases: tuple[TextCase, ...], level: float) -> Estimate:
     if not len(by_text):
         reason = "no text has three words with weights"
         return absent("word_rank_correlation", where, reason, unit="")
-    found, value = mean(by_text, level=level), float(by_text.mean())
+    span, value = mean(by_text, level=level), float(by_text.mean())
     return spanned(
         "word_rank_correlation",
         value,
-        found,
+        span,
         where,
         method="t over texts",
         n=len(by_text),
@@ -86,8 +86,8 @@ def _words(cases: tuple[TextCase, ...]) -> list[tuple[str, float, int]]:
             by_word[word.lower()] += float(value)
         for word, value in by_word.items():
             seen[word].append(value)
-    found = [(word, float(np.mean(values)), len(values)) for word, values in seen.items() if len(values) > 1]
-    return sorted(found, key=lambda one: -abs(one[1]) * one[2])
+    entries = [(word, float(np.mean(values)), len(values)) for word, values in seen.items() if len(values) > 1]
+    return sorted(entries, key=lambda row: -abs(row[1]) * row[2])
 
 
 def _bars(words: list[tuple[str, float, int]], scale: str, top: int) -> Bars:
@@ -101,7 +101,7 @@ def _bars(words: list[tuple[str, float, int]], scale: str, top: int) -> Bars:
 
 def _table(case: TextCase, top: int, scale: str) -> Table:
     order = np.argsort(-np.abs(case.shap), kind="stable")[: max(top, 1)]
-    marked = " ".join(_marked(word, value, case.shap) for word, value in zip(case.words, case.shap, strict=True))
+    marked = " ".join(_mark(word, value, case.shap) for word, value in zip(case.words, case.shap, strict=True))
     return Table(
         title=f"Text {case.row}: {case.why}",
         columns=("word", "SHAP", "LIME"),
@@ -114,7 +114,7 @@ def _table(case: TextCase, top: int, scale: str) -> Table:
     )
 
 
-def _marked(word: str, value: float, values: np.ndarray) -> str:
+def _mark(word: str, value: float, values: np.ndarray) -> str:
     """Mark a word that has a fifth or more of the strongest word's weight."""
     strong = abs(value) >= 0.2 * float(np.abs(values).max()) > 0
     return word if not strong else f"{word}{'▲' if value > 0 else '▼'}"

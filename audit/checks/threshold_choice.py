@@ -50,22 +50,22 @@ def threshold_choice(predictions: Predictions) -> Measurement:
     score_of(test)
     moved, chosen = cross_chosen(test, "threshold_choice", best_threshold)
     gain = _gain(test, moved)
-    told = " and ".join(threshold_words(one) for one in chosen)
+    text = " and ".join(threshold_words(value) for value in chosen)
     shown = (gain, *estimates(test, (METRIC,)))
-    found, used = cuts(test), cut_in_use(test)
+    curve, used = cuts(test), cut_in_use(test)
     costs = "Costs are declared: the cost of decisions, not this gain, says which threshold is best."
     return Measurement(
-        summary=f"Thresholds of {told}, chosen on halves, change balanced accuracy by {gain}.",
+        summary=f"Thresholds of {text}, chosen on halves, change balanced accuracy by {gain}.",
         estimates=shown,
-        exhibits=(_curve(found, used), _table(test, found, used), estimates_table("Another threshold", shown)),
+        exhibits=(_curve(curve, used), _table(test, curve, used), estimates_table("Another threshold", shown)),
         notes=(costs,) if test.settings.costs is not None else (),
     )
 
 
 def best_threshold(part: Predictions) -> float:
     """Return the score from which on calling rows positive has the highest balanced accuracy."""
-    found = cuts(part)
-    return float(found.threshold[1:][int(np.argmax((found.true_rate - found.false_rate)[1:]))])
+    curve = cuts(part)
+    return float(curve.threshold[1:][int(np.argmax((curve.true_rate - curve.false_rate)[1:]))])
 
 
 def _gain(test: Predictions, moved: Predictions) -> Estimate:
@@ -86,19 +86,19 @@ def _gain(test: Predictions, moved: Predictions) -> Estimate:
     )
 
 
-def _curve(found: Cuts, used: float | None) -> Curve:
-    kept = spread_cuts(found, POINTS)[::-1]
-    selected = found.share * found.true_rate + (1 - found.share) * found.false_rate
+def _curve(cuts: Cuts, used: float | None) -> Curve:
+    kept = spread_cuts(cuts, POINTS)[::-1]
+    selected = cuts.share * cuts.true_rate + (1 - cuts.share) * cuts.false_rate
     lines = {
-        "balanced accuracy": (1 + found.true_rate - found.false_rate) / 2,
+        "balanced accuracy": (1 + cuts.true_rate - cuts.false_rate) / 2,
         "selection rate": selected,
-        "true positive rate": found.true_rate,
-        "false positive rate": found.false_rate,
+        "true positive rate": cuts.true_rate,
+        "false positive rate": cuts.false_rate,
     }
-    x = tuple(float(found.threshold[k]) for k in kept)
+    x = tuple(float(cuts.threshold[k]) for k in kept)
     series = [Series(name=name, x=x, y=tuple(float(line[k]) for k in kept)) for name, line in lines.items()]
     if used is not None:
-        place = int(np.searchsorted(-found.threshold, -used, side="right")) - 1  # the last threshold not below it
+        place = int(np.searchsorted(-cuts.threshold, -used, side="right")) - 1  # the last threshold not below it
         series[0] = replace(series[0], mark=(used, float(lines["balanced accuracy"][place])), mark_name="in use")
     return Curve(
         title="Rates by threshold",
@@ -110,17 +110,17 @@ def _curve(found: Cuts, used: float | None) -> Curve:
     )
 
 
-def _table(test: Predictions, found: Cuts, used: float | None) -> Table:
+def _table(test: Predictions, cuts: Cuts, used: float | None) -> Table:
     """Tell what a few thresholds along the curve would do, and what the decisions do now."""
-    rows = [("in use" if used is None else f"{used:.3g} (in use)", *_told(test))]
+    rows = [("in use" if used is None else f"{used:.3g} (in use)", *_tell(test))]
     rows += [
-        (threshold_words(float(found.threshold[k])), *_told(called(test, float(found.threshold[k]))))
-        for k in spread_cuts(found, TABLE_ROWS)[::-1]
+        (threshold_words(float(cuts.threshold[k])), *_tell(called(test, float(cuts.threshold[k]))))
+        for k in spread_cuts(cuts, TABLE_ROWS)[::-1]
     ]
     names = [name.replace("_", " ") for name in BY_THRESHOLD]
     return Table(title="What each threshold would do", columns=("threshold", *names), rows=tuple(rows))
 
 
-def _told(answers: Predictions) -> tuple[Cell, ...]:
+def _tell(answers: Predictions) -> tuple[Cell, ...]:
     positive = replace(answers, settings=replace(answers.settings, favorable=""))  # what a threshold calls positive
-    return tuple(str(one) for one in estimates(positive, BY_THRESHOLD))
+    return tuple(str(estimate) for estimate in estimates(positive, BY_THRESHOLD))

@@ -41,20 +41,20 @@ def train_test_overlap(dataset: Dataset, predictions: Predictions | None = None)
     frame = dataset.frame.take(rows)
     parts = column_hashes(frame.loc[:, list(dataset.features)])
     parts.append(column_hash(frame[dataset.roles.target], len(parts)))
-    found = overlap(parts, np.arange(len(test)), np.arange(len(test), len(rows)))
+    repeats = overlap(parts, np.arange(len(test)), np.arange(len(test), len(rows)))
     key = total(parts, len(rows))[len(test) :]
     own = float((twins()(key) > 0).mean())
     if int(first_ones(key).sum()) < COARSE * len(train):
         limit = own + 1.96 * np.sqrt(own * (1 - own) * (1 / len(test) + 1 / len(train)))
-        found = found._replace(share=max(0.0, found.raw - limit), chance=own, rows=len(test))
-    share = exact("overlap_share", found.share, {"split": "test"}, n=len(test))
-    scores = _scores(predictions, test[found.repeating])
-    count = int(found.repeating.sum())
+        repeats = repeats._replace(share=max(0.0, repeats.raw - limit), chance=own, rows=len(test))
+    share = exact("overlap_share", repeats.share, {"split": "test"}, n=len(test))
+    scores = _scores(predictions, test[repeats.repeating])
+    count = int(repeats.repeating.sum())
     without = f"; without them {metric_words(scores[1].metric)} is {scores[1]} instead of {scores[0]}" if scores else ""
     return Measurement(
-        summary=f"{count:,} of {len(test):,} test rows stand in training, {found.share:.2%} beyond chance{without}.",
+        summary=f"{count:,} of {len(test):,} test rows stand in training, {repeats.share:.2%} beyond chance{without}.",
         estimates=(share,),
-        exhibits=(_table(found, len(test), own, scores),),
+        exhibits=(_table(repeats, len(test), own, scores),),
     )
 
 
@@ -67,14 +67,14 @@ def _scores(predictions: Predictions | None, overlapping: npt.NDArray[np.intp]) 
     return estimate(test, test.headline), estimate(alone, test.headline)
 
 
-def _table(found: Repeats, rows: int, own: float, scores: tuple[Estimate, Estimate] | None) -> Table:
+def _table(repeats: Repeats, rows: int, own: float, scores: tuple[Estimate, Estimate] | None) -> Table:
     lines: list[tuple[str, str]] = [
         ("test rows", f"{rows:,}"),
-        ("of them in the training table", f"{int(found.repeating.sum()):,} ({found.raw:.2%})"),
+        ("of them in the training table", f"{int(repeats.repeating.sum()):,} ({repeats.raw:.2%})"),
         ("training rows with a twin in training", f"{own:.2%}"),
-        ("measured on rows that chance seldom repeats", f"{found.rows:,}"),
-        ("explained by chance, among these", f"{found.chance:.2%}"),
-        ("beyond chance, among these", f"{found.share:.2%}"),
+        ("measured on rows that chance seldom repeats", f"{repeats.rows:,}"),
+        ("explained by chance, among these", f"{repeats.chance:.2%}"),
+        ("beyond chance, among these", f"{repeats.share:.2%}"),
     ]
     if scores:
         lines += [

@@ -49,8 +49,8 @@ def training_dynamics(history: tuple[HistoryRow, ...]) -> Measurement:
     medians over epochs are taken. Which ratio is healthy depends on the architecture.
     """
     signs = [sign for sign in diagnose(history) if sign.quantity in QUANTITIES]
-    made = sign_estimates(signs)
-    if not made:
+    estimates = sign_estimates(signs)
+    if not estimates:
         raise NotApplicable("the history holds no gradients, units or input scales")
     measured = [sign for sign in signs if sign.value is not None]
     first = [f"{sign.title}: {sign.evidence}" for sign in measured if sign.quantity != "epochs_not_finite"][:1]
@@ -60,23 +60,23 @@ def training_dynamics(history: tuple[HistoryRow, ...]) -> Measurement:
     exhibits: list[Exhibit] = [_curves(history, layers)] if layers else []
     return Measurement(
         summary=f"{first[0] if first else measured[0].evidence}.",
-        estimates=made,
+        estimates=estimates,
         exhibits=(*exhibits, Table(title="Signs", columns=columns, rows=tuple(rows))),
     )
 
 
 def _values(history: tuple[HistoryRow, ...], quantity: str) -> list[tuple[int, float]]:
     return [
-        (one.epoch, one.value)
-        for one in history
-        if one.quantity == quantity and one.epoch > 0 and one.value is not None
+        (row.epoch, row.value)
+        for row in history
+        if row.quantity == quantity and row.epoch > 0 and row.value is not None
     ]
 
 
 def _layers(history: tuple[HistoryRow, ...], quantity: str) -> list[str]:
     """Name the layers of a quantity in the order from input to output."""
     prefix = f"{quantity}:"
-    return list(dict.fromkeys(one.quantity[len(prefix) :] for one in history if one.quantity.startswith(prefix)))
+    return list(dict.fromkeys(row.quantity[len(prefix) :] for row in history if row.quantity.startswith(prefix)))
 
 
 def _curves(history: tuple[HistoryRow, ...], layers: list[str]) -> Curve:

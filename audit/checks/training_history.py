@@ -42,14 +42,14 @@ def training_history(history: tuple[HistoryRow, ...]) -> Measurement:
     if not train:
         raise NotApplicable("the history holds no training loss")
     signs = [sign for sign in diagnose(history) if sign.quantity in QUANTITIES]
-    made = sign_estimates(signs, len(train))
-    if not made:
+    estimates = sign_estimates(signs, len(train))
+    if not estimates:
         raise NotApplicable("the history holds no training loss of two epochs or more")
     rows: list[tuple[Cell, ...]] = [(sign.title, sign.value, sign.evidence, sign.remedy) for sign in signs]
     columns = ("sign", "value", "what was seen", "what to do beyond the limit")
     return Measurement(
         summary=f"{signs[0].evidence[:1].upper()}{signs[0].evidence[1:]}.",
-        estimates=made,
+        estimates=estimates,
         exhibits=(*_curves(history, train, validation), Table(title="Signs", columns=columns, rows=tuple(rows))),
     )
 
@@ -57,11 +57,11 @@ def training_history(history: tuple[HistoryRow, ...]) -> Measurement:
 def losses(history: tuple[HistoryRow, ...], split: str) -> list[tuple[int, float]]:
     """Return (epoch, loss) of a split in order of epochs; epochs whose loss was not a number are left out."""
     rows = [
-        one
-        for one in history
-        if one.split == split and one.quantity == "loss" and one.epoch > 0 and one.value is not None
+        row
+        for row in history
+        if row.split == split and row.quantity == "loss" and row.epoch > 0 and row.value is not None
     ]
-    return [(one.epoch, one.value or 0.0) for one in sorted(rows, key=lambda one: one.epoch)]
+    return [(row.epoch, row.value or 0.0) for row in sorted(rows, key=lambda row: row.epoch)]
 
 
 def _curves(
@@ -76,9 +76,9 @@ def _curves(
         for split in ("train", "validation")
         if (
             rows := [
-                (one.epoch, one.value)
-                for one in history
-                if one.split == split and one.quantity == "score" and one.value is not None
+                (row.epoch, row.value)
+                for row in history
+                if row.split == split and row.quantity == "score" and row.value is not None
             ]
         )
     ]

@@ -57,8 +57,8 @@ def unseen_category(dataset: Dataset, settings: Settings | None = None, *, most:
         rows=tuple(lines[:50]),
         folded=True,
     )
-    told = f"{len(lines)} of {len(estimates)} features have values in test rows that training never saw."
-    return Measurement(summary=told, estimates=kept, exhibits=(table,), notes=notes)
+    text = f"{len(lines)} of {len(estimates)} features have values in test rows that training never saw."
+    return Measurement(summary=text, estimates=kept, exhibits=(table,), notes=notes)
 
 
 def _unseen(

@@ -106,16 +106,16 @@ def weak_slices(
     found: list[list[_Found]] = []
     notes = [f"searched on each half of {len(rows)} test rows, confirmed on the other"]
     for half in (first, second):
-        useful, told = _promising(columns, error, half, features)
-        found.append(_apart(_searched(columns, useful, error, half, (conditions, times, least)), most))
-        notes += [note for note in told if note not in notes]
-    kept = _matched(found[0], found[1], first, most)
+        useful, lines = _promising(columns, error, half, features)
+        found.append(_apart(_search(columns, useful, error, half, (conditions, times, least)), most))
+        notes += [note for note in lines if note not in notes]
+    kept = _match(found[0], found[1], first, most)
     secret = _secret(kept, columns, test.settings.suppress_n)
-    made = [
-        _confirmed(test, one, in_words(columns, one.conditions), secret=place in secret)
-        for place, one in enumerate(kept)
+    entries = [
+        _confirm(test, weak_slice, in_words(columns, weak_slice.conditions), secret=place in secret)
+        for place, weak_slice in enumerate(kept)
     ]
-    ratios = [one for _, one in made] or [
+    ratios = [estimate for _, estimate in entries] or [
         exact("slice_error_ratio", 1.0, _at(test, "all rows"), n=len(test), unit="ratio")
     ]
     notes.append(f"slices of at least {least} rows of a half, up to {conditions} conditions")
@@ -123,9 +123,9 @@ def weak_slices(
         notes.append(f"{len(untold)} text columns have no levels to search")
     return Measurement(
         summary=_summary(ratios),
-        estimates=(*ratios, *(one for one, _ in made)),
+        estimates=(*ratios, *(estimate for estimate, _ in entries)),
         exhibits=(
-            _table(kept, made, columns, test),
+            _table(kept, entries, columns, test),
             forest("Error of slices", ratios, x_label="times the overall error", reference=1.0, log_scale=True),
         ),
         notes=tuple(notes),
@@ -156,12 +156,12 @@ def _at(test: Predictions, name: str) -> dict[str, str]:
 
 def _promising(columns: list[Column], error: FloatArray, half: Mask, most: int) -> tuple[list[int], tuple[str, ...]]:
     """Keep the columns whose levels differ most in error, where there are many."""
-    useful = [place for place, one in enumerate(columns) if len(np.unique(one.codes[half])) > 1]
+    useful = [place for place, column in enumerate(columns) if len(np.unique(column.codes[half])) > 1]
     if len(useful) <= most:
         return useful, ()
     useful.sort(key=lambda place: -_between(columns[place].codes[half], error[half]))
-    told = f"the {most} features whose levels differ most in error were searched, of {len(useful)}"
-    return sorted(useful[:most]), (told,)
+    text = f"the {most} features whose levels differ most in error were searched, of {len(useful)}"
+    return sorted(useful[:most]), (text,)
 
 
 def _between(codes: npt.NDArray[np.int64], error: FloatArray) -> float:
@@ -172,80 +172,80 @@ def _between(codes: npt.NDArray[np.int64], error: FloatArray) -> float:
     return float((total[levels] ** 2 / size[levels]).sum() - levels.sum() * error.var())
 
 
-def _searched(
+def _search(
     columns: list[Column], useful: list[int], error: FloatArray, half: Mask, how: tuple[int, float, int]
 ) -> list[_Found]:
     """Search at each depth apart, so that a plain slice is not lost among refinements of it; simplify, then rank."""
     conditions, times, least = how
     codes, runs, families, finest = [], [], [], []
     for feature in useful:
-        for step, (own, named) in enumerate(told := resolutions(columns[feature])):
+        for step, (own, named) in enumerate(entries := resolutions(columns[feature])):
             codes.append(own[half])
             runs.append(named)
             families.append(feature)
-            finest.append(step == 0 and len(told) > 1)
+            finest.append(step == 0 and len(entries) > 1)
     if not codes:
         return []
     table = np.stack(codes, axis=1)
     look = Refinement(columns, half, error, times, sum(len(named) for named in runs))
-    found: dict[tuple[Condition, ...], _Found] = {}
+    weak_slices: dict[tuple[Condition, ...], _Found] = {}
     for depth in range(1, conditions + 1):
         kept = [place for place, fine in enumerate(finest) if depth <= NARROW or not fine]
         kin = [families[place] for place in kept]
         offered = search(table[:, kept], error[half], k=20, support=least, conditions=depth, times=times, families=kin)
-        for one in offered:
-            phrase = tuple(Condition(kin[f], *runs[kept[f]][level]) for f, level in one.conditions)
+        for part in offered:
+            phrase = tuple(Condition(kin[f], *runs[kept[f]][level]) for f, level in part.conditions)
             plain = look.refined(phrase)
-            if plain not in found:
-                found[plain] = _Found(plain, inside(columns, plain), look.surprise(plain))
-    return sorted(found.values(), key=lambda one: -one.score)
+            if plain not in weak_slices:
+                weak_slices[plain] = _Found(plain, inside(columns, plain), look.surprise(plain))
+    return sorted(weak_slices.values(), key=lambda weak_slice: -weak_slice.score)
 
 
-def _apart(found: list[_Found], most: int) -> list[_Found]:
+def _apart(weak_slices: list[_Found], most: int) -> list[_Found]:
     """Keep the best of slices that share more than half of their rows."""
     kept: list[_Found] = []
-    for one in found:
-        if (one.score > 0 or not kept) and all(_overlap(one.rows, other.rows) <= 0.5 for other in kept):
-            kept.append(one)
+    for weak_slice in weak_slices:
+        if (weak_slice.score > 0 or not kept) and all(_overlap(weak_slice.rows, other.rows) <= 0.5 for other in kept):
+            kept.append(weak_slice)
         if len(kept) == most:
             break
     return kept
 
 
-def _overlap(one: Mask, other: Mask) -> float:
+def _overlap(mask: Mask, other: Mask) -> float:
     """Return the rows in both over the rows of the smaller."""
-    return float((one & other).sum() / max(1, min(one.sum(), other.sum())))
+    return float((mask & other).sum() / max(1, min(mask.sum(), other.sum())))
 
 
-def _matched(one: list[_Found], other: list[_Found], first: Mask, most: int) -> list[_Weak]:
+def _match(weak_slices: list[_Found], other: list[_Found], first: Mask, most: int) -> list[_Weak]:
     """Join slices that both halves found, so that all rows confirm them; the others have one half to do so."""
     free = list(other)
     made: list[_Weak] = []
-    for found in one:
-        twin = max(free, key=lambda candidate: _shared(found.rows, candidate.rows), default=None)
-        if twin is not None and _shared(found.rows, twin.rows) >= 0.5:
+    for weak_slice in weak_slices:
+        twin = max(free, key=lambda candidate: _share(weak_slice.rows, candidate.rows), default=None)
+        if twin is not None and _share(weak_slice.rows, twin.rows) >= 0.5:
             free = [candidate for candidate in free if candidate is not twin]
-            rows = np.where(first, twin.rows, found.rows)
-            stronger = max(found, twin, key=lambda candidate: candidate.score)
-            made.append(_Weak(stronger.conditions, np.ones_like(first), rows, found.score + twin.score))
+            rows = np.where(first, twin.rows, weak_slice.rows)
+            stronger = max(weak_slice, twin, key=lambda candidate: candidate.score)
+            made.append(_Weak(stronger.conditions, np.ones_like(first), rows, weak_slice.score + twin.score))
         else:
-            made.append(_Weak(found.conditions, ~first, found.rows & ~first, found.score))
+            made.append(_Weak(weak_slice.conditions, ~first, weak_slice.rows & ~first, weak_slice.score))
     made += [_Weak(left.conditions, first, left.rows & first, left.score) for left in free]
     return _distinct(sorted(made, key=lambda weak: -weak.score), most)
 
 
-def _distinct(made: list[_Weak], most: int) -> list[_Weak]:
+def _distinct(weak_slices: list[_Weak], most: int) -> list[_Weak]:
     """Keep the best slices, each phrase once; slices that no half holds for weak only where there are no others."""
     phrases: dict[tuple[Condition, ...], _Weak] = {}
-    for one in made:
-        phrases.setdefault(one.conditions, one)
-    weak = [one for one in phrases.values() if one.score > 0]
+    for weak_slice in weak_slices:
+        phrases.setdefault(weak_slice.conditions, weak_slice)
+    weak = [phrase for phrase in phrases.values() if phrase.score > 0]
     return (weak or list(phrases.values())[:1])[:most]
 
 
-def _shared(one: Mask, other: Mask) -> float:
+def _share(mask: Mask, other: Mask) -> float:
     """Return the rows in both over the rows in either."""
-    return float((one & other).sum() / max(1, (one | other).sum()))
+    return float((mask & other).sum() / max(1, (mask | other).sum()))
 
 
 # --- confirmation ---------------------------------------------------------------------------------
@@ -255,25 +255,25 @@ def _secret(kept: list[_Weak], columns: list[Column], least: int) -> set[int]:
     """Return the places of slices that tell of fewer than `least` rows when taken from another that is shown."""
     places: set[int] = set()
     shown: list[_Weak] = []
-    for place, one in enumerate(kept):
-        parts = [one.rows & one.seen, one.seen]
-        for size in range(1, len(one.conditions)):
-            parts += [inside(columns, some) & one.seen for some in combinations(one.conditions, size)]
-        parts += [other.rows & other.seen for other in shown if (other.seen == one.seen).all()]
+    for place, weak_slice in enumerate(kept):
+        parts = [weak_slice.rows & weak_slice.seen, weak_slice.seen]
+        for size in range(1, len(weak_slice.conditions)):
+            parts += [inside(columns, some) & weak_slice.seen for some in combinations(weak_slice.conditions, size)]
+        parts += [other.rows & other.seen for other in shown if (other.seen == weak_slice.seen).all()]
         if any(_few_between(*pair, least) for pair in combinations(parts, 2)):
             places.add(place)
         else:
-            shown.append(one)
+            shown.append(weak_slice)
     return places
 
 
-def _few_between(one: Mask, other: Mask, least: int) -> bool:
+def _few_between(mask: Mask, other: Mask, least: int) -> bool:
     """Tell whether one holds the other and fewer than `least` rows beside it."""
-    beside = int((one & ~other).sum()), int((other & ~one).sum())
+    beside = int((mask & ~other).sum()), int((other & ~mask).sum())
     return 0 in beside and 0 < max(beside) < least
 
 
-def _confirmed(test: Predictions, weak: _Weak, words: str, *, secret: bool) -> tuple[Estimate, Estimate]:
+def _confirm(test: Predictions, weak: _Weak, words: str, *, secret: bool) -> tuple[Estimate, Estimate]:
     """Return the slice's error and its ratio to the overall error, on rows that the search did not see."""
     half, rows = test.take(weak.seen), weak.rows[weak.seen]
     metric, where = METRIC[half.task], _at(half, words)
@@ -335,22 +335,24 @@ def to_overall(own: Span, rest: Span, share: float) -> Span:
 
 
 def _summary(ratios: list[Estimate]) -> str:
-    known = [one for one in ratios if one.value is not None and one.where["slice"] != "all rows"]
+    known = [ratio for ratio in ratios if ratio.value is not None and ratio.where["slice"] != "all rows"]
     if not known:
         return "No slice of the search half has clearly more errors than all rows."
-    worst = max(known, key=lambda one: one.low or 0.0)
+    worst = max(known, key=lambda estimate: estimate.low or 0.0)
     return f"Weakest slice: {worst.where['slice']}, with {worst} times the overall error."
 
 
-def _table(kept: list[_Weak], made: list[tuple[Estimate, Estimate]], columns: list[Column], test: Predictions) -> Table:
+def _table(
+    kept: list[_Weak], entries: list[tuple[Estimate, Estimate]], columns: list[Column], test: Predictions
+) -> Table:
     """Say of each slice what its error is, and what it would be without each of its conditions."""
     rows: list[tuple[Cell, ...]] = []
     overall = estimate(test, METRIC[test.task])
-    for one, (own, against) in zip(kept, made, strict=True):
+    for weak_slice, (own, against) in zip(kept, entries, strict=True):
         without = []
-        for place, gone in enumerate(one.conditions if own.value is not None else ()):
-            rest = one.conditions[:place] + one.conditions[place + 1 :]
-            wider = estimate(test.take(inside(columns, rest) & one.seen), METRIC[test.task]) if rest else overall
+        for place, gone in enumerate(weak_slice.conditions if own.value is not None else ()):
+            rest = weak_slice.conditions[:place] + weak_slice.conditions[place + 1 :]
+            wider = estimate(test.take(inside(columns, rest) & weak_slice.seen), METRIC[test.task]) if rest else overall
             without.append(f"without “{in_words(columns, (gone,))}”: {_short(wider)}")
         rows.append((own.where["slice"], against.n, _short(own), _short(against), "; ".join(without)))
     return Table(
@@ -361,5 +363,5 @@ def _table(kept: list[_Weak], made: list[tuple[Estimate, Estimate]], columns: li
     )
 
 
-def _short(one: Estimate) -> str:
-    return str(one) if one.value is not None else f"– ({one.reason})"
+def _short(estimate: Estimate) -> str:
+    return str(estimate) if estimate.value is not None else f"– ({estimate.reason})"

@@ -39,26 +39,26 @@ def window_drift(
     binary = old.task == "binary"
     number = len(keys) + (old.y_score is not None) + 2 * binary
     where = {"split": "test", "window": windows.current.name}
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     for look in LOOKS:
         if len(windows.recent) < look:
             continue
         tail = spent(alpha, period=windows.period, series=number, look=look)
         at = {**where, "over": "1 window" if look == 1 else f"{look} windows"}
-        new = together([everyone(one) for one in windows.recent[-look:]])
-        labeled = together([one.labeled for one in windows.recent[-look:]])
-        for found in _indices(old, new, keys, at, tail):
-            alarm = found.low is not None and found.low > index_limit
-            made += [found, exact("drift_alarm", alarm, found.where, n=found.n, unit="count")]
-        for found in _shares((old, new), (windows.reference.labeled, labeled), at, tail) if binary else ():
-            outside = (found.low or 0.0) > share_limit or (found.high or 0.0) < -share_limit
-            made += [found, exact("drift_alarm", outside, found.where, n=found.n, unit="count")]
-    alarms = [one for one in made if one.metric == "drift_alarm" and one.value]
-    told = ", ".join(dict.fromkeys(one.where["of"] for one in alarms))
+        new = together([everyone(window) for window in windows.recent[-look:]])
+        labeled = together([window.labeled for window in windows.recent[-look:]])
+        for index in _indices(old, new, keys, at, tail):
+            alarm = index.low is not None and index.low > index_limit
+            estimates += [index, exact("drift_alarm", alarm, index.where, n=index.n, unit="count")]
+        for index in _shares((old, new), (windows.reference.labeled, labeled), at, tail) if binary else ():
+            outside = (index.low or 0.0) > share_limit or (index.high or 0.0) < -share_limit
+            estimates += [index, exact("drift_alarm", outside, index.where, n=index.n, unit="count")]
+    alarms = [estimate for estimate in estimates if estimate.metric == "drift_alarm" and estimate.value]
+    text = ", ".join(dict.fromkeys(alarm.where["of"] for alarm in alarms))
     return Measurement(
-        summary=f"{windows.current.name}: {told} moved." if alarms else f"{windows.current.name}: no drift alarm.",
-        estimates=tuple(made),
-        exhibits=(by_address_table("Drift since the reference", made, folded=True),),
+        summary=f"{windows.current.name}: {text} moved." if alarms else f"{windows.current.name}: no drift alarm.",
+        estimates=tuple(estimates),
+        exhibits=(by_address_table("Drift since the reference", estimates, folded=True),),
     )
 
 
@@ -67,14 +67,14 @@ def _indices(
 ) -> Iterator[Estimate]:
     for key in keys:
         levels = tuple(dict.fromkeys((*old.keys[key].levels, *new.keys[key].levels)))
-        found = shift(level_counts(old, key, levels), level_counts(new, key, levels), {**at, "of": key}, tail)
-        if found is not None:
-            yield replace(found, n=None) if old.settings.hides_missing(key) else found
+        estimate = shift(level_counts(old, key, levels), level_counts(new, key, levels), {**at, "of": key}, tail)
+        if estimate is not None:
+            yield replace(estimate, n=None) if old.settings.hides_missing(key) else estimate
     if old.y_score is not None and new.y_score is not None and len(new):
         edges = score_edges(old)
-        found = shift(score_counts(old, edges), score_counts(new, edges), {**at, "of": "score"}, tail)
-        if found is not None:
-            yield found
+        estimate = shift(score_counts(old, edges), score_counts(new, edges), {**at, "of": "score"}, tail)
+        if estimate is not None:
+            yield estimate
 
 
 def _shares(
@@ -82,6 +82,6 @@ def _shares(
 ) -> Iterator[Estimate]:
     pairs = (("decisions", "selection_rate", *every), ("labels", "base_rate", *labeled))
     for of, name, before, after in pairs:
-        found = change(before, after, name, {**at, "of": of}, tail)
-        if found is not None:
-            yield found
+        estimate = change(before, after, name, {**at, "of": of}, tail)
+        if estimate is not None:
+            yield estimate

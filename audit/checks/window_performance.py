@@ -45,36 +45,38 @@ def window_performance(windows: Windows, *, alpha: float = 0.04, margin: float =
     ]
     number = len(groups) * len(OF_GROUPS[task])
     series += [(name, group, alpha * GROUPS / number) for group in groups for name in OF_GROUPS[task]]
-    made: list[Estimate] = []
+    estimates: list[Estimate] = []
     for name, group, share in series:
-        made += _looks(windows, name, {**where, **group}, group, share, margin)
-    alarms = [one for one in made if one.metric == "performance_alarm" and one.value]
-    told = ", ".join(f"{metric_words(one.where['metric'])} ({one.where['over']})" for one in alarms[:3])
+        estimates += _looks(windows, name, {**where, **group}, group, share, margin)
+    alarms = [estimate for estimate in estimates if estimate.metric == "performance_alarm" and estimate.value]
+    text = ", ".join(f"{metric_words(alarm.where['metric'])} ({alarm.where['over']})" for alarm in alarms[:3])
     return Measurement(
-        summary=f"{current.name}: {len(alarms)} alarms: {told}." if alarms else f"{current.name}: no alarm.",
-        estimates=tuple(made),
-        exhibits=(*_curves(windows), by_address_table("Changes since the reference", made, folded=True)),
+        summary=f"{current.name}: {len(alarms)} alarms: {text}." if alarms else f"{current.name}: no alarm.",
+        estimates=tuple(estimates),
+        exhibits=(*_curves(windows), by_address_table("Changes since the reference", estimates, folded=True)),
     )
 
 
 def _looks(
     windows: Windows, name: str, where: dict[str, str], group: dict[str, str], alpha: float, margin: float
 ) -> list[Estimate]:
-    made = []
+    estimates = []
     old = _part(windows.reference.labeled, group)
     for look in LOOKS:
-        parts = [_part(one.labeled, group) for one in windows.recent[-look:]]
+        parts = [_part(window.labeled, group) for window in windows.recent[-look:]]
         if len(parts) < look:
             continue
         at = {**where, "over": "1 window" if look == 1 else f"{look} windows"}
         tail = spent(alpha, period=windows.period, series=1, look=look)
-        found = change(old, together(parts), name, at, tail)
-        if found is not None:
-            made += [
-                found,
-                exact("performance_alarm", is_worse(found, name, margin), found.where, n=found.n, unit="count"),
+        estimate = change(old, together(parts), name, at, tail)
+        if estimate is not None:
+            estimates += [
+                estimate,
+                exact(
+                    "performance_alarm", is_worse(estimate, name, margin), estimate.where, n=estimate.n, unit="count"
+                ),
             ]
-    return made
+    return estimates
 
 
 def _part(part: Predictions, group: dict[str, str]) -> Predictions:
@@ -89,7 +91,7 @@ def _curves(windows: Windows) -> list[Curve]:
     reference = windows.reference.labeled
     for name in WATCHED[reference.task]:
         level = reference.settings.level
-        spans = [rate_span(one.labeled, name, level) if len(one.labeled) else None for one in windows.recent]
+        spans = [rate_span(window.labeled, name, level) if len(window.labeled) else None for window in windows.recent]
         old = rate_span(reference, name, level)
         there = [(float(place), span[0]) for place, span in enumerate(spans) if span is not None]
         if not there or old is None:

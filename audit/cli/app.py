@@ -386,11 +386,11 @@ def usage_message(error: Exception) -> str | None:
     """Return what to tell a user whose command line or output folder is at fault; ``None`` for our own mistakes."""
     from reports.store import RecordError
 
-    told = getattr(error, "format_message", None)
-    if callable(told):
+    result = getattr(error, "format_message", None)
+    if callable(result):
         context = getattr(error, "ctx", None)
         verb = f"{context.info_name} " if context is not None and context.parent is not None else ""
-        return f"{told()} See modelassay {verb}--help."
+        return f"{result()} See modelassay {verb}--help."
     if isinstance(error, OSError | RecordError):
         return (
             f"{type(error).__name__}: {error}"

@@ -37,7 +37,7 @@ def rule(asked: str | None) -> int:
     policy = default_policy()
     first = {gate.id: gate for gate in reversed(policy.gates)}
     if asked is None:
-        _list([one for one in policy.gates if first[one.id] is one])
+        _list([gate for gate in policy.gates if first[gate.id] is gate])
         say()
         say("modelassay rule CODE tells one rule whole.")
         return 0
@@ -50,8 +50,8 @@ def rule(asked: str | None) -> int:
 
 
 def _list(gates: Iterable[Gate]) -> None:
-    for one in gates:
-        say(f"{one.id:9} {one.severity:8} {one.title:26} {one.because}")
+    for gate in gates:
+        say(f"{gate.id:9} {gate.severity:8} {gate.title:26} {gate.because}")
 
 
 def _codes(policy: Policy, asked: str) -> tuple[str, ...]:
@@ -60,12 +60,12 @@ def _codes(policy: Policy, asked: str) -> tuple[str, ...]:
     for name, codes in KNOWN_AS.items():
         if _bare(name) == wanted:
             return codes
-    named = [one.id for one in policy.gates if wanted in {_bare(one.id), _bare(one.title), _bare(one.check)}]
+    named = [gate.id for gate in policy.gates if wanted in {_bare(gate.id), _bare(gate.title), _bare(gate.check)}]
     if not named and wanted:
         named = [
-            one.id
-            for one in policy.gates
-            if set(wanted.split()) <= set(_bare(f"{one.title} {one.metric} {one.check} {one.because}").split())
+            gate.id
+            for gate in policy.gates
+            if set(wanted.split()) <= set(_bare(f"{gate.title} {gate.metric} {gate.check} {gate.because}").split())
         ]
     return tuple(dict.fromkeys(named))
 
@@ -82,7 +82,7 @@ def _tell(gates: Sequence[Gate]) -> None:
         say(f"Asks       {_asks(gate)}")
         say(f"Measured   by check {gate.check}, {_where(gate)}")
         say(f"Why        {gate.because}")
-        say(f"Decided    {_decided(gate)}")
+        say(f"Decided    {_decide(gate)}")
         say(f"What to do {gate.remedy}")
         say(f"Sources    {'; '.join(gate.references) or 'none'}")
         if gate.evidence_for:
@@ -99,24 +99,24 @@ def _where(gate: Gate) -> str:
     return f"of {address(gate.where)}" if gate.where else "of the whole audit"
 
 
-def _decided(gate: Gate) -> str:
+def _decide(gate: Gate) -> str:
     if gate.decided == "count":
         return "exactly: a fact about the rows at hand."
-    told = "pass if the whole interval holds, fail if none of it does (Holm within the rule), else inconclusive"
+    text = "pass if the whole interval holds, fail if none of it does (Holm within the rule), else inconclusive"
     if gate.on_inconclusive == "block":
-        told += "; inconclusive blocks, for this must be shown"
-    return f"{told}; slices under {gate.min_n} rows are not assessed." if gate.min_n else f"{told}."
+        text += "; inconclusive blocks, for this must be shown"
+    return f"{text}; slices under {gate.min_n} rows are not assessed." if gate.min_n else f"{text}."
 
 
 def checks() -> int:
     """Print every check with its evidence, section by section."""
     from audit.checks import discover
 
-    found = sorted(discover().values(), key=lambda one: (one.family, one.id))
-    for family, group in groupby(found, key=lambda one: one.family):
+    entries = sorted(discover().values(), key=lambda check: (check.family, check.id))
+    for family, group in groupby(entries, key=lambda check: check.family):
         say()
         say(family)
-        for one in group:
-            wants = f" (and {', '.join(one.wants)} if there)" if one.wants else ""
-            say(f"  {one.id:26} {one.title}; needs {', '.join(one.needs) or 'nothing'}{wants}")
+        for check in group:
+            wants = f" (and {', '.join(check.wants)} if there)" if check.wants else ""
+            say(f"  {check.id:26} {check.title}; needs {', '.join(check.needs) or 'nothing'}{wants}")
     return 0

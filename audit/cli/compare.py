@@ -48,14 +48,18 @@ def compare(
     _require_known("value of --fail-on", fail_on, FAIL_ON)
     if len(records) < 2:
         raise ConfigError("one record cannot be compared; name the audit.json of the earlier run, then of the later.")
-    found = compare_records(*(load(path) for path in records), names=_names(records))
-    text = as_json(found) if format_ == "json" else as_people(found, markdown=format_ == "md", everything=everything)
+    comparison = compare_records(*(load(path) for path in records), names=_names(records))
+    text = (
+        as_json(comparison)
+        if format_ == "json"
+        else as_people(comparison, markdown=format_ == "md", everything=everything)
+    )
     if out == "-":
         emit(text, format_)
     else:
         require_own(Path(out), b'"bottom_line"' if format_ == "json" else b"independent samples", *records)
         write_text_atomically(out, text)
-    return 1 if fail_on == "worse" and _lost(found) else 0
+    return 1 if fail_on == "worse" and _lost(comparison) else 0
 
 
 def _names(records: Sequence[Path]) -> tuple[str, ...]:
@@ -70,37 +74,43 @@ def _require_known(what: str, name: str, known: Sequence[str]) -> None:
         raise ConfigError(f"no {what} {shown(name)}; there are {listed(known)}.{hint(name, known)}")
 
 
-def _lost(found: Comparison) -> bool:
-    return found.worse or any(one.standing == "worse than the best" for one in found.contenders[-1:])
+def _lost(comparison: Comparison) -> bool:
+    return comparison.worse or any(
+        contender.standing == "worse than the best" for contender in comparison.contenders[-1:]
+    )
 
 
 # --- formats --------------------------------------------------------------------------------------
 
 
-def as_json(found: Comparison) -> str:
+def as_json(comparison: Comparison) -> str:
     """Write everything as JSON, sorted."""
-    whole = {**asdict(found), "bottom_line": bottom_line(found), "worse": found.worse}
+    whole = {**asdict(comparison), "bottom_line": bottom_line(comparison), "worse": comparison.worse}
     return json.dumps(whole, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
-def as_people(found: Comparison, *, markdown: bool, everything: bool) -> str:
+def as_people(comparison: Comparison, *, markdown: bool, everything: bool) -> str:
     """Draw a screen of plain text, or a pull-request comment."""
-    first = [bottom_line(found)]
-    if found.contenders:
-        first = [ranking_line(found.contenders, found.headline), f"From the first to the last: {first[0]}"]
-    sections, folded = compared.first(found), compared.rest(found)
+    first = [bottom_line(comparison)]
+    if comparison.contenders:
+        first = [ranking_line(comparison.contenders, comparison.headline), f"From the first to the last: {first[0]}"]
+    sections, folded = compared.first(comparison), compared.rest(comparison)
     draw = _markdown if markdown else _text
-    return draw(found, first, sections, folded, everything)
+    return draw(comparison, first, sections, folded, everything)
 
 
-def _text(found: Comparison, first: list[str], sections: list[Section], folded: list[Section], everything: bool) -> str:
+def _text(
+    comparison: Comparison, first: list[str], sections: list[Section], folded: list[Section], everything: bool
+) -> str:
     most = MOST if everything else FEW
-    blocks = ["\n".join([*first, f"{visible(found.before, 60)} → {visible(found.after, 60)}. {found.note}"])]
-    blocks += [_table(one, most) for one in (*sections, *(folded if everything else ()))]
-    told = [compared.open_words(found)]
+    blocks = [
+        "\n".join([*first, f"{visible(comparison.before, 60)} → {visible(comparison.after, 60)}. {comparison.note}"])
+    ]
+    blocks += [_table(value, most) for value in (*sections, *(folded if everything else ()))]
+    lines = [compared.open_words(comparison)]
     if folded and not everything:
-        told.insert(0, f"Not shown: {'; '.join(one.short for one in folded)}. --all shows them.")
-    blocks.append("\n".join(told))
+        lines.insert(0, f"Not shown: {'; '.join(section.short for section in folded)}. --all shows them.")
+    blocks.append("\n".join(lines))
     return "\n".join(tame(line) for line in "\n\n".join(blocks).split("\n")) + "\n"
 
 
@@ -113,17 +123,19 @@ def _table(section: Section, most: int) -> str:
 
 
 def _markdown(
-    found: Comparison, first: list[str], sections: list[Section], folded: list[Section], everything: bool
+    comparison: Comparison, first: list[str], sections: list[Section], folded: list[Section], everything: bool
 ) -> str:
     blocks = [f"**{escaped(first[0], LINE)}**", *(escaped(line, LINE) for line in first[1:])]
-    blocks.append(f"{escaped(found.before)} → {escaped(found.after)}. {escaped(found.note)}")
-    for one in sections:
-        blocks += [f"### {one.title}", *_markdown_table(one, MOST)]
-    for one in folded:
+    blocks.append(f"{escaped(comparison.before)} → {escaped(comparison.after)}. {escaped(comparison.note)}")
+    for section in sections:
+        blocks += [f"### {section.title}", *_markdown_table(section, MOST)]
+    for section in folded:
         opened = " open" if everything else ""
-        blocks += [f"<details{opened}><summary>{escaped(one.short[:1].upper() + one.short[1:], LINE)}</summary>"]
-        blocks += [*_markdown_table(one, MOST), "</details>"]
-    return "\n\n".join([*blocks, compared.open_words(found)]) + "\n"
+        blocks += [
+            f"<details{opened}><summary>{escaped(section.short[:1].upper() + section.short[1:], LINE)}</summary>"
+        ]
+        blocks += [*_markdown_table(section, MOST), "</details>"]
+    return "\n\n".join([*blocks, compared.open_words(comparison)]) + "\n"
 
 
 def _markdown_table(section: Section, most: int) -> list[str]:

@@ -49,16 +49,17 @@ def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, o
     sources = (model, calibrate, *((test,) if test is not None else ()))
     output.require_own(out, b"", *sources, beside=out.with_suffix(".json"))
     output.require_own(out.with_suffix(".json"), b'"bytes_before"', *sources)
-    found: Compressed = contained(lambda _: _compressed(model, asked, calibrate, test, out, trust=trust)).value
-    for line in found.method:
+    compressed: Compressed = contained(lambda _: _compressed(model, asked, calibrate, test, out, trust=trust)).value
+    for line in compressed.method:
         output.note(line)
     output.note(
-        f"{found.bytes_before} bytes before, {found.bytes_after} after; a row takes {found.p50_ratio:.2f} of the time "
-        f"(95 %: {found.p95_ratio:.2f}); {found.batch_dependent_rows} of 50 rows depend on their batch"
+        f"{compressed.bytes_before} bytes before, {compressed.bytes_after} after; a row takes "
+        f"{compressed.p50_ratio:.2f} of the time (95 %: {compressed.p95_ratio:.2f}); "
+        f"{compressed.batch_dependent_rows} of 50 rows depend on their batch"
     )
-    for one in found.changes:
-        limits = "" if one.low is None or one.high is None else f" [{one.low:.2%}, {one.high:.2%}]"
-        output.note(f"  {one.group}: {one.changed:.2%}{limits} of {one.rows} decisions change")
+    for change in compressed.changes:
+        limits = "" if change.low is None or change.high is None else f" [{change.low:.2%}, {change.high:.2%}]"
+        output.note(f"  {change.group}: {change.changed:.2%}{limits} of {change.rows} decisions change")
     output.note(f'Wrote {out}. Next: audit it with [model] path = "{out.name}" and source = "{model.name}".')
     return 0
 
@@ -78,10 +79,10 @@ def _compressed(model: Path, asked: Asked, calibrate: Path, test: Path | None, o
         done += work(
             model, draft, model=smaller, precision=asked.int8, prune=prune, table=table, groups=groups, rows=asked.rows
         )
-        found = compare(source, draft, table if test is None else read_table(test), groups, done)
-        contents = {out.name: draft.read_bytes(), out.with_suffix(".json").name: report_text(found).encode()}
+        compressed = compare(source, draft, table if test is None else read_table(test), groups, done)
+        contents = {out.name: draft.read_bytes(), out.with_suffix(".json").name: report_text(compressed).encode()}
     write_together(out.parent, contents, contents)
-    return found
+    return compressed
 
 
 def _trained_on(source: Model, asked: Asked, table: pd.DataFrame) -> tuple[Model, tuple[str, ...]]:

@@ -115,12 +115,16 @@ def demo(out: Path, *, data: str) -> int:
         raise ConfigError(f"no demo data {shown(data)}; there are {listed(demos)}.{hint(data, demos)}")
     require("torch", extra="torch", purpose="reference networks")
     output.require_writable(out)
-    made = demos[data]()
-    texts = {"audit.toml": f"{made.config}\n{AFTER}", "card.toml": CARD.format(**made.words), "gates.toml": GATES}
+    chosen = demos[data]()
+    texts = {
+        "audit.toml": f"{chosen.config}\n{AFTER}",
+        "card.toml": CARD.format(**chosen.words),
+        "gates.toml": GATES,
+    }
     written = {name: text.encode() for name, text in texts.items()}
     _require_own(out, written)
-    contents = written | _fitted(made)
-    write_together(out, contents, {*contents, *(one.file for one in FORMATS.values())})
+    contents = written | _fit(chosen)
+    write_together(out, contents, {*contents, *(format_.file for format_ in FORMATS.values())})
     code = run(out / "audit.toml", out=str(out), policy=None, formats=None, strict=False)
     output.note(
         "Model, tables and configuration stand beside the card. Change gates.toml, then: "
@@ -194,15 +198,15 @@ def _digits() -> Demo:
     return Demo(network=network, frame=frame, target="digit", config=DIGITS, words=words)
 
 
-def _fitted(made: Demo) -> dict[str, bytes]:
+def _fit(demo: Demo) -> dict[str, bytes]:
     """Train the network; return model and tables as files."""
     from sklearn.model_selection import train_test_split
 
     from trainers.files import to_bytes
 
-    frame, target = made.frame, made.target
+    frame, target = demo.frame, demo.target
     train, test = train_test_split(frame, test_size=0.4, random_state=0, stratify=frame[target])
-    output.note(f"Training {type(made.network).__name__} on {len(train)} rows …")
-    made.network.fit(train.drop(columns=target), train[target])
+    output.note(f"Training {type(demo.network).__name__} on {len(train)} rows …")
+    demo.network.fit(train.drop(columns=target), train[target])
     tables = [part.to_csv(index=False).encode() for part in (train, test)]
-    return dict(zip(LEARNED, (*tables, to_bytes(made.network)), strict=True))
+    return dict(zip(LEARNED, (*tables, to_bytes(demo.network)), strict=True))

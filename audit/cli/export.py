@@ -35,9 +35,9 @@ def export(
         return convert(loaded, train, rows, out, features=names(features), version=version)
 
     description: Description = contained(work).value
-    found = description.parity
+    values = description.parity
     output.note(
-        f"Wrote {out} and {out.with_name('model.json')}: {found['rows']:.0f} rows answered alike, "
-        f"largest difference {found['largest_difference']:.1g}. Next: modelassay serve {out.with_name('model.json')}"
+        f"Wrote {out} and {out.with_name('model.json')}: {values['rows']:.0f} rows answered alike, "
+        f"largest difference {values['largest_difference']:.1g}. Next: modelassay serve {out.with_name('model.json')}"
     )
     return 0

@@ -18,20 +18,20 @@ def history(records: list[Path], *, out: Path) -> int:
     entries = [_read(file) for file in files]
     if not entries:
         raise ConfigError("there is no record; name audit.json files, or folders that hold some.")
-    entries.sort(key=lambda one: (one.created, one.name))
+    entries.sort(key=lambda entry: (entry.created, entry.name))
     write_text_atomically(out, page(entries))
     note(f"{len(entries)} records: {out}")
     return 0
 
 
 def _files(records: list[Path]) -> Iterator[Path]:
-    for one in records:
-        if one.is_dir():
-            yield from sorted(one.rglob("*.json"))
-        elif one.is_file():
-            yield one
+    for record in records:
+        if record.is_dir():
+            yield from sorted(record.rglob("*.json"))
+        elif record.is_file():
+            yield record
         else:
-            raise ConfigError(f"no file {shown(one)}.")
+            raise ConfigError(f"no file {shown(record)}.")
 
 
 def _read(file: Path) -> Entry:

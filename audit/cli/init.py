@@ -22,10 +22,10 @@ def init(asked: Asked, *, out: Path, force: bool) -> int:
         raise ConfigError(f"{listed(standing)} stand in {str(out)!r} already; --force writes over them.")
     write_together(out, {name: content.encode("utf-8", "replace") for name, content in texts.items()}, texts)
     output.say(f"Wrote {', '.join(str(out / name) for name in texts)}")
-    for one in start.undecided:
-        output.say(f"  DECIDE {' '.join(one.split())}")
+    for question in start.undecided:
+        output.say(f"  DECIDE {' '.join(question.split())}")
     if start.likely:
         output.say(f"  These columns sound sensitive and are not declared: {listed(start.likely)}")
-    told = "once that is decided" if start.undecided else "now"
-    output.say(f"Run it {told}: modelassay run {out / 'audit.toml'}")
+    text = "once that is decided" if start.undecided else "now"
+    output.say(f"Run it {text}: modelassay run {out / 'audit.toml'}")
     return 0

@@ -113,8 +113,8 @@ def look(asked: Asked) -> Start:
         task=task,
         classes=classes if len(classes) <= NUMERIC_GROUPS else (),
         positive=_positive(classes, asked.positive) if task == "binary" else None,
-        favorable=_stated("favorable", classes, asked.favorable) if task != "regression" else None,
-        bins={name: found for name in asked.sensitive if (found := bands(frames["test"][name]))},
+        favorable=_state("favorable", classes, asked.favorable) if task != "regression" else None,
+        bins={name: pair for name in asked.sensitive if (pair := bands(frames["test"][name]))},
         likely=_likely(frames["test"], asked),
         times=tuple(str(name) for name in frames["test"].columns if _is_time(frames["test"][name])),
         features=_features(tables, model, asked),
@@ -133,8 +133,8 @@ def look(asked: Asked) -> Start:
 def _reading(asked: Asked, model: Model | None) -> Reading:
     """Return how the test table is written, and what the model was taught of its columns."""
     delimited = not asked.test.is_dir() and suffix_of(asked.test) in DELIMITED
-    found = suggested(matched(asked.test)[0]) if delimited else Reading()
-    return found if model is None else replace(found, text=tuple(sorted(taught_words(model, asked.target))))
+    reading = suggested(matched(asked.test)[0]) if delimited else Reading()
+    return reading if model is None else replace(reading, text=tuple(sorted(taught_words(model, asked.target))))
 
 
 def _tables(asked: Asked) -> dict[str, Path]:
@@ -142,8 +142,8 @@ def _tables(asked: Asked) -> dict[str, Path]:
 
 
 def _fingerprints(asked: Asked) -> dict[str, str]:
-    found = {name: files_sha256(matched(path)) for name, path in _tables(asked).items()}
-    return found if asked.model is None else {"model": file_sha256(asked.model), **found}
+    texts = {name: files_sha256(matched(path)) for name, path in _tables(asked).items()}
+    return texts if asked.model is None else {"model": file_sha256(asked.model), **texts}
 
 
 def _model(asked: Asked) -> tuple[Model | None, tuple[str, ...]]:
@@ -192,11 +192,11 @@ def task_of(target: pd.Series, model: Model | None = None) -> Task | None:
 
 def _positive(classes: tuple[str, ...], stated: str | None) -> str | None:
     if stated is not None:
-        return _stated("positive", classes, stated)
+        return _state("positive", classes, stated)
     return {frozenset(("0", "1")): "1", frozenset(("False", "True")): "True"}.get(frozenset(classes))
 
 
-def _stated(role: str, classes: tuple[str, ...], stated: str | None) -> str | None:
+def _state(role: str, classes: tuple[str, ...], stated: str | None) -> str | None:
     """Return a class that the command line names, which must occur."""
     if stated is not None and label_text(stated) not in classes:
         raise DataError(
@@ -240,7 +240,7 @@ def _likely(frame: pd.DataFrame, asked: Asked) -> tuple[str, ...]:
 
 
 def _sounds(word: str) -> bool:
-    return any(word == one if one in {"age", "sex", "race"} else word.startswith(one) for one in SENSITIVE_WORDS)
+    return any(word == text if text in {"age", "sex", "race"} else word.startswith(text) for text in SENSITIVE_WORDS)
 
 
 def _is_time(column: pd.Series) -> bool:
@@ -259,18 +259,18 @@ def _features(tables: Tables, model: Model | None, asked: Asked) -> tuple[str, .
 
 def _undecided(start: Start, tables: Tables, model: Model | None) -> list[str]:
     """Say what keeps the first run from beginning."""
-    asked, found = start.asked, []
+    asked, lines = start.asked, []
     if start.types:
-        found.append(f"[model] trusted_types: the file holds types of other packages, {listed(start.types)}")
+        lines.append(f"[model] trusted_types: the file holds types of other packages, {listed(start.types)}")
     elif asked.model is not None and model is None:
-        found.append(f"[model] trust: loading {shown(asked.model.name)} runs code from it")
+        lines.append(f"[model] trust: loading {shown(asked.model.name)} runs code from it")
     if start.task is None:
-        found.append("[data] task: the target holds whole numbers; are they classes or amounts?")
+        lines.append("[data] task: the target holds whole numbers; are they classes or amounts?")
     if start.task == "binary" and start.positive is None:
-        found.append(f"[data] positive: which of {listed(start.classes)} is the positive class?")
+        lines.append(f"[data] positive: which of {listed(start.classes)} is the positive class?")
     if start.missing_targets:
-        found.append(f"[data] drop_missing_target: {start.missing_targets} rows have no target")
-    return found + _refusal(start, tables, model)
+        lines.append(f"[data] drop_missing_target: {start.missing_targets} rows have no target")
+    return lines + _refusal(start, tables, model)
 
 
 def _refusal(start: Start, tables: Tables, model: Model | None) -> list[str]:
@@ -320,11 +320,11 @@ def text(value: str) -> str:
     """
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     escaped = escaped.encode("utf-8", "replace").decode()
-    return '"' + "".join(_sign(one) for one in escaped) + '"'
+    return '"' + "".join(_sign(text) for text in escaped) + '"'
 
 
-def _sign(one: str) -> str:
-    return one if one.isprintable() else f"\\u{ord(one):04X}" if ord(one) < 0x10000 else f"\\U{ord(one):08X}"
+def _sign(text: str) -> str:
+    return text if text.isprintable() else f"\\u{ord(text):04X}" if ord(text) < 0x10000 else f"\\U{ord(text):08X}"
 
 
 def key(name: str) -> str:
@@ -340,4 +340,4 @@ def key(name: str) -> str:
 
 def texts(values: Sequence[str]) -> str:
     """Write a TOML list of strings."""
-    return f"[{', '.join(text(one) for one in values)}]"
+    return f"[{', '.join(text(value) for value in values)}]"

@@ -143,8 +143,8 @@ def _relative(path: Path, folder: Path) -> str:
 def _audit(start: Start, folder: Path) -> Iterator[str]:
     yield "# What to audit. Written by modelassay init; lines marked DECIDE want a person. Run with"
     yield "#   modelassay run audit.toml"
-    for one in start.undecided:
-        yield f"# DECIDE first: {' '.join(one.split())}"
+    for question in start.undecided:
+        yield f"# DECIDE first: {' '.join(question.split())}"
     yield ""
     yield from _model(start, folder)
     yield "[data]"
@@ -176,7 +176,7 @@ def _model(start: Start, folder: Path) -> Iterator[str]:
         return
     yield "[model]"
     yield f"path = {_relative(asked.model, folder)}"
-    if any(one.startswith("[model] trust:") for one in start.undecided):
+    if any(question.startswith("[model] trust:") for question in start.undecided):
         yield "trust = false  # DECIDE: loading this format runs code from the file; true only if you know who made it"
     elif start.types:
         yield f"# trusted_types = {texts(start.types)}"
@@ -210,10 +210,10 @@ def _favorable(start: Start) -> Iterator[str]:
     if start.favorable is not None:
         yield f"favorable = {text(start.favorable)}  # good for the person: selection rates speak of it"
         return
-    one, other = start.classes[0], start.classes[-1]
+    name, other = start.classes[0], start.classes[-1]
     yield "# DECIDE: which outcome is good for the person? Groups are compared by how often they get it."
-    yield f"# favorable = {text(one)}  # it is good to be called {text(one)}, and bad to be called {text(other)}"
-    yield f"# favorable = {text(other)}  # it is good to be called {text(other)}, and bad to be called {text(one)}"
+    yield f"# favorable = {text(name)}  # it is good to be called {text(name)}, and bad to be called {text(other)}"
+    yield f"# favorable = {text(other)}  # it is good to be called {text(other)}, and bad to be called {text(name)}"
 
 
 def _columns(start: Start) -> Iterator[str]:
@@ -239,9 +239,9 @@ def _columns(start: Start) -> Iterator[str]:
 
 def _labels(start: Start) -> Iterator[str]:
     """Offer the line that maps labels which do not meet, for a person to look through."""
-    for one in start.undecided:
-        if found := re.search(r"\[data\] (labels = \{[^{}]*\})", " ".join(one.split())):
-            yield f"# {found[1]}  # DECIDE: does each label of the table mean this one of the model?"
+    for question in start.undecided:
+        if match := re.search(r"\[data\] (labels = \{[^{}]*\})", " ".join(question.split())):
+            yield f"# {match[1]}  # DECIDE: does each label of the table mean this one of the model?"
 
 
 def _csv(start: Start) -> Iterator[str]:
@@ -283,7 +283,7 @@ def _gates(start: Start) -> Iterator[str]:
 def _card() -> Iterator[str]:
     yield "# What only people can say. DECIDE every line; a blank is shown as a blank on the card (rule CARD001)."
     yield "# Longer text goes between triple quotes; Markdown is not read."
-    for one in fields(Card):
+    for field in fields(Card):
         yield ""
-        yield f"# {PROMPTS[one.name]}"
-        yield f"{one.name} = {text('')}"
+        yield f"# {PROMPTS[field.name]}"
+        yield f"{field.name} = {text('')}"

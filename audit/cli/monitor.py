@@ -46,20 +46,22 @@ def monitor(
         config=asked.as_json(),
     )
     codes, every = [], []
-    for one in watch(work, execute):
-        every.append(one)
-        if one.is_new:
-            codes.append(exit_code(one.record, strict))
-            output.note(f"{one.name}: {_summary(one.record)}")
+    for watched in watch(work, execute):
+        every.append(watched)
+        if watched.is_new:
+            codes.append(exit_code(watched.record, strict))
+            output.note(f"{watched.name}: {_summary(watched.record)}")
     last = every[-1].record
     target = Path(out) if out is not None else state / "latest"
     code = output.tell(last, output.write_reports(last, target, names), strict=strict)
     keep(every, state)  # last: a window counts as told once everything of it was
-    return next((one for one in WORST_FIRST if one in codes), code)
+    return next((number for number in WORST_FIRST if number in codes), code)
 
 
 def _summary(record: AuditRecord) -> str:
-    told = [one.measurement.summary for one in record.findings if one.family == FAMILY and one.measurement]
+    lines = [
+        finding.measurement.summary for finding in record.findings if finding.family == FAMILY and finding.measurement
+    ]
     name = record.data.splits[0].file.removeprefix("window ")
-    bare = [text.removeprefix(f"{name}: ").rstrip(".") for text in told]
+    bare = [text.removeprefix(f"{name}: ").rstrip(".") for text in lines]
     return f"{'; '.join(bare)}."

@@ -181,7 +181,7 @@ def write_reports(
     for file in texts:
         require_replaceable(folder / file)
     contents = {file: text.encode("utf-8", "replace") for file, text in texts.items()} | dict(also or {})
-    write_together(folder, contents, {one.file for one in FORMATS.values()} | set(also or ()))
+    write_together(folder, contents, {format_.file for format_ in FORMATS.values()} | set(also or ()))
     return [folder / file for file in texts]
 
 
@@ -191,7 +191,7 @@ def write_early(record: AuditRecord, folder: Path, names: list[str]) -> None:
     Reports of an earlier run stay until the new ones are complete; a partial record of an interrupted one is replaced.
     """
     name = FORMATS["json"].file
-    others = any((folder / one.file).exists() for one in FORMATS.values() if one.file != name)
+    others = any((folder / format_.file).exists() for format_ in FORMATS.values() if format_.file != name)
     if others or "json" not in names or ((folder / name).exists() and not _is_partial(folder / name)):
         return
     write_together(folder, {name: draw(record, "json").encode()}, {name})
@@ -236,7 +236,7 @@ def tell(record: AuditRecord, written: list[Path], *, strict: bool, everything: 
     """Print five answers, what to do next, the verdict, where the card stands and what blocks; return the exit code."""
     code = exit_code(record, strict)
     card = next((path for path in written if path.suffix == ".html"), written[0] if written else None)
-    gates = dict.fromkeys(visible(one.gate, 40) for one in blocking(record, strict))
+    gates = dict.fromkeys(visible(verdict.gate, 40) for verdict in blocking(record, strict))
     end = f"(exit {code}{f': {few(gates, limit=3)}' if gates else ''})"
     end = end if card is None else f"→ {card} {end}"
     if everything:

@@ -29,10 +29,10 @@ def _read(file: Path | None) -> None:
     gates = default_policy() if file is None else read_policy_and_terms(file, drafting=True)[0]
     require_known_words(gates)
     require_current_waivers(gates, datetime.datetime.now(tz=datetime.UTC).date())
-    for one in gates.gates:
-        say(f"{one.severity:8} {visible(one.id, 40):24} {rule(one)}")
+    for gate in gates.gates:
+        say(f"{gate.severity:8} {visible(gate.id, 40):24} {rule(gate)}")
     for waiver in gates.waivers:
         say(f"waived   {visible(waiver.gate, 40):24} by {visible(waiver.owner, 60)} until {waiver.expires}")
-    tally = Counter(one.severity for one in gates.gates)
+    tally = Counter(gate.severity for gate in gates.gates)
     parts = ", ".join(f"{number} {severity}" for severity, number in sorted(tally.items()))
     say(f"{visible(gates.name, 60)}: {counted(len(gates.gates), 'gate')} ({parts or 'none'}).")

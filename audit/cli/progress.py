@@ -39,11 +39,11 @@ def shown(*, quiet: bool = False) -> Iterator[Progress]:
 
 def _lines() -> Progress:
     """Name each kind of work once, on a line of its own: logs keep no bars."""
-    told: set[str] = set()
+    names: set[str] = set()
 
     def move(what: str, done: int, total: int) -> None:
-        if what and what not in told:
-            told.add(what)
+        if what and what not in names:
+            names.add(what)
             size = f" ({total:,})" if total > 1 and done < total else ""
             print(harmless(f"{visible(what)}{size} …"), file=sys.stderr, flush=True)
 

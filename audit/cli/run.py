@@ -49,8 +49,8 @@ def run(
         )
         kept = None if quick else unfinished_of(plan)
         record = execute(plan, progress=tell, kept=kept, stage=None if to_machine else hand_over)
-        told = (*plan.warnings, *(one for one in record.warnings if isinstance(one, ledger.Spent)))
-        return record, told, kept
+        lines = (*plan.warnings, *(warning for warning in record.warnings if isinstance(warning, ledger.Spent)))
+        return record, lines, kept
 
     def first(record: object) -> None:
         assert isinstance(record, AuditRecord)  # noqa: S101 -- what the work hands over
@@ -58,8 +58,8 @@ def run(
         output.write_early(record, target, names)
 
     done = contained(work, limits=limits_of(asked), bar=lambda: progress.shown(quiet=to_machine), early=first)
-    record, told, kept = done.value
-    for warning in told:
+    record, result, kept = done.value
+    for warning in result:
         output.note(warning)
     output.note(_went_on(record))
     if done.printed:

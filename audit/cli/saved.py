@@ -104,8 +104,10 @@ def with_card(record: AuditRecord, file: Path) -> AuditRecord:
 
     card = read_card(file)
     findings = tuple(
-        replace(one, measurement=card_blanks(card)) if one.check == BLANKS and one.measurement is not None else one
-        for one in record.findings
+        replace(finding, measurement=card_blanks(card))
+        if finding.check == BLANKS and finding.measurement is not None
+        else finding
+        for finding in record.findings
     )
     return replace(record, card=card, findings=findings)
 
@@ -115,6 +117,6 @@ def rejudged_card(record: AuditRecord) -> AuditRecord:
     asked = {gate.id for gate in record.policy.gates if gate.check == BLANKS}
     if not asked & {verdict.gate for verdict in record.verdicts}:
         return record
-    anew = [one for one in decide(record, record.policy, today=_today()).verdicts if one.gate in asked]
-    rest = [one for one in record.verdicts if one.gate not in asked]
+    anew = [verdict for verdict in decide(record, record.policy, today=_today()).verdicts if verdict.gate in asked]
+    rest = [verdict for verdict in record.verdicts if verdict.gate not in asked]
     return replace(record, verdicts=(*rest, *anew))

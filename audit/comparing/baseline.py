@@ -70,7 +70,7 @@ def load_baseline(terms: Terms) -> tuple[AuditRecord | None, str]:
     if not path.exists():
         if terms.on_missing == "skip":
             return None, f"baseline {shown(path.name)} does not exist yet; nothing is compared"
-        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         known = hint(path.name, siblings)
         raise ConfigError(f"no baseline {shown(path)}; expected the audit.json of an earlier run.{known}")
     try:
@@ -167,7 +167,7 @@ def evaluated_file(splits: Iterable[SplitInfo], model_format: str) -> str:
 
     A file that carries a model's answers is another one for each model, so it says nothing of the rows.
     """
-    return "" if model_format == "none" else next((one.sha256 for one in splits if one.name == "test"), "")
+    return "" if model_format == "none" else next((split.sha256 for split in splits if split.name == "test"), "")
 
 
 def against(record: AuditRecord, baseline: AuditRecord, *, on_data_change: OnDataChange = "error") -> AuditRecord:
@@ -182,12 +182,12 @@ def against(record: AuditRecord, baseline: AuditRecord, *, on_data_change: OnDat
     if on_data_change == "error":
         require_same_rows(record.pairing, evaluated_file(record.data.splits, record.model.format), baseline)
     measured = change(record, baseline)
-    old = next((one for one in record.findings if one.check == CHECK), None)
+    old = next((finding for finding in record.findings if finding.check == CHECK), None)
     blank = Finding(
         check=CHECK, title="Change since the baseline", family="comparison", revision=1, outcome="skipped", reason="-"
     )
-    made = replace(old or blank, outcome="measured", reason="", measurement=measured)
-    findings = [made if one is old else one for one in record.findings] + ([] if old else [made])
+    finding = replace(old or blank, outcome="measured", reason="", measurement=measured)
+    findings = [finding if measured is old else measured for measured in record.findings] + ([] if old else [finding])
     return replace(record, findings=tuple(findings))
 
 
@@ -201,25 +201,31 @@ def change(record: AuditRecord, baseline: AuditRecord) -> Measurement:
     """
 
     def independent() -> Measurement:
-        found = unpaired(by_address(record), by_address(baseline), record.headline, record.task, own)
-        return with_key_note(found, record.pairing, baseline.pairing)
+        measurement = unpaired(by_address(record), by_address(baseline), record.headline, record.task, own)
+        return with_key_note(measurement, record.pairing, baseline.pairing)
 
     own = own_directions(record)
     if not is_paired(record.pairing, baseline.pairing):
         return independent()
     new, old = answers_of(record.pairing, record), answers_of(baseline.pairing, record)
-    found = paired(new, old, record.pairing, independent)
-    return _with_own(found, independent(), own) if own else found
+    measurement = paired(new, old, record.pairing, independent)
+    return _with_own(measurement, independent(), own) if own else measurement
 
 
-def _with_own(found: Measurement, independent: Measurement, own: Directions) -> Measurement:
+def _with_own(measurement: Measurement, independent: Measurement, own: Directions) -> Measurement:
     """Add the gains in metrics of the user's own, whose code a record does not hold, as of independent samples."""
-    there = {one.metric for one in found.estimates}
+    there = {estimate.metric for estimate in measurement.estimates}
     added = [
-        one for one in independent.estimates if one.metric.removesuffix("_gain") in own and one.metric not in there
+        estimate
+        for estimate in independent.estimates
+        if estimate.metric.removesuffix("_gain") in own and estimate.metric not in there
     ]
     note = "Metrics of your own are compared as of independent samples here: a record holds no code."
-    return replace(found, estimates=(*found.estimates, *added), notes=(*found.notes, note) if added else found.notes)
+    return replace(
+        measurement,
+        estimates=(*measurement.estimates, *added),
+        notes=(*measurement.notes, note) if added else measurement.notes,
+    )
 
 
 def settings_of(record: AuditRecord) -> Settings:
@@ -229,7 +235,7 @@ def settings_of(record: AuditRecord) -> Settings:
     stated = {
         name: value for name, value in known.items() if name in {"level", "min_n", "suppress_n", "depth", "ordered"}
     }
-    hidden = frozenset(frozenset({(one.feature, one.level)}) for one in record.data.groups if one.rows is None)
+    hidden = frozenset(frozenset({(group.feature, group.level)}) for group in record.data.groups if group.rows is None)
     return Settings(headline=record.headline, favorable=record.data.favorable, suppressed=hidden, **stated)  # type: ignore[arg-type]
 
 
@@ -257,28 +263,28 @@ def paired(
         Makes the comparison of independent samples, which stands in where answers do not carry the headline metric.
     """
     old = replace(old, y_true=new.y_true)
-    names, own = names_for(new, old), {name: one.better for name, one in new.settings.metrics.items()}
-    made = [gain(paired_difference(new, old, name), name, own) for name in names]
+    names, own = names_for(new, old), {name: metric.better for name, metric in new.settings.metrics.items()}
+    estimates = [gain(paired_difference(new, old, name), name, own) for name in names]
     for features in new.crossings():
         few = names if len(features) == 1 else names[:IN_CROSSINGS]
-        made += [gain(one, _plain(one), own) for one in paired_by_group(new, old, few, features)]
-    judged = _judged(new)
-    headlines = [headline_of(one) for one in made if one.metric == f"{judged}_gain"]
-    headlines = headlines or [one for one in independent().estimates if one.metric == "headline_gain"]
+        estimates += [gain(estimate, _plain(estimate), own) for estimate in paired_by_group(new, old, few, features)]
+    judged = _judge(new)
+    headlines = [headline_of(estimate) for estimate in estimates if estimate.metric == f"{judged}_gain"]
+    headlines = headlines or [estimate for estimate in independent().estimates if estimate.metric == "headline_gain"]
     exhibits: list[Exhibit] = []
     if headlines:
         exhibits.append(by_address_table(f"Gain in {judged}", headlines))
     if new.task != "regression":
-        made.append(churn(new, old))
+        estimates.append(churn(new, old))
         exhibits.append(disagreement(new, old))
         if both_carry(new, old, AREA):
             tested = area_p_value(new, old)
-            made.append(tested)
+            estimates.append(tested)
             exhibits.append(estimates_table("DeLong's test of the two models' ROC AUC", [tested]))
-    told = f"{judged} changed by {headlines[0]} " if headlines else "Answers were paired "
+    text = f"{judged} changed by {headlines[0]} " if headlines else "Answers were paired "
     return Measurement(
-        summary=f"{told}on the same {len(new):,} rows.",
-        estimates=(*headlines, *made),
+        summary=f"{text}on the same {len(new):,} rows.",
+        estimates=(*headlines, *estimates),
         exhibits=tuple(exhibits),
         notes=(*_notes(new, kept), *_stands_in(new.headline, judged)),
     )
@@ -299,12 +305,12 @@ def _notes(new: Predictions, kept: Pairing | None) -> list[str]:
 
 def names_for(new: Predictions, old: Predictions) -> tuple[str, ...]:
     """Name the metrics that two models' kept answers carry, the headline first."""
-    names = dict.fromkeys((new.headline, _judged(new), *reported("comparison", new.task), *new.settings.metrics))
+    names = dict.fromkeys((new.headline, _judge(new), *reported("comparison", new.task), *new.settings.metrics))
     known = [name for name in names if name in METRICS or name in new.settings.metrics]
     return tuple(name for name in known if metric_of(new, name).better != "neither" and both_carry(new, old, name))
 
 
-def _judged(new: Predictions) -> str:
+def _judge(new: Predictions) -> str:
     """Name the metric that rules on losses go by; of a metric whose code is not at hand, its own name."""
     known = new.headline in METRICS or new.headline in new.settings.metrics
     return scaled_headline(new) if known else new.headline
@@ -323,10 +329,10 @@ def own_directions(record: AuditRecord) -> Directions:
     """Return which way the metrics of the user's own are better that a record was made with."""
     stated = record.config.get("metrics")
     tables = stated.items() if isinstance(stated, dict) else ()
-    found = {
+    texts = {
         name: str(table.get("better", "higher")) if isinstance(table, dict) else "higher" for name, table in tables
     }
-    return {name: better for name, better in found.items() if name not in METRICS}
+    return {name: better for name, better in texts.items() if name not in METRICS}
 
 
 def better_of(name: str, own: Directions = NO_METRIC) -> str:
@@ -384,20 +390,20 @@ Addressed = Mapping[tuple[str, tuple[tuple[str, str], ...]], Estimate]
 
 def unpaired(now: Addressed, before: Addressed, headline: str, task: Task, own: Directions = NO_METRIC) -> Measurement:
     """Subtract what two audits measured, as of independent samples; `own` are metrics of the user's own."""
-    judged = _scaled(headline, now, task)
+    judged = _scale(headline, now, task)
     names = {headline, judged, *reported("comparison", task), *own}
-    made: list[Estimate] = []
-    for (metric, address), one in now.items():
+    estimates: list[Estimate] = []
+    for (metric, address), estimate in now.items():
         other = before.get((metric, address))
         if other is None or metric not in names or better_of(metric, own) == "neither":
             continue
-        gap = gain(compared(one, other, "difference"), metric, own)
-        made.append(replace(gap, method=f"not paired: {gap.method}" if gap.method else ""))
-    headlines = [headline_of(one) for one in made if one.metric == f"{judged}_gain"]
-    told = f"{judged} changed by {headlines[0]}, " if headlines else "No number stands in both records, "
+        gap = gain(compared(estimate, other, "difference"), metric, own)
+        estimates.append(replace(gap, method=f"not paired: {gap.method}" if gap.method else ""))
+    headlines = [headline_of(estimate) for estimate in estimates if estimate.metric == f"{judged}_gain"]
+    text = f"{judged} changed by {headlines[0]}, " if headlines else "No number stands in both records, "
     return Measurement(
-        summary=told + "not paired: the two audits are compared as independent samples, which shows far less.",
-        estimates=(*headlines, *made),
+        summary=text + "not paired: the two audits are compared as independent samples, which shows far less.",
+        estimates=(*headlines, *estimates),
         notes=(
             "Rows could not be paired: they are other rows, or a record keeps no answers.",
             *_stands_in(headline, judged),
@@ -405,9 +411,9 @@ def unpaired(now: Addressed, before: Addressed, headline: str, task: Task, own: 
     )
 
 
-def _scaled(headline: str, now: Addressed, task: Task) -> str:
+def _scale(headline: str, now: Addressed, task: Task) -> str:
     """Name the headline where it is a share or a score, in which a margin is stated; else the task's own metric."""
-    units = {metric: one.unit for (metric, _), one in now.items()}
+    units = {metric: estimate.unit for (metric, _), estimate in now.items()}
     if units.get(headline, SCALES[0]) in SCALES:
         return headline
     names = ("r2_score",) if task == "regression" else ("roc_auc", "balanced_accuracy")
@@ -416,28 +422,28 @@ def _scaled(headline: str, now: Addressed, task: Task) -> str:
 
 def _stands_in(headline: str, judged: str) -> list[str]:
     """Say so where rules on losses go by another metric than the headline."""
-    told = (
+    text = (
         f"Rules on losses go by {judged}: {headline} is in a unit of its own, of which a margin for shares and scores "
         f"tells nothing. For a margin in that unit, state a gate on {headline} (no_regression)."
     )
-    return [] if judged == headline else [told]
+    return [] if judged == headline else [text]
 
 
-def with_key_note(found: Measurement, now: Pairing | None, before: Pairing | None) -> Measurement:
+def with_key_note(measurement: Measurement, now: Pairing | None, before: Pairing | None) -> Measurement:
     """Say so where rows could not be paired because the records were made with different keys."""
-    return replace(found, notes=(*found.notes, OTHER_KEY)) if keys_differ(now, before) else found
+    return replace(measurement, notes=(*measurement.notes, OTHER_KEY)) if keys_differ(now, before) else measurement
 
 
 def by_address(record: AuditRecord) -> Addressed:
     """Return the first estimate of each metric at each address of a record's test rows."""
-    found = [one for one in record.findings if one.check != CHECK and one.measurement is not None]
-    return addressed(one for finding in found for one in finding.measurement.estimates)  # type: ignore[union-attr]
+    findings = [finding for finding in record.findings if finding.check != CHECK and finding.measurement is not None]
+    return addressed(estimate for finding in findings for estimate in finding.measurement.estimates)  # type: ignore[union-attr]
 
 
 def addressed(estimates: Iterable[Estimate]) -> Addressed:
     """Return the first estimate of each metric at each address of the test rows."""
-    found: dict[tuple[str, tuple[tuple[str, str], ...]], Estimate] = {}
-    for one in estimates:
-        if one.where.get("split") == "test":
-            found.setdefault((one.metric, tuple(sorted(one.where.items()))), one)
-    return found
+    table: dict[tuple[str, tuple[tuple[str, str], ...]], Estimate] = {}
+    for estimate in estimates:
+        if estimate.where.get("split") == "test":
+            table.setdefault((estimate.metric, tuple(sorted(estimate.where.items()))), estimate)
+    return table

@@ -75,23 +75,23 @@ def compare(before: AuditRecord, after: AuditRecord, *others: AuditRecord, names
       No difference shown: accuracy stands in neither audit, or in one.
     """
     records = (before, after, *others)
-    for one in records[:-1]:
-        require_comparable(records[-1].task, records[-1].data, one)
+    for record in records[:-1]:
+        require_comparable(records[-1].task, records[-1].data, record)
     named = _names(records, names)
-    found = _compared(before, records[-1], named[0], named[-1])
-    return replace(found, contenders=contenders(records, named)) if others else found
+    comparison = _compare(before, records[-1], named[0], named[-1])
+    return replace(comparison, contenders=contenders(records, named)) if others else comparison
 
 
 def _names(records: Sequence[AuditRecord], given: Sequence[str]) -> tuple[str, ...]:
     """Return the models' names; where they are not unique, the given ones or numbers stand behind them."""
-    names = [_name(one) for one in records]
+    names = [_name(record) for record in records]
     if len(set(names)) == len(names):
         return tuple(names)
     ends = given if len(given) == len(set(given)) == len(names) else tuple(map(str, range(1, len(names) + 1)))
     return tuple(f"{name} ({end})" for name, end in zip(names, ends, strict=True))
 
 
-def _compared(before: AuditRecord, after: AuditRecord, *names: str) -> Comparison:
+def _compare(before: AuditRecord, after: AuditRecord, *names: str) -> Comparison:
     pair = is_paired(after.pairing, before.pairing)
     new, old = (answers_of(after.pairing, after), answers_of(before.pairing, after)) if pair else (None, None)
     gaps = _paired_gaps(new, replace(old, y_true=new.y_true)) if new is not None and old is not None else {}
@@ -147,25 +147,25 @@ def _identity(before: AuditRecord, after: AuditRecord) -> tuple[tuple[str, str, 
     """Name what differs of the two audits beside numbers."""
     sides = [
         {
-            "model": _name(one),
-            "kind of model": one.model.kind,
-            "model file": one.model.sha256[:12],
-            **{f"parameter {name}": value for name, value in one.model.parameters.items()},
-            **{f"{split.name} rows": f"{split.rows}" for split in one.data.splits},
-            **{f"{split.name} file": split.sha256[:12] for split in one.data.splits},
-            "evaluated rows": one.pairing.fingerprint[:12] if one.pairing else "",
-            "features": ", ".join(sorted(feature.name for feature in one.data.features)),
-            "policy": f"{one.policy.name} {one.policy.sha256[:12]}".strip(),
-            "headline": one.headline,
-            "seed": str(one.seed),
-            "tool": one.tool,
-            **{f"version of {name}": version for name, version in one.environment.packages.items()},
+            "model": _name(record),
+            "kind of model": record.model.kind,
+            "model file": record.model.sha256[:12],
+            **{f"parameter {name}": value for name, value in record.model.parameters.items()},
+            **{f"{split.name} rows": f"{split.rows}" for split in record.data.splits},
+            **{f"{split.name} file": split.sha256[:12] for split in record.data.splits},
+            "evaluated rows": record.pairing.fingerprint[:12] if record.pairing else "",
+            "features": ", ".join(sorted(feature.name for feature in record.data.features)),
+            "policy": f"{record.policy.name} {record.policy.sha256[:12]}".strip(),
+            "headline": record.headline,
+            "seed": str(record.seed),
+            "tool": record.tool,
+            **{f"version of {name}": version for name, version in record.environment.packages.items()},
         }
-        for one in (before, after)
+        for record in (before, after)
     ]
     names = dict.fromkeys([*sides[0], *sides[1]])
     found = ((name, sides[0].get(name, ""), sides[1].get(name, "")) for name in names)
-    return tuple(one for one in found if one[1] != one[2])
+    return tuple(row for row in found if row[1] != row[2])
 
 
 # --- numbers --------------------------------------------------------------------------------------
@@ -175,10 +175,13 @@ def _paired_gaps(new: Predictions, old: Predictions) -> dict[tuple[str, tuple[tu
     """Return paired differences by metric and address, for all metrics that kept answers carry."""
     wanted = dict.fromkeys((new.headline, *reported("comparison", new.task), *PAIRED_TOO))
     names = tuple(name for name in wanted if name in METRICS and both_carry(new, old, name))
-    found = [paired_difference(new, old, name) for name in names]
+    estimates = [paired_difference(new, old, name) for name in names]
     for features in new.crossings():
-        found += paired_by_group(new, old, names, features)
-    return {(one.metric.removesuffix("_difference"), tuple(sorted(one.where.items()))): one for one in found}
+        estimates += paired_by_group(new, old, names, features)
+    return {
+        (estimate.metric.removesuffix("_difference"), tuple(sorted(estimate.where.items()))): estimate
+        for estimate in estimates
+    }
 
 
 def _changes(
@@ -188,26 +191,26 @@ def _changes(
     own: Directions,
 ) -> list[Change]:
     old, new = _numbers(before), _numbers(after)
-    found = []
+    changes = []
     for key in dict.fromkeys([*new, *old]):
         check, metric, address = key
         change = Change(check=check, metric=metric, where=dict(address), before=old.get(key), after=new.get(key))
-        found.append(_measured(change, gaps.get((metric, address)), own))
-    return found
+        changes.append(_measure(change, gaps.get((metric, address)), own))
+    return changes
 
 
 def _numbers(record: AuditRecord) -> dict[Address, Estimate]:
     """Return every estimate by check, metric and address; what compares with a baseline is left out."""
-    found: dict[Address, Estimate] = {}
+    estimates: dict[Address, Estimate] = {}
     for finding in record.findings:
         if finding.check == CHECK or finding.measurement is None:
             continue
-        for one in finding.measurement.estimates:
-            found.setdefault((finding.check, one.metric, tuple(sorted(one.where.items()))), one)
-    return found
+        for estimate in finding.measurement.estimates:
+            estimates.setdefault((finding.check, estimate.metric, tuple(sorted(estimate.where.items()))), estimate)
+    return estimates
 
 
-def _measured(change: Change, gap: Estimate | None, own: Directions) -> Change:
+def _measure(change: Change, gap: Estimate | None, own: Directions) -> Change:
     before, after = change.before, change.after
     if before is None or after is None:
         return replace(change, direction="only after" if before is None else "only before")
@@ -274,26 +277,26 @@ _BY_MODEL = ("churn_to_negative", "churn_to_positive")
 
 def _turns(before: AuditRecord, after: AuditRecord) -> list[Turn]:
     old, new = _verdicts(before), _verdicts(after)
-    found = []
+    turns = []
     for key in dict.fromkeys([*new, *old]):
         was, now = old.get(key), new.get(key)
         severity = (now or was).severity  # type: ignore[union-attr]
         if (was and was.outcome) != (now and now.outcome):
-            one = Turn(
+            turn = Turn(
                 gate=key[0],
                 where=dict(key[1]),
                 before=was.outcome if was else "not asked",
                 after=now.outcome if now else "not asked",
                 severity=severity,
             )
-            found.append(one)
-    return found
+            turns.append(turn)
+    return turns
 
 
 def _verdicts(record: AuditRecord) -> dict[tuple[str, tuple[tuple[str, str], ...], str], Verdict]:
     """Return verdicts by gate, address and metric; a gate's id may speak of several metrics."""
-    found = {}
-    for one in record.verdicts:
-        metric = one.estimate.metric if one.estimate else ""
-        found[(one.gate, tuple(sorted(one.where.items())), metric)] = one
-    return found
+    verdicts = {}
+    for verdict in record.verdicts:
+        metric = verdict.estimate.metric if verdict.estimate else ""
+        verdicts[(verdict.gate, tuple(sorted(verdict.where.items())), metric)] = verdict
+    return verdicts

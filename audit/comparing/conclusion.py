@@ -54,7 +54,10 @@ def within_rounding(gap: Estimate, before: Estimate | None = None, after: Estima
         return False
     if gap.unit in ("difference", "proportion", "score", "ratio", ""):
         return abs(gap.value) < ROUNDING
-    size = max((abs(one.value) for one in (before, after) if one is not None and one.value is not None), default=0.0)
+    size = max(
+        (abs(estimate.value) for estimate in (before, after) if estimate is not None and estimate.value is not None),
+        default=0.0,
+    )
     return abs(gap.value) < ROUNDING * size
 
 
@@ -82,14 +85,16 @@ def conclude(
         Whether both models gave the same answer to every row.
     """
     once, order = _once(changes, names), list(names)
-    whole = [one for one in once if set(one.where) <= {"split"}]
-    groups = [one for one in once if set(one.where) - HOUSE_WORDS and _n(one) >= min_n]
-    headline, others = ([one for one in whole if (one.metric == order[0]) == first] for first in (True, False))
+    whole = [change for change in once if set(change.where) <= {"split"}]
+    groups = [change for change in once if set(change.where) - HOUSE_WORDS and _n(change) >= min_n]
+    headline, others = ([change for change in whole if (change.metric == order[0]) == first] for first in (True, False))
     loss, gain = (partial(_against, names, loss=loss) for loss in (True, False))
-    worse = [*_shown(headline, RISK / 2, loss), *_shown(others, RISK / 4, loss)]
-    better = [*_shown(headline, RISK / 2, gain), *_shown(others, RISK / 4, gain)]
-    groups_worse = sorted(_shown(groups, RISK / 4, loss), key=_size)
-    turned = tuple(one for one in turns if one.severity == "error" and one.before == "pass" and one.after == "fail")
+    worse = [*_show(headline, RISK / 2, loss), *_show(others, RISK / 4, loss)]
+    better = [*_show(headline, RISK / 2, gain), *_show(others, RISK / 4, gain)]
+    groups_worse = sorted(_show(groups, RISK / 4, loss), key=_size)
+    turned = tuple(
+        turn for turn in turns if turn.severity == "error" and turn.before == "pass" and turn.after == "fail"
+    )
     lost = bool(worse or groups_worse or turned)
     word: Word = "worse" if lost else "better" if better else "same answers" if same else "no difference shown"
     return Conclusion(
@@ -97,23 +102,25 @@ def conclude(
         worse=tuple(worse),
         better=tuple(better),
         groups_worse=tuple(groups_worse),
-        groups=len({tuple(sorted(one.where.items())) for one in groups}),
+        groups=len({tuple(sorted(group.where.items())) for group in groups}),
         turned=turned,
     )
 
 
 def _once(changes: Sequence[Change], names: Mapping[str, str]) -> list[Change]:
     """Return each number of the test rows that counts once, the headline first."""
-    found: dict[tuple[str, tuple[tuple[str, str], ...]], Change] = {}
-    for one in changes:
-        counts = names.get(one.metric, "neither") != "neither" and "class" not in one.where
-        if counts and one.difference is not None and one.where.get("split", "test") == "test":
-            found.setdefault((one.metric, tuple(sorted(one.where.items()))), one)
+    table: dict[tuple[str, tuple[tuple[str, str], ...]], Change] = {}
+    for change in changes:
+        counts = names.get(change.metric, "neither") != "neither" and "class" not in change.where
+        if counts and change.difference is not None and change.where.get("split", "test") == "test":
+            table.setdefault((change.metric, tuple(sorted(change.where.items()))), change)
     order = list(names)
     once = [
-        one for (metric, where), one in found.items() if metric == order[0] or (_same_as(metric), where) not in found
+        change
+        for (metric, where), change in table.items()
+        if metric == order[0] or (_same_as(metric), where) not in table
     ]
-    return sorted(once, key=lambda one: order.index(one.metric))
+    return sorted(once, key=lambda change: order.index(change.metric))
 
 
 def _same_as(metric: str) -> str:
@@ -127,15 +134,15 @@ def _size(change: Change) -> tuple[int, float]:
 
 
 def _n(change: Change) -> int:
-    return min((one.n or 0 for one in (change.before, change.after) if one is not None), default=0)
+    return min((estimate.n or 0 for estimate in (change.before, change.after) if estimate is not None), default=0)
 
 
-def _shown(changes: Sequence[Change], risk: float, chance: Callable[[Change], float]) -> list[Change]:
-    adjusted = holm([chance(one) for one in changes])
+def _show(changes: Sequence[Change], risk: float, chance: Callable[[Change], float]) -> list[Change]:
+    adjusted = holm([chance(change) for change in changes])
     return [
-        one
-        for one, p in zip(changes, adjusted, strict=True)
-        if p <= risk and not within_rounding(one.difference, one.before, one.after)  # type: ignore[arg-type]
+        change
+        for change, p in zip(changes, adjusted, strict=True)
+        if p <= risk and not within_rounding(change.difference, change.before, change.after)  # type: ignore[arg-type]
     ]
 
 

@@ -42,28 +42,28 @@ def contenders(records: Sequence[AuditRecord], names: Sequence[str]) -> tuple[Co
     metric, task = records[-1].headline, records[-1].task
     better = better_of(metric, own_directions(records[-1]))
     highest = better != "lower"
-    own = [by_address(one).get((metric, (("split", "test"),))) for one in records]
+    own = [by_address(record).get((metric, (("split", "test"),))) for record in records]
     answers = _answers(records, metric)
-    found = []
+    entries = []
     for place, name in enumerate(names):
         behind = None if better == "neither" else _behind(place, own, answers, metric, highest)
         moved = churn(answers[place], answers[0]) if answers and place and task != "regression" else None
-        found.append(
+        entries.append(
             Contender(
                 name=name, value=own[place], behind=behind, standing=_standing(behind, highest),
                 paired=bool(answers), churn=moved,
             )
         )  # fmt: skip
-    return _leader(found)
+    return _leader(entries)
 
 
 def _answers(records: Sequence[AuditRecord], metric: str) -> list[Predictions]:
     """Return all models' answers to the same rows, or nothing where they are not the same or lack the metric."""
-    if not all(is_paired(one.pairing, records[-1].pairing) for one in records):
+    if not all(is_paired(record.pairing, records[-1].pairing) for record in records):
         return []
-    answers = [answers_of(one.pairing, records[-1]) for one in records]
-    answers = [replace(one, y_true=answers[-1].y_true) for one in answers]
-    return answers if all(metric in names_for(one, answers[-1]) for one in answers) else []
+    answers = [answers_of(record.pairing, records[-1]) for record in records]
+    answers = [replace(answer, y_true=answers[-1].y_true) for answer in answers]
+    return answers if all(metric in names_for(answer, answers[-1]) for answer in answers) else []
 
 
 def _behind(
@@ -73,9 +73,11 @@ def _behind(
     if mine is None:
         return None
     if not answers:
-        peers = [one for one in own if one is not None]
+        peers = [estimate for estimate in own if estimate is not None]
         return against_best([mine], peers, "difference", highest=highest)[0]
-    gaps = [paired_difference(answers[place], one, metric) for k, one in enumerate(answers) if k != place]
+    gaps = [
+        paired_difference(answers[place], predictions, metric) for k, predictions in enumerate(answers) if k != place
+    ]
     return paired_with_best(mine, gaps, highest=highest)
 
 
@@ -85,8 +87,11 @@ def _standing(behind: Estimate | None, highest: bool) -> Standing:
     return "worse than the best" if (behind.high < 0 if highest else behind.low > 0) else "may be the best"
 
 
-def _leader(found: Sequence[Contender]) -> tuple[Contender, ...]:
+def _leader(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
     """Name a single model that may still be the best the best that is shown."""
-    open_ = [one for one in found if one.standing == "may be the best"]
-    settled = len(open_) == 1 and all(one.standing != "not measured" for one in found)
-    return tuple(replace(one, standing="best shown") if settled and one in open_ else one for one in found)
+    open_ = [contender for contender in contenders if contender.standing == "may be the best"]
+    settled = len(open_) == 1 and all(contender.standing != "not measured" for contender in contenders)
+    return tuple(
+        replace(contender, standing="best shown") if settled and contender in open_ else contender
+        for contender in contenders
+    )

@@ -67,10 +67,10 @@ def row_hashes(frame: pd.DataFrame, key: bytes = b"") -> Hashes:
     total = np.zeros(len(frame), dtype=np.uint64)
     for place, name in enumerate(frame.columns):
         total += mixed(_value_hashes(frame.iloc[:, place], key) ^ np.uint64(_digest(str(name), key)))
-    return _keyed(total, key)
+    return _key(total, key)
 
 
-def _keyed(numbers: Hashes, key: bytes) -> Hashes:
+def _key(numbers: Hashes, key: bytes) -> Hashes:
     """Hash numbers by a keyed function that cannot be turned around, as adding and mixing could be."""
     raw, secret = numbers.astype("<u8").tobytes(), hashlib.sha256(key).digest()
     made = (hashlib.blake2b(raw[at : at + 8], digest_size=8, key=secret).digest() for at in range(0, len(raw), 8))
@@ -129,18 +129,18 @@ def pack(
     order = np.argsort(hashes, kind="stable")[:most]
     part = predictions.take(order.astype(np.intp))
     least = max(part.settings.suppress_n, 1)
-    found = Pairing(
+    pairing = Pairing(
         fingerprint=fingerprint(hashes),
         rows=len(hashes),
         kept=len(order),
         key=key_name,
         y_true=_packed_codes(part.y_true, len(part.classes)) if part.task != "regression" else "",
         y_pred=_packed_codes(part.y_pred, len(part.classes)) if part.task != "regression" else "",
-        weight="" if part.weight is None else _packed(coarse(part.weight, least, levels).astype("<f4")),
+        weight="" if part.weight is None else _pack(coarse(part.weight, least, levels).astype("<f4")),
         cluster="" if part.cluster is None else _packed_codes(_dense(part.cluster), len(part)),
         groups=tuple(_packed_group(name, factor) for name, factor in shown_groups(part).items()),
     )
-    return _with_numbers(found, part, levels) if part.task == "regression" else _with_score(found, part, levels)
+    return _with_numbers(pairing, part, levels) if part.task == "regression" else _with_score(pairing, part, levels)
 
 
 def coarse(values: npt.NDArray[np.float64], least: int, levels: int) -> npt.NDArray[np.float64]:
@@ -176,22 +176,25 @@ def _dense(cluster: Factor) -> Codes:
     return np.asarray(pd.factorize(codes)[0], dtype=np.int64)
 
 
-def _with_score(found: Pairing, part: Predictions, levels: int) -> Pairing:
+def _with_score(pairing: Pairing, part: Predictions, levels: int) -> Pairing:
     score = part.y_score
     if score is None or not np.isfinite(score).all():
-        return found
+        return pairing
     columns = [score] if score.ndim == 1 else list(score.T)
     if len(columns) != (1 if part.task == "binary" else len(part.classes)):
-        return found
+        return pairing
     if len(columns) > 1 and score.size > MOST_SCORES:
-        return found
+        return pairing
     least = max(part.settings.suppress_n, 1)
-    told = [_scale(one, probabilities=part.probabilities) for one in columns]
+    arrays = [_scale(column, probabilities=part.probabilities) for column in columns]
     ends = (-LOGIT_END, LOGIT_END) if part.probabilities else (0.0, None)
     steps = np.concatenate(
-        [_in_steps(coarse(one, least, levels), ends[0], ends[1] or max(STEPS, one.max(initial=0))) for one in told]
+        [
+            _in_steps(coarse(values, least, levels), ends[0], ends[1] or max(STEPS, values.max(initial=0)))
+            for values in arrays
+        ]
     )
-    return replace(found, y_score=_packed(steps), score_scale="logit" if part.probabilities else "rank")
+    return replace(pairing, y_score=_pack(steps), score_scale="logit" if part.probabilities else "rank")
 
 
 def _scale(score: npt.NDArray[np.float64], *, probabilities: bool) -> npt.NDArray[np.float64]:
@@ -203,18 +206,18 @@ def _scale(score: npt.NDArray[np.float64], *, probabilities: bool) -> npt.NDArra
     return np.unique(score, return_inverse=True)[1].reshape(-1).astype(np.float64)
 
 
-def _with_numbers(found: Pairing, part: Predictions, levels: int) -> Pairing:
+def _with_numbers(pairing: Pairing, part: Predictions, levels: int) -> Pairing:
     true = part.y_true.astype(np.float64)
     error = part.y_pred.astype(np.float64) - true
     if not len(true) or not np.isfinite(error).all():
-        return found
+        return pairing
     true = coarse(true, max(part.settings.suppress_n, 1), levels)
     ranges = tuple(float(end) for values in (true, error) for end in (values.min(), values.max()))
-    return replace(found, y_true=_steps(true, *ranges[:2]), y_pred=_steps(error, *ranges[2:]), ranges=ranges)
+    return replace(pairing, y_true=_steps(true, *ranges[:2]), y_pred=_steps(error, *ranges[2:]), ranges=ranges)
 
 
 def _steps(values: npt.NDArray[np.float64], low: float, high: float) -> str:
-    return _packed(_in_steps(values, low, high))
+    return _pack(_in_steps(values, low, high))
 
 
 def _in_steps(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.uint16]:
@@ -224,10 +227,10 @@ def _in_steps(values: npt.NDArray[np.float64], low: float, high: float) -> npt.N
 
 def _packed_codes(codes: npt.NDArray[np.generic], levels: int) -> str:
     kind = "<u1" if levels <= 255 else "<u2" if levels <= STEPS else "<u4"
-    return _packed(codes.astype(kind))
+    return _pack(codes.astype(kind))
 
 
-def _packed(values: npt.NDArray[np.generic]) -> str:
+def _pack(values: npt.NDArray[np.generic]) -> str:
     """Pack byte by byte, high bytes together, which compresses far better than value by value."""
     planes = values.view(np.uint8).reshape(len(values), -1).T if len(values) else np.zeros((1, 0), dtype=np.uint8)
     return base64.b64encode(zlib.compress(np.ascontiguousarray(planes).tobytes(), 6)).decode()
@@ -256,19 +259,19 @@ def shown_groups(part: Predictions) -> Mapping[str, Factor]:
     factors = {name: part.keys[name] for name in part.sensitive}
     hidden = part.settings.suppressed | suppressed(factors, least, 2, [np.ones(len(part), dtype=np.int64)])
     cell = np.zeros(len(part), dtype=np.int64)
-    found: dict[str, Factor] = {}
+    table: dict[str, Factor] = {}
     for name in part.sensitive:
         factor = shown_levels(name, _of_many(factors[name], least), hidden)
         codes = factor.codes.astype(np.int64)
-        for other, known in found.items():
+        for other, known in table.items():
             codes = _without_hidden(codes, (name, factor), (other, known), hidden, least)
-        if len(found) > 1 and (codes != factors[name].codes).any():
+        if len(table) > 1 and (codes != factors[name].codes).any():
             continue
         crossed = np.asarray(pd.factorize(cell * (len(factor.levels) + 1) + codes + 1)[0], dtype=np.int64)
         if len(crossed) and np.bincount(crossed).min() < min(least, len(part)):
             continue
-        found[name], cell = Factor(codes=codes.astype(np.int32), levels=factor.levels), crossed
-    return found
+        table[name], cell = Factor(codes=codes.astype(np.int32), levels=factor.levels), crossed
+    return table
 
 
 def _of_many(factor: Factor, least: int) -> Factor:
@@ -279,17 +282,17 @@ def _of_many(factor: Factor, least: int) -> Factor:
 
 
 def _without_hidden(
-    codes: Codes, one: tuple[str, Factor], other: tuple[str, Factor], hidden: frozenset[Address], least: int
+    codes: Codes, pair: tuple[str, Factor], other: tuple[str, Factor], hidden: frozenset[Address], least: int
 ) -> Codes:
     """Leave out the levels of a feature where their crossing with another feature's leaves no trace."""
-    (name, factor), (second, known) = one, other
-    told = np.where(known.codes < 0, MISSING, codes)
+    (name, factor), (second, known) = pair, other
+    values = np.where(known.codes < 0, MISSING, codes)
     for level, label in enumerate(factor.levels):
         for code, word in enumerate(known.levels):
-            both = (told == level) & (known.codes == code)
+            both = (values == level) & (known.codes == code)
             if both.any() and (both.sum() < least or frozenset({(name, label), (second, word)}) in hidden):
-                told = np.where(both, MISSING, told)
-    return told
+                values = np.where(both, MISSING, values)
+    return values
 
 
 # --- unpacking ------------------------------------------------------------------------------------
@@ -306,7 +309,7 @@ def unpack(pairing: Pairing, task: Task, classes: tuple[str, ...], settings: Set
     n = pairing.kept
     if n > MOST_UNPACKED:
         raise ConfigError(f"a record claims to keep answers to {n:,} rows; at most {MOST_UNPACKED:,} are unpacked.")
-    sensitive = {one.feature: _group(one, n) for one in pairing.groups}
+    sensitive = {group.feature: _group(group, n) for group in pairing.groups}
     cluster = _codes(pairing.cluster, n, n) if pairing.cluster else None
     y_true, y_pred = _numbers(pairing, n) if task == "regression" else _labels(pairing, n, len(classes))
     return Predictions(
@@ -316,7 +319,7 @@ def unpack(pairing: Pairing, task: Task, classes: tuple[str, ...], settings: Set
         y_score=_score(pairing, n, 1 if task == "binary" else len(classes)),
         probabilities=pairing.score_scale == "logit",
         classes=classes,
-        weight=_unpacked(pairing.weight, "<f4", n).astype(np.float64) if pairing.weight else None,
+        weight=_unpack(pairing.weight, "<f4", n).astype(np.float64) if pairing.weight else None,
         cluster=None if cluster is None else Factor(codes=cluster.astype(np.int32), levels=tuple(map(str, range(n)))),
         keys={"split": Factor.constant("test", n), **sensitive},
         sensitive=tuple(sensitive),
@@ -351,25 +354,25 @@ def _score(pairing: Pairing, n: int, columns: int) -> npt.NDArray[np.float64] | 
     return np.asarray(table / table.sum(axis=1, keepdims=True)) if pairing.score_scale == "logit" else table
 
 
-def _group(one: PairedGroups, n: int) -> Factor:
-    codes = _codes(one.codes, n, len(one.levels) + 1)
-    return Factor(codes=np.where(codes == len(one.levels), MISSING, codes).astype(np.int32), levels=one.levels)
+def _group(groups: PairedGroups, n: int) -> Factor:
+    codes = _codes(groups.codes, n, len(groups.levels) + 1)
+    return Factor(codes=np.where(codes == len(groups.levels), MISSING, codes).astype(np.int32), levels=groups.levels)
 
 
 def _shares(text: str, n: int) -> npt.NDArray[np.float64]:
     """Return where each value stands between the ends of its range, 0 to 1."""
-    return _unpacked(text, "<u2", n).astype(np.float64) / STEPS
+    return _unpack(text, "<u2", n).astype(np.float64) / STEPS
 
 
 def _codes(text: str, n: int, levels: int) -> Codes:
     kind = "<u1" if levels <= 255 else "<u2" if levels <= STEPS else "<u4"
-    codes = _unpacked(text, kind, n).astype(np.int64)
+    codes = _unpack(text, kind, n).astype(np.int64)
     if len(codes) and codes.max() >= levels:
         raise ConfigError(f"a record's packed answers hold code {codes.max()}; expected codes under {levels}.")
     return codes
 
 
-def _unpacked(text: str, kind: str, n: int) -> npt.NDArray[np.generic]:
+def _unpack(text: str, kind: str, n: int) -> npt.NDArray[np.generic]:
     size = np.dtype(kind).itemsize
     try:
         expander = zlib.decompressobj()

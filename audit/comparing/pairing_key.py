@@ -36,10 +36,10 @@ def pairing_key() -> bytes:
     """
     given = os.environ.get(VARIABLE, "")
     if given:
-        return _derived(given, VARIABLE)
+        return _derive(given, VARIABLE)
     path = key_file()
     try:
-        return _derived(_read(path) or _made(path), str(path))
+        return _derive(_read(path) or _make(path), str(path))
     except OSError as error:
         raise ConfigError(
             f"the key of kept answers {shown(path)} cannot be made or read: {error.strerror or error}. Set "
@@ -58,7 +58,7 @@ def key_name(key: bytes) -> str:
     return hashlib.blake2b(b"name of the key", digest_size=4, key=hashlib.sha256(key).digest()).hexdigest()
 
 
-def _derived(text: str, where: str) -> bytes:
+def _derive(text: str, where: str) -> bytes:
     if len(text.strip()) < LEAST:
         raise ConfigError(
             f"the key of kept answers in {shown(where)} has {len(text.strip())} characters; expected {LEAST} or more. "
@@ -75,7 +75,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _made(path: Path) -> str:
+def _make(path: Path) -> str:
     """Write a new key that nobody else can read; of two audits at once, one makes it and both use it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

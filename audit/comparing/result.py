@@ -66,7 +66,7 @@ class Comparison:
         return f"Comparison of {visible(self.before, 60)} and {visible(self.after, 60)}\n  {bottom_line(self)}"
 
 
-def bottom_line(found: Comparison) -> str:
+def bottom_line(comparison: Comparison) -> str:
     """Say what a comparison comes to.
 
     Returns
@@ -74,29 +74,29 @@ def bottom_line(found: Comparison) -> str:
     str
         Such as ``Worse: recall −0.030 [−0.050, −0.010]; 12 of 1,000 decisions changed; no group shown to be worse.``
     """
-    end = found.conclusion
-    worse, better = ([_moved(one) for one in part] for part in (end.worse, end.better))
+    end = comparison.conclusion
+    worse, better = ([_move(change) for change in part] for part in (end.worse, end.better))
     if end.word == "mixed":
-        told = [f"worse {', '.join(worse[:2])}"] if worse else []
-        told += [f"better {', '.join(better[:2])}"] if better else []
+        lines = [f"worse {', '.join(worse[:2])}"] if worse else []
+        lines += [f"better {', '.join(better[:2])}"] if better else []
     else:
-        told = [listed(worse or better, limit=2)] if worse or better else _open(found)
-        told = [f"no difference shown over all rows ({told[0]})"] if end.word == "worse" and not worse else told
-    told += [f"criterion {visible(one.gate, 40)} is no longer met" for one in end.turned[:2]]
-    told += _decisions(found) + _groups(found)
-    return f"{_BEGIN[end.word]}{': ' if told else ''}{'; '.join(told)}."
+        lines = [listed(worse or better, limit=2)] if worse or better else _open(comparison)
+        lines = [f"no difference shown over all rows ({lines[0]})"] if end.word == "worse" and not worse else lines
+    lines += [f"criterion {visible(turn.gate, 40)} is no longer met" for turn in end.turned[:2]]
+    lines += _decisions(comparison) + _groups(comparison)
+    return f"{_BEGIN[end.word]}{': ' if lines else ''}{'; '.join(lines)}."
 
 
-def ranking_line(found: Sequence[Contender], metric: str) -> str:
+def ranking_line(contenders: Sequence[Contender], metric: str) -> str:
     """Say which of several models is the best, as far as the rows tell."""
-    best = [visible(one.name, 60) for one in found if one.standing == "best shown"]
-    open_ = [visible(one.name, 60) for one in found if one.standing == "may be the best"]
+    best = [visible(contender.name, 60) for contender in contenders if contender.standing == "best shown"]
+    open_ = [visible(contender.name, 60) for contender in contenders if contender.standing == "may be the best"]
     words = metric_words(metric)
     if best:
         return f"Best in {words}: {best[0]}; every other model is shown to be worse."
     if not open_:
         return f"Which model is best in {words} cannot be told: a record holds no interval of it."
-    worse = len(found) - len(open_)
+    worse = len(contenders) - len(open_)
     rest = f"; {counted(worse, 'model is', 'models are')} shown to be worse" if worse else ""
     return f"Best in {words}: not settled among {listed(open_, limit=4)}{rest}."
 
@@ -137,41 +137,46 @@ def per_thousand(share: Estimate) -> str:
     return f"{many:.0f} of {PER:,}" if many >= 10 or many == round(many) else f"{many:.1f} of {PER:,}"
 
 
-def _moved(change: Change) -> str:
+def _move(change: Change) -> str:
     return f"{metric_words(change.metric)} {signed(change.difference)}"
 
 
-def _open(found: Comparison) -> list[str]:
+def _open(comparison: Comparison) -> list[str]:
     """Say how much the headline could have moved where no metric is shown to have."""
-    if found.conclusion.word == "same answers":
+    if comparison.conclusion.word == "same answers":
         return []
-    here = [one for one in found.changes if one.metric == found.headline and set(one.where) <= {"split"}]
-    known = [one for one in here if one.difference is not None and one.difference.value is not None]
-    words = metric_words(found.headline or "headline metric")
-    return [_moved(known[0])] if known else [f"{words} stands in neither audit, or in one"]
+    here = [
+        change
+        for change in comparison.changes
+        if change.metric == comparison.headline and set(change.where) <= {"split"}
+    ]
+    known = [change for change in here if change.difference is not None and change.difference.value is not None]
+    words = metric_words(comparison.headline or "headline metric")
+    return [_move(known[0])] if known else [f"{words} stands in neither audit, or in one"]
 
 
-def _decisions(found: Comparison) -> list[str]:
-    whole = [one for one in found.churn if set(one.where) <= {"split"}]
+def _decisions(comparison: Comparison) -> list[str]:
+    whole = [estimate for estimate in comparison.churn if set(estimate.where) <= {"split"}]
     if not whole:
         return []
     if whole[0].value == 0:
-        return ["no decision changed"] if found.conclusion.word != "same answers" else []
-    toward = [one for one in whole[1:] if one.value]
+        return ["no decision changed"] if comparison.conclusion.word != "same answers" else []
+    toward = [estimate for estimate in whole[1:] if estimate.value]
     words = [
-        f"{per_thousand(one).split(' of ')[0]} {metric_words(one.metric.removeprefix('churn_'))}" for one in toward
+        f"{per_thousand(estimate).split(' of ')[0]} {metric_words(estimate.metric.removeprefix('churn_'))}"
+        for estimate in toward
     ]
-    split = f" ({', '.join(words)})" if found.favorable and words else ""
+    split = f" ({', '.join(words)})" if comparison.favorable and words else ""
     return [f"{per_thousand(whole[0])} decisions changed{split}"]
 
 
-def _groups(found: Comparison) -> list[str]:
-    end = found.conclusion
+def _groups(comparison: Comparison) -> list[str]:
+    end = comparison.conclusion
     if not end.groups or end.word == "same answers":
         return []
     if not end.groups_worse:
         return ["no group shown to be worse"]
     first = end.groups_worse[0]
-    names = list(dict.fromkeys(address(one.where, found.names) for one in end.groups_worse))
+    names = list(dict.fromkeys(address(change.where, comparison.names) for change in end.groups_worse))
     more = f" and {counted(len(names) - 1, 'more group', 'more groups')}" if len(names) > 1 else ""
-    return [f"worse for {names[0]} ({_moved(first)}){more}"]
+    return [f"worse for {names[0]} ({_move(first)}){more}"]

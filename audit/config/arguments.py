@@ -260,7 +260,7 @@ def costs_of(costs: Costs | Mapping[str, float] | None) -> Costs | None:
     """
     if costs is None or isinstance(costs, Costs):
         return costs
-    known = [one.name for one in fields(Costs)]
+    known = [field.name for field in fields(Costs)]
     for name in costs:
         if name not in known:
             raise ConfigError(f"costs has no key {shown(name)}; it has {listed(known)}.{hint(name, known)}")
@@ -280,7 +280,7 @@ def parts_of(
 ) -> dict[str, Part]:
     """Return the splits by name; test rows are given once, as `X` and `y` or as `test`, or not at all with a log."""
     if log is not None:
-        if any(one is not None for one in (X, y, test, train)):
+        if any(value is not None for value in (X, y, test, train)):
             raise DataError("rows are given beside a log: the log holds them; leave X, y, test and train out.")
         return {}
     if test is not None and (X is not None or y is not None):

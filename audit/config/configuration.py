@@ -314,7 +314,7 @@ def _require_readable(data: DataTable, file: str) -> None:
 
 def _require_one_model(model: ModelTable, file: str) -> None:
     """Refuse two models, none, and an address that no record may hold."""
-    if sum(one is not None for one in (model.path, model.object, model.torch, model.url)) != 1:
+    if sum(text is not None for text in (model.path, model.object, model.torch, model.url)) != 1:
         raise ConfigError(f"{file}: [model] needs one of 'path', 'object', 'torch' (with 'weights') and 'url'.")
     if model.weights is not None and model.torch is None:
         raise ConfigError(
@@ -376,12 +376,12 @@ def gather_options(config: Config) -> dict[str, dict[str, JsonValue]]:
     """Return the options of gatherers; what rows are (``[data] modality``) is told to those that ask."""
     options = {name: dict(values) for name, values in config.gather.items()}
     if config.data.modality != "tabular":
-        told: dict[str, JsonValue] = {"modality": config.data.modality, "shape": list(config.data.shape)}
+        table: dict[str, JsonValue] = {"modality": config.data.modality, "shape": list(config.data.shape)}
         for name in ("corrupted", "clusters", "missing"):
-            options[name] = {**told, **options.get(name, {})}
+            options[name] = {**table, **options.get(name, {})}
         explained = {"image": "image_explanations", "sequence": "sequence_explanations"}.get(config.data.modality)
         if explained is not None:
-            options[explained] = {"shape": told["shape"], **options.get(explained, {})}
+            options[explained] = {"shape": table["shape"], **options.get(explained, {})}
     return options
 
 
@@ -430,8 +430,8 @@ def stated_fingerprints(
     config: Config, model: ModelInfo | None, splits: Iterable[SplitInfo]
 ) -> dict[str, tuple[str, str]]:
     """Return each stated fingerprint beside the one that was found, as evidence for ``SEC002``; {} for none."""
-    found = {split.name: split.sha256 for split in splits}
-    pairs = {name: (stated, found.get(name, "")) for name, stated in config.data.sha256.items()}
+    texts = {split.name: split.sha256 for split in splits}
+    pairs = {name: (stated, texts.get(name, "")) for name, stated in config.data.sha256.items()}
     if config.model is not None and config.model.sha256:
         pairs["model"] = (config.model.sha256, "" if model is None else model.sha256)
     return pairs

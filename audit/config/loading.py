@@ -104,7 +104,7 @@ def load_dataset(config: Config, folder: Path, model: Model | None = None, *, va
     }
     if data.path is not None:
         whole = infos["test"]
-        frames = _divided(frames["test"], data, config.audit.seed, validation=validation)
+        frames = _divide(frames["test"], data, config.audit.seed, validation=validation)
         infos = {name: SplitInfo(name=name, rows=0, file=whole.file, sha256=whole.sha256) for name in frames}
     roles = replace(roles, indexes=tables.indexes)
     dataset = build(frames, roles, infos=infos, tables=tables)
@@ -197,7 +197,7 @@ def _read(files: Mapping[str, Path], data: DataTable, reading: Reading, model: M
     return tables
 
 
-def _divided(frame: pd.DataFrame, data: DataTable, seed: int, *, validation: bool) -> dict[str, pd.DataFrame]:
+def _divide(frame: pd.DataFrame, data: DataTable, seed: int, *, validation: bool) -> dict[str, pd.DataFrame]:
     """Split one table by its column, or at random (by class, or by cluster where one is declared)."""
     if data.split is not None:
         if data.split not in frame.columns:

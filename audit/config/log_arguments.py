@@ -121,6 +121,6 @@ def names_of(sensitive: object | None) -> tuple[str, ...]:
     if sensitive is None or isinstance(sensitive, str):
         return () if sensitive is None else (sensitive,)
     names = tuple(sensitive) if isinstance(sensitive, list | tuple | set | frozenset) else None
-    if names is None or not all(isinstance(one, str) for one in names):
+    if names is None or not all(isinstance(name, str) for name in names):
         raise ConfigError("sensitive features of a log are columns of it; give their names.")
     return names

@@ -196,7 +196,7 @@ def _rows_of(path: Path) -> int:
         return 0
     try:
         with duckdb.connect() as connection:
-            found = connection.execute("SELECT sum(num_rows) FROM parquet_file_metadata(?)", [str(path)]).fetchall()
-        return int(found[0][0])
+            entries = connection.execute("SELECT sum(num_rows) FROM parquet_file_metadata(?)", [str(path)]).fetchall()
+        return int(entries[0][0])
     except duckdb.Error:
         return 0

@@ -46,13 +46,13 @@ def metrics_from_tables(tables: Mapping[str, str | MetricTable], folder: Path) -
     ConfigError, ModelError
         If a name is taken, or there is no such function, or it cannot be called as a metric.
     """
-    found = {}
+    metrics = {}
     for name, stated in tables.items():
         table = MetricTable(function=stated) if isinstance(stated, str) else stated
         _require_name(name)
-        given = _named(name, table, folder)
-        found[name] = _made(name, given, table.function, table.better, table.bounds)
-    return found
+        given = _name(name, table, folder)
+        metrics[name] = _make(name, given, table.function, table.better, table.bounds)
+    return metrics
 
 
 def metrics_from_objects(given: Mapping[str, object] | None) -> dict[str, OwnMetric]:
@@ -73,7 +73,7 @@ def metrics_from_objects(given: Mapping[str, object] | None) -> dict[str, OwnMet
     Traceback (most recent call last):
     audit.errors.ConfigError: [metrics] 'recall' is a metric of the house already; give yours another name.
     """
-    found = {}
+    metrics = {}
     for name, stated in (given or {}).items():
         _require_name(name)
         table = dict(stated) if isinstance(stated, Mapping) else {"function": stated}
@@ -92,13 +92,16 @@ def metrics_from_objects(given: Mapping[str, object] | None) -> dict[str, OwnMet
             raise ConfigError(f"[metrics] {name}: better is {shown(better)}; expected 'higher', 'lower' or 'neither'.")
         if not isinstance(bounds, list | tuple):
             raise ConfigError(f"[metrics] {name}: bounds is {shown(bounds)}; expected two rising numbers.")
-        found[name] = _made(name, function, origin, better, bounds)
-    return found
+        metrics[name] = _make(name, function, origin, better, bounds)
+    return metrics
 
 
 def described(metrics: Mapping[str, OwnMetric]) -> dict[str, Json]:
     """Say for the record which code ran: ``{name: {"function": …, "better": …}}``."""
-    return {name: {"function": one.origin, "better": one.better, "runs_code": True} for name, one in metrics.items()}
+    return {
+        name: {"function": metric.origin, "better": metric.better, "runs_code": True}
+        for name, metric in metrics.items()
+    }
 
 
 def _require_name(name: object) -> None:
@@ -110,7 +113,7 @@ def _require_name(name: object) -> None:
         raise ConfigError(f"[metrics] {shown(name)} ends like what is made of metrics ({', '.join(ENDINGS)}).")
 
 
-def _named(name: str, table: MetricTable, folder: Path) -> object:
+def _name(name: str, table: MetricTable, folder: Path) -> object:
     if ":" not in table.function:
         return _scorer(name, table.function)
     return imported(f"[metrics] {name}", table.function, folder, trust=table.trust, trusted_by=f"[metrics.{name}]")
@@ -124,8 +127,8 @@ def _scorer(name: str, scorer: str) -> object:
             f"[metrics] {name} is {shown(scorer)}; expected 'package.module:function' or the name of a scikit-learn "
             f"scorer.{hint(scorer, get_scorer_names())}"
         )
-    made: object = get_scorer(scorer)
-    return made
+    value: object = get_scorer(scorer)
+    return value
 
 
 def _origin(function: object) -> str:
@@ -134,7 +137,7 @@ def _origin(function: object) -> str:
     return f"{module}:{name}"
 
 
-def _made(
+def _make(
     name: str, function: object, origin: str, better: Literal["higher", "lower", "neither"], bounds: object
 ) -> OwnMetric:
     if not callable(function):
@@ -158,7 +161,7 @@ def _made(
 def _bounds(name: str, bounds: object) -> tuple[float, float]:
     if not isinstance(bounds, list | tuple) or not bounds:
         return -math.inf, math.inf
-    numbers = [float(one) for one in bounds if isinstance(one, int | float) and not isinstance(one, bool)]
+    numbers = [float(bound) for bound in bounds if isinstance(bound, int | float) and not isinstance(bound, bool)]
     if len(numbers) != 2 or len(bounds) != 2 or not numbers[0] < numbers[1]:
         raise ConfigError(f"[metrics] {name}: bounds is {shown(bounds)}; expected two rising numbers.")
     return numbers[0], numbers[1]
@@ -178,15 +181,23 @@ def _weighs(function: Callable[..., object]) -> bool:
 def _second_parameter(name: str, function: Callable[..., object]) -> str:
     """Return what the second parameter is called; a third that must be given cannot be."""
     parameters = _parameters(function)
-    plain = [one for one in parameters.values() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    open_ended = any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
-    must = [one.name for one in parameters.values() if one.default is one.empty and one.kind is one.KEYWORD_ONLY]
-    must += [one.name for one in plain[2:] if one.default is one.empty]
-    unknown = [one for one in must if one != "sample_weight"]
+    plain = [
+        parameter
+        for parameter in parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    open_ended = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters.values())
+    must = [
+        parameter.name
+        for parameter in parameters.values()
+        if parameter.default is parameter.empty and parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    must += [parameter.name for parameter in plain[2:] if parameter.default is parameter.empty]
+    unknown = [text for text in must if text != "sample_weight"]
     if parameters and ((len(plain) < 2 and not open_ended) or unknown):
-        told = f"({', '.join(parameters)})"
+        text = f"({', '.join(parameters)})"
         raise ConfigError(
-            f"[metrics] {name} takes {told}; expected (y_true, y_pred) or (y_true, y_score), and sample_weight if "
+            f"[metrics] {name} takes {text}; expected (y_true, y_pred) or (y_true, y_score), and sample_weight if "
             "it counts weights. Bind what else it needs, e.g. with functools.partial."
         )
     return plain[1].name if len(plain) > 1 else ""

@@ -162,14 +162,14 @@ def plan_from_config(
         fingerprints=stated_fingerprints(config, model.info if model else None, dataset.splits),
         evidence={
             **({} if log is None else log.evidence),
-            **_logged(config, folder),
+            **_log(config, folder),
             **({} if source is None else {"source_model": source}),
         },
         warnings=(warning,) if warning else (),
     )
 
 
-def _logged(config: Config, folder: Path) -> dict[str, object]:
+def _log(config: Config, folder: Path) -> dict[str, object]:
     """Read the log of the training that ``[model] history`` names, as evidence at hand."""
     if config.model is None or config.model.history is None:
         return {}

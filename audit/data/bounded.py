@@ -86,12 +86,12 @@ def require_memory(size: int, name: str) -> None:
 @cache
 def machine_memory() -> int:
     """Return the bytes of memory that this machine, or the container it stands in, has; 0 where that is not known."""
-    found = []
+    numbers = []
     with suppress(ValueError, OSError, AttributeError):
-        found.append(int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
+        numbers.append(int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
     with suppress(ValueError, OSError):
-        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    return min((one for one in found if one > 0), default=0)
+        numbers.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return min((number for number in numbers if number > 0), default=0)
 
 
 @contextmanager
@@ -109,10 +109,10 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         with path.open("rb") as plain:
             yield plain
         return
-    yield io.BytesIO(_taken(_blocks(path, suffix), path))
+    yield io.BytesIO(_take(_blocks(path, suffix), path))
 
 
-def _taken(blocks: Iterator[bytes], path: Path) -> bytes:
+def _take(blocks: Iterator[bytes], path: Path) -> bytes:
     most = allowed_bytes(path.stat().st_size)
     kept, size = [], 0
     for block in blocks:
@@ -144,7 +144,7 @@ def _unfolding(path: Path, suffix: str) -> Iterator[IO[bytes]]:
             yield stream
         return
     with zipfile.ZipFile(path) as archive:
-        names = [one for one in archive.namelist() if not one.endswith("/") and not one.startswith("__MACOSX")]
+        names = [text for text in archive.namelist() if not text.endswith("/") and not text.startswith("__MACOSX")]
         if len(names) != 1:
             raise DataError(f"{shown(path.name)} holds {len(names)} files; expected one table.")
         with archive.open(names[0]) as member:

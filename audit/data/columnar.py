@@ -32,12 +32,12 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         return _parquet_by_duckdb(path)
     with pq.ParquetFile(path) as file:
         require_size(file.metadata.num_rows, file.metadata.num_columns, path.name)
-        _require_unfolded(sum(_unfolded(file.metadata)), path)
+        _require_unfolded(sum(_unfold(file.metadata)), path)
         table = file.read(use_threads=False)
     return of_arrow(table), _index_columns(table.schema.metadata or {})
 
 
-def _unfolded(metadata: Any) -> Iterator[int]:  # noqa: ANN401 -- pyarrow is not typed
+def _unfold(metadata: Any) -> Iterator[int]:  # noqa: ANN401 -- pyarrow is not typed
     for group in range(metadata.num_row_groups):
         yield int(metadata.row_group(group).total_byte_size)
 
@@ -51,15 +51,15 @@ def _require_unfolded(size: int, path: Path) -> None:
 def _index_columns(metadata: dict[bytes, bytes]) -> tuple[str, ...]:
     """Name the columns that pandas wrote for a row index."""
     try:
-        told = json.loads(metadata.get(b"pandas", b"{}"))
-        names = told.get("index_columns", [])
+        result = json.loads(metadata.get(b"pandas", b"{}"))
+        names = result.get("index_columns", [])
     except (ValueError, AttributeError, RecursionError):
         return ()
     return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
 
 
 @contextmanager
-def _connected(database: str, *, outside: bool, read_only: bool = False) -> Iterator[Any]:
+def _connect(database: str, *, outside: bool, read_only: bool = False) -> Iterator[Any]:
     import duckdb
 
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -73,12 +73,12 @@ def _connected(database: str, *, outside: bool, read_only: bool = False) -> Iter
 
 
 def _parquet_by_duckdb(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    with _connected(":memory:", outside=True) as connection:
+    with _connect(":memory:", outside=True) as connection:
         rows = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]).fetchall()[0][0]
-        told = connection.execute("SELECT key, value FROM parquet_kv_metadata(?)", [str(path)]).fetchall()
-        found = connection.read_parquet(str(path))
-        require_size(int(rows), len(found.columns), path.name)
-        return found.df(), _index_columns({bytes(key): bytes(value) for key, value in told})
+        facts = connection.execute("SELECT key, value FROM parquet_kv_metadata(?)", [str(path)]).fetchall()
+        result = connection.read_parquet(str(path))
+        require_size(int(rows), len(result.columns), path.name)
+        return result.df(), _index_columns({bytes(key): bytes(value) for key, value in facts})
 
 
 def read_duckdb(path: Path, table: str) -> pd.DataFrame:
@@ -89,7 +89,7 @@ def read_duckdb(path: Path, table: str) -> pd.DataFrame:
     DataError
         If there is no such table, or several and none is named.
     """
-    with _connected(str(path), outside=False, read_only=True) as connection:
+    with _connect(str(path), outside=False, read_only=True) as connection:
         names = [str(row[0]) for row in connection.execute("SHOW TABLES").fetchall()]
         if not table and len(names) != 1:
             raise DataError(
@@ -102,10 +102,10 @@ def read_duckdb(path: Path, table: str) -> pd.DataFrame:
                 f"{shown(path.name)} has no table {shown(chosen)}; there are {listed(names)}." + hint(chosen, names)
             )
         quoted = '"' + chosen.replace('"', '""') + '"'
-        found = connection.table(quoted)
+        result = connection.table(quoted)
         (rows,) = connection.execute(f"SELECT count(*) FROM {quoted}").fetchall()[0]  # noqa: S608 -- quoted above
-        require_size(int(rows), len(found.columns), path.name)
-        frame: pd.DataFrame = found.df()
+        require_size(int(rows), len(result.columns), path.name)
+        frame: pd.DataFrame = result.df()
         return frame
 
 
@@ -181,9 +181,13 @@ def read_npz(path: Path) -> pd.DataFrame:
         names = numbered(flat.shape[1])
         beside = {str(name): arrays[name] for name in arrays if name != "X"}
     columns = {
-        name: one for name, one in beside.items() if one.ndim == 1 and len(one) == len(block) and name not in names
+        name: value
+        for name, value in beside.items()
+        if value.ndim == 1 and len(value) == len(block) and name not in names
     }
-    texts = {name: np.char.decode(one, "latin-1") if one.dtype.kind == "S" else one for name, one in columns.items()}
+    texts = {
+        name: np.char.decode(value, "latin-1") if value.dtype.kind == "S" else value for name, value in columns.items()
+    }
     return pd.concat([pd.DataFrame(flat, columns=names), pd.DataFrame(texts)], axis=1)
 
 

@@ -153,7 +153,7 @@ def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None, *, m
             raise DataError(
                 f"[data.bins] {shown(column.name)}: expected rising numbers for a numeric column, got {list(edges)}."
             )
-        return _banded(column.to_numpy(dtype=np.float64, na_value=np.nan), edges)
+        return _band(column.to_numpy(dtype=np.float64, na_value=np.nan), edges)
     if numeric and column.nunique() > NUMERIC_GROUPS:
         quartiles = ", ".join(f"{edge:g}" for edge in column.quantile([0.25, 0.5, 0.75]).unique())
         raise DataError(
@@ -205,7 +205,7 @@ def pooled(factor: Factor, sizes: npt.NDArray[np.int64], named: int = NAMED) -> 
     return Factor(codes=place[factor.codes], levels=(*names, other))
 
 
-def _banded(values: npt.NDArray[np.float64], edges: tuple[float, ...]) -> Factor:
+def _band(values: npt.NDArray[np.float64], edges: tuple[float, ...]) -> Factor:
     names = [f"under {edges[0]:g}"]
     names += [f"{low:g} to under {high:g}" for low, high in pairwise(edges)]
     names.append(f"{edges[-1]:g} and over")

@@ -179,18 +179,18 @@ def build(
     _require_columns(frames, roles, apart)
     frames, apart, dropped = _without_missing_targets(frames, roles, apart)
     answers = {roles.prediction, *roles.score_columns()}
-    shared = [n for n in frames["test"].columns if n in answers or all(n in one.columns for one in frames.values())]
+    shared = [n for n in frames["test"].columns if n in answers or all(n in frame.columns for frame in frames.values())]
     frame, ignored = joined(frames, shared, roles)
     shared = [name for name in shared if name not in ignored]
     split = Factor(
-        codes=np.repeat(np.arange(len(frames), dtype=np.int32), [len(one) for one in frames.values()]),
+        codes=np.repeat(np.arange(len(frames), dtype=np.int32), [len(frame) for frame in frames.values()]),
         levels=tuple(frames),
     )
     target = encode_target(frame[roles.target], roles)
     require_both_classes(target, split)
     if roles.time is not None:
         moments(frame[roles.time])
-    given = {name: one.reset_index(drop=True) for name, one in apart.items()}
+    given = {name: frame.reset_index(drop=True) for name, frame in apart.items()}
     skipped = roles.not_features()
     features = roles.features or tuple(name for name in shared if name not in skipped)
     groups = _sensitive(frame, split, roles, given)
@@ -217,8 +217,8 @@ def build(
         weight=None if roles.weight is None else _weights(frame[roles.weight], roles.weight),
         cluster=None if roles.cluster is None else Factor.of(label_texts(frame[roles.cluster])),
         splits=tuple(
-            replace((infos or {}).get(name, SplitInfo(name=name, rows=0)), rows=len(one), dropped_rows=dropped[name])
-            for name, one in frames.items()
+            replace((infos or {}).get(name, SplitInfo(name=name, rows=0)), rows=len(frame), dropped_rows=dropped[name])
+            for name, frame in frames.items()
         ),
         stated_features=roles.features is not None,
     )
@@ -271,7 +271,7 @@ def _require_table(split: str, frame: pd.DataFrame, roles: Roles, outside: set[s
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):
         raise DataError(f"the {split} table has two columns named {listed(doubled)}; rename one.")
-    for role, name in _stated(roles, split):
+    for role, name in _state(roles, split):
         if not isinstance(name, Hashable):
             raise DataError(
                 f"{role} is a {type(name).__name__}; expected the name of a column. Put the values into the table as a "
@@ -284,7 +284,7 @@ def _require_table(split: str, frame: pd.DataFrame, roles: Roles, outside: set[s
             )
 
 
-def _stated(roles: Roles, split: str) -> list[tuple[str, str]]:
+def _state(roles: Roles, split: str) -> list[tuple[str, str]]:
     """List each column that a split must have, with the role it plays."""
     single = {role: getattr(roles, role) for role in ("target", "weight", "cluster", "time")}
     stated = [(role, name) for role, name in single.items() if name is not None]
@@ -350,9 +350,9 @@ def _sensitive(
     frame: pd.DataFrame, split: Factor, roles: Roles, apart: Mapping[str, pd.DataFrame]
 ) -> dict[str, Factor]:
     groups = {}
-    names = dict.fromkeys([*roles.sensitive, *(name for one in apart.values() for name in one.columns)])
+    names = dict.fromkeys([*roles.sensitive, *(name for frame in apart.values() for name in frame.columns)])
     for name in names:
-        outside = any(name in one.columns for one in apart.values())
+        outside = any(name in frame.columns for frame in apart.values())
         column = outside_column(name, split, apart) if outside else frame[name]
         groups[address_name(str(name))] = group_factor(column, roles.bins.get(str(name)), most=MOST_LEVELS)
     return groups

@@ -44,7 +44,7 @@ class Source:
     def as_written(self, columns: Sequence[str]) -> pd.DataFrame:
         """Read some columns again as text; only the empty field is missing."""
         with guarded(self.path.name), opened(self.path) as stream:
-            return _parsed(
+            return _parse(
                 stream, self, usecols=[self.names.index(name) for name in columns], dtype=dict.fromkeys(columns, str)
             )
 
@@ -58,27 +58,27 @@ def read_delimited(files: Mapping[str, Sequence[Path]], reading: Reading) -> Tab
         If a file is broken, or files disagree in what a column holds.
     """
     sources = {split: [_source(path, reading) for path in paths] for split, paths in files.items()}
-    everything = [one for several in sources.values() for one in several]
-    frames = {id(one): {str(name): column for name, column in one.frame.items()} for one in everything}
-    found: dict[str, dict[str, int]] = {}
+    everything = [source for several in sources.values() for source in several]
+    frames = {id(source): {str(name): column for name, column in source.frame.items()} for source in everything}
+    table: dict[str, dict[str, int]] = {}
     again: dict[str, None] = {}
     notes: list[str] = []
-    for name in dict.fromkeys(name for one in everything for name in one.names):
-        having = [one for one in everything if name in frames[id(one)]]
-        kind = _kind(name, [frames[id(one)][name] for one in having], reading, notes)
+    for name in dict.fromkeys(name for source in everything for name in source.names):
+        having = [source for source in everything if name in frames[id(source)]]
+        kind = _kind(name, [frames[id(source)][name] for source in having], reading, notes)
         if kind == "words":
             again[name] = None
             continue
-        for one in having:
-            frames[id(one)][name] = _converted(frames[id(one)][name], kind, name, reading, found)
-    for one in everything:
-        _as_words(one, frames[id(one)], list(again), reading, found)
+        for source in having:
+            frames[id(source)][name] = _convert(frames[id(source)][name], kind, name, reading, table)
+    for source in everything:
+        _as_words(source, frames[id(source)], list(again), reading, table)
     tables = {
-        split: stacked([(one.path.name, pd.DataFrame(frames[id(one)], copy=False)) for one in several])
+        split: stacked([(source.path.name, pd.DataFrame(frames[id(source)], copy=False)) for source in several])
         for split, several in sources.items()
     }
-    unnamed = [name for name in {name for one in everything for name in one.names} if is_unnamed(name)]
-    return Tables(frames=tables, read_as_missing=found, indexes=tuple(sorted(unnamed)), notes=tuple(notes))
+    unnamed = [name for name in {name for source in everything for name in source.names} if is_unnamed(name)]
+    return Tables(frames=tables, read_as_missing=table, indexes=tuple(sorted(unnamed)), notes=tuple(notes))
 
 
 def is_unnamed(name: str) -> bool:
@@ -97,7 +97,7 @@ def is_unnamed(name: str) -> bool:
 
 def _source(path: Path, reading: Reading) -> Source:
     """Read a file with a header; what pandas would repair by guessing is refused."""
-    usual = "\t" if ".tsv" in [one.lower() for one in path.suffixes] else ","
+    usual = "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes] else ","
     asked = Source(
         path=path,
         separator=reading.separator or usual,
@@ -111,7 +111,7 @@ def _source(path: Path, reading: Reading) -> Source:
         names = _header(stream, asked)
         stream.seek(0)
         try:
-            frame = _parsed(stream, asked)
+            frame = _parse(stream, asked)
         except UnicodeDecodeError as error:
             raise _no_unicode(path, error) from error
         if not frame.index.equals(pd.RangeIndex(len(frame))):
@@ -129,7 +129,7 @@ def _source(path: Path, reading: Reading) -> Source:
     )
 
 
-def _parsed(stream: IO[bytes], source: Source, **options: object) -> pd.DataFrame:
+def _parse(stream: IO[bytes], source: Source, **options: object) -> pd.DataFrame:
     frame: pd.DataFrame = pd.read_csv(  # type: ignore[call-overload]
         stream,
         sep=source.separator,
@@ -239,7 +239,7 @@ def _kind(name: str, columns: list[pd.Series], reading: Reading, notes: list[str
         return "number" if reading.missing else "kept"
     if set(kinds) <= {"boolean", "empty"} and name not in reading.number:
         return "kept"
-    words = [one for one, kind in zip(columns, kinds, strict=True) if kind == "words"]
+    words = [column for column, kind in zip(columns, kinds, strict=True) if kind == "words"]
     if name in reading.number or _all(words, reading, are_numbers, "number" in kinds):
         _require_one_kind(name, kinds, words, reading)
         return "number"
@@ -262,7 +262,7 @@ def _parsed_kind(column: pd.Series) -> str:
 def _levels(column: pd.Series, reading: Reading, most: int | None = None) -> tuple[str, ...]:
     """Return the distinct words that are not read as missing, of the first so many."""
     skipped = MISSING_NUMBERS | set(reading.missing)
-    words = (str(one).strip() for one in pd.unique(column.dropna())[:most])
+    words = (str(value).strip() for value in pd.unique(column.dropna())[:most])
     return tuple(word for word in words if word not in skipped)
 
 
@@ -297,10 +297,10 @@ def _tell_almost_numbers(name: str, columns: Sequence[pd.Series], reading: Readi
 
 def _require_one_kind(name: str, kinds: Sequence[str], columns: Sequence[pd.Series], reading: Reading) -> None:
     """Refuse tables of which one holds numbers or truth values alone, another only words that are none."""
-    told = sorted({kind for kind in kinds if kind in NEAR})
-    if len(told) == 2:
+    lines = sorted({kind for kind in kinds if kind in NEAR})
+    if len(lines) == 2:
         raise DataError(_disagreement(name, "numbers in one table and true or false in another"))
-    for kind in told:
+    for kind in lines:
         for column in columns:
             words = _levels(column, reading)
             if words and not any(NEAR[kind]([word], reading) for word in words):
@@ -318,21 +318,19 @@ def _disagreement(name: str, what: str) -> str:
     )
 
 
-def _converted(
-    column: pd.Series, kind: str, name: str, reading: Reading, found: dict[str, dict[str, int]]
-) -> pd.Series:
+def _convert(column: pd.Series, kind: str, name: str, reading: Reading, table: dict[str, dict[str, int]]) -> pd.Series:
     if kind == "kept":
         return column
     parsed = _parsed_kind(column)
     if parsed in {"number", "empty", "boolean"} and kind != "number":
         return column
     if parsed != "words":
-        return nulled(column, name, reading, found)
+        return nulled(column, name, reading, table)
     words = column.astype(str).str.strip().where(column.notna(), "")
     blank = words.isin(MISSING_NUMBERS | set(reading.missing)) & column.notna()
     for word, count in column[blank].value_counts().items():
-        told = found.setdefault(name, {})
-        told[str(word)] = told.get(str(word), 0) + int(count)
+        counts = table.setdefault(name, {})
+        counts[str(word)] = counts.get(str(word), 0) + int(count)
     present = words.mask(blank | column.isna())
     if kind == "boolean":
         return present.str.lower().map(TRUTH).astype(object).where(present.notna(), np.nan)
@@ -351,7 +349,7 @@ def _as_words(
     columns: dict[str, pd.Series],
     names: list[str],
     reading: Reading,
-    found: dict[str, dict[str, int]],
+    table: dict[str, dict[str, int]],
 ) -> None:
     """Leave words as they are written, reading those again that pandas took for something else."""
     here = [name for name in names if name in columns]
@@ -359,4 +357,4 @@ def _as_words(
     written = source.as_written(parsed) if parsed else pd.DataFrame()
     for name in here:
         column = written[name] if name in written else columns[name]
-        columns[name] = nulled(column.astype("str"), name, reading, found)
+        columns[name] = nulled(column.astype("str"), name, reading, table)

@@ -37,7 +37,7 @@ def suggested(path: Path) -> Reading:
     encoding = _encoding(head)
     lines = head.decode(encoding or "utf-8-sig", errors="replace").splitlines()
     lines = lines[:-1] if len(head) == HEAD else lines
-    usual = "\t" if ".tsv" in [one.lower() for one in path.suffixes] else ","
+    usual = "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes] else ","
     separator = _separator(lines, usual)
     decimal, thousands = _signs(lines, separator)
     return Reading(

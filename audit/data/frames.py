@@ -35,9 +35,9 @@ def to_frame(table: object, what: str) -> pd.DataFrame:
     ['x0', 'x1']
     """
     if isinstance(table, pd.DataFrame):
-        return _named(table.copy(deep=False), what)
-    found = _foreign(table, what)
-    return _named(found, what) if found is not None else _of_values(table, what)
+        return _name(table.copy(deep=False), what)
+    frame = _foreign(table, what)
+    return _name(frame, what) if frame is not None else _of_values(table, what)
 
 
 def _foreign(table: object, what: str) -> pd.DataFrame | None:
@@ -79,7 +79,7 @@ def _of_values(table: object, what: str) -> pd.DataFrame:
     if isinstance(table, Mapping):
         return _of_columns(table, what)
     if isinstance(table, pd.Series):
-        return _named(table.to_frame(), what)
+        return _name(table.to_frame(), what)
     if callable(getattr(table, "toarray", None)) and hasattr(table, "shape"):
         rows, columns_ = table.shape if len(table.shape) == 2 else (0, 0)
         require_size(rows, columns_, what)
@@ -102,7 +102,7 @@ def _of_values(table: object, what: str) -> pd.DataFrame:
 
 
 def _are_texts(values: np.ndarray[Any, Any]) -> bool:
-    return values.ndim == 1 and len(values) > 0 and all(isinstance(one, str) for one in values.tolist())
+    return values.ndim == 1 and len(values) > 0 and all(isinstance(value, str) for value in values.tolist())
 
 
 def _of_columns(table: Mapping[object, object], what: str) -> pd.DataFrame:
@@ -113,7 +113,7 @@ def _of_columns(table: Mapping[object, object], what: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _named(frame: pd.DataFrame, what: str) -> pd.DataFrame:
+def _name(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     """Write the names of columns as text."""
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
@@ -163,12 +163,12 @@ def _native_series(values: object) -> pd.Series | None:
     if isinstance(values, np.ndarray | list | tuple | pd.api.extensions.ExtensionArray):
         return None if not isinstance(values, pd.api.extensions.ExtensionArray) else pd.Series(values)
     if type(values).__module__.partition(".")[0] == "pyarrow":
-        made: Any = values
-        return pd.Series(made.to_pandas())
-    found = nw.from_native(values, pass_through=True, allow_series=True)
-    if isinstance(found, nw.Series):
-        return pd.Series(found.to_arrow().to_pandas())
-    if isinstance(found, nw.DataFrame) and found.shape[1] == 1:
+        result: Any = values
+        return pd.Series(result.to_pandas())
+    value = nw.from_native(values, pass_through=True, allow_series=True)
+    if isinstance(value, nw.Series):
+        return pd.Series(value.to_arrow().to_pandas())
+    if isinstance(value, nw.DataFrame) and value.shape[1] == 1:
         return to_frame(values, "y").iloc[:, 0]
     return None
 
@@ -260,7 +260,7 @@ def sensitive_frames(
     if isinstance(given, str):
         return {}, (given,)
     if _are_names(given, frames["test"]):
-        return {}, tuple(str(one) for one in given)  # type: ignore[attr-defined]
+        return {}, tuple(str(value) for value in given)  # type: ignore[attr-defined]
     by_split = isinstance(given, Mapping) and len(given) > 0 and set(given) <= set(frames)
     parts: Mapping[str, object] = given if by_split else {"test": given}  # type: ignore[assignment]
     apart = {}
@@ -272,9 +272,9 @@ def sensitive_frames(
 
 
 def _are_names(given: object, test: pd.DataFrame) -> bool:
-    if not isinstance(given, list | tuple) or not all(isinstance(one, str | int) for one in given):
+    if not isinstance(given, list | tuple) or not all(isinstance(value, str | int) for value in given):
         return False
-    return len(given) != len(test) or all(str(one) in test.columns for one in given)
+    return len(given) != len(test) or all(str(value) in test.columns for value in given)
 
 
 def _group_columns(part: object) -> pd.DataFrame:

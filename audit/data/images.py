@@ -41,10 +41,10 @@ def read_images(folder: Path, shape: Shape | None = None) -> tuple[pd.DataFrame,
     DataError
         If there is no image in a folder of its label, one cannot be read, or they differ in size.
     """
-    files = sorted(one for one in folder.glob("*/*") if one.suffix.lower() in SUFFIXES)
-    for one in files:
-        if not one.is_file():  # a pipe or a device would be waited for
-            raise DataError(f"{shown(str(one.relative_to(folder)))} is not a regular file; expected an image.")
+    files = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
+    for path in files:
+        if not path.is_file():  # a pipe or a device would be waited for
+            raise DataError(f"{shown(str(path.relative_to(folder)))} is not a regular file; expected an image.")
     if not files:
         raise DataError(
             f"{shown(folder.name)} holds no images: expected {shown(folder.name + '/<label>/<image>')} "

@@ -38,7 +38,7 @@ def joined(
     """
     stated = {*roles.text, *roles.number}
     types = [dict(frame.dtypes) for frame in frames.values()]
-    easy = {name: None for name in shared if name not in stated and all(_is_number(one.get(name)) for one in types)}
+    easy = {name: None for name in shared if name not in stated and all(_is_number(table.get(name)) for table in types)}
     block = pd.concat([frame.reindex(columns=list(easy)) for frame in frames.values()], ignore_index=True)
     others: dict[str, pd.Series] = {}
     ignored: dict[str, str] = {}
@@ -48,7 +48,7 @@ def joined(
         if name in easy:
             continue
         parts = {split: _part(frame, name) for split, frame in frames.items()}
-        if what := next((told for part in parts.values() if (told := unfit(part))), ""):
+        if what := next((text for part in parts.values() if (text := unfit(part))), ""):
             if name in needed:
                 raise DataError(f"column {shown(name)} holds {what}; expected numbers, words, truth values or times.")
             ignored[name] = what
@@ -91,9 +91,9 @@ def outside_column(name: str, split: Factor, apart: Mapping[str, pd.DataFrame]) 
     """
     parts = {}
     for level in split.levels:
-        one = apart.get(level)
-        has = one is not None and name in one.columns
-        parts[level] = plain(one[name]) if has else pd.Series([None] * int(split.mask(level).sum()), dtype=object)  # type: ignore[index]
+        frame = apart.get(level)
+        has = frame is not None and name in frame.columns
+        parts[level] = plain(frame[name]) if has else pd.Series([None] * int(split.mask(level).sum()), dtype=object)  # type: ignore[index]
         if what := unfit(parts[level]):
             raise DataError(f"sensitive feature {shown(name)} holds {what}; expected numbers, words or truth values.")
     return united(name, parts).rename(name)

@@ -56,8 +56,8 @@ def _without_extension(column: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype):
         whole = pd.api.types.is_integer_dtype(column.dtype) and not column.isna().any()
         unsigned = pd.api.types.is_unsigned_integer_dtype(column.dtype)
-        made = column.to_numpy(dtype=(np.uint64 if unsigned else np.int64) if whole else np.float64, na_value=np.nan)
-        return pd.Series(made, index=column.index, name=column.name)
+        values = column.to_numpy(dtype=(np.uint64 if unsigned else np.int64) if whole else np.float64, na_value=np.nan)
+        return pd.Series(values, index=column.index, name=column.name)
     if isinstance(column.dtype, pd.ArrowDtype):
         return _without_arrow(column)
     return column
@@ -103,7 +103,7 @@ def _plain_categories(column: pd.Series) -> pd.Series:
         if pd.api.types.is_extension_array_dtype(categories.dtype) and kind not in {"string", "empty"}:
             return column.cat.rename_categories(categories.to_numpy(dtype=object).tolist())
         return column
-    texts = [label_text(one) for one in categories]
+    texts = [label_text(category) for category in categories]
     return column.cat.rename_categories(texts) if len(set(texts)) == len(texts) else column.astype(str).astype("str")
 
 
@@ -132,9 +132,9 @@ def unfit(column: pd.Series) -> str:
     for value in column.dropna():
         if isinstance(value, SCALARS) and not isinstance(value, complex | np.timedelta64 | np.complexfloating):
             continue
-        told = next((words for kind, words in named if isinstance(value, kind)), "")  # type: ignore[arg-type]
-        if told or not hasattr(value, "__float__"):
-            return told or f"objects of {type(value).__name__}"
+        text = next((words for kind, words in named if isinstance(value, kind)), "")  # type: ignore[arg-type]
+        if text or not hasattr(value, "__float__"):
+            return text or f"objects of {type(value).__name__}"
     return ""
 
 
@@ -156,9 +156,9 @@ def kind_of(column: pd.Series) -> Kind:
         return "number"
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return "time"
-    found = pd.api.types.infer_dtype(column, skipna=True)
+    text = pd.api.types.infer_dtype(column, skipna=True)
     by_name: dict[str, Kind] = {"string": "text", "boolean": "boolean", "empty": "empty"}
-    return by_name.get(found, "mixed")
+    return by_name.get(text, "mixed")
 
 
 def united(name: str, parts: Mapping[str, pd.Series], *, text: bool = False, number: bool = False) -> pd.Series:
@@ -183,40 +183,40 @@ def united(name: str, parts: Mapping[str, pd.Series], *, text: bool = False, num
     CategoricalDtype(categories=['a', 'b'], ordered=False, categories_dtype=str)
     """
     if text or number:
-        parts = {split: _stated(name, part, text=text) for split, part in parts.items()}
+        parts = {split: _state(name, part, text=text) for split, part in parts.items()}
     if len(parts) == 1:
         (only,) = parts.values()
         return only.reset_index(drop=True)
     kinds = {split: kind_of(part) for split, part in parts.items()}
     present = {kind for kind in kinds.values() if kind != "empty"}
     if len(present) > 1 and "mixed" not in present:
-        told = " and ".join(f"{_said(parts[split])} in {split}" for split, kind in kinds.items() if kind != "empty")
+        line = " and ".join(f"{_say(parts[split])} in {split}" for split, kind in kinds.items() if kind != "empty")
         raise DataError(
-            f"column {shown(name)} holds {told}; the splits must agree. Write it alike in all of them, or state "
+            f"column {shown(name)} holds {line}; the splits must agree. Write it alike in all of them, or state "
             f'[data] text = ["{name}"] or number = ["{name}"].'
         )
     columns = list(parts.values())
-    if any(isinstance(one.dtype, pd.CategoricalDtype) for one in columns):
+    if any(isinstance(column.dtype, pd.CategoricalDtype) for column in columns):
         return _united_categories(name, columns)
-    zones = {isinstance(one.dtype, pd.DatetimeTZDtype) for one in columns if kind_of(one) == "time"}
+    zones = {isinstance(column.dtype, pd.DatetimeTZDtype) for column in columns if kind_of(column) == "time"}
     if len(zones) > 1:
         raise DataError(f"column {shown(name)} holds times with a time zone in one split and without in another.")
-    return _joined(columns)
+    return _join(columns)
 
 
-def _said(column: pd.Series) -> str:
+def _say(column: pd.Series) -> str:
     words = {"number": "numbers", "boolean": "true or false", "text": "words", "time": "times"}
     return f"{words.get(kind_of(column), 'values')} such as {shown(column.dropna().iloc[0], limit=30)}"
 
 
-def _joined(columns: Sequence[pd.Series]) -> pd.Series:
+def _join(columns: Sequence[pd.Series]) -> pd.Series:
     """Join columns of one kind; one without any value takes the type of the others."""
-    full = [one for one in columns if kind_of(one) != "empty"]
-    types = {one.dtype for one in full}
-    if len(types) > 1 and {kind_of(one) for one in full} == {"text"}:
-        columns = [one.astype("str") for one in columns]
+    full = [column for column in columns if kind_of(column) != "empty"]
+    types = {column.dtype for column in full}
+    if len(types) > 1 and {kind_of(column) for column in full} == {"text"}:
+        columns = [column.astype("str") for column in columns]
     elif len(full) < len(columns) and full:
-        columns = [one if kind_of(one) != "empty" else _empty_like(one, full[0]) for one in columns]
+        columns = [column if kind_of(column) != "empty" else _empty_like(column, full[0]) for column in columns]
     return pd.concat(columns, ignore_index=True)
 
 
@@ -228,27 +228,29 @@ def _empty_like(column: pd.Series, full: pd.Series) -> pd.Series:
 
 def _united_categories(name: str, columns: Sequence[pd.Series]) -> pd.Series:
     """Unite categories: those of the first split first, new ones after them."""
-    given = [one for one in columns if isinstance(one.dtype, pd.CategoricalDtype)]
-    ordered = [one for one in given if one.cat.ordered]
-    orders = {tuple(one.cat.categories) for one in ordered}
+    given = [column for column in columns if isinstance(column.dtype, pd.CategoricalDtype)]
+    ordered = [column for column in given if column.cat.ordered]
+    orders = {tuple(column.cat.categories) for column in ordered}
     if len(orders) > 1 or (ordered and len(ordered) < len(given)):
-        told = " and ".join(listed(one.cat.categories, limit=6) for one in given)
-        raise DataError(f"column {shown(name)} has ordered categories that differ between splits: {told}.")
+        text = " and ".join(listed(column.cat.categories, limit=6) for column in given)
+        raise DataError(f"column {shown(name)} has ordered categories that differ between splits: {text}.")
     if ordered:
         dtype = ordered[0].dtype
-        strange = [value for one in columns for value in pd.unique(one.dropna()) if value not in dtype.categories]  # type: ignore[union-attr]
+        strange = [value for column in columns for value in pd.unique(column.dropna()) if value not in dtype.categories]  # type: ignore[union-attr]
         if strange:
             raise DataError(f"column {shown(name)} holds {listed(strange[:5])}, which its ordered categories lack.")
-        return pd.concat([one.astype(dtype) for one in columns], ignore_index=True)
-    categories = [one if isinstance(one.dtype, pd.CategoricalDtype) else one.astype("category") for one in columns]
-    types = {one.cat.categories.dtype for one in categories if len(one.cat.categories)}
-    if len(types) > 1 or any(not len(one.cat.categories) for one in categories):
-        levels = pd.Index(list(dict.fromkeys(level for one in categories for level in one.cat.categories)))
-        return pd.concat([one.astype(pd.CategoricalDtype(levels)) for one in categories], ignore_index=True)
+        return pd.concat([column.astype(dtype) for column in columns], ignore_index=True)
+    categories = [
+        column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype("category") for column in columns
+    ]
+    types = {category.cat.categories.dtype for category in categories if len(category.cat.categories)}
+    if len(types) > 1 or any(not len(category.cat.categories) for category in categories):
+        levels = pd.Index(list(dict.fromkeys(level for category in categories for level in category.cat.categories)))
+        return pd.concat([category.astype(pd.CategoricalDtype(levels)) for category in categories], ignore_index=True)
     return pd.Series(union_categoricals(categories))
 
 
-def _stated(name: str, column: pd.Series, *, text: bool) -> pd.Series:
+def _state(name: str, column: pd.Series, *, text: bool) -> pd.Series:
     """Turn a column into the words or the numbers that the user says it holds."""
     if text:
         if kind_of(column) == "text":

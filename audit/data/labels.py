@@ -74,8 +74,8 @@ def relabelled(texts: Texts, labels: Mapping[str, str], what: str, beside: Colle
     )
 
 
-def _near(one: str, other: str) -> bool:
-    return plain_word(one) == plain_word(other)
+def _near(text: str, other: str) -> bool:
+    return plain_word(text) == plain_word(other)
 
 
 def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: str, whole: bool, binary: bool) -> None:
@@ -105,7 +105,7 @@ def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: 
     audit.errors.DataError: the model answers '0', '1', the target holds '1', '2'. If they mean the same, state [data...
     """
     odd, lacking = sorted_labels(set(said) - set(classes)), sorted_labels(set(classes) - set(said))
-    alike = any(_near(one, other) for one in odd for other in classes)
+    alike = any(_near(name, other) for name in odd for other in classes)
     apart = bool(odd and lacking)
     numbered = all(word.lstrip("-").isdigit() for word in (*said, *classes))
     refused = (apart or (binary and bool(odd or lacking))) if whole else apart and (binary or numbered)
@@ -132,7 +132,7 @@ def _advice(said: Sequence[str], classes: Sequence[str]) -> str:
     pairs = _pairs(said, classes)
     if not pairs:
         return "Write the labels alike."
-    line = ", ".join(f'"{one}" = "{other}"' for one, other in list(pairs.items())[:6])
+    line = ", ".join(f'"{text}" = "{other}"' for text, other in list(pairs.items())[:6])
     return (
         f"If they mean the same, state [data] labels = {{ {line} }} ((a word = the word that it means)), or write the "
         "labels alike."
@@ -140,10 +140,10 @@ def _advice(said: Sequence[str], classes: Sequence[str]) -> str:
 
 
 def _pairs(said: Sequence[str], classes: Sequence[str]) -> Mapping[str, str]:
-    odd, lacking = [one for one in said if one not in classes], [one for one in classes if one not in said]
-    if near := {one: other for one in lacking for other in odd if _near(one, other)}:
+    odd, lacking = [text for text in said if text not in classes], [class_ for class_ in classes if class_ not in said]
+    if near := {text: other for text in lacking for other in odd if _near(text, other)}:
         return near
-    if near := {one: other for one in odd for other in classes if _near(one, other)}:
+    if near := {name: other for name in odd for other in classes if _near(name, other)}:
         return near  # the same word twice: the other one is written anew
     if len(said) != len(classes):
         return {}

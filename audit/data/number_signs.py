@@ -36,7 +36,7 @@ def as_numbers(words: pd.Series, reading: Reading) -> pd.Series:
     [1234.5, 2.0, nan]
     """
     if reading.thousands:
-        grouped = words.astype(str).str.fullmatch(_grouped(reading.decimal or ".", reading.thousands))
+        grouped = words.astype(str).str.fullmatch(_group(reading.decimal or ".", reading.thousands))
         words = words.mask(grouped, words.astype(str).str.replace(reading.thousands, "", regex=False))
     if reading.decimal == ",":
         written = words.astype(str)
@@ -46,7 +46,7 @@ def as_numbers(words: pd.Series, reading: Reading) -> pd.Series:
 
 
 @cache
-def _grouped(decimal: str, thousands: str) -> re.Pattern[str]:
+def _group(decimal: str, thousands: str) -> re.Pattern[str]:
     """Match numbers of thousands: groups of three digits, the first neither empty nor led by zero."""
     return re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(decimal)}\d+)?")
 

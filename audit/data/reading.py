@@ -78,8 +78,8 @@ def is_number(words: Sequence[str]) -> bool:
     return bool(pd.to_numeric(pd.Series(list(words), dtype=object), errors="coerce").notna().all())
 
 
-def nulled(column: pd.Series, name: str, reading: Reading, found: dict[str, dict[str, int]]) -> pd.Series:
-    """Take the stated words for missing values, and count them in `found`.
+def nulled(column: pd.Series, name: str, reading: Reading, table: dict[str, dict[str, int]]) -> pd.Series:
+    """Take the stated words for missing values, and count them in `table`.
 
     Examples
     --------
@@ -96,9 +96,9 @@ def nulled(column: pd.Series, name: str, reading: Reading, found: dict[str, dict
     for word in words:
         gone = (column == word).fillna(False).astype(bool)
         if count := int(gone.sum()):
-            told = found.setdefault(name, {})
+            counts = table.setdefault(name, {})
             text = f"{word:g}" if isinstance(word, float) else str(word)
-            told[text] = told.get(text, 0) + count
+            counts[text] = counts.get(text, 0) + count
             column = column.mask(gone)
     return column
 
@@ -111,15 +111,15 @@ def without_words(frames: Mapping[str, pd.DataFrame], missing: Sequence[str]) ->
     >>> without_words({"test": pd.DataFrame({"a": ["?", "b"]})}, ["?"]).read_as_missing
     {'a': {'?': 1}}
     """
-    found: dict[str, dict[str, int]] = {}
+    table: dict[str, dict[str, int]] = {}
     if not missing:
         return Tables(frames=frames)
     reading = Reading(missing=tuple(missing))
-    made = {
-        split: pd.DataFrame({name: nulled(frame[name], str(name), reading, found) for name in frame.columns})
+    entries = {
+        split: pd.DataFrame({name: nulled(frame[name], str(name), reading, table) for name in frame.columns})
         for split, frame in frames.items()
     }
-    return Tables(frames=made, read_as_missing=found)
+    return Tables(frames=entries, read_as_missing=table)
 
 
 @contextmanager
@@ -176,8 +176,8 @@ def summed(counts: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[
     {'a': {'NA': 3}}
     """
     total: dict[str, dict[str, int]] = {}
-    for one in counts:
-        for name, words in one.items():
+    for table in counts:
+        for name, words in table.items():
             mine = total.setdefault(name, {})
             for word, count in words.items():
                 mine[word] = mine.get(word, 0) + count

@@ -132,10 +132,10 @@ class _Table:
         self.levels = {name: factor.levels for name, factor in factors.items()}
         self.least = least
         self.crossed = [names for size in range(1, depth + 1) for names in combinations(factors, size)]
-        codes = {name: np.where(one.codes < 0, len(one.levels), one.codes) for name, one in factors.items()}
+        codes = {name: np.where(factor.codes < 0, len(factor.levels), factor.codes) for name, factor in factors.items()}
         self.n: dict[Cell, int] = {}
         for names in self.crossed:
-            self.n.update(_counted(names, codes, self.levels, share))
+            self.n.update(_count(names, codes, self.levels, share))
         self.unknown: set[Cell] = {cell for cell in self.n if self._is_hidden(cell, hidden)}
         self.chosen: set[Cell] = set()
         self.sums: dict[tuple[Cell, str], list[Cell]] = defaultdict(list)
@@ -160,8 +160,8 @@ class _Table:
         """Hide crossings until none that is small can be worked out; return those that are hidden beside the small."""
         crossings = [names for names in self.crossed if len(names) > 1]
         while crossings and len(self.unknown) <= MOST_UNKNOWN:
-            exposed = self._exposed()
-            cover = next((found for cell in exposed if (found := self._cover(cell)) is not None), None)
+            exposed = self._expose()
+            cover = next((entries for cell in exposed if (entries := self._cover(cell)) is not None), None)
             if cover is None:
                 break
             self._add(cover)
@@ -179,10 +179,10 @@ class _Table:
                 self.unknown.add(other)
         self.chosen.add(cell)
 
-    def _exposed(self) -> list[tuple[Cell, str] | Cell]:
+    def _expose(self) -> list[tuple[Cell, str] | Cell]:
         """Return sums whose hidden rest is small, then small cells that follow from all sums together."""
         known_parents = [
-            (key, [one for one in cells if one in self.unknown])
+            (key, [cell for cell in cells if cell in self.unknown])
             for key, cells in self.sums.items()
             if key[0] not in self.unknown and len(cells[0][0]) > 1
         ]
@@ -190,20 +190,20 @@ class _Table:
             key
             for key, hidden in known_parents
             if len(hidden) < len(self.sums[key])
-            and any(self.n[one] < self.least for one in hidden)
-            and not _covered(np.array([self.n[one] for one in hidden]), self.least)
+            and any(self.n[name] < self.least for name in hidden)
+            and not _covered(np.array([self.n[name] for name in hidden]), self.least)
         ]
         if small:
             return list(small)
-        return list(self._determined())
+        return list(self._determine())
 
-    def _determined(self) -> list[Cell]:
+    def _determine(self) -> list[Cell]:
         place = {cell: at for at, cell in enumerate(sorted(self.unknown))}
         if not place:
             return []
         rows = []
         for (parent, _), cells in self.sums.items():
-            involved = [place[one] for one in cells if one in place]
+            involved = [place[cell] for cell in cells if cell in place]
             if involved or parent in place:
                 row = np.zeros(len(place))
                 row[involved] = 1.0
@@ -222,17 +222,17 @@ class _Table:
             sums = [self.sums[exposed]]
         else:
             items = set(self._items(exposed))  # type: ignore[arg-type]
-            inside = {one for one in self.unknown if items <= set(self._items(one))}
+            inside = {entries for entries in self.unknown if items <= set(self._items(entries))}
             sums = [cells for cells in self.sums.values() if not inside.isdisjoint(cells)]
-            sums.append([one for one in self.n if set(exposed[0]) <= set(one[0])])
+            sums.append([entries for entries in self.n if set(exposed[0]) <= set(entries[0])])
         for cells in sums:
-            shown = [one for one in cells if one not in self.unknown and len(one[0]) > 1]
+            shown = [cell for cell in cells if cell not in self.unknown and len(cell[0]) > 1]
             if shown:
-                return min(shown, key=lambda one: (self.n[one], one))
+                return min(shown, key=lambda entries: (self.n[entries], entries))
         return None
 
 
-def _counted(
+def _count(
     names: tuple[str, ...], codes: Mapping[str, IntArray], levels: Mapping[str, tuple[str, ...]], share: IntArray
 ) -> dict[Cell, int]:
     """Count the rows of each crossing that occurs."""

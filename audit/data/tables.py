@@ -65,7 +65,7 @@ def read_tables(files: Mapping[str, Path], reading: Reading | None = None) -> Ta
     frames = {split: frame for tables in read for split, frame in tables.frames.items()}
     for name in asked.stated:
         if not any(name in frame.columns for frame in frames.values()):
-            columns = [str(one) for frame in frames.values() for one in frame.columns]
+            columns = [str(column) for frame in frames.values() for column in frame.columns]
             raise DataError(f"[data] text or number names {shown(name)}, which is not a column." + hint(name, columns))
     for split, many in paths.items():
         frames[split].columns = [str(name) for name in frames[split].columns]
@@ -103,12 +103,12 @@ def matched(path: Path) -> list[Path]:
     file = Path(str(path).split(IN_FILE, 1)[0])
     if not file.exists() and any(sign in path.name for sign in "*?["):
         names = glob.glob(str(path), recursive=True)  # noqa: PTH207 -- an absolute pattern
-        found = sorted(Path(one) for one in names if Path(one).is_file())
-        if not found:
+        paths = sorted(Path(name) for name in names if Path(name).is_file())
+        if not paths:
             raise DataError(f"no file matches {shown(path)}. Paths are relative to the configuration.")
-        return found
+        return paths
     if not file.exists():
-        siblings = [one.name for one in file.parent.iterdir()] if file.parent.is_dir() else []
+        siblings = [path.name for path in file.parent.iterdir()] if file.parent.is_dir() else []
         raise DataError(
             f"no file {shown(file)}." + (hint(file.name, siblings) or " Paths are relative to the configuration.")
         )
@@ -167,7 +167,7 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, or of the names and files of a folder in order, as hexadecimal text."""
     digest = hashlib.sha256()
     if path.is_dir():
-        for file in sorted(one for one in path.rglob("*") if one.is_file()):
+        for file in sorted(file for file in path.rglob("*") if file.is_file()):
             digest.update(f"{file.relative_to(path).as_posix()}\0{file_sha256(file)}\0".encode())
         return digest.hexdigest()
     with path.open("rb") as stream:

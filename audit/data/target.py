@@ -90,10 +90,10 @@ def _stated_order(classes: tuple[str, ...], task: Task, roles: Roles) -> tuple[s
     if task == "binary":
         raise DataError("[data] order is of more than two classes; leave it out of a binary task.")
     named = tuple(class_named("order", one, classes, roles) for one in roles.order)
-    if missing := [one for one in classes if one not in named]:
+    if missing := [class_ for class_ in classes if class_ not in named]:
         raise DataError(f"[data] order lacks {listed(missing)}; expected every class once, from least to most.")
     if len(set(named)) < len(named):
-        raise DataError(f"[data] order names {shown(next(one for one in named if named.count(one) > 1))} twice.")
+        raise DataError(f"[data] order names {shown(next(text for text in named if named.count(text) > 1))} twice.")
     return named
 
 
@@ -108,11 +108,11 @@ def _amounts(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
 
 def _sorted_as_values(column: pd.Series) -> tuple[str, ...]:
     """Sort the classes as scikit-learn does: by value, so that words of digits are sorted as words."""
-    levels = [one.item() if isinstance(one, np.generic) else one for one in pd.unique(column.dropna())]
+    levels = [value.item() if isinstance(value, np.generic) else value for value in pd.unique(column.dropna())]
     try:
-        return tuple(dict.fromkeys(label_text(one) for one in sorted(levels)))
+        return tuple(dict.fromkeys(label_text(level) for level in sorted(levels)))
     except TypeError:
-        return tuple(sorted({label_text(one) for one in levels}))
+        return tuple(sorted({label_text(level) for level in levels}))
 
 
 def _infer_task(column: pd.Series) -> Task:

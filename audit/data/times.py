@@ -33,10 +33,14 @@ def moments(column: pd.Series) -> npt.NDArray[np.float64]:
         return _require_some(values, column)
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return _require_some(_numbers(pd.to_datetime(column, utc=True)), column)
-    words = column.astype(object).where(column.notna(), None).map(lambda one: None if one is None else str(one).strip())
+    words = (
+        column.astype(object)
+        .where(column.notna(), None)
+        .map(lambda value: None if value is None else str(value).strip())
+    )
     times = _iso(words)
     if times is None:
-        times = _written(words, column)
+        times = _write(words, column)
     return _require_some(_numbers(times), column)
 
 
@@ -64,7 +68,7 @@ def _iso(words: pd.Series) -> pd.Series | None:
     return times if _mostly(times, words) else None
 
 
-def _written(words: pd.Series, column: pd.Series) -> pd.Series:
+def _write(words: pd.Series, column: pd.Series) -> pd.Series:
     """Read one other way of writing that fits all values; two that disagree are refused."""
     found: pd.Series | None = None
     for form in (day + clock for clock in CLOCKS for day in DAYS):
@@ -79,28 +83,30 @@ def _written(words: pd.Series, column: pd.Series) -> pd.Series:
         found = times
     if found is not None:
         return found
-    found = _spelled(words)
+    found = _spell(words)
     if not _mostly(found, words):
         raise DataError(_unread(words, found, str(column.name)))
     return found
 
 
-def _unread(words: pd.Series, found: pd.Series, name: str) -> str:
+def _unread(words: pd.Series, column: pd.Series, name: str) -> str:
     """Name the first value that no way of writing fits, else two that are written differently."""
     write = (
         "write times as 2026-01-31 or 2026-01-31T12:00, all in one way, and leave the field empty where there is none."
     )
-    left = words[found.isna() & words.notna()]
+    left = words[column.isna() & words.notna()]
     odd = left[pd.to_datetime(left, errors="coerce", utc=True, format="ISO8601").isna()]
     if len(odd):
         return f"time column {shown(name)} holds {shown(odd.iloc[0])}, which cannot be read as a time; {write}"
-    other = words[found.notna()]
+    other = words[column.notna()]
     return f"time column {shown(name)} holds both {shown(left.iloc[0])} and {shown(other.iloc[0])}; {write}"
 
 
-def _spelled(words: pd.Series) -> pd.Series:
+def _spell(words: pd.Series) -> pd.Series:
     """Read times that name the month by its letters, which leave no doubt."""
-    lettered = words.where(words.map(lambda one: isinstance(one, str) and any(part.isalpha() for part in one[3:6])))
+    lettered = words.where(
+        words.map(lambda value: isinstance(value, str) and any(part.isalpha() for part in value[3:6]))
+    )
     try:
         return pd.to_datetime(lettered, errors="coerce", utc=True, format="mixed")
     except (ValueError, TypeError, OverflowError):

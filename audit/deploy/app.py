@@ -64,14 +64,14 @@ class Served:
                     body, self.description.columns, most_rows=self.limits.rows, strict=self.limits.strict
                 )
                 answer = await self.batcher.ask(values, rows)
-            self._logged(name, answer, values)
+            self._log(name, answer, values)
             status, said = 200, write_answer(self.description, answer, name)
         except Exception as error:
             status, said = _refusal(error)
         self.counters.add(status, rows=rows, seconds=time.perf_counter() - started)
         return status, said
 
-    def _logged(self, name: str, answer: Answer, values: dict[str, list[Any]]) -> None:
+    def _log(self, name: str, answer: Answer, values: dict[str, list[Any]]) -> None:
         if self.log is not None:
             rows = len(answer.label)
             self.log.add([name] if rows == 1 else [f"{name}/{row}" for row in range(rows)], answer, values)
@@ -118,7 +118,7 @@ def create_app(served: Served) -> "FastAPI":
     """Make the application: Open Inference Protocol v2, metrics, and a page that documents them."""
     from fastapi import FastAPI, Request, Response
 
-    told = metadata(served.description)
+    facts = metadata(served.description)
     title, version = served.description.name, served.description.version
     app = FastAPI(title=title, version=version, lifespan=_lifespan(served), docs_url=None, redoc_url=None)
 
@@ -128,10 +128,10 @@ def create_app(served: Served) -> "FastAPI":
         headers = {"Retry-After": "1"} if status == 503 else None
         return Response(body, status, headers, media_type="application/json")
 
-    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _schema(told)}}}}
+    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _schema(facts)}}}}
     for prefix in (f"/v2/models/{title}", f"/v2/models/{title}/versions/{version}"):
         app.add_api_route(f"{prefix}/infer", infer, methods=["POST"], openapi_extra=body)
-        _get(app, prefix, "Describe the model's inputs and outputs.", lambda: (told, 200))
+        _get(app, prefix, "Describe the model's inputs and outputs.", lambda: (facts, 200))
         _get(app, f"{prefix}/ready", "Tell whether the model answers.", served.readiness)
     about = {"name": "modelassay", "version": "2", "extensions": []}
     _get(app, "/v2", "Describe the server.", lambda: (about, 200))
@@ -177,15 +177,15 @@ def _lifespan(served: Served) -> "Callable[[FastAPI], AbstractAsyncContextManage
     return lifespan
 
 
-def _schema(told: dict[str, Any]) -> dict[str, Any]:
-    names = [one["name"] for one in told["inputs"]]
+def _schema(facts: dict[str, Any]) -> dict[str, Any]:
+    names = [value["name"] for value in facts["inputs"]]
     tensor = {
         "type": "object",
         "required": ["name", "shape", "datatype", "data"],
         "properties": {
             "name": {"enum": names},
             "shape": {"type": "array", "items": {"type": "integer"}},
-            "datatype": {"enum": sorted({one["datatype"] for one in told["inputs"]})},
+            "datatype": {"enum": sorted({value["datatype"] for value in facts["inputs"]})},
             "data": {"type": "array"},
         },
     }

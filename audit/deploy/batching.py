@@ -56,7 +56,7 @@ class _Pipeline:
         return self._prepared.copy()  # a last step may write into what it is given
 
 
-def _asked(predictor: Any) -> Any:  # noqa: ANN401 -- any model
+def _ask(predictor: Any) -> Any:  # noqa: ANN401 -- any model
     plain = type(predictor).__module__ == "sklearn.pipeline" and len(predictor.steps) > 1
     return _Pipeline(predictor) if plain else predictor
 
@@ -78,12 +78,12 @@ class Service:
             If the model raises, or answers what is not a finite number.
         """
         frame = as_frame(self.columns, values)
-        given, asked = as_model_input(self.model, frame), _asked(self.model.predictor)
+        given, asked = as_model_input(self.model, frame), _ask(self.model.predictor)
         label = call(asked.predict, given, len(frame), "predict")
         score = None
         if self.scores:
-            told = call(asked.predict_proba, given, len(frame), "predict_proba")
-            score = np.asarray(told, dtype=np.float64).reshape(len(frame), -1)
+            array = call(asked.predict_proba, given, len(frame), "predict_proba")
+            score = np.asarray(array, dtype=np.float64).reshape(len(frame), -1)
             if not np.isfinite(score).all():
                 raise ModelError("the model's scores are not finite numbers for these rows")
         elif label.dtype.kind == "f" and not np.isfinite(label).all():
@@ -95,9 +95,9 @@ class Service:
         rows = len(next(iter(values.values())))
         parts = [self.answer({name: data[row : row + 1] for name, data in values.items()}) for row in range(rows)]
         score = (
-            None if parts[0].score is None else np.concatenate([one.score for one in parts if one.score is not None])
+            None if parts[0].score is None else np.concatenate([part.score for part in parts if part.score is not None])
         )
-        return Answer(np.concatenate([one.label for one in parts]), score)
+        return Answer(np.concatenate([part.label for part in parts]), score)
 
     def is_batch_invariant(self, rows: int = 64) -> bool:
         """Tell whether made-up rows are answered alike together, in reverse and one by one."""
@@ -108,14 +108,14 @@ class Service:
         return all(_alike(together, other) for other in (alone, backwards))
 
 
-def _alike(one: Answer, other: Answer) -> bool:
-    if one.label.dtype.kind == "f":
-        same = np.allclose(one.label, other.label, rtol=STEADY, atol=STEADY)
+def _alike(answer: Answer, other: Answer) -> bool:
+    if answer.label.dtype.kind == "f":
+        same = np.allclose(answer.label, other.label, rtol=STEADY, atol=STEADY)
     else:
-        same = bool((one.label == other.label).all())
-    if one.score is None or other.score is None:
+        same = bool((answer.label == other.label).all())
+    if answer.score is None or other.score is None:
         return bool(same)
-    return bool(same and np.abs(one.score - other.score).max(initial=0.0) <= STEADY)
+    return bool(same and np.abs(answer.score - other.score).max(initial=0.0) <= STEADY)
 
 
 @dataclass(slots=True, eq=False)
@@ -170,11 +170,11 @@ class Batcher:
         """
         if self.waiting + rows > self.queue_rows and self.waiting:
             raise Busy
-        one = _Waiting(values, rows, asyncio.get_running_loop().create_future())
+        request = _Waiting(values, rows, asyncio.get_running_loop().create_future())
         self.waiting += rows
-        self._queue.put_nowait(one)
+        self._queue.put_nowait(request)
         try:
-            return await one.future
+            return await request.future
         finally:
             self.waiting -= rows
 
@@ -185,7 +185,7 @@ class Batcher:
             while self.merges and rows < self.most and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
                 rows += batch[-1].rows
-            await self._answer([one for one in batch if not one.future.done()])
+            await self._answer([request for request in batch if not request.future.done()])
 
     async def _answer(self, batch: list[_Waiting]) -> None:
         if not batch:
@@ -193,8 +193,8 @@ class Batcher:
         loop = asyncio.get_running_loop()
         values = batch[0].values
         if len(batch) > 1:
-            names = [one.name for one in self.service.columns]
-            values = {name: [value for one in batch for value in one.values[name]] for name in names}
+            names = [column.name for column in self.service.columns]
+            values = {name: [value for request in batch for value in request.values[name]] for name in names}
         predict = self.service.answer if self.merges else self.service.answer_singly
         try:
             answer = await loop.run_in_executor(self._thread, predict, values)
@@ -202,14 +202,14 @@ class Batcher:
             await self._failed(batch, error)
             return
         start = 0
-        for one in batch:
-            if not one.future.done():
-                one.future.set_result(answer.rows(start, start + one.rows))
-            start += one.rows
+        for request in batch:
+            if not request.future.done():
+                request.future.set_result(answer.rows(start, start + request.rows))
+            start += request.rows
 
     async def _failed(self, batch: list[_Waiting], error: Exception) -> None:
         if len(batch) > 1:
-            for one in batch:
-                await self._answer([one])
+            for request in batch:
+                await self._answer([request])
         elif not batch[0].future.done():
             batch[0].future.set_exception(error)

@@ -43,7 +43,7 @@ def calibrated_graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
         If a member or its curve cannot be written.
     """
     calibrated = last_step(model.predictor)
-    members = [_behind(model.predictor, one.estimator) for one in calibrated.calibrated_classifiers_]
+    members = [_behind(model.predictor, value.estimator) for value in calibrated.calibrated_classifiers_]
     tries = [
         scikit_graphs(replace(model, predictor=member), train, raw=hasattr(member, "decision_function"))
         for member in members
@@ -73,17 +73,17 @@ def _together(parts: Sequence[Any], calibrated: Any, members: Sequence[Any], col
     while any(name.startswith(mark) for name in columns):
         mark = f"_{mark}"
     compose = require("onnx.compose", extra="onnx", purpose="ONNX exports")
-    marked = [compose.add_prefix(one, f"{mark}{at}/", rename_inputs=False) for at, one in enumerate(parts)]
-    made, classes = marked[0], calibrated.classes_
+    marked = [compose.add_prefix(value, f"{mark}{at}/", rename_inputs=False) for at, value in enumerate(parts)]
+    result, classes = marked[0], calibrated.classes_
     for other in marked[1:]:
-        made.graph.node.extend(other.graph.node)
-        made.graph.initializer.extend(other.graph.initializer)
-        for one in other.opset_import:
-            if one.domain == "ai.onnx.ml":
-                state_version(made, one.version)
+        result.graph.node.extend(other.graph.node)
+        result.graph.initializer.extend(other.graph.initializer)
+        for opset in other.opset_import:
+            if opset.domain == "ai.onnx.ml":
+                state_version(result, opset.version)
     shares = [
-        _member(graph, one.graph.output[-1].name, curve, member, classes)
-        for one, curve, member in zip(marked, calibrated.calibrated_classifiers_, members, strict=True)
+        _member(graph, value.graph.output[-1].name, curve, member, classes)
+        for value, curve, member in zip(marked, calibrated.calibrated_classifiers_, members, strict=True)
     ]
     total = shares[0]
     for share in shares[1:]:
@@ -92,11 +92,11 @@ def _together(parts: Sequence[Any], calibrated: Any, members: Sequence[Any], col
     graph.node("Div", total, graph.constant(np.float64(len(shares))), out=names[1])
     place = graph.node("ArgMax", names[1], axis=1, keepdims=0)
     graph.node("Gather", graph.constant(labels_of(classes), "classes"), place, axis=0, out=names[0])
-    made.graph.node.extend(graph.nodes)
-    made.graph.initializer.extend(graph.constants)
-    del made.graph.output[:]
-    made.graph.output.extend(graph.answers(names, classes, len(classes)))
-    return made
+    result.graph.node.extend(graph.nodes)
+    result.graph.initializer.extend(graph.constants)
+    del result.graph.output[:]
+    result.graph.output.extend(graph.answers(names, classes, len(classes)))
+    return result
 
 
 def _member(graph: Graph, scores: str, held: Any, member: Any, classes: Any) -> str:  # noqa: ANN401
@@ -108,7 +108,7 @@ def _member(graph: Graph, scores: str, held: Any, member: Any, classes: Any) -> 
         second = _curve(graph, _column(graph, given, -1), held.calibrators[0])
         first = graph.node("Sub", graph.constant(np.float64(1)), second)
         return graph.node("Concat", first, second, axis=1)
-    places = [list(classes).index(one) for one in member.classes_]
+    places = [list(classes).index(value) for value in member.classes_]
     answered = {
         place: _curve(graph, _column(graph, given, at), curve)
         for at, (place, curve) in enumerate(zip(places, held.calibrators, strict=True))
@@ -133,11 +133,11 @@ def _warmed(graph: Graph, given: str, beta: float, *, raw: bool) -> str:
 
 def _curve(graph: Graph, score: str, curve: Any) -> str:  # noqa: ANN401 -- a calibrator of scikit-learn
     if hasattr(curve, "a_"):
-        slope, start = (graph.constant(np.float64(-one)) for one in (curve.a_, curve.b_))
+        slope, start = (graph.constant(np.float64(-value)) for value in (curve.a_, curve.b_))
         return graph.node("Sigmoid", graph.node("Add", graph.node("Mul", score, slope), start))
     if not hasattr(curve, "y_thresholds_"):
         raise ModelError(f"the calibration {shown(type(curve).__name__)} cannot be written as ONNX.")
-    at, value = (np.asarray(one, dtype=np.float64) for one in (curve.X_thresholds_, curve.y_thresholds_))
+    at, value = (np.asarray(value, dtype=np.float64) for value in (curve.X_thresholds_, curve.y_thresholds_))
     reached = graph.node("Max", graph.node("Sub", score, graph.constant(at[None, :-1])), graph.constant(np.float64(0)))
     reached = graph.node("Min", reached, graph.constant(np.diff(at)[None]))
     risen = graph.node("MatMul", reached, graph.constant((np.diff(value) / np.diff(at))[:, None]))

@@ -160,7 +160,7 @@ def compare(
     first, second = before if isinstance(before, Model) else load(before), load(after)
     names = first.feature_names or second.feature_names
     X = table.loc[:, list(names)].reset_index(drop=True) if names is not None else table
-    one, other = _answers(first, X), _answers(second, X)
+    entries, other = _answers(first, X), _answers(second, X)
     ratios = _time_ratios(first, second, X)
     return Compressed(
         method=done,
@@ -169,7 +169,7 @@ def compare(
         p50_ratio=ratios[0],
         p95_ratio=ratios[1],
         batch_dependent_rows=_batch_dependent(second, X),
-        changes=tuple(_changes(one, other, table, groups)),
+        changes=tuple(_changes(entries, other, table, groups)),
     )
 
 
@@ -183,14 +183,14 @@ def _answers(model: Model, X: pd.DataFrame) -> tuple[Array, Array | None]:
 
 
 def _changes(
-    one: tuple[Array, Array | None], other: tuple[Array, Array | None], table: pd.DataFrame, groups: Sequence[str]
+    entries: tuple[Array, Array | None], other: tuple[Array, Array | None], table: pd.DataFrame, groups: Sequence[str]
 ) -> list[GroupChange]:
-    if one[0].dtype.kind == "f":
-        moved = np.abs(one[0] - other[0]) / (float(np.std(one[0])) or 1.0)
+    if entries[0].dtype.kind == "f":
+        moved = np.abs(entries[0] - other[0]) / (float(np.std(entries[0])) or 1.0)
     else:
-        moved = (label_texts(one[0]) != label_texts(other[0])).astype(np.float64)
-    shift = None if one[1] is None or other[1] is None else (other[1] - one[1])[:, -1]
-    found = [_change("all", moved, shift, counts=one[0].dtype.kind != "f")]
+        moved = (label_texts(entries[0]) != label_texts(other[0])).astype(np.float64)
+    shift = None if entries[1] is None or other[1] is None else (other[1] - entries[1])[:, -1]
+    group_changes = [_change("all", moved, shift, counts=entries[0].dtype.kind != "f")]
     everyone = [np.ones(len(moved), dtype=np.int64)]
     for name in groups:
         factor = group_factor(table[name])
@@ -199,8 +199,10 @@ def _changes(
             mask = factor.codes == code
             if mask.any():
                 part = None if shift is None else shift[mask]
-                found.append(_change(f"{name} = {level}", moved[mask], part, counts=one[0].dtype.kind != "f"))
-    return found
+                group_changes.append(
+                    _change(f"{name} = {level}", moved[mask], part, counts=entries[0].dtype.kind != "f")
+                )
+    return group_changes
 
 
 def _change(group: str, moved: Array, shift: Array | None, *, counts: bool) -> GroupChange:
@@ -240,6 +242,6 @@ def _time_ratios(first: Model, second: Model, X: pd.DataFrame, calls: int = 100)
     return tuple(float(np.quantile(taken[1], q) / np.quantile(taken[0], q)) for q in (0.5, 0.95))  # type: ignore[return-value]
 
 
-def report_text(found: Compressed) -> str:
+def report_text(compressed: Compressed) -> str:
     """Return what compression did as JSON."""
-    return json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(asdict(compressed), indent=1, ensure_ascii=False) + "\n"

@@ -60,7 +60,7 @@ def describe(
         )
     if model.feature_count not in (None, len(names)):
         raise ModelError(f"the model reads {model.feature_count} columns; {len(names)} are named: {listed(names)}.")
-    classes = () if model.classes is None else tuple(label_text(one) for one in model.classes)
+    classes = () if model.classes is None else tuple(label_text(class_) for class_ in model.classes)
     return Description(
         name=path.stem,
         file=path.name,
@@ -86,7 +86,7 @@ def read_description(path: Path, *, trust: bool = False) -> tuple[Description, M
         If the file is not a description, or the model is another one.
     """
     if not path.is_file():
-        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         raise ModelError(f"no file {shown(path)}.{hint(path.name, siblings)}")
     try:
         description = TypeAdapter(Description).validate_json(path.read_bytes())

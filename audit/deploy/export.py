@@ -72,7 +72,7 @@ def export(
     columns_of(test, names)  # whatever is missing is named here
     rows = test.loc[:, list(names)].reset_index(drop=True)
     said = ""
-    for graph in _graphs(inner, train.loc[:, list(names)]) if ruled is None else _ruled(ruled, inner, train):
+    for graph in _graphs(inner, train.loc[:, list(names)]) if ruled is None else _rule(ruled, inner, train):
         with tempfile.TemporaryDirectory(prefix="export-") as folder:
             part = Path(folder) / out.name
             part.write_bytes(graph.SerializeToString())
@@ -88,7 +88,7 @@ def export(
                 continue
             description = replace(
                 describe(load(part), part, train, features=tuple(names), version=version),
-                opset={one.domain or "ai.onnx": int(one.version) for one in graph.opset_import},
+                opset={opset.domain or "ai.onnx": int(opset.version) for opset in graph.opset_import},
                 parity=proof,
             )
             contents = {out.name: part.read_bytes(), DESCRIPTION: description_text(description).encode()}
@@ -105,11 +105,11 @@ def _inside(model: Model) -> Model:
     inner = getattr(model.predictor, "estimator_", None) if hasattr(model.predictor, "without_rule") else None
     if inner is None:
         return model
-    made = wrap(inner.opened() if hasattr(inner, "opened") else inner, name=model.info.name)
-    return replace(made, info=replace(made.info, sha256=model.info.sha256, file=model.info.file))
+    opened = wrap(inner.opened() if hasattr(inner, "opened") else inner, name=model.info.name)
+    return replace(opened, info=replace(opened.info, sha256=model.info.sha256, file=model.info.file))
 
 
-def _ruled(sealed: Model, inner: Model, train: pd.DataFrame) -> Iterator[Any]:
+def _rule(sealed: Model, inner: Model, train: pd.DataFrame) -> Iterator[Any]:
     """Try conversions of the estimator inside, with the rule of the sealed one behind each."""
     rule: Any = sealed.predictor
     require_writable(rule)
@@ -180,24 +180,27 @@ def parity(source: Model, converted: Model, rows: pd.DataFrame) -> tuple[dict[st
     ModelError
         If one of them cannot answer the rows.
     """
-    one, other = (
+    values, other = (
         call(part.predictor.predict, as_model_input(part, rows), len(rows), "predict") for part in (source, converted)
     )
-    found: dict[str, float] = {"rows": float(len(rows))}
+    numbers: dict[str, float] = {"rows": float(len(rows))}
     if not _labels(source):
-        one, other = (part.astype(np.float64) for part in (one, other))
-        found["largest_difference"] = _largest(one, other) / max(1.0, float(np.std(one[np.isfinite(one)])))
+        values, other = (part.astype(np.float64) for part in (values, other))
+        numbers["largest_difference"] = _largest(values, other) / max(1.0, float(np.std(values[np.isfinite(values)])))
     else:
-        found["changed_labels"] = float((label_texts(one) != label_texts(other)).sum())
-        found["largest_difference"] = _score_difference(source, converted, rows)
-    changed, moved = int(found.get("changed_labels", 0)), found["largest_difference"]
+        numbers["changed_labels"] = float((label_texts(values) != label_texts(other)).sum())
+        numbers["largest_difference"] = _score_difference(source, converted, rows)
+    changed, moved = int(numbers.get("changed_labels", 0)), numbers["largest_difference"]
     if changed:
-        return found, f"{changed} of {len(rows)} labels change (largest difference of a score {moved:.2g})"
+        return numbers, f"{changed} of {len(rows)} labels change (largest difference of a score {moved:.2g})"
     if _labels(source) and (score_method(source) == "predict_proba") != (score_method(converted) == "predict_proba"):
-        return found, "its probabilities cannot be told from raw scores. Take them from CalibratedClassifierCV instead"
+        return (
+            numbers,
+            "its probabilities cannot be told from raw scores. Take them from CalibratedClassifierCV instead",
+        )
     if not moved <= TOLERANCE:
-        return found, f"an answer of {len(rows)} rows differs by {moved:.2g}, more than {TOLERANCE:g}"
-    return found, ""
+        return numbers, f"an answer of {len(rows)} rows differs by {moved:.2g}, more than {TOLERANCE:g}"
+    return numbers, ""
 
 
 def _labels(model: Model) -> bool:
@@ -209,21 +212,21 @@ def _score_difference(source: Model, converted: Model, rows: pd.DataFrame) -> fl
     method = score_method(source)
     if method is None or score_method(converted) != method:
         return 0.0
-    one, other = (
+    values, other = (
         np.asarray(
             call(getattr(part.predictor, method), as_model_input(part, rows), len(rows), method), dtype=np.float64
         )
         for part in (source, converted)
     )
-    if one.shape != other.shape:
+    if values.shape != other.shape:
         raise ModelError(
-            f"the ONNX model's scores have shape {shown(other.shape)}; the source's have {shown(one.shape)}."
+            f"the ONNX model's scores have shape {shown(other.shape)}; the source's have {shown(values.shape)}."
         )
-    return _largest(one, other)
+    return _largest(values, other)
 
 
-def _largest(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+def _largest(values: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
     """Return the largest difference; what is infinite or missing on both sides agrees."""
-    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    same = (values == other) | (np.isnan(values) & np.isnan(other))
     with np.errstate(invalid="ignore"):
-        return float(np.where(same, 0.0, np.abs(one - other)).max(initial=0.0))
+        return float(np.where(same, 0.0, np.abs(values - other)).max(initial=0.0))

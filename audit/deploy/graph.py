@@ -51,11 +51,11 @@ class Graph:
 
     def answers(self, names: Sequence[str], classes: object, width: int) -> list[Any]:
         """Describe what the graph answers: a number a row, or a label and the probabilities of classes."""
-        kinds, told = self.onnx.TensorProto, self.onnx.helper.make_tensor_value_info
-        numbers = told(names[-1], kinds.DOUBLE, ["rows", width])
+        kinds, result = self.onnx.TensorProto, self.onnx.helper.make_tensor_value_info
+        numbers = result(names[-1], kinds.DOUBLE, ["rows", width])
         if classes is None:
             return [numbers]
-        return [told(names[0], kinds.STRING if are_words(classes) else kinds.INT64, ["rows"]), numbers]
+        return [result(names[0], kinds.STRING if are_words(classes) else kinds.INT64, ["rows"]), numbers]
 
 
 def are_words(classes: object) -> bool:
@@ -70,23 +70,25 @@ def labels_of(classes: object) -> npt.NDArray[Any]:
 
 def state_version(model: Any, version: int) -> None:  # noqa: ANN401 -- a ModelProto
     """State at least this version of ``ai.onnx.ml``, the domain of trees and of words."""
-    found = next((one for one in model.opset_import if one.domain == "ai.onnx.ml"), None)
-    if found is None:
-        found = model.opset_import.add()
-        found.domain = "ai.onnx.ml"
-    found.version = max(found.version, version)
+    result = next((opset for opset in model.opset_import if opset.domain == "ai.onnx.ml"), None)
+    if result is None:
+        result = model.opset_import.add()
+        result.domain = "ai.onnx.ml"
+    result.version = max(result.version, version)
 
 
 def set_apart(graph: Any, columns: Iterable[object]) -> None:  # noqa: ANN401 -- a GraphProto
     """Rename whatever inside a graph, its answers included, is called like a column that is to become an input."""
     taken = set(map(str, columns))
-    own = {one.name for one in graph.initializer} | {name for node in graph.node for name in node.output}
-    own |= {one.name for one in graph.input}
+    own = {initializer.name for initializer in graph.initializer} | {
+        name for node in graph.node for name in node.output
+    }
+    own |= {value_info.name for value_info in graph.input}
     clear = {name: f"{name}_" for name in own & taken}
     while clashes := set(clear.values()) & (own | taken):
         clear = {name: f"{other}_" if other in clashes else other for name, other in clear.items()}
-    for one in (*graph.initializer, *graph.value_info, *graph.output, *graph.input):
-        one.name = clear.get(one.name, one.name)
+    for value in (*graph.initializer, *graph.value_info, *graph.output, *graph.input):
+        value.name = clear.get(value.name, value.name)
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [clear.get(name, name) for name in names]

@@ -49,12 +49,12 @@ def require_writable(sealed: Any) -> None:  # noqa: ANN401 -- an estimator of th
         )
 
 
-def with_rule(made: Any, sealed: Any, train: pd.DataFrame) -> Any:  # noqa: ANN401 -- a ModelProto; an estimator
+def with_rule(result: Any, sealed: Any, train: pd.DataFrame) -> Any:  # noqa: ANN401 -- a ModelProto; an estimator
     """Put the rule of a sealed estimator behind the graph of the one inside.
 
     Parameters
     ----------
-    made : ModelProto
+    result : ModelProto
         Answers label and probabilities, or a number.
     sealed : MitigatedClassifier or MitigatedRegressor
     train : DataFrame
@@ -66,33 +66,33 @@ def with_rule(made: Any, sealed: Any, train: pd.DataFrame) -> Any:  # noqa: ANN4
         If the rule cannot be written.
     """
     compose = require("onnx.compose", extra="onnx", purpose="ONNX exports")
-    made = compose.add_prefix(made, INNER, rename_inputs=False)
-    graph = Graph((*(one.name for one in made.graph.input), sealed.sensitive))
-    outputs = [one.name for one in made.graph.output]
+    result = compose.add_prefix(result, INNER, rename_inputs=False)
+    graph = Graph((*(value_info.name for value_info in result.graph.input), sealed.sensitive))
+    outputs = [value_info.name for value_info in result.graph.output]
     if getattr(sealed, "offsets", None) is not None:
-        _moved(graph, made, sealed, train, outputs)
+        _move(graph, result, sealed, train, outputs)
     else:
-        _decided(graph, made, sealed, train, outputs)
-    have = {one.name for one in made.graph.input}
-    made.graph.input.extend(one for one in graph.inputs if one.name not in have)
-    made.graph.node.extend(graph.nodes)
-    made.graph.initializer.extend(graph.constants)
-    if any(one.op_type == "LabelEncoder" for one in graph.nodes):
-        state_version(made, WORDS_OPSET)
-    return made
+        _decide(graph, result, sealed, train, outputs)
+    have = {value_info.name for value_info in result.graph.input}
+    result.graph.input.extend(value for value in graph.inputs if value.name not in have)
+    result.graph.node.extend(graph.nodes)
+    result.graph.initializer.extend(graph.constants)
+    if any(node.op_type == "LabelEncoder" for node in graph.nodes):
+        state_version(result, WORDS_OPSET)
+    return result
 
 
-def _moved(graph: Graph, made: Any, sealed: Any, train: pd.DataFrame, outputs: Sequence[str]) -> None:  # noqa: ANN401
+def _move(graph: Graph, result: Any, sealed: Any, train: pd.DataFrame, outputs: Sequence[str]) -> None:  # noqa: ANN401
     kinds = graph.onnx.TensorProto
     answer = graph.node("Cast", outputs[0], to=kinds.DOUBLE)
     answer = graph.node("Reshape", answer, graph.constant(np.array([-1], dtype=np.int64)))
-    moved = graph.node("Add", answer, _of_group(graph, made, sealed, sealed.offsets, train))
+    moved = graph.node("Add", answer, _of_group(graph, result, sealed, sealed.offsets, train))
     number = graph.node("Unsqueeze", moved, graph.constant(np.array([1], dtype=np.int64)), out=graph.free("prediction"))
-    del made.graph.output[:]
-    made.graph.output.extend(graph.answers([number], None, 1))
+    del result.graph.output[:]
+    result.graph.output.extend(graph.answers([number], None, 1))
 
 
-def _decided(graph: Graph, made: Any, sealed: Any, train: pd.DataFrame, outputs: Sequence[str]) -> None:  # noqa: ANN401
+def _decide(graph: Graph, result: Any, sealed: Any, train: pd.DataFrame, outputs: Sequence[str]) -> None:  # noqa: ANN401
     kinds, names = graph.onnx.TensorProto, [graph.free(one) for one in ("label", "probabilities")]
     shares = graph.node("Cast", outputs[-1], to=kinds.DOUBLE)
     score = graph.node("Gather", shares, graph.constant(np.int64(1)), axis=1)
@@ -100,48 +100,49 @@ def _decided(graph: Graph, made: Any, sealed: Any, train: pd.DataFrame, outputs:
     if sealed.calibration is not None:
         lines = {name: list(map(float, line)) for name, line in sealed.calibration.items()}
         slope, start = (
-            _of_group(graph, made, sealed, {name: line[side] for name, line in lines.items()}, train) for side in (0, 1)
+            _of_group(graph, result, sealed, {name: line[side] for name, line in lines.items()}, train)
+            for side in (0, 1)
         )
-        low, high = (graph.constant(np.float64(one)) for one in (SMALLEST, 1 - SMALLEST))
-        inside, one = graph.node("Clip", score, low, high), graph.constant(np.float64(1))
-        odds = graph.node("Sub", graph.node("Log", inside), graph.node("Log", graph.node("Sub", one, inside)))
+        low, high = (graph.constant(np.float64(value)) for value in (SMALLEST, 1 - SMALLEST))
+        inside, text = graph.node("Clip", score, low, high), graph.constant(np.float64(1))
+        odds = graph.node("Sub", graph.node("Log", inside), graph.node("Log", graph.node("Sub", text, inside)))
         score = graph.node("Sigmoid", graph.node("Add", graph.node("Mul", odds, slope), start))
         wide = [
             graph.node("Unsqueeze", part, graph.constant(np.array([1])))
-            for part in (graph.node("Sub", one, score), score)
+            for part in (graph.node("Sub", text, score), score)
         ]
         graph.node("Concat", *wide, axis=1, out=names[1])
     else:
-        limit = _of_group(graph, made, sealed, sealed.thresholds, train)
+        limit = _of_group(graph, result, sealed, sealed.thresholds, train)
         graph.node("Identity", shares, out=names[1])
     place = graph.node("Cast", graph.node("GreaterOrEqual", score, limit), to=kinds.INT64)
     graph.node("Gather", graph.constant(labels_of(sealed.classes_), "classes"), place, axis=0, out=names[0])
-    del made.graph.output[:]
-    made.graph.output.extend(graph.answers(names, sealed.classes_, 2))
+    del result.graph.output[:]
+    result.graph.output.extend(graph.answers(names, sealed.classes_, 2))
 
 
-def _of_group(graph: Graph, made: Any, sealed: Any, rule: Any, train: pd.DataFrame) -> str:  # noqa: ANN401
+def _of_group(graph: Graph, result: Any, sealed: Any, rule: Any, train: pd.DataFrame) -> str:  # noqa: ANN401
     """Look a number up by group; a single number is one for all."""
     if not isinstance(rule, Mapping):
         return graph.constant(np.float64(rule))
     names = list(rule)
-    place = _place(graph, made, sealed, names, train[str(sealed.sensitive)])
+    place = _place(graph, result, sealed, names, train[str(sealed.sensitive)])
     return graph.node("Gather", graph.constant(np.array([float(rule[name]) for name in names])), place, axis=0)
 
 
-def _place(graph: Graph, made: Any, sealed: Any, names: Sequence[str], column: pd.Series) -> str:  # noqa: ANN401
+def _place(graph: Graph, result: Any, sealed: Any, names: Sequence[str], column: pd.Series) -> str:  # noqa: ANN401
     """Give each row the place of its group among the rules; beyond the last one where there is none."""
     name, kinds = str(sealed.sensitive), graph.onnx.TensorProto
     flat = graph.constant(np.array([-1], dtype=np.int64))
     numeric = pd.api.types.is_numeric_dtype(column.dtype)
     if pd.api.types.is_bool_dtype(column.dtype):
         raise ModelError(f"the group {shown(name)} is a truth value; write it as words and mitigate again.")
-    there = {one.name for one in (*made.graph.input, *graph.inputs)}
+    there = {value.name for value in (*result.graph.input, *graph.inputs)}
     given = name if name in there else graph.column(name, "DOUBLE" if numeric else "STRING", 1)
     given = graph.node("Reshape", given, flat)
     if not numeric:
         return graph.node(
-            "LabelEncoder", given, domain="ai.onnx.ml", keys_strings=[str(one) for one in names],
+            "LabelEncoder", given, domain="ai.onnx.ml", keys_strings=[str(name) for name in names],
             values_int64s=list(range(len(names))), default_int64=len(names),
         )  # fmt: skip
     number = graph.node("Cast", given, to=kinds.DOUBLE)
@@ -157,12 +158,12 @@ def _bands(graph: Graph, sealed: Any, names: Sequence[str], number: str) -> list
         return [
             (graph.node("Equal", number, graph.constant(np.float64(name))), code) for code, name in enumerate(names)
         ]
-    edges = [float(one) for one in sealed.edges]
-    found = []
+    edges = [float(edge) for edge in sealed.edges]
+    entries = []
     for low, label in zip([-np.inf, *edges], _labels_of_bands(edges), strict=True):
         code = list(names).index(label) if label in names else len(names)
-        found.append((graph.node("GreaterOrEqual", number, graph.constant(np.float64(low))), code))
-    return found
+        entries.append((graph.node("GreaterOrEqual", number, graph.constant(np.float64(low))), code))
+    return entries
 
 
 def _labels_of_bands(edges: Sequence[float]) -> list[str]:

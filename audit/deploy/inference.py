@@ -20,7 +20,7 @@ class BadRequest(Exception):  # noqa: N818 -- the protocol's own word
 
 def metadata(description: Description) -> dict[str, Any]:
     """Describe the model: every input and output with datatype and shape."""
-    inputs = [_input(one) for one in description.columns]
+    inputs = [_input(column) for column in description.columns]
     return {
         "name": description.name,
         "versions": [description.version],
@@ -71,22 +71,24 @@ def read_request(
     """
     document = _document(body)
     given = document.get("inputs")
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+    if not isinstance(given, list) or not all(isinstance(value, dict) for value in given):
         raise BadRequest("'inputs' is not a list of tensors")
-    tensors = {str(one.get("name")): one for one in given}
-    known = {one.name for one in columns}
+    tensors = {str(value.get("name")): value for value in given}
+    known = {column.name for column in columns}
     if len(tensors) != len(given):
         raise BadRequest("an input is given twice")
     if unknown := sorted(set(tensors) - known):
         raise InputError(
             f"unknown column {listed(unknown, limit=5)}; the model reads {listed(sorted(known), limit=40)}"
         )
-    if missing := [one.name for one in columns if one.name not in tensors]:
+    if missing := [column.name for column in columns if column.name not in tensors]:
         raise InputError(f"column {listed(missing)} is missing")
     rows = _rows(tensors[columns[0].name])
     if not 0 < rows <= most_rows:
         raise BadRequest(f"{rows} rows; expected 1 to {most_rows}")
-    values = {one.name: read_values(one, _data(tensors[one.name], one, rows), strict=strict) for one in columns}
+    values = {
+        column.name: read_values(column, _data(tensors[column.name], column, rows), strict=strict) for column in columns
+    }
     name = document.get("id")
     return (name if isinstance(name, str) and len(name) <= 200 else ""), values, rows
 
@@ -120,8 +122,8 @@ def _data(tensor: Mapping[str, Any], column: Column, rows: int) -> list[Any]:
     data = tensor.get("data")
     if not isinstance(data, list):
         raise BadRequest(f"input {shown(column.name)} has no list of data")
-    if len(data) == rows and all(isinstance(one, list) and len(one) == 1 for one in data):
-        data = [one[0] for one in data]
+    if len(data) == rows and all(isinstance(value, list) and len(value) == 1 for value in data):
+        data = [value[0] for value in data]
     if _rows(tensor) != rows or len(data) != rows:
         raise InputError(f"column {shown(column.name)} has {len(data)} values for {rows} rows")
     return data

@@ -46,19 +46,19 @@ def network_graph(predictor: object) -> Any:  # noqa: ANN401 -- an ONNX ModelPro
         raise ModelError(
             "the network stands behind other steps than its own preparation; export handles that one alone."
         )
-    model = _exported(estimator)
+    model = _export(estimator)
     plain = steps[0][1].to_plain() if len(steps) == 2 else None
     columns = list(getattr(estimator, "feature_names_in_", ())) if plain is None else list(plain["columns"])
     set_apart(model.graph, columns)
     graph = Graph(columns)
-    rows = _plain_inputs(graph, estimator) if plain is None else _prepared(graph, plain)
-    rows = _standardized(graph, rows, estimator)
+    rows = _plain_inputs(graph, estimator) if plain is None else _prepare(graph, plain)
+    rows = _standardize(graph, rows, estimator)
     graph.node("Cast", rows, to=graph.onnx.TensorProto.FLOAT, out=model.graph.input[0].name)
-    _joined(graph, model, estimator)
+    _join(graph, model, estimator)
     return model
 
 
-def _exported(estimator: Any) -> Any:  # noqa: ANN401
+def _export(estimator: Any) -> Any:  # noqa: ANN401
     torch = require("torch", extra="torch", purpose="networks")
     require("onnxscript", extra="onnx", purpose="ONNX exports of networks")
     network = estimator.network_.eval()
@@ -86,8 +86,8 @@ def _exported(estimator: Any) -> Any:  # noqa: ANN401
 
 def _bare(model: Any) -> Any:  # noqa: ANN401 -- a ModelProto
     """Leave out the exporter's notes: stack traces with paths of the machine, most of a small file."""
-    for one in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
-        del one.metadata_props[:]
+    for value in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
+        del value.metadata_props[:]
     return model
 
 
@@ -98,7 +98,7 @@ def _plain_inputs(graph: Graph, estimator: Any) -> str:  # noqa: ANN401
     return graph.node("Concat", *[graph.column(str(name), "DOUBLE", 1) for name in names], axis=1)
 
 
-def _prepared(graph: Graph, plain: Mapping[str, Any]) -> str:
+def _prepare(graph: Graph, plain: Mapping[str, Any]) -> str:
     parts: list[str] = []
     for name in plain["columns"]:
         if name in plain["numbers"]:
@@ -130,7 +130,7 @@ def _category(graph: Graph, name: str, levels: Sequence[str]) -> list[str]:
     return [wide, graph.node("Sub", graph.constant(np.float64(1)), known)]
 
 
-def _standardized(graph: Graph, rows: str, estimator: Any) -> str:  # noqa: ANN401
+def _standardize(graph: Graph, rows: str, estimator: Any) -> str:  # noqa: ANN401
     shape = tuple(int(side) for side in estimator.input_shape_)
     if len(shape) > 1:
         rows = graph.node("Reshape", rows, graph.constant(np.array([0, *shape], dtype=np.int64)))
@@ -141,7 +141,7 @@ def _standardized(graph: Graph, rows: str, estimator: Any) -> str:  # noqa: ANN4
     return rows
 
 
-def _joined(graph: Graph, model: Any, estimator: Any) -> None:  # noqa: ANN401
+def _join(graph: Graph, model: Any, estimator: Any) -> None:  # noqa: ANN401
     """Put the preparation before the exported network, and the answer's scale behind it."""
     onnx, helper = graph.onnx, graph.onnx.helper
     before = list(graph.nodes)

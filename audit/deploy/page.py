@@ -13,8 +13,9 @@ STYLE = "body{font:1rem sans-serif;max-width:60rem;margin:2rem auto}td,th{text-a
 def page(description: Description) -> str:
     """Draw the inputs of a model."""
     rows = "".join(
-        f"<tr><td>{escape(one.name)}<td>{one.datatype}<td>{escape(_values(one))}<td>{'may be missing' * one.missing}"
-        for one in description.columns
+        f"<tr><td>{escape(column.name)}<td>{column.datatype}<td>{escape(_values(column))}"
+        f"<td>{'may be missing' * column.missing}"
+        for column in description.columns
     )
     name, version = escape(description.name), escape(description.version)
     return (

@@ -64,7 +64,7 @@ def weights_only(source: Path, target: Path) -> int:
     model = onnx.load(source)
     _plain_opset(model)
     axes = _axes(model.graph)
-    held = {one.name: one for one in model.graph.initializer}
+    held = {initializer.name: initializer for initializer in model.graph.initializer}
     nodes = []
     for name, axis in axes.items():
         values = onnx.numpy_helper.to_array(held[name])
@@ -92,21 +92,25 @@ def _put_first(graph: Any, nodes: list[Any]) -> None:  # noqa: ANN401 -- protobu
 
 def _plain_opset(model: Any) -> None:  # noqa: ANN401 -- protobuf
     """Refuse operator sets that know no scale a channel."""
-    version = next((int(one.version) for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
+    version = next((int(opset.version) for opset in model.opset_import if opset.domain in ("", "ai.onnx")), 0)
     if version < 13:
         raise ModelError(f"the model has operator set {version}; quantization needs 13 or later. Export it again.")
 
 
 def _axes(graph: Any) -> dict[str, int]:  # noqa: ANN401 -- protobuf
     """Find weights and the axis of their output channels."""
-    floats = {one.name: len(one.dims) for one in graph.initializer if one.data_type == 1 and len(one.dims) >= 2}
-    found: dict[str, int] = {}
+    floats = {
+        initializer.name: len(initializer.dims)
+        for initializer in graph.initializer
+        if initializer.data_type == 1 and len(initializer.dims) >= 2
+    }
+    counts: dict[str, int] = {}
     for node in graph.node:
         if node.op_type not in WEIGHTED or len(node.input) < 2 or node.input[1] not in floats:
             continue
-        transposed = any(one.name == "transB" and one.i for one in node.attribute)
-        found[node.input[1]] = 0 if node.op_type == "Conv" or transposed else floats[node.input[1]] - 1
-    return found
+        transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+        counts[node.input[1]] = 0 if node.op_type == "Conv" or transposed else floats[node.input[1]] - 1
+    return counts
 
 
 def static(source: Path, target: Path, rows: pd.DataFrame) -> str:
@@ -170,8 +174,12 @@ def _restore(source: Any, target: Path) -> None:  # noqa: ANN401 -- protobuf
     """Put back what the quantizer drops: names of classes, and properties of the file."""
     onnx = require("onnx", extra="onnx", purpose="quantization")
     model = onnx.load(target)
-    held = {one.name for one in model.graph.initializer}
-    lost = [one for one in source.graph.initializer if one.name.startswith("classes") and one.name not in held]
+    held = {initializer.name for initializer in model.graph.initializer}
+    lost = [
+        initializer
+        for initializer in source.graph.initializer
+        if initializer.name.startswith("classes") and initializer.name not in held
+    ]
     model.graph.initializer.extend(lost)
     del model.metadata_props[:]
     model.metadata_props.extend(source.metadata_props)
@@ -208,12 +216,12 @@ def prune(source: Path, target: Path, share: float) -> float:
     if not axes:
         raise ModelError(f"the model has no weights of {listed(WEIGHTED)}; trees and linear models are not pruned.")
     zeros = total = 0
-    for one in model.graph.initializer:
-        if one.name not in axes:
+    for initializer in model.graph.initializer:
+        if initializer.name not in axes:
             continue
-        values = onnx.numpy_helper.to_array(one).copy()
+        values = onnx.numpy_helper.to_array(initializer).copy()
         values[np.abs(values) <= np.quantile(np.abs(values), share)] = 0.0
         zeros, total = zeros + int((values == 0).sum()), total + values.size
-        one.CopyFrom(onnx.numpy_helper.from_array(values, one.name))
+        initializer.CopyFrom(onnx.numpy_helper.from_array(values, initializer.name))
     onnx.save(model, target)
     return zeros / total

@@ -119,7 +119,7 @@ def _all_fit(column: Column, data: Sequence[Any], slack: float, known: frozenset
     """Tell at once that every value fits; where one does not, or is missing, each has to be looked at."""
     kinds = set(map(type, data))
     if column.kind == "number" and kinds == {float} and all(map(math.isfinite, data)):
-        low, high = (math.inf if one is None else one for one in (column.low, column.high))
+        low, high = (math.inf if value is None else value for value in (column.low, column.high))
         return math.inf in (low, high) or (low - slack <= min(data) and max(data) <= high + slack)
     if column.kind == "category" and kinds == {str}:
         return known.issuperset(data)
@@ -157,12 +157,12 @@ def _refuse(column: Column, row: int, what: str) -> Any:  # noqa: ANN401 -- it n
 
 def as_frame(columns: Sequence[Column], values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """Put values that were read into the table that a model takes."""
-    return pd.DataFrame({one.name: _series(one, values[one.name]) for one in columns})
+    return pd.DataFrame({column.name: _series(column, values[column.name]) for column in columns})
 
 
 def _series(column: Column, values: Sequence[Any]) -> Any:  # noqa: ANN401 -- an array that pandas takes
     if column.kind == "number":
-        return np.array([math.nan if one is None else one for one in values], dtype=np.float64)
+        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
     if column.kind == "boolean":
         return np.array(values, dtype=object if None in values else np.bool_)
     return pd.array(list(values), dtype="str")
@@ -178,12 +178,12 @@ def made_up_rows(columns: Sequence[Column], rows: int, seed: int = 0) -> dict[st
     """
     generator = np.random.default_rng(seed)
     drawn: dict[str, list[Any]] = {}
-    for one in columns:
-        if one.kind == "number":
-            low, high = one.low or 0.0, one.high if one.high is not None else 1.0
-            drawn[one.name] = generator.uniform(low, max(low, high), rows).tolist()
-        elif one.kind == "boolean":
-            drawn[one.name] = (generator.random(rows) < 0.5).tolist()
+    for column in columns:
+        if column.kind == "number":
+            low, high = column.low or 0.0, column.high if column.high is not None else 1.0
+            drawn[column.name] = generator.uniform(low, max(low, high), rows).tolist()
+        elif column.kind == "boolean":
+            drawn[column.name] = (generator.random(rows) < 0.5).tolist()
         else:
-            drawn[one.name] = [str(text) for text in generator.choice(one.categories or ("text",), rows)]
+            drawn[column.name] = [str(text) for text in generator.choice(column.categories or ("text",), rows)]
     return drawn

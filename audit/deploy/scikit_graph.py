@@ -47,17 +47,17 @@ def scikit_graphs(model: Model, train: pd.DataFrame, *, raw: bool = False) -> It
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    made = skl2onnx.convert_sklearn(model.predictor, initial_types=inputs, options=options)
+                    result = skl2onnx.convert_sklearn(model.predictor, initial_types=inputs, options=options)
             except ModelError:
                 raise
             except Exception as error:  # the converter raises what it likes
                 said = said or f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
                 continue
             written = True
-            made = with_trees(made)
+            result = with_trees(result)
             if bare:  # raw scores would be taken for probabilities
-                del made.graph.output[1:]
-            yield made if by_column or model.feature_names is None else with_columns(made, train)
+                del result.graph.output[1:]
+            yield result if by_column or model.feature_names is None else with_columns(result, train)
     if said and not written:
         raise ModelError(f"{model.info.kind} could not be written as ONNX: {said.rstrip('.')}.{_advice(said)}")
 
@@ -94,13 +94,13 @@ def _inputs(model: Model, train: pd.DataFrame, numbers: str) -> Iterator[tuple[l
         yield [("X", getattr(types, numbers)([None, train.shape[1]]))], False
     if model.feature_names is None:
         return
-    made = []
+    entries = []
     for name in train.columns:
         column = train[name]
         if pd.api.types.is_bool_dtype(column.dtype):
-            made.append((name, types.BooleanTensorType([None, 1])))
+            entries.append((name, types.BooleanTensorType([None, 1])))
         elif pd.api.types.is_numeric_dtype(column.dtype):
-            made.append((name, getattr(types, numbers)([None, 1])))
+            entries.append((name, getattr(types, numbers)([None, 1])))
         else:
-            made.append((name, types.StringTensorType([None, 1])))
-    yield made, True
+            entries.append((name, types.StringTensorType([None, 1])))
+    yield entries, True

@@ -56,8 +56,8 @@ def served(
     """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", description.name).strip("-.") or "model"
     description = replace(description, name=name)
-    known = [one.name for one in description.columns]
-    if unknown := [one for one in log_inputs if one not in known]:
+    known = [column.name for column in description.columns]
+    if unknown := [log_input for log_input in log_inputs if log_input not in known]:
         raise ConfigError(
             f"--log-inputs names {shown(unknown[0])}; inputs are {listed(known)}.{hint(unknown[0], known)}"
         )

@@ -51,7 +51,7 @@ def shrink(model: Any) -> int:  # noqa: ANN401 -- a ModelProto
     """
     helper = require("onnx.numpy_helper", extra="onnx", purpose="compression")
     graph = model.graph
-    held = {one.name: helper.to_array(one) for one in graph.initializer}
+    held = {initializer.name: helper.to_array(initializer) for initializer in graph.initializer}
     uses = Counter(name for node in graph.node for name in node.input)
     removed = 0
     for node in graph.node:
@@ -59,9 +59,9 @@ def shrink(model: Any) -> int:  # noqa: ANN401 -- a ModelProto
             continue
         way = _way(graph, node, held, uses)
         if way is not None:
-            removed += _removed(node, way, held)
+            removed += _remove(node, way, held)
     if removed:
-        kept = [helper.from_array(held[one.name], one.name) for one in graph.initializer]
+        kept = [helper.from_array(held[initializer.name], initializer.name) for initializer in graph.initializer]
         del graph.initializer[:], graph.value_info[:]
         graph.initializer.extend(kept)
     return removed
@@ -71,18 +71,22 @@ def _weighs(node: Any, held: dict[str, Values], uses: Counter[str]) -> bool:  # 
     """Tell a layer with weights and bias of its own, units in the first axis."""
     if node.op_type not in ("Gemm", "Conv") or len(node.input) < 3:
         return False
-    told = {one.name: one.f if one.type == 1 else one.i for one in node.attribute if one.type in (1, 2)}
+    table = {
+        attribute.name: attribute.f if attribute.type == 1 else attribute.i
+        for attribute in node.attribute
+        if attribute.type in (1, 2)
+    }
     usual = {"alpha": 1.0, "beta": 1.0, "transA": 0, "group": 1}
-    plain = all(told.get(name, value) == value for name, value in usual.items())
+    plain = all(table.get(name, value) == value for name, value in usual.items())
     own = all(name in held and uses[name] == 1 for name in node.input[1:3])
-    return plain and own and (node.op_type == "Conv" or told.get("transB") == 1)
+    return plain and own and (node.op_type == "Conv" or table.get("transB") == 1)
 
 
 def _way(graph: Any, node: Any, held: dict[str, Values], uses: Counter[str]) -> _Way | None:  # noqa: ANN401
-    ends = {one.name for one in graph.output}
+    ends = {value_info.name for value_info in graph.output}
     way, name = _Way(), node.output[0]
     while name not in ends and uses[name] == 1:
-        following = next(one for one in graph.node if name in one.input)
+        following = next(node for node in graph.node if name in node.input)
         if _weighs(following, held, uses):
             way.after = following
             return way if following.input[0] == name else None
@@ -94,7 +98,7 @@ def _way(graph: Any, node: Any, held: dict[str, Values], uses: Counter[str]) -> 
     return None
 
 
-def _removed(node: Any, way: _Way, held: dict[str, Values]) -> int:  # noqa: ANN401
+def _remove(node: Any, way: _Way, held: dict[str, Values]) -> int:  # noqa: ANN401
     """Take the units out of both layers; return how many."""
     weight, bias = (held[name] for name in node.input[1:3])
     after_weight, after_bias = (held[name] for name in way.after.input[1:3])

@@ -98,24 +98,24 @@ def ensemble(predictor: object) -> Ensemble:
 
 def _reader(predictor: object) -> Callable[[Any], Ensemble] | None:
     if hasattr(predictor, "opened"):  # bytes inside a sealed estimator
-        return lambda one: ensemble(one.opened())
+        return lambda value: ensemble(value.opened())
     if hasattr(predictor, "_predictors") and hasattr(predictor, "_bin_mapper"):
         return _histogram
-    return _forest if _averaged(predictor) else _library_reader(predictor)
+    return _forest if _average(predictor) else _library_reader(predictor)
 
 
 def _library_reader(predictor: object) -> Callable[[Any], Ensemble] | None:
     if hasattr(predictor, "get_booster"):
-        return lambda one: _xgboost(one.get_booster())
+        return lambda value: _xgboost(value.get_booster())
     inner = getattr(predictor, "booster_", None)
     if inner is not None and hasattr(inner, "save_raw"):
-        return lambda one: _xgboost(one.booster_)
+        return lambda value: _xgboost(value.booster_)
     if inner is not None and hasattr(inner, "dump_model"):
-        return lambda one: _lightgbm(one.booster_)
+        return lambda value: _lightgbm(value.booster_)
     if hasattr(predictor, "calc_leaf_indexes"):
         return _catboost
     if hasattr(getattr(predictor, "_model", None), "calc_leaf_indexes"):
-        return lambda one: _catboost(one._model)
+        return lambda value: _catboost(value._model)
     return None
 
 
@@ -131,7 +131,7 @@ def _link(objective: str) -> str:
 
 def _histogram(model: Any) -> Ensemble:  # noqa: ANN401 -- an estimator of scikit-learn
     known = model._bin_mapper.make_known_categories_bitsets()
-    codes, texts, order = _encoded(model)
+    codes, texts, order = _encode(model)
     trees = []
     for stage in model._predictors:
         for output, predictor in enumerate(stage):
@@ -150,7 +150,7 @@ def _histogram_link(model: Any) -> str:  # noqa: ANN401
     return "exp" if model.loss in ("poisson", "gamma") else "identity"
 
 
-def _encoded(model: Any) -> tuple[Mapping[int, Integers], Mapping[int, Sequence[object]], Integers]:  # noqa: ANN401
+def _encode(model: Any) -> tuple[Mapping[int, Integers], Mapping[int, Sequence[object]], Integers]:  # noqa: ANN401
     """Return values of codes by feature of the trees, texts by column, and the column of each feature.
 
     Columns of categories come first inside, as ordinal codes of their sorted values.
@@ -164,8 +164,8 @@ def _encoded(model: Any) -> tuple[Mapping[int, Integers], Mapping[int, Sequence[
     codes: dict[int, Integers] = {}
     texts: dict[int, Sequence[object]] = {}
     for feature, levels in enumerate(encoder.categories_):
-        held = [one for one in levels if one == one]
-        if all(isinstance(one, str) for one in held):
+        held = [level for level in levels if level == level]
+        if all(isinstance(value, str) for value in held):
             texts[int(order[feature])] = held
             codes[feature] = np.arange(len(held))
             continue
@@ -212,23 +212,23 @@ def _bits(words: npt.NDArray[np.uint32]) -> list[int]:
     return [32 * place + bit for place, word in enumerate(words) for bit in range(32) if int(word) >> bit & 1]
 
 
-def _averaged(predictor: Any) -> Sequence[Any]:  # noqa: ANN401
+def _average(predictor: Any) -> Sequence[Any]:  # noqa: ANN401
     """Return the trees whose leaves are averaged: a tree alone, or those of a forest."""
     if hasattr(predictor, "tree_"):
         return [predictor]
     if not (hasattr(predictor, "oob_score") and hasattr(predictor, "max_leaf_nodes")):  # bagging lacks the second
         return []
     trees = getattr(predictor, "estimators_", None)
-    return trees if isinstance(trees, list) and all(hasattr(one, "tree_") for one in trees) else []
+    return trees if isinstance(trees, list) and all(hasattr(tree, "tree_") for tree in trees) else []
 
 
 def _forest(model: Any) -> Ensemble:  # noqa: ANN401 -- an estimator of scikit-learn
-    held = _averaged(model)
+    held = _average(model)
     if int(model.n_outputs_) > 1:
         raise ModelError("the trees answer several numbers a row; only one is written as ONNX.")
     outputs = len(model.classes_) if hasattr(model, "classes_") else 1
     return Ensemble(
-        trees=tuple(_plain_tree(one.tree_, output) for one in held for output in range(outputs)),
+        trees=tuple(_plain_tree(value.tree_, output) for value in held for output in range(outputs)),
         base=np.zeros(outputs), link="share" if hasattr(model, "classes_") else "identity", divisor=len(held),
         single=True,
     )  # fmt: skip
@@ -267,10 +267,10 @@ def _xgboost(booster: Any) -> Ensemble:  # noqa: ANN401 -- xgboost's own class
         for tree, output, weight in zip(held["trees"], held["tree_info"], weights, strict=True)
     )
     link = _link(learner["objective"]["name"])
-    told = learner["learner_model_param"]
-    base = np.array([float(one) for one in re.findall(r"[-+\w.]+", str(told["base_score"]))])
-    outputs = max(1, int(told["num_class"]))
-    if int(told.get("num_target", 1)) > 1:
+    result = learner["learner_model_param"]
+    base = np.array([float(match) for match in re.findall(r"[-+\w.]+", str(result["base_score"]))])
+    outputs = max(1, int(result["num_class"]))
+    if int(result.get("num_target", 1)) > 1:
         raise ModelError("the booster answers several numbers a row; only one is written as ONNX.")
     to_margin = {"sigmoid": logit, "exp": np.log}.get(link, np.asarray)
     return Ensemble(
@@ -279,22 +279,22 @@ def _xgboost(booster: Any) -> Ensemble:  # noqa: ANN401 -- xgboost's own class
     )  # fmt: skip
 
 
-def _xgboost_tree(told: Mapping[str, Any], output: int, weight: float) -> Tree:
-    if int(told["tree_param"].get("size_leaf_vector", 1)) > 1:
+def _xgboost_tree(table: Mapping[str, Any], output: int, weight: float) -> Tree:
+    if int(table["tree_param"].get("size_leaf_vector", 1)) > 1:
         raise ModelError("the booster's leaves hold several numbers; only one a leaf is written as ONNX.")
-    left, right = (np.asarray(told[side], dtype=np.int64) for side in ("left_children", "right_children"))
-    condition = np.asarray(told["split_conditions"], dtype=np.float32).astype(np.float64)
-    default_left = np.asarray(told["default_left"]).astype(bool)
+    left, right = (np.asarray(table[side], dtype=np.int64) for side in ("left_children", "right_children"))
+    condition = np.asarray(table["split_conditions"], dtype=np.float32).astype(np.float64)
+    default_left = np.asarray(table["default_left"]).astype(bool)
     mode = np.full(len(left), BELOW)
     yes, no, missing_yes = left.copy(), right.copy(), default_left.copy()
     members: dict[int, Sequence[int]] = {}
-    places = zip(told["categories_nodes"], told["categories_segments"], told["categories_sizes"], strict=True)
+    places = zip(table["categories_nodes"], table["categories_segments"], table["categories_sizes"], strict=True)
     for at, start, size in places:  # the set of a split goes right
         mode[at] = AMONG
         yes[at], no[at], missing_yes[at] = right[at], left[at], not default_left[at]
-        members[int(at)] = [int(one) for one in told["categories"][start : start + size]]
+        members[int(at)] = [int(value) for value in table["categories"][start : start + size]]
     return Tree(
-        feature=np.asarray(told["split_indices"], dtype=np.int64), yes=yes, no=no, mode=mode, split=condition,
+        feature=np.asarray(table["split_indices"], dtype=np.int64), yes=yes, no=no, mode=mode, split=condition,
         value=condition * weight, missing_yes=missing_yes, members=members, output=int(output),
     )  # fmt: skip
 
@@ -308,7 +308,7 @@ def _texts(categories: Mapping[int, Sequence[object]]) -> Mapping[int, Sequence[
         For numbers: their codes would have to be looked up in a table of another type.
     """
     for levels in categories.values():
-        if not all(isinstance(one, str) for one in levels):
+        if not all(isinstance(level, str) for level in levels):
             raise ModelError("the booster was taught categories that are numbers; hand it texts, or plain numbers.")
     return categories
 
@@ -317,14 +317,16 @@ def _texts(categories: Mapping[int, Sequence[object]]) -> Mapping[int, Sequence[
 
 
 def _lightgbm(booster: Any) -> Ensemble:  # noqa: ANN401 -- lightgbm's own class
-    told = booster.dump_model()
-    objective, *options = str(told.get("objective", "")).split(" ")
+    result = booster.dump_model()
+    objective, *options = str(result.get("objective", "")).split(" ")
     if "sqrt" in options:
         raise ModelError("the booster was fitted to square roots (reg_sqrt), which is not written as ONNX.")
-    outputs = int(told["num_tree_per_iteration"])
-    trees = tuple(_lightgbm_tree(one["tree_structure"], place % outputs) for place, one in enumerate(told["tree_info"]))
-    steep = [float(one.partition(":")[2]) for one in options if one.startswith("sigmoid:")]
-    rounds = max(1, len(trees) // outputs) if told.get("average_output") else 1
+    outputs = int(result["num_tree_per_iteration"])
+    trees = tuple(
+        _lightgbm_tree(value["tree_structure"], place % outputs) for place, value in enumerate(result["tree_info"])
+    )
+    steep = [float(option.partition(":")[2]) for option in options if option.startswith("sigmoid:")]
+    rounds = max(1, len(trees) // outputs) if result.get("average_output") else 1
     return Ensemble(
         trees=trees, base=np.zeros(outputs), link=_link(objective), divisor=rounds / (steep[0] if steep else 1.0),
         categories=_texts(LightgbmModel(booster, "the booster").categories_),
@@ -343,7 +345,7 @@ def _lightgbm_tree(root: Mapping[str, Any], output: int) -> Tree:
     if any("leaf_coeff" in node for node in nodes):
         raise ModelError("the booster has linear leaves (linear_tree), which are not written as ONNX.")
     members = {
-        at: [int(one) for one in str(node["threshold"]).split("||")]
+        at: [int(text) for text in str(node["threshold"]).split("||")]
         for at, node in enumerate(nodes)
         if node.get("decision_type") == "=="
     }
@@ -376,17 +378,19 @@ def _catboost(model: Any) -> Ensemble:  # noqa: ANN401 -- catboost's own class
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
         model.save_model(str(path), format="json")
-        told = json.loads(path.read_text(encoding="utf-8"))
-    if "oblivious_trees" not in told:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    if "oblivious_trees" not in result:
         raise ModelError("the CatBoost model grew other than symmetric trees; fit it with grow_policy='SymmetricTree'.")
-    floats = told["features_info"]["float_features"]
-    flat = np.array([int(one["flat_feature_index"]) for one in floats])
-    missing_yes = np.array([one["nan_value_treatment"] == "AsTrue" for one in floats])
-    scale, base = told["scale_and_bias"]
+    floats = result["features_info"]["float_features"]
+    flat = np.array([int(value["flat_feature_index"]) for value in floats])
+    missing_yes = np.array([value["nan_value_treatment"] == "AsTrue" for value in floats])
+    scale, base = result["scale_and_bias"]
     outputs = len(np.atleast_1d(base))
-    objective = str(told["model_info"]["params"]["loss_function"]["type"])
+    objective = str(result["model_info"]["params"]["loss_function"]["type"])
     trees = tuple(
-        tree for one in told["oblivious_trees"] for tree in _oblivious(one, flat, missing_yes, outputs, float(scale))
+        tree
+        for value in result["oblivious_trees"]
+        for tree in _oblivious(value, flat, missing_yes, outputs, float(scale))
     )
     return Ensemble(
         trees=trees, base=np.atleast_1d(np.asarray(base, dtype=np.float64)), link=_link(objective), single=True
@@ -394,19 +398,19 @@ def _catboost(model: Any) -> Ensemble:  # noqa: ANN401 -- catboost's own class
 
 
 def _oblivious(
-    told: Mapping[str, Any], flat: Integers, missing_yes: npt.NDArray[np.bool_], outputs: int, scale: float
+    table: Mapping[str, Any], flat: Integers, missing_yes: npt.NDArray[np.bool_], outputs: int, scale: float
 ) -> Iterator[Tree]:
     """Unfold a tree that asks the same at every node of a level; bit i of a leaf's place is the answer to split i."""
-    splits = told.get("splits") or []
+    splits = table.get("splits") or []
     depth, inner = len(splits), 2 ** len(splits) - 1
     at = np.arange(inner + 2**depth)
     level = np.floor(np.log2(at + 1)).astype(np.int64)
-    asked = [splits[depth - 1 - one] for one in level[:inner]]  # the last split is the highest bit: ask it first
+    asked = [splits[depth - 1 - value] for value in level[:inner]]  # the last split is the highest bit: ask it first
     feature = np.zeros(len(at), dtype=np.int64)
-    feature[:inner] = [int(one["float_feature_index"]) for one in asked]
+    feature[:inner] = [int(value["float_feature_index"]) for value in asked]
     split = np.zeros(len(at))
-    split[:inner] = np.array([float(one["border"]) for one in asked], dtype=np.float32)
-    leaves = np.asarray(told["leaf_values"], dtype=np.float64).reshape(2**depth, outputs) * scale
+    split[:inner] = np.array([float(value["border"]) for value in asked], dtype=np.float32)
+    leaves = np.asarray(table["leaf_values"], dtype=np.float64).reshape(2**depth, outputs) * scale
     child = np.where(at < inner, 2 * at + 1, -1)
     for output in range(outputs):
         value = np.zeros(len(at))

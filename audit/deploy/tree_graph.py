@@ -48,8 +48,8 @@ def tree_graph(predictor: object, train: pd.DataFrame, names: Sequence[str] | No
     else:
         rows = graph.node("Concat", *[_column(graph, held, at, name) for at, name in enumerate(names)], axis=1)
     classes = _classes(predictor)
-    answers = [graph.free(one) for one in (("prediction",) if classes is None else ("label", "probabilities"))]
-    _answered(graph.node, graph.constant, rows, held, classes, answers)
+    answers = [graph.free(text) for text in (("prediction",) if classes is None else ("label", "probabilities"))]
+    _answer(graph.node, graph.constant, rows, held, classes, answers)
     return _model(graph, classes, len(held.base), answers)
 
 
@@ -65,7 +65,8 @@ def _column(graph: Graph, held: Ensemble, at: int, name: str) -> str:
         return graph.column(name, "DOUBLE", 1)
     tensor = graph.onnx.numpy_helper.from_array
     return graph.node(
-        "LabelEncoder", graph.column(name, "STRING", 1), domain="ai.onnx.ml", keys_strings=[str(one) for one in levels],
+        "LabelEncoder", graph.column(name, "STRING", 1), domain="ai.onnx.ml",
+        keys_strings=[str(level) for level in levels],
         values_tensor=tensor(np.arange(len(levels), dtype=np.float64), "codes"),
         default_tensor=tensor(np.array([np.nan]), "unknown"),
     )  # fmt: skip
@@ -74,16 +75,16 @@ def _column(graph: Graph, held: Ensemble, at: int, name: str) -> str:
 def _model(graph: Graph, classes: npt.NDArray[Any] | None, outputs: int, names: Sequence[str]) -> Any:  # noqa: ANN401
     helper = graph.onnx.helper
     answers = graph.answers(names, classes, outputs if classes is None else max(2, outputs))
-    made = helper.make_model(
+    result = helper.make_model(
         helper.make_graph(graph.nodes, "trees", graph.inputs, answers, graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", TREES_OPSET)],
         ir_version=9,
     )
-    helper.set_model_props(made, {MISSING_TEXT: MISSING_WORD})
-    return made
+    helper.set_model_props(result, {MISSING_TEXT: MISSING_WORD})
+    return result
 
 
-def _answered(
+def _answer(
     node: Emit,
     constant: Emit,
     rows: str,
@@ -143,25 +144,25 @@ def _attributes(held: Ensemble) -> dict[str, Any]:
             part[side] + np.where(part[f"{side}_leaf"], leaves[place], splits[place])
             for place, part in enumerate(parts)
         ]
-        return [int(one) for one in np.concatenate(shifted)]
+        return [int(value) for value in np.concatenate(shifted)]
 
     tensor = onnx.numpy_helper.from_array
-    members = [one for tree in held.trees for at in sorted(tree.members) for one in [*tree.members[at], np.nan]]
+    members = [value for tree in held.trees for at in sorted(tree.members) for value in [*tree.members[at], np.nan]]
     sets = {"membership_values": tensor(np.array(members, dtype=np.float64), "sets")} if members else {}
     return {
         "aggregate_function": 1,
         "post_transform": 0,
         "n_targets": len(held.base),
-        "tree_roots": [int(one) for one in splits[:-1]],
-        "nodes_featureids": [int(one) for one in joined("feature")],
+        "tree_roots": [int(split) for split in splits[:-1]],
+        "nodes_featureids": [int(value) for value in joined("feature")],
         "nodes_modes": tensor(joined("mode").astype(np.uint8), "modes"),
         "nodes_splits": tensor(joined("split").astype(np.float64), "splits"),
         "nodes_truenodeids": numbered("yes"),
-        "nodes_trueleafs": [int(one) for one in joined("yes_leaf")],
+        "nodes_trueleafs": [int(value) for value in joined("yes_leaf")],
         "nodes_falsenodeids": numbered("no"),
-        "nodes_falseleafs": [int(one) for one in joined("no_leaf")],
-        "nodes_missing_value_tracks_true": [int(one) for one in joined("missing")],
-        "leaf_targetids": [int(one) for one in joined("target")],
+        "nodes_falseleafs": [int(value) for value in joined("no_leaf")],
+        "nodes_missing_value_tracks_true": [int(value) for value in joined("missing")],
+        "leaf_targetids": [int(value) for value in joined("target")],
         "leaf_weights": tensor(joined("weight").astype(np.float64), "weights"),
         **sets,
     }
@@ -172,10 +173,11 @@ def _laid_out(tree: Tree) -> dict[str, npt.NDArray[Any]]:
     number = np.where(leaf, np.cumsum(leaf) - 1, np.cumsum(~leaf) - 1)
     inner = np.flatnonzero(~leaf)
     if not len(inner):  # a tree that never splits: ask anything, answer the same
-        one = np.zeros(1, dtype=np.int64)
+        values = np.zeros(1, dtype=np.int64)
         return {
-            "feature": one, "mode": one + AT_MOST, "split": one.astype(np.float64), "missing": one, "yes": one,
-            "no": one, "yes_leaf": one + 1, "no_leaf": one + 1, "target": one + tree.output, "weight": tree.value[:1],
+            "feature": values, "mode": values + AT_MOST, "split": values.astype(np.float64), "missing": values,
+            "yes": values, "no": values, "yes_leaf": values + 1, "no_leaf": values + 1,
+            "target": values + tree.output, "weight": tree.value[:1],
         }  # fmt: skip
     yes, no = tree.yes[inner], tree.no[inner]
     return {
@@ -211,16 +213,16 @@ def register_boosters() -> None:
         "catboost": ("CatBoostClassifier", "CatBoostRegressor"),
         "audit.mitigation.held": ("HeldBooster",),
     }.items():
-        found = _installed(module)
-        for kind in kinds if found is not None else ():
+        result = _install(module)
+        for kind in kinds if result is not None else ():
             options = {"zipmap": [True, False, "columns"], "nocl": [True, False], "raw_scores": [True, False]}
             skl2onnx.update_registered_converter(
-                getattr(found, kind), f"Modelassay{kind}", _shapes, _written, overwrite=True,
+                getattr(result, kind), f"Modelassay{kind}", _shapes, _write, overwrite=True,
                 options=None if "Regressor" in kind else options, parser=None if "Regressor" in kind else _parsed,
             )  # fmt: skip
 
 
-def _installed(module: str) -> Any:  # noqa: ANN401
+def _install(module: str) -> Any:  # noqa: ANN401
     """Return a module that is imported already: a model of its library is in memory then."""
     return sys.modules.get(module)
 
@@ -251,7 +253,7 @@ def _shapes(operator: Any) -> None:  # noqa: ANN401 -- an operator of skl2onnx
     operator.outputs[1].type = numbers([None, len(classes)])
 
 
-def _written(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401 -- of skl2onnx
+def _write(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401 -- of skl2onnx
     held = ensemble(operator.raw_operator)
     if held.categories:
         raise ModelError("the booster reads texts behind other steps; encode them in a step of their own.")
@@ -270,30 +272,30 @@ def _written(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
         name = str(scope.get_unique_variable_name(kind))
         array = np.asarray(value)
         element = onnx.helper.np_dtype_to_tensor_dtype(array.dtype) if array.dtype != object else 8
-        content = [str(one) for one in array.ravel()] if array.dtype == object else array.ravel().tolist()
+        content = [str(value) for value in array.ravel()] if array.dtype == object else array.ravel().tolist()
         container.add_initializer(name, element, list(array.shape), content)
         return name
 
     rows = operator.inputs[0].full_name
-    names = [one.full_name for one in operator.outputs]
+    names = [output.full_name for output in operator.outputs]
     classes = _classes(operator.raw_operator)
     wide = [*names[:-1], scope.get_unique_variable_name("probabilities")]
     asked = scope.get_options(operator.raw_operator, {}).get("raw_scores")  # calibration wants what it was fitted to
     raw = bool(asked) and hasattr(operator.raw_operator, "decision_function")
-    _answered(node, constant, node("Cast", rows, to=11), held, classes, wide, raw=raw)
+    _answer(node, constant, node("Cast", rows, to=11), held, classes, wide, raw=raw)
     node("Cast", wide[-1], to=1 if "Float" in type(operator.outputs[-1].type).__name__ else 11, out=names[-1])
 
 
 def with_trees(model: Any) -> Any:  # noqa: ANN401 -- a ModelProto
     """State the version that boosters' operators are of, where a converted pipeline holds some."""
-    if any(one.op_type == "TreeEnsemble" for one in model.graph.node):
+    if any(node.op_type == "TreeEnsemble" for node in model.graph.node):
         state_version(model, TREES_OPSET)
     return model
 
 
 def _names_in(graph: Any) -> Iterator[str]:  # noqa: ANN401 -- a GraphProto
     for part in (graph.initializer, graph.input):
-        yield from (one.name for one in part)
+        yield from (value.name for value in part)
     for node in graph.node:
         yield from node.output
 

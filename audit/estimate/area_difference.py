@@ -50,16 +50,16 @@ def area_p_value(first: Predictions, second: Predictions, *, class_: str | None 
     >>> str(area_p_value(new, old))
     '0.332'
     """
-    one, other = aligned(first, second)
-    where = {**one.where, **({} if class_ is None else {"class": class_})}
+    predictions, other = aligned(first, second)
+    where = {**predictions.where, **({} if class_ is None else {"class": class_})}
     try:
-        kept = with_weight(one)
-        if one.weight is not None and len(kept) < len(one):
-            other = other.take(one.weight > 0)
+        kept = with_weight(predictions)
+        if predictions.weight is not None and len(kept) < len(predictions):
+            other = other.take(predictions.weight > 0)
         other = replace(other, weight=kept.weight, cluster=kept.cluster)
         a, b = linear_form(kept, AREA, class_), linear_form(other, AREA, class_)
     except Undefined as reason:
-        return absent(f"{AREA}_difference_p_value", where, str(reason), n=len(one), unit="p-value")
+        return absent(f"{AREA}_difference_p_value", where, str(reason), n=len(predictions), unit="p-value")
     gap, spread = a.value - b.value, variance(a.influence - b.influence, kept.weight, kept.cluster)
     plain = kept.weight is None and kept.cluster is None
     why = STILL if spread.value <= 0 and gap else _too_few(kept, position_of(kept, class_))

@@ -94,14 +94,12 @@ def attributed(
     weight = np.where(both, (before.share + after.share) / 2, 0.0)
     by_mix, within = float(moved @ middle), float(weight @ gained)
     return (
-        _written(PARTS[0], by_mix, _spread(before, -middle, moved / 2) + _spread(after, middle, moved / 2), where, new),
-        _written(
-            PARTS[1], within, _spread(before, gained / 2, -weight) + _spread(after, gained / 2, weight), where, new
-        ),
+        _write(PARTS[0], by_mix, _spread(before, -middle, moved / 2) + _spread(after, middle, moved / 2), where, new),
+        _write(PARTS[1], within, _spread(before, gained / 2, -weight) + _spread(after, gained / 2, weight), where, new),
     )
 
 
-def _written(name: str, value: float, spread: float, where: Mapping[str, str], new: Predictions) -> Estimate:
+def _write(name: str, value: float, spread: float, where: Mapping[str, str], new: Predictions) -> Estimate:
     level = new.settings.level
     limits = on_scale(value, math.sqrt(spread), level=level)
     return spanned(

@@ -60,7 +60,7 @@ def against_best(
     ['0.500 [0.336, 1.000]']
     """
     known = _Peers(peers, kind, highest, min_n)
-    return tuple(known.compare(one) for one in estimates)
+    return tuple(known.compare(estimate) for estimate in estimates)
 
 
 def paired_with_best(own: Estimate, gaps: Sequence[Estimate], *, highest: bool = True) -> Estimate:
@@ -91,20 +91,20 @@ def paired_with_best(own: Estimate, gaps: Sequence[Estimate], *, highest: bool =
     >>> str(paired_with_best(own, gaps))
     '-0.050 [-0.070, -0.027]'
     """
-    spans = [span for one in gaps if (span := span_of(one)) is not None]
+    spans = [span for gap in gaps if (span := span_of(gap)) is not None]
     if own.value is None or not spans:
-        return without_value(own, "difference", own.reason or next((one.reason for one in gaps), "no other model"))
+        return without_value(own, "difference", own.reason or next((gap.reason for gap in gaps), "no other model"))
     level = 1 - (1 - own.level) / len(spans)
     wide = [at_level(span, own.level, level) for span in spans]
     if highest:
-        made = Span(*(min([*limits, 0.0]) for limits in _limits(spans, spans, wide)))
+        interval = Span(*(min([*limits, 0.0]) for limits in _limits(spans, spans, wide)))
     else:
-        made = Span(*(max([*limits, 0.0]) for limits in _limits(spans, wide, spans)))
-    return with_value(own, "difference", made, method="paired difference to the best of all")
+        interval = Span(*(max([*limits, 0.0]) for limits in _limits(spans, wide, spans)))
+    return with_value(own, "difference", interval, method="paired difference to the best of all")
 
 
 def _limits(values: Sequence[Span], lower: Sequence[Span], upper: Sequence[Span]) -> tuple[list[float], ...]:
-    return [one.value for one in values], [one.low for one in lower], [one.high for one in upper]
+    return [value.value for value in values], [span.low for span in lower], [span.high for span in upper]
 
 
 class _Peers:
@@ -113,10 +113,10 @@ class _Peers:
     def __init__(self, peers: Sequence[Estimate], kind: str, highest: bool, min_n: float) -> None:
         self._kind, self._highest, self._min_n = kind, highest, min_n
         self._sign = 1.0 if highest else -1.0
-        rivals = [(one, span) for one in peers if (span := span_of(one)) is not None]
+        rivals = [(peer, span) for peer in peers if (span := span_of(peer)) is not None]
         self._large = [pair for pair in rivals if (pair[0].n or 0) >= min_n]
         small = [pair for pair in rivals if (pair[0].n or 0) < min_n]
-        self._large_ids = {id(one) for one, _ in self._large}
+        self._large_ids = {id(estimate) for estimate, _ in self._large}
         self._best = max((self._height(span) for _, span in rivals), default=-math.inf)
         self._best_large = max((self._height(span) for _, span in self._large), default=-math.inf)
         self._best_small = max(small, key=lambda pair: self._height(pair[1]))[0] if small else None
@@ -136,26 +136,26 @@ class _Peers:
         best = self._sign * max(self._best, self._height(own))
         if kind == "ratio" and (best <= 0 or own.value < 0):
             return without_value(estimate, kind, "a ratio needs a best group above 0")
-        for_it = [self._pair(own, span) for one, span in (*self._near_large, *small) if one is not estimate]
+        for_it = [self._pair(own, span) for measured, span in (*self._near_large, *small) if measured is not estimate]
         low, high = self._limits(for_it, self._against(estimate, own, others))
         value = bare(own.value, best, kind).value
         if not (math.isfinite(low) and math.isfinite(high)):
             reason = "the rate of the best group cannot be distinguished from 0, so the ratio has no limit"
             return with_value(estimate, kind, Span(value, value, value), reason=reason)
-        made = Span(value, min(low, value), max(high, value))
-        told = with_value(estimate, kind, made, method=f"mover {kind} to the best of all groups")
+        interval = Span(value, min(low, value), max(high, value))
+        measured = with_value(estimate, kind, interval, method=f"mover {kind} to the best of all groups")
         if not small or self._best_small is None:
-            return told
+            return measured
         place = "highest" if self._highest else "lowest"
         few = too_few(self._best_small, self._min_n)
-        return replace(told, reason=f"{place} group {few}: too few to be the reference")
+        return replace(measured, reason=f"{place} group {few}: too few to be the reference")
 
     def _limits(self, for_it: list[Span], against_it: list[Span]) -> tuple[float, float]:
         """Return both limits; the group itself may be the best."""
         neutral = 1.0 if self._kind == "ratio" else 0.0
         if self._highest:
-            return min(one.low for one in for_it), min([one.high for one in against_it] + [neutral])
-        return max([one.low for one in against_it] + [neutral]), max(one.high for one in for_it)
+            return min(span.low for span in for_it), min([span.high for span in against_it] + [neutral])
+        return max([span.low for span in against_it] + [neutral]), max(span.high for span in for_it)
 
     def _against(self, estimate: Estimate, own: Span, others: int) -> list[Span]:
         """Compare with large rivals at Bonferroni's level; the gap of a group to itself is never beyond neutral."""
@@ -179,9 +179,9 @@ class _Peers:
             return beyond if self._kind == "difference" or ratio(span, span) is not None else math.inf
 
         kept, widest, second = [], -math.inf, -math.inf
-        for one, span in sorted(rivals, key=lambda pair: (-self._height(pair[1]), -reach(pair[1]))):
+        for estimate, span in sorted(rivals, key=lambda pair: (-self._height(pair[1]), -reach(pair[1]))):
             if reach(span) > second:
-                kept.append((one, span))
+                kept.append((estimate, span))
                 widest, second = max(widest, reach(span)), max(second, min(widest, reach(span)))
         return kept
 
@@ -203,5 +203,5 @@ class _Peers:
 
     def _pair(self, own: Span, rival: Span) -> Span:
         """Compare with one rival; a ratio without a limit reaches from 0 to infinity."""
-        made = difference(own, rival) if self._kind == "difference" else ratio(own, rival)
-        return Span(0.0, 0.0, math.inf) if made is None else made
+        span = difference(own, rival) if self._kind == "difference" else ratio(own, rival)
+        return Span(0.0, 0.0, math.inf) if span is None else span

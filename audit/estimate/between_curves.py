@@ -18,7 +18,7 @@ NAME = "area_between_roc_curves"
 Points = tuple[FloatArray, FloatArray]
 
 
-def area_between(one: Points, other: Points) -> float:
+def area_between(entries: Points, other: Points) -> float:
     """Return the area between two ROC curves, each of false and true positive rates from (0, 0) to (1, 1).
 
     Between two breakpoints both curves are straight, so the area is exact.
@@ -33,10 +33,10 @@ def area_between(one: Points, other: Points) -> float:
     >>> area_between(chance, perfect)
     0.5
     """
-    at = np.unique(np.concatenate([one[0], other[0]]))
+    at = np.unique(np.concatenate([entries[0], other[0]]))
     width = np.diff(at)
     inner = [at[:-1] + width * share for share in (1 / 3, 2 / 3)]
-    first, second = (np.interp(x, *one) - np.interp(x, *other) for x in inner)
+    first, second = (np.interp(x, *entries) - np.interp(x, *other) for x in inner)
     begins, ends = np.abs(2 * first - second), np.abs(2 * second - first)
     crosses = (2 * first - second) * (2 * second - first) < 0
     both = np.where(crosses, (begins**2 + ends**2) / np.maximum(begins + ends, 1e-300), begins + ends)
@@ -51,7 +51,7 @@ def between_curves(test: Predictions, feature: str, reference: Mapping[str, str]
     """
     if test.y_score is None or feature not in reference:
         return ()
-    found: dict[str, Points] = {}
+    table: dict[str, Points] = {}
     sizes: dict[str, int] = {}
     try:
         test = with_weight(test).without_hidden_groups()
@@ -60,22 +60,22 @@ def between_curves(test: Predictions, feature: str, reference: Mapping[str, str]
             sizes[level] = part.total
             if _enough(part):
                 truth, score = binary_view(part, None)
-                found[level] = roc_points(truth, score, part.weight)
+                table[level] = roc_points(truth, score, part.weight)
     except Undefined:
         return ()
-    other, settings = found.get(reference[feature]), test.settings
-    made = []
+    other, settings = table.get(reference[feature]), test.settings
+    estimates = []
     for level, size in sizes.items():
         where = {**test.where, feature: level}
         if level == reference[feature] or size < max(settings.suppress_n, 1):
             continue
-        if other is None or level not in found:
+        if other is None or level not in table:
             reason = f"fewer than {settings.min_n} rows, or too few of a class, in the group or in the reference group"
-            made.append(absent(NAME, where, reason, unit="score", level=settings.level))
+            estimates.append(absent(NAME, where, reason, unit="score", level=settings.level))
             continue
-        area, reason = area_between(found[level], other), "above 0 by chance alone, so there is no interval"
-        made.append(bare(NAME, area, where, reason, n=size, unit="score", level=settings.level))
-    return tuple(made)
+        area, reason = area_between(table[level], other), "above 0 by chance alone, so there is no interval"
+        estimates.append(bare(NAME, area, where, reason, n=size, unit="score", level=settings.level))
+    return tuple(estimates)
 
 
 def _enough(part: Predictions) -> bool:

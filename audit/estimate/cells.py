@@ -112,8 +112,8 @@ def proportion(
     whole = float(counts.weight[of].sum())
     if not whole > 0:
         raise Undefined(empty)
-    found = float(counts.weight[of & hits].sum())
-    share = min(found / whole, 1.0)
+    value = float(counts.weight[of & hits].sum())
+    share = min(value / whole, 1.0)
     n = float(counts.n[of].sum())
     method = "wilson"
     squares = float(counts.weight2[of].sum())

@@ -84,21 +84,21 @@ class Chance:
         where = {**self.where, "feature": self.feature}
         if self.p is None:
             return (Estimate(metric="gap_p_value", value=None, where=where, unit="p-value", reason=self.reason),)
-        found = [self._p_value("gap_p_value", self.p, where)]
+        measured = [self._p_value("gap_p_value", self.p, where)]
         for gap in self.gaps:
             at = {**where, "metric": gap.metric}
-            found.append(self._p_value("gap_p_value_by_metric", gap.p, at))
+            measured.append(self._p_value("gap_p_value_by_metric", gap.p, at))
             for name, value in (
                 ("gap", gap.value),
                 ("gap_by_chance", gap.expected),
                 ("detectable_gap", gap.detectable),
             ):
                 method = "observed" if name == "gap" else self.method
-                found.append(
+                measured.append(
                     Estimate(metric=name, value=value, method=method, n=self.n, where=at, unit="difference",
                              reason="compared with chance by its p-value, not by an interval")
                 )  # fmt: skip
-        return tuple(found)
+        return tuple(measured)
 
     def _p_value(self, name: str, p: float, where: Mapping[str, str]) -> Estimate:
         low, high, _ = wilson(p * (self.permutations + 1), self.permutations + 1, self.level)
@@ -183,12 +183,12 @@ def gap_against_chance(
         if drawn is None:
             return _nothing(feature, tally.where, LIES_ACROSS)
     else:
-        n_of, weight, squares = (_merged(part[kept], kind) for part in (tally.n, tally.weight, tally.weight2))
+        n_of, weight, squares = (_merge(part[kept], kind) for part in (tally.n, tally.weight, tally.weight2))
         drawn = of_counts(n_of.astype(np.int64), weight, squares, permutations, generator)
-    found = _judged(names, [tally.levels[0][code] for code in codes], *_rates(drawn, masks), level)
+    p, gaps = _judge(names, [tally.levels[0][code] for code in codes], *_rates(drawn, masks), level)
     return Chance(
-        feature=feature, p=found[0], permutations=permutations, gaps=found[1], method=drawn.method, n=n, level=level,
-        where=tally.where, reason="" if found[0] is not None else "no rate exists in two groups",
+        feature=feature, p=p, permutations=permutations, gaps=gaps, method=drawn.method, n=n, level=level,
+        where=tally.where, reason="" if p is not None else "no rate exists in two groups",
     )  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def _nothing(feature: str, where: Mapping[str, str], reason: str) -> Chance:
     return Chance(feature=feature, p=None, permutations=0, where=where, reason=reason)
 
 
-def _placed(predictions: Predictions, feature: str, codes: IntArray) -> tuple[npt.NDArray[np.bool_], IntArray]:
+def _place(predictions: Predictions, feature: str, codes: IntArray) -> tuple[npt.NDArray[np.bool_], IntArray]:
     """Return which rows are in one of the groups, and the place of the group of each of them."""
     factor = predictions.keys[feature]
     place = np.full(len(factor.levels) + 1, -1, dtype=np.int64)
@@ -214,7 +214,7 @@ def _kinds(masks: Sequence[tuple[Mask, Mask]]) -> tuple[IntArray, list[tuple[Mas
     return place[kind.reshape(-1)], [(hits.reshape(-1)[first], of.reshape(-1)[first]) for hits, of in masks]
 
 
-def _merged(tables: npt.NDArray[np.number], kind: IntArray) -> Array:
+def _merge(tables: npt.NDArray[np.number], kind: IntArray) -> Array:
     """Add up the cells of each kind; shape (groups, kinds)."""
     flat = tables.reshape(len(tables), -1).astype(np.float64)
     return np.stack([np.bincount(kind, table) for table in flat])
@@ -230,7 +230,7 @@ def _of_clusters(
 ) -> Draws | None:
     """Draw tables by shuffling the groups over whole clusters; ``None`` where a cluster lies in two groups."""
     assert predictions.cluster is not None  # noqa: S101
-    inside, group = _placed(predictions, feature, codes)
+    inside, group = _place(predictions, feature, codes)
     cluster = cluster_codes(predictions.cluster.take(inside))
     own = cluster_groups(cluster, group)
     if own is None:
@@ -241,7 +241,7 @@ def _of_clusters(
     cell = predictions.y_true[inside].astype(np.int64) * size + predictions.y_pred[inside].astype(np.int64)
     cell = kind[cell]
     used = np.unique(cell)
-    columns = np.stack([np.where(cell == one, mass, 0.0) for mass in (weight, squares) for one in used])
+    columns = np.stack([np.where(cell == value, mass, 0.0) for mass in (weight, squares) for value in used])
     sums, method = of_units(by_cluster(columns, cluster), own, permutations, generator)
     tables = np.zeros((2, len(sums), len(codes), int(kind.max()) + 1))
     tables[..., used] = sums.reshape(len(sums), 2, len(used), len(codes)).transpose(1, 0, 3, 2)
@@ -253,10 +253,10 @@ def _rates(drawn: Draws, masks: Sequence[tuple[Mask, Mask]]) -> tuple[Array, Arr
     rates, errors, wholes = [], [], []
     for hits, of in masks:
         whole, squares = (tables[..., of.reshape(-1)].sum(-1) for tables in (drawn.weight, drawn.weight2))
-        found = drawn.weight[..., (of & hits).reshape(-1)].sum(-1)
+        result = drawn.weight[..., (of & hits).reshape(-1)].sum(-1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            rates.append(np.where(whole > 0, found / whole, np.nan))
-            pooled = (found.sum(-1) / whole.sum(-1))[..., None]
+            rates.append(np.where(whole > 0, result / whole, np.nan))
+            pooled = (result.sum(-1) / whole.sum(-1))[..., None]
             errors.append(np.sqrt(pooled * (1 - pooled)) * _unit_error(whole, squares))
         wholes.append(whole)
     return np.stack(rates, 1), np.stack(errors, 1), np.stack(wholes, 1)
@@ -268,7 +268,7 @@ def _unit_error(whole: Array, squares: Array) -> Array:
     return np.asarray(np.sqrt(squares / whole**2 + np.maximum(rest_squares, 0.0) / rest**2), dtype=np.float64)
 
 
-def _judged(
+def _judge(
     names: Sequence[str], labels: Sequence[str], values: Array, errors: Array, wholes: Array, level: float
 ) -> tuple[float | None, tuple[Gap, ...]]:
     """Compare the first table with all others."""
@@ -335,7 +335,7 @@ def _numbers(
     codes = np.flatnonzero(factor.counts() >= max(min_n, 1))
     if len(codes) < 2:
         return _nothing(feature, predictions.where, f"fewer than two groups of {min_n} rows")
-    inside, group = _placed(predictions, feature, codes)
+    inside, group = _place(predictions, feature, codes)
     error = (predictions.y_pred.astype(np.float64) - predictions.y_true.astype(np.float64))[inside]
     if not (np.abs(error) < _TOO_LARGE).all():
         return _nothing(feature, predictions.where, "some errors are beyond what can be squared")
@@ -346,7 +346,7 @@ def _numbers(
     weight = None if predictions.weight is None else predictions.weight[inside]
     columns = np.stack([NUMBER_GAPS[name](error) for name in names])
     values, errors, wholes, method = _means(columns, weight, cluster, own, generator, permutations)
-    p, gaps = _judged(names, [factor.levels[code] for code in codes], values, errors, wholes, level)
+    p, gaps = _judge(names, [factor.levels[code] for code in codes], values, errors, wholes, level)
     return Chance(
         feature=feature, p=p, permutations=permutations, gaps=gaps, method=method, n=len(error), level=level,
         where=predictions.where, reason="" if p is not None else "errors do not vary",

@@ -41,23 +41,25 @@ def share(metric: str, hits: npt.NDArray[np.bool_], rows: Predictions, where: Wh
 def move(metric: str, pair: Pair, where: Where) -> Estimate:
     """Estimate the mean absolute move of a prediction, in standard deviations of the target."""
     moved = replace(pair.after, y_true=np.zeros(len(pair.after)), y_pred=pair.moved())
-    made = estimate(moved, "mean_absolute_error")
-    if made.value is None and not len(pair.after):
-        return replace(made, metric=metric, where=dict(where), unit="standard deviations")
-    if made.value is not None and (made.low is None or made.high is None):  # nothing varies: every row moved alike
-        made = replace(made, low=made.value, high=made.value, method="count", reason="")
-    return replace(made, metric=metric, where=dict(where), unit="standard deviations")
+    measured = estimate(moved, "mean_absolute_error")
+    if measured.value is None and not len(pair.after):
+        return replace(measured, metric=metric, where=dict(where), unit="standard deviations")
+    if measured.value is not None and (
+        measured.low is None or measured.high is None
+    ):  # nothing varies: every row moved alike
+        measured = replace(measured, low=measured.value, high=measured.value, method="count", reason="")
+    return replace(measured, metric=metric, where=dict(where), unit="standard deviations")
 
 
 def paired_ratio(
-    metric: str, one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], rows: Predictions, where: Where
+    metric: str, mask: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], rows: Predictions, where: Where
 ) -> Estimate:
     """Estimate the ratio of two shares of the same rows, by the delta method on the log scale.
 
     Parameters
     ----------
     metric : str
-    one, other : ndarray of shape (n,), bool
+    mask, other : ndarray of shape (n,), bool
         What is divided, and what it is divided by.
     rows : Predictions
         Brings weights, clusters and the level of the interval.
@@ -76,14 +78,14 @@ def paired_ratio(
     )
     if not len(rows):
         return blank
-    first, second = (float(np.average(hits, weights=weight)) for hits in (one, other))
+    first, second = (float(np.average(hits, weights=weight)) for hits in (mask, other))
     if second == 0:
         return blank
     n = float(len(rows)) if weight is None else effective_n(weight)
     if first == 0:
         low, high = 0.0, wilson(0, n, level).high / second
     else:
-        spread = variance(one / first - other / second, weight, cluster)
+        spread = variance(mask / first - other / second, weight, cluster)
         reach = t_value(level, max(spread.degrees, 1.0)) * math.sqrt(spread.value)
         low, high = (first / second * math.exp(sign * min(reach, 700.0)) for sign in (-1, 1))
     return replace(

@@ -68,12 +68,12 @@ def compared(estimate: Estimate, reference: Estimate | None, kind: str, *, min_n
     a, b = span_of(estimate), span_of(reference)
     if a is None or b is None:
         return with_value(estimate, kind, value, reason=estimate.reason or reference.reason or "no interval")
-    made = difference(a, b) if kind == "difference" else ratio(a, b)
-    if made is None:
+    span = difference(a, b) if kind == "difference" else ratio(a, b)
+    if span is None:
         reason = "the rate of the reference group cannot be distinguished from 0, so the ratio has no limit"
         return with_value(estimate, kind, value, reason=reason)
     method = "mover" if kind == "difference" else "mover ratio"
-    return with_value(estimate, kind, made, method=f"{method} of {estimate.method or 'given'}")
+    return with_value(estimate, kind, span, method=f"{method} of {estimate.method or 'given'}")
 
 
 def too_few(estimate: Estimate, min_n: float) -> str:
@@ -85,15 +85,15 @@ def too_few(estimate: Estimate, min_n: float) -> str:
 
 def bare(value: float, reference: float, kind: str) -> Span:
     """Compare two values without an interval."""
-    made = value - reference if kind == "difference" else value / reference
-    return Span(made, made, made)
+    number = value - reference if kind == "difference" else value / reference
+    return Span(number, number, number)
 
 
-def with_value(estimate: Estimate, kind: str, made: Span, *, method: str = "", reason: str = "") -> Estimate:
+def with_value(estimate: Estimate, kind: str, span: Span, *, method: str = "", reason: str = "") -> Estimate:
     """Write a comparison at the group's address; without a method it has no interval, and the reason says why."""
-    low, high = (made.low, made.high) if method else (None, None)
+    low, high = (span.low, span.high) if method else (None, None)
     return replace(
-        without_value(estimate, kind, ""), value=made.value, low=low, high=high, method=method, reason=reason
+        without_value(estimate, kind, ""), value=span.value, low=low, high=high, method=method, reason=reason
     )
 
 

@@ -38,21 +38,23 @@ def excess_losses(
     ----------
     Zou and Donner 2008, Construction of confidence limits about effect measures.
     """
-    one, other = aligned(before, after)
-    everyone = np.arange(len(one))
-    found = []
-    for levels, rows in groups(one, features):
-        where = {**one.where, **dict(zip(features, levels, strict=True))}
+    predictions, other = aligned(before, after)
+    everyone = np.arange(len(predictions))
+    estimates = []
+    for levels, rows in groups(predictions, features):
+        where = {**predictions.where, **dict(zip(features, levels, strict=True))}
         rest = np.setdiff1d(everyone, rows)
-        if one.settings.hidden(where, len(rows)) or len(rest) < max(one.settings.suppress_n, 1):
-            reason = f"fewer than {one.settings.suppress_n} rows in the group, the rest or another group: suppressed"
-            found.append(
+        if predictions.settings.hidden(where, len(rows)) or len(rest) < max(predictions.settings.suppress_n, 1):
+            reason = (
+                f"fewer than {predictions.settings.suppress_n} rows in the group, the rest or another group: suppressed"
+            )
+            estimates.append(
                 Estimate(metric="excess_loss", value=None, n=None, where=where, unit="difference", reason=reason)
             )
             continue
-        parts = [paired_difference(one.take(part), other.take(part), name) for part in (rows, rest)]
-        found.append(_gap(parts[0], parts[1], where, len(rows), sign=1 if positive else -1))
-    return tuple(found)
+        parts = [paired_difference(predictions.take(part), other.take(part), name) for part in (rows, rest)]
+        estimates.append(_gap(parts[0], parts[1], where, len(rows), sign=1 if positive else -1))
+    return tuple(estimates)
 
 
 def _gap(group: Estimate, rest: Estimate, where: dict[str, str], n: int, *, sign: int) -> Estimate:
@@ -63,12 +65,12 @@ def _gap(group: Estimate, rest: Estimate, where: dict[str, str], n: int, *, sign
             return Estimate(metric="excess_loss", value=None, n=n, where=where, unit="difference", reason=reason)
         low, high = sorted((sign * part.low, sign * part.high))
         spans.append(Span(sign * part.value, low, high))
-    made = difference(spans[0], spans[1])
+    span = difference(spans[0], spans[1])
     return Estimate(
         metric="excess_loss",
-        value=made.value,
-        low=made.low,
-        high=made.high,
+        value=span.value,
+        low=span.low,
+        high=span.high,
         level=group.level,
         method=f"mover of {group.method}",
         n=n,

@@ -34,26 +34,26 @@ def from_counts(name: str, counts: npt.NDArray[np.number]) -> Array:
     >>> from_counts("precision", np.array([[[50, 10], [5, 35]], [[9, 0], [1, 0]]])).round(3).tolist()
     [0.778, nan]
     """
-    one, table = metric(name), np.asarray(counts, dtype=np.float64)
+    known_metric, table = metric(name), np.asarray(counts, dtype=np.float64)
     classes = table.shape[-1]
-    if one.needs != "counts":
-        raise ConfigError(f"{shown(name)} is not a function of counts; it needs {one.needs}")
-    if classes != 2 and not _speaks_of_all(one):
+    if known_metric.needs != "counts":
+        raise ConfigError(f"{shown(name)} is not a function of counts; it needs {known_metric.needs}")
+    if classes != 2 and not _speaks_of_all(known_metric):
         raise ConfigError(f"{shown(name)} speaks of one class; collapse the {classes} classes by one_vs_rest first")
     with np.errstate(divide="ignore", invalid="ignore"):
-        if one.composite is not None:
-            return np.asarray(one.composite.value(_margins(one.composite, table)), dtype=np.float64)
-        hits, of = rate_masks(_rate(one), classes)
+        if known_metric.composite is not None:
+            return np.asarray(known_metric.composite.value(_margins(known_metric.composite, table)), dtype=np.float64)
+        hits, of = rate_masks(_rate(known_metric), classes)
         return np.asarray(table[..., hits].sum(-1) / table[..., of].sum(-1), dtype=np.float64)
 
 
-def _speaks_of_all(one: Metric) -> bool:
-    return "multiclass" in one.tasks
+def _speaks_of_all(metric: Metric) -> bool:
+    return "multiclass" in metric.tasks
 
 
-def _rate(one: Metric) -> Rate:
-    assert one.rate is not None  # noqa: S101 -- a metric of counts is a proportion or a composite
-    return one.rate
+def _rate(metric: Metric) -> Rate:
+    assert metric.rate is not None  # noqa: S101 -- a metric of counts is a proportion or a composite
+    return metric.rate
 
 
 def _margins(composite: Composite, table: npt.NDArray[np.number]) -> Margins:
@@ -128,18 +128,18 @@ def counted(
     """
     if not counts.weight.sum() > 0:
         raise Undefined("no rows" if not counts.n.sum() else "all weights are 0")
-    one = metric(name)
-    if one.composite is None:
-        rate = _rate(one)
+    known_metric = metric(name)
+    if known_metric.composite is None:
+        rate = _rate(known_metric)
         masks = rate_masks(rate, len(counts.n))
         span, method = proportion(masks, counts, level, rows, _empty(rate, len(counts.n)))
         return Measured(*span, method, int(counts.n[masks[1]].sum()))
-    if one.composite.measured is not None:
-        return one.composite.measured(counts, level, rows)
+    if known_metric.composite.measured is not None:
+        return known_metric.composite.measured(counts, level, rows)
     value = float(from_counts(name, counts.weight))
     if not np.isfinite(value):
-        raise Undefined(one.composite.undefined(counts, _names(counts, classes)))
-    limits = _limits(one, one.composite, value, counts, level, rows)
+        raise Undefined(known_metric.composite.undefined(counts, _names(counts, classes)))
+    limits = _limits(known_metric, known_metric.composite, value, counts, level, rows)
     return Measured(value, limits.low, limits.high, limits.method, int(counts.n.sum()))
 
 
@@ -160,16 +160,16 @@ def _spread(name: str, counts: Counts, rows: Rows | None) -> Variance:
 
 
 def _limits(
-    one: Metric, composite: Composite, value: float, counts: Counts, level: float, rows: Rows | None
+    metric: Metric, composite: Composite, value: float, counts: Counts, level: float, rows: Rows | None
 ) -> Interval:
     clustered = rows is not None and rows.cluster is not None
     if composite.over is not None and not clustered:
-        span = _averaged(counts, level, axis=0 if composite.over == "predicted" else 1)
+        span = _average(counts, level, axis=0 if composite.over == "predicted" else 1)
         return around(value, max(span.low, 0.0), min(span.high, 1.0), "mover of wilson")
-    spread, floor = _spread(one.name, counts, rows), one.bounds[0]
+    spread, floor = _spread(metric.name, counts, rows), metric.bounds[0]
     if floor < value < 1 and spread.value > 1e-18:
         return bounded(value, spread.value, level=level, degrees=spread.degrees, low=floor)
-    edge = composite.edge or partial(_unseen, one.bounds)
+    edge = composite.edge or partial(_unseen, metric.bounds)
     return edge(value, counts, level, rows)
 
 
@@ -182,7 +182,7 @@ def _unseen(bounds: tuple[float, float], value: float, counts: Counts, level: fl
     return around(value, low, high, "wilson of the rarest class")
 
 
-def _averaged(counts: Counts, level: float, axis: int) -> Span:
+def _average(counts: Counts, level: float, axis: int) -> Span:
     """Return the mean of the classes' recalls or precisions, which are independent given their totals."""
     spans = []
     for position in range(len(counts.n)):
@@ -206,18 +206,18 @@ def count_linear(name: str, rows: Rows, classes: int) -> Linear:
     table = np.bincount(cell, rows.weight, minlength=classes * classes).reshape(classes, classes).astype(np.float64)
     if not table.sum() > 0:
         raise Undefined("no rows")
-    one = metric(name)
-    if one.composite is None:
-        hits, of = rate_masks(_rate(one), classes)
+    known_metric = metric(name)
+    if known_metric.composite is None:
+        hits, of = rate_masks(_rate(known_metric), classes)
         whole = float(table[of].sum())
         if not whole > 0:
-            raise Undefined(_empty(_rate(one), classes))
+            raise Undefined(_empty(_rate(known_metric), classes))
         value = float(table[of & hits].sum()) / whole
         by_cell = np.where(of, hits - value, 0.0) * (float(table.sum()) / whole)
     else:
         value = float(from_counts(name, table))
         by_cell = gradient(name, table)
-    if not np.isfinite(value) and one.composite is not None:
+    if not np.isfinite(value) and known_metric.composite is not None:
         counts = Counts(table.astype(np.int64), table, table)
-        raise Undefined(one.composite.undefined(counts, _names(counts, ())))
+        raise Undefined(known_metric.composite.undefined(counts, _names(counts, ())))
     return Linear(value, by_cell.reshape(-1)[cell])

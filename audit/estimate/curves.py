@@ -46,8 +46,8 @@ def precision_recall_points(
     """
     hits, alarms = _cumulative(truth, score, weight)
     hits, alarms = hits[1:], alarms[1:]
-    found = hits + alarms
-    return hits / max(hits[-1], 1e-300), hits / np.maximum(found, 1e-300), found
+    values = hits + alarms
+    return hits / max(hits[-1], 1e-300), hits / np.maximum(values, 1e-300), values
 
 
 def _cumulative(
@@ -133,8 +133,8 @@ def roc_series(
     low = high = None
     if band:
         limits = _band(answers.take(np.asarray(truth, dtype=np.bool_)), score, score[truth], tpr, kept)
-        low = tuple(min(one[0], float(tpr[k])) for one, k in zip(limits, kept, strict=True))
-        high = tuple(max(one[1], float(tpr[k])) for one, k in zip(limits, kept, strict=True))
+        low = tuple(min(pair[0], float(tpr[k])) for pair, k in zip(limits, kept, strict=True))
+        high = tuple(max(pair[1], float(tpr[k])) for pair, k in zip(limits, kept, strict=True))
     x, y = (tuple(float(rate[k]) for k in kept) for rate in (fpr, tpr))
     return Series(name=name, x=x, y=y, low=low, high=high)
 

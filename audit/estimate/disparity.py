@@ -60,14 +60,14 @@ def _against(
     group_estimates: Iterable[Estimate], reference: Mapping[str, str], kind: str, min_n: int
 ) -> tuple[Estimate, ...]:
     everyone = tuple(group_estimates)
-    references = {_family(one, reference): one for one in everyone if _stands_at(one, reference)}
-    found = []
-    for one in everyone:
-        if _stands_at(one, reference):
+    references = {_family(estimate, reference): estimate for estimate in everyone if _stands_at(estimate, reference)}
+    estimates = []
+    for estimate in everyone:
+        if _stands_at(estimate, reference):
             continue
-        other = references.get(_family(one, reference))
-        found.append(compared(one, other, kind, min_n=min_n))
-    return tuple(found)
+        other = references.get(_family(estimate, reference))
+        estimates.append(compared(estimate, other, kind, min_n=min_n))
+    return tuple(estimates)
 
 
 def _stands_at(estimate: Estimate, where: Mapping[str, str]) -> bool:
@@ -106,14 +106,14 @@ def ratios_to_highest(group_estimates: Sequence[Estimate], min_n: int) -> tuple[
     ['0.500 [0.356, 0.704]', '1.000 [1.000, 1.000]']
     """
     families: dict[tuple[str, str], list[Estimate]] = {}
-    for one in group_estimates:
-        families.setdefault((one.metric, one.where.get("class", "")), []).append(one)
-    found = {
-        id(one): ratio
+    for group_estimate in group_estimates:
+        families.setdefault((group_estimate.metric, group_estimate.where.get("class", "")), []).append(group_estimate)
+    estimates = {
+        id(estimate): ratio
         for family in families.values()
-        for one, ratio in zip(family, against_best(family, family, "ratio", min_n=min_n), strict=True)
+        for estimate, ratio in zip(family, against_best(family, family, "ratio", min_n=min_n), strict=True)
     }
-    return tuple(found[id(one)] for one in group_estimates)
+    return tuple(estimates[id(group_estimate)] for group_estimate in group_estimates)
 
 
 def extreme_difference(group_estimates: Sequence[Estimate], min_n: int) -> Estimate | None:
@@ -131,11 +131,15 @@ def extreme_difference(group_estimates: Sequence[Estimate], min_n: int) -> Estim
     >>> str(extreme_difference(rates, 30))
     '0.100 [0.000, 0.241]'
     """
-    kept = [(one, span_of(one)) for one in group_estimates if (one.n or 0) >= min_n]
+    kept = [
+        (group_estimate, span_of(group_estimate))
+        for group_estimate in group_estimates
+        if (group_estimate.n or 0) >= min_n
+    ]
     spans = [span for _, span in kept if span is not None]
     if len(spans) < 2:
         return None
-    first = next(one for one, span in kept if span is not None)
+    first = next(estimate for estimate, span in kept if span is not None)
     ordered = len(spans) * (len(spans) - 1)
     scale = scale_of(first.unit)
     stricter = 1 - (1 - first.level) / ordered
@@ -147,7 +151,7 @@ def extreme_difference(group_estimates: Sequence[Estimate], min_n: int) -> Estim
     shared = {
         name: level
         for name, level in first.where.items()
-        if all(one.where.get(name) == level for one in group_estimates)
+        if all(group_estimate.where.get(name) == level for group_estimate in group_estimates)
     }
     return Estimate(
         metric=f"{first.metric}_difference",
@@ -156,7 +160,7 @@ def extreme_difference(group_estimates: Sequence[Estimate], min_n: int) -> Estim
         high=max(high, value),
         level=first.level,
         method="mover over all pairs of groups",
-        n=sum(one.n or 0 for one, span in kept if span is not None),
+        n=sum(estimate.n or 0 for estimate, span in kept if span is not None),
         where=shared,
         unit="difference",
     )
@@ -176,7 +180,11 @@ def extreme_ratio(group_estimates: Sequence[Estimate], min_n: int) -> Estimate |
     >>> str(extreme_ratio(rates, 30))
     '0.800 [0.570, 1.000]'
     """
-    kept = [(one, span) for one in group_estimates if (one.n or 0) >= min_n and (span := span_of(one)) is not None]
+    kept = [
+        (group_estimate, span)
+        for group_estimate in group_estimates
+        if (group_estimate.n or 0) >= min_n and (span := span_of(group_estimate)) is not None
+    ]
     highest = max((span.value for _, span in kept), default=0.0)
     if len(kept) < 2 or highest <= 0:
         return None
@@ -184,22 +192,24 @@ def extreme_ratio(group_estimates: Sequence[Estimate], min_n: int) -> Estimate |
     stricter = 1 - (1 - first.level) / (len(spans) * (len(spans) - 1))
     wide = [at_level(span, first.level, stricter, scale_of(first.unit)) for span in spans]
     pairs = [(i, j) for i in range(len(spans)) for j in range(len(spans)) if i != j]
-    near = [made for i, j in pairs if (made := ratio(spans[i], spans[j])) is not None]
-    far = [made for i, j in pairs if (made := ratio(wide[i], wide[j])) is not None]
+    near = [span for i, j in pairs if (span := ratio(spans[i], spans[j])) is not None]
+    far = [span for i, j in pairs if (span := ratio(wide[i], wide[j])) is not None]
     value = min(span.value for span in spans) / highest
-    low = min(made.low for made in near) if len(near) == len(pairs) else 0.0
+    low = min(span.low for span in near) if len(near) == len(pairs) else 0.0
     return spanned(
-        f"{first.metric}_ratio", value, (low, min([made.high for made in far] + [1.0])), _shared(group_estimates),
-        method="mover ratio over all pairs of groups", n=sum(one.n or 0 for one, _ in kept), unit="ratio",
+        f"{first.metric}_ratio", value, (low, min([span.high for span in far] + [1.0])), _share(group_estimates),
+        method="mover ratio over all pairs of groups", n=sum(estimate.n or 0 for estimate, _ in kept), unit="ratio",
         level=first.level, bounds=(0.0, 1.0),
     )  # fmt: skip
 
 
-def _shared(estimates: Sequence[Estimate]) -> dict[str, str]:
+def _share(estimates: Sequence[Estimate]) -> dict[str, str]:
     """Return the part of the address that all estimates have."""
     rest = estimates[1:]
     return {
-        name: level for name, level in estimates[0].where.items() if all(one.where.get(name) == level for one in rest)
+        name: level
+        for name, level in estimates[0].where.items()
+        if all(estimate.where.get(name) == level for estimate in rest)
     }
 
 
@@ -236,21 +246,21 @@ def average_odds_differences(
     gaps: dict[Address, list[Estimate]] = {}
     for gap in differences(odds, reference_where, min_n):
         gaps.setdefault(tuple(sorted(gap.where.items())), []).append(gap)
-    made = []
+    estimates = []
     for pair in gaps.values():
-        first, without = pair[0], [one for one in pair if span_of(one) is None]
+        first, without = pair[0], [estimate for estimate in pair if span_of(estimate) is None]
         if len(pair) < 2 or without:
             reason = without[0].reason if without else "one of the two rates was not measured"
-            made.append(absent(name, first.where, reason, unit="difference", level=first.level))
+            estimates.append(absent(name, first.where, reason, unit="difference", level=first.level))
             continue
-        span = linear([0.5, 0.5], [span for one in pair if (span := span_of(one)) is not None])
-        made.append(
+        span = linear([0.5, 0.5], [span for estimate in pair if (span := span_of(estimate)) is not None])
+        estimates.append(
             spanned(
                 name, span.value, span, first.where, method="mover of two differences",
-                n=max(one.n or 0 for one in pair), unit="difference", level=first.level,
+                n=max(estimate.n or 0 for estimate in pair), unit="difference", level=first.level,
             )
         )  # fmt: skip
-    return tuple(made)
+    return tuple(estimates)
 
 
 def extremes(group_estimates: Sequence[Estimate], feature: str, min_n: int) -> tuple[Estimate, ...]:
@@ -269,22 +279,22 @@ def extremes(group_estimates: Sequence[Estimate], feature: str, min_n: int) -> t
     demographic_parity_difference {'feature': 'race'} 0.100 [0.000, 0.241]
     demographic_parity_ratio {'feature': 'race'} 0.833 [0.636, 1.000]
     """
-    found: dict[str, Estimate] = {}
+    estimates: dict[str, Estimate] = {}
     for name in ("selection_rate", "true_positive_rate", "false_positive_rate"):
-        made = extreme_difference(of_metrics(group_estimates, name), min_n)
-        if made is not None:
-            found[name] = replace(made, where={**made.where, "feature": feature})
+        estimate = extreme_difference(of_metrics(group_estimates, name), min_n)
+        if estimate is not None:
+            estimates[name] = replace(estimate, where={**estimate.where, "feature": feature})
     kept = []
-    if (parity := found.get("selection_rate")) is not None:
+    if (parity := estimates.get("selection_rate")) is not None:
         kept.append(replace(parity, metric="demographic_parity_difference"))
     lowest = extreme_ratio(of_metrics(group_estimates, "selection_rate"), min_n)
     if lowest is not None:
         at = {**lowest.where, "feature": feature}
         kept.append(replace(lowest, metric="demographic_parity_ratio", where=at))
-    odds = [found[name] for name in ("true_positive_rate", "false_positive_rate") if name in found]
+    odds = [estimates[name] for name in ("true_positive_rate", "false_positive_rate") if name in estimates]
     if len(odds) == 2:
-        wider = max(odds, key=lambda one: one.value or 0.0)
-        low, high = (max(getattr(one, end) or 0.0 for one in odds) for end in ("low", "high"))
+        wider = max(odds, key=lambda estimate: estimate.value or 0.0)
+        low, high = (max(getattr(odd, end) or 0.0 for odd in odds) for end in ("low", "high"))
         method = "larger of two, mover over all pairs of groups"
         kept.append(replace(wider, metric="equalized_odds_difference", low=low, high=high, method=method))
     return tuple(kept)

@@ -65,8 +65,8 @@ def oriented(predictions: Predictions) -> Predictions:
 
 def _for_rate(predictions: Predictions, rate: str) -> Predictions:
     """Return what a rate is counted on: wrong answers of several classes stay apart from the favorable one."""
-    one = RATES.get(rate)
-    return predictions if one is not None and one.every_class else oriented(predictions)
+    share = RATES.get(rate)
+    return predictions if share is not None and share.every_class else oriented(predictions)
 
 
 def ends(predictions: Predictions, rates: Sequence[str], feature: str) -> Ends | None:
@@ -86,30 +86,32 @@ def ends(predictions: Predictions, rates: Sequence[str], feature: str) -> Ends |
     found: list[Ends] = []
     for rate in rates:
         part = _for_rate(predictions, rate)
-        groups = [one for one in by_group(part, [rate], [feature]) if (one.n or 0) >= part.settings.min_n]
+        groups = [
+            estimate for estimate in by_group(part, [rate], [feature]) if (estimate.n or 0) >= part.settings.min_n
+        ]
         gap = extreme_difference(groups, part.settings.min_n)
         if gap is None or gap.value is None:
             continue
-        valued = [one for one in groups if one.value is not None and one.low is not None]
-        highest = max(valued, key=lambda one: one.value or 0.0).where[feature]
-        lowest = min(valued, key=lambda one: one.value or 0.0).where[feature]
+        valued = [group for group in groups if group.value is not None and group.low is not None]
+        highest = max(valued, key=lambda estimate: estimate.value or 0.0).where[feature]
+        lowest = min(valued, key=lambda estimate: estimate.value or 0.0).where[feature]
         found.append(Ends(gap, rate, highest, lowest))
     if not found:
         return None
-    wider = max(found, key=lambda one: one.gap.value or 0.0)
+    wider = max(found, key=lambda ends: ends.gap.value or 0.0)
     if len(found) == 1:
         return wider
-    low, high = (max(getattr(one.gap, end) or 0.0 for one in found) for end in ("low", "high"))
+    low, high = (max(getattr(ends.gap, end) or 0.0 for ends in found) for end in ("low", "high"))
     return wider._replace(gap=replace(wider.gap, low=min(low, wider.gap.value or 0.0), high=high))
 
 
 def gap(metric: str, predictions: Predictions, rates: Sequence[str], feature: str) -> Estimate:
     """Estimate the widest gap of the rates among groups of `feature`, under the name `metric`."""
-    found = ends(predictions, rates, feature)
+    limits = ends(predictions, rates, feature)
     where = {**predictions.where, "feature": feature}
-    if found is None:
+    if limits is None:
         return absent(metric, where, "fewer than two groups have enough rows", unit="difference")
-    return replace(found.gap, metric=metric, where=where)
+    return replace(limits.gap, metric=metric, where=where)
 
 
 def gap_change(metric: str, first: Predictions, second: Predictions, rates: Sequence[str], feature: str) -> Estimate:
@@ -137,27 +139,27 @@ def gap_change(metric: str, first: Predictions, second: Predictions, rates: Sequ
     >>> str(gap_change("gap_change", one, other, ["selection_rate"], "sex"))
     '0.400 [0.288, 0.512]'
     """
-    one, other = aligned(first, second)
-    where = {**one.where, "feature": feature}
-    before, after = ends(one, rates, feature), ends(other, rates, feature)
+    predictions, other = aligned(first, second)
+    where = {**predictions.where, "feature": feature}
+    before, after = ends(predictions, rates, feature), ends(other, rates, feature)
     if before is None or after is None:
-        return absent(metric, where, "fewer than two groups have enough rows", unit="difference", n=len(one))
+        return absent(metric, where, "fewer than two groups have enough rows", unit="difference", n=len(predictions))
     value = (before.gap.value or 0.0) - (after.gap.value or 0.0)
-    if np.array_equal(one.y_pred, other.y_pred):
+    if np.array_equal(predictions.y_pred, other.y_pred):
         return spanned(
-            metric, 0.0, (0.0, 0.0), where, method="the same answers on all rows", n=len(one), unit="difference"
+            metric, 0.0, (0.0, 0.0), where, method="the same answers on all rows", n=len(predictions), unit="difference"
         )
-    level = one.settings.level
+    level = predictions.settings.level
     low = high = value
-    for first_value, first_influence in _near_ends(one, rates, feature):
+    for first_value, first_influence in _near_ends(predictions, rates, feature):
         for second_value, second_influence in _near_ends(other, rates, feature):
-            spread = variance(first_influence - second_influence, one.weight, one.cluster)
+            spread = variance(first_influence - second_influence, predictions.weight, predictions.cluster)
             limits = on_scale(
                 first_value - second_value, math.sqrt(spread.value), level=level, degrees=max(spread.degrees, 1.0)
             )
             low, high = min(low, limits.low), max(high, limits.high)
     return spanned(
-        metric, value, (low, high), where, method="paired, linearized at each near pair of ends", n=len(one),
+        metric, value, (low, high), where, method="paired, linearized at each near pair of ends", n=len(predictions),
         unit="difference", level=level,
     )  # fmt: skip
 
@@ -168,9 +170,9 @@ def _near_ends(predictions: Predictions, rates: Sequence[str], feature: str) -> 
     for rate in rates:
         part = _for_rate(predictions, rate)
         known = [
-            (one.value, _influence_of(part, rate, feature, one.where[feature]))
-            for one in by_group(part, [rate], [feature])
-            if (one.n or 0) >= part.settings.min_n and one.value is not None and one.low is not None
+            (estimate.value, _influence_of(part, rate, feature, estimate.where[feature]))
+            for estimate in by_group(part, [rate], [feature])
+            if (estimate.n or 0) >= part.settings.min_n and estimate.value is not None and estimate.low is not None
         ]
         pairs += [
             (known[high][0] - known[low][0], known[high][1] - known[low][1])
@@ -178,12 +180,13 @@ def _near_ends(predictions: Predictions, rates: Sequence[str], feature: str) -> 
             for low in range(len(known))
             if high != low
         ]
-    widest, influence = max(pairs, key=lambda one: one[0])
+    widest, influence = max(pairs, key=lambda entries: entries[0])
     weight, cluster = predictions.weight, predictions.cluster
     return [
-        one
-        for one in pairs
-        if widest - one[0] <= NEAR * math.sqrt(variance(influence - one[1], weight, cluster).value) or one[0] == widest
+        pair
+        for pair in pairs
+        if widest - pair[0] <= NEAR * math.sqrt(variance(influence - pair[1], weight, cluster).value)
+        or pair[0] == widest
     ]
 
 
@@ -242,32 +245,32 @@ def shift(before: Predictions, after: Predictions, rates: Sequence[str], feature
     >>> moved.better, str(moved.lost), str(moved.gained), moved.excess.low > 0
     ('m', '0.200 [0.133, 0.289]', '0.000 [-0.037, 0.037]', True)
     """
-    one, other = aligned(before, after)
-    found = ends(one, rates, feature)
-    if found is None:
+    predictions, other = aligned(before, after)
+    limits = ends(predictions, rates, feature)
+    if limits is None:
         return None
-    better, worse = (found.highest, found.lowest) if higher else (found.lowest, found.highest)
-    lost = _moved("better_off_loss", one, other, found.rate, {feature: better}, sign=1.0 if higher else -1.0)
-    gained = _moved("worse_off_gain", one, other, found.rate, {feature: worse}, sign=-1.0 if higher else 1.0)
-    where = {**one.where, "feature": feature}
+    better, worse = (limits.highest, limits.lowest) if higher else (limits.lowest, limits.highest)
+    lost = _move("better_off_loss", predictions, other, limits.rate, {feature: better}, sign=1.0 if higher else -1.0)
+    gained = _move("worse_off_gain", predictions, other, limits.rate, {feature: worse}, sign=-1.0 if higher else 1.0)
+    where = {**predictions.where, "feature": feature}
     parts = [span_of(part) for part in (lost, gained)]
     if parts[0] is None or parts[1] is None:
         reason = lost.reason or gained.reason or "no interval"
         return Shift(better, worse, lost, gained, absent("levelling_down", where, reason, unit="difference"))
-    made = difference(parts[0], parts[1])
+    span = difference(parts[0], parts[1])
     excess = spanned(
-        "levelling_down", made.value, (made.low, made.high), where, method=f"mover of {lost.method}",
-        n=(lost.n or 0) + (gained.n or 0), unit="difference", level=one.settings.level,
+        "levelling_down", span.value, (span.low, span.high), where, method=f"mover of {lost.method}",
+        n=(lost.n or 0) + (gained.n or 0), unit="difference", level=predictions.settings.level,
     )  # fmt: skip
     return Shift(better, worse, lost, gained, excess)
 
 
-def _moved(
-    metric: str, one: Predictions, other: Predictions, rate: str, group: Mapping[str, str], *, sign: float
+def _move(
+    metric: str, predictions: Predictions, other: Predictions, rate: str, group: Mapping[str, str], *, sign: float
 ) -> Estimate:
     """Estimate the paired change of a rate in one group, turned by `sign`."""
     ((feature, level),) = group.items()
-    rows = np.flatnonzero(one.keys[feature].mask(level))
-    first, second = (_for_rate(part.take(rows, group), rate) for part in (one, other))
-    made = paired_difference(first, second, rate) if sign > 0 else paired_difference(second, first, rate)
-    return replace(made, metric=metric)
+    rows = np.flatnonzero(predictions.keys[feature].mask(level))
+    first, second = (_for_rate(part.take(rows, group), rate) for part in (predictions, other))
+    estimate = paired_difference(first, second, rate) if sign > 0 else paired_difference(second, first, rate)
+    return replace(estimate, metric=metric)

@@ -49,23 +49,23 @@ def speaks_of_negative(predictions: Predictions, name: str, class_: str | None) 
 
 def requirements(predictions: Predictions, name: str, position: int | None, *, rows: int | None = None) -> None:
     """Raise :class:`Undefined` where a metric does not speak of this task, class or kind of score."""
-    one = metric_of(predictions, name)
+    metric = metric_of(predictions, name)
     if not (len(predictions) if rows is None else rows):
         raise Undefined("no rows")
-    if one.needs == "rows":
+    if metric.needs == "rows":
         return _require_class(predictions, name, position)
-    if (one.needs == "residuals") != (predictions.task == "regression"):
-        kind = "numbers" if one.needs == "residuals" else "classes"
+    if (metric.needs == "residuals") != (predictions.task == "regression"):
+        kind = "numbers" if metric.needs == "residuals" else "classes"
         raise Undefined(f"a metric of {kind}; the task is {predictions.task}")
-    if one.needs == "residuals" and not np.isfinite(predictions.y_pred.astype(np.float64)).all():
+    if metric.needs == "residuals" and not np.isfinite(predictions.y_pred.astype(np.float64)).all():
         raise Undefined(
             f"{int((~np.isfinite(predictions.y_pred.astype(np.float64))).sum())} predictions are not finite"
         )
-    if one.needs in ("residuals", "counts"):
+    if metric.needs in ("residuals", "counts"):
         return _require_class(predictions, name, position)
     if predictions.y_score is None:
         raise Undefined(predictions.score_reason)
-    if one.needs == "probabilities" and not predictions.probabilities:
+    if metric.needs == "probabilities" and not predictions.probabilities:
         raise Undefined(REQUIREMENTS["probabilities"].reason)
     return _require_class(predictions, name, position)
 
@@ -73,13 +73,13 @@ def requirements(predictions: Predictions, name: str, position: int | None, *, r
 def _require_class(predictions: Predictions, name: str, position: int | None) -> None:
     if position is not None and name in predictions.settings.metrics:
         raise Undefined("speaks of all classes together")
-    one = metric_of(predictions, name)
-    if position is not None and "binary" not in one.tasks:
+    metric = metric_of(predictions, name)
+    if position is not None and "binary" not in metric.tasks:
         raise Undefined("speaks of all classes together")
-    if position is None and predictions.task not in one.tasks:
+    if position is None and predictions.task not in metric.tasks:
         few = predictions.task == "binary"
         raise Undefined(OF_MANY if few else "speaks of one class; name it, or take an average over classes")
-    if one.ordered and not predictions.settings.ordered:
+    if metric.ordered and not predictions.settings.ordered:
         raise Undefined("the classes have no order; state it in [data] order")
 
 
@@ -95,8 +95,8 @@ def smooth_headline(predictions: Predictions) -> str:
     >>> smooth_headline(answers)
     'r2_score'
     """
-    one = metric_of(predictions, predictions.headline)
-    return one.name if one.needs == "counts" or one.linear is not None else predictions.task_headline
+    metric = metric_of(predictions, predictions.headline)
+    return metric.name if metric.needs == "counts" or metric.linear is not None else predictions.task_headline
 
 
 def scaled_headline(predictions: Predictions) -> str:
@@ -113,8 +113,8 @@ def scaled_headline(predictions: Predictions) -> str:
     >>> scaled_headline(answers)
     'r2_score'
     """
-    one = metric_of(predictions, predictions.headline)
-    return one.name if one.unit in SCALES else predictions.task_headline
+    metric = metric_of(predictions, predictions.headline)
+    return metric.name if metric.unit in SCALES else predictions.task_headline
 
 
 def carries(predictions: Predictions, name: str) -> bool:
@@ -127,10 +127,10 @@ def carries(predictions: Predictions, name: str) -> bool:
     >>> carries(answers, "accuracy"), carries(answers, "roc_auc")
     (True, False)
     """
-    one, scored = metric_of(predictions, name), predictions.y_score is not None
+    metric, scored = metric_of(predictions, name), predictions.y_score is not None
     has = {"score": scored, "probabilities": scored and predictions.probabilities}
-    ordered = predictions.settings.ordered or not one.ordered
-    return predictions.task in one.tasks and has.get(one.needs, True) and ordered
+    ordered = predictions.settings.ordered or not metric.ordered
+    return predictions.task in metric.tasks and has.get(metric.needs, True) and ordered
 
 
 def linear_form(predictions: Predictions, name: str, class_: str | None = None) -> Linear:
@@ -160,11 +160,11 @@ def linear_form(predictions: Predictions, name: str, class_: str | None = None) 
         predictions = toward_negative(predictions)
     position = position_of(predictions, class_)
     requirements(predictions, name, position)
-    one = metric_of(predictions, name)
-    if one.needs == "counts":
+    metric = metric_of(predictions, name)
+    if metric.needs == "counts":
         if position is None:
             return count_linear(name, rows_of(predictions), len(predictions.classes))
         return count_linear(name, rows_of(predictions).one_vs_rest(position), 2)
-    if one.linear is None:
+    if metric.linear is None:
         raise Undefined("not smooth in the rows")
-    return one.linear(predictions, position)
+    return metric.linear(predictions, position)

@@ -203,7 +203,7 @@ def _design(residual: Array, mass: Array, squares: Array, code: IntArray, cluste
     return max(1.0, together / alone) if alone > 0 else 1.0
 
 
-def spread_estimate(found: Levels, feature: str, where: Mapping[str, str], level: float) -> Estimate:
+def spread_estimate(levels: Levels, feature: str, where: Mapping[str, str], level: float) -> Estimate:
     """Return ``<metric>_spread``: the standard deviation of the levels' true numbers, beyond chance.
 
     Examples
@@ -215,15 +215,15 @@ def spread_estimate(found: Levels, feature: str, where: Mapping[str, str], level
     >>> str(spread_estimate(found, "town", {}, 0.95))
     '0.000 [0.000, 0.000]'
     """
-    value, low, high = (float(np.sqrt(number)) for number in found.between[1:])
+    value, low, high = (float(np.sqrt(number)) for number in levels.between[1:])
     return spanned(
-        f"{found.metric}_spread", value, (low, high), {**where, "feature": feature},
-        method=f"Paule and Mandel, Q profile, {len(found.code)} groups", n=int(found.n.sum()), unit="difference",
+        f"{levels.metric}_spread", value, (low, high), {**where, "feature": feature},
+        method=f"Paule and Mandel, Q profile, {len(levels.code)} groups", n=int(levels.n.sum()), unit="difference",
         level=level, bounds=(0.0, np.inf),
     )  # fmt: skip
 
 
-def gap_from_rest(found: Levels, at: int, feature: str, where: Mapping[str, str], level: float) -> Estimate:
+def gap_from_rest(levels: Levels, at: int, feature: str, where: Mapping[str, str], level: float) -> Estimate:
     """Return ``<metric>_from_rest``: one level less all others, with limits that hold for all levels together.
 
     Shares have Wilson's interval on their effective rows, and their difference Newcombe's; means have the normal one.
@@ -237,15 +237,17 @@ def gap_from_rest(found: Levels, at: int, feature: str, where: Mapping[str, str]
     >>> print(gap_from_rest(found, 0, "town", {}, 0.95))
     -1.000 [-1.000, -0.858]
     """
-    together = 1 - (1 - level) / len(found.code)
-    rest, others = (float(column[at]) for column in found.rest())
-    name, place = f"{found.metric}_from_rest", {**where, feature: found.factor.levels[found.code[at]]}
-    told = f"together for {len(found.code):,} groups"
-    if found.shares:
-        pairs = ((float(found.value[at]), float(found.effective[at])), (rest, others))
+    together = 1 - (1 - level) / len(levels.code)
+    rest, others = (float(column[at]) for column in levels.rest())
+    name, place = f"{levels.metric}_from_rest", {**where, feature: levels.factor.levels[levels.code[at]]}
+    text = f"together for {len(levels.code):,} groups"
+    if levels.shares:
+        pairs = ((float(levels.value[at]), float(levels.effective[at])), (rest, others))
         own, other = (Span(share, *wilson(share * n, n, together)[:2]) for share, n in pairs)
-        limits, method = difference(own, other), f"newcombe, {told}"
+        limits, method = difference(own, other), f"newcombe, {text}"
     else:
-        gap, error = (float(column[at]) for column in found.deviations())
-        limits, method = Span(gap, *(gap + sign * z_value(together) * error for sign in (-1, 1))), f"normal, {told}"
-    return spanned(name, limits.value, limits, place, method=method, n=int(found.n[at]), unit="difference", level=level)
+        gap, error = (float(column[at]) for column in levels.deviations())
+        limits, method = Span(gap, *(gap + sign * z_value(together) * error for sign in (-1, 1))), f"normal, {text}"
+    return spanned(
+        name, limits.value, limits, place, method=method, n=int(levels.n[at]), unit="difference", level=level
+    )

@@ -46,7 +46,7 @@ def of_metrics(estimates: Iterable[Estimate], *names: str) -> list[Estimate]:
     >>> of_metrics([exact("rows", 3, unit="count"), exact("columns", 2, unit="count")], "rows")[0].value
     3.0
     """
-    return [one for one in estimates if one.metric in names]
+    return [estimate for estimate in estimates if estimate.metric in names]
 
 
 def exact(

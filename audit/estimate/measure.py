@@ -84,7 +84,7 @@ def estimates(predictions: Predictions, names: Sequence[str]) -> tuple[Estimate,
 
 def by_class(predictions: Predictions, names: Sequence[str]) -> tuple[Estimate, ...]:
     """Measure metrics of each class against the rest, at ``where + {"class": name}``."""
-    return tuple(one for class_ in predictions.classes for one in _estimates(predictions, names, class_))
+    return tuple(estimate for class_ in predictions.classes for estimate in _estimates(predictions, names, class_))
 
 
 def by_group(
@@ -115,16 +115,16 @@ def by_group(
     position = position_of(predictions, class_)
     counts = _cells(predictions, names, features, position)
     bare = replace(predictions, keys={})
-    found: list[Estimate] = []
+    estimates: list[Estimate] = []
     for levels, rows in groups(predictions, features):
         where = {**predictions.where, **dict(zip(features, levels, strict=True)), **_class_part(class_)}
         size = predictions.count(rows)
         if why := predictions.settings.hidden(where, size):
-            found += [_suppressed(predictions, name, where, why) for name in names]
+            estimates += [_suppress(predictions, name, where, why) for name in names]
             continue
         part = bare if all(_from_counts(predictions, name) for name in names) else bare.take(rows)
-        found += [_one(part, name, class_, counts.get(levels), where) for name in names]
-    return tuple(found)
+        estimates += [_one(part, name, class_, counts.get(levels), where) for name in names]
+    return tuple(estimates)
 
 
 def from_tally(
@@ -145,16 +145,18 @@ def from_tally(
     settings = Settings(level=level, suppress_n=suppress_n)
     bare = Predictions(task=task, y_true=none, y_pred=none, classes=tally.classes, settings=settings)
     position = position_of(bare, class_)
-    found = []
+    estimates = []
     for address, n, weight, weight2 in zip(tally.addresses(), tally.n, tally.weight, tally.weight2, strict=True):
         where = {**tally.where, **address, **_class_part(class_)}
         cell = Counts(n, weight, weight2)
         for name in names:
             if why := settings.hidden(where, int(n.sum())):
-                found.append(_suppressed(bare, name, where, why))
+                estimates.append(_suppress(bare, name, where, why))
             else:
-                found.append(_one(bare, name, class_, cell if position is None else cell.one_vs_rest(position), where))
-    return tuple(found)
+                estimates.append(
+                    _one(bare, name, class_, cell if position is None else cell.one_vs_rest(position), where)
+                )
+    return tuple(estimates)
 
 
 def groups(predictions: Predictions, features: Sequence[str]) -> Iterator[tuple[tuple[str, ...], IntArray]]:
@@ -206,8 +208,8 @@ def reference_group(predictions: Predictions, features: Sequence[str]) -> Mappin
     declared = predictions.settings.reference
     if all(feature in declared for feature in features):
         return {feature: declared[feature] for feature in features}
-    told = predictions.without_hidden_groups()
-    sizes = [(predictions.count(rows), levels) for levels, rows in groups(told, features)]
+    answers = predictions.without_hidden_groups()
+    sizes = [(predictions.count(rows), levels) for levels, rows in groups(answers, features)]
     sizes = (
         sizes
         if any(size for size, _ in sizes)
@@ -282,13 +284,13 @@ def _estimates(predictions: Predictions, names: Sequence[str], class_: str | Non
 
 def _one(part: Predictions, name: str, class_: str | None, counts: Counts | None, where: Mapping[str, str]) -> Estimate:
     try:
-        result = _measured(part, name, class_, counts if _from_counts(part, name) else None)
+        result = _measure(part, name, class_, counts if _from_counts(part, name) else None)
     except Undefined as reason:
         result = Measured(None, n=part.total if counts is None else int(counts.n.sum()), reason=str(reason))
     return _written(result, part, name, where)
 
 
-def _measured(part: Predictions, name: str, class_: str | None, counts: Counts | None) -> Measured:
+def _measure(part: Predictions, name: str, class_: str | None, counts: Counts | None) -> Measured:
     if speaks_of_negative(part, name, class_):
         if counts is None:
             part = toward_negative(part)
@@ -300,16 +302,16 @@ def _measured(part: Predictions, name: str, class_: str | None, counts: Counts |
         requirements(part, name, position, rows=int(counts.n.sum()))
         return counted(name, counts, level, None, part.classes if position is None else ())
     requirements(part, name, position)
-    one = metric_of(part, name)
-    if one.measured is not None:
-        return one.measured(part, position)
+    metric = metric_of(part, name)
+    if metric.measured is not None:
+        return metric.measured(part, position)
     rows = rows_of(part)
     rows = rows if position is None else rows.one_vs_rest(position)
     classes = part.classes if position is None else ("rest", part.classes[position])
     return counted(name, count_rows(rows, len(classes)), level, rows, classes)
 
 
-def _suppressed(predictions: Predictions, name: str, where: Mapping[str, str], reason: str) -> Estimate:
+def _suppress(predictions: Predictions, name: str, where: Mapping[str, str], reason: str) -> Estimate:
     return _written(Measured(None, n=0 if reason == NO_ROWS else None, reason=reason), predictions, name, where)
 
 

@@ -30,7 +30,7 @@ NUMBER: tuple[Task, ...] = ("regression",)
 class Difference(Protocol):
     """Subtract a metric of two models on the same rows."""
 
-    def __call__(self, one: Predictions, other: Predictions, /) -> tuple[float, Interval | None]:
+    def __call__(self, predictions: Predictions, other: Predictions, /) -> tuple[float, Interval | None]:
         """Return the difference with its interval."""
 
 

@@ -32,25 +32,29 @@ def together(parts: Sequence[Predictions]) -> Predictions:
     >>> len(together([one, one]))
     2
     """
-    return reduce(_stacked, parts)
+    return reduce(_stack, parts)
 
 
-def _stacked(one: Predictions, other: Predictions) -> Predictions:
-    pairs = ((one.weight, other.weight), (one.y_score, other.y_score))
-    clusters = [part.cluster for part in (one, other) if part.cluster is not None]
+def _stack(predictions: Predictions, other: Predictions) -> Predictions:
+    pairs = ((predictions.weight, other.weight), (predictions.y_score, other.y_score))
+    clusters = [part.cluster for part in (predictions, other) if part.cluster is not None]
     weight, score = (None if a is None or b is None else np.concatenate([a, b]) for a, b in pairs)
     repeats = None
-    if one.repeats is not None and other.repeats is not None:
-        repeats = Repeats(*(np.concatenate(pair) for pair in zip(one.repeats, other.repeats, strict=True)))
+    if predictions.repeats is not None and other.repeats is not None:
+        repeats = Repeats(*(np.concatenate(pair) for pair in zip(predictions.repeats, other.repeats, strict=True)))
     return replace(
-        one,
-        y_true=np.concatenate([one.y_true, other.y_true]),
-        y_pred=np.concatenate([one.y_pred, other.y_pred]),
+        predictions,
+        y_true=np.concatenate([predictions.y_true, other.y_true]),
+        y_pred=np.concatenate([predictions.y_pred, other.y_pred]),
         y_score=score,
         weight=weight,
         cluster=concatenate(clusters) if len(clusters) == 2 else None,
         repeats=repeats,
-        keys={name: concatenate([one.keys[name], other.keys[name]]) for name in one.keys if name in other.keys},
+        keys={
+            name: concatenate([predictions.keys[name], other.keys[name]])
+            for name in predictions.keys
+            if name in other.keys
+        },
         levels={},
     )
 
@@ -127,21 +131,21 @@ def change(
     )  # fmt: skip
 
 
-def is_worse(one: Estimate, name: str, margin: float) -> bool:
+def is_worse(estimate: Estimate, name: str, margin: float) -> bool:
     """Tell whether a change is shown to be for the worse by more than `margin`."""
-    if one.low is None or one.high is None:
+    if estimate.low is None or estimate.high is None:
         return False
-    return one.low > margin if metric(name).better == "lower" else one.high < -margin
+    return estimate.low > margin if metric(name).better == "lower" else estimate.high < -margin
 
 
 def shift(reference: FloatArray, recent: FloatArray, where: Mapping[str, str], tail: float) -> Estimate | None:
     """Return the stability index of two distributions, with limits that are wrong on each side with chance `tail`."""
-    found = stability(reference, recent, 1 - 2 * tail)
-    if found is None:
+    index = stability(reference, recent, 1 - 2 * tail)
+    if index is None:
         return None
     return Estimate(
-        metric="window_stability_index", value=max(found.value, found.low, 0.0), low=max(found.low, 0.0),
-        high=found.high, level=1 - 2 * tail, method="delta method, level shared out over the period",
+        metric="window_stability_index", value=max(index.value, index.low, 0.0), low=max(index.low, 0.0),
+        high=index.high, level=1 - 2 * tail, method="delta method, level shared out over the period",
         n=int(recent.sum()), where=where, unit="score",
     )  # fmt: skip
 
@@ -157,9 +161,9 @@ def level_counts(part: Predictions, key: str, levels: Sequence[str]) -> FloatArr
     [1.0, 1.0, 0.0]
     """
     factor, settings = part.keys[key], part.settings
-    told = {level: "" if settings.hidden({key: level}, settings.suppress_n) else level for level in levels}
-    places = {name: position for position, name in enumerate(dict.fromkeys(told.values()))}
-    codes = [places[told[level]] if level in told else -1 for level in factor.levels]
+    facts = {level: "" if settings.hidden({key: level}, settings.suppress_n) else level for level in levels}
+    places = {name: position for position, name in enumerate(dict.fromkeys(facts.values()))}
+    codes = [places[facts[level]] if level in facts else -1 for level in factor.levels]
     place = np.array([*codes, -1], dtype=np.int64)[factor.codes]
     return binned(place, len(places), cluster=part.cluster, rows=_rows_behind(part))
 

@@ -70,7 +70,7 @@ def as_metric(own: OwnMetric) -> Metric:
         better=own.better,
         bounds=own.bounds,
         measured=lambda part, _position: measured(part, own),
-        difference=lambda one, other: difference(one, other, own),
+        difference=lambda value, other: difference(value, other, own),
     )
 
 
@@ -135,15 +135,15 @@ def value_of(part: Predictions, own: OwnMetric) -> float:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             if own.reads == "scorer":
-                found = own.function(Answers(part), np.arange(len(part)), part.y_true, **weight)
+                value = own.function(Answers(part), np.arange(len(part)), part.y_true, **weight)
             else:
-                found = own.function(part.y_true, part.y_pred if own.reads == "y_pred" else _score(part), **weight)
-        number = float(found)  # type: ignore[arg-type]
+                value = own.function(part.y_true, part.y_pred if own.reads == "y_pred" else _score(part), **weight)
+        number = float(value)  # type: ignore[arg-type]
     except Undefined:
         raise
     except Exception as error:  # whatever the user's code raises is the reason why there is no number
-        told = " ".join(str(error).split())[:200]
-        raise Undefined(f"the metric raised {type(error).__name__}: {told}") from error
+        text = " ".join(str(error).split())[:200]
+        raise Undefined(f"the metric raised {type(error).__name__}: {text}") from error
     if not math.isfinite(number):
         raise Undefined(f"the metric gave {number}")
     return number
@@ -175,20 +175,20 @@ def measured(part: Predictions, own: OwnMetric) -> Measured:
     (19.5, 15.8, 23.2)
     """
     _require_rows(part)
-    with _guarded(own, len(part)):
+    with _guard(own, len(part)):
         value = value_of(part, own)
         try:
-            found = _replicates((part,), own, _plan(part))[0]
+            replicates = _replicates((part,), own, _plan(part))[0]
         except Undefined as reason:
             return Measured(value, n=part.total, reason=str(reason))
-    interval = _interval(found, own, part.settings.level, part)
+    interval = _interval(replicates, own, part.settings.level, part)
     if interval is None:
         return Measured(value, n=part.total, reason=STILL)
-    skewed = abs(skewness(found.influence, found.share)) > SKEWED
+    skewed = abs(skewness(replicates.influence, replicates.share)) > SKEWED
     return Measured(value, *interval, part.total, TOO_SKEWED if skewed else "")
 
 
-def difference(one: Predictions, other: Predictions, own: OwnMetric) -> tuple[float, Interval | None]:
+def difference(predictions: Predictions, other: Predictions, own: OwnMetric) -> tuple[float, Interval | None]:
     """Subtract a metric of the user's own of two models on the same rows, both on the same parts.
 
     Raises
@@ -196,11 +196,11 @@ def difference(one: Predictions, other: Predictions, own: OwnMetric) -> tuple[fl
     Undefined
         If one of the numbers does not exist.
     """
-    _require_rows(one)
-    with _guarded(own, 2 * len(one)):
-        value = value_of(one, own) - value_of(other, own)
+    _require_rows(predictions)
+    with _guard(own, 2 * len(predictions)):
+        value = value_of(predictions, own) - value_of(other, own)
         try:
-            a, b = _replicates((one, other), own, _plan(one))
+            a, b = _replicates((predictions, other), own, _plan(predictions))
         except Undefined:
             return value, None
     size = min(len(a.halves), len(b.halves))
@@ -209,12 +209,12 @@ def difference(one: Predictions, other: Predictions, own: OwnMetric) -> tuple[fl
     if spread.value <= 0 or spread.degrees <= 0:
         same = not apart.influence.any() and not apart.halves.any()
         return value, around(0.0, 0.0, 0.0, "the same number on all parts of the rows") if same and not value else None
-    limits = on_scale(value, math.sqrt(spread.value), level=one.settings.level, degrees=spread.degrees)
+    limits = on_scale(value, math.sqrt(spread.value), level=predictions.settings.level, degrees=spread.degrees)
     return value, limits._replace(method=f"paired, {by}")
 
 
 @contextmanager
-def _guarded(own: OwnMetric, rows: int) -> Iterator[None]:
+def _guard(own: OwnMetric, rows: int) -> Iterator[None]:
     """Keep code that exits or hangs from ending the audit; what it did is the reason why there is no number."""
     try:
         with guarded(f"metric {own.name} on {rows:,} rows"):
@@ -259,17 +259,18 @@ def _replicates(models: tuple[Predictions, ...], own: OwnMetric, plan: _Plan) ->
     weight = np.ones(len(first)) if first.weight is None else first.weight
     share = np.bincount(plan.part, weight) / weight.sum()
     made = []
-    for one in models:
-        value = value_of(one, own)
-        moved = [value - _without(one, own, plan.part == number) for number in range(len(share))]
+    for model in models:
+        value = value_of(model, own)
+        moved = [value - _without(model, own, plan.part == number) for number in range(len(share))]
         made.append(Replicates(value, np.array(moved) * (1 - share) / share, share, np.zeros(0)))
     few = _on_halves(models, own, plan.halves[:HALVES])
-    told = tuple(one._replace(halves=halves) for one, halves in zip(made, few, strict=True))
-    if all(_agrees(one) for one in told):
-        return told
+    own_ = tuple(replicates._replace(halves=halves) for replicates, halves in zip(made, few, strict=True))
+    if all(_agrees(replicates) for replicates in own_):
+        return own_
     more = _on_halves(models, own, plan.halves[HALVES:])
     return tuple(
-        one._replace(halves=np.concatenate([one.halves, halves])) for one, halves in zip(told, more, strict=True)
+        replicates._replace(halves=np.concatenate([replicates.halves, halves]))
+        for replicates, halves in zip(own_, more, strict=True)
     )
 
 
@@ -284,43 +285,43 @@ def _on_halves(
     models: tuple[Predictions, ...], own: OwnMetric, halves: tuple[npt.NDArray[np.bool_], ...]
 ) -> tuple[Array, ...]:
     """Return the number on each half on which all models have one."""
-    found = []
+    entries = []
     for half in halves:
         try:
-            found.append([value_of(one.take(half), own) for one in models])
+            entries.append([value_of(model.take(half), own) for model in models])
         except Undefined:
             continue
-    return tuple(np.array([row[place] for row in found]) for place in range(len(models)))
+    return tuple(np.array([row[place] for row in entries]) for place in range(len(models)))
 
 
-def _agrees(found: Replicates) -> bool:
+def _agrees(replicates: Replicates) -> bool:
     """Tell whether jackknife and halves see the same spread."""
-    if len(found.halves) < HALVES // 2:
+    if len(replicates.halves) < HALVES // 2:
         return True
-    jackknife, halves = variance(found.influence, found.share).value, float(found.halves.var(ddof=1))
+    jackknife, halves = variance(replicates.influence, replicates.share).value, float(replicates.halves.var(ddof=1))
     return jackknife / AGREE <= halves <= jackknife * AGREE or halves == jackknife
 
 
-def _spread(found: Replicates) -> tuple[Variance, str]:
+def _spread(replicates: Replicates) -> tuple[Variance, str]:
     """Return the variance and what it was found by."""
-    if _agrees(found):
-        return variance(found.influence, found.share), f"jackknife, {len(found.share)} parts"
-    degrees = float(min(len(found.halves), len(found.share)) - 1)
-    return Variance(float(found.halves.var(ddof=1)), degrees), f"{len(found.halves)} random halves"
+    if _agrees(replicates):
+        return variance(replicates.influence, replicates.share), f"jackknife, {len(replicates.share)} parts"
+    degrees = float(min(len(replicates.halves), len(replicates.share)) - 1)
+    return Variance(float(replicates.halves.var(ddof=1)), degrees), f"{len(replicates.halves)} random halves"
 
 
-def _interval(found: Replicates, own: OwnMetric, level: float, part: Predictions) -> Interval | None:
-    spread, by = _spread(found)
+def _interval(replicates: Replicates, own: OwnMetric, level: float, part: Predictions) -> Interval | None:
+    spread, by = _spread(replicates)
     if not (spread.value > 0 and spread.degrees > 0):
         return None
     low, high = own.bounds
-    if math.isfinite(low) and math.isfinite(high) and low < found.value < high:
-        made = bounded(found.value, spread.value, level=level, degrees=spread.degrees, low=low, high=high)
+    if math.isfinite(low) and math.isfinite(high) and low < replicates.value < high:
+        interval = bounded(replicates.value, spread.value, level=level, degrees=spread.degrees, low=low, high=high)
     elif by.startswith("jackknife"):
-        skew = skewness(found.influence, found.share)
-        limits = mean_interval(found.value, spread, level, skew)
-        made = limits or on_scale(found.value, math.sqrt(spread.value), level=level, degrees=spread.degrees)
+        skew = skewness(replicates.influence, replicates.share)
+        limits = mean_interval(replicates.value, spread, level, skew)
+        interval = limits or on_scale(replicates.value, math.sqrt(spread.value), level=level, degrees=spread.degrees)
     else:
-        made = on_scale(found.value, math.sqrt(spread.value), level=level, degrees=spread.degrees)
-    inside = around(found.value, max(made.low, low), min(made.high, high), by)
+        interval = on_scale(replicates.value, math.sqrt(spread.value), level=level, degrees=spread.degrees)
+    inside = around(replicates.value, max(interval.low, low), min(interval.high, high), by)
     return inside if len(part) > 2 else None

@@ -202,8 +202,8 @@ def paired_difference(
     >>> str(paired_difference(new, old, "accuracy"))
     '-0.286 [-0.517, -0.026]'
     """
-    one, other = aligned(first, second)
-    return _difference(one, other, name, class_, generator or np.random.default_rng(0), resamples)
+    predictions, other = aligned(first, second)
+    return _difference(predictions, other, name, class_, generator or np.random.default_rng(0), resamples)
 
 
 def paired_by_group(
@@ -215,18 +215,18 @@ def paired_by_group(
     generator: np.random.Generator | None = None,
 ) -> tuple[Estimate, ...]:
     """Measure paired differences by group of the crossed `features`, see :func:`audit.estimate.measure.by_group`."""
-    one, other = aligned(first, second)
+    predictions, other = aligned(first, second)
     source = generator or np.random.default_rng(0)
-    found = []
-    for levels, rows in groups(one, features):
+    estimates = []
+    for levels, rows in groups(predictions, features):
         where = dict(zip(features, levels, strict=True))
-        if reason := one.settings.hidden(where, len(rows)):
+        if reason := predictions.settings.hidden(where, len(rows)):
             n = 0 if reason == NO_ROWS else None
-            found += [_without(one, name, {**one.where, **where}, n, reason) for name in names]
+            estimates += [_without(predictions, name, {**predictions.where, **where}, n, reason) for name in names]
             continue
-        pair = one.take(rows, where), other.take(rows, where)
-        found += [_difference(*pair, name, None, source, 500) for name in names]
-    return tuple(found)
+        pair = predictions.take(rows, where), other.take(rows, where)
+        estimates += [_difference(*pair, name, None, source, 500) for name in names]
+    return tuple(estimates)
 
 
 def churn(first: Predictions, second: Predictions, toward: str = "", name: str = "churn") -> Estimate:
@@ -249,12 +249,12 @@ def churn(first: Predictions, second: Predictions, toward: str = "", name: str =
     >>> str(churn(one, other)), churn(one, other, "yes").value
     ('0.100 [0.028, 0.301]', 0.0)
     """
-    one, other = aligned(first, second)
-    moved = one.y_pred != other.y_pred
+    predictions, other = aligned(first, second)
+    moved = predictions.y_pred != other.y_pred
     if toward:
-        moved &= one.y_pred == one.classes.index(toward)
+        moved &= predictions.y_pred == predictions.classes.index(toward)
     changed = replace(
-        one, task="binary", classes=("kept", "changed"), y_true=np.zeros(len(one), dtype=np.int64),
+        predictions, task="binary", classes=("kept", "changed"), y_true=np.zeros(len(predictions), dtype=np.int64),
         y_pred=moved.astype(np.int64), y_score=None,
     )  # fmt: skip
     return replace(estimate(changed, "selection_rate"), metric=name)
@@ -276,8 +276,10 @@ def fold_difference(
 # --- one difference -------------------------------------------------------------------------------
 
 
-def _without(one: Predictions, name: str, where: dict[str, str], n: int | None, reason: str) -> Estimate:
-    return Estimate(metric=f"{name}_difference", value=None, n=n, where=where, unit=_unit(one, name), reason=reason)
+def _without(predictions: Predictions, name: str, where: dict[str, str], n: int | None, reason: str) -> Estimate:
+    return Estimate(
+        metric=f"{name}_difference", value=None, n=n, where=where, unit=_unit(predictions, name), reason=reason
+    )
 
 
 def _unit(predictions: Predictions, name: str) -> str:
@@ -286,32 +288,37 @@ def _unit(predictions: Predictions, name: str) -> str:
 
 
 def _difference(
-    one: Predictions, other: Predictions, name: str, class_: str | None, generator: np.random.Generator, resamples: int
+    predictions: Predictions,
+    other: Predictions,
+    name: str,
+    class_: str | None,
+    generator: np.random.Generator,
+    resamples: int,
 ) -> Estimate:
-    where = {**one.where, **({} if class_ is None else {"class": class_})}
-    if one.weight is not None and len(one) and one.weight.min() <= 0:
-        kept = one.weight > 0
-        one, other = one.take(kept), other.take(kept)
-    other = replace(other, weight=one.weight, cluster=one.cluster)
+    where = {**predictions.where, **({} if class_ is None else {"class": class_})}
+    if predictions.weight is not None and len(predictions) and predictions.weight.min() <= 0:
+        kept = predictions.weight > 0
+        predictions, other = predictions.take(kept), other.take(kept)
+    other = replace(other, weight=predictions.weight, cluster=predictions.cluster)
     limits: Interval | None
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            value, limits = _measured(one, other, name, class_, generator, resamples)
-        limits = None if limits is None else _within(limits, metric_of(one, name).bounds)
+            value, limits = _measure(predictions, other, name, class_, generator, resamples)
+        limits = None if limits is None else _within(limits, metric_of(predictions, name).bounds)
         if not all(map(math.isfinite, (value, *(limits or ())[:2]))):
             raise Undefined("the number is beyond what a computer holds")
     except Undefined as reason:
-        return _without(one, name, where, len(one), str(reason))
+        return _without(predictions, name, where, len(predictions), str(reason))
     return Estimate(
         metric=f"{name}_difference",
         value=value,
         low=None if limits is None else limits.low,
         high=None if limits is None else limits.high,
-        level=one.settings.level,
+        level=predictions.settings.level,
         method="" if limits is None else limits.method,
-        n=len(one),
+        n=len(predictions),
         where=where,
-        unit=_unit(one, name),
+        unit=_unit(predictions, name),
         reason="" if limits is not None else STILL,
     )
 
@@ -328,90 +335,104 @@ def _within(limits: Interval, bounds: tuple[float, float]) -> Interval:
     return limits._replace(low=max(limits.low, -most), high=min(limits.high, most))
 
 
-def _measured(
-    one: Predictions, other: Predictions, name: str, class_: str | None, generator: np.random.Generator, resamples: int
+def _measure(
+    predictions: Predictions,
+    other: Predictions,
+    name: str,
+    class_: str | None,
+    generator: np.random.Generator,
+    resamples: int,
 ) -> tuple[float, Interval | None]:
-    metric = metric_of(one, name)
+    metric = metric_of(predictions, name)
     if metric.difference is not None:
-        return metric.difference(one, other)
+        return metric.difference(predictions, other)
     if metric.needs != "counts" and metric.linear is None:
-        return _resampled(one, other, name, class_, generator, resamples)
-    return _linear(one, other, name, class_)
+        return _resample(predictions, other, name, class_, generator, resamples)
+    return _linear(predictions, other, name, class_)
 
 
-def _linear(one: Predictions, other: Predictions, name: str, class_: str | None) -> tuple[float, Interval | None]:
-    if speaks_of_negative(one, name, class_):
-        one, other = toward_negative(one), toward_negative(other)
-    position = position_of(one, class_)
-    requirements(one, name, position)
-    metric, multiclass = metric_of(one, name), len(one.classes) > 2 and position is None
+def _linear(
+    predictions: Predictions, other: Predictions, name: str, class_: str | None
+) -> tuple[float, Interval | None]:
+    if speaks_of_negative(predictions, name, class_):
+        predictions, other = toward_negative(predictions), toward_negative(other)
+    position = position_of(predictions, class_)
+    requirements(predictions, name, position)
+    metric, multiclass = metric_of(predictions, name), len(predictions.classes) > 2 and position is None
     if metric.rate is not None and metric.rate.by_truth and (not multiclass or metric.rate.every_class):
-        return _proportions(one, other, metric.rate, position)
-    a, b = linear_form(one, name, class_), linear_form(other, name, class_)
-    value, level = a.value - b.value, one.settings.level
-    if _same(one, other):
+        return _proportions(predictions, other, metric.rate, position)
+    a, b = linear_form(predictions, name, class_), linear_form(other, name, class_)
+    value, level = a.value - b.value, predictions.settings.level
+    if _same(predictions, other):
         return 0.0, _NO_CHANGE
-    spread = variance(a.influence - b.influence, one.weight, one.cluster)
+    spread = variance(a.influence - b.influence, predictions.weight, predictions.cluster)
     if spread.value <= 0 or spread.degrees <= 0:
         return value, None
     limits = on_scale(value, math.sqrt(spread.value), level=level, degrees=spread.degrees)
     return value, limits._replace(method=metric.paired_method)
 
 
-def _same(one: Predictions, other: Predictions) -> bool:
+def _same(predictions: Predictions, other: Predictions) -> bool:
     """Tell whether two models gave the same scores, which labels alone cannot show."""
-    if one.y_score is not None and other.y_score is not None:
-        return np.array_equal(one.y_pred, other.y_pred) and np.array_equal(one.y_score, other.y_score)
-    return one.task == "regression" and np.array_equal(one.y_pred, other.y_pred)
+    if predictions.y_score is not None and other.y_score is not None:
+        return np.array_equal(predictions.y_pred, other.y_pred) and np.array_equal(predictions.y_score, other.y_score)
+    return predictions.task == "regression" and np.array_equal(predictions.y_pred, other.y_pred)
 
 
-def _proportions(one: Predictions, other: Predictions, rate: Rate, position: int | None) -> tuple[float, Interval]:
+def _proportions(
+    predictions: Predictions, other: Predictions, rate: Rate, position: int | None
+) -> tuple[float, Interval]:
     """Compare two proportions of the same rows; weights and clusters make the counts effective ones."""
-    size = len(one.classes) if position is None else 2
+    size = len(predictions.classes) if position is None else 2
     hits, of = rate_masks(rate, size)
-    a, b = (rows_of(part) if position is None else rows_of(part).one_vs_rest(position) for part in (one, other))
+    a, b = (rows_of(part) if position is None else rows_of(part).one_vs_rest(position) for part in (predictions, other))
     inside = of[a.true, a.predicted]
     if not inside.any():
         raise Undefined(rate.empty)
-    if _same(one, other):
+    if _same(predictions, other):
         return 0.0, _NO_CHANGE
     first, second = (hits[rows.true[inside], rows.predicted[inside]] for rows in (a, b))
-    weight = None if one.weight is None else one.weight[inside]
+    weight = None if predictions.weight is None else predictions.weight[inside]
     share = np.full(len(first), 1 / len(first)) if weight is None else weight / weight.sum()
     ahead, behind = float(share @ (first & ~second)), float(share @ (second & ~first))
     n, method = float(len(first)), "tango"
-    if weight is not None or one.cluster is not None:
+    if weight is not None or predictions.cluster is not None:
         n, method = effective_n(share), "tango, effective n"
         gap = first.astype(np.float64) - second - (ahead - behind)
-        spread = variance(gap, weight, None if one.cluster is None else one.cluster.take(inside))
+        spread = variance(gap, weight, None if predictions.cluster is None else predictions.cluster.take(inside))
         if spread.value > 0:
-            shrink = (z_value(one.settings.level) / t_value(one.settings.level, spread.degrees)) ** 2
+            shrink = (z_value(predictions.settings.level) / t_value(predictions.settings.level, spread.degrees)) ** 2
             n = min(float(len(first)), (ahead + behind - (ahead - behind) ** 2) / spread.value * shrink)
-        elif one.cluster is not None:
-            n = effective_n(np.bincount(cluster_codes(one.cluster.take(inside)), share).astype(np.float64))
+        elif predictions.cluster is not None:
+            n = effective_n(np.bincount(cluster_codes(predictions.cluster.take(inside)), share).astype(np.float64))
     n = max(n, _LEAST_ROWS)
-    span = tango(ahead * n, behind * n, n, one.settings.level)
+    span = tango(ahead * n, behind * n, n, predictions.settings.level)
     return span.value, around(span.value, span.low, span.high, method)
 
 
-def _resampled(
-    one: Predictions, other: Predictions, name: str, class_: str | None, generator: np.random.Generator, resamples: int
+def _resample(
+    predictions: Predictions,
+    other: Predictions,
+    name: str,
+    class_: str | None,
+    generator: np.random.Generator,
+    resamples: int,
 ) -> tuple[float, Interval]:
     """Compare by the bootstrap, both models on the same resamples; clusters are drawn whole."""
-    first, second = estimate(one, name, class_=class_), estimate(other, name, class_=class_)
+    first, second = estimate(predictions, name, class_=class_), estimate(other, name, class_=class_)
     if first.value is None or second.value is None:
         raise Undefined(first.reason or second.reason)
     value = first.value - second.value
-    clusters = None if one.cluster is None else cluster_codes(one.cluster)
+    clusters = None if predictions.cluster is None else cluster_codes(predictions.cluster)
     drawn = []
     for _ in range(resamples):
-        rows = _draw(len(one), clusters, generator)
-        a, b = (estimate(part.take(rows), name, class_=class_).value for part in (one, other))
+        rows = _draw(len(predictions), clusters, generator)
+        a, b = (estimate(part.take(rows), name, class_=class_).value for part in (predictions, other))
         if a is not None and b is not None:
             drawn.append(a - b)
     if len(drawn) < resamples / 2:
         raise Undefined("most resamples have no such number")
-    tail = (1 - one.settings.level) / 2
+    tail = (1 - predictions.settings.level) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return value, around(value, float(low), float(high), f"bootstrap, {len(drawn)} shared resamples")
 
@@ -422,4 +443,4 @@ def _draw(n: int, clusters: npt.NDArray[np.int64] | None, generator: np.random.G
     order = np.argsort(clusters, kind="stable")
     starts = np.searchsorted(clusters[order], np.arange(int(clusters.max()) + 2))
     chosen = generator.integers(0, len(starts) - 1, len(starts) - 1)
-    return np.concatenate([order[starts[one] : starts[one + 1]] for one in chosen]).astype(np.intp)
+    return np.concatenate([order[starts[value] : starts[value + 1]] for value in chosen]).astype(np.intp)

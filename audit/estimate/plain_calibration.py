@@ -32,11 +32,11 @@ def plain_calibration_errors(part: Predictions) -> tuple[Estimate, ...]:
     """
     y, score = outcome_of(part)
     reason = "biased upward by chance, so there is no interval; calibration_error is debiased"
-    found = []
+    estimates = []
     for name, strategy in _STRATEGIES.items():
         value = calibration.expected_calibration_error(y, score, part.weight, strategy=strategy, repeats=part.repeats)
-        found.append(bare(name, value, part.where, reason, n=part.total, unit="score", level=part.settings.level))
-    return tuple(found)
+        estimates.append(bare(name, value, part.where, reason, n=part.total, unit="score", level=part.settings.level))
+    return tuple(estimates)
 
 
 def slope_reach(part: Predictions, slope: float) -> Estimate:

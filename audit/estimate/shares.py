@@ -105,14 +105,14 @@ def proportion(
     n = int(kept.sum() if of.repeats is None else of.repeats.n[kept].sum())
     if n < max(least, 1):
         return absent(metric, where, f"fewer than {least} rows: suppressed" if n else "no rows")
-    found = proportion_of(hits, of.weight, of.cluster, level, of.repeats)
+    share = proportion_of(hits, of.weight, of.cluster, level, of.repeats)
     return replace(
-        exact(metric, found.value, where, n=n),
-        low=found.low, high=found.high, level=level, method=found.method,
+        exact(metric, share.value, where, n=n),
+        low=share.low, high=share.high, level=level, method=share.method,
     )  # fmt: skip
 
 
-def proportion_difference(metric: str, one: Estimate, other: Estimate) -> Estimate:
+def proportion_difference(metric: str, estimate: Estimate, other: Estimate) -> Estimate:
     """Subtract two proportions, at the address of the first (Newcombe 1998, method 10).
 
     Proportions of rows that share clusters are taken as independent, which is rather too wide.
@@ -123,7 +123,7 @@ def proportion_difference(metric: str, one: Estimate, other: Estimate) -> Estima
     >>> str(proportion_difference("gap", one, other))
     '0.200 [0.052, 0.334]'
     """
-    gap = replace(compared(one, other, "difference"), metric=metric)
+    gap = replace(compared(estimate, other, "difference"), metric=metric)
     return replace(gap, method="newcombe") if gap.method == "mover of wilson" else gap
 
 
@@ -139,7 +139,7 @@ def worst_first(estimates: list[Estimate], most: int) -> tuple[tuple[Estimate, .
     """
     if len(estimates) <= most:
         return tuple(estimates), ()
-    ranked = sorted(estimates, key=lambda one: -abs(one.value) if one.value is not None else 1.0)
-    kept = {id(one) for one in ranked[:most]}
-    chosen = tuple(one for one in estimates if id(one) in kept)
+    ranked = sorted(estimates, key=lambda estimate: -abs(estimate.value) if estimate.value is not None else 1.0)
+    kept = {id(estimate) for estimate in ranked[:most]}
+    chosen = tuple(estimate for estimate in estimates if id(estimate) in kept)
     return chosen, (f"the {most} greatest of {len(estimates)} numbers are listed",)

@@ -100,9 +100,7 @@ class Tally:
             address * (size * size) + predictions.y_true.astype(np.int64) * size + predictions.y_pred.astype(np.int64)
         )
         cell = cell if everything else cell[kept]
-        used, (n, total, squares) = _counted(
-            cell, _columns(predictions, kept), int(np.prod(shape, dtype=np.int64)), size
-        )
+        used, (n, total, squares) = _count(cell, _columns(predictions, kept), int(np.prod(shape, dtype=np.int64)), size)
         codes = (
             np.stack(np.unravel_index(used, shape), -1).astype(np.int64)
             if shape
@@ -127,7 +125,7 @@ class Tally:
                 f"{listed(other.keys)} with {listed(other.classes)} cannot be added; count both alike."
             )
         levels = tuple(tuple(dict.fromkeys((*a, *b))) for a, b in zip(self.levels, other.levels, strict=True))
-        codes = np.concatenate([_recoded(one, levels) for one in (self, other)])
+        codes = np.concatenate([_recode(tally, levels) for tally in (self, other)])
         stacked = replace(
             self,
             levels=levels,
@@ -147,7 +145,7 @@ class Tally:
         codes, cell = np.unique(self.codes[:, columns], axis=0, return_inverse=True)
         if not keys:
             codes, cell = np.zeros((1, 0), dtype=np.int64), np.zeros(len(self), dtype=np.int64)
-        arrays = {name: _added(array, cell.reshape(-1), len(codes)) for name, array in self._arrays()}
+        arrays = {name: _add(array, cell.reshape(-1), len(codes)) for name, array in self._arrays()}
         return replace(
             self,
             keys=keys,
@@ -271,7 +269,7 @@ def _columns(predictions: Predictions, kept: npt.NDArray[np.bool_]) -> tuple[Int
     return predictions.repeats.n[kept], weight, predictions.repeats.squares[kept]
 
 
-def _counted(
+def _count(
     cell: IntArray, columns: tuple[IntArray | None, FloatArray, FloatArray], addresses: int, size: int
 ) -> tuple[IntArray, tuple[IntArray, FloatArray, FloatArray]]:
     """Count rows by cell; returns the addresses that occur and n, weights and squared weights at each."""
@@ -295,7 +293,7 @@ def _counted(
     return used[kept], (n[kept], sums[0], sums[1])
 
 
-def _recoded(tally: Tally, levels: tuple[tuple[str, ...], ...]) -> IntArray:
+def _recode(tally: Tally, levels: tuple[tuple[str, ...], ...]) -> IntArray:
     columns = []
     for column, (old, new) in enumerate(zip(tally.levels, levels, strict=True)):
         place = {level: position for position, level in enumerate(new)}
@@ -303,7 +301,7 @@ def _recoded(tally: Tally, levels: tuple[tuple[str, ...], ...]) -> IntArray:
     return np.stack(columns, -1) if columns else tally.codes
 
 
-def _added(array: npt.NDArray[np.number], cell: IntArray, cells: int) -> FloatArray:
+def _add(array: npt.NDArray[np.number], cell: IntArray, cells: int) -> FloatArray:
     summed = np.zeros((cells, *array.shape[1:]))
     np.add.at(summed, cell, array)
     return summed

@@ -80,12 +80,12 @@ def score_of(part: Predictions) -> FloatArray:
     return part.y_score
 
 
-def spread_cuts(found: Cuts, most: int) -> list[int]:
+def spread_cuts(cuts: Cuts, most: int) -> list[int]:
     """Choose at most about `most` thresholds, evenly along the ROC curve; calling nobody positive is left out."""
-    places = len(found.threshold)
+    places = len(cuts.threshold)
     if places - 1 <= most:
         return list(range(1, places))
-    length = np.cumsum(np.abs(np.diff(found.true_rate)) + np.abs(np.diff(found.false_rate)))
+    length = np.cumsum(np.abs(np.diff(cuts.true_rate)) + np.abs(np.diff(cuts.false_rate)))
     chosen = np.searchsorted(length, np.linspace(0.0, length[-1], most))
     return sorted({1 + int(place) for place in np.minimum(chosen, places - 2)})
 
@@ -280,8 +280,8 @@ def mean_change(
         up, down = (float(np.count_nonzero(side * change > 0)) for side in (1.0, -1.0))
     else:
         up, down, rows = _effective_changes(np.sign(change), weight, cluster, level)
-    found = tango(up, down, rows, level)
-    return Span(found.value * most, found.low * most, found.high * most)
+    span = tango(up, down, rows, level)
+    return Span(span.value * most, span.low * most, span.high * most)
 
 
 def _effective_changes(

@@ -56,8 +56,8 @@ def read_events(path: Path) -> list[dict[str, object]]:
     return [{"epoch": _epoch(step, numbered), **row} for (_, step), row in sorted(rows.items())]
 
 
-def _by_step(one: tuple[tuple[str, int], object]) -> int:
-    return one[0][1]
+def _by_step(entries: tuple[tuple[str, int], object]) -> int:
+    return entries[0][1]
 
 
 def _epoch(step: int, numbered: list[tuple[int, object]]) -> object:
@@ -67,7 +67,7 @@ def _epoch(step: int, numbered: list[tuple[int, object]]) -> object:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(one for one in folder.rglob(f"*{NAME}*") if one.is_file())
+    return sorted(path for path in folder.rglob(f"*{NAME}*") if path.is_file())
 
 
 def _column(tag: str, split: str) -> str:
@@ -88,13 +88,13 @@ def _column(tag: str, split: str) -> str:
 def _scalars(path: Path) -> Iterator[tuple[int, str, float]]:
     for data in _records(path):
         try:
-            step, found = 0, []
+            step, entries = 0, []
             for field, kind, value in _fields(data):
                 if field == 2 and kind == VARINT:
                     step = int(value)
                 elif field == 5 and isinstance(value, bytes):
-                    found += [_value(one) for number, shape, one in _fields(value) if (number, shape) == (1, BYTES)]
-            yield from ((step, tag, scalar) for tag, scalar in found if tag and scalar is not None)
+                    entries += [_value(one) for number, shape, one in _fields(value) if (number, shape) == (1, BYTES)]
+            yield from ((step, tag, scalar) for tag, scalar in entries if tag and scalar is not None)
         except (struct.error, IndexError, UnicodeDecodeError, TypeError) as error:
             raise DataError(f"{shown(path.name)} is not an event file of TensorBoard.") from error
 
@@ -149,15 +149,15 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
 
 def _value(data: bytes | int) -> tuple[str, float | None]:
     """Return tag and number of one value: a plain one, or a tensor that holds a single number."""
-    tag, found = "", None
+    tag, number = "", None
     for field, kind, value in _fields(bytes(data) if isinstance(data, bytes) else b""):
         if field == 1 and isinstance(value, bytes):
             tag = value.decode("utf-8")
         elif field == 2 and kind == FIXED32 and isinstance(value, bytes):
-            found = float(struct.unpack("<f", value)[0])
+            number = float(struct.unpack("<f", value)[0])
         elif field == 8 and isinstance(value, bytes):
-            found = _tensor(value)
-    return tag, found
+            number = _tensor(value)
+    return tag, number
 
 
 def _tensor(data: bytes) -> float | None:

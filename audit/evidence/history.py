@@ -59,7 +59,7 @@ def read_history(log: Log) -> tuple[HistoryRow, ...]:
             f"{shown(name)} has no column of losses; its columns are {listed(columns)}. Expected epoch with train_loss "
             "and val_loss, or epoch, split, quantity and value."
         )
-    return _averaged(rows, meanings)
+    return _average(rows, meanings)
 
 
 def _from_file(path: Path) -> list[dict[str, object]]:
@@ -112,21 +112,21 @@ def _meaning(column: str) -> tuple[str, str] | None:
     return None
 
 
-def _averaged(rows: list[dict[str, object]], meanings: Mapping[str, tuple[str, str]]) -> tuple[HistoryRow, ...]:
+def _average(rows: list[dict[str, object]], meanings: Mapping[str, tuple[str, str]]) -> tuple[HistoryRow, ...]:
     numbered = [_number(row.get("epoch", row.get("Epoch"))) for row in rows]
     known = [int(number) for number in numbered if number is not None and math.isfinite(number)]
     first = 1 - min(known, default=1) if known and min(known) <= 0 else 0
-    found: dict[tuple[int, str, str], list[float | None]] = {}
+    table: dict[tuple[int, str, str], list[float | None]] = {}
     for place, (row, number) in enumerate(zip(rows, numbered, strict=True), start=1):
         epoch = int(number) + first if number is not None and math.isfinite(number) else place
         for column, (split, quantity) in meanings.items():
             text = str(row.get(column, "") or "").strip()
             value = _number(text)
             if text and value is not None:
-                found.setdefault((epoch, split, quantity), []).append(value if math.isfinite(value) else None)
-    made = []
-    for (epoch, split, quantity), values in sorted(found.items()):
+                table.setdefault((epoch, split, quantity), []).append(value if math.isfinite(value) else None)
+    entries = []
+    for (epoch, split, quantity), values in sorted(table.items()):
         numbers = [value for value in values if value is not None]
         mean = math.fsum(numbers) / len(numbers) if len(numbers) == len(values) else None
-        made.append(HistoryRow(epoch=epoch, split=split, quantity=quantity, value=mean))
-    return tuple(made)
+        entries.append(HistoryRow(epoch=epoch, split=split, quantity=quantity, value=mean))
+    return tuple(entries)

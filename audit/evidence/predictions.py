@@ -69,7 +69,7 @@ class Settings:
         items = tuple(where.items()) if self.suppressed else ()
         inside = (frozenset(some) for size in range(1, len(items) + 1) for some in combinations(items, size))
         if 0 < rows < self.suppress_n or any(one in self.suppressed for one in inside):
-            return self._suppressed()  # one reason for both: which of them it is bounds the count
+            return self._suppress()  # one reason for both: which of them it is bounds the count
         return "" if rows else NO_ROWS
 
     def hides_levels(self, feature: str) -> str:
@@ -83,13 +83,13 @@ class Settings:
         ''
         """
         hidden = any(len(one) == 1 and next(iter(one))[0] == feature for one in self.suppressed)
-        return self._suppressed() if hidden else ""
+        return self._suppress() if hidden else ""
 
     def hides_missing(self, feature: str) -> str:
         """Return why the number of rows with, or without, a value of a feature may not be shown."""
-        return self._suppressed() if frozenset({(feature, UNSTATED)}) in self.suppressed else ""
+        return self._suppress() if frozenset({(feature, UNSTATED)}) in self.suppressed else ""
 
-    def _suppressed(self) -> str:
+    def _suppress(self) -> str:
         return f"suppressed: fewer than {self.suppress_n} rows, or so few could be worked out from it"
 
     def count_of_missing(self, feature: str, rows: int) -> int | None:
@@ -221,8 +221,8 @@ class Predictions:
     def without_hidden_groups(self) -> Predictions:
         """Return the same rows, those of a group that leaves no trace without a value of its feature."""
         hidden = self.settings.suppressed
-        told = {name: shown_levels(name, self.keys[name], hidden) for name in self.sensitive if name in self.keys}
-        return replace(self, keys={**self.keys, **told}) if hidden else self
+        factors = {name: shown_levels(name, self.keys[name], hidden) for name in self.sensitive if name in self.keys}
+        return replace(self, keys={**self.keys, **factors}) if hidden else self
 
     def has(self, **where: str) -> bool:
         """Tell whether any row stands at an address."""

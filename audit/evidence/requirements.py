@@ -126,11 +126,11 @@ def lacking(names: Iterable[str], given: Given) -> str:
     'no sensitive feature is declared; name some in [data] sensitive'
     """
     for name in names:
-        one = REQUIREMENTS[name]
-        holder = _holder(given, *one.evidence)
-        if holder is not None and not one.holds(given):
+        requirement = REQUIREMENTS[name]
+        holder = _holder(given, *requirement.evidence)
+        if holder is not None and not requirement.holds(given):
             told = getattr(holder, "score_reason", "") if name in ("scores", "probabilities") else ""
-            return told or one.reason
+            return told or requirement.reason
     return ""
 
 

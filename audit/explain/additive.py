@@ -105,10 +105,12 @@ def _slopes(score: Score, points: FloatArray, reference: FloatArray, at_referenc
 
 def _alone(score: Score, points: FloatArray, reference: FloatArray, some: IntArray, batch: int) -> FloatArray:
     """Return the output of the reference row with one feature taken from each point, shape (points, features)."""
-    found = [np.unique(points[:, feature], return_inverse=True) for feature in some]
-    sizes = [len(distinct) for distinct, _ in found]
+    entries = [np.unique(points[:, feature], return_inverse=True) for feature in some]
+    sizes = [len(distinct) for distinct, _ in entries]
     changed = np.tile(reference, (sum(sizes), 1))
-    changed[np.arange(len(changed)), np.repeat(some, sizes)] = np.concatenate([distinct for distinct, _ in found])
+    changed[np.arange(len(changed)), np.repeat(some, sizes)] = np.concatenate([distinct for distinct, _ in entries])
     gained = np.concatenate([score(changed[start : start + batch]) for start in range(0, len(changed), batch)])
     starts = np.cumsum([0, *sizes[:-1]])
-    return np.column_stack([gained[start + place.reshape(-1)] for start, (_, place) in zip(starts, found, strict=True)])
+    return np.column_stack(
+        [gained[start + place.reshape(-1)] for start, (_, place) in zip(starts, entries, strict=True)]
+    )

@@ -49,9 +49,9 @@ def game(players: int, share: float) -> Game:
     rounds = max(1, round(share / EFFICIENT))
     if 2 ** (players - 1) - 1 <= share * (players - 1):
         rounds, share = 1, rounds * share
-    found = design(players, ceil(share / rounds * (players - 1)))
-    known = np.pad(np.concatenate([found.known, ~found.known]), ((0, 0), (0, 1)))
-    return Game(known, np.pad(found.weights, ((0, 1), (0, 0))), rounds)
+    plan = design(players, ceil(share / rounds * (players - 1)))
+    known = np.pad(np.concatenate([plan.known, ~plan.known]), ((0, 0), (0, 1)))
+    return Game(known, np.pad(plan.weights, ((0, 1), (0, 0))), rounds)
 
 
 class Ends(NamedTuple):
@@ -143,7 +143,7 @@ def _alike(
                 pool[:, width:] = background[partner]
                 known = plan.known[:, ranks[partner]]
                 mixed[place] = pool[:, np.where(known, 0, width).ravel() + np.tile(np.arange(width), asked)]
-            answers = _asked(score, mixed.reshape(-1, width)).reshape(len(some), n, 2, asked // 2)
+            answers = _ask(score, mixed.reshape(-1, width)).reshape(len(some), n, 2, asked // 2)
             for place, partner in enumerate(some):
                 odd = answers[place, :, 0] - answers[place, :, 1]
                 credit = np.column_stack([gain[:, partner], odd]) @ plan.weights.T
@@ -164,7 +164,7 @@ def _apart(
     """Play games with different players, those of as many players together."""
     n, behind, width = players.shape
     players, gain = players.reshape(-1, width), gain.ravel()
-    found = np.zeros(players.shape)
+    values = np.zeros(players.shape)
     counts = players.sum(axis=1)
     for count in np.unique(counts[counts > 0]):
         plan = game(int(count), share)
@@ -176,13 +176,13 @@ def _apart(
                 ranks = _ranks(players[some], order[partner], int(count))
                 known = plan.known.take(ranks.ravel(), axis=1)
                 mixed = np.where(known, rows[row].ravel(), background[partner].ravel())
-                answers = _asked(score, mixed.reshape(-1, width)).reshape(2, -1, len(some))
+                answers = _ask(score, mixed.reshape(-1, width)).reshape(2, -1, len(some))
                 credit = plan.weights @ np.concatenate([gain[None, some], answers[0] - answers[1]])
-                found[some] += np.take_along_axis(credit.T, ranks, axis=1) / plan.rounds
-    return np.asarray(found.reshape(n, behind, width).sum(axis=1))
+                values[some] += np.take_along_axis(credit.T, ranks, axis=1) / plan.rounds
+    return np.asarray(values.reshape(n, behind, width).sum(axis=1))
 
 
-def _asked(score: Score, mixed: FloatArray) -> FloatArray:
+def _ask(score: Score, mixed: FloatArray) -> FloatArray:
     """Ask the model, but not for nothing: a lone player takes all."""
     return score(mixed) if len(mixed) else np.zeros(0)
 

@@ -114,19 +114,19 @@ def nearest_counterfactual(
     turned = mixed[decide(mixed) != own][:TRIED]
     if not len(turned):
         return None
-    fewer = np.stack([_fewer(decide, row, one, own, space) for one in turned])
+    fewer = np.stack([_fewer(decide, row, value, own, space) for value in turned])
     sparse = _sparser(decide, row, fewer, own, space)
     best = sparse[np.argmin(space.distance(row, sparse))]
     return _nearer(decide, row, best, own, space)
 
 
-def _fewer(decide: Decide, row: FloatArray, found: FloatArray, own: int, space: Space) -> FloatArray:
+def _fewer(decide: Decide, row: FloatArray, values: FloatArray, own: int, space: Space) -> FloatArray:
     """Take very many changes back in parts, dearest first, as long as the decision stays turned (as delta debugging).
 
     One at a time would ask about as many rows as the square of the changes; parts ask about a multiple of those that
     are needed. Either way none of the changes that are left can be taken back alone.
     """
-    current, parts = found.copy(), PARTS
+    current, parts = values.copy(), PARTS
     if int((space.distances(row, current) > 0).sum()) <= WIDE:
         return current
     while True:
@@ -142,7 +142,7 @@ def _fewer(decide: Decide, row: FloatArray, found: FloatArray, own: int, space: 
         together = [places for places in together if len(places) < len(changed)]
         holds = _without(decide, row, current, own, together)
         if any(holds):
-            places = together[max(k for k, one in enumerate(holds) if one)]
+            places = together[max(k for k, flag in enumerate(holds) if flag)]
             current[places] = row[places]
         elif parts >= len(changed):
             return current
@@ -159,13 +159,13 @@ def _without(
     trials = np.repeat(current[None], len(taken), axis=0)
     for trial, places in zip(trials, taken, strict=True):
         trial[places] = row[places]
-    return [bool(one) for one in decide(trials) != own]
+    return [bool(value) for value in decide(trials) != own]
 
 
-def _sparser(decide: Decide, row: FloatArray, found: FloatArray, own: int, space: Space) -> FloatArray:
+def _sparser(decide: Decide, row: FloatArray, values: FloatArray, own: int, space: Space) -> FloatArray:
     """Take changes back, one at a time and dearest first, as long as the decision stays turned; shape (m, features)."""
-    current = found.copy()
-    active = np.arange(len(found))
+    current = values.copy()
+    active = np.arange(len(values))
     while len(active):
         apart = space.distances(row, current[active])
         number, place = np.nonzero(apart * ((apart > 0).sum(axis=1, keepdims=True) > 1))
@@ -175,30 +175,30 @@ def _sparser(decide: Decide, row: FloatArray, found: FloatArray, own: int, space
         trials[np.arange(len(place)), place] = row[place]
         gain = np.where(decide(trials) != own, apart[number, place], -1.0)
         going = []
-        for one in np.unique(number):
-            mine = np.flatnonzero(number == one)
+        for value in np.unique(number):
+            mine = np.flatnonzero(number == value)
             best = mine[np.argmax(gain[mine])]
             if gain[best] > 0:
-                current[active[one]] = trials[best]
-                going.append(active[one])
+                current[active[value]] = trials[best]
+                going.append(active[value])
         active = np.array(going, dtype=np.intp)
     return current
 
 
-def _nearer(decide: Decide, row: FloatArray, found: FloatArray, own: int, space: Space) -> FloatArray:
+def _nearer(decide: Decide, row: FloatArray, values: FloatArray, own: int, space: Space) -> FloatArray:
     """Move each changed number back toward the row as far as the decision stays turned."""
-    current = found.copy()
-    for place in np.flatnonzero(space.numeric & (np.nan_to_num(found - row, nan=0.0) != 0)):
+    current = values.copy()
+    for place in np.flatnonzero(space.numeric & (np.nan_to_num(values - row, nan=0.0) != 0)):
         whole = bool(space.whole[place])
         near, far = 0.0, 1.0
         for _ in range(ZOOMS):
             shares = np.linspace(near, far, POINTS + 1)[1:]
             trials = np.repeat(current[None], POINTS, axis=0)
-            trials[:, place] = [_between(row[place], found[place], share, whole=whole) for share in shares]
+            trials[:, place] = [_between(row[place], values[place], share, whole=whole) for share in shares]
             turned = (decide(trials) != own) & (trials[:, place] != row[place])
             first = int(np.argmax(turned)) if turned.any() else POINTS - 1
             near, far = (near if first == 0 else shares[first - 1]), shares[first]
-        current[place] = _between(row[place], found[place], far, whole=whole)
+        current[place] = _between(row[place], values[place], far, whole=whole)
     return current
 
 

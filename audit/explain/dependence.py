@@ -97,7 +97,7 @@ def individual_curves(score: Score, rows: FloatArray, feature: int, grid: FloatA
     """
     changed = np.repeat(rows[:, None, :], len(grid), axis=1)
     changed[:, :, feature] = grid
-    return _asked(score, changed.reshape(-1, rows.shape[1])).reshape(len(rows), len(grid))
+    return _ask(score, changed.reshape(-1, rows.shape[1])).reshape(len(rows), len(grid))
 
 
 def interaction_strength(
@@ -137,15 +137,15 @@ def interaction_strength(
     for feature in sorted({feature for pair in pairs for feature in pair}):
         changed = base.copy()
         changed[:, :, feature] = background[:, feature]
-        single[feature] = _asked(score, changed.reshape(-1, width)).reshape(n, -1)
-    found = np.empty((len(pairs), n))
+        single[feature] = _ask(score, changed.reshape(-1, width)).reshape(n, -1)
+    values = np.empty((len(pairs), n))
     for number, (first, second) in enumerate(pairs):
         changed = base.copy()
         changed[:, :, [first, second]] = background[:, [first, second]]
-        both = _asked(score, changed.reshape(-1, width)).reshape(n, -1)
-        found[number] = np.abs(plain - single[first] - single[second] + both).mean(axis=1)
-    return found
+        both = _ask(score, changed.reshape(-1, width)).reshape(n, -1)
+        values[number] = np.abs(plain - single[first] - single[second] + both).mean(axis=1)
+    return values
 
 
-def _asked(score: Score, rows: FloatArray) -> FloatArray:
+def _ask(score: Score, rows: FloatArray) -> FloatArray:
     return np.concatenate([score(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)])

@@ -99,8 +99,8 @@ def design(width: int, sets: int) -> Design:
     form = _form(width)
     generator = np.random.default_rng(width)
     drawn = np.stack([_spread(width, sets, generator) for _ in range(AT_ONCE)])
-    signs = _improved(drawn[np.argmin(_weighed(drawn, form)[0])], form, generator)
-    _, weights = _weighed(signs, form)
+    signs = _improve(drawn[np.argmin(_weigh(drawn, form)[0])], form, generator)
+    _, weights = _weigh(signs, form)
     weights = weights.T - weights.T.mean(axis=0)
     weights[:, 0] += 1 / width
     return Design(signs[1:] > 0, weights)
@@ -136,8 +136,8 @@ def _products(count: int, negative: npt.NDArray[np.int64], order: int) -> FloatA
     """Sum the products of `order` of `count` signs, some of which are negative (Krawtchouk polynomials)."""
     from scipy.special import comb
 
-    found = sum((-1) ** j * comb(negative, j) * comb(count - negative, order - j) for j in range(order + 1))
-    return np.asarray(found, dtype=np.float64)
+    result = sum((-1) ** j * comb(negative, j) * comb(count - negative, order - j) for j in range(order + 1))
+    return np.asarray(result, dtype=np.float64)
 
 
 def _spread(width: int, sets: int, generator: np.random.Generator) -> FloatArray:
@@ -157,13 +157,13 @@ def _spread(width: int, sets: int, generator: np.random.Generator) -> FloatArray
     return np.vstack([np.ones(width), np.where(places < sizes[:, None], 1.0, -1.0)])
 
 
-def _improved(signs: FloatArray, form: _Form, generator: np.random.Generator) -> FloatArray:
+def _improve(signs: FloatArray, form: _Form, generator: np.random.Generator) -> FloatArray:
     """Exchange features of the sets as long as that lowers the error."""
-    lowest = float(_weighed(signs, form)[0])
+    lowest = float(_weigh(signs, form)[0])
     width, sets, idle = signs.shape[1], len(signs) - 1, 0
     for _ in range(int(min(TRIED * width * (width / sets) ** 4, EFFORT / sets**2)) // AT_ONCE):
-        others = _exchanged(signs, generator)
-        errors, _ = _weighed(others, form)
+        others = _exchange(signs, generator)
+        errors, _ = _weigh(others, form)
         best = int(np.argmin(errors))
         idle = 0 if errors[best] < lowest else idle + AT_ONCE
         if errors[best] < lowest:
@@ -173,7 +173,7 @@ def _improved(signs: FloatArray, form: _Form, generator: np.random.Generator) ->
     return signs
 
 
-def _exchanged(signs: FloatArray, generator: np.random.Generator) -> FloatArray:
+def _exchange(signs: FloatArray, generator: np.random.Generator) -> FloatArray:
     """Exchange two features of a set, or take one in or out; the smaller side is kept, and no size may vanish.
 
     Returns `AT_ONCE` ways to do so.
@@ -196,7 +196,7 @@ def _exchanged(signs: FloatArray, generator: np.random.Generator) -> FloatArray:
     return np.where(complete[:, None, None], others, signs)
 
 
-def _weighed(signs: FloatArray, form: _Form) -> tuple[FloatArray, FloatArray]:
+def _weigh(signs: FloatArray, form: _Form) -> tuple[FloatArray, FloatArray]:
     """Solve for the weights of the sets, shape (…, 1 + sets, width), and return their error beside them.
 
     The least error under ``A D = I`` alone has a closed form. Completeness shifts all features alike; one
@@ -205,18 +205,18 @@ def _weighed(signs: FloatArray, form: _Form) -> tuple[FloatArray, FloatArray]:
     rows, width = signs.shape[-2:]
     known = signs > 0
     size = known.sum(axis=-1)
-    apart = ((width - signs @ _turned(signs)) / 2).astype(np.intp)
+    apart = ((width - signs @ _turn(signs)) / 2).astype(np.intp)
     errors = form.by_distance[apart] + RIDGE * np.eye(rows)
     gain = signs * form.by_unknown[(width - size)[..., None] - ~known]
     inverse = np.linalg.inv(errors)
     tied = inverse @ signs
-    middle = np.linalg.inv(_turned(signs) @ tied + TINY * np.eye(width))
-    free = inverse - tied @ middle @ _turned(tied)
+    middle = np.linalg.inv(_turn(signs) @ tied + TINY * np.eye(width))
+    free = inverse - tied @ middle @ _turn(tied)
     weights = free @ gain + tied @ middle
     weights += (np.eye(rows, 1) - weights.sum(axis=-1, keepdims=True)) / width
     weights += _unbiased(weights, free, known, size)
     error = (weights * (errors @ weights - 2 * gain)).sum(axis=(-2, -1)) + form.constant
-    off = np.abs(_turned(weights) @ signs - np.eye(width)).max(axis=(-2, -1))
+    off = np.abs(_turn(weights) @ signs - np.eye(width)).max(axis=(-2, -1))
     return np.where(off < EXACT, error, np.inf), weights
 
 
@@ -228,12 +228,12 @@ def _unbiased(weights: FloatArray, free: FloatArray, known: BoolArray, size: npt
     of_size[..., 0] = 0
     due = np.where(2 * sizes == width, 0.5, 1.0)
     inside = known.astype(np.float64)
-    overlap = inside @ _turned(inside) - size[..., :, None] * size[..., None, :] / width
-    response = of_size @ (free * overlap) @ _turned(of_size) + TINY * np.eye(len(sizes))
+    overlap = inside @ _turn(inside) - size[..., :, None] * size[..., None, :] / width
+    response = of_size @ (free * overlap) @ _turn(of_size) + TINY * np.eye(len(sizes))
     missing = due[:, None] - of_size @ (weights * inside).sum(axis=-1, keepdims=True)
-    multiplier = _turned(of_size) @ np.linalg.solve(response, missing)
+    multiplier = _turn(of_size) @ np.linalg.solve(response, missing)
     return np.asarray(free @ ((inside - size[..., None] / width) * multiplier))
 
 
-def _turned(matrices: FloatArray) -> FloatArray:
+def _turn(matrices: FloatArray) -> FloatArray:
     return np.swapaxes(matrices, -1, -2)

@@ -152,7 +152,7 @@ def integrated_gradients(
     """
     output = network.score(rows)
     base = float(network.score(baseline[None])[0])
-    allowed = _allowed(network, output, base, tolerance)
+    allowed = _allow(network, output, base, tolerance)
     values, error, spent = np.zeros(rows.shape), np.zeros(len(rows)), np.zeros(len(rows))
     way = _Way(network, rows, baseline)
     row, start = np.repeat(np.arange(len(rows)), PARTS), np.tile(np.arange(PARTS) / PARTS, len(rows))
@@ -160,15 +160,15 @@ def integrated_gradients(
         tick(len(rows) - len(np.unique(row)), len(rows))
         length = 1 / PARTS / 2**depth
         nodes = FEW_NODES if depth else NODES
-        found = way.integrate(row, start, length, nodes)
-        miss = found.sum(axis=1) - way.gained(row, start, length)
+        array = way.integrate(row, start, length, nodes)
+        miss = array.sum(axis=1) - way.gained(row, start, length)
         count = np.bincount(row, minlength=len(rows))
         spent += nodes * count
         total = np.abs(error + np.bincount(row, miss, len(rows)))
         rough = np.bincount(row, np.abs(miss), len(rows))
         enough = ((total <= allowed) & (rough <= 4 * allowed)) | (2 * spent > most) | (depth == DEEPEST)
         done = enough[row] | (np.abs(miss) <= (allowed / np.sqrt(np.maximum(count, 1)))[row] / 4)
-        np.add.at(values, row[done], found[done])
+        np.add.at(values, row[done], array[done])
         error += np.bincount(row[done], miss[done], len(rows))
         if done.all():
             break
@@ -178,13 +178,13 @@ def integrated_gradients(
     return Shapley(values, base, output)
 
 
-def incomplete(network: Network, found: Shapley, tolerance: float = 1e-3) -> int:
+def incomplete(network: Network, attribution: Shapley, tolerance: float = 1e-3) -> int:
     """Count the rows whose sums miss the output by more than :func:`integrated_gradients` allows."""
-    missed = np.abs(found.values.sum(axis=1) + found.base - found.output)
-    return int((missed > _allowed(network, found.output, found.base, tolerance)).sum())
+    missed = np.abs(attribution.values.sum(axis=1) + attribution.base - attribution.output)
+    return int((missed > _allow(network, attribution.output, attribution.base, tolerance)).sum())
 
 
-def _allowed(network: Network, output: FloatArray, base: float, tolerance: float) -> FloatArray:
+def _allow(network: Network, output: FloatArray, base: float, tolerance: float) -> FloatArray:
     """Return the error that each row's sum may have."""
     import torch
 
@@ -211,13 +211,13 @@ def expected_gradients(
     Erion et al. 2021, Improving performance of deep learning models with axiomatic attribution priors
     and expected gradients (shap's GradientExplainer draws at random what is integrated here).
     """
-    found = []
+    attributions = []
     for number, baseline in enumerate(background):
         tick(number, len(background))
-        found.append(integrated_gradients(network, rows, baseline, tolerance=tolerance))
+        attributions.append(integrated_gradients(network, rows, baseline, tolerance=tolerance))
     tick(len(background), len(background))
-    values = np.mean([one.values for one in found], axis=0)
-    return Shapley(values, float(np.mean([one.base for one in found])), found[0].output)
+    values = np.mean([attribution.values for attribution in attributions], axis=0)
+    return Shapley(values, float(np.mean([attribution.base for attribution in attributions])), attributions[0].output)
 
 
 class _Way:
@@ -239,7 +239,9 @@ class _Way:
 
     def gained(self, row: Positions, start: FloatArray, length: float) -> FloatArray:
         """Return how much the output grows on each part, shape (parts,)."""
-        ends = [(int(one), place) for one, first in zip(row, start, strict=True) for place in (first, first + length)]
+        ends = [
+            (int(value), place) for value, first in zip(row, start, strict=True) for place in (first, first + length)
+        ]
         new = [end for end in dict.fromkeys(ends) if end not in self.known]
         for block in self._blocks(len(new), 1):
             self._ask(new[block])
@@ -250,7 +252,7 @@ class _Way:
         import torch
 
         with torch.no_grad():
-            points = self._at(np.array([one for one, _ in ends]), np.array([place for _, place in ends]))
+            points = self._at(np.array([number for number, _ in ends]), np.array([place for _, place in ends]))
             answers = self.network.output(points).cpu().numpy().astype(np.float64)
         self.known.update(zip(ends, answers.tolist(), strict=True))
 
@@ -260,7 +262,7 @@ class _Way:
 
         nodes, weights = np.polynomial.legendre.leggauss(count)
         weight = torch.as_tensor(weights / 2 * length, dtype=self.inputs.dtype, device=self.inputs.device)
-        found = np.empty((len(row), int(np.prod(self.inputs.shape[1:]))))
+        values = np.empty((len(row), int(np.prod(self.inputs.shape[1:]))))
         for block in self._blocks(len(row), count):
             here = row[block]
             places = start[block, None] + length * (nodes + 1) / 2
@@ -268,8 +270,8 @@ class _Way:
             (gradient,) = torch.autograd.grad(self.network.output(points).sum(), points)
             mean = torch.einsum("k,pkf->pf", weight, gradient.reshape(len(here), count, -1))
             gap = (self.inputs - self.origin)[torch.as_tensor(here, device=self.inputs.device)].flatten(1)
-            found[block] = (mean * gap).detach().cpu().numpy()
-        return found
+            values[block] = (mean * gap).detach().cpu().numpy()
+        return values
 
     def _blocks(self, parts: int, each: int) -> list[slice]:
         size = max(1, BLOCK // (int(np.prod(self.inputs.shape[1:])) * each))

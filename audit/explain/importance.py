@@ -113,7 +113,7 @@ def mean_rank_correlation(rankings: FloatArray) -> FloatArray:
     >>> float(mean_rank_correlation(np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 5.0], [3.0, 2.0, 1.0]])).round(6))
     -0.333333
     """
-    ranks = [_centered_ranks(one) for one in rankings]
+    ranks = [_centered_ranks(ranking) for ranking in rankings]
     return np.asarray(np.mean([_correlation(first, second) for first, second in combinations(ranks, 2)], axis=0))
 
 

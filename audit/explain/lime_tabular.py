@@ -178,12 +178,12 @@ def lime_tabular(
     True
     """
     n, width = rows.shape
-    drawn = np.column_stack([generator.choice(len(one.share), size=samples, p=one.share) for one in bins])
-    values = np.column_stack([one.draw(drawn[:, place], generator) for place, one in enumerate(bins)])
+    drawn = np.column_stack([generator.choice(len(binning.share), size=samples, p=binning.share) for binning in bins])
+    values = np.column_stack([binning.draw(drawn[:, place], generator) for place, binning in enumerate(bins)])
     answers = np.concatenate([score(values[start : start + batch]) for start in range(0, samples, batch)])
     output = score(rows)
-    own = np.column_stack([one.place(rows[:, place]) for place, one in enumerate(bins)])
-    found = np.empty((n, width))
+    own = np.column_stack([binning.place(rows[:, place]) for place, binning in enumerate(bins)])
+    array = np.empty((n, width))
     intercept, fit = np.empty(n), np.empty(n)
     for number in range(n):
         tick(number, n)
@@ -192,9 +192,9 @@ def lime_tabular(
         y = answers.copy()
         y[0] = output[number]
         weight = np.exp(-(width - same.sum(axis=1)) / (2 * KERNEL**2 * width))
-        found[number], intercept[number], fit[number] = local_model(same, y, weight)
+        array[number], intercept[number], fit[number] = local_model(same, y, weight)
     tick(n, n)
-    return LocalModels(found, intercept, fit, output)
+    return LocalModels(array, intercept, fit, output)
 
 
 def local_model(same: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[FloatArray, float, float]:
@@ -218,8 +218,8 @@ def local_model(same: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[Fl
     mean, y_mean = weighted.sum(axis=0) / total, float(weight @ y / total)
     gram = weighted.T @ same - total * np.outer(mean, mean)
     moment = weighted.T @ (y - y_mean)
-    found = np.linalg.solve(gram + np.eye(len(mean)), moment)
-    intercept = y_mean - float(mean @ found)
-    error = float(weight @ (y - same @ found - intercept) ** 2)
+    values = np.linalg.solve(gram + np.eye(len(mean)), moment)
+    intercept = y_mean - float(mean @ values)
+    error = float(weight @ (y - same @ values - intercept) ** 2)
     spread = float(weight @ (y - y_mean) ** 2)
-    return found, intercept, 1 - error / spread if spread > 1e-24 else 0.0
+    return values, intercept, 1 - error / spread if spread > 1e-24 else 0.0

@@ -73,14 +73,14 @@ def explain_parts(
     """
     whole, empty = np.ones((1, parts)), np.zeros((1, parts))
     if parts <= FEW:
-        found = exact_shapley(score, whole, empty)
+        attribution = exact_shapley(score, whole, empty)
     else:
-        found = permutation_shapley(score, whole, empty, generator=generator, pairs=pairs)
+        attribution = permutation_shapley(score, whole, empty, generator=generator, pairs=pairs)
     masks = sample_masks(parts, samples, generator, coins=coins)
     answers = np.concatenate([score(masks[start : start + BATCH]) for start in range(0, samples, BATCH)])
     near = 1 - np.sqrt(masks.sum(axis=1) / parts)
     lime, _, fit = local_model(masks, answers, np.sqrt(np.exp(-(near**2) / kernel**2)))
-    return PartsExplained(found.values[0], lime, fit, found.base, float(found.output[0]))
+    return PartsExplained(attribution.values[0], lime, fit, attribution.base, float(attribution.output[0]))
 
 
 def sample_masks(parts: int, samples: int, generator: np.random.Generator, *, coins: bool = False) -> FloatArray:

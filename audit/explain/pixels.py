@@ -136,13 +136,13 @@ def png(pixels: Pixels) -> str:
     """
     from PIL import Image
 
-    whole = _written(Image.fromarray(pixels))
+    whole = _write(Image.fromarray(pixels))
     if len(whole) > ROOM:
-        whole = _written(Image.fromarray(pixels).quantize(COLORS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE))
+        whole = _write(Image.fromarray(pixels).quantize(COLORS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE))
     return base64.b64encode(whole).decode("ascii")
 
 
-def _written(image: Image) -> bytes:
+def _write(image: Image) -> bytes:
     held = io.BytesIO()
     image.save(held, "PNG", optimize=True)
     return held.getvalue()

@@ -40,8 +40,8 @@ def shap_kernel(score: Score, rows: FloatArray, background: FloatArray, *, seed:
 def shap_permutation(score: Score, rows: FloatArray, background: FloatArray, *, seed: int = 0) -> Shapley:
     """Explain by shap's PermutationExplainer with its defaults; its first call compiles for some seconds."""
     explainer = _shap().explainers.Permutation(score, background, seed=seed)
-    found = explainer(rows, silent=True)
-    return Shapley(np.asarray(found.values, dtype=np.float64), float(np.mean(score(background))), score(rows))
+    result = explainer(rows, silent=True)
+    return Shapley(np.asarray(result.values, dtype=np.float64), float(np.mean(score(background))), score(rows))
 
 
 def shap_deep(network: Network, rows: FloatArray, background: FloatArray) -> Shapley:
@@ -68,9 +68,9 @@ def shap_deep(network: Network, rows: FloatArray, background: FloatArray) -> Sha
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # shap warns of each layer that it does not know
             explainer = _shap().DeepExplainer(Explained().eval(), network.prepare(background))
-            found = explainer.shap_values(network.prepare(rows), check_additivity=False)
+            result = explainer.shap_values(network.prepare(rows), check_additivity=False)
     except (RuntimeError, AssertionError, ValueError, AttributeError) as error:
         said = " ".join(str(error).split())[:160]
         raise NotApplicable(f"shap's DeepExplainer refused: {type(error).__name__}: {said}") from error
-    values = np.asarray(found, dtype=np.float64).reshape(len(rows), -1)
+    values = np.asarray(result, dtype=np.float64).reshape(len(rows), -1)
     return Shapley(values, float(network.score(background).mean()), network.score(rows))

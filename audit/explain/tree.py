@@ -86,17 +86,17 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # importing shap touches deprecated corners of matplotlib
         shap = require("shap", extra="explain", purpose="SHAP attributions of trees")
-    numbers, behind = (_off_thresholds(estimator, one.to_numpy(dtype=np.float64)) for one in (rows, background))
+    numbers, behind = (_off_thresholds(estimator, frame.to_numpy(dtype=np.float64)) for frame in (rows, background))
     try:
         explainer = shap.TreeExplainer(estimator, behind, feature_perturbation="interventional")
         step = max(1, STEPS_A_CALL // (leaves * len(background)))
         parts = [numbers[start : start + step] for start in range(0, len(numbers), step)]
-        found = np.concatenate([explainer.shap_values(part, check_additivity=False) for part in parts])
+        array = np.concatenate([explainer.shap_values(part, check_additivity=False) for part in parts])
         expected = np.atleast_1d(np.asarray(explainer.expected_value, dtype=np.float64))
     except Exception as error:  # shap refuses in many ways; the next method is tried
         said = " ".join(str(error).split())[:160]
         raise NotApplicable(f"shap's TreeExplainer refused: {type(error).__name__}: {said}") from error
-    values = np.asarray(found, dtype=np.float64)
+    values = np.asarray(array, dtype=np.float64)
     place = 0 if column is None else min(column, len(expected) - 1)
     if values.ndim == 3:
         values = values[:, :, place]
@@ -113,7 +113,7 @@ def _off_thresholds(estimator: object, numbers: FloatArray) -> FloatArray:
     rounds = getattr(estimator, "_predictors", None)
     if rounds is None:
         return numbers
-    nodes = np.concatenate([tree.nodes for one in rounds for tree in one])
+    nodes = np.concatenate([tree.nodes for value in rounds for tree in value])
     inner = nodes[(nodes["is_leaf"] == 0) & np.isfinite(nodes["num_threshold"])]
     moved = numbers.copy()
     for column in range(numbers.shape[1]):
@@ -158,9 +158,9 @@ def count_leaves(estimator: object) -> int:
     2
     """
     for count in (_of_trees, _of_histograms, _of_lightgbm, _of_xgboost):
-        found = count(estimator)
-        if found is not None:
-            return found
+        number = count(estimator)
+        if number is not None:
+            return number
     raise NotApplicable(f"the leaves of {type(estimator).__name__} cannot be counted, so its cost has no bound")
 
 
@@ -175,7 +175,7 @@ def _of_trees(estimator: object) -> int | None:
 
 def _of_histograms(estimator: object) -> int | None:
     rounds = getattr(estimator, "_predictors", None)
-    return None if rounds is None else sum(int(tree.get_n_leaf_nodes()) for one in rounds for tree in one)
+    return None if rounds is None else sum(int(tree.get_n_leaf_nodes()) for value in rounds for tree in value)
 
 
 def _of_lightgbm(estimator: object) -> int | None:

@@ -118,10 +118,10 @@ def maximize(
     for step in range(STEPS):
         tick(step, STEPS)
         optimizer.zero_grad()
-        made = pictures()
-        moved = _moved(made, generator)
+        tensor = pictures()
+        moved = _move(tensor, generator)
         own = mean_activations(network, moved, layer, rectified=False).gather(1, wanted)[:, 0]
-        unit = (made - low) / (high - low)
+        unit = (tensor - low) / (high - low)
         rough = (unit.diff(dim=2) ** 2).mean(dim=(1, 2, 3)) + (unit.diff(dim=3) ** 2).mean(dim=(1, 2, 3))
         strength = own.detach().abs().clamp(min=own.detach().abs().mean() / 10)
         bright = (unit.mean(dim=(1, 2, 3)) - usual) ** 2
@@ -129,9 +129,9 @@ def maximize(
         optimizer.step()
     tick(STEPS, STEPS)
     with torch.no_grad():
-        made = pictures()
-        reached = mean_activations(network, made, layer).gather(1, wanted)[:, 0]
-    return _array(made), _array(reached)
+        tensor = pictures()
+        reached = mean_activations(network, tensor, layer).gather(1, wanted)[:, 0]
+    return _array(tensor), _array(reached)
 
 
 def _damping(height: int, width: int) -> torch.Tensor:
@@ -142,7 +142,7 @@ def _damping(height: int, width: int) -> torch.Tensor:
     return 1 / torch.sqrt(down**2 + across**2).clamp(min=1 / max(height, width))
 
 
-def _moved(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _move(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Shift, turn and resize pictures a little, each by itself."""
     import torch
 

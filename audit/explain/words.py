@@ -31,7 +31,7 @@ class Pieces:
     @classmethod
     def of(cls, text: str, *, most: int) -> Pieces:
         """Cut a text into at most `most` pieces."""
-        starts = [found.start() for found in _WORD.finditer(text)]
+        starts = [match.start() for match in _WORD.finditer(text)]
         size = -(-len(starts) // most) if starts else 1
         starts = starts[::size]
         ends = (*starts[1:], len(text)) if starts else (len(text),)

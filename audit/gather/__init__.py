@@ -166,7 +166,7 @@ class Context:
             ):
                 warnings.simplefilter("always")
                 value: object = module.gather(self, **self.options.get(name, {}))
-            said = [str(one.message) for one in caught]
+            said = [str(warning.message) for warning in caught]
             self._note(name, said)
             if self.kept is not None and not self.late():  # what the clock cut short is no one's evidence
                 self.kept.write(name, value, tuple(said))
@@ -231,7 +231,11 @@ def available() -> tuple[str, ...]:
     >>> "predictions" in available()
     True
     """
-    return tuple(sorted(one.name for one in pkgutil.iter_modules(__path__) if not one.name.startswith("_")))
+    return tuple(
+        sorted(
+            iter_module.name for iter_module in pkgutil.iter_modules(__path__) if not iter_module.name.startswith("_")
+        )
+    )
 
 
 def options_of(name: str) -> dict[str, Json]:

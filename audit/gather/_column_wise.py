@@ -125,8 +125,8 @@ class Lookup:
         numbers : ndarray of shape (n, features)
         """
         shape = (len(numbers), len(self.constant))
-        found = np.empty(shape, order="F" if self.by_columns else "C")
-        found[:] = self.constant
+        array = np.empty(shape, order="F" if self.by_columns else "C")
+        array[:] = self.constant
         for column, (values, prepared, places) in enumerate(zip(self.values, self.prepared, self.places, strict=True)):
             if not len(places):
                 continue
@@ -135,12 +135,12 @@ class Lookup:
             known = values[at]
             if not ((known == wanted) | (np.isnan(known) & np.isnan(wanted))).all():
                 return None
-            found[:, places] = prepared[at]
+            array[:, places] = prepared[at]
         if not self.sparse:
-            return found
+            return array
         from scipy.sparse import csr_matrix
 
-        return csr_matrix(found)
+        return csr_matrix(array)
 
     def ask(self, method: str, numbers: FloatArray) -> npt.NDArray[np.generic] | None:
         """Call a method of the estimator on encoded rows, ``None`` where a value is not known.
@@ -175,11 +175,11 @@ def lookup(model: Model, encoding: Encoding, rows: FloatArray, method: str) -> L
     if parts is None or model.reads_texts or not rows.size:
         return None
     values = tuple(np.unique(column) for column in rows.T)
-    if sum(len(one) for one in values) * len(values) > PREPARED:
+    if sum(len(value) for value in values) * len(values) > PREPARED:
         return None
     try:
-        found = _looked_up(model, encoding, rows, values, parts)
-        return found if found is not None and _same(found, model, encoding, rows, method) else None
+        answers = _looked_up(model, encoding, rows, values, parts)
+        return answers if answers is not None and _same(answers, model, encoding, rows, method) else None
     except (AuditError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return None  # whatever goes wrong on this way, the whole pipeline is asked, and its errors are told
 
@@ -189,7 +189,7 @@ def _looked_up(
 ) -> Lookup | None:
     """Put each value of each column into the first row, and see what it is prepared to."""
     preparation, estimator = parts
-    ends = np.cumsum([1, *(len(one) for one in values)])
+    ends = np.cumsum([1, *(len(value) for value in values)])
     stacked = np.tile(rows[0], (ends[-1], 1))
     for column, known in enumerate(values):
         stacked[ends[column] : ends[column + 1], column] = known
@@ -221,11 +221,11 @@ def _prepare(preparation: Any, model: Model, frame: pd.DataFrame) -> Any:  # noq
         return preparation.transform(as_model_input(model, frame))
 
 
-def _same(found: Lookup, model: Model, encoding: Encoding, rows: FloatArray, method: str) -> bool:
+def _same(lookup: Lookup, model: Model, encoding: Encoding, rows: FloatArray, method: str) -> bool:
     """Compare both ways on rows that mix the values of others, drawn by a seed of their own."""
     generator = np.random.default_rng(0)
     picked = generator.integers(len(rows), size=(PROVEN, rows.shape[1]))
     mixed = rows[picked, np.arange(rows.shape[1])]
-    answer = found.ask(method, mixed)
+    answer = lookup.ask(method, mixed)
     whole = call(getattr(model.predictor, method), as_model_input(model, encoding.decode(mixed)), len(mixed), method)
     return answer is not None and bool(np.array_equal(answer, whole, equal_nan=answer.dtype.kind == "f"))

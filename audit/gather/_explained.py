@@ -68,11 +68,11 @@ class Output:
             np.concatenate([call(asked, as_model_input(self.model, p), len(p), self.method) for p in parts])
         )
 
-    def looked_up(self, found: Lookup, numbers: FloatArray, code: int) -> FloatArray | None:
+    def looked_up(self, lookup: Lookup, numbers: FloatArray, code: int) -> FloatArray | None:
         """Return the explained number of encoded rows of known values, ``None`` where one is not known."""
-        parts = [found.ask(self.method, numbers[start : start + BATCH]) for start in range(0, len(numbers), BATCH)]
+        parts = [lookup.ask(self.method, numbers[start : start + BATCH]) for start in range(0, len(numbers), BATCH)]
         known = [part for part in parts if part is not None]
-        return self._scaled(self._columns(np.concatenate(known)), code) if known and len(known) == len(parts) else None
+        return self._scale(self._columns(np.concatenate(known)), code) if known and len(known) == len(parts) else None
 
     def _columns(self, answers: npt.NDArray[np.generic]) -> FloatArray:
         """Put the model's answers into the columns of the classes."""
@@ -88,8 +88,8 @@ class Output:
             )
         if not self.classes:
             return numbers
-        told = self.method == "predict_proba"
-        return columns_of(numbers, self.own, self.classes, self.dataset, from_probabilities=told)
+        flag = self.method == "predict_proba"
+        return columns_of(numbers, self.own, self.classes, self.dataset, from_probabilities=flag)
 
     def decide(self, X: pd.DataFrame) -> npt.NDArray[np.int64]:
         """Return the code of the class that the model predicts; zeros in regression."""
@@ -97,25 +97,25 @@ class Output:
             return np.zeros(len(X), dtype=np.int64)
         parts = [X.iloc[start : start + BATCH] for start in range(0, len(X), BATCH)]
         asked = self.model.predictor.predict
-        return self._coded(
+        return self._code(
             np.concatenate([call(asked, as_model_input(self.model, p), len(p), "predict") for p in parts])
         )
 
-    def _coded(self, label: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+    def _code(self, label: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
         texts, _ = labels_of(label, self.model.classes, self.dataset)
         codes = pd.Index(self.classes).get_indexer(pd.Index(list(texts)))
         return np.where(codes < 0, 0, codes).astype(np.int64)
 
-    def decided(self, found: Lookup, numbers: FloatArray) -> npt.NDArray[np.int64] | None:
+    def decided(self, lookup: Lookup, numbers: FloatArray) -> npt.NDArray[np.int64] | None:
         """Return what :meth:`decide` does, for encoded rows; ``None`` where a value is not known."""
-        label = found.ask("predict", numbers)
-        return None if label is None else self._coded(label)
+        label = lookup.ask("predict", numbers)
+        return None if label is None else self._code(label)
 
     def __call__(self, X: pd.DataFrame, code: int) -> FloatArray:
         """Return the explained number of class `code` (ignored unless multiclass)."""
-        return self._scaled(self.raw(X), code)
+        return self._scale(self.raw(X), code)
 
-    def _scaled(self, raw: FloatArray, code: int) -> FloatArray:
+    def _scale(self, raw: FloatArray, code: int) -> FloatArray:
         if raw.ndim == 2:
             raw = raw[:, min(code, raw.shape[1] - 1)]
         if self.scale == "log-odds" and self.method == "predict_proba":
@@ -156,8 +156,8 @@ class Explained:
 
         def scored(numbers: FloatArray) -> FloatArray:
             try:
-                found = None if self.lookup is None else self.output.looked_up(self.lookup, numbers, code)
-                return found if found is not None else self.output(self.encoding.decode(numbers), code)
+                values = None if self.lookup is None else self.output.looked_up(self.lookup, numbers, code)
+                return values if values is not None else self.output(self.encoding.decode(numbers), code)
             except ModelError as error:
                 raise ModelError(f"Asked about rows with values of other rows, as explanations do: {error}") from error
 
@@ -166,10 +166,10 @@ class Explained:
     def decider(self) -> Decide:
         """Return what the model decides as a function of encoded rows that mix the rows explained and the reference."""
         known = np.concatenate([self.X, self.reference])
-        found = lookup(self.output.model, self.encoding, known, "predict") if self.output.classes else None
+        answers = lookup(self.output.model, self.encoding, known, "predict") if self.output.classes else None
 
         def decided(numbers: FloatArray) -> npt.NDArray[np.int64]:
-            quick = None if found is None else self.output.decided(found, numbers)
+            quick = None if answers is None else self.output.decided(answers, numbers)
             return quick if quick is not None else self.output.decide(self.encoding.decode(numbers))
 
         return decided
@@ -182,10 +182,10 @@ class Explained:
 
     def values(self, kept: int) -> FloatArray:
         """Return the output of the first `kept` rows."""
-        found = np.empty(kept)
+        array = np.empty(kept)
         for code, here in self.groups(slice(kept)):
-            found[here] = self.score(code)(self.X[here])
-        return found
+            array[here] = self.score(code)(self.X[here])
+        return array
 
     def keys(self, kept: int) -> dict[str, Factor]:
         """Return the groups of the first `kept` rows."""
@@ -280,12 +280,12 @@ def choose_output(model: Model, dataset: Dataset, sample: pd.DataFrame) -> tuple
         output = Output(model=model, dataset=dataset, classes=classes, method="decision_function", scale="margin")
         return output, ("the model gives no probabilities: its margin is explained", *_of_predicted(dataset))
     output = Output(model=model, dataset=dataset, classes=classes, method="predict_proba", scale="log-odds")
-    found = output.raw(sample)
+    values = output.raw(sample)
     if margin and dataset.task == "binary":
         direct = Output(model=model, dataset=dataset, classes=classes, method="decision_function", scale="log-odds")
-        if _is_logit(direct, found, sample):
+        if _is_logit(direct, values, sample):
             return direct, ()
-    explained = found.max(axis=1) if dataset.task == "multiclass" else found
+    explained = values.max(axis=1) if dataset.task == "multiclass" else values
     saturated = float(((explained < CLIP) | (explained > 1 - CLIP)).mean())
     if saturated > SATURATED_SHARE:
         output = Output(model=model, dataset=dataset, classes=classes, method="predict_proba", scale="probability")

@@ -46,11 +46,11 @@ def slopes(
     plain, names = loss(X), list(spreads)
     several = max(1, CELLS // max(1, X.size))
     parts = [names[start : start + several] for start in range(0, len(names), several)]
-    moved = [loss(_stepped(X, part, spreads, step)).reshape(len(part), len(X)) for part in parts]
+    moved = [loss(_step(X, part, spreads, step)).reshape(len(part), len(X)) for part in parts]
     return plain, np.asarray((np.concatenate(moved) - plain).T)
 
 
-def _stepped(X: pd.DataFrame, names: list[str], spreads: Mapping[str, float], step: float) -> pd.DataFrame:
+def _step(X: pd.DataFrame, names: list[str], spreads: Mapping[str, float], step: float) -> pd.DataFrame:
     """Return the rows once for each name, one below the other, with that feature a step further."""
     many = X.take(np.tile(np.arange(len(X)), len(names))).reset_index(drop=True)
     for place, name in enumerate(names):

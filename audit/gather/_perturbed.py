@@ -75,10 +75,10 @@ def ask_variants(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):  # batches are small: threads would wait for each other
-        return _asked(context, base, list(variants), what, evaluations, notes, scores)
+        return _ask(context, base, list(variants), what, evaluations, notes, scores)
 
 
-def _asked(
+def _ask(
     context: Context,
     base: Positions,
     waiting: list[Variant],
@@ -95,7 +95,7 @@ def _asked(
     for done, variant in enumerate(waiting):
         context.progress(what, done, len(waiting))
         if done and (left < len(variant.rows) or context.late()):
-            names = ", ".join(one.name for one in waiting[done : done + 5])
+            names = ", ".join(variant.name for variant in waiting[done : done + 5])
             why = LATE if context.late() else f"{evaluations:,} rows are asked for at most"
             notes = (*notes, f"{len(waiting) - done} of {len(waiting)} variants left out: {names} ({why})")
             break
@@ -131,10 +131,10 @@ def labels_only(model: Model) -> Model:
 def aligned(parts: list[Predictions]) -> list[Predictions]:
     """Give all parts the same classes: a changed row may be answered with a class not seen before."""
     classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
-    return [part if part.classes == classes else _recoded(part, classes) for part in parts]
+    return [part if part.classes == classes else _recode(part, classes) for part in parts]
 
 
-def _recoded(part: Predictions, classes: tuple[str, ...]) -> Predictions:
+def _recode(part: Predictions, classes: tuple[str, ...]) -> Predictions:
     place = np.array([classes.index(name) for name in part.classes], dtype=np.int64)
     score = part.y_score
     if score is not None and score.ndim == 2:

@@ -38,11 +38,11 @@ BOOSTED_CELLS = 4e6
 def numbers_of(X: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Return numbers, dates and flags as float64; infinite values count as missing."""
     if _same_numbers(X):
-        made = X.to_numpy(dtype=np.float64, copy=True)
+        values = X.to_numpy(dtype=np.float64, copy=True)
     else:
-        made = np.column_stack([as_numbers(X.iloc[:, place]) for place in range(X.shape[1])])
-    made[~np.isfinite(made)] = np.nan
-    return made
+        values = np.column_stack([as_numbers(X.iloc[:, place]) for place in range(X.shape[1])])
+    values[~np.isfinite(values)] = np.nan
+    return values
 
 
 def _same_numbers(X: pd.DataFrame) -> bool:
@@ -53,8 +53,8 @@ def _same_numbers(X: pd.DataFrame) -> bool:
 
 def words_of(X: pd.DataFrame) -> npt.NDArray[np.object_]:
     """Return any values as text, missing ones as a level of their own."""
-    made = np.stack([label_texts(X.iloc[:, place]) for place in range(X.shape[1])], axis=1)
-    return np.where(pd.isna(made), "(missing)", made).astype(object)
+    values = np.stack([label_texts(X.iloc[:, place]) for place in range(X.shape[1])], axis=1)
+    return np.where(pd.isna(values), "(missing)", values).astype(object)
 
 
 def texts_of(X: pd.DataFrame) -> list[str]:
@@ -153,14 +153,14 @@ def _strong(X: pd.DataFrame, y: Array, task: Task, seed: int) -> dict[str, Pipel
         return {"linear model on words": Pipeline([("columns", _columns(X, linear=True)), ("last", linear)])}
     classes = 1 if regression else max(1, len(np.unique(y)) - 1)
     cells = len(y) * (len(numbers) + len(categories)) * classes
-    found: dict[str, BaseEstimator] = {}
+    fields: dict[str, BaseEstimator] = {}
     if cells <= BOOSTED_CELLS:
         boosting = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
-        found["gradient boosting"] = boosting(random_state=seed)
-    if len(y) <= 5000 or not found:
+        fields["gradient boosting"] = boosting(random_state=seed)
+    if len(y) <= 5000 or not fields:
         trees = ExtraTreesRegressor if regression else ExtraTreesClassifier
-        found["extra trees"] = make_pipeline(SimpleImputer(), trees(100, min_samples_leaf=2, random_state=seed))
-    return {name: Pipeline([("columns", _columns(X, linear=False)), ("last", last)]) for name, last in found.items()}
+        fields["extra trees"] = make_pipeline(SimpleImputer(), trees(100, min_samples_leaf=2, random_state=seed))
+    return {name: Pipeline([("columns", _columns(X, linear=False)), ("last", last)]) for name, last in fields.items()}
 
 
 def _fit(model: Pipeline, X: pd.DataFrame, y: Array, weight: npt.NDArray[np.float64] | None) -> Pipeline:

@@ -83,9 +83,9 @@ def unfinished(parts: Mapping[str, object]) -> Unfinished | None:
     base = _base()
     if base is None:
         return None
-    _swept(base)
-    told = json.dumps({**parts, "program": program()}, sort_keys=True, default=repr)
-    return Unfinished(folder=base / hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32])
+    _sweep(base)
+    text = json.dumps({**parts, "program": program()}, sort_keys=True, default=repr)
+    return Unfinished(folder=base / hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32])
 
 
 def _base() -> Path | None:
@@ -105,15 +105,15 @@ def _base() -> Path | None:
     return base
 
 
-def _swept(base: Path) -> None:
+def _sweep(base: Path) -> None:
     """Delete what is too old, then the oldest of what is too much."""
     left = 0
     with suppress(OSError):
-        ages = sorted(((one.stat().st_mtime, one) for one in base.iterdir() if one.is_dir()), reverse=True)
-        for changed, one in ages:
-            left += sum(file.stat().st_size for file in one.iterdir())
+        ages = sorted(((path.stat().st_mtime, path) for path in base.iterdir() if path.is_dir()), reverse=True)
+        for changed, path in ages:
+            left += sum(file.stat().st_size for file in path.iterdir())
             if left > MOST_BYTES or time.time() - changed > DAYS * 86_400:
-                shutil.rmtree(one, ignore_errors=True)
+                shutil.rmtree(path, ignore_errors=True)
 
 
 @cache
@@ -123,6 +123,8 @@ def program() -> str:
     made = hashlib.sha256(sys.version.encode())
     for file in sorted(root.rglob("*.py")):
         made.update(file.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    versions: list[Any] = sorted((one.name or "", one.version or "") for one in distributions())
+    versions: list[Any] = sorted(
+        (distribution.name or "", distribution.version or "") for distribution in distributions()
+    )
     made.update(repr(versions).encode())
     return made.hexdigest()

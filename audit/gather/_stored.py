@@ -103,11 +103,11 @@ def _tree(value: object, arrays: dict[str, np.ndarray[Any, Any]]) -> object:
     if isinstance(value, np.ndarray | np.generic):
         return _array(value, arrays)
     if isinstance(value, Mapping):
-        return {"d": [[_tree(key, arrays), _tree(one, arrays)] for key, one in value.items()]}
+        return {"d": [[_tree(key, arrays), _tree(item, arrays)] for key, item in value.items()]}
     if type(value) is list or type(value) is tuple:
-        return {type(value).__name__: [_tree(one, arrays) for one in value]}
+        return {type(value).__name__: [_tree(item, arrays) for item in value]}
     if isinstance(value, frozenset):  # in the order of its texts, so that the same evidence is the same file
-        return {"frozenset": [_tree(one, arrays) for one in sorted(value, key=repr)]}
+        return {"frozenset": [_tree(item, arrays) for item in sorted(value, key=repr)]}
     kind = type(value)
     names = _fields(kind) if kind.__module__.startswith(ROOMS) else None
     if names is None:
@@ -117,7 +117,7 @@ def _tree(value: object, arrays: dict[str, np.ndarray[Any, Any]]) -> object:
 
 def _array(value: np.ndarray[Any, Any] | np.generic, arrays: dict[str, np.ndarray[Any, Any]]) -> object:
     if isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1:
-        return {"o": [_tree(one, arrays) for one in value.tolist()]}
+        return {"o": [_tree(item, arrays) for item in value.tolist()]}
     if value.dtype.kind not in "biufUM":
         raise NotPlainError(f"an array of {value.dtype} is not plain data")
     name = f"a{len(arrays)}"
@@ -128,7 +128,7 @@ def _array(value: np.ndarray[Any, Any] | np.generic, arrays: dict[str, np.ndarra
 def _fields(kind: type) -> tuple[str, ...] | None:
     """Name what an object of a class is made from; ``None`` where the class is more than data."""
     if is_dataclass(kind):
-        return tuple(one.name for one in fields(kind) if one.init)
+        return tuple(field.name for field in fields(kind) if field.init)
     named = getattr(kind, "_fields", None)
     return tuple(named) if issubclass(kind, tuple) and named is not None else None
 
@@ -137,13 +137,13 @@ def _value(tree: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> object:  # 
     if not isinstance(tree, dict):
         return tree
     if "c" in tree:
-        return _class(*tree["c"])(**{name: _value(one, arrays) for name, one in tree["v"].items()})
+        return _class(*tree["c"])(**{name: _value(value, arrays) for name, value in tree["v"].items()})
     ((mark, held),) = tree.items()
     return _READ[mark](held, arrays)
 
 
 def _all(held: list[Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[object]:
-    return [_value(one, arrays) for one in held]
+    return [_value(value, arrays) for value in held]
 
 
 _READ: dict[str, Callable[[Any, Mapping[str, np.ndarray[Any, Any]]], object]] = {
@@ -151,7 +151,7 @@ _READ: dict[str, Callable[[Any, Mapping[str, np.ndarray[Any, Any]]], object]] = 
     "a": lambda held, arrays: arrays[held],
     "s": lambda held, arrays: arrays[held][()],
     "o": lambda held, arrays: np.array([*_all(held, arrays), None], dtype=object)[:-1],
-    "d": lambda held, arrays: {_value(key, arrays): _value(one, arrays) for key, one in held},
+    "d": lambda held, arrays: {_value(key, arrays): _value(value, arrays) for key, value in held},
     "list": _all,
     "tuple": lambda held, arrays: tuple(_all(held, arrays)),
     "frozenset": lambda held, arrays: frozenset(_all(held, arrays)),
@@ -162,7 +162,7 @@ def _class(module: str, name: str) -> type:
     """Return one of our own classes of data; nothing else is looked up, and nothing is run."""
     if not module.startswith(ROOMS) or not name.isidentifier():
         raise NotPlainError(f"{module}.{name} is not a class of evidence")
-    found = getattr(sys.modules.get(module) or importlib.import_module(module), name, None)
-    if not isinstance(found, type) or found.__module__ != module or _fields(found) is None:
+    result = getattr(sys.modules.get(module) or importlib.import_module(module), name, None)
+    if not isinstance(result, type) or result.__module__ != module or _fields(result) is None:
         raise NotPlainError(f"{module}.{name} is not a class of evidence")
-    return found
+    return result

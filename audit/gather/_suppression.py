@@ -29,25 +29,25 @@ def protected(context: Context, predictions: Predictions) -> Context:
     """
     windows = context.collected.get("windows")
     known = windows if isinstance(windows, Windows) else None
-    settings = replace(context.settings, suppressed=_hidden(context.dataset, predictions, known, context.settings))
+    settings = replace(context.settings, suppressed=_hide(context.dataset, predictions, known, context.settings))
     context.collected.update(predictions=predictions, settings=settings)
-    context.collected.update({name: _told(one, settings) for name, one in context.collected.items()})
+    context.collected.update({name: _tell(value, settings) for name, value in context.collected.items()})
     return replace(context, settings=settings)
 
 
-def _told(evidence: Any, settings: Settings) -> Any:  # noqa: ANN401 -- evidence of any kind
+def _tell(evidence: Any, settings: Settings) -> Any:  # noqa: ANN401 -- evidence of any kind
     """Tell all answers in evidence, however deep, which groups are hidden."""
     if isinstance(evidence, Predictions):
         return replace(evidence, settings=replace(evidence.settings, suppressed=settings.suppressed))
     if type(evidence) is tuple:
-        return tuple(_told(one, settings) for one in evidence)
+        return tuple(_tell(value, settings) for value in evidence)
     if not isinstance(evidence, Windows | Window | Mitigated | Perturbed | Strength | Guess):
         return evidence
-    parts = {one.name: getattr(evidence, one.name) for one in fields(evidence)}
-    return replace(evidence, **{name: _told(one, settings) for name, one in parts.items()})
+    parts = {field.name: getattr(evidence, field.name) for field in fields(evidence)}
+    return replace(evidence, **{name: _tell(value, settings) for name, value in parts.items()})
 
 
-def _hidden(
+def _hide(
     dataset: Dataset, predictions: Predictions, windows: Windows | None, settings: Settings
 ) -> frozenset[Address]:
     """Hide what any table of the record would tell: of rows, of answered and weighted rows, of windows."""
@@ -78,6 +78,6 @@ def _looks(windows: Windows | None) -> Iterator[Predictions]:
     """
     if windows is None:
         return
-    for one in (windows.reference, *windows.recent[-3:]):
-        yield one.labeled
-        yield everyone(one)
+    for window in (windows.reference, *windows.recent[-3:]):
+        yield window.labeled
+        yield everyone(window)

@@ -106,24 +106,24 @@ def _by_differences(context: Context, budget: tuple[int, int, int], size: float)
         kind = type(context.fitted().last).__name__
         raise NotApplicable(f"needs the model's gradient; {kind} is not differentiable here")
     base, notes = sample(context, min(rows, max(1, calls // (steps * (len(spreads) + 1)))), "attacked")
-    told = f"{size:g} sd"
-    notes = (*notes, f"{steps} steps within {told} of {len(spreads)} numeric features, uphill by differences of scores")
+    text = f"{size:g} sd"
+    notes = (*notes, f"{steps} steps within {text} of {len(spreads)} numeric features, uphill by differences of scores")
 
     def attack() -> pd.DataFrame:
-        return _climbed(context, base, spreads, size, steps)
+        return _climb(context, base, spreads, size, steps)
 
-    return _under(attack, told, context, base, notes)
+    return _under(attack, text, context, base, notes)
 
 
 def _under(
     attack: Callable[[], pd.DataFrame],
-    told: str,
+    text: str,
     context: Context,
     base: Positions,
     notes: tuple[str, ...],
 ) -> Perturbed:
     """Ask the model for the attacked rows."""
-    variant = Variant(f"projected gradient, {told}", attack, base)
+    variant = Variant(f"projected gradient, {text}", attack, base)
     return ask_variants(context, base, [variant], what="attacking", notes=notes, scores=False)
 
 
@@ -155,7 +155,7 @@ def _floats(context: Context, rows: Positions, spreads: Mapping[str, float]) -> 
     return X.assign(**{name: X[name].to_numpy(dtype=kind, na_value=np.nan) for name, kind in kinds.items()})
 
 
-def _climbed(context: Context, rows: Positions, spreads: Mapping[str, float], size: float, steps: int) -> pd.DataFrame:
+def _climb(context: Context, rows: Positions, spreads: Mapping[str, float], size: float, steps: int) -> pd.DataFrame:
     """Climb the loss of the true class by the signs of its slopes, and come back within reach after each step."""
     plain, loss = _floats(context, rows, spreads), _Loss(context, rows)
     start = plain[list(spreads)].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -164,11 +164,11 @@ def _climbed(context: Context, rows: Positions, spreads: Mapping[str, float], si
     worst = _Worst(moved)
     for step in range(steps):
         context.progress("attacking", step, steps)
-        height, uphill = slopes(_moved(plain, spreads, moved), spreads, loss)
+        height, uphill = slopes(_move(plain, spreads, moved), spreads, loss)
         worst.see(slice(None), height, moved)
         moved = np.clip(moved + np.nan_to_num(np.sign(uphill)) * reach / 4, start - reach, start + reach)
-    worst.see(slice(None), loss(_moved(plain, spreads, moved)), moved)
-    return _moved(plain, spreads, worst.values)
+    worst.see(slice(None), loss(_move(plain, spreads, moved)), moved)
+    return _move(plain, spreads, worst.values)
 
 
 class _Worst:
@@ -184,7 +184,7 @@ class _Worst:
         self.height[block] = np.where(higher, height, self.height[block])
 
 
-def _moved(plain: pd.DataFrame, spreads: Mapping[str, float], values: FloatArray) -> pd.DataFrame:
+def _move(plain: pd.DataFrame, spreads: Mapping[str, float], values: FloatArray) -> pd.DataFrame:
     return plain.assign(**{name: pd.Series(values[:, k]).astype(plain[name].dtype) for k, name in enumerate(spreads)})
 
 

@@ -44,11 +44,15 @@ def gather(context: Context, *, rows: int = 50, texts: int = 2) -> tuple[Attenti
     X = dataset.inputs(order[: max(rows, 10 * texts)])
     level = getattr(model.predictor, "tokens", None)
     if level in {"word", "character"}:
-        return tuple(one for text in _short(X, str(level), texts) for one in _of_text(model, text, str(level)))
-    found = _watched(model, X.iloc[:rows])
+        return tuple(
+            attention_map
+            for text in _short(X, str(level), texts)
+            for attention_map in _of_text(model, text, str(level))
+        )
+    arrays = _watch(model, X.iloc[:rows])
     return tuple(
         _map(f"Layer {number + 1}, mean of {min(rows, len(X))} test rows", weights, ())
-        for number, weights in enumerate(found)
+        for number, weights in enumerate(arrays)
     )
 
 
@@ -68,21 +72,20 @@ def _tokens(text: str, level: str) -> list[str]:
 def _of_text(model: Model, text: pd.DataFrame, level: str) -> list[AttentionMap]:
     tokens = tuple(_tokens(str(text.iloc[0, 0]), level))
     return [
-        _map(f"Layer {number + 1}, one text", weights[:1], tokens)
-        for number, weights in enumerate(_watched(model, text))
+        _map(f"Layer {number + 1}, one text", weights[:1], tokens) for number, weights in enumerate(_watch(model, text))
     ]
 
 
-def _watched(model: Model, X: pd.DataFrame) -> list[np.ndarray]:
-    found = attention_weights(
+def _watch(model: Model, X: pd.DataFrame) -> list[np.ndarray]:
+    arrays = attention_weights(
         model.predictor.network_,  # type: ignore[attr-defined]  # asked for before
         lambda: model.predictor.predict(as_model_input(model, X)),
     )
-    if not found:
+    if not arrays:
         raise NotApplicable("the network has no layer of attention")
-    if found[0].shape[-1] > MOST_STEPS:
-        raise NotApplicable(f"{found[0].shape[-1]} steps are too many to be shown; at most {MOST_STEPS} are")
-    return found
+    if arrays[0].shape[-1] > MOST_STEPS:
+        raise NotApplicable(f"{arrays[0].shape[-1]} steps are too many to be shown; at most {MOST_STEPS} are")
+    return arrays
 
 
 def _map(title: str, weights: np.ndarray, tokens: tuple[str, ...]) -> AttentionMap:

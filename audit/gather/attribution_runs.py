@@ -36,12 +36,12 @@ def gather(
     samples : int
         Samples of LIME.
     """
-    found = []
+    entries = []
     wide = len(context.dataset.features) > MOST_COLUMNS
     rows = min(rows, WIDE_ROWS) if wide else rows
     for run in range(1, max(runs, 2) + 1):
         plan = Plan(rows=rows, background=background, evaluations=EVALUATIONS, run=run)
-        found.append(replace(attribute(context, plan), seed=run))
+        entries.append(replace(attribute(context, plan), seed=run))
         if not wide:
-            found.append(lime.gather(context, rows=rows, samples=samples, run=run))
-    return tuple(found)
+            entries.append(lime.gather(context, rows=rows, samples=samples, run=run))
+    return tuple(entries)

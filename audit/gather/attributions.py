@@ -110,13 +110,13 @@ def attribute(context: Context, plan: Plan) -> Attributions:
         )
     again = f" {plan.run}" if plan.run else ""
     chosen = None if plan.chosen is None else np.array(plan.chosen, dtype=np.intp)
-    plan = _bounded(plan, len(context.dataset.features))
+    plan = _bound(plan, len(context.dataset.features))
     what = explained(context, rows=max(plan.rows, 1), background=max(plan.background, 1), reseed=again, chosen=chosen)
     order = list(METHODS) if plan.method == "auto" else [plan.method]
     notes: list[str] = []
     for name in order:
         try:
-            found: Attributions = every[name](context, what, plan)
+            attributions: Attributions = every[name](context, what, plan)
         except (NotApplicable, MissingExtra) as reason:
             if name == order[-1] and notes and isinstance(reason, NotApplicable):
                 raise NotApplicable("; ".join([*notes, str(reason)])) from reason
@@ -125,14 +125,14 @@ def attribute(context: Context, plan: Plan) -> Attributions:
             if str(reason):
                 notes.append(f"not by {name}: {reason}")
             continue
-        residual = additivity_residual_of(found)
+        residual = additivity_residual_of(attributions)
         if residual <= TOLERANCE or (name == order[-1] and name not in ON_REQUEST):
-            return replace(found, residual=residual, notes=(*what.notes, *notes, *found.notes))
+            return replace(attributions, residual=residual, notes=(*what.notes, *notes, *attributions.notes))
         notes.append(f"not by {name}: its sums miss the model's output by {residual:.1%} of its spread")
     raise NotApplicable("; ".join(notes))
 
 
-def _bounded(plan: Plan, width: int) -> Plan:
+def _bound(plan: Plan, width: int) -> Plan:
     """Ask for fewer rows of very wide tables, whose rows say as much as many of narrow ones."""
     if width <= MOST_COLUMNS:
         return plan
@@ -140,12 +140,12 @@ def _bounded(plan: Plan, width: int) -> Plan:
     return replace(plan, rows=rows, background=behind, evaluations=min(plan.evaluations, WIDE_EVALUATIONS))
 
 
-def additivity_residual_of(found: Attributions) -> float:
+def additivity_residual_of(attributions: Attributions) -> float:
     """Return how far the sums are from the output, relative to the spread of the output."""
-    assert found.base is not None  # noqa: S101 -- every method here is additive
-    assert found.output is not None  # noqa: S101
-    error = np.abs(found.values.sum(axis=1) + found.base - found.output).mean()
-    spread = np.abs(found.output - found.base).mean()
+    assert attributions.base is not None  # noqa: S101 -- every method here is additive
+    assert attributions.output is not None  # noqa: S101
+    error = np.abs(attributions.values.sum(axis=1) + attributions.base - attributions.output).mean()
+    spread = np.abs(attributions.output - attributions.base).mean()
     return float(error / spread) if spread > 1e-12 else float(error)
 
 
@@ -153,8 +153,8 @@ def _pack(what: Explained, name: str, parts: list[tuple[np.ndarray, Shapley]], k
     """Put the classes' parts back into the order of the rows, beside the model's own outputs."""
     values = np.zeros((kept, what.X.shape[1]))
     base, output = np.zeros(kept), np.zeros(kept)
-    for here, found in parts:
-        values[here], base[here], output[here] = found.values, found.base, found.output
+    for here, attribution in parts:
+        values[here], base[here], output[here] = attribution.values, attribution.base, attribution.output
     return Attributions(
         method=name,
         features=what.encoding.names,
@@ -181,20 +181,20 @@ def _tree(context: Context, what: Explained, plan: Plan) -> Attributions:
     parts = []
     for code, here in what.groups():
         column = _column(what, code)
-        found = tree_shapley(estimator, rows.iloc[here], background, column=column)
+        attribution = tree_shapley(estimator, rows.iloc[here], background, column=column)
         if scale == "log-odds" and column == 0:  # one output, that of the other class
-            found = Shapley(-found.values, -found.base, -found.output)
+            attribution = Shapley(-attribution.values, -attribution.base, -attribution.output)
         if inner is not None:
-            found = found._replace(values=_by_feature(found.values, inner))
-        parts.append((here, found._replace(output=what.score(code)(what.X[here]))))
+            attribution = attribution._replace(values=_by_feature(attribution.values, inner))
+        parts.append((here, attribution._replace(output=what.score(code)(what.X[here]))))
     context.progress("explaining trees", 1, 1)
     through = [] if inner is None else ["the trees behind a preparation of single columns were explained"]
     return _pack(what, "tree", parts, len(what.rows), *through)
 
 
-def _is_one_to_one(found: Lookup | None) -> bool:
+def _is_one_to_one(lookup: Lookup | None) -> bool:
     """Tell whether each column of the table is prepared to one column, whose attribution is then its own."""
-    return found is not None and all(len(one) <= 1 for one in found.places)
+    return lookup is not None and all(len(place) <= 1 for place in lookup.places)
 
 
 def _as_trees_read(numbers: FloatArray, what: Explained, inner: Lookup | None) -> pd.DataFrame:
@@ -208,10 +208,10 @@ def _as_trees_read(numbers: FloatArray, what: Explained, inner: Lookup | None) -
 
 def _by_feature(values: FloatArray, inner: Lookup) -> FloatArray:
     """Give each column of the table the attribution of the one it was prepared to."""
-    made = np.zeros((len(values), len(inner.places)))
+    array = np.zeros((len(values), len(inner.places)))
     for column, places in enumerate(inner.places):
-        made[:, column] = values[:, places].sum(axis=1)
-    return made
+        array[:, column] = values[:, places].sum(axis=1)
+    return array
 
 
 def _column(what: Explained, code: int) -> int | None:
@@ -227,10 +227,10 @@ def _additive(context: Context, what: Explained, plan: Plan) -> Attributions:
     del context
     parts = []
     for code, here in what.groups():
-        found = additive_shapley(what.score(code), what.X[here], what.background)
-        if found is None:
+        attribution = additive_shapley(what.score(code), what.X[here], what.background)
+        if attribution is None:
             raise NotApplicable("" if plan.method == "auto" else "the model does not add up over its features")
-        parts.append((here, found))
+        parts.append((here, attribution))
     return _pack(what, "additive", parts, len(what.rows), "the model adds up over its features: values are exact")
 
 
@@ -264,9 +264,9 @@ def _gradients(context: Context, what: Explained, plan: Plan) -> Attributions:
     most = max(LEAST_GRADIENTS, GRADIENT_NUMBERS // what.X.shape[1])
     for code, here in what.groups():
         network, baseline = _network(what, code), what.background.mean(axis=0)
-        found = integrated_gradients(network, what.X[here], baseline, most=most, tick=tick)
-        open_rows += incomplete(network, found)
-        parts.append((here, found._replace(output=what.score(code)(what.X[here]))))
+        attribution = integrated_gradients(network, what.X[here], baseline, most=most, tick=tick)
+        open_rows += incomplete(network, attribution)
+        parts.append((here, attribution._replace(output=what.score(code)(what.X[here]))))
     notes = ["integrated gradients from the mean background row; the way is halved where sums miss"]
     if open_rows:
         notes.append(f"{open_rows} rows miss their sum by over 0.1 % after {most:,} gradients")
@@ -289,16 +289,16 @@ def _by_name(context: Context, what: Explained, plan: Plan) -> Attributions:
         seed = int(context.generator(f"{plan.method} {plan.run} {code}").integers(2**31))
         context.progress(f"explaining by {plan.method}", 0, 1)
         if plan.method == "deep":
-            found = shap_deep(_network(what, code), what.X[here], what.background)
+            attribution = shap_deep(_network(what, code), what.X[here], what.background)
         elif plan.method == "expected_gradients":
             few = what.background[:MOST_BASELINES]
-            found = expected_gradients(_network(what, code), what.X[here], few, tolerance=TOLERANCE / 2)
+            attribution = expected_gradients(_network(what, code), what.X[here], few, tolerance=TOLERANCE / 2)
         elif plan.method == "shap_kernel":
-            found = shap_kernel(what.score(code), what.X[here], what.background, seed=seed)
+            attribution = shap_kernel(what.score(code), what.X[here], what.background, seed=seed)
         else:
-            found = shap_permutation(what.score(code), what.X[here], what.background, seed=seed)
+            attribution = shap_permutation(what.score(code), what.X[here], what.background, seed=seed)
         context.progress(f"explaining by {plan.method}", 1, 1)
-        parts.append((here, found._replace(output=what.score(code)(what.X[here]))))
+        parts.append((here, attribution._replace(output=what.score(code)(what.X[here]))))
     return _pack(what, plan.method, parts, len(what.rows))
 
 
@@ -317,10 +317,10 @@ def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
         chunk = slice(kept, min(kept + size, wanted))
         for code, here in what.groups(chunk):
             generator = context.generator(f"permutation {plan.run} {code}")
-            found = permutation_shapley(
+            attribution = permutation_shapley(
                 what.score(code), what.X[chunk][here], background, pairs=pairs, generator=generator, batch=what.batch
             )
-            parts.append((kept + here, found))
+            parts.append((kept + here, attribution))
         kept = chunk.stop
     context.progress("explaining by permutation", wanted, wanted)
     notes = [f"up to {each:,} evaluations of the model a row"]

@@ -48,16 +48,16 @@ def gather(
     if len(rows) < 10 * clusters:
         raise NotApplicable(f"{len(rows)} test rows are too few for {clusters} clusters")
     seed = int(context.generator("clusters").integers(2**31))
-    found: dict[str, Factor] = {}
+    factors: dict[str, Factor] = {}
     for name in dataset.features:
         column = dataset.frame[name].take(rows)
         if column_kind(column) == "text":
-            found[f"{name} about"] = _texts(column, clusters, seed)
-    if not found and _are_images(context, modality, shape):
-        found["image cluster"] = _images(dataset.inputs(rows).to_numpy(dtype=np.float64), clusters, seed)
-    if not found:
+            factors[f"{name} about"] = _texts(column, clusters, seed)
+    if not factors and _are_images(context, modality, shape):
+        factors["image cluster"] = _images(dataset.inputs(rows).to_numpy(dtype=np.float64), clusters, seed)
+    if not factors:
         raise NotApplicable("applies to texts and images; rows are a table of features")
-    return found
+    return factors
 
 
 def _are_images(context: Context, modality: str, shape: tuple[int, ...]) -> bool:
@@ -83,7 +83,7 @@ def _texts(column: pd.Series, clusters: int, seed: int) -> Factor:
     size = min(DIMENSIONS, matrix.shape[1] - 1)
     if size < 1:
         raise NotApplicable("texts share too few words")
-    codes = _clustered(TruncatedSVD(size, random_state=seed).fit_transform(matrix), clusters, seed)
+    codes = _cluster(TruncatedSVD(size, random_state=seed).fit_transform(matrix), clusters, seed)
     known = words.get_feature_names_out()
     overall = np.asarray(matrix.mean(axis=0)).ravel()
     levels = []
@@ -99,11 +99,11 @@ def _images(pixels: npt.NDArray[np.float64], clusters: int, seed: int) -> Factor
 
     pixels = np.nan_to_num(pixels)
     size = min(DIMENSIONS, *pixels.shape)
-    codes = _clustered(PCA(size, random_state=seed).fit_transform(pixels), clusters, seed)
+    codes = _cluster(PCA(size, random_state=seed).fit_transform(pixels), clusters, seed)
     return Factor(codes=codes, levels=tuple(f"{code + 1} of {codes.max() + 1}" for code in range(int(codes.max()) + 1)))
 
 
-def _clustered(points: npt.NDArray[np.float64], clusters: int, seed: int) -> npt.NDArray[np.int32]:
+def _cluster(points: npt.NDArray[np.float64], clusters: int, seed: int) -> npt.NDArray[np.int32]:
     """Return k-means clusters, numbered from 0 by size, so that the largest comes first."""
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits

@@ -32,7 +32,7 @@ def gather(context: Context) -> Perturbed:
         answers = ask(model, X, dataset, progress=context.progress, what="comparing with the source")
         parts.append(predictions_of(answers, dataset, rows, context.settings))
     joined = join(aligned(parts), "variant", [NONE, COMPRESSED])
-    sizes = [one.info.size_bytes for one in (source, context.fitted())]
+    sizes = [model.info.size_bytes for model in (source, context.fitted())]
     notes: tuple[str, ...] = (f"source {source.info.name}, SHA-256 {source.info.sha256[:12]}",)
     if None not in sizes:
         notes = (*notes, f"size on disk {sizes[0]} bytes before, {sizes[1]} after")

@@ -60,14 +60,16 @@ def gather(
     ConfigError
         If modality or shape do not fit.
     """
-    form = form_of(context, modality, tuple(int(one) for one in shape))
+    form = form_of(context, modality, tuple(int(size) for size in shape))
     base, notes = sample(context, rows, "corrupted")
     X = context.dataset.inputs(base)
     pictures: dict[str, FloatArray] = {}
     variants = _texts(context, X, base) if form.modality == "text" else _arrays(context, X, base, form, pictures)
     notes = (*notes, f"rows read as {form.modality}" + (f" of shape {form.shape}" if form.shape else ""))
-    found = ask_variants(context, base, variants, what="corrupting", evaluations=evaluations, notes=notes, scores=False)
-    return replace(found, pictures=pictures)
+    perturbed = ask_variants(
+        context, base, variants, what="corrupting", evaluations=evaluations, notes=notes, scores=False
+    )
+    return replace(perturbed, pictures=pictures)
 
 
 def reads_images(model: Model, options: Mapping[str, Mapping[str, Json]]) -> bool:
@@ -107,17 +109,17 @@ def form_of(context: Context, modality: str = "auto", shape: tuple[int, ...] = (
 def _texts(context: Context, X: pd.DataFrame, base: Positions) -> Iterator[Variant]:
     columns = [name for name in X.columns if column_kind(X[name]) in {"text", "categorical"}]
     for kind in TEXTS:
-        for severity, told in enumerate(SEVERITIES):
-            yield Variant(f"{told} {kind}", partial(_scribbled, context, X, columns, kind, severity), base)
+        for severity, text in enumerate(SEVERITIES):
+            yield Variant(f"{text} {kind}", partial(_scribble, context, X, columns, kind, severity), base)
 
 
-def _scribbled(context: Context, X: pd.DataFrame, columns: list[str], kind: str, severity: int) -> pd.DataFrame:
+def _scribble(context: Context, X: pd.DataFrame, columns: list[str], kind: str, severity: int) -> pd.DataFrame:
     generator = context.generator(f"corrupted {kind} {severity}")
-    made = {}
+    table = {}
     for name in columns:
         texts = ["" if missing else str(text) for text, missing in zip(X[name], X[name].isna(), strict=True)]
-        made[name] = pd.Series(scribbled(texts, kind, severity, generator), dtype=X[name].dtype).where(X[name].notna())
-    return X.assign(**made)
+        table[name] = pd.Series(scribbled(texts, kind, severity, generator), dtype=X[name].dtype).where(X[name].notna())
+    return X.assign(**table)
 
 
 def _arrays(
@@ -129,11 +131,11 @@ def _arrays(
         pictures[NONE] = values[0]
 
     def changed(name: str, kind: str, severity: int) -> pd.DataFrame:
-        made = kinds[kind](values, severity, context.generator(f"corrupted {kind} {severity}"))
+        array = kinds[kind](values, severity, context.generator(f"corrupted {kind} {severity}"))
         if form.modality == "image":
-            pictures[name] = made[0].copy()
-        return pd.DataFrame(made.reshape(len(X), -1), columns=X.columns)
+            pictures[name] = array[0].copy()
+        return pd.DataFrame(array.reshape(len(X), -1), columns=X.columns)
 
     for kind in kinds:
-        for severity, told in enumerate(SEVERITIES):
-            yield Variant(f"{told} {kind}", partial(changed, f"{told} {kind}", kind, severity), base)
+        for severity, text in enumerate(SEVERITIES):
+            yield Variant(f"{text} {kind}", partial(changed, f"{text} {kind}", kind, severity), base)

@@ -38,10 +38,10 @@ def gather(
     first: Attributions = context.need("attributions", tuple)[0]
     what = explained(context, rows=max(1, min(rows, len(first.values))), background=background)
     strongest = np.argsort(-np.abs(first.values).mean(axis=0), kind="stable")[: max(features, 1)]
-    found = []
+    dependences = []
     for done, place in enumerate(strongest):
         context.progress("trying values of features", done, len(strongest))
-        found.append(_dependence(what, int(place), points))
+        dependences.append(_dependence(what, int(place), points))
     context.progress("trying values of features", len(strongest), len(strongest))
     crossed = [(int(a), int(b)) for a, b in combinations(strongest[: max(paired, 0)], 2)]
     context.progress("crossing features", 0, 1)
@@ -50,7 +50,7 @@ def gather(
     output, base = first.output, first.base
     spread = float(np.abs(output - base).mean()) if output is not None and base is not None else 0.0
     notes = (*what.notes, f"{len(what.X)} test rows carry the curves")
-    return Shapes(dependences=tuple(found), interactions=interactions, spread=spread, notes=notes)
+    return Shapes(dependences=tuple(dependences), interactions=interactions, spread=spread, notes=notes)
 
 
 def _dependence(what: Explained, place: int, points: int) -> Dependence:
@@ -83,5 +83,7 @@ def _interactions(what: Explained, pairs: list[tuple[int, int]]) -> tuple[Intera
     for code, here in what.groups():
         strength[:, here] = interaction_strength(what.score(code), what.X[here], what.background, pairs)
     names = what.encoding.names
-    made = [Interaction(first=names[a], second=names[b], strength=strength[k]) for k, (a, b) in enumerate(pairs)]
-    return tuple(sorted(made, key=lambda one: -float(one.strength.mean())))
+    interactions = [
+        Interaction(first=names[a], second=names[b], strength=strength[k]) for k, (a, b) in enumerate(pairs)
+    ]
+    return tuple(sorted(interactions, key=lambda interaction: -float(interaction.strength.mean())))

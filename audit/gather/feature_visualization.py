@@ -38,7 +38,7 @@ def gather(context: Context, *, rows: int = 500, channels: int = 12, images: int
         raise NotApplicable("looks into convolutional networks of images; this model is none")
     what = explained(context, rows=rows, background=1)
     seed = int(context.generator("feature visualization").integers(2**31))
-    found = visualize(
+    visualization = visualize(
         network,
         what.X,
         most=max(channels, 1),
@@ -46,6 +46,6 @@ def gather(context: Context, *, rows: int = 500, channels: int = 12, images: int
         seed=seed,
         tick=lambda done, total: context.progress("maximizing channels", done, total),
     )
-    if found is None:
+    if visualization is None:
         raise NotApplicable("the network has no two-dimensional convolution")
-    return replace(found, notes=(f"{len(what.X)} test images were searched",))
+    return replace(visualization, notes=(f"{len(what.X)} test images were searched",))

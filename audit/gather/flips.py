@@ -52,12 +52,12 @@ def gather(
     if not read:
         raise NotApplicable(f"the model reads none of the sensitive features {listed(dataset.sensitive)}")
     base, notes = sample(context, rows, "flips")
-    found = {}
+    table = {}
     for column, feature in read.items():
         factor = shown_levels(feature, dataset.sensitive[feature], context.settings.suppressed)
         variants = list(_variants(context, column, factor, base, share))
         if variants:
-            found[feature] = ask_variants(
+            table[feature] = ask_variants(
                 context,
                 base,
                 variants,
@@ -66,9 +66,9 @@ def gather(
                 notes=notes,
                 scores=False,
             )
-    if not found:
+    if not table:
         raise NotApplicable(f"no sensitive feature has two levels that hold {share:.0%} of the rows")
-    return found
+    return table
 
 
 def _variants(context: Context, column: str, factor: Factor, base: Positions, share: float) -> Iterator[Variant]:

@@ -207,7 +207,7 @@ def weight_parameter(estimator: object) -> str | None:
     # Searches and wrappers hand what they are given on to the estimator within.
     inside = getattr(estimator, "estimator", None) or getattr(estimator, "regressor", None)
     parameters = inspect.signature(getattr(estimator, "fit")).parameters.values()  # noqa: B009 -- any object may come
-    passes_on = any(one.kind is one.VAR_KEYWORD for one in parameters)
+    passes_on = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     return weight_parameter(inside) if passes_on and hasattr(inside, "fit") else None
 
 

@@ -36,7 +36,7 @@ def gather(context: Context, *, permutations: int = 2000) -> tuple[Chance, ...]:
     outcome = test.settings.favorable if test.task == "binary" else ""
     test = oriented(test) if outcome else test
     settings = context.settings
-    found = []
+    chances = []
     for done, feature in enumerate(test.sensitive):
         context.progress("shuffling groups", done, len(test.sensitive))
         chance = gap_against_chance(
@@ -47,6 +47,6 @@ def gather(context: Context, *, permutations: int = 2000) -> tuple[Chance, ...]:
             min_n=settings.min_n,
             level=settings.level,
         )
-        found.append(replace(chance, outcome=outcome))
+        chances.append(replace(chance, outcome=outcome))
     context.progress("shuffling groups", len(test.sensitive), len(test.sensitive))
-    return tuple(found)
+    return tuple(chances)

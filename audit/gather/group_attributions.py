@@ -52,7 +52,7 @@ def gather(context: Context, *, rows: int = 40, evaluations: int = 1_000_000) ->
         note = f"rows of thin groups were left out: they were explained by {extra.method} instead"
         return replace(drawn, notes=(*first.notes, note))
     why = Factor.of([feature for _, feature in chosen[: len(extra.values)]])
-    return _joined(drawn, replace(extra, keys={**extra.keys, "variant": why}))
+    return _join(drawn, replace(extra, keys={**extra.keys, "variant": why}))
 
 
 def _thin(context: Context, first: Attributions, rows: int) -> list[tuple[int, str]]:
@@ -60,7 +60,7 @@ def _thin(context: Context, first: Attributions, rows: int) -> list[tuple[int, s
     dataset = context.dataset
     order = context.generator("group attributions").permutation(dataset.rows("test"))
     known = set(first.row.tolist())
-    found: list[tuple[int, str]] = []
+    entries: list[tuple[int, str]] = []
     for feature, factor in dataset.sensitive.items():
         counts = factor.take(first.row.astype(np.intp)).counts()
         sizes = factor.take(dataset.rows("test")).counts()
@@ -70,11 +70,11 @@ def _thin(context: Context, first: Attributions, rows: int) -> list[tuple[int, s
         ]
         for code in np.flatnonzero((counts < rows) & ~np.array(hidden, dtype=np.bool_)):
             here = [row for row in order[factor.codes[order] == code].tolist() if row not in known]
-            found += [(row, feature) for row in here[: int(rows - counts[code])]]
-    return found
+            entries += [(row, feature) for row in here[: int(rows - counts[code])]]
+    return entries
 
 
-def _joined(first: Attributions, extra: Attributions) -> Attributions:
+def _join(first: Attributions, extra: Attributions) -> Attributions:
     notes = (*first.notes, f"{len(extra.values)} rows more, of groups with few among those drawn")
     return replace(
         first,

@@ -33,11 +33,11 @@ def gather(context: Context) -> tuple[HistoryRow, ...]:
 def _own_history(history: object) -> list[HistoryRow]:
     """Take rows of epoch, split, quantity and value, be they mappings or objects; skorch's are a mapping an epoch."""
     given = list(history) if isinstance(history, Iterable) else []
-    if given and all(isinstance(one, dict) and "train_loss" in one for one in given):
-        return list(read_history([{key: one[key] for key in one if key != "batches"} for one in given]))
+    if given and all(isinstance(value, dict) and "train_loss" in value for value in given):
+        return list(read_history([{key: value[key] for key in value if key != "batches"} for value in given]))
     rows = []
-    for one in given:
-        read = one.get if isinstance(one, dict) else partial(_attribute, one)
+    for value in given:
+        read = value.get if isinstance(value, dict) else partial(_attribute, value)
         epoch, quantity = read("epoch"), read("quantity")
         if not isinstance(epoch, int) or quantity is None:
             return []
@@ -45,8 +45,8 @@ def _own_history(history: object) -> list[HistoryRow]:
     return rows
 
 
-def _attribute(one: object, name: str) -> object:
-    return getattr(one, name, None)
+def _attribute(value: object, name: str) -> object:
+    return getattr(value, name, None)
 
 
 def _scikit_learn_history(estimator: object) -> list[HistoryRow]:

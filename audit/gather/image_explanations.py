@@ -68,18 +68,18 @@ def gather(
     what = explained(context, rows=len(chosen), background=background, chosen=chosen)
     mean = what.background.mean(axis=0)
     place = {int(row): number for number, row in enumerate(predictions.row)}
-    effort, told = _paid(context, size, len(picked), (pairs, samples), evaluations)
-    found = []
+    effort, lines = _pay(context, size, len(picked), (pairs, samples), evaluations)
+    image_cases = []
     for number, (row, why) in enumerate(picked):
         context.progress("explaining images", number, len(picked))
         at = place[row]
         words = (why, said(predictions, predictions.y_pred[at]), said(predictions, predictions.y_true[at]))
-        found.append(_case(context, what, number, size, mean, words, effort))
+        image_cases.append(_case(context, what, number, size, mean, words, effort))
     context.progress("explaining images", len(picked), len(picked))
     shown = what.X
-    notes = (*what.notes, *told, "what is not shown takes the value of the mean background image")
+    notes = (*what.notes, *lines, "what is not shown takes the value of the mean background image")
     return ImageExplanations(
-        cases=tuple(found),
+        cases=tuple(image_cases),
         scale=what.output.scale,
         low=float(min(shown.min(), mean.min())),
         high=float(shown.max()),
@@ -87,7 +87,7 @@ def gather(
     )
 
 
-def _paid(
+def _pay(
     context: Context, size: tuple[int, int, int], cases: int, effort: tuple[int, int], evaluations: int
 ) -> tuple[tuple[int, int, int], tuple[str, ...]]:
     """Return pairs, samples and gradients for each image that the budget pays for, and what to say of it."""
@@ -129,7 +129,7 @@ def _case(
     number: int,
     size: tuple[int, int, int],
     mean: FloatArray,
-    told: tuple[str, str, str],
+    entry: tuple[str, str, str],
     effort: tuple[int, int, int],
 ) -> ImageCase:
     row, code = what.X[number], int(what.codes[number])
@@ -156,7 +156,7 @@ def _case(
     maps["occlusion"] = occlusion(by_patch(1 - np.eye(count)), parts.output, grid)
     maps["SHAP of patches"] = (parts.shap / area)[grid]
     maps["LIME of patches"] = (parts.lime / area)[grid]
-    why, predicted, actual = told
+    why, predicted, actual = entry
     return ImageCase(
         why=why,
         row=int(what.rows[number]),
@@ -182,10 +182,10 @@ def _network(what: Explained, code: int) -> Network | None:
 def _by_gradients(
     network: Network, row: FloatArray, mean: FloatArray, size: tuple[int, int, int], gradients: int
 ) -> tuple[dict[str, FloatArray], float]:
-    found = integrated_gradients(network, row[None], mean, most=gradients)
-    apart = abs(float(found.output[0]) - found.base)
-    error = abs(float(found.values.sum()) + found.base - float(found.output[0]))
-    maps = {"integrated gradients": found.values[0].reshape(size).sum(axis=0)}
+    attribution = integrated_gradients(network, row[None], mean, most=gradients)
+    apart = abs(float(attribution.output[0]) - attribution.base)
+    error = abs(float(attribution.values.sum()) + attribution.base - float(attribution.output[0]))
+    maps = {"integrated gradients": attribution.values[0].reshape(size).sum(axis=0)}
     cam = grad_cam(network, row[None])
     if cam is not None:
         maps["Grad-CAM"] = cam[0]

@@ -78,9 +78,9 @@ def gather(context: Context, *, rows: int = 15_000, draws: int = 40) -> LabelDou
     context.progress("looking for wrong labels", 0, 2)
     score = _scores(_narrowed(_matrix(dataset, chosen)), y, len(dataset.classes), int(generator.integers(2**31)))
     context.progress("looking for wrong labels", 1, 2)
-    made = _doubts(dataset, score, y, generator, draws, context.settings.level, notes)
+    label_doubts = _doubts(dataset, score, y, generator, draws, context.settings.level, notes)
     context.progress("looking for wrong labels", 2, 2)
-    return made
+    return label_doubts
 
 
 def _narrowed(matrix: csr_matrix | FloatArray) -> csr_matrix | FloatArray:
@@ -99,7 +99,7 @@ def _matrix(dataset: Dataset, rows: npt.NDArray[np.intp]) -> csr_matrix | FloatA
 
     kinds = dataset.kinds()
     if len(kinds) > WIDE and set(kinds.values()) == {"numeric"}:
-        return _standardized(dataset.inputs(rows))
+        return _standardize(dataset.inputs(rows))
     blocks, lines = [], []
     for name, kind in kinds.items():
         column = dataset.frame[name].take(rows)
@@ -110,11 +110,11 @@ def _matrix(dataset: Dataset, rows: npt.NDArray[np.intp]) -> csr_matrix | FloatA
         blocks += [sparse.csr_matrix(part) for part in parts]
         lines += parts[:1] if kind == "numeric" else []
     if 2 <= len(lines) <= PAIRED:  # what goes together tells more than each alone
-        blocks += [sparse.csr_matrix(0.5 * one * other) for one, other in combinations(lines, 2)]
+        blocks += [sparse.csr_matrix(0.5 * values * other) for values, other in combinations(lines, 2)]
     return sparse.csr_matrix(sparse.hstack(blocks, format="csr"))
 
 
-def _standardized(X: pd.DataFrame) -> FloatArray:
+def _standardize(X: pd.DataFrame) -> FloatArray:
     """Standardize many columns of numbers at once; what is missing or does not vary is 0."""
     values = X.to_numpy(dtype=np.float64, na_value=np.nan)
     values = np.clip(np.where(np.isinf(values), np.nan, values), -1e120, 1e120)
@@ -197,12 +197,17 @@ def _doubts(
     sizes = np.bincount(y, minlength=len(dataset.classes))
     asked = [1] if binary else [int(code) for code in np.argsort(-sizes, kind="stable")[:MOST_CLASSES] if sizes[code]]
     data = [binned(score[:, code], y == code) for code in asked]
-    curves = [fit(one) for one in data]
-    found = [contradicted(one, curve, both=binary) for one, curve in zip(data, curves, strict=True)]
+    curves = [fit(binned) for binned in data]
+    found = [contradicted(binned, curve, both=binary) for binned, curve in zip(data, curves, strict=True)]
     whole = _sum(found)
     by_class = tuple(
-        ("either class" if binary else dataset.classes[code], int(one.sure), int(one.against), one.expected)
-        for code, one in zip(asked, found, strict=True)
+        (
+            "either class" if binary else dataset.classes[code],
+            int(contradicted.sure),
+            int(contradicted.against),
+            contradicted.expected,
+        )
+        for code, contradicted in zip(asked, found, strict=True)
     )
     sure = min(whole.sure / len(y), 1.0)
     doubted, errors = _readings(data, curves, whole, len(y), binary, generator, draws, level)
@@ -211,8 +216,8 @@ def _doubts(
 
 def _sum(found: list[Contradicted]) -> Contradicted:
     whole = found[0]
-    for one in found[1:]:
-        whole = whole.plus(one)
+    for part in found[1:]:
+        whole = whole.plus(part)
     return whole
 
 
@@ -234,21 +239,23 @@ def _readings(
         return _untold("the curve that fits best stands at its limit: wrong labels cannot be told from overlap", rows)
     again_doubted = []
     for _ in range(draws):
-        drawn = [redrawn(one, generator) for one in data]
+        drawn = [redrawn(binned, generator) for binned in data]
         again = _sum(
-            [contradicted(one, fit(one, curve), both=binary) for one, curve in zip(drawn, curves, strict=True)]
+            [contradicted(binned, fit(binned, curve), both=binary) for binned, curve in zip(drawn, curves, strict=True)]
         )
         again_doubted.append((again.against - again.expected) / rows)
     reach = float(np.std(again_doubted, ddof=1)) * z_value(level)
     doubted = (whole.against - whole.expected) / rows
     least = _least_doubted(data, curves, rows, binary)
-    made = []
+    readings = []
     # Which rows are sure varies with the curve, so the share among them is as unsure as that of all rows.
     for part in (1.0, whole.sure / rows):
         value, half = doubted / part, reach / part
         low = min(value - half, least / part)
-        made.append(Reading(value=value, low=low, high=value + half, n=rows, method="bootstrap and profile likelihood"))
-    return made[0], made[1]
+        readings.append(
+            Reading(value=value, low=low, high=value + half, n=rows, method="bootstrap and profile likelihood")
+        )
+    return readings[0], readings[1]
 
 
 def _untold(reason: str, rows: int) -> tuple[Reading, Reading]:
@@ -260,12 +267,12 @@ def _least_doubted(data: list[Binned], curves: list[Curve], rows: int, binary: b
 
     Where classes overlap everywhere, a curve without any wrong label fits as well, and nothing is shown.
     """
-    best = sum(misfit(one, curve) for one, curve in zip(data, curves, strict=True))
+    best = sum(misfit(binned, curve) for binned, curve in zip(data, curves, strict=True))
     shares = []
     for most in CAPS:
-        capped = [fit(one, most=most) for one in data]
-        if 2 * (sum(misfit(one, curve) for one, curve in zip(data, capped, strict=True)) - best) > CLOSE:
+        capped = [fit(binned, most=most) for binned in data]
+        if 2 * (sum(misfit(binned, curve) for binned, curve in zip(data, capped, strict=True)) - best) > CLOSE:
             continue
-        found = _sum([contradicted(one, curve, both=binary) for one, curve in zip(data, capped, strict=True)])
-        shares.append((found.against - found.expected) / rows)
+        doubt = _sum([contradicted(binned, curve, both=binary) for binned, curve in zip(data, capped, strict=True)])
+        shares.append((doubt.against - doubt.expected) / rows)
     return min(shares, default=np.inf)

@@ -43,7 +43,7 @@ def gather(context: Context, *, bins: int = 256) -> Leaks:
     require_evidence("features", dataset=dataset)
     fold = folds_of(len(dataset), context.generator("leaks"), cluster=dataset.cluster)
     most = max(4, min(bins, len(dataset) // 20))
-    found = []
+    entries = []
     for done, feature in enumerate(dataset.features):
         context.progress("looking for leaks", done, len(dataset.features))
         column = dataset.frame[feature]
@@ -51,9 +51,9 @@ def gather(context: Context, *, bins: int = 256) -> Leaks:
             reading = _of_number(column, dataset, fold, most, context.settings.level)
         else:
             reading = _of_class(column, dataset, fold, most, context.settings.level)
-        found.append(Alone(feature=feature, reading=reading))
+        entries.append(Alone(feature=feature, reading=reading))
     context.progress("looking for leaks", len(dataset.features), len(dataset.features))
-    return Leaks(metric="r2_score" if dataset.task == "regression" else "roc_auc", found=tuple(found))
+    return Leaks(metric="r2_score" if dataset.task == "regression" else "roc_auc", found=tuple(entries))
 
 
 def _of_class(column: pd.Series, dataset: Dataset, fold: IntArray, most: int, level: float) -> Reading:
@@ -66,11 +66,13 @@ def _of_class(column: pd.Series, dataset: Dataset, fold: IntArray, most: int, le
     areas = areas_by_label(cells, fold, y, positions, *masses, level)
     if cells.ordered and _mean(areas, weights) > SCREEN:  # finer cells matter only where classes nearly part
         ranked = areas_by_label(as_cells(column, 4096), np.zeros_like(fold), y, positions, *masses, level, ordered=True)
-        areas = [_better(one, other) for one, other in zip(areas, ranked, strict=True)]
-    known = [(one, weight) for one, weight in zip(areas, weights, strict=True) if one is not None]
+        areas = [_better(area, other) for area, other in zip(areas, ranked, strict=True)]
+    known = [(area, weight) for area, weight in zip(areas, weights, strict=True) if area is not None]
     if not known:
         return Reading(value=None, reason="one class only")
-    value, low, high = np.average(np.array([one for one, _ in known]), axis=0, weights=[weight for _, weight in known])
+    value, low, high = np.average(
+        np.array([area for area, _ in known]), axis=0, weights=[weight for _, weight in known]
+    )
     return Reading(
         value=float(value),
         low=float(min(low, value)),
@@ -81,12 +83,12 @@ def _of_class(column: pd.Series, dataset: Dataset, fold: IntArray, most: int, le
 
 
 def _mean(areas: list[Area | None], weights: list[float]) -> float:
-    known = [(one.value, weight) for one, weight in zip(areas, weights, strict=True) if one is not None]
+    known = [(area.value, weight) for area, weight in zip(areas, weights, strict=True) if area is not None]
     return sum(value * weight for value, weight in known) / max(sum(weight for _, weight in known), 1.0)
 
 
-def _better(one: Area | None, other: Area | None) -> Area | None:
-    known = [area for area in (one, other) if area is not None]
+def _better(ranking: Area | None, other: Area | None) -> Area | None:
+    known = [area for area in (ranking, other) if area is not None]
     return max(known, key=lambda area: area.value, default=None)
 
 
@@ -94,12 +96,12 @@ def _of_number(column: pd.Series, dataset: Dataset, fold: IntArray, most: int, l
     y = dataset.y.astype(np.float64)
     # Coarse bins smooth noise away, fine ones follow a bent curve to its ends.
     tried = [held_out_numbers(column, y, fold, knots) for knots in (most, max(most, min(len(y), 4096)))]
-    told = min(tried, key=lambda one: float(((one - y) ** 2).sum()))
+    values = min(tried, key=lambda values: float(((values - y) ** 2).sum()))
     try:
-        made = r2_score(y, told, dataset.weight)
+        linear = r2_score(y, values, dataset.weight)
     except Undefined as reason:
         return Reading(value=None, reason=str(reason))
-    limits = r2_interval(made.value, variance(made.influence, dataset.weight, dataset.cluster), level)
+    limits = r2_interval(linear.value, variance(linear.influence, dataset.weight, dataset.cluster), level)
     if limits is None:
-        return Reading(value=made.value, low=made.value, high=made.value, n=len(y), method="exact fit")
-    return Reading(value=made.value, low=limits.low, high=limits.high, n=len(y), method=limits.method)
+        return Reading(value=linear.value, low=linear.value, high=linear.value, n=len(y), method="exact fit")
+    return Reading(value=linear.value, low=limits.low, high=limits.high, n=len(y), method=limits.method)

@@ -49,12 +49,12 @@ def gather(
 
 def fit_lime(context: Context, what: Explained, samples: int, engine: str = "batched", run: int = 0) -> Attributions:
     """Fit LIME around rows that were chosen already."""
-    fitted = _by_package if engine == "package" else _batched
+    fitted = _by_package if engine == "package" else _batch
     n, width = what.X.shape
     values, fit, output = np.zeros((n, width)), np.zeros(n), np.zeros(n)
     for code, here in what.groups():
-        found = fitted(context, what, code, here, max(samples, 50), run)
-        values[here], fit[here], output[here] = found.values, found.fit, found.output
+        local_models = fitted(context, what, code, here, max(samples, 50), run)
+        values[here], fit[here], output[here] = local_models.values, local_models.fit, local_models.output
     notes = [note for note in what.notes if not note.startswith("background")]
     notes.append(f"{max(samples, 50)} samples around {len(what.reference)} reference rows, {engine} engine")
     return Attributions(
@@ -71,7 +71,7 @@ def fit_lime(context: Context, what: Explained, samples: int, engine: str = "bat
     )
 
 
-def _batched(context: Context, what: Explained, code: int, here: np.ndarray, samples: int, run: int) -> LocalModels:
+def _batch(context: Context, what: Explained, code: int, here: np.ndarray, samples: int, run: int) -> LocalModels:
     return lime_tabular(
         what.score(code),
         what.X[here],
@@ -99,8 +99,8 @@ def _by_package(context: Context, what: Explained, code: int, here: np.ndarray, 
     values, intercept, fit = np.zeros((len(here), width)), np.zeros(len(here)), np.zeros(len(here))
     for number, row in enumerate(what.X[here]):
         context.progress("fitting LIME", number, len(here))
-        found = explainer.explain_instance(row, score, num_features=width, num_samples=samples)
-        for feature, weight in found.local_exp[1]:
+        result = explainer.explain_instance(row, score, num_features=width, num_samples=samples)
+        for feature, weight in result.local_exp[1]:
             values[number, feature] = weight
-        intercept[number], fit[number] = found.intercept[1], found.score
+        intercept[number], fit[number] = result.intercept[1], result.score
     return LocalModels(values, intercept, fit, score(what.X[here]))

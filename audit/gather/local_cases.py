@@ -69,19 +69,19 @@ def gather(
 def pick(test: Predictions, most: int) -> list[tuple[int, str]]:
     """Choose rows with the reason for each: wrong, uncertain, typical of a class, typical of a group."""
     sure = _certainty(test)
-    found: dict[int, str] = {}
+    table: dict[int, str] = {}
     if test.task == "regression":
         error = np.abs(test.y_pred.astype(np.float64) - test.y_true.astype(np.float64))
-        _note(found, test, int(np.argmax(error)), "largest error")
+        _note(table, test, int(np.argmax(error)), "largest error")
         middle = np.argsort(test.y_pred.astype(np.float64))[len(test) // 2]
-        _note(found, test, int(middle), "typical prediction")
+        _note(table, test, int(middle), "typical prediction")
     else:
         wrong = np.flatnonzero(test.y_pred != test.y_true)
         if len(wrong):
-            _note(found, test, int(wrong[np.argmax(sure[wrong])]), "most wrong: surest of the errors")
-        _note(found, test, int(np.argmin(sure)), "most uncertain")
+            _note(table, test, int(wrong[np.argmax(sure[wrong])]), "most wrong: surest of the errors")
+        _note(table, test, int(np.argmin(sure)), "most uncertain")
         for code in np.unique(test.y_pred)[:MOST_LEVELS]:
-            _note(found, test, _typical(np.flatnonzero(test.y_pred == code), sure), f"typical of {test.classes[code]}")
+            _note(table, test, _typical(np.flatnonzero(test.y_pred == code), sure), f"typical of {test.classes[code]}")
     shown = test.without_hidden_groups()
     for feature in shown.sensitive:
         factor = shown.keys[feature]
@@ -89,13 +89,13 @@ def pick(test: Predictions, most: int) -> list[tuple[int, str]]:
         for code in big:
             here = np.flatnonzero(factor.codes == code)
             if len(here) >= max(test.settings.min_n, 1):
-                _note(found, test, _typical(here, sure), f"typical of {feature}={factor.levels[code]}")
-    return list(found.items())[: max(most, 1)]
+                _note(table, test, _typical(here, sure), f"typical of {feature}={factor.levels[code]}")
+    return list(table.items())[: max(most, 1)]
 
 
-def _note(found: dict[int, str], test: Predictions, place: int, why: str) -> None:
+def _note(table: dict[int, str], test: Predictions, place: int, why: str) -> None:
     row = int(test.row[place])
-    found[row] = f"{found[row]}; {why}" if row in found else why
+    table[row] = f"{table[row]}; {why}" if row in table else why
 
 
 def _certainty(test: Predictions) -> FloatArray:
@@ -122,12 +122,12 @@ def _counterfactuals(context: Context, what: Explained, held: tuple[str, ...]) -
     space = Space.of(what.reference, numeric=what.encoding.numeric, free=free)
     decide = what.decider()
     decided = decide(what.reference)
-    found: list[FloatArray | None] = []
+    arrays: list[FloatArray | None] = []
     for number, row in enumerate(what.X):
         context.progress("looking for counterfactuals", number, len(what.X))
-        found.append(nearest_counterfactual(decide, row, what.reference, decided, space))
+        arrays.append(nearest_counterfactual(decide, row, what.reference, decided, space))
     context.progress("looking for counterfactuals", len(what.X), len(what.X))
-    return found
+    return arrays
 
 
 def _case(

@@ -54,7 +54,7 @@ def gather(
     context.fitted()
     dataset = context.dataset
     require_evidence("features", dataset=dataset)
-    if _are_images(context, modality, tuple(int(one) for one in shape)):
+    if _are_images(context, modality, tuple(int(size) for size in shape)):
         raise NotApplicable("rows are images, of which no pixel is missing by itself; corruptions cover parts of them")
     base, notes = sample(context, rows, "missing")
     names = list(dataset.features)
@@ -83,21 +83,21 @@ def _variants(context: Context, X: pd.DataFrame, base: Positions, names: list[st
         if not len(present):
             continue
         other = context.generator(f"missing {name}").permutation(present)
-        yield Variant(MISSING + name, partial(_blanked, X, name, present), base[present])
-        yield Variant(SWAPPED + name, partial(_swapped, X, name, present, other), base[present])
+        yield Variant(MISSING + name, partial(_blank, X, name, present), base[present])
+        yield Variant(SWAPPED + name, partial(_swap, X, name, present, other), base[present])
         if kinds[name] == "categorical" and not pd.api.types.is_bool_dtype(X[name].dtype):
-            yield Variant(UNSEEN + name, partial(_renamed, X, name, present), base[present])
+            yield Variant(UNSEEN + name, partial(_rename, X, name, present), base[present])
 
 
-def _blanked(X: pd.DataFrame, name: str, rows: Positions) -> pd.DataFrame:
+def _blank(X: pd.DataFrame, name: str, rows: Positions) -> pd.DataFrame:
     return X.take(rows).reset_index(drop=True).assign(**{name: blank(X[name], len(rows))})
 
 
-def _swapped(X: pd.DataFrame, name: str, rows: Positions, other: Positions) -> pd.DataFrame:
+def _swap(X: pd.DataFrame, name: str, rows: Positions, other: Positions) -> pd.DataFrame:
     return X.take(rows).reset_index(drop=True).assign(**{name: X[name].take(other).reset_index(drop=True)})
 
 
-def _renamed(X: pd.DataFrame, name: str, rows: Positions) -> pd.DataFrame:
+def _rename(X: pd.DataFrame, name: str, rows: Positions) -> pd.DataFrame:
     return X.take(rows).reset_index(drop=True).assign(**{name: unseen(X[name], len(rows))})
 
 
@@ -112,7 +112,7 @@ def unseen(column: pd.Series, rows: int) -> pd.Series:
     ['never seen, never seen']
     """
     held = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column.dropna().unique()
-    words = {str(one) for one in held}
+    words = {str(value) for value in held}
     new = NEW
     while new in words:
         new = f"{new}, {NEW}"

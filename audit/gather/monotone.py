@@ -54,16 +54,16 @@ def gather(
         raise NotApplicable(f"the model reads none of the features declared monotone: {listed(declared)}")
     base, notes = sample(context, rows, "monotone")
     X = dataset.inputs(base)
-    found = {}
+    table = {}
     for name in read:
         variants = list(_variants(X, base, name, steps))
         if variants:
-            found[name] = ask_variants(
+            table[name] = ask_variants(
                 context, base, variants, what=f"raising {name}", evaluations=evaluations, notes=notes
             )
-    if not found:
+    if not table:
         raise NotApplicable(f"no feature declared monotone varies: {listed(read)}")
-    return found
+    return table
 
 
 def _variants(X: pd.DataFrame, base: Positions, name: str, steps: Sequence[float]) -> Iterator[Variant]:
@@ -74,9 +74,9 @@ def _variants(X: pd.DataFrame, base: Positions, name: str, steps: Sequence[float
         return
     whole = pd.api.types.is_integer_dtype(X[name].dtype)
     for step in dict.fromkeys(max(1.0, round(size * spread)) if whole else size * spread for size in steps):
-        yield Variant(f"raised by {step:g}", partial(_raised, X, name, step), base)
+        yield Variant(f"raised by {step:g}", partial(_raise_, X, name, step), base)
 
 
-def _raised(X: pd.DataFrame, name: str, step: float) -> pd.DataFrame:
+def _raise_(X: pd.DataFrame, name: str, step: float) -> pd.DataFrame:
     raised = X[name] + (int(step) if pd.api.types.is_integer_dtype(X[name].dtype) else step)
     return X.assign(**{name: raised.astype(X[name].dtype)})

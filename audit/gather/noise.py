@@ -90,7 +90,7 @@ def _spreads_at_once(X: pd.DataFrame, distinct: int) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a column without a number has no spread
         spread = np.where(steps > distinct, np.nanstd(values, axis=0), 0.0)
-    return {str(name): float(one) for name, one in zip(X.columns, spread, strict=True) if one > 0}
+    return {str(name): float(value) for name, value in zip(X.columns, spread, strict=True) if value > 0}
 
 
 def spread_of(column: pd.Series, distinct: int) -> float:

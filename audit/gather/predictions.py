@@ -34,18 +34,18 @@ def gather(context: Context, *, batch: int = 8192) -> Predictions:
     everything = np.arange(len(dataset))
     X = dataset.inputs(everything)
     answers = ask(context.model, X, dataset, progress=context.progress, what="predicting", batch=batch)
-    return _answered(predictions_of(answers, dataset, everything, context.settings), answers)
+    return _answer(predictions_of(answers, dataset, everything, context.settings), answers)
 
 
-def _answered(made: Predictions, answers: Answers) -> Predictions:
+def _answer(predictions: Predictions, answers: Answers) -> Predictions:
     """Leave out rows whose answer is not a class: they are counted apart, as `invalid`."""
     if answers.answered is None:
-        return made
+        return predictions
     if not answers.answered.any():
         raise DataError("no row has a label that is a class of the target: there is nothing to audit.")
     left_out = int((~answers.answered).sum())
     note = f"{left_out} rows have no label that is a class; they are left out of every measure and counted as invalid"
-    return replace(made.take(answers.answered), notes=(*made.notes, note))
+    return replace(predictions.take(answers.answered), notes=(*predictions.notes, note))
 
 
 def predictions_of(answers: Answers, dataset: Dataset, rows: npt.NDArray[np.intp], settings: Settings) -> Predictions:
@@ -85,13 +85,13 @@ def _from_columns(dataset: Dataset, settings: Settings) -> Predictions:
     if roles.prediction is not None:
         label: npt.NDArray[np.generic] = table[roles.prediction].to_numpy(dtype=object)
     else:
-        label, told = _labels_from_scores(raw, dataset)
-        notes += told
+        label, lines = _labels_from_scores(raw, dataset)
+        notes += lines
     in_range = raw is not None and bool(((raw >= -ROUNDING) & (raw <= 1 + ROUNDING)).all())
     said = f"column {shown(roles.prediction)} holds" if roles.prediction is not None else "the scores are of"
     answers = classified(label, raw, known, dataset, from_probabilities=in_range, what=said)
-    made = _answered(predictions_of(answers, dataset, rows, settings), answers)
-    return replace(made, notes=(*made.notes, *notes))
+    predictions = _answer(predictions_of(answers, dataset, rows, settings), answers)
+    return replace(predictions, notes=(*predictions.notes, *notes))
 
 
 def _rows_with_answers(dataset: Dataset) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:

@@ -36,7 +36,7 @@ def gather(context: Context, *, bins: int = 64) -> Proxies:
     masses = None if dataset.weight is None else dataset.weight[rows], cluster
     fold = folds_of(len(rows), context.generator("proxies"), cluster=cluster)
     most = max(4, min(bins, len(rows) // 20))
-    found: list[Alone] = []
+    entries: list[Alone] = []
     for done, feature in enumerate(dataset.features):
         context.progress("looking for proxies", done, len(dataset.features))
         cells = as_cells(dataset.frame[feature].take(rows), most)
@@ -55,9 +55,9 @@ def gather(context: Context, *, bins: int = 64) -> Proxies:
             )
             for position, level in enumerate(factor.levels):
                 reading = _reading(areas.get(position), int(sizes[position]), hidden[position])
-                found.append(Alone(feature=feature, reading=reading, where={name: level}))
+                entries.append(Alone(feature=feature, reading=reading, where={name: level}))
     context.progress("looking for proxies", len(dataset.features), len(dataset.features))
-    return Proxies(split=split, found=tuple(found))
+    return Proxies(split=split, found=tuple(entries))
 
 
 def _reading(area: Area | None, size: int, hidden: str) -> Reading:

@@ -54,15 +54,15 @@ def gather(context: Context, *, linear_rows: int = 50_000, rows: int = 20_000) -
         if context.late():
             notes.append(f"the {name} model was left out: {LATE}")
             continue
-        chosen, told = _training_rows(context, most, name)
+        chosen, text = _training_rows(context, most, name)
         try:
-            model, kind = _fitted(context, name, chosen)
+            model, kind = _fit(context, name, chosen)
             parts.append(_answers(context, model))
         except (ModelError, ValueError, MemoryError) as error:
             notes.append(f"the {name} model could not be fitted: {' '.join(str(error).split())[:200]}")
             continue
         levels.append(name)
-        notes.append(f"{name}: {kind} on {told}")
+        notes.append(f"{name}: {kind} on {text}")
     context.progress("fitting rivals", 2, 2)
     if not parts:
         raise NotApplicable("; ".join(notes))
@@ -77,7 +77,7 @@ def _training_rows(context: Context, most: int, name: str) -> tuple[Positions, s
     return chosen, f"{most} training rows drawn at random, of {len(pool)}"
 
 
-def _fitted(context: Context, name: str, rows: Positions) -> tuple[Model, str]:
+def _fit(context: Context, name: str, rows: Positions) -> tuple[Model, str]:
     from threadpoolctl import threadpool_limits
 
     dataset = context.dataset

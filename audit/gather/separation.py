@@ -47,7 +47,7 @@ def gather(context: Context, *, rows: int = 10_000, cells: int = 4_000_000, tree
     dataset = context.dataset
     require_evidence("train", "features", dataset=dataset)
     generator = context.generator("separation")
-    chosen, notes = _sampled(dataset, rows, cells, generator)
+    chosen, notes = _sample(dataset, rows, cells, generator)
     is_test = dataset.split.mask("test")[chosen]
     if min(int(is_test.sum()), int((~is_test).sum())) < LEAST:
         raise NotApplicable(f"a split has fewer than {LEAST} rows")
@@ -68,24 +68,27 @@ def gather(context: Context, *, rows: int = 10_000, cells: int = 4_000_000, tree
     value = float(np.mean(areas))
     units = np.arange(len(chosen)) if cluster is None else cluster_codes(cluster)
     positives, negatives = (float(len(np.unique(units[side]))) for side in (is_test, ~is_test))
-    spread, degrees = sum(one.value for one in spreads) / FOLDS**2, max(sum(one.degrees for one in spreads), 1.0)
+    spread, degrees = (
+        sum(spread.value for spread in spreads) / FOLDS**2,
+        max(sum(spread.degrees for spread in spreads), 1.0),
+    )
     area = area_interval(value, spread, positives, negatives, context.settings.level, degrees=degrees)
     mean_drop = np.mean(drops, axis=0)
     order = [int(place) for place in np.argsort(-mean_drop, kind="stable")[:20] if mean_drop[place] > 0]
     return Separation(
         auc=Reading(value=area.value, low=area.low, high=area.high, n=len(chosen), method="delong, held out"),
         by_feature=tuple((dataset.features[place], float(mean_drop[place])) for place in order),
-        notes=(*notes, *_told(len(dataset.features))),
+        notes=(*notes, *_tell(len(dataset.features))),
     )
 
 
-def _told(features: int) -> tuple[str, ...]:
+def _tell(features: int) -> tuple[str, ...]:
     if features <= READ:
         return ()
     return (f"of {features:,} features the {READ} that differ most in the fitted rows were read",)
 
 
-def _sampled(
+def _sample(
     dataset: Dataset, rows: int, cells: int, generator: np.random.Generator
 ) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
     most = max(LEAST * 2, min(rows, cells // (2 * len(dataset.features))))
@@ -145,12 +148,14 @@ def _fold(
         classifier.fit(X[fit], is_test[fit], sample_weight=None if weight is None else weight[fit])
         mass = None if weight is None else weight[held]
         score = classifier.decision_function(X[held])
-        made = roc_auc(is_test[held], score, mass)
+        linear = roc_auc(is_test[held], score, mass)
         for place in _used(classifier, X.shape[1])[:12]:
             shuffled = X[held].copy()
             shuffled[:, place] = generator.permutation(shuffled[:, place])
-            drop[read[place]] = made.value - roc_auc(is_test[held], classifier.decision_function(shuffled), mass).value
-    return made, drop
+            drop[read[place]] = (
+                linear.value - roc_auc(is_test[held], classifier.decision_function(shuffled), mass).value
+            )
+    return linear, drop
 
 
 def _most_different(X: FloatArray, is_test: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

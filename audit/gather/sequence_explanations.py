@@ -60,7 +60,7 @@ def gather(
     what = explained(context, rows=len(chosen), background=background, chosen=chosen)
     values, base, output = _attributions(context, what, steps, pairs)
     place = {int(row): number for number, row in enumerate(predictions.row)}
-    told = tuple(
+    sequence_cases = tuple(
         SequenceCase(
             why=why,
             row=row,
@@ -74,7 +74,7 @@ def gather(
         for number, (row, why) in enumerate(picked)
     )
     return SequenceExplanations(
-        cases=told, sample=values[len(picked) :], scale=what.output.scale, notes=(*notes, *what.notes)
+        cases=sequence_cases, sample=values[len(picked) :], scale=what.output.scale, notes=(*notes, *what.notes)
     )
 
 
@@ -104,7 +104,7 @@ def _attributions(
     n = len(what.X)
     values, base, output = np.zeros((n, steps)), np.zeros(n), np.zeros(n)
     for code, here in what.groups():
-        found = step_shapley(
+        attribution = step_shapley(
             what.score(code),
             what.X[here],
             what.background,
@@ -113,5 +113,5 @@ def _attributions(
             pairs=pairs,
             tick=lambda done, total: context.progress("taking steps away", done, total),
         )
-        values[here], base[here], output[here] = found.values, found.base, found.output
+        values[here], base[here], output[here] = attribution.values, attribution.base, attribution.output
     return values, base, output

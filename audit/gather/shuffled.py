@@ -67,7 +67,7 @@ def gather(
     kept = np.sort(generator.permutation(test)[: min(rows, max(most, LEAST_ROWS))])
     X = dataset.inputs(kept)
     likeliest = decides_for_likeliest(model, plain.y_pred, plain.y_score if plain.probabilities else None)
-    found: dict[str, tuple[Predictions, ...]] = {}
+    entries: dict[str, tuple[Predictions, ...]] = {}
     notes += () if len(kept) == len(test) else (f"{len(kept)} of {len(test)} test rows, drawn at random",)
     share = max(1, min(TOGETHER // len(kept), CELLS // (len(kept) * len(dataset.features))) // max(repeats, 1))
     for start in range(0, len(names), share):
@@ -75,20 +75,22 @@ def gather(
             break
         context.progress("shuffling features", start, len(names))
         some = [name for name in names[start : start + share] for _ in range(max(repeats, 1))]
-        table = _shuffled(X, some, generator)
+        table = _shuffle(X, some, generator)
         answers = ask(model, table, dataset, progress=lambda *_: None, what="", likeliest=likeliest)
-        made = replace(predictions_of(answers, dataset, np.tile(kept, len(some)), plain.settings), notes=notes)
+        predictions = replace(predictions_of(answers, dataset, np.tile(kept, len(some)), plain.settings), notes=notes)
         for place, name in enumerate(some):
-            part = made.take(np.arange(place * len(kept), (place + 1) * len(kept)))
-            found[name] = (*found.get(name, ()), part)
+            part = predictions.take(np.arange(place * len(kept), (place + 1) * len(kept)))
+            entries[name] = (*entries.get(name, ()), part)
     context.progress("shuffling features", len(names), len(names))
-    if len(found) < len(names):
-        short = f"{len(found)} of {len(names)} features shuffled: {LATE}"
-        found = {name: tuple(replace(one, notes=(*one.notes, short)) for one in parts) for name, parts in found.items()}
-    return found
+    if len(entries) < len(names):
+        short = f"{len(entries)} of {len(names)} features shuffled: {LATE}"
+        entries = {
+            name: tuple(replace(part, notes=(*part.notes, short)) for part in parts) for name, parts in entries.items()
+        }
+    return entries
 
 
-def _shuffled(X: pd.DataFrame, names: Sequence[str], generator: np.random.Generator) -> pd.DataFrame:
+def _shuffle(X: pd.DataFrame, names: Sequence[str], generator: np.random.Generator) -> pd.DataFrame:
     """Return the rows once for each name, below each other, each time with one column shuffled."""
     table = X.take(np.tile(np.arange(len(X)), len(names))).reset_index(drop=True)
     places = {name: place for place, name in enumerate(X.columns)}

@@ -84,11 +84,11 @@ def gather(
         counts.append(str(size))
         names.append(str(part))
     context.progress("refitting on fewer rows", len(plan), len(plan))
-    told = {size: counts.count(size) for size in dict.fromkeys(counts)}
+    numbers = {size: counts.count(size) for size in dict.fromkeys(counts)}
     notes = (
         *notes,
         *weight_notes(model, dataset),
-        "refits: " + ", ".join(f"{times} on {size} rows" for size, times in told.items()),
+        "refits: " + ", ".join(f"{times} on {size} rows" for size, times in numbers.items()),
     )
     joined = join(aligned(parts), "part", names)
     lengths = [len(part) for part in parts]
@@ -118,12 +118,12 @@ def _plan(context: Context, most: int, sizes: int, repeats: int, fits: int) -> l
         for size in wanted if part == 1 else wanted[1:]:
             if part > 2 and total + size > fits:
                 continue
-            plan.append((size, part, _drawn(dataset, pool, size, generator)))
+            plan.append((size, part, _draw(dataset, pool, size, generator)))
             total += size
     return plan
 
 
-def _drawn(dataset: Dataset, pool: Positions, size: int, generator: np.random.Generator) -> Positions:
+def _draw(dataset: Dataset, pool: Positions, size: int, generator: np.random.Generator) -> Positions:
     """Draw rows, class by class where there are classes, so that none is lost."""
     if size == len(pool):
         return np.sort(pool)

@@ -59,7 +59,7 @@ def gather(
     rows = np.array([*(row for row, _ in picked), *drawn], dtype=np.intp)
     output, more = choose_output(model, dataset, dataset.inputs(rows))
     place = {int(row): number for number, row in enumerate(predictions.row)}
-    left, found = context.affordable(evaluations), []
+    left, text_cases = context.affordable(evaluations), []
     for number, row in enumerate(rows):
         pieces = Pieces.of(str(dataset.frame[column].iloc[int(row)]), most=most_words)
         left -= 2 * pairs * max(len(pieces.words) - 1, 1) + samples
@@ -69,15 +69,17 @@ def gather(
         why = picked[number][1] if number < len(picked) else ""
         at = place[int(row)]
         code = int(predictions.y_pred[at]) if dataset.task == "multiclass" else 0
-        told = (why, said(predictions, predictions.y_pred[at]), said(predictions, predictions.y_true[at]))
-        found.append(_explained(context, output, int(row), code, column, pieces, told, (pairs, samples)))
+        entry = (why, said(predictions, predictions.y_pred[at]), said(predictions, predictions.y_true[at]))
+        text_cases.append(_explained(context, output, int(row), code, column, pieces, entry, (pairs, samples)))
     context.progress("taking words away", len(rows), len(rows))
     short = (
-        () if len(found) == len(rows) else (f"{len(found)} of {len(rows)} texts, within {evaluations:,} evaluations",)
+        ()
+        if len(text_cases) == len(rows)
+        else (f"{len(text_cases)} of {len(rows)} texts, within {evaluations:,} evaluations",)
     )
     return TextExplanations(
-        cases=tuple(found[: len(picked)]),
-        sample=tuple(found[len(picked) :]),
+        cases=tuple(text_cases[: len(picked)]),
+        sample=tuple(text_cases[len(picked) :]),
         scale=output.scale,
         column=column,
         notes=(*notes, *more, *short, "a word is taken away by leaving it out; base: the empty text"),
@@ -105,28 +107,28 @@ def _explained(
     code: int,
     column: str,
     pieces: Pieces,
-    told: tuple[str, str, str],
+    entry: tuple[str, str, str],
     effort: tuple[int, int],
 ) -> TextCase:
     rest = output.dataset.inputs(np.array([row]))
 
     def score(present: FloatArray) -> FloatArray:
-        texts = pd.Series([pieces.without(one) for one in present], dtype=rest[column].dtype)
+        texts = pd.Series([pieces.without(value) for value in present], dtype=rest[column].dtype)
         table = rest.take(np.zeros(len(present), dtype=np.intp)).reset_index(drop=True)
         return output(table.assign(**{column: texts}), code)
 
     generator = context.generator(f"words {row}")
-    found = explain_parts(score, len(pieces.words), generator=generator, pairs=effort[0], samples=effort[1])
-    why, predicted, actual = told
+    parts_explained = explain_parts(score, len(pieces.words), generator=generator, pairs=effort[0], samples=effort[1])
+    why, predicted, actual = entry
     return TextCase(
         why=why,
         row=row,
         predicted=predicted,
         actual=actual,
         words=pieces.words,
-        shap=found.shap,
-        lime=found.lime,
-        fit=found.fit,
-        base=found.base,
-        output=found.output,
+        shap=parts_explained.shap,
+        lime=parts_explained.lime,
+        fit=parts_explained.fit,
+        base=parts_explained.base,
+        output=parts_explained.output,
     )

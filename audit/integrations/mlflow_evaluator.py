@@ -94,21 +94,23 @@ def record_metrics(record: AuditRecord) -> dict[str, float]:
     ``modelassay.concerns``; ``performance.<metric>`` on all test rows; ``gate.<id>`` for the slice of a catalogue rule
     that is looked at first; ``gate.<id>.<group>`` for each slice of the team's own gates. ``audit.json`` holds all.
     """
-    found = {"modelassay.concerns": float(len({one.gate for one in record.concerns}))}
+    values = {"modelassay.concerns": float(len({concern.gate for concern in record.concerns}))}
     for finding in record.findings:
         if finding.family == "performance" and finding.measurement is not None:
-            found |= {
-                _name(f"performance.{one.metric}"): one.value
-                for one in finding.measurement.estimates
-                if one.value is not None and set(one.where) <= {"split"} and one.where.get("split", "test") == "test"
+            values |= {
+                _name(f"performance.{estimate.metric}"): estimate.value
+                for estimate in finding.measurement.estimates
+                if estimate.value is not None
+                and set(estimate.where) <= {"split"}
+                and estimate.where.get("split", "test") == "test"
             }
     for result in gate_results(record):
         own = result.gate is not None and not result.gate.from_catalogue
         for verdict in result.verdicts if own else (result.lead,):
             group = "".join(f".{key}_{level}" for key, level in verdict.where.items() if own and key != "split")
             if verdict.estimate is not None and verdict.estimate.value is not None:
-                found[_name(f"gate.{verdict.gate}{group}")] = verdict.estimate.value
-    return found
+                values[_name(f"gate.{verdict.gate}{group}")] = verdict.estimate.value
+    return values
 
 
 def _name(text: str) -> str:

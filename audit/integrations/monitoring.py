@@ -146,4 +146,4 @@ def monitor(
     every = list(watch(work, execute))
     if work.state is not None:
         keep(every, work.state)
-    return tuple(one.record for one in every)
+    return tuple(watched.record for watched in every)

@@ -48,7 +48,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> AuditFile 
     """Collect an audit's file where it was asked for."""
     if file_path.name not in {CONFIGURATION, RECORD}:
         return None
-    if parent.config.getoption("--modelassay") or _named(file_path, parent.config):
+    if parent.config.getoption("--modelassay") or _name(file_path, parent.config):
         return AuditFile.from_parent(parent, path=file_path)
     return None
 
@@ -72,7 +72,7 @@ class AuditFile(pytest.File):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:  # type: ignore[override]
         """Show what is wrong with the file; no trace of this program."""
-        return _said(excinfo) or str(super().repr_failure(excinfo))
+        return _say(excinfo) or str(super().repr_failure(excinfo))
 
 
 class GateItem(pytest.Item):
@@ -90,14 +90,14 @@ class GateItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
         """Show the verdict, or what the audit said when it could not run; no trace of this program."""
-        return _said(excinfo) or str(super().repr_failure(excinfo, style))  # type: ignore[arg-type]
+        return _say(excinfo) or str(super().repr_failure(excinfo, style))  # type: ignore[arg-type]
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Name the gate by its code and title."""
         return self.path, None, f"{self.gate.id} {self.gate.title}".strip()
 
 
-def _said(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+def _say(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
     """Return what a gate or an audit said for people; ``""`` for a fault of this program."""
     from audit.errors import AuditError
     from reports.store import RecordError
@@ -125,16 +125,18 @@ def report(record: AuditRecord, verdicts: list[Verdict]) -> None:
     bad = [verdict for verdict in blocking(record) if verdict in verdicts]
     if bad:
         raise GateFailed("\n".join(lines(record, bad)))
-    outcomes = {outcome: [one for one in verdicts if one.outcome == outcome] for outcome in ("fail", "error")}
+    outcomes = {
+        outcome: [verdict for verdict in verdicts if verdict.outcome == outcome] for outcome in ("fail", "error")
+    }
     for verdict in (*outcomes["fail"], *outcomes["error"]):
         warnings.warn(lines(record, [verdict])[0], ModelConcern, stacklevel=1)
     if outcomes["fail"] or outcomes["error"]:
         return
     for outcome, end in (("waived", pytest.xfail), ("inconclusive", pytest.skip)):
-        found = [one for one in verdicts if one.outcome == outcome]
-        if found:
-            end("; ".join(lines(record, found[:3])))
-    if not any(one.outcome == "pass" for one in verdicts):
+        entries = [verdict for verdict in verdicts if verdict.outcome == outcome]
+        if entries:
+            end("; ".join(lines(record, entries[:3])))
+    if not any(verdict.outcome == "pass" for verdict in verdicts):
         pytest.skip(lines(record, verdicts[:1])[0] if verdicts else "the audit did not look at this gate")
 
 
@@ -179,7 +181,7 @@ def _run_once(path: Path, stamp: int) -> AuditRecord:
     name = hashlib.sha256(f"{shared}:{path}:{stamp}".encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir()) / f"modelassay-{os.getuid() if hasattr(os, 'getuid') else 0}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    with _locked(folder / f"{name}.lock"):
+    with _lock(folder / f"{name}.lock"):
         kept = folder / f"{name}.json"
         if not kept.exists():
             save(_run(path), kept)
@@ -195,7 +197,7 @@ def _run(path: Path) -> AuditRecord:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _lock(path: Path) -> Iterator[None]:
     """Hold a file's lock; where the system has none, every worker runs the audit for itself."""
     with path.open("w") as file:
         try:
@@ -207,7 +209,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _named(path: Path, config: pytest.Config) -> bool:
+def _name(path: Path, config: pytest.Config) -> bool:
     """Tell whether a file was named on the command line."""
     here: Callable[[str], Path] = lambda text: (config.invocation_params.dir / text.split("::")[0]).resolve()  # noqa: E731
     return path.resolve() in {here(argument) for argument in config.args}
@@ -219,4 +221,4 @@ def lines(record: AuditRecord, verdicts: list[Verdict]) -> list[str]:
     from reports.sentences import report_words
 
     known = Estimates(record)
-    return [f"{one.gate}: {report_words(record, known, one)}" for one in verdicts]
+    return [f"{verdict.gate}: {report_words(record, known, verdict)}" for verdict in verdicts]

@@ -47,9 +47,9 @@ def at_confidence(estimate: Estimate, confidence: float) -> Estimate:
     span = span_of(estimate)
     if span is None or estimate.method == "count" or abs(estimate.level - confidence) < 1e-9:
         return estimate
-    made = at_level(span, estimate.level, confidence, scale_of(estimate.unit))
+    interval = at_level(span, estimate.level, confidence, scale_of(estimate.unit))
     method = f"{estimate.method}, from its {estimate.level:g} interval"
-    return replace(estimate, low=made.low, high=made.high, level=confidence, method=method)
+    return replace(estimate, low=interval.low, high=interval.high, level=confidence, method=method)
 
 
 def is_exact(gate: Gate, estimate: Estimate) -> bool:

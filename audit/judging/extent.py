@@ -54,9 +54,9 @@ class Rows:
         """Read sizes and rates from a record."""
         rates: dict[Key, Estimate] = {}
         for finding in record.findings:
-            for one in finding.measurement.estimates if finding.measurement else ():
-                if one.metric in RATES or one.metric in STANDS_FOR.values():
-                    rates.setdefault((one.metric, frozenset(one.where.items())), one)
+            for estimate in finding.measurement.estimates if finding.measurement else ():
+                if estimate.metric in RATES or estimate.metric in STANDS_FOR.values():
+                    rates.setdefault((estimate.metric, frozenset(estimate.where.items())), estimate)
         sizes = {split.name: split.rows for split in record.data.splits}
         return cls(sizes=sizes, rates=rates, task=record.task, headline=record.headline)
 
@@ -95,12 +95,12 @@ def extent(gate: Gate, estimate: Estimate, rows: Rows) -> Estimate:
         return replace(blank, reason=reach)
     unit, most = reach
     value = min(unit * beyond(gate, estimate.value), most)
-    made = replace(blank, value=value, n=estimate.n, level=estimate.level, method="linear", reason="")
+    measured = replace(blank, value=value, n=estimate.n, level=estimate.level, method="linear", reason="")
     if estimate.low is None or estimate.high is None:
-        return replace(made, reason=estimate.reason or "the number has no interval")
+        return replace(measured, reason=estimate.reason or "the number has no interval")
     ends = [min(unit * beyond(gate, end), most) for end in (estimate.low, estimate.high)]
     low = 0.0 if _touches(gate, estimate.low, estimate.high) else min(ends)
-    return replace(made, low=min(low, value), high=max(*ends, value))
+    return replace(measured, low=min(low, value), high=max(*ends, value))
 
 
 def beyond(gate: Gate, value: float) -> float:
@@ -148,10 +148,10 @@ def _rows_of_a_unit(estimate: Estimate, rows: Rows) -> tuple[float, float] | str
 
 def _known_share(name: str, estimate: Estimate, rows: Rows) -> tuple[float, float] | str:
     """Return the rows that a unit of a number means where another number of the record says so."""
-    one = rows.rates.get((name, frozenset(estimate.where.items())))
-    if one is None or one.value is None:
+    measured = rows.rates.get((name, frozenset(estimate.where.items())))
+    if measured is None or measured.value is None:
         return f"the record does not hold the {name.replace('_', ' ')}"
-    return 1000 * one.value, 1000.0
+    return 1000 * measured.value, 1000.0
 
 
 def _is_of_rows(base: str, task: Task) -> bool:
@@ -187,14 +187,16 @@ def _below_the_ratio(base: str, estimate: Estimate, rows: Rows) -> float | str:
     if own is not None and own.value and estimate.value:
         return own.value / estimate.value
     peers = [
-        one.value for (metric, _), one in rows.rates.items() if metric == base and one.value and _is_peer(one, estimate)
+        measured.value
+        for (metric, _), measured in rows.rates.items()
+        if metric == base and measured.value and _is_peer(measured, estimate)
     ]
     return max(peers) if peers else f"the record does not hold the {base.replace('_', ' ')}s behind the ratio"
 
 
-def _is_peer(one: Estimate, other: Estimate) -> bool:
-    keys = set(one.where)
-    return keys == set(other.where) and all(one.where[key] == other.where[key] for key in keys & HOUSE_WORDS)
+def _is_peer(estimate: Estimate, other: Estimate) -> bool:
+    keys = set(estimate.where)
+    return keys == set(other.where) and all(estimate.where[key] == other.where[key] for key in keys & HOUSE_WORDS)
 
 
 def _of_a_slice(estimate: Estimate, rows: Rows) -> tuple[float, float] | str:

@@ -45,21 +45,21 @@ def folded(verdicts: Sequence[Verdict], most: int = MOST) -> tuple[Verdict, ...]
     >>> [(dict(one.where), one.slices) for one in folded(made, most=2)]
     [({'sex': '*', 'race': '*'}, 4)]
     """
-    told = tuple(verdicts)
+    pair = tuple(verdicts)
     for crossed, outcomes in ((True, _DONE), (False, _DONE), (True, _OPEN), (False, _OPEN)):
-        if len(told) <= most:
+        if len(pair) <= most:
             break
-        told = _without_alike(told, crossed, outcomes)
-    return told
+        pair = _without_alike(pair, crossed, outcomes)
+    return pair
 
 
 def _without_alike(
     verdicts: Sequence[Verdict], crossed: bool, outcomes: frozenset[VerdictOutcome]
 ) -> tuple[Verdict, ...]:
     kinds: dict[_Kind | int, list[Verdict]] = {}
-    for place, one in enumerate(verdicts):
-        free = _free(one.where, crossed) if one.outcome in outcomes else ()
-        kinds.setdefault(_kind(one, free) if free else place, []).append(one)
+    for place, verdict in enumerate(verdicts):
+        free = _free(verdict.where, crossed) if verdict.outcome in outcomes else ()
+        kinds.setdefault(_kind(verdict, free) if free else place, []).append(verdict)
     return tuple(_one_for(alike, crossed) if len(alike) > 1 else alike[0] for alike in kinds.values())
 
 
@@ -71,15 +71,22 @@ def _free(where: Where, crossed: bool) -> tuple[str, ...]:
     return (COLUMN,) if COLUMN in where and not groups else ()
 
 
-def _kind(one: Verdict, free: tuple[str, ...]) -> _Kind:
-    where = {key: "*" if key in free else level for key, level in one.where.items()}
-    return one.gate, one.estimate.metric if one.estimate else "", one.outcome, tuple(sorted(where.items()))
+def _kind(verdict: Verdict, free: tuple[str, ...]) -> _Kind:
+    where = {key: "*" if key in free else level for key, level in verdict.where.items()}
+    return (
+        verdict.gate,
+        verdict.estimate.metric if verdict.estimate else "",
+        verdict.outcome,
+        tuple(sorted(where.items())),
+    )
 
 
 def _one_for(alike: Sequence[Verdict], crossed: bool) -> Verdict:
-    nearest = min(alike, key=lambda one: (1.0 if one.p_adjusted is None else one.p_adjusted, one.rank or 0))
+    nearest = min(
+        alike, key=lambda verdict: (1.0 if verdict.p_adjusted is None else verdict.p_adjusted, verdict.rank or 0)
+    )
     free = _free(nearest.where, crossed)
-    count = sum(one.slices for one in alike)
+    count = sum(verdict.slices for verdict in alike)
     words = {"pass": "all pass", "not_assessed": "none is assessed", "inconclusive": "all stay open"}[nearest.outcome]
     head = f"{count:,} of {' × '.join(free)}, of which {words}" if crossed else f"{count:,} columns, of which {words}"
     lead = ": " if nearest.outcome == "not_assessed" else "; nearest to the limit: "

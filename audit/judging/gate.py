@@ -112,7 +112,7 @@ def judge(
             f"[audit] suppress_n = {suppress_n}."
         )
     scene = _Scene(policy=policy, hidden=hidden, rows=Rows.of(record), names=record.data.names)
-    found = zip(drafts, _corrected(drafts, policy), _family_sizes(drafts, policy), strict=True)
+    found = zip(drafts, _correct(drafts, policy), _family_sizes(drafts, policy), strict=True)
     decided = [waived(_verdict(draft, p, tests, scene), policy, day) for draft, p, tests in found]
     families = {finding.check: finding.family for finding in record.findings}
     verdicts = folded(ranked(decided, [draft.gate for draft in drafts], families))
@@ -131,12 +131,12 @@ def suppressed_below(record: AuditRecord) -> int:
 
 
 def _drafts(gate: Gate, record: AuditRecord, policy: Policy) -> Iterator[_Draft]:
-    found = find(gate, record)
-    if not found.estimates:
-        yield _Draft(gate=gate, where=gate.where, settled=found.outcome, reason=found.reason)
-    for estimate in found.estimates:
+    candidates = find(gate, record)
+    if not candidates.estimates:
+        yield _Draft(gate=gate, where=gate.where, settled=candidates.outcome, reason=candidates.reason)
+    for estimate in candidates.estimates:
         require_possible(gate, estimate)
-        yield _draft(gate, at_confidence(estimate, policy.confidence), found)
+        yield _draft(gate, at_confidence(estimate, policy.confidence), candidates)
 
 
 def _without_idle_parts(drafts: Sequence[_Draft]) -> list[_Draft]:
@@ -152,22 +152,22 @@ def _without_idle_parts(drafts: Sequence[_Draft]) -> list[_Draft]:
     ]
 
 
-def _draft(gate: Gate, estimate: Estimate, found: Candidates) -> _Draft:
+def _draft(gate: Gate, estimate: Estimate, candidates: Candidates) -> _Draft:
     blank = _Draft(gate=gate, where=estimate.where, estimate=estimate)
     if estimate.value is None:
         return replace(blank, settled="not_assessed", reason=estimate.reason)
     if estimate.method == "count" or gate.decided == "count":
-        return replace(blank, estimate=_counted(estimate))
+        return replace(blank, estimate=_count(estimate))
     if estimate.n is not None and estimate.n < gate.min_n:
         return replace(blank, settled="not_assessed", reason=f"fewer than {gate.min_n} rows of this kind")
-    total = found.totals.get(tuple(sorted(estimate.where)), 0)
+    total = candidates.totals.get(tuple(sorted(estimate.where)), 0)
     if gate.min_share and total and (estimate.n or 0) < gate.min_share * total:
         reason = f"holds a share of the rows under {gate.min_share:g}"
         return replace(blank, settled="not_assessed", reason=reason)
     return replace(blank, p=p_failing(gate, estimate))
 
 
-def _corrected(drafts: Sequence[_Draft], policy: Policy) -> list[float | None]:
+def _correct(drafts: Sequence[_Draft], policy: Policy) -> list[float | None]:
     """Adjust the p-values of each family; what is not decided by an interval takes no part."""
     adjusted: list[float | None] = [draft.p for draft in drafts]
     families: dict[str, list[int]] = {}
@@ -176,8 +176,8 @@ def _corrected(drafts: Sequence[_Draft], policy: Policy) -> list[float | None]:
             families.setdefault(_family(draft), []).append(position)
     for positions in families.values():
         weights = _weights([drafts[k] for k in positions])
-        found = weighted_holm([drafts[k].p or 0.0 for k in positions], weights)
-        for position, p in zip(positions, found, strict=True):
+        pair = weighted_holm([drafts[k].p or 0.0 for k in positions], weights)
+        for position, p in zip(positions, pair, strict=True):
             adjusted[position] = p
     return adjusted
 
@@ -192,7 +192,7 @@ def _weights(drafts: Sequence[_Draft]) -> list[float]:
     sizes = Counter(crossed)
     if len(sizes) < 2:
         return [1.0] * len(drafts)
-    return [(1 - SINGLES if one else SINGLES) / sizes[one] for one in crossed]
+    return [(1 - SINGLES if flag else SINGLES) / sizes[flag] for flag in crossed]
 
 
 def _family_sizes(drafts: Sequence[_Draft], policy: Policy) -> list[float]:
@@ -214,7 +214,7 @@ def _family_sizes(drafts: Sequence[_Draft], policy: Policy) -> list[float]:
 # --- verdicts -------------------------------------------------------------------------------------
 
 
-def _counted(estimate: Estimate) -> Estimate:
+def _count(estimate: Estimate) -> Estimate:
     """Write a fact about the rows at hand as one: without an interval."""
     return replace(estimate, low=estimate.value, high=estimate.value, method="count")
 

@@ -48,14 +48,14 @@ def used(record: AuditRecord, terms: Terms) -> tuple[Uses, str]:
     models.setdefault(model, record.created[:10])
     if len(models) <= terms.max_uses:
         return uses, ""
-    told = Spent(
+    spent = Spent(
         f"this test set has been used for {len(models)} different models, more than the {terms.max_uses} that "
         f"[test_set] max_uses allows ({terms.ledger.name}): what is chosen by it now is chosen by its noise too. "
         "Draw a new test set, or raise the number openly."
     )
     if terms.on_exhausted == "error":
-        raise PolicyError(told)
-    return uses, told
+        raise PolicyError(spent)
+    return uses, spent
 
 
 def spend(record: AuditRecord, terms: Terms) -> AuditRecord:
@@ -91,17 +91,17 @@ def read(path: Path) -> Uses:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        result = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PolicyError(
             f"{shown(path.name)} is not a ledger of test set uses: {error}. Put it back from git."
         ) from error
-    fits = isinstance(found, dict) and all(
-        isinstance(models, dict) and all(isinstance(day, str) for day in models.values()) for models in found.values()
+    fits = isinstance(result, dict) and all(
+        isinstance(models, dict) and all(isinstance(day, str) for day in models.values()) for models in result.values()
     )
     if not fits:
         raise PolicyError(f"{shown(path.name)} is not a ledger of test set uses; expected days by model by test set.")
-    return {str(rows): dict(models) for rows, models in found.items()}
+    return {str(rows): dict(models) for rows, models in result.items()}
 
 
 def write(uses: Uses, terms: Terms) -> None:

@@ -38,16 +38,16 @@ def ranked(verdicts: Sequence[Verdict], gates: Sequence[Gate], families: Mapping
     >>> [one.rank for one in ranked(made, [blank, skill], {"skill": "performance", "card_blanks": "card"})]
     [2, 1]
     """
-    asking = [place for place, one in enumerate(verdicts) if one.outcome in ("fail", "error", "inconclusive")]
+    asking = [place for place, verdict in enumerate(verdicts) if verdict.outcome in ("fail", "error", "inconclusive")]
     keys = {place: _key(verdicts[place], gates[place], families) for place in asking}
     parts: dict[_Part, tuple[int, float]] = {}
     for place in asking:
         if len(groups := _groups(verdicts[place])) == 1:
             part = (verdicts[place].gate, *groups[0])
             parts[part] = min(parts.get(part, keys[place][:2]), keys[place][:2])
-    asking.sort(key=lambda place: _folded(keys[place], verdicts[place], parts))
+    asking.sort(key=lambda place: _fold(keys[place], verdicts[place], parts))
     order = {place: rank for rank, place in enumerate(asking, start=1)}
-    return tuple(replace(one, rank=order.get(place)) for place, one in enumerate(verdicts))
+    return tuple(replace(verdict, rank=order.get(place)) for place, verdict in enumerate(verdicts))
 
 
 _Key = tuple[int, float, float, float]
@@ -66,7 +66,7 @@ def _groups(verdict: Verdict) -> list[tuple[str, str]]:
     return [(key, level) for key, level in sorted(verdict.where.items()) if key not in HOUSE_WORDS]
 
 
-def _folded(
+def _fold(
     key: _Key, verdict: Verdict, parts: Mapping[_Part, tuple[int, float]]
 ) -> tuple[int, float, int, float, float]:
     """Put a crossing behind the single features it is made of, where those ask for attention as well."""

@@ -72,25 +72,25 @@ def find(gate: Gate, record: AuditRecord) -> Candidates:
     findings = _findings(gate, record)
     if not findings:
         return Candidates(reason=_unknown_check(gate, record))
-    broken = next((one for one in findings if one.outcome == "error"), None)
+    broken = next((finding for finding in findings if finding.outcome == "error"), None)
     if broken is not None:
         return Candidates(outcome="error", reason=f"the check could not be run: {broken.reason}")
-    measured = [one for one in findings if one.measurement is not None]
+    measured = [finding for finding in findings if finding.measurement is not None]
     if not measured:
         return Candidates(reason=f"{findings[0].outcome.replace('_', ' ')}: {findings[0].reason}")
-    estimates = [one for finding in measured for one in _estimates(finding)]
-    alike = [one for one in estimates if one.metric in names_of(gate)]
+    estimates = [estimate for finding in measured for estimate in _estimates(finding)]
+    alike = [estimate for estimate in estimates if estimate.metric in names_of(gate)]
     if not alike:
         return Candidates(reason=_unknown_metric(gate, estimates))
     require_known_address(gate, record)
-    here = _once(one for one in alike if matches(gate.where, one.where))
+    here = _once(estimate for estimate in alike if matches(gate.where, estimate.where))
     if not here and not is_rule(gate):
         raise PolicyError(_nowhere(gate, alike))
     if gate.kind in {"difference", "ratio"}:
-        here = _compared(gate, here, alike, record)
+        here = _compare(gate, here, alike, record)
     totals: dict[tuple[str, ...], int] = {}
-    for one in _once(alike):
-        totals[tuple(sorted(one.where))] = totals.get(tuple(sorted(one.where)), 0) + (one.n or 0)
+    for estimate in _once(alike):
+        totals[tuple(sorted(estimate.where))] = totals.get(tuple(sorted(estimate.where)), 0) + (estimate.n or 0)
     return Candidates(estimates=tuple(here), reason="no such number was measured", totals=totals)
 
 
@@ -122,17 +122,19 @@ def _findings(gate: Gate, record: AuditRecord) -> list[Finding]:
     if check:
         return [finding for finding in record.findings if finding.check == check]
     names = names_of(gate)
-    speaking = [one for one in record.findings if any(found.metric in names for found in _estimates(one))]
+    speaking = [
+        finding for finding in record.findings if any(estimate.metric in names for estimate in _estimates(finding))
+    ]
     if not speaking:
-        known = sorted({one.metric for finding in record.findings for one in _estimates(finding)})
+        known = sorted({estimate.metric for finding in record.findings for estimate in _estimates(finding)})
         raise PolicyError(
             f"gate {shown(gate.id)} asks for metric {shown(gate.metric)}, which this audit did not measure; "
             f"it measured {listed(known) or 'nothing'}." + hint(gate.metric, known)
         )
     fitting = [
-        one
-        for one in speaking
-        if any(found.metric in names and matches(gate.where, found.where) for found in _estimates(one))
+        finding
+        for finding in speaking
+        if any(estimate.metric in names and matches(gate.where, estimate.where) for estimate in _estimates(finding))
     ]
     return (fitting or speaking)[:1]
 
@@ -144,8 +146,8 @@ def _estimates(finding: Finding) -> tuple[Estimate, ...]:
 def _once(estimates: Iterable[Estimate]) -> list[Estimate]:
     """Keep the first of several estimates at one address."""
     first: dict[tuple[tuple[str, str], ...], Estimate] = {}
-    for one in estimates:
-        first.setdefault(tuple(sorted(one.where.items())), one)
+    for estimate in estimates:
+        first.setdefault(tuple(sorted(estimate.where.items())), estimate)
     return list(first.values())
 
 
@@ -178,7 +180,7 @@ def require_comparable_metric(gate: Gate, own: Iterable[str] = ()) -> None:
     """
     from audit.estimate.metrics import METRICS
 
-    known = ("headline", *(name for name, one in METRICS.items() if one.better != "neither"), *own)
+    known = ("headline", *(name for name, metric in METRICS.items() if metric.better != "neither"), *own)
     if gate.metric not in known:
         raise PolicyError(
             f"gate {shown(gate.id)} asks for no regression of {shown(gate.metric)}, which is not a metric that can be "
@@ -189,7 +191,7 @@ def require_comparable_metric(gate: Gate, own: Iterable[str] = ()) -> None:
 def _unknown_metric(gate: Gate, estimates: list[Estimate]) -> str:
     if is_rule(gate):
         return "no such number was measured"
-    known, metric = sorted({one.metric for one in estimates}), gate.metric
+    known, metric = sorted({estimate.metric for estimate in estimates}), gate.metric
     if gate.kind == "no_regression":
         known = [name.removesuffix("_gain") for name in known if name.endswith("_gain")]
     raise PolicyError(
@@ -200,16 +202,20 @@ def _unknown_metric(gate: Gate, estimates: list[Estimate]) -> str:
 
 def _nowhere(gate: Gate, alike: list[Estimate]) -> str:
     """Say where a metric was measured, if not at the gate's address."""
-    places = sorted({_written({key: "*" if key != "split" else one.where[key] for key in one.where}) for one in alike})
-    missing = "split" not in gate.where and any(matches({"split": "*", **gate.where}, one.where) for one in alike)
-    told = f" Did you mean where = {_written({'split': 'test', **gate.where})}?" if missing else ""
+    places = sorted(
+        {_write({key: "*" if key != "split" else estimate.where[key] for key in estimate.where}) for estimate in alike}
+    )
+    missing = "split" not in gate.where and any(
+        matches({"split": "*", **gate.where}, estimate.where) for estimate in alike
+    )
+    text = f" Did you mean where = {_write({'split': 'test', **gate.where})}?" if missing else ""
     return (
-        f"gate {shown(gate.id)} asks for {shown(gate.metric)} where {_written(gate.where)}; it was measured where "
-        f"{' or '.join(places[:5])}.{told}"
+        f"gate {shown(gate.id)} asks for {shown(gate.metric)} where {_write(gate.where)}; it was measured where "
+        f"{' or '.join(places[:5])}.{text}"
     )
 
 
-def _written(where: Where) -> str:
+def _write(where: Where) -> str:
     """Write an address as a policy file has it."""
     parts = ", ".join(f"{shown(key) if key == '*' else key} = {shown(level)}" for key, level in where.items())
     return f"{{ {parts} }}" if parts else "{}"
@@ -239,9 +245,9 @@ def require_known_waivers(waivers: Iterable[Waiver], record: AuditRecord) -> Non
     PolicyError
         Naming the unknown word and the nearest known one.
     """
-    for one in waivers:
-        wanted = {key: level for key, level in one.where.items() if key not in HOUSE_WORDS}
-        _require_known(wanted, record, f"the waiver of {shown(one.gate)} by {shown(one.owner)}")
+    for waiver in waivers:
+        wanted = {key: level for key, level in waiver.where.items() if key not in HOUSE_WORDS}
+        _require_known(wanted, record, f"the waiver of {shown(waiver.gate)} by {shown(waiver.owner)}")
 
 
 def _require_known(wanted: Where, record: AuditRecord, who: str) -> None:
@@ -267,8 +273,8 @@ def _levels(record: AuditRecord) -> dict[str, set[str]]:
     for group in record.data.groups:
         known.setdefault(group.feature, set()).add(group.level)
     for finding in record.findings:
-        for one in _estimates(finding):
-            for key, level in one.where.items():
+        for estimate in _estimates(finding):
+            for key, level in estimate.where.items():
                 known.setdefault(key, set()).add(level)
     return known
 
@@ -276,29 +282,29 @@ def _levels(record: AuditRecord) -> dict[str, set[str]]:
 # --- groups compared with each other ---------------------------------------------------------------
 
 
-def _compared(gate: Gate, here: list[Estimate], alike: list[Estimate], record: AuditRecord) -> list[Estimate]:
+def _compare(gate: Gate, here: list[Estimate], alike: list[Estimate], record: AuditRecord) -> list[Estimate]:
     """Compare each group with the gate's reference, with intervals from the groups' own."""
     peers, asked = _by_crossing(_once(alike)), _by_crossing(here)
-    found: dict[int, Estimate] = {}
+    estimates: dict[int, Estimate] = {}
     for crossing, groups in asked.items():
         if gate.reference == "most_favored":
             least = max(gate.min_n, gate.min_share * sum(peer.n or 0 for peer in peers[crossing]))
             gaps = against_best(groups, peers[crossing], gate.kind, highest=gate.op != "<=", min_n=least)
-            found.update(zip(map(id, groups), gaps, strict=True))
+            estimates.update(zip(map(id, groups), gaps, strict=True))
             continue
         for estimate, reference in _references(gate, groups, peers[crossing], record):
             if reference is None or dict(reference.where) != dict(estimate.where):
-                found[id(estimate)] = compared(estimate, reference, gate.kind, min_n=gate.min_n)
-    return [found[id(one)] for one in here if id(one) in found]
+                estimates[id(estimate)] = compared(estimate, reference, gate.kind, min_n=gate.min_n)
+    return [estimates[id(estimate)] for estimate in here if id(estimate) in estimates]
 
 
 def _by_crossing(estimates: Iterable[Estimate]) -> dict[object, list[Estimate]]:
     """Gather estimates of the groups of one crossing, all else being equal."""
-    found: dict[object, list[Estimate]] = {}
-    for one in estimates:
-        rest = frozenset((key, level) for key, level in one.where.items() if key in HOUSE_WORDS)
-        found.setdefault((frozenset(one.where), rest), []).append(one)
-    return found
+    table: dict[object, list[Estimate]] = {}
+    for estimate in estimates:
+        rest = frozenset((key, level) for key, level in estimate.where.items() if key in HOUSE_WORDS)
+        table.setdefault((frozenset(estimate.where), rest), []).append(estimate)
+    return table
 
 
 def _references(
@@ -307,28 +313,33 @@ def _references(
     """Pair each group with what it is compared with: a named group, all rows, or the largest group."""
     if not isinstance(gate.reference, Mapping):
         reference = _overall(gate, groups[0], record) if gate.reference == "overall" else _largest(peers, record)
-        yield from ((one, reference) for one in groups)
+        yield from ((group, reference) for group in groups)
         return
-    by_address = {frozenset(one.where.items()): one for one in peers}
-    for one in groups:
-        lacking = [key for key in gate.reference if key not in one.where]
+    by_address = {frozenset(peer.where.items()): peer for peer in peers}
+    for group in groups:
+        lacking = [key for key in gate.reference if key not in group.where]
         if lacking:
             raise PolicyError(
                 f"gate {shown(gate.id)} names a reference by {listed(lacking)}, which its own address does not name; "
                 "give such groups a gate of their own."
             )
-        yield one, by_address.get(frozenset({**one.where, **gate.reference}.items()))
+        yield group, by_address.get(frozenset({**group.where, **gate.reference}.items()))
 
 
 def _overall(gate: Gate, estimate: Estimate, record: AuditRecord) -> Estimate | None:
     rest = {key: level for key, level in estimate.where.items() if key in HOUSE_WORDS}
-    everything = (one for finding in record.findings for one in _estimates(finding))
-    return next((one for one in everything if one.metric in names_of(gate) and dict(one.where) == rest), None)
+    everything = (estimate for finding in record.findings for estimate in _estimates(finding))
+    return next(
+        (estimate for estimate in everything if estimate.metric in names_of(gate) and dict(estimate.where) == rest),
+        None,
+    )
 
 
 def _largest(peers: list[Estimate], record: AuditRecord) -> Estimate:
     sizes = {(group.feature, group.level): group.rows or 0 for group in record.data.groups}
     features = [key for key in peers[0].where if key not in HOUSE_WORDS]
     if len(features) == 1:
-        return max(peers, key=lambda one: (sizes.get((features[0], one.where[features[0]]), 0), one.n or 0))
-    return max(peers, key=lambda one: one.n or 0)
+        return max(
+            peers, key=lambda estimate: (sizes.get((features[0], estimate.where[features[0]]), 0), estimate.n or 0)
+        )
+    return max(peers, key=lambda estimate: estimate.n or 0)

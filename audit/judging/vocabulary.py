@@ -71,21 +71,21 @@ def _metrics(policy: Policy) -> frozenset[str]:
     from audit.estimate.metrics import METRICS
     from audit.policy.read import default_policy
 
-    made = {f"{name}{suffix}" for name, suffix in product(METRICS, DERIVED)}
+    names = {f"{name}{suffix}" for name, suffix in product(METRICS, DERIVED)}
     ruled = {gate.metric for gate in (*default_policy().gates, *policy.gates) if gate.from_catalogue}
-    return frozenset({*METRICS, *made, *ruled})
+    return frozenset({*METRICS, *names, *ruled})
 
 
 def _literals() -> frozenset[str]:
     """Return every word in quotes in the modules that measure: all names of numbers are among them."""
-    found: set[str] = set()
+    names: set[str] = set()
     for room in SOURCES:
         for file in (resources.files("audit") / room).iterdir():
             if file.name.endswith(".py"):
                 lines = file.read_text(encoding="utf-8").splitlines()
                 code = "\n".join(line for line in lines if not line.lstrip().startswith(">>>"))
-                found.update(re.findall(r'"([a-z][a-z0-9_]*)"', code))
-    return frozenset(found)
+                names.update(re.findall(r'"([a-z][a-z0-9_]*)"', code))
+    return frozenset(names)
 
 
 def _checks() -> frozenset[str]:

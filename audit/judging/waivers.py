@@ -31,12 +31,12 @@ def waived(verdict: Verdict, policy: Policy, day: datetime.date) -> Verdict:
     if verdict.outcome not in {"fail", "inconclusive"}:
         return verdict
     gates = [gate for gate in policy.gates if gate.id == verdict.gate]
-    states = [(one, state_of(one, verdict, gates, day)) for one in policy.waivers if covers(one, verdict)]
-    active = next((one for one, state in states if state == "active"), None)
+    states = [(waiver, state_of(waiver, verdict, gates, day)) for waiver in policy.waivers if covers(waiver, verdict)]
+    active = next((waiver for waiver, state in states if state == "active"), None)
     if active is not None:
         return replace(verdict, outcome="waived", message=f"{verdict.message}; {_who(active)}")
-    told = "".join(f"; {_refusal(one, state)}" for one, state in states)
-    return replace(verdict, message=verdict.message + told)
+    text = "".join(f"; {_refusal(waiver, state)}" for waiver, state in states)
+    return replace(verdict, message=verdict.message + text)
 
 
 def covers(waiver: Waiver, verdict: Verdict) -> bool:
@@ -64,7 +64,7 @@ def state_of(waiver: Waiver, verdict: Verdict, gates: Iterable[Gate], day: datet
     value = None if verdict.estimate is None else verdict.estimate.value
     if waiver.limit is None or value is None:
         return "active"
-    gate = next((one for one in gates if _is_judged_by(one, verdict)), None)
+    gate = next((gate for gate in gates if _is_judged_by(gate, verdict)), None)
     return "exceeded" if gate is not None and _is_worse(value, waiver.limit, gate) else "active"
 
 
@@ -91,13 +91,13 @@ def _who(waiver: Waiver) -> str:
 def _refusal(waiver: Waiver, state: State) -> str:
     if state == "exceeded":
         return f"worse than the limit {waiver.limit:g} of the {_who(waiver)}"
-    told: Mapping[State, str] = {"expired": "has expired", "early": f"begins on {waiver.created}"}
-    return f"the {_who(waiver)} {told[state]}"
+    table: Mapping[State, str] = {"expired": "has expired", "early": f"begins on {waiver.created}"}
+    return f"the {_who(waiver)} {table[state]}"
 
 
 def unused(policy: Policy, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     """Name the waivers that nothing needs any more, one line each."""
-    open_ones = [one for one in verdicts if one.outcome in {"waived", "fail", "inconclusive"}]
+    open_ones = [verdict for verdict in verdicts if verdict.outcome in {"waived", "fail", "inconclusive"}]
     return tuple(
         f"waiver of {waiver.gate} by {waiver.owner} is not used: nothing it covers fails; delete it"
         for waiver in policy.waivers

@@ -66,14 +66,14 @@ def message(
     who = address(estimate.where, names)
     if estimate.metric in COUNTS and outcome == "fail":
         return f"{who}: {COUNTS[estimate.metric].format(n=f'{estimate.value or 0:,.0f}')}"
-    start = f"{who}: {_said(estimate)}"
+    start = f"{who}: {_say(estimate)}"
     asked = rule_words(gate, estimate)
     if outcome in ("pass", "fail"):
         return f"{start}; {asked}" + (", by the number alone" if gate.decide == "point" else "")
     return f"{start}; {_open(gate, estimate, tests)}; {asked}"
 
 
-def _said(estimate: Estimate) -> str:
+def _say(estimate: Estimate) -> str:
     """Say what a number is; of a group's gap, which way it goes."""
     base = estimate.metric.removesuffix("_difference")
     grouped = set(estimate.where) - HOUSE_WORDS
@@ -82,11 +82,11 @@ def _said(estimate: Estimate) -> str:
     if estimate.value == 0:
         return f"{metric_words(base)} is {number(estimate)} from the reference group's"
     higher = estimate.value > 0
-    size = estimate if higher else _turned(estimate)
+    size = estimate if higher else _turn(estimate)
     return f"{metric_words(base)} is {number(size)} {'higher' if higher else 'lower'} than the reference group's"
 
 
-def _turned(estimate: Estimate) -> Estimate:
+def _turn(estimate: Estimate) -> Estimate:
     low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
     return replace(estimate, value=-(estimate.value or 0.0), low=low, high=high)
 

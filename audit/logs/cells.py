@@ -129,16 +129,16 @@ def add(parts: Iterable[Cells]) -> Cells:
     DataError
         If there are none, or weights were counted in units that differ.
     """
-    every = _alike([one for one in parts if len(one)])
-    scales = {name: min(one.scales[name] for one in every) for name in every[0].scales}
+    every = _alike([part for part in parts if len(part)])
+    scales = {name: min(cells.scales[name] for cells in every) for name in every[0].scales}
     sums = []
-    for one in every:
-        own = one.sums.copy()
+    for cells in every:
+        own = cells.sums.copy()
         for name, scale in scales.items():
-            if one.scales[name] != scale:
-                own[name] = np.rint(own[name].to_numpy() * (scale / one.scales[name])).astype(np.int64)
+            if cells.scales[name] != scale:
+                own[name] = np.rint(own[name].to_numpy() * (scale / cells.scales[name])).astype(np.int64)
         sums.append(own)
-    keys = pd.concat([one.keys for one in every], ignore_index=True)
+    keys = pd.concat([cells.keys for cells in every], ignore_index=True)
     return Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scales=scales).merged()
 
 
@@ -146,9 +146,9 @@ def _alike(parts: list[Cells]) -> list[Cells]:
     """Return the parts with the keys that all of them have: scores of many classes may be too many in some."""
     if not parts:
         raise DataError("there is no row in the log.")
-    keys = [name for name in parts[0].keys if all(name in one.keys for one in parts)]
-    sums = [name for name in parts[0].sums if all(name in one.sums for one in parts)]
-    return [replace(one, keys=one.keys[keys], sums=one.sums[sums]) for one in parts]
+    keys = [name for name in parts[0].keys if all(name in part.keys for part in parts)]
+    sums = [name for name in parts[0].sums if all(name in part.sums for part in parts)]
+    return [replace(part, keys=part.keys[keys], sums=part.sums[sums]) for part in parts]
 
 
 # --- answers --------------------------------------------------------------------------------------
@@ -188,8 +188,8 @@ def answers(
     if not known.any():
         raise DataError(f"no row of the log has a target {shown(columns.target)}; labels may come in [data] labels.")
     weight, squares = _weights(cells)
-    told = _amounts(cells, columns, roles, known, weight) if columns.amounts else _told(cells, columns, roles, known)
-    target = told.target
+    answers = _amounts(cells, columns, roles, known, weight) if columns.amounts else _told(cells, columns, roles, known)
+    target = answers.target
     keys = {"split": Factor.constant("test", len(cells))}
     if window:
         keys["window"] = _window_factor(cells, window)
@@ -204,12 +204,12 @@ def answers(
             rows = np.bincount(factor.codes + 1, cells.sums["n"], minlength=len(factor.levels) + 1)[1:]
             levels[address_name(name)], keys[address_name(name)] = factor, pooled(factor, rows.astype(np.int64))
     everything = Predictions(
-        task=target.task, y_true=told.true, y_pred=told.predicted, y_score=told.score,
-        probabilities=told.score is not None, classes=told.classes, weight=weight, cluster=_clusters(cells), keys=keys,
-        repeats=Repeats(cells.sums["n"].to_numpy(), squares),
+        task=target.task, y_true=answers.true, y_pred=answers.predicted, y_score=answers.score,
+        probabilities=answers.score is not None, classes=answers.classes, weight=weight, cluster=_clusters(cells),
+        keys=keys, repeats=Repeats(cells.sums["n"].to_numpy(), squares),
         sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels,
         settings=replace(settings or Settings(), favorable=target.favorable, ordered=bool(roles.order)),
-        invalid=told.invalid, score_reason=told.reason,
+        invalid=answers.invalid, score_reason=answers.reason,
     )  # fmt: skip
     return Counted(everything.take(known), everything.take(~known), target)
 
@@ -230,7 +230,7 @@ def _told(cells: Cells, columns: LogColumns, roles: Roles, known: npt.NDArray[np
     target = _target(cells.keys[TRUE][known].rename(columns.target), roles)
     truth = np.zeros(len(cells), dtype=np.int64)
     truth[known] = target.y
-    predicted, invalid, classes = _predicted(cells, columns, target, roles)
+    predicted, invalid, classes = _predict(cells, columns, target, roles)
     score, reason, faults = _scores(cells, columns, target, classes)
     return _Told(target, truth, predicted, classes, score, reason, {**invalid, **faults})
 
@@ -256,7 +256,7 @@ def _target(truth: pd.Series, roles: Roles) -> Target:
     return encode_target(truth, roles)
 
 
-def _predicted(
+def _predict(
     cells: Cells, columns: LogColumns, target: Target, roles: Roles
 ) -> tuple[npt.NDArray[np.int64], dict[str, int], tuple[str, ...]]:
     classes, binary = target.classes, target.task == "binary"
@@ -297,9 +297,9 @@ def _scores(
             f'[data.score] {target.classes[0]} = "column" …'
         )
     place, n = cells.keys[BIN].to_numpy(), cells.sums["n"].to_numpy()
-    for kind, what, told in FAULTS:
+    for kind, what, text in FAULTS:
         if faulty := int(n[place == kind].sum()):
-            return None, f"{faulty} of {n.sum()} {told}", {what: faulty}
+            return None, f"{faulty} of {n.sum()} {text}", {what: faulty}
     if not several:
         return _mean_of_bins(cells, "bin"), "", {}
     return _by_class(cells, columns, target, classes), "", {}

@@ -53,30 +53,30 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     try:
         schema = dict(source.frame.collect_schema())
         scales = _scales(source, columns, schema)
-        found = _grouped(source, columns, schema, scales, window)
-        if len(found) > MOST_CELLS and len(columns.scores()) > 1 and columns.prediction is not None:
+        frame = _group(source, columns, schema, scales, window)
+        if len(frame) > MOST_CELLS and len(columns.scores()) > 1 and columns.prediction is not None:
             columns = replace(columns, score=None)
-            found = _grouped(source, columns, schema, scales, window)
+            frame = _group(source, columns, schema, scales, window)
     except DataError:
         raise
     except Exception as error:
-        why = unreadable(source.files, tuple(columns.stated())) or _said(error)
+        why = unreadable(source.files, tuple(columns.stated())) or _say(error)
         raise DataError(f"log {shown(source.name)} cannot be counted: {why}.") from error
-    if len(found) > MOST_CELLS:
+    if len(frame) > MOST_CELLS:
         raise DataError(
             f"log {shown(source.name)} has more than {MOST_CELLS:,} combinations of "
             f"{', '.join(columns.keyed_by())}; cut numbers into bands with [data.bins], or name fewer columns."
         )
-    return _cells(found, columns, schema, scales)
+    return _cells(frame, columns, schema, scales)
 
 
-def _grouped(
+def _group(
     source: Source, columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, float], window: str
 ) -> pd.DataFrame:
     """Return sums by key; a row more than may be kept where there are too many."""
     import narwhals.stable.v2 as nw
 
-    keys, weights = _normalized(columns, schema, window, source.engine), _weights(columns, schema, scales)
+    keys, weights = _normalize(columns, schema, window, source.engine), _weights(columns, schema, scales)
     shaped = source.frame.select(**keys, **raw_scores(columns.scores(), schema), **weights)
     places, decide = tuple(columns.scores()), columns.prediction is None
     names = list(keys)
@@ -86,39 +86,39 @@ def _grouped(
     sums = {"n": nw.len()}
     sums |= {name: nw.col(name).sum() for name in (*map(sum_of, places), *weights)}
     table = shaped.group_by(*names).agg(**sums).with_columns(nw.col(name).cast(nw.Int64) for name in sums)
-    found: pd.DataFrame = table.head(MOST_CELLS + 1).collect(backend="pandas").to_native()
-    return found
+    frame: pd.DataFrame = table.head(MOST_CELLS + 1).collect(backend="pandas").to_native()
+    return frame
 
 
-def _said(error: Exception) -> str:
+def _say(error: Exception) -> str:
     return " ".join(str(error).split())[:250].rstrip(".")
 
 
 # --- normalizing ----------------------------------------------------------------------------------
 
 
-def _normalized(columns: LogColumns, schema: dict[str, Any], window: str, engine: str) -> dict[str, nw.Expr]:
+def _normalize(columns: LogColumns, schema: dict[str, Any], window: str, engine: str) -> dict[str, nw.Expr]:
     import narwhals.stable.v2 as nw
 
-    made = {}
+    expressions = {}
     for place, name in enumerate(columns.counted_by()):
         edges = columns.bins.get(name)
-        made[f"key_{place}"] = _level(name, schema) if edges is None else _band(name, edges, schema)
+        expressions[f"key_{place}"] = _level(name, schema) if edges is None else _band(name, edges, schema)
     if columns.amounts:
-        made |= amount_keys(columns, schema)
+        expressions |= amount_keys(columns, schema)
     else:
-        made["true"] = _level(columns.target, schema)
+        expressions["true"] = _level(columns.target, schema)
         if columns.prediction is not None:
-            made["predicted"] = _level(columns.prediction, schema)
+            expressions["predicted"] = _level(columns.prediction, schema)
     if columns.cluster is not None:
-        made["cluster"] = _level(columns.cluster, schema)
+        expressions["cluster"] = _level(columns.cluster, schema)
     if window == "rows":
-        made["window"] = nw.col(ROWS).cast(nw.Int64)
+        expressions["window"] = nw.col(ROWS).cast(nw.Int64)
     elif window and columns.time is not None:
         time, early = nw.col(columns.time), nw.lit(datetime.datetime(1970, 1, 1), dtype=nw.Datetime("us"))
         there = nw.when(time.is_null()).then(early).otherwise(time) if engine in NO_YEAR else time
-        made["window"] = nw.when(time.is_null()).then(nw.lit(NO_WINDOW)).otherwise(window_number(there, window))
-    return made
+        expressions["window"] = nw.when(time.is_null()).then(nw.lit(NO_WINDOW)).otherwise(window_number(there, window))
+    return expressions
 
 
 def _level(name: str, schema: dict[str, Any]) -> nw.Expr:
@@ -163,24 +163,24 @@ def _weights(columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, f
     """Return weights, their squares and amounts as whole numbers."""
     import narwhals.stable.v2 as nw
 
-    made = {}
+    expressions = {}
     if columns.weight is not None:
         weight = nw.col(columns.weight).cast(nw.Float64)
-        made["weight_sum"] = whole(weight * scales["weight_sum"])
-        made["square_sum"] = whole(weight * weight * scales["square_sum"])
-    return made | (amount_sums(columns, schema, scales["true_sum"]) if columns.amounts else {})
+        expressions["weight_sum"] = whole(weight * scales["weight_sum"])
+        expressions["square_sum"] = whole(weight * weight * scales["square_sum"])
+    return expressions | (amount_sums(columns, schema, scales["true_sum"]) if columns.amounts else {})
 
 
 def _scales(source: Source, columns: LogColumns, schema: dict[str, Any]) -> dict[str, float]:
     """Return the powers of two by which sums are made whole, so that none overflows."""
-    made, heaviest = {}, 1.0
+    values, heaviest = {}, 1.0
     if columns.weight is not None:
         n, heaviest = _heaviest(source, columns.weight, schema)
-        made = {"weight_sum": _power(n * heaviest), "square_sum": _power(n * heaviest * heaviest)}
+        values = {"weight_sum": _power(n * heaviest), "square_sum": _power(n * heaviest * heaviest)}
     if columns.amounts:
         power = _power(largest_amount(source.frame, columns, schema) * heaviest)
-        made |= {"true_sum": power, "predicted_sum": power}
-    return made
+        values |= {"true_sum": power, "predicted_sum": power}
+    return values
 
 
 def _heaviest(source: Source, name: str, schema: dict[str, Any]) -> tuple[int, float]:

@@ -69,7 +69,7 @@ def open_frame(
         If it is none, lacks a column, or identifiers or times are not what they should be.
     """
     own = {column: part for column, part in columns.items() if not (labels is not None and part in LATER)}
-    log = _opened(frame, own, name)
+    log = _open(frame, own, name)
     name = name or f"{log.implementation.value} frame"
     named = {part: column for column, part in columns.items()}
     try:
@@ -77,7 +77,7 @@ def open_frame(
         if "id" in named:
             _require_unique(log, named["id"], name)
         if labels is not None:
-            log = _joined(log, labels, columns, name)
+            log = _join(log, labels, columns, name)
         _require_past(log, named, name)
         if every:
             order = [named["time"], *([named["id"]] if "id" in named else [])]
@@ -86,7 +86,7 @@ def open_frame(
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"log {shown(name)} cannot be read: {_said(error)}.") from error
+        raise DataError(f"log {shown(name)} cannot be read: {_say(error)}.") from error
     return Source(frame=log, name=name, engine=str(log.implementation.value))
 
 
@@ -96,11 +96,11 @@ def _nw() -> Any:  # noqa: ANN401 -- a module
     return narwhals.stable.v2
 
 
-def _said(error: Exception) -> str:
+def _say(error: Exception) -> str:
     return " ".join(str(error).split())[:250].rstrip(".")
 
 
-def _opened(frame: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
+def _open(frame: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
     try:
         lazy: nw.LazyFrame[Any] = _nw().from_native(_plain(frame, columns)).lazy()
     except TypeError as error:
@@ -173,20 +173,20 @@ def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
     nw = _nw()
     missing = int(_row(log.select(n=nw.col(id_).is_null().cast(nw.Int64).sum()))["n"] or 0)
     counts = log.select(id_).filter(~nw.col(id_).is_null()).group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
-    found = _row(counts.select(ids=nw.len(), rows=nw.col("n").sum(), example=nw.col(id_).min()))
-    if missing or int(found["ids"]):
-        example = None if not int(found["ids"]) else found["example"]
-        rows = missing + int(found["rows"] or 0)
-        raise DataError(twice(id_, int(found["ids"]) + (missing > 0), rows, example, f" in {shown(name)}"))
+    column = _row(counts.select(ids=nw.len(), rows=nw.col("n").sum(), example=nw.col(id_).min()))
+    if missing or int(column["ids"]):
+        example = None if not int(column["ids"]) else column["example"]
+        rows = missing + int(column["rows"] or 0)
+        raise DataError(twice(id_, int(column["ids"]) + (missing > 0), rows, example, f" in {shown(name)}"))
 
 
-def _joined(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
+def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
     """Put labels that came later beside their rows."""
     nw = _nw()
     own = {column: part for column, part in columns.items() if part in ("id", *LATER)}
     named = {part: column for column, part in own.items()}
     id_, target = named["id"], named["target"]
-    late = _in_utc(_opened(labels, own, "labels"), own, "labels")
+    late = _in_utc(_open(labels, own, "labels"), own, "labels")
     if late.implementation is not log.implementation:
         raise DataError(
             f"labels are a {late.implementation.value} frame and {shown(name)} is of {log.implementation.value}; "
@@ -204,7 +204,7 @@ def _joined(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], 
         dtype = known.collect_schema()[target]
         kind = nw.Float64 if dtype.is_integer() else nw.String if dtype == nw.Boolean else dtype
         known = known.with_columns(nw.col(target).cast(kind))
-    return log.join(known.group_by(id_).agg(nw.col(*(one for one in own if one != id_)).min()), on=id_, how="left")
+    return log.join(known.group_by(id_).agg(nw.col(*(text for text in own if text != id_)).min()), on=id_, how="left")
 
 
 def _row(frame: nw.LazyFrame[Any]) -> pd.Series:

@@ -60,12 +60,12 @@ def require_times(
     if type_ != "VARCHAR":
         raise DataError(f"{part} column {shown(name)} has type {type_}; expected dates or times.")
     bad = f"{column} IS NOT NULL AND TRY_CAST({column} AS TIMESTAMP) IS NULL"
-    found = connection.execute(f"SELECT count(*), any_value({column}) FROM {log} WHERE {bad}").fetchall()[0]  # noqa: S608
-    if found[0]:
+    pair = connection.execute(f"SELECT count(*), any_value({column}) FROM {log} WHERE {bad}").fetchall()[0]  # noqa: S608
+    if pair[0]:
         where = _file_of(connection, log, bad)
         raise DataError(
-            f"{part} column {shown(name)} holds {found[0]} values that are not times, such as "
-            f"{shown(found[1])}{where}; expected ISO dates or times."
+            f"{part} column {shown(name)} holds {pair[0]} values that are not times, such as "
+            f"{shown(pair[1])}{where}; expected ISO dates or times."
         )
     return {name: f"CAST({column} AS TIMESTAMP)"}
 
@@ -88,8 +88,8 @@ def require_past(connection: duckdb.DuckDBPyConnection, log: str, named: Mapping
     if not faults:
         return
     counts = ", ".join(f"count(*) FILTER ({bad}), min({quoted(named[part])}) FILTER ({bad})" for part, bad, _ in faults)
-    found = connection.execute(f"SELECT {counts} FROM {log}").fetchall()[0]  # noqa: S608
-    for (part, bad, what), rows, example in zip(faults, found[::2], found[1::2], strict=True):
+    pair = connection.execute(f"SELECT {counts} FROM {log}").fetchall()[0]  # noqa: S608
+    for (part, bad, what), rows, example in zip(faults, pair[::2], pair[1::2], strict=True):
         if rows:
             raise DataError(impossible(part, named[part], rows, example, what, _file_of(connection, log, bad)))
 
@@ -120,10 +120,10 @@ def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -
     """
     column = quoted(name)
     sql = f"SELECT {column}, count(*) AS n FROM {log} GROUP BY 1 HAVING n > 1 OR {column} IS NULL"  # noqa: S608
-    found = connection.execute(f"SELECT count(*), any_value({column}), sum(n) FROM ({sql})").fetchall()[0]  # noqa: S608
-    if found[0]:
-        where = _file_of(connection, log, f"{column} = {literal(found[1])}") if found[1] is not None else ""
-        raise DataError(twice(name, found[0], found[2], found[1], where))
+    pair = connection.execute(f"SELECT count(*), any_value({column}), sum(n) FROM ({sql})").fetchall()[0]  # noqa: S608
+    if pair[0]:
+        where = _file_of(connection, log, f"{column} = {literal(pair[1])}") if pair[1] is not None else ""
+        raise DataError(twice(name, pair[0], pair[2], pair[1], where))
 
 
 def twice(name: str, values: int, rows: int, example: object, where: str) -> str:

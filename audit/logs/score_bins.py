@@ -73,20 +73,20 @@ def with_bins(frame: nw.LazyFrame[Any], places: Sequence[str], *, decide: bool) 
     core = {place: there[place] & (score >= EDGE) & (score <= 1 - EDGE) for place, score in columns.items()}
     frame = frame.with_columns(**{f"core {place}": expression for place, expression in core.items()})
     frame = frame.with_columns(
-        **{f"used {place}": _of_core(place, _chosen(inside[place], columns[place], nw.lit(0.0))) for place in places},
+        **{f"used {place}": _of_core(place, _choose(inside[place], columns[place], nw.lit(0.0))) for place in places},
         **{f"odds {place}": _of_core(place, nw.lit(0.5)) for place in places},
     )
     frame = frame.with_columns(
         **{f"odds {place}": nw.col(f"odds {place}") / (1.0 - nw.col(f"odds {place}")) for place in places}
     )
     per_logit = BINS_PER_LOGIT if len(places) == 1 else BINS_OF_MANY
-    made = {place: _bin(place, inside[place], per_logit) for place in places}
-    made |= {sum_of(place): whole(nw.col(f"used {place}") * FIXED) for place in places}
+    expressions = {place: _bin(place, inside[place], per_logit) for place in places}
+    expressions |= {sum_of(place): whole(nw.col(f"used {place}") * FIXED) for place in places}
     if len(places) > 1:
-        made["bin"] = _fault(places, inside)
+        expressions["bin"] = _fault(places, inside)
     if decide:
-        made["predicted"] = _likeliest(places)
-    return frame.with_columns(**made)
+        expressions["predicted"] = _likeliest(places)
+    return frame.with_columns(**expressions)
 
 
 def whole(number: nw.Expr) -> nw.Expr:
@@ -99,13 +99,13 @@ def whole(number: nw.Expr) -> nw.Expr:
 def _of_core(place: str, other: nw.Expr) -> nw.Expr:
     import narwhals.stable.v2 as nw
 
-    return _chosen(nw.col(f"core {place}"), nw.col(raw(place)), other)
+    return _choose(nw.col(f"core {place}"), nw.col(raw(place)), other)
 
 
-def _chosen(condition: nw.Expr, one: nw.Expr, other: nw.Expr) -> nw.Expr:
+def _choose(condition: nw.Expr, expression: nw.Expr, other: nw.Expr) -> nw.Expr:
     import narwhals.stable.v2 as nw
 
-    return nw.when(condition).then(one).otherwise(other)
+    return nw.when(condition).then(expression).otherwise(other)
 
 
 def _is_finite(place: str) -> nw.Expr:
@@ -120,10 +120,10 @@ def _bin(place: str, inside: nw.Expr, per_logit: int) -> nw.Expr:
     import narwhals.stable.v2 as nw
 
     outermost = [math.floor(sign * math.log(EDGE / (1 - EDGE)) * per_logit + NUDGE) for sign in (1, -1)]
-    edge = _chosen(nw.col(raw(place)) < 0.5, nw.lit(outermost[0]), nw.lit(outermost[1]))
-    fault = _chosen(_is_finite(place), nw.lit(OUTSIDE), nw.lit(NOT_FINITE))
+    edge = _choose(nw.col(raw(place)) < 0.5, nw.lit(outermost[0]), nw.lit(outermost[1]))
+    fault = _choose(_is_finite(place), nw.lit(OUTSIDE), nw.lit(NOT_FINITE))
     at = (nw.col(f"odds {place}").log() * per_logit + NUDGE).floor().cast(nw.Int64)
-    return _chosen(nw.col(f"core {place}"), at, _chosen(inside, edge, fault))
+    return _choose(nw.col(f"core {place}"), at, _choose(inside, edge, fault))
 
 
 def _likeliest(places: Sequence[str]) -> nw.Expr:

@@ -57,8 +57,8 @@ def log_files(folder: Path, pattern: str) -> tuple[Path, ...]:
     DataError
         If there is none.
     """
-    found = sorted(Path(one) for one in glob.glob(str(folder / pattern), recursive=True))  # noqa: PTH207 -- absolute patterns
-    files = tuple(one for one in found if one.is_file())
+    paths = sorted(Path(path) for path in glob.glob(str(folder / pattern), recursive=True))  # noqa: PTH207 -- absolute patterns
+    files = tuple(path for path in paths if path.is_file())
     if not files:
         raise DataError(f"log {shown(pattern)}: no such file. Paths are relative to the configuration.")
     return files
@@ -128,17 +128,17 @@ def open_files(
 
     connection = connect()
     needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
-    relation = _opened(connection, files, needed, text)
+    relation = _open(connection, files, needed, text)
     try:
         relation = joined(connection, relation, columns, labels, every)
     except duckdb.Error as error:
-        raise DataError(f"log file {shown(files[0].name)} cannot be read: {_said(error)}.") from error
+        raise DataError(f"log file {shown(files[0].name)} cannot be read: {_say(error)}.") from error
     name = files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name} ({len(files)} files)"
     digest = fingerprint_of((*files, *labels)) if fingerprint else ""
     return Source(frame=nw.from_native(relation), name=name, engine="duckdb", files=tuple(files), sha256=digest)
 
 
-def _opened(
+def _open(
     connection: duckdb.DuckDBPyConnection,
     files: Sequence[Path],
     columns: Mapping[str, str],
@@ -147,19 +147,19 @@ def _opened(
     """Open files of one kind whose columns are there, with types that agree."""
     import duckdb
 
-    kinds = {"csv" if one.name.lower().endswith(CSV) else one.suffix.lower() for one in files}
+    kinds = {"csv" if file.name.lower().endswith(CSV) else file.suffix.lower() for file in files}
     if kinds != {"csv"} and kinds != {".parquet"}:
         raise DataError(
             f"log {shown(files[0].name)}: files end in {listed(sorted(kinds))}; expected .parquet, or .csv or .tsv."
         )
     schemas: dict[Path, dict[str, str]] = {}
-    for one in files:
-        _require_few_columns(one)
+    for file in files:
+        _require_few_columns(file)
         try:
-            relation = _read(connection, [one], text)
-            schemas[one] = dict(zip(relation.columns, map(str, relation.types), strict=True))
+            relation = _read(connection, [file], text)
+            schemas[file] = dict(zip(relation.columns, map(str, relation.types), strict=True))
         except duckdb.Error as error:
-            raise DataError(f"log file {shown(one.name)} cannot be read: {_said(error)}.") from error
+            raise DataError(f"log file {shown(file.name)} cannot be read: {_say(error)}.") from error
     require_columns(schemas, columns)
     types = _types_of_empty(connection, schemas, columns, text) if kinds == {"csv"} else {}
     _require_one_type(schemas, columns)
@@ -191,7 +191,7 @@ def _types_of_empty(
     text: Collection[str],
 ) -> dict[str, str]:
     """Give columns that are empty in some CSV files the type that they have in the others, and return those types."""
-    found = {}
+    texts = {}
     for name in columns:
         stated = {schema[name] for schema in schemas.values()} - {"VARCHAR"}
         words = [file for file, schema in schemas.items() if schema[name] == "VARCHAR"]
@@ -199,10 +199,10 @@ def _types_of_empty(
             continue
         empty = [file for file in words if not _has_values(connection, file, name, text)]
         if len(empty) == len(words):
-            found[name] = "DOUBLE" if "DOUBLE" in stated else sorted(stated)[0]
+            texts[name] = "DOUBLE" if "DOUBLE" in stated else sorted(stated)[0]
             for file in empty:
-                schemas[file][name] = found[name]
-    return found
+                schemas[file][name] = texts[name]
+    return texts
 
 
 def _has_values(connection: duckdb.DuckDBPyConnection, file: Path, name: str, text: Collection[str]) -> bool:
@@ -225,7 +225,7 @@ def unreadable(files: Sequence[Path], columns: Collection[str]) -> str:
         guessed = _guessed(connection, files, MISSING_TEXTS, None)
         types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
         words = _guessed(connection, files, MISSING_TEXTS, dict.fromkeys(set(types) - {FILE}, "VARCHAR"))
-        for name in (one for one in columns if types.get(one, "VARCHAR") != "VARCHAR"):
+        for name in (column for column in columns if types.get(column, "VARCHAR") != "VARCHAR"):
             column = quoted(name)
             bad = f"{column} IS NOT NULL AND TRY_CAST({column} AS {types[name]}) IS NULL"
             for value, file in words.filter(bad).project(f"{column}, {quoted(FILE)}").limit(1).fetchall():
@@ -240,7 +240,7 @@ def fingerprint_of(files: Iterable[Path]) -> str:
     """Return the SHA-256 of one file, or of the fingerprints of several in order."""
     import hashlib
 
-    each = [file_sha256(one) for one in files]
+    each = [file_sha256(file) for file in files]
     return each[0] if len(each) == 1 else hashlib.sha256("\n".join(each).encode()).hexdigest()
 
 
@@ -277,7 +277,7 @@ def open_table(
         require_columns({database: schema}, needed)
         relation = joined(connection, relation, columns, labels, every)
     except duckdb.Error as error:
-        raise DataError(f"database {shown(database.name)} cannot be read: {_said(error)}.") from error
+        raise DataError(f"database {shown(database.name)} cannot be read: {_say(error)}.") from error
     return Source(
         frame=nw.from_native(relation), name=f"{database.name}: {table}", engine="duckdb", files=(database,),
         sha256=fingerprint_of((database, *labels)),
@@ -293,7 +293,7 @@ def _guessed(
     """Open CSV files with these types, or those that DuckDB guesses."""
     tab = files[0].name.lower().removesuffix(".gz").endswith(".tsv")
     return connection.read_csv(
-        [str(one) for one in files],  # type: ignore[arg-type]  # several names are read as one table
+        [str(file) for file in files],  # type: ignore[arg-type]  # several names are read as one table
         header=True,
         sep="\t" if tab else ",",
         na_values=list(missing),
@@ -311,7 +311,7 @@ def _read(
 ) -> duckdb.DuckDBPyRelation:
     """Open files of one kind; of CSV files some types may be stated, and times stay words until they are read."""
     if not files[0].name.lower().endswith(CSV):
-        names = ", ".join(joining.literal(one) for one in files)
+        names = ", ".join(joining.literal(file) for file in files)
         how = f"union_by_name = {len(files) > 1}, filename = {joining.literal(FILE)}"
         return connection.sql(f"SELECT * FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
     guessed = _guessed(connection, files, MISSING_TEXTS, None)
@@ -366,7 +366,7 @@ def joined(
     query = f"SELECT {joining.selected(own, times, files=FILE in relation.columns)} FROM log"  # noqa: S608 -- quoted
     if labels:
         needed = {name: part for name, part in columns.items() if part in ("id", *joining.LATER)}
-        late = _opened(connection, labels, needed)
+        late = _open(connection, labels, needed)
         late.create_view("late", replace=True)
         kinds = dict(zip(late.columns, map(str, late.types), strict=True))
         if _family(kinds[named["id"]]) != _family(types[named["id"]]):
@@ -385,7 +385,7 @@ def joined(
     return connection.sql(query)
 
 
-def _said(error: Exception) -> str:
+def _say(error: Exception) -> str:
     return " ".join(str(error).split())[:200].rstrip(".")
 
 
@@ -410,13 +410,13 @@ def require_columns(schemas: Mapping[Path, Mapping[str, object]], columns: Mappi
 
 def _require_one_type(schemas: Mapping[Path, Mapping[str, str]], columns: Mapping[str, str]) -> None:
     for name in columns:
-        found: dict[str, tuple[Path, str]] = {}
+        table: dict[str, tuple[Path, str]] = {}
         for file, schema in schemas.items():
-            found.setdefault(_family(schema[name]), (file, schema[name]))
-        if len(found) > 1:
-            (first, one), (second, other) = list(found.values())[:2]
+            table.setdefault(_family(schema[name]), (file, schema[name]))
+        if len(table) > 1:
+            (first, text), (second, other) = list(table.values())[:2]
             raise DataError(
-                f"column {shown(name)} has type {one} in {shown(first.name)} and {other} in {shown(second.name)}; "
+                f"column {shown(name)} has type {text} in {shown(first.name)} and {other} in {shown(second.name)}; "
                 "write it in one type in every file."
             )
 

@@ -62,8 +62,8 @@ def answers(bench: Bench, model: Sealed | Model, split: str) -> Predictions:
 def gap_before(bench: Bench) -> tuple[Estimate, Predictions]:
     """Estimate the gap on validation rows, with the answers it rests on."""
     twin = bench.twin()
-    found = answers(bench, bench.model if twin is bench.model.predictor else bench.seal(twin), "validation")
-    return gap("gap_before", found, bench.constraint.rates, bench.feature), found
+    predictions = answers(bench, bench.model if twin is bench.model.predictor else bench.seal(twin), "validation")
+    return gap("gap_before", predictions, bench.constraint.rates, bench.feature), predictions
 
 
 def choose(bench: Bench, method: Method, before: Predictions, limit: float) -> Choice:
@@ -74,13 +74,13 @@ def choose(bench: Bench, method: Method, before: Predictions, limit: float) -> C
     """
     candidates = tuple(method.propose(bench))
     gaps, losses = [], []
-    for one in candidates:
-        after = answers(bench, one.trial, "validation")
-        found = ends(after, bench.constraint.rates, bench.feature)
-        gaps.append(1.0 if found is None else float(found.gap.value or 0.0))
+    for candidate in candidates:
+        after = answers(bench, candidate.trial, "validation")
+        limits = ends(after, bench.constraint.rates, bench.feature)
+        gaps.append(1.0 if limits is None else float(limits.gap.value or 0.0))
         losses.append(_loss(before, after))
-    both = [one + max(loss, 0.0) for one, loss in zip(gaps, losses, strict=True)]
-    within = [place for place, one in enumerate(gaps) if one <= ROOM * limit]
+    both = [value + max(loss, 0.0) for value, loss in zip(gaps, losses, strict=True)]
+    within = [place for place, value in enumerate(gaps) if value <= ROOM * limit]
     place = int(np.argmin(both)) if method.strict or not within else min(within, key=lambda at: losses[at])
     return Choice(
         candidates=candidates, gaps=tuple(gaps), losses=tuple(losses), place=place, before=before
@@ -174,10 +174,10 @@ def evidence(bench: Bench, method: Method, choice: Choice, final: Sealed | Model
         variants.append(CONTROL)
         parts.append(control)
     front = []
-    for place, (one, tuned) in enumerate(zip(choice.candidates, choice.gaps, strict=True)):
+    for place, (candidate, tuned) in enumerate(zip(choice.candidates, choice.gaps, strict=True)):
         chosen = place == choice.place
-        shown = after if chosen else answers(bench, one.trial if method.trains else one.final(), "test")
-        front.append(Strength(label=one.label, chosen=chosen, predictions=shown, tuning_gap=tuned))
+        shown = after if chosen else answers(bench, candidate.trial if method.trains else candidate.final(), "test")
+        front.append(Strength(label=candidate.label, chosen=chosen, predictions=shown, tuning_gap=tuned))
     return Mitigated(
         method=method.name,
         constraint=bench.constraint.name,
@@ -209,12 +209,12 @@ def proxies(bench: Bench, sealed: Sealed) -> list[Guess]:
     before = numbers_of(own if given is None else given.transform(own.to_numpy() if sealed.bare_ else own))
     kept = before.std(axis=0) > 0
     tables = (before, np.asarray(sealed.prepared(X), dtype=np.float64))
-    found = []
+    entries = []
     for table, after in zip(tables, (False, True), strict=True):
-        found += guesses(
+        entries += guesses(
             bench, pd.DataFrame(table[:, kept]).rename(columns=lambda place: f"column {place}"), after=after
         )
-    return found
+    return entries
 
 
 def guesses(bench: Bench, X: pd.DataFrame, *, after: bool) -> list[Guess]:
@@ -225,7 +225,7 @@ def guesses(bench: Bench, X: pd.DataFrame, *, after: bool) -> list[Guess]:
     if len(present) < 2 or len(np.unique(bench.groups.codes[kept])) < len(present):
         return []
     code = np.searchsorted(present, bench.groups.codes)
-    found = []
+    entries = []
     for label, rival in (("linear", linear_rival), ("nonlinear", strong_rivals)):
         extra = (bench.seed,) if rival is strong_rivals else ()
         task: Task = "binary" if len(present) == 2 else "multiclass"
@@ -235,19 +235,19 @@ def guesses(bench: Bench, X: pd.DataFrame, *, after: bool) -> list[Guess]:
             bench.notes.append(f"no {label} guess of the group: {str(error)[:200]}")
             continue
         score = np.asarray(model.predict_proba(_rows(X, kept)), dtype=np.float64)
-        found.append(
+        entries.append(
             Guess(
                 model=label,
                 after=after,
                 predictions=Predictions(
-                    task=task, classes=tuple(bench.groups.levels[one] for one in present),
+                    task=task, classes=tuple(bench.groups.levels[value] for value in present),
                     y_true=code[kept].astype(np.int64), y_pred=score.argmax(axis=1).astype(np.int64),
                     y_score=score[:, 1] if task == "binary" else score, probabilities=True,
                     settings=replace(bench.settings, favorable=""),
                 ),
             )
         )  # fmt: skip
-    return found
+    return entries
 
 
 def _some(bench: Bench, rows: Rows) -> Rows:

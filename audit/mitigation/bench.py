@@ -170,7 +170,7 @@ class Bench:
                     f"{error} in its loss; networks of trainers do (NetworkClassifier, NetworkRegressor). "
                     "Use --method reweigh, reduction or thresholds."
                 ) from error
-        return self._trained(own, X, y, arguments)
+        return self._train(own, X, y, arguments)
 
     def twin(self) -> object:
         """Return the estimator whose answers on validation rows count: one that was trained without them.
@@ -194,7 +194,7 @@ class Bench:
             )
             return self.model.predictor
 
-    def _trained(self, own: Any, X: object, y: object, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
+    def _train(self, own: Any, X: object, y: object, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
         import warnings
 
         try:
@@ -267,8 +267,8 @@ def fresh(model: Model, seed: int) -> Any:  # noqa: ANN401
         )
     own = clone(model.predictor)
     if seed:
-        found = own.get_params(deep=True)
-        seeds = {name: value for name, value in found.items() if name.rpartition("__")[2] == "random_state"}
+        result = own.get_params(deep=True)
+        seeds = {name: value for name, value in result.items() if name.rpartition("__")[2] == "random_state"}
         own.set_params(**{name: seed + (value if isinstance(value, int) else 0) for name, value in seeds.items()})
     return own
 
@@ -314,7 +314,7 @@ def prepare(
         raise DataError(f"the training rows have one group of {shown(key)}; there is no gap to narrow.")
     carved = not dataset.has("validation")
     if carved:
-        dataset = _carved(dataset, key, seed)
+        dataset = _carve(dataset, key, seed)
         notes.append(
             f"no validation rows were given: {len(dataset.rows('validation'))} were taken from the training rows, "
             "by chance within group and outcome"
@@ -367,11 +367,11 @@ def subset(dataset: Dataset, rows: Rows) -> Dataset:
         levels={name: factor.take(rows) for name, factor in dataset.levels.items()},
         weight=None if dataset.weight is None else dataset.weight[rows],
         cluster=None if dataset.cluster is None else dataset.cluster.take(rows),
-        splits=tuple(replace(one, rows=counts.get(one.name, 0)) for one in dataset.splits),
+        splits=tuple(replace(split, rows=counts.get(split.name, 0)) for split in dataset.splits),
     )
 
 
-def _carved(dataset: Dataset, key: str, seed: int) -> Dataset:
+def _carve(dataset: Dataset, key: str, seed: int) -> Dataset:
     """Move a share of the training rows to ``validation``: by group and outcome, clusters whole."""
     rows = dataset.rows("train")
     generator = np.random.default_rng([seed, 18])
@@ -386,8 +386,10 @@ def _carved(dataset: Dataset, key: str, seed: int) -> Dataset:
     codes[taken] = len(levels) - 1
     if len(taken) in (0, len(rows)):
         raise DataError(f"{len(rows)} training rows are too few to choose on a part of them; give [data] validation.")
-    train = next((one for one in dataset.splits if one.name == "train"), SplitInfo(name="train", rows=0))
-    infos = [replace(one, rows=len(rows) - len(taken)) if one.name == "train" else one for one in dataset.splits]
+    train = next((split for split in dataset.splits if split.name == "train"), SplitInfo(name="train", rows=0))
+    infos = [
+        replace(split, rows=len(rows) - len(taken)) if split.name == "train" else split for split in dataset.splits
+    ]
     infos.append(replace(train, name="validation", rows=len(taken)))
     return replace(dataset, split=Factor(codes=codes, levels=levels), splits=tuple(infos))
 

@@ -100,8 +100,8 @@ def _rule(bench: Bench, scored: Scored, large: list[int], small: list[int], widt
     reached = max(width, _resolution(bench, part))
     cuts = bench.sign() * best_cuts(part, len(large), bench.constraint.rates, reached, bench.worth())
     old = 0.5 if hasattr(bench.model.predictor, "predict_proba") else 0.0
-    found = dict(zip(names_of(bench, large), cuts.tolist(), strict=True))
-    return {**found, **dict.fromkeys(names_of(bench, small), old)}
+    fields = dict(zip(names_of(bench, large), cuts.tolist(), strict=True))
+    return {**fields, **dict.fromkeys(names_of(bench, small), old)}
 
 
 def _resolution(bench: Bench, part: Scored) -> float:
@@ -146,7 +146,7 @@ def cell_weights(bench: Bench, rows: Rows, power: float) -> FloatArray:
 def reweigh(bench: Bench) -> Iterator[Candidate]:
     """Propose the model trained anew on weighted rows."""
     for power in POWERS:
-        yield _trained(
+        yield _train(
             bench,
             f"weights to the power of {power:g}",
             lambda rows, seed, power=power: bench.seal(  # type: ignore[misc]
@@ -158,7 +158,7 @@ def reweigh(bench: Bench) -> Iterator[Candidate]:
 def resample(bench: Bench) -> Iterator[Candidate]:
     """Propose the model trained anew on rows that are drawn as their weights say."""
     for power in POWERS:
-        yield _trained(
+        yield _train(
             bench,
             f"drawn by weights to the power of {power:g}",
             lambda rows, seed, power=power: bench.seal(  # type: ignore[misc]
@@ -178,7 +178,7 @@ def _drawn(bench: Bench, rows: Rows, power: float, seed: int) -> Rows:
     return np.sort(np.repeat(rows[order], times))
 
 
-def _trained(bench: Bench, label: str, make: Callable[[Rows, int], Sealed]) -> Candidate:
+def _train(bench: Bench, label: str, make: Callable[[Rows, int], Sealed]) -> Candidate:
     """Return a candidate that is trained: on a part to be chosen, on all training rows to be judged."""
     trial = make(bench.rows("train"), 0)
     return Candidate(
@@ -194,20 +194,20 @@ def _trained(bench: Bench, label: str, make: Callable[[Rows, int], Sealed]) -> C
 
 def reduction(bench: Bench) -> Iterator[Candidate]:
     """Propose the models that answer best to fairlearn's multipliers."""
-    found = 0
+    count = 0
     for label, multiplier in list(multipliers(bench)):
         try:
-            yield _trained(
+            yield _train(
                 bench,
                 label,
                 lambda rows, seed, multiplier=multiplier: bench.seal(  # type: ignore[misc]
                     best_response(bench, rows, multiplier, seed)
                 ),
             )
-            found += 1
+            count += 1
         except ModelError as error:
             bench.notes.append(f"{label}: {error}")
-    if not found:
+    if not count:
         raise ModelError("no strength gave a model that answers in two ways. Use another method.")
 
 
@@ -224,7 +224,7 @@ def penalty(bench: Bench) -> Iterator[Candidate]:
         return bench.seal(bench.refit(rows, seed=seed, penalty=added))
 
     for strength in STRENGTHS:
-        yield _trained(bench, f"penalty of strength {strength:g}", partial(make, strength=strength))
+        yield _train(bench, f"penalty of strength {strength:g}", partial(make, strength=strength))
 
 
 def remove_correlation(bench: Bench) -> Iterator[Candidate]:
@@ -235,7 +235,7 @@ def remove_correlation(bench: Bench) -> Iterator[Candidate]:
         return bench.seal(fitted, shifts=shifts)
 
     for share in SHARES:
-        yield _trained(bench, f"{share:.0%} of the correlation removed", partial(make, share=share))
+        yield _train(bench, f"{share:.0%} of the correlation removed", partial(make, share=share))
 
 
 # --- calibration ----------------------------------------------------------------------------------
@@ -270,8 +270,8 @@ def group_calibration(bench: Bench) -> Iterator[Candidate]:
 
 
 METHODS: Mapping[str, Method] = {
-    one.name: one
-    for one in (
+    method.name: method
+    for method in (
         Method(
             name="reweigh", tasks=("binary", "multiclass", "regression"),
             constraints=(*OF_CLASSES, "bounded-group-loss"), reads_group=False, propose=reweigh,
@@ -324,10 +324,10 @@ def method(name: str, task: Task, constraint: str) -> Method:
     """
     if name not in METHODS:
         raise ConfigError(f"no method {shown(name)}; there are {listed(METHODS, limit=20)}.{hint(name, METHODS)}")
-    found = METHODS[name]
-    fitting = [one.name for one in METHODS.values() if task in one.tasks and constraint in one.constraints]
-    if found.name not in fitting:
+    choice = METHODS[name]
+    fitting = [method.name for method in METHODS.values() if task in method.tasks and constraint in method.constraints]
+    if choice.name not in fitting:
         raise ConfigError(
             f"method {name} does not go with a {task} task and {constraint}; these do: {listed(fitting, limit=20)}."
         )
-    return found
+    return choice

@@ -67,7 +67,7 @@ def constraint(name: str, task: Task) -> Constraint:
     Traceback (most recent call last):
     audit.errors.ConfigError: no constraint 'error-rat' for regression tasks; there are 'bounded-group-loss'.
     """
-    known = {one.name: one for one in CONSTRAINTS if task in one.tasks}
+    known = {constraint.name: constraint for constraint in CONSTRAINTS if task in constraint.tasks}
     if name not in known:
         raise ConfigError(
             f"no constraint {shown(name)} for {task} tasks; there are {listed(known)}.{hint(name, known)}"

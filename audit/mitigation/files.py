@@ -44,8 +44,8 @@ def _canonical(content: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as given:
         schema = json.loads(given.read(SCHEMA))
         numbers: dict[str, int] = {}
-        schema = _renumbered(schema, numbers)
-        parts = {_renamed(name, numbers): given.read(name) for name in given.namelist() if name != SCHEMA}
+        schema = _renumber(schema, numbers)
+        parts = {_rename(name, numbers): given.read(name) for name in given.namelist() if name != SCHEMA}
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as written:
         for name in sorted(parts):
@@ -54,23 +54,23 @@ def _canonical(content: bytes) -> bytes:
     return out.getvalue()
 
 
-def _renumbered(node: Any, numbers: dict[str, int]) -> Any:  # noqa: ANN401 -- any JSON
+def _renumber(node: Any, numbers: dict[str, int]) -> Any:  # noqa: ANN401 -- any JSON
     if isinstance(node, list):
-        return [_renumbered(one, numbers) for one in node]
+        return [_renumber(value, numbers) for value in node]
     if not isinstance(node, dict):
         return node
-    made: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for key, value in node.items():
         if key == "__id__" and isinstance(value, int):
-            made[key] = numbers.setdefault(str(value), len(numbers) + 1)
+            fields[key] = numbers.setdefault(str(value), len(numbers) + 1)
         elif key == "file" and isinstance(value, str) and "__loader__" in node:
-            made[key] = _renamed(value, numbers)
+            fields[key] = _rename(value, numbers)
         else:
-            made[key] = _renumbered(value, numbers)
-    return made
+            fields[key] = _renumber(value, numbers)
+    return fields
 
 
-def _renamed(name: str, numbers: dict[str, int]) -> str:
+def _rename(name: str, numbers: dict[str, int]) -> str:
     """Give a member the number of the object it holds."""
     path = PurePath(name)
     if not path.stem.isdigit():

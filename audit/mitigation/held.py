@@ -75,7 +75,7 @@ class HeldBooster(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             raise ValueError("there is no booster to ask")
         content = np.asarray(self.raw, dtype=np.uint8).tobytes()
         known = None if self.classes is None else tuple(np.asarray(self.classes).tolist())
-        return _opened(hashlib.sha256(content).hexdigest(), _Content(content), self.suffix, known)
+        return _open(hashlib.sha256(content).hexdigest(), _Content(content), self.suffix, known)
 
 
 class _Content:
@@ -92,14 +92,14 @@ class _Content:
 
 
 @lru_cache(maxsize=16)
-def _opened(_sha256: str, content: _Content, suffix: str, classes: tuple[Any, ...] | None) -> Booster:
+def _open(_sha256: str, content: _Content, suffix: str, classes: tuple[Any, ...] | None) -> Booster:
     with tempfile.TemporaryDirectory(prefix="booster-") as folder:
         path = Path(folder) / f"model{suffix}"
         path.write_bytes(content.content)
-        found = load_booster(path)
-    if classes is not None and found.classes_ is not None:
-        with_classes(found, classes)
-    return found
+        booster = load_booster(path)
+    if classes is not None and booster.classes_ is not None:
+        with_classes(booster, classes)
+    return booster
 
 
 def held(estimator: Any) -> Any:  # noqa: ANN401 -- any estimator

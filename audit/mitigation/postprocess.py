@@ -49,19 +49,19 @@ def centered(bench: Bench, rows: Rows, share: float, seed: int) -> tuple[Any, di
     given, target = bench.inputs(rows), bench.target(rows)
     try:
         table = given if before is None else clone(before).fit(given, target)
-        made = numbers_of(table if before is None else table.transform(given))
+        values = numbers_of(table if before is None else table.transform(given))
     except ValueError as error:
         raise ModelError(
             f"{error}. This method needs a pipeline whose steps turn the table into numbers, or a table of numbers."
         ) from error
     weight = bench.weight(rows)
     codes = bench.groups.codes[rows]
-    overall = np.average(made, axis=0, weights=weight)
-    shifts = np.zeros((len(bench.groups.levels), made.shape[1]))
+    overall = np.average(values, axis=0, weights=weight)
+    shifts = np.zeros((len(bench.groups.levels), values.shape[1]))
     for code in np.unique(codes):
         inside = codes == code
-        shifts[code] = share * (np.average(made[inside], axis=0, weights=weight[inside]) - overall)
-    left: Any = made - shifts[codes]
+        shifts[code] = share * (np.average(values[inside], axis=0, weights=weight[inside]) - overall)
+    left: Any = values - shifts[codes]
     if before is None and isinstance(given, pd.DataFrame):
         left = pd.DataFrame(left, columns=given.columns)
     fitted = bench.trained(clone(last), left, target, None if bench.dataset.weight is None else weight)
@@ -101,7 +101,7 @@ def lines_by_group(bench: Bench, scored: Scored, share: float, *, margins: bool)
     if whole is None:
         raise ModelError("the model's scores do not rank the validation rows; there is nothing to calibrate.")
     large, small = known_groups(bench, bench.rows("validation"))
-    found = {}
+    fields = {}
     for code in large:
         inside = scored.group == code
         few = min(int(hit[inside].sum()), int((~hit[inside]).sum())) < FEWEST
@@ -109,10 +109,10 @@ def lines_by_group(bench: Bench, scored: Scored, share: float, *, margins: bool)
         if line is None:
             small.append(code)
             continue
-        found[bench.groups.levels[code]] = (share * line + (1 - share) * whole).tolist()
+        fields[bench.groups.levels[code]] = (share * line + (1 - share) * whole).tolist()
     if small and share == 1:
         bench.notes.append(f"{listed(names_of(bench, small))}: too few validation rows, calibrated as all rows are")
-    return {**found, **{name: whole.tolist() for name in names_of(bench, small)}}
+    return {**fields, **{name: whole.tolist() for name in names_of(bench, small)}}
 
 
 def _line(odds: FloatArray, hit: np.ndarray[Any, np.dtype[np.bool_]], weight: FloatArray) -> FloatArray | None:
@@ -126,8 +126,8 @@ def _line(odds: FloatArray, hit: np.ndarray[Any, np.dtype[np.bool_]], weight: Fl
         total = float((weight * (np.logaddexp(0.0, value) - target * value)).sum())
         return total, np.array([float(error @ odds), float(error.sum())])
 
-    found = np.asarray(minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B").x, dtype=np.float64)
-    return found if np.isfinite(found).all() and found[0] > 1e-3 else None
+    values = np.asarray(minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B").x, dtype=np.float64)
+    return values if np.isfinite(values).all() and values[0] > 1e-3 else None
 
 
 def offsets_by_group(bench: Bench, estimator: object, rows: Rows, share: float) -> dict[str, float]:
@@ -137,9 +137,9 @@ def offsets_by_group(bench: Bench, estimator: object, rows: Rows, share: float) 
     weight, codes = bench.weight(rows), bench.groups.codes[rows]
     whole = float(np.average(residual, weights=weight))
     large, small = known_groups(bench, rows)
-    found = {}
+    values = {}
     for code in large:
         inside = codes == code
         own = float(np.average(residual[inside], weights=weight[inside]))
-        found[bench.groups.levels[code]] = share * own + (1 - share) * whole
-    return {**found, **dict.fromkeys(names_of(bench, small), whole)}
+        values[bench.groups.levels[code]] = share * own + (1 - share) * whole
+    return {**values, **dict.fromkeys(names_of(bench, small), whole)}

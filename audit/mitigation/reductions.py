@@ -113,8 +113,8 @@ def _net(multiplier: pd.Series) -> pd.Series:
     upper, lower = multiplier["+"], multiplier["-"]
     both = pd.concat({"+": (upper - lower).clip(lower=0), "-": (lower - upper).clip(lower=0)})
     both.index.names = multiplier.index.names
-    found: pd.Series = both.reindex(multiplier.index)
-    return found
+    column: pd.Series = both.reindex(multiplier.index)
+    return column
 
 
 def best_response(bench: Bench, rows: Rows, multiplier: pd.Series, seed: int) -> Any:  # noqa: ANN401

@@ -118,19 +118,19 @@ def best_cuts(rows: Scored, groups: int, rates: Sequence[str], width: float, wor
     [0.5, 0.3]
     """
     cuts = [group_cuts(rows, code, worth) for code in range(groups)]
-    found = _windows_of_one(cuts, rates[0], width) if len(rates) == 1 else _windows_of_two(cuts, rates, width)
-    return np.array([one.at[place] for one, place in zip(cuts, found, strict=True)])
+    numbers = _windows_of_one(cuts, rates[0], width) if len(rates) == 1 else _windows_of_two(cuts, rates, width)
+    return np.array([choice.at[place] for choice, place in zip(cuts, numbers, strict=True)])
 
 
 def _windows_of_one(cuts: Sequence[GroupCuts], name: str, width: float) -> list[int]:
     """Move a window that begins at each rate that some cut has."""
-    begins = np.unique(np.concatenate([one.rates[name] for one in cuts]))
+    begins = np.unique(np.concatenate([cut.rates[name] for cut in cuts]))
     total = np.zeros(len(begins))
     chosen = []
-    for one in cuts:
-        rate = one.rates[name]
+    for cut in cuts:
+        rate = cut.rates[name]
         inside = (rate >= begins[:, None] - 1e-12) & (rate <= begins[:, None] + width + 1e-12)
-        value = np.where(inside, one.worth, -np.inf)
+        value = np.where(inside, cut.worth, -np.inf)
         chosen.append(value.argmax(axis=1))
         total += value.max(axis=1)
     best = int(total.argmax())
@@ -140,21 +140,21 @@ def _windows_of_one(cuts: Sequence[GroupCuts], name: str, width: float) -> list[
 def _windows_of_two(cuts: Sequence[GroupCuts], names: Sequence[str], width: float) -> list[int]:
     """Move a square over a grid of both rates; squares that leave a group without a cut are passed over."""
     begins = np.linspace(0.0, 1.0, STEPS + 1)
-    best, found = -np.inf, [0] * len(cuts)
+    best, numbers = -np.inf, [0] * len(cuts)
     for first in begins:
         total = np.zeros(len(begins))
         places = []
-        for one in cuts:
-            ok = (one.rates[names[0]] >= first) & (one.rates[names[0]] <= first + width + 1e-12)
-            rate = one.rates[names[1]]
+        for cut in cuts:
+            ok = (cut.rates[names[0]] >= first) & (cut.rates[names[0]] <= first + width + 1e-12)
+            rate = cut.rates[names[1]]
             inside = ok & (rate >= begins[:, None]) & (rate <= begins[:, None] + width + 1e-12)
-            value = np.where(inside, one.worth, -np.inf)
+            value = np.where(inside, cut.worth, -np.inf)
             places.append(value.argmax(axis=1))
             total += value.max(axis=1)
         at = int(total.argmax())
         if total[at] > best:
-            best, found = float(total[at]), [int(one[at]) for one in places]
-    return found
+            best, numbers = float(total[at]), [int(place[at]) for place in places]
+    return numbers
 
 
 def cut_for_rate(score: FloatArray, weight: FloatArray, rate: float) -> float:

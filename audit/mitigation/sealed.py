@@ -104,7 +104,7 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self._learn()
         return self
 
-    def _checked(self, X: Any) -> Any:  # noqa: ANN401
+    def _check(self, X: Any) -> Any:  # noqa: ANN401
         if not hasattr(self, "estimator_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first.")
         return self._looked_at(X, reset=False)
@@ -150,22 +150,22 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """Return each row's place among the known groups."""
         name = str(self.sensitive)
         column = _frame(X, [name])[name]
-        found = group_factor(column, None if self.edges is None else tuple(self.edges))
-        if (missing := int((found.codes < 0).sum())) > 0:
+        factor = group_factor(column, None if self.edges is None else tuple(self.edges))
+        if (missing := int((factor.codes < 0).sum())) > 0:
             raise ValueError(
                 f"{missing} of {len(column)} rows have no value of {shown(name)}, by which this model decides. "
                 "Fill it in, or decide on these rows by hand."
             )
         places = {level: place for place, level in enumerate(known)}
-        there = {found.levels[code] for code in np.unique(found.codes)}
-        unseen = [level for level in found.levels if level in there and level not in places]
+        there = {factor.levels[code] for code in np.unique(factor.codes)}
+        unseen = [level for level in factor.levels if level in there and level not in places]
         if unseen:
             raise ValueError(
                 f"{shown(name)} is {listed(unseen)}; this model has rules for {listed(known)} alone. Mitigate again "
                 "on rows of that group, or decide on these rows by hand."
             )
-        table = np.array([places.get(level, 0) for level in found.levels], dtype=np.intp)
-        return table[found.codes]
+        table = np.array([places.get(level, 0) for level in factor.levels], dtype=np.intp)
+        return table[factor.codes]
 
 
 class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
@@ -267,18 +267,18 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
         ValueError
             For a row without a group, or of a group without a rule, by name.
         """
-        X = self._checked(X)
+        X = self._check(X)
         if self.thresholds is None and self.calibration is None:
             return np.asarray(self._ask("predict", X))
-        score = self._calibrated(X) if self.calibration is not None else self.raw_scores(X)
+        score = self._calibrate(X) if self.calibration is not None else self.raw_scores(X)
         return np.asarray(self.classes_[(score >= self._limits(X)).astype(np.intp)])
 
     @available_if(lambda self: self.calibration is not None or _answers(self, "predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
         """Return the probability of each class, shape (n, classes): the estimator's own, calibrated where so asked."""
-        X = self._checked(X)
+        X = self._check(X)
         if self.calibration is not None:
-            score = self._calibrated(X)
+            score = self._calibrate(X)
             return np.asarray(np.column_stack([1.0 - score, score]), dtype=np.float64)
         own = np.asarray(self._ask("predict_proba", X), dtype=np.float64)
         return np.asarray(np.round(own, DIGITS), dtype=np.float64)
@@ -286,7 +286,7 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
     @available_if(lambda self: self.calibration is None and _answers(self, "decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
         """Return the estimator's own margins."""
-        X = self._checked(X)
+        X = self._check(X)
         return np.asarray(self._ask("decision_function", X), dtype=np.float64)
 
     def raw_scores(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
@@ -305,7 +305,7 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
         known = list(self.thresholds)
         return np.array([self.thresholds[name] for name in known])[self._codes(X, known)]
 
-    def _calibrated(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
+    def _calibrate(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
         assert self.calibration is not None  # noqa: S101 -- asked before
         known = list(self.calibration)
         lines = np.array([list(self.calibration[name]) for name in known], dtype=np.float64)[self._codes(X, known)]
@@ -390,7 +390,7 @@ class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
         ValueError
             For a row without a group, or of a group without a rule, by name.
         """
-        X = self._checked(X)
+        X = self._check(X)
         answer = np.asarray(self._ask("predict", X), dtype=np.float64)
         if not isinstance(self.offsets, Mapping):
             return answer + float(self.offsets)

@@ -90,8 +90,8 @@ def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -
     bench.favorable  # noqa: B018 -- refuses a task whose favorable class is not known
     if method.trains:
         fresh(bench.model, 0)  # refuses a model that cannot be trained anew before anything is asked
-    found, before = gap_before(bench)
-    if not asked.anyway and (reason := _no_gap(found.value, found.low, found.high, bench, asked.limit)):
+    estimate, before = gap_before(bench)
+    if not asked.anyway and (reason := _no_gap(estimate.value, estimate.low, estimate.high, bench, asked.limit)):
         return Outcome(reason=reason)
     progress("choosing", 0, 1)
     choice = choose(bench, method, before, asked.limit)
@@ -139,12 +139,12 @@ def _no_gap(value: float | None, low: float | None, high: float | None, bench: B
     what = f"among groups of {shown(bench.feature)} in {bench.constraint.words}"
     if value is None or low is None or high is None:
         return f"no gap to mitigate {what}: fewer than two groups have enough validation rows."
-    told = f"{value:.3f} [{low:.3f}, {high:.3f}] on {len(bench.rows('validation'))} validation rows"
+    text = f"{value:.3f} [{low:.3f}, {high:.3f}] on {len(bench.rows('validation'))} validation rows"
     if high <= limit:
-        return f"no gap to mitigate {what}: {told}, within the limit of {limit:g}."
+        return f"no gap to mitigate {what}: {text}, within the limit of {limit:g}."
     if low <= 0:
         return (
-            f"no gap to mitigate {what}: {told} cannot be distinguished from none. "
+            f"no gap to mitigate {what}: {text} cannot be distinguished from none. "
             "More validation rows would tell; --anyway goes on."
         )
     return ""
@@ -152,9 +152,9 @@ def _no_gap(value: float | None, low: float | None, high: float | None, bench: B
 
 def _policy(policy: Policy, limit: float) -> Policy:
     """Return the gates that can be judged here, with the limit that was asked for."""
-    gates = tuple(one for one in policy.gates if not one.check or one.check in CHECKS)
+    gates = tuple(gate for gate in policy.gates if not gate.check or gate.check in CHECKS)
     kept = replace(policy, gates=gates)
-    if not any(one.id == "MIT001" for one in gates):
+    if not any(gate.id == "MIT001" for gate in gates):
         return kept
     return overridden(kept, [{"id": "MIT001", "threshold": limit}], "--limit")
 
@@ -179,5 +179,5 @@ def prove(bench: Bench, model: Model) -> None:
 
 
 def _labels(model: Model, X: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    found = np.asarray(model.predictor.predict(as_model_input(model, X)))
-    return np.round(found, 6) if found.dtype.kind == "f" else label_texts(found)
+    values = np.asarray(model.predictor.predict(as_model_input(model, X)))
+    return np.round(values, 6) if values.dtype.kind == "f" else label_texts(values)

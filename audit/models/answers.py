@@ -331,8 +331,8 @@ def classified(
     score = columns_of(raw, own, classes, dataset, from_probabilities=from_probabilities)
     if answered.any():
         require_agreement(y_pred[answered], score[answered], dataset, classes, own=own)
-    made = _scored(y_pred, score, classes, invalid, faults if from_probabilities or faults else None)
-    return replace(made, answered=kept)
+    answers = _scored(y_pred, score, classes, invalid, faults if from_probabilities or faults else None)
+    return replace(answers, answered=kept)
 
 
 def labels_of(

@@ -63,14 +63,14 @@ class LightgbmModel(Booster):
     def __init__(self, booster: Any, name: str) -> None:  # noqa: ANN401 -- lightgbm has no types
         self.booster_ = booster
         text = booster.model_to_string(num_iteration=1)
-        told = dict(re.findall(r"^\[?(objective|categorical_feature)[=:] ?([^\]\n]*)", text, flags=re.MULTILINE))
-        self.objective_ = told.get("objective", "").split(" ")[0]
+        table = dict(re.findall(r"^\[?(objective|categorical_feature)[=:] ?([^\]\n]*)", text, flags=re.MULTILINE))
+        self.objective_ = table.get("objective", "").split(" ")[0]
         self.feature_names_in_ = np.array(self.booster_.feature_name(), dtype=object)
         self.n_features_in_ = int(self.booster_.num_feature())
         count = int(self.booster_.num_model_per_iteration())
         self.classes_ = np.arange(max(count, 2)) if self.objective_ in PROBABLE else None
         categories = self.booster_.pandas_categorical or []
-        places = [int(one) for one in re.findall(r"\d+", told.get("categorical_feature", ""))]
+        places = [int(match) for match in re.findall(r"\d+", table.get("categorical_feature", ""))]
         if categories and len(places) != len(categories):
             raise ModelError(f"{shown(name)} keeps categories of {len(categories)} columns and does not say which.")
         self.categories_ = dict(zip(places, categories, strict=True)) if categories else {}
@@ -101,7 +101,7 @@ class XgboostModel(Booster):
         if "c" not in kinds:
             return {}
         stored = dict(self.booster_.get_categories(export_to_arrow=True).to_arrow() or [])
-        found = {}
+        table = {}
         for place, kind in enumerate(kinds):
             if kind != "c":
                 continue
@@ -111,8 +111,8 @@ class XgboostModel(Booster):
                     f"{shown(name)} does not hold the categories of column "
                     f"{shown(self.feature_names_in_[place])}. Save it with xgboost 3.1 or later."
                 )
-            found[place] = held.to_pylist()
-        return found
+            table[place] = held.to_pylist()
+        return table
 
     def scores(self, X: object) -> npt.NDArray[Any]:
         """Return what the booster predicts at its best iteration, probabilities for classes."""
@@ -128,13 +128,13 @@ class XgboostModel(Booster):
         best = self.booster_.attr("best_iteration")
         span = (0, 0 if best is None else int(best) + 1)
         margin = self.objective_ == "multi:softmax"
-        found = np.asarray(self.booster_.predict(matrix, output_margin=margin, iteration_range=span))
+        values = np.asarray(self.booster_.predict(matrix, output_margin=margin, iteration_range=span))
         if self.objective_ == LOG_ODDS:
-            return np.asarray(expit(found.astype(np.float64)))
+            return np.asarray(expit(values.astype(np.float64)))
         if not margin:
-            return found
+            return values
 
-        return np.asarray(softmax(found.astype(np.float64), axis=1))
+        return np.asarray(softmax(values.astype(np.float64), axis=1))
 
 
 class CatboostModel(Booster):
@@ -160,8 +160,8 @@ class CatboostModel(Booster):
             where, distinct = pd.factorize(frame[name])
             frame[name] = np.array([*map(label_text, distinct.tolist()), "nan"], dtype=object)[where]
         kind = self._number if self.classes_ is None else "Probability"
-        found = np.asarray(self._model.predict(frame, prediction_type=kind, thread_count=1))
-        return found[:, 0] if kind == "RMSEWithUncertainty" else found
+        values = np.asarray(self._model.predict(frame, prediction_type=kind, thread_count=1))
+        return values[:, 0] if kind == "RMSEWithUncertainty" else values
 
 
 def typed(X: object, categories: Mapping[int, Sequence[object]]) -> pd.DataFrame:
@@ -176,9 +176,9 @@ def typed(X: object, categories: Mapping[int, Sequence[object]]) -> pd.DataFrame
     frame = X.copy() if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
     for place, known in categories.items():
         name = frame.columns[place]
-        by_text = {label_text(one): code for code, one in enumerate(known)}
+        by_text = {label_text(value): code for code, value in enumerate(known)}
         where, distinct = pd.factorize(frame[name])  # missing is -1, which takes the last of the codes
-        codes = np.array([*(by_text.get(label_text(one), -1) for one in distinct.tolist()), -1], dtype=np.int64)
+        codes = np.array([*(by_text.get(label_text(value), -1) for value in distinct.tolist()), -1], dtype=np.int64)
         frame[name] = pd.Categorical.from_codes(codes[where], categories=pd.Index(list(known)))
     return frame
 
@@ -212,8 +212,8 @@ def adapted(predictor: object) -> object:
     library = kind.__module__.partition(".")[0]
     if kind.__name__ != "Booster" or library not in adapters:
         return predictor
-    made: object = adapters[library](predictor, "the booster")
-    return made
+    value: object = adapters[library](predictor, "the booster")
+    return value
 
 
 def taught_categories(predictor: object) -> Mapping[int, Sequence[object]]:
@@ -271,7 +271,7 @@ def _histogram_categories(estimator: object) -> Mapping[int, Sequence[object]] |
     named = getattr(getattr(estimator, "_preprocessor", None), "named_transformers_", {})
     levels = getattr(named["encoder"], "categories_", []) if "encoder" in named else []
     places = np.flatnonzero(np.asarray(getattr(estimator, "is_categorical_", None)))
-    return {int(at): [one for one in known if one == one] for at, known in zip(places, levels, strict=False)}
+    return {int(at): [value for value in known if value == value] for at, known in zip(places, levels, strict=False)}
 
 
 def with_classes(predictor: object, classes: Sequence[object]) -> None:

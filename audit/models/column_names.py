@@ -28,9 +28,9 @@ def known_names(predictor: object) -> tuple[str, ...] | None:
     >>> known_names(Booster())
     ('age', 'pay')
     """
-    for one in _layers(predictor):
+    for layer in _layers(predictor):
         for attribute in NAMES:
-            names = _read(one, attribute)
+            names = _read(layer, attribute)
             if names:
                 return names
     return None
@@ -38,40 +38,40 @@ def known_names(predictor: object) -> tuple[str, ...] | None:
 
 def known_count(predictor: object) -> int | None:
     """Return how many columns a model was fitted on; 0 stands for unknown."""
-    for one in _layers(predictor):
-        count = _counted(one)
+    for layer in _layers(predictor):
+        count = _count(layer)
         if count > 0:
             return count
     return None
 
 
-def _counted(one: object) -> int:
+def _count(value: object) -> int:
     try:
-        return int(getattr(one, "n_features_in_", 0) or 0)
+        return int(getattr(value, "n_features_in_", 0) or 0)
     except Exception:  # a property of a stranger's model may raise anything
         return 0
 
 
 def _layers(predictor: object) -> Iterable[object]:
     """Yield a model, then what reads its rows first: the first step of a pipeline, the estimator within."""
-    one: object | None = predictor
+    value: object | None = predictor
     for _ in range(8):
-        if one is None:
+        if value is None:
             return
-        yield one
-        held = getattr(one, "__dict__", {})
+        yield value
+        held = getattr(value, "__dict__", {})
         steps = held.get("steps") if isinstance(held, dict) else None
         if isinstance(steps, list) and steps:
-            one = steps[0][1]
+            value = steps[0][1]
             continue
-        one = next((held[name] for name in INSIDE if held.get(name) is not None), None)
+        value = next((held[name] for name in INSIDE if held.get(name) is not None), None)
 
 
-def _read(one: object, attribute: str) -> tuple[str, ...]:
-    if hasattr(one, "vocabulary_") and hasattr(one, "get_feature_names_out"):  # a vectorizer names its outputs
+def _read(value: object, attribute: str) -> tuple[str, ...]:
+    if hasattr(value, "vocabulary_") and hasattr(value, "get_feature_names_out"):  # a vectorizer names its outputs
         return ()
     try:
-        names = getattr(one, attribute, None)
+        names = getattr(value, attribute, None)
         if callable(names):
             names = names()
     except Exception:  # not fitted, or a stranger's property
@@ -116,22 +116,24 @@ def match(names: Sequence[str] | None, count: int | None, dataset: Dataset) -> t
                 f"{len(dataset.features)}: {listed(dataset.features)}. Name them in [data] features, in its order."
             )
         return tuple(dataset.features), f"{FAITH} (it calls them {listed(names, limit=2)})"
-    return _rewritten(names, columns, dataset)
+    return _rewrite(names, columns, dataset)
 
 
 def _are_places(names: Sequence[str]) -> bool:
     """Tell whether names are made from places: Column_0, Column_1 … or f0, f1 …"""
-    found = [PLACE.fullmatch(name) for name in names]
-    places = [int(one.group(1)) for one in found if one is not None]
+    matches = [PLACE.fullmatch(name) for name in names]
+    places = [int(match.group(1)) for match in matches if match is not None]
     return len(places) == len(names) and places in (list(range(len(names))), list(range(1, len(names) + 1)))
 
 
-def _rewritten(names: Sequence[str], columns: Sequence[str], dataset: Dataset) -> tuple[tuple[str, ...], str]:
+def _rewrite(names: Sequence[str], columns: Sequence[str], dataset: Dataset) -> tuple[tuple[str, ...], str]:
     """Match names whose blanks and signs a library replaced, where only one column can be meant."""
-    candidates = [one for one in columns if one != dataset.roles.target]
+    candidates = [column for column in columns if column != dataset.roles.target]
     chosen = []
     for name in names:
-        like = [one for one in candidates if one == name] or [one for one in candidates if plain(one) == plain(name)]
+        like = [candidate for candidate in candidates if candidate == name] or [
+            candidate for candidate in candidates if plain(candidate) == plain(name)
+        ]
         if len(like) != 1:
             lacks = (
                 f"the table lacks {listed([name])}" if not like else f"{listed([name])} may be any of {listed(like)}"
@@ -144,9 +146,9 @@ def _rewritten(names: Sequence[str], columns: Sequence[str], dataset: Dataset) -
     if len(set(chosen)) != len(chosen):
         raise DataError(
             f"the model was fitted on {listed(names)}, several of which could be one column of the table: "
-            f"{listed(sorted({one for one in chosen if chosen.count(one) > 1}))}. Rename the columns alike."
+            f"{listed(sorted({text for text in chosen if chosen.count(text) > 1}))}. Rename the columns alike."
         )
-    changed = [f"{name} = {one}" for name, one in zip(names, chosen, strict=True) if name != one]
+    changed = [f"{name} = {text}" for name, text in zip(names, chosen, strict=True) if name != text]
     return tuple(chosen), f"columns matched though the model writes them otherwise: {listed(changed)}"
 
 

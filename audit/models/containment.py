@@ -262,14 +262,14 @@ class _Watch:
         open_ends: list[Any] = [self.receiver, self.output, self.errors]
         while True:
             ready: list[Any] = wait(open_ends, timeout=POLL)
-            for one in ready:
-                if one is self.receiver:
-                    found = self._message(progress)
-                    if found is not None:
+            for value in ready:
+                if value is self.receiver:
+                    pair = self._message(progress)
+                    if pair is not None:
                         self._drain(open_ends)
-                        return found
-                elif not self._keep(one):
-                    open_ends.remove(one)
+                        return pair
+                elif not self._keep(value):
+                    open_ends.remove(value)
             self._require_in_time()
             if not ready and self._over():
                 raise ModelError(self._end())
@@ -365,7 +365,7 @@ def _be_the_child(
         with suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
-            sender.send_bytes(_pickled(sent))
+            sender.send_bytes(_pickle(sent))
     os._exit(0)
 
 
@@ -444,5 +444,5 @@ def _portable(error: BaseException) -> BaseException:
     return error
 
 
-def _pickled(sent: tuple[str, object]) -> bytes:
+def _pickle(sent: tuple[str, object]) -> bytes:
     return pickle.dumps(sent)

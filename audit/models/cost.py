@@ -48,7 +48,7 @@ def operations(predictor: object) -> int:
     """
     columns = _attribute(predictor, "n_features_in_")
     handed_over = VALUE * columns if isinstance(columns, int) else 0
-    return max(1, handed_over, _counted(predictor, set(), 0))
+    return max(1, handed_over, _count(predictor, set(), 0))
 
 
 def learnable(rows: int, predictor: object) -> int:
@@ -91,7 +91,7 @@ def affordable(evaluations: int, predictor: object) -> int:
     return max(1, int(evaluations / max(1.0, operations(predictor) / CHEAP)))
 
 
-def _counted(value: object, seen: set[int], depth: int) -> int:
+def _count(value: object, seen: set[int], depth: int) -> int:
     if depth > DEEPEST or id(value) in seen:
         return 0
     seen.add(id(value))
@@ -100,7 +100,7 @@ def _counted(value: object, seen: set[int], depth: int) -> int:
         known = _through_network(value)
     if known is not None:
         return known
-    return sum(_counted(part, seen, depth + 1) for part in _parts(value))
+    return sum(_count(part, seen, depth + 1) for part in _parts(value))
 
 
 def _leaf(value: object) -> int | None:
@@ -137,7 +137,7 @@ def _through_network(estimator: object) -> int | None:
         with torch.no_grad():
             network.eval()(torch.zeros(1, *shape, dtype=kind, device=first.device))
     except Exception:  # one that insists on another number of rows: its weights alone are counted
-        return sum(int(one.numel()) for one in network.parameters())
+        return sum(int(parameter.numel()) for parameter in network.parameters())
     finally:
         for handle in handles:
             handle.remove()
@@ -147,12 +147,12 @@ def _through_network(estimator: object) -> int | None:
 
 def _counter(counts: list[int]) -> Callable[[Any, object, Any], None]:
     def count(part: Any, _inputs: object, answer: Any) -> None:  # noqa: ANN401 -- modules of torch
-        weights = [one for one in part.parameters(recurse=False) if one.dim() > 1]
+        weights = [parameter for parameter in part.parameters(recurse=False) if parameter.dim() > 1]
         given = answer[0] if isinstance(answer, tuple) else answer
         if not weights or not hasattr(given, "numel") or type(part).__name__.endswith(("Embedding", "EmbeddingBag")):
             return
         wide = _attribute(part, "out_channels") or given.shape[-1]
-        counts.append(sum(one.numel() for one in weights) * max(1, given.numel() // int(wide)))
+        counts.append(sum(weight.numel() for weight in weights) * max(1, given.numel() // int(wide)))
 
     return count
 

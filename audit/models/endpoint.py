@@ -82,19 +82,19 @@ def connect(address: Address) -> Model:
             f"[model] {seen}; expected {listed(protocols.PROTOCOLS)}.{hint(protocol, protocols.PROTOCOLS)}"
         )
     exchange = Exchange(url=url, budget=address.budget, token_env=address.token_env, cache=address.cache)
-    told = _metadata(exchange) if protocol == "oip" else {}
+    facts = _metadata(exchange) if protocol == "oip" else {}
     stated = tuple(protocols.read_tensor(name, text) for name, text in address.inputs.items())
-    inputs = stated or protocols.read_metadata(told, "inputs")
+    inputs = stated or protocols.read_metadata(facts, "inputs")
     if protocol == "oip" and not inputs:
         raise ConfigError(
             f"{url} does not say which inputs it has. State them: [model.inputs] with a line for each column "
             '(age = "FP64", sex = "BYTES"), or one for a matrix of all features (input = "FP64[-1,8]").'
         )
-    outputs = protocols.read_metadata(told, "outputs")
+    outputs = protocols.read_metadata(facts, "outputs")
     roles, classes = _roles(address.outputs, outputs, protocol)
-    exchange.identity = json.dumps([protocol, told, address.inputs], sort_keys=True)
+    exchange.identity = json.dumps([protocol, facts, address.inputs], sort_keys=True)
     predictor = Endpoint(exchange, protocol, inputs, roles, classes)
-    return Model(predictor=predictor, info=_info(address, url, protocol, told))
+    return Model(predictor=predictor, info=_info(address, url, protocol, facts))
 
 
 def _metadata(exchange: Exchange) -> dict[str, Any]:
@@ -105,18 +105,18 @@ def _metadata(exchange: Exchange) -> dict[str, Any]:
     return told
 
 
-def _info(address: Address, url: str, protocol: str, told: Mapping[str, Any]) -> ModelInfo:
+def _info(address: Address, url: str, protocol: str, table: Mapping[str, Any]) -> ModelInfo:
     budget = address.budget
     parameters: dict[str, str] = {"url": url, "protocol": protocol}
     for part in ("platform", "versions"):
-        if value := told.get(part):
+        if value := table.get(part):
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             parameters[part] = " ".join(text.split())[:120]
     parameters["budget"] = (
         f"{budget.rows} rows, {budget.requests} requests, {budget.seconds:g} s; {budget.batch} rows a request, "
         f"{budget.timeout:g} s each, {budget.retries} retries"
     )
-    name = told.get("name") if isinstance(told.get("name"), str) else ""
+    name = table.get("name") if isinstance(table.get("name"), str) else ""
     short = " ".join(str(name or url.rsplit("/", 1)[-1].partition(":")[0]).split())[:120]
     return ModelInfo(name=short, kind=f"{KINDS[protocol]} endpoint", format="endpoint", parameters=parameters)
 
@@ -125,7 +125,7 @@ def _roles(stated: Outputs, outputs: Sequence[Tensor], protocol: str) -> tuple[d
     """Find which output is the label, the score or the number: as stated, else by type and shape."""
     named: Mapping[str, str | None] = {"label": stated.label, "score": stated.score, "prediction": stated.prediction}
     roles = {role: name for role, name in named.items() if name is not None}
-    known = {one.name: one for one in outputs}
+    known = {output.name: output for output in outputs}
     for role, name in roles.items():
         if known and name not in known:
             raise ConfigError(
@@ -141,7 +141,7 @@ def _roles(stated: Outputs, outputs: Sequence[Tensor], protocol: str) -> tuple[d
             f'the endpoint {seen}. State [model.outputs] label = "…" (classes), score = "…" (probabilities) or '
             'prediction = "…" (numbers).'
         )
-    classes = tuple(label_text(one) for one in stated.classes)
+    classes = tuple(label_text(class_) for class_ in stated.classes)
     if not classes and "score" in roles and roles["score"] in known:
         classes = known[roles["score"]].classes
     if "score" in roles and "label" not in roles and not classes:
@@ -153,9 +153,9 @@ def _roles(stated: Outputs, outputs: Sequence[Tensor], protocol: str) -> tuple[d
 
 
 def _by_type(outputs: Sequence[Tensor]) -> dict[str, str]:
-    labels = [one.name for one in outputs if one.datatype not in protocols.FLOATS and one.width is None]
-    matrices = [one.name for one in outputs if one.datatype in protocols.FLOATS and one.width is not None]
-    numbers = [one.name for one in outputs if one.datatype in protocols.FLOATS and one.width is None]
+    labels = [output.name for output in outputs if output.datatype not in protocols.FLOATS and output.width is None]
+    matrices = [output.name for output in outputs if output.datatype in protocols.FLOATS and output.width is not None]
+    numbers = [output.name for output in outputs if output.datatype in protocols.FLOATS and output.width is None]
     if len(outputs) == 1 and numbers:
         return {"prediction": numbers[0]}
     if len(labels) > 1 or len(matrices) > 1:
@@ -180,7 +180,7 @@ class Endpoint:
         self._latest: tuple[tuple[bytes, ...], dict[str, Array]] | None = None
         self._compared = False
         if len(inputs) > 1 or (len(inputs) == 1 and inputs[0].width is None):
-            self.feature_names_in_ = np.array([one.name for one in inputs], dtype=object)
+            self.feature_names_in_ = np.array([tensor.name for tensor in inputs], dtype=object)
         elif inputs and inputs[0].width and inputs[0].width > 0:
             self.n_features_in_ = inputs[0].width
 

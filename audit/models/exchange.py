@@ -178,11 +178,11 @@ class Exchange:
             try:
                 status, answer = self._line().request(method, url, body, self._headers(), limit, self._remaining())
             except (OSError, ValueError, _httpx().HTTPError, _httpx().InvalidURL) as error:
-                said = f"{type(error).__name__} {self._quoted(str(error))}".strip()
+                said = f"{type(error).__name__} {self._quote(str(error))}".strip()
                 continue
             if status != 429 and status < 500:
                 return status, answer
-            said = f"status {status}: {self._quoted(answer)}"
+            said = f"status {status}: {self._quote(answer)}"
         if body is not None and said.startswith("status 5") and self._requests > 1 + self._failures:
             self._fail(f"{self.url} failed on these rows {self.budget.retries + 1} times: {said}")
         raise EndpointError(f"no answer from {self.url} in {self.budget.retries + 1} attempts; the last one: {said}.")
@@ -203,16 +203,16 @@ class Exchange:
     def _require_success(self, status: int, answer: bytes, url: str, rows: int) -> None:
         if 200 <= status < 300:
             return
-        told = f"{url} answered status {status}: {self._quoted(answer)}"
+        text = f"{url} answered status {status}: {self._quote(answer)}"
         if 300 <= status < 400:
             raise EndpointError(
                 f"{url} redirects (status {status}); redirects are not followed. State the final address."
             )
         if status in (401, 403):
-            raise EndpointError(f"{told}. Name the environment variable of a valid token in [model] token_env.")
+            raise EndpointError(f"{text}. Name the environment variable of a valid token in [model] token_env.")
         if rows and status in (400, 413, 422):
-            self._fail(told)
-        raise EndpointError(f"{told}. Check [model] url and protocol.")
+            self._fail(text)
+        raise EndpointError(f"{text}. Check [model] url and protocol.")
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
@@ -243,7 +243,7 @@ class Exchange:
             self._sleep(self._last + 1 / self.budget.per_second - time.monotonic())
         self._last = time.monotonic()
 
-    def _quoted(self, text: str | bytes) -> str:
+    def _quote(self, text: str | bytes) -> str:
         """Quote what a server says: one line, 200 characters, without the token."""
         words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
         if self._token:

@@ -76,7 +76,7 @@ def _require_head(head: Mapping[str, str]) -> tuple[list[int], int]:
         raise ValueError(f"num_class={classes}, num_tree_per_iteration={of_iteration}, max_feature_idx={last}")
     for key in ("feature_names", "feature_infos"):
         _require(len(head[key].split(" ")), last + 1, key)
-    sizes = [_whole(one, "tree_sizes") for one in head["tree_sizes"].split()]
+    sizes = [_whole(text, "tree_sizes") for text in head["tree_sizes"].split()]
     if not sizes or len(sizes) % of_iteration or min(sizes) < 1:
         raise ValueError(f"{len(sizes)} trees for iterations of {of_iteration}")
     return sizes, last
@@ -88,21 +88,21 @@ def _require_tree(tree: Mapping[str, str], last: int) -> None:
     if leaves < 1:
         raise ValueError(f"num_leaves={leaves}")
     _require(len(_numbers(tree, "leaf_value")), leaves, "leaf_value")
-    for key, count in (*((one, nodes) for one in OF_NODES_OR_NONE), *((one, leaves) for one in OF_LEAVES_OR_NONE)):
+    for key, count in (*((text, nodes) for text in OF_NODES_OR_NONE), *((text, leaves) for text in OF_LEAVES_OR_NONE)):
         if tree.get(key):
             _require(len(_numbers(tree, key)), count, key)
     if int(tree.get("is_linear", "0") or 0):
         _require_linear(tree, leaves, last)
     if not nodes:
         return
-    told = {key: _numbers(tree, key) for key in OF_NODES}
-    for key, values in told.items():
+    table = {key: _numbers(tree, key) for key in OF_NODES}
+    for key, values in table.items():
         _require(len(values), nodes, key)
-    _require_places(told["split_feature"], last + 1, "split_feature")
-    children = sorted(int(one) for key in ("left_child", "right_child") for one in told[key])
+    _require_places(table["split_feature"], last + 1, "split_feature")
+    children = sorted(int(value) for key in ("left_child", "right_child") for value in table[key])
     if children != [*range(-leaves, 0), *range(1, nodes)]:
         raise ValueError("its nodes are no tree")
-    _require_categories(tree, told, categories)
+    _require_categories(tree, table, categories)
 
 
 def _require_linear(tree: Mapping[str, str], leaves: int, last: int) -> None:
@@ -115,14 +115,14 @@ def _require_linear(tree: Mapping[str, str], leaves: int, last: int) -> None:
     _require_places(features, last + 1, "leaf_features")
 
 
-def _require_categories(tree: Mapping[str, str], told: Mapping[str, Sequence[float]], categories: int) -> None:
-    sets = [one for one, kind in zip(told["threshold"], told["decision_type"], strict=True) if int(kind) & 1]
+def _require_categories(tree: Mapping[str, str], table: Mapping[str, Sequence[float]], categories: int) -> None:
+    sets = [value for value, kind in zip(table["threshold"], table["decision_type"], strict=True) if int(kind) & 1]
     if not categories:
         _require(len(sets), 0, "splits by category")
         return
     bounds = _numbers(tree, "cat_boundaries")
     _require(len(bounds), categories + 1, "cat_boundaries")
-    if bounds[0] != 0 or any(one > other for one, other in pairwise(bounds)):
+    if bounds[0] != 0 or any(value > other for value, other in pairwise(bounds)):
         raise ValueError("cat_boundaries do not rise from 0")
     _require(len(_numbers(tree, "cat_threshold")), int(bounds[-1]), "cat_threshold")
     _require_places(sets, categories, "threshold of a category")
@@ -141,16 +141,16 @@ def _whole(text: str, name: str) -> int:
 
 def _numbers(tree: Mapping[str, str], key: str) -> list[float]:
     try:
-        return [float(one) for one in tree[key].split()]
+        return [float(text) for text in tree[key].split()]
     except ValueError:
         raise ValueError(f"{key} holds what is no number") from None
 
 
-def _require(found: int, expected: int, name: str) -> None:
-    if found != expected:
-        raise ValueError(f"{found} {name}, expected {expected}")
+def _require(count: int, expected: int, name: str) -> None:
+    if count != expected:
+        raise ValueError(f"{count} {name}, expected {expected}")
 
 
 def _require_places(values: Sequence[float], count: int, name: str) -> None:
-    if any(one != int(one) or not 0 <= one < count for one in values):
+    if any(value != int(value) or not 0 <= value < count for value in values):
         raise ValueError(f"{name} names what is not there")

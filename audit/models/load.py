@@ -153,7 +153,7 @@ def wrap(
         size_bytes=file.stat().st_size if file else None,
         runs_code=runs_code,
         parameters=_parameters(last),
-        training={str(k): str(v) for step in _steps(predictor) for k, v in _documented(step).items()},
+        training={str(k): str(v) for step in _steps(predictor) for k, v in _document(step).items()},
     )
     return Model(predictor=predictor, info=info, categories=taught_categories(predictor))
 
@@ -163,7 +163,7 @@ def _steps(predictor: object) -> list[object]:
     return [step for _, step in steps] if isinstance(steps, list) and steps else [predictor]
 
 
-def _documented(step: object) -> Mapping[object, object]:
+def _document(step: object) -> Mapping[object, object]:
     """Return what a step says of its own making (``training_``), if it does."""
     told = getattr(step, "training_", {})
     return told if isinstance(told, Mapping) else {}
@@ -224,7 +224,7 @@ def load(path: Path, *, trust: bool = False, trusted_types: Sequence[str] = ()) 
         If the file is missing, broken, of another format than its name says, or not trusted.
     """
     if not path.is_file():
-        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         raise ModelError(
             f"no model file {shown(path)}." + (hint(path.name, siblings) or " Paths are relative to the configuration.")
         )
@@ -237,7 +237,7 @@ def load(path: Path, *, trust: bool = False, trusted_types: Sequence[str] = ()) 
             "author."
         )
     loader = _loader(suffix, path, trusted_types)
-    with _caught(path) as caught, guarded(f"loading {path.name}"):
+    with _catch(path) as caught, guarded(f"loading {path.name}"):
         predictor = loader(path)
     named = CODE_FORMATS.get(suffix, suffix.lstrip("."))
     model = wrap(predictor, format_=named, file=path, runs_code=suffix in CODE_FORMATS)
@@ -257,11 +257,11 @@ def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[
         return load_program if suffix == ".pt2" else load_script
     if suffix in SUFFIXES:
         return load_booster
-    found = {f".{entry.name}": entry for entry in entry_points(group="audit.loaders")}
-    if suffix in found:
-        loader: Callable[[Path], object] = found[suffix].load()
+    table = {f".{entry.name}": entry for entry in entry_points(group="audit.loaders")}
+    if suffix in table:
+        loader: Callable[[Path], object] = table[suffix].load()
         return loader
-    known = [".skops", ".onnx", *SUFFIXES, ".joblib", ".pkl", *sorted(found)]
+    known = [".skops", ".onnx", *SUFFIXES, ".joblib", ".pkl", *sorted(table)]
     raise ModelError(
         f"{shown(path.name)}: no loader for {suffix or 'a file without suffix'}; formats are {', '.join(known)}."
     )
@@ -272,7 +272,7 @@ WEIGHTS = 'Weights of a torch module of your own need the code that builds it: [
 
 
 @contextmanager
-def _caught(path: Path) -> Iterator[list[str]]:
+def _catch(path: Path) -> Iterator[list[str]]:
     """Turn whatever a broken file makes a loader raise into a plain message; collect warnings."""
     lines: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
@@ -289,7 +289,7 @@ def _caught(path: Path) -> Iterator[list[str]]:
                 f"Check that the file is whole and has the format its name says.{weights}"
             ) from error
         finally:
-            lines += [f"loading {path.name}: {' '.join(str(one.message).split())[:300]}" for one in caught]
+            lines += [f"loading {path.name}: {' '.join(str(warning.message).split())[:300]}" for warning in caught]
 
 
 def _load_joblib(path: Path) -> object:
@@ -315,7 +315,7 @@ def scorer_functions() -> set[str]:
     from sklearn.metrics import get_scorer, get_scorer_names
 
     functions = [get_scorer(name)._score_func for name in get_scorer_names()]
-    return {f"{one.__module__}.{one.__qualname__}" for one in functions}
+    return {f"{function.__module__}.{function.__qualname__}" for function in functions}
 
 
 def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:

@@ -76,8 +76,8 @@ def from_object(name: str, folder: Path, *, trust: bool = False) -> Model:
     ConfigError
         If the module or the name does not exist, or stands elsewhere without trust.
     """
-    found = imported("[model] object", name, folder, trust=trust)
-    return wrap(found, name=name.partition(":")[2], format_="object", runs_code=True)
+    value = imported("[model] object", name, folder, trust=trust)
+    return wrap(value, name=name.partition(":")[2], format_="object", runs_code=True)
 
 
 def _require_own(module_name: str, folder: Path, key: str, trusted_by: str) -> None:
@@ -118,17 +118,17 @@ def from_builder(name: str, weights: Path | None, folder: Path) -> Model:
         If there is no such function, it raises, or the weights do not fit.
     """
     require("torch", extra="torch", purpose="torch modules")
-    made = imported("[model] torch", name, folder, trust=True)
-    if not is_module(made) and callable(made):
+    value = imported("[model] torch", name, folder, trust=True)
+    if not is_module(value) and callable(value):
         try:
             with guarded(f"calling {name}"):
-                made = made()
+                value = value()
         except AuditError:
             raise
         except Exception as error:
             said = " ".join(str(error).split())[:200]
             raise ModelError(f"[model] torch: {shown(name)} raised {type(error).__name__}: {said}") from error
-    model = wrap(fill(made, weights, name), name=name.partition(":")[2], format_="torch", file=weights, runs_code=True)
+    model = wrap(fill(value, weights, name), name=name.partition(":")[2], format_="torch", file=weights, runs_code=True)
     parameters = {**model.info.parameters, "builder": f"{name} (code of your own)"}
     return replace(model, info=replace(model.info, parameters=parameters))
 
@@ -174,5 +174,5 @@ def imported(key: str, name: str, folder: Path, *, trust: bool = False, trusted_
         sys.path.remove(str(folder))
     if not hasattr(module, attribute):
         raise ConfigError(f"{key}: {shown(module_name)} has no {shown(attribute)}." + hint(attribute, vars(module)))
-    found: object = getattr(module, attribute)
-    return found
+    value: object = getattr(module, attribute)
+    return value

@@ -52,15 +52,19 @@ class OnnxModel:
     def __init__(self, path: Path) -> None:
         file = require("onnx", extra="onnx", purpose="ONNX models").load(path, load_external_data=False)
         graph = file.graph
-        self._missing = next((one.value for one in file.metadata_props if one.key == MISSING_TEXT), None)
+        self._missing = next(
+            (metadata_prop.value for metadata_prop in file.metadata_props if metadata_prop.key == MISSING_TEXT), None
+        )
         runtime = require("onnxruntime", extra="onnx", purpose="ONNX models")
         settings = runtime.SessionOptions()
         settings.intra_op_num_threads = settings.inter_op_num_threads = 1
         settings.log_severity_level = 4
         self._session = runtime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
         self._inputs: Sequence[Any] = self._session.get_inputs()
-        self._label = next((one.name for one in self._session.get_outputs() if one.type in LABELS), None)
-        scores = [one for one in self._session.get_outputs() if one.name != self._label]
+        self._label = next(
+            (get_output.name for get_output in self._session.get_outputs() if get_output.type in LABELS), None
+        )
+        scores = [get_output for get_output in self._session.get_outputs() if get_output.name != self._label]
         self._score = scores[0].name if scores else None
         makers = {name: node for node in graph.node for name in node.output}
         self._probable = self._score is not None and _probable(self._score, makers, labeled=self._label is not None)
@@ -68,18 +72,18 @@ class OnnxModel:
         self._output, self._logits = "auto", False
         self.classes_ = self._classes(graph, scores[0] if scores else None)
         if len(self._inputs) > 1:
-            self.feature_names_in_ = np.array([one.name for one in self._inputs], dtype=object)
+            self.feature_names_in_ = np.array([value.name for value in self._inputs], dtype=object)
         self.n_features_in_ = len(self._inputs) if len(self._inputs) > 1 else _width(self._inputs[0].shape)
 
     def _classes(self, graph: Any, score: Any) -> npt.NDArray[Any] | None:  # noqa: ANN401 -- protobuf messages
         """Find the labels of the score's columns; None for numbers, and where the file does not tell."""
-        told = _labels_of(graph)
+        arrays = _labels_of(graph)
         columns = None if score is None else _columns(score)
         if self._label is not None:
-            return next((one for one in told if columns in (None, len(one))), None)
+            return next((values for values in arrays if columns in (None, len(values))), None)
         if columns == 1 or columns is None:
             return np.array([0, 1]) if self._probable else None
-        return next((one for one in told if len(one) == columns), np.arange(columns))
+        return next((values for values in arrays if len(values) == columns), np.arange(columns))
 
     def state_output(self, output: str) -> None:
         """Take what the user states: ``logits``, ``probabilities``, ``margin``, ``value`` or ``auto``.
@@ -156,8 +160,8 @@ class OnnxModel:
         return self._given(X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X)))
 
     def _scores(self, X: object) -> npt.NDArray[Any]:
-        found = self._run(X, str(self._score))
-        return found.reshape(len(found), -1)
+        values = self._run(X, str(self._score))
+        return values.reshape(len(values), -1)
 
     def _run(self, X: object, output: str) -> npt.NDArray[Any]:
         frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
@@ -185,15 +189,15 @@ class OnnxModel:
             return {only.name: values.reshape(len(frame), *inner) if len(inner) != 1 else values}
         names = {_plain(str(name)): name for name in frame.columns}
         given = {}
-        for one in self._inputs:
-            column = one.name if one.name in frame.columns else names.get(_plain(one.name))
+        for value in self._inputs:
+            column = value.name if value.name in frame.columns else names.get(_plain(value.name))
             if column is None:
                 raise ModelError(
-                    f"the ONNX model asks for input {shown(one.name)}, which the table does not have."
-                    + hint(one.name, [str(name) for name in frame.columns])
+                    f"the ONNX model asks for input {shown(value.name)}, which the table does not have."
+                    + hint(value.name, [str(name) for name in frame.columns])
                 )
-            values = _typed(frame[[column]], one.type, one.name, self._missing)
-            given[one.name] = values.ravel() if len(one.shape) == 1 else values
+            values = _typed(frame[[column]], value.type, value.name, self._missing)
+            given[value.name] = values.ravel() if len(value.shape) == 1 else values
         return given
 
 
@@ -209,31 +213,31 @@ def _probable(score: str, makers: Mapping[str, Any], *, labeled: bool) -> bool:
     node = makers.get(score)
     while node is not None and node.op_type in KEPT and node.input:
         score, node = node.input[0], makers.get(node.input[0])
-    made = node is not None and node.op_type in ("Softmax", "Sigmoid")
-    return made or (labeled and "prob" in score.lower()) or _posterior(node)
+    flag = node is not None and node.op_type in ("Softmax", "Sigmoid")
+    return flag or (labeled and "prob" in score.lower()) or _posterior(node)
 
 
 def _posterior(node: Any) -> bool:  # noqa: ANN401 -- a protobuf message
     """Tell whether a classifier's operator states that it turns its scores into probabilities."""
-    told = {one.name: one.s for one in node.attribute} if node is not None else {}
-    return told.get("post_transform", b"NONE") in (b"LOGISTIC", b"SOFTMAX")
+    table = {attribute.name: attribute.s for attribute in node.attribute} if node is not None else {}
+    return table.get("post_transform", b"NONE") in (b"LOGISTIC", b"SOFTMAX")
 
 
 def _labels_of(graph: Any) -> list[npt.NDArray[Any]]:  # noqa: ANN401 -- a protobuf message
-    found: list[npt.NDArray[Any]] = []
+    arrays: list[npt.NDArray[Any]] = []
     for node in graph.node:
-        for one in node.attribute:
-            if one.name in ("classlabels_int64s", "classlabels_ints") and one.ints:
-                found.append(np.array(list(one.ints)))
-            elif one.name == "classlabels_strings" and one.strings:
-                found.append(np.array([text.decode() for text in one.strings], dtype=object))
+        for attribute in node.attribute:
+            if attribute.name in ("classlabels_int64s", "classlabels_ints") and attribute.ints:
+                arrays.append(np.array(list(attribute.ints)))
+            elif attribute.name == "classlabels_strings" and attribute.strings:
+                arrays.append(np.array([text.decode() for text in attribute.strings], dtype=object))
     numpy_helper = require("onnx.numpy_helper", extra="onnx", purpose="ONNX models")
     for held in graph.initializer:
         if held.name.lower().startswith("classes"):
             values = np.ravel(numpy_helper.to_array(held))
-            texts = [one.decode() if isinstance(one, bytes) else one for one in values.tolist()]
-            found.append(np.array(texts, dtype=object if values.dtype == object else values.dtype))
-    return found
+            texts = [value.decode() if isinstance(value, bytes) else value for value in values.tolist()]
+            arrays.append(np.array(texts, dtype=object if values.dtype == object else values.dtype))
+    return arrays
 
 
 def _columns(score: Any) -> int | None:  # noqa: ANN401 -- onnxruntime's NodeArg

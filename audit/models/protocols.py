@@ -59,13 +59,13 @@ def read_tensor(name: str, text: str) -> Tensor:
     >>> read_tensor("x", "FP32[-1,8]").width
     8
     """
-    found = re.fullmatch(r"([A-Z0-9]+)(?:\[\s*-1\s*(?:,\s*(\d+)\s*)?\])?", text.strip())
-    if found is None or found[1] not in DATATYPES:
+    match = re.fullmatch(r"([A-Z0-9]+)(?:\[\s*-1\s*(?:,\s*(\d+)\s*)?\])?", text.strip())
+    if match is None or match[1] not in DATATYPES:
         raise ConfigError(
             f"[model.inputs] {shown(name)} is {shown(text)}; expected a datatype such as FP64, INT64, BOOL or BYTES, "
             "with the shape of a matrix behind it: FP32[-1,8]." + hint(text, DATATYPES)
         )
-    return Tensor(name, found[1], int(found[2]) if found[2] else None)
+    return Tensor(name, match[1], int(match[2]) if match[2] else None)
 
 
 def read_metadata(document: object, part: str) -> tuple[Tensor, ...]:
@@ -80,7 +80,7 @@ def read_metadata(document: object, part: str) -> tuple[Tensor, ...]:
     if not listed_tensors:
         return ()
     try:
-        return tuple(_tensor(one) for one in listed_tensors)
+        return tuple(_tensor(listed_tensor) for listed_tensor in listed_tensors)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise EndpointError(
             f"the endpoint's metadata lists {part} that are not tensors with name, datatype and shape. "
@@ -94,7 +94,7 @@ def _tensor(plain: Mapping[str, Any]) -> Tensor:
         raise ValueError("not a column or matrix")
     width = shape[1] if len(shape) == 2 and shape[1] != 1 else None
     classes = (plain.get("parameters") or {}).get("classes") or ()
-    return Tensor(plain["name"], plain["datatype"], width, tuple(label_text(one) for one in classes))
+    return Tensor(plain["name"], plain["datatype"], width, tuple(label_text(class_) for class_ in classes))
 
 
 # --- requests -------------------------------------------------------------------------------------
@@ -113,17 +113,17 @@ def oip_request(frame: pd.DataFrame, inputs: Sequence[Tensor]) -> dict[str, Any]
         return {"inputs": [{"name": only.name, "shape": list(frame.shape), "datatype": only.datatype, "data": data}]}
     return {
         "inputs": [
-            {"name": one.name, "shape": [len(frame)], "datatype": one.datatype, "data": _column(frame, one)}
-            for one in inputs
+            {"name": tensor.name, "shape": [len(frame)], "datatype": tensor.datatype, "data": _column(frame, tensor)}
+            for tensor in inputs
         ]
     }
 
 
 def mlflow_request(frame: pd.DataFrame, inputs: Sequence[Tensor]) -> dict[str, Any]:
     """Write rows as a split data frame."""
-    columns = [_column(frame, one) for one in _all(frame, inputs)]
+    columns = [_column(frame, tensor) for tensor in _all(frame, inputs)]
     rows = [list(row) for row in zip(*columns, strict=True)]
-    return {"dataframe_split": {"columns": [one.name for one in _all(frame, inputs)], "data": rows}}
+    return {"dataframe_split": {"columns": [tensor.name for tensor in _all(frame, inputs)], "data": rows}}
 
 
 def tensorflow_request(frame: pd.DataFrame, inputs: Sequence[Tensor]) -> dict[str, Any]:
@@ -133,8 +133,8 @@ def tensorflow_request(frame: pd.DataFrame, inputs: Sequence[Tensor]) -> dict[st
         columns = [json_values(frame[name], datatype) for name in frame.columns]
         rows: list[Any] = [list(row) for row in zip(*columns, strict=True)]
         return {"instances": rows if not inputs else [{inputs[0].name: row} for row in rows]}
-    columns = [_column(frame, one) for one in inputs]
-    names = [one.name for one in inputs]
+    columns = [_column(frame, tensor) for tensor in inputs]
+    names = [tensor.name for tensor in inputs]
     return {"instances": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]}
 
 
@@ -158,13 +158,13 @@ def natural_datatype(column: pd.Series) -> str:
     return "FP64" if pd.api.types.is_numeric_dtype(column.dtype) else "BYTES"
 
 
-def _column(frame: pd.DataFrame, one: Tensor) -> list[Any]:
-    if one.name not in frame.columns:
+def _column(frame: pd.DataFrame, tensor: Tensor) -> list[Any]:
+    if tensor.name not in frame.columns:
         raise ModelError(
-            f"the endpoint asks for input {shown(one.name)}, which is not among the features "
-            f"{listed(frame.columns)}." + hint(one.name, frame.columns)
+            f"the endpoint asks for input {shown(tensor.name)}, which is not among the features "
+            f"{listed(frame.columns)}." + hint(tensor.name, frame.columns)
         )
-    return json_values(frame[one.name], one.datatype)
+    return json_values(frame[tensor.name], tensor.datatype)
 
 
 def json_values(column: pd.Series, datatype: str) -> list[Any]:
@@ -231,16 +231,16 @@ def oip_answer(document: Any, rows: int) -> dict[str, Array]:  # noqa: ANN401
     outputs = document.get("outputs") if isinstance(document, dict) else None
     if not isinstance(outputs, list) or not outputs:
         raise EndpointError("the endpoint's answer holds no outputs; expected those of the Open Inference Protocol.")
-    found = {}
-    for one in outputs:
-        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+    table = {}
+    for output in outputs:
+        if not isinstance(output, dict) or not isinstance(output.get("name"), str):
             raise EndpointError("the endpoint's answer holds an output without a name.")
-        found[one["name"]] = _read_output(one, rows)
-    return found
+        table[output["name"]] = _read_output(output, rows)
+    return table
 
 
-def _read_output(one: Mapping[str, Any], rows: int) -> Array:
-    name, shape, data = shown(one["name"]), one.get("shape"), one.get("data")
+def _read_output(table: Mapping[str, Any], rows: int) -> Array:
+    name, shape, data = shown(table["name"]), table.get("shape"), table.get("data")
     sides = shape if isinstance(shape, list) and all(type(side) is int and side >= 0 for side in shape) else []
     if not sides or sides[0] != rows or len(sides) > 2:
         raise EndpointError(f"output {name} has shape {shown(shape)} for {rows} rows; expected one row for each.")
@@ -248,9 +248,9 @@ def _read_output(one: Mapping[str, Any], rows: int) -> Array:
     if values.size != math.prod(sides):
         raise EndpointError(f"output {name} holds {values.size} values; its shape {sides} says {math.prod(sides)}.")
     text = values.dtype == object
-    if text != (one.get("datatype") == "BYTES"):
+    if text != (table.get("datatype") == "BYTES"):
         raise EndpointError(
-            f"output {name} is stated as {shown(one.get('datatype'))} and holds {'text' if text else 'numbers'}."
+            f"output {name} is stated as {shown(table.get('datatype'))} and holds {'text' if text else 'numbers'}."
         )
     return values.reshape(sides)
 
@@ -287,10 +287,10 @@ def _array(data: object, what: str) -> Array:
         values = np.asarray(data)
     except ValueError as error:
         raise EndpointError(f"{what} has rows of different lengths.") from error
-    if values.dtype.kind == "U" and all(isinstance(one, str) for one in _flat(data)):
+    if values.dtype.kind == "U" and all(isinstance(value, str) for value in _flat(data)):
         return values.astype(object)
     if values.dtype.kind not in "biuf" or not np.isfinite(values.astype(np.float64)).all():
-        kinds = listed(sorted({type(one).__name__ for one in _flat(data)}), limit=4)
+        kinds = listed(sorted({type(value).__name__ for value in _flat(data)}), limit=4)
         raise EndpointError(f"{what} holds values of {kinds}; expected finite numbers, or text alone.")
     return values
 
@@ -298,4 +298,4 @@ def _array(data: object, what: str) -> Array:
 def _flat(data: object) -> list[object]:
     if not isinstance(data, list):
         return [data]
-    return [leaf for one in data for leaf in (_flat(one) if isinstance(one, list) else [one])]
+    return [leaf for value in data for leaf in (_flat(value) if isinstance(value, list) else [value])]

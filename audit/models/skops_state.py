@@ -43,13 +43,13 @@ def validate_trees(root: object) -> None:
     ModelError
         If a child, a feature or a bin index is out of range, or a spline or a tree of neighbors is broken.
     """
-    for one in walk(root):
-        name = type(one).__name__
-        if name == "Tree" and hasattr(one, "children_left"):
-            _validate_tree(one)
+    for value in walk(root):
+        name = type(value).__name__
+        if name == "Tree" and hasattr(value, "children_left"):
+            _validate_tree(value)
         elif name in VALIDATED:
-            VALIDATED[name](one)
-        _validate_widths(one)
+            VALIDATED[name](value)
+        _validate_widths(value)
 
 
 def walk(root: object) -> Iterator[object]:
@@ -57,27 +57,27 @@ def walk(root: object) -> Iterator[object]:
     seen: set[int] = set()
     queue: list[object] = [root]
     while queue:
-        one = queue.pop()
-        if id(one) in seen or isinstance(one, str | bytes | int | float | bool | type | type(None)):
+        value = queue.pop()
+        if id(value) in seen or isinstance(value, str | bytes | int | float | bool | type | type(None)):
             continue
-        seen.add(id(one))
-        yield one
-        queue += _parts(one)
+        seen.add(id(value))
+        yield value
+        queue += _parts(value)
 
 
-def _parts(one: object) -> list[object]:
+def _parts(value: object) -> list[object]:
     parts: list[object] = []
-    if isinstance(one, dict):
-        parts += [*one.values(), *one.keys(), getattr(one, "default_factory", None)]
-    elif isinstance(one, list | tuple | set | frozenset | UserList):
-        parts += list(one)
-    elif isinstance(one, np.ndarray):
-        parts += list(one.ravel()) if one.dtype == object else []
-    elif isinstance(one, partial):
-        parts += [one.func, one.args, one.keywords]
-    elif isinstance(one, MethodType):
-        parts += [one.__self__]
-    return [*parts, *vars(one).values()] if hasattr(one, "__dict__") else parts
+    if isinstance(value, dict):
+        parts += [*value.values(), *value.keys(), getattr(value, "default_factory", None)]
+    elif isinstance(value, list | tuple | set | frozenset | UserList):
+        parts += list(value)
+    elif isinstance(value, np.ndarray):
+        parts += list(value.ravel()) if value.dtype == object else []
+    elif isinstance(value, partial):
+        parts += [value.func, value.args, value.keywords]
+    elif isinstance(value, MethodType):
+        parts += [value.__self__]
+    return [*parts, *vars(value).values()] if hasattr(value, "__dict__") else parts
 
 
 def _validate_widths(owner: object) -> None:
@@ -85,7 +85,7 @@ def _validate_widths(owner: object) -> None:
     width = getattr(owner, "n_features_in_", None)
     if not isinstance(width, int | np.integer):
         return
-    told = [
+    entries = [
         int(getattr(tree, "n_features", -1)) == width for tree in [getattr(owner, "tree_", None)] if tree is not None
     ]
     chosen = getattr(owner, "estimators_features_", None)
@@ -93,10 +93,10 @@ def _validate_widths(owner: object) -> None:
     widths = [width] * len(children) if chosen is None else [len(features) for features in chosen]
     for child, expected in zip(children, widths, strict=False):
         if hasattr(child, "tree_"):
-            told.append(int(getattr(child.tree_, "n_features", -1)) == expected)
+            entries.append(int(getattr(child.tree_, "n_features", -1)) == expected)
     for stage in getattr(owner, "_predictors", ()):
-        told += [_widest(predictor) < int(width) for predictor in stage]
-    if not all(told):
+        entries += [_widest(predictor) < int(width) for predictor in stage]
+    if not all(entries):
         raise ModelError(
             "the model file holds trees that read features their estimator does not have; it is broken or hostile."
         )

@@ -49,10 +49,10 @@ _NAMES = {
 }
 
 
-def _spelled() -> Iterator[str]:
+def _spell() -> Iterator[str]:
     for module, names in _NAMES.items():
         yield from (f"{module}.{name}" for name in names.split())
 
 
-ALLOWED_TYPES = frozenset(_spelled())
+ALLOWED_TYPES = frozenset(_spell())
 """Full names of the types that a model file may hold without further trust."""

@@ -58,26 +58,26 @@ def disarm(root: object, *, trusted: Iterable[str] = ()) -> tuple[str, ...]:
     """
     notes: dict[str, None] = {}
     known = set(trusted)
-    for one in walk(root):
-        _require_family(one, known)
-        if isinstance(one, dict):
-            _refuse_settings(one)
-        elif hasattr(one, "__dict__"):
-            _refuse_shadows(one)
-            notes |= dict.fromkeys(_disarmed(one))
-        for kind in type(one).__mro__:
+    for value in walk(root):
+        _require_family(value, known)
+        if isinstance(value, dict):
+            _refuse_settings(value)
+        elif hasattr(value, "__dict__"):
+            _refuse_shadows(value)
+            notes |= dict.fromkeys(_disarm(value))
+        for kind in type(value).__mro__:
             if kind.__name__ in STATES:
-                _validated(STATES[kind.__name__], one)
-        if hasattr(one, "check_format") and hasattr(one, "indptr"):
-            _validated(_sparse, one)
+                _validate(STATES[kind.__name__], value)
+        if hasattr(value, "check_format") and hasattr(value, "indptr"):
+            _validate(_sparse, value)
     return tuple(notes)
 
 
-def _validated(validate: Callable[[Any], bool], one: object) -> None:
+def _validate(validate: Callable[[Any], bool], value: object) -> None:
     """Refuse a state that does not fit together, or cannot even be looked at."""
-    name = type(one).__name__
+    name = type(value).__name__
     try:
-        sound = validate(one)
+        sound = validate(value)
     except ModelError:
         raise
     except Exception as error:
@@ -86,10 +86,10 @@ def _validated(validate: Callable[[Any], bool], one: object) -> None:
         raise ModelError(f"{name} in the model file has a state that does not fit together; {BROKEN}")
 
 
-def _require_family(one: object, trusted: set[str]) -> None:
-    kind = type(one)
+def _require_family(value: object, trusted: set[str]) -> None:
+    kind = type(value)
     module, name = kind.__module__, f"{kind.__module__}.{kind.__qualname__}"
-    if not module.startswith("sklearn.") or any(one.startswith(f"{module}.") for one in trusted):
+    if not module.startswith("sklearn.") or any(text.startswith(f"{module}.") for text in trusted):
         return
     inside = module.removeprefix("sklearn.")
     if not any(inside == family or inside.startswith(f"{family}.") for family in FAMILIES):
@@ -102,9 +102,9 @@ def _require_family(one: object, trusted: set[str]) -> None:
 # --- values ---------------------------------------------------------------------------------------
 
 
-def _disarmed(one: object) -> Iterable[str]:
-    held = vars(one)
-    name = type(one).__name__
+def _disarm(value: object) -> Iterable[str]:
+    held = vars(value)
+    name = type(value).__name__
     if held.get("memory") is not None:
         held["memory"] = None
         yield f"the cache of {name} was left out: reading a cache runs code from it"
@@ -130,7 +130,7 @@ def _refuse_settings(table: dict[object, object]) -> None:
 
 def _all_none(value: object) -> bool:
     values = value if isinstance(value, list | tuple | np.ndarray) else [value]
-    return all(one is None for one in values)
+    return all(value is None for value in values)
 
 
 def _require_harmless(key: str, value: object, owner: str) -> None:
@@ -144,12 +144,12 @@ def _require_harmless(key: str, value: object, owner: str) -> None:
         raise ModelError(f"{shown(owner)} has pre_dispatch = {shown(value)}; expected a number, such as '2*n_jobs'.")
 
 
-def _refuse_shadows(one: object) -> None:
+def _refuse_shadows(value: object) -> None:
     """Refuse an attribute that takes a method's place."""
-    kind = type(one)
+    kind = type(value)
     if not kind.__module__.startswith(("sklearn.", "trainers.", "audit.")):
         return
-    shadows = [name for name in vars(one) if callable(getattr(kind, name, None)) and callable(vars(one)[name])]
+    shadows = [name for name in vars(value) if callable(getattr(kind, name, None)) and callable(vars(value)[name])]
     if shadows:
         raise ModelError(f"{kind.__name__} in the model file replaces its methods {listed(shadows)}; {BROKEN}")
 
@@ -196,7 +196,7 @@ def _boosting(model: Any) -> bool:  # noqa: ANN401
         return True
     classes = _length(getattr(model, "classes_", ()))
     outputs = classes if classes > 2 else 1
-    shapes = {np.shape(one.tree_.value)[1:] for one in np.ravel(trees)}
+    shapes = {np.shape(value.tree_.value)[1:] for value in np.ravel(trees)}
     return np.ndim(trees) == 2 and np.shape(trees)[1] == outputs <= MOST_CLASSES and shapes <= {(1, 1)}
 
 
@@ -207,8 +207,8 @@ def _histogram_boosting(model: Any) -> bool:  # noqa: ANN401
         return True
     classes = _length(getattr(model, "classes_", ()))
     outputs = classes if classes > 2 else 1
-    told = getattr(model._bin_mapper, "is_categorical_", None)
-    categorical = np.asarray(() if told is None else told, dtype=bool)
+    result = getattr(model._bin_mapper, "is_categorical_", None)
+    categorical = np.asarray(() if result is None else result, dtype=bool)
     for stage in stages:
         if len(stage) != outputs:
             return False
@@ -256,17 +256,19 @@ def _hashing(model: Any) -> bool:  # noqa: ANN401
 
 def _one_hot(model: Any) -> bool:  # noqa: ANN401
     """Tell whether columns are counted as the categories say."""
-    told = getattr(model, "_n_features_outs", None)
-    return told is None or [int(one) for one in told] == [int(one) for one in model._compute_n_features_outs()]
+    result = getattr(model, "_n_features_outs", None)
+    return result is None or [int(value) for value in result] == [
+        int(compute_n_features_out) for compute_n_features_out in model._compute_n_features_outs()
+    ]
 
 
-def _held(model: Any) -> bool:  # noqa: ANN401
+def _hold(model: Any) -> bool:  # noqa: ANN401
     """Tell whether a booster is bytes of a format that holds data only."""
     raw = model.raw
     return isinstance(raw, np.ndarray) and raw.dtype == np.uint8 and raw.ndim == 1 and model.suffix in NATIVE
 
 
-def _sealed(model: Any) -> bool:  # noqa: ANN401
+def _seal(model: Any) -> bool:  # noqa: ANN401
     """Tell whether a rule of decision holds numbers by group, each group in words, around a model that answers."""
     model.get_params(deep=False)  # a parameter that is missing is as bad as a broken one
     rules = [getattr(model, name, None) for name in ("thresholds", "calibration", "offsets")]
@@ -283,7 +285,7 @@ def _sealed(model: Any) -> bool:  # noqa: ANN401
         return False
     slopes = [float(line[0]) for line in (rules[1] or {}).values()]
     columns = getattr(model, "columns_", None)
-    named = columns is None or all(isinstance(one, str) for one in columns)
+    named = columns is None or all(isinstance(column, str) for column in columns)
     inner = getattr(model, "estimator_", None)
     return named and all(slope > 0 for slope in slopes) and (inner is None or callable(getattr(inner, "predict", None)))
 
@@ -297,11 +299,11 @@ def _are_shifts(shifts: object, sensitive: object) -> bool:
         return False
     lines = list(shifts.values())
     widths = {len(line) if isinstance(line, list | tuple) else -1 for line in lines}
-    return len(widths) == 1 and -1 not in widths and all(_is_finite(one) for line in lines for one in line)
+    return len(widths) == 1 and -1 not in widths and all(_is_finite(value) for line in lines for value in line)
 
 
 def _names_groups(rule: dict[Any, Any], sensitive: object) -> bool:
-    return bool(rule) and isinstance(sensitive, str) and all(isinstance(one, str) for one in rule)
+    return bool(rule) and isinstance(sensitive, str) and all(isinstance(value, str) for value in rule)
 
 
 STATES: dict[str, Callable[[Any], bool]] = {
@@ -314,7 +316,7 @@ STATES: dict[str, Callable[[Any], bool]] = {
     "HashingVectorizer": _hashing,
     "FeatureHasher": _hashing,
     "OneHotEncoder": _one_hot,
-    "HeldBooster": _held,
-    "_Sealed": _sealed,
+    "HeldBooster": _hold,
+    "_Sealed": _seal,
 }
 """By the class that reads a state in compiled code: does the state fit together?"""

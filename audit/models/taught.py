@@ -33,11 +33,11 @@ def taught_words(model: Model, target: str) -> set[str]:
     >>> sorted(taught_words(wrap(make_pipeline(OneHotEncoder(), DecisionTreeClassifier()).fit(frame, [0, 1])), "y"))
     ['zip']
     """
-    found = {name for name, levels in _encoded(model.predictor, model.feature_names) if _are_words(levels)}
+    names = {name for name, levels in _encode(model.predictor, model.feature_names) if _are_words(levels)}
     classes = model.classes
-    if classes is not None and classes.ndim == 1 and any(_is_padded(one) for one in classes.tolist()):
-        found.add(target)
-    return found
+    if classes is not None and classes.ndim == 1 and any(_is_padded(class_) for class_ in classes.tolist()):
+        names.add(target)
+    return names
 
 
 def _is_padded(label: object) -> bool:
@@ -51,22 +51,24 @@ def _is_padded(label: object) -> bool:
 
 
 def _are_words(levels: object) -> bool:
-    present = [one for one in np.asarray(levels, dtype=object).ravel().tolist() if one is not None and one == one]
-    return bool(present) and all(isinstance(one, str) for one in present)
+    present = [
+        value for value in np.asarray(levels, dtype=object).ravel().tolist() if value is not None and value == value
+    ]
+    return bool(present) and all(isinstance(value, str) for value in present)
 
 
-def _encoded(estimator: object, names: object) -> Iterator[tuple[str, object]]:
+def _encode(estimator: object, names: object) -> Iterator[tuple[str, object]]:
     """Yield the columns that are encoded as they come from the table, with their categories."""
     steps = getattr(estimator, "steps", None)
     if isinstance(steps, list) and steps:
-        yield from _encoded(steps[0][1], getattr(steps[0][1], "feature_names_in_", names))
+        yield from _encode(steps[0][1], getattr(steps[0][1], "feature_names_in_", names))
         return
     parts = getattr(estimator, "transformers_", None)
     if isinstance(parts, list):
         whole = [str(name) for name in getattr(estimator, "feature_names_in_", [])]
         for part in parts:
             if len(part) == 3 and not isinstance(part[1], str):
-                yield from _encoded(part[1], _chosen(part[2], whole))
+                yield from _encode(part[1], _choose(part[2], whole))
         return
     levels = getattr(estimator, "categories_", None)
     columns = [str(name) for name in names] if isinstance(names, list | tuple | np.ndarray) else []
@@ -74,17 +76,17 @@ def _encoded(estimator: object, names: object) -> Iterator[tuple[str, object]]:
         yield from zip(columns, levels, strict=True)
 
 
-def _chosen(columns: object, whole: list[str]) -> list[str]:
+def _choose(columns: object, whole: list[str]) -> list[str]:
     """Return names of columns that a ColumnTransformer chose, by name, position or mask."""
     if isinstance(columns, str):
         return [columns]
     if not isinstance(columns, list | tuple | np.ndarray):
         return []
     chosen = list(columns)
-    if all(isinstance(one, bool | np.bool_) for one in chosen) and len(chosen) == len(whole):
+    if all(isinstance(value, bool | np.bool_) for value in chosen) and len(chosen) == len(whole):
         return [name for name, kept in zip(whole, chosen, strict=True) if kept]
-    if all(isinstance(one, str) for one in chosen):
-        return [str(one) for one in chosen]
-    if whole and all(isinstance(one, int | np.integer) and -len(whole) <= one < len(whole) for one in chosen):
-        return [whole[int(one)] for one in chosen]
+    if all(isinstance(value, str) for value in chosen):
+        return [str(value) for value in chosen]
+    if whole and all(isinstance(value, int | np.integer) and -len(whole) <= value < len(whole) for value in chosen):
+        return [whole[int(value)] for value in chosen]
     return []

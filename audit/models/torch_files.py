@@ -40,9 +40,9 @@ def load_script(path: Any) -> object:  # noqa: ANN401 -- a Path; the signature o
     try:
         return TorchModel(torch.jit.load(path, map_location="cpu"))
     except RuntimeError:
-        found = torch.load(path, map_location="cpu", weights_only=False)
-    if isinstance(found, torch.nn.Module):
-        return TorchModel(found)
+        result = torch.load(path, map_location="cpu", weights_only=False)
+    if isinstance(result, torch.nn.Module):
+        return TorchModel(result)
     raise ModelError(
         f"{shown(path.name)} holds weights and no module. Save them as safetensors "
         f'(safetensors.torch.save_file(module.state_dict(), "state.safetensors")), and state [model] '
@@ -65,9 +65,9 @@ def fill(module: object, weights: Any, builder: str) -> object:  # noqa: ANN401 
             f"[model] torch: {shown(builder)} gave {shown(type(module).__name__)}; expected a function without "
             "arguments that returns a torch.nn.Module."
         )
-    made: Any = module
+    result: Any = module
     if weights is None:
-        return made
+        return result
     if weights.suffix != ".safetensors":
         raise ModelError(
             f"[model] weights is {shown(weights.name)}; expected a .safetensors file, which holds no code. Write "
@@ -91,5 +91,5 @@ def fill(module: object, weights: Any, builder: str) -> object:  # noqa: ANN401 
             f"{shown(first)} is {seen.get(first, 'absent')} in the file, {expected.get(first, 'absent')} in the "
             "module. Build the module with the parameters it was trained with."
         )
-    made.load_state_dict(state)
-    return made
+    result.load_state_dict(state)
+    return result

@@ -138,7 +138,7 @@ class TorchModel:
         self.n_features_in_ = rows.shape[1]
         classes = len(labels) if task != "regression" else 0
         with seeded(0):
-            answer = self._probed(rows.iloc[:PROBED])
+            answer = self._probe(rows.iloc[:PROBED])
         kind = _kind(self.output, answer, task, self.module)
         _require_columns(answer.shape[1], classes, task, kind)
         if task != "regression":
@@ -148,7 +148,7 @@ class TorchModel:
         self.probable = kind in {"logits", "probabilities"} and task != "regression"
         self.network_ = _outputs_of(self.module, kind, classes)
 
-    def _probed(self, rows: pd.DataFrame) -> torch.Tensor:
+    def _probe(self, rows: pd.DataFrame) -> torch.Tensor:
         """Answer some rows in the shape they came in; where the module cannot, in the one that it reads."""
         import torch
 
@@ -224,8 +224,8 @@ class TorchModel:
             ) from error
         first = next(iter(self.module.parameters()), None)
         dtype = torch.float32 if first is None or not first.is_floating_point() else first.dtype
-        made = torch.tensor(values.reshape(len(frame), *self.input_shape_))
-        return made.to(None if first is None else first.device, torch.int64 if self.token_count_ else dtype)
+        tensor = torch.tensor(values.reshape(len(frame), *self.input_shape_))
+        return tensor.to(None if first is None else first.device, torch.int64 if self.token_count_ else dtype)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell that there is nothing to fit."""
@@ -264,28 +264,30 @@ def _plain_output(answer: Any, rows: int) -> torch.Tensor:  # noqa: ANN401 -- a 
     """
     import torch
 
-    found: Any = answer
+    result: Any = answer
     if isinstance(answer, Mapping):
-        found = next((answer[key] for key in KEYS if key in answer), None)
+        result = next((answer[key] for key in KEYS if key in answer), None)
         tensors = [value for value in answer.values() if isinstance(value, torch.Tensor)]
-        if found is None and len(tensors) == 1:
-            found = tensors[0]
-        if found is None:
+        if result is None and len(tensors) == 1:
+            result = tensors[0]
+        if result is None:
             raise ModelError(
                 f"the module gives a dict of {listed(answer)}, and none is called {listed(KEYS)}. Return the answer "
                 "alone, or call it 'logits'."
             )
     elif isinstance(answer, tuple | list):
-        found = next((value for value in answer if isinstance(value, torch.Tensor) and len(value) == rows), None)
+        result = next((value for value in answer if isinstance(value, torch.Tensor) and len(value) == rows), None)
     elif hasattr(answer, "logits"):
-        found = answer.logits
-    if not isinstance(found, torch.Tensor):
+        result = answer.logits
+    if not isinstance(result, torch.Tensor):
         raise ModelError(
             f"the module gives {shown(type(answer).__name__)}; expected a tensor, a dict or a tuple of them."
         )
-    if found.dim() == 0 or len(found) != rows:
-        raise ModelError(f"the module gives answers of shape {tuple(found.shape)} for {rows} rows; expected one a row.")
-    flat = found.reshape(rows, -1)
+    if result.dim() == 0 or len(result) != rows:
+        raise ModelError(
+            f"the module gives answers of shape {tuple(result.shape)} for {rows} rows; expected one a row."
+        )
+    flat = result.reshape(rows, -1)
     return flat if flat.is_floating_point() else flat.double()
 
 
@@ -314,8 +316,8 @@ def _kind(stated: str, answer: torch.Tensor, task: str, module: torch.nn.Module)
     if not inside:
         return "logits"
     last = [part for part in module.modules() if not list(part.children())][-1:]
-    made = any(isinstance(part, torch.nn.Sigmoid | torch.nn.Softmax) for part in last)
-    if made or (values.shape[1] > 1 and sums):
+    flag = any(isinstance(part, torch.nn.Sigmoid | torch.nn.Softmax) for part in last)
+    if flag or (values.shape[1] > 1 and sums):
         return "probabilities"
     raise ModelError(f"the module's answers lie within [0, 1] and could be logits or probabilities. {STATE}")
 

@@ -72,7 +72,7 @@ def count_reference(
     else:
         files = log_files(folder, str(reference))
         log = set() if frames is not None or data.spark or data.table else set(log_files(folder, str(data.log)))
-        if both := [one for one in files if one in log]:
+        if both := [file for file in files if file in log]:
             raise ConfigError(
                 f"file {shown(both[0].name)} belongs to the log and to its reference; its rows would count twice."
             )

@@ -90,12 +90,12 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
     lost = int(cells.sums["n"].to_numpy()[cells.keys[WINDOW].to_numpy() == NO_WINDOW].sum())
     warnings = (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",) if lost else ()
     asked = replace(asked, policy=_gates(asked.policy))
-    made = 0
+    count = 0
     for windows in _series(counted, columns, asked):
-        made += 1
+        count += 1
         plan = replace(_plan(windows, counted, asked), warnings=warnings)
         yield Watched(windows.current.name, *_record(plan, asked, execute))
-    if not made:
+    if not count:
         levels = counted.predictions.keys["window"].levels
         raise ConfigError(
             f"the log holds {len(levels)} windows; the first {asked.reference} are the reference, and no window comes "
@@ -107,7 +107,7 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
 
 def keep(every: Iterable[Watched], state: Path) -> None:
     """Write the records that are new into the folder of records, all of them or none."""
-    new = {_file(one.name): render(one.record, "json").encode() for one in every if one.is_new}
+    new = {_file(watched.name): render(watched.record, "json").encode() for watched in every if watched.is_new}
     if new:
         write_together(state, new, new)
 
@@ -146,13 +146,13 @@ def _series(counted: Counted, columns: LogColumns, asked: Watch) -> Iterator[Win
     if isinstance(asked.reference, int):
         first = every[: asked.reference]
     else:
-        first = [one for one in every if one.name == REFERENCE_NAME]
+        first = [window for window in every if window.name == REFERENCE_NAME]
     if not first:
         raise DataError("no row of the log has a time.")
     reference = Window(
         name=first[0].name if len(first) == 1 else f"{first[0].name} to {first[-1].name}",
-        labeled=together([one.labeled for one in first]),
-        unlabeled=together([one.unlabeled for one in first]),
+        labeled=together([window.labeled for window in first]),
+        unlabeled=together([window.unlabeled for window in first]),
     )
     for end in range(len(first) + 1, len(every) + 1):
         recent = tuple(every[len(first) : end])
@@ -167,7 +167,7 @@ def _record(plan: RunPlan, asked: Watch, execute: Callable[[RunPlan], AuditRecor
     """Return the record of a window, the one that is kept where nothing has changed."""
     split = plan.dataset.splits[0]
     place = None if asked.state is None else asked.state / _file(split.file.removeprefix("window "))
-    before = None if place is None else _kept(place)
+    before = None if place is None else _keep(place)
     if before is not None and before.data.splits[0].sha256 == split.sha256 and before.policy.gates == plan.policy.gates:
         return before, False
     return execute(plan), True
@@ -183,13 +183,13 @@ def _plan(windows: Windows, counted: Counted, asked: Watch) -> RunPlan:
         policy=asked.policy,
         card=asked.card,
         seed=asked.seed,
-        checks=tuple(one for one, check in discover().items() if check.family == FAMILY or one in ALSO),
+        checks=tuple(text for text, check in discover().items() if check.family == FAMILY or text in ALSO),
         config=asked.config,
         evidence={**dict.fromkeys(NEED_ROWS, absent), "predictions": own.predictions, "windows": windows},
     )
 
 
-def _kept(place: Path) -> AuditRecord | None:
+def _keep(place: Path) -> AuditRecord | None:
     try:
         return load_record(place) if place.is_file() else None
     except RecordError:
@@ -199,8 +199,8 @@ def _kept(place: Path) -> AuditRecord | None:
 def _digest(windows: Windows) -> str:
     """Return a fingerprint of all counts that the record of a window rests on."""
     texts = []
-    for one in (windows.reference, *windows.recent[-3:]):
-        for part in (one.labeled, one.unlabeled):
+    for window in (windows.reference, *windows.recent[-3:]):
+        for part in (window.labeled, window.unlabeled):
             table = {"true": part.y_true, "predicted": part.y_pred, "weight": part.weight}
             table |= {name: factor.codes for name, factor in part.keys.items()}
             table |= {} if part.y_score is None else {"score": part.y_score}
@@ -210,6 +210,6 @@ def _digest(windows: Windows) -> str:
 
 def _gates(policy: Policy) -> Policy:
     """Return the gates that windows are judged by: those of monitoring, and the user's own."""
-    known = {one for one, check in discover().items() if check.family == FAMILY}
+    known = {text for text, check in discover().items() if check.family == FAMILY}
     kept = [gate for gate in policy.gates if gate.check in known or (gate.check in ALSO and not gate.from_catalogue)]
     return replace(policy, gates=tuple(kept))

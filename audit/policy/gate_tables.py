@@ -50,8 +50,8 @@ def gates_of(table: GateTable, policy: PolicyTable, margin: float, file: str) ->
     )
     gate = changed(blank, table, file)
     gates = [replace(gate, where={**gate.where, **extra}) for extra in _addresses(table, gate, file)] or [gate]
-    for one in gates:
-        _require_groups(one, file)
+    for rule in gates:
+        _require_groups(rule, file)
     return gates
 
 
@@ -64,18 +64,18 @@ def _require_groups(gate: Gate, file: str) -> None:
 
 def _addresses(table: GateTable, gate: Gate, file: str) -> list[dict[str, str]]:
     """Spell out ``by``: ``sex*race`` is every crossing of the two, ``*`` any sensitive features."""
-    found = []
-    for one in table.by or []:
-        names = ["*"] if one.strip() == "*" else [name.strip() for name in one.split("*")]
+    entries = []
+    for text in table.by or []:
+        names = ["*"] if text.strip() == "*" else [name.strip() for name in text.split("*")]
         if not all(names) or len(set(names)) != len(names):
             raise PolicyError(
-                f"{file}: gate {shown(gate.id)} has by {shown(one)}; expected a feature, 'sex*race' or '*'."
+                f"{file}: gate {shown(gate.id)} has by {shown(text)}; expected a feature, 'sex*race' or '*'."
             )
         twice = [name for name in names if name in gate.where]
         if twice:
             raise PolicyError(f"{file}: gate {shown(gate.id)} names {listed(twice)} in both 'where' and 'by'.")
-        found.append(dict.fromkeys(names, "*"))
-    return found
+        entries.append(dict.fromkeys(names, "*"))
+    return entries
 
 
 def changed(gate: Gate, table: GateTable, file: str) -> Gate:
@@ -101,18 +101,18 @@ def changed(gate: Gate, table: GateTable, file: str) -> Gate:
     if table.decided == "proof" and table.on_inconclusive is None:
         stated["on_inconclusive"] = "block"
     try:
-        made = replace(gate, **stated)  # type: ignore[arg-type]
+        rule = replace(gate, **stated)  # type: ignore[arg-type]
     except ValueError as error:
         raise PolicyError(f"{file}: {error}.") from error
-    if made.kind in {"difference", "ratio"} and made.reference == "":
-        made = replace(made, reference="largest" if made.kind == "difference" else "most_favored")
-    if made.decide == "point" and table.on_inconclusive is not None:
+    if rule.kind in {"difference", "ratio"} and rule.reference == "":
+        rule = replace(rule, reference="largest" if rule.kind == "difference" else "most_favored")
+    if rule.decide == "point" and table.on_inconclusive is not None:
         raise PolicyError(
             f"{file}: gate {shown(gate.id)} is decided on the point and so never inconclusive; "
             "leave 'on_inconclusive' out."
         )
-    require_sense(made, file)
-    return made
+    require_sense(rule, file)
+    return rule
 
 
 def _threshold(gate: Gate, table: GateTable, file: str) -> dict[str, object]:
@@ -189,24 +189,24 @@ def require_consistent(gates: Iterable[Gate], file: str) -> None:
         key = (gate.check, gate.metric, tuple(sorted(gate.where.items())), gate.kind, reference)
         by_number.setdefault(key, []).append(gate)
     for alike in by_number.values():
-        for one, other in combinations(alike, 2):
-            _require_compatible(one, other, file)
+        for rule, other in combinations(alike, 2):
+            _require_compatible(rule, other, file)
 
 
-def _require_compatible(one: Gate, other: Gate, file: str) -> None:
-    if one.id == other.id:
+def _require_compatible(gate: Gate, other: Gate, file: str) -> None:
+    if gate.id == other.id:
         raise PolicyError(
-            f"{file}: gate {shown(one.id)} stands twice for {shown(one.metric)} at the same address; "
+            f"{file}: gate {shown(gate.id)} stands twice for {shown(gate.metric)} at the same address; "
             'keep one, or use op = "between".'
         )
-    if "off" in {one.severity, other.severity}:
+    if "off" in {gate.severity, other.severity}:
         return
-    bounds = [limits(one), limits(other)]
+    bounds = [limits(gate), limits(other)]
     least = max((low for low, _ in bounds if low is not None), default=-math.inf)
     most = min((high for _, high in bounds if high is not None), default=math.inf)
     if least > most:
         raise PolicyError(
-            f"{file}: gates {shown(one.id)} and {shown(other.id)} contradict each other: {shown(one.metric)} cannot "
+            f"{file}: gates {shown(gate.id)} and {shown(other.id)} contradict each other: {shown(gate.metric)} cannot "
             f"be both at least {least:g} and at most {most:g}."
         )
 

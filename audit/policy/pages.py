@@ -37,13 +37,15 @@ def page(gates: tuple[Gate, ...], written: str) -> str:
     """
     first, own = gates[0], sections(written)
     parts = {
-        "": f"{_wrapped(own.get('', ''))}\n\n{_wrapped(_facts(gates))}",
-        "Why": _wrapped(" ".join(dict.fromkeys(gate.because for gate in gates))),
-        "How it is decided": _wrapped(own.get("How it is decided", "") or _decided(gates)),
-        "What to do": _wrapped(" ".join(dict.fromkeys(gate.remedy for gate in gates))),
-        "Example": _wrapped(own.get("Example", "")),
-        "Limits": _wrapped(own.get("Limits", "")),
-        "References": "\n".join(f"- {one}" for one in dict.fromkeys(one for gate in gates for one in gate.references)),
+        "": f"{_wrap(own.get('', ''))}\n\n{_wrap(_facts(gates))}",
+        "Why": _wrap(" ".join(dict.fromkeys(gate.because for gate in gates))),
+        "How it is decided": _wrap(own.get("How it is decided", "") or _decide(gates)),
+        "What to do": _wrap(" ".join(dict.fromkeys(gate.remedy for gate in gates))),
+        "Example": _wrap(own.get("Example", "")),
+        "Limits": _wrap(own.get("Limits", "")),
+        "References": "\n".join(
+            f"- {fromkey}" for fromkey in dict.fromkeys(reference for gate in gates for reference in gate.references)
+        ),
     }
     body = [f"## {name}\n\n{text}" if name else text for name, text in parts.items() if text.strip()]
     return "\n\n".join([f"# {first.id} {first.title}", *body]) + "\n"
@@ -59,20 +61,20 @@ def sections(written: str) -> Mapping[str, str]:
     """
     head, *rest = re.split(r"^## +", written, flags=re.MULTILINE)
     blocks = [block for block in re.split(r"\n\s*\n", head) if not re.match(r"#|Severity:", block.strip())]
-    found = {"": "\n\n".join(block.strip() for block in blocks if block.strip())}
+    texts = {"": "\n\n".join(block.strip() for block in blocks if block.strip())}
     for part in rest:
         name, _, text = part.partition("\n")
-        found[name.strip()] = text.strip()
-    return found
+        texts[name.strip()] = text.strip()
+    return texts
 
 
 def _facts(gates: tuple[Gate, ...]) -> str:
-    asked = dict.fromkeys(f"`{gate.metric}` {_asked(gate)}" for gate in gates)
+    asked = dict.fromkeys(f"`{gate.metric}` {_ask(gate)}" for gate in gates)
     more = " If it fails, the audit itself cannot be relied on." if gates[0].invalidates else ""
     return f"Severity: {gates[0].severity}. Check: `{gates[0].check}`. Holds while {', '.join(asked)}.{more}"
 
 
-def _asked(gate: Gate) -> str:
+def _ask(gate: Gate) -> str:
     if gate.kind == "no_regression":
         return "is not lost by more than the margin"
     if isinstance(gate.threshold, tuple):
@@ -80,20 +82,20 @@ def _asked(gate: Gate) -> str:
     return f"is within ±{gate.threshold:g}" if gate.op == "abs<=" else f"{gate.op} {gate.threshold:g}"
 
 
-def _decided(gates: tuple[Gate, ...]) -> str:
+def _decide(gates: tuple[Gate, ...]) -> str:
     return " ".join(dict.fromkeys(DECIDED[gate.decided] for gate in gates))
 
 
-def _wrapped(text: str) -> str:
+def _wrap(text: str) -> str:
     """Wrap running text; lists, tables and code stay as they are."""
     blocks = re.split(r"\n\s*\n", text.strip())
     return "\n\n".join(
-        block if re.match(r"\s*([-*|`]|    )", block) and not re.match(r"`[^`\n]+`[^`]", block) else _filled(block)
+        block if re.match(r"\s*([-*|`]|    )", block) and not re.match(r"`[^`\n]+`[^`]", block) else _fill(block)
         for block in blocks
     )
 
 
-def _filled(block: str) -> str:
+def _fill(block: str) -> str:
     return textwrap.fill(" ".join(block.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
@@ -102,11 +104,11 @@ def pages(gates: Iterable[Gate], folder: Path) -> dict[Path, str]:
     codes: dict[str, list[Gate]] = {}
     for gate in gates:
         codes.setdefault(gate.id, []).append(gate)
-    found = {}
+    table = {}
     for code, alike in codes.items():
         file = folder / f"{code}.md"
-        found[file] = page(tuple(alike), file.read_text(encoding="utf-8") if file.exists() else "")
-    return found
+        table[file] = page(tuple(alike), file.read_text(encoding="utf-8") if file.exists() else "")
+    return table
 
 
 if __name__ == "__main__":

@@ -193,18 +193,18 @@ def schema() -> str:
     """Describe the file as a JSON Schema (draft 2020-12), as checked in beside the default policy."""
     from pydantic import TypeAdapter
 
-    found = TypeAdapter(PolicyFile).json_schema()
-    told = _told_fields()
-    for name, table in {**found["$defs"], "PolicyFile": found}.items():
+    fields = TypeAdapter(PolicyFile).json_schema()
+    entries = _told_fields()
+    for name, table in {**fields["$defs"], "PolicyFile": fields}.items():
         table.pop("title", None)
         for key, value in table["properties"].items():
-            table["properties"][key] = {**_without_null(value), "description": told[name][key]}
-    found = {
+            table["properties"][key] = {**_without_null(value), "description": entries[name][key]}
+    fields = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gates.toml of modelassay",
-        **found,
+        **fields,
     }
-    return json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(fields, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _without_null(value: dict[str, object]) -> dict[str, object]:
@@ -220,15 +220,15 @@ def _without_null(value: dict[str, object]) -> dict[str, object]:
 def _told_fields() -> dict[str, dict[str, str]]:
     """Read what stands below each field of this file's tables."""
     tree = ast.parse(inspect.getsource(sys.modules[__name__]))
-    told: dict[str, dict[str, str]] = {}
+    entries: dict[str, dict[str, str]] = {}
     for table in (node for node in tree.body if isinstance(node, ast.ClassDef)):
-        told[table.name] = {
+        entries[table.name] = {
             one.target.id: " ".join(str(after.value.value).split())
             for one, after in zip(table.body, table.body[1:], strict=False)
             if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
             if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
         }
-    return told
+    return entries
 
 
 if __name__ == "__main__":

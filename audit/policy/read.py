@@ -130,7 +130,7 @@ def read_policy_and_terms(path: Path, *, drafting: bool = False) -> tuple[Policy
     if not drafting and any(layer.tables.policy.require_committed for layer in chain):
         for layer in chain:
             _require_committed(layer)
-    return replace(policy, committed=_committed(path)), _terms(chain)
+    return replace(policy, committed=_commit(path)), _terms(chain)
 
 
 def _terms(chain: tuple[_Layer, ...]) -> Terms:
@@ -170,8 +170,8 @@ def _layer(path: Path) -> _Layer:
 def _of_project(tables: Mapping[str, object], text: str) -> tuple[dict[str, object], str]:
     """Return ``[tool.modelassay]`` of a pyproject.toml, with the other tables' lines blank so that lines count."""
     tools = tables.get("tool")
-    found = tools.get(PROJECT_TABLE) if isinstance(tools, dict) else None
-    if not isinstance(found, dict):
+    result = tools.get(PROJECT_TABLE) if isinstance(tools, dict) else None
+    if not isinstance(result, dict):
         known = list(tools) if isinstance(tools, dict) else []
         raise PolicyError(
             f"{PROJECT_FILE} has no table [tool.{PROJECT_TABLE}]; expected gates there, as "
@@ -183,7 +183,7 @@ def _of_project(tables: Mapping[str, object], text: str) -> tuple[dict[str, obje
             ours = re.match(rf"tool\s*\.\s*[\"']?{PROJECT_TABLE}[\"']?(\s*\.|$)", line.head) is not None
         own = re.sub(rf"(\[+\s*)tool\s*\.\s*[\"']?{PROJECT_TABLE}[\"']?\s*\.?", r"\1", line.text)
         kept.append(own if ours else "")
-    return found, "\n".join(kept) + "\n"
+    return result, "\n".join(kept) + "\n"
 
 
 def _chain(path: Path, above: tuple[Path, ...] = ()) -> tuple[_Layer, ...]:
@@ -196,23 +196,23 @@ def _chain(path: Path, above: tuple[Path, ...] = ()) -> tuple[_Layer, ...]:
     name = layer.tables.policy.extends
     if not name:
         return (layer,)
-    beneath = (_catalogue(),) if name == "default" else _chain(_extended(path, name), (*above, here))
+    beneath = (_catalogue(),) if name == "default" else _chain(_extend(path, name), (*above, here))
     return (*beneath, layer)
 
 
-def _extended(path: Path, name: str) -> Path:
-    found = path.parent / name
+def _extend(path: Path, name: str) -> Path:
+    file = path.parent / name
     try:
-        exists = found.exists()
+        exists = file.exists()
     except OSError:  # a name that no file can have
         exists = False
     if not exists:
-        siblings = [one.name for one in path.parent.glob("*.toml")]
+        siblings = [file.name for file in path.parent.glob("*.toml")]
         raise PolicyError(
             f"{path.name}: [policy] extends {shown(name)}, which is neither 'default' nor a file here."
             + hint(name, ("default", *siblings))
         )
-    return found
+    return file
 
 
 def _policy(chain: tuple[_Layer, ...]) -> Policy:
@@ -258,11 +258,11 @@ def _laid_over(beneath: Policy, layer: _Layer) -> Policy:
                 "or give a gate of your own another id."
             )
     gates = overridden_by((*policy.gates, *own), layer.tables.override, file)
-    gates = _selected(gates, asked.select, asked.ignore, file)
+    gates = _select(gates, asked.select, asked.ignore, file)
     require_consistent(gates, file)
-    waivers = (*policy.waivers, *(_waiver(one, gates, file) for one in layer.tables.waiver))
+    waivers = (*policy.waivers, *(_waiver(waiver_table, gates, file) for waiver_table in layer.tables.waiver))
     ids = {gate.id for gate in gates}
-    return replace(policy, gates=gates, waivers=tuple(one for one in waivers if one.gate in ids))
+    return replace(policy, gates=gates, waivers=tuple(waiver for waiver in waivers if waiver.gate in ids))
 
 
 def _require_ranges(layer: _Layer) -> None:
@@ -277,7 +277,7 @@ def _require_ranges(layer: _Layer) -> None:
             raise PolicyError(f"{file}: [policy] {name} is {value}; expected 0 or more.")
 
 
-def _selected(gates: tuple[Gate, ...], select: list[str], ignore: list[str], file: str) -> tuple[Gate, ...]:
+def _select(gates: tuple[Gate, ...], select: list[str], ignore: list[str], file: str) -> tuple[Gate, ...]:
     """Keep and leave out by code, or by the beginning of a code as linters do."""
     for word in (*select, *ignore):
         if not any(gate.id.startswith(word) for gate in gates):
@@ -296,9 +296,9 @@ def select_gates(policy: Policy, *, select: Iterable[str] = (), ignore: Iterable
     PolicyError
         If a word is the beginning of no gate's id.
     """
-    gates = _selected(policy.gates, list(select), list(ignore), policy.file or policy.name)
+    gates = _select(policy.gates, list(select), list(ignore), policy.file or policy.name)
     ids = {gate.id for gate in gates}
-    return replace(policy, gates=gates, waivers=tuple(one for one in policy.waivers if one.gate in ids))
+    return replace(policy, gates=gates, waivers=tuple(waiver for waiver in policy.waivers if waiver.gate in ids))
 
 
 def overridden(policy: Policy, overrides: Iterable[Mapping[str, object]], file: str) -> Policy:
@@ -309,7 +309,7 @@ def overridden(policy: Policy, overrides: Iterable[Mapping[str, object]], file: 
     PolicyError
         If an override names no gate, or a key or value that does not fit.
     """
-    tables = [validate(GateTable, dict(one), file=file, text="", error=PolicyError) for one in overrides]
+    tables = [validate(GateTable, dict(override), file=file, text="", error=PolicyError) for override in overrides]
     gates = overridden_by(policy.gates, tables, file)
     require_consistent(gates, file)
     return replace(policy, gates=gates)
@@ -349,11 +349,11 @@ def require_current_waivers(policy: Policy, day: datetime.date) -> None:
     PolicyError
         Naming gate, owner and day.
     """
-    for one in policy.waivers:
-        if datetime.date.fromisoformat(one.expires) < day:
+    for waiver in policy.waivers:
+        if datetime.date.fromisoformat(waiver.expires) < day:
             raise PolicyError(
-                f"{policy.file}: the waiver of {shown(one.gate)} by {shown(one.owner)} ended on {one.expires}. "
-                "Delete it, so that the gate counts again, or let its owner renew it."
+                f"{policy.file}: the waiver of {shown(waiver.gate)} by {shown(waiver.owner)} ended on "
+                f"{waiver.expires}. Delete it, so that the gate counts again, or let its owner renew it."
             )
 
 
@@ -369,8 +369,8 @@ def _place(path: Path) -> str:
 
 def _extending(text: str) -> dict[str, int]:
     """Return under ``""`` the line that brings in the gates of another file."""
-    found = [line.number for line in lines(text) if line.key == "extends"]
-    return {"": found[0]} if found else {}
+    numbers = [line.number for line in lines(text) if line.key == "extends"]
+    return {"": numbers[0]} if numbers else {}
 
 
 def _lines(text: str, gates: Iterable[Gate]) -> dict[str, int]:
@@ -378,17 +378,17 @@ def _lines(text: str, gates: Iterable[Gate]) -> dict[str, int]:
     places: dict[str, list[tuple[str, int]]] = {}
     for id_, metric, number in _stated(text):
         places.setdefault(id_, []).append((metric, number))
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     seen: Counter[str] = Counter()
     for gate in gates:
         own = places.get(gate.id, [])
         seen[gate.id] += 1
         if own:
-            mine = [one for one in own if one[0] == gate.metric] or own
-            found[numbered(gate.id, seen[gate.id])] = mine[0][1]
+            mine = [pair for pair in own if pair[0] == gate.metric] or own
+            counts[numbered(gate.id, seen[gate.id])] = mine[0][1]
             if len(mine) > 1:
                 own.remove(mine[0])  # the next gate of this id and metric stands further down
-    return found
+    return counts
 
 
 def _stated(text: str) -> Iterator[tuple[str, str, int]]:
@@ -408,14 +408,14 @@ def _stated(text: str) -> Iterator[tuple[str, str, int]]:
 
 
 def _require_committed(layer: _Layer) -> None:
-    if not layer.catalogue and not _committed(layer.path):
+    if not layer.catalogue and not _commit(layer.path):
         raise PolicyError(
             f"{layer.path.name} differs from what is committed, and [policy] require_committed is set: gates must "
             "stand before the results. Commit it, then run again."
         )
 
 
-def _committed(path: Path) -> str:
+def _commit(path: Path) -> str:
     """Return the time of the commit that holds this very content, or ``""``."""
     folder, name = str(path.resolve().parent), path.name
     try:
@@ -446,8 +446,8 @@ def rule(policy: Policy, code: str) -> tuple[Gate, ...]:
     PolicyError
         If no gate has that code; the nearest is named.
     """
-    found = tuple(gate for gate in policy.gates if gate.id.lower() == code.lower())
-    if not found:
+    gates = tuple(gate for gate in policy.gates if gate.id.lower() == code.lower())
+    if not gates:
         ids = sorted({gate.id for gate in policy.gates})
         raise PolicyError(f"no rule {shown(code)}; there are {listed(ids, limit=5)}.{hint(code, ids)}")
-    return found
+    return gates

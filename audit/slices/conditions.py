@@ -115,7 +115,7 @@ def columns_of(
     tuple of list of Column, and of str
         The columns, and the names of features that could not be told in levels.
     """
-    made, left_out = [], []
+    columns, left_out = [], []
     sensitive = {str(name) for name in dataset.sensitive}
     for name in dataset.features:
         if str(name) in sensitive:
@@ -124,12 +124,12 @@ def columns_of(
         if column is None:
             left_out.append(str(name))
         else:
-            made.append(column)
+            columns.append(column)
     for name, factor in {**dict(dataset.sensitive), **(extra or {})}.items():
         shown = f"{name} (sensitive)" if name in sensitive else name
         part = shown_levels(name, factor, hidden).take(rows) if name in sensitive else factor
-        made.append(Column(name=shown, codes=part.codes.astype(np.int64), levels=part.levels))
-    return made, tuple(left_out)
+        columns.append(Column(name=shown, codes=part.codes.astype(np.int64), levels=part.levels))
+    return columns, tuple(left_out)
 
 
 def of_series(name: str, values: pd.Series, learned: Positions, bands: int) -> Column | None:
@@ -160,7 +160,9 @@ def numeric(
     if len(distinct) <= bands:
         codes = np.searchsorted(distinct, values).clip(0, max(len(distinct) - 1, 0))
         unseen = missing | (distinct[codes] != values) if len(distinct) else np.ones(len(values), dtype=np.bool_)
-        texts = tuple(label_text(one) if kind != "day" else str(pd.Timestamp(int(one)).date()) for one in distinct)
+        texts = tuple(
+            label_text(value) if kind != "day" else str(pd.Timestamp(int(value)).date()) for value in distinct
+        )
         codes = np.where(missing, len(distinct), np.where(unseen, -1, codes))
         return Column(name=name, codes=codes.astype(np.int64), levels=(*texts, ""))
     edges = quantile_edges(known, bands, below_most=True)
@@ -186,25 +188,25 @@ def resolutions(column: Column) -> list[tuple[Codes, list[tuple[int, int]]]]:
     [[(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)], [(0, 1), (2, 3)]]
     """
     width = column.bands + len(column.levels)
-    made = [(column.codes, [(level, level) for level in range(width)])]
+    entries = [(column.codes, [(level, level) for level in range(width)])]
     step = 2
     while step < column.bands:
         runs = [(start, min(start + step, column.bands) - 1) for start in range(0, column.bands, step)]
         inside = (column.codes >= 0) & (column.codes < column.bands)
-        made.append((np.where(inside, column.codes // step, -1), runs))
+        entries.append((np.where(inside, column.codes // step, -1), runs))
         step *= 2
-    return made
+    return entries
 
 
 def inside(columns: Sequence[Column], conditions: Sequence[Condition]) -> npt.NDArray[np.bool_]:
     """Tell which rows fulfil all conditions."""
     kept = np.ones(len(columns[0].codes), dtype=np.bool_)
-    for one in conditions:
-        codes = columns[one.feature].codes
-        kept &= (codes >= one.first) & (codes <= one.last)
+    for condition in conditions:
+        codes = columns[condition.feature].codes
+        kept &= (codes >= condition.first) & (codes <= condition.last)
     return kept
 
 
 def in_words(columns: Sequence[Column], conditions: Sequence[Condition]) -> str:
     """Write a conjunction of conditions as a phrase."""
-    return " and ".join(columns[one.feature].words(one.first, one.last) for one in conditions)
+    return " and ".join(columns[condition.feature].words(condition.first, condition.last) for condition in conditions)

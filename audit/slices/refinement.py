@@ -35,7 +35,7 @@ class Refinement:
 
     def refined(self, phrase: Phrase) -> Phrase:
         """Drop conditions that do not carry their weight, widen bands, and drop again; one always stays."""
-        return self._dropped(self._widened(self._dropped(phrase)))
+        return self._dropped(self._widen(self._dropped(phrase)))
 
     def evidence(self, phrase: Phrase) -> float:
         """Return by how many standard errors the slice's error exceeds `times` the overall one."""
@@ -61,7 +61,7 @@ class Refinement:
         needed = math.sqrt(2 * math.log(max(self.choices, 2)))
         while len(phrase) > 1:
             shorter = [phrase[:place] + phrase[place + 1 :] for place in range(len(phrase))]
-            weights = [self._weight(phrase, one) for one in shorter]
+            weights = [self._weight(phrase, conditions) for conditions in shorter]
             weakest = int(np.argmin(weights))
             if weights[weakest] >= needed:
                 break
@@ -78,21 +78,21 @@ class Refinement:
         spread = float(wider.std()) * math.sqrt(1 / len(own) + 1 / outside)
         return (float(own.mean()) - rest) / spread if spread > 0 else 0.0
 
-    def _widened(self, phrase: Phrase) -> Phrase:
+    def _widen(self, phrase: Phrase) -> Phrase:
         best, reached = phrase, self.evidence(phrase)
         for _ in range(STEPS):
-            options = [(self.evidence(one), one) for one in self._neighbors(best)]
-            found, better = max(options, default=(-math.inf, best))
-            if found <= reached:
+            options = [(self.evidence(neighbor), neighbor) for neighbor in self._neighbors(best)]
+            value, better = max(options, default=(-math.inf, best))
+            if value <= reached:
                 break
-            best, reached = better, found
+            best, reached = better, value
         return best
 
     def _neighbors(self, phrase: Phrase) -> list[Phrase]:
         made: list[Phrase] = []
-        for place, one in enumerate(phrase):
-            bands = self.columns[one.feature].bands
-            wider = (one._replace(first=one.first - 1), one._replace(last=one.last + 1))
+        for place, condition in enumerate(phrase):
+            bands = self.columns[condition.feature].bands
+            wider = (condition._replace(first=condition.first - 1), condition._replace(last=condition.last + 1))
             fitting = [new for new in wider if new.first >= 0 and new.last < bands and new.last - new.first < bands - 1]
             made += [(*phrase[:place], new, *phrase[place + 1 :]) for new in fitting]
         return made

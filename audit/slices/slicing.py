@@ -116,7 +116,7 @@ def search(
     >>> found[0].conditions, found[0].size, round(found[0].score, 2)
     (((0, 0), (1, 0)), 2, 1.8)
     """
-    table, error = _checked(codes, errors, alpha, support)
+    table, error = _check(codes, errors, alpha, support)
     if not len(error) or not error.std() > 0:
         return []
     score = _by_evidence(error, times) if times else _by_sliceline(error, alpha)
@@ -128,7 +128,7 @@ def search(
     return lattice.best()
 
 
-def _checked(
+def _check(
     codes: npt.NDArray[np.integer], errors: npt.NDArray[np.floating], alpha: float, support: int
 ) -> tuple[Codes, Array]:
     table, error = np.asarray(codes, dtype=np.int64), np.asarray(errors, dtype=np.float64)
@@ -149,10 +149,10 @@ def _common(parents: list[_Cells]) -> _Cells:
 
 def _least(parts: Sequence[Array]) -> Array:
     """Return the least of what parents hold, the parent at place k lacking axis k."""
-    found = parts[0][None]
+    values = parts[0][None]
     for left, part in enumerate(parts[1:], start=1):
-        found = np.minimum(found, part[(slice(None),) * left + (None,)])
-    return found
+        values = np.minimum(values, part[(slice(None),) * left + (None,)])
+    return values
 
 
 def _by_sliceline(errors: Array, alpha: float) -> Score:
@@ -161,8 +161,8 @@ def _by_sliceline(errors: Array, alpha: float) -> Score:
 
     def score(size: Array, error: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = alpha * (error / size / mean - 1) - (1 - alpha) * (n / size - 1)
-        return np.where(size > 0, found, -np.inf)
+            values = alpha * (error / size / mean - 1) - (1 - alpha) * (n / size - 1)
+        return np.where(size > 0, values, -np.inf)
 
     return score
 
@@ -173,8 +173,8 @@ def _by_evidence(errors: Array, times: float) -> Score:
 
     def score(size: Array, error: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = (error - limit * size) / (spread * np.sqrt(size))
-        return np.where(size > 0, found, -np.inf)
+            values = (error - limit * size) / (spread * np.sqrt(size))
+        return np.where(size > 0, values, -np.inf)
 
     return score
 
@@ -268,14 +268,14 @@ class _Lattice:
         self, before: dict[tuple[int, ...], _Cells], tops: dict[tuple[int, ...], float], depth: int
     ) -> list[tuple[float, tuple[int, ...]]]:
         """Order sets of features by what they can hold at most: good slices found early leave fewer to count."""
-        features = sorted({feature for one in before for feature in one})
-        found = []
+        features = sorted({feature for pair in before for feature in pair})
+        entries = []
         for chosen in combinations(features, depth):
             if len({self.families[feature] for feature in chosen}) == depth:
                 top = min(tops.get(chosen[:left] + chosen[left + 1 :], -np.inf) for left in range(depth))
                 if top > self.least():
-                    found.append((top, chosen))
-        return sorted(found, key=lambda one: (-one[0], one[1]))
+                    entries.append((top, chosen))
+        return sorted(entries, key=lambda entries: (-entries[0], entries[1]))
 
     def _count(self, chosen: tuple[int, ...], outer: _Cells) -> None:
         """Count all cells of a set of features at once, keep the best, and what may hold better ones."""
@@ -300,17 +300,17 @@ class _Lattice:
         score = np.where(cells.size >= self.support, self.score(cells.size, cells.error), -np.inf)
         better = np.argwhere((score > 0) & (score >= self.least()))
         for place in better:
-            at = tuple(int(one) for one in place)
+            at = tuple(int(value) for value in place)
             named = (
                 at if levels is not None else tuple(int(self.level_of[f][c]) for f, c in zip(chosen, at, strict=True))
             )
-            one = Slice(
+            part = Slice(
                 tuple(zip(chosen, named, strict=True)), int(cells.size[at]), float(cells.error[at]), float(score[at])
             )
-            heapq.heappush(self.found, (one.score, -len(chosen), one.size, one))
+            heapq.heappush(self.found, (part.score, -len(chosen), part.size, part))
             if len(self.found) > self.k:
                 heapq.heappop(self.found)
 
     def best(self) -> list[Slice]:
         """Return the slices found, best first."""
-        return [one for _, _, _, one in sorted(self.found, reverse=True)]
+        return [part for _, _, _, part in sorted(self.found, reverse=True)]

@@ -66,17 +66,17 @@ def between_variance(
         weight = 1 / (whole * variance + within)
         return np.asarray(weight * (values - (weight @ values) / weight.sum()) ** 2, dtype=np.float64)
 
-    found = _solved(squares, degrees)
-    at = squares(found)
+    value = _solve(squares, degrees)
+    at = squares(value)
     spread = max(1.0, float(((at - at.mean()) ** 2).mean()) / 2) if heavy else 1.0
     ends = [(float(chi2.ppf(tail, degrees)) - degrees) * math.sqrt(spread) + degrees
             for tail in ((1 + level) / 2, (1 - level) / 2)]  # fmt: skip
-    weight = 1 / (whole * found + within)
-    low, high = (_solved(squares, max(end, 1e-9)) for end in ends)
-    return Between(float(weight @ values / weight.sum()), found, min(low, found), max(high, found))
+    weight = 1 / (whole * value + within)
+    low, high = (_solve(squares, max(end, 1e-9)) for end in ends)
+    return Between(float(weight @ values / weight.sum()), value, min(low, value), max(high, value))
 
 
-def _solved(squares: Callable[[float], Array], target: float) -> float:
+def _solve(squares: Callable[[float], Array], target: float) -> float:
     """Return the variance at which the sum of squares, which falls with it, is `target`; 0 if it is smaller there."""
     if float(squares(0.0).sum()) <= target:
         return 0.0
@@ -104,17 +104,17 @@ def between_shares(share: Array, n: Array, level: float = 0.95) -> Between:
     (0.4, 0.195)
     """
     mean = float(n @ share / n.sum())
-    found = Between(mean, 0.0, 0.0, 0.0)
+    spread = Between(mean, 0.0, 0.0, 0.0)
     for _ in range(5):  # the variance by chance follows the mean, whose weights follow the variance
         inside = mean * (1 - mean)
         if not inside > 0:
             return Between(mean, 0.0, 0.0, 0.0)
-        found = between_variance(share, inside / n, level, share=1 - 1 / n)
-        if abs(found.mean - mean) < 1e-9:
+        spread = between_variance(share, inside / n, level, share=1 - 1 / n)
+        if abs(spread.mean - mean) < 1e-9:
             break
-        mean = found.mean
-    most = found.mean * (1 - found.mean)
-    return Between(found.mean, min(found.variance, most), min(found.low, most), min(found.high, most))
+        mean = spread.mean
+    most = spread.mean * (1 - spread.mean)
+    return Between(spread.mean, min(spread.variance, most), min(spread.low, most), min(spread.high, most))
 
 
 def between_means(mean: Array, n: Array, within: float, level: float = 0.95) -> Between:

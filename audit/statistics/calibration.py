@@ -243,7 +243,7 @@ def log_loss(truth: npt.NDArray[np.int64], probabilities: Array, weight: Array |
     """
     given = probabilities[np.arange(len(truth)), truth]
     edge = float(np.finfo(np.float64).eps)
-    return _averaged(-np.log(np.clip(given, edge, 1 - edge)), weight)
+    return _average(-np.log(np.clip(given, edge, 1 - edge)), weight)
 
 
 def brier_score(truth: npt.NDArray[np.int64], probabilities: Array, weight: Array | None = None) -> Linear:
@@ -258,13 +258,13 @@ def brier_score(truth: npt.NDArray[np.int64], probabilities: Array, weight: Arra
     0.025
     """
     if probabilities.shape[1] == 2:
-        return _averaged((probabilities[:, 1] - (truth == 1)) ** 2, weight)
+        return _average((probabilities[:, 1] - (truth == 1)) ** 2, weight)
     outcome = np.zeros_like(probabilities)
     outcome[np.arange(len(truth)), truth] = 1.0
-    return _averaged(((probabilities - outcome) ** 2).sum(1), weight)
+    return _average(((probabilities - outcome) ** 2).sum(1), weight)
 
 
-def _averaged(loss: Array, weight: Array | None) -> Linear:
+def _average(loss: Array, weight: Array | None) -> Linear:
     if not len(loss):
         raise Undefined("no rows")
     value = float(np.average(loss, weights=weight))

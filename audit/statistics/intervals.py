@@ -231,11 +231,11 @@ def at_level(span: Span, level: float, wanted: float, scale: Scale = "identity")
     True
     """
     z, other = z_value(level), z_value(wanted)
-    low, high = (_moved(span.value, limit, z, other, scale) for limit in (span.low, span.high))
+    low, high = (_move(span.value, limit, z, other, scale) for limit in (span.low, span.high))
     return Span(span.value, min(low, span.value), max(high, span.value))
 
 
-def _moved(value: float, limit: float, z: float, other: float, scale: Scale) -> float:
+def _move(value: float, limit: float, z: float, other: float, scale: Scale) -> float:
     if limit == value:
         return value
     if scale == "proportion" and 0 < limit < 1:

@@ -186,14 +186,14 @@ def average_precision(
     starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
     positive, negative = _sides(hit, None if weight is None else weight[order])
     at = np.add.reduceat(positive, starts)
-    found, chosen = np.cumsum(at), np.cumsum(at + np.add.reduceat(negative, starts))
+    values, chosen = np.cumsum(at), np.cumsum(at + np.add.reduceat(negative, starts))
     safe = np.where(chosen > 0, chosen, 1.0)
-    precision = found / safe
-    total, everything = float(found[-1]), float(chosen[-1])
-    value = float(at @ (_within_bins(at, found, chosen) if binned else precision)) / total
+    precision = values / safe
+    total, everything = float(values[-1]), float(chosen[-1])
+    value = float(at @ (_within_bins(at, values, chosen) if binned else precision)) / total
     # A row raises what stands below it: its own precision, and those of the thresholds it passes.
     gained = np.cumsum((at / safe)[::-1])[::-1]
-    paid = np.cumsum((at * found / safe**2)[::-1])[::-1]
+    paid = np.cumsum((at * values / safe**2)[::-1])[::-1]
     sizes = np.diff(np.append(starts, len(ranked)))
     of_positive, of_negative = precision - value + gained - paid, -paid
     influence = np.empty(len(y))
@@ -203,10 +203,10 @@ def average_precision(
     return Linear(value, influence)
 
 
-def _within_bins(at: Array, found: Array, chosen: Array) -> Array:
+def _within_bins(at: Array, values: Array, chosen: Array) -> Array:
     """Return the mean precision while the rows of a bin come in one by one: ∫ (a + bt) / (c + dt) dt over [0, 1]."""
     d = np.diff(np.append(0.0, chosen))
-    a, c = found - at, chosen - d
+    a, c = values - at, chosen - d
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = at / d
         mean = slope + (a - slope * c) / d * np.log1p(d / c)

@@ -135,12 +135,12 @@ def of_units(columns: Array, group: IntArray, permutations: int, generator: np.r
     ([[3.0, 3.0]], [6.0, 6.0, 6.0, 6.0], '3 shuffles')
     """
     sizes = np.bincount(group)
-    found = _sums(columns, group, len(sizes))[None]
+    values = _sums(columns, group, len(sizes))[None]
     if columns.shape[1] * permutations > EXACT_WORK:
         drawn = _normal_sums(columns, sizes.astype(np.float64), permutations, generator)
-        return np.concatenate([found, drawn]), f"{permutations} draws from the normal limit of shuffles"
+        return np.concatenate([values, drawn]), f"{permutations} draws from the normal limit of shuffles"
     each = [_sums(columns, generator.permutation(group), len(sizes)) for _ in range(permutations)]
-    return np.concatenate([found, np.stack(each)]), f"{permutations} shuffles"
+    return np.concatenate([values, np.stack(each)]), f"{permutations} shuffles"
 
 
 def _sums(columns: Array, group: IntArray, groups: int) -> Array:

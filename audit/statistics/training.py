@@ -91,14 +91,14 @@ ORDER = (
 
 def tripped(signs: Iterable[Sign], limits: Mapping[str, float] = LIMITS) -> tuple[Sign, ...]:
     """Pick the signs beyond their limits, the likeliest cause first."""
-    found = []
+    entries = []
     for sign in signs:
         limit = limits.get(sign.quantity)
         if sign.value is None or limit is None:
             continue
         if sign.value < limit if sign.quantity in LOWER else sign.value > limit:
-            found.append(sign)
-    return tuple(sorted(found, key=lambda sign: ORDER.index(sign.quantity)))
+            entries.append(sign)
+    return tuple(sorted(entries, key=lambda sign: ORDER.index(sign.quantity)))
 
 
 # --- the signs ----------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def _validation_loss_rise(log: Log) -> Sign:
     evidence = "no rows were held out, or fewer than two epochs trained"
     if len(rows) >= 2:
         losses = [loss for _, loss in rows]
-        best_epoch, best = min(rows, key=lambda one: one[1])
+        best_epoch, best = min(rows, key=lambda pair: pair[1])
         kept = log.kept()
         end = dict(rows).get(kept, tail(losses)) if kept is not None and kept != rows[-1][0] else tail(losses)
         falling = not train or train[max(train)] < train.get(best_epoch, math.inf)
@@ -171,7 +171,7 @@ def _late_improvement(log: Log) -> Sign:
     losses, name = log.values("loss", "validation"), "validation"
     if not losses:
         losses, name = log.values("loss"), "training"
-    start = max((one for one in (log.before("constant_loss"), losses[0] if losses else None) if one), default=0.0)
+    start = max((value for value in (log.before("constant_loss"), losses[0] if losses else None) if value), default=0.0)
     value: float | None = None
     evidence = "the history holds fewer than two epochs"
     if len(losses) >= 2:

@@ -102,11 +102,11 @@ class Log:
                 continue
             self.rows.setdefault((row.split, row.quantity), []).append((row.epoch, float(row.value)))
         for values in self.rows.values():
-            values.sort(key=lambda one: one[0])
+            values.sort(key=lambda pair: pair[0])
 
     def series(self, quantity: str, split: str = "train") -> list[tuple[int, float]]:
         """Return (epoch, value) of the epochs trained."""
-        return [one for one in self.rows.get((split, quantity), []) if one[0] > 0]
+        return [pair for pair in self.rows.get((split, quantity), []) if pair[0] > 0]
 
     def values(self, quantity: str, split: str = "train") -> list[float]:
         """Return the values of the epochs trained."""
@@ -114,8 +114,8 @@ class Log:
 
     def before(self, quantity: str) -> float | None:
         """Return what was known before training."""
-        found = [value for epoch, value in self.rows.get(("train", quantity), []) if epoch == 0]
-        return found[-1] if found else None
+        values = [value for epoch, value in self.rows.get(("train", quantity), []) if epoch == 0]
+        return values[-1] if values else None
 
     def layers(self, quantity: str) -> list[str]:
         """Name the layers of a quantity, from input to output."""
@@ -124,8 +124,8 @@ class Log:
 
     def kept(self) -> int | None:
         """Return the epoch whose weights the model holds, if it says so."""
-        found = self.rows.get(("train", "kept"))
-        return found[-1][0] if found else None
+        entries = self.rows.get(("train", "kept"))
+        return entries[-1][0] if entries else None
 
     def score(self) -> float | None:
         """Return the training score at the end, or at the epoch kept."""
@@ -161,7 +161,7 @@ def rate_too_low(log: Log) -> bool:
     if steps:
         return statistics.median(steps) < LOW_STEP and max(steps[:3]) < LOW_STEP
     losses = log.values("loss")
-    falls = sum(two < one for one, two in pairwise(losses))
+    falls = sum(two < value for value, two in pairwise(losses))
     return len(losses) > 2 and falls > 0.9 * (len(losses) - 1)
 
 

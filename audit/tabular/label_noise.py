@@ -121,8 +121,8 @@ def fit(data: Binned, start: Curve | None = None, most: float = MOST_WRONG) -> C
 
     limits = [(0.0, most), (0.0, most), (-20.0, 20.0), (0.05, 30.0)]
     starts = [start] if start else [Curve(0.01, 0.01, 0.0, 1.0), Curve(0.1, 0.1, 0.0, 2.0), Curve(0.2, 0.2, 0.0, 4.0)]
-    starts = [one._replace(floor=min(one.floor, most), ceiling=min(one.ceiling, most)) for one in starts]
-    tried = [minimize(loss, one, jac=True, method="L-BFGS-B", bounds=limits) for one in starts]
+    starts = [start._replace(floor=min(start.floor, most), ceiling=min(start.ceiling, most)) for start in starts]
+    tried = [minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits) for start in starts]
     return Curve(*(float(value) for value in min(tried, key=lambda one: float(one.fun)).x))
 
 
@@ -144,14 +144,14 @@ def contradicted(data: Binned, curve: Curve, *, both: bool) -> Contradicted:
     """
     own = chance(curve, data.score)
     high, low = own >= SURE, own <= 1 - SURE
-    found = Contradicted(
+    doubt = Contradicted(
         float(data.rows[high].sum()),
         float((data.rows - data.hits)[high].sum()),
         float((data.rows * (1 - own))[high].sum()),
     )
     if not both:
-        return found
-    return found.plus(
+        return doubt
+    return doubt.plus(
         Contradicted(float(data.rows[low].sum()), float(data.hits[low].sum()), float((data.rows * own)[low].sum()))
     )
 

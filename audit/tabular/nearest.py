@@ -96,24 +96,24 @@ def near_vectors(items: Vectors, asking: Positions, asked: Positions, radius: fl
     tree = cKDTree(points[asked], balanced_tree=False, compact_nodes=False)
     distance = np.asarray(tree.query(points[asking], k=1, distance_upper_bound=reach)[0])
     near = np.flatnonzero((distance < reach) & (distance > 0))
-    found = np.zeros(len(asking), dtype=np.bool_)
+    mask = np.zeros(len(asking), dtype=np.bool_)
     if not len(near):
-        return found
+        return mask
     own = cKDTree(points[asking], balanced_tree=False, compact_nodes=False)
     other = np.asarray(own.query(points[asking[near]], k=[2], distance_upper_bound=FACTOR * reach)[0])
-    found[near] = other[:, 0] >= FACTOR * distance[near]
-    return found
+    mask[near] = other[:, 0] >= FACTOR * distance[near]
+    return mask
 
 
 def _near_wide(items: Vectors, asking: Positions, asked: Positions, reach: float) -> Flags:
     """Do the same by products of all pairs, where a tree of so many dimensions would prune nothing."""
-    found = np.zeros(len(asking), dtype=np.bool_)
+    mask = np.zeros(len(asking), dtype=np.bool_)
     for start in range(0, len(asking), ROWS_AT_ONCE):
         block = asking[start : start + ROWS_AT_ONCE]
         for place, distance in _nearest_vectors(items, block, asked, reach):
             own = [one for one, _ in _pairs_within(items, block[place], asking, FACTOR * distance)]
-            found[start + place] = own == [block[place]] or not own
-    return found
+            mask[start + place] = own == [block[place]] or not own
+    return mask
 
 
 def _nearest_vectors(items: Vectors, block: Positions, asked: Positions, reach: float) -> Iterator[tuple[int, float]]:
@@ -133,7 +133,7 @@ def _pairs_within(items: Vectors, row: np.intp, others: Positions, reach: float)
     """Return the rows of a row's own group nearer than `reach`, with their distances."""
     same = others[items.group[others] == items.group[row]]
     apart = np.sqrt(((items.points[same] - items.points[row]) ** 2).sum(axis=1))
-    return [(other, float(one)) for other, one in zip(same, apart, strict=True) if one < reach]
+    return [(other, float(value)) for other, value in zip(same, apart, strict=True) if value < reach]
 
 
 def near_texts(texts: Sequence[str], asking: Positions, asked: Positions, radius: float) -> Flags:
@@ -149,11 +149,11 @@ def near_texts(texts: Sequence[str], asking: Positions, asked: Positions, radius
     bands = _bands(shingles)
     distance = _nearest(shingles, bands, asking, asked, same=False)
     near = np.flatnonzero((distance < radius) & (distance > 0))
-    found = np.zeros(len(asking), dtype=np.bool_)
+    mask = np.zeros(len(asking), dtype=np.bool_)
     if len(near):
         other = _nearest(shingles, bands, asking[near], asking, same=True)
-        found[near] = other >= FACTOR * distance[near]
-    return found
+        mask[near] = other >= FACTOR * distance[near]
+    return mask
 
 
 def _shingles(texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
@@ -167,7 +167,7 @@ def _shingles(texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
 
 def _bands(shingles: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.uint64]:
     """Return a key a band and text, shape (texts, bands); texts without shingles have keys of their own."""
-    sizes = np.array([len(one) for one in shingles], dtype=np.int64)
+    sizes = np.array([len(shingle) for shingle in shingles], dtype=np.int64)
     keys = np.zeros((len(shingles), BANDS), dtype=np.uint64)
     keys[:] = mixed(np.arange(len(shingles), dtype=np.uint64), 2**20)[:, None]
     filled = np.flatnonzero(sizes > 0)
@@ -210,7 +210,7 @@ def _nearest(
     return distance
 
 
-def _jaccard_distance(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> float:
-    both = len(np.intersect1d(one, other, assume_unique=True))
-    either = len(one) + len(other) - both
+def _jaccard_distance(values: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> float:
+    both = len(np.intersect1d(values, other, assume_unique=True))
+    either = len(values) + len(other) - both
     return 1 - both / either if either else 1.0

@@ -238,15 +238,15 @@ def _blocks(parts: Sequence[Hashes]) -> list[Hashes]:
 def _ratio(blocks: Sequence[Hashes], key: Hashes, count: Partners) -> float:
     """Return pairs(same) that chance explains, over pairs that differ in one block."""
     same = float(count(key).sum())
-    one = [float(count(key - block).sum()) - same for block in blocks]
-    if sum(one) <= 0:
+    values = [float(count(key - block).sum()) - same for block in blocks]
+    if sum(values) <= 0:
         return 0.0
     expected = two = 0.0
     for j, k in combinations(range(len(blocks)), 2):
-        expected += one[j] * one[k]
-        two += float(count(key - blocks[j] - blocks[k]).sum()) - one[j] - one[k] - same
+        expected += values[j] * values[k]
+        two += float(count(key - blocks[j] - blocks[k]).sum()) - values[j] - values[k] - same
     # Without any pair that differs in two columns nothing speaks for chance, nor against it.
-    return expected / two / sum(one) if two > 0 else 0.0
+    return expected / two / sum(values) if two > 0 else 0.0
 
 
 def beyond_chance(
@@ -320,12 +320,12 @@ def conflicts(parts: Sequence[Hashes], y: IntArray) -> Repeats:
     0.182
     """
     key = total(parts, len(parts[0]))
-    found = contradictions(y)(key) > 0
+    mask = contradictions(y)(key) > 0
     natural = np.zeros(len(key))
-    if found.any():
+    if mask.any():
         sample = sample_of(len(key))
         natural = natural_partners(parts, contradictions(y), None if sample is None else contradictions(y, sample))
-    return beyond_chance(found, -np.expm1(-natural), natural, np.ones(len(key), dtype=np.bool_))
+    return beyond_chance(mask, -np.expm1(-natural), natural, np.ones(len(key), dtype=np.bool_))
 
 
 def overlap(parts: Sequence[Hashes], asking: npt.NDArray[np.intp], asked: npt.NDArray[np.intp]) -> Repeats:
@@ -340,11 +340,11 @@ def overlap(parts: Sequence[Hashes], asking: npt.NDArray[np.intp], asked: npt.ND
     0.5
     """
     key = total(parts, len(parts[0]))
-    found = strangers(asking, asked)(key) > 0
+    mask = strangers(asking, asked)(key) > 0
     natural = np.zeros(len(asking))
-    if found.any():
+    if mask.any():
         count = strangers(asking, asked)
         some, others = sample_of(len(asking)), sample_of(len(asked))
         few = strangers(asking if some is None else asking[some], asked if others is None else asked[others])
         natural = natural_partners(parts, count, None if some is None and others is None else few)
-    return beyond_chance(found, -np.expm1(-natural), natural, np.ones(len(asking), dtype=np.bool_))
+    return beyond_chance(mask, -np.expm1(-natural), natural, np.ones(len(asking), dtype=np.bool_))

@@ -74,8 +74,8 @@ def as_cells(column: pd.Series, most: int) -> Cells:
         codes, levels = pd.factorize(column, use_na_sentinel=True)
     except TypeError:
         codes, levels = pd.factorize(column.astype(object).map(repr).where(column.notna(), None), use_na_sentinel=True)
-    found = np.asarray(codes, dtype=np.int64)
-    return Cells(np.where(found < 0, len(levels), found), len(levels) + 1, False)
+    array = np.asarray(codes, dtype=np.int64)
+    return Cells(np.where(array < 0, len(levels), array), len(levels) + 1, False)
 
 
 def numbers(column: pd.Series) -> FloatArray:
@@ -157,15 +157,15 @@ def held_out_area(table: FloatArray, position: int, level: float = 0.95, *, orde
     score = _rates_elsewhere(hits, rest)
     # Folds rank their own rows alone: the overall rate of one fold is not news about another.
     areas = [_area(score[k], hits[k], rest[k]) for k in range(len(table))]
-    found = _pooled([one for one in areas if one is not None])
+    pair = _pool([area for area in areas if area is not None])
     if ordered:
         place = np.arange(table.shape[1], dtype=np.float64)
         ranked = _area(place, hits.sum(axis=0), rest.sum(axis=0))
-        if ranked is not None and (found is None or max(ranked[0], 1 - ranked[0]) > found[0]):
-            found = (max(ranked[0], 1 - ranked[0]), ranked[1])
-    if found is None:
+        if ranked is not None and (pair is None or max(ranked[0], 1 - ranked[0]) > pair[0]):
+            pair = (max(ranked[0], 1 - ranked[0]), ranked[1])
+    if pair is None:
         return None
-    return area_interval(found[0], found[1], float(hits.sum()), float(rest.sum()), level)
+    return area_interval(pair[0], pair[1], float(hits.sum()), float(rest.sum()), level)
 
 
 def areas_by_label(
@@ -236,9 +236,9 @@ def held_out_area_of_rows(
     score = _rates_elsewhere(hits, rest)[fold, cells.codes]
     found = [_of_rows(score, hit, weight, cluster, fold == k) for k in range(size[0])]
     parts = [one for one in found if one is not None]
-    value = sum(one.value for one, _ in parts) / len(parts) if parts else 0.0
-    spread = sum(one.value for _, one in parts) / len(parts) ** 2 if parts else 0.0
-    degrees = sum(one.degrees for _, one in parts)
+    value = sum(linear.value for linear, _ in parts) / len(parts) if parts else 0.0
+    spread = sum(variance.value for _, variance in parts) / len(parts) ** 2 if parts else 0.0
+    degrees = sum(variance.degrees for _, variance in parts)
     if ordered:
         ranked = _of_rows(cells.codes.astype(np.float64), hit, weight, cluster, np.ones(len(hit), dtype=np.bool_))
         if ranked is not None and max(ranked[0].value, 1 - ranked[0].value) > value:
@@ -261,10 +261,10 @@ def _of_rows(
     """Return the AUC on some rows and its variance, ``None`` where a side is empty."""
     mass = None if weight is None else weight[inside]
     try:
-        made = roc_auc(hit[inside], score[inside], mass)
+        linear = roc_auc(hit[inside], score[inside], mass)
     except Undefined:
         return None
-    return made, variance(made.influence, mass, None if cluster is None else cluster.take(inside))
+    return linear, variance(linear.influence, mass, None if cluster is None else cluster.take(inside))
 
 
 def _rates_elsewhere(hits: FloatArray, rest: FloatArray) -> FloatArray:
@@ -275,11 +275,11 @@ def _rates_elsewhere(hits: FloatArray, rest: FloatArray) -> FloatArray:
     return np.asarray((other_hits + PRIOR * overall) / (seen + PRIOR))
 
 
-def _pooled(areas: list[tuple[float, float]]) -> tuple[float, float] | None:
+def _pool(areas: list[tuple[float, float]]) -> tuple[float, float] | None:
     if not areas:
         return None
     count = len(areas)
-    return sum(one[0] for one in areas) / count, sum(one[1] for one in areas) / count**2
+    return sum(area[0] for area in areas) / count, sum(area[1] for area in areas) / count**2
 
 
 def _area(score: FloatArray, hits: FloatArray, rest: FloatArray) -> tuple[float, float] | None:
@@ -376,7 +376,7 @@ def held_out_numbers(column: pd.Series, y: FloatArray, fold: IntArray, most: int
     if not cells.ordered:
         return by_level
     candidates = (line, curve, by_level)
-    return min(candidates, key=lambda told: float(((told - y) ** 2).sum()))
+    return min(candidates, key=lambda values: float(((values - y) ** 2).sum()))
 
 
 def _lines(
@@ -405,11 +405,11 @@ def _lines(
     broken = np.interp(slope_x, means_x, means_y)
     outside = (slope_x < means_x[0]) | (slope_x > means_x[-1])
     if len(means_x) > 1:
-        broken = np.where(outside, _extended(slope_x, means_x, means_y), broken)
+        broken = np.where(outside, _extend(slope_x, means_x, means_y), broken)
     return straight, np.where(np.isnan(x), mean, broken)
 
 
-def _extended(x: FloatArray, knots_x: FloatArray, knots_y: FloatArray) -> FloatArray:
+def _extend(x: FloatArray, knots_x: FloatArray, knots_y: FloatArray) -> FloatArray:
     """Go on beyond the ends of a broken line as its last pieces do."""
     low = (knots_y[1] - knots_y[0]) / max(knots_x[1] - knots_x[0], 1e-300)
     high = (knots_y[-1] - knots_y[-2]) / max(knots_x[-1] - knots_x[-2], 1e-300)

@@ -17,18 +17,18 @@ from reports.record import Task
 
 def _discover() -> dict[str, Metric]:
     """Return the metrics of each file by name, those that stand first in tables first."""
-    found: list[Metric] = []
+    metrics: list[Metric] = []
     for module in pkgutil.iter_modules(__path__):
         for value in vars(importlib.import_module(f"{__name__}.{module.name}")).values():
-            found += [value] if isinstance(value, Metric) else value if _is_table(value) else []
-    names = [one.name for one in found]
+            metrics += [value] if isinstance(value, Metric) else value if _is_table(value) else []
+    names = [metric.name for metric in metrics]
     if len(set(names)) < len(names):
         raise ConfigError(f"two metrics are called {shown(next(name for name in names if names.count(name) > 1))}")
-    return {one.name: one for one in sorted(found, key=lambda one: one.place)}
+    return {known_metric.name: known_metric for known_metric in sorted(metrics, key=lambda metric: metric.place)}
 
 
 def _is_table(value: object) -> bool:
-    return isinstance(value, tuple) and bool(value) and all(isinstance(one, Metric) for one in value)
+    return isinstance(value, tuple) and bool(value) and all(isinstance(item, Metric) for item in value)
 
 
 METRICS: Mapping[str, Metric] = _discover()
@@ -62,4 +62,4 @@ def reported(place: Place, task: Task) -> tuple[str, ...]:
     >>> reported("groups", "regression")
     ('r2_score', 'mean_absolute_error', 'mean_error')
     """
-    return tuple(name for name, one in METRICS.items() if task in getattr(one, place))
+    return tuple(name for name, metric in METRICS.items() if task in getattr(metric, place))

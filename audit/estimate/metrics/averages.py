@@ -40,18 +40,18 @@ def _f1_macro(m: Margins) -> Inexact:
     return np.where(classes >= 1, f1.sum(-1) / np.where(classes >= 1, classes, 1), np.nan)
 
 
-def _weighted(values: Inexact, m: Margins) -> Inexact:
+def _weight(values: Inexact, m: Margins) -> Inexact:
     """Mean over classes weighted by their true rows; classes without rows have no say."""
     parts = np.where(m.true == 0, 0, m.true * values)
     return np.asarray(parts.sum(-1) / m.true.sum(-1))
 
 
 def _precision_weighted(m: Margins) -> Inexact:
-    return _weighted(m.hit / m.predicted, m)
+    return _weight(m.hit / m.predicted, m)
 
 
 def _f1_weighted(m: Margins) -> Inexact:
-    return _weighted(_f1_by_class(m), m)
+    return _weight(_f1_by_class(m), m)
 
 
 def _binary_f1(m: Margins) -> Inexact:
@@ -66,8 +66,8 @@ def _f1(counts: Counts, level: float, rows: Rows | None) -> Measured:
 
 
 def _f1_span(counts: Counts, level: float) -> Span:
-    one = _f1(counts, level, None)
-    return Span(one.value or 0.0, one.low or 0.0, one.high or 0.0)
+    measured = _f1(counts, level, None)
+    return Span(measured.value or 0.0, measured.low or 0.0, measured.high or 0.0)
 
 
 def _precision_span(counts: Counts, level: float) -> Span:

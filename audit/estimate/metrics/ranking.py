@@ -46,14 +46,14 @@ def _mean_over_classes(of_class: OfOneClass) -> OfOneClass:
         present = np.unique(part.y_true).astype(np.int64)
         if len(present) < 2:
             raise Undefined("rows of one class only")
-        parts = [of_class(part, int(one)) for one in present]
-        influence = sum((one.influence for one in parts), np.zeros(len(part)))
-        return Linear(sum(one.value for one in parts) / len(parts), influence / len(parts))
+        parts = [of_class(part, int(value)) for value in present]
+        influence = sum((part.influence for part in parts), np.zeros(len(part)))
+        return Linear(sum(part.value for part in parts) / len(parts), influence / len(parts))
 
     return linear
 
 
-def _kept(part: Predictions, form: Linear, spread: Variance) -> float:
+def _keep(part: Predictions, form: Linear, spread: Variance) -> float:
     """Return the share of rows that clusters leave, by the design effect; one row a cluster where nothing varies."""
     if part.cluster is None:
         return 1.0
@@ -68,7 +68,7 @@ def _macro_interval(part: Predictions, form: Linear, spread: Variance, edge: Edg
     level, value = part.settings.level, form.value
     if 0 < value < 1 and spread.value > 0:
         return bounded(value, spread.value, level=level, degrees=spread.degrees)
-    kept = _kept(part, form, spread)
+    kept = _keep(part, form, spread)
     rows = None if part.repeats is None else part.repeats.n
     rarest = float(min(count for count in np.bincount(part.y_true.astype(np.int64), rows) if count)) * kept
     return edge(value, rarest, part.total * kept, spread, level)
@@ -88,7 +88,7 @@ def _measured_area(part: Predictions, position: int | None) -> Measured:
     if is_of_all_classes(part, position):
         return measured_within(form.value, _macro_interval(part, form, spread, _area_edge), part.total)
     y, _ = binary_view(part, position)
-    kept = _kept(part, form, spread)
+    kept = _keep(part, form, spread)
     limits = ranking.auc_interval(form.value, spread, y, part.weight, level, kept, squares_of(part))
     return measured_within(form.value, limits, part.total)
 
@@ -100,7 +100,7 @@ def _measured_precision(part: Predictions, position: int | None) -> Measured:
         return measured_within(form.value, _macro_interval(part, form, spread, _precision_edge), part.total)
     y, _ = binary_view(part, position)
     weight = np.ones(int(y.sum())) if part.weight is None else part.weight[y]
-    positives = effective_n(weight, None if squares is None else squares[y]) * _kept(part, form, spread)
+    positives = effective_n(weight, None if squares is None else squares[y]) * _keep(part, form, spread)
     limits = ranking.average_precision_interval(form.value, spread, positives, part.settings.level)
     return measured_within(form.value, limits, part.total)
 

@@ -31,16 +31,16 @@ def _linear(statistic: Statistic) -> Callable[[Predictions, int | None], Linear]
     return linear
 
 
-def _measured(statistic: Statistic, limits: Limits, most: float) -> Callable[[Predictions, int | None], Measured]:
+def _measure(statistic: Statistic, limits: Limits, most: float) -> Callable[[Predictions, int | None], Measured]:
     """Measure a statistic; skewed by more than `most`, no form of interval that was tried keeps its level."""
 
     def measured(part: Predictions, _position: int | None) -> Measured:
         form = statistic(*_errors(part), part.weight)
         spread = variance_of(part, form.influence)
         skew = skewness_of(part, form.influence)
-        found = measured_within(form.value, limits(form.value, spread, part.settings.level, skew), part.total)
-        is_short = abs(skew) > most and found.low is not None
-        return found._replace(reason=residuals.TOO_SHORT) if is_short else found
+        number = measured_within(form.value, limits(form.value, spread, part.settings.level, skew), part.total)
+        is_short = abs(skew) > most and number.low is not None
+        return number._replace(reason=residuals.TOO_SHORT) if is_short else number
 
     return measured
 
@@ -59,7 +59,7 @@ def _smooth(
     given = {"unit": "target", "better": "lower", "bounds": (0.0, math.inf), **more}
     return Metric(
         name=name, needs="residuals", tasks=NUMBER, linear=_linear(statistic),
-        measured=_measured(statistic, limits, most), **given,  # type: ignore[arg-type]
+        measured=_measure(statistic, limits, most), **given,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
