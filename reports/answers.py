@@ -98,7 +98,7 @@ def _ticks(record: AuditRecord, mine: Sequence[GateResult]) -> tuple[Tick, ...]:
 
 def _worst(outcomes: Sequence[VerdictOutcome]) -> VerdictOutcome:
     order: tuple[VerdictOutcome, ...] = ("fail", "error", "inconclusive", "waived", "pass", "not_assessed")
-    return next((one for one in order if one in outcomes), "not_assessed")
+    return next((outcome for outcome in order if outcome in outcomes), "not_assessed")
 
 
 def _test(results: Sequence[GateResult]) -> bool:

@@ -73,7 +73,7 @@ def _featured(record: AuditRecord, section: Section, drawer: Drawer) -> Iterator
         for finding in record.findings:
             if finding.check != wanted.check or finding.measurement is None:
                 continue
-            places = [k for k, one in enumerate(finding.measurement.exhibits) if _suits(one, wanted)]
+            places = [k for k, exhibit in enumerate(finding.measurement.exhibits) if _suits(exhibit, wanted)]
             for number in places[: wanted.most]:
                 figure = drawer.featured(finding, number) if (id(finding), number) not in taken else None
                 if figure is not None:

@@ -128,7 +128,7 @@ class Drawer:
         rows = max(self.budget.rows, LEAST_ROWS) if finding.family == "performance" else self.budget.rows
         exhibits = [relabeled(self.record, exhibit, self.estimates) for exhibit in measurement.exhibits]
         views = [capped(view(exhibit), rows) for exhibit in exhibits]
-        tables = [view for one, view in zip(exhibits, views, strict=True) if isinstance(one, Table)]
+        tables = [view for exhibit, view in zip(exhibits, views, strict=True) if isinstance(exhibit, Table)]
         numbers = None
         if measurement.estimates:
             numbers = capped(estimates_view(measurement.estimates, self.record.data.names), rows)

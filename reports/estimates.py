@@ -95,8 +95,8 @@ def figures(view: View) -> set[float]:
 @lru_cache(maxsize=16384)
 def _read(text: str) -> tuple[float, ...]:
     """Return the numbers in a cell; the same cells are read for every size in which a card is tried."""
-    found = ((float(value.replace(",", "")), sign) for value, sign in _NUMBER.findall(text))
-    return tuple(round(value / 100 if sign else value, 3) for value, sign in found)
+    numbers = ((float(value.replace(",", "")), sign) for value, sign in _NUMBER.findall(text))
+    return tuple(round(value / 100 if sign else value, 3) for value, sign in numbers)
 
 
 def _numbers(estimate: Estimate) -> tuple[str, str, str]:

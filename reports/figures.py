@@ -120,11 +120,11 @@ def _exhibit(record: AuditRecord, check: str, kind: type[Found], what: str, endi
         why = "did not run" if finding is None else f"was not measured: {visible(finding.reason, 200)}"
         raise LookupError(f"this record holds no {what}: the check {check!r} {why}")
     alike = [exhibit for exhibit in finding.measurement.exhibits if isinstance(exhibit, kind)]
-    found = next((one for one in alike if one.title.endswith(ending)), None)
-    if found is None:
-        there = listed([repr(one.title) for one in alike], limit=4) or "none"
+    match = next((exhibit for exhibit in alike if exhibit.title.endswith(ending)), None)
+    if match is None:
+        there = listed([repr(exhibit.title) for exhibit in alike], limit=4) or "none"
         raise LookupError(f"this record holds no {what} {visible(ending)}; it has {there}")
-    return found
+    return match
 
 
 def _axes(ax: Axes | None) -> Axes:

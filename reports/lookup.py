@@ -170,8 +170,8 @@ class Estimates:
         """Return what was made for a key, made at its first use: reports ask the same of thousands of verdicts."""
         if key not in self._kept:
             self._kept[key] = make()
-        made: Made = self._kept[key]
-        return made
+        value: Made = self._kept[key]
+        return value
 
 
 def _key(where: Mapping[str, str]) -> frozenset[tuple[str, str]]:

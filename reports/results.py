@@ -261,7 +261,7 @@ def calm_checks(record: AuditRecord) -> frozenset[str]:
     for result in gate_results(record):
         if result.gate is not None:
             outcomes.setdefault(result.gate.check, set()).update(verdict.outcome for verdict in result.verdicts)
-    return frozenset(check for check, found in outcomes.items() if found == {"pass"})
+    return frozenset(check for check, seen in outcomes.items() if seen == {"pass"})
 
 
 # --- findings -------------------------------------------------------------------------------------

@@ -247,8 +247,8 @@ def _rates_of_groups(record: AuditRecord, known: Estimates, verdict: Verdict, es
     for ending in ("_difference", "_ratio"):
         base = estimate.metric.removesuffix(ending)
         for rate in other_names(base) if base != estimate.metric else ():
-            told = rate in RATES and groups_in(verdict.where)
-            gap = gap_of(record, known, rate, verdict.where, estimate.metric) if told else None
+            between_groups = rate in RATES and groups_in(verdict.where)
+            gap = gap_of(record, known, rate, verdict.where, estimate.metric) if between_groups else None
             if gap is not None:
                 return gap_sentence(record, harmed_first(record, gap))
     return ""

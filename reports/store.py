@@ -335,17 +335,19 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _explained(error: ValidationError) -> str:
     """Say the first few things that are wrong: where, what was seen, what was expected."""
-    problems = [(one["loc"], one) for one in error.errors(include_url=False)]
-    wrong_kinds = {steps[:-1] for steps, one in problems if one["type"] == "literal_error" and steps[-1:] == ("kind",)}
+    problems = [(problem["loc"], problem) for problem in error.errors(include_url=False)]
+    wrong_kinds = {
+        steps[:-1] for steps, problem in problems if problem["type"] == "literal_error" and steps[-1:] == ("kind",)
+    }
     shown: list[str] = []
-    for steps, one in problems:
+    for steps, problem in problems:
         if any(steps[: len(branch)] == branch for branch in wrong_kinds):
             continue  # the exhibit is of another kind: what that branch misses says nothing
-        if one["type"] == "unexpected_keyword_argument":
+        if problem["type"] == "unexpected_keyword_argument":
             shown.append(f"{_path(steps)}: unknown key{_nearest(steps)}")
             continue
-        seen = visible(repr(one["input"]), 60)
-        shown.append(f"{_path(steps)}: {one['msg'].removeprefix('Value error, ')} (found {seen})")
+        seen = visible(repr(problem["input"]), 60)
+        shown.append(f"{_path(steps)}: {problem['msg'].removeprefix('Value error, ')} (found {seen})")
     if not shown:
         places = sorted({_path(branch) for branch in wrong_kinds})
         shown = [

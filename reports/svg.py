@@ -59,10 +59,10 @@ class Canvas:
         """Draw a line through points; NaN lifts the pen."""
         from matplotlib.lines import Line2D
 
-        one = Line2D(list(xs), self._up(ys), color=color, linewidth=width, alpha=None if alpha == 1 else alpha)
+        line = Line2D(list(xs), self._up(ys), color=color, linewidth=width, alpha=None if alpha == 1 else alpha)
         if dashes:
-            one.set_dashes([part / width for part in dashes])
-        self._artists.append(one)
+            line.set_dashes([part / width for part in dashes])
+        self._artists.append(line)
 
     def marks(
         self, xs: Sequence[float], ys: Sequence[float], *, color: str = BLUE, size: float = 7.0, hollow: bool = False
@@ -194,11 +194,11 @@ def _shapes(drawn: ET.Element) -> list[ET.Element]:
             marks[element.get("id", "")] = (radius, group)
             elements.append(group)
         elif element.tag == f"{_SVG}path" and element.get("d"):
-            one = _element("path", {"d": _path(element), **_attributes(element)})
-            if elements and elements[-1].tag == "path" and {**elements[-1].attrib, "d": ""} == {**one.attrib, "d": ""}:
-                elements[-1].set("d", f"{elements[-1].get('d')} {one.get('d')}")  # same look: one path holds both
+            path = _element("path", {"d": _path(element), **_attributes(element)})
+            if elements and elements[-1].tag == "path" and {**elements[-1].attrib, "d": ""} == {**path.attrib, "d": ""}:
+                elements[-1].set("d", f"{elements[-1].get('d')} {path.get('d')}")  # same look: path path holds both
             else:
-                elements.append(one)
+                elements.append(path)
         elif element.tag == f"{_SVG}use":
             radius, group = marks[element.get("{http://www.w3.org/1999/xlink}href", "").lstrip("#")]
             for key, value in _attributes(element).items():

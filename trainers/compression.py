@@ -104,7 +104,7 @@ def _taken_apart(model: Any, X: Any) -> tuple[Any, Any]:  # noqa: ANN401
 
 
 def _weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: one.data for name, one in network.named_parameters() if one.ndim >= 2}
+    return {name: parameter.data for name, parameter in network.named_parameters() if parameter.ndim >= 2}
 
 
 def _masks(network: torch.nn.Module, share: float, units: bool) -> dict[str, torch.Tensor]:
@@ -126,6 +126,6 @@ def _masks(network: torch.nn.Module, share: float, units: bool) -> dict[str, tor
 
 
 def _apply(network: torch.nn.Module, masks: dict[str, torch.Tensor]) -> None:
-    for name, one in network.named_parameters():
+    for name, parameter in network.named_parameters():
         if name in masks:
-            one.data.mul_(masks[name])
+            parameter.data.mul_(masks[name])

@@ -299,7 +299,7 @@ def _search(recipe: Recipe, folder: Path, model: Model, loaded: Loaded, progress
     whole: Any = model
     if preparation is not None:
         whole = Pipeline([("prepare", preparation), ("network", model)])
-        space = {name if "__" in name else f"network__{name}": one for name, one in space.items()}
+        space = {name if "__" in name else f"network__{name}": choice for name, choice in space.items()}
     model.on_epoch = None
     more = {} if part is None else part.model_dump(exclude={"space", "journal", "sensitive"})
     search = search_for(

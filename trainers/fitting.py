@@ -365,17 +365,17 @@ def _rows(estimator: Parameters, part: Part, device: torch.device, penalty: GapP
 
 def known_before(estimator: Parameters, rows: Rows, held: Rows | None) -> tuple[HistoryRow, ...]:
     """Give the rows of epoch 0: sizes and the scale of the inputs."""
-    found = [
+    entries = [
         HistoryRow(0, TRAIN, "rows", float(len(rows.inputs))),
         HistoryRow(0, TRAIN, "parameters", float(sum(values.numel() for values in estimator.network_.parameters()))),
     ]
-    found += [HistoryRow(0, TRAIN, name, float(getattr(estimator, name))) for name in ("l1", "l2", "dropout")]
+    entries += [HistoryRow(0, TRAIN, name, float(getattr(estimator, name))) for name in ("l1", "l2", "dropout")]
     if held is not None:
-        found.append(HistoryRow(0, VALIDATION, "rows", float(len(held.inputs))))
+        entries.append(HistoryRow(0, VALIDATION, "rows", float(len(held.inputs))))
     ratio = None if estimator.token_count_ else inputs.scale_ratio(rows.inputs.cpu().numpy())
     if ratio is not None:
-        found.append(HistoryRow(0, TRAIN, "input_scale_ratio", ratio))
-    return tuple(found)
+        entries.append(HistoryRow(0, TRAIN, "input_scale_ratio", ratio))
+    return tuple(entries)
 
 
 def outputs(estimator: Parameters, values: NDArray[Any]) -> Floats:

@@ -80,15 +80,15 @@ def from_dicts(rows: Iterable[Mapping[str, object]]) -> History:
     >>> from_dicts([{"epoch": 1, "split": "train", "quantity": "loss", "value": 0.5}])[0].quantity
     'loss'
     """
-    made = []
+    entries = []
     for row in rows:
         try:
-            made.append(
+            entries.append(
                 HistoryRow(int(str(row["epoch"])), str(row["split"]), str(row["quantity"]), float(str(row["value"])))
             )
         except (KeyError, ValueError) as error:
             raise ValueError(f"a history row holds {dict(row)}; expected epoch, split, quantity and value") from error
-    return tuple(made)
+    return tuple(entries)
 
 
 def series(history: Iterable[HistoryRow], quantity: str, split: str = TRAIN) -> tuple[tuple[int, float], ...]:
@@ -111,8 +111,8 @@ def layers(history: Iterable[HistoryRow], quantity: str) -> tuple[str, ...]:
     ('hidden1',)
     """
     prefix = quantity + ":"
-    found = (row.quantity.removeprefix(prefix) for row in history if row.quantity.startswith(prefix))
-    return tuple(dict.fromkeys(found))
+    names = (row.quantity.removeprefix(prefix) for row in history if row.quantity.startswith(prefix))
+    return tuple(dict.fromkeys(names))
 
 
 def without_seconds(history: Iterable[HistoryRow]) -> History:

@@ -107,15 +107,15 @@ def train(
             step.rate = learning_rate(plan, epoch - first_epoch, watch.setbacks)
             facts = run_epoch(step, rows, generator) | _look(network, rows, validation, plan, step.sight)
             facts[TRAIN, "seconds"] = time.perf_counter() - began
-            found = [HistoryRow(epoch, *place, value) for place, value in facts.items() if math.isfinite(value)]
-            history += found
-            if len(found) < len(facts):
+            entries = [HistoryRow(epoch, *place, value) for place, value in facts.items() if math.isfinite(value)]
+            history += entries
+            if len(entries) < len(facts):
                 stopped = "not_finite"
                 break
             enough = watch.see(facts, epoch)
             if checkpoint is not None:
                 checkpoint.write(_state(epoch, network, optimizer, generator, watch, history))
-            if on_epoch is not None and on_epoch(tuple(found)) is True:
+            if on_epoch is not None and on_epoch(tuple(entries)) is True:
                 stopped = "callback"
                 break
             if enough:

@@ -193,20 +193,20 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         TrainerError
             If columns and what was learned of them do not fit each other.
         """
-        made = cls(**plain["parameters"])
+        preparation = cls(**plain["parameters"])
         columns = [str(name) for name in plain["columns"]]
-        made.feature_names_in_, made.n_features_in_ = np.array(columns, dtype=object), len(columns)
-        made.numbers_ = {
+        preparation.feature_names_in_, preparation.n_features_in_ = np.array(columns, dtype=object), len(columns)
+        preparation.numbers_ = {
             str(name): {key: float(learned.get(key, 0.0) if key == "date" else learned[key]) for key in LEARNED}
             for name, learned in plain["numbers"].items()
         }
-        made.categories_ = {
+        preparation.categories_ = {
             str(name): tuple(str(level) for level in result) for name, result in plain["categories"].items()
         }
-        made.numeric_ = tuple(name for name in columns if name in made.numbers_)
-        if set(columns) != made.numbers_.keys() | made.categories_.keys():
+        preparation.numeric_ = tuple(name for name in columns if name in preparation.numbers_)
+        if set(columns) != preparation.numbers_.keys() | preparation.categories_.keys():
             raise TrainerError("the preparation speaks of other columns than it has")
-        return made
+        return preparation
 
 
 def needs_preparation(table: pd.DataFrame) -> bool:

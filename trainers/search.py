@@ -123,7 +123,10 @@ def search(
         prunes=prune and not two,
     )
     about = {"method": method, "folds": folds, "seed": seed, "scoring": scoring or "", "gap": gap if two else ""}
-    mark = about | {"space": {name: asdict(one) for name, one in space.items()}, "data": joblib.hash((X, y, groups))}
+    mark = about | {
+        "space": {name: asdict(choice) for name, choice in space.items()},
+        "data": joblib.hash((X, y, groups)),
+    }
     with _quiet(), torch_threads(1):
         study = _study(method, journal, seed, trials, objectives=2 if two else 1, mark=json.dumps(mark))
         done = _run(study, task, space, trials, on_trial)

@@ -55,8 +55,8 @@ def device_for(name: str) -> torch.device:
     import torch
 
     if name == "auto":
-        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        return found if found is not None else torch.device("cpu")
+        device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return device if device is not None else torch.device("cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

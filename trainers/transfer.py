@@ -181,16 +181,16 @@ def transfer(
     Yosinski et al. 2014, How transferable are features in deep neural networks?; Howard and Ruder 2018 (gradual
     unfreezing).
     """
-    found = source if isinstance(source, Backbone) else backbone(source)
-    if model is None and found.parameters is None:
+    body = source if isinstance(source, Backbone) else backbone(source)
+    if model is None and body.parameters is None:
         raise TrainerError("a state dict names no architecture; pass model=NetworkClassifier(network=..., ...)")
-    fresh = clone(model) if model is not None else (NetworkRegressor if found.regression else NetworkClassifier)()
-    fresh.set_params(**(found.parameters or {}), warm_start=True)
+    fresh = clone(model) if model is not None else (NetworkRegressor if body.regression else NetworkClassifier)()
+    fresh.set_params(**(body.parameters or {}), warm_start=True)
     wanted = fresh.get_params(deep=False)
     _check_stages(stages)
     if validation is None:
         X, y, sample_weight, validation = _hold_out(fresh, X, np.asarray(y), sample_weight)
-    fresh._borrowed = found
+    fresh._borrowed = body
     try:
         for stage in stages:
             fresh.set_params(learning_rate=stage.learning_rate, epochs=stage.epochs)
@@ -203,8 +203,8 @@ def transfer(
         values.requires_grad_(True)
     fresh.set_params(warm_start=False, learning_rate=wanted["learning_rate"], epochs=wanted["epochs"])
     fresh.transfer_ = {
-        "backbone": found.name,
-        "sha256": fingerprint(found.weights),
+        "backbone": body.name,
+        "sha256": fingerprint(body.weights),
         "stages": [asdict(stage) for stage in stages],
     }
     return fresh

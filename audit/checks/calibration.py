@@ -72,13 +72,13 @@ def _bins_of(test: Predictions, score: FloatArray, came_true: npt.NDArray[np.boo
         return [_Bin(mean, rate, *wilson(rate * size, size, level)[:2]) for mean, rate, size in rows]
     order = np.argsort(score, kind="stable")
     parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
-    made = []
+    points = []
     for part in parts:
         weight = None if test.weight is None else test.weight[part]
         limits = rate_limits(came_true[part], weight, None if test.cluster is None else test.cluster.take(part), level)
         mean, rate = (float(np.average(values[part], weights=weight)) for values in (score, came_true))
-        made.append(_Bin(mean, rate, *limits))
-    return made
+        points.append(_Bin(mean, rate, *limits))
+    return points
 
 
 def _reliability(test: Predictions, bins: int) -> Curve:

@@ -143,8 +143,8 @@ def _effect(
 
 
 def _rank(moved: list[Moved]) -> list[tuple[Moved, float]]:
-    found = [(shift, shift.shift.value) for shift in moved if shift.shift.value is not None]
-    return sorted(found, key=lambda pair: -pair[1])
+    shifts = [(shift, shift.shift.value) for shift in moved if shift.shift.value is not None]
+    return sorted(shifts, key=lambda pair: -pair[1])
 
 
 def _summary(moved: list[Moved]) -> str:

@@ -76,7 +76,7 @@ def _missing(test: Predictions) -> tuple[str, ...]:
     for feature in test.sensitive:
         missing = test.count(test.keys[feature].codes < 0)
         if missing:
-            told = test.settings.count_of_missing(feature, missing)
-            count = "some" if told is None else f"{told}"
+            shown_count = test.settings.count_of_missing(feature, missing)
+            count = "some" if shown_count is None else f"{shown_count}"
             notes.append(f"{count} test rows have no value of {feature} and belong to no group")
     return tuple(notes)

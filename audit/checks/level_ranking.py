@@ -62,13 +62,13 @@ def level_ranking(predictions: Predictions, *, most: int = 10) -> Measurement:
     for feature, factor in wide.items():
         ranked = feature in test.levels
         for metric in METRICS[test.task]:
-            found = _measure(test, feature, factor, metric, least=2)
-            if isinstance(found, str):
+            levels = _measure(test, feature, factor, metric, least=2)
+            if isinstance(levels, str):
                 at = {**test.where, "feature": feature}
-                estimates.append(absent(f"{metric}_spread", at, found, unit="difference", level=test.settings.level))
+                estimates.append(absent(f"{metric}_spread", at, levels, unit="difference", level=test.settings.level))
                 continue
-            estimates.append(spread_estimate(found, feature, test.where, test.settings.level))
-            lines += [] if metric != METRICS[test.task][0] else [_sentence(feature, factor, found, estimates[-1])]
+            estimates.append(spread_estimate(levels, feature, test.where, test.settings.level))
+            lines += [] if metric != METRICS[test.task][0] else [_sentence(feature, factor, levels, estimates[-1])]
             large = _measure(test, feature, factor, metric, least=test.settings.min_n) if ranked else ""
             if isinstance(large, Levels):
                 places = large.farthest(most, test.settings.level)

@@ -103,13 +103,13 @@ def weak_slices(
         extra=_of_rows(clusters, dataset, rows),
         hidden=test.settings.suppressed,
     )
-    found: list[list[_Found]] = []
+    by_half: list[list[_Found]] = []
     notes = [f"searched on each half of {len(rows)} test rows, confirmed on the other"]
     for half in (first, second):
         useful, lines = _promising(columns, error, half, features)
-        found.append(_apart(_search(columns, useful, error, half, (conditions, times, least)), most))
+        by_half.append(_apart(_search(columns, useful, error, half, (conditions, times, least)), most))
         notes += [note for note in lines if note not in notes]
-    kept = _match(found[0], found[1], first, most)
+    kept = _match(by_half[0], by_half[1], first, most)
     secret = _secret(kept, columns, test.settings.suppress_n)
     entries = [
         _confirm(test, weak_slice, in_words(columns, weak_slice.conditions), secret=place in secret)
@@ -220,18 +220,18 @@ def _overlap(mask: Mask, other: Mask) -> float:
 def _match(weak_slices: list[_Found], other: list[_Found], first: Mask, most: int) -> list[_Weak]:
     """Join slices that both halves found, so that all rows confirm them; the others have one half to do so."""
     free = list(other)
-    made: list[_Weak] = []
+    merged: list[_Weak] = []
     for weak_slice in weak_slices:
         twin = max(free, key=lambda candidate: _share(weak_slice.rows, candidate.rows), default=None)
         if twin is not None and _share(weak_slice.rows, twin.rows) >= 0.5:
             free = [candidate for candidate in free if candidate is not twin]
             rows = np.where(first, twin.rows, weak_slice.rows)
             stronger = max(weak_slice, twin, key=lambda candidate: candidate.score)
-            made.append(_Weak(stronger.conditions, np.ones_like(first), rows, weak_slice.score + twin.score))
+            merged.append(_Weak(stronger.conditions, np.ones_like(first), rows, weak_slice.score + twin.score))
         else:
-            made.append(_Weak(weak_slice.conditions, ~first, weak_slice.rows & ~first, weak_slice.score))
-    made += [_Weak(left.conditions, first, left.rows & first, left.score) for left in free]
-    return _distinct(sorted(made, key=lambda weak: -weak.score), most)
+            merged.append(_Weak(weak_slice.conditions, ~first, weak_slice.rows & ~first, weak_slice.score))
+    merged += [_Weak(left.conditions, first, left.rows & first, left.score) for left in free]
+    return _distinct(sorted(merged, key=lambda weak: -weak.score), most)
 
 
 def _distinct(weak_slices: list[_Weak], most: int) -> list[_Weak]:

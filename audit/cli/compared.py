@@ -226,7 +226,7 @@ def _disagreement(comparison: Comparison) -> Section:
 
 def _area_test(comparison: Comparison) -> Section:
     test = comparison.area_test
-    told = () if test is None else ((str(test), test.method or "–", f"{test.n:,}" if test.n is not None else "–"),)
+    rows = () if test is None else ((str(test), test.method or "–", f"{test.n:,}" if test.n is not None else "–"),)
     return Section(
-        title="Difference in ROC AUC", head=("p-value", "test", "rows"), rows=told, short="DeLong's test of the ROC AUC"
+        title="Difference in ROC AUC", head=("p-value", "test", "rows"), rows=rows, short="DeLong's test of the ROC AUC"
     )

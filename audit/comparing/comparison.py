@@ -164,8 +164,8 @@ def _identity(before: AuditRecord, after: AuditRecord) -> tuple[tuple[str, str, 
         for record in (before, after)
     ]
     names = dict.fromkeys([*sides[0], *sides[1]])
-    found = ((name, sides[0].get(name, ""), sides[1].get(name, "")) for name in names)
-    return tuple(row for row in found if row[1] != row[2])
+    rows = ((name, sides[0].get(name, ""), sides[1].get(name, "")) for name in names)
+    return tuple(row for row in rows if row[1] != row[2])
 
 
 # --- numbers --------------------------------------------------------------------------------------

@@ -73,8 +73,8 @@ def row_hashes(frame: pd.DataFrame, key: bytes = b"") -> Hashes:
 def _key(numbers: Hashes, key: bytes) -> Hashes:
     """Hash numbers by a keyed function that cannot be turned around, as adding and mixing could be."""
     raw, secret = numbers.astype("<u8").tobytes(), hashlib.sha256(key).digest()
-    made = (hashlib.blake2b(raw[at : at + 8], digest_size=8, key=secret).digest() for at in range(0, len(raw), 8))
-    return np.frombuffer(b"".join(made), dtype="<u8").astype(np.uint64)
+    hashes = (hashlib.blake2b(raw[at : at + 8], digest_size=8, key=secret).digest() for at in range(0, len(raw), 8))
+    return np.frombuffer(b"".join(hashes), dtype="<u8").astype(np.uint64)
 
 
 def _value_hashes(column: pd.Series, key: bytes) -> Hashes:

@@ -70,8 +70,8 @@ def _without_arrow(column: pd.Series) -> pd.Series:
     if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
         return column.astype("str")
     if pa.types.is_timestamp(arrow) or pa.types.is_date(arrow):
-        made = pd.to_datetime(column.astype(object), utc=getattr(arrow, "tz", None) is not None)
-        return pd.Series(made, index=column.index, name=column.name)
+        times = pd.to_datetime(column.astype(object), utc=getattr(arrow, "tz", None) is not None)
+        return pd.Series(times, index=column.index, name=column.name)
     if pa.types.is_dictionary(arrow):
         return column.astype(object).where(column.notna(), None).astype("category")
     return column.astype(object).where(column.notna(), None)

@@ -89,7 +89,7 @@ def _stated_order(classes: tuple[str, ...], task: Task, roles: Roles) -> tuple[s
     """
     if task == "binary":
         raise DataError("[data] order is of more than two classes; leave it out of a binary task.")
-    named = tuple(class_named("order", one, classes, roles) for one in roles.order)
+    named = tuple(class_named("order", label, classes, roles) for label in roles.order)
     if missing := [class_ for class_ in classes if class_ not in named]:
         raise DataError(f"[data] order lacks {listed(missing)}; expected every class once, from least to most.")
     if len(set(named)) < len(named):

@@ -70,23 +70,23 @@ def _iso(words: pd.Series) -> pd.Series | None:
 
 def _write(words: pd.Series, column: pd.Series) -> pd.Series:
     """Read one other way of writing that fits all values; two that disagree are refused."""
-    found: pd.Series | None = None
+    read: pd.Series | None = None
     for form in (day + clock for clock in CLOCKS for day in DAYS):
         times = pd.to_datetime(words, errors="coerce", utc=True, format=form)
         if not _mostly(times, words):
             continue
-        if found is not None and not times.equals(found):
+        if read is not None and not times.equals(read):
             raise DataError(
                 f"time column {shown(column.name)} can be read with the day first and with the month first, such as "
                 f"{shown(words.dropna().iloc[0])}; write times as 2026-01-31."
             )
-        found = times
-    if found is not None:
-        return found
-    found = _spell(words)
-    if not _mostly(found, words):
-        raise DataError(_unread(words, found, str(column.name)))
-    return found
+        read = times
+    if read is not None:
+        return read
+    read = _spell(words)
+    if not _mostly(read, words):
+        raise DataError(_unread(words, read, str(column.name)))
+    return read
 
 
 def _unread(words: pd.Series, column: pd.Series, name: str) -> str:

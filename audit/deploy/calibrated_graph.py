@@ -88,7 +88,7 @@ def _together(parts: Sequence[Any], calibrated: Any, members: Sequence[Any], col
     total = shares[0]
     for share in shares[1:]:
         total = graph.node("Add", total, share)
-    names = [graph.free(one) for one in ("label", "probabilities")]
+    names = [graph.free(output) for output in ("label", "probabilities")]
     graph.node("Div", total, graph.constant(np.float64(len(shares))), out=names[1])
     place = graph.node("ArgMax", names[1], axis=1, keepdims=0)
     graph.node("Gather", graph.constant(labels_of(classes), "classes"), place, axis=0, out=names[0])

@@ -93,7 +93,7 @@ def _move(graph: Graph, result: Any, sealed: Any, train: pd.DataFrame, outputs: 
 
 
 def _decide(graph: Graph, result: Any, sealed: Any, train: pd.DataFrame, outputs: Sequence[str]) -> None:  # noqa: ANN401
-    kinds, names = graph.onnx.TensorProto, [graph.free(one) for one in ("label", "probabilities")]
+    kinds, names = graph.onnx.TensorProto, [graph.free(output) for output in ("label", "probabilities")]
     shares = graph.node("Cast", outputs[-1], to=kinds.DOUBLE)
     score = graph.node("Gather", shares, graph.constant(np.int64(1)), axis=1)
     limit = graph.constant(np.float64(0.5))

@@ -83,7 +83,7 @@ def ends(predictions: Predictions, rates: Sequence[str], feature: str) -> Ends |
     >>> str(found.gap), found.highest, found.lowest
     ('0.800 [0.686, 0.867]', 'm', 'f')
     """
-    found: list[Ends] = []
+    widest: list[Ends] = []
     for rate in rates:
         part = _for_rate(predictions, rate)
         groups = [
@@ -95,13 +95,13 @@ def ends(predictions: Predictions, rates: Sequence[str], feature: str) -> Ends |
         valued = [group for group in groups if group.value is not None and group.low is not None]
         highest = max(valued, key=lambda estimate: estimate.value or 0.0).where[feature]
         lowest = min(valued, key=lambda estimate: estimate.value or 0.0).where[feature]
-        found.append(Ends(gap, rate, highest, lowest))
-    if not found:
+        widest.append(Ends(gap, rate, highest, lowest))
+    if not widest:
         return None
-    wider = max(found, key=lambda ends: ends.gap.value or 0.0)
-    if len(found) == 1:
+    wider = max(widest, key=lambda ends: ends.gap.value or 0.0)
+    if len(widest) == 1:
         return wider
-    low, high = (max(getattr(ends.gap, end) or 0.0 for ends in found) for end in ("low", "high"))
+    low, high = (max(getattr(ends.gap, end) or 0.0 for ends in widest) for end in ("low", "high"))
     return wider._replace(gap=replace(wider.gap, low=min(low, wider.gap.value or 0.0), high=high))
 
 

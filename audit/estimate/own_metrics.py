@@ -258,13 +258,13 @@ def _replicates(models: tuple[Predictions, ...], own: OwnMetric, plan: _Plan) ->
     first = models[0]
     weight = np.ones(len(first)) if first.weight is None else first.weight
     share = np.bincount(plan.part, weight) / weight.sum()
-    made = []
+    by_part = []
     for model in models:
         value = value_of(model, own)
         moved = [value - _without(model, own, plan.part == number) for number in range(len(share))]
-        made.append(Replicates(value, np.array(moved) * (1 - share) / share, share, np.zeros(0)))
+        by_part.append(Replicates(value, np.array(moved) * (1 - share) / share, share, np.zeros(0)))
     few = _on_halves(models, own, plan.halves[:HALVES])
-    own_ = tuple(replicates._replace(halves=halves) for replicates, halves in zip(made, few, strict=True))
+    own_ = tuple(replicates._replace(halves=halves) for replicates, halves in zip(by_part, few, strict=True))
     if all(_agrees(replicates) for replicates in own_):
         return own_
     more = _on_halves(models, own, plan.halves[HALVES:])

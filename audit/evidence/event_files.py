@@ -93,7 +93,9 @@ def _scalars(path: Path) -> Iterator[tuple[int, str, float]]:
                 if field == 2 and kind == VARINT:
                     step = int(value)
                 elif field == 5 and isinstance(value, bytes):
-                    entries += [_value(one) for number, shape, one in _fields(value) if (number, shape) == (1, BYTES)]
+                    entries += [
+                        _value(content) for number, shape, content in _fields(value) if (number, shape) == (1, BYTES)
+                    ]
             yield from ((step, tag, scalar) for tag, scalar in entries if tag and scalar is not None)
         except (struct.error, IndexError, UnicodeDecodeError, TypeError) as error:
             raise DataError(f"{shown(path.name)} is not an event file of TensorBoard.") from error

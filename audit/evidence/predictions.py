@@ -68,7 +68,7 @@ class Settings:
         """
         items = tuple(where.items()) if self.suppressed else ()
         inside = (frozenset(some) for size in range(1, len(items) + 1) for some in combinations(items, size))
-        if 0 < rows < self.suppress_n or any(one in self.suppressed for one in inside):
+        if 0 < rows < self.suppress_n or any(group in self.suppressed for group in inside):
             return self._suppress()  # one reason for both: which of them it is bounds the count
         return "" if rows else NO_ROWS
 
@@ -82,7 +82,7 @@ class Settings:
         >>> Settings().hides_levels("race")
         ''
         """
-        hidden = any(len(one) == 1 and next(iter(one))[0] == feature for one in self.suppressed)
+        hidden = any(len(address) == 1 and next(iter(address))[0] == feature for address in self.suppressed)
         return self._suppress() if hidden else ""
 
     def hides_missing(self, feature: str) -> str:

@@ -129,8 +129,8 @@ def lacking(names: Iterable[str], given: Given) -> str:
         requirement = REQUIREMENTS[name]
         holder = _holder(given, *requirement.evidence)
         if holder is not None and not requirement.holds(given):
-            told = getattr(holder, "score_reason", "") if name in ("scores", "probabilities") else ""
-            return told or requirement.reason
+            reason = getattr(holder, "score_reason", "") if name in ("scores", "probabilities") else ""
+            return reason or requirement.reason
     return ""
 
 

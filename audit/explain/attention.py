@@ -49,8 +49,8 @@ def attention_weights(module: torch.nn.Module, ask: Callable[[], object]) -> lis
     """
     kept: list[FloatArray] = []
     handles = []
-    for one in module.modules():
-        heads, inner = getattr(one, "heads", None), getattr(one, "attention", None)
+    for layer in module.modules():
+        heads, inner = getattr(layer, "heads", None), getattr(layer, "attention", None)
         if isinstance(heads, int) and inner is not None and hasattr(inner, "register_forward_hook"):
             handles.append(inner.register_forward_hook(_watch(heads, kept)))
     try:

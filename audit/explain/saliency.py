@@ -18,7 +18,7 @@ def convolutions(module: torch.nn.Module) -> list[torch.nn.Module]:
     """List the two-dimensional convolutions, from input to output."""
     import torch
 
-    return [one for one in module.modules() if isinstance(one, torch.nn.Conv2d)]
+    return [layer for layer in module.modules() if isinstance(layer, torch.nn.Conv2d)]
 
 
 def grad_cam(network: Network, rows: FloatArray) -> FloatArray | None:

@@ -120,11 +120,11 @@ def _sweep(base: Path) -> None:
 def program() -> str:
     """Return a hash of this program's code and of the versions that it stands on."""
     root = Path(__file__).resolve().parents[1]
-    made = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256(sys.version.encode())
     for file in sorted(root.rglob("*.py")):
-        made.update(file.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     versions: list[Any] = sorted(
         (distribution.name or "", distribution.version or "") for distribution in distributions()
     )
-    made.update(repr(versions).encode())
-    return made.hexdigest()
+    digest.update(repr(versions).encode())
+    return digest.hexdigest()

@@ -51,14 +51,14 @@ def _hide(
     dataset: Dataset, predictions: Predictions, windows: Windows | None, settings: Settings
 ) -> frozenset[Address]:
     """Hide what any table of the record would tell: of rows, of answered and weighted rows, of windows."""
-    found: set[Address] = set()
+    hidden: set[Address] = set()
     if len(dataset):
         parts = [dataset.split.mask(name).astype(np.int64) for name in dataset.split.levels]
-        found |= suppressed(dataset.sensitive, settings.suppress_n, settings.depth, parts)
+        hidden |= suppressed(dataset.sensitive, settings.suppress_n, settings.depth, parts)
     for part in (predictions, *_looks(windows)):
         factors = {name: part.keys[name] for name in part.sensitive}
-        found |= suppressed(factors, settings.suppress_n, settings.depth, _shares(part))
-    return frozenset(found)
+        hidden |= suppressed(factors, settings.suppress_n, settings.depth, _shares(part))
+    return frozenset(hidden)
 
 
 def _shares(part: Predictions) -> Iterator[Share]:

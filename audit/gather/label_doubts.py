@@ -198,8 +198,8 @@ def _doubts(
     asked = [1] if binary else [int(code) for code in np.argsort(-sizes, kind="stable")[:MOST_CLASSES] if sizes[code]]
     data = [binned(score[:, code], y == code) for code in asked]
     curves = [fit(binned) for binned in data]
-    found = [contradicted(binned, curve, both=binary) for binned, curve in zip(data, curves, strict=True)]
-    whole = _sum(found)
+    doubts = [contradicted(binned, curve, both=binary) for binned, curve in zip(data, curves, strict=True)]
+    whole = _sum(doubts)
     by_class = tuple(
         (
             "either class" if binary else dataset.classes[code],
@@ -207,16 +207,16 @@ def _doubts(
             int(contradicted.against),
             contradicted.expected,
         )
-        for code, contradicted in zip(asked, found, strict=True)
+        for code, contradicted in zip(asked, doubts, strict=True)
     )
     sure = min(whole.sure / len(y), 1.0)
     doubted, errors = _readings(data, curves, whole, len(y), binary, generator, draws, level)
     return LabelDoubts(errors=errors, doubted=doubted, sure=sure, by_class=by_class, notes=notes)
 
 
-def _sum(found: list[Contradicted]) -> Contradicted:
-    whole = found[0]
-    for part in found[1:]:
+def _sum(doubts: list[Contradicted]) -> Contradicted:
+    whole = doubts[0]
+    for part in doubts[1:]:
         whole = whole.plus(part)
     return whole
 

@@ -112,8 +112,8 @@ def judge(
             f"[audit] suppress_n = {suppress_n}."
         )
     scene = _Scene(policy=policy, hidden=hidden, rows=Rows.of(record), names=record.data.names)
-    found = zip(drafts, _correct(drafts, policy), _family_sizes(drafts, policy), strict=True)
-    decided = [waived(_verdict(draft, p, tests, scene), policy, day) for draft, p, tests in found]
+    corrected = zip(drafts, _correct(drafts, policy), _family_sizes(drafts, policy), strict=True)
+    decided = [waived(_verdict(draft, p, tests, scene), policy, day) for draft, p, tests in corrected]
     families = {finding.check: finding.family for finding in record.findings}
     verdicts = folded(ranked(decided, [draft.gate for draft in drafts], families))
     kept = tuple(line for line in record.warnings if not line.startswith("waiver of "))

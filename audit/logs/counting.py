@@ -212,28 +212,28 @@ def _power(most: float) -> float:
 # --- the small result -----------------------------------------------------------------------------
 
 
-def _cells(found: pd.DataFrame, columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, float]) -> Cells:
+def _cells(counts: pd.DataFrame, columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, float]) -> Cells:
     import narwhals.stable.v2 as nw
 
     frame = pd.DataFrame()
     for place, name in enumerate(columns.counted_by()):
-        raw = found[f"key_{place}"]
+        raw = counts[f"key_{place}"]
         edges = columns.bins.get(name)
         frame[name] = _values(raw, schema[name] == nw.Boolean) if edges is None else _within(raw, edges)
-    frame["\ttrue"] = _values(found["true"], schema[columns.target] == nw.Boolean and not columns.amounts)
+    frame["\ttrue"] = _values(counts["true"], schema[columns.target] == nw.Boolean and not columns.amounts)
     if columns.amounts:
         frame["\ttrue"] = frame["\ttrue"].where(frame["\ttrue"] != UNKNOWN)
-    if "predicted" in found:
+    if "predicted" in counts:
         flag = columns.prediction is not None and schema[columns.prediction] == nw.Boolean
-        frame["\tpredicted"] = _values(found["predicted"], flag)
+        frame["\tpredicted"] = _values(counts["predicted"], flag)
         if columns.prediction is None and not isinstance(columns.score, str | None):
-            frame["\tpredicted"] = np.array(list(columns.score), dtype=object)[found["predicted"]]
+            frame["\tpredicted"] = np.array(list(columns.score), dtype=object)[counts["predicted"]]
     if columns.cluster is not None:
-        frame["\tcluster"] = _values(found["cluster"], False)
+        frame["\tcluster"] = _values(counts["cluster"], False)
     for name in ("bin", *columns.scores(), "window"):
-        if name in found:
-            frame[f"\t{name}"] = found[name].astype(np.int64)
-    sums = found[["n", *(name for name in found if str(name).endswith("_sum"))]].astype(np.int64)
+        if name in counts:
+            frame[f"\t{name}"] = counts[name].astype(np.int64)
+    sums = counts[["n", *(name for name in counts if str(name).endswith("_sum"))]].astype(np.int64)
     return Cells(keys=frame, sums=sums, scales=dict(scales)).merged()
 
 

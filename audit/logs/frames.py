@@ -161,11 +161,9 @@ def _require_past(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str) -
         faults.append(("label time", nw.col(named["label time"]) < nw.col(named["time"]), EARLY))
     for part, bad, what in faults:
         column = nw.col(named[part])
-        found = _row(log.filter(bad).select(n=nw.len(), example=column.min()))
-        if int(found["n"]):
-            raise DataError(
-                impossible(part, named[part], int(found["n"]), found["example"], what, f" in {shown(name)}")
-            )
+        row = _row(log.filter(bad).select(n=nw.len(), example=column.min()))
+        if int(row["n"]):
+            raise DataError(impossible(part, named[part], int(row["n"]), row["example"], what, f" in {shown(name)}"))
 
 
 def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
@@ -194,10 +192,10 @@ def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], na
         )
     known = late.filter(~nw.col(id_).is_null() & ~nw.col(target).is_null())
     counts = known.unique([id_, target]).group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
-    found = _row(counts.select(ids=nw.len(), example=nw.col(id_).min()))
-    if int(found["ids"]):
+    row = _row(counts.select(ids=nw.len(), example=nw.col(id_).min()))
+    if int(row["ids"]):
         raise DataError(
-            f"labels: {int(found['ids'])} values of {shown(id_)} have two labels, such as {shown(found['example'])}; "
+            f"labels: {int(row['ids'])} values of {shown(id_)} have two labels, such as {shown(row['example'])}; "
             "keep the one that holds."
         )
     if late.implementation.value in ("pandas", "modin", "dask"):  # they have no missing whole number, nor truth value

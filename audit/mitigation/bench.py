@@ -127,8 +127,8 @@ class Bench:
         bare = self.model.feature_names is None
         kind = MitigatedRegressor if self.dataset.task == "regression" else MitigatedClassifier
         edges = self.dataset.roles.bins.get(self.column)
-        made = kind(inside, sensitive=self.column, edges=None if edges is None else list(edges), **rule)  # type: ignore[arg-type]
-        return made.seal(self.dataset.features, bare=bare)
+        sealed = kind(inside, sensitive=self.column, edges=None if edges is None else list(edges), **rule)  # type: ignore[arg-type]
+        return sealed.seal(self.dataset.features, bare=bare)
 
     def refit(
         self,

@@ -32,11 +32,11 @@ def as_file(estimator: object) -> bytes:
     True
     """
     try:
-        made: bytes = import_skops().dumps(estimator)
+        content: bytes = import_skops().dumps(estimator)
     except Exception as error:  # skops raises what its writers raise
         said = " ".join(str(error).split())[:200]
         raise ModelError(f"the mitigated model cannot be written as .skops: {type(error).__name__}: {said}") from error
-    return _canonical(made)
+    return _canonical(content)
 
 
 def _canonical(content: bytes) -> bytes:

@@ -99,10 +99,10 @@ def connect(address: Address) -> Model:
 
 def _metadata(exchange: Exchange) -> dict[str, Any]:
     body = exchange.get(exchange.url)
-    told = {} if body is None else protocols.read_json(body, f"the metadata of {exchange.url}")
-    if not isinstance(told, dict):
+    metadata = {} if body is None else protocols.read_json(body, f"the metadata of {exchange.url}")
+    if not isinstance(metadata, dict):
         raise EndpointError(f"the metadata of {exchange.url} is not an object of JSON. Check [model] url.")
-    return told
+    return metadata
 
 
 def _info(address: Address, url: str, protocol: str, table: Mapping[str, Any]) -> ModelInfo:

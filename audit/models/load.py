@@ -165,8 +165,8 @@ def _steps(predictor: object) -> list[object]:
 
 def _document(step: object) -> Mapping[object, object]:
     """Return what a step says of its own making (``training_``), if it does."""
-    told = getattr(step, "training_", {})
-    return told if isinstance(told, Mapping) else {}
+    facts = getattr(step, "training_", {})
+    return facts if isinstance(facts, Mapping) else {}
 
 
 def kind_of(estimator: object) -> str:

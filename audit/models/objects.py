@@ -85,14 +85,14 @@ def _require_own(module_name: str, folder: Path, key: str, trusted_by: str) -> N
     sys.path.insert(0, str(folder))
     try:
         importlib.invalidate_caches()
-        found = importlib.util.find_spec(module_name.partition(".")[0])
+        spec = importlib.util.find_spec(module_name.partition(".")[0])
     except (ValueError, ImportError):
         return
     finally:
         sys.path.remove(str(folder))
-    if found is None:
+    if spec is None:
         return
-    places = [Path(place) for place in (found.submodule_search_locations or [found.origin or ""])]
+    places = [Path(place) for place in (spec.submodule_search_locations or [spec.origin or ""])]
     if not any(place.resolve().is_relative_to(folder.resolve()) for place in places):
         raise ConfigError(
             f"{key}: importing {shown(module_name)} runs its code, and it does not stand below "

@@ -124,8 +124,8 @@ def _refuse_settings(table: dict[object, object]) -> None:
         if last == "memory" and not _all_none(value):
             raise ModelError(f"the model file sets {shown(key)} to a cache, whose reading runs code; {BROKEN}")
         if last in ("input", "pre_dispatch") and "__" in str(key):
-            for one in value if isinstance(value, list | tuple) else [value]:
-                _require_harmless(last, one, str(key))
+            for item in value if isinstance(value, list | tuple) else [value]:
+                _require_harmless(last, item, str(key))
 
 
 def _all_none(value: object) -> bool:

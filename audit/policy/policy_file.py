@@ -223,9 +223,9 @@ def _told_fields() -> dict[str, dict[str, str]]:
     entries: dict[str, dict[str, str]] = {}
     for table in (node for node in tree.body if isinstance(node, ast.ClassDef)):
         entries[table.name] = {
-            one.target.id: " ".join(str(after.value.value).split())
-            for one, after in zip(table.body, table.body[1:], strict=False)
-            if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
+            statement.target.id: " ".join(str(after.value.value).split())
+            for statement, after in zip(table.body, table.body[1:], strict=False)
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
             if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
         }
     return entries

@@ -190,7 +190,7 @@ def _chain(path: Path, above: tuple[Path, ...] = ()) -> tuple[_Layer, ...]:
     """Return the layers of a file, the most extended first."""
     here = path.resolve()
     if here in above:
-        names = " → ".join(one.name for one in (*above[above.index(here) :], here))
+        names = " → ".join(file.name for file in (*above[above.index(here) :], here))
         raise PolicyError(f"{path.name}: [policy] extends comes back to itself: {names}. Let one of them stand alone.")
     layer = _layer(path)
     name = layer.tables.policy.extends

@@ -89,10 +89,10 @@ class Refinement:
         return best
 
     def _neighbors(self, phrase: Phrase) -> list[Phrase]:
-        made: list[Phrase] = []
+        phrases: list[Phrase] = []
         for place, condition in enumerate(phrase):
             bands = self.columns[condition.feature].bands
             wider = (condition._replace(first=condition.first - 1), condition._replace(last=condition.last + 1))
             fitting = [new for new in wider if new.first >= 0 and new.last < bands and new.last - new.first < bands - 1]
-            made += [(*phrase[:place], new, *phrase[place + 1 :]) for new in fitting]
-        return made
+            phrases += [(*phrase[:place], new, *phrase[place + 1 :]) for new in fitting]
+        return phrases

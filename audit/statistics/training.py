@@ -76,8 +76,8 @@ def diagnose(history: Iterable[Row]) -> tuple[Sign, ...]:
     )  # fmt: skip
     signs: list[Sign] = []
     for measure in measures:
-        found = measure(log)
-        signs += found if isinstance(found, list) else [found]
+        measured = measure(log)
+        signs += measured if isinstance(measured, list) else [measured]
     return tuple(signs)
 
 

@@ -123,7 +123,7 @@ def fit(data: Binned, start: Curve | None = None, most: float = MOST_WRONG) -> C
     starts = [start] if start else [Curve(0.01, 0.01, 0.0, 1.0), Curve(0.1, 0.1, 0.0, 2.0), Curve(0.2, 0.2, 0.0, 4.0)]
     starts = [start._replace(floor=min(start.floor, most), ceiling=min(start.ceiling, most)) for start in starts]
     tried = [minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits) for start in starts]
-    return Curve(*(float(value) for value in min(tried, key=lambda one: float(one.fun)).x))
+    return Curve(*(float(value) for value in min(tried, key=lambda fit: float(fit.fun)).x))
 
 
 def contradicted(data: Binned, curve: Curve, *, both: bool) -> Contradicted:

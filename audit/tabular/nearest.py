@@ -111,7 +111,7 @@ def _near_wide(items: Vectors, asking: Positions, asked: Positions, reach: float
     for start in range(0, len(asking), ROWS_AT_ONCE):
         block = asking[start : start + ROWS_AT_ONCE]
         for place, distance in _nearest_vectors(items, block, asked, reach):
-            own = [one for one, _ in _pairs_within(items, block[place], asking, FACTOR * distance)]
+            own = [near for near, _ in _pairs_within(items, block[place], asking, FACTOR * distance)]
             mask[start + place] = own == [block[place]] or not own
     return mask
 

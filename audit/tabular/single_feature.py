@@ -234,8 +234,8 @@ def held_out_area_of_rows(
         for side in (hit, ~hit)
     )
     score = _rates_elsewhere(hits, rest)[fold, cells.codes]
-    found = [_of_rows(score, hit, weight, cluster, fold == k) for k in range(size[0])]
-    parts = [one for one in found if one is not None]
+    by_fold = [_of_rows(score, hit, weight, cluster, fold == k) for k in range(size[0])]
+    parts = [rows for rows in by_fold if rows is not None]
     value = sum(linear.value for linear, _ in parts) / len(parts) if parts else 0.0
     spread = sum(variance.value for _, variance in parts) / len(parts) ** 2 if parts else 0.0
     degrees = sum(variance.degrees for _, variance in parts)

@@ -36,6 +36,8 @@ INSTEAD = {
 """What is written → what stands in its place."""
 SAYS_NOTHING = frozenset({"discreet", "apart", "asked", "narrowed", "laid_over", "told", "found", "made"})
 """Participles that were names of functions; a function is a verb or the noun of the field."""
+HOLDS_ANYTHING = frozenset({"one", "found", "told", "made"})
+"""Names of locals that say nothing of what they hold."""
 FILES = {
     "strict": "toml_files", "variants": "perturbed", "halves": "split_half", "linear_forms": "influence",
     "scoring": "score_metrics", "digest": "summary", "layout": "sections", "canvas": "svg", "wording": "phrases",
@@ -78,6 +80,19 @@ def test_functions_are_named_by_what_they_return() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in SAYS_NOTHING
     ]
     assert found == []
+
+
+def test_locals_are_named_after_what_they_hold() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {name}"
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Name | ast.arg)
+        and (name := node.id if isinstance(node, ast.Name) else node.arg) in HOLDS_ANYTHING
+        and not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+        and f"    {name}: " not in path.read_text().splitlines()[node.lineno - 1]  # a field of a record
+    ]
+    assert found == [], "name what it holds, such as estimate, gate, row_mask"
 
 
 def test_files_are_named_as_a_newcomer_expects() -> None:
