@@ -47,7 +47,9 @@ def scikit_graphs(model: Model, train: pd.DataFrame, *, raw: bool = False) -> It
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    result = skl2onnx.convert_sklearn(model.predictor, initial_types=inputs, options=options)
+                    result = skl2onnx.convert_sklearn(
+                        model.predictor, name="estimator", initial_types=inputs, options=options
+                    )  # without a name it draws one, and the same model gives other bytes
             except ModelError:
                 raise
             except Exception as error:  # the converter raises what it likes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -161,7 +160,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MODELASSAY_CACHE", "off")
     here = lambda work: SimpleNamespace(value=work(silent), printed="")  # noqa: E731 -- where steps are counted
     monkeypatch.setattr("audit.cli.export.contained", here)
-    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=0))  # exported graphs bear one
     return tmp_path
 
 
