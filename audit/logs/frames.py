@@ -171,11 +171,11 @@ def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
     nw = _nw()
     missing = int(_row(log.select(n=nw.col(id_).is_null().cast(nw.Int64).sum()))["n"] or 0)
     counts = log.select(id_).filter(~nw.col(id_).is_null()).group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
-    column = _row(counts.select(ids=nw.len(), rows=nw.col("n").sum(), example=nw.col(id_).min()))
-    if missing or int(column["ids"]):
-        example = None if not int(column["ids"]) else column["example"]
-        rows = missing + int(column["rows"] or 0)
-        raise DataError(twice(id_, int(column["ids"]) + (missing > 0), rows, example, f" in {shown(name)}"))
+    repeated = _row(counts.select(ids=nw.len(), rows=nw.col("n").sum(), example=nw.col(id_).min()))
+    if missing or int(repeated["ids"]):
+        example = None if not int(repeated["ids"]) else repeated["example"]
+        rows = missing + int(repeated["rows"] or 0)
+        raise DataError(twice(id_, int(repeated["ids"]) + (missing > 0), rows, example, f" in {shown(name)}"))
 
 
 def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
