@@ -51,7 +51,7 @@ TELLINGS: Mapping[str, Telling] = {
     "favorable_outcome_not_stated": Telling("which outcome is good for the person was not stated", "count"),
     # leakage
     "overlap_share": Telling("{value} of test rows stand in the training table too", "share"),
-    "leak_score": Telling("{what} alone predicts {target} with a score of {value}, where 1 is without error"),
+    "leak_score": Telling("{what} alone predicts {target} with a score of {value}{n}, where 1 is without error"),
     "shared_cluster_share": Telling("{value} of test rows belong to a person or device that training saw too", "share"),
     "later_training_rows": Telling("{value} training rows are later than the first test row", "count"),
     "near_duplicate_share": Telling("{value} of test rows are almost equal to a training row", "share"),

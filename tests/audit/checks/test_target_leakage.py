@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 
-from tests.audit.checks.tables import Frames, clean, dataset, measured, outcome
+from tests.audit.checks.tables import Frames, clean, dataset, found, measured, outcome
 
 
 def told(noise: float, rows: int = 2000) -> Frames:
@@ -72,3 +72,46 @@ def test_a_serial_number_tells_nothing() -> None:
     train["code"], test["code"] = [f"a{k}" for k in range(len(train))], [f"b{k}" for k in range(len(test))]
     one = measured(dataset((train, test)), "target_leakage")["leak_score feature=code"]
     assert one.value == pytest.approx(0.5, abs=0.02)
+
+
+def _written_for_some(kind: str, share: float, rows: int = 2000, task: str = "binary") -> Frames:
+    """Add a column that holds the outcome in a share of the rows and a stand-in, or nothing, in the others."""
+    train, test = clean(rows, task=task)
+    rng = np.random.default_rng(4)
+    for frame in (train, test):
+        known = rng.random(len(frame)) < share
+        if kind == "empty":
+            frame["closed"] = np.where(known, frame["y"], np.nan)
+        elif kind == "zero":
+            frame["closed"] = np.where(known, 2.0 * frame["y"] - 1, 0.0)
+        elif kind == "day":
+            frame["closed"] = np.where(known, 100 * frame["y"] + rng.integers(1, 90, len(frame)), -1)
+        elif kind == "word":
+            frame["closed"] = np.where(known, np.where(frame["y"] == 1, "refused", "granted"), "open")
+        else:
+            frame["closed"] = np.where(
+                known, np.where(rng.random(len(frame)) < 0.9, frame["y"], 1 - frame["y"]), np.nan
+            )
+    return train, test
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+@pytest.mark.parametrize("kind", ["empty", "zero", "day", "word"])
+def test_an_answer_that_is_written_for_some_rows_only(kind: str, share: float) -> None:
+    assert outcome(dataset(_written_for_some(kind, share)), "target_leakage", "LEAK002") == "fail"
+
+
+def test_a_number_that_is_written_for_some_rows_only() -> None:
+    tables = _written_for_some("empty", 0.5, task="regression")
+    assert outcome(dataset(tables, task="regression"), "target_leakage", "LEAK002") == "fail"
+
+
+@pytest.mark.parametrize(("kind", "share"), [("empty", 0.02), ("good", 0.7)])
+def test_few_rows_or_a_good_hint_are_no_leak(kind: str, share: float) -> None:
+    assert outcome(dataset(_written_for_some(kind, share)), "target_leakage", "LEAK002") == "pass"
+
+
+def test_the_part_is_named() -> None:
+    finding = found(dataset(_written_for_some("word", 0.7)), "target_leakage")
+    assert finding.measurement is not None
+    assert any("'closed'" in note and "is not 'open'" in note for note in finding.measurement.notes)
