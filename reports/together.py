@@ -9,6 +9,7 @@ import secrets
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from reports.store import OutputError, require_plain
 EXCHANGE = 2
 """``RENAME_EXCHANGE`` of Linux: two names change places in one step."""
 AT_FDCWD = -100
+PATIENCE = 60
+"""Seconds for which a writer waits for another one."""
 
 
 def write_together(folder: Path, contents: Mapping[str, bytes], own: Collection[str]) -> None:
@@ -49,11 +52,13 @@ def write_together(folder: Path, contents: Mapping[str, bytes], own: Collection[
         sweep([target, *(target / name for name in contents)])
         if not target.exists() and _make(target, contents):
             return
-        with _alone(target):
+        with alone(target):
             for name in contents:
                 require_plain(target / name)
             if not _exchange(target, contents, own):
                 _one_by_one(target, contents)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(
             f"cannot write into {str(folder)!r}: {error.strerror or error}. Name a folder that is yours to write to."
@@ -85,23 +90,53 @@ def _make(target: Path, contents: Mapping[str, bytes]) -> bool:
 
 
 @contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Wait until no other writer is at work in a folder, which may be another one by then."""
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other writer is at work in a folder, which may be another one by then.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    OutputError
+        If there is no such folder, or another program keeps it for longer than a minute.
+    """
     if sys.platform == "win32":
         yield
         return
-    import fcntl
-
+    until = time.monotonic() + PATIENCE
     while True:
-        handle = os.open(target, os.O_RDONLY)
         try:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            if os.fstat(handle).st_ino == target.stat().st_ino:
+            handle = os.open(folder, os.O_RDONLY)
+        except OSError as error:
+            raise OutputError(f"cannot write into {str(folder)!r}: {error.strerror}.") from error
+        try:
+            _lock(handle, folder, until)
+            if os.fstat(handle).st_ino == folder.stat().st_ino:
                 yield
                 return
         finally:
             os.close(handle)
+
+
+def _lock(handle: int, folder: Path, until: float) -> None:
+    import fcntl
+
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                raise OutputError(
+                    f"another program has been writing into {str(folder)!r} for more than {PATIENCE} seconds. "
+                    "Wait until it has ended, or name another folder."
+                ) from error
+            time.sleep(0.01)
+            continue
+        except OSError:  # a file system without locks
+            return
+        return
 
 
 def _exchange(target: Path, contents: Mapping[str, bytes], own: Collection[str]) -> bool:
@@ -203,8 +238,6 @@ def _take_back(path: Path, kept: Path, *, renamed: bool) -> None:
 
 def sweep(paths: Iterable[Path]) -> None:
     """Delete what a killed writer left beside what it wrote, an hour after at the earliest."""
-    import time
-
     for path in paths:
         for file in path.parent.glob(f".{glob.escape(path.name[:100])}.????????.part"):
             with suppress(OSError):

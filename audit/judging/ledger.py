@@ -14,7 +14,11 @@ from pathlib import Path
 from audit.errors import PolicyError, shown
 from audit.policy.read import Terms
 from reports.record import AuditRecord
-from reports.store import write_text_atomically
+from reports.store import require_plain, write_text_atomically
+from reports.together import alone
+
+MOST_BYTES = 16 << 20
+"""Bytes of a ledger that are read."""
 
 
 class Spent(str):
@@ -27,13 +31,10 @@ Uses = dict[str, dict[str, str]]
 """Day of first use, by model, by test set."""
 
 
-def used(record: AuditRecord, terms: Terms) -> tuple[Uses, str]:
-    """Count the record's model among those judged on its rows.
+def spend(record: AuditRecord, terms: Terms) -> AuditRecord:
+    """Write into the ledger that the record's model was judged on its rows; warn where the budget is spent.
 
-    Returns
-    -------
-    tuple of dict and str
-        The ledger with this use in it, and a warning where the budget is spent, or ``""``.
+    Of two audits at once, one waits for the other, so that both are counted.
 
     Raises
     ------
@@ -41,34 +42,28 @@ def used(record: AuditRecord, terms: Terms) -> tuple[Uses, str]:
         If the ledger cannot be read, or the budget is spent and the policy makes that an error.
     """
     if terms.max_uses is None or terms.ledger is None:
-        return {}, ""
+        return record
+    with alone(terms.ledger.parent):
+        uses, warning = _counted(record, terms.ledger, terms.max_uses)
+        if warning and terms.on_exhausted == "error":
+            raise PolicyError(warning)
+        write_text_atomically(terms.ledger, json.dumps(uses, indent=1, sort_keys=True) + "\n")
+    return replace(record, warnings=(*record.warnings, warning)) if warning else record
+
+
+def _counted(record: AuditRecord, ledger: Path, most: int) -> tuple[Uses, str]:
+    """Count the record's model among those judged on its rows; say so where they are too many."""
     rows, model = fingerprints(record)
-    uses = read(terms.ledger)
+    uses = read(ledger)
     models = uses.setdefault(rows, {})
     models.setdefault(model, record.created[:10])
-    if len(models) <= terms.max_uses:
+    if len(models) <= most:
         return uses, ""
-    spent = Spent(
-        f"this test set has been used for {len(models)} different models, more than the {terms.max_uses} that "
-        f"[test_set] max_uses allows ({terms.ledger.name}): what is chosen by it now is chosen by its noise too. "
+    return uses, Spent(
+        f"this test set has been used for {len(models)} different models, more than the {most} that "
+        f"[test_set] max_uses allows ({ledger.name}): what is chosen by it now is chosen by its noise too. "
         "Draw a new test set, or raise the number openly."
     )
-    if terms.on_exhausted == "error":
-        raise PolicyError(spent)
-    return uses, spent
-
-
-def spend(record: AuditRecord, terms: Terms) -> AuditRecord:
-    """Write into the ledger that the record's model was judged on its rows; warn where the budget is spent.
-
-    Raises
-    ------
-    PolicyError
-        As :func:`used`.
-    """
-    uses, warning = used(record, terms)
-    write(uses, terms)
-    return replace(record, warnings=(*record.warnings, warning)) if warning else record
 
 
 def fingerprints(record: AuditRecord) -> tuple[str, str]:
@@ -87,12 +82,17 @@ def read(path: Path) -> Uses:
     ------
     PolicyError
         If the file is not a ledger.
+    OutputError
+        For links, folders, devices and pipes: none of them is written over afterwards.
     """
+    require_plain(path)
     if not path.exists():
         return {}
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it is longer than {MOST_BYTES >> 20} MiB")
         result = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PolicyError(
             f"{shown(path.name)} is not a ledger of test set uses: {error}. Put it back from git."
         ) from error
@@ -102,9 +102,3 @@ def read(path: Path) -> Uses:
     if not fits:
         raise PolicyError(f"{shown(path.name)} is not a ledger of test set uses; expected days by model by test set.")
     return {str(rows): dict(models) for rows, models in result.items()}
-
-
-def write(uses: Uses, terms: Terms) -> None:
-    """Write a ledger, whole or not at all; nothing where the policy keeps none."""
-    if terms.ledger is not None and uses:
-        write_text_atomically(terms.ledger, json.dumps(uses, indent=1, sort_keys=True) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 
 from audit.cli import main
 from audit.integrations.mitigation import Mitigation
@@ -84,10 +86,16 @@ def inputs() -> dict[str, bytes]:
     for flavor in (0, 1):
         frame = pd.DataFrame(generator.normal(size=(60, 2)), columns=["a", "b"])
         frame["y"] = np.where(frame["a"] + flavor * frame["b"] > 0, "yes", "no")
+        frame["p"] = np.where(frame["a"] > 0, "yes", "no")
         files[f"in/table{flavor}.csv"] = frame.to_csv(index=False).encode()
         model = LogisticRegression().fit(frame[["a", "b"]], frame["y"])
         files[f"in/model{flavor}.skops"] = skops.io.dumps(model)
         files[f"in/record{flavor}.json"] = RECORD.read_bytes().replace(b"Adult income", f"Model {flavor}".encode())
+    files["in/rows.csv"] = frame[["a", "b"]].to_csv(index=False).encode()
+    with suppress(ImportError):
+        files["in/model.onnx"] = as_onnx(
+            MLPClassifier(16, solver="lbfgs", alpha=1.0, max_iter=500).fit(frame[["a", "b"]], frame["y"])
+        )
     rows = 400
     day = pd.date_range("2025-01-01", periods=rows, freq="6h")
     log = pd.DataFrame({"t": day, "y": generator.integers(0, 2, rows), "s": generator.random(rows).round(2)})
@@ -100,7 +108,22 @@ def inputs() -> dict[str, bytes]:
             'score = "s"\ntime = "t"\n[monitor]\nwindow = "month"\nreference = 1\nstate = "../state"\n'
             '[report]\nformats = ["json", "md"]\n'
         ).encode()
+        files[f"in/audit{flavor}.toml"] = (
+            f'[data]\ntest = "table{flavor}.csv"\ntarget = "y"\ntask = "binary"\npositive = "yes"\nprediction = "p"\n'
+            '[checks]\nselect = ["classification"]\n[report]\nout = "../out"\nformats = ["json", "md"]\n'
+        ).encode()
+        files[f"in/train{flavor}.toml"] = (
+            f'[data]\ntrain = "table{flavor}.csv"\ntarget = "y"\ntask = "binary"\n'
+            '[model]\npath = "../net.safetensors"\n[network]\nepochs = 1\nhidden = [4]\n'
+        ).encode()
     return files
+
+
+def as_onnx(model: MLPClassifier) -> bytes:
+    from skl2onnx import to_onnx
+
+    content: bytes = to_onnx(model, np.zeros((1, 2), dtype=np.float32)).SerializeToString()
+    return content
 
 
 def command(text: str) -> Work:
@@ -134,6 +157,9 @@ VERBS: dict[str, Work] = {
     "init": command(INIT + "out"),
     "init beside other files": command(INIT + "."),
     "export": command("export in/model{f}.skops --data in/table{f}.csv --out out/m.onnx"),
+    "compress": command("compress in/model.onnx --prune 0.{f}1 --calibrate in/rows.csv --out out/m.onnx"),
+    "train": command("train in/train{f}.toml"),
+    "run": command("run in/audit{f}.toml"),
     "history": command("history in/record{f}.json --out out.html"),
     "render": command("render in/record{f}.json --format html --out out.html"),
     "judge": command("judge in/record{f}.json --out out"),
@@ -141,6 +167,7 @@ VERBS: dict[str, Work] = {
     "mitigate": mitigate,
     "mitigation from Python": mitigated,
 }
+NEEDS = {"export": ("skl2onnx",), "compress": ("skl2onnx", "onnxruntime"), "train": ("torch", "safetensors")}
 monitor = command("monitor in/monitor{f}.toml")
 
 
@@ -158,8 +185,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     monkeypatch.setenv("MODELASSAY_CACHE", "off")
-    here = lambda work: SimpleNamespace(value=work(silent), printed="")  # noqa: E731 -- where steps are counted
-    monkeypatch.setattr("audit.cli.export.contained", here)
+    here = lambda work, **_: SimpleNamespace(value=work(silent), printed="")  # noqa: E731 -- where steps are counted
+    for verb in ("export", "compress", "run"):
+        monkeypatch.setattr(f"audit.cli.{verb}.contained", here)
+    monkeypatch.setattr("audit.deploy.compress._time_ratios", lambda *_: (1.0, 1.0))
     return tmp_path
 
 
@@ -173,10 +202,15 @@ def before_and_after(folder: Path, work: Work) -> tuple[dict[str, bytes], dict[s
     return old, new
 
 
-@pytest.mark.parametrize("name", VERBS)
+@pytest.fixture(params=VERBS)
+def name(request: pytest.FixtureRequest) -> str:
+    verb: str = request.param
+    for module in NEEDS.get(verb, ()):
+        pytest.importorskip(module)
+    return verb
+
+
 def test_a_disk_that_is_full_at_any_step_leaves_the_old_files_or_the_new(folder: Path, name: str) -> None:
-    if name == "export":
-        pytest.importorskip("skl2onnx")
     old, new = before_and_after(folder, VERBS[name])
     for at in range(1, MOST):
         fresh(folder, old)
@@ -188,7 +222,9 @@ def test_a_disk_that_is_full_at_any_step_leaves_the_old_files_or_the_new(folder:
     assert 1 < len(seen) < MOST
 
 
-@pytest.mark.parametrize("name", ["init", "init beside other files", "mitigation from Python"])
+@pytest.mark.parametrize(
+    "name", ["init", "init beside other files", "mitigation from Python", "train", "compress"], indirect=True
+)
 def test_an_interruption_at_any_step_leaves_the_old_files_or_the_new(folder: Path, name: str) -> None:
     old, new = before_and_after(folder, VERBS[name])
     for at in range(1, MOST):
@@ -202,7 +238,6 @@ def test_an_interruption_at_any_step_leaves_the_old_files_or_the_new(folder: Pat
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="folders change places in one step on Linux only")
-@pytest.mark.parametrize("name", ["history", "render", "compare", "mitigate", "mitigation from Python", "init"])
 def test_a_kill_at_any_step_leaves_the_old_files_or_the_new(folder: Path, name: str) -> None:
     old, new = before_and_after(folder, VERBS[name])
     for at in range(1, MOST):
@@ -212,6 +247,57 @@ def test_a_kill_at_any_step_leaves_the_old_files_or_the_new(folder: Path, name: 
         found = {path: content for path, content in state(folder).items() if not path.startswith(".")}
         assert found in (old, new), at
     assert 1 < at < MOST
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="folders change places in one step on Linux only")
+def test_two_at_once_leave_the_files_of_one(folder: Path, name: str) -> None:
+    old, new = before_and_after(folder, VERBS[name])
+    for at in range(1, MOST):
+        fresh(folder, old)
+        others: list[int] = []
+        with fault(at, lambda: others.append(begun(VERBS[name], folder))) as seen:  # noqa: B023 -- called at once
+            VERBS[name](folder, 1)
+        for other in others:
+            assert os.waitstatus_to_exitcode(os.waitpid(other, 0)[1]) == 0
+        assert state(folder) in (old, new), (at, seen)
+        if len(seen) < at:
+            break
+    assert 1 < at < MOST
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="folders change places in one step on Linux only")
+def test_two_monitors_at_once_write_what_one_writes(folder: Path) -> None:
+    old, new = before_and_after(folder, monitor)
+    for at in range(1, MOST, 6):
+        fresh(folder, old)
+        others: list[int] = []
+        with fault(at, lambda: others.append(begun(monitor, folder, 1))) as seen:  # noqa: B023 -- called at once
+            monitor(folder, 1)
+        for other in others:
+            assert os.waitstatus_to_exitcode(os.waitpid(other, 0)[1]) == 0
+        assert state(folder) == new, (at, seen)
+        if len(seen) < at:
+            break
+    assert 1 < at < MOST
+
+
+def begun(work: Work, folder: Path, flavor: int = 0) -> int:
+    """Let another process do the same with other inputs, and give it time to come in between."""
+    child = os.fork()
+    if child == 0:
+        for handle in Path("/proc/self/fd").iterdir():
+            if handle.is_dir():  # a lock that its parent holds
+                os.close(int(handle.name))
+        try:
+            work(folder, flavor)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    for _ in range(10):
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            break
+        time.sleep(0.01)
+    return child
 
 
 def killed(work: Work, folder: Path, at: int) -> bool:
