@@ -102,11 +102,7 @@ def toward_positive(record: AuditRecord, rate: Estimate) -> Estimate:
     if not turns or rate.value is None:
         return rate
     where = {key: level for key, level in rate.where.items() if key != "class"}
-    low, high = (None if end is None else 1 - end for end in (rate.high, rate.low))
-    return Estimate(
-        metric=rate.metric, value=1 - rate.value, low=low, high=high, level=rate.level, method=rate.method,
-        n=rate.n, where=where, unit=rate.unit,
-    )  # fmt: skip
+    return replace(rate.affine(-1.0, 1.0), where=where)
 
 
 def gap_of(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from reports.addresses import HOUSE_WORDS, address
@@ -126,6 +126,21 @@ class Estimate:
     def address(self) -> str:
         """The slice in words, as :func:`reports.addresses.address` writes every one."""
         return address(self.where)
+
+    def affine(self, slope: float, intercept: float = 0.0) -> Estimate:
+        """Return the estimate of `slope` times the number plus `intercept`; a negative slope swaps the limits.
+
+        Examples
+        --------
+        >>> recall = Estimate(metric="recall", value=0.8, low=0.7, high=0.87)
+        >>> str(recall.affine(-1.0)), str(recall.affine(-1.0, 1.0))
+        ('-0.800 [-0.870, -0.700]', '0.200 [0.130, 0.300]')
+        """
+        low, value, high = (
+            None if end is None else slope * end + intercept for end in (self.low, self.value, self.high)
+        )
+        low, high = (high, low) if slope < 0 else (low, high)
+        return replace(self, value=value, low=low, high=high)
 
     def __str__(self) -> str:
         if self.value is None:

@@ -201,15 +201,10 @@ def _with_ends(estimate: Estimate, kind: Kind) -> str:
 def _fill(record: AuditRecord, known: Estimates, estimate: Estimate, telling: Telling) -> str:
     """Put a number and what its address names in the places of a sentence."""
     below = value_of(estimate) < telling.pivot
-    shown = _turn(estimate) if telling.sides[0] and not telling.pivot and below else estimate
+    shown = estimate.affine(-1.0) if telling.sides[0] and not telling.pivot and below else estimate
     return telling.words.format(
         value=_with_ends(shown, telling.kind), side=telling.sides[0 if below else 1], **_places(record, known, estimate)
     )
-
-
-def _turn(estimate: Estimate) -> Estimate:
-    low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
-    return replace(estimate, value=-value_of(estimate), low=low, high=high)
 
 
 def _places(record: AuditRecord, known: Estimates, estimate: Estimate) -> dict[str, str]:
@@ -270,7 +265,7 @@ def _plain(record: AuditRecord, known: Estimates, estimate: Estimate) -> str:
     gained = estimate.metric.removesuffix("_gain")
     if gained != estimate.metric and known.of(gained):
         side = "worse" if value_of(estimate) < 0 else "better"
-        shown = _turn(estimate) if side == "worse" else estimate
+        shown = estimate.affine(-1.0) if side == "worse" else estimate
         return f"{on}{metric_words(gained)} is {side} than the baseline's by {_with_ends(shown, 'number')}{n}"
     other = _beside(estimate)
     if other:
@@ -288,7 +283,7 @@ def _beside(estimate: Estimate) -> str:
     base = estimate.metric.removesuffix("_difference")
     if base != estimate.metric:
         side = "lower" if value_of(estimate) < 0 else "higher"
-        shown = _turn(estimate) if side == "lower" else estimate
+        shown = estimate.affine(-1.0) if side == "lower" else estimate
         return (
             f"{metric_words(base)} is {_with_ends(shown, _kind(estimate))} {side} than in the group it is compared with"
         )

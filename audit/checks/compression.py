@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
+from audit.estimate.comparing import gain
 from audit.estimate.compressed import excess_losses
 from audit.estimate.influence import metric_of, scaled_headline
 from audit.estimate.measure import groups
@@ -62,12 +63,7 @@ def compression(compressed: Perturbed) -> Measurement:
 
 def _loss(before: Predictions, after: Predictions, name: str) -> Estimate:
     """Turn the paired difference so that more is worse."""
-    estimate = paired_difference(before, after, name)
-    measured = replace(estimate, metric="compression_loss")
-    if metric_of(before, name).better != "lower" or estimate.value is None:
-        return measured
-    low, high = (None if limit is None else -limit for limit in (estimate.high, estimate.low))
-    return replace(measured, value=-estimate.value, low=low, high=high)
+    return gain(paired_difference(before, after, name), metric_of(before, name).better, "compression_loss")
 
 
 def _calibration_shift(before: Predictions, after: Predictions) -> list[Estimate]:

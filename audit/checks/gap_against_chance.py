@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.estimate.chance import Chance
+from audit.estimate.making import p_value
 from audit.statistics.intervals import holm
 from reports.record import Cell, Estimate, Measurement, Table
 
@@ -57,13 +58,12 @@ def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
 
 def _adjust(raw: Estimate, p: float | None, features: int) -> Estimate:
     """Carry the Monte-Carlo interval of a p-value over to its corrected value."""
-    named = replace(raw, metric="gap_p_value_adjusted")
     if p is None or raw.value is None or raw.low is None or raw.high is None:
-        return named
+        return replace(raw, metric="gap_p_value_adjusted")
     factor = p / raw.value
-    low, high = (min(1.0, factor * end) for end in (raw.low, raw.high))
     method = f"{raw.method}, Holm over {features} features" if features > 1 else raw.method
-    return replace(named, value=p, low=min(low, p), high=max(high, p), method=method)
+    limits = (factor * raw.low, factor * raw.high)
+    return p_value("gap_p_value_adjusted", p, raw.where, method=method, n=raw.n, limits=limits, level=raw.level)
 
 
 def _rows(chance: Chance) -> list[tuple[Cell, ...]]:

@@ -78,11 +78,4 @@ def _spread(test: Predictions) -> float:
 
 
 def _scale(estimate: Estimate, spread: float) -> Estimate:
-    return replace(
-        estimate,
-        metric="standardized_mean_error",
-        value=None if estimate.value is None else estimate.value / spread,
-        low=None if estimate.low is None else estimate.low / spread,
-        high=None if estimate.high is None else estimate.high / spread,
-        unit="difference",
-    )
+    return replace(estimate.affine(1 / spread), metric="standardized_mean_error", unit="difference")

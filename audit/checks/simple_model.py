@@ -8,13 +8,15 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import DataError, NotApplicable
+from audit.estimate.comparing import gain
 from audit.estimate.influence import metric_of, scaled_headline
+from audit.estimate.making import as_exact
 from audit.estimate.measure import estimate
 from audit.estimate.paired import paired_difference
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
 from reports.phrases import metric_words
-from reports.record import Estimate, Measurement
+from reports.record import Measurement
 
 
 @check(
@@ -39,10 +41,12 @@ def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
     plain = replace(plain, where=ours.where)
     name = scaled_headline(ours)
     try:
-        measured = settled(paired_difference(plain, alike(ours, plain), name))
-        measured = oriented(measured, metric_of(ours, name).better, "simple_model_gain")
+        difference = paired_difference(plain, alike(ours, plain), name)
     except DataError as reason:
         raise NotApplicable(f"the two models cannot be paired: {reason}") from reason
+    if difference.value == 0 and difference.low is None:  # two models that never part do not differ
+        difference = as_exact(difference, "equal on every row")
+    measured = gain(difference, metric_of(ours, name).better, "simple_model_gain")
     scores = tuple(
         replace(measured, metric=f"{who}_{name}")
         for who, measured in (("audited_model", estimate(ours, name)), ("linear_model", estimate(plain, name)))
@@ -53,19 +57,6 @@ def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
         exhibits=(estimates_table("Audited and linear model", (*scores, measured)),),
         notes=tuple(note for note in rivals.notes if "linear" in note),
     )
-
-
-def settled(difference: Estimate) -> Estimate:
-    """Give a difference of exactly nothing the interval that it has: two models that never part do not differ.
-
-    Examples
-    --------
-    >>> str(settled(Estimate(metric="gain", value=0.0, reason="nothing varies")))
-    '0.000 [0.000, 0.000]'
-    """
-    if difference.value is None or difference.value != 0 or difference.low is not None:
-        return difference
-    return replace(difference, low=0.0, high=0.0, method="equal on every row", reason="")
 
 
 def alike(ours: Predictions, other: Predictions) -> Predictions:
@@ -81,12 +72,3 @@ def alike(ours: Predictions, other: Predictions) -> Predictions:
     if not set(ours.classes) <= set(other.classes) or ours.classes != other.classes[: len(ours.classes)]:
         raise NotApplicable("the model answers with labels that the target does not have")
     return replace(ours, classes=other.classes)
-
-
-def oriented(estimate: Estimate, better: str, called: str) -> Estimate:
-    """Turn a difference so that more is better."""
-    if better != "lower" or estimate.value is None:
-        return replace(estimate, metric=called)
-    low = None if estimate.high is None else -estimate.high
-    high = None if estimate.low is None else -estimate.low
-    return replace(estimate, metric=called, value=-estimate.value, low=low, high=high)

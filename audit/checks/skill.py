@@ -31,14 +31,7 @@ def skill(predictions: Predictions) -> Measurement:
         measured = exact("skill_over_constant", 0.0, test.where, n=test.total, unit="difference")
         return Measurement(summary="All answers are alike: no skill over a constant.", estimates=(measured,))
     raw = estimate(test, metric)
-    measured = replace(
-        raw,
-        metric="skill_over_constant",
-        value=None if raw.value is None else raw.value - chance,
-        low=None if raw.low is None else raw.low - chance,
-        high=None if raw.high is None else raw.high - chance,
-        unit="difference",
-    )
+    measured = replace(raw.affine(1.0, -chance), metric="skill_over_constant", unit="difference")
     text = f"{metric_words(metric)} is {raw}; the best constant answer has {chance:.3g}."
     return Measurement(summary=text, estimates=(measured,), exhibits=(Prose(title="Compared with", text=text),))
 

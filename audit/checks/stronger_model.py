@@ -6,15 +6,13 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.comparing import span_of
+from audit.estimate.comparing import compared, gain
 from audit.estimate.influence import metric_of, scaled_headline
-from audit.estimate.making import absent
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
-from audit.statistics.intervals import Span, difference
 from reports.phrases import metric_words
-from reports.record import Estimate, Measurement
+from reports.record import Measurement
 
 
 @check(
@@ -39,7 +37,7 @@ def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement
     name = scaled_headline(test)
     rival = replace(rivals.select(split="test", variant="stronger"), where=test.where)
     reached, own, on_test = estimate(rival, name), estimate(train, name), estimate(test, name)
-    measured = _gap(reached, own, metric_of(test, name).better)
+    measured = gain(compared(reached, own, "difference"), metric_of(test, name).better, "underfitting_gap")
     shown = (
         measured,
         replace(reached, metric=f"stronger_model_{name}"),
@@ -58,24 +56,3 @@ def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement
         ),
         notes=tuple(note for note in rivals.notes if "stronger" in note),
     )
-
-
-def _gap(reached: Estimate, own: Estimate, better: str) -> Estimate:
-    """Subtract scores of other rows, turned so that more is better."""
-    a, b = span_of(reached), span_of(own)
-    blank = absent(
-        "underfitting_gap",
-        reached.where,
-        reached.reason or own.reason or "a score has no interval",
-        n=reached.n,
-        unit="difference",
-    )
-    if a is None or b is None:
-        return blank
-    apart = difference(a, b)
-    if better == "lower":
-        apart = Span(-apart.value, -apart.high, -apart.low)
-    return replace(
-        blank, value=apart.value, low=min(apart.low, apart.value), high=max(apart.high, apart.value),
-        level=reached.level, method=f"MOVER of {reached.method}", reason="",
-    )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from audit.comparing.pairing import unpack
 from audit.errors import ConfigError, hint, shown
 from audit.estimate.area_difference import AREA, area_p_value
-from audit.estimate.comparing import compared
+from audit.estimate.comparing import compared, gain
 from audit.estimate.influence import SCALES, carries, metric_of, scaled_headline
 from audit.estimate.metrics import METRICS, reported
 from audit.estimate.paired import churn, mcnemar, paired_by_group, paired_difference
@@ -264,10 +264,11 @@ def paired(
     """
     old = replace(old, y_true=new.y_true)
     names, own = names_for(new, old), {name: metric.better for name, metric in new.settings.metrics.items()}
-    estimates = [gain(paired_difference(new, old, name), name, own) for name in names]
+    estimates = [gain(paired_difference(new, old, name), better_of(name, own), f"{name}_gain") for name in names]
     for features in new.crossings():
         few = names if len(features) == 1 else names[:IN_CROSSINGS]
-        estimates += [gain(estimate, _plain(estimate), own) for estimate in paired_by_group(new, old, few, features)]
+        gaps = [(_plain(gap), gap) for gap in paired_by_group(new, old, few, features)]
+        estimates += [gain(gap, better_of(name, own), f"{name}_gain") for name, gap in gaps]
     judged = _judge(new)
     headlines = [headline_of(estimate) for estimate in estimates if estimate.metric == f"{judged}_gain"]
     headlines = headlines or [estimate for estimate in independent().estimates if estimate.metric == "headline_gain"]
@@ -346,23 +347,6 @@ def better_of(name: str, own: Directions = NO_METRIC) -> str:
     return own.get(name) or (METRICS[name].better if name in METRICS else "neither")
 
 
-def gain(difference: Estimate, name: str, own: Directions = NO_METRIC) -> Estimate:
-    """Turn a difference, new less old, so that more is better; `own` are metrics of the user's own.
-
-    Examples
-    --------
-    >>> worse = Estimate(metric="error_rate_difference", value=0.02, low=0.01, high=0.04)
-    >>> gain(worse, "error_rate").metric, str(gain(worse, "error_rate"))
-    ('error_rate_gain', '-0.020 [-0.040, -0.010]')
-    """
-    named = replace(difference, metric=f"{name}_gain")
-    better = better_of(name, own)
-    if better != "lower" or named.value is None:
-        return named
-    low, high = (None if end is None else 0.0 - end for end in (named.high, named.low))
-    return replace(named, value=0.0 - named.value, low=low, high=high)
-
-
 def headline_of(estimate: Estimate) -> Estimate:
     """Write the gain of the headline metric under the one name that rules know."""
     return replace(estimate, metric="headline_gain")
@@ -397,7 +381,7 @@ def unpaired(now: Addressed, before: Addressed, headline: str, task: Task, own: 
         other = before.get((metric, address))
         if other is None or metric not in names or better_of(metric, own) == "neither":
             continue
-        gap = gain(compared(estimate, other, "difference"), metric, own)
+        gap = gain(compared(estimate, other, "difference"), better_of(metric, own), f"{metric}_gain")
         estimates.append(replace(gap, method=f"not paired: {gap.method}" if gap.method else ""))
     headlines = [headline_of(estimate) for estimate in estimates if estimate.metric == f"{judged}_gain"]
     text = f"{judged} changed by {headlines[0]}, " if headlines else "No number stands in both records, "

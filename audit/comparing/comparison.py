@@ -31,6 +31,7 @@ from audit.comparing.contest import contenders
 from audit.comparing.result import Comparison
 from audit.estimate.area_difference import AREA, area_p_value
 from audit.estimate.comparing import compared
+from audit.estimate.making import exact
 from audit.estimate.metrics import METRICS, reported
 from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Predictions
@@ -219,19 +220,12 @@ def _measure(change: Change, gap: Estimate | None, own: Directions) -> Change:
     if (before.value, before.low, before.high) == (after.value, after.low, after.high):
         return replace(change, direction="same")
     if "count" in (before.method, after.method) and before.value is not None and after.value is not None:
-        exact = _exact(before, after)
-        return replace(change, difference=exact, direction="same" if within_rounding(exact) else "changed")
+        gap = exact(f"{after.metric}_difference", after.value - before.value, after.where, n=after.n, unit=after.unit)
+        return replace(change, difference=gap, direction="same" if within_rounding(gap) else "changed")
     if after.unit == "p-value":  # two p-values have no difference that means anything
         return change
     apart = compared(after, before, "difference")
     return replace(change, difference=apart, direction=_direction(change, apart, own))
-
-
-def _exact(before: Estimate, after: Estimate) -> Estimate:
-    value = (after.value or 0.0) - (before.value or 0.0)
-    return replace(
-        after, metric=f"{after.metric}_difference", value=value, low=value, high=value, method="count", reason=""
-    )
 
 
 def _direction(change: Change, gap: Estimate, own: Directions) -> Direction:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from audit.estimate.making import as_exact
 from audit.estimate.measure import estimate
 from audit.estimate.shares import Masses, proportion
 from audit.evidence import Pair, Predictions
@@ -47,7 +48,7 @@ def move(metric: str, pair: Pair, where: Where) -> Estimate:
     if measured.value is not None and (
         measured.low is None or measured.high is None
     ):  # nothing varies: every row moved alike
-        measured = replace(measured, low=measured.value, high=measured.value, method="count", reason="")
+        measured = as_exact(measured)
     return replace(measured, metric=metric, where=dict(where), unit="standard deviations")
 
 

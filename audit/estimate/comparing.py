@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from audit.statistics.intervals import Span, difference, ratio
+from audit.statistics.intervals import Span, at_level, difference, ratio, scale_of
 from reports.record import HOUSE_WORDS, Estimate
 
 
@@ -18,6 +18,35 @@ def span_of(estimate: Estimate) -> Span | None:
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return None
     return Span(estimate.value, estimate.low, estimate.high)
+
+
+def at_confidence(estimate: Estimate, confidence: float) -> Estimate:
+    """Return the estimate with its interval at another confidence, such as a policy's.
+
+    Examples
+    --------
+    >>> mean = Estimate(metric="m", value=0.5, low=0.4, high=0.6, method="t")
+    >>> str(at_confidence(mean, 0.99)), at_confidence(mean, 0.95) is mean
+    ('0.500 [0.369, 0.631]', True)
+    """
+    span = span_of(estimate)
+    if span is None or estimate.method == "count" or abs(estimate.level - confidence) < 1e-9:
+        return estimate
+    interval = at_level(span, estimate.level, confidence, scale_of(estimate.unit))
+    method = f"{estimate.method}, from its {estimate.level:g} interval"
+    return replace(estimate, low=interval.low, high=interval.high, level=confidence, method=method)
+
+
+def gain(difference: Estimate, better: str, metric: str) -> Estimate:
+    """Return a difference under another name, with its sign changed where lower is better, so that more is better.
+
+    Examples
+    --------
+    >>> difference = Estimate(metric="error_rate_difference", value=0.02, low=0.01, high=0.04)
+    >>> str(gain(difference, "lower", "error_rate_gain")), gain(difference, "higher", "other").metric
+    ('-0.020 [-0.040, -0.010]', 'other')
+    """
+    return replace(difference.affine(-1.0) if better == "lower" else difference, metric=metric)
 
 
 def compared(estimate: Estimate, reference: Estimate | None, kind: str, *, min_n: int = 0) -> Estimate:

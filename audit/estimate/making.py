@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from reports.record import Estimate, Where
@@ -70,6 +71,18 @@ def exact(
         metric=metric, value=number, low=number, high=number, method="count", n=n, where=where or {}, unit=unit,
         reason=reason,
     )  # fmt: skip
+
+
+def as_exact(estimate: Estimate, method: str = "count") -> Estimate:
+    """Return an estimate as a fact about the rows at hand: its interval is the number itself.
+
+    Examples
+    --------
+    >>> str(as_exact(Estimate(metric="churn", value=0.0, reason="nothing varies"), "equal on every row"))
+    '0.000 [0.000, 0.000]'
+    """
+    reason = estimate.reason if estimate.low is not None else ""  # it said why there was no interval
+    return replace(estimate, low=estimate.value, high=estimate.value, method=method, reason=reason)
 
 
 def absent(
@@ -166,7 +179,8 @@ def spanned(
     )  # fmt: skip
 
 
-def p_value(metric: str, value: float, where: Where, *, method: str, n: int | None, limits: Limits | None = None,
+def p_value(metric: str, value: float, where: Where, *, method: str, n: int | None,
+            limits: Limits | tuple[float, float] | None = None,
             level: float = 0.95) -> Estimate:  # fmt: skip
     """Make an estimate of a p-value; limits, where there are some, are its Monte-Carlo error.
 

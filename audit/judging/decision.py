@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from audit.errors import PolicyError, shown
 from audit.estimate.comparing import span_of
+from audit.estimate.making import as_exact
 from audit.policy.limits import limits
-from audit.statistics.intervals import Span, at_level, p_above, p_below, scale_of, z_value
+from audit.statistics.intervals import Span, p_above, p_below, scale_of, z_value
 from reports.record import Estimate, Gate, VerdictOutcome
 
 POWER = 0.8416212335729143
@@ -33,23 +33,6 @@ def require_possible(gate: Gate, estimate: Estimate) -> None:
                 f"gate {shown(gate.id)} holds {shown(gate.metric)} {gate.op} {limit:g}; it is a proportion between "
                 f"0 and 1.{f' Did you mean {limit / 100:g}?' if 1 < limit <= 100 else ''}"
             )
-
-
-def at_confidence(estimate: Estimate, confidence: float) -> Estimate:
-    """Return the estimate with its interval at the policy's confidence.
-
-    Examples
-    --------
-    >>> made = Estimate(metric="m", value=0.5, low=0.4, high=0.6, method="t")
-    >>> str(at_confidence(made, 0.99)), at_confidence(made, 0.95) is made
-    ('0.500 [0.369, 0.631]', True)
-    """
-    span = span_of(estimate)
-    if span is None or estimate.method == "count" or abs(estimate.level - confidence) < 1e-9:
-        return estimate
-    interval = at_level(span, estimate.level, confidence, scale_of(estimate.unit))
-    method = f"{estimate.method}, from its {estimate.level:g} interval"
-    return replace(estimate, low=interval.low, high=interval.high, level=confidence, method=method)
 
 
 def is_exact(gate: Gate, estimate: Estimate) -> bool:
@@ -78,7 +61,8 @@ def decide(gate: Gate, estimate: Estimate, p_adjusted: float | None) -> VerdictO
     --------
     >>> gate = Gate(id="g", title="", check="", metric="m", op=">=", threshold=0.5)
     >>> made = Estimate(metric="m", value=0.55, low=0.45, high=0.65)
-    >>> decide(gate, made, 0.8), decide(gate, replace(made, low=0.51), 0.99)
+    >>> above = Estimate(metric="m", value=0.55, low=0.51, high=0.65)
+    >>> decide(gate, made, 0.8), decide(gate, above, 0.99)
     ('inconclusive', 'pass')
     """
     span, exact = span_of(estimate), is_exact(gate, estimate)
@@ -113,7 +97,7 @@ def rows_needed(gate: Gate, estimate: Estimate, p: float | None, p_adjusted: flo
     if span is None or not estimate.n:
         return None
     limit = _nearest_limit(gate, span.value)
-    violated = decide(gate, replace(estimate, low=span.value, high=span.value, method="count"), None) == "fail"
+    violated = decide(gate, as_exact(estimate), None) == "fail"
     if violated and p and p_adjusted and 0 < p <= p_adjusted and p < 0.5:
         asked = z_value(1 - (1 - estimate.level) * p / p_adjusted)
         return max(estimate.n + 1, math.ceil(estimate.n * (asked / z_value(1 - 2 * p)) ** 2))

@@ -9,9 +9,9 @@ estimate's interval give the ends of the extent's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from audit.estimate.making import absent
+from audit.estimate.making import absent, spanned
 from audit.estimate.rates import RATES
 from audit.policy.limits import limits
 from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Gate, Task
@@ -85,22 +85,22 @@ def extent(gate: Gate, estimate: Estimate, rows: Rows) -> Estimate:
     >>> str(extent(gate, recall, Rows(sizes={"test": 1000}, rates={}, task="binary")))
     '25.000 [2.500, 50.000]'
     """
-    blank = absent("extent", estimate.where, "no number", unit=UNIT)
     if estimate.value is None:
-        return replace(blank, reason=estimate.reason)
-    if estimate.metric in NOT_OF_PEOPLE:
-        return replace(blank, reason="counts what is missing, not decisions")
-    reach = _rows_of_a_unit(estimate, rows)
+        return absent("extent", estimate.where, estimate.reason, unit=UNIT)
+    counts_missing = estimate.metric in NOT_OF_PEOPLE
+    reach = "counts what is missing, not decisions" if counts_missing else _rows_of_a_unit(estimate, rows)
     if isinstance(reach, str):
-        return replace(blank, reason=reach)
+        return absent("extent", estimate.where, reach, unit=UNIT)
     unit, most = reach
     value = min(unit * beyond(gate, estimate.value), most)
-    measured = replace(blank, value=value, n=estimate.n, level=estimate.level, method="linear", reason="")
-    if estimate.low is None or estimate.high is None:
-        return replace(measured, reason=estimate.reason or "the number has no interval")
-    ends = [min(unit * beyond(gate, end), most) for end in (estimate.low, estimate.high)]
-    low = 0.0 if _touches(gate, estimate.low, estimate.high) else min(ends)
-    return replace(measured, low=min(low, value), high=max(*ends, value))
+    span = None
+    if estimate.low is not None and estimate.high is not None:
+        ends = [min(unit * beyond(gate, end), most) for end in (estimate.low, estimate.high)]
+        span = (0.0 if _touches(gate, estimate.low, estimate.high) else min(ends), max(ends))
+    return spanned(
+        "extent", value, span, estimate.where, method="linear", n=estimate.n, unit=UNIT, level=estimate.level,
+        reason=estimate.reason or "the number has no interval",
+    )  # fmt: skip
 
 
 def beyond(gate: Gate, value: float) -> float:

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from audit.errors import PolicyError
+from audit.estimate.comparing import at_confidence
+from audit.estimate.making import as_exact
 from audit.judging.decision import (
-    at_confidence,
     decide,
     detectable,
     p_failing,
@@ -157,7 +158,7 @@ def _draft(gate: Gate, estimate: Estimate, candidates: Candidates) -> _Draft:
     if estimate.value is None:
         return replace(blank, settled="not_assessed", reason=estimate.reason)
     if estimate.method == "count" or gate.decided == "count":
-        return replace(blank, estimate=_count(estimate))
+        return replace(blank, estimate=as_exact(estimate))
     if estimate.n is not None and estimate.n < gate.min_n:
         return replace(blank, settled="not_assessed", reason=f"fewer than {gate.min_n} rows of this kind")
     total = candidates.totals.get(tuple(sorted(estimate.where)), 0)
@@ -212,11 +213,6 @@ def _family_sizes(drafts: Sequence[_Draft], policy: Policy) -> list[float]:
 
 
 # --- verdicts -------------------------------------------------------------------------------------
-
-
-def _count(estimate: Estimate) -> Estimate:
-    """Write a fact about the rows at hand as one: without an interval."""
-    return replace(estimate, low=estimate.value, high=estimate.value, method="count")
 
 
 def _verdict(draft: _Draft, p: float | None, tests: float, scene: _Scene) -> Verdict:

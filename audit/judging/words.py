@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from audit.estimate.comparing import span_of
 from audit.estimate.rates import GAPS_OF_RATES, RATES
@@ -82,13 +81,8 @@ def _say(estimate: Estimate) -> str:
     if estimate.value == 0:
         return f"{metric_words(base)} is {number(estimate)} from the reference group's"
     higher = estimate.value > 0
-    size = estimate if higher else _turn(estimate)
+    size = estimate if higher else estimate.affine(-1.0)
     return f"{metric_words(base)} is {number(size)} {'higher' if higher else 'lower'} than the reference group's"
-
-
-def _turn(estimate: Estimate) -> Estimate:
-    low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
-    return replace(estimate, value=-(estimate.value or 0.0), low=low, high=high)
 
 
 def _open(gate: Gate, estimate: Estimate, tests: float) -> str:
