@@ -75,7 +75,7 @@ def coverage(draws: int = 600) -> None:
                     )
                     for drawn, rates in ((lot, before), (again, after))
                 )  # fmt: skip
-                found = gap_change("gap_change", one, other, ["selection_rate"], "group")
+                found = gap_change("gap_change", one, other, ["selection_rate"], ["group"])
                 inside += float(found.low or 0.0) <= truth <= float(found.high or 0.0)
             shown.append(f"{inside / draws:.1%} with {kept:.0%} kept")
         print(f"interval of the change, {name}: {', '.join(shown)}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from audit.check import check
-from audit.errors import shown
+from audit.errors import listed, shown
 from audit.estimate.changes import share
 from audit.estimate.gaps import Shift, gap, gap_change, oriented, shift
 from audit.estimate.influence import metric_of
@@ -16,7 +16,7 @@ from audit.estimate.making import absent
 from audit.estimate.measure import by_group, estimate, groups
 from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Mitigated, Predictions
-from audit.exhibits import by_address_table, forest
+from audit.exhibits import by_address_table, forest, label
 from reports.mitigation import sentence
 from reports.record import Cell, Curve, Estimate, Exhibit, Measurement, Prose, Series, Table
 
@@ -50,7 +50,7 @@ def mitigation(mitigated: Mitigated) -> Measurement:
     pair = mitigated.before_and_after
     before, after, control = pair.before, pair.after, None if mitigated.control is None else mitigated.control.after
     estimates = _gaps(mitigated, before, after, control)
-    moved = shift(before, after, mitigated.rates, mitigated.feature, higher=mitigated.higher)
+    moved = shift(before, after, mitigated.rates, mitigated.features, higher=mitigated.higher)
     closed = next(estimate for estimate in estimates if estimate.metric == "gap_change")
     if moved is not None:
         estimates += [moved.lost, moved.gained]
@@ -65,7 +65,7 @@ def mitigation(mitigated: Mitigated) -> Measurement:
         _arms_table(estimates, costs),
         by_address_table("Who gained and who lost", people, caption="Shares of the rows of each group and outcome."),
     ]
-    if text := _in_words(mitigated.feature, people):
+    if text := _in_words(mitigated.features, people):
         exhibits.insert(0, Prose(title="Who gained and who lost, in words", text=text))
     if others:
         exhibits.append(
@@ -88,24 +88,25 @@ def mitigation(mitigated: Mitigated) -> Measurement:
 
 
 def _gaps(mitigated: Mitigated, before: Predictions, after: Predictions, control: Predictions | None) -> list[Estimate]:
-    rates, feature = mitigated.rates, mitigated.feature
-    estimates = [gap("gap_before", before, rates, feature), gap("gap_after", after, rates, feature)]
-    estimates.append(gap_change("gap_change", before, after, rates, feature))
+    rates, features = mitigated.rates, mitigated.features
+    estimates = [gap("gap_before", before, rates, features), gap("gap_after", after, rates, features)]
+    estimates.append(gap_change("gap_change", before, after, rates, features))
     if control is not None:
-        estimates.append(gap("gap_control", control, rates, feature))
-        estimates.append(gap_change("gap_beyond_control", control, after, rates, feature))
+        estimates.append(gap("gap_control", control, rates, features))
+        estimates.append(gap_change("gap_beyond_control", control, after, rates, features))
     return estimates
 
 
 def _others(mitigated: Mitigated, before: Predictions, after: Predictions) -> list[Estimate]:
     """Measure what happened to the gaps of the other sensitive features, which may have grown."""
     estimates: list[Estimate] = []
-    for feature in before.keys:
-        if feature in (mitigated.feature, "split", "variant"):
+    rates = mitigated.rates
+    for feature in before.sensitive:
+        features = (feature,)
+        if features == mitigated.features:
             continue
-        rates = mitigated.rates
-        estimates += [gap("other_gap_before", before, rates, feature), gap("other_gap_after", after, rates, feature)]
-        estimates.append(gap_change("other_gap_change", before, after, rates, feature))
+        estimates += [gap("other_gap_before", before, rates, features), gap("other_gap_after", after, rates, features)]
+        estimates.append(gap_change("other_gap_change", before, after, rates, features))
     return estimates
 
 
@@ -139,12 +140,12 @@ def _cost(label: str, before: Predictions, after: Predictions, name: str) -> Est
 def _people(mitigated: Mitigated, before: Predictions, after: Predictions) -> list[Estimate]:
     """Measure who gained and who lost, by group and by what came true."""
     if before.task == "regression":
-        return list(paired_by_group(after, before, ["mean_squared_error"], [mitigated.feature]))
+        return list(paired_by_group(after, before, ["mean_squared_error"], mitigated.features))
     predictions, other = oriented(before), oriented(after)
     estimates: list[Estimate] = []
     least = max(predictions.settings.suppress_n, 1)
-    for (level,), rows in groups(predictions, [mitigated.feature]):
-        where = {**predictions.where, mitigated.feature: level}
+    for levels, rows in groups(predictions, mitigated.features):
+        where = {**predictions.where, **dict(zip(mitigated.features, levels, strict=True))}
         if predictions.settings.hidden(where, len(rows)):
             continue
         estimates.append(replace(churn(before.take(rows), after.take(rows)), where=where))
@@ -161,25 +162,21 @@ def _people(mitigated: Mitigated, before: Predictions, after: Predictions) -> li
     return estimates
 
 
-def _in_words(feature: str, people: Sequence[Estimate]) -> str:
+def _in_words(features: Sequence[str], people: Sequence[Estimate]) -> str:
     """Say how many of 1,000 of each group and outcome gained or lost, most changes first."""
     gained, lost = (
-        {
-            (estimate.where[feature], estimate.where["class"]): estimate.value
-            for estimate in people
-            if estimate.metric == name
-        }
+        {_person(estimate, features): estimate.value or 0.0 for estimate in people if estimate.metric == name}
         for name in ("gained", "lost")
     )
-    favorable = next((name for _, name in reversed(list(gained))), "")
-    most = sorted(gained, key=lambda at: -((gained[at] or 0.0) + (lost.get(at) or 0.0)))
-    lines = [
-        sentence(
-            f"{feature} {level}", outcome, favorable, gained[level, outcome] or 0.0, lost.get((level, outcome)) or 0.0
-        )
-        for level, outcome in most
-    ]
+    favorable = next((outcome for _, outcome in reversed(list(gained))), "")
+    most = sorted(gained, key=lambda at: -(gained[at] + lost.get(at, 0.0)))
+    lines = [sentence(*person, favorable, gained[person], lost.get(person, 0.0)) for person in most]
     return "\n\n".join(f"{text}." for text in lines)
+
+
+def _person(estimate: Estimate, features: Sequence[str]) -> tuple[str, str]:
+    """Return the group and the outcome that a share of people speaks of."""
+    return ", ".join(f"{feature} {estimate.where[feature]}" for feature in features), estimate.where["class"]
 
 
 def _calibration(mitigated: Mitigated, before: Predictions, after: Predictions) -> list[Estimate]:
@@ -187,7 +184,7 @@ def _calibration(mitigated: Mitigated, before: Predictions, after: Predictions) 
         return []
     measured = []
     for variant, part in (("before", before), ("after", after)):
-        estimates = by_group(part, ["mean_calibration_gap"], [mitigated.feature])
+        estimates = by_group(part, ["mean_calibration_gap"], mitigated.features)
         measured += [replace(estimate, where={**estimate.where, "variant": variant}) for estimate in estimates]
     return measured
 
@@ -198,7 +195,7 @@ def _front(mitigated: Mitigated) -> list[Estimate]:
     for strength in mitigated.front:
         name = _headlines(strength.predictions)[0]
         address = {"variant": strength.label}
-        measured = gap("front_gap", strength.predictions, mitigated.rates, mitigated.feature)
+        measured = gap("front_gap", strength.predictions, mitigated.rates, mitigated.features)
         estimates.append(replace(measured, where={**measured.where, **address}))
         estimates.append(
             replace(
@@ -264,7 +261,7 @@ def _seeds(mitigated: Mitigated) -> list[Estimate]:
     estimates = []
     turned = np.zeros(len(after), dtype=np.bool_)
     for place, predictions in enumerate(mitigated.seeds, start=1):
-        estimate = gap("seed_gap", predictions, mitigated.rates, mitigated.feature)
+        estimate = gap("seed_gap", predictions, mitigated.rates, mitigated.features)
         estimates.append(replace(estimate, where={**estimate.where, "variant": f"drawn anew {place}"}))
         turned |= predictions.y_pred != after.y_pred
     if after.task != "regression":
@@ -276,7 +273,8 @@ def _proxies(mitigated: Mitigated) -> list[Estimate]:
     """Measure how well the group can still be guessed from what the model reads."""
     estimates = []
     for proxy in mitigated.proxies:
-        why = proxy.predictions.settings.hides_levels(mitigated.feature)
+        hidden = map(proxy.predictions.settings.hides_levels, mitigated.features)
+        why = next(filter(None, hidden), "")
         measured = absent("roc_auc", {}, why, unit="score") if why else estimate(proxy.predictions, "roc_auc")
         where = {
             "split": "test",
@@ -301,21 +299,21 @@ def _summary(mitigated: Mitigated, estimates: Sequence[Estimate], moved: Shift |
         text += f"; one moved threshold would leave {known['gap_control']}"
     excess = known.get("levelling_down")
     if moved is not None and excess is not None and excess.low is not None and excess.low > 0:
-        text += f"; over half of the change is a loss of {shown(moved.better)} (levelling down)"
+        text += f"; over half of the change is a loss of {label(moved.better)} (levelling down)"
     return f"{text}."
 
 
 def _to_sign(mitigated: Mitigated) -> str:
-    feature = shown(mitigated.feature)
+    features = listed(mitigated.features)
     if mitigated.reads_group:
         reads = (
-            f"Each decision reads {feature}: two people alike in all else may be answered differently. In many places "
+            f"Each decision reads {features}: two people alike in all else may be answered differently. In many places "
             "the law forbids this, or asks for a reason (disparate treatment)."
         )
     elif mitigated.read_before:
-        reads = f"The model reads {feature} among its features, before and after."
+        reads = f"The model reads {listed(mitigated.read_before)} among its features, before and after."
     else:
-        reads = f"No decision reads {feature}; it was used in training or choosing alone."
+        reads = f"No decision reads {features}: groups were used in training or choosing alone."
     return (
         f"{reads} May it be so? Name, date and reason: ____________. {CONFLICT} "
         f"Chosen here: {mitigated.constraint} ({mitigated.words})."

@@ -315,7 +315,7 @@ def mitigate(
             help="demographic-parity, equalized-odds, equal-opportunity, error-rate or bounded-group-loss.",
         ),
     ],
-    feature: Annotated[str, typer.Option("--feature", help="Sensitive feature, where several are named.")] = "",
+    feature: Annotated[str, typer.Option("--feature", help="Which sensitive feature; sex,race crosses them.")] = "",
     limit: Annotated[float, typer.Option("--limit", help="Largest gap that is accepted on test rows.")] = 0.05,
     anyway: Annotated[bool, typer.Option("--anyway", help="Go on where no gap is shown.")] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder for model, record and card.")] = Path("mitigated"),

@@ -76,6 +76,51 @@ class Factor:
         return np.asarray(self.codes == self.levels.index(level))
 
 
+def crossed_name(levels: Sequence[str]) -> str:
+    r"""Return the name of a crossing, which no other levels share: a comma inside a level is written ``\c``.
+
+    Examples
+    --------
+    >>> crossed_name(["f", "b"]), crossed_name(["f"])
+    ('f, b', 'f')
+    >>> crossed_name(["a, b", "c"]) == crossed_name(["a", "b, c"])
+    False
+    """
+    if len(levels) == 1:
+        return levels[0]
+    return ", ".join(level.replace("\\", "\\b").replace(",", "\\c") for level in levels)
+
+
+def crossed_levels(name: str) -> tuple[str, ...]:
+    r"""Return the levels of a crossing of two features or more from its name.
+
+    Examples
+    --------
+    >>> crossed_levels(crossed_name(["a, b", "c\\d"]))
+    ('a, b', 'c\\d')
+    """
+    return tuple(level.replace("\\c", ",").replace("\\b", "\\") for level in name.split(", "))
+
+
+def crossed(factors: Sequence[Factor]) -> Factor:
+    """Cross factors: a level for each combination that occurs; a row without a value of one has none at all.
+
+    Examples
+    --------
+    >>> both = crossed([Factor.of(["f", "m", "f"]), Factor.of(["b", None, "a"])])
+    >>> both.levels, both.codes.tolist()
+    (('f, a', 'f, b'), [1, -1, 0])
+    """
+    if len(factors) == 1:
+        return factors[0]
+    known = np.all([factor.codes >= 0 for factor in factors], axis=0)
+    places, inverse = np.unique([factor.codes[known] for factor in factors], axis=1, return_inverse=True)
+    codes = np.full(len(known), MISSING, dtype=np.int32)
+    codes[known] = inverse.reshape(-1)
+    names = [[factor.levels[at] for factor, at in zip(factors, place, strict=True)] for place in places.T]
+    return Factor(codes=codes, levels=tuple(crossed_name(levels) for levels in names))
+
+
 def concatenate(factors: Sequence[Factor]) -> Factor:
     """Join factors end to end; levels keep their first order of appearance.
 

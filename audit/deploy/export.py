@@ -122,7 +122,8 @@ def _rule(sealed: Model, inner: Model, train: pd.DataFrame) -> Iterator[Any]:
 def _unrefused(sealed: Model, converted: Model, rows: pd.DataFrame) -> str:
     """Say what is wrong where a graph answers a row whose group has no rule; a single rule for all refuses nobody."""
     rule: Any = sealed.predictor
-    if rule.sensitive not in (sealed.feature_names or ()) or refuses(converted.predictor, rows, rule):
+    reads = set(rule.group_columns()) <= set(sealed.feature_names or ())
+    if not reads or refuses(converted.predictor, rows, rule):
         return ""
     return "it answers rows of a group that has no rule"
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from audit.data.columns import group_factor
+from audit.data.factor import crossed_levels
 from audit.deploy.graph import WORDS_OPSET, Graph, labels_of, state_version
 from audit.errors import ModelError, shown
 from audit.optional import require
@@ -67,7 +68,7 @@ def with_rule(result: Any, sealed: Any, train: pd.DataFrame) -> Any:  # noqa: AN
     """
     compose = require("onnx.compose", extra="onnx", purpose="ONNX exports")
     result = compose.add_prefix(result, INNER, rename_inputs=False)
-    graph = Graph((*(value_info.name for value_info in result.graph.input), sealed.sensitive))
+    graph = Graph((*(value_info.name for value_info in result.graph.input), *sealed.group_columns()))
     outputs = [value_info.name for value_info in result.graph.output]
     if getattr(sealed, "offsets", None) is not None:
         _move(graph, result, sealed, train, outputs)
@@ -126,13 +127,33 @@ def _of_group(graph: Graph, result: Any, sealed: Any, rule: Any, train: pd.DataF
     if not isinstance(rule, Mapping):
         return graph.constant(np.float64(rule))
     names = list(rule)
-    place = _place(graph, result, sealed, names, train[str(sealed.sensitive)])
+    place = _place(graph, result, sealed, names, train)
     return graph.node("Gather", graph.constant(np.array([float(rule[name]) for name in names])), place, axis=0)
 
 
-def _place(graph: Graph, result: Any, sealed: Any, names: Sequence[str], column: pd.Series) -> str:  # noqa: ANN401
+def _place(graph: Graph, result: Any, sealed: Any, names: Sequence[str], train: pd.DataFrame) -> str:  # noqa: ANN401
     """Give each row the place of its group among the rules; beyond the last one where there is none."""
-    name, kinds = str(sealed.sensitive), graph.onnx.TensorProto
+    columns = sealed.group_columns()
+    if len(columns) == 1:
+        ((column, edges),) = columns.items()
+        return _level(graph, result, names, train[column], edges)
+    groups = [crossed_levels(name) for name in names]
+    known = [list(dict.fromkeys(levels)) for levels in zip(*groups, strict=True)]
+    table = np.full([len(levels) + 1 for levels in known], len(names), dtype=np.int64)
+    for code, group in enumerate(groups):
+        table[tuple(levels.index(level) for levels, level in zip(known, group, strict=True))] = code
+    cell = graph.constant(np.int64(0))
+    for (column, edges), levels in zip(columns.items(), known, strict=True):
+        scaled = graph.node("Mul", cell, graph.constant(np.int64(len(levels) + 1)))
+        cell = graph.node("Add", scaled, _level(graph, result, levels, train[column], edges))
+    return graph.node("Gather", graph.constant(table.reshape(-1)), cell, axis=0)
+
+
+def _level(
+    graph: Graph, result: Any, names: Sequence[str], column: pd.Series, edges: Sequence[float] | None  # noqa: ANN401
+) -> str:  # fmt: skip
+    """Give each row the place of its value of a column among levels; beyond the last one where it has another."""
+    name, kinds = str(column.name), graph.onnx.TensorProto
     flat = graph.constant(np.array([-1], dtype=np.int64))
     numeric = pd.api.types.is_numeric_dtype(column.dtype)
     if pd.api.types.is_bool_dtype(column.dtype):
@@ -147,18 +168,18 @@ def _place(graph: Graph, result: Any, sealed: Any, names: Sequence[str], column:
         )  # fmt: skip
     number = graph.node("Cast", given, to=kinds.DOUBLE)
     place = graph.constant(np.int64(len(names)))
-    for holds, code in _bands(graph, sealed, names, number):
+    for holds, code in _bands(graph, names, number, edges):
         place = graph.node("Where", holds, graph.constant(np.int64(code)), place)
     return place
 
 
-def _bands(graph: Graph, sealed: Any, names: Sequence[str], number: str) -> list[tuple[str, int]]:  # noqa: ANN401
+def _bands(graph: Graph, names: Sequence[str], number: str, bounds: Sequence[float] | None) -> list[tuple[str, int]]:
     """Return conditions in rising order, each with the place of the group that holds from there on."""
-    if sealed.edges is None:
+    if bounds is None:
         return [
             (graph.node("Equal", number, graph.constant(np.float64(name))), code) for code, name in enumerate(names)
         ]
-    edges = [float(edge) for edge in sealed.edges]
+    edges = [float(edge) for edge in bounds]
     entries = []
     for low, label in zip([-np.inf, *edges], _labels_of_bands(edges), strict=True):
         code = list(names).index(label) if label in names else len(names)
@@ -174,13 +195,14 @@ def _labels_of_bands(edges: Sequence[float]) -> list[str]:
 
 
 def refuses(converted: Any, rows: pd.DataFrame, sealed: Any) -> bool:  # noqa: ANN401
-    """Tell whether a graph stops at a row without a known group."""
-    name = str(sealed.sensitive)
-    first = rows.iloc[:1].copy()
-    numeric = pd.api.types.is_numeric_dtype(first[name].dtype)
-    first[name] = pd.Series([np.nan if numeric else "\x00 no such group"], index=first.index)
-    try:
-        converted.predict(first)
-    except Exception:  # onnxruntime raises errors of its own, without a common class
-        return True
-    return False
+    """Tell whether a graph stops at a row without a known group, whichever column does not tell it."""
+    for name in sealed.group_columns():
+        first = rows.iloc[:1].copy()
+        numeric = pd.api.types.is_numeric_dtype(first[name].dtype)
+        first[name] = pd.Series([np.nan if numeric else "\x00 no such group"], index=first.index)
+        try:
+            converted.predict(first)
+        except Exception:  # noqa: S112 -- onnxruntime raises errors of its own, without a common class
+            continue
+        return False
+    return True

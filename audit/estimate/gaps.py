@@ -24,6 +24,7 @@ from audit.statistics.variance import variance
 from reports.record import Estimate
 
 FloatArray = npt.NDArray[np.float64]
+Address = Mapping[str, str]
 NEAR = 0.7
 """Standard errors by which a pair of groups may fall short of the widest gap and count as its ends; by simulation."""
 
@@ -33,8 +34,8 @@ class Ends(NamedTuple):
 
     gap: Estimate
     rate: str
-    highest: str
-    lowest: str
+    highest: Address
+    lowest: Address
 
 
 def oriented(predictions: Predictions) -> Predictions:
@@ -69,8 +70,8 @@ def _for_rate(predictions: Predictions, rate: str) -> Predictions:
     return predictions if share is not None and share.every_class else oriented(predictions)
 
 
-def ends(predictions: Predictions, rates: Sequence[str], feature: str) -> Ends | None:
-    """Find the widest gap of the rates among groups of `feature`; ``None`` with fewer than two groups.
+def ends(predictions: Predictions, rates: Sequence[str], features: Sequence[str]) -> Ends | None:
+    """Find the widest gap of the rates among groups of the crossed `features`; ``None`` with fewer than two groups.
 
     Groups under ``settings.min_n`` rows are left out, see :func:`audit.estimate.disparity.extreme_difference`.
 
@@ -79,22 +80,20 @@ def ends(predictions: Predictions, rates: Sequence[str], feature: str) -> Ends |
     >>> from audit.data.factor import Factor
     >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.tile([0, 1], 100),
     ...                       y_pred=np.repeat([0, 1], [80, 120]), keys={"sex": Factor.of(["f"] * 100 + ["m"] * 100)})
-    >>> found = ends(answers, ["selection_rate"], "sex")
+    >>> found = ends(answers, ["selection_rate"], ["sex"])
     >>> str(found.gap), found.highest, found.lowest
-    ('0.800 [0.686, 0.867]', 'm', 'f')
+    ('0.800 [0.686, 0.867]', {'sex': 'm'}, {'sex': 'f'})
     """
     widest: list[Ends] = []
     for rate in rates:
         part = _for_rate(predictions, rate)
-        groups = [
-            estimate for estimate in by_group(part, [rate], [feature]) if (estimate.n or 0) >= part.settings.min_n
-        ]
+        groups = [estimate for estimate in by_group(part, [rate], features) if (estimate.n or 0) >= part.settings.min_n]
         gap = extreme_difference(groups, part.settings.min_n)
         if gap is None or gap.value is None:
             continue
         valued = [group for group in groups if group.value is not None and group.low is not None]
-        highest = max(valued, key=lambda estimate: estimate.value or 0.0).where[feature]
-        lowest = min(valued, key=lambda estimate: estimate.value or 0.0).where[feature]
+        highest = _address(max(valued, key=lambda estimate: estimate.value or 0.0), features)
+        lowest = _address(min(valued, key=lambda estimate: estimate.value or 0.0), features)
         widest.append(Ends(gap, rate, highest, lowest))
     if not widest:
         return None
@@ -105,16 +104,27 @@ def ends(predictions: Predictions, rates: Sequence[str], feature: str) -> Ends |
     return wider._replace(gap=replace(wider.gap, low=min(low, wider.gap.value or 0.0), high=high))
 
 
-def gap(metric: str, predictions: Predictions, rates: Sequence[str], feature: str) -> Estimate:
-    """Estimate the widest gap of the rates among groups of `feature`, under the name `metric`."""
-    limits = ends(predictions, rates, feature)
-    where = {**predictions.where, "feature": feature}
+def _address(group: Estimate, features: Sequence[str]) -> Address:
+    return {feature: group.where[feature] for feature in features}
+
+
+def _where(predictions: Predictions, features: Sequence[str]) -> dict[str, str]:
+    """Return the address of a number over all groups of the crossed features."""
+    return {**predictions.where, "feature": " × ".join(features)}
+
+
+def gap(metric: str, predictions: Predictions, rates: Sequence[str], features: Sequence[str]) -> Estimate:
+    """Estimate the widest gap of the rates among groups of the crossed `features`, under the name `metric`."""
+    limits = ends(predictions, rates, features)
+    where = _where(predictions, features)
     if limits is None:
         return absent(metric, where, "fewer than two groups have enough rows", unit="difference")
     return replace(limits.gap, metric=metric, where=where)
 
 
-def gap_change(metric: str, first: Predictions, second: Predictions, rates: Sequence[str], feature: str) -> Estimate:
+def gap_change(
+    metric: str, first: Predictions, second: Predictions, rates: Sequence[str], features: Sequence[str]
+) -> Estimate:
     """Estimate by how much the gap of `first` exceeds that of `second`, on the same rows.
 
     By linearization: each row's influence on one gap less that on the other (Hampel 1974). Where other groups, or the
@@ -127,7 +137,8 @@ def gap_change(metric: str, first: Predictions, second: Predictions, rates: Sequ
     first, second : Predictions
         The same rows by number.
     rates : sequence of str
-    feature : str
+    features : sequence of str
+        Crossed, where there are several.
 
     Examples
     --------
@@ -136,12 +147,12 @@ def gap_change(metric: str, first: Predictions, second: Predictions, rates: Sequ
     >>> one = Predictions(task="binary", classes=("no", "yes"), y_true=np.tile([0, 1], 100), row=rows,
     ...                   y_pred=np.repeat([0, 1], [80, 120]), keys=keys)
     >>> other = replace(one, y_pred=np.repeat([0, 1, 0, 1], [60, 40, 20, 80]))
-    >>> str(gap_change("gap_change", one, other, ["selection_rate"], "sex"))
+    >>> str(gap_change("gap_change", one, other, ["selection_rate"], ["sex"]))
     '0.400 [0.288, 0.512]'
     """
     predictions, other = aligned(first, second)
-    where = {**predictions.where, "feature": feature}
-    before, after = ends(predictions, rates, feature), ends(other, rates, feature)
+    where = _where(predictions, features)
+    before, after = ends(predictions, rates, features), ends(other, rates, features)
     if before is None or after is None:
         return absent(metric, where, "fewer than two groups have enough rows", unit="difference", n=len(predictions))
     value = (before.gap.value or 0.0) - (after.gap.value or 0.0)
@@ -151,8 +162,8 @@ def gap_change(metric: str, first: Predictions, second: Predictions, rates: Sequ
         )
     level = predictions.settings.level
     low = high = value
-    for first_value, first_influence in _near_ends(predictions, rates, feature):
-        for second_value, second_influence in _near_ends(other, rates, feature):
+    for first_value, first_influence in _near_ends(predictions, rates, features):
+        for second_value, second_influence in _near_ends(other, rates, features):
             spread = variance(first_influence - second_influence, predictions.weight, predictions.cluster)
             limits = on_scale(
                 first_value - second_value, math.sqrt(spread.value), level=level, degrees=max(spread.degrees, 1.0)
@@ -164,36 +175,38 @@ def gap_change(metric: str, first: Predictions, second: Predictions, rates: Sequ
     )  # fmt: skip
 
 
-def _near_ends(predictions: Predictions, rates: Sequence[str], feature: str) -> list[tuple[float, FloatArray]]:
+def _near_ends(
+    predictions: Predictions, rates: Sequence[str], features: Sequence[str]
+) -> list[tuple[float, FloatArray]]:
     """Return gap and influence of the widest pair of groups, and of each pair that may as well be the widest."""
-    pairs: list[tuple[float, FloatArray]] = []
+    pairs: list[tuple[float, FloatArray, FloatArray]] = []
     for rate in rates:
         part = _for_rate(predictions, rate)
         known = [
-            (estimate.value, _influence_of(part, rate, feature, estimate.where[feature]))
-            for estimate in by_group(part, [rate], [feature])
+            (estimate.value, _influence_of(part, rate, _address(estimate, features)))
+            for estimate in by_group(part, [rate], features)
             if (estimate.n or 0) >= part.settings.min_n and estimate.value is not None and estimate.low is not None
         ]
-        pairs += [
-            (known[high][0] - known[low][0], known[high][1] - known[low][1])
-            for high in range(len(known))
-            for low in range(len(known))
-            if high != low
-        ]
-    widest, influence = max(pairs, key=lambda entries: entries[0])
-    weight, cluster = predictions.weight, predictions.cluster
-    return [
-        pair
-        for pair in pairs
-        if widest - pair[0] <= NEAR * math.sqrt(variance(influence - pair[1], weight, cluster).value)
-        or pair[0] == widest
-    ]
+        pairs += [(high[0] - low[0], high[1], low[1]) for high in known for low in known if high is not low]
+    widest, highest, lowest = max(pairs, key=lambda pair: pair[0])
+    influence, weight, cluster = highest - lowest, predictions.weight, predictions.cluster
+    near = []
+    for value, high, low in pairs:
+        own = high - low
+        if value == widest or widest - value <= NEAR * math.sqrt(variance(influence - own, weight, cluster).value):
+            near.append((value, own))
+    return near
 
 
-def _influence_of(part: Predictions, rate: str, feature: str, level: str) -> FloatArray:
+def _rows_at(predictions: Predictions, group: Address) -> npt.NDArray[np.bool_]:
+    masks = [predictions.keys[feature].mask(level) for feature, level in group.items()]
+    return np.asarray(np.all(masks, axis=0))
+
+
+def _influence_of(part: Predictions, rate: str, group: Address) -> FloatArray:
     """Return the influence of each row on the rate of a group."""
     weight = np.ones(len(part)) if part.weight is None else part.weight
-    rows = np.flatnonzero(part.keys[feature].mask(level) & (weight > 0))
+    rows = np.flatnonzero(_rows_at(part, group) & (weight > 0))
     total = np.zeros(len(part))
     total[rows] = linear_form(part.take(rows), rate).influence * weight.sum() / weight[rows].sum()
     return total
@@ -202,9 +215,9 @@ def _influence_of(part: Predictions, rate: str, feature: str, level: str) -> Flo
 class Shift(NamedTuple):
     """How the two groups at the ends of the first gap moved."""
 
-    better: str
+    better: Address
     """The group that was better off."""
-    worse: str
+    worse: Address
     lost: Estimate
     """What the better-off group lost, above 0."""
     gained: Estimate
@@ -213,7 +226,9 @@ class Shift(NamedTuple):
     """What the better-off lost beyond what the worse-off gained: above 0, over half of the change is loss."""
 
 
-def shift(before: Predictions, after: Predictions, rates: Sequence[str], feature: str, *, higher: bool) -> Shift | None:
+def shift(
+    before: Predictions, after: Predictions, rates: Sequence[str], features: Sequence[str], *, higher: bool
+) -> Shift | None:
     """Measure whether the gap closed because the worse-off gained, or because the better-off lost.
 
     Parameters
@@ -221,7 +236,8 @@ def shift(before: Predictions, after: Predictions, rates: Sequence[str], feature
     before, after : Predictions
         The same rows by number.
     rates : sequence of str
-    feature : str
+    features : sequence of str
+        Crossed, where there are several.
     higher : bool
         Whether more of the rate is good for a group.
 
@@ -241,18 +257,18 @@ def shift(before: Predictions, after: Predictions, rates: Sequence[str], feature
     >>> one = Predictions(task="binary", classes=("no", "yes"), y_true=np.tile([0, 1], 100), row=rows,
     ...                   y_pred=np.repeat([0, 1, 0, 1], [80, 20, 60, 40]), keys=keys)
     >>> other = replace(one, y_pred=np.repeat([0, 1, 0, 1], [80, 20, 80, 20]))
-    >>> moved = shift(one, other, ["selection_rate"], "sex", higher=True)
-    >>> moved.better, str(moved.lost), str(moved.gained), moved.excess.low > 0
+    >>> moved = shift(one, other, ["selection_rate"], ["sex"], higher=True)
+    >>> moved.better["sex"], str(moved.lost), str(moved.gained), moved.excess.low > 0
     ('m', '0.200 [0.133, 0.289]', '0.000 [-0.037, 0.037]', True)
     """
     predictions, other = aligned(before, after)
-    limits = ends(predictions, rates, feature)
+    limits = ends(predictions, rates, features)
     if limits is None:
         return None
     better, worse = (limits.highest, limits.lowest) if higher else (limits.lowest, limits.highest)
-    lost = _move("better_off_loss", predictions, other, limits.rate, {feature: better}, sign=1.0 if higher else -1.0)
-    gained = _move("worse_off_gain", predictions, other, limits.rate, {feature: worse}, sign=-1.0 if higher else 1.0)
-    where = {**predictions.where, "feature": feature}
+    lost = _move("better_off_loss", predictions, other, limits.rate, better, sign=1.0 if higher else -1.0)
+    gained = _move("worse_off_gain", predictions, other, limits.rate, worse, sign=-1.0 if higher else 1.0)
+    where = _where(predictions, features)
     parts = [span_of(part) for part in (lost, gained)]
     if parts[0] is None or parts[1] is None:
         reason = lost.reason or gained.reason or "no interval"
@@ -266,11 +282,10 @@ def shift(before: Predictions, after: Predictions, rates: Sequence[str], feature
 
 
 def _move(
-    metric: str, predictions: Predictions, other: Predictions, rate: str, group: Mapping[str, str], *, sign: float
+    metric: str, predictions: Predictions, other: Predictions, rate: str, group: Address, *, sign: float
 ) -> Estimate:
     """Estimate the paired change of a rate in one group, turned by `sign`."""
-    ((feature, level),) = group.items()
-    rows = np.flatnonzero(predictions.keys[feature].mask(level))
+    rows = np.flatnonzero(_rows_at(predictions, group))
     first, second = (_for_rate(part.take(rows, group), rate) for part in (predictions, other))
     estimate = paired_difference(first, second, rate) if sign > 0 else paired_difference(second, first, rate)
     return replace(estimate, metric=metric)

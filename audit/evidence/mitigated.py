@@ -45,18 +45,24 @@ class Mitigated:
     rates: tuple[str, ...]
     higher: bool
     """Whether more of the rate is good for a group."""
-    feature: str
+    features: tuple[str, ...]
+    """Sensitive features whose groups are compared: one, or several that are crossed."""
     arms: Perturbed
     """Variants ``none`` (the model as it was), ``mitigated`` and, where there is one, ``control``."""
     reads_group: bool
     """Whether each decision reads the sensitive feature."""
-    read_before: bool
-    """Whether the model read it before."""
+    read_before: tuple[str, ...]
+    """Which of the sensitive features the model itself reads."""
     front: tuple[Strength, ...] = ()
     seeds: tuple[Predictions, ...] = ()
     """Test rows answered after mitigation on rows drawn anew."""
     proxies: tuple[Guess, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def feature(self) -> str:
+        """Return how the features are called together."""
+        return " × ".join(self.features)
 
     @property
     def before_and_after(self) -> Pair:

@@ -100,7 +100,7 @@ def mitigate(
     sensitive : DataFrame, Series, mapping of split to such a frame, or list of str
         Of all splits, where it is not among the columns.
     feature : str
-        Which sensitive feature, where there are several.
+        Which sensitive feature, where there are several; ``"sex, race"`` crosses two.
     limit : float
         Largest gap that is accepted on test rows, between 0 and 1.
     anyway : bool

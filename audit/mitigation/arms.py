@@ -63,7 +63,7 @@ def gap_before(bench: Bench) -> tuple[Estimate, Predictions]:
     """Estimate the gap on validation rows, with the answers it rests on."""
     twin = bench.twin()
     predictions = answers(bench, bench.model if twin is bench.model.predictor else bench.seal(twin), "validation")
-    return gap("gap_before", predictions, bench.constraint.rates, bench.feature), predictions
+    return gap("gap_before", predictions, bench.constraint.rates, bench.features), predictions
 
 
 def choose(bench: Bench, method: Method, before: Predictions, limit: float) -> Choice:
@@ -76,7 +76,7 @@ def choose(bench: Bench, method: Method, before: Predictions, limit: float) -> C
     gaps, losses = [], []
     for candidate in candidates:
         after = answers(bench, candidate.trial, "validation")
-        limits = ends(after, bench.constraint.rates, bench.feature)
+        limits = ends(after, bench.constraint.rates, bench.features)
         gaps.append(1.0 if limits is None else float(limits.gap.value or 0.0))
         losses.append(_loss(before, after))
     both = [value + max(loss, 0.0) for value, loss in zip(gaps, losses, strict=True)]
@@ -184,10 +184,10 @@ def evidence(bench: Bench, method: Method, choice: Choice, final: Sealed | Model
         words=bench.constraint.words,
         rates=bench.constraint.rates,
         higher=bench.constraint.higher,
-        feature=bench.feature,
+        features=bench.features,
         arms=Perturbed(predictions=join(aligned(parts), "variant", variants)),
         reads_group=method.reads_group,
-        read_before=bench.column in bench.dataset.features,
+        read_before=tuple(name for name in bench.columns if name in bench.dataset.features),
         front=tuple(front),
         seeds=tuple(answers(bench, choice.candidate.redrawn(seed), "test") for seed in SEEDS),
         proxies=tuple(proxies(bench, choice.candidate.trial)),
@@ -197,7 +197,7 @@ def evidence(bench: Bench, method: Method, choice: Choice, final: Sealed | Model
 
 def proxies(bench: Bench, sealed: Sealed) -> list[Guess]:
     """Guess the group of test rows from what the model reads but the group itself, before and after."""
-    names = [name for name in bench.dataset.features if name != bench.column]
+    names = [name for name in bench.dataset.features if name not in bench.columns]
     if not names:
         return []
     if sealed.shifts is None:

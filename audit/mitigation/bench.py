@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn.base import clone
 
 from audit.data.columns import label_texts
-from audit.data.dataset import Dataset, address_name
+from audit.data.dataset import Dataset
 from audit.data.factor import Factor
-from audit.errors import AuditError, ConfigError, DataError, ModelError, hint, listed, shown
+from audit.errors import AuditError, ConfigError, ModelError, listed, shown
 from audit.evidence import Predictions, Settings
 from audit.gather.predictions import predictions_of
 from audit.mitigation.constraints import Constraint
@@ -25,13 +24,10 @@ from audit.models.answers import as_model_input, ask, own_names
 from audit.models.containment import guarded
 from audit.models.load import Model, wrap
 from audit.progress import Progress, silent
-from reports.record import SplitInfo
 
 Rows = npt.NDArray[np.intp]
 FloatArray = npt.NDArray[np.float64]
 Sealed = MitigatedClassifier | MitigatedRegressor
-CARVED = 0.25
-"""Share of the training rows that choose, where no validation rows were given."""
 FEW = 30
 """Rows of a group below which it gets no rule of its own."""
 
@@ -43,10 +39,14 @@ class Bench:
     dataset: Dataset
     """Rows without a group left out; splits ``train``, ``validation`` and ``test``."""
     model: Model
-    feature: str
-    """Key of the sensitive feature."""
-    column: str
-    """Its column in the table."""
+    features: tuple[str, ...]
+    """Keys of the sensitive features: one, or several that are crossed."""
+    columns: tuple[str, ...]
+    """Their columns in the table."""
+    groups: Factor
+    """Group of each row, small ones joined where a feature has very many, or several are crossed."""
+    joined: Mapping[str, tuple[str, ...]]
+    """Group that was joined → its levels."""
     constraint: Constraint
     settings: Settings
     seed: int
@@ -60,9 +60,9 @@ class Bench:
     # --- rows -------------------------------------------------------------------------------------
 
     @property
-    def groups(self) -> Factor:
-        """Group of each row."""
-        return self.dataset.sensitive[self.feature]
+    def feature(self) -> str:
+        """Return how the sensitive features are called together."""
+        return " × ".join(self.features)
 
     def rows(self, split: str) -> Rows:
         """Return the positions of a split's rows."""
@@ -126,9 +126,18 @@ class Bench:
         inside = held(estimator)
         bare = self.model.feature_names is None
         kind = MitigatedRegressor if self.dataset.task == "regression" else MitigatedClassifier
-        edges = self.dataset.roles.bins.get(self.column)
-        sealed = kind(inside, sensitive=self.column, edges=None if edges is None else list(edges), **rule)  # type: ignore[arg-type]
+        rules = {name: self._by_level(value) if isinstance(value, Mapping) else value for name, value in rule.items()}
+        bins = self.dataset.roles.bins
+        edges = {column: list(bins[column]) for column in self.columns if column in bins}
+        if len(self.columns) == 1:
+            sealed = kind(inside, sensitive=self.columns[0], edges=edges.get(self.columns[0]), **rules)  # type: ignore[arg-type]
+        else:
+            sealed = kind(inside, sensitive=list(self.columns), edges=edges or None, **rules)  # type: ignore[arg-type]
         return sealed.seal(self.dataset.features, bare=bare)
+
+    def _by_level(self, rule: Mapping[str, Any]) -> dict[str, Any]:
+        """Give each level of a joined group the group's rule."""
+        return {level: value for name, value in rule.items() for level in self.joined.get(name, (name,))}
 
     def refit(
         self,
@@ -271,138 +280,6 @@ def fresh(model: Model, seed: int) -> Any:  # noqa: ANN401
         seeds = {name: value for name, value in result.items() if name.rpartition("__")[2] == "random_state"}
         own.set_params(**{name: seed + (value if isinstance(value, int) else 0) for name, value in seeds.items()})
     return own
-
-
-def prepare(
-    dataset: Dataset,
-    model: Model,
-    constraint: Constraint,
-    settings: Settings,
-    *,
-    feature: str,
-    seed: int,
-    progress: Progress = silent,
-) -> Bench:
-    """Set up the workplace: choose the feature, leave out rows without a group, carve out rows to choose on.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If there is no such feature, nothing to learn from, or no second group.
-    """
-    key = _feature(dataset, feature)
-    if not dataset.has("train"):
-        raise ConfigError("there is nothing to learn from: state [data] train, beside the test rows that judge.")
-    column = key if key in dataset.frame.columns else key.removesuffix(" (column)")
-    notes: list[str] = []
-    if column not in dataset.frame.columns:  # a feature that was given apart: its groups become a column
-        dataset = _with_column(dataset, key, column)
-    if key in dataset.levels:
-        raise ConfigError(
-            f"{shown(key)} has {len(dataset.levels[key].levels):,} levels, too many for a rule by group. Join rare "
-            "ones in every table, or the ones that belong together: table[column].where(common, 'other'); "
-            "modelassay run ranks all of them and says which stand out."
-        )
-    codes = dataset.sensitive[key].codes
-    learned = np.zeros(len(dataset.sensitive[key].levels) + 1, dtype=np.bool_)
-    learned[codes[~dataset.split.mask("test")]] = True
-    kept = (codes >= 0) & learned[codes]
-    if (gone := int((~kept).sum())) > 0:
-        notes.append(f"{gone} rows have no group of {shown(key)}, or one that no training row has: they are left out")
-        dataset = subset(dataset, np.flatnonzero(kept))
-    if len(np.unique(dataset.sensitive[key].codes[dataset.rows("train")])) < 2:
-        raise DataError(f"the training rows have one group of {shown(key)}; there is no gap to narrow.")
-    carved = not dataset.has("validation")
-    if carved:
-        dataset = _carve(dataset, key, seed)
-        notes.append(
-            f"no validation rows were given: {len(dataset.rows('validation'))} were taken from the training rows, "
-            "by chance within group and outcome"
-        )
-    return Bench(
-        dataset=replace(dataset, stated_features=False), model=model, feature=key, column=column,
-        constraint=constraint, settings=settings, seed=seed, carved=carved, progress=progress, notes=notes,
-    )  # fmt: skip
-
-
-def _feature(dataset: Dataset, feature: str) -> str:
-    known = list(dataset.sensitive)
-    if not known:
-        raise ConfigError("no sensitive feature is named: state [data] sensitive.")
-    if not feature:
-        if len(known) > 1:
-            raise ConfigError(f"several sensitive features are named ({listed(known)}): say which with --feature.")
-        return known[0]
-    key = feature if feature in known else address_name(feature)
-    if key not in known and len(crossed := [part.strip() for part in feature.split(",")]) > 1:
-        joined = "_".join(crossed)
-        raise ConfigError(
-            f"--feature names {listed(crossed)}; one run narrows the gap of one feature. To narrow it among their "
-            f"crossings, give every table a column that joins them, say {shown(joined)}, name it in [data] sensitive "
-            f"beside them, and state --feature {joined}: the record also tells the gap of each alone."
-        )
-    if key not in known:
-        raise ConfigError(
-            f"--feature is {shown(feature)}; sensitive features are {listed(known)}.{hint(feature, known)}"
-        )
-    return key
-
-
-def _with_column(dataset: Dataset, key: str, column: str) -> Dataset:
-    factor = dataset.sensitive[key]
-    texts = np.array([*factor.levels, None], dtype=object)[factor.codes]
-    return replace(dataset, frame=dataset.frame.assign(**{column: pd.Series(texts, index=dataset.frame.index)}))
-
-
-def subset(dataset: Dataset, rows: Rows) -> Dataset:
-    """Return a data set of some of its rows."""
-    split = dataset.split.take(rows)
-    counts = {name: int(split.mask(name).sum()) for name in split.levels}
-    return replace(
-        dataset,
-        frame=dataset.frame.take(rows).reset_index(drop=True),
-        split=split,
-        y=dataset.y[rows],
-        sensitive={name: factor.take(rows) for name, factor in dataset.sensitive.items()},
-        levels={name: factor.take(rows) for name, factor in dataset.levels.items()},
-        weight=None if dataset.weight is None else dataset.weight[rows],
-        cluster=None if dataset.cluster is None else dataset.cluster.take(rows),
-        splits=tuple(replace(split, rows=counts.get(split.name, 0)) for split in dataset.splits),
-    )
-
-
-def _carve(dataset: Dataset, key: str, seed: int) -> Dataset:
-    """Move a share of the training rows to ``validation``: by group and outcome, clusters whole."""
-    rows = dataset.rows("train")
-    generator = np.random.default_rng([seed, 18])
-    if dataset.cluster is not None:
-        own = dataset.cluster.codes[rows]
-        clusters = generator.permutation(np.unique(own))
-        taken = rows[np.isin(own, clusters[: max(1, round(CARVED * len(clusters)))])]
-    else:
-        taken = _by_strata(dataset, key, rows, generator)
-    levels = (*dataset.split.levels, "validation")
-    codes = dataset.split.codes.copy()
-    codes[taken] = len(levels) - 1
-    if len(taken) in (0, len(rows)):
-        raise DataError(f"{len(rows)} training rows are too few to choose on a part of them; give [data] validation.")
-    train = next((split for split in dataset.splits if split.name == "train"), SplitInfo(name="train", rows=0))
-    infos = [
-        replace(split, rows=len(rows) - len(taken)) if split.name == "train" else split for split in dataset.splits
-    ]
-    infos.append(replace(train, name="validation", rows=len(taken)))
-    return replace(dataset, split=Factor(codes=codes, levels=levels), splits=tuple(infos))
-
-
-def _by_strata(dataset: Dataset, key: str, rows: Rows, generator: np.random.Generator) -> Rows:
-    group = dataset.sensitive[key].codes[rows].astype(np.int64)
-    outcome = np.zeros(len(rows), np.int64) if dataset.task == "regression" else dataset.y[rows].astype(np.int64)
-    stratum = group * (int(outcome.max(initial=0)) + 1) + outcome
-    taken: list[Rows] = []
-    for code in np.unique(stratum):
-        inside = generator.permutation(rows[stratum == code])
-        taken.append(inside[: round(CARVED * len(inside))])
-    return np.sort(np.concatenate(taken))
 
 
 def known_groups(bench: Bench, rows: Rows) -> tuple[list[int], list[int]]:

@@ -21,7 +21,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, has_fit_parameter, validate_data
 
-from audit.data.columns import group_factor
+from audit.data.columns import MOST_LEVELS, group_factor
+from audit.data.factor import crossed
 from audit.errors import listed, shown
 
 Array = npt.NDArray[Any]
@@ -33,8 +34,8 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """What sealed estimators share: which columns they hand on, and each row's group."""
 
     estimator: Any
-    sensitive: str | None
-    edges: Sequence[float] | None
+    sensitive: str | Sequence[str] | None
+    edges: Sequence[float] | Mapping[str, Sequence[float]] | None
     shifts: Mapping[str, Sequence[float]] | None
     columns_: list[str] | None
     """Columns that the estimator inside reads; ``None`` for all, as they come."""
@@ -72,8 +73,8 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         names = [str(name) for name in features]
         self.columns_ = list(names)
         self.bare_ = bare
-        if self._reads_group() and self.sensitive not in names:
-            names.append(str(self.sensitive))
+        if self._reads_group():
+            names += [column for column in self.group_columns() if column not in names]
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
         self._learn()
@@ -83,6 +84,18 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """Return the estimator inside where it decides alone, ``None`` where a rule decides."""
         rules = [getattr(self, name, None) for name in ("thresholds", "calibration", "shifts", "offsets")]
         return None if any(rule is not None and rule != 0.0 for rule in rules) else self.estimator_
+
+    def group_columns(self) -> dict[str, Sequence[float] | None]:
+        """Return the columns that tell the group, each with the edges of its bands where it is a number.
+
+        Examples
+        --------
+        >>> MitigatedClassifier(sensitive=["sex", "age"], edges={"age": [25, 60]}).group_columns()
+        {'sex': None, 'age': [25, 60]}
+        """
+        names = [self.sensitive] if isinstance(self.sensitive, str) else list(self.sensitive or ())
+        edges = self.edges if isinstance(self.edges, Mapping) else dict.fromkeys(names, self.edges)
+        return {name: edges.get(name) for name in names}
 
     def _reads_group(self) -> bool:
         return self.sensitive is not None
@@ -148,24 +161,27 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def _codes(self, X: Any, known: Sequence[str]) -> npt.NDArray[np.intp]:  # noqa: ANN401
         """Return each row's place among the known groups."""
-        name = str(self.sensitive)
-        column = _frame(X, [name])[name]
-        factor = group_factor(column, None if self.edges is None else tuple(self.edges))
-        if (missing := int((factor.codes < 0).sum())) > 0:
-            raise ValueError(
-                f"{missing} of {len(column)} rows have no value of {shown(name)}, by which this model decides. "
-                "Fill it in, or decide on these rows by hand."
-            )
+        columns = self.group_columns()
+        table = _frame(X, list(columns))
+        factors = []
+        for name, edges in columns.items():
+            factor = group_factor(table[name], None if edges is None else tuple(edges), most=MOST_LEVELS)
+            if (missing := int((factor.codes < 0).sum())) > 0:
+                raise ValueError(
+                    f"{missing} of {len(table)} rows have no value of {shown(name)}, by which this model decides. "
+                    "Fill it in, or decide on these rows by hand."
+                )
+            factors.append(factor)
+        factor = crossed(factors)
         places = {level: place for place, level in enumerate(known)}
         there = {factor.levels[code] for code in np.unique(factor.codes)}
         unseen = [level for level in factor.levels if level in there and level not in places]
         if unseen:
             raise ValueError(
-                f"{shown(name)} is {listed(unseen)}; this model has rules for {listed(known)} alone. Mitigate again "
-                "on rows of that group, or decide on these rows by hand."
+                f"{shown(' × '.join(columns))} is {listed(unseen)}; this model has rules for {listed(known)} alone. "
+                "Mitigate again on rows of that group, or decide on these rows by hand."
             )
-        table = np.array([places.get(level, 0) for level in factor.levels], dtype=np.intp)
-        return table[factor.codes]
+        return np.array([places.get(level, 0) for level in factor.levels], dtype=np.intp)[factor.codes]
 
 
 class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
@@ -177,10 +193,11 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
     ----------
     estimator : classifier, optional
         Gives the scores; a logistic regression without one.
-    sensitive : str, optional
-        Column of the group; needed where a rule differs by group.
-    edges : sequence of float, optional
-        Where bands of a numeric column begin.
+    sensitive : str or sequence of str, optional
+        Column of the group; needed where a rule differs by group. Several are crossed: rules then stand by
+        :func:`audit.data.factor.crossed_name`, such as ``"f, Black"``.
+    edges : sequence of float or mapping of str to sequence of float, optional
+        Where bands of a numeric column begin; by column where several are crossed.
     thresholds : float or mapping of group to float, optional
         From which score on the positive class is answered; without one, what the estimator answers.
     calibration : mapping of group to (slope, intercept), optional
@@ -204,8 +221,8 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
         self,
         estimator: Any = None,  # noqa: ANN401 -- any classifier
         *,
-        sensitive: str | None = None,
-        edges: Sequence[float] | None = None,
+        sensitive: str | Sequence[str] | None = None,
+        edges: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
         thresholds: float | Mapping[str, float] | None = None,
         calibration: Mapping[str, Sequence[float]] | None = None,
         shifts: Mapping[str, Sequence[float]] | None = None,
@@ -323,10 +340,10 @@ class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
     ----------
     estimator : regressor, optional
         A linear regression without one.
-    sensitive : str, optional
-        Column of the group; needed where the constant differs by group.
-    edges : sequence of float, optional
-        Where bands of a numeric column begin.
+    sensitive : str or sequence of str, optional
+        Column of the group; needed where the constant differs by group. Several are crossed.
+    edges : sequence of float or mapping of str to sequence of float, optional
+        Where bands of a numeric column begin; by column where several are crossed.
     offsets : float or mapping of group to float
         What is added to an answer, in the unit of the target.
     shifts : mapping of group to sequence of float, optional
@@ -345,8 +362,8 @@ class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
         self,
         estimator: Any = None,  # noqa: ANN401 -- any regressor
         *,
-        sensitive: str | None = None,
-        edges: Sequence[float] | None = None,
+        sensitive: str | Sequence[str] | None = None,
+        edges: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
         offsets: float | Mapping[str, float] = 0.0,
         shifts: Mapping[str, Sequence[float]] | None = None,
     ) -> None:

@@ -13,10 +13,11 @@ from audit.config.plan import RunPlan
 from audit.data.columns import label_texts
 from audit.errors import ConfigError, ModelError, shown
 from audit.mitigation.arms import choose, evidence, gap_before
-from audit.mitigation.bench import Bench, fresh, prepare, subset
+from audit.mitigation.bench import Bench, fresh
 from audit.mitigation.candidates import method as method_of
 from audit.mitigation.constraints import constraint as constraint_of
 from audit.mitigation.files import as_file
+from audit.mitigation.preparation import prepare, subset
 from audit.models.answers import as_model_input, learn_labels
 from audit.models.column_names import match
 from audit.models.load import Model, load
@@ -42,6 +43,7 @@ class Asked:
     method: str
     constraint: str
     feature: str = ""
+    """One sensitive feature, or several with commas between them, whose crossings are the groups."""
     limit: float = LIMIT
     """Largest gap that is accepted on test rows."""
     anyway: bool = False
@@ -107,6 +109,7 @@ def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -
         plan,
         dataset=subset(bench.dataset, np.flatnonzero(~bench.dataset.split.mask("validation"))),
         model=model,
+        settings=replace(plan.settings, depth=max(plan.settings.depth, len(bench.features))),
         policy=_policy(plan.policy, asked.limit),
         checks=CHECKS,
         ignore=(),

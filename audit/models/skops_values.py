@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from audit.data.factor import crossed_levels
 from audit.errors import ModelError, listed, shown
 from audit.models.skops_state import walk
 
@@ -303,7 +304,13 @@ def _are_shifts(shifts: object, sensitive: object) -> bool:
 
 
 def _names_groups(rule: dict[Any, Any], sensitive: object) -> bool:
-    return bool(rule) and isinstance(sensitive, str) and all(isinstance(value, str) for value in rule)
+    """Tell whether groups are words, of one column or of several."""
+    columns = [sensitive] if isinstance(sensitive, str) else sensitive
+    if not isinstance(columns, list | tuple) or not all(isinstance(name, str) for name in columns) or not rule:
+        return False
+    if not all(isinstance(value, str) for value in rule):
+        return False
+    return len(columns) == 1 or all(len(crossed_levels(value)) == len(columns) > 1 for value in rule)
 
 
 STATES: dict[str, Callable[[Any], bool]] = {

@@ -44,7 +44,7 @@ def test_the_truth_is_inside_as_often_as_promised(
         lot = generator.random(len(group))
         again = np.where(generator.random(len(group)) < kept, lot, generator.random(len(group)))
         found = gap_change("gap_change", _answers(lot < first, group), _answers(again < second, group),
-                           ["selection_rate"], "group")  # fmt: skip
+                           ["selection_rate"], ["group"])  # fmt: skip
         assert found.low is not None
         assert found.high is not None
         inside += found.low <= truth <= found.high
@@ -55,7 +55,7 @@ def test_a_wide_gap_has_the_interval_of_one_linearization() -> None:
     group = np.arange(800) % 2
     lot = np.random.default_rng(0).random(800)
     one, other = _answers(lot < np.where(group, 0.9, 0.1), group), _answers(lot < np.where(group, 0.8, 0.2), group)
-    found = gap_change("gap_change", one, other, ["selection_rate"], "group")
+    found = gap_change("gap_change", one, other, ["selection_rate"], ["group"])
     before, after = (np.asarray(part.y_pred, dtype=np.int64) for part in (one, other))
     moved = [(before - after)[group == code] for code in (0, 1)]
     spread = np.sqrt(sum(part.var() / len(part) for part in moved))

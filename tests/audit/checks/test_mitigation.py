@@ -38,7 +38,7 @@ def _mitigated(seed: int, *, down: float, up: float, control: bool = False) -> M
     joined = join([_predictions(y, said, sex) for said in arms.values()], "variant", list(arms))
     return Mitigated(
         method="thresholds", constraint="demographic-parity", words="how often", rates=("selection_rate",), higher=True,
-        feature="sex", arms=Perturbed(predictions=joined), reads_group=True, read_before=False,
+        features=("sex",), arms=Perturbed(predictions=joined), reads_group=True, read_before=(),
     )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_the_interval_of_the_change_holds_the_truth() -> None:
     inside = 0
     for seed in range(40):
         pair = _mitigated(seed, down=0.08, up=0.06).before_and_after
-        change = gap_change("gap_change", pair.before, pair.after, ["selection_rate"], "sex")
+        change = gap_change("gap_change", pair.before, pair.after, ["selection_rate"], ["sex"])
         assert change.low is not None
         assert change.high is not None
         inside += change.low <= 0.14 <= change.high

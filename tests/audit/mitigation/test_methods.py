@@ -83,9 +83,9 @@ def test_resampling_serves_estimators_that_take_no_weights() -> None:
 def test_what_is_drawn_by_weights_has_independent_group_and_outcome() -> None:
     from audit.data.dataset import Roles, build
     from audit.evidence import Settings
-    from audit.mitigation.bench import prepare
     from audit.mitigation.candidates import _drawn, cell_weights
     from audit.mitigation.constraints import constraint
+    from audit.mitigation.preparation import prepare
     from audit.models.load import wrap
 
     frames = {name: part.drop(columns="v") for name, part in PARTS.items()}

@@ -142,7 +142,7 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest
         ("thresholds", "demographic-party", (), "Did you mean 'demographic-parity'"),
         ("thresholds", "bounded-group-loss", (), "no constraint 'bounded-group-loss' for binary tasks"),
         ("thresholds", "demographic-parity", ("--feature", "sax"), "Did you mean 'sex'"),
-        ("thresholds", "demographic-parity", ("--feature", "sex, kind"), "--feature sex_kind"),
+        ("thresholds", "demographic-parity", ("--feature", "sex, kine"), "--feature names 'kine'"),
         ("thresholds", "demographic-parity", ("--limit", "5"), "--limit is 5"),
     ],
 )

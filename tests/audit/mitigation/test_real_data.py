@@ -15,9 +15,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from audit.data.dataset import Roles, build
 from audit.evidence import Settings
 from audit.integrations.mitigation import Mitigation, mitigate
-from audit.mitigation.bench import prepare
 from audit.mitigation.candidates import cell_weights
 from audit.mitigation.constraints import constraint
+from audit.mitigation.preparation import prepare
 from audit.models.load import wrap
 
 

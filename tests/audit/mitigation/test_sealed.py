@@ -10,6 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from audit.data.factor import crossed_name
 from audit.errors import ModelError
 from audit.mitigation.files import as_file
 from audit.mitigation.sealed import MitigatedClassifier, MitigatedRegressor, log_odds
@@ -99,6 +100,19 @@ def test_bands_of_a_number_are_groups() -> None:
     assert rule.predict(frame[["x", "z"]].head(2).assign(age=[29, 30])).tolist() == [1, 0]
 
 
+def test_crossed_columns_are_told_apart_whatever_commas_their_values_hold() -> None:
+    frame = _table()
+    base = LogisticRegression().fit(frame[["x", "z"]], frame["y"])
+    rules = {crossed_name(["a, b", "c"]): -0.1, crossed_name(["a", "b, c"]): 1.1}
+    rule = MitigatedClassifier(base, sensitive=["g", "h"], thresholds=rules).seal(["x", "z"], bare=False)
+    X = frame[["x", "z"]].head(2)
+    assert rule.predict(X.assign(g=["a, b", "a"], h=["c", "b, c"])).tolist() == [1, 0]
+    with pytest.raises(ValueError, match="'g × h' is"):
+        rule.predict(X.assign(g="a", h="c"))
+    with pytest.raises(ValueError, match="no value of 'h'"):
+        rule.predict(X.assign(g="a", h=np.array(["b, c", None], dtype=object)))
+
+
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_a_sealed_model_loads_without_trust_and_answers_alike(rule: dict[str, object], tmp_path: Path) -> None:
     model, path = _sealed(**rule), tmp_path / "model.skops"
@@ -118,6 +132,8 @@ def test_a_sealed_model_loads_without_trust_and_answers_alike(rule: dict[str, ob
         {"calibration": {"f": (1.0,), "m": (1.0, 0.0)}},
         {"sensitive": 3, "thresholds": {"f": 0.1}},
         {"columns_": [["x"], "z"]},
+        {"sensitive": ["sex", "age"], "thresholds": {"f": 0.1, "m": 0.5}},
+        {"sensitive": [], "thresholds": {"f": 0.1, "m": 0.5}},
     ],
     ids=str,
 )

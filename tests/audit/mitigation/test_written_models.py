@@ -173,32 +173,3 @@ def test_what_a_graph_cannot_hold_is_said(tmp_path: Path) -> None:
         with pytest.raises(AuditError, match=said):
             _exported(out)
         assert not (out / "model.onnx").exists()
-
-
-def test_crossed_features_are_one_column_that_rules_and_graphs_read(tmp_path: Path) -> None:
-    pytest.importorskip("skl2onnx")
-    pytest.importorskip("onnxruntime")
-    crossed = {name: part.assign(sex_kind=part["sex"] + ", " + part["kind"]) for name, part in PARTS.items()}
-    sensitive = ["sex_kind", "sex", "kind"]
-    out = _written(
-        tmp_path / "out", _model("")[0], "thresholds", crossed, sensitive=sensitive, feature="sex_kind"
-    )  # fmt: skip
-    record = load(out / "audit.json")
-    gaps = [record.metric(f"gap_{arm}", feature="sex_kind").value for arm in ("before", "after")]
-    assert (gaps[0] or 0) > 2 * (gaps[1] or 0)
-    sealed, graph = _exported(out)
-    X = crossed["test"][[*FEATURES, "sex_kind"]]
-    assert np.array_equal(np.asarray(graph.predict(X)), np.asarray(sealed.predict(X)))
-    with pytest.raises(ValueError, match="'sex_kind' is 'f, d'"):
-        sealed.predict(X.assign(sex_kind="f, d"))
-
-
-def test_a_feature_of_many_levels_is_refused_with_what_to_do() -> None:
-    wide: dict[str, Any] = {
-        name: part.assign(town=[f"t{row % 60}" for row in range(len(part))]) for name, part in PARTS.items()
-    }
-    with pytest.raises(AuditError, match=r"'town' has 60 .*[Jj]oin rare"):
-        mitigate(
-            _model("")[0], **wide, target="y", positive="yes", favorable="yes", sensitive=["town"], features=FEATURES,
-            method="thresholds", constraint="demographic-parity",
-        )  # fmt: skip
