@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit.data.columns import label_text
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.evidence import Alone, Leaks, Reading
 from audit.evidence.requirements import require_evidence
 from audit.statistics.residuals import r2_interval, r2_score
 from audit.statistics.variance import Undefined, variance
-from audit.tabular.single_feature import Area, areas_by_label, as_cells, folds_of, held_out_numbers, levels_of
+from audit.tabular.single_feature import Area, areas_by_label, as_cells, distinct, folds_of, held_out_numbers
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -114,13 +115,13 @@ def _strongest(rows: _Rows, dataset: Dataset, bins: int, level: float) -> tuple[
 
 def _parts(rows: _Rows, dataset: Dataset) -> list[_Rows]:
     """Return the rows where the feature is filled, and those without one of its common values, where they are many."""
-    codes, levels = levels_of(rows.column)
+    codes, values = distinct(rows.column)
     filled = codes >= 0
     candidates = [(filled, "on the rows where it is filled")]
-    if len(levels) > 2:
+    if len(values) > 2:
         sizes = np.bincount(codes[filled])
         candidates += [
-            (filled & (codes != code), f"on the rows where it is not {levels[code]!r}")
+            (filled & (codes != code), f"on the rows where it is not {label_text(values[code])!r}")
             for code in np.argsort(-sizes, kind="stable")[:COMMON]
             if sizes[code] >= STAND_IN * len(codes)
         ]

@@ -70,12 +70,24 @@ def as_cells(column: pd.Series, most: int) -> Cells:
         edges = quantile_edges(values[~missing], most)
         codes = np.searchsorted(edges, values, side="left")
         return Cells(np.where(missing, len(edges) + 1, codes).astype(np.int64), len(edges) + 2, True)
+    codes, levels = distinct(column)
+    return Cells(np.where(codes < 0, len(levels), codes), len(levels) + 1, False)
+
+
+def distinct(column: pd.Series) -> tuple[IntArray, pd.Index]:
+    """Return each row's place among a column's distinct values, -1 where it is missing, and these values.
+
+    Examples
+    --------
+    >>> codes, values = distinct(pd.Series(["b", None, "a", "b"]))
+    >>> codes.tolist(), list(values)
+    ([0, -1, 1, 0], ['b', 'a'])
+    """
     try:
-        codes, levels = pd.factorize(column, use_na_sentinel=True)
-    except TypeError:
-        codes, levels = pd.factorize(column.astype(object).map(repr).where(column.notna(), None), use_na_sentinel=True)
-    array = np.asarray(codes, dtype=np.int64)
-    return Cells(np.where(array < 0, len(levels), array), len(levels) + 1, False)
+        codes, values = pd.factorize(column)
+    except TypeError:  # lists and other things that cannot be hashed
+        codes, values = pd.factorize(column.astype(object).map(label_text).where(column.notna(), None))
+    return np.asarray(codes, dtype=np.int64), pd.Index(values)
 
 
 def numbers(column: pd.Series) -> FloatArray:
@@ -101,10 +113,7 @@ def levels_of(column: pd.Series) -> tuple[IntArray, tuple[str, ...]]:
     >>> codes.tolist(), names
     ([0, 0, -1, 1], ('1', '[2]'))
     """
-    try:
-        codes, levels = pd.factorize(column, use_na_sentinel=True)
-    except TypeError:  # lists and other things that cannot be hashed
-        codes, levels = pd.factorize(column.astype(object).map(label_text).where(column.notna(), None))
+    codes, levels = distinct(column)
     texts = [label_text(level) for level in levels]
     merged, names = pd.factorize(np.array([*texts, ""], dtype=object)[:-1])
     table = np.append(np.asarray(merged, dtype=np.int64), -1)
