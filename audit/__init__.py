@@ -13,11 +13,10 @@ Examples
 from __future__ import annotations
 
 import importlib
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from audit.comparing.comparison import compare as compare
     from audit.comparing.result import Comparison as Comparison
     from audit.config.plan import RunPlan as RunPlan
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from audit.policy.read import read_policy as read_policy
     from audit.statistics.training import diagnose as diagnose
     from audit.statistics.training import tripped as tripped
+    from reports.html import write_card as write_card
     from reports.record import AuditRecord as AuditRecord
     from reports.record import Estimate as Estimate
     from reports.record import Measurement as Measurement
@@ -61,6 +61,7 @@ _HOMES = {
     "Estimate": "reports.record:Estimate",
     "Measurement": "reports.record:Measurement",
     "save": "reports.store:save",
+    "write_card": "reports.html:write_card",
     "load": "reports.store:load",
 }
 
@@ -99,28 +100,13 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'audit' has no attribute {name!r}")
     module, _, attribute = _HOMES[name].partition(":")
     value: object = getattr(importlib.import_module(module), attribute)
+    if isinstance(value, FunctionType):
+        from audit.argument_types import typed
+
+        value = typed(value)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
-
-
-def write_card(record: AuditRecord, path: str | Path) -> None:
-    """Draw a record's card and write it as one HTML file, whole or not at all.
-
-    Parameters
-    ----------
-    record : AuditRecord
-    path : str or Path
-        Where the page is written.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written to.
-    """
-    from reports import html, store
-
-    store.write_text_atomically(path, html.render(record))

@@ -74,8 +74,15 @@ def shown(name: object, *, limit: int = 80) -> str:
     >>> print(shown("a" * 100, limit=10))
     'aaaaaaaaa…'
     """
-    text = str(name)
+    text = _written(name)
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def _written(name: object) -> str:
+    try:
+        return str(name)
+    except Exception:  # an object that cannot be written must not hide the mistake it is part of
+        return f"a value of type {type(name).__name__}"
 
 
 def listed(names: Iterable[object], *, limit: int = 12) -> str:
@@ -103,5 +110,5 @@ def hint(name: object, known: Iterable[object]) -> str:
     >>> hint("zzz", ["age", "default"])
     ''
     """
-    near = nearest(name, known)
+    near = nearest(_written(name), known)
     return f" Did you mean {shown(near[0])}?" if near else ""

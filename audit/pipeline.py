@@ -19,6 +19,7 @@ from audit.config.arguments import (
     Extras,
     Part,
     PolicyChoice,
+    by_label,
     changed,
     costs_of,
     parts_of,
@@ -31,6 +32,7 @@ from audit.config.log_arguments import log_given, relabelling
 from audit.config.own_metrics import metrics_from_objects
 from audit.config.plan import RunPlan
 from audit.costs import Costs
+from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, address_name
 from audit.evidence import Absence, Predictions, Settings
 from audit.gather import LEFT_OUT, QUICK, UNREACHED, Context, available, check_options
@@ -238,14 +240,14 @@ def run(
     number: Iterable[str] = (),
     labels: object | None = None,
     bins: Mapping[str, tuple[float, ...]] | None = None,
-    names: Mapping[str, Mapping[str, str]] | None = None,
+    names: Mapping[str, Mapping[object, str]] | None = None,
     monotone: Mapping[str, str] | None = None,
     settings: Settings | None = None,
     level: float | None = None,
     min_n: int | None = None,
     suppress_n: int | None = None,
     depth: int | None = None,
-    reference: Mapping[str, str] | None = None,
+    reference: Mapping[str, object] | None = None,
     headline: str | None = None,
     costs: Costs | Mapping[str, float] | None = None,
     metrics: Mapping[str, object] | None = None,
@@ -374,7 +376,7 @@ def run(
         positive=positive,  # type: ignore[arg-type]
         favorable=favorable,  # type: ignore[arg-type]
         order=tuple(order),  # type: ignore[arg-type]
-        names=names or {},
+        names=by_label(names),
         monotone=monotone or {},
         bins=bins or {},
         prediction=prediction,
@@ -390,8 +392,9 @@ def run(
         labels=relabelling(labels),
     )
     stated = {
-        "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "reference": reference,
-        "headline": headline, "costs": costs_of(costs), "metrics": metrics_from_objects(metrics) if metrics else None,
+        "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "headline": headline,
+        "reference": None if reference is None else {column: label_text(level) for column, level in reference.items()},
+        "costs": costs_of(costs), "metrics": metrics_from_objects(metrics) if metrics else None,
     }  # fmt: skip
     plan = plan_from_arguments(
         model,

@@ -100,6 +100,25 @@ def render(record: AuditRecord, edition: Edition = "full", saved: str = "") -> s
     return page if len(page.encode()) < SIZE_LIMIT else pages.draw(budget)
 
 
+def write_card(record: AuditRecord, path: str | Path, edition: Edition = "full") -> None:
+    """Draw a record's card and write it as one HTML file, whole or not at all.
+
+    Parameters
+    ----------
+    record : AuditRecord
+    path : str or Path
+        Where the page is written.
+    edition : {'full', 'short'}, default='full'
+        ``short`` leaves out the annex: at most eight printed pages.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    record.write_card(path, edition)
+
+
 def _fitting(budgets: Sequence[Budget], size: Callable[[Budget], int], room: int, findings: int) -> Budget | None:
     """Return the first budget whose page fits, with about as many findings told in full as there is room for."""
     for budget in budgets:

@@ -15,6 +15,7 @@ from audit.config.logs import load_log
 from audit.config.own_metrics import described
 from audit.config.plan import RunPlan, current, require_fitting, suppression
 from audit.costs import Costs
+from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, build
 from audit.data.frames import sensitive_frames, split_frame
 from audit.data.reading import without_words
@@ -309,6 +310,19 @@ def target_name(parts: Mapping[str, Part], sensitive: object | None = None) -> s
     name, taken = getattr(pair[1], "name", None), [*getattr(pair[0], "columns", ()), *getattr(sensitive, "columns", ())]
     taken += [*sensitive] if isinstance(sensitive, Mapping) else [getattr(sensitive, "name", None)]
     return name if isinstance(name, str) and name and name not in taken else "target"
+
+
+def by_label(words: Mapping[str, Mapping[object, str]] | None) -> dict[str, dict[str, str]]:
+    """Return words for the values of columns, each value as reports write it.
+
+    Examples
+    --------
+    >>> by_label({"sex": {1: "men", "2": "women"}})
+    {'sex': {'1': 'men', '2': 'women'}}
+    """
+    return {
+        column: {label_text(value): word for value, word in named.items()} for column, named in (words or {}).items()
+    }
 
 
 def to_tuple(given: Iterable[str] | str | None) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def log_given(
         ("label_time", label_time),
         ("labels of rows that came later", late),
     ):
-        if value:
+        if not isinstance(value, str | None) or value:
             raise ConfigError(f"{name} is given without a log; give log, or leave it out.")
     return None
 

@@ -47,6 +47,10 @@ def column_kind(column: pd.Series) -> ColumnKind:
     return "text" if len(present) and spaced.mean() > 0.5 and present.nunique() > 0.5 * len(present) else "categorical"
 
 
+MOST_BITS = 1000
+"""Whole numbers of more bits are written in hexadecimal digits: they are no floats, and Python writes no others."""
+
+
 def label_texts(values: pd.Series | npt.NDArray[np.generic] | Sequence[object]) -> npt.NDArray[np.object_]:
     """Write labels in one way, so that 1, 1.0 and "1" meet; missing stays ``None``.
 
@@ -71,9 +75,16 @@ def label_text(value: object) -> str:
     """
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return hex(value)
     if isinstance(value, int | float | np.number) and float(value).is_integer():
         return str(int(value))
-    return str(value)
+    try:
+        return str(value)
+    except Exception as problem:  # of somebody's own class
+        raise DataError(
+            f"a value of type {type(value).__name__} cannot be written as text; expected words or numbers."
+        ) from problem
 
 
 def sorted_labels(texts: Iterable[str]) -> tuple[str, ...]:

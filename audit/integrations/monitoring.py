@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from audit.config.arguments import PolicyChoice, card_of, changed, judged_by, to_tuple
+from audit.config.arguments import PolicyChoice, by_label, card_of, changed, judged_by, to_tuple
 from audit.config.configuration import MonitorTable
 from audit.config.log_arguments import LogGiven, data_table, frames_of, names_of, relabelling
 from audit.config.plan import suppression
@@ -43,7 +43,7 @@ def monitor(
     order: Iterable[object] = (),
     bins: Mapping[str, tuple[float, ...]] | None = None,
     text: Iterable[str] = (),
-    names: Mapping[str, Mapping[str, str]] | None = None,
+    names: Mapping[str, Mapping[object, str]] | None = None,
     settings: Settings | None = None,
     policy: Policy | str | Path | None = None,
     select: Iterable[str] = (),
@@ -106,7 +106,7 @@ def monitor(
         positive=positive,  # type: ignore[arg-type]
         favorable=favorable,  # type: ignore[arg-type]
         order=tuple(order),  # type: ignore[arg-type]
-        names=names or {},
+        names=by_label(names),
         sensitive=names_of(sensitive),
         features=to_tuple(features),
         bins=bins or {},

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 LIMITS: Mapping[str, float] = {
     "training_loss_ratio": 0.99,
@@ -37,6 +37,7 @@ SHRUNK = 0.5
 """Under a penalty, weights that end under this share of their first length were held down by it."""
 
 
+@runtime_checkable
 class Row(Protocol):
     """One number of one epoch; epoch 0 is before training."""
 
