@@ -22,6 +22,7 @@ from audit.config.arguments import (
     by_label,
     changed,
     costs_of,
+    levels_of,
     parts_of,
     plan_from_arguments,
     target_name,
@@ -32,7 +33,6 @@ from audit.config.log_arguments import log_given, relabelling
 from audit.config.own_metrics import metrics_from_objects
 from audit.config.plan import RunPlan
 from audit.costs import Costs
-from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, address_name
 from audit.evidence import Absence, Predictions, Settings
 from audit.gather import LEFT_OUT, QUICK, UNREACHED, Context, available, check_options
@@ -393,8 +393,7 @@ def run(
     )
     stated = {
         "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "headline": headline,
-        "reference": None if reference is None else {column: label_text(level) for column, level in reference.items()},
-        "costs": costs_of(costs), "metrics": metrics_from_objects(metrics) if metrics else None,
+        "reference": levels_of(reference), "costs": costs_of(costs), "metrics": metrics_from_objects(metrics or {}) or None,
     }  # fmt: skip
     plan = plan_from_arguments(
         model,

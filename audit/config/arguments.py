@@ -325,6 +325,17 @@ def by_label(words: Mapping[str, Mapping[object, str]] | None) -> dict[str, dict
     }
 
 
+def levels_of(reference: Mapping[str, object] | None) -> dict[str, str] | None:
+    """Return the level that each column is compared with, as reports write it.
+
+    Examples
+    --------
+    >>> levels_of({"sex": 1})
+    {'sex': '1'}
+    """
+    return None if reference is None else {column: label_text(level) for column, level in reference.items()}
+
+
 def to_tuple(given: Iterable[str] | str | None) -> tuple[str, ...]:
     """Return names as a tuple; a single name stands for itself."""
     return () if given is None else (given,) if isinstance(given, str) else tuple(given)
