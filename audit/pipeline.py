@@ -393,7 +393,7 @@ def run(
     )
     stated = {
         "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "headline": headline,
-        "reference": levels_of(reference), "costs": costs_of(costs), "metrics": metrics_from_objects(metrics or {}) or None,
+        "reference": levels_of(reference), "costs": costs_of(costs), "metrics": metrics_from_objects(metrics) or None,
     }  # fmt: skip
     plan = plan_from_arguments(
         model,
