@@ -19,10 +19,10 @@ from audit.config.arguments import (
     Extras,
     Part,
     PolicyChoice,
+    as_levels,
     by_label,
     changed,
     costs_of,
-    levels_of,
     parts_of,
     plan_from_arguments,
     target_name,
@@ -393,7 +393,7 @@ def run(
     )
     stated = {
         "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "headline": headline,
-        "reference": levels_of(reference), "costs": costs_of(costs), "metrics": metrics_from_objects(metrics) or None,
+        "reference": as_levels(reference), "costs": costs_of(costs), "metrics": metrics_from_objects(metrics) or None,
     }  # fmt: skip
     plan = plan_from_arguments(
         model,

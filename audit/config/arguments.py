@@ -325,12 +325,12 @@ def by_label(words: Mapping[str, Mapping[object, str]] | None) -> dict[str, dict
     }
 
 
-def levels_of(reference: Mapping[str, object] | None) -> dict[str, str] | None:
+def as_levels(reference: Mapping[str, object] | None) -> dict[str, str] | None:
     """Return the level that each column is compared with, as reports write it.
 
     Examples
     --------
-    >>> levels_of({"sex": 1})
+    >>> as_levels({"sex": 1})
     {'sex': '1'}
     """
     return None if reference is None else {column: label_text(level) for column, level in reference.items()}
