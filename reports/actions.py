@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from reports.families import family_named
 from reports.lookup import Estimates
-from reports.people import capital
+from reports.people import capital, class_words
 from reports.phrases import counted, listed, visible
 from reports.ranking import by_attention, families, family_of
-from reports.record import AuditRecord, blank_sections
+from reports.record import AuditRecord, Verdict, blank_sections
 from reports.results import GateResult, gate_of
 from reports.sentences import concern_words, verdict_words
 from reports.summary import standing
@@ -69,10 +69,19 @@ def _about(record: AuditRecord, known: Estimates, result: GateResult, who: str) 
     remedy = gate.remedy if gate is not None else ""
     name = concern_words(record, known, verdict) or f"look at {visible(result.gate_id)}"
     text = visible(remedy or verdict.next_step, 400) or f"Find out why: {name}."
-    if remedy and "feature" in verdict.where:
-        text = f"{visible(verdict.where['feature'], 40)}: {text[:1].lower()}{text[1:]}"
+    if remedy and (subject := _subject(record, verdict)):
+        text = f"{subject}: {text[:1].lower()}{text[1:]}"
     about = capital(record, verdict_words(record, known, verdict))
     return Action(text=text, who=who, about=about, gate_id=verdict.gate)
+
+
+def _subject(record: AuditRecord, verdict: Verdict) -> str:
+    """Name the feature, the rows or the class that a step is about."""
+    for key in ("feature", "slice"):
+        if verdict.where.get(key, "*") != "*":
+            return visible(verdict.where[key], 40)
+    label = verdict.where.get("class", "*")
+    return f"class {class_words(record, label)}" if label != "*" else ""
 
 
 def _criteria(record: AuditRecord, there: bool) -> list[Action]:

@@ -55,12 +55,12 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
     invalid = [result for result in mine if result.gate and result.gate.invalidates and result.worst.outcome == "fail"]
     failed = concerns_of(record, TRUST)
     if invalid:
-        sentence = f"No: {verdict_words(record, known, invalid[0].lead)}."
+        sentence = f"The numbers cannot be relied on: {verdict_words(record, known, invalid[0].lead)}."
     elif failed:
         first = f"{counted(len(failed), 'concern')}; first, {concern_words(record, known, failed[0].lead)}"
-        sentence = f"With care: {first}."
+        sentence = f"Read the numbers with care: {first}."
     else:
-        sentence = "Yes, as far as was tested." if _test(mine) else "Not known: nothing here was tested."
+        sentence = "The numbers hold, as far as was tested." if _test(mine) else "Not known: nothing here was tested."
     rest = [
         f"{capital(record, verdict_words(record, known, result.lead))}." for result in failed if result not in invalid
     ][1:2]

@@ -34,7 +34,7 @@ LONG = {"roc_auc": "Ranking (ROC AUC)"}
 def how_good(record: AuditRecord, known: Estimates) -> Answer:
     """Say how often the model is right, beside what a constant would reach."""
     sentence, chart = _regression(record, known) if record.task == "regression" else _decisions(record, known)
-    details = (_headline(record, known), _calibration(known), _constant(record, known))
+    details = (_no_skill(known), _headline(record, known), _calibration(known), _simple_model(record, known))
     return Answer(
         id="good",
         question="How good is it?",
@@ -93,6 +93,16 @@ def _regression(record: AuditRecord, known: Estimates) -> tuple[str, Strip | Non
     return f"{'; '.join(parts)}.", strip(rows, ends=(0.0, 1.0))
 
 
+def _no_skill(known: Estimates) -> str:
+    """Say so where a constant answer may be as good."""
+    skill = known.get("skill_over_constant")
+    if skill is None or skill.low is None or skill.low > 0:
+        return ""
+    if skill.low == skill.high == 0:
+        return "All its answers are alike: a constant does as well."
+    return "These rows do not show that it does better than a constant answer."
+
+
 def _headline(record: AuditRecord, known: Estimates) -> str:
     estimate = known.get(record.headline)
     if estimate is None or record.headline in SAID:
@@ -110,7 +120,7 @@ def _calibration(known: Estimates) -> str:
     return f"Scores miss the outcome rates by {100 * error.value:.1f} points {percent_interval(error)} on average."
 
 
-def _constant(record: AuditRecord, known: Estimates) -> str:
+def _simple_model(record: AuditRecord, known: Estimates) -> str:
     gain = known.get("simple_model_gain")
     if gain is None or gain.value is None or abs(gain.value) < SAME:
         return ""

@@ -169,6 +169,18 @@ def per_hundred(value: float) -> str:
     return f"{100 * value:.0f} of 100"
 
 
+def roughly(count: int) -> str:
+    """Write a number of rows that is an estimate with two digits, rounded up.
+
+    Examples
+    --------
+    >>> roughly(94), roughly(3404), roughly(100_001)
+    ('94', '3,500', '110,000')
+    """
+    step = 10 ** max(len(str(count)) - 2, 0)
+    return f"{-(-count // step) * step:,}"
+
+
 def rows_needed(verdict: Verdict) -> str:
     """Say what would settle an inconclusive verdict; no number of rows that nobody will ever collect.
 
@@ -190,7 +202,7 @@ def rows_needed(verdict: Verdict) -> str:
     if verdict.n_needed > BEYOND_REACH * max(n or 0, 1) and n is not None:
         return "practically at the threshold; more rows will not help"
     few = n is not None and verdict.n_needed <= NEARLY * n
-    needed = "a few more rows" if few else f"about {verdict.n_needed:,} rows"
+    needed = "a few more rows" if few else f"about {roughly(verdict.n_needed)} rows"
     return f"{needed} of this kind needed" + (f", {n:,} here" if n is not None else "")
 
 

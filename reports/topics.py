@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.phrases import BEYOND_REACH, counted, visible
+from reports.phrases import BEYOND_REACH, counted, roughly, visible
 from reports.ranking import families, usual_reach
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult, gate_results, slices
@@ -63,8 +63,8 @@ def _why(unsettled: Sequence[Verdict]) -> str:
     if not reachable:
         flag = any(verdict.n_needed is not None for verdict in unsettled)
         return "practically at the threshold; more rows will not help" if flag else "these rows cannot tell"
-    least, most = min(reachable), max(reachable)
-    rows = f"about {least:,} rows of this kind" if least == most else f"{least:,} to {most:,} rows of each kind"
+    least, most = (roughly(count) for count in (min(reachable), max(reachable)))
+    rows = f"about {least} rows of this kind" if least == most else f"about {least} to {most} rows of each kind"
     hopeless = len(unsettled) - len(reachable)
     rest = f"; {counted(hopeless, 'slice')} too close to the limit" if hopeless else ""
     return f"{rows} needed{rest}"

@@ -57,16 +57,23 @@ def chosen_formats(asked: str | None, default: list[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+FILE_ENDINGS = frozenset({".toml", ".json", ".html", ".md", ".txt", ".xml", ".csv", ".sarif", ".onnx", ".skops"})
+
+
 def require_writable(folder: Path) -> None:
     """Refuse a folder that cannot be made, before the long work begins.
 
     Raises
     ------
     ConfigError
-        If a file stands in its way, or no rights are had.
+        If a file stands in its way, no rights are had, or a new folder would be named like a file.
     """
     import os
 
+    if folder.suffix.lower() in FILE_ENDINGS and not folder.exists():
+        raise ConfigError(
+            f"--out {shown(folder)} is named like a file; expected a folder, such as {shown(folder.stem)}."
+        )
     here = folder
     while not here.exists() and here != here.parent:
         here = here.parent

@@ -39,7 +39,7 @@ def rule(code: str, metric: str, **more: object) -> Gate:
 
 
 CHECKS = {"FAIR001": "disparities", "FAIR003": "disparities", "SLICE001": "weak_slices", "LEAK001": "overlap",
-          "CARD001": "card_blanks", "CAL003": "group_calibration"}  # fmt: skip
+          "CARD001": "card_blanks", "CAL003": "group_calibration", "PERF003": "classification"}  # fmt: skip
 FAMILIES = {"disparities": "fairness", "weak_slices": "slices", "overlap": "leakage", "card_blanks": "card",
             "classification": "performance", "regression": "performance", "group_calibration": "fairness"}  # fmt: skip
 RATES = (
@@ -136,6 +136,40 @@ def test_scores_of_the_other_class_are_told(high: float, said: bool) -> None:
     assert ("worse than chance: higher scores go with the other class" in details[0]) == said
 
 
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (0.0, 0.0, 0.0, "All its answers are alike: a constant does as well."),
+        (0.01, -0.03, 0.05, "These rows do not show that it does better than a constant answer."),
+        (0.2, 0.1, 0.3, ""),
+    ],
+)
+def test_a_model_that_may_be_no_better_than_a_constant_is_told_so(
+    value: float, low: float, high: float, said: str
+) -> None:
+    record = audit()
+    measured = record.findings[0].measurement
+    assert measured is not None
+    skill = replace(rate("skill_over_constant", value, 900, "difference"), low=low, high=high)
+    finding = replace(record.findings[0], measurement=replace(measured, estimates=(*measured.estimates, skill)))
+    first = answer(replace(record, findings=(finding,)), "good").details[0]
+    assert (first == said) if said else ("constant" not in first)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ({"class": "fire"}, "class “fire”: weight it"),
+        ({"slice": "age up to 30"}, "age up to 30: weight it"),
+        ({}, "Weight it"),
+    ],
+)
+def test_a_step_names_the_class_or_the_rows_it_is_about(where: dict[str, str], said: str) -> None:
+    gate = rule("PERF003", "recall", remedy="Weight it.")
+    failed = verdict("PERF003", "fail", rate("recall", 0.1, 90, **where))
+    assert actions(audit(gates=(gate,), verdicts=(failed,)))[0].text.startswith(said)
+
+
 @pytest.mark.parametrize("favorable", ["no", ""])
 def test_the_same_people_are_named_whichever_class_the_rates_speak_of(favorable: str) -> None:
     assert "Black applicants: 17.5 % refused (n 126); others 2.4 %" in answer(mortgages(favorable), "worse").sentence
@@ -190,7 +224,7 @@ def test_a_leak_speaks_before_everything_else() -> None:
         (verdict("SLICE001", "fail", weak), verdict("LEAK001", "fail", leak)),
     )
     assert verdict_sentence(record).startswith("This audit cannot be relied on: 30 % [27, 33] of test rows stand in")
-    assert answer(record, "trusted").sentence.startswith("No: ")
+    assert answer(record, "trusted").sentence.startswith("The numbers cannot be relied on: ")
     assert actions(record)[0].gate_id == "LEAK001"
 
 

@@ -94,3 +94,12 @@ def test_the_writer_itself_refuses_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="symbolic link"):
         write_text_atomically(tmp_path / "b.txt", "lost")
     assert (tmp_path / "a.txt").read_text() == "kept"
+
+
+@pytest.mark.parametrize("name", ["audit.toml", "card.html", "AUDIT.JSON"])
+def test_a_folder_is_not_named_like_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    table = tmp_path / "rows.csv"
+    table.write_text("x,y\n" + "\n".join(f"{k},{k % 2}" for k in range(50)) + "\n")
+    assert main(["init", "--test", str(table), "--target", "y", "--out", str(tmp_path / name)]) == 2
+    assert "is named like a file; expected a folder" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / name).exists()
