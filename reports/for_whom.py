@@ -32,6 +32,7 @@ from reports.record import AuditRecord
 from reports.results import GateResult, gate_of
 from reports.sentences import known_words, reach_words, verdict_words
 from reports.strips import Strip, StripRow, strip
+from reports.traits import is_trait
 
 GROUPS = families_in("worse", answering=True)
 
@@ -41,7 +42,7 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
     question = "For whom is it worse?"
     if not record.data.sensitive:
         sentence = "Not asked: no column that distinguishes people was declared."
-        return Answer(id="worse", question=question, sentence=sentence, details=_weak_slice(record, known))
+        return Answer(id="worse", question=question, sentence=sentence, details=_undeclared(record))
     failed = [
         result for result in concerns_of(record, GROUPS) if result.worst.outcome == "fail" and not _is_direction(result)
     ]
@@ -205,6 +206,10 @@ def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
     return strip(rows, points=True, note=f"{caption}, with 95 % intervals")
 
 
-def _weak_slice(record: AuditRecord, known: Estimates) -> tuple[str, ...]:
-    slices = concerns_of(record, ("slices",))
-    return tuple(f"{capital(record, verdict_words(record, known, result.lead))}." for result in slices[:1])
+def _undeclared(record: AuditRecord) -> tuple[str, ...]:
+    """Name the columns that sound as if they did."""
+    names = [feature.name for feature in record.data.features if is_trait(feature.name)]
+    if not names:
+        return ()
+    sound = "sounds as if it does" if len(names) == 1 else "sound as if they do"
+    return (f"{listed(visible(name, 40) for name in names)} {sound}: declare as sensitive what does, and audit again.",)

@@ -29,12 +29,8 @@ from audit.models.objects import estimator_kind
 from audit.models.taught import taught_words
 from audit.progress import silent
 from reports.record import Task
+from reports.traits import is_trait, name_words
 
-SENSITIVE_WORDS = (
-    "age", "sex", "gender", "race", "ethnic", "religion", "national", "citizen", "disab", "marital", "orientation",
-    "pregnan", "veteran", "foreign", "language", "skin",
-)  # fmt: skip
-"""Beginnings of words that columns about people's protected traits are often named by."""
 TRIED = 200
 """Rows that a model is asked for before it is said that it can be run."""
 AGE_BANDS = (25.0, 45.0, 65.0)
@@ -217,7 +213,7 @@ def bands(column: pd.Series) -> tuple[float, ...]:
     if not pd.api.types.is_numeric_dtype(column.dtype) or column.nunique() <= NUMERIC_GROUPS:
         return ()
     values = column.dropna().to_numpy(dtype=np.float64)
-    if "age" in _words(str(column.name)) and values.min() >= 0 and values.max() <= 120:
+    if "age" in name_words(str(column.name)) and values.min() >= 0 and values.max() <= 120:
         inside = tuple(edge for edge in AGE_BANDS if values.min() < edge <= values.max())
         if inside:
             return inside
@@ -226,21 +222,10 @@ def bands(column: pd.Series) -> tuple[float, ...]:
     return tuple(rising) or (float(np.median(values)),)
 
 
-def _words(name: str) -> list[str]:
-    return [word for word in re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()) if word]
-
-
 def _likely(frame: pd.DataFrame, asked: Asked) -> tuple[str, ...]:
     """Name the columns that sound like traits of people and were not declared."""
     taken = {asked.target, *asked.sensitive, asked.prediction, asked.score}
-    sounding = (
-        str(name) for name in frame.columns if name not in taken and any(_sounds(word) for word in _words(str(name)))
-    )
-    return tuple(sounding)
-
-
-def _sounds(word: str) -> bool:
-    return any(word == text if text in {"age", "sex", "race"} else word.startswith(text) for text in SENSITIVE_WORDS)
+    return tuple(str(name) for name in frame.columns if name not in taken and is_trait(str(name)))
 
 
 def _is_time(column: pd.Series) -> bool:

@@ -277,6 +277,24 @@ def test_what_was_not_asked_is_said() -> None:
     assert answer(record, "breaks").sentence.startswith("Not tested")
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("income", "page"), ()),
+        (("income", "race"), ("race sounds as if it does: declare as sensitive what does, and audit again.",)),
+        (
+            ("SEX", "Nationalität"),
+            ("SEX, Nationalität sound as if they do: declare as sensitive what does, and audit again.",),
+        ),
+    ],
+)
+def test_columns_that_sound_like_traits_of_people_are_named(names: tuple[str, ...], said: tuple[str, ...]) -> None:
+    features = tuple(FeatureInfo(name=name, kind="categorical") for name in names)
+    record = audit()
+    record = replace(record, data=replace(record.data, sensitive=(), features=features))
+    assert answer(record, "worse").details == said
+
+
 def test_a_regression_says_what_it_explains() -> None:
     made = (rate("mean_absolute_error", 0.32, 952), rate("r2_score", 0.712, 952))
     record = replace(audit({"regression": made}), task="regression", headline="r2_score")
