@@ -39,13 +39,12 @@ def constant_loss(rows: Rows, objective: str) -> float:
     if objective == "multiclass":
         shares = torch.bincount(targets, weights=weights).clamp_min(1e-12)
         constant = shares.log()[None]
-    elif objective == "binary":
-        share = (weights * targets).sum().clamp(1e-12, 1 - 1e-12)
-        constant = torch.logit(share).view(1, 1)
-    elif is_plain(objective):
-        constant = (weights * targets).sum().view(1, 1)
+    elif objective == "regression" and not is_plain(objective):
+        columns = targets.double().reshape(len(targets), -1).unbind(dim=1)
+        constant = torch.cat([_best_number(column, weights, objective) for column in columns], dim=1)
     else:
-        constant = _best_number(targets.double(), weights, objective)
+        means = (weights.unsqueeze(1) * targets.reshape(len(targets), -1)).sum(dim=0)
+        constant = (means if objective == "regression" else torch.logit(means.clamp(1e-12, 1 - 1e-12))).unsqueeze(0)
     answers = constant.to(rows.inputs.device).expand(len(targets), -1)
     plain = Rows(rows.inputs, rows.targets.double() if objective != "multiclass" else rows.targets, rows.weights)
     return float(mean_loss(answers, plain, objective))

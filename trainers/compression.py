@@ -70,6 +70,8 @@ def distilled(model: Any, X: Any, hidden: Sequence[int], *, epochs: int = 30, ra
     result = copy.deepcopy(model)
     teacher, rows = _taken_apart(result, X)
     values = np.asarray(rows)
+    if teacher._objective()[0] == "multilabel":
+        raise TrainerError("the network predicts several labels, and a student learns one target; prune or quantize it")
     student = type(teacher)(hidden=tuple(hidden), epochs=epochs, random_state=random_state)
     if not hasattr(teacher, "classes_"):
         student.fit(values, teacher.predict(values))

@@ -40,7 +40,8 @@ class Loaded:
 
     X: Any
     """A frame of features, a frame of one text column, or an array of images."""
-    y: NDArray[Any]
+    y: Any
+    """One column as an array, several as a frame."""
     weight: NDArray[np.float64] | None
     cluster: NDArray[Any] | None
     time: NDArray[Any] | None
@@ -164,7 +165,7 @@ def load_rows(data: DataPart, folder: Path, sensitive: str) -> Loaded:
         return Loaded(X=images.X, y=images.y, weight=None, cluster=None, time=None, groups=None, about=about)
     table = _table(folder / data.train)
     named = [
-        data.target,
+        *data.targets,
         data.text,
         data.weight,
         data.cluster,
@@ -179,12 +180,10 @@ def load_rows(data: DataPart, folder: Path, sensitive: str) -> Loaded:
                 f"column {quoted(name)} is not in {quoted(data.train)}; its columns are {listing(table.columns)}."
                 f"{nearest(name, table.columns)}"
             )
-    if not data.target:
-        raise TrainerError("[data] names no target; expected target = a column")
-    _check_target(table[data.target], data)
+    _check_targets(table, data)
     return Loaded(
         X=_features(table, data),
-        y=table[data.target].to_numpy(),
+        y=table[data.targets] if isinstance(data.target, list) else table[data.target].to_numpy(),
         weight=table[data.weight].to_numpy(dtype=np.float64) if data.weight else None,
         cluster=table[data.cluster].to_numpy() if data.cluster else None,
         time=table[data.time].to_numpy() if data.time else None,
@@ -209,13 +208,24 @@ def _table(path: Path) -> pd.DataFrame:
     return table
 
 
-def _check_target(column: pd.Series[Any], data: DataPart) -> None:
-    missing = int(column.isna().sum())
-    if missing:
+def _check_targets(table: pd.DataFrame, data: DataPart) -> None:
+    if not data.targets:
+        raise TrainerError("[data] names no target; expected target = a column")
+    for name in data.targets:
+        missing = int(table[name].isna().sum())
+        if missing:
+            raise TrainerError(f"target {quoted(name)} is missing in {missing} of {len(table)} rows; drop them first")
+    several = len(data.targets) > 1
+    if several != isinstance(data.target, list) or (several and data.task in {"binary", "multiclass"}):
         raise TrainerError(
-            f"target {quoted(data.target)} is missing in {missing} of {len(column)} rows; drop them first"
+            f"task is {data.task!r} and target names {listing(data.targets)}; several columns are several labels of "
+            "0 and 1 (task = 'multilabel') or several numbers (task = 'regression'), one is target = a column"
         )
-    classes = column.nunique()
+    if not several and data.task == "multilabel":
+        raise TrainerError("task is 'multilabel' and target is one column; expected a list of columns of 0 and 1")
+    if several:
+        return
+    classes = table[data.targets[0]].nunique()
     if data.task == "binary" and classes != 2:
         raise TrainerError(f"task is 'binary', and target {quoted(data.target)} has {classes} classes; expected 2")
 
@@ -223,7 +233,7 @@ def _check_target(column: pd.Series[Any], data: DataPart) -> None:
 def _features(table: pd.DataFrame, data: DataPart) -> pd.DataFrame:
     if data.text:
         return table[[data.text]].fillna("")
-    aside = {data.target, data.weight, data.cluster, data.time, *data.drop}
+    aside = {*data.targets, data.weight, data.cluster, data.time, *data.drop}
     names = data.features if data.features is not None else [name for name in table.columns if name not in aside]
     if not names:
         raise TrainerError("no features are left; expected at least one column beside the target")
@@ -251,22 +261,21 @@ def _fit(recipe: Recipe, folder: Path, model: Model, loaded: Loaded) -> Any:  # 
     kept, held = _hold_out(recipe, loaded)
     preparation = _preparation(recipe, loaded.X)
     X, test = _safe_indexing(loaded.X, kept), _safe_indexing(loaded.X, held)
+    y, truth = _safe_indexing(loaded.y, kept), _safe_indexing(loaded.y, held)
     if preparation is not None:
         X = preparation.fit(X).transform(X)
         test = preparation.transform(test) if len(held) else test
     weight = None if loaded.weight is None else loaded.weight[kept]
     rest = () if loaded.weight is None else (loaded.weight[held],)
-    validation = (test, loaded.y[held], *rest) if len(held) else None
+    validation = (test, truth, *rest) if len(held) else None
     if validation is None:
         model.set_params(validation_fraction=0.0)
     if recipe.transfer is not None:
         stages = [Stage(**stage.model_dump()) for stage in recipe.transfer.stage] or STAGES
         source = folder / recipe.transfer.backbone
-        model = transfer(
-            source, X, loaded.y[kept], model=model, stages=stages, sample_weight=weight, validation=validation
-        )
+        model = transfer(source, X, y, model=model, stages=stages, sample_weight=weight, validation=validation)
     else:
-        model.fit(X, loaded.y[kept], weight, validation=validation)
+        model.fit(X, y, weight, validation=validation)
     return model if preparation is None else Pipeline([("prepare", preparation), ("network", model)])
 
 
@@ -276,7 +285,7 @@ def _hold_out(recipe: Recipe, loaded: Loaded) -> tuple[NDArray[np.int64], NDArra
     share = float(recipe.network.get("validation_fraction", recipe.data.validation))
     if share <= 0 or rows * share < 8:
         return np.arange(rows), np.arange(0)
-    strata = None if recipe.data.task == "regression" else loaded.y
+    strata = loaded.y if recipe.data.task in {"binary", "multiclass"} else None
     if loaded.time is not None:
         parts = split_rows(rows, validation=share, test=0.0, time=loaded.time, seed=recipe.seed)
     else:

@@ -8,11 +8,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from trainers import fitting, inputs, reading, settings
+from trainers import fitting, inputs, reading, settings, targets
 from trainers import state as plain
 from trainers.checkpoints import state_in
 from trainers.documentation import documented
@@ -28,6 +30,13 @@ class _Network(Parameters):
     """Training and prediction that classifier and regressor share."""
 
     _losses: ClassVar[tuple[str, ...]] = ("auto",)
+
+    def _see_columns(self, given: targets.Columns | None, *, reset: bool) -> None:
+        """Learn how many columns the target has, and their names; or compare them."""
+        if reset:
+            self.n_outputs_ = 1 if given is None else given.values.shape[1]
+            self.target_names_ = () if given is None else given.names
+        targets.require_columns(given, self.n_outputs_)
 
     # --- fitting ----------------------------------------------------------------------------------
 
@@ -45,7 +54,8 @@ class _Network(Parameters):
         Parameters
         ----------
         X : array-like of shape (rows, features), (rows, steps, channels), (rows, channels, height, width), or texts
-        y : array-like of shape (rows,)
+        y : array-like of shape (rows,), or (rows, outputs)
+            Several columns are predicted together: numbers by a regressor, labels (0 or 1) by a classifier.
         sample_weight : array-like of shape (rows,), optional
             Rows of weight 0 are left out.
         validation : tuple (X, y), (X, y, sample_weight) or (X, y, sample_weight, groups), optional
@@ -115,6 +125,8 @@ class _Network(Parameters):
     def _groups(self, penalty: GapPenalty, rows: int) -> NDArray[np.int64] | None:
         """Return the groups that a penalty compares, where it counts at all."""
         codes = penalty.check(rows)
+        if self.n_outputs_ > 1:
+            raise TrainerError(f"penalty compares groups of one target, and y has {self.n_outputs_} columns; pass one")
         if (self.augment or {}).get("mixup"):
             raise TrainerError("augment mixes rows, and the penalty compares their groups; leave mixup out")
         require_task(penalty, regression=self._objective()[0] == "regression")
@@ -153,6 +165,11 @@ class _Network(Parameters):
             return {}
         return documented(self)
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     # --- saving -----------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
@@ -172,7 +189,9 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     Attributes
     ----------
-    classes_ : ndarray of shape (classes,)
+    classes_ : ndarray of shape (classes,); of labels their numbers from 0
+    n_outputs_ : int, labels of a target of several columns, else 1
+    target_names_ : tuple of str, names of those columns, if they had any
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (features,), if `X` had names
     history_ : tuple of HistoryRow (epoch, split, quantity, value), see :mod:`trainers.history`
@@ -198,6 +217,10 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     """``balanced``, or a mapping of class to weight."""
 
     def _encode(self, y: object, *, reset: bool) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+        given = targets.columns(y)
+        self._see_columns(given, reset=reset)
+        if given is not None:
+            return self._encode_labels(given, reset=reset), None
         column = inputs.target(y)
         check_classification_targets(column)
         if reset and not hasattr(self, "_announced"):
@@ -214,6 +237,21 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
             )
         return codes.astype(np.int64), codes.astype(np.int64)
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _encode_labels(self, given: targets.Columns, *, reset: bool) -> NDArray[np.float64]:
+        if self.class_weight is not None:
+            raise TrainerError(
+                "class_weight weighs the classes of one column, and y has several; leave it None, and use "
+                "sample_weight or loss='focal'"
+            )
+        if reset:
+            self.classes_ = np.arange(self.n_outputs_)  # as MLPClassifier has it
+        return targets.labels(given)
+
     def _weigh(self, codes: NDArray[np.int64] | None) -> Floats | None:
         return None if codes is None else inputs.class_weights(self.class_weight, self.classes_, codes)
 
@@ -226,6 +264,8 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         return int(known.index(favorable))
 
     def _objective(self) -> tuple[str, int]:
+        if self.n_outputs_ > 1:
+            return "multilabel", self.n_outputs_
         return ("binary", 1) if len(self.classes_) == 2 else ("multiclass", len(self.classes_))
 
     def partial_fit(
@@ -241,13 +281,14 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         ----------
         X, y, sample_weight : as in `fit`
         classes : array-like
-            All classes; needed in the first call. Standardization and vocabulary are those of the first call's rows.
+            All classes; needed in the first call, but for labels (several columns of 0 and 1). Standardization and
+            vocabulary are those of the first call's rows.
 
         Returns
         -------
         self
         """
-        if not hasattr(self, "network_"):
+        if not hasattr(self, "network_") and targets.columns(y) is None:
             if classes is None:
                 raise TrainerError("classes must be passed on the first call to partial_fit")
             self.classes_ = np.unique(np.asarray(classes))
@@ -258,30 +299,36 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
             self.__dict__.pop("_announced", None)
 
     def decision_function(self, X: ArrayLike) -> Floats:
-        """Logits: shape (rows,) for two classes, above 0 for the second one; else (rows, classes)."""
+        """Logits: shape (rows,) for two classes, above 0 for the second one; else (rows, classes or labels)."""
         outputs = self._outputs(X)
-        return outputs[:, 0] if len(self.classes_) == 2 else outputs
+        return outputs[:, 0] if self._objective()[0] == "binary" else outputs
 
     def predict_proba(self, X: ArrayLike) -> Floats:
-        """Probabilities of shape (rows, classes), in the order of `classes_`."""
+        """Probabilities, shape (rows, classes) in the order of `classes_`; of labels (rows, labels), each by itself."""
         outputs = self._outputs(X)
-        if len(self.classes_) == 2:
+        task = self._objective()[0]
+        if task == "multilabel":
+            return np.asarray(expit(outputs))
+        if task == "binary":
             outputs = np.hstack([np.zeros_like(outputs), outputs])
         raised = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         shares: Floats = raised / raised.sum(axis=1, keepdims=True)
         return shares
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Most probable class of each row."""
+        """Most probable class of each row; of labels 1 for each that is likelier than not."""
         outputs = self._outputs(X)
-        codes = (outputs[:, 0] > 0).astype(int) if len(self.classes_) == 2 else outputs.argmax(axis=1)
+        task = self._objective()[0]
+        if task == "multilabel":
+            return (outputs > 0).astype(int)
+        codes = (outputs[:, 0] > 0).astype(int) if task == "binary" else outputs.argmax(axis=1)
         labels: NDArray[Any] = self.classes_[codes]
         return labels
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
-    """A neural network that predicts a number: linear output with mean squared error.
+    """A neural network that predicts a number, or several together: linear output with mean squared error.
 
     The target is standardized inside. :class:`trainers.parameters.Parameters` explains the parameters;
     attributes are those of :class:`NetworkClassifier`, without classes.
@@ -297,7 +344,11 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
 
     _losses: ClassVar[tuple[str, ...]] = ("auto", "absolute", "huber", "quantile")
 
-    def _encode(self, y: object, *, reset: bool) -> tuple[NDArray[Any], NDArray[np.int64] | None]:  # noqa: ARG002
+    def _encode(self, y: object, *, reset: bool) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+        given = targets.columns(y)
+        self._see_columns(given, reset=reset)
+        if given is not None:
+            return targets.numbers(given), None
         column = inputs.target(y)
         try:
             numbers = column.astype(np.float64)
@@ -308,13 +359,19 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         return numbers, None
 
     def _see_target(self, target: NDArray[Any], weights: Floats | None) -> None:
-        center, scale = inputs.moments(target.reshape(-1, 1), weights)
-        self.target_center_, self.target_scale_ = float(center[0]), float(scale[0])
+        center, scale = inputs.moments(target.reshape(len(target), -1), weights)
+        several = self.n_outputs_ > 1
+        self.target_center_: float | Floats = center if several else float(center[0])
+        self.target_scale_: float | Floats = scale if several else float(scale[0])
+
+    def _objective(self) -> tuple[str, int]:
+        return "regression", self.n_outputs_
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Go once over the rows, from where training stands; standardization is that of the first call's rows."""
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X: ArrayLike) -> Floats:
-        """Predicted number of each row."""
-        return self._outputs(X)[:, 0] * self.target_scale_ + self.target_center_
+        """Predicted number of each row; shape (rows, outputs) for several."""
+        outputs = self._outputs(X)
+        return (outputs if self.n_outputs_ > 1 else outputs[:, 0]) * self.target_scale_ + self.target_center_

@@ -174,14 +174,17 @@ def _state(estimator: Model) -> dict[str, object]:
         "input_shape_": list(estimator.input_shape_),
         "vocabulary_": None if estimator.vocabulary_ is None else list(estimator.vocabulary_),
         "feature_names_in_": None if names is None else [str(name) for name in names],
+        "n_outputs_": int(estimator.n_outputs_),
+        "target_names_": list(estimator.target_names_),
     }
-    if isinstance(estimator, NetworkClassifier):
+    if isinstance(estimator, NetworkRegressor):
+        center, scale = np.asarray(estimator.target_center_), np.asarray(estimator.target_scale_)
+        state["target_center_"], state["target_scale_"] = center.tolist(), scale.tolist()
+    elif estimator.n_outputs_ == 1:
         kind = LABELS.get(estimator.classes_.dtype.kind)
         if kind is None:
             raise FileError(f"classes are of type {estimator.classes_.dtype}; expected text, numbers or truth values")
         state["classes_"] = {"dtype": kind, "values": estimator.classes_.tolist()}
-    else:
-        state["target_center_"], state["target_scale_"] = estimator.target_center_, estimator.target_scale_
     return state
 
 
@@ -344,18 +347,29 @@ def _restore_state(estimator: Model, state: dict[str, Any]) -> None:
     )
     if state["feature_names_in_"] is not None:
         estimator.feature_names_in_ = np.array([str(name) for name in state["feature_names_in_"]], dtype=object)
-    if isinstance(estimator, NetworkClassifier):
+    estimator.n_outputs_ = int(state.get("n_outputs_", 1))  # files of old do not speak of it
+    estimator.target_names_ = tuple(str(name) for name in state.get("target_names_", ()))
+    if isinstance(estimator, NetworkRegressor):
+        estimator.target_center_, estimator.target_scale_ = (
+            _numbers(state[name], estimator.n_outputs_) for name in ("target_center_", "target_scale_")
+        )
+    elif estimator.n_outputs_ > 1:
+        estimator.classes_ = np.arange(estimator.n_outputs_)
+    else:
         kind = state["classes_"]["dtype"]
         if kind not in LABELS.values():
             raise FileError(f"classes are of type {quoted(kind)}; expected {listing(LABELS.values())}")
         estimator.classes_ = np.array(state["classes_"]["values"], dtype=np.str_ if kind == "str" else kind)
         if estimator.classes_.ndim != 1 or len(np.unique(estimator.classes_)) < max(2, len(estimator.classes_)):
             raise FileError("the classes are not a list of two or more different labels; the file is damaged")
-    else:
-        estimator.target_center_, estimator.target_scale_ = (
-            float(state["target_center_"]),
-            float(state["target_scale_"]),
-        )
+
+
+def _numbers(value: Any, outputs: int) -> float | NDArray[np.float64]:  # noqa: ANN401
+    """Read one number, or one for each of several outputs."""
+    numbers = np.asarray(value, dtype=np.float64)
+    if numbers.shape != (() if outputs == 1 else (outputs,)):
+        raise FileError("the scales do not fit the outputs; the file is damaged")
+    return float(numbers) if outputs == 1 else numbers
 
 
 def skops_types() -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import torch  # noqa: TID253 -- this module is imported only when a network is t
 from torch import Tensor, nn  # noqa: TID253
 from torch.nn import functional  # noqa: TID253
 
-from trainers.losses import is_plain, row_losses
+from trainers.losses import by_row, is_plain, row_losses
 
 PLAIN = (nn.ReLU, nn.Tanh, nn.Sigmoid)
 
@@ -130,6 +130,8 @@ def unflatten(network: nn.Module) -> None:
 def mean_loss(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
     """Weighted mean of log loss (sigmoid or softmax) or squared error, and the penalty on gaps where there is one.
 
+    Of several outputs it is the mean.
+
     Examples
     --------
     >>> mean_loss(torch.tensor([[1.0], [3.0]]), Rows(torch.zeros(2), torch.tensor([1.0, 1.0]), None), "regression")
@@ -141,11 +143,11 @@ def mean_loss(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
         losses = each.mean() if batch.weights is None else each
     elif objective == "multiclass":
         losses = functional.cross_entropy(outputs, batch.targets, reduction=reduction)
-    elif objective == "binary":
-        losses = functional.binary_cross_entropy_with_logits(outputs.squeeze(1), batch.targets, reduction=reduction)
-    else:
+    elif objective == "regression":
         losses = functional.mse_loss(outputs.squeeze(1), batch.targets, reduction=reduction)
-    mean = losses if batch.weights is None else (losses * batch.weights).mean()
+    else:
+        losses = functional.binary_cross_entropy_with_logits(outputs.squeeze(1), batch.targets, reduction=reduction)
+    mean = losses if batch.weights is None else (by_row(losses) * batch.weights).mean()
     return mean if batch.contrasts is None else mean + gap_penalty(outputs, batch, objective)
 
 
@@ -245,11 +247,11 @@ def _blame(outputs: Tensor, batch: Rows, objective: str) -> Tensor:
     if objective == "multiclass":
         blame = torch.softmax(outputs, dim=1)
         blame[torch.arange(len(blame)), batch.targets] -= 1
-    elif objective == "binary":
-        blame = torch.sigmoid(outputs).sub_(batch.targets.unsqueeze(1))
+    elif objective == "regression":
+        blame = (outputs - batch.targets.reshape(outputs.shape)).mul_(2)
     else:
-        blame = (outputs - batch.targets.unsqueeze(1)).mul_(2)
-    blame.div_(len(outputs))
+        blame = torch.sigmoid(outputs).sub_(batch.targets.reshape(outputs.shape))
+    blame.div_(len(outputs) if objective == "multiclass" else outputs.numel())
     if batch.weights is not None:
         blame.mul_(batch.weights.unsqueeze(1))
     return blame if batch.contrasts is None else blame.add_(_penalty_slope(outputs, batch, objective))

@@ -298,17 +298,21 @@ def raw_outputs(network: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def evaluate(network: nn.Module, rows: Rows, objective: str) -> tuple[float, float]:
-    """Loss and score (weighted accuracy or R²) without training."""
+    """Loss and score (weighted accuracy, of labels all at once, or mean R²) without training."""
     outputs = raw_outputs(network, rows.inputs)
     loss = float(mean_loss(outputs, rows, objective))
-    weights = torch.ones_like(rows.targets, dtype=outputs.dtype) if rows.weights is None else rows.weights
+    weights = outputs.new_ones(len(outputs)) if rows.weights is None else rows.weights
     if objective == "regression":
-        center = (weights * rows.targets).sum() / weights.sum()
-        spread = (weights * (rows.targets - center) ** 2).sum()
-        missed = (weights * (rows.targets - outputs.squeeze(1)) ** 2).sum()
-        return loss, float(1 - missed / spread) if float(spread) > 0 else 0.0
-    chosen = outputs.argmax(dim=1) if objective == "multiclass" else (outputs.squeeze(1) > 0).to(rows.targets.dtype)
-    return loss, float((weights * (chosen == rows.targets)).sum() / weights.sum())
+        targets, each = rows.targets.reshape(outputs.shape), weights.unsqueeze(1)
+        center = (each * targets).sum(dim=0) / weights.sum()
+        spread = (each * (targets - center) ** 2).sum(dim=0)
+        missed = (each * (targets - outputs) ** 2).sum(dim=0)
+        return loss, float(torch.where(spread > 0, 1 - missed / spread, torch.zeros_like(spread)).mean())
+    if objective == "multiclass":
+        hits = outputs.argmax(dim=1) == rows.targets
+    else:
+        hits = ((outputs > 0) == rows.targets.reshape(outputs.shape).bool()).all(dim=1)
+    return loss, float((weights * hits).sum() / weights.sum())
 
 
 def _before(network: nn.Module, rows: Rows, objective: str, sight: probes.Sight) -> list[HistoryRow]:

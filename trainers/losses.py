@@ -13,7 +13,7 @@ ALPHA: Mapping[str, float] = {"auto": 0.0, "focal": 2.0, "absolute": 0.0, "huber
 
 
 class Objective(str):
-    """The task, ``binary``, ``multiclass`` or ``regression``, with the loss that it is trained with.
+    """The task, ``binary``, ``multiclass``, ``multilabel`` or ``regression``, with the loss that it is trained with.
 
     Examples
     --------
@@ -44,6 +44,17 @@ def is_plain(objective: str) -> bool:
     return getattr(objective, "loss", "auto") == "auto"
 
 
+def by_row(losses: Tensor) -> Tensor:
+    """Average the losses of several outputs.
+
+    Examples
+    --------
+    >>> by_row(torch.tensor([[1.0, 3.0]])), by_row(torch.tensor([1.0]))
+    (tensor([2.]), tensor([1.]))
+    """
+    return losses if losses.dim() == 1 else losses.mean(dim=1)
+
+
 def row_losses(outputs: Tensor, targets: Tensor, objective: str) -> Tensor:
     """Return the loss of each row: focal, absolute, Huber's or the quantile's, cross-entropy and squared error else.
 
@@ -51,7 +62,7 @@ def row_losses(outputs: Tensor, targets: Tensor, objective: str) -> Tensor:
     ----------
     outputs : Tensor of shape (rows, outputs)
         Logits, or the standardized target.
-    targets : Tensor of shape (rows,), or (rows, classes) of shares
+    targets : Tensor of shape (rows,); (rows, outputs) of several outputs, (rows, classes) of shares
     objective : str or Objective
 
     References
@@ -63,6 +74,10 @@ def row_losses(outputs: Tensor, targets: Tensor, objective: str) -> Tensor:
     >>> row_losses(torch.tensor([[0.0], [0.0]]), torch.tensor([1.0, -1.0]), Objective("regression", "quantile", 0.9))
     tensor([0.9000, 0.1000])
     """
+    return by_row(_each(outputs, targets, objective))
+
+
+def _each(outputs: Tensor, targets: Tensor, objective: str) -> Tensor:
     loss, alpha = getattr(objective, "loss", "auto"), getattr(objective, "alpha", 0.0)
     if objective == "regression":
         given = outputs.squeeze(1)

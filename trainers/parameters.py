@@ -130,8 +130,9 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     def _weigh(self, codes: NDArray[np.int64] | None) -> Floats | None:  # noqa: ARG002 -- classes have weights
         return None
 
+    @abstractmethod
     def _objective(self) -> tuple[str, int]:
-        return "regression", 1
+        """Name the task, and say how many outputs the network has."""
 
     def _code(self, favorable: object) -> int:  # noqa: ARG002 -- classes have codes
         """Return the code of the favorable class; -1 without classes."""

@@ -24,7 +24,7 @@ class Plan:
     """How to train: the estimator's parameters, checked and complete."""
 
     objective: str
-    """``binary``, ``multiclass`` or ``regression``."""
+    """``binary``, ``multiclass``, ``multilabel`` or ``regression``."""
     batch_size: int
     epochs: int
     patience: int | None = None

@@ -79,9 +79,10 @@ def find_rate(
     if not 0 < low < high or steps < 3:
         raise TrainerError(f"low is {low}, high {high} and steps {steps}; expected 0 < low < high and 3 steps or more")
     target = np.asarray(y)
+    whole = target.ndim == 1 and isinstance(model, NetworkClassifier)
     copy = clone(model).set_params(learning_rate=low, on_epoch=None, checkpoint=None, verbose=0)
     rng = np.random.default_rng(0)
-    classes = {"classes": np.unique(target)} if isinstance(copy, NetworkClassifier) else {}
+    classes = {"classes": np.unique(target)} if whole else {}
     known = rng.permutation(len(target))[:KNOWN]
     copy.partial_fit(_safe_indexing(X, known), target[known], **classes)
     rates = np.geomspace(low, high, steps)

@@ -26,8 +26,9 @@ class DataPart(_Part):
     """Table: CSV or Parquet. Paths are relative to the configuration."""
     images: str = ""
     """Folder of folders of images, one for each label; instead of `train`."""
-    target: str = ""
-    task: Literal["binary", "multiclass", "regression"]
+    target: str | list[str] = ""
+    """A column; several numbers, or several labels of 0 and 1, are predicted together."""
+    task: Literal["binary", "multiclass", "multilabel", "regression"]
     text: str = ""
     """Column of texts; then nothing else is read."""
     features: list[str] | None = None
@@ -39,6 +40,11 @@ class DataPart(_Part):
     channels: int = 1
     validation: Share = 0.15
     """Share that is held out for early stopping; by class, by cluster, or the latest rows."""
+
+    @property
+    def targets(self) -> list[str]:
+        """Columns of the target."""
+        return self.target if isinstance(self.target, list) else [self.target] if self.target else []
 
 
 class PreparationPart(_Part):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer, get_scorer_names
 
@@ -44,9 +45,23 @@ class _Labels(ClassifierMixin, _Answers):  # type: ignore[misc]
         return np.asarray(self.predict_proba(X).argmax(axis=1))
 
 
+class _Several(_Labels):
+    """Labels of which a row may have any: each is a column."""
+
+    @property
+    def classes_(self) -> list[NDArray[np.int64]]:  # type: ignore[override]  # as forests of scikit-learn have it
+        return [np.arange(2)] * self.outputs.shape[1]
+
+    def predict_proba(self, X: object) -> NDArray[np.float64]:  # noqa: ARG002 -- the rows are known
+        return np.asarray(expit(self.outputs))
+
+    def predict(self, X: object) -> NDArray[np.int64]:  # noqa: ARG002
+        return (self.outputs > 0).astype(np.int64)
+
+
 class _Numbers(RegressorMixin, _Answers):  # type: ignore[misc]
     def predict(self, X: object) -> NDArray[np.float64]:  # noqa: ARG002 -- the rows are known
-        return self.outputs[:, 0]
+        return self.outputs[:, 0] if self.outputs.shape[1] == 1 else self.outputs
 
 
 def scored(outputs: Tensor, rows: Rows, plan: Plan) -> dict[tuple[str, str], float]:
@@ -56,7 +71,8 @@ def scored(outputs: Tensor, rows: Rows, plan: Plan) -> dict[tuple[str, str], flo
     """
     values = outputs.cpu().double().numpy()
     truth = rows.targets.cpu().numpy()
-    kind = _Numbers if plan.objective == "regression" else _Labels
+    kinds = {"regression": _Numbers, "multilabel": _Several}
+    kind = kinds.get(plan.objective, _Labels)
     truth = truth if plan.objective == "regression" else truth.astype(np.int64)
     return {
         (VALIDATION, f"score:{name}"): float(get_scorer(name)(kind(values), values, truth)) for name in plan.scoring

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer
 
@@ -79,7 +79,7 @@ def search(
         Configurations in all, those of a resumed journal included.
     folds : int
     scoring : str, optional
-        Name of a scikit-learn scorer; balanced accuracy or R² unless set.
+        Name of a scikit-learn scorer; balanced accuracy, micro F1 of labels, or R² unless set.
     sensitive : array-like of shape (rows,), optional
         Turns on the second objective: the largest difference between these groups, to be small.
     gap : ``error_rate`` (mean absolute error by standard deviation of the target in regression) or ``selection_rate``
@@ -112,12 +112,15 @@ def search(
     _check(model, space, method, trials, folds, gap)
     two = sensitive is not None
     groups = None if sensitive is None else np.asarray(sensitive)
+    target = np.asarray(y)
+    if two and target.ndim > 1:
+        raise TrainerError(f"sensitive compares groups of one target, and y has {target.shape[1]} columns; pass one")
     task = Task(
         model=model,
         X=X,
-        y=np.asarray(y),
-        parts=cut_folds(model, np.asarray(y), folds, clusters, seed),
-        scorer=get_scorer(scoring or ("balanced_accuracy" if is_classifier(model) else "r2")),
+        y=target,
+        parts=cut_folds(model, target, folds, clusters, seed),
+        scorer=get_scorer(scoring or _default_scoring(model, target)),
         groups=groups,
         gap=gap,
         prunes=prune and not two,
@@ -132,7 +135,13 @@ def search(
         done = _run(study, task, space, trials, on_trial)
     front = _front(done, two=two)
     chosen = _choose(front, tolerance if two else 0.0)
-    return Search(model=_refit(task, chosen, done, about), trials=done, chosen=chosen, front=front)
+    return Search(model=_refit(task, y, chosen, done, about), trials=done, chosen=chosen, front=front)
+
+
+def _default_scoring(model: Any, target: NDArray[Any]) -> str:  # noqa: ANN401
+    if not is_classifier(model):
+        return "r2"
+    return "f1_micro" if target.ndim > 1 else "balanced_accuracy"
 
 
 def _check(model: Any, space: Space, method: str, trials: int, folds: int, gap: str) -> None:  # noqa: ANN401
@@ -259,11 +268,11 @@ def _choose(front: tuple[Trial, ...], tolerance: float) -> Trial:
     return min(near, key=lambda trial: (trial.gap or 0.0, -(trial.score or 0.0), trial.number))
 
 
-def _refit(task: Task, chosen: Trial, trials: tuple[Trial, ...], about: Mapping[str, object]) -> Any:  # noqa: ANN401
+def _refit(task: Task, y: ArrayLike, chosen: Trial, trials: tuple[Trial, ...], about: Mapping[str, object]) -> Any:  # noqa: ANN401
     """Fit the chosen configuration on all rows and note on it how it was found."""
     import optuna
 
-    model = clone(task.model).set_params(**chosen.parameters).fit(task.X, task.y)
+    model = clone(task.model).set_params(**chosen.parameters).fit(task.X, y)
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     table = {
         **about,

@@ -42,6 +42,7 @@ def thawed(state: dict[str, Any]) -> dict[str, Any]:
     if "network_" not in state:
         return state
     state["history_"] = tuple(HistoryRow(*row) for row in state["history_"])
+    state.setdefault("n_outputs_", 1)  # states of old do not speak of it
     if state["spec_"] is None:
         state["network_"] = _called_again(state)
         return state
@@ -84,7 +85,9 @@ def _called_again(state: dict[str, Any]) -> torch.nn.Module:
     import torch
 
     weights = {name: torch.tensor(values) for name, values in state["network_"].items()}
-    outputs = len(state["classes_"]) if "classes_" in state and len(state["classes_"]) > 2 else 1
+    outputs = state["n_outputs_"]
+    if outputs == 1 and len(state.get("classes_", ())) > 2:
+        outputs = len(state["classes_"])
     network: torch.nn.Module = state["network"](state["input_shape_"], outputs)
     network.load_state_dict(weights)
     return network.eval()

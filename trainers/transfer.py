@@ -227,7 +227,8 @@ def _hold_out(
 ) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None, tuple[Any, ...] | None]:
     """Draw validation rows once, so that no stage trains on what another one stopped by."""
     weights = inputs.row_weights(sample_weight, len(y))
-    codes = np.unique(y, return_inverse=True)[1] if isinstance(model, NetworkClassifier) else None
+    strata = isinstance(model, NetworkClassifier) and y.ndim == 1
+    codes = np.unique(y, return_inverse=True)[1] if strata else None
     rng = np.random.default_rng(fitting.seed(model.random_state))
     kept, held = inputs.held_out(len(y), float(model.validation_fraction), rng, codes)
     if not len(held):

@@ -61,7 +61,7 @@ def cut_folds(
     seed: int,
 ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
     """Cut the rows into folds that respect classes and clusters."""
-    strata = is_classifier(model)
+    strata = is_classifier(model) and y.ndim == 1
     if strata and np.unique(y, return_counts=True)[1].min() < folds:
         raise TrainerError(f"the rarest class has fewer rows than the {folds} folds; use fewer folds or more rows")
     if clusters is not None:
