@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from audit.policy.read import default_policy as default_policy
     from audit.policy.read import read_policy as read_policy
     from audit.statistics.training import diagnose as diagnose
-    from audit.statistics.training import tripped as tripped
+    from audit.statistics.training import tripped_signs as tripped_signs
     from reports.html import write_card as write_card
     from reports.record import AuditRecord as AuditRecord
     from reports.record import Estimate as Estimate
@@ -53,7 +53,7 @@ _HOMES = {
     "default_policy": "audit.policy.read:default_policy",
     "Costs": "audit.costs:Costs",
     "diagnose": "audit.statistics.training:diagnose",
-    "tripped": "audit.statistics.training:tripped",
+    "tripped_signs": "audit.statistics.training:tripped_signs",
     "assert_passes": "audit.integrations.assertions:assert_passes",
     "AuditError": "audit.errors:AuditError",
     "NotApplicable": "audit.errors:NotApplicable",
@@ -86,7 +86,7 @@ __all__ = [
     "read_policy",
     "run",
     "save",
-    "tripped",
+    "tripped_signs",
     "write_card",
 ]
 
@@ -101,9 +101,9 @@ def __getattr__(name: str) -> object:
     module, _, attribute = _HOMES[name].partition(":")
     value: object = getattr(importlib.import_module(module), attribute)
     if isinstance(value, FunctionType):
-        from audit.argument_types import typed
+        from audit.argument_types import check_arguments
 
-        value = typed(value)
+        value = check_arguments(value)
     globals()[name] = value
     return value
 

@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal, ParamSpec, TypeVar, Union
 
-from audit.errors import ConfigError, hint, listed, shown
+from audit.errors import ConfigError, hint, quote, quote_all
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,7 +30,7 @@ _WORDS: Mapping[object, str] = {
 }
 
 
-def typed(function: Callable[P, R]) -> Callable[P, R]:
+def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """Check a function's arguments against its annotations whenever it is called.
 
     Numbers of NumPy count as numbers, and any iterable as a list; what is annotated ``object`` is the function's
@@ -43,7 +43,7 @@ def typed(function: Callable[P, R]) -> Callable[P, R]:
 
     Examples
     --------
-    >>> @typed
+    >>> @check_arguments
     ... def total(values: Iterable[float], times: int = 1) -> float:
     ...     return times * sum(values)
     >>> total(iter([1, 2]), times=2)
@@ -80,7 +80,7 @@ def _misfit(name: str, signature: inspect.Signature, given: Mapping[str, object]
     unknown = next((argument for argument in given if argument not in known), None)
     if unknown is None:
         return f"{name}: {problem}."
-    return f"{name} has no argument {shown(unknown)}.{hint(unknown, known) or f' It has {listed(known, limit=8)}.'}"
+    return f"{name} has no argument {quote(unknown)}.{hint(unknown, known) or f' It has {quote_all(known, limit=8)}.'}"
 
 
 def _accept(name: str, given: object, wanted: object, kind: inspect._ParameterKind) -> object:
@@ -92,7 +92,7 @@ def _accept(name: str, given: object, wanted: object, kind: inspect._ParameterKi
     if isinstance(given, Iterator) and any(typing.get_origin(member) in _LISTS for member in _members(wanted)):
         given = list(given)
     if not _fits(given, wanted):
-        seen = f"{name} is {shown(given)} ({type(given).__name__})"
+        seen = f"{name} is {quote(given)} ({type(given).__name__})"
         raise ConfigError(f"{seen}; expected {_in_words(wanted)}.{_near(given, wanted)}")
     return given
 
@@ -152,7 +152,7 @@ def _in_words(wanted: object) -> str:
 def _one_in_words(wanted: object) -> str:
     origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
     if origin is Literal:
-        return f"one of {listed(inner)}"
+        return f"one of {quote_all(inner)}"
     if origin is Mapping:
         return f"a mapping of {_in_words(inner[0])} to {_in_words(inner[1])}"
     if origin in _LISTS:

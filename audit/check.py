@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, listed, shown
+from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, quote, quote_all
 from audit.evidence import Absence
-from audit.evidence.requirements import known, lacking, require_evidence
+from audit.evidence.requirements import lacking, require_evidence, requirement_names
 from reports.record import Finding, FindingOutcome, Json, Measurement, Task
 
 ALL_TASKS: frozenset[Task] = frozenset({"binary", "multiclass", "regression"})
@@ -118,7 +118,7 @@ def check(
             about=inspect.getdoc(function) or "",
             measure=function,
             by_column=by_column,
-            requires=known(requires),
+            requires=requirement_names(requires),
             searches=searches,
         )
 
@@ -175,7 +175,7 @@ def _known(check: Check, options: Mapping[str, Json]) -> Mapping[str, Json]:
     for name in options:
         if name not in check.options:
             raise ConfigError(
-                f"check {shown(check.id)} has no option {shown(name)}; it has {listed(check.options) or 'none'}."
+                f"check {quote(check.id)} has no option {quote(name)}; it has {quote_all(check.options) or 'none'}."
                 + hint(name, check.options)
             )
     return options

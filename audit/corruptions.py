@@ -41,7 +41,7 @@ def noisy(images: Array, severity: int, generator: np.random.Generator) -> Array
     return _within(images + generator.normal(0.0, size, images.shape), images)
 
 
-def blurred(images: Array, severity: int, generator: np.random.Generator) -> Array:  # noqa: ARG001 -- one signature
+def blur_images(images: Array, severity: int, generator: np.random.Generator) -> Array:  # noqa: ARG001 -- one signature
     """Blur by a Gaussian of 0.5, 1 or 1.5 pixels, more in larger images."""
     width = (0.5, 1.0, 1.5)[severity] * max(1.0, min(images.shape[2:]) / 32)
     return np.asarray(ndimage.gaussian_filter(images, (0, 0, width, width), mode="nearest"))
@@ -58,7 +58,7 @@ def duller(images: Array, severity: int, generator: np.random.Generator) -> Arra
     return np.asarray(mean + (0.75, 0.5, 0.3)[severity] * (images - mean))
 
 
-def shifted(images: Array, severity: int, generator: np.random.Generator) -> Array:
+def shift_images(images: Array, severity: int, generator: np.random.Generator) -> Array:
     """Move each image by 3, 7 or 12 % of its side, at least a pixel more at each step."""
     side = min(images.shape[2:])
     reach = max(severity + 1, round((0.03, 0.07, 0.12)[severity] * side))
@@ -70,7 +70,7 @@ def shifted(images: Array, severity: int, generator: np.random.Generator) -> Arr
     return values
 
 
-def rotated(images: Array, severity: int, generator: np.random.Generator) -> Array:
+def rotate_images(images: Array, severity: int, generator: np.random.Generator) -> Array:
     """Turn half of the images left and half right, by 5, 15 or 30 degrees."""
     angle = (5.0, 15.0, 30.0)[severity]
     left = generator.permutation(len(images)) % 2 == 0
@@ -81,7 +81,7 @@ def rotated(images: Array, severity: int, generator: np.random.Generator) -> Arr
     return values
 
 
-def occluded(images: Array, severity: int, generator: np.random.Generator) -> Array:
+def occlude_images(images: Array, severity: int, generator: np.random.Generator) -> Array:
     """Put the least value into a square of 15, 25 or 40 % of the side, anywhere."""
     values = images.copy()
     height, width = images.shape[2:]
@@ -96,12 +96,12 @@ def occluded(images: Array, severity: int, generator: np.random.Generator) -> Ar
 
 IMAGES: Mapping[str, Corruption] = {
     "noise": noisy,
-    "blur": blurred,
+    "blur": blur_images,
     "brightness": brighter,
     "contrast": duller,
-    "shift": shifted,
-    "rotation": rotated,
-    "occlusion": occluded,
+    "shift": shift_images,
+    "rotation": rotate_images,
+    "occlusion": occlude_images,
 }
 
 
@@ -131,13 +131,13 @@ def gaps(rows: Array, severity: int, generator: np.random.Generator) -> Array:
     return np.asarray(np.take_along_axis(rows, source[:, :, None], axis=1))
 
 
-def lagged(rows: Array, severity: int, generator: np.random.Generator) -> Array:  # noqa: ARG001
+def lag_steps(rows: Array, severity: int, generator: np.random.Generator) -> Array:  # noqa: ARG001
     """Come one, two or four steps late; the first value stands in."""
     lag = min(rows.shape[1] - 1, (1, 2, 4)[severity])
     return np.concatenate([np.repeat(rows[:, :1], lag, axis=1), rows[:, : rows.shape[1] - lag]], axis=1)
 
 
-SEQUENCES: Mapping[str, Corruption] = {"noise": sequence_noise, "gaps": gaps, "lag": lagged}
+SEQUENCES: Mapping[str, Corruption] = {"noise": sequence_noise, "gaps": gaps, "lag": lag_steps}
 
 
 # --- texts ----------------------------------------------------------------------------------------
@@ -209,12 +209,12 @@ def synonyms(text: str, severity: int, generator: np.random.Generator) -> str:
 TEXTS: Mapping[str, Scribble] = {"typos": typos, "case": case, "spacing": spacing, "synonyms": synonyms}
 
 
-def scribbled(texts: Sequence[str], kind: str, severity: int, generator: np.random.Generator) -> list[str]:
+def scribble_texts(texts: Sequence[str], kind: str, severity: int, generator: np.random.Generator) -> list[str]:
     """Corrupt each text.
 
     Examples
     --------
-    >>> scribbled(["some text"], "case", 2, np.random.default_rng(0))
+    >>> scribble_texts(["some text"], "case", 2, np.random.default_rng(0))
     ['SOME TEXT']
     """
     return [TEXTS[kind](text, severity, generator) for text in texts]

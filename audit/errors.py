@@ -64,14 +64,14 @@ class NotApplicable(Exception):  # noqa: N818 -- a signal, not an error
     """The question does not arise for this model or data; the text says why."""
 
 
-def shown(name: object, *, limit: int = 80) -> str:
+def quote(name: object, *, limit: int = 80) -> str:
     """Quote a name a user chose: one line, printable, at most `limit` characters.
 
     Examples
     --------
-    >>> shown("income")
+    >>> quote("income")
     "'income'"
-    >>> print(shown("a" * 100, limit=10))
+    >>> print(quote("a" * 100, limit=10))
     'aaaaaaaaa…'
     """
     text = _written(name)
@@ -85,17 +85,17 @@ def _written(name: object) -> str:
         return f"a value of type {type(name).__name__}"
 
 
-def listed(names: Iterable[object], *, limit: int = 12) -> str:
+def quote_all(names: Iterable[object], *, limit: int = 12) -> str:
     """Name a few, count the rest.
 
     Examples
     --------
-    >>> listed(["age", "sex"])
+    >>> quote_all(["age", "sex"])
     "'age', 'sex'"
-    >>> listed(range(5), limit=2)
+    >>> quote_all(range(5), limit=2)
     "'0', '1' and 3 more"
     """
-    everything = [shown(name) for name in names]
+    everything = [quote(name) for name in names]
     head = ", ".join(everything[:limit])
     return head if len(everything) <= limit else f"{head} and {len(everything) - limit} more"
 
@@ -111,4 +111,4 @@ def hint(name: object, known: Iterable[object]) -> str:
     ''
     """
     near = nearest(_written(name), known)
-    return f" Did you mean {shown(near[0])}?" if near else ""
+    return f" Did you mean {quote(near[0])}?" if near else ""

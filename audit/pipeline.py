@@ -21,8 +21,8 @@ from audit.config.arguments import (
     PolicyChoice,
     as_levels,
     by_label,
-    changed,
     costs_of,
+    override_settings,
     parts_of,
     plan_from_arguments,
     target_name,
@@ -36,8 +36,8 @@ from audit.costs import Costs
 from audit.data.dataset import Dataset, Roles, address_name
 from audit.evidence import Absence, Predictions, Settings
 from audit.gather import LEFT_OUT, QUICK, UNREACHED, Context, available, check_options
-from audit.gather._resume import Unfinished, unfinished
-from audit.gather._suppression import protected
+from audit.gather._resume import Unfinished, open_unfinished
+from audit.gather._suppression import hide_small_groups
 from audit.gather.corrupted import reads_images
 from audit.judging import gate, ledger
 from audit.judging.vocabulary import require_known_words
@@ -139,7 +139,7 @@ def _prepared(plan: RunPlan, progress: Progress, kept: Unfinished | None) -> tup
     rows = plan.evidence.get("dataset", dataset)  # a log that was counted has none
     context.collected.update({**plan.at_hand(), "dataset": rows, "artifact": info})
     predictions = context.need("predictions", Predictions)
-    return protected(context, predictions), predictions
+    return hide_small_groups(context, predictions), predictions
 
 
 def _finding(check: Check, context: Context, plan: RunPlan) -> Finding:
@@ -203,7 +203,7 @@ def unfinished_of(plan: RunPlan) -> Unfinished | None:
         "hashes": hashes, "splits": [(split.name, split.rows) for split in plan.dataset.splits],
         "checks": (plan.checks, plan.ignore), "given": sorted(plan.evidence),
     }  # fmt: skip
-    return unfinished(stated)
+    return open_unfinished(stated)
 
 
 def run(
@@ -400,7 +400,7 @@ def run(
         parts,
         roles,
         sensitive=sensitive,
-        settings=changed(settings or Settings(), stated),
+        settings=override_settings(settings or Settings(), stated),
         choice=PolicyChoice(
             policy=policy,
             select=to_tuple(select),
@@ -479,7 +479,7 @@ def _data_info(dataset: Dataset, settings: Settings, predictions: Predictions) -
         masks = [here.mask(level) for level in here.levels] + [here.codes < 0]
         *counts, without = [int(mask.sum()) if test is None else test.count(mask) for mask in masks]
         for level, count in zip(here.levels, counts, strict=True):
-            hidden = count and settings.hidden({feature: level}, count)
+            hidden = count and settings.why_hidden({feature: level}, count)
             groups.append(GroupInfo(feature=feature, level=level, rows=None if hidden else count))
         missing[feature] = settings.count_of_missing(feature, without)
     return DataInfo(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from audit.errors import AuditError, hint, listed, shown
+from audit.errors import AuditError, hint, quote, quote_all
 
 M = TypeVar("M")
 MOST_BYTES = 16 << 20
@@ -61,12 +61,12 @@ def read_toml(path: Path, error: type[AuditError]) -> tuple[dict[str, object], s
         Of the given class, if the file is missing or no TOML; the parser's line is named.
     """
     if path.exists() and not path.is_file():
-        raise error(f"{shown(path)} is not a TOML file.")
+        raise error(f"{quote(path)} is not a TOML file.")
     if not path.is_file():
         siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise error(f"no file {shown(path)}." + hint(path.name, siblings))
+        raise error(f"no file {quote(path)}." + hint(path.name, siblings))
     if path.stat().st_size > MOST_BYTES:
-        raise error(f"{shown(path.name)} is longer than {MOST_BYTES >> 20} MiB; expected a configuration or a policy.")
+        raise error(f"{quote(path.name)} is longer than {MOST_BYTES >> 20} MiB; expected a configuration or a policy.")
     try:
         text = path.read_text(encoding="utf-8-sig")
         return tomllib.loads(text), text
@@ -103,10 +103,10 @@ def _tell(model: object, problem: dict[str, object], file: str, text: str) -> st
     where = f"{file}{_line(text, path)}: {_place(path)}"
     if problem["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
         known = _known_keys(model, names[:-1])
-        return f"{where} is not a known key; known are {listed(known)}.{_elsewhere(model, key) or hint(key, known)}"
+        return f"{where} is not a known key; known are {quote_all(known)}.{_elsewhere(model, key) or hint(key, known)}"
     if problem["type"] in {"missing", "missing_argument"}:
         return f"{where} is missing"
-    return f"{where} is {shown(problem['input'])}: {_expected(problem, key)}"
+    return f"{where} is {quote(problem['input'])}: {_expected(problem, key)}"
 
 
 def _expected(problem: dict[str, object], key: str) -> str:
@@ -138,7 +138,7 @@ def _place(path: list[object]) -> str:
     if not names:
         return "the file"
     table = ".".join(names[:-1]).replace(".[", "[")
-    return f"[{table}] {shown(names[-1])}" if table else shown(names[-1])
+    return f"[{table}] {quote(names[-1])}" if table else quote(names[-1])
 
 
 def _line(text: str, path: list[object]) -> str:

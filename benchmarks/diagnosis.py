@@ -11,13 +11,13 @@ import time
 from collections.abc import Sequence
 
 from audit.statistics.intervals import wilson
-from audit.statistics.training import diagnose, tripped
+from audit.statistics.training import diagnose, tripped_signs
 from benchmarks.diagnosis_fits import Fit, broken, healthy
 
 
 def judged(fit: Fit) -> tuple[bool, str]:
     """Train, and return whether anything tripped, with the first remedy."""
-    signs = tripped(diagnose(fit.run().history_))
+    signs = tripped_signs(diagnose(fit.run().history_))
     return bool(signs), signs[0].remedy if signs else ""
 
 

@@ -77,7 +77,7 @@ def areas(seeds: int, rows: int = 200_000) -> list[str]:
             score = 1 / (1 + np.exp(-np.log(base_rate / (1 - base_rate)) - 1.2 * y - generator.normal(size=rows)))
             frame = pd.DataFrame({"y": y.astype(int), "p": (score >= 0.5).astype(int), "s": score})
             columns = LogColumns(target="y", prediction="p", score="s")
-            cells = count(open_frame(frame, columns.stated()), columns)
+            cells = count(open_frame(frame, columns.parts()), columns)
             binned = estimate(answers(cells, columns, Roles(target="y")).predictions, "roc_auc").value
             form = roc_auc(y, score)
             error = math.sqrt(variance(form.influence).value)

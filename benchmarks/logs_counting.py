@@ -32,7 +32,7 @@ def ours(file: Path, groups: str) -> int:
     columns = LogColumns(
         target="truth", prediction="predicted", score="score", sensitive=tuple(groups.split(",")), time="t"
     )
-    counted = count(open_files([file], columns.stated(), fingerprint=False), columns, window="month")
+    counted = count(open_files([file], columns.parts(), fingerprint=False), columns, window="month")
     assert counted.rows == int(file.stem)  # noqa: S101 -- nothing lost, nothing counted twice
     return len(counted)
 

@@ -50,9 +50,9 @@ def write_model(folder: Path) -> None:
 
 def our_app(folder: Path) -> Any:
     from audit.deploy.app import create_app
-    from audit.deploy.service import open_model, served
+    from audit.deploy.service import make_service, open_model
 
-    return create_app(served(*open_model(folder / "loans.skops", data=folder / "train.csv")))
+    return create_app(make_service(*open_model(folder / "loans.skops", data=folder / "train.csv")))
 
 
 def bare_app(folder: Path) -> Any:

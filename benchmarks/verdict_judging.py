@@ -19,7 +19,7 @@ from audit.checks.overfitting import overfitting
 from audit.checks.residual_disparities import residual_disparities
 from audit.checks.skill import skill
 from audit.checks.threshold_choice import threshold_choice
-from audit.comparing.baseline import paired
+from audit.comparing.baseline import paired_gains
 from audit.estimate import chance
 from audit.evidence import Predictions
 from audit.judging.gate import judge
@@ -76,7 +76,7 @@ def verdicts_on_change(new: Predictions, old: Predictions, code: str) -> tuple[V
     """Return what the default policy says of a new model beside the one before, on the same rows."""
     finding = Finding(
         check="baseline_change", title="Change since the baseline", family="comparison", revision=1,
-        outcome="measured", measurement=paired(new, old, None, Measurement(summary="-")),
+        outcome="measured", measurement=paired_gains(new, old, None, Measurement(summary="-")),
     )  # fmt: skip
     return judge(record(new, (finding,)), policy((code,))).verdicts
 

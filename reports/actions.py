@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.families import family_named
 from reports.lookup import Estimates
 from reports.people import capital, class_words
-from reports.phrases import counted, listed, visible
+from reports.phrases import count_noun, list_names, visible
 from reports.ranking import by_attention, families, family_of
 from reports.record import AuditRecord, Verdict, blank_sections
 from reports.results import GateResult, gate_of
@@ -94,7 +94,9 @@ def _blanks(record: AuditRecord) -> list[Action]:
     missing = blank_sections(record.card)
     if not missing:
         return []
-    words = f"Fill in card.toml what only a person can say ({counted(len(missing), 'blank')}): {listed(missing)}."
+    words = (
+        f"Fill in card.toml what only a person can say ({count_noun(len(missing), 'blank')}): {list_names(missing)}."
+    )
     return [Action(text=words, who="owner", gate_id="CARD001" if _has(record, "CARD001") else "")]
 
 

@@ -17,8 +17,8 @@ from reports.people import (
     capital,
 )
 from reports.phrases import (
-    counted,
-    listed,
+    count_noun,
+    list_names,
     number,
     percent,
     visible,
@@ -57,7 +57,7 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
     if invalid:
         sentence = f"The numbers cannot be relied on: {verdict_words(record, known, invalid[0].lead)}."
     elif failed:
-        first = f"{counted(len(failed), 'concern')}; first, {concern_words(record, known, failed[0].lead)}"
+        first = f"{count_noun(len(failed), 'concern')}; first, {concern_words(record, known, failed[0].lead)}"
         sentence = f"Read the numbers with care: {first}."
     else:
         sentence = "The numbers hold, as far as was tested." if _test(mine) else "Not known: nothing here was tested."
@@ -164,11 +164,11 @@ def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
     open_topics = topics(record, results)
     untested = [finding for finding in record.findings if finding.outcome in ("skipped", "error")]
     silent = [result for result in results if result.worst.outcome == "not_assessed"]
-    parts = [listed([open_topic.name for open_topic in open_topics], limit=3)] if open_topics else []
+    parts = [list_names([open_topic.name for open_topic in open_topics], limit=3)] if open_topics else []
     sentence = f"Not settled by these rows: {parts[0]}." if parts else "Every question that was asked is settled."
     details: list[str] = []
     if untested:
-        details.append(f"Not run: {listed([visible(finding.title, 40) for finding in untested], limit=3)}.")
+        details.append(f"Not run: {list_names([visible(finding.title, 40) for finding in untested], limit=3)}.")
     return Answer(
         id="unknown",
         question="What is not known?",

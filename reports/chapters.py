@@ -75,7 +75,7 @@ def _featured(record: AuditRecord, section: Section, drawer: Drawer) -> Iterator
                 continue
             places = [k for k, exhibit in enumerate(finding.measurement.exhibits) if _suits(exhibit, wanted)]
             for number in places[: wanted.most]:
-                figure = drawer.featured(finding, number) if (id(finding), number) not in taken else None
+                figure = drawer.featured_figure(finding, number) if (id(finding), number) not in taken else None
                 if figure is not None:
                     taken.add((id(finding), number))
                     yield finding.check, figure
@@ -91,7 +91,7 @@ def _suits(exhibit: Exhibit, wanted: Featured) -> bool:
 # --- what is not known ----------------------------------------------------------------------------
 
 
-def untested(record: AuditRecord) -> tuple[Untested, ...]:
+def untested_checks(record: AuditRecord) -> tuple[Untested, ...]:
     """List checks that could not run, and why; those that do not apply stand elsewhere."""
     return tuple(
         Untested(what=visible(finding.title), status=finding_words(finding), reason=visible(finding.reason, 300))

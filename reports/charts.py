@@ -15,10 +15,10 @@ from typing import assert_never
 
 from markupsafe import Markup
 
-from reports.exhibits import thinned
+from reports.exhibits import thin_places
 from reports.phrases import metric_words, number, visible
 from reports.record import Bars, Curve, Exhibit, Forest, ForestRow, Image, Matrix, Prose, Series, Table
-from reports.svg import BLUE, DASHES, PALETTE, Canvas, simplified
+from reports.svg import BLUE, DASHES, PALETTE, Canvas, simplify
 
 MOST_ROWS = 40
 """Groups or bars that one figure draws."""
@@ -86,7 +86,7 @@ class _Axis:
         if self.log:
             steps = [base * 10.0**power for power in range(-6, 7) for base in (1, 2, 5)]
             inside = [step for step in steps if self.low <= step <= self.high]
-            return [inside[k] for k in thinned(len(inside), most + 2)] if inside else [self.low, self.high]
+            return [inside[k] for k in thin_places(len(inside), most + 2)] if inside else [self.low, self.high]
         from matplotlib.ticker import MaxNLocator
 
         entries = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
@@ -315,7 +315,7 @@ def _axes(curve: Curve, drawn: Sequence[Series]) -> tuple[_Axis, _Axis]:
 def _series(
     canvas: Canvas, series: Series, k: int, across: Callable[[float], float], down: Callable[[float], float]
 ) -> None:
-    places = thinned(len(series.x), MOST_POINTS)
+    places = thin_places(len(series.x), MOST_POINTS)
     if not places:
         return
     xs = [across(series.x[j]) for j in places]
@@ -323,14 +323,14 @@ def _series(
     color = PALETTE[k % len(PALETTE)]
     if series.low is not None and series.high is not None:
         low, high = series.low, series.high
-        floor = simplified(xs, [down(low[j]) for j in places])
-        roof = simplified(xs, [down(high[j]) for j in places])
+        floor = simplify(xs, [down(low[j]) for j in places])
+        roof = simplify(xs, [down(high[j]) for j in places])
         band = [*floor, *reversed(roof)]
         canvas.area([x for x, _ in band], [y for _, y in band], color=color, alpha=0.2)
     if series.style == "points" or len(xs) == 1:
         canvas.marks(xs, ys, color=color, hollow=k % 2 == 1)
     else:
-        points = simplified(xs, ys)
+        points = simplify(xs, ys)
         canvas.line([x for x, _ in points], [y for _, y in points], color=color, width=1.8, dashes=_dashes(series, k))
     if series.mark is not None:
         canvas.marks((across(series.mark[0]),), (down(series.mark[1]),), color=color, size=9.0)

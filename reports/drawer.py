@@ -10,9 +10,9 @@ from markupsafe import Markup
 from reports.charts import draw
 from reports.estimates import Told, estimates_view, is_told_by, method_notes
 from reports.estimates import figures as figures_of
-from reports.exhibits import View, capped, view
+from reports.exhibits import View, cap_rows, view
 from reports.families import family_named
-from reports.labels import relabeled
+from reports.labels import relabel_exhibit
 from reports.lookup import Estimates
 from reports.ranking import by_attention
 from reports.record import AuditRecord, Exhibit, Finding, Measurement, Table
@@ -106,12 +106,12 @@ class Drawer:
             return True
         return self.budget.terse and family_named(finding.family).terse and finding.check in self.calm
 
-    def featured(self, finding: Finding, number: int) -> Figure | None:
+    def featured_figure(self, finding: Finding, number: int) -> Figure | None:
         """Draw one exhibit of a finding for a chapter; nothing where it has neither a drawing nor pixels."""
         if finding.measurement is None:
             return None
-        exhibit = relabeled(self.record, finding.measurement.exhibits[number], self.estimates)
-        drawn = capped(view(exhibit), 12)
+        exhibit = relabel_exhibit(self.record, finding.measurement.exhibits[number], self.estimates)
+        drawn = cap_rows(view(exhibit), 12)
         figure = self._figure(exhibit, f"c{self.places[id(finding)]}-{number}", drawn, repeated=False, pictures=True)
         return figure if figure.drawing is not None or figure.view.image else None
 
@@ -126,12 +126,12 @@ class Drawer:
 
     def _choose(self, finding: Finding, measurement: Measurement) -> Shown:
         rows = max(self.budget.rows, LEAST_ROWS) if finding.family == "performance" else self.budget.rows
-        exhibits = [relabeled(self.record, exhibit, self.estimates) for exhibit in measurement.exhibits]
-        views = [capped(view(exhibit), rows) for exhibit in exhibits]
+        exhibits = [relabel_exhibit(self.record, exhibit, self.estimates) for exhibit in measurement.exhibits]
+        views = [cap_rows(view(exhibit), rows) for exhibit in exhibits]
         tables = [view for exhibit, view in zip(exhibits, views, strict=True) if isinstance(exhibit, Table)]
         numbers = None
         if measurement.estimates:
-            numbers = capped(estimates_view(measurement.estimates, self.record.data.names), rows)
+            numbers = cap_rows(estimates_view(measurement.estimates, self.record.data.names), rows)
         if numbers is not None and is_told_by(numbers, tables):
             numbers = replace(numbers, columns=(), rows=(), notes=method_notes(measurement.estimates))
         by = [numbers] if numbers is not None and numbers.rows else []

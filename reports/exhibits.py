@@ -61,7 +61,7 @@ def view(exhibit: Exhibit) -> View:
     assert_never(exhibit)
 
 
-def capped(view: View, rows: int) -> View:
+def cap_rows(view: View, rows: int) -> View:
     """Keep about the first `rows` rows and say how many stand in the record alone."""
     if len(view.rows) <= rows + rows // 4:
         return view
@@ -130,13 +130,13 @@ def _curve(curve: Curve) -> View:
 def _across(series: Sequence[Series]) -> tuple[tuple[str, ...], ...]:
     """Set lines over the same places side by side."""
     x = series[0].x
-    return tuple((number(x[k]), *(_height(series_, k) for series_ in series)) for k in thinned(len(x), CURVE_ROWS))
+    return tuple((number(x[k]), *(_height(series_, k) for series_ in series)) for k in thin_places(len(x), CURVE_ROWS))
 
 
 def _points(series: Series) -> list[tuple[str, ...]]:
     name = _line_name(series)
     rows: list[tuple[str, ...]] = []
-    rows += [(name, number(series.x[k]), _height(series, k)) for k in thinned(len(series.x), CURVE_ROWS)]
+    rows += [(name, number(series.x[k]), _height(series, k)) for k in thin_places(len(series.x), CURVE_ROWS)]
     if series.mark is not None:
         rows.append((f"{name}, {visible(series.mark_name, 60)}", number(series.mark[0]), number(series.mark[1])))
     return rows
@@ -159,12 +159,12 @@ def _height(series: Series, k: int) -> str:
     return f"{number(series.y[k])} {_span(low, high)}".rstrip()
 
 
-def thinned(n: int, most: int) -> list[int]:
+def thin_places(n: int, most: int) -> list[int]:
     """Pick at most `most` places of `n`, evenly, with both ends.
 
     Examples
     --------
-    >>> thinned(3, 10), thinned(101, 5)
+    >>> thin_places(3, 10), thin_places(101, 5)
     ([0, 1, 2], [0, 25, 50, 75, 100])
     """
     if n <= most:

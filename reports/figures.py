@@ -13,7 +13,7 @@ from reports.exhibit import Curve, Matrix, Series
 from reports.for_whom import rate_of_groups
 from reports.lookup import Estimates
 from reports.people import class_words, group_words, words_of
-from reports.phrases import listed, metric_words, visible
+from reports.phrases import list_names, metric_words, visible
 from reports.record import AuditRecord, Estimate
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _of(by: str) -> str:
 
 
 def _group(record: AuditRecord) -> str:
-    names = listed(map(repr, record.data.sensitive), limit=6)
+    names = list_names(map(repr, record.data.sensitive), limit=6)
     return f"sensitive columns: {names}" if names else "no sensitive columns were declared"
 
 
@@ -122,7 +122,7 @@ def _exhibit(record: AuditRecord, check: str, kind: type[Found], what: str, endi
     alike = [exhibit for exhibit in finding.measurement.exhibits if isinstance(exhibit, kind)]
     match = next((exhibit for exhibit in alike if exhibit.title.endswith(ending)), None)
     if match is None:
-        there = listed([repr(exhibit.title) for exhibit in alike], limit=4) or "none"
+        there = list_names([repr(exhibit.title) for exhibit in alike], limit=4) or "none"
         raise LookupError(f"this record holds no {what} {visible(ending)}; it has {there}")
     return match
 

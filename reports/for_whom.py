@@ -19,9 +19,9 @@ from reports.people import (
     words_of,
 )
 from reports.phrases import (
-    counted,
+    count_noun,
     interval,
-    listed,
+    list_names,
     metric_words,
     percent,
     percent_interval,
@@ -82,8 +82,8 @@ def _first_words(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
         return f"Not compared: {_withheld_words(hidden)}"
     if alone := [name for name in record.data.sensitive if _is_one_group(record, name)]:
         missing = record.data.missing_sensitive.get(alone[0])
-        blank = f"; {counted(missing, 'test row')} without a value" if missing and len(alone) == 1 else ""
-        return f"Not compared: {listed([visible(name, 60) for name in alone], limit=3)} holds no two groups{blank}"
+        blank = f"; {count_noun(missing, 'test row')} without a value" if missing and len(alone) == 1 else ""
+        return f"Not compared: {list_names([visible(name, 60) for name in alone], limit=3)} holds no two groups{blank}"
     spread = _spread(record, known)
     return f"No group holds enough rows to be compared alone{f'; {spread}' if spread else ''}"
 
@@ -104,7 +104,7 @@ def withheld(record: AuditRecord) -> tuple[str, ...]:
 
 
 def _withheld_words(names: Sequence[str]) -> str:
-    which = listed([visible(name, 60) for name in names], limit=3)
+    which = list_names([visible(name, 60) for name in names], limit=3)
     return (
         f"groups of {which} are withheld, because so few rows are in one of them, or in none, that the others would "
         "give them away; join that group with another, or leave those rows out"
@@ -212,4 +212,6 @@ def _undeclared(record: AuditRecord) -> tuple[str, ...]:
     if not names:
         return ()
     sound = "sounds as if it does" if len(names) == 1 else "sound as if they do"
-    return (f"{listed(visible(name, 40) for name in names)} {sound}: declare as sensitive what does, and audit again.",)
+    return (
+        f"{list_names(visible(name, 40) for name in names)} {sound}: declare as sensitive what does, and audit again.",
+    )

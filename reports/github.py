@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from reports import results
 from reports.lookup import Estimates
-from reports.phrases import counted, visible
+from reports.phrases import count_noun, visible
 from reports.ranking import by_attention
 from reports.record import AuditRecord
 from reports.results import GateResult
@@ -28,7 +28,7 @@ def render(record: AuditRecord) -> str:
     shown = troubled if len(troubled) <= MOST else troubled[: MOST - 1]
     commands = [_command(record, known, result) for result in shown]
     if len(shown) < len(troubled):
-        rest = f"{counted(len(troubled) - len(shown), 'more gate')} did not pass; the card lists them"
+        rest = f"{count_noun(len(troubled) - len(shown), 'more gate')} did not pass; the card lists them"
         commands.append(f"::notice title=modelassay::{data(rest)}")
     return "".join(f"{command}\n" for command in commands)
 
@@ -39,7 +39,7 @@ def _command(record: AuditRecord, known: Estimates, result: GateResult) -> str:
     title = f"{visible(result.gate_id, 60)} {result.title}".strip()
     level = _level(record, result)
     others = len(result.verdicts) - 1
-    more = f" And {counted(others, 'other slice')} of the same rule." if others else ""
+    more = f" And {count_noun(others, 'other slice')} of the same rule." if others else ""
     words = results.OUTCOME_WORDS[verdict.outcome]
     parts = [
         f"{words}: {report_words(record, known, verdict)}{more}",

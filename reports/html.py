@@ -83,7 +83,7 @@ def render(record: AuditRecord, edition: Edition = "full", saved: str = "") -> s
     """
     if edition not in ("full", "short"):
         raise ValueError(f"edition is {edition!r}; expected 'full' or 'short'")
-    data = embedded(record) if edition == "full" else ""
+    data = embed_record(record) if edition == "full" else ""
     pages = _Pages(record, edition, saved or store.dumps(record))
     for inside in dict.fromkeys((data, "")):
 
@@ -213,7 +213,7 @@ def _common(record: AuditRecord, edition: Edition) -> dict[str, object]:
         "results": results.gate_results(record),
         "concerns": found_concerns(record),
         "topics": topics(record),
-        "untested": chapters.untested(record),
+        "untested": chapters.untested_checks(record),
         "silent": chapters.silent(record),
         "faith": chapters.on_faith(record),
         "sections": sections.sections_of(edition),
@@ -252,7 +252,7 @@ def notebook(record: AuditRecord) -> str:
     return f'<iframe sandbox srcdoc="{page}" title="Model card and audit" style="{style}"></iframe>'
 
 
-def embedded(record: AuditRecord) -> str:
+def embed_record(record: AuditRecord) -> str:
     """Return the record, without its answers by row, as base64 of xz, for a link that saves it."""
     text = store.compact(replace(record, pairing=None))
     return base64.b64encode(lzma.compress(text.encode(), filters=PACKED)).decode()
@@ -300,7 +300,7 @@ def _environment() -> Environment:
         "estimate_text": phrases.estimate_text,
         "rule": phrases.rule,
         "number": phrases.number,
-        "counted": phrases.counted,
+        "counted": phrases.count_noun,
         "metric_words": phrases.metric_words,
         "finding_words": results.finding_words,
         "rows_needed": phrases.rows_needed,

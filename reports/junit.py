@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from reports import results
 from reports.lookup import Estimates
-from reports.phrases import address, counted, estimate_text, rows_needed, rule, visible
+from reports.phrases import address, count_noun, estimate_text, rows_needed, rule, visible
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult
 from reports.sentences import reach_words, report_words
@@ -88,7 +88,7 @@ def _rest(record: AuditRecord, result: GateResult, verdicts: list[Verdict]) -> E
         "testcase", classname=_clean(f"modelassay.{visible(result.gate_id)}"), name=f"further slices, {words}", time="0"
     )
     tag = _tag(record, first)
-    text = f"{counted(number, 'slice')} {words}; audit.json holds each"
+    text = f"{count_noun(number, 'slice')} {words}; audit.json holds each"
     if tag:
         child = ET.SubElement(case, tag, message=text)
         if tag != "skipped":

@@ -14,7 +14,7 @@ OF_OUTCOME = frozenset({"selection_rate"})
 """Rates that speak of the favorable outcome where it is stated."""
 
 
-def relabeled(record: AuditRecord, exhibit: Exhibit, estimates: Estimates) -> Exhibit:
+def relabel_exhibit(record: AuditRecord, exhibit: Exhibit, estimates: Estimates) -> Exhibit:
     """Write the labels of an exhibit with the value labels of the record; the numbers stay as they are."""
     names = record.data.names
     if isinstance(exhibit, Forest):

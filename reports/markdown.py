@@ -11,7 +11,7 @@ import re
 from reports.actions import actions
 from reports.answers import answers
 from reports.concerns import KIND_WORDS, found_concerns
-from reports.phrases import counted, estimate_text, number, rule, visible
+from reports.phrases import count_noun, estimate_text, number, rule, visible
 from reports.record import AuditRecord, blank_sections
 from reports.results import GateResult, gate_results
 from reports.summary import subtitle, title, tone, verdict_sentence
@@ -42,14 +42,14 @@ def render(record: AuditRecord) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def escaped(text: object, limit: int = 120) -> str:
+def escape(text: object, limit: int = 120) -> str:
     r"""Escape a name for GitHub's Markdown, in and out of tables.
 
     Examples
     --------
-    >>> escaped("a|b <img> `x`")
+    >>> escape("a|b <img> `x`")
     'a\\|b &lt;img&gt; \\`x\\`'
-    >>> escaped("@admin") == "@\u2060admin"
+    >>> escape("@admin") == "@\u2060admin"
     True
     """
     line = visible(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -60,20 +60,20 @@ def escaped(text: object, limit: int = 120) -> str:
 
 def _head(record: AuditRecord) -> list[str]:
     return [
-        f"## {_MARKS[tone(record)]} {escaped(verdict_sentence(record), 300)}",
-        f"**{escaped(title(record))}** · {escaped(subtitle(record), 300)}",
+        f"## {_MARKS[tone(record)]} {escape(verdict_sentence(record), 300)}",
+        f"**{escape(title(record))}** · {escape(subtitle(record), 300)}",
     ]
 
 
 def _answers(record: AuditRecord) -> list[str]:
-    lines = [f"- **{answer.question}** {escaped(answer.sentence, 400)}" for answer in answers(record)]
+    lines = [f"- **{answer.question}** {escape(answer.sentence, 400)}" for answer in answers(record)]
     return ["\n".join(lines)]
 
 
 def _actions(record: AuditRecord) -> list[str]:
     steps = actions(record)
     lines = [
-        f"{k}. {escaped(step.text, 300)} _{step.who}_{f' {escaped(step.gate_id)}' if step.gate_id else ''}"
+        f"{k}. {escape(step.text, 300)} _{step.who}_{f' {escape(step.gate_id)}' if step.gate_id else ''}"
         for k, step in enumerate(steps, start=1)
     ]
     return ["**Do next**", "\n".join(lines)] if lines else []
@@ -90,15 +90,15 @@ def _criteria(record: AuditRecord) -> list[str]:
     lines = ["| release criterion | demand | found | outcome |", "| --- | --- | --- | --- |"]
     lines += [_criterion(result) for result in own[:MOST_CRITERIA]]
     rest = len(own) - MOST_CRITERIA
-    more = [f"{counted(rest, 'more criterion', 'more criteria')} in audit.json."] if rest > 0 else []
+    more = [f"{count_noun(rest, 'more criterion', 'more criteria')} in audit.json."] if rest > 0 else []
     return ["\n".join(lines), *more]
 
 
 def _criterion(result: GateResult) -> str:
     lead, gate = result.lead, result.gate
-    demand = escaped(rule(gate), 160) if gate is not None else ""
-    name = escaped(result.title or result.gate_id)
-    return f"| {name} | {demand} | {escaped(estimate_text(lead.estimate), 120)} | {_OUTCOMES[lead.outcome]} |"
+    demand = escape(rule(gate), 160) if gate is not None else ""
+    name = escape(result.title or result.gate_id)
+    return f"| {name} | {demand} | {escape(estimate_text(lead.estimate), 120)} | {_OUTCOMES[lead.outcome]} |"
 
 
 def _concerns(record: AuditRecord) -> list[str]:
@@ -111,16 +111,16 @@ def _concerns(record: AuditRecord) -> list[str]:
     for concern in concerns[:MOST_CONCERNS]:
         reach = concern.reach.replace(" of 1,000", "") or "–"
         kind = f"**{KIND_WORDS['invalid']}:** " if concern.kind == "invalid" else ""
-        lines.append(f"| {kind}{escaped(concern.sentence, 200)} | {escaped(reach)} | {escaped(concern.gate_id)} |")
+        lines.append(f"| {kind}{escape(concern.sentence, 200)} | {escape(reach)} | {escape(concern.gate_id)} |")
     rest = len(concerns) - MOST_CONCERNS
-    return ["\n".join(lines), *([f"{counted(rest, 'more concern')} on the card."] if rest > 0 else [])]
+    return ["\n".join(lines), *([f"{count_noun(rest, 'more concern')} on the card."] if rest > 0 else [])]
 
 
 def _open(record: AuditRecord) -> list[str]:
     pair = topics(record)
     if not pair:
         return []
-    lines = [f"- {escaped(topic.line, 200)}" for topic in pair[:MOST_TOPICS]]
+    lines = [f"- {escape(topic.line, 200)}" for topic in pair[:MOST_TOPICS]]
     if len(pair) > MOST_TOPICS:
         lines.append(f"- and {len(pair) - MOST_TOPICS} more on the card")
     body = "\n".join(lines)
@@ -129,7 +129,7 @@ def _open(record: AuditRecord) -> list[str]:
 
 def _foot(record: AuditRecord) -> str:
     blanks = blank_sections(record.card)
-    owed = f"{counted(len(blanks), 'field')} of the card are left blank for a person. " if blanks else ""
+    owed = f"{count_noun(len(blanks), 'field')} of the card are left blank for a person. " if blanks else ""
     level = number(record.policy.confidence * 100).rstrip("0").rstrip(".")
-    source = f"{escaped(record.tool)}, policy {escaped(record.policy.name)}"
+    source = f"{escape(record.tool)}, policy {escape(record.policy.name)}"
     return f"<sub>{owed}Intervals at {level} %. {source}. Evidence, not a statement of legal conformity.</sub>"

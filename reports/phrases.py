@@ -336,23 +336,23 @@ def moment(text: str) -> str:
     return f"{match[1]} {match[2]} UTC" if match else visible(text, 60)
 
 
-def counted(n: int, noun: str, plural: str = "") -> str:
+def count_noun(n: int, noun: str, plural: str = "") -> str:
     """Count things in words.
 
     Examples
     --------
-    >>> counted(1, "warning"), counted(3, "warning"), counted(2, "class", "classes")
+    >>> count_noun(1, "warning"), count_noun(3, "warning"), count_noun(2, "class", "classes")
     ('1 warning', '3 warnings', '2 classes')
     """
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
-def listed(names: Iterable[str], limit: int = 4) -> str:
+def list_names(names: Iterable[str], limit: int = 4) -> str:
     """Name a few, count the rest.
 
     Examples
     --------
-    >>> listed(["a", "b", "c"], limit=2)
+    >>> list_names(["a", "b", "c"], limit=2)
     'a, b and 1 more'
     """
     everything = list(names)

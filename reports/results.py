@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reports.phrases import address, counted, estimate_text, visible
+from reports.phrases import address, count_noun, estimate_text, visible
 from reports.record import HOUSE_WORDS, AuditRecord, Finding, Gate, Severity, Verdict, VerdictOutcome
 
 OUTCOMES: tuple[VerdictOutcome, ...] = ("fail", "error", "inconclusive", "waived", "not_assessed", "pass")
@@ -73,7 +73,7 @@ class GateResult:
         if self.worst.outcome != "pass" or len(self.verdicts) == 1:
             return ""
         held, of = slices(self.verdicts, "pass"), slices(self.verdicts)
-        every = counted(of, "slice")
+        every = count_noun(of, "slice")
         return f"all {every} passed" if held == of else f"{held} of {every} passed; the rest unassessed"
 
     def first_verdicts(self, most: int) -> tuple[Verdict, ...]:

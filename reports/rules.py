@@ -121,15 +121,15 @@ class Policy:
         """
         alike = [rule for rule in self.gates if rule.id == gate.id]
         number = alike.index(gate) + 1 if gate in alike else 1
-        return self.lines.get(numbered(gate.id, number), self.lines.get(gate.id, self.lines.get("", 1)))
+        return self.lines.get(numbered_id(gate.id, number), self.lines.get(gate.id, self.lines.get("", 1)))
 
 
-def numbered(name: str, number: int) -> str:
+def numbered_id(name: str, number: int) -> str:
     """Write the id of the first, second … gate of one id.
 
     Examples
     --------
-    >>> numbered("floor", 1), numbered("floor", 2)
+    >>> numbered_id("floor", 1), numbered_id("floor", 2)
     ('floor', 'floor (2)')
     """
     return name if number == 1 else f"{name} ({number})"

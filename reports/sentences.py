@@ -19,7 +19,7 @@ from reports.people import (
     rate_sentence,
     words_of,
 )
-from reports.phrases import counted, metric_words, number, per_hundred, percent, percent_interval, rule, visible
+from reports.phrases import count_noun, metric_words, number, per_hundred, percent, percent_interval, rule, visible
 from reports.record import AuditRecord, Estimate, Gate, Verdict
 from reports.results import found_words, gate_of
 from reports.tellings import TELLINGS, Kind, Telling
@@ -223,7 +223,7 @@ def _places(record: AuditRecord, known: Estimates, estimate: Estimate) -> dict[s
         "n": f" (n {estimate.n:,})" if estimate.n is not None else "",
         "split": "" if split in ("test", "*") else f" ({visible(split, 40)} rows)",
         "gap": _GAPS.get(record.task, "a gap of ten points in decisions"),
-        "features": counted(record.data.feature_count, "feature"),
+        "features": count_noun(record.data.feature_count, "feature"),
         "variant": visible(estimate.where.get("variant", "a change"), 60).replace("_", " "),
         "metric": (
             metric_words(estimate.where.get("metric", "a metric")) + (f", {group_words(record, own)}" if own else "")

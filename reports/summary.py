@@ -14,7 +14,7 @@ from typing import Literal
 
 from reports.lookup import Estimates
 from reports.people import capital, class_words, other_class
-from reports.phrases import counted, listed, moment, paragraphs, visible
+from reports.phrases import count_noun, list_names, moment, paragraphs, visible
 from reports.ranking import by_attention, families, family_of
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult, blocks, gate_results
@@ -82,11 +82,11 @@ def verdict_sentence(record: AuditRecord) -> str:
         known = Estimates(record)
         why = [verdict_words(record, known, result.lead) for result in here.invalid]
         return f"This audit cannot be relied on: {'; '.join(why[:2])}."
-    concerns = counted(len(here.concerns), "concern")
+    concerns = count_noun(len(here.concerns), "concern")
     if not (here.criteria or here.untested):
         return f"{concerns if here.concerns else 'No concerns'}. No release criteria have been set."
     more = f"; {concerns}" if here.concerns else ""
-    every = counted(len(here.criteria) + len(here.untested), "release criterion", "release criteria")
+    every = count_noun(len(here.criteria) + len(here.untested), "release criterion", "release criteria")
     if here.untested:
         more = f"; not tested: {_name(here.untested)}{more}"
     if here.missed:
@@ -98,7 +98,7 @@ def verdict_sentence(record: AuditRecord) -> str:
 
 
 def _name(results: Sequence[GateResult]) -> str:
-    return listed([topic_name(result) for result in results], limit=3)
+    return list_names([topic_name(result) for result in results], limit=3)
 
 
 def concerns(record: AuditRecord) -> tuple[Verdict, ...]:

@@ -154,7 +154,7 @@ class Canvas:
         return ET.fromstring(file.getvalue())  # noqa: S314 -- written by the line above, holds no text of a user
 
 
-def simplified(xs: Sequence[float], ys: Sequence[float], tolerance: float = 0.5) -> list[tuple[float, float]]:
+def simplify(xs: Sequence[float], ys: Sequence[float], tolerance: float = 0.5) -> list[tuple[float, float]]:
     """Drop points of a line that nobody would miss (Ramer 1972; Douglas and Peucker 1973).
 
     Parameters
@@ -166,7 +166,7 @@ def simplified(xs: Sequence[float], ys: Sequence[float], tolerance: float = 0.5)
 
     Examples
     --------
-    >>> simplified([0, 1, 2, 3], [0, 0.1, 0, 9])
+    >>> simplify([0, 1, 2, 3], [0, 0.1, 0, 9])
     [(0, 0), (2, 0), (3, 9)]
     """
     kept = {0, len(xs) - 1}

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from reports.actions import actions
 from reports.answers import answers
-from reports.chapters import untested
+from reports.chapters import untested_checks
 from reports.concerns import KIND_WORDS, Concern, found_concerns
-from reports.phrases import counted, visible
+from reports.phrases import count_noun, visible
 from reports.record import AuditRecord, blank_sections
 from reports.summary import model_words, title, tone, verdict_sentence
 from reports.topics import topics
@@ -95,7 +95,7 @@ def tame(line: str) -> str:
 def _head(record: AuditRecord) -> str:
     rows = next((split.rows for split in record.data.splits if split.name == "test"), None)
     parts = [title(record), model_words(record)]
-    return " · ".join([*parts, counted(rows, "test row")] if rows is not None else parts)
+    return " · ".join([*parts, count_noun(rows, "test row")] if rows is not None else parts)
 
 
 def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:
@@ -159,11 +159,11 @@ def _everything(record: AuditRecord, width: int) -> Iterator[Line]:
         yield Line(text="Not settled by these rows", strong=True)
     for topic in unsettled:
         yield from _wrap(f"◆ {topic.line}  {visible(topic.gate_id, 60)}", width)
-    for open_topic in untested(record):
+    for open_topic in untested_checks(record):
         yield from _wrap(f"○ {open_topic.what}: {open_topic.status}; {open_topic.reason}", width)
     blanks = blank_sections(record.card)
     if blanks:
-        yield from _wrap(f"▢ {counted(len(blanks), 'field')} of the card left blank: {', '.join(blanks)}", width)
+        yield from _wrap(f"▢ {count_noun(len(blanks), 'field')} of the card left blank: {', '.join(blanks)}", width)
     yield Line(text="")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.phrases import BEYOND_REACH, counted, roughly, visible
+from reports.phrases import BEYOND_REACH, count_noun, roughly, visible
 from reports.ranking import families, usual_reach
 from reports.record import AuditRecord, Verdict
 from reports.results import GateResult, gate_results, slices
@@ -66,7 +66,7 @@ def _why(unsettled: Sequence[Verdict]) -> str:
     least, most = (roughly(count) for count in (min(reachable), max(reachable)))
     rows = f"about {least} rows of this kind" if least == most else f"about {least} to {most} rows of each kind"
     hopeless = len(unsettled) - len(reachable)
-    rest = f"; {counted(hopeless, 'slice')} too close to the limit" if hopeless else ""
+    rest = f"; {count_noun(hopeless, 'slice')} too close to the limit" if hopeless else ""
     return f"{rows} needed{rest}"
 
 

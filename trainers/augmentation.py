@@ -11,7 +11,7 @@ from torch import Tensor  # noqa: TID253
 from torch.nn import functional  # noqa: TID253
 
 
-def augmented(inputs: Tensor, changes: Sequence[tuple[str, float]], generator: torch.Generator) -> Tensor:
+def augment(inputs: Tensor, changes: Sequence[tuple[str, float]], generator: torch.Generator) -> Tensor:
     """Change a batch of images at random, each row by itself.
 
     Parameters
@@ -32,7 +32,7 @@ def augmented(inputs: Tensor, changes: Sequence[tuple[str, float]], generator: t
     Examples
     --------
     >>> images = torch.arange(4.0).view(1, 1, 2, 2)
-    >>> augmented(images, [("flip", 1.0)], torch.Generator().manual_seed(0))
+    >>> augment(images, [("flip", 1.0)], torch.Generator().manual_seed(0))
     tensor([[[[1., 0.],
               [3., 2.]]]])
     """
@@ -66,7 +66,7 @@ def _resample(images: Tensor, turn: float, cut: float, generator: torch.Generato
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def mixed(
+def mix_rows(
     inputs: Tensor, targets: Tensor, amount: float, classes: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Mix each row with another one, inputs and targets alike, by one share drawn for the batch.
@@ -87,7 +87,7 @@ def mixed(
     Examples
     --------
     >>> rows, shares = torch.tensor([[0.0], [1.0]]), torch.tensor([0.0, 1.0])
-    >>> made, also = mixed(rows, shares, 1.0, 0, torch.Generator().manual_seed(0))
+    >>> made, also = mix_rows(rows, shares, 1.0, 0, torch.Generator().manual_seed(0))
     >>> torch.equal(made[:, 0], also)
     True
     """

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainers.errors import FileError, TrainerError, quoted
+from trainers.errors import FileError, TrainerError, quote
 
 IGNORED = frozenset({"checkpoint", "on_epoch", "verbose", "device", "threads", "epochs", "random_state", "warm_start"})
 """Parameters that may differ between the run that was stopped and the one that goes on."""
@@ -47,7 +47,7 @@ class Checkpoint:
             finally:
                 Path(temporary).unlink(missing_ok=True)
         except OSError as error:
-            raise FileError(f"checkpoint {quoted(self.path)} cannot be written: {error.strerror}") from error
+            raise FileError(f"checkpoint {quote(self.path)} cannot be written: {error.strerror}") from error
 
     def read(self) -> dict[str, Any] | None:
         """Return the state that is there, if any.
@@ -60,7 +60,7 @@ class Checkpoint:
         state = state_in(self.path)
         if state is not None and state.get("mark") != self.mark:
             raise TrainerError(
-                f"checkpoint {quoted(self.path)} belongs to another training (parameters or rows differ); name another "
+                f"checkpoint {quote(self.path)} belongs to another training (parameters or rows differ); name another "
                 "file, or delete it to begin anew"
             )
         return state
@@ -85,9 +85,9 @@ def state_in(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     try:
         result = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a foreign file makes the reader raise
-        raise FileError(f"checkpoint {quoted(path)} cannot be read ({type(error).__name__}); delete it") from error
+        raise FileError(f"checkpoint {quote(path)} cannot be read ({type(error).__name__}); delete it") from error
     if not isinstance(result, dict) or "mark" not in result:
-        raise FileError(f"{quoted(path)} is not a checkpoint of ours; name another file")
+        raise FileError(f"{quote(path)} is not a checkpoint of ours; name another file")
     return result
 
 

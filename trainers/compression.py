@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def pruned(model: Any, X: Any, y: ArrayLike, share: float, *, epochs: int = 3, units: bool = False) -> Any:  # noqa: ANN401
+def prune(model: Any, X: Any, y: ArrayLike, share: float, *, epochs: int = 3, units: bool = False) -> Any:  # noqa: ANN401
     """Set the smallest weights of a network to zero and train on; what is zero stays zero.
 
     Parameters
@@ -38,7 +38,7 @@ def pruned(model: Any, X: Any, y: ArrayLike, share: float, *, epochs: int = 3, u
     --------
     >>> from trainers import NetworkClassifier
     >>> rows, labels = np.linspace(-1, 1, 40).reshape(-1, 1), np.repeat([0, 1], 20)
-    >>> small = pruned(NetworkClassifier(epochs=2, random_state=0).fit(rows, labels), rows, labels, 0.5, epochs=1)
+    >>> small = prune(NetworkClassifier(epochs=2, random_state=0).fit(rows, labels), rows, labels, 0.5, epochs=1)
     >>> 0.4 < zero_share(small) < 0.6
     True
     """
@@ -54,7 +54,7 @@ def pruned(model: Any, X: Any, y: ArrayLike, share: float, *, epochs: int = 3, u
     return result
 
 
-def distilled(model: Any, X: Any, hidden: Sequence[int], *, epochs: int = 30, random_state: int = 0) -> Any:  # noqa: ANN401
+def distill(model: Any, X: Any, hidden: Sequence[int], *, epochs: int = 30, random_state: int = 0) -> Any:  # noqa: ANN401
     """Teach a smaller network the probabilities of a larger one (Hinton, Vinyals and Dean 2015).
 
     Each row stands once for each class, weighted by the teacher's probability of it, which is cross-entropy with

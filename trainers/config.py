@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from trainers import files
-from trainers.errors import TrainerError, listing, nearest, quoted
+from trainers.errors import TrainerError, hint, quote, quote_all
 from trainers.estimators import NetworkClassifier, NetworkRegressor
 from trainers.history import HistoryRow
 from trainers.loaders import image_folder
@@ -96,12 +96,12 @@ def fit_from_config(
 def _require_own(target: Path) -> None:
     """Refuse to write over anything but a model file of an earlier training, before the long work begins."""
     if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise TrainerError(f"{quoted(target)} is not a regular file; it stays as it is. Name a new file")
+        raise TrainerError(f"{quote(target)} is not a regular file; it stays as it is. Name a new file")
     if target.exists() and target.stat().st_size:
         with target.open("rb") as file:
             head = file.read(1_000_000)
         if files.KEY.encode() not in head:
-            raise TrainerError(f"{quoted(target)} is not a model of an earlier training; it stays. Name a new file")
+            raise TrainerError(f"{quote(target)} is not a model of an earlier training; it stays. Name a new file")
 
 
 def _target(recipe: Recipe, path: Path, out: str | os.PathLike[str] | None) -> Path:
@@ -111,12 +111,12 @@ def _target(recipe: Recipe, path: Path, out: str | os.PathLike[str] | None) -> P
     else:
         target = path.parent / (recipe.model.path or path.stem + files.SUFFIX)
     if target.suffix != files.SUFFIX:
-        raise TrainerError(f"[model] path is {quoted(target.name)}; expected a name that ends in {files.SUFFIX!r}")
+        raise TrainerError(f"[model] path is {quote(target.name)}; expected a name that ends in {files.SUFFIX!r}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainerError(
-            f"cannot write into {quoted(target.parent)}: {error.strerror}. Choose another folder"
+            f"cannot write into {quote(target.parent)}: {error.strerror}. Choose another folder"
         ) from error
     return target
 
@@ -130,7 +130,7 @@ def _model(recipe: Recipe, progress: Progress | None) -> Model:
     }
     for name in given:
         if name not in known or name in {"on_epoch", "random_state"}:
-            raise TrainerError(f"[network] {quoted(name)} is not a parameter of the network.{nearest(name, known)}")
+            raise TrainerError(f"[network] {quote(name)} is not a parameter of the network.{hint(name, known)}")
     given.setdefault("validation_fraction", recipe.data.validation)
     if recipe.data.text:
         given.setdefault("tokens", "word")
@@ -177,8 +177,8 @@ def load_rows(data: DataPart, folder: Path, sensitive: str) -> Loaded:
     for name in named:
         if name and name not in table.columns:
             raise TrainerError(
-                f"column {quoted(name)} is not in {quoted(data.train)}; its columns are {listing(table.columns)}."
-                f"{nearest(name, table.columns)}"
+                f"column {quote(name)} is not in {quote(data.train)}; its columns are {quote_all(table.columns)}."
+                f"{hint(name, table.columns)}"
             )
     _check_targets(table, data)
     return Loaded(
@@ -196,15 +196,15 @@ def _table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if not path.is_file():
-        raise TrainerError(f"there is no file {quoted(path)}; expected a table in CSV or Parquet")
+        raise TrainerError(f"there is no file {quote(path)}; expected a table in CSV or Parquet")
     if path.suffix not in {".csv", ".parquet"}:
-        raise TrainerError(f"{quoted(path.name)} ends in {path.suffix!r}; expected '.csv' or '.parquet'")
+        raise TrainerError(f"{quote(path.name)} ends in {path.suffix!r}; expected '.csv' or '.parquet'")
     try:
         table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     except (ValueError, OSError) as error:
-        raise TrainerError(f"{quoted(path)} cannot be read ({error})") from error
+        raise TrainerError(f"{quote(path)} cannot be read ({error})") from error
     if not len(table):
-        raise TrainerError(f"{quoted(path)} holds no rows; expected at least a few dozen")
+        raise TrainerError(f"{quote(path)} holds no rows; expected at least a few dozen")
     return table
 
 
@@ -214,11 +214,11 @@ def _check_targets(table: pd.DataFrame, data: DataPart) -> None:
     for name in data.targets:
         missing = int(table[name].isna().sum())
         if missing:
-            raise TrainerError(f"target {quoted(name)} is missing in {missing} of {len(table)} rows; drop them first")
+            raise TrainerError(f"target {quote(name)} is missing in {missing} of {len(table)} rows; drop them first")
     several = len(data.targets) > 1
     if several != isinstance(data.target, list) or (several and data.task in {"binary", "multiclass"}):
         raise TrainerError(
-            f"task is {data.task!r} and target names {listing(data.targets)}; several columns are several labels of "
+            f"task is {data.task!r} and target names {quote_all(data.targets)}; several columns are several labels of "
             "0 and 1 (task = 'multilabel') or several numbers (task = 'regression'), one is target = a column"
         )
     if not several and data.task == "multilabel":
@@ -227,7 +227,7 @@ def _check_targets(table: pd.DataFrame, data: DataPart) -> None:
         return
     classes = table[data.targets[0]].nunique()
     if data.task == "binary" and classes != 2:
-        raise TrainerError(f"task is 'binary', and target {quoted(data.target)} has {classes} classes; expected 2")
+        raise TrainerError(f"task is 'binary', and target {quote(data.target)} has {classes} classes; expected 2")
 
 
 def _features(table: pd.DataFrame, data: DataPart) -> pd.DataFrame:

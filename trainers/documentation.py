@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from trainers.parameters import Parameters
 
 
-def documented(estimator: Parameters) -> dict[str, str]:
+def describe_estimator(estimator: Parameters) -> dict[str, str]:
     """Describe a fitted estimator.
 
     Returns

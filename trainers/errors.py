@@ -19,45 +19,45 @@ class FileError(TrainerError):
     """A model file cannot be read or written; no code of it ran."""
 
 
-def quoted(name: object, *, limit: int = 80) -> str:
+def quote(name: object, *, limit: int = 80) -> str:
     """Quote a name that a user chose: one line, printable, at most `limit` characters.
 
     Examples
     --------
-    >>> quoted("mlp")
+    >>> quote("mlp")
     "'mlp'"
     """
     text = str(name)
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
-def listing(names: Iterable[object], *, limit: int = 12) -> str:
+def quote_all(names: Iterable[object], *, limit: int = 12) -> str:
     """Name a few, count the rest.
 
     Examples
     --------
-    >>> listing(["relu", "tanh"])
+    >>> quote_all(["relu", "tanh"])
     "'relu', 'tanh'"
     """
-    everything = [quoted(name) for name in names]
+    everything = [quote(name) for name in names]
     head = ", ".join(everything[:limit])
     return head if len(everything) <= limit else f"{head} and {len(everything) - limit} more"
 
 
-def nearest(name: object, known: Iterable[object]) -> str:
+def hint(name: object, known: Iterable[object]) -> str:
     """Return ``" Did you mean 'x'?"`` for the nearest known name, or ``""``.
 
     Examples
     --------
-    >>> nearest("adamm", ["sgd", "adam"])
+    >>> hint("adamm", ["sgd", "adam"])
     " Did you mean 'adam'?"
-    >>> nearest("zzz", ["sgd", "adam"])
+    >>> hint("zzz", ["sgd", "adam"])
     ''
     """
     texts = [str(value)[:200] for value in known]
     by_lower = {text.lower(): text for text in texts}
     near = difflib.get_close_matches(str(name)[:200].lower(), list(by_lower), n=1, cutoff=0.6)
-    return f" Did you mean {quoted(by_lower[near[0]])}?" if near else ""
+    return f" Did you mean {quote(by_lower[near[0]])}?" if near else ""
 
 
 def need(module: str, *, extra: str, purpose: str) -> None:

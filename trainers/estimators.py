@@ -17,8 +17,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from trainers import fitting, inputs, reading, settings, targets
 from trainers import state as plain
 from trainers.checkpoints import state_in
-from trainers.documentation import documented
-from trainers.errors import TrainerError, listing, need, quoted
+from trainers.documentation import describe_estimator
+from trainers.errors import TrainerError, need, quote, quote_all
 from trainers.parameters import Floats, Parameters
 from trainers.penalty import GapPenalty, group_codes, require_task
 from trainers.scorers import require_scorers
@@ -87,7 +87,7 @@ class _Network(Parameters):
         if self.loss not in self._losses:
             raise TrainerError(
                 f"loss is {self.loss!r}, which is not one of {type(self).__name__}; expected one of "
-                f"{listing(self._losses)}"
+                f"{quote_all(self._losses)}"
             )
         require_scorers(tuple(self.scoring))
 
@@ -163,7 +163,7 @@ class _Network(Parameters):
         """Say in words how the network was trained, searched for and on which rows, for records and cards."""
         if not hasattr(self, "network_"):
             return {}
-        return documented(self)
+        return describe_estimator(self)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -175,10 +175,10 @@ class _Network(Parameters):
     def __getstate__(self) -> dict[str, Any]:
         """Plain values and numpy arrays: skops and pickle see no class but this one."""
         state = dict(super().__getstate__())
-        return plain.frozen(state)
+        return plain.freeze_state(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(plain.thawed(state))
+        super().__setstate__(plain.thaw_state(state))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -229,11 +229,11 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         strange = np.unique(column[self.classes_[codes] != column])
         if len(strange):
             raise TrainerError(
-                f"y holds {listing(strange.tolist())}; the classes are {listing(self.classes_.tolist())}"
+                f"y holds {quote_all(strange.tolist())}; the classes are {quote_all(self.classes_.tolist())}"
             )
         if len(self.classes_) < 2:
             raise TrainerError(
-                f"y holds one class only, {listing(self.classes_.tolist())}; expected at least two classes"
+                f"y holds one class only, {quote_all(self.classes_.tolist())}; expected at least two classes"
             )
         return codes.astype(np.int64), codes.astype(np.int64)
 
@@ -260,7 +260,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
             return len(self.classes_) - 1
         known = self.classes_.tolist()
         if favorable not in known:
-            raise TrainerError(f"favorable is {quoted(favorable)}; the classes are {listing(known)}")
+            raise TrainerError(f"favorable is {quote(favorable)}; the classes are {quote_all(known)}")
         return int(known.index(favorable))
 
     def _objective(self) -> tuple[str, int]:

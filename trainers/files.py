@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers import fitting, reading, state
-from trainers.errors import FileError, TrainerError, listing, need, quoted
+from trainers.errors import FileError, TrainerError, need, quote, quote_all
 from trainers.estimators import NetworkClassifier, NetworkRegressor
 from trainers.history import HistoryRow, without_seconds
 from trainers.preparation import TablePreparation
@@ -69,16 +69,14 @@ def save(model: Any, path: str | os.PathLike[str]) -> Path:  # noqa: ANN401 -- e
     """
     target = Path(path)
     if target.suffix != SUFFIX:
-        raise FileError(f"the model file is called {quoted(target.name)}; expected a name that ends in {SUFFIX!r}")
+        raise FileError(f"the model file is called {quote(target.name)}; expected a name that ends in {SUFFIX!r}")
     if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise FileError(f"{quoted(target)} is not a regular file; it stays as it is. Name a new file")
+        raise FileError(f"{quote(target)} is not a regular file; it stays as it is. Name a new file")
     content = to_bytes(model)
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
     except OSError as error:
-        raise FileError(
-            f"cannot write into {quoted(target.parent)}: {error.strerror}. Choose another folder"
-        ) from error
+        raise FileError(f"cannot write into {quote(target.parent)}: {error.strerror}. Choose another folder") from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -87,7 +85,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> Path:  # noqa: ANN401 -- e
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
     except OSError as error:
-        raise FileError(f"cannot write {quoted(target)}: {error.strerror}. Choose another place") from error
+        raise FileError(f"cannot write {quote(target)}: {error.strerror}. Choose another place") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
     return target
@@ -129,7 +127,7 @@ def _parts(model: Any) -> tuple[TablePreparation | None, Model]:  # noqa: ANN401
     estimator = steps[-1]
     known = preparation is None or isinstance(preparation, TablePreparation)
     if len(steps) > 2 or not known or not isinstance(estimator, NetworkClassifier | NetworkRegressor):
-        names = listing(type(step).__name__ for step in steps)
+        names = quote_all(type(step).__name__ for step in steps)
         raise FileError(
             f"the model is made of {names}; expected NetworkClassifier or NetworkRegressor, alone or after "
             "TablePreparation. Other pipelines are saved with skops"
@@ -229,17 +227,17 @@ def load(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 -- estimator, or 
     """
     source = Path(path)
     if not source.is_file():
-        raise FileError(f"there is no file {quoted(source)}; expected a model file of ours")
+        raise FileError(f"there is no file {quote(source)}; expected a model file of ours")
     for module in ("safetensors", "torch"):
         need(module, extra="torch", purpose="a model file of networks")
     header, tensors = _read(source)
     try:
         return _rebuild(header, tensors)
     except FileError as error:
-        raise FileError(f"{quoted(source)}: {error}") from error
+        raise FileError(f"{quote(source)}: {error}") from error
     except (TrainerError, KeyError, TypeError, AttributeError, ValueError, RuntimeError, OverflowError) as error:
         raise FileError(
-            f"{quoted(source)} is damaged ({type(error).__name__}: {error}); its parts do not fit each other. "
+            f"{quote(source)} is damaged ({type(error).__name__}: {error}); its parts do not fit each other. "
             "Save the model again"
         ) from error
 
@@ -266,15 +264,15 @@ def _read(source: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- no mapping
     except (safetensors.SafetensorError, OSError, TypeError, ValueError) as error:
         raise FileError(
-            f"{quoted(source)} is not a complete safetensors file ({error}); it was cut short, or is of another kind"
+            f"{quote(source)} is not a complete safetensors file ({error}); it was cut short, or is of another kind"
         ) from error
     try:
         header = json.loads(text) if text is not None else None
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{quoted(source)}: the header cannot be read ({error}); the file is damaged") from error
+        raise FileError(f"{quote(source)}: the header cannot be read ({error}); the file is damaged") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise FileError(
-            f"{quoted(source)} is a safetensors file of another program; expected one that trainers.save wrote. "
+            f"{quote(source)} is a safetensors file of another program; expected one that trainers.save wrote. "
             "A backbone's weights are read by trainers.transfer"
         )
     return header, tensors
@@ -283,10 +281,10 @@ def _read(source: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 def _rebuild(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Any:  # noqa: ANN401
     if header["version"] != VERSION:
         raise FileError(
-            f"version {quoted(header['version'])} of the format; this program reads version {VERSION}. Update it"
+            f"version {quote(header['version'])} of the format; this program reads version {VERSION}. Update it"
         )
     if header["estimator"] not in ESTIMATORS:
-        raise FileError(f"estimator {quoted(header['estimator'])} is unknown; expected {listing(ESTIMATORS)}")
+        raise FileError(f"estimator {quote(header['estimator'])} is unknown; expected {quote_all(ESTIMATORS)}")
     if header["fingerprints"]["weights"] != fingerprint(tensors):
         raise FileError(
             "the weights differ from the fingerprint in the header; the file was changed after it was saved"
@@ -358,7 +356,7 @@ def _restore_state(estimator: Model, state: dict[str, Any]) -> None:
     else:
         kind = state["classes_"]["dtype"]
         if kind not in LABELS.values():
-            raise FileError(f"classes are of type {quoted(kind)}; expected {listing(LABELS.values())}")
+            raise FileError(f"classes are of type {quote(kind)}; expected {quote_all(LABELS.values())}")
         estimator.classes_ = np.array(state["classes_"]["values"], dtype=np.str_ if kind == "str" else kind)
         if estimator.classes_.ndim != 1 or len(np.unique(estimator.classes_)) < max(2, len(estimator.classes_)):
             raise FileError("the classes are not a list of two or more different labels; the file is damaged")

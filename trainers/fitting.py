@@ -348,7 +348,7 @@ def _rows(estimator: Parameters, part: Part, device: torch.device, penalty: GapP
     dtype = estimator.dtype
     values = part.values
     if not estimator.token_count_:
-        values = inputs.standardized(values, estimator.center_, estimator.scale_, dtype)
+        values = inputs.standardize(values, estimator.center_, estimator.scale_, dtype)
     objective, _ = estimator._objective()
     target = part.target
     if objective == "regression":
@@ -410,4 +410,4 @@ def _block(estimator: Parameters, values: NDArray[Any]) -> NDArray[Any]:
     if estimator.token_count_:
         used = (values != 0).any(axis=0).nonzero()[0]
         return np.ascontiguousarray(values[:, : used.max() + 1 if len(used) else 1])
-    return inputs.standardized(values, estimator.center_, estimator.scale_, estimator.dtype)
+    return inputs.standardize(values, estimator.center_, estimator.scale_, estimator.dtype)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from trainers.errors import TrainerError, listing
+from trainers.errors import TrainerError, quote_all
 
 Floats = NDArray[np.float64]
 IMAGE_NETWORKS = frozenset({"cnn", "resnet"})
@@ -162,9 +162,7 @@ def moments(X: NDArray[np.number], weights: Floats | None) -> tuple[Floats, Floa
     return center[0], scale[0]
 
 
-def standardized(
-    X: NDArray[np.number], center: Floats | None, scale: Floats | None, dtype: str
-) -> NDArray[np.floating]:
+def standardize(X: NDArray[np.number], center: Floats | None, scale: Floats | None, dtype: str) -> NDArray[np.floating]:
     """Subtract and divide in the precision of `X`, then turn into the network's own."""
     if center is not None and scale is not None:
         X = (X - center) / scale
@@ -235,7 +233,7 @@ def class_weights(class_weight: object, classes: NDArray[np.generic], codes: NDA
         known = list(classes.tolist())
         strange = [name for name in class_weight if name not in known]
         if strange:
-            raise TrainerError(f"class_weight names {listing(strange)}; the classes are {listing(known)}")
+            raise TrainerError(f"class_weight names {quote_all(strange)}; the classes are {quote_all(known)}")
         by_class = np.array([float(class_weight.get(name, 1.0)) for name in known])
         if not np.isfinite(by_class).all() or (by_class < 0).any():
             raise TrainerError(f"class_weight is {dict(class_weight)}; expected numbers of at least 0")

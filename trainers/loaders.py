@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.errors import TrainerError, listing, nearest, need, quoted
+from trainers.errors import TrainerError, hint, need, quote, quote_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,15 +112,15 @@ def table_batches(
 
     source = Path(path)
     if not source.is_file():
-        raise TrainerError(f"there is no file {quoted(source)}; expected a Parquet file")
+        raise TrainerError(f"there is no file {quote(source)}; expected a Parquet file")
     try:
         table = parquet.ParquetFile(source)
     except ArrowInvalid as error:
-        raise TrainerError(f"{quoted(source)} cannot be read as Parquet ({error})") from error
+        raise TrainerError(f"{quote(source)} cannot be read as Parquet ({error})") from error
     with table:
         names = table.schema_arrow.names
         if target not in names:
-            raise TrainerError(f"column {quoted(target)} is not in {quoted(source.name)}.{nearest(target, names)}")
+            raise TrainerError(f"column {quote(target)} is not in {quote(source.name)}.{hint(target, names)}")
         for part in table.iter_batches(batch_size=rows):
             frame = part.to_pandas()
             yield frame.drop(columns=target), frame[target].to_numpy()
@@ -129,7 +129,7 @@ def table_batches(
 def _label(root: Path, channels: int) -> list[tuple[str, Path]]:
     """List label and path of every image, in the order of names."""
     if not root.is_dir():
-        raise TrainerError(f"there is no folder {quoted(root)}; expected one with a folder for each label")
+        raise TrainerError(f"there is no folder {quote(root)}; expected one with a folder for each label")
     if channels not in {1, 3}:
         raise TrainerError(f"channels is {channels}; expected 1 (grey) or 3 (color)")
     labels = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
@@ -138,8 +138,8 @@ def _label(root: Path, channels: int) -> list[tuple[str, Path]]:
     ]
     if not files:
         raise TrainerError(
-            f"folder {quoted(root)} holds {len(labels)} folders and no image in them; expected <label>/<image> with "
-            f"names that end in {listing(IMAGES)}"
+            f"folder {quote(root)} holds {len(labels)} folders and no image in them; expected <label>/<image> with "
+            f"names that end in {quote_all(IMAGES)}"
         )
     return files
 
@@ -167,7 +167,7 @@ def _pixels(path: Path, size: tuple[int, int] | None, channels: int) -> NDArray[
                     image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
                 values: NDArray[np.uint8] = np.asarray(image, dtype=np.uint8)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TrainerError(f"image {quoted(path)} cannot be read ({error}); take it out or replace it") from error
+        raise TrainerError(f"image {quote(path)} cannot be read ({error}); take it out or replace it") from error
     return values[None] if channels == 1 else np.moveaxis(values, 2, 0)
 
 
@@ -193,24 +193,24 @@ def text_table(path: str | os.PathLike[str], *, text: str, target: str | None = 
 
     source = Path(path)
     if not source.is_file():
-        raise TrainerError(f"there is no file {quoted(source)}; expected a CSV file")
+        raise TrainerError(f"there is no file {quote(source)}; expected a CSV file")
     try:
         table = pd.read_csv(source, dtype={text: str}, keep_default_na=False, na_values={target or "": [""]})
     except (ValueError, OSError) as error:
-        raise TrainerError(f"{quoted(source)} cannot be read as CSV ({error})") from error
+        raise TrainerError(f"{quote(source)} cannot be read as CSV ({error})") from error
     for name in (text, target):
         if name is not None and name not in table.columns:
             raise TrainerError(
-                f"column {quoted(name)} is not in {quoted(source.name)}; its columns are {listing(table.columns)}."
-                f"{nearest(name, table.columns)}"
+                f"column {quote(name)} is not in {quote(source.name)}; its columns are {quote_all(table.columns)}."
+                f"{hint(name, table.columns)}"
             )
     if not len(table):
-        raise TrainerError(f"{quoted(source)} holds no rows; expected at least one text")
+        raise TrainerError(f"{quote(source)} holds no rows; expected at least one text")
     if target is None:
         return Texts(table[text].tolist(), None)
     missing = int(table[target].isna().sum())
     if missing:
         raise TrainerError(
-            f"target {quoted(target)} is missing in {missing} of {len(table)} rows; drop those rows first"
+            f"target {quote(target)} is missing in {missing} of {len(table)} rows; drop those rows first"
         )
     return Texts(table[text].tolist(), table[target].to_numpy())

@@ -18,7 +18,7 @@ import torch  # noqa: TID253 -- this module is imported only when a network is t
 from torch import Tensor, nn  # noqa: TID253
 
 from trainers import probes
-from trainers.augmentation import augmented, mixed
+from trainers.augmentation import augment, mix_rows
 from trainers.baselines import constant_loss, simple_score
 from trainers.checkpoints import Checkpoint
 from trainers.gradients import Flat, Rows, gradients_of, mean_loss
@@ -27,7 +27,7 @@ from trainers.layers import PADDING, Dropout
 from trainers.optimizers import learning_rate
 from trainers.plan import Plan, block_size
 from trainers.probes import Facts
-from trainers.scorers import scored
+from trainers.scorers import score_outputs
 
 TOLERANCE = 1e-4
 """Where no rows are held out: share by which the training loss must fall to count as progress."""
@@ -232,9 +232,9 @@ def run_epoch(step: Step, rows: Rows, generator: torch.Generator) -> Facts:
 def _change(batch: Rows, plan: Plan, generator: torch.Generator) -> Rows:
     """Change and mix the rows of a batch, as far as the plan says."""
     if plan.augment:
-        batch = batch._replace(inputs=augmented(batch.inputs, plan.augment, generator))
+        batch = batch._replace(inputs=augment(batch.inputs, plan.augment, generator))
     if plan.mixup:
-        inputs, targets = mixed(batch.inputs, batch.targets, plan.mixup, plan.classes, generator)
+        inputs, targets = mix_rows(batch.inputs, batch.targets, plan.mixup, plan.classes, generator)
         batch = batch._replace(inputs=inputs, targets=targets)
     return batch
 
@@ -261,7 +261,7 @@ def batches(rows: Rows, plan: Plan, generator: torch.Generator) -> Iterator[Rows
             [None] * len(sizes) if part is None else torch.split(part.index_select(0, chosen), sizes) for part in rows
         ]
         for batch in map(Rows._make, zip(*parts, strict=True)):
-            yield batch._replace(inputs=trimmed(batch.inputs)) if tokens else batch
+            yield batch._replace(inputs=trim_padding(batch.inputs)) if tokens else batch
 
 
 def _sizes(count: int, size: int, *, pairs: bool) -> list[int]:
@@ -283,7 +283,7 @@ def _by_length(ids: Tensor, order: Tensor, size: int, generator: torch.Generator
     return torch.cat([groups[number] for number in mixed])
 
 
-def trimmed(ids: Tensor) -> Tensor:
+def trim_padding(ids: Tensor) -> Tensor:
     """Cut off the steps that are padding in every row; networks answer the same without them."""
     used = int((ids != PADDING).any(dim=0).nonzero().max()) + 1 if bool((ids != PADDING).any()) else 1
     return ids[:, :used]
@@ -335,7 +335,7 @@ def _look(network: nn.Module, rows: Rows, validation: Rows | None, plan: Plan, s
     facts: Facts = {(TRAIN, "score"): score} | sight.dead_units() | sight.early_steps(part, objective)
     if validation is not None:
         facts[VALIDATION, "loss"], facts[VALIDATION, "score"] = evaluate(network, validation, objective)
-        facts |= scored(raw_outputs(network, validation.inputs), validation, plan) if plan.scoring else {}
+        facts |= score_outputs(raw_outputs(network, validation.inputs), validation, plan) if plan.scoring else {}
     return facts
 
 

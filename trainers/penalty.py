@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainers.errors import TrainerError, listing, nearest, quoted
+from trainers.errors import TrainerError, hint, quote, quote_all
 
 Floats = NDArray[np.float64]
 CONSTRAINTS = ("demographic-parity", "equal-opportunity", "equalized-odds", "error-rate", "bounded-group-loss")
@@ -54,8 +54,8 @@ class GapPenalty:
         """
         if self.constraint not in CONSTRAINTS:
             raise TrainerError(
-                f"constraint is {quoted(self.constraint)}; expected one of {listing(CONSTRAINTS)}."
-                f"{nearest(self.constraint, CONSTRAINTS)}"
+                f"constraint is {quote(self.constraint)}; expected one of {quote_all(CONSTRAINTS)}."
+                f"{hint(self.constraint, CONSTRAINTS)}"
             )
         if not (math.isfinite(self.strength) and self.strength >= 0):
             raise TrainerError(f"strength is {self.strength}; expected a number of at least 0")
@@ -98,7 +98,7 @@ def require_task(penalty: GapPenalty, *, regression: bool) -> None:
     if regression != (penalty.constraint == "bounded-group-loss"):
         fitting = ["bounded-group-loss"] if regression else CONSTRAINTS[:-1]
         task = "a regression" if regression else "a classifier"
-        raise TrainerError(f"constraint {quoted(penalty.constraint)} is not for {task}; expected {listing(fitting)}")
+        raise TrainerError(f"constraint {quote(penalty.constraint)} is not for {task}; expected {quote_all(fitting)}")
 
 
 def contrasts(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from trainers.errors import TrainerError, listing, nearest
+from trainers.errors import TrainerError, hint, quote_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,8 +141,8 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         lacking = [name for name in self.feature_names_in_ if name not in names]
         if lacking:
             raise TrainerError(
-                f"the table lacks the columns {listing(lacking)}; its columns are {listing(names)}."
-                f"{nearest(lacking[0], names)}"
+                f"the table lacks the columns {quote_all(lacking)}; its columns are {quote_all(names)}."
+                f"{hint(lacking[0], names)}"
             )
 
     def _numbers(self, name: str, table: pd.DataFrame) -> list[NDArray[np.float64]]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from trainers.errors import TrainerError, listing, nearest, quoted
+from trainers.errors import TrainerError, hint, quote, quote_all
 from trainers.space import Choice, Dimension, Real, Stack, Whole
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -132,9 +132,9 @@ def read(path: str | os.PathLike[str]) -> Recipe:
         content = source.read_bytes().decode("utf-8")
         plain = tomllib.loads(content)
     except FileNotFoundError as error:
-        raise TrainerError(f"there is no file {quoted(source)}; expected a train.toml") from error
+        raise TrainerError(f"there is no file {quote(source)}; expected a train.toml") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise TrainerError(f"{quoted(source)} cannot be read as TOML: {error}") from error
+        raise TrainerError(f"{quote(source)} cannot be read as TOML: {error}") from error
     try:
         return Recipe.model_validate(plain)
     except ValidationError as error:
@@ -147,12 +147,12 @@ def _tell(error: ValidationError, content: str) -> str:
     place = ".".join(str(step) for step in first["loc"])
     key = str(first["loc"][-1])
     line = next((n for n, text in enumerate(content.splitlines(), 1) if text.strip(" [").startswith(key)), 0)
-    where = f"{quoted(place)}{f' (line {line})' if line else ''}"
+    where = f"{quote(place)}{f' (line {line})' if line else ''}"
     if first["type"] != "extra_forbidden":
-        seen = "" if first["type"] == "missing" else f" is {quoted(first['input'])}"
+        seen = "" if first["type"] == "missing" else f" is {quote(first['input'])}"
         return f"{where}{seen}: {first['msg']}"
     known = _keys(first["loc"][:-1])
-    return f"{where} is not a key here; expected {listing(known, limit=30)}.{nearest(key, known)}"
+    return f"{where} is not a key here; expected {quote_all(known, limit=30)}.{hint(key, known)}"
 
 
 def _keys(place: tuple[int | str, ...]) -> list[str]:

@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from trainers.errors import TrainerError, nearest, quoted
+from trainers.errors import TrainerError, hint, quote
 from trainers.history import VALIDATION
 from trainers.plan import Plan
 
@@ -64,7 +64,7 @@ class _Numbers(RegressorMixin, _Answers):  # type: ignore[misc]
         return self.outputs[:, 0] if self.outputs.shape[1] == 1 else self.outputs
 
 
-def scored(outputs: Tensor, rows: Rows, plan: Plan) -> dict[tuple[str, str], float]:
+def score_outputs(outputs: Tensor, rows: Rows, plan: Plan) -> dict[tuple[str, str], float]:
     """Score raw outputs on held-out rows; classes are numbered in sorted order, the second one is positive.
 
     Errors of regression are in standard deviations of the target.
@@ -94,4 +94,4 @@ def require_scorers(names: tuple[str, ...]) -> None:
     known = get_scorer_names()
     for name in names:
         if name not in known:
-            raise TrainerError(f"scoring names {quoted(name)}; expected scorers of scikit-learn.{nearest(name, known)}")
+            raise TrainerError(f"scoring names {quote(name)}; expected scorers of scikit-learn.{hint(name, known)}")

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer
 
-from trainers.errors import TrainerError, listing, nearest, need, quoted
+from trainers.errors import TrainerError, hint, need, quote, quote_all
 from trainers.space import Space, check_space
 from trainers.threads import torch_threads
 from trainers.trials import Task, Trial, cut_folds, run_trial
@@ -147,7 +147,7 @@ def _default_scoring(model: Any, target: NDArray[Any]) -> str:  # noqa: ANN401
 def _check(model: Any, space: Space, method: str, trials: int, folds: int, gap: str) -> None:  # noqa: ANN401
     for name, value, known in (("method", method, METHODS), ("gap", gap, GAPS)):
         if value not in known:
-            raise TrainerError(f"{name} is {quoted(value)}; expected one of {listing(known)}.{nearest(value, known)}")
+            raise TrainerError(f"{name} is {quote(value)}; expected one of {quote_all(known)}.{hint(value, known)}")
     if trials < 1 or folds < 2:
         raise TrainerError(f"{trials} trials in {folds} folds were asked for; expected at least 1 and at least 2")
     check_space(space, model.get_params(), method)
@@ -184,7 +184,7 @@ def _study(
     known = study.user_attrs.get("mark")
     if known is not None and known != mark:
         raise TrainerError(
-            f"the journal {quoted(journal)} belongs to another search (method, space, folds, seed or data differ); "
+            f"the journal {quote(journal)} belongs to another search (method, space, folds, seed or data differ); "
             "name another file"
         )
     study.set_user_attr("mark", mark)
@@ -252,7 +252,7 @@ def _front(trials: tuple[Trial, ...], *, two: bool) -> tuple[Trial, ...]:
     """Trials that no other beats in every objective."""
     complete = [trial for trial in trials if trial.state == "complete" and trial.score is not None]
     if not complete:
-        reasons = listing({trial.reason for trial in trials}, limit=3)
+        reasons = quote_all({trial.reason for trial in trials}, limit=3)
         raise TrainerError(f"none of {len(trials)} trials completed: {reasons}. Correct the space or the data")
     points = [(trial.score or 0.0, -(trial.gap or 0.0) if two else 0.0) for trial in complete]
     return tuple(

@@ -7,7 +7,7 @@ import numbers
 import os
 from collections.abc import Callable, Mapping
 
-from trainers.errors import TrainerError, listing, nearest, quoted
+from trainers.errors import TrainerError, hint, quote, quote_all
 
 NETWORKS = ("mlp", "cnn", "rnn", "lstm", "gru", "transformer", "resnet")
 CHOICES: Mapping[str, tuple[object, ...]] = {
@@ -108,7 +108,7 @@ RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "threads": (_or(None, _whole(1)), "a whole number of at least 1, or None"),
     "augment": (
         _or(None, _augment),
-        f"a mapping of {listing(AUGMENTATIONS)} to numbers of at least 0, or None",
+        f"a mapping of {quote_all(AUGMENTATIONS)} to numbers of at least 0, or None",
     ),
     "scoring": (_names, "a tuple of names of scikit-learn's scorers"),
     "verbose": (_whole(0), "a whole number of epochs, at least 0"),
@@ -141,7 +141,7 @@ def check(parameters: Mapping[str, object]) -> None:
         if name in CHOICES and value not in CHOICES[name]:
             _refuse_choice(name, value, CHOICES[name])
         if name in RULES and not RULES[name][0](value):
-            raise TrainerError(f"{name} is {quoted(value)}; expected {RULES[name][1]}")
+            raise TrainerError(f"{name} is {quote(value)}; expected {RULES[name][1]}")
     network = parameters.get("network", "mlp")
     if not callable(network) and network not in NETWORKS:
         _refuse_choice("network", network, NETWORKS, also=", or a function that builds a module")
@@ -149,7 +149,7 @@ def check(parameters: Mapping[str, object]) -> None:
 
 
 def _refuse_choice(name: str, value: object, choices: tuple[object, ...], *, also: str = "") -> None:
-    raise TrainerError(f"{name} is {quoted(value)}; expected one of {listing(choices)}{also}.{nearest(value, choices)}")
+    raise TrainerError(f"{name} is {quote(value)}; expected one of {quote_all(choices)}{also}.{hint(value, choices)}")
 
 
 def _check_together(parameters: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from trainers.errors import TrainerError, listing, nearest, quoted
+from trainers.errors import TrainerError, hint, quote, quote_all
 
 if TYPE_CHECKING:
     import optuna
@@ -136,13 +136,13 @@ def check_space(space: Space, known: Mapping[str, object], method: str) -> None:
     for name, dimension in space.items():
         if name not in known:
             raise TrainerError(
-                f"the space names {quoted(name)}; parameters of the model are {listing(known, limit=50)}."
-                f"{nearest(name, known)}"
+                f"the space names {quote(name)}; parameters of the model are {quote_all(known, limit=50)}."
+                f"{hint(name, known)}"
             )
         if not isinstance(dimension, Choice | Whole | Real | Stack):
-            raise TrainerError(f"{quoted(name)} is a {type(dimension).__name__}; expected Choice, Whole, Real or Stack")
+            raise TrainerError(f"{quote(name)} is a {type(dimension).__name__}; expected Choice, Whole, Real or Stack")
         if method == "cmaes" and isinstance(dimension, Choice):
             raise TrainerError(
-                f"{quoted(name)} is a choice, which CMA-ES cannot search; expected Whole, Real or Stack, "
+                f"{quote(name)} is a choice, which CMA-ES cannot search; expected Whole, Real or Stack, "
                 "or method 'nsga2'"
             )

@@ -20,7 +20,7 @@ PASSING = frozenset({"_engine", "_announced", "_borrowed", "_unfrozen"})
 """Attributes of a fit under way."""
 
 
-def frozen(state: dict[str, Any]) -> dict[str, Any]:
+def freeze_state(state: dict[str, Any]) -> dict[str, Any]:
     """Turn a fitted estimator's attributes into plain values and numpy arrays."""
     state = {name: value for name, value in state.items() if name not in PASSING}
     state["on_epoch"] = None
@@ -36,8 +36,8 @@ def weights_of(network: torch.nn.Module) -> dict[str, NDArray[Any]]:
     return {name: values.detach().cpu().numpy().copy() for name, values in network.state_dict().items()}
 
 
-def thawed(state: dict[str, Any]) -> dict[str, Any]:
-    """Undo :func:`frozen`."""
+def thaw_state(state: dict[str, Any]) -> dict[str, Any]:
+    """Undo :func:`freeze_state`."""
     state = copy.copy(state)
     if "network_" not in state:
         return state

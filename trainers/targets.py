@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.errors import TrainerError, listing
+from trainers.errors import TrainerError, quote_all
 
 PRESENT = frozenset({"0", "1", "0.0", "1.0", "False", "True"})
 """How the values of a column of a label are written."""
@@ -78,7 +78,7 @@ def labels(given: Columns) -> NDArray[np.float64]:
     strange = [value for value in np.unique(given.values.astype(str)) if value not in PRESENT]
     if strange:
         raise TrainerError(
-            f"y has {given.values.shape[1]} columns and holds {listing(strange, limit=3)}; expected one column of "
+            f"y has {given.values.shape[1]} columns and holds {quote_all(strange, limit=3)}; expected one column of "
             "classes, or a column of 0 and 1 for each label (multilabel). Several columns of classes: "
             "sklearn.multioutput.MultiOutputClassifier(NetworkClassifier()).fit(X, y)"
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from trainers.errors import TrainerError, quoted
+from trainers.errors import TrainerError, quote
 
 if TYPE_CHECKING:
     import torch
@@ -61,7 +61,5 @@ def device_for(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, TypeError, AssertionError) as error:
-        raise TrainerError(
-            f"device is {quoted(name)}, which torch cannot use here; expected 'auto' or 'cpu'"
-        ) from error
+        raise TrainerError(f"device is {quote(name)}, which torch cannot use here; expected 'auto' or 'cpu'") from error
     return device

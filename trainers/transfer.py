@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
 from trainers import fitting, inputs, state
-from trainers.errors import FileError, TrainerError, need, quoted
+from trainers.errors import FileError, TrainerError, need, quote
 from trainers.estimators import NetworkClassifier, NetworkRegressor
 from trainers.files import fingerprint, load
 
@@ -81,7 +81,7 @@ class Backbone:
         if unfit or not own:
             first = unfit[0] if unfit else "the body"
             raise TrainerError(
-                f"backbone {quoted(self.name)} does not fit: {len(unfit)} of {len(own)} parts differ; {first} is "
+                f"backbone {quote(self.name)} does not fit: {len(unfit)} of {len(own)} parts differ; {first} is "
                 f"{seen.get(first, 'absent')} there, {tuple(own[first].shape) if first in own else 'empty'} here. Use "
                 "the parameters that the backbone was made with"
             )
@@ -128,13 +128,13 @@ def _from_file(path: Path) -> Backbone:
     from safetensors.numpy import load_file
 
     if not path.is_file():
-        raise FileError(f"there is no file {quoted(path)}; expected a model file, or a state dict in safetensors")
+        raise FileError(f"there is no file {quote(path)}; expected a model file, or a state dict in safetensors")
     try:
         with safetensors.safe_open(path, framework="np") as file:
             ours = "modelassay" in (file.metadata() or {})
         weights = {} if ours else load_file(path)
     except (safetensors.SafetensorError, OSError, TypeError, ValueError) as error:
-        raise FileError(f"{quoted(path)} is not a complete safetensors file ({error})") from error
+        raise FileError(f"{quote(path)} is not a complete safetensors file ({error})") from error
     if not ours:
         return Backbone(name=path.name, weights=weights)
     model = load(path)
@@ -216,7 +216,7 @@ def _check_stages(stages: Sequence[Stage]) -> None:
     for stage in stages:
         whole = isinstance(stage.unfreeze, int) and not isinstance(stage.unfreeze, bool) and stage.unfreeze >= 0
         if stage.unfreeze != "all" and not whole:
-            raise TrainerError(f"unfreeze is {quoted(stage.unfreeze)}; expected a number of layers, or 'all'")
+            raise TrainerError(f"unfreeze is {quote(stage.unfreeze)}; expected a number of layers, or 'all'")
 
 
 def _hold_out(

@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from types import ModuleType
 
 from audit.check import Check
-from audit.errors import ConfigError, hint, listed, shown
+from audit.errors import ConfigError, hint, quote, quote_all
 
 
 @cache
@@ -34,7 +34,7 @@ def discover() -> dict[str, Check]:
             module = entry.load()
         except Exception as error:
             raise ConfigError(
-                f"checks of the installed package entry {shown(entry.name)} cannot be imported "
+                f"checks of the installed package entry {quote(entry.name)} cannot be imported "
                 f"({type(error).__name__}: {error}). Uninstall that package or fix it."
             ) from error
         _add(checks, module, entry.name)
@@ -59,7 +59,8 @@ def select(wanted: Iterable[str], unwanted: Iterable[str] = (), options: Iterabl
     for name in (*wanted, *unwanted, *options):
         if name not in checks:
             raise ConfigError(
-                f"no check is called {shown(name)}; there are {listed(sorted(checks), limit=60)}.{hint(name, checks)}"
+                f"no check is called {quote(name)}; there are "
+                f"{quote_all(sorted(checks), limit=60)}.{hint(name, checks)}"
             )
     return [check for name, check in checks.items() if (not wanted or name in wanted) and name not in unwanted]
 
@@ -69,5 +70,5 @@ def _add(checks: dict[str, Check], module: ModuleType, owner: str) -> None:
         if not isinstance(value, Check) or value is checks.get(value.id):
             continue
         if value.id in checks:
-            raise ConfigError(f"check {shown(value.id)} of {shown(owner)} has the name of another check; rename it.")
+            raise ConfigError(f"check {quote(value.id)} of {quote(owner)} has the name of another check; rename it.")
         checks[value.id] = value

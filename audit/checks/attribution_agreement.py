@@ -6,7 +6,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.evidence import Attributions, FloatArray, Predictions
 from audit.explain.importance import band, rank_correlation, resampled_means, shares
 from reports.record import Estimate, Measurement, Table
@@ -62,7 +62,7 @@ def _correlation(ours: FloatArray, theirs: FloatArray, seed: int, level: float) 
     repeated = rank_correlation(drawn[:, :width], drawn[:, width:])
     repeated = repeated[np.isfinite(repeated)]
     limits = band(np.array([value]), repeated[:, None], level)
-    return spanned(
+    return with_interval(
         "explainer_rank_correlation",
         float(value),
         (float(limits.low[0]), float(limits.high[0])),
@@ -79,7 +79,7 @@ def _fit(fit: FloatArray, level: float) -> tuple[Estimate, ...]:
         return ()
     limits = band(np.array([fit.mean()]), resampled_means(fit[:, None], seed=0), level)
     return (
-        spanned(
+        with_interval(
             "lime_fit",
             float(fit.mean()),
             (float(limits.low[0]), float(limits.high[0])),

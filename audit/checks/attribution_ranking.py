@@ -8,7 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.evidence import Attributions, FloatArray, Predictions, Proxies
 from audit.explain.importance import Band, band, resampled_means, share_band, shares
 from reports.record import Bar, Bars, Estimate, Exhibit, Forest, ForestRow, Measurement, Table
@@ -179,7 +179,7 @@ def _sensitive(
 
 
 def _share(metric: str, first: Attributions, band: Band, place: int, level: float) -> Estimate:
-    return spanned(
+    return with_interval(
         metric,
         float(band.value[place]),
         (float(band.low[place]), float(band.high[place])),
@@ -198,7 +198,7 @@ def _excess(first: Attributions, value: FloatArray, drawn: FloatArray, place: in
         return absent("sensitive_rank_excess", where, reason, n=len(first.values), unit="")
     own = _over_third(value[None, :], place)
     limits = band(own, _over_third(drawn, place)[:, None], level)
-    return spanned(
+    return with_interval(
         "sensitive_rank_excess",
         float(own[0]),
         (float(limits.low[0]), float(limits.high[0])),

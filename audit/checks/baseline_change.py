@@ -8,7 +8,7 @@ from audit.check import check
 from audit.comparing import baseline as comparison
 from audit.comparing.pairing import unpack
 from audit.estimate.measure import by_group, estimates
-from audit.estimate.metrics import reported
+from audit.estimate.metrics import metrics_for
 from audit.evidence import Predictions
 from reports.record import AuditRecord, Estimate, Measurement, Pairing
 
@@ -38,20 +38,22 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
     own = {name: metric.better for name, metric in test.settings.metrics.items()}
 
     def independent() -> Measurement:
-        estimates = comparison.addressed(_measure(test))
-        measurement = comparison.unpaired(estimates, comparison.by_address(baseline), test.headline, test.task, own)
+        estimates = comparison.first_by_address(_measure(test))
+        measurement = comparison.unpaired_gains(
+            estimates, comparison.by_address(baseline), test.headline, test.task, own
+        )
         return comparison.with_key_note(measurement, pairing, baseline.pairing)
 
     if pairing is None or baseline.pairing is None or not comparison.is_paired(pairing, baseline.pairing):
         return independent()
     settings = replace(test.settings, headline=test.headline)
     new, old = (unpack(kept, test.task, test.classes, settings) for kept in (pairing, baseline.pairing))
-    return comparison.paired(new, old, pairing, independent)
+    return comparison.paired_gains(new, old, pairing, independent)
 
 
 def _measure(test: Predictions) -> list[Estimate]:
     """Measure what is compared as of independent samples: every metric by group, few of them in crossings."""
-    names = tuple(dict.fromkeys((test.headline, *reported("comparison", test.task), *test.settings.metrics)))
+    names = tuple(dict.fromkeys((test.headline, *metrics_for("comparison", test.task), *test.settings.metrics)))
     measured = [*estimates(test, names)]
     for features in test.crossings():
         few = names if len(features) == 1 else names[: comparison.IN_CROSSINGS]

@@ -54,7 +54,7 @@ def _of(variant: str, repeated: Perturbed, steady: IntArray, tolerance: float) -
     differing = _differing(pair, tolerance) & kept
     return [
         exact("batch_dependent_rows", differing.sum(), where, n=n, unit="count"),
-        exact("largest_score_change", pair.moved()[kept].max(initial=0.0), where, n=n, unit="score"),
+        exact("largest_score_change", pair.score_moves()[kept].max(initial=0.0), where, n=n, unit="score"),
     ]
 
 
@@ -67,5 +67,5 @@ def _steady(repeated: Perturbed, tolerance: float) -> IntArray:
 
 
 def _differing(pair: Pair, tolerance: float) -> Mask:
-    moved = np.asarray(pair.moved() > tolerance)
-    return moved if pair.before.task == "regression" else moved | pair.changed()
+    moved = np.asarray(pair.score_moves() > tolerance)
+    return moved if pair.before.task == "regression" else moved | pair.changed_rows()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.check import check
 from audit.estimate.influence import carries
 from audit.estimate.measure import estimate, estimates
-from audit.estimate.metrics import reported
+from audit.estimate.metrics import metrics_for
 from audit.evidence import Predictions
 from audit.exhibits import estimates_table
 from reports.phrases import metric_words
@@ -30,7 +30,7 @@ def classification(predictions: Predictions) -> Measurement:
     population. Metrics of one test set are not independent of each other.
     """
     test = predictions.select(split="test")
-    names = reported("performance", test.task)
+    names = metrics_for("performance", test.task)
     measured = list(estimates(test, [name for name in names if carries(test, name)]))
     headline = test.headline
     first = next((estimate for estimate in measured if estimate.metric == headline), None) or estimate(test, headline)

@@ -10,7 +10,7 @@ from audit.estimate.comparing import gain
 from audit.estimate.compressed import excess_losses
 from audit.estimate.influence import metric_of, scaled_headline
 from audit.estimate.measure import groups
-from audit.estimate.paired import aligned, churn, paired_by_group, paired_difference
+from audit.estimate.paired import align_predictions, churn, paired_by_group, paired_difference
 from audit.evidence import Perturbed, Predictions
 from audit.exhibits import by_address_table
 from reports.record import Estimate, Measurement
@@ -77,11 +77,11 @@ def _calibration_shift(before: Predictions, after: Predictions) -> list[Estimate
 
 
 def _churn_by_group(before: Predictions, after: Predictions, features: tuple[str, ...]) -> list[Estimate]:
-    predictions, other = aligned(before, after)
+    predictions, other = align_predictions(before, after)
     estimates = []
     for levels, rows in groups(predictions, features):
         where = dict(zip(features, levels, strict=True))
-        if not predictions.settings.hidden(where, len(rows)):
+        if not predictions.settings.why_hidden(where, len(rows)):
             estimates.append(
                 replace(churn(predictions.take(rows), other.take(rows)), where={**predictions.where, **where})
             )

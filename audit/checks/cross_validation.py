@@ -8,7 +8,7 @@ import statistics
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.influence import metric_of, scaled_headline
-from audit.estimate.making import exact, spanned
+from audit.estimate.making import exact, with_interval
 from audit.estimate.measure import estimate
 from audit.estimate.metric import Metric
 from audit.evidence import Predictions
@@ -73,7 +73,7 @@ def _mean_of(folds: Predictions, metric: str, share: float) -> list[Estimate]:
 
 
 def _mean(metric: Metric, value: float, low: float, high: float, n: int) -> Estimate:
-    return spanned(
+    return with_interval(
         f"cross_validated_{metric.name}",
         value,
         (low, high),
@@ -94,7 +94,7 @@ def _standard_error(scores: list[float], share: float, n: int, level: float) -> 
     tail = (1 - level) / 2
     low = error * math.sqrt((folds - 1) / float(chi2.isf(tail, folds - 1)))
     high = error * math.sqrt((folds - 1) / float(chi2.isf(1 - tail, folds - 1)))
-    return spanned(
+    return with_interval(
         "cross_validation_standard_error",
         error,
         (low, high),

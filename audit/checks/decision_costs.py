@@ -10,11 +10,11 @@ import numpy as np
 from audit.check import check
 from audit.costs import Costs
 from audit.errors import NotApplicable
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.estimate.measure import groups
 from audit.estimate.thresholds import (
     Cuts,
-    called,
+    call_positive,
     cross_chosen,
     cut_in_use,
     cuts,
@@ -123,7 +123,7 @@ def _change(part: Predictions, moved: Predictions, costs: Costs) -> Estimate:
 
 
 def _write(name: str, span: Span, part: Predictions, method: str) -> Estimate:
-    return spanned(
+    return with_interval(
         name,
         span.value,
         (span.low, span.high),
@@ -140,7 +140,7 @@ def _by_group(test: Predictions, moved: Predictions, costs: Costs) -> list[Estim
     for feature in test.sensitive:
         for levels, rows in groups(test, (feature,)):
             where = {feature: levels[0]}
-            if why := test.settings.hidden(where, len(rows)):
+            if why := test.settings.why_hidden(where, len(rows)):
                 estimates += _absent({**test.where, **where}, why)
                 continue
             part, other = test.take(rows, where), moved.take(rows, where)
@@ -177,7 +177,7 @@ def _notes(test: Predictions, costs: Costs) -> tuple[str, ...]:
 
 def _curve(test: Predictions, cuts: Cuts, costs: Costs, used: float | None) -> Curve:
     kept = [float(cuts.threshold[k]) for k in spread_cuts(cuts, POINTS)[::-1]]
-    paid = [_cost(called(test, threshold), costs) for threshold in kept]
+    paid = [_cost(call_positive(test, threshold), costs) for threshold in kept]
     line = Series(
         name="cost of a decision",
         x=tuple(kept),
@@ -201,7 +201,7 @@ def _table(test: Predictions, cuts: Cuts, costs: Costs, used: float | None) -> T
     rows: list[tuple[Cell, ...]] = [_row("in use" if used is None else f"{used:.3g} (in use)", test, costs)]
     for place in (0, *spread_cuts(cuts, TABLE_ROWS)):
         threshold = float(cuts.threshold[place])
-        rows.append(_row(threshold_words(threshold), called(test, threshold), costs))
+        rows.append(_row(threshold_words(threshold), call_positive(test, threshold), costs))
     return Table(
         title="What each threshold would cost",
         columns=("threshold", "called positive", "true positive rate", "false positive rate", "cost of a row"),

@@ -65,7 +65,7 @@ def _any(feature: str, seen: Perturbed) -> Estimate:
     tried = np.zeros(len(plain), dtype=np.bool_)
     for level in seen.names:
         pair = seen.pair(level)
-        changed |= np.isin(plain.row, pair.before.row[pair.changed()])
+        changed |= np.isin(plain.row, pair.before.row[pair.changed_rows()])
         tried |= np.isin(plain.row, pair.before.row)
     rows = plain.take(tried)
     return share("decision_flip_share", changed[tried], rows, where)
@@ -79,5 +79,5 @@ def _by_level(feature: str, seen: Perturbed) -> list[Estimate]:
             estimates.append(absent("decision_flip_share", where, seen.failed[level]))
         else:
             pair = seen.pair(level)
-            estimates.append(share("decision_flip_share", pair.changed(), pair.before, where))
+            estimates.append(share("decision_flip_share", pair.changed_rows(), pair.before, where))
     return estimates

@@ -6,7 +6,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.evidence import Predictions
 from audit.explain.dependence import Dependence, Interaction, Shapes
 from audit.explain.importance import band, resampled_means
@@ -64,7 +64,7 @@ def _range(dependence: Dependence, level: float) -> Estimate:
     rise = dependence.curves[:, top] - dependence.curves[:, bottom]
     span = mean(rise, level=level)
     value = float(rise.mean())
-    return spanned(
+    return with_interval(
         "dependence_range",
         value,
         span or (value, value),
@@ -82,7 +82,7 @@ def _interaction(interaction: Interaction, spread: float, level: float) -> Estim
         return absent("interaction_strength", where, "the output does not move", unit="")
     by_row = interaction.strength / spread
     limits = band(by_row.mean(keepdims=True), resampled_means(by_row[:, None], seed=0), level)
-    return spanned(
+    return with_interval(
         "interaction_strength",
         float(limits.value[0]),
         (float(limits.low[0]), float(limits.high[0])),

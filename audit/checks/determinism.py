@@ -26,10 +26,10 @@ def determinism(repeated: Perturbed, *, tolerance: float = 1e-6) -> Measurement:
         missing = absent("nondeterministic_rows", TEST, reason, unit="count")
         return Measurement(summary=f"Not known: {reason}", estimates=(missing,), notes=repeated.notes)
     pair = repeated.pair("again")
-    moved, n = pair.moved(), len(pair.before)
+    moved, n = pair.score_moves(), len(pair.before)
     differing = moved > tolerance
     if pair.before.task != "regression":
-        differing |= pair.changed()
+        differing |= pair.changed_rows()
     both = (
         exact("nondeterministic_rows", differing.sum(), TEST, n=n, unit="count"),
         exact("largest_score_change", moved.max(initial=0.0), TEST, n=n, unit="score"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.attribution import PARTS, attributed
+from audit.estimate.attribution import PARTS, attribute_change
 from audit.estimate.monitoring import everyone
 from audit.evidence import Predictions, Windows
 from audit.exhibits import by_address_table
@@ -46,7 +46,7 @@ def drift_attribution(windows: Windows) -> Measurement:
     estimates: list[Estimate] = []
     for value, (before, after) in pairs.items():
         for key in keys:
-            estimates += attributed(before, after, value, key, where)
+            estimates += attribute_change(before, after, value, key, where)
     if not estimates:
         raise NotApplicable("the window, or the reference, has no rows")
     lines = [text for value in pairs if (text := _sentence(value, estimates))]

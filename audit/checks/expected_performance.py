@@ -8,7 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.estimate.monitoring import everyone
 from audit.estimate.rates import RATES, Rate
 from audit.evidence import FloatArray, IntArray, Predictions, Windows
@@ -62,7 +62,7 @@ def _expected(test: Predictions, name: str, where: dict[str, str]) -> Estimate:
     value = float((weight * hit).sum()) / below
     moved = (slope_hit - value * slope_of) / below
     reach = z_value(level) * math.sqrt(float((squares * moved**2 * score * (1 - score)).sum()))
-    return spanned(
+    return with_interval(
         metric, value, (value - reach, value + reach), where, level=level, n=test.total, unit="proportion",
         method="expected by the scores, poisson binomial",
     )  # fmt: skip

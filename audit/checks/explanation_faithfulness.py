@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from audit.check import check
-from audit.estimate.making import absent, bare, spanned
+from audit.estimate.making import absent, bare, with_interval
 from audit.evidence import Attributions, Predictions
 from audit.explain.deletion import DeletionCurves
 from audit.explain.importance import band, rank_correlation, resampled_means
@@ -79,7 +79,7 @@ def _residual(first: Attributions, level: float) -> Estimate:
     ratio = drawn[:, 0] / np.maximum(drawn[:, 1], 1e-300)
     value = float(error.mean() / spread.mean())
     limits = band(np.array([value]), ratio[:, None], level)
-    return spanned(
+    return with_interval(
         "completeness_residual",
         value,
         (float(limits.low[0]), float(limits.high[0])),
@@ -101,7 +101,7 @@ def _advantage(deletion: DeletionCurves, level: float) -> Estimate:
     if span is None:
         reason = "one row, or all rows alike: the spread is not known"
         return bare(metric, value, WHERE, reason, n=len(by_row), unit="difference")
-    return spanned(
+    return with_interval(
         metric,
         value,
         span,
@@ -121,7 +121,7 @@ def _similarity(first: Attributions, other: Attributions, level: float) -> Estim
     if not len(by_row):
         return absent(metric, WHERE, "no row has a ranking to compare", unit="")
     value, span = float(by_row.mean()), mean(by_row, level=level)
-    return spanned(
+    return with_interval(
         metric,
         value,
         span,

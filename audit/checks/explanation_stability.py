@@ -8,7 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.evidence import Attributions, FloatArray, Predictions
 from audit.explain.importance import band, mean_rank_correlation, resampled_means, shares
 from audit.statistics.variance import mean
@@ -77,7 +77,7 @@ def _global(metric: str, runs: Sequence[Attributions], level: float) -> Estimate
     drawn = resampled_means(absolute.transpose(1, 0, 2).reshape(n, -1), seed=0).reshape(-1, count, width)
     repeated = mean_rank_correlation(drawn.transpose(1, 0, 2))
     limits = band(np.array([value]), repeated[np.isfinite(repeated)][:, None], level)
-    return spanned(
+    return with_interval(
         metric,
         float(value),
         (float(limits.low[0]), float(limits.high[0])),
@@ -96,7 +96,7 @@ def _local(metric: str, runs: Sequence[Attributions], level: float) -> Estimate:
         return absent(metric, WHERE, "no row has a ranking to compare", unit="")
     span = mean(by_row, level=level)
     value = float(by_row.mean())
-    return spanned(
+    return with_interval(
         metric,
         value,
         span or (value, value),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
-from audit.estimate.drift import binned, stability_index
+from audit.estimate.drift import effective_counts, stability_index
 from audit.estimate.shares import worst_first
 from audit.evidence import FloatArray, Predictions, Settings
 from audit.statistics.psi import Bins, counts, level_bins, numeric_bins
@@ -73,8 +73,8 @@ def _move(dataset: Dataset, name: str, kind: str, bins: int, score: FloatArray |
     size = len(cut.labels)
     index = stability_index(
         "stability_index",
-        binned(cut.reference, size, *_masses(dataset, "train")),
-        binned(cut.new, size, *_masses(dataset, "test")),
+        effective_counts(cut.reference, size, *_masses(dataset, "train")),
+        effective_counts(cut.new, size, *_masses(dataset, "test")),
         {"split": "test", "feature": name},
         level=settings.level,
         n=None if settings.hides_missing(name) else int((cut.new >= 0).sum()),
@@ -105,7 +105,7 @@ def _cut(dataset: Dataset, name: str, kind: str, bins: int, settings: Settings) 
         return numeric_bins(values[train], values[test], bins)
     codes, names = levels_of(column)
     if settings.hides_levels(name):  # taken together, so that no small count follows from the index
-        hidden = [at for at, level in enumerate(names) if settings.hidden({name: level}, settings.suppress_n)]
+        hidden = [at for at, level in enumerate(names) if settings.why_hidden({name: level}, settings.suppress_n)]
         codes = np.where(np.isin(codes, hidden), hidden[0] if hidden else -1, codes)
     return level_bins(codes[train], codes[test], names)
 

@@ -11,7 +11,7 @@ from audit.check import check
 from audit.data.factor import Factor
 from audit.data.suppression import shown_levels
 from audit.errors import NotApplicable
-from audit.estimate.making import bare, p_value, spanned
+from audit.estimate.making import bare, p_value, with_interval
 from audit.evidence import Attributions, FloatArray, Predictions
 from audit.explain.importance import Band, share_band, shares
 from audit.statistics.intervals import holm
@@ -127,7 +127,7 @@ def _shares(
     given: Attributions, name: str, factor: Factor, bands: dict[str, Band], order: np.ndarray, level: float
 ) -> list[Estimate]:
     return [
-        spanned(
+        with_interval(
             "group_attribution_share",
             float(band.value[place]),
             (float(band.low[place]), float(band.high[place])),

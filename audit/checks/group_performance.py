@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.check import check
 from audit.estimate.influence import carries
 from audit.estimate.measure import by_group, estimates
-from audit.estimate.metrics import reported
+from audit.estimate.metrics import metrics_for
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest
 from reports.phrases import metric_words
@@ -31,7 +31,7 @@ def group_performance(predictions: Predictions) -> Measurement:
     measured apart, with its own interval.
     """
     test = predictions.select(split="test")
-    names = [name for name in reported("groups", test.task) if carries(test, name)]
+    names = [name for name in metrics_for("groups", test.task) if carries(test, name)]
     overall = {estimate.metric: estimate for estimate in estimates(test, names)}
     measured: list[Estimate] = list(overall.values())
     exhibits: list[Exhibit] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.estimate.making import read
+from audit.estimate.making import from_reading
 from audit.evidence import LabelDoubts, Reading
 from reports.record import Estimate, Measurement, Table
 
@@ -57,4 +57,4 @@ def _tell(share: Estimate, sure: float) -> str:
 
 
 def _estimate(metric: str, reading: Reading) -> Estimate:
-    return read(metric, reading, {"split": "train"}, unit="difference", bounds=(0.0, 1.0))
+    return from_reading(metric, reading, {"split": "train"}, unit="difference", bounds=(0.0, 1.0))

@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.influence import linear_form, scaled_headline, smooth_headline
-from audit.estimate.making import spanned
+from audit.estimate.making import with_interval
 from audit.estimate.metrics import metric
 from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
@@ -135,7 +135,7 @@ def _gain(points: _Points, held: int, subsets: Predictions) -> Estimate:
     level = subsets.settings.level
     value = float(weights @ means)
     low, high = (_quantile(means, errors, weights, p) for p in ((1 - level) / 2, (1 + level) / 2))
-    return spanned(
+    return with_interval(
         "gain_from_twice_the_rows",
         value,
         (low, high),

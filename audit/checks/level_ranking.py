@@ -92,7 +92,7 @@ def _measure(test: Predictions, feature: str, factor: Factor, metric: str, *, le
     rows = np.ones(len(test), dtype=np.int64) if test.repeats is None else test.repeats.n.astype(np.int64)
     out = set(hidden_levels(factor, rows, settings.suppress_n))
     if feature not in test.levels:
-        out |= {level for level in factor.levels if settings.hidden({feature: level}, settings.suppress_n)}
+        out |= {level for level in factor.levels if settings.why_hidden({feature: level}, settings.suppress_n)}
     hidden = frozenset(code for code, level in enumerate(factor.levels) if level in out)
     return levels_of(test, factor, metric, least=max(least, settings.suppress_n), level=settings.level, hidden=hidden)
 

@@ -7,7 +7,7 @@ import numpy as np
 from audit.check import check
 from audit.data.factor import concatenate
 from audit.errors import NotApplicable
-from audit.estimate.making import spanned
+from audit.estimate.making import with_interval
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
 from audit.statistics.ranking import auc_interval, roc_auc
@@ -66,7 +66,7 @@ def _attack(loss: tuple[FloatArray, FloatArray], train: Predictions, test: Predi
     low, high, method = auc_interval(
         area.value, spread, y, plain, test.settings.level, min(1.0, units / max(rows, 1.0))
     )
-    return spanned(
+    return with_interval(
         "membership_auc",
         area.value,
         (low, high),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from audit.check import check
-from audit.errors import NotApplicable, listed
+from audit.errors import NotApplicable, quote_all
 from audit.estimate.changes import move, paired_ratio, share
 from audit.estimate.comparing import span_of
-from audit.estimate.making import absent, exact, spanned
+from audit.estimate.making import absent, exact, with_interval
 from audit.evidence import MISSING, SWAPPED, UNSEEN, Pair, Perturbed
 from audit.exhibits import by_address_table
 from reports.record import Estimate, Exhibit, Measurement, Table
@@ -52,7 +52,7 @@ def _say(raised: Mapping[str, str]) -> Table:
     features: dict[str, list[str]] = {}
     for feature, reason in raised.items():
         features.setdefault(reason[:300], []).append(feature)
-    rows = tuple((listed(names, limit=6), reason) for reason, names in list(features.items())[:20])
+    rows = tuple((quote_all(names, limit=6), reason) for reason, names in list(features.items())[:20])
     return Table(title="What the model raised", columns=("features", "error"), rows=rows)
 
 
@@ -78,7 +78,9 @@ def _of_unseen(missing: Perturbed, variants: list[str]) -> list[Estimate]:
             estimates.append(absent(metric, where, why))
             continue
         pair = missing.pair(variant)
-        estimates.append(move(metric, pair, where) if regression else share(metric, pair.changed(), pair.before, where))
+        estimates.append(
+            move(metric, pair, where) if regression else share(metric, pair.changed_rows(), pair.before, where)
+        )
     return estimates
 
 
@@ -92,12 +94,12 @@ def _of(feature: str, missing: Perturbed, least: float) -> list[Estimate]:
     pair = missing.pair(MISSING + feature)
     if pair.before.task == "regression":
         return [move("missing_move", pair, where), absent(ratio, where, "applies to decisions only", unit="ratio")]
-    estimates = [share("missing_flip_share", pair.changed(), pair.before, where)]
+    estimates = [share("missing_flip_share", pair.changed_rows(), pair.before, where)]
     if SWAPPED + feature not in missing.names:
         reason = missing.failed.get(SWAPPED + feature, "another row's value was not tried in time")
         return [*estimates, absent(ratio, where, reason, unit="ratio")]
     other = missing.pair(SWAPPED + feature)
-    estimates.append(share("swapped_flip_share", other.changed(), other.before, where))
+    estimates.append(share("swapped_flip_share", other.changed_rows(), other.before, where))
     return [*estimates, _ratio(estimates[0], pair, other, least, where)]
 
 
@@ -109,10 +111,10 @@ def _ratio(flips: Estimate, pair: Pair, other: Pair, least: float, where: dict[s
     """
     assert flips.value is not None  # noqa: S101 -- rows are there
     value, low, high = (number / least for number in (flips.value, flips.low or 0.0, flips.high or 1.0))
-    paired = span_of(paired_ratio("missing_flip_ratio", pair.changed(), other.changed(), pair.before, where))
+    paired = span_of(paired_ratio("missing_flip_ratio", pair.changed_rows(), other.changed_rows(), pair.before, where))
     if paired is not None:
         value, low, high = min(value, paired.value), min(low, paired.low), min(high, paired.high)
-    return spanned(
+    return with_interval(
         "missing_flip_ratio",
         value,
         (low, high),

@@ -103,7 +103,7 @@ def _gaps(dataset: Dataset, split: str, rows: Positions, missing: Flags, setting
 def _shares(dataset: Dataset, group: Group, missing: Flags, settings: Settings) -> list[Estimate]:
     """Return the share of a group's rows that miss each of some features, and none of all others if there are any."""
     of = masses(dataset, group.rows)
-    if why := settings.hidden(group.where, len(group.rows)):
+    if why := settings.why_hidden(group.where, len(group.rows)):
         number = missing.shape[1] + (missing.shape[1] < len(dataset.features))
         return [absent("missing_share", group.where, why)] * number
     columns = list(missing.T)

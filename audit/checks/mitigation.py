@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from audit.check import check
-from audit.errors import listed, shown
+from audit.errors import quote, quote_all
 from audit.estimate.changes import share
-from audit.estimate.gaps import Shift, gap, gap_change, oriented, shift
+from audit.estimate.gaps import Shift, gap, gap_change, shift, toward_favorable
 from audit.estimate.influence import metric_of
 from audit.estimate.making import absent
 from audit.estimate.measure import by_group, estimate, groups
@@ -141,12 +141,12 @@ def _people(mitigated: Mitigated, before: Predictions, after: Predictions) -> li
     """Measure who gained and who lost, by group and by what came true."""
     if before.task == "regression":
         return list(paired_by_group(after, before, ["mean_squared_error"], mitigated.features))
-    predictions, other = oriented(before), oriented(after)
+    predictions, other = toward_favorable(before), toward_favorable(after)
     estimates: list[Estimate] = []
     least = max(predictions.settings.suppress_n, 1)
     for levels, rows in groups(predictions, mitigated.features):
         where = {**predictions.where, **dict(zip(mitigated.features, levels, strict=True))}
-        if predictions.settings.hidden(where, len(rows)):
+        if predictions.settings.why_hidden(where, len(rows)):
             continue
         estimates.append(replace(churn(before.take(rows), after.take(rows)), where=where))
         for code, name in enumerate(predictions.classes):
@@ -294,7 +294,7 @@ def _arms_table(gaps: Sequence[Estimate], costs: Sequence[Estimate]) -> Table:
 
 def _summary(mitigated: Mitigated, estimates: Sequence[Estimate], moved: Shift | None) -> str:
     known = {estimate.metric: estimate for estimate in estimates}
-    text = f"The gap among groups of {shown(mitigated.feature)} was {known['gap_before']} and is {known['gap_after']}"
+    text = f"The gap among groups of {quote(mitigated.feature)} was {known['gap_before']} and is {known['gap_after']}"
     if "gap_control" in known:
         text += f"; one moved threshold would leave {known['gap_control']}"
     excess = known.get("levelling_down")
@@ -304,14 +304,14 @@ def _summary(mitigated: Mitigated, estimates: Sequence[Estimate], moved: Shift |
 
 
 def _to_sign(mitigated: Mitigated) -> str:
-    features = listed(mitigated.features)
+    features = quote_all(mitigated.features)
     if mitigated.reads_group:
         reads = (
             f"Each decision reads {features}: two people alike in all else may be answered differently. In many places "
             "the law forbids this, or asks for a reason (disparate treatment)."
         )
     elif mitigated.read_before:
-        reads = f"The model reads {listed(mitigated.read_before)} among its features, before and after."
+        reads = f"The model reads {quote_all(mitigated.read_before)} among its features, before and after."
     else:
         reads = f"No decision reads {features}: groups were used in training or choosing alone."
     return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.estimate.making import read
+from audit.estimate.making import from_reading
 from audit.evidence import Separation
 from reports.record import Bar, Bars, Measurement
 
@@ -24,7 +24,7 @@ def multivariate_drift(separation: Separation) -> Measurement:
     length is looked at.
     """
     reading = separation.auc
-    estimate = read("split_auc", reading, {"split": "test"}, unit="score")
+    estimate = from_reading("split_auc", reading, {"split": "test"}, unit="score")
     bars = tuple(Bar(label=name, value=drop) for name, drop in separation.by_feature[:15])
     exhibits = (
         (Bars(title="Features by which test rows are told", x_label="fall of the AUC when shuffled", bars=bars),)

@@ -12,7 +12,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.estimate.making import exact
-from audit.tabular.nearest import Flags, Positions, Vectors, near_texts, near_vectors, scaled
+from audit.tabular.nearest import Flags, Positions, Vectors, near_texts, near_vectors, standardize_columns
 from audit.tabular.rows import Hashes, cells, column_hash, total
 from audit.tabular.single_feature import numbers
 from reports.record import Measurement
@@ -94,7 +94,7 @@ def _vectors(frame: pd.DataFrame, measured: list[str], others: list[str], train:
     if holes.any():
         weights: npt.NDArray[np.uint64] = column_hash(pd.Series(np.arange(X.shape[1])), 2**20)
         parts.append((holes * weights).sum(axis=1, dtype=np.uint64))
-    return Vectors(scaled(X, train, shared=pixels), cells(total(parts, len(frame))))
+    return Vectors(standardize_columns(X, train, shared=pixels), cells(total(parts, len(frame))))
 
 
 def _usual(find: Find, train: Positions, tested: int) -> float:

@@ -30,7 +30,9 @@ def noise_sensitivity(noise: Perturbed) -> Measurement:
             estimates.append(absent(metric, where, noise.failed[variant]))
             continue
         pair = noise.pair(variant)
-        estimates.append(move(metric, pair, where) if regression else share(metric, pair.changed(), pair.before, where))
+        estimates.append(
+            move(metric, pair, where) if regression else share(metric, pair.changed_rows(), pair.before, where)
+        )
     other = "noise_flip_share" if regression else "noise_move"
     asked_of = "decisions" if regression else "predictions that are numbers"
     unasked = [absent(other, estimate.where, f"applies to {asked_of} only") for estimate in estimates]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.estimate.comparing import span_of
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.estimate.measure import estimates
 from audit.estimate.metrics import metric
 from audit.evidence import Predictions
@@ -55,7 +55,7 @@ def gap(train: Estimate, test: Estimate) -> Estimate:
     if a is None or b is None:
         return blank
     span = difference(a, b)
-    return spanned(
+    return with_interval(
         name,
         span.value,
         (span.low, span.high),

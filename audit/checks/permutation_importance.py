@@ -10,7 +10,7 @@ import numpy as np
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.influence import linear_form, smooth_headline
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.estimate.metrics import metric
 from audit.estimate.shares import Masses, proportion
 from audit.estimate.views import with_weight
@@ -98,7 +98,7 @@ def _importance(plain: Predictions, runs: tuple[Predictions, ...], name: str, wh
     spread = variance(influence, kept.weight, kept.cluster)
     low, high, method, reason = _limits(value, spread, level)
     limits = None if low is None or high is None else (low, high)
-    return spanned(
+    return with_interval(
         "permutation_importance", value, limits, where, method=method, n=len(kept), unit="difference", level=level,
         reason=reason,
     )  # fmt: skip
@@ -132,7 +132,7 @@ def _use(importance: Estimate, changes: Estimate, where: Mapping[str, str]) -> E
     """Return the larger of the two, limit by limit: under 0.001 only if both are."""
     if importance.value is None or importance.high is None or changes.value is None or changes.high is None:
         return absent("feature_use", where, importance.reason or "no interval", unit="")
-    return spanned(
+    return with_interval(
         "feature_use",
         max(importance.value, changes.value),
         (max(importance.low or 0.0, changes.low or 0.0), max(importance.high, changes.high)),

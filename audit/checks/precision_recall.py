@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.curves import precision_recall_points, rate_limits, thinned
+from audit.estimate.curves import precision_recall_points, rate_limits, thin_curve
 from audit.estimate.measure import estimate
 from audit.estimate.thresholds import score_of
 from audit.evidence import FloatArray, Predictions
@@ -38,7 +38,7 @@ def precision_recall(predictions: Predictions, *, points: int = 60) -> Measureme
     if truth.all() or not truth.any():
         raise NotApplicable("the test rows hold one class only")
     recall, precision, values = precision_recall_points(truth, score_of(test), test.weight)
-    kept = thinned(recall, precision, points)
+    kept = thin_curve(recall, precision, points)
     limits = _limits(test, truth, kept, precision, values)
     series = Series(
         name=test.classes[1],

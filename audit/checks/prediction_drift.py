@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from audit.check import check
-from audit.estimate.drift import binned, stability_index
+from audit.estimate.drift import effective_counts, stability_index
 from audit.estimate.making import absent
 from audit.evidence import SCORE_TABLE, FloatArray, Predictions, ReferenceScores
 from audit.statistics.binning import quantile_edges
@@ -103,7 +103,7 @@ def _compare(test: Predictions, values: FloatArray | None, reference: ReferenceS
     else:
         reason = "the reference record holds answers of another kind (scores or classes)"
         return absent("score_stability_index", WHERE, reason, unit="score")
-    new = binned(codes, len(old), cluster=test.cluster, rows=_rows(test))
+    new = effective_counts(codes, len(old), cluster=test.cluster, rows=_rows(test))
     kept = float(new.sum()) / max(test.count(codes >= 0), 1)
     return stability_index(
         "score_stability_index", kept * old, new, WHERE, level=test.settings.level, n=test.total,

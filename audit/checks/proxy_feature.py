@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.estimate.making import read
+from audit.estimate.making import from_reading
 from audit.estimate.shares import worst_first
 from audit.evidence import Proxies
 from audit.exhibits import label
@@ -27,7 +27,7 @@ def proxy_feature(proxies: Proxies, *, most: int = 1000) -> Measurement:
     those of single sensitive features, not of their crossings. Numbers are cut into quantile bins.
     """
     estimates = [
-        read(
+        from_reading(
             "proxy_auc",
             strongest.reading,
             {"split": proxies.split, "feature": strongest.feature, **strongest.where},

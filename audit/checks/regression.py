@@ -11,7 +11,7 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
 from audit.estimate.measure import estimates
-from audit.estimate.metrics import reported
+from audit.estimate.metrics import metrics_for
 from audit.estimate.views import variance_of
 from audit.evidence import FloatArray, Predictions
 from audit.exhibits import estimates_table
@@ -32,7 +32,7 @@ def regression(predictions: Predictions, *, bins: int = 12) -> Measurement:
     test = predictions.select(split="test")
     if not np.isfinite(test.y_pred.astype(np.float64)).all():
         raise NotApplicable("; ".join(f"{n} {what}" for what, n in predictions.invalid.items()))
-    measured = estimates(test, tuple(dict.fromkeys((*reported("performance", test.task), test.headline))))
+    measured = estimates(test, tuple(dict.fromkeys((*metrics_for("performance", test.task), test.headline))))
     explained, miss = (of_metrics(measured, name)[0] for name in ("r2_score", "mean_absolute_error"))
     return Measurement(
         summary=f"R² is {explained}, mean absolute error {miss}.",

@@ -6,7 +6,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.making import spanned
+from audit.estimate.making import with_interval
 from audit.evidence import Predictions
 from audit.explain.importance import Band, share_band
 from audit.explain.steps import SequenceCase, SequenceExplanations
@@ -53,7 +53,7 @@ def sequence_explanations(
 
 def _estimates(band: Band, n: int, level: float) -> tuple[Estimate, ...]:
     return tuple(
-        spanned(
+        with_interval(
             "step_attribution_share",
             float(band.value[place]),
             (float(band.low[place]), float(band.high[place])),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from audit.check import check
 from audit.estimate.influence import linear_form
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.estimate.measure import groups
 from audit.estimate.views import with_weight
 from audit.evidence import FloatArray, Predictions
@@ -84,7 +84,7 @@ def _excess(sides: _Sides, where: Where) -> Estimate:
     """Return the group's gap less the overall gap; both splits contain the group, which the interval knows."""
     metric = "gap_beyond_overall"
     n = min(len(sides.in_train), len(sides.in_test))
-    if why := sides.test.settings.hidden(where, n):
+    if why := sides.test.settings.why_hidden(where, n):
         return absent(metric, where, why if n else "no rows in a split")
     level = sides.test.settings.level
     try:
@@ -92,7 +92,9 @@ def _excess(sides: _Sides, where: Where) -> Estimate:
         span, method = _mover(sides, level) if plain else _linearize(sides, level)
     except Undefined as reason:
         return absent(metric, where, str(reason))
-    return spanned(metric, span.value, (span.low, span.high), where, method=method, n=n, unit="difference", level=level)
+    return with_interval(
+        metric, span.value, (span.low, span.high), where, method=method, n=n, unit="difference", level=level
+    )
 
 
 def _mover(sides: _Sides, level: float) -> tuple[Span, str]:

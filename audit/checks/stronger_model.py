@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.comparing import compared, gain
+from audit.estimate.comparing import compare_estimates, gain
 from audit.estimate.influence import metric_of, scaled_headline
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
@@ -37,7 +37,7 @@ def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement
     name = scaled_headline(test)
     rival = replace(rivals.select(split="test", variant="stronger"), where=test.where)
     reached, own, on_test = estimate(rival, name), estimate(train, name), estimate(test, name)
-    measured = gain(compared(reached, own, "difference"), metric_of(test, name).better, "underfitting_gap")
+    measured = gain(compare_estimates(reached, own, "difference"), metric_of(test, name).better, "underfitting_gap")
     shown = (
         measured,
         replace(reached, metric=f"stronger_model_{name}"),

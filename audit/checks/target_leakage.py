@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.check import check
-from audit.estimate.making import read
+from audit.estimate.making import from_reading
 from audit.estimate.shares import worst_first
 from audit.evidence import Leaks
 from reports.record import Bar, Bars, Measurement
@@ -30,7 +30,8 @@ def target_leakage(leaks: Leaks, *, most: int = 1000) -> Measurement:
     predict the target perfectly by right. Only a person who knows how the table came about can tell.
     """
     estimates = [
-        read("leak_score", strongest.reading, {"feature": strongest.feature}, unit="score") for strongest in leaks.found
+        from_reading("leak_score", strongest.reading, {"feature": strongest.feature}, unit="score")
+        for strongest in leaks.found
     ]
     measured = sorted(
         (estimate for estimate in estimates if estimate.value is not None),

@@ -8,7 +8,7 @@ import numpy as np
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.evidence import Predictions
 from audit.explain.importance import rank_correlation
 from audit.explain.words import TextCase, TextExplanations
@@ -64,7 +64,7 @@ def _agreement(cases: tuple[TextCase, ...], level: float) -> Estimate:
         reason = "no text has three words with weights"
         return absent("word_rank_correlation", where, reason, unit="")
     span, value = mean(by_text, level=level), float(by_text.mean())
-    return spanned(
+    return with_interval(
         "word_rank_correlation",
         value,
         span,

@@ -58,7 +58,7 @@ def thin_group(
     needed = math.ceil((1.96 + 0.84) ** 2 * rate * (1 - rate) / gap**2)
     lacks = []
     for where, sizes in sizes_of:
-        hidden = bool(sizes["rows"]) and bool(chosen.hidden(where, sizes["rows"]))
+        hidden = bool(sizes["rows"]) and bool(chosen.why_hidden(where, sizes["rows"]))
         for kind, rows in sizes.items():
             lacks.append(Lack(where, kind, None if hidden else rows, None if hidden else max(0, needed - rows)))
     return Measurement(
@@ -101,7 +101,7 @@ def _selection_rate(predictions: Predictions | None) -> float:
 def _estimate(lack: Lack, settings: Settings) -> Estimate:
     where = {"split": "test", **lack.where}
     if lack.missing is None:
-        why = settings.hidden(lack.where, settings.suppress_n - 1)
+        why = settings.why_hidden(lack.where, settings.suppress_n - 1)
         return absent(f"missing_{lack.kind}", where, why, unit="count")
     return exact(f"missing_{lack.kind}", lack.missing, where, n=lack.there, unit="count")
 

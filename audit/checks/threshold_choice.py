@@ -9,11 +9,11 @@ import numpy as np
 
 from audit.check import check
 from audit.estimate.influence import linear_form
-from audit.estimate.making import spanned
+from audit.estimate.making import with_interval
 from audit.estimate.measure import estimates
 from audit.estimate.thresholds import (
     Cuts,
-    called,
+    call_positive,
     cross_chosen,
     cut_in_use,
     cuts,
@@ -74,7 +74,7 @@ def _gain(test: Predictions, moved: Predictions) -> Estimate:
     spread = variance(after.influence - before.influence, test.weight, test.cluster)
     value, level = after.value - before.value, test.settings.level
     low, high, _ = on_scale(value, math.sqrt(spread.value), level=level, degrees=max(1.0, spread.degrees))
-    return spanned(
+    return with_interval(
         "threshold_gain",
         value,
         (low, high),
@@ -114,7 +114,7 @@ def _table(test: Predictions, cuts: Cuts, used: float | None) -> Table:
     """Tell what a few thresholds along the curve would do, and what the decisions do now."""
     rows = [("in use" if used is None else f"{used:.3g} (in use)", *_tell(test))]
     rows += [
-        (threshold_words(float(cuts.threshold[k])), *_tell(called(test, float(cuts.threshold[k]))))
+        (threshold_words(float(cuts.threshold[k])), *_tell(call_positive(test, float(cuts.threshold[k]))))
         for k in spread_cuts(cuts, TABLE_ROWS)[::-1]
     ]
     names = [name.replace("_", " ") for name in BY_THRESHOLD]

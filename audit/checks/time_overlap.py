@@ -7,7 +7,7 @@ import numpy as np
 from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.times import moments
-from audit.errors import NotApplicable, shown
+from audit.errors import NotApplicable, quote
 from audit.estimate.making import exact
 from reports.record import Measurement
 
@@ -32,7 +32,7 @@ def time_overlap(dataset: Dataset) -> Measurement:
     times = moments(dataset.frame[name])
     train, test = times[dataset.rows("train")], times[dataset.rows("test")]
     if np.isnan(train).all() or np.isnan(test).all():
-        raise NotApplicable(f"no training row or no test row has a time in column {shown(name)}")
+        raise NotApplicable(f"no training row or no test row has a time in column {quote(name)}")
     first = float(np.nanmin(test))
     later = int((train > first).sum())
     untold = int(np.isnan(train).sum() + np.isnan(test).sum())

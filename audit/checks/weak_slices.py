@@ -15,7 +15,7 @@ from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.errors import NotApplicable
 from audit.estimate.comparing import span_of
-from audit.estimate.making import absent, exact, spanned
+from audit.estimate.making import absent, exact, with_interval
 from audit.estimate.measure import estimate
 from audit.estimate.split_half import halves
 from audit.evidence import FloatArray, Predictions
@@ -195,7 +195,7 @@ def _search(
         offered = search(table[:, kept], error[half], k=20, support=least, conditions=depth, times=times, families=kin)
         for part in offered:
             phrase = tuple(Condition(kin[f], *runs[kept[f]][level]) for f, level in part.conditions)
-            plain = look.refined(phrase)
+            plain = look.refine(phrase)
             if plain not in weak_slices:
                 weak_slices[plain] = _Found(plain, inside(columns, plain), look.surprise(plain))
     return sorted(weak_slices.values(), key=lambda weak_slice: -weak_slice.score)
@@ -290,7 +290,7 @@ def _confirm(test: Predictions, weak: _Weak, words: str, *, secret: bool) -> tup
         reason = own.reason or rest.reason or "no interval"
         return own, absent("slice_error_ratio", where, reason, unit="ratio")
     span = to_overall(a, b, float(weight[rows].sum() / weight.sum()))
-    return own, spanned(
+    return own, with_interval(
         "slice_error_ratio",
         span.value,
         (span.low, span.high),

@@ -11,7 +11,7 @@ from audit.estimate.monitoring import change, everyone, level_counts, score_coun
 from audit.estimate.shares import exact
 from audit.evidence import Predictions, Windows
 from audit.exhibits import by_address_table
-from audit.statistics.sequential import LOOKS, spent
+from audit.statistics.sequential import LOOKS, alpha_of_look
 from reports.record import Estimate, Measurement
 
 
@@ -43,7 +43,7 @@ def window_drift(
     for look in LOOKS:
         if len(windows.recent) < look:
             continue
-        tail = spent(alpha, period=windows.period, series=number, look=look)
+        tail = alpha_of_look(alpha, period=windows.period, series=number, look=look)
         at = {**where, "over": "1 window" if look == 1 else f"{look} windows"}
         new = together([everyone(window) for window in windows.recent[-look:]])
         labeled = together([window.labeled for window in windows.recent[-look:]])

@@ -8,7 +8,7 @@ from audit.estimate.monitoring import change, groups_of, is_worse, rate_span, to
 from audit.estimate.shares import exact
 from audit.evidence import Predictions, Windows
 from audit.exhibits import by_address_table
-from audit.statistics.sequential import LOOKS, spent
+from audit.statistics.sequential import LOOKS, alpha_of_look
 from reports.phrases import metric_words
 from reports.record import Curve, Estimate, Measurement, Series
 
@@ -67,7 +67,7 @@ def _looks(
         if len(parts) < look:
             continue
         at = {**where, "over": "1 window" if look == 1 else f"{look} windows"}
-        tail = spent(alpha, period=windows.period, series=1, look=look)
+        tail = alpha_of_look(alpha, period=windows.period, series=1, look=look)
         estimate = change(old, together(parts), name, at, tail)
         if estimate is not None:
             estimates += [

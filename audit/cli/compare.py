@@ -12,9 +12,9 @@ from audit.cli.compared import Section
 from audit.cli.output import emit, require_own
 from audit.comparing.comparison import compare as compare_records
 from audit.comparing.result import Comparison, bottom_line, ranking_line
-from audit.errors import ConfigError, hint, listed, shown
-from reports.markdown import escaped
-from reports.phrases import counted, visible
+from audit.errors import ConfigError, hint, quote, quote_all
+from reports.markdown import escape
+from reports.phrases import count_noun, visible
 from reports.store import load, write_text_atomically
 from reports.text import tame
 
@@ -71,7 +71,7 @@ def _names(records: Sequence[Path]) -> tuple[str, ...]:
 
 def _require_known(what: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
-        raise ConfigError(f"no {what} {shown(name)}; there are {listed(known)}.{hint(name, known)}")
+        raise ConfigError(f"no {what} {quote(name)}; there are {quote_all(known)}.{hint(name, known)}")
 
 
 def _lost(comparison: Comparison) -> bool:
@@ -125,25 +125,23 @@ def _table(section: Section, most: int) -> str:
 def _markdown(
     comparison: Comparison, first: list[str], sections: list[Section], folded: list[Section], everything: bool
 ) -> str:
-    blocks = [f"**{escaped(first[0], LINE)}**", *(escaped(line, LINE) for line in first[1:])]
-    blocks.append(f"{escaped(comparison.before)} → {escaped(comparison.after)}. {escaped(comparison.note)}")
+    blocks = [f"**{escape(first[0], LINE)}**", *(escape(line, LINE) for line in first[1:])]
+    blocks.append(f"{escape(comparison.before)} → {escape(comparison.after)}. {escape(comparison.note)}")
     for section in sections:
         blocks += [f"### {section.title}", *_markdown_table(section, MOST)]
     for section in folded:
         opened = " open" if everything else ""
-        blocks += [
-            f"<details{opened}><summary>{escaped(section.short[:1].upper() + section.short[1:], LINE)}</summary>"
-        ]
+        blocks += [f"<details{opened}><summary>{escape(section.short[:1].upper() + section.short[1:], LINE)}</summary>"]
         blocks += [*_markdown_table(section, MOST), "</details>"]
     return "\n\n".join([*blocks, compared.open_words(comparison)]) + "\n"
 
 
 def _markdown_table(section: Section, most: int) -> list[str]:
     table = ["| " + " | ".join(section.head) + " |", "|" + " --- |" * len(section.head)]
-    table += ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in section.rows[:most]]
+    table += ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in section.rows[:most]]
     return ["\n".join(table), *(line.strip() for line in _more(section, most))]
 
 
 def _more(section: Section, most: int) -> list[str]:
     left = len(section.rows) - most
-    return [f"  and {counted(left, 'more row', 'more rows')}; --format json has all"] if left > 0 else []
+    return [f"  and {count_noun(left, 'more row', 'more rows')}; --format json has all"] if left > 0 else []

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit.comparing.changes import Change, Turn
-from audit.comparing.result import Comparison, per_thousand, signed
+from audit.comparing.result import Comparison, per_thousand, signed_interval
 from audit.estimate.metrics import METRICS
-from reports.phrases import address, counted, estimate_text, metric_words, number, visible
+from reports.phrases import address, count_noun, estimate_text, metric_words, number, visible
 from reports.record import HOUSE_WORDS, Estimate
 
 PARAMETER, VERSION = "parameter ", "version of "
@@ -50,7 +50,7 @@ def first(comparison: Comparison) -> list[Section]:
                 (
                     visible(contender.name, 60),
                     _value(contender.value),
-                    signed(contender.behind),
+                    signed_interval(contender.behind),
                     contender.standing,
                     _churn(contender.churn),
                 )
@@ -88,7 +88,7 @@ def rest(comparison: Comparison) -> list[Section]:
             title="Other numbers that moved beyond their interval",
             head=_HEAD,
             rows=tuple(_row(comparison, change) for change in moved),
-            short=counted(len(moved), "other number that moved", "other numbers that moved"),
+            short=count_noun(len(moved), "other number that moved", "other numbers that moved"),
         ),
         _decisions(comparison, crossed, "Decisions that changed, groups of several features"),
         _disagreement(comparison),
@@ -101,7 +101,7 @@ def rest(comparison: Comparison) -> list[Section]:
                 (change.check, metric_words(change.metric), address(change.where, comparison.names), change.direction)
                 for change in lone
             ),
-            short=counted(len(lone), "number in one audit only", "numbers in one audit only"),
+            short=count_noun(len(lone), "number in one audit only", "numbers in one audit only"),
         ),
     ]  # fmt: skip
     return [section for section in sections if section.rows]
@@ -111,7 +111,7 @@ def open_words(comparison: Comparison) -> str:
     """Say what the rest of the numbers tell, and how sure "worse" is."""
     alike = sum(1 for change in comparison.changes if change.direction in {"same", "no difference shown"})
     return (
-        f"{counted(alike, 'other number shows', 'other numbers show')} no difference beyond chance and rounding. "
+        f"{count_noun(alike, 'other number shows', 'other numbers show')} no difference beyond chance and rounding. "
         "The first line is corrected for the number of metrics and groups; of the single intervals one in twenty "
         "misses its number by chance."
     )
@@ -137,7 +137,7 @@ def _row(comparison: Comparison, change: Change) -> tuple[str, ...]:
         address(change.where, comparison.names),
         _value(change.before),
         _value(change.after),
-        signed(change.difference),
+        signed_interval(change.difference),
         change.direction + paired,
     )
 
@@ -162,7 +162,7 @@ def _decisions(comparison: Comparison, shares: Sequence[Estimate], title: str = 
         for where in slices
     )
     head = ("where", *(_CHURN.get(name, metric_words(name)) for name in names))
-    return Section(title=title, head=head, rows=rows, short=f"decisions of {counted(len(rows), 'crossed group')}")
+    return Section(title=title, head=head, rows=rows, short=f"decisions of {count_noun(len(rows), 'crossed group')}")
 
 
 _CHURN = {
@@ -189,7 +189,7 @@ def _turn(comparison: Comparison, turns: Sequence[Turn], title: str) -> Section:
         title=title + note,
         head=("gate", "where", "before", "after", "severity"),
         rows=rows,
-        short=f"verdicts of {counted(gates, 'catalogue rule or note', 'catalogue rules or notes')}",
+        short=f"verdicts of {count_noun(gates, 'catalogue rule or note', 'catalogue rules or notes')}",
     )
 
 
@@ -202,8 +202,8 @@ def _differing(comparison: Comparison) -> Section:
     parameters = sum(1 for entry in comparison.identity if entry[0].startswith(PARAMETER))
     versions = sum(1 for entry in comparison.identity if entry[0].startswith(VERSION))
     others = [entry[0] for entry in comparison.identity if not entry[0].startswith((PARAMETER, VERSION))]
-    lines = [counted(parameters, "hyperparameter")] if parameters else []
-    lines += [counted(versions, "version of a package", "versions of packages")] if versions else []
+    lines = [count_noun(parameters, "hyperparameter")] if parameters else []
+    lines += [count_noun(versions, "version of a package", "versions of packages")] if versions else []
     lines += [visible(other, 40) for other in others]
     return Section(
         title="What differs beside the numbers",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from audit.cli import output
 from audit.cli.serve import names
 from audit.errors import ConfigError, ModelError
-from audit.models.containment import contained
+from audit.models.containment import contain
 from reports.together import write_together
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, o
     sources = (model, calibrate, *((test,) if test is not None else ()))
     output.require_own(out, b"", *sources, beside=out.with_suffix(".json"))
     output.require_own(out.with_suffix(".json"), b'"bytes_before"', *sources)
-    compressed: Compressed = contained(lambda _: _compressed(model, asked, calibrate, test, out, trust=trust)).value
+    compressed: Compressed = contain(lambda _: _compressed(model, asked, calibrate, test, out, trust=trust)).value
     for line in compressed.method:
         output.note(line)
     output.note(
@@ -99,7 +99,7 @@ def _trained_on(source: Model, asked: Asked, table: pd.DataFrame) -> tuple[Model
         return source, ((NOT_TRAINED_ON,) if asked.prune else ())
     if not (asked.prune or asked.distill):
         return source, ()
-    from trainers.compression import distilled, pruned
+    from trainers.compression import distill, prune
     from trainers.errors import TrainerError
 
     if asked.target not in table.columns:
@@ -109,10 +109,10 @@ def _trained_on(source: Model, asked: Asked, table: pd.DataFrame) -> tuple[Model
     try:
         if asked.distill:
             hidden = tuple(int(part) for part in names(asked.distill))
-            predictor = distilled(predictor, X, hidden, epochs=max(asked.epochs, 1))
+            predictor = distill(predictor, X, hidden, epochs=max(asked.epochs, 1))
             done.append(f"a network of {hidden} units taught by the source's scores (distillation)")
         if asked.prune:
-            predictor = pruned(predictor, X, table[asked.target], asked.prune, epochs=asked.epochs, units=asked.units)
+            predictor = prune(predictor, X, table[asked.target], asked.prune, epochs=asked.epochs, units=asked.units)
             what = "units" if asked.units else "weights"
             done.append(f"{asked.prune:.0%} of each layer's {what} zero, trained on for {asked.epochs} epochs")
     except (TrainerError, ValueError) as error:

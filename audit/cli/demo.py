@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from audit.cli import output
 from audit.cli.run import run
-from audit.errors import ConfigError, hint, listed, shown
+from audit.errors import ConfigError, hint, quote, quote_all
 from audit.optional import require
 from reports.formats import FORMATS
 from reports.together import write_together
@@ -112,7 +112,7 @@ def demo(out: Path, *, data: str) -> int:
     """Train, write model, tables and configuration into `out`, and audit."""
     demos = {"diabetes": _diabetes, "digits": _digits}
     if data not in demos:
-        raise ConfigError(f"no demo data {shown(data)}; there are {listed(demos)}.{hint(data, demos)}")
+        raise ConfigError(f"no demo data {quote(data)}; there are {quote_all(demos)}.{hint(data, demos)}")
     require("torch", extra="torch", purpose="reference networks")
     output.require_writable(out)
     chosen = demos[data]()
@@ -139,7 +139,7 @@ def _require_own(out: Path, written: Mapping[str, bytes]) -> None:
     changed = [name for name in written if not (out / name).is_file() or (out / name).read_bytes() != written[name]]
     if standing and changed:
         raise ConfigError(
-            f"{listed(standing)} stand in {shown(out)} already, and not as this demo left them. Name another folder."
+            f"{quote_all(standing)} stand in {quote(out)} already, and not as this demo left them. Name another folder."
         )
 
 

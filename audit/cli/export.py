@@ -6,8 +6,8 @@ from pathlib import Path
 
 from audit.cli import output
 from audit.cli.serve import names
-from audit.errors import ConfigError, hint, shown
-from audit.models.containment import contained
+from audit.errors import ConfigError, hint, quote
+from audit.models.containment import contain
 from audit.progress import Progress
 
 
@@ -21,9 +21,9 @@ def export(
     from audit.models.load import load
 
     if format_ != "onnx":
-        raise ConfigError(f"no export format {shown(format_)}; there is 'onnx'.{hint(format_, ['onnx'])}")
+        raise ConfigError(f"no export format {quote(format_)}; there is 'onnx'.{hint(format_, ['onnx'])}")
     if out.suffix != ".onnx":
-        raise ConfigError(f"--out is {shown(out.name)}; expected a name that ends in .onnx.")
+        raise ConfigError(f"--out is {quote(out.name)}; expected a name that ends in .onnx.")
     output.require_writable(out.parent)
     sources = (model, data, *((test,) if test is not None else ()))
     output.require_own(out, b"", *sources, beside=out.with_name(DESCRIPTION))
@@ -34,7 +34,7 @@ def export(
         rows = train if test is None else read_table(test)
         return convert(loaded, train, rows, out, features=names(features), version=version)
 
-    description: Description = contained(work).value
+    description: Description = contain(work).value
     values = description.parity
     output.note(
         f"Wrote {out} and {out.with_name('model.json')}: {values['rows']:.0f} rows answered alike, "

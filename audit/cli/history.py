@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audit.cli.output import note, require_replaceable
-from audit.errors import ConfigError, DataError, shown
+from audit.errors import ConfigError, DataError, quote
 from reports.history import Entry, entry, page
 from reports.store import write_text_atomically
 
@@ -31,7 +31,7 @@ def _files(records: list[Path]) -> Iterator[Path]:
         elif record.is_file():
             yield record
         else:
-            raise ConfigError(f"no file {shown(record)}.")
+            raise ConfigError(f"no file {quote(record)}.")
 
 
 def _read(file: Path) -> Entry:
@@ -40,8 +40,8 @@ def _read(file: Path) -> Entry:
     try:
         record = from_json(file.read_bytes())
     except (ValueError, OSError, RecursionError) as error:
-        raise DataError(f"{shown(file)} is not a record: {str(error)[:120]}.") from error
+        raise DataError(f"{quote(file)} is not a record: {str(error)[:120]}.") from error
     if not isinstance(record, dict) or "verdicts" not in record or "schema_version" not in record:
-        raise DataError(f"{shown(file)} is not a record; expected an audit.json.")
+        raise DataError(f"{quote(file)} is not a record; expected an audit.json.")
     name = file.parent.name if file.name == "audit.json" and file.parent.name else file.stem
     return entry(name, record)

@@ -18,10 +18,10 @@ import pandas as pd
 from audit.config.loading import read_rows
 from audit.data.columns import NUMERIC_GROUPS, label_text, label_texts, sorted_labels
 from audit.data.dataset import Dataset, Roles, build
-from audit.data.dialect import suggested
+from audit.data.dialect import suggest_dialect
 from audit.data.reading import Reading, Tables
-from audit.data.tables import DELIMITED, file_sha256, files_sha256, matched, suffix_of
-from audit.errors import AuditError, ConfigError, DataError, UntrustedTypesError, hint, listed, shown
+from audit.data.tables import DELIMITED, file_sha256, files_sha256, match_files, suffix_of
+from audit.errors import AuditError, ConfigError, DataError, UntrustedTypesError, hint, quote, quote_all
 from audit.models.answers import ask
 from audit.models.column_names import match
 from audit.models.load import CODE_FORMATS, Model, load
@@ -129,7 +129,7 @@ def look(asked: Asked) -> Start:
 def _reading(asked: Asked, model: Model | None) -> Reading:
     """Return how the test table is written, and what the model was taught of its columns."""
     delimited = not asked.test.is_dir() and suffix_of(asked.test) in DELIMITED
-    reading = suggested(matched(asked.test)[0]) if delimited else Reading()
+    reading = suggest_dialect(match_files(asked.test)[0]) if delimited else Reading()
     return reading if model is None else replace(reading, text=tuple(sorted(taught_words(model, asked.target))))
 
 
@@ -138,7 +138,7 @@ def _tables(asked: Asked) -> dict[str, Path]:
 
 
 def _fingerprints(asked: Asked) -> dict[str, str]:
-    texts = {name: files_sha256(matched(path)) for name, path in _tables(asked).items()}
+    texts = {name: files_sha256(match_files(path)) for name, path in _tables(asked).items()}
     return texts if asked.model is None else {"model": file_sha256(asked.model), **texts}
 
 
@@ -161,7 +161,7 @@ def _require_columns(split: str, frame: pd.DataFrame, asked: Asked) -> None:
     for name in wanted:
         if name not in frame.columns:
             raise DataError(
-                f"column {shown(name)} is not in the {split} table; columns are {listed(frame.columns)}."
+                f"column {quote(name)} is not in the {split} table; columns are {quote_all(frame.columns)}."
                 + hint(name, frame.columns)
             )
 
@@ -196,7 +196,7 @@ def _state(role: str, classes: tuple[str, ...], stated: str | None) -> str | Non
     """Return a class that the command line names, which must occur."""
     if stated is not None and label_text(stated) not in classes:
         raise DataError(
-            f"{role} class {shown(stated)} does not occur in the target, which has {listed(classes)}."
+            f"{role} class {quote(stated)} does not occur in the target, which has {quote_all(classes)}."
             + hint(stated, classes)
         )
     return None if stated is None else label_text(stated)
@@ -246,13 +246,13 @@ def _undecided(start: Start, tables: Tables, model: Model | None) -> list[str]:
     """Say what keeps the first run from beginning."""
     asked, lines = start.asked, []
     if start.types:
-        lines.append(f"[model] trusted_types: the file holds types of other packages, {listed(start.types)}")
+        lines.append(f"[model] trusted_types: the file holds types of other packages, {quote_all(start.types)}")
     elif asked.model is not None and model is None:
-        lines.append(f"[model] trust: loading {shown(asked.model.name)} runs code from it")
+        lines.append(f"[model] trust: loading {quote(asked.model.name)} runs code from it")
     if start.task is None:
         lines.append("[data] task: the target holds whole numbers; are they classes or amounts?")
     if start.task == "binary" and start.positive is None:
-        lines.append(f"[data] positive: which of {listed(start.classes)} is the positive class?")
+        lines.append(f"[data] positive: which of {quote_all(start.classes)} is the positive class?")
     if start.missing_targets:
         lines.append(f"[data] drop_missing_target: {start.missing_targets} rows have no target")
     return lines + _refusal(start, tables, model)

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from audit.cli.initial import Start, key, text, texts
-from audit.errors import listed
+from audit.errors import quote_all
 from reports.record import Card
 
 PROMPTS = {
@@ -193,15 +193,15 @@ def _task(start: Start) -> Iterator[str]:
         return
     yield f"task = {text(start.task)}"
     if start.task == "multiclass" and start.classes:
-        yield f"# classes: {listed(start.classes)}"
+        yield f"# classes: {quote_all(start.classes)}"
         yield f"# order = {texts(start.classes)}  # if they have one, lowest first: agreement then counts how far off"
     if start.task != "binary":
         return
     if start.positive is None:
-        yield f"# positive = {text(start.classes[-1])}  # DECIDE: {listed(start.classes)}"
+        yield f"# positive = {text(start.classes[-1])}  # DECIDE: {quote_all(start.classes)}"
     else:
         other = [name for name in start.classes if name != start.positive]
-        yield f"positive = {text(start.positive)}  # what the model detects; the other is {listed(other)}"
+        yield f"positive = {text(start.positive)}  # what the model detects; the other is {quote_all(other)}"
     yield from _favorable(start)
 
 
@@ -226,9 +226,9 @@ def _columns(start: Start) -> Iterator[str]:
     else:
         yield "sensitive = []  # DECIDE: columns that distinguish groups of people"
     if start.likely:
-        yield f"# these sound sensitive and are not declared: {listed(start.likely)}"
+        yield f"# these sound sensitive and are not declared: {quote_all(start.likely)}"
     known = "the model knows its columns by name" if start.stated else "all other columns are taken for features"
-    yield f"# features = [...]  # {known}: {listed(start.features, limit=8)}"
+    yield f"# features = [...]  # {known}: {quote_all(start.features, limit=8)}"
     yield "# drop = []         # columns that are not features: identifiers, free text, notes"
     yield '# weight = "..."    # a column of sample weights'
     yield '# cluster = "..."   # a column that says which rows belong together: person, device, site'

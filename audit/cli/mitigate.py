@@ -9,10 +9,10 @@ from audit.cli import output, progress
 from audit.config.configuration import limits_of
 from audit.config.own_code import open_config
 from audit.config.plan import plan_from_config
-from audit.errors import ConfigError, shown
+from audit.errors import ConfigError, quote
 from audit.judging import ledger
 from audit.mitigation.work import FILE, Asked, Outcome, mitigate_plan
-from audit.models.containment import PRINTS, contained
+from audit.models.containment import PRINTS, contain
 from audit.pipeline import execute
 from audit.progress import Progress
 from reports import mitigation
@@ -37,7 +37,7 @@ def mitigate(config: Path, asked: Asked, *, out: Path, policy: Path | None, trus
             return outcome, None
         return replace(outcome, plan=None), execute(outcome.plan, progress=tell)
 
-    done = contained(work, limits=limits_of(stated), bar=lambda: progress.shown(quiet=False))
+    done = contain(work, limits=limits_of(stated), bar=lambda: progress.progress_bar(quiet=False))
     outcome, record = done.value
     if record is None:
         output.note(outcome.reason)
@@ -56,7 +56,7 @@ def _require_own(out: Path, source: Path | None) -> None:
     if source is not None and source.exists() and target.samefile(source):
         raise ConfigError(f"--out holds the model that is read ({FILE}). Name another folder.")
     if not (out / "audit.json").exists():
-        raise ConfigError(f"{shown(target)} is there already, and no mitigation wrote it. Name another folder.")
+        raise ConfigError(f"{quote(target)} is there already, and no mitigation wrote it. Name another folder.")
 
 
 def _tell(record: AuditRecord, out: Path, *, strict: bool) -> int:

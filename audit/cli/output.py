@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit.errors import ConfigError, hint, listed, shown
+from audit.errors import ConfigError, hint, quote, quote_all
 from reports.formats import EDITIONS, FORMATS, render_all
 from reports.formats import render as draw
-from reports.phrases import listed as few
+from reports.phrases import list_names as few
 from reports.phrases import visible
 from reports.printable import harmless
 from reports.record import AuditRecord
@@ -53,7 +53,7 @@ def chosen_formats(asked: str | None, default: list[str]) -> list[str]:
     names = default if asked is None else [name.strip() for name in asked.split(",") if name.strip()]
     for name in names:
         if name not in FORMATS:
-            raise ConfigError(f"no format {shown(name)}; there are {listed(FORMATS)}.{hint(name, FORMATS)}")
+            raise ConfigError(f"no format {quote(name)}; there are {quote_all(FORMATS)}.{hint(name, FORMATS)}")
     return list(dict.fromkeys(names))
 
 
@@ -72,13 +72,13 @@ def require_writable(folder: Path) -> None:
 
     if folder.suffix.lower() in FILE_ENDINGS and not folder.exists():
         raise ConfigError(
-            f"--out {shown(folder)} is named like a file; expected a folder, such as {shown(folder.stem)}."
+            f"--out {quote(folder)} is named like a file; expected a folder, such as {quote(folder.stem)}."
         )
     here = folder
     while not here.exists() and here != here.parent:
         here = here.parent
     if not here.is_dir() or not os.access(here, os.W_OK):
-        raise ConfigError(f"cannot write to {shown(folder)}: {shown(here)} is not a folder that can be written to.")
+        raise ConfigError(f"cannot write to {quote(folder)}: {quote(here)} is not a folder that can be written to.")
 
 
 def require_unread(path: Path, *sources: Path) -> None:
@@ -94,7 +94,7 @@ def require_unread(path: Path, *sources: Path) -> None:
     require_plain(path)
     for source in sources:
         if path.exists() and source.exists() and path.samefile(source):
-            raise ConfigError(f"--out {shown(path)} is the file that was read. Name another file.")
+            raise ConfigError(f"--out {quote(path)} is the file that was read. Name another file.")
 
 
 def require_replaceable(path: Path, *sources: Path) -> None:
@@ -117,7 +117,7 @@ def require_replaceable(path: Path, *sources: Path) -> None:
         return
     if not _is_blank_or_names(path, b"modelassay"):
         raise ConfigError(
-            f"{shown(path)} exists and is not a report of modelassay; it stays as it is. Name a new file or remove it."
+            f"{quote(path)} exists and is not a report of modelassay; it stays as it is. Name a new file or remove it."
         )
 
 
@@ -161,7 +161,7 @@ def require_own(path: Path, mark: bytes, *sources: Path, beside: Path | None = N
         head = file.read(SIGNED)
     if (head and mark not in head) or (beside is not None and not beside.exists()):
         raise ConfigError(
-            f"{shown(path)} exists and is not an output of an earlier run; it stays. Name a new file or remove it."
+            f"{quote(path)} exists and is not an output of an earlier run; it stays. Name a new file or remove it."
         )
 
 
@@ -176,7 +176,7 @@ def chosen_edition(name: str) -> Edition:
     for edition in EDITIONS:
         if name == edition:
             return edition
-    raise ConfigError(f"no edition {shown(name)} of the card; there are {listed(EDITIONS)}.{hint(name, EDITIONS)}")
+    raise ConfigError(f"no edition {quote(name)} of the card; there are {quote_all(EDITIONS)}.{hint(name, EDITIONS)}")
 
 
 def write_reports(
@@ -235,7 +235,7 @@ def to_standard_output(record: AuditRecord, names: list[str]) -> None:
         If several formats are asked for.
     """
     if len(names) != 1:
-        raise ConfigError(f"--out - takes one --format, got {listed(names)}.")
+        raise ConfigError(f"--out - takes one --format, got {quote_all(names)}.")
     emit(draw(record, names[0]), names[0])
 
 

@@ -12,7 +12,7 @@ from audit.cli.output import say
 from audit.judging.vocabulary import require_known_words
 from audit.policy.policy_file import SCHEMA_FILE
 from audit.policy.read import default_policy, read_policy_and_terms, require_current_waivers
-from reports.phrases import counted, rule, visible
+from reports.phrases import count_noun, rule, visible
 
 
 def policy(files: Sequence[Path], *, schema: bool = False) -> int:
@@ -35,4 +35,4 @@ def _read(file: Path | None) -> None:
         say(f"waived   {visible(waiver.gate, 40):24} by {visible(waiver.owner, 60)} until {waiver.expires}")
     tally = Counter(gate.severity for gate in gates.gates)
     parts = ", ".join(f"{number} {severity}" for severity, number in sorted(tally.items()))
-    say(f"{visible(gates.name, 60)}: {counted(len(gates.gates), 'gate')} ({parts or 'none'}).")
+    say(f"{visible(gates.name, 60)}: {count_noun(len(gates.gates), 'gate')} ({parts or 'none'}).")

@@ -11,7 +11,7 @@ from reports.printable import harmless, visible
 
 
 @contextmanager
-def shown(*, quiet: bool = False) -> Iterator[Progress]:
+def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
     """Yield a function that moves a bar on standard error, one for each kind of work that is not done."""
     if quiet:
         yield silent

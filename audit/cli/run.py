@@ -11,7 +11,7 @@ from audit.config.own_code import open_config
 from audit.config.plan import plan_from_config
 from audit.gather._resume import Unfinished
 from audit.judging import ledger
-from audit.models.containment import PRINTS, contained, hand_over
+from audit.models.containment import PRINTS, contain, hand_over
 from audit.pipeline import execute, unfinished_of
 from audit.progress import Progress
 from reports.record import AuditRecord
@@ -57,7 +57,7 @@ def run(
         output.first_numbers(record)
         output.write_early(record, target, names)
 
-    done = contained(work, limits=limits_of(asked), bar=lambda: progress.shown(quiet=to_machine), early=first)
+    done = contain(work, limits=limits_of(asked), bar=lambda: progress.progress_bar(quiet=to_machine), early=first)
     record, result, kept = done.value
     for warning in result:
         output.note(warning)

@@ -42,7 +42,7 @@ def judge(
         terms = replace(terms, on_data_change="unpaired")
     require_current_waivers(gates, _today())
     saved = load(record) if card is None else with_card(load(record), card)
-    judgement = ledger.spend(judged(saved, gates, terms), terms)
+    judgement = ledger.spend(judge_record(saved, gates, terms), terms)
     output.new_warnings(saved, judgement)
     if out == "-":
         output.to_standard_output(judgement, names)
@@ -55,7 +55,7 @@ def _today() -> datetime.date:
     return datetime.datetime.now(tz=datetime.UTC).date()
 
 
-def judged(record: AuditRecord, policy: Policy, terms: Terms) -> AuditRecord:
+def judge_record(record: AuditRecord, policy: Policy, terms: Terms) -> AuditRecord:
     """Judge a record on the terms of a policy file, against the baseline that it names.
 
     Raises

@@ -15,17 +15,17 @@ MOST = 3
 def train(config: Path, *, out: Path | None, search: bool) -> int:
     """Fit, write the model file, and say what comes next."""
     require("torch", extra="torch", purpose="reference networks")
-    from audit.statistics.training import diagnose, tripped
+    from audit.statistics.training import diagnose, tripped_signs
     from trainers.config import fit_from_config
     from trainers.errors import TrainerError
     from trainers.files import history_of
 
-    with progress.shown() as bar:
+    with progress.progress_bar() as bar:
         try:
             path = fit_from_config(config, out=out, search=search, progress=bar)
         except TrainerError as error:
             raise ConfigError(str(error)) from error
-    for sign in tripped(diagnose(history_of(path)))[:MOST]:
+    for sign in tripped_signs(diagnose(history_of(path)))[:MOST]:
         output.note(f"{sign.code} {sign.title}: {sign.evidence}. {sign.remedy}")
     output.note(f"Wrote {path}. Next: modelassay init --model {path} --train … --test … --target …")
     return 0

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from audit.comparing.pairing import unpack
-from audit.errors import ConfigError, hint, shown
+from audit.errors import ConfigError, hint, quote
 from audit.estimate.area_difference import AREA, area_p_value
-from audit.estimate.comparing import compared, gain
+from audit.estimate.comparing import compare_estimates, gain
 from audit.estimate.influence import SCALES, carries, metric_of, scaled_headline
-from audit.estimate.metrics import METRICS, reported
+from audit.estimate.metrics import METRICS, metrics_for
 from audit.estimate.paired import churn, mcnemar, paired_by_group, paired_difference
 from audit.evidence import Predictions, Settings
 from audit.exhibits import by_address_table, estimates_table
@@ -69,10 +69,10 @@ def load_baseline(terms: Terms) -> tuple[AuditRecord | None, str]:
         return None, ""
     if not path.exists():
         if terms.on_missing == "skip":
-            return None, f"baseline {shown(path.name)} does not exist yet; nothing is compared"
+            return None, f"baseline {quote(path.name)} does not exist yet; nothing is compared"
         siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         known = hint(path.name, siblings)
-        raise ConfigError(f"no baseline {shown(path)}; expected the audit.json of an earlier run.{known}")
+        raise ConfigError(f"no baseline {quote(path)}; expected the audit.json of an earlier run.{known}")
     try:
         return load(path), ""
     except RecordError as error:
@@ -130,7 +130,7 @@ def require_comparable(task: Task, data: DataInfo, baseline: AuditRecord) -> Non
     for name, (here, there) in questions.items():
         if here != there:
             raise ConfigError(
-                f"the baseline's {name} is {shown(there)}, this audit's is {shown(here)}: they cannot be compared. "
+                f"the baseline's {name} is {quote(there)}, this audit's is {quote(here)}: they cannot be compared. "
                 "Name the record of an audit of the same question."
             )
 
@@ -201,14 +201,14 @@ def change(record: AuditRecord, baseline: AuditRecord) -> Measurement:
     """
 
     def independent() -> Measurement:
-        measurement = unpaired(by_address(record), by_address(baseline), record.headline, record.task, own)
+        measurement = unpaired_gains(by_address(record), by_address(baseline), record.headline, record.task, own)
         return with_key_note(measurement, record.pairing, baseline.pairing)
 
     own = own_directions(record)
     if not is_paired(record.pairing, baseline.pairing):
         return independent()
     new, old = answers_of(record.pairing, record), answers_of(baseline.pairing, record)
-    measurement = paired(new, old, record.pairing, independent)
+    measurement = paired_gains(new, old, record.pairing, independent)
     return _with_own(measurement, independent(), own) if own else measurement
 
 
@@ -248,7 +248,7 @@ def answers_of(pairing: Pairing | None, record: AuditRecord) -> Predictions:
 # --- the same rows --------------------------------------------------------------------------------
 
 
-def paired(
+def paired_gains(
     new: Predictions, old: Predictions, kept: Pairing | None, independent: Callable[[], Measurement]
 ) -> Measurement:
     """Measure gains row by row.
@@ -306,7 +306,7 @@ def _notes(new: Predictions, kept: Pairing | None) -> list[str]:
 
 def names_for(new: Predictions, old: Predictions) -> tuple[str, ...]:
     """Name the metrics that two models' kept answers carry, the headline first."""
-    names = dict.fromkeys((new.headline, _judge(new), *reported("comparison", new.task), *new.settings.metrics))
+    names = dict.fromkeys((new.headline, _judge(new), *metrics_for("comparison", new.task), *new.settings.metrics))
     known = [name for name in names if name in METRICS or name in new.settings.metrics]
     return tuple(name for name in known if metric_of(new, name).better != "neither" and both_carry(new, old, name))
 
@@ -372,16 +372,18 @@ Addressed = Mapping[tuple[str, tuple[tuple[str, str], ...]], Estimate]
 """Estimates by metric and address."""
 
 
-def unpaired(now: Addressed, before: Addressed, headline: str, task: Task, own: Directions = NO_METRIC) -> Measurement:
+def unpaired_gains(
+    now: Addressed, before: Addressed, headline: str, task: Task, own: Directions = NO_METRIC
+) -> Measurement:
     """Subtract what two audits measured, as of independent samples; `own` are metrics of the user's own."""
     judged = _scale(headline, now, task)
-    names = {headline, judged, *reported("comparison", task), *own}
+    names = {headline, judged, *metrics_for("comparison", task), *own}
     estimates: list[Estimate] = []
     for (metric, address), estimate in now.items():
         other = before.get((metric, address))
         if other is None or metric not in names or better_of(metric, own) == "neither":
             continue
-        gap = gain(compared(estimate, other, "difference"), better_of(metric, own), f"{metric}_gain")
+        gap = gain(compare_estimates(estimate, other, "difference"), better_of(metric, own), f"{metric}_gain")
         estimates.append(replace(gap, method=f"not paired: {gap.method}" if gap.method else ""))
     headlines = [headline_of(estimate) for estimate in estimates if estimate.metric == f"{judged}_gain"]
     text = f"{judged} changed by {headlines[0]}, " if headlines else "No number stands in both records, "
@@ -421,10 +423,10 @@ def with_key_note(measurement: Measurement, now: Pairing | None, before: Pairing
 def by_address(record: AuditRecord) -> Addressed:
     """Return the first estimate of each metric at each address of a record's test rows."""
     findings = [finding for finding in record.findings if finding.check != CHECK and finding.measurement is not None]
-    return addressed(estimate for finding in findings for estimate in finding.measurement.estimates)  # type: ignore[union-attr]
+    return first_by_address(estimate for finding in findings for estimate in finding.measurement.estimates)  # type: ignore[union-attr]
 
 
-def addressed(estimates: Iterable[Estimate]) -> Addressed:
+def first_by_address(estimates: Iterable[Estimate]) -> Addressed:
     """Return the first estimate of each metric at each address of the test rows."""
     table: dict[tuple[str, tuple[tuple[str, str], ...]], Estimate] = {}
     for estimate in estimates:

@@ -30,9 +30,9 @@ from audit.comparing.conclusion import conclude, within_rounding
 from audit.comparing.contest import contenders
 from audit.comparing.result import Comparison
 from audit.estimate.area_difference import AREA, area_p_value
-from audit.estimate.comparing import compared
+from audit.estimate.comparing import compare_estimates
 from audit.estimate.making import exact
-from audit.estimate.metrics import METRICS, reported
+from audit.estimate.metrics import METRICS, metrics_for
 from audit.estimate.paired import churn, paired_by_group, paired_difference
 from audit.evidence import Predictions
 from reports.record import AuditRecord, Estimate, Verdict
@@ -121,7 +121,7 @@ def _compare(before: AuditRecord, after: AuditRecord, *names: str) -> Comparison
         conclusion=conclude(
             changes,
             turns if same_policy else (),
-            {name: better_of(name, own) for name in (after.headline, *reported("comparison", after.task), *own)},
+            {name: better_of(name, own) for name in (after.headline, *metrics_for("comparison", after.task), *own)},
             min_n=settings_of(after).min_n,
             same=bool(moves) and moves[0].value == 0,
         ),
@@ -174,7 +174,7 @@ def _identity(before: AuditRecord, after: AuditRecord) -> tuple[tuple[str, str, 
 
 def _paired_gaps(new: Predictions, old: Predictions) -> dict[tuple[str, tuple[tuple[str, str], ...]], Estimate]:
     """Return paired differences by metric and address, for all metrics that kept answers carry."""
-    wanted = dict.fromkeys((new.headline, *reported("comparison", new.task), *PAIRED_TOO))
+    wanted = dict.fromkeys((new.headline, *metrics_for("comparison", new.task), *PAIRED_TOO))
     names = tuple(name for name in wanted if name in METRICS and both_carry(new, old, name))
     estimates = [paired_difference(new, old, name) for name in names]
     for features in new.crossings():
@@ -224,7 +224,7 @@ def _measure(change: Change, gap: Estimate | None, own: Directions) -> Change:
         return replace(change, difference=gap, direction="same" if within_rounding(gap) else "changed")
     if after.unit == "p-value":  # two p-values have no difference that means anything
         return change
-    apart = compared(after, before, "difference")
+    apart = compare_estimates(after, before, "difference")
     return replace(change, difference=apart, direction=_direction(change, apart, own))
 
 
@@ -247,7 +247,7 @@ def _churn(new: Predictions, old: Predictions, record: AuditRecord) -> tuple[Est
     if new.task == "regression":
         return ()
     every = (group for features in new.crossings() for group in new.groups(*features))
-    groups = [group for group in every if not new.settings.hidden(group.where, len(group))]
+    groups = [group for group in every if not new.settings.why_hidden(group.where, len(group))]
     pairs = [(new, old), *((group, old.take(group.row.astype(np.intp))) for group in groups)]
     toward = _toward(record)
     return tuple(churn(*pair, class_, name) for pair in pairs for class_, name in (("", "churn"), *toward))

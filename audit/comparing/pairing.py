@@ -25,10 +25,10 @@ import pandas as pd
 
 from audit.data.columns import label_text
 from audit.data.factor import MISSING, Factor
-from audit.data.suppression import Address, shown_levels, suppressed
+from audit.data.suppression import Address, groups_to_hide, shown_levels
 from audit.errors import ConfigError
 from audit.evidence import Predictions, Settings
-from audit.tabular.rows import mixed
+from audit.tabular.rows import mix_bits
 from reports.record import PairedGroups, Pairing, Task
 
 Hashes = npt.NDArray[np.uint64]
@@ -66,7 +66,7 @@ def row_hashes(frame: pd.DataFrame, key: bytes = b"") -> Hashes:
     """
     total = np.zeros(len(frame), dtype=np.uint64)
     for place, name in enumerate(frame.columns):
-        total += mixed(_value_hashes(frame.iloc[:, place], key) ^ np.uint64(_digest(str(name), key)))
+        total += mix_bits(_value_hashes(frame.iloc[:, place], key) ^ np.uint64(_digest(str(name), key)))
     return _key(total, key)
 
 
@@ -257,7 +257,7 @@ def shown_groups(part: Predictions) -> Mapping[str, Factor]:
     """
     least = part.settings.suppress_n
     factors = {name: part.keys[name] for name in part.sensitive}
-    hidden = part.settings.suppressed | suppressed(factors, least, 2, [np.ones(len(part), dtype=np.int64)])
+    hidden = part.settings.suppressed | groups_to_hide(factors, least, 2, [np.ones(len(part), dtype=np.int64)])
     cell = np.zeros(len(part), dtype=np.int64)
     table: dict[str, Factor] = {}
     for name in part.sensitive:

@@ -13,7 +13,7 @@ import os
 import secrets
 from pathlib import Path
 
-from audit.errors import ConfigError, shown
+from audit.errors import ConfigError, quote
 
 VARIABLE = "MODELASSAY_PAIRING_KEY"
 LEAST = 16
@@ -42,7 +42,7 @@ def pairing_key() -> bytes:
         return _derive(_read(path) or _make(path), str(path))
     except OSError as error:
         raise ConfigError(
-            f"the key of kept answers {shown(path)} cannot be made or read: {error.strerror or error}. Set "
+            f"the key of kept answers {quote(path)} cannot be made or read: {error.strerror or error}. Set "
             f"{VARIABLE} to a secret of {LEAST} characters or more, or keep no answers with [gather.pairing] rows = 0."
         ) from error
 
@@ -61,7 +61,7 @@ def key_name(key: bytes) -> str:
 def _derive(text: str, where: str) -> bytes:
     if len(text.strip()) < LEAST:
         raise ConfigError(
-            f"the key of kept answers in {shown(where)} has {len(text.strip())} characters; expected {LEAST} or more. "
+            f"the key of kept answers in {quote(where)} has {len(text.strip())} characters; expected {LEAST} or more. "
             "Set a longer secret; records that were made with another key cannot be paired."
         )
     return hashlib.sha256(text.strip().encode("utf-8", "replace")).digest()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from audit.comparing.changes import Change, Turn
 from audit.comparing.conclusion import Conclusion, Word
 from audit.comparing.contest import Contender
-from reports.phrases import address, counted, listed, metric_words, number, visible
+from reports.phrases import address, count_noun, list_names, metric_words, number, visible
 from reports.record import Estimate, Table
 
 PER = 1000
@@ -80,7 +80,7 @@ def bottom_line(comparison: Comparison) -> str:
         lines = [f"worse {', '.join(worse[:2])}"] if worse else []
         lines += [f"better {', '.join(better[:2])}"] if better else []
     else:
-        lines = [listed(worse or better, limit=2)] if worse or better else _open(comparison)
+        lines = [list_names(worse or better, limit=2)] if worse or better else _open(comparison)
         lines = [f"no difference shown over all rows ({lines[0]})"] if end.word == "worse" and not worse else lines
     lines += [f"criterion {visible(turn.gate, 40)} is no longer met" for turn in end.turned[:2]]
     lines += _decisions(comparison) + _groups(comparison)
@@ -97,16 +97,16 @@ def ranking_line(contenders: Sequence[Contender], metric: str) -> str:
     if not open_:
         return f"Which model is best in {words} cannot be told: a record holds no interval of it."
     worse = len(contenders) - len(open_)
-    rest = f"; {counted(worse, 'model is', 'models are')} shown to be worse" if worse else ""
-    return f"Best in {words}: not settled among {listed(open_, limit=4)}{rest}."
+    rest = f"; {count_noun(worse, 'model is', 'models are')} shown to be worse" if worse else ""
+    return f"Best in {words}: not settled among {list_names(open_, limit=4)}{rest}."
 
 
-def signed(estimate: Estimate | None) -> str:
+def signed_interval(estimate: Estimate | None) -> str:
     """Write a difference with its sign and interval.
 
     Examples
     --------
-    >>> signed(Estimate(metric="recall_difference", value=-0.03, low=-0.05, high=-0.01, unit="difference"))
+    >>> signed_interval(Estimate(metric="recall_difference", value=-0.03, low=-0.05, high=-0.01, unit="difference"))
     '−0.030 [−0.050, −0.010]'
     """
     if estimate is None or estimate.value is None:
@@ -138,7 +138,7 @@ def per_thousand(share: Estimate) -> str:
 
 
 def _move(change: Change) -> str:
-    return f"{metric_words(change.metric)} {signed(change.difference)}"
+    return f"{metric_words(change.metric)} {signed_interval(change.difference)}"
 
 
 def _open(comparison: Comparison) -> list[str]:
@@ -178,5 +178,5 @@ def _groups(comparison: Comparison) -> list[str]:
         return ["no group shown to be worse"]
     first = end.groups_worse[0]
     names = list(dict.fromkeys(address(change.where, comparison.names) for change in end.groups_worse))
-    more = f" and {counted(len(names) - 1, 'more group', 'more groups')}" if len(names) > 1 else ""
+    more = f" and {count_noun(len(names) - 1, 'more group', 'more groups')}" if len(names) > 1 else ""
     return [f"worse for {names[0]} ({_move(first)}){more}"]

@@ -12,7 +12,7 @@ from audit.comparing.baseline import load_baseline
 from audit.config.configuration import TIME_LIMIT, read_card
 from audit.config.log_arguments import LogGiven, data_table, frames_of, names_of
 from audit.config.logs import load_log
-from audit.config.own_metrics import described
+from audit.config.own_metrics import describe_code
 from audit.config.plan import RunPlan, current, require_fitting, suppression
 from audit.costs import Costs
 from audit.data.columns import label_text
@@ -20,7 +20,7 @@ from audit.data.dataset import Dataset, Roles, build
 from audit.data.frames import sensitive_frames, split_frame
 from audit.data.reading import without_words
 from audit.data.tables import frame_sha256
-from audit.errors import ConfigError, DataError, hint, listed, shown
+from audit.errors import ConfigError, DataError, hint, quote, quote_all
 from audit.evidence import Settings
 from audit.evidence.history import read_history
 from audit.models.load import Model, with_output, wrap
@@ -153,7 +153,7 @@ def _plan(
         ignore=extras.ignore,
         options=extras.options,
         gather=extras.gather,
-        config={"metrics": described(settings.metrics)} if settings.metrics else {},
+        config={"metrics": describe_code(settings.metrics)} if settings.metrics else {},
         baseline=baseline,
         fingerprints=_fingerprints(extras.fingerprints, infos, model),
         evidence={
@@ -241,7 +241,7 @@ def card_of(card: Card | Mapping[str, str] | str | Path | None) -> Card:
     for name in card:
         if name not in known:
             raise ConfigError(
-                f"card has no section {shown(name)}; it has {listed(known, limit=30)}.{hint(name, known)}"
+                f"card has no section {quote(name)}; it has {quote_all(known, limit=30)}.{hint(name, known)}"
             )
     return Card(**card)
 
@@ -264,14 +264,14 @@ def costs_of(costs: Costs | Mapping[str, float] | None) -> Costs | None:
     known = [field.name for field in fields(Costs)]
     for name in costs:
         if name not in known:
-            raise ConfigError(f"costs has no key {shown(name)}; it has {listed(known)}.{hint(name, known)}")
+            raise ConfigError(f"costs has no key {quote(name)}; it has {quote_all(known)}.{hint(name, known)}")
     for name in ("false_positive", "false_negative"):
         if name not in costs:
-            raise ConfigError(f"costs lacks {shown(name)}; it needs false_positive and false_negative.")
+            raise ConfigError(f"costs lacks {quote(name)}; it needs false_positive and false_negative.")
     return Costs(**costs)
 
 
-def changed(settings: Settings, stated: Mapping[str, object]) -> Settings:
+def override_settings(settings: Settings, stated: Mapping[str, object]) -> Settings:
     """Return the settings with what was stated apart, as far as it was."""
     return replace(settings, **{name: value for name, value in stated.items() if value is not None})  # type: ignore[arg-type]
 
@@ -347,5 +347,7 @@ def _fingerprints(
     measured = {name: info.sha256 for name, info in infos.items()} | {"model": model.info.sha256 if model else ""}
     for name in stated:
         if name not in measured:
-            raise ConfigError(f"fingerprints names {shown(name)}; expected {listed(measured)}.{hint(name, measured)}")
+            raise ConfigError(
+                f"fingerprints names {quote(name)}; expected {quote_all(measured)}.{hint(name, measured)}"
+            )
     return {name: (text, measured[name]) for name, text in stated.items()}

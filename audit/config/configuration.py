@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from audit.config.own_metrics import MetricTable, metrics_from_tables
 from audit.costs import Costs
-from audit.errors import ConfigError, hint, listed, shown
+from audit.errors import ConfigError, hint, quote, quote_all
 from audit.evidence import Settings
 from audit.models.containment import TIMEOUT, Limits
 from audit.models.endpoint import Outputs
@@ -300,16 +300,16 @@ def _require_one_source(config: Config, file: str) -> None:
 def _require_readable(data: DataTable, file: str) -> None:
     """Refuse ways of reading that contradict each other."""
     if both := sorted(set(data.text) & set(data.number)):
-        raise ConfigError(f"{file}: [data] text and number both name {listed(both)}; a column holds one of them.")
+        raise ConfigError(f"{file}: [data] text and number both name {quote_all(both)}; a column holds one of them.")
     if len(data.csv.separator) > 1:
-        raise ConfigError(f"{file}: [data.csv] separator is {shown(data.csv.separator)}; expected one sign.")
+        raise ConfigError(f"{file}: [data.csv] separator is {quote(data.csv.separator)}; expected one sign.")
     parts = SHAPES.get(data.modality)
     if data.shape and parts is not None and len(data.shape) != len(parts):
         raise ConfigError(f"{file}: [data] shape is {list(data.shape)}; expected {', '.join(parts)}.")
     if data.csv.separator and data.csv.separator == data.csv.decimal:
-        raise ConfigError(f"{file}: [data.csv] separator and decimal are both {shown(data.csv.decimal)}.")
+        raise ConfigError(f"{file}: [data.csv] separator and decimal are both {quote(data.csv.decimal)}.")
     if data.csv.thousands == (data.csv.decimal or "."):
-        raise ConfigError(f"{file}: [data.csv] decimal and thousands are both {shown(data.csv.thousands)}.")
+        raise ConfigError(f"{file}: [data.csv] decimal and thousands are both {quote(data.csv.thousands)}.")
 
 
 def _require_one_model(model: ModelTable, file: str) -> None:
@@ -357,13 +357,13 @@ def _require_fingerprints(config: Config, file: str) -> None:
     splits = ("train", "test")
     for name in config.data.sha256:
         if name not in splits:
-            raise ConfigError(f"{file}: [data.sha256] names split {shown(name)}; expected 'train' or 'test'.")
+            raise ConfigError(f"{file}: [data.sha256] names split {quote(name)}; expected 'train' or 'test'.")
     stated = dict(config.data.sha256)
     if config.model is not None and config.model.sha256:
         stated["model"] = config.model.sha256
     for name, text in stated.items():
         if len(text) != 64 or not set(text.lower()) <= set("0123456789abcdef"):
-            raise ConfigError(f"{file}: sha256 of {name} is {shown(text)}; expected 64 hexadecimal digits.")
+            raise ConfigError(f"{file}: sha256 of {name} is {quote(text)}; expected 64 hexadecimal digits.")
 
 
 def limits_of(config: Config) -> Limits:
@@ -461,7 +461,7 @@ def read_card(path: Path) -> Card:
     for name in tables:
         if name not in known:
             raise ConfigError(
-                f"{path.name}: {shown(name)} is not a section of the card; there are {listed(sorted(known), limit=30)}."
-                + hint(name, known)
+                f"{path.name}: {quote(name)} is not a section of the card; there are "
+                f"{quote_all(sorted(known), limit=30)}." + hint(name, known)
             )
     return validate(Card, tables, file=path.name, text=text, error=ConfigError)

@@ -13,8 +13,8 @@ from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, build
 from audit.data.images import Shape, read_images
 from audit.data.reading import Reading, Tables
-from audit.data.tables import display_name, files_sha256, matched, read_tables
-from audit.errors import ConfigError, DataError, listed, shown
+from audit.data.tables import display_name, files_sha256, match_files, read_tables
+from audit.errors import ConfigError, DataError, hint, quote, quote_all
 from audit.models.boosters import Booster, with_classes
 from audit.models.endpoint import Address, connect
 from audit.models.load import Model, load, with_output
@@ -99,7 +99,7 @@ def load_dataset(config: Config, folder: Path, model: Model | None = None, *, va
     tables = _read(files, data, reading_of(data, model), model)
     frames = tables.frames
     infos = {
-        name: SplitInfo(name=name, rows=0, file=display_name(file), sha256=files_sha256(matched(file)))
+        name: SplitInfo(name=name, rows=0, file=display_name(file), sha256=files_sha256(match_files(file)))
         for name, file in files.items()
     }
     if data.path is not None:
@@ -191,7 +191,7 @@ def _read(files: Mapping[str, Path], data: DataTable, reading: Reading, model: M
     for split, shape in shapes.items():
         if shape and (data.modality != "image" or tuple(data.shape) != shape):
             raise ConfigError(
-                f'{shown(files[split].name)} is a folder of images. State [data] modality = "image" and '
+                f'{quote(files[split].name)} is a folder of images. State [data] modality = "image" and '
                 f'shape = {list(shape)} (channels, height, width); its folders are the labels: target = "label".'
             )
     return tables
@@ -202,12 +202,13 @@ def _divide(frame: pd.DataFrame, data: DataTable, seed: int, *, validation: bool
     if data.split is not None:
         if data.split not in frame.columns:
             raise DataError(
-                f"split column {shown(data.split)} is not in the table; columns are {listed(frame.columns)}."
+                f"split column {quote(data.split)} is not in the table; columns are {quote_all(frame.columns)}."
             )
         names = frame[data.split].astype(str)
         if "test" not in set(names):
             raise DataError(
-                f"split column {shown(data.split)} holds {listed(sorted(set(names)))}; expected 'test' (and 'train')."
+                f"split column {quote(data.split)} holds {quote_all(sorted(set(names)))}; expected 'test' (and "
+                "'train')."
             )
         wanted = ("train", "validation", "test") if validation else ("train", "test")
         order = [name for name in wanted if name in set(names)]
@@ -236,15 +237,16 @@ def require_references(reference: Mapping[str, str], dataset: Dataset) -> None:
         groups = dataset.sensitive.get(feature)
         if groups is None:
             raise DataError(
-                f"[data.reference] names {shown(feature)}, which is not a sensitive feature; "
-                f"there are {listed(dataset.sensitive)}."
+                f"[data.reference] names {quote(feature)}, which is not a sensitive feature; "
+                f"there are {quote_all(dataset.sensitive)}."
             )
         if level not in groups.levels:
             if feature in dataset.levels and level in dataset.levels[feature].levels:
                 raise DataError(
-                    f"[data.reference] {feature} = {shown(level)} is one of {len(dataset.levels[feature].levels):,} "
-                    f"levels; only the {len(groups.levels) - 1} largest can be a reference: {listed(groups.levels)}."
+                    f"[data.reference] {feature} = {quote(level)} is one of {len(dataset.levels[feature].levels):,} "
+                    f"levels; only the {len(groups.levels) - 1} largest can be a reference: {quote_all(groups.levels)}."
                 )
             raise DataError(
-                f"[data.reference] {feature} = {shown(level)} is not a level of it (levels: {listed(groups.levels)})."
+                f"[data.reference] {feature} = {quote(level)}: {quote(level)} is not a level of {quote(feature)} "
+                f"(levels: {quote_all(groups.levels)}).{hint(level, groups.levels)}"
             )

@@ -88,7 +88,7 @@ def source_of(
     DataError, MissingExtra
         If it cannot be opened.
     """
-    needed = columns.stated()
+    needed = columns.parts()
     if frames is not None:
         return open_frame(frames.log, needed, labels=frames.labels, every=every)
     labels = data.labels if isinstance(data.labels, str) else ""

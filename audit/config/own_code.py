@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audit.config.configuration import Config, read_config
-from audit.errors import ConfigError, listed, shown
+from audit.errors import ConfigError, quote, quote_all
 
 
 def open_config(path: Path, *, trust: bool = False) -> Config:
@@ -33,8 +33,8 @@ def open_config(path: Path, *, trust: bool = False) -> Config:
         return config
     if keys := list(_code(config)):
         raise ConfigError(
-            f"{shown(str(path))} does not stand in the current folder, and names code to run: {listed(keys)}. If you "
-            "trust who wrote it, state trust = true beside it, in [model], or (modelassay run) add --trust; or "
+            f"{quote(str(path))} does not stand in the current folder, and names code to run: {quote_all(keys)}. If "
+            "you trust who wrote it, state trust = true beside it, in [model], or (modelassay run) add --trust; or "
             "run it in its own folder."
         )
     return config

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from audit.errors import ConfigError, hint, listed, shown
+from audit.errors import ConfigError, hint, quote, quote_all
 from audit.estimate.metrics import METRICS
 from audit.evidence import OwnMetric
-from audit.models.objects import imported
+from audit.models.objects import import_object
 from reports.record import Json
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -81,7 +81,7 @@ def metrics_from_objects(given: Mapping[str, object] | None) -> dict[str, OwnMet
         for key in table:
             if key not in known:
                 raise ConfigError(
-                    f"[metrics] {name} has no key {shown(key)}; it has {listed(known)}.{hint(key, known)}"
+                    f"[metrics] {name} has no key {quote(key)}; it has {quote_all(known)}.{hint(key, known)}"
                 )
         function = table.get("function")
         origin = function if isinstance(function, str) else _origin(function)
@@ -89,14 +89,14 @@ def metrics_from_objects(given: Mapping[str, object] | None) -> dict[str, OwnMet
             function = _scorer(name, function)
         better, bounds = table.get("better", "higher"), table.get("bounds", ())
         if better not in ("higher", "lower", "neither"):
-            raise ConfigError(f"[metrics] {name}: better is {shown(better)}; expected 'higher', 'lower' or 'neither'.")
+            raise ConfigError(f"[metrics] {name}: better is {quote(better)}; expected 'higher', 'lower' or 'neither'.")
         if not isinstance(bounds, list | tuple):
-            raise ConfigError(f"[metrics] {name}: bounds is {shown(bounds)}; expected two rising numbers.")
+            raise ConfigError(f"[metrics] {name}: bounds is {quote(bounds)}; expected two rising numbers.")
         metrics[name] = _make(name, function, origin, better, bounds)
     return metrics
 
 
-def described(metrics: Mapping[str, OwnMetric]) -> dict[str, Json]:
+def describe_code(metrics: Mapping[str, OwnMetric]) -> dict[str, Json]:
     """Say for the record which code ran: ``{name: {"function": …, "better": …}}``."""
     return {
         name: {"function": metric.origin, "better": metric.better, "runs_code": True}
@@ -106,17 +106,17 @@ def described(metrics: Mapping[str, OwnMetric]) -> dict[str, Json]:
 
 def _require_name(name: object) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ConfigError(f"[metrics] {shown(name)}: expected small letters, digits and _, beginning with a letter.")
+        raise ConfigError(f"[metrics] {quote(name)}: expected small letters, digits and _, beginning with a letter.")
     if name in METRICS or name == "headline":
-        raise ConfigError(f"[metrics] {shown(name)} is a metric of the house already; give yours another name.")
+        raise ConfigError(f"[metrics] {quote(name)} is a metric of the house already; give yours another name.")
     if name.endswith(ENDINGS):
-        raise ConfigError(f"[metrics] {shown(name)} ends like what is made of metrics ({', '.join(ENDINGS)}).")
+        raise ConfigError(f"[metrics] {quote(name)} ends like what is made of metrics ({', '.join(ENDINGS)}).")
 
 
 def _name(name: str, table: MetricTable, folder: Path) -> object:
     if ":" not in table.function:
         return _scorer(name, table.function)
-    return imported(f"[metrics] {name}", table.function, folder, trust=table.trust, trusted_by=f"[metrics.{name}]")
+    return import_object(f"[metrics] {name}", table.function, folder, trust=table.trust, trusted_by=f"[metrics.{name}]")
 
 
 def _scorer(name: str, scorer: str) -> object:
@@ -124,7 +124,7 @@ def _scorer(name: str, scorer: str) -> object:
 
     if scorer not in get_scorer_names():
         raise ConfigError(
-            f"[metrics] {name} is {shown(scorer)}; expected 'package.module:function' or the name of a scikit-learn "
+            f"[metrics] {name} is {quote(scorer)}; expected 'package.module:function' or the name of a scikit-learn "
             f"scorer.{hint(scorer, get_scorer_names())}"
         )
     value: object = get_scorer(scorer)
@@ -163,7 +163,7 @@ def _bounds(name: str, bounds: object) -> tuple[float, float]:
         return -math.inf, math.inf
     numbers = [float(bound) for bound in bounds if isinstance(bound, int | float) and not isinstance(bound, bool)]
     if len(numbers) != 2 or len(bounds) != 2 or not numbers[0] < numbers[1]:
-        raise ConfigError(f"[metrics] {name}: bounds is {shown(bounds)}; expected two rising numbers.")
+        raise ConfigError(f"[metrics] {name}: bounds is {quote(bounds)}; expected two rising numbers.")
     return numbers[0], numbers[1]
 
 

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from audit.errors import DataError, shown
+from audit.errors import DataError, quote
 from audit.optional import require
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -55,12 +55,12 @@ def require_size(rows: int, columns: int, name: str) -> None:
     """
     if columns > MOST_COLUMNS:
         raise DataError(
-            f"{shown(name)} has {columns:,} columns; at most {MOST_COLUMNS:,} are read. "
+            f"{quote(name)} has {columns:,} columns; at most {MOST_COLUMNS:,} are read. "
             "Keep those that the model needs."
         )
     if rows * columns > MOST_VALUES:
         raise DataError(
-            f"{shown(name)} declares {rows:,} rows of {columns:,} columns; at most {MOST_VALUES:,} values are read. "
+            f"{quote(name)} declares {rows:,} rows of {columns:,} columns; at most {MOST_VALUES:,} values are read. "
             "Take a sample of its rows."
         )
     require_memory(8 * rows * columns, name)
@@ -77,9 +77,9 @@ def require_memory(size: int, name: str) -> None:
     memory = machine_memory()
     if memory and size > memory // 2:
         raise DataError(
-            f"{shown(name)} takes {size / 2**30:,.1f} GiB, more than half of this machine's memory "
+            f"{quote(name)} takes {size / 2**30:,.1f} GiB, more than half of this machine's memory "
             f"({memory / 2**30:,.1f} GiB). Let it be counted without being held: write the model's answers beside its "
-            f"rows and name it as [data] log = {shown(name)}; or take a sample of its rows."
+            f"rows and name it as [data] log = {quote(name)}; or take a sample of its rows."
         )
 
 
@@ -95,7 +95,7 @@ def machine_memory() -> int:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def open_bounded(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that may be compressed; what unfolds beyond the bound is refused while it is read.
 
     Raises
@@ -119,7 +119,7 @@ def _take(blocks: Iterator[bytes], path: Path) -> bytes:
         size += len(block)
         if size > most:
             raise DataError(
-                f"{shown(path.name)} unfolds to more than {most >> 20:,} MiB, over {MOST_RATIO} times its size; "
+                f"{quote(path.name)} unfolds to more than {most >> 20:,} MiB, over {MOST_RATIO} times its size; "
                 "if it is meant to, unpack it first."
             )
         kept.append(block)
@@ -146,7 +146,7 @@ def _unfolding(path: Path, suffix: str) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(path) as archive:
         names = [text for text in archive.namelist() if not text.endswith("/") and not text.startswith("__MACOSX")]
         if len(names) != 1:
-            raise DataError(f"{shown(path.name)} holds {len(names)} files; expected one table.")
+            raise DataError(f"{quote(path.name)} holds {len(names)} files; expected one table.")
         with archive.open(names[0]) as member:
             yield member
 
@@ -163,4 +163,4 @@ def _zstandard_blocks(path: Path) -> Iterator[bytes]:
                 yield frame.decompress(block)
                 block = frame.unused_data if frame.eof else b""
     if not frame.eof:
-        raise DataError(f"{shown(path.name)} ends in the middle of its data; it is cut off.")
+        raise DataError(f"{quote(path.name)} ends in the middle of its data; it is cut off.")

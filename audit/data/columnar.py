@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from audit.data.bounded import MOST_VALUES, allowed_bytes, require_size
-from audit.errors import DataError, hint, listed, shown
+from audit.errors import DataError, hint, quote, quote_all
 from audit.optional import require
 
 KINDS = "biufSUM"
@@ -45,7 +45,7 @@ def _unfold(metadata: Any) -> Iterator[int]:  # noqa: ANN401 -- pyarrow is not t
 def _require_unfolded(size: int, path: Path) -> None:
     most = max(allowed_bytes(path.stat().st_size), 8 * MOST_VALUES)
     if size > most:
-        raise DataError(f"{shown(path.name)} declares {size >> 20:,} MiB of values; at most {most >> 20:,} are read.")
+        raise DataError(f"{quote(path.name)} declares {size >> 20:,} MiB of values; at most {most >> 20:,} are read.")
 
 
 def _index_columns(metadata: dict[bytes, bytes]) -> tuple[str, ...]:
@@ -93,13 +93,13 @@ def read_duckdb(path: Path, table: str) -> pd.DataFrame:
         names = [str(row[0]) for row in connection.execute("SHOW TABLES").fetchall()]
         if not table and len(names) != 1:
             raise DataError(
-                f"{shown(path.name)} holds {len(names)} tables, {listed(names)}; name one: "
+                f"{quote(path.name)} holds {len(names)} tables, {quote_all(names)}; name one: "
                 f'"{path.name}::table", or [data] table.'
             )
         chosen = table or names[0]
         if chosen not in names:
             raise DataError(
-                f"{shown(path.name)} has no table {shown(chosen)}; there are {listed(names)}." + hint(chosen, names)
+                f"{quote(path.name)} has no table {quote(chosen)}; there are {quote_all(names)}." + hint(chosen, names)
             )
         quoted = '"' + chosen.replace('"', '""') + '"'
         result = connection.table(quoted)
@@ -152,7 +152,7 @@ def of_arrow(table: Any) -> pd.DataFrame:  # noqa: ANN401 -- pyarrow is not type
     names = [str(name) for name in table.column_names]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"the table has two columns {shown(twice)}; rename or drop one.")
+        raise DataError(f"the table has two columns {quote(twice)}; rename or drop one.")
     plain = table.replace_schema_metadata(None)
     frame: pd.DataFrame = plain.to_pandas(ignore_metadata=True, date_as_object=False)
     return frame
@@ -172,13 +172,15 @@ def read_npz(path: Path) -> pd.DataFrame:
     _require_honest_arrays(path)
     with np.load(path, allow_pickle=False) as arrays:
         if "X" not in arrays:
-            raise DataError(f"{shown(path.name)} holds {listed(arrays)}; expected an array 'X' and columns beside it.")
+            raise DataError(
+                f"{quote(path.name)} holds {quote_all(arrays)}; expected an array 'X' and columns beside it."
+            )
         block = arrays["X"]
         if block.ndim == 0 or len(block) == 0:
-            raise DataError(f"{shown(path.name)}: 'X' has shape {block.shape}; expected rows and columns.")
+            raise DataError(f"{quote(path.name)}: 'X' has shape {block.shape}; expected rows and columns.")
         flat = block.reshape(len(block), -1)
         require_size(len(flat), flat.shape[1], path.name)
-        names = numbered(flat.shape[1])
+        names = number_columns(flat.shape[1])
         beside = {str(name): arrays[name] for name in arrays if name != "X"}
     columns = {
         name: value
@@ -191,12 +193,12 @@ def read_npz(path: Path) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(flat, columns=names), pd.DataFrame(texts)], axis=1)
 
 
-def numbered(count: int) -> list[str]:
+def number_columns(count: int) -> list[str]:
     """Name columns without names.
 
     Examples
     --------
-    >>> numbered(11)[:2]
+    >>> number_columns(11)[:2]
     ['x00', 'x01']
     """
     width = len(str(max(count - 1, 0)))
@@ -209,18 +211,18 @@ def _require_honest_arrays(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if not member.filename.endswith(".npy"):
-                raise DataError(f"{shown(path.name)} holds {shown(member.filename)}; expected arrays of NumPy.")
+                raise DataError(f"{quote(path.name)} holds {quote(member.filename)}; expected arrays of NumPy.")
             with archive.open(member) as stream:
                 shape, dtype = _array_header(stream)
                 name = f"{path.name}: {member.filename[:-4]}"
                 if dtype.kind not in KINDS or dtype.itemsize == 0:
-                    raise DataError(f"{shown(name)} is an array of {dtype}; expected numbers, truth values or texts.")
+                    raise DataError(f"{quote(name)} is an array of {dtype}; expected numbers, truth values or texts.")
                 size = math.prod(shape) * dtype.itemsize
                 if size != member.file_size - stream.tell():
-                    raise DataError(f"{shown(name)} declares {size:,} bytes, the file holds {member.file_size:,}.")
+                    raise DataError(f"{quote(name)} declares {size:,} bytes, the file holds {member.file_size:,}.")
                 total += size
     if total > (most := allowed_bytes(path.stat().st_size)):
-        raise DataError(f"{shown(path.name)} unfolds to {total >> 20:,} MiB; at most {most >> 20:,} MiB are read.")
+        raise DataError(f"{quote(path.name)} unfolds to {total >> 20:,} MiB; at most {most >> 20:,} MiB are read.")
 
 
 def _array_header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:  # noqa: ANN401

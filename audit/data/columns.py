@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.data.factor import MISSING, Factor
-from audit.errors import DataError, shown
+from audit.errors import DataError, quote
 
 MOST_GROUPS = 50
 """Levels of a sensitive feature that are compared one by one; of more, the largest are, and the others together."""
@@ -132,7 +132,7 @@ def require_distinct(words: Iterable[str], what: str) -> None:
     for word in words:
         if (other := first.setdefault(plain_word(word), word)) != word:
             raise DataError(
-                f"{what} holds both {shown(other)} and {shown(word)}, which differ in case or blanks alone; "
+                f"{what} holds both {quote(other)} and {quote(word)}, which differ in case or blanks alone; "
                 "write them alike."
             )
 
@@ -162,31 +162,31 @@ def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None, *, m
     if edges is not None:
         if not numeric or len(edges) == 0 or list(edges) != sorted(set(edges)):
             raise DataError(
-                f"[data.bins] {shown(column.name)}: expected rising numbers for a numeric column, got {list(edges)}."
+                f"[data.bins] {quote(column.name)}: expected rising numbers for a numeric column, got {list(edges)}."
             )
         return _band(column.to_numpy(dtype=np.float64, na_value=np.nan), edges)
     if numeric and column.nunique() > NUMERIC_GROUPS:
         quartiles = ", ".join(f"{edge:g}" for edge in column.quantile([0.25, 0.5, 0.75]).unique())
         raise DataError(
-            f"sensitive feature {shown(column.name)} is a number with {column.nunique()} values; cut it into bands: "
+            f"sensitive feature {quote(column.name)} is a number with {column.nunique()} values; cut it into bands: "
             f"[data.bins] {column.name} = [{quartiles}]; or, where its numbers are names as ZIP codes are: "
             f'[data] text = ["{column.name}"]'
         )
     texts = label_texts(column)
     levels = sorted_labels({text for text in texts if text is not None})
-    require_distinct(levels, f"sensitive feature {shown(column.name)}")
+    require_distinct(levels, f"sensitive feature {quote(column.name)}")
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
         occurring = set(levels)
         levels = tuple(text for text in map(label_text, column.cat.categories) if text in occurring)
     if len(levels) > most:
         raise DataError(
-            f"sensitive feature {shown(column.name)} has {len(levels):,} groups; at most {most:,} can be compared. "
+            f"sensitive feature {quote(column.name)} has {len(levels):,} groups; at most {most:,} can be compared. "
             "Join rare ones in the table."
         )
     return Factor.of(texts, levels)
 
 
-def pooled(factor: Factor, sizes: npt.NDArray[np.int64], named: int = NAMED) -> Factor:
+def pool_levels(factor: Factor, sizes: npt.NDArray[np.int64], named: int = NAMED) -> Factor:
     """Return a factor whose largest levels keep their names, all others being one level, the last.
 
     Which levels are named depends on their rows alone, never on what became of these rows, so that no
@@ -201,7 +201,7 @@ def pooled(factor: Factor, sizes: npt.NDArray[np.int64], named: int = NAMED) -> 
 
     Examples
     --------
-    >>> town = pooled(Factor.of(list("aaabbc")), np.array([3, 2, 1]), named=1)
+    >>> town = pool_levels(Factor.of(list("aaabbc")), np.array([3, 2, 1]), named=1)
     >>> town.levels, town.codes.tolist()
     (('a', 'all others'), [0, 0, 0, 1, 1, 1])
     """

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.columns import MOST_GROUPS, MOST_LEVELS, ColumnKind, column_kind, group_factor, label_texts, pooled
+from audit.data.columns import MOST_GROUPS, MOST_LEVELS, ColumnKind, column_kind, group_factor, label_texts, pool_levels
 from audit.data.factor import Factor
-from audit.data.joining import joined, outside_column
+from audit.data.joining import join_columns, outside_column
 from audit.data.reading import Tables
 from audit.data.roles import Roles as Roles
 from audit.data.target import encode_target, require_both_classes
 from audit.data.times import moments
-from audit.errors import DataError, hint, listed, shown
+from audit.errors import DataError, hint, quote, quote_all
 from reports.record import HOUSE_WORDS, FeatureInfo, SplitInfo, Task
 
 
@@ -116,27 +116,27 @@ class Dataset:
             missing = [name for name in names if name not in self.frame.columns]
             if left_out := next((name for name in missing if name in self.ignored), None):
                 raise DataError(
-                    f"the model reads column {shown(left_out)}, which holds {self.ignored[left_out]}; "
+                    f"the model reads column {quote(left_out)}, which holds {self.ignored[left_out]}; "
                     "expected numbers, words, truth values or times."
                 )
             if missing:
                 raise DataError(
-                    f"the model was fitted on {len(names)} features; the table lacks {listed(missing)}."
+                    f"the model was fitted on {len(names)} features; the table lacks {quote_all(missing)}."
                     + hint(missing[0], self.frame.columns)
                 )
             if self.stated_features and set(names) != set(self.features):
                 odd = sorted(set(names) ^ set(self.features))
                 raise DataError(
                     f"[data] features names {len(self.features)} columns, the model was fitted on {len(names)}; they "
-                    f"differ in {listed(odd)}. Leave 'features' out: the model's own names are used."
+                    f"differ in {quote_all(odd)}. Leave 'features' out: the model's own names are used."
                 )
             if self.roles.target in names:
-                raise DataError(f"the model was fitted with the target {shown(self.roles.target)} among its features.")
+                raise DataError(f"the model was fitted with the target {quote(self.roles.target)} among its features.")
             return replace(self, features=tuple(names))
         if count is not None and count != len(self.features):
             raise DataError(
                 f"the model reads {count} features and knows no names; the table offers {len(self.features)}: "
-                f"{listed(self.features)}. Name them in [data] features, or the others in [data] drop."
+                f"{quote_all(self.features)}. Name them in [data] features, or the others in [data] drop."
             )
         return self
 
@@ -180,7 +180,7 @@ def build(
     frames, apart, dropped = _without_missing_targets(frames, roles, apart)
     answers = {roles.prediction, *roles.score_columns()}
     shared = [n for n in frames["test"].columns if n in answers or all(n in frame.columns for frame in frames.values())]
-    frame, ignored = joined(frames, shared, roles)
+    frame, ignored = join_columns(frames, shared, roles)
     shared = [name for name in shared if name not in ignored]
     split = Factor(
         codes=np.repeat(np.arange(len(frames), dtype=np.int32), [len(frame) for frame in frames.values()]),
@@ -208,11 +208,14 @@ def build(
         ignored=ignored,
         notes=(
             *(() if tables is None else tables.notes),
-            *(f"column {shown(name)} holds {what} and was left out" for name, what in ignored.items()),
+            *(f"column {quote(name)} holds {what} and was left out" for name, what in ignored.items()),
         ),
         read_as_missing={} if tables is None else tables.read_as_missing,
         features=features,
-        sensitive={**groups, **{name: pooled(factor, factor.take(test).counts()) for name, factor in wide.items()}},
+        sensitive={
+            **groups,
+            **{name: pool_levels(factor, factor.take(test).counts()) for name, factor in wide.items()},
+        },
         levels=wide,
         weight=None if roles.weight is None else _weights(frame[roles.weight], roles.weight),
         cluster=None if roles.cluster is None else Factor.of(label_texts(frame[roles.cluster])),
@@ -226,16 +229,16 @@ def build(
 
 def _require_columns(frames: Mapping[str, pd.DataFrame], roles: Roles, apart: Mapping[str, pd.DataFrame]) -> None:
     if "test" not in frames:
-        raise DataError(f"no test rows: splits are {listed(frames)}, expected one called 'test'.")
+        raise DataError(f"no test rows: splits are {quote_all(frames)}, expected one called 'test'.")
     outside = {name for frame in apart.values() for name in frame.columns}
     for split, frame in frames.items():
         _require_table(split, frame, roles, outside)
     if roles.target in (roles.features or ()):
-        raise DataError(f"[data] features names the target {shown(roles.target)}; a model must not read it.")
+        raise DataError(f"[data] features names the target {quote(roles.target)}; a model must not read it.")
     for name in roles.bins:
         if name not in roles.sensitive:
             raise DataError(
-                f"[data.bins] cuts {shown(name)}, which is not a sensitive feature." + hint(name, roles.sensitive)
+                f"[data.bins] cuts {quote(name)}, which is not a sensitive feature." + hint(name, roles.sensitive)
             )
     for name, way in roles.monotone.items():
         _require_monotone(name, way, frames["test"])
@@ -248,7 +251,7 @@ def _require_labeled(frames: Mapping[str, pd.DataFrame], roles: Roles, outside: 
     for name in roles.names:
         if name not in columns:
             raise DataError(
-                f"[data.names] labels the values of {shown(name)}, which is not a column." + hint(name, columns)
+                f"[data.names] labels the values of {quote(name)}, which is not a column." + hint(name, columns)
             )
 
 
@@ -256,13 +259,13 @@ def _require_monotone(name: str, way: str, frame: pd.DataFrame) -> None:
     """Refuse a declared direction that cannot be tried."""
     if way not in ("increasing", "decreasing"):
         raise DataError(
-            f"[data.monotone] {shown(name)} is {shown(way)}; expected 'increasing' or 'decreasing'."
+            f"[data.monotone] {quote(name)} is {quote(way)}; expected 'increasing' or 'decreasing'."
             + hint(way, ("increasing", "decreasing"))
         )
     if name not in frame.columns:
-        raise DataError(f"[data.monotone] names {shown(name)}, which is not a column." + hint(name, frame.columns))
+        raise DataError(f"[data.monotone] names {quote(name)}, which is not a column." + hint(name, frame.columns))
     if not pd.api.types.is_numeric_dtype(frame[name].dtype) or pd.api.types.is_bool_dtype(frame[name].dtype):
-        raise DataError(f"[data.monotone] names {shown(name)}, which holds no numbers; only numbers can be raised.")
+        raise DataError(f"[data.monotone] names {quote(name)}, which holds no numbers; only numbers can be raised.")
 
 
 def _require_table(split: str, frame: pd.DataFrame, roles: Roles, outside: set[str]) -> None:
@@ -270,7 +273,7 @@ def _require_table(split: str, frame: pd.DataFrame, roles: Roles, outside: set[s
         raise DataError(f"the {split} table is empty.")
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):
-        raise DataError(f"the {split} table has two columns named {listed(doubled)}; rename one.")
+        raise DataError(f"the {split} table has two columns named {quote_all(doubled)}; rename one.")
     for role, name in _state(roles, split):
         if not isinstance(name, Hashable):
             raise DataError(
@@ -279,8 +282,8 @@ def _require_table(split: str, frame: pd.DataFrame, roles: Roles, outside: set[s
             )
         if name not in frame.columns and not (role == "sensitive" and name in outside):
             raise DataError(
-                f"{role} column {shown(name)} is not in the {split} table; columns are "
-                f"{listed(frame.columns)}." + hint(name, frame.columns)
+                f"{role} column {quote(name)} is not in the {split} table; columns are "
+                f"{quote_all(frame.columns)}." + hint(name, frame.columns)
             )
 
 
@@ -306,11 +309,11 @@ def _without_missing_targets(
         dropped[split] = int(missing.sum())
         if dropped[split] and not roles.drop_missing_target:
             raise DataError(
-                f"{dropped[split]} of {len(frame)} {split} rows have no target {shown(roles.target)}. "
+                f"{dropped[split]} of {len(frame)} {split} rows have no target {quote(roles.target)}. "
                 "Fill them in, or set [data] drop_missing_target = true to leave them out (the card says how many)."
             )
         if dropped[split] == len(frame):
-            raise DataError(f"no {split} row has a target {shown(roles.target)}.")
+            raise DataError(f"no {split} row has a target {quote(roles.target)}.")
         kept[split] = frame[~missing]
         if split in beside:
             _require_row_for_row(beside[split], frame, split)
@@ -320,17 +323,17 @@ def _without_missing_targets(
 
 def _require_row_for_row(beside: pd.DataFrame, frame: pd.DataFrame, split: str) -> None:
     if len(beside) != len(frame):
-        names = listed(beside.columns)
+        names = quote_all(beside.columns)
         raise DataError(f"the sensitive features {names} have {len(beside)} {split} rows; the table has {len(frame)}.")
 
 
 def _weights(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
     if not pd.api.types.is_numeric_dtype(column.dtype):
-        raise DataError(f"weight column {shown(name)} holds text; expected numbers of 0 or more.")
+        raise DataError(f"weight column {quote(name)} holds text; expected numbers of 0 or more.")
     weight = column.to_numpy(dtype=np.float64)
     if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
         raise DataError(
-            f"weight column {shown(name)} holds missing, negative or only zero weights; expected 0 or more."
+            f"weight column {quote(name)} holds missing, negative or only zero weights; expected 0 or more."
         )
     return weight
 

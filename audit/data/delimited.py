@@ -18,10 +18,10 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from audit.data.bounded import opened, require_size
+from audit.data.bounded import open_bounded, require_size
 from audit.data.number_signs import are_numbers, as_numbers, require_declared
-from audit.data.reading import MISSING_NUMBERS, Reading, Tables, guarded, nulled, stacked
-from audit.errors import DataError, listed, shown
+from audit.data.reading import MISSING_NUMBERS, Reading, Tables, explain_broken_file, replace_missing_words, stack_files
+from audit.errors import DataError, quote, quote_all
 
 TRUTH = {"true": True, "false": False}
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -43,7 +43,7 @@ class Source:
 
     def as_written(self, columns: Sequence[str]) -> pd.DataFrame:
         """Read some columns again as text; only the empty field is missing."""
-        with guarded(self.path.name), opened(self.path) as stream:
+        with explain_broken_file(self.path.name), open_bounded(self.path) as stream:
             return _parse(
                 stream, self, usecols=[self.names.index(name) for name in columns], dtype=dict.fromkeys(columns, str)
             )
@@ -74,7 +74,7 @@ def read_delimited(files: Mapping[str, Sequence[Path]], reading: Reading) -> Tab
     for source in everything:
         _as_words(source, frames[id(source)], list(again), reading, table)
     tables = {
-        split: stacked([(source.path.name, pd.DataFrame(frames[id(source)], copy=False)) for source in several])
+        split: stack_files([(source.path.name, pd.DataFrame(frames[id(source)], copy=False)) for source in several])
         for split, several in sources.items()
     }
     unnamed = [name for name in {name for source in everything for name in source.names} if is_unnamed(name)]
@@ -106,7 +106,7 @@ def _source(path: Path, reading: Reading) -> Source:
         names=(),
         frame=pd.DataFrame(),
     )
-    with guarded(path.name), opened(path) as stream:
+    with explain_broken_file(path.name), open_bounded(path) as stream:
         _require_encoding(stream, path, reading)
         names = _header(stream, asked)
         stream.seek(0)
@@ -116,7 +116,7 @@ def _source(path: Path, reading: Reading) -> Source:
             raise _no_unicode(path, error) from error
         if not frame.index.equals(pd.RangeIndex(len(frame))):
             raise DataError(
-                f"{shown(path.name)}: a row holds more values than the header names ({len(names)}); "
+                f"{quote(path.name)}: a row holds more values than the header names ({len(names)}); "
                 "give every column a name, and quote values that hold the separator."
             )
         if len(names) > 1 and len(frame) and frame.iloc[:, -1].isna().any():
@@ -151,12 +151,12 @@ def _require_encoding(stream: IO[bytes], path: Path, reading: Reading) -> None:
             "".encode(reading.encoding)
         except LookupError:
             raise DataError(
-                f"[data.csv] encoding {shown(reading.encoding)} is not known; expected e.g. 'utf-8', 'latin-1'."
+                f"[data.csv] encoding {quote(reading.encoding)} is not known; expected e.g. 'utf-8', 'latin-1'."
             ) from None
         return
     if (name := ENCODINGS.get(head[:2])) is not None:
         raise DataError(
-            f"cannot read {shown(path.name)}: it is written in {name.upper()}, expected UTF-8; "
+            f"cannot read {quote(path.name)}: it is written in {name.upper()}, expected UTF-8; "
             f'state [data.csv] encoding = "{name}", or save it as UTF-8.'
         )
 
@@ -164,7 +164,7 @@ def _require_encoding(stream: IO[bytes], path: Path, reading: Reading) -> None:
 def _no_unicode(path: Path, error: UnicodeDecodeError) -> DataError:
     sign = error.object[error.start : error.start + 1].hex()
     return DataError(
-        f"cannot read {shown(path.name)}: it is not UTF-8 (byte 0x{sign}); if it comes from an older program, "
+        f"cannot read {quote(path.name)}: it is not UTF-8 (byte 0x{sign}); if it comes from an older program, "
         'state [data.csv] encoding = "latin-1" (or "cp1252"), or save it as UTF-8.'
     )
 
@@ -179,21 +179,21 @@ def _header(stream: IO[bytes], source: Source) -> tuple[str, ...]:
     except UnicodeDecodeError as error:
         raise _no_unicode(path, error) from error
     except (csv.Error, TypeError) as error:
-        raise DataError(f"cannot read {shown(path.name)}: its header is broken ({error}).") from error
+        raise DataError(f"cannot read {quote(path.name)}: its header is broken ({error}).") from error
     finally:
         text.detach()
     if re.fullmatch("sep=.?", names[0] if names else "", re.IGNORECASE):
         raise DataError(
-            f"{shown(path.name)} begins with a line of Excel's, {shown(names[0])}, not with column names; remove "
+            f"{quote(path.name)} begins with a line of Excel's, {quote(names[0])}, not with column names; remove "
             "that line, and state [data.csv] separator."
         )
     if not any(names):
-        raise DataError(f"{shown(path.name)} is empty: its first line names no column.")
+        raise DataError(f"{quote(path.name)} is empty: its first line names no column.")
     require_size(1, len(names), path.name)
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise DataError(f"{shown(path.name)} has two columns {shown(name)}; rename or drop one.")
+            raise DataError(f"{quote(path.name)} has two columns {quote(name)}; rename or drop one.")
         seen.add(name)
     _require_separator(names, source)
     return tuple(names)
@@ -206,7 +206,7 @@ def _require_separator(names: Sequence[str], source: Source) -> None:
         way = " (or the suffix .tsv)" if other == "\t" else ""
         decimal = ', and decimal = "," if its numbers have a decimal comma' if other == ";" else ""
         raise DataError(
-            f"{shown(source.path.name)} has one column, {shown(names[0])}: it looks separated by {other!r}; expected "
+            f"{quote(source.path.name)} has one column, {quote(names[0])}: it looks separated by {other!r}; expected "
             f'{source.separator!r}{way}. State [data.csv] separator = "{sign}"{decimal}.'
         )
 
@@ -218,11 +218,11 @@ def _require_whole_rows(stream: IO[bytes], source: Source, columns: int) -> None
         for number, row in enumerate(csv.reader(text, delimiter=source.separator), start=1):
             if row and len(row) < columns:
                 raise DataError(
-                    f"{shown(source.path.name)}: row {number} holds {len(row)} values, the header names {columns}. "
+                    f"{quote(source.path.name)}: row {number} holds {len(row)} values, the header names {columns}. "
                     "Is the file cut off?"
                 )
     except csv.Error as error:
-        raise DataError(f"{shown(source.path.name)} cannot be read: {error}.") from error
+        raise DataError(f"{quote(source.path.name)} cannot be read: {error}.") from error
     finally:
         text.detach()
 
@@ -290,7 +290,7 @@ def _tell_almost_numbers(name: str, columns: Sequence[pd.Series], reading: Readi
     require_declared(name, odd)
     if len(odd) <= 2 and len(levels) >= 20 * len(odd) > 0:
         notes.append(
-            f"column {shown(name)} holds numbers and {listed(odd)}, so it was read as words; "
+            f"column {quote(name)} holds numbers and {quote_all(odd)}, so it was read as words; "
             "if that stands for a missing value, name it in [data] missing"
         )
 
@@ -305,7 +305,7 @@ def _require_one_kind(name: str, kinds: Sequence[str], columns: Sequence[pd.Seri
             words = _levels(column, reading)
             if words and not any(NEAR[kind]([word], reading) for word in words):
                 what = "numbers" if kind == "number" else "true or false"
-                raise DataError(_disagreement(name, f"{what} in one table, words such as {shown(words[0])} in another"))
+                raise DataError(_disagreement(name, f"{what} in one table, words such as {quote(words[0])} in another"))
 
 
 NEAR: dict[str, Holds] = {"number": are_numbers, "boolean": _is_truth}
@@ -313,7 +313,7 @@ NEAR: dict[str, Holds] = {"number": are_numbers, "boolean": _is_truth}
 
 def _disagreement(name: str, what: str) -> str:
     return (
-        f'column {shown(name)} holds {what}; the tables must agree. If it holds words, state [data] text = ["{name}"]; '
+        f'column {quote(name)} holds {what}; the tables must agree. If it holds words, state [data] text = ["{name}"]; '
         "if it is not needed, drop it from the files."
     )
 
@@ -325,7 +325,7 @@ def _convert(column: pd.Series, kind: str, name: str, reading: Reading, table: d
     if parsed in {"number", "empty", "boolean"} and kind != "number":
         return column
     if parsed != "words":
-        return nulled(column, name, reading, table)
+        return replace_missing_words(column, name, reading, table)
     words = column.astype(str).str.strip().where(column.notna(), "")
     blank = words.isin(MISSING_NUMBERS | set(reading.missing)) & column.notna()
     for word, count in column[blank].value_counts().items():
@@ -338,7 +338,7 @@ def _convert(column: pd.Series, kind: str, name: str, reading: Reading, table: d
     odd = present[numbers.isna() & present.notna()]
     if len(odd):
         raise DataError(
-            f"column {shown(name)} is to hold numbers and holds {listed(pd.unique(odd)[:50], limit=5)}; "
+            f"column {quote(name)} is to hold numbers and holds {quote_all(pd.unique(odd)[:50], limit=5)}; "
             "name in [data] missing what stands for a missing value."
         )
     return numbers
@@ -357,4 +357,4 @@ def _as_words(
     written = source.as_written(parsed) if parsed else pd.DataFrame()
     for name in here:
         column = written[name] if name in written else columns[name]
-        columns[name] = nulled(column.astype("str"), name, reading, table)
+        columns[name] = replace_missing_words(column.astype("str"), name, reading, table)

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from audit.data.bounded import opened
+from audit.data.bounded import open_bounded
 from audit.data.delimited import ENCODINGS
 from audit.data.number_signs import WAYS, as_numbers
-from audit.data.reading import Reading, guarded
+from audit.data.reading import Reading, explain_broken_file
 
 HEAD = 1 << 16
 SIGNS = (",", ";", "\t", "|")
 
 
-def suggested(path: Path) -> Reading:
+def suggest_dialect(path: Path) -> Reading:
     """Return separator, signs of numbers and encoding of a file, as far as they are not the usual ones.
 
     Parameters
@@ -32,7 +32,7 @@ def suggested(path: Path) -> Reading:
     DataError
         If it cannot be opened.
     """
-    with guarded(path.name), opened(path) as stream:
+    with explain_broken_file(path.name), open_bounded(path) as stream:
         head = stream.read(HEAD)
     encoding = _encoding(head)
     lines = head.decode(encoding or "utf-8-sig", errors="replace").splitlines()

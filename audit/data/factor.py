@@ -102,12 +102,12 @@ def crossed_levels(name: str) -> tuple[str, ...]:
     return tuple(level.replace("\\c", ",").replace("\\b", "\\") for level in name.split(", "))
 
 
-def crossed(factors: Sequence[Factor]) -> Factor:
+def cross_factors(factors: Sequence[Factor]) -> Factor:
     """Cross factors: a level for each combination that occurs; a row without a value of one has none at all.
 
     Examples
     --------
-    >>> both = crossed([Factor.of(["f", "m", "f"]), Factor.of(["b", None, "a"])])
+    >>> both = cross_factors([Factor.of(["f", "m", "f"]), Factor.of(["b", None, "a"])])
     >>> both.levels, both.codes.tolist()
     (('f, a', 'f, b'), [1, -1, 0])
     """

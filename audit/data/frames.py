@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit.data.bounded import require_size
 from audit.data.columnar import of_arrow
-from audit.errors import DataError, listed, shown
+from audit.errors import DataError, quote, quote_all
 
 KNOWN = "a frame of pandas, polars, pyarrow or any that Narwhals knows, a NumPy array, or a sparse matrix of SciPy"
 
@@ -88,14 +88,14 @@ def _of_values(table: object, what: str) -> pd.DataFrame:
     try:
         values = np.asarray(table)
     except (ValueError, TypeError) as error:
-        raise DataError(f"{what} is given as {shown(type(table).__name__)}; expected {KNOWN}.") from error
+        raise DataError(f"{what} is given as {quote(type(table).__name__)}; expected {KNOWN}.") from error
     if _are_texts(values):
         return pd.DataFrame({"text": pd.Series(values.tolist(), dtype=object)})  # as vectorizers of texts take them
     if values.ndim > 2 and values.dtype.kind in "biuf":  # images and sequences: a column for each value of a row
         values = values.reshape(len(values), -1)
     if values.ndim != 2:
         raise DataError(
-            f"{what} is given as {shown(type(table).__name__)} of {values.ndim} dimensions; expected rows and columns: "
+            f"{what} is given as {quote(type(table).__name__)} of {values.ndim} dimensions; expected rows and columns: "
             f"{KNOWN}."
         )
     return pd.DataFrame(values, columns=[f"x{place}" for place in range(values.shape[1])])
@@ -109,7 +109,7 @@ def _of_columns(table: Mapping[object, object], what: str) -> pd.DataFrame:
     columns = {str(name): to_series(column, str(name)).reset_index(drop=True) for name, column in table.items()}
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise DataError(f"{what}: columns differ in length: {listed(f'{n}: {k}' for n, k in lengths.items())}.")
+        raise DataError(f"{what}: columns differ in length: {quote_all(f'{n}: {k}' for n, k in lengths.items())}.")
     return pd.DataFrame(columns)
 
 
@@ -118,7 +118,7 @@ def _name(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{what} has two columns named {shown(twice)}; rename one.")
+        raise DataError(f"{what} has two columns named {quote(twice)}; rename one.")
     frame.columns = pd.Index(names, dtype=object)
     return frame
 
@@ -148,7 +148,7 @@ def to_series(values: object, name: str) -> pd.Series:
     try:
         array = np.asarray(values)
     except (ValueError, TypeError) as error:
-        raise DataError(f"{name} is given as {shown(type(values).__name__)}; expected one value a row.") from error
+        raise DataError(f"{name} is given as {quote(type(values).__name__)}; expected one value a row.") from error
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -173,7 +173,7 @@ def _native_series(values: object) -> pd.Series | None:
     return None
 
 
-def aligned(column: pd.Series | pd.DataFrame, index: pd.Index | None, what: str) -> pd.Series | pd.DataFrame:
+def align_to_rows(column: pd.Series | pd.DataFrame, index: pd.Index | None, what: str) -> pd.Series | pd.DataFrame:
     """Bring values into the order of a frame's rows: by label where both have labels of their own.
 
     Parameters
@@ -192,7 +192,7 @@ def aligned(column: pd.Series | pd.DataFrame, index: pd.Index | None, what: str)
 
     Examples
     --------
-    >>> aligned(pd.Series([1, 2], index=[7, 5]), pd.Index([5, 7]), "y").tolist()
+    >>> align_to_rows(pd.Series([1, 2], index=[7, 5]), pd.Index([5, 7]), "y").tolist()
     [2, 1]
     """
     if index is None or len(column) != len(index) or column.index.equals(index) or _is_counted(column.index, index):
@@ -202,7 +202,7 @@ def aligned(column: pd.Series | pd.DataFrame, index: pd.Index | None, what: str)
     if len(index.difference(column.index)):
         if isinstance(column.index, pd.RangeIndex) and not isinstance(index, pd.RangeIndex):
             raise DataError(f"{what} has row labels of its own, 0 to {len(column) - 1}, the table has others; {ALIGN}.")
-        odd = listed(index.difference(column.index)[:3])
+        odd = quote_all(index.difference(column.index)[:3])
         raise DataError(f"{what} and the table have different row labels, such as {odd}; {ALIGN}.")
     return column.loc[index].reset_index(drop=True)
 
@@ -236,12 +236,12 @@ def split_frame(part: object, target: str, split: str) -> tuple[pd.DataFrame, pd
     X, y = part
     frame = to_frame(X, f"X of the {split} rows")
     if target in frame.columns:
-        raise DataError(f"X has a column {shown(target)}, the name of the target; name the target otherwise.")
+        raise DataError(f"X has a column {quote(target)}, the name of the target; name the target otherwise.")
     index = frame.index if has_labels(X) else None
     labels = to_series(y, target)
     if len(labels) != len(frame):
         raise DataError(f"y has shape {(len(labels),)}; expected one value for each of the {len(frame)} rows of X.")
-    column = aligned(labels, index if has_labels(y) else None, "y")
+    column = align_to_rows(labels, index if has_labels(y) else None, "y")
     return pd.concat([frame.reset_index(drop=True), pd.Series(column, name=target)], axis=1), index
 
 
@@ -267,7 +267,7 @@ def sensitive_frames(
     for split, part in parts.items():
         frame = _group_columns(part)
         index = indexes.get(split) if has_labels(part) else None
-        apart[split] = pd.DataFrame(aligned(frame, index, f"sensitive of the {split} rows"))
+        apart[split] = pd.DataFrame(align_to_rows(frame, index, f"sensitive of the {split} rows"))
     return apart, tuple(dict.fromkeys(str(name) for frame in apart.values() for name in frame.columns))
 
 

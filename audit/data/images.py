@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from audit.data.bounded import require_size
-from audit.data.reading import guarded
-from audit.errors import DataError, listed, shown
+from audit.data.reading import explain_broken_file
+from audit.errors import DataError, quote, quote_all
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 GREY = ("1", "L", "LA")
@@ -44,11 +44,11 @@ def read_images(folder: Path, shape: Shape | None = None) -> tuple[pd.DataFrame,
     files = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
     for path in files:
         if not path.is_file():  # a pipe or a device would be waited for
-            raise DataError(f"{shown(str(path.relative_to(folder)))} is not a regular file; expected an image.")
+            raise DataError(f"{quote(str(path.relative_to(folder)))} is not a regular file; expected an image.")
     if not files:
         raise DataError(
-            f"{shown(folder.name)} holds no images: expected {shown(folder.name + '/<label>/<image>')} "
-            f"with images of {listed(SUFFIXES, limit=10)}."
+            f"{quote(folder.name)} holds no images: expected {quote(folder.name + '/<label>/<image>')} "
+            f"with images of {quote_all(SUFFIXES, limit=10)}."
         )
     channels, height, width = shape or (1, *_size(files[0], folder))
     require_size(len(files), channels * height * width, folder.name)  # told by the first before any is decoded
@@ -58,7 +58,7 @@ def read_images(folder: Path, shape: Shape | None = None) -> tuple[pd.DataFrame,
     for file, image in zip(files, images, strict=True):
         if image.shape[1:] != (height, width):
             raise DataError(
-                f"{shown(str(file.relative_to(folder)))} has {image.shape[1]} × {image.shape[2]} pixels, others "
+                f"{quote(str(file.relative_to(folder)))} has {image.shape[1]} × {image.shape[2]} pixels, others "
                 f"{height} × {width}; state the size that the model reads, and all are resized: [data] "
                 f'modality = "image", shape = [{channels}, {height}, {width}] (channels, height, width).'
             )
@@ -75,7 +75,7 @@ def _size(file: Path, folder: Path) -> tuple[int, int]:
     from PIL import Image
 
     name = str(file.relative_to(folder))
-    with guarded(name), Image.open(file) as opened:
+    with explain_broken_file(name), Image.open(file) as opened:
         _require_pixels(opened.height, opened.width, name)
         return opened.height, opened.width
 
@@ -83,7 +83,7 @@ def _size(file: Path, folder: Path) -> tuple[int, int]:
 def _require_pixels(height: int, width: int, name: str) -> None:
     """Refuse a picture by its header, before a pixel is decoded."""
     if width * height > MOST_PIXELS:
-        raise DataError(f"{shown(name)} has {height} × {width} pixels; at most {MOST_PIXELS:,} are read.")
+        raise DataError(f"{quote(name)} has {height} × {width} pixels; at most {MOST_PIXELS:,} are read.")
 
 
 def _pixels(file: Path, folder: Path, shape: Shape | None) -> np.ndarray:
@@ -91,7 +91,7 @@ def _pixels(file: Path, folder: Path, shape: Shape | None) -> np.ndarray:
     from PIL import Image, ImageOps
 
     name = str(file.relative_to(folder))
-    with guarded(name), Image.open(file) as opened:
+    with explain_broken_file(name), Image.open(file) as opened:
         _require_pixels(opened.height, opened.width, name)
         grey = opened.mode in GREY if shape is None else shape[0] == 1
         image = ImageOps.exif_transpose(opened).convert("L" if grey else "RGB")

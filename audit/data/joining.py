@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from audit.data.factor import Factor
-from audit.data.kinds import plain, unfit, united
+from audit.data.kinds import plain, unfit, unite_columns
 from audit.data.roles import Roles
-from audit.errors import DataError, shown
+from audit.errors import DataError, quote
 
 
-def joined(
+def join_columns(
     frames: Mapping[str, pd.DataFrame], shared: Sequence[str], roles: Roles
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Put the `shared` columns of all splits one below the other, each as values of one kind.
@@ -31,7 +31,7 @@ def joined(
     Examples
     --------
     >>> tables = {"train": pd.DataFrame({"a": [1], "b": [[1]]}), "test": pd.DataFrame({"a": [2.5], "b": [[2]]})}
-    >>> joined(tables, ["a", "b"], Roles(target="a"))
+    >>> join_columns(tables, ["a", "b"], Roles(target="a"))
     (     a
     0  1.0
     1  2.5, {'b': 'lists'})
@@ -50,10 +50,10 @@ def joined(
         parts = {split: _part(frame, name) for split, frame in frames.items()}
         if what := next((text for part in parts.values() if (text := unfit(part))), ""):
             if name in needed:
-                raise DataError(f"column {shown(name)} holds {what}; expected numbers, words, truth values or times.")
+                raise DataError(f"column {quote(name)} holds {what}; expected numbers, words, truth values or times.")
             ignored[name] = what
             continue
-        others[name] = united(name, parts, text=name in roles.text, number=name in roles.number)
+        others[name] = unite_columns(name, parts, text=name in roles.text, number=name in roles.number)
     if not others:
         return block, ignored
     whole = pd.concat([block, pd.DataFrame(others)], axis=1) if easy else pd.DataFrame(others)
@@ -95,5 +95,5 @@ def outside_column(name: str, split: Factor, apart: Mapping[str, pd.DataFrame]) 
         has = frame is not None and name in frame.columns
         parts[level] = plain(frame[name]) if has else pd.Series([None] * int(split.mask(level).sum()), dtype=object)  # type: ignore[index]
         if what := unfit(parts[level]):
-            raise DataError(f"sensitive feature {shown(name)} holds {what}; expected numbers, words or truth values.")
-    return united(name, parts).rename(name)
+            raise DataError(f"sensitive feature {quote(name)} holds {what}; expected numbers, words or truth values.")
+    return unite_columns(name, parts).rename(name)

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from audit.data.columns import label_text
-from audit.errors import DataError, listed, shown
+from audit.errors import DataError, quote, quote_all
 
 Kind = Literal["empty", "boolean", "number", "text", "time", "mixed", "other"]
 SCALARS = (str, bool, int, float, np.generic, datetime.date)
@@ -161,7 +161,7 @@ def kind_of(column: pd.Series) -> Kind:
     return by_name.get(text, "mixed")
 
 
-def united(name: str, parts: Mapping[str, pd.Series], *, text: bool = False, number: bool = False) -> pd.Series:
+def unite_columns(name: str, parts: Mapping[str, pd.Series], *, text: bool = False, number: bool = False) -> pd.Series:
     """Put the columns of all splits one below the other, as values of one kind.
 
     Parameters
@@ -179,7 +179,8 @@ def united(name: str, parts: Mapping[str, pd.Series], *, text: bool = False, num
 
     Examples
     --------
-    >>> united("k", {"train": pd.Series(["a"], dtype="category"), "test": pd.Series(["b"], dtype="category")}).dtype
+    >>> splits = {"train": pd.Series(["a"], dtype="category"), "test": pd.Series(["b"], dtype="category")}
+    >>> unite_columns("k", splits).dtype
     CategoricalDtype(categories=['a', 'b'], ordered=False, categories_dtype=str)
     """
     if text or number:
@@ -192,7 +193,7 @@ def united(name: str, parts: Mapping[str, pd.Series], *, text: bool = False, num
     if len(present) > 1 and "mixed" not in present:
         line = " and ".join(f"{_say(parts[split])} in {split}" for split, kind in kinds.items() if kind != "empty")
         raise DataError(
-            f"column {shown(name)} holds {line}; the splits must agree. Write it alike in all of them, or state "
+            f"column {quote(name)} holds {line}; the splits must agree. Write it alike in all of them, or state "
             f'[data] text = ["{name}"] or number = ["{name}"].'
         )
     columns = list(parts.values())
@@ -200,13 +201,13 @@ def united(name: str, parts: Mapping[str, pd.Series], *, text: bool = False, num
         return _united_categories(name, columns)
     zones = {isinstance(column.dtype, pd.DatetimeTZDtype) for column in columns if kind_of(column) == "time"}
     if len(zones) > 1:
-        raise DataError(f"column {shown(name)} holds times with a time zone in one split and without in another.")
+        raise DataError(f"column {quote(name)} holds times with a time zone in one split and without in another.")
     return _join(columns)
 
 
 def _say(column: pd.Series) -> str:
     words = {"number": "numbers", "boolean": "true or false", "text": "words", "time": "times"}
-    return f"{words.get(kind_of(column), 'values')} such as {shown(column.dropna().iloc[0], limit=30)}"
+    return f"{words.get(kind_of(column), 'values')} such as {quote(column.dropna().iloc[0], limit=30)}"
 
 
 def _join(columns: Sequence[pd.Series]) -> pd.Series:
@@ -232,13 +233,13 @@ def _united_categories(name: str, columns: Sequence[pd.Series]) -> pd.Series:
     ordered = [column for column in given if column.cat.ordered]
     orders = {tuple(column.cat.categories) for column in ordered}
     if len(orders) > 1 or (ordered and len(ordered) < len(given)):
-        text = " and ".join(listed(column.cat.categories, limit=6) for column in given)
-        raise DataError(f"column {shown(name)} has ordered categories that differ between splits: {text}.")
+        text = " and ".join(quote_all(column.cat.categories, limit=6) for column in given)
+        raise DataError(f"column {quote(name)} has ordered categories that differ between splits: {text}.")
     if ordered:
         dtype = ordered[0].dtype
         strange = [value for column in columns for value in pd.unique(column.dropna()) if value not in dtype.categories]  # type: ignore[union-attr]
         if strange:
-            raise DataError(f"column {shown(name)} holds {listed(strange[:5])}, which its ordered categories lack.")
+            raise DataError(f"column {quote(name)} holds {quote_all(strange[:5])}, which its ordered categories lack.")
         return pd.concat([column.astype(dtype) for column in columns], ignore_index=True)
     categories = [
         column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype("category") for column in columns
@@ -263,7 +264,7 @@ def _state(name: str, column: pd.Series, *, text: bool) -> pd.Series:
     odd = column[numbers.isna() & column.notna()]
     if len(odd):
         raise DataError(
-            f"column {shown(name)} is stated to hold numbers and holds {listed(pd.unique(odd)[:50], limit=5)}; "
+            f"column {quote(name)} is stated to hold numbers and holds {quote_all(pd.unique(odd)[:50], limit=5)}; "
             "name in [data] missing what stands for a missing value."
         )
     return numbers.astype(np.float64) if numbers.isna().any() else pd.to_numeric(numbers)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.columns import plain_word, sorted_labels
-from audit.errors import DataError, listed
+from audit.errors import DataError, quote_all
 
 Texts = npt.NDArray[np.object_]
 TRUTHS = (
@@ -35,7 +35,7 @@ def in_words_of(texts: Texts, classes: Sequence[str]) -> Texts:
     return texts
 
 
-def relabelled(texts: Texts, labels: Mapping[str, str], what: str, beside: Collection[str] = ()) -> Texts:
+def rewrite_labels(texts: Texts, labels: Mapping[str, str], what: str, beside: Collection[str] = ()) -> Texts:
     """Rewrite labels as ``[data.labels]`` says, if they are those that it rewrites.
 
     Whose labels are meant is told by the words: those with a word that only stands on the left are rewritten, those
@@ -57,7 +57,7 @@ def relabelled(texts: Texts, labels: Mapping[str, str], what: str, beside: Colle
 
     Examples
     --------
-    >>> relabelled(np.array(["1", "2"], dtype=object), {"1": "0", "2": "1"}, "the target").tolist()
+    >>> rewrite_labels(np.array(["1", "2"], dtype=object), {"1": "0", "2": "1"}, "the target").tolist()
     ['0', '1']
     """
     words = {text for text in (*texts, *beside) if text is not None}
@@ -69,8 +69,8 @@ def relabelled(texts: Texts, labels: Mapping[str, str], what: str, beside: Colle
     if words - set(labels):
         return texts
     raise DataError(
-        f"[data.labels] does not tell whether it rewrites {what}, which holds {listed(sorted(words))}: each of these "
-        "words stands on both of its sides. Write the labels alike in table and model instead."
+        f"[data.labels] does not tell whether it rewrites {what}, which holds {quote_all(sorted(words))}: each of "
+        "these words stands on both of its sides. Write the labels alike in table and model instead."
     )
 
 
@@ -113,10 +113,11 @@ def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: 
         theirs, ours = sorted_labels(said), sorted_labels(classes)
         if _has_fractions(theirs) and not _has_fractions(ours):
             raise DataError(
-                f"{what} numbers such as {listed(theirs[:3])}, the target holds {listed(ours)}: these are scores or "
+                f"{what} numbers such as {quote_all(theirs[:3])}, the target holds {quote_all(ours)}: these are scores "
+                "or "
                 "amounts, expected labels. Scores belong in predict_proba, or in the column that [data] score names."
             )
-        raise DataError(f"{what} {listed(theirs)}, the target holds {listed(ours)}. {_advice(theirs, ours)}")
+        raise DataError(f"{what} {quote_all(theirs)}, the target holds {quote_all(ours)}. {_advice(theirs, ours)}")
 
 
 def _has_fractions(words: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from functools import cache
 import pandas as pd
 
 from audit.data.reading import Reading
-from audit.errors import DataError, shown
+from audit.errors import DataError, quote
 
 WAYS = (("", ""), ("", ","), (",", ""), (",", "."))
 """Decimal and thousands sign, as they go together; ``""`` for a point, and for nothing between thousands."""
@@ -80,7 +80,7 @@ def require_declared(name: str, odd: Sequence[str]) -> None:
         return
     lines = " or ".join(_line(decimal, thousands) for decimal, thousands in ways.items())
     raise DataError(
-        f"column {shown(name)} holds {shown(odd[0])}, which is not a number as the file is read; if it is one, state "
+        f"column {quote(name)} holds {quote(odd[0])}, which is not a number as the file is read; if it is one, state "
         f'[data.csv] {lines} for the whole file; if it is a word, [data] text = ["{name}"].'
     )
 

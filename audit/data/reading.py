@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from audit.errors import AuditError, DataError, listed, shown
+from audit.errors import AuditError, DataError, quote, quote_all
 
 MISSING_NUMBERS = frozenset({
     "", "NA", "na", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NAN", "NULL",
@@ -78,13 +78,15 @@ def is_number(words: Sequence[str]) -> bool:
     return bool(pd.to_numeric(pd.Series(list(words), dtype=object), errors="coerce").notna().all())
 
 
-def nulled(column: pd.Series, name: str, reading: Reading, table: dict[str, dict[str, int]]) -> pd.Series:
+def replace_missing_words(
+    column: pd.Series, name: str, reading: Reading, table: dict[str, dict[str, int]]
+) -> pd.Series:
     """Take the stated words for missing values, and count them in `table`.
 
     Examples
     --------
     >>> found = {}
-    >>> nulled(pd.Series(["a", "?"]), "k", Reading(missing=("?",)), found).isna().tolist(), found
+    >>> replace_missing_words(pd.Series(["a", "?"]), "k", Reading(missing=("?",)), found).isna().tolist(), found
     ([False, True], {'k': {'?': 1}})
     """
     if not reading.missing:
@@ -116,14 +118,16 @@ def without_words(frames: Mapping[str, pd.DataFrame], missing: Sequence[str]) ->
         return Tables(frames=frames)
     reading = Reading(missing=tuple(missing))
     entries = {
-        split: pd.DataFrame({name: nulled(frame[name], str(name), reading, table) for name in frame.columns})
+        split: pd.DataFrame(
+            {name: replace_missing_words(frame[name], str(name), reading, table) for name in frame.columns}
+        )
         for split, frame in frames.items()
     }
     return Tables(frames=entries, read_as_missing=table)
 
 
 @contextmanager
-def guarded(name: str) -> Iterator[None]:
+def explain_broken_file(name: str) -> Iterator[None]:
     """Turn whatever a broken file makes a reader raise into one message that names the file.
 
     Raises
@@ -133,7 +137,7 @@ def guarded(name: str) -> Iterator[None]:
 
     Examples
     --------
-    >>> with guarded("t.csv"):
+    >>> with explain_broken_file("t.csv"):
     ...     pass
     """
     try:
@@ -145,12 +149,12 @@ def guarded(name: str) -> Iterator[None]:
     except Exception as error:  # libraries raise what they like on broken files
         said = " ".join(str(error).split())[:200] or "the data end early"
         raise DataError(
-            f"cannot read {shown(name)}: {type(error).__name__}: {said}. "
+            f"cannot read {quote(name)}: {type(error).__name__}: {said}. "
             "Check that the file is whole and has the format its name says."
         ) from error
 
 
-def stacked(parts: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+def stack_files(parts: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     """Put the files of one split one below the other; they must have the same columns.
 
     Raises
@@ -161,18 +165,18 @@ def stacked(parts: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     first_name, first = parts[0]
     for name, frame in parts[1:]:
         if odd := set(first.columns) ^ set(frame.columns):
-            raise DataError(f"{shown(name)} and {shown(first_name)} differ in the columns {listed(sorted(odd))}.")
+            raise DataError(f"{quote(name)} and {quote(first_name)} differ in the columns {quote_all(sorted(odd))}.")
     if len(parts) == 1:
         return first
     return pd.concat([frame[list(first.columns)] for _, frame in parts], ignore_index=True)
 
 
-def summed(counts: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+def add_counts(counts: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
     """Add up counts of words by column.
 
     Examples
     --------
-    >>> summed([{"a": {"NA": 1}}, {"a": {"NA": 2}}])
+    >>> add_counts([{"a": {"NA": 1}}, {"a": {"NA": 2}}])
     {'a': {'NA': 3}}
     """
     total: dict[str, dict[str, int]] = {}

@@ -34,7 +34,9 @@ UNSTATED = "\x00"
 """Stands for the rows without a value of a feature, which no level can be called."""
 
 
-def suppressed(factors: Mapping[str, Factor], least: int, depth: int, parts: Iterable[IntArray]) -> frozenset[Address]:
+def groups_to_hide(
+    factors: Mapping[str, Factor], least: int, depth: int, parts: Iterable[IntArray]
+) -> frozenset[Address]:
     """Return the addresses of groups that are to leave no trace.
 
     Parameters
@@ -57,7 +59,7 @@ def suppressed(factors: Mapping[str, Factor], least: int, depth: int, parts: Ite
     Examples
     --------
     >>> race = Factor.of(["a"] * 215 + ["b"] * 80 + ["c"] * 5)
-    >>> sorted(dict(one)["race"] for one in suppressed({"race": race}, 10, 2, [np.ones(300, dtype=np.int64)]))
+    >>> sorted(dict(one)["race"] for one in groups_to_hide({"race": race}, 10, 2, [np.ones(300, dtype=np.int64)]))
     ['b', 'c']
     """
     shares = [part for part in parts if part.any()]

@@ -13,8 +13,8 @@ import pandas as pd
 from audit.data.bounded import COMPRESSED
 from audit.data.columnar import read_arrow, read_duckdb, read_npz, read_parquet
 from audit.data.delimited import is_unnamed, read_delimited
-from audit.data.reading import Reading, Tables, guarded, stacked, summed, without_words
-from audit.errors import DataError, hint, shown
+from audit.data.reading import Reading, Tables, add_counts, explain_broken_file, stack_files, without_words
+from audit.errors import DataError, hint, quote
 
 DELIMITED = (".csv", ".tsv")
 TYPED: dict[str, Callable[[Path], tuple[pd.DataFrame, tuple[str, ...]]]] = {
@@ -58,7 +58,7 @@ def read_tables(files: Mapping[str, Path], reading: Reading | None = None) -> Ta
         If a file is missing, empty, or not what its name says; if splits disagree in what a column holds.
     """
     asked = reading or Reading()
-    paths = {split: matched(path) for split, path in files.items()}
+    paths = {split: match_files(path) for split, path in files.items()}
     texts = {split: many for split, many in paths.items() if suffix_of(many[0]) in DELIMITED}
     read = [read_delimited(texts, asked)] if texts else []
     read += [_typed({split: many}, asked) for split, many in paths.items() if split not in texts]
@@ -66,15 +66,15 @@ def read_tables(files: Mapping[str, Path], reading: Reading | None = None) -> Ta
     for name in asked.stated:
         if not any(name in frame.columns for frame in frames.values()):
             columns = [str(column) for frame in frames.values() for column in frame.columns]
-            raise DataError(f"[data] text or number names {shown(name)}, which is not a column." + hint(name, columns))
+            raise DataError(f"[data] text or number names {quote(name)}, which is not a column." + hint(name, columns))
     for split, many in paths.items():
         frames[split].columns = [str(name) for name in frames[split].columns]
         if not frames[split].size:
             rows, wide = frames[split].shape
-            raise DataError(f"{shown(many[0].name)} is empty: {rows} rows, {wide} columns.")
+            raise DataError(f"{quote(many[0].name)} is empty: {rows} rows, {wide} columns.")
     return Tables(
         frames={split: frames[split] for split in files},
-        read_as_missing=summed(tables.read_as_missing for tables in read),
+        read_as_missing=add_counts(tables.read_as_missing for tables in read),
         indexes=tuple(dict.fromkeys(name for tables in read for name in tables.indexes)),
         notes=tuple(note for tables in read for note in tables.notes),
     )
@@ -92,7 +92,7 @@ def suffix_of(path: Path) -> str:
     return (path.with_suffix("") if path.suffix.lower() in COMPRESSED else path).suffix.lower()
 
 
-def matched(path: Path) -> list[Path]:
+def match_files(path: Path) -> list[Path]:
     """Return the files that a name or a pattern stands for, in the order of their names.
 
     Raises
@@ -105,17 +105,17 @@ def matched(path: Path) -> list[Path]:
         names = glob.glob(str(path), recursive=True)  # noqa: PTH207 -- an absolute pattern
         paths = sorted(Path(name) for name in names if Path(name).is_file())
         if not paths:
-            raise DataError(f"no file matches {shown(path)}. Paths are relative to the configuration.")
+            raise DataError(f"no file matches {quote(path)}. Paths are relative to the configuration.")
         return paths
     if not file.exists():
         siblings = [path.name for path in file.parent.iterdir()] if file.parent.is_dir() else []
         raise DataError(
-            f"no file {shown(file)}." + (hint(file.name, siblings) or " Paths are relative to the configuration.")
+            f"no file {quote(file)}." + (hint(file.name, siblings) or " Paths are relative to the configuration.")
         )
     if file.is_dir() and IN_FILE not in str(path):
         return [file]
     if not file.is_file():
-        raise DataError(f"{shown(file)} is not a regular file; expected a table, or a folder of images by label.")
+        raise DataError(f"{quote(file)} is not a regular file; expected a table, or a folder of images by label.")
     return [path]
 
 
@@ -125,11 +125,11 @@ def _typed(files: Mapping[str, Sequence[Path]], reading: Reading) -> Tables:
     parts: list[tuple[str, pd.DataFrame]] = []
     indexes: dict[str, None] = {}
     for path in paths:
-        with guarded(path.name):
+        with explain_broken_file(path.name):
             frame, index = _one_typed(path, reading)
         parts.append((path.name, frame))
         indexes |= dict.fromkeys(index)
-    whole = stacked(parts)
+    whole = stack_files(parts)
     unnamed = [str(name) for name in whole.columns if is_unnamed(str(name))]
     return replace(without_words({split: whole}, reading.missing), indexes=(*indexes, *unnamed))
 
@@ -137,14 +137,14 @@ def _typed(files: Mapping[str, Sequence[Path]], reading: Reading) -> Tables:
 def _one_typed(path: Path, reading: Reading) -> tuple[pd.DataFrame, tuple[str, ...]]:
     suffix = suffix_of(path)
     if path.is_dir():
-        raise DataError(f"cannot read {shown(path.name)}: it is a folder; expected a table.")
+        raise DataError(f"cannot read {quote(path.name)}: it is a folder; expected a table.")
     if suffix in TYPED:
         return TYPED[suffix](path)
     if suffix in DATABASES:
         file, _, table = str(path).partition(IN_FILE)
         return read_duckdb(Path(file), table or reading.table), ()
     kinds = f"{', '.join(READERS)}, or a folder of images by label"
-    raise DataError(f"cannot read {shown(path.name)}: tables are {kinds}.")
+    raise DataError(f"cannot read {quote(path.name)}: tables are {kinds}.")
 
 
 def display_name(path: Path) -> str:

@@ -10,9 +10,9 @@ import pandas as pd
 
 from audit.data.columns import label_text, label_texts, require_distinct, sorted_labels
 from audit.data.factor import Factor
-from audit.data.labels import in_words_of, relabelled
+from audit.data.labels import in_words_of, rewrite_labels
 from audit.data.roles import Roles
-from audit.errors import DataError, hint, listed, shown
+from audit.errors import DataError, hint, quote, quote_all
 from reports.record import Task
 
 
@@ -57,18 +57,18 @@ def encode_target(column: pd.Series, roles: Roles) -> Target:
     if task == "regression":
         if roles.favorable is not None:
             raise DataError(
-                f"[data] favorable is {shown(roles.favorable)}; it names a class, and the task is regression. "
+                f"[data] favorable is {quote(roles.favorable)}; it names a class, and the task is regression. "
                 "Leave it out."
             )
         if roles.order:
             raise DataError("[data] order is of several classes; leave it out of a regression.")
         return Target(task=task, classes=(), y=_amounts(column, roles.target))
     given = label_texts(column)
-    texts = relabelled(given, roles.labels, f"target {shown(roles.target)}")
+    texts = rewrite_labels(given, roles.labels, f"target {quote(roles.target)}")
     classes = sorted_labels(set(texts))
     if len(classes) > 1000:
-        raise DataError(f'target {shown(roles.target)} has {len(classes)} classes; is task = "regression" meant?')
-    require_distinct(classes, f"target {shown(roles.target)}")
+        raise DataError(f'target {quote(roles.target)} has {len(classes)} classes; is task = "regression" meant?')
+    require_distinct(classes, f"target {quote(roles.target)}")
     order = _sorted_as_values(column) if given is texts else sorted_labels(classes)
     if roles.order:
         classes = _stated_order(classes, task, roles)
@@ -91,18 +91,18 @@ def _stated_order(classes: tuple[str, ...], task: Task, roles: Roles) -> tuple[s
         raise DataError("[data] order is of more than two classes; leave it out of a binary task.")
     named = tuple(class_named("order", label, classes, roles) for label in roles.order)
     if missing := [class_ for class_ in classes if class_ not in named]:
-        raise DataError(f"[data] order lacks {listed(missing)}; expected every class once, from least to most.")
+        raise DataError(f"[data] order lacks {quote_all(missing)}; expected every class once, from least to most.")
     if len(set(named)) < len(named):
-        raise DataError(f"[data] order names {shown(next(text for text in named if named.count(text) > 1))} twice.")
+        raise DataError(f"[data] order names {quote(next(text for text in named if named.count(text) > 1))} twice.")
     return named
 
 
 def _amounts(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
     if not pd.api.types.is_numeric_dtype(column.dtype):
-        raise DataError(f"target {shown(name)} holds text such as {shown(column.iloc[0])}; regression needs numbers.")
+        raise DataError(f"target {quote(name)} holds text such as {quote(column.iloc[0])}; regression needs numbers.")
     y = column.to_numpy(dtype=np.float64)
     if not np.isfinite(y).all():
-        raise DataError(f"target {shown(name)} holds infinite values.")
+        raise DataError(f"target {quote(name)} holds infinite values.")
     return y
 
 
@@ -125,7 +125,7 @@ def _infer_task(column: pd.Series) -> Task:
     if distinct > 20 and not (values == np.round(values)).all():
         return "regression"
     raise DataError(
-        f"target {shown(column.name)} holds numbers with {distinct} distinct values: classes or amounts? "
+        f"target {quote(column.name)} holds numbers with {distinct} distinct values: classes or amounts? "
         'State [data] task = "binary", "multiclass" or "regression".'
     )
 
@@ -134,7 +134,7 @@ def _binary_classes(classes: tuple[str, ...], roles: Roles) -> tuple[str, ...]:
     if len(classes) != 2:
         what = "one class only" if len(classes) == 1 else f"{len(classes)} classes"
         raise DataError(
-            f"target {shown(roles.target)} has {what}: {listed(classes)}; a binary task needs two."
+            f"target {quote(roles.target)} has {what}: {quote_all(classes)}; a binary task needs two."
             + (' State task = "multiclass"?' if len(classes) > 2 else "")
         )
     if roles.positive is not None:
@@ -143,7 +143,7 @@ def _binary_classes(classes: tuple[str, ...], roles: Roles) -> tuple[str, ...]:
         positive = classes[1]
     else:
         raise DataError(
-            f"which class is positive? Target {shown(roles.target)} has {listed(classes)}; state [data] positive."
+            f"which class is positive? Target {quote(roles.target)} has {quote_all(classes)}; state [data] positive."
         )
     return (classes[0] if classes[1] == positive else classes[1], positive)
 
@@ -165,15 +165,15 @@ def class_named(role: str, stated: object, classes: tuple[str, ...], roles: Role
     mapped = roles.labels.get(name, name)
     if name in classes and mapped != name and mapped in classes:
         raise DataError(
-            f"[data] {role} is {shown(name)}, which [data.labels] turns into {shown(mapped)}, and both are classes; "
+            f"[data] {role} is {quote(name)}, which [data.labels] turns into {quote(mapped)}, and both are classes; "
             f"name the class by a word that only one side uses."
         )
     for word in (name, mapped, *(in_words_of(np.array([name], dtype=object), classes))):
         if word in classes:
             return str(word)
     raise DataError(
-        f"{role} class {shown(name)} does not occur in target {shown(roles.target)}, which has "
-        f"{listed(classes)}." + hint(name, classes)
+        f"{role} class {quote(name)} does not occur in target {quote(roles.target)}, which has "
+        f"{quote_all(classes)}." + hint(name, classes)
     )
 
 
@@ -191,6 +191,6 @@ def require_both_classes(target: Target, split: Factor) -> None:
         present = np.unique(target.y[split.mask(name)])
         if len(present) < 2:
             raise DataError(
-                f"the {name} rows hold one class only ({listed(target.classes[int(code)] for code in present)}); "
+                f"the {name} rows hold one class only ({quote_all(target.classes[int(code)] for code in present)}); "
                 "a classifier cannot be measured on one class. Evaluate on rows of every class."
             )

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.errors import DataError, shown
+from audit.errors import DataError, quote
 
 DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y", "%m.%d.%Y", "%d.%m.%Y", "%m/%d/%y", "%d/%m/%y", "%Y/%m/%d")
 UNREADABLE = 0.05
@@ -46,7 +46,7 @@ def moments(column: pd.Series) -> npt.NDArray[np.float64]:
 
 def _require_some(values: npt.NDArray[np.float64], column: pd.Series) -> npt.NDArray[np.float64]:
     if np.isnan(values).all():
-        raise DataError(f"time column {shown(column.name)} holds no time.")
+        raise DataError(f"time column {quote(column.name)} holds no time.")
     return values
 
 
@@ -77,8 +77,8 @@ def _write(words: pd.Series, column: pd.Series) -> pd.Series:
             continue
         if read is not None and not times.equals(read):
             raise DataError(
-                f"time column {shown(column.name)} can be read with the day first and with the month first, such as "
-                f"{shown(words.dropna().iloc[0])}; write times as 2026-01-31."
+                f"time column {quote(column.name)} can be read with the day first and with the month first, such as "
+                f"{quote(words.dropna().iloc[0])}; write times as 2026-01-31."
             )
         read = times
     if read is not None:
@@ -97,9 +97,9 @@ def _unread(words: pd.Series, column: pd.Series, name: str) -> str:
     left = words[column.isna() & words.notna()]
     odd = left[pd.to_datetime(left, errors="coerce", utc=True, format="ISO8601").isna()]
     if len(odd):
-        return f"time column {shown(name)} holds {shown(odd.iloc[0])}, which cannot be read as a time; {write}"
+        return f"time column {quote(name)} holds {quote(odd.iloc[0])}, which cannot be read as a time; {write}"
     other = words[column.notna()]
-    return f"time column {shown(name)} holds both {shown(left.iloc[0])} and {shown(other.iloc[0])}; {write}"
+    return f"time column {quote(name)} holds both {quote(left.iloc[0])} and {quote(other.iloc[0])}; {write}"
 
 
 def _spell(words: pd.Series) -> pd.Series:

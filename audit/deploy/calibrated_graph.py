@@ -15,7 +15,7 @@ import pandas as pd
 
 from audit.deploy.graph import Graph, labels_of, state_version
 from audit.deploy.scikit_graph import last_step, scikit_graphs
-from audit.errors import ModelError, shown
+from audit.errors import ModelError, quote
 from audit.models.load import Model
 from audit.optional import require
 
@@ -136,7 +136,7 @@ def _curve(graph: Graph, score: str, curve: Any) -> str:  # noqa: ANN401 -- a ca
         slope, start = (graph.constant(np.float64(-value)) for value in (curve.a_, curve.b_))
         return graph.node("Sigmoid", graph.node("Add", graph.node("Mul", score, slope), start))
     if not hasattr(curve, "y_thresholds_"):
-        raise ModelError(f"the calibration {shown(type(curve).__name__)} cannot be written as ONNX.")
+        raise ModelError(f"the calibration {quote(type(curve).__name__)} cannot be written as ONNX.")
     at, value = (np.asarray(value, dtype=np.float64) for value in (curve.X_thresholds_, curve.y_thresholds_))
     reached = graph.node("Max", graph.node("Sub", score, graph.constant(at[None, :-1])), graph.constant(np.float64(0)))
     reached = graph.node("Min", reached, graph.constant(np.diff(at)[None]))

@@ -15,11 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.data.columns import group_factor, label_texts
-from audit.data.suppression import shown_levels, suppressed
+from audit.data.suppression import groups_to_hide, shown_levels
 from audit.deploy import quantize
 from audit.deploy.network_graph import is_network, network_graph
 from audit.deploy.shrinking import shrink
-from audit.errors import ConfigError, ModelError, hint, listed, shown
+from audit.errors import ConfigError, ModelError, hint, quote, quote_all
 from audit.models.answers import as_model_input, call, score_method
 from audit.models.load import Model, load
 from audit.statistics.intervals import wilson
@@ -101,7 +101,9 @@ def compress(
         If the model cannot be compressed as asked; nothing is written then.
     """
     if precision not in (*PRECISIONS, ""):
-        raise ConfigError(f"--int8 is {shown(precision)}; expected {listed(PRECISIONS)}.{hint(precision, PRECISIONS)}")
+        raise ConfigError(
+            f"--int8 is {quote(precision)}; expected {quote_all(PRECISIONS)}.{hint(precision, PRECISIONS)}"
+        )
     if not 0 <= prune < 1:
         raise ConfigError(f"--prune is {prune:g}; expected a share from 0 to under 1.")
     done: list[str] = []
@@ -116,7 +118,7 @@ def compress(
         if precision == "static":
             chosen = table.iloc[quantize.stratified_rows(table, groups, rows)]
             said = quantize.static(current, Path(folder) / "int8.onnx", chosen)
-            done.append(said + (f" drawn equally by {listed(groups)}" if groups else " drawn at random"))
+            done.append(said + (f" drawn equally by {quote_all(groups)}" if groups else " drawn at random"))
             current = Path(folder) / "int8.onnx"
         elif precision == "weights":
             count = quantize.weights_only(current, Path(folder) / "int8.onnx")
@@ -137,7 +139,7 @@ def _as_onnx(source: Path, model: Model, path: Path) -> tuple[Path, int]:
         path.write_bytes(source.read_bytes())
     else:
         raise ModelError(
-            f"{shown(source.name)} is neither a network of trainers nor ONNX. First run: modelassay export."
+            f"{quote(source.name)} is neither a network of trainers nor ONNX. First run: modelassay export."
         )
     return path, taken_out
 
@@ -194,7 +196,7 @@ def _changes(
     everyone = [np.ones(len(moved), dtype=np.int64)]
     for name in groups:
         factor = group_factor(table[name])
-        factor = shown_levels(name, factor, suppressed({name: factor}, SMALLEST_GROUP, 1, everyone))
+        factor = shown_levels(name, factor, groups_to_hide({name: factor}, SMALLEST_GROUP, 1, everyone))
         for code, level in enumerate(factor.levels):
             mask = factor.codes == code
             if mask.any():

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from audit.data.columns import label_text
 from audit.data.tables import file_sha256
 from audit.deploy.schema import Column, columns_of
-from audit.errors import ModelError, hint, listed, shown
+from audit.errors import ModelError, hint, quote, quote_all
 from audit.models.answers import score_method
 from audit.models.load import Model, load
 
@@ -56,10 +56,10 @@ def describe(
     names = features or model.feature_names
     if names is None:
         raise ModelError(
-            f"{shown(path.name)} knows no names of its inputs. Name the columns in their order: --features a,b,c."
+            f"{quote(path.name)} knows no names of its inputs. Name the columns in their order: --features a,b,c."
         )
     if model.feature_count not in (None, len(names)):
-        raise ModelError(f"the model reads {model.feature_count} columns; {len(names)} are named: {listed(names)}.")
+        raise ModelError(f"the model reads {model.feature_count} columns; {len(names)} are named: {quote_all(names)}.")
     classes = () if model.classes is None else tuple(label_text(class_) for class_ in model.classes)
     return Description(
         name=path.stem,
@@ -87,18 +87,18 @@ def read_description(path: Path, *, trust: bool = False) -> tuple[Description, M
     """
     if not path.is_file():
         siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise ModelError(f"no file {shown(path)}.{hint(path.name, siblings)}")
+        raise ModelError(f"no file {quote(path)}.{hint(path.name, siblings)}")
     try:
         description = TypeAdapter(Description).validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise ModelError(f"{shown(path.name)}: {where}: {first['msg']}. Write it with modelassay export.") from error
+        raise ModelError(f"{quote(path.name)}: {where}: {first['msg']}. Write it with modelassay export.") from error
     file = path.parent / description.file
     if description.format != FORMAT or file.name != description.file:
         raise ModelError(
-            f"{shown(path.name)} does not describe a model file beside it. Write it with modelassay export."
+            f"{quote(path.name)} does not describe a model file beside it. Write it with modelassay export."
         )
     if file.is_file() and file_sha256(file) != description.sha256:
-        raise ModelError(f"{shown(file.name)} is not the file that {shown(path.name)} describes: SHA-256 differs.")
+        raise ModelError(f"{quote(file.name)} is not the file that {quote(path.name)} describes: SHA-256 differs.")
     return description, load(file, trust=trust)

@@ -21,7 +21,7 @@ from audit.deploy.schema import columns_of
 from audit.deploy.scikit_graph import scikit_graphs
 from audit.deploy.tree_ensembles import is_ensemble
 from audit.deploy.tree_graph import tree_graph, with_columns
-from audit.errors import AuditError, ModelError, shown
+from audit.errors import AuditError, ModelError, quote
 from audit.models.answers import as_model_input, call, score_method
 from audit.models.load import Model, load, wrap
 from audit.models.onnx import OnnxModel
@@ -105,7 +105,7 @@ def _inside(model: Model) -> Model:
     inner = getattr(model.predictor, "estimator_", None) if hasattr(model.predictor, "without_rule") else None
     if inner is None:
         return model
-    opened = wrap(inner.opened() if hasattr(inner, "opened") else inner, name=model.info.name)
+    opened = wrap(inner.booster() if hasattr(inner, "booster") else inner, name=model.info.name)
     return replace(opened, info=replace(opened.info, sha256=model.info.sha256, file=model.info.file))
 
 
@@ -221,7 +221,7 @@ def _score_difference(source: Model, converted: Model, rows: pd.DataFrame) -> fl
     )
     if values.shape != other.shape:
         raise ModelError(
-            f"the ONNX model's scores have shape {shown(other.shape)}; the source's have {shown(values.shape)}."
+            f"the ONNX model's scores have shape {quote(other.shape)}; the source's have {quote(values.shape)}."
         )
     return _largest(values, other)
 

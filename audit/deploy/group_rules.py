@@ -15,7 +15,7 @@ import pandas as pd
 from audit.data.columns import group_factor
 from audit.data.factor import crossed_levels
 from audit.deploy.graph import WORDS_OPSET, Graph, labels_of, state_version
-from audit.errors import ModelError, shown
+from audit.errors import ModelError, quote
 from audit.optional import require
 
 INNER = "model/"
@@ -157,7 +157,7 @@ def _level(
     flat = graph.constant(np.array([-1], dtype=np.int64))
     numeric = pd.api.types.is_numeric_dtype(column.dtype)
     if pd.api.types.is_bool_dtype(column.dtype):
-        raise ModelError(f"the group {shown(name)} is a truth value; write it as words and mitigate again.")
+        raise ModelError(f"the group {quote(name)} is a truth value; write it as words and mitigate again.")
     there = {value.name for value in (*result.graph.input, *graph.inputs)}
     given = name if name in there else graph.column(name, "DOUBLE" if numeric else "STRING", 1)
     given = graph.node("Reshape", given, flat)

@@ -11,7 +11,7 @@ import numpy as np
 from audit.deploy.batching import Answer
 from audit.deploy.description import Description
 from audit.deploy.schema import Column, InputError, read_values
-from audit.errors import listed, shown
+from audit.errors import quote, quote_all
 
 
 class BadRequest(Exception):  # noqa: N818 -- the protocol's own word
@@ -79,10 +79,10 @@ def read_request(
         raise BadRequest("an input is given twice")
     if unknown := sorted(set(tensors) - known):
         raise InputError(
-            f"unknown column {listed(unknown, limit=5)}; the model reads {listed(sorted(known), limit=40)}"
+            f"unknown column {quote_all(unknown, limit=5)}; the model reads {quote_all(sorted(known), limit=40)}"
         )
     if missing := [column.name for column in columns if column.name not in tensors]:
-        raise InputError(f"column {listed(missing)} is missing")
+        raise InputError(f"column {quote_all(missing)} is missing")
     rows = _rows(tensors[columns[0].name])
     if not 0 < rows <= most_rows:
         raise BadRequest(f"{rows} rows; expected 1 to {most_rows}")
@@ -110,22 +110,22 @@ def _rows(tensor: Mapping[str, Any]) -> int:
     shape = tensor.get("shape")
     sides = shape if isinstance(shape, list) and all(type(side) is int and side >= 0 for side in shape) else []
     if len(sides) not in (1, 2) or sides[1:] not in ([], [1]):
-        raise BadRequest(f"input {shown(tensor.get('name'))} has shape {shown(shape)}; expected [rows] or [rows, 1]")
+        raise BadRequest(f"input {quote(tensor.get('name'))} has shape {quote(shape)}; expected [rows] or [rows, 1]")
     return int(sides[0])
 
 
 def _data(tensor: Mapping[str, Any], column: Column, rows: int) -> list[Any]:
     if tensor.get("datatype") != column.datatype and not _compatible(tensor.get("datatype"), column):
         raise InputError(
-            f"column {shown(column.name)} has datatype {shown(tensor.get('datatype'))}; expected {column.datatype}"
+            f"column {quote(column.name)} has datatype {quote(tensor.get('datatype'))}; expected {column.datatype}"
         )
     data = tensor.get("data")
     if not isinstance(data, list):
-        raise BadRequest(f"input {shown(column.name)} has no list of data")
+        raise BadRequest(f"input {quote(column.name)} has no list of data")
     if len(data) == rows and all(isinstance(value, list) and len(value) == 1 for value in data):
         data = [value[0] for value in data]
     if _rows(tensor) != rows or len(data) != rows:
-        raise InputError(f"column {shown(column.name)} has {len(data)} values for {rows} rows")
+        raise InputError(f"column {quote(column.name)} has {len(data)} values for {rows} rows")
     return data
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.errors import ConfigError, ModelError, listed
+from audit.errors import ConfigError, ModelError, quote_all
 from audit.models.onnx import OnnxModel
 from audit.optional import require
 
@@ -37,7 +37,7 @@ def stratified_rows(table: pd.DataFrame, groups: tuple[str, ...], rows: int, see
     {'a': 10, 'b': 10}
     """
     if missing := [name for name in groups if name not in table.columns]:
-        raise ConfigError(f"no grouping column {listed(missing)} in the calibration table.")
+        raise ConfigError(f"no grouping column {quote_all(missing)} in the calibration table.")
     generator = np.random.default_rng(seed)
     if not groups:
         return np.sort(generator.permutation(len(table))[:rows])
@@ -77,7 +77,9 @@ def weights_only(source: Path, target: Path) -> int:
         model.graph.initializer.extend(onnx.numpy_helper.from_array(value, part) for part, value in parts.items())
         nodes.append(onnx.helper.make_node("DequantizeLinear", list(parts), [name], axis=axis))
     if not nodes:
-        raise ModelError(f"the model has no weights of {listed(WEIGHTED)}; trees and linear models are not quantized.")
+        raise ModelError(
+            f"the model has no weights of {quote_all(WEIGHTED)}; trees and linear models are not quantized."
+        )
     _put_first(model.graph, nodes)
     onnx.save(model, target)
     return len(nodes)
@@ -131,7 +133,9 @@ def static(source: Path, target: Path, rows: pd.DataFrame) -> str:
     model = onnx.load(source)
     _plain_opset(model)
     if not _axes(model.graph):
-        raise ModelError(f"the model has no weights of {listed(WEIGHTED)}; trees and linear models are not quantized.")
+        raise ModelError(
+            f"the model has no weights of {quote_all(WEIGHTED)}; trees and linear models are not quantized."
+        )
     del model.graph.value_info[:]
     given = OnnxModel(source).inputs_of(rows)
     with tempfile.TemporaryDirectory() as folder:
@@ -214,7 +218,7 @@ def prune(source: Path, target: Path, share: float) -> float:
     model = onnx.load(source)
     axes = _axes(model.graph)
     if not axes:
-        raise ModelError(f"the model has no weights of {listed(WEIGHTED)}; trees and linear models are not pruned.")
+        raise ModelError(f"the model has no weights of {quote_all(WEIGHTED)}; trees and linear models are not pruned.")
     zeros = total = 0
     for initializer in model.graph.initializer:
         if initializer.name not in axes:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from audit.data.columns import column_kind, label_text
-from audit.errors import DataError, listed, shown
+from audit.errors import DataError, quote, quote_all
 
 Kind = Literal["number", "boolean", "category", "text"]
 MOST_CATEGORIES = 1000
@@ -59,14 +59,14 @@ def columns_of(table: pd.DataFrame, features: Sequence[str]) -> tuple[Column, ..
     """
     absent = [name for name in features if name not in table.columns]
     if absent:
-        raise DataError(f"the table lacks {listed(absent)}, which the model reads.")
+        raise DataError(f"the table lacks {quote_all(absent)}, which the model reads.")
     return tuple(_column(name, table[name]) for name in features)
 
 
 def _column(name: str, values: pd.Series) -> Column:
     kind, missing = column_kind(values), bool(values.isna().any())
     if kind == "datetime":
-        raise DataError(f"feature {shown(name)} holds times, which an endpoint does not take; write them as numbers.")
+        raise DataError(f"feature {quote(name)} holds times, which an endpoint does not take; write them as numbers.")
     if kind == "numeric":
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         finite = numbers[np.isfinite(numbers)]
@@ -109,7 +109,7 @@ def read_values(column: Column, data: Sequence[Any], *, strict: bool = True) -> 
         elif column.kind == "number":
             read.append(_number(column, row, value, width if strict else math.inf))
         elif column.kind == "boolean":
-            read.append(value if type(value) is bool else _refuse(column, row, f"{shown(value)} is not true or false"))
+            read.append(value if type(value) is bool else _refuse(column, row, f"{quote(value)} is not true or false"))
         else:
             read.append(_text(column, row, value, known if strict and column.kind == "category" else None))
     return read
@@ -128,7 +128,7 @@ def _all_fit(column: Column, data: Sequence[Any], slack: float, known: frozenset
 
 def _number(column: Column, row: int, value: object, slack: float) -> float:
     if type(value) not in (int, float):
-        _refuse(column, row, f"{shown(value)} is not a number")
+        _refuse(column, row, f"{quote(value)} is not a number")
     try:
         number = float(value)  # type: ignore[arg-type]
     except OverflowError:
@@ -142,17 +142,17 @@ def _number(column: Column, row: int, value: object, slack: float) -> float:
 
 def _text(column: Column, row: int, value: object, known: frozenset[str] | None) -> str:
     if type(value) is not str:
-        _refuse(column, row, f"{shown(value)} is not text")
+        _refuse(column, row, f"{quote(value)} is not text")
     text = str(value)
     if len(text) > LONGEST_TEXT:
         _refuse(column, row, f"the text has {len(text)} characters; at most {LONGEST_TEXT} are taken")
     if known is not None and text not in known:
-        _refuse(column, row, f"{shown(text)} is not a category of the data: {listed(column.categories, limit=20)}")
+        _refuse(column, row, f"{quote(text)} is not a category of the data: {quote_all(column.categories, limit=20)}")
     return text
 
 
 def _refuse(column: Column, row: int, what: str) -> Any:  # noqa: ANN401 -- it never returns
-    raise InputError(f"column {shown(column.name)}, row {row}: {what}")
+    raise InputError(f"column {quote(column.name)}, row {row}: {what}")
 
 
 def as_frame(columns: Sequence[Column], values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from audit.deploy.app import Limits, Served, create_app
 from audit.deploy.batching import Batcher, Service
 from audit.deploy.description import Description, describe, read_description
 from audit.deploy.prediction_log import PredictionLog
-from audit.errors import ConfigError, hint, listed, shown
+from audit.errors import ConfigError, hint, quote, quote_all
 from audit.models.load import Model, load
 from audit.optional import require
 
@@ -30,14 +30,14 @@ def open_model(
         return read_description(path, trust=trust)
     if data is None:
         raise ConfigError(
-            f"{shown(path.name)} does not say what its input looks like. Serve the model.json that modelassay export "
+            f"{quote(path.name)} does not say what its input looks like. Serve the model.json that modelassay export "
             "writes, or name a table of its inputs: --data train.csv."
         )
     model = load(path, trust=trust)
     return describe(model, path, read_table(data), features=features), model
 
 
-def served(
+def make_service(
     description: Description,
     model: Model,
     *,
@@ -59,7 +59,7 @@ def served(
     known = [column.name for column in description.columns]
     if unknown := [log_input for log_input in log_inputs if log_input not in known]:
         raise ConfigError(
-            f"--log-inputs names {shown(unknown[0])}; inputs are {listed(known)}.{hint(unknown[0], known)}"
+            f"--log-inputs names {quote(unknown[0])}; inputs are {quote_all(known)}.{hint(unknown[0], known)}"
         )
     service = Service(model=model, columns=description.columns, scores=description.scores)
     batcher = Batcher(service=service, most=batch, queue_rows=queue_rows)

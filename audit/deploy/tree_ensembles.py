@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
-from audit.errors import ModelError, shown
+from audit.errors import ModelError, quote
 from audit.models.boosters import LightgbmModel, XgboostModel
 
 AT_MOST, BELOW, ABOVE, AMONG = 0, 1, 3, 6
@@ -98,7 +98,7 @@ def ensemble(predictor: object) -> Ensemble:
 
 def _reader(predictor: object) -> Callable[[Any], Ensemble] | None:
     if hasattr(predictor, "opened"):  # bytes inside a sealed estimator
-        return lambda value: ensemble(value.opened())
+        return lambda value: ensemble(value.booster())
     if hasattr(predictor, "_predictors") and hasattr(predictor, "_bin_mapper"):
         return _histogram
     return _forest if _average(predictor) else _library_reader(predictor)
@@ -123,7 +123,7 @@ def _link(objective: str) -> str:
     for link, objectives in LINKS.items():
         if objective in objectives.split():
             return link
-    raise ModelError(f"the booster's objective is {shown(objective)}, whose answer cannot be written as ONNX.")
+    raise ModelError(f"the booster's objective is {quote(objective)}, whose answer cannot be written as ONNX.")
 
 
 # --- scikit-learn ---------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def _xgboost(booster: Any) -> Ensemble:  # noqa: ANN401 -- xgboost's own class
     weights = grown.get("weight_drop")
     grown = grown.get("gbtree", grown)
     if "model" not in grown or "trees" not in grown["model"]:
-        raise ModelError(f"the booster is {shown(grown.get('name', 'linear'))}; only trees are written as ONNX.")
+        raise ModelError(f"the booster is {quote(grown.get('name', 'linear'))}; only trees are written as ONNX.")
     held = grown["model"]
     weights = weights or [1.0] * len(held["trees"])
     trees = tuple(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from audit.deploy.graph import OPSET, Graph, are_words, labels_of, set_apart, state_version
 from audit.deploy.tree_ensembles import AT_MOST, Ensemble, Tree, ensemble
-from audit.errors import ModelError, shown
+from audit.errors import ModelError, quote
 from audit.models.onnx import MISSING_TEXT
 from audit.optional import require
 
@@ -104,7 +104,7 @@ def _answer(
     if classes is None:
         last = {"exp": "Exp", "sigmoid": "Sigmoid", "identity": "Identity"}.get(held.link)
         if last is None:
-            raise ModelError(f"the booster's answer ({shown(held.link)}) is no number a row.")
+            raise ModelError(f"the booster's answer ({quote(held.link)}) is no number a row.")
         node(last, total, out=names[0])
         return
     label, shares = names
@@ -126,7 +126,7 @@ def _shares(node: Emit, constant: Emit, total: str, link: str, out: str, *, raw:
         first = node("Neg", total) if raw else node("Sub", constant(np.float64(1)), second)
         node("Concat", first, second, axis=1, out=out)
     else:
-        raise ModelError(f"the booster's answer ({shown(link)}) is no probability of a class.")
+        raise ModelError(f"the booster's answer ({quote(link)}) is no probability of a class.")
 
 
 def _attributes(held: Ensemble) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from audit.estimate.influence import linear_form
 from audit.estimate.making import absent, p_value
-from audit.estimate.paired import aligned
+from audit.estimate.paired import align_predictions
 from audit.estimate.views import position_of, with_weight
 from audit.evidence import Predictions
 from audit.statistics.variance import STILL, Undefined, variance
@@ -50,7 +50,7 @@ def area_p_value(first: Predictions, second: Predictions, *, class_: str | None 
     >>> str(area_p_value(new, old))
     '0.332'
     """
-    predictions, other = aligned(first, second)
+    predictions, other = align_predictions(first, second)
     where = {**predictions.where, **({} if class_ is None else {"class": class_})}
     try:
         kept = with_weight(predictions)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audit.data.factor import concatenate
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.estimate.views import variance_of
 from audit.evidence import FloatArray, IntArray, Predictions
 from audit.statistics.intervals import on_scale
@@ -43,7 +43,7 @@ class _Side(NamedTuple):
     """By level; NaN where the sample has no row of it."""
 
 
-def attributed(
+def attribute_change(
     old: Predictions, new: Predictions, value: str, feature: str, where: Mapping[str, str]
 ) -> tuple[Estimate, ...]:
     """Split the change of a mean between two samples into change of mix and change within the levels of a feature.
@@ -74,7 +74,7 @@ def attributed(
     ...     keys = {"sex": Factor.of(["f"] * few + ["m"] * many)}
     ...     return Predictions(task="binary", classes=("no", "yes"), y_true=np.ones(len(right), int), y_pred=right,
     ...                        keys=keys)
-    >>> for one in attributed(rows(200, 800), rows(500, 500), "accuracy", "sex", {}):
+    >>> for one in attribute_change(rows(200, 800), rows(500, 500), "accuracy", "sex", {}):
     ...     print(one.metric, one)
     change_by_mix -0.120 [-0.141, -0.099]
     change_within 0.000 [-0.036, 0.036]
@@ -102,7 +102,7 @@ def attributed(
 def _write(name: str, value: float, spread: float, where: Mapping[str, str], new: Predictions) -> Estimate:
     level = new.settings.level
     limits = on_scale(value, math.sqrt(spread), level=level)
-    return spanned(
+    return with_interval(
         name, value, limits, where, method=METHOD, n=new.total, unit="difference", level=level, bounds=(-1.0, 1.0)
     )
 

@@ -41,7 +41,7 @@ def share(metric: str, hits: npt.NDArray[np.bool_], rows: Predictions, where: Wh
 
 def move(metric: str, pair: Pair, where: Where) -> Estimate:
     """Estimate the mean absolute move of a prediction, in standard deviations of the target."""
-    moved = replace(pair.after, y_true=np.zeros(len(pair.after)), y_pred=pair.moved())
+    moved = replace(pair.after, y_true=np.zeros(len(pair.after)), y_pred=pair.score_moves())
     measured = estimate(moved, "mean_absolute_error")
     if measured.value is None and not len(pair.after):
         return replace(measured, metric=metric, where=dict(where), unit="standard deviations")

@@ -49,7 +49,7 @@ def gain(difference: Estimate, better: str, metric: str) -> Estimate:
     return replace(difference.affine(-1.0) if better == "lower" else difference, metric=metric)
 
 
-def compared(estimate: Estimate, reference: Estimate | None, kind: str, *, min_n: int = 0) -> Estimate:
+def compare_estimates(estimate: Estimate, reference: Estimate | None, kind: str, *, min_n: int = 0) -> Estimate:
     """Subtract or divide two estimates of disjoint groups, each with its own interval (MOVER).
 
     Compared with the whole, of which the group is a part, the interval is wider than it needs to be.
@@ -77,9 +77,9 @@ def compared(estimate: Estimate, reference: Estimate | None, kind: str, *, min_n
     --------
     >>> a = Estimate(metric="recall", value=0.5, low=0.4, high=0.6, n=100, where={"sex": "f"})
     >>> b = Estimate(metric="recall", value=0.7, low=0.6, high=0.8, n=100, where={"sex": "m"})
-    >>> str(compared(a, b, "difference"))
+    >>> str(compare_estimates(a, b, "difference"))
     '-0.200 [-0.341, -0.059]'
-    >>> small = compared(a, b, "difference", min_n=200)
+    >>> small = compare_estimates(a, b, "difference", min_n=200)
     >>> str(small), small.reason
     ('-0.200', "the reference group 'm' has 100 rows, fewer than 200")
     """

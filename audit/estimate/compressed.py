@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from audit.estimate.measure import groups
-from audit.estimate.paired import aligned, paired_difference
+from audit.estimate.paired import align_predictions, paired_difference
 from audit.evidence import Predictions
 from audit.statistics.intervals import Span, difference
 from reports.record import Estimate
@@ -38,13 +38,13 @@ def excess_losses(
     ----------
     Zou and Donner 2008, Construction of confidence limits about effect measures.
     """
-    predictions, other = aligned(before, after)
+    predictions, other = align_predictions(before, after)
     everyone = np.arange(len(predictions))
     estimates = []
     for levels, rows in groups(predictions, features):
         where = {**predictions.where, **dict(zip(features, levels, strict=True))}
         rest = np.setdiff1d(everyone, rows)
-        if predictions.settings.hidden(where, len(rows)) or len(rest) < max(predictions.settings.suppress_n, 1):
+        if predictions.settings.why_hidden(where, len(rows)) or len(rest) < max(predictions.settings.suppress_n, 1):
             reason = (
                 f"fewer than {predictions.settings.suppress_n} rows in the group, the rest or another group: suppressed"
             )

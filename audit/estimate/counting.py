@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from audit.errors import ConfigError, shown
+from audit.errors import ConfigError, quote
 from audit.estimate.cells import Counts, Margins, Rows, margins, proportion, rate_masks
 from audit.estimate.metric import Composite, Metric
 from audit.estimate.metrics import metric
 from audit.estimate.rates import Rate
-from audit.statistics.intervals import Interval, Span, around, bounded, linear, wilson
+from audit.statistics.intervals import Interval, Span, around, bounded_interval, linear, wilson
 from audit.statistics.variance import Linear, Measured, Undefined, Variance, effective_n, variance, variance_of_counts
 
 Array = npt.NDArray[np.float64]
@@ -37,9 +37,9 @@ def from_counts(name: str, counts: npt.NDArray[np.number]) -> Array:
     known_metric, table = metric(name), np.asarray(counts, dtype=np.float64)
     classes = table.shape[-1]
     if known_metric.needs != "counts":
-        raise ConfigError(f"{shown(name)} is not a function of counts; it needs {known_metric.needs}")
+        raise ConfigError(f"{quote(name)} is not a function of counts; it needs {known_metric.needs}")
     if classes != 2 and not _speaks_of_all(known_metric):
-        raise ConfigError(f"{shown(name)} speaks of one class; collapse the {classes} classes by one_vs_rest first")
+        raise ConfigError(f"{quote(name)} speaks of one class; collapse the {classes} classes by one_vs_rest first")
     with np.errstate(divide="ignore", invalid="ignore"):
         if known_metric.composite is not None:
             return np.asarray(known_metric.composite.value(_margins(known_metric.composite, table)), dtype=np.float64)
@@ -98,7 +98,7 @@ def gradient(name: str, counts: npt.NDArray[np.number]) -> Array:
     )
 
 
-def counted(
+def measure_count(
     name: str, counts: Counts, level: float, rows: Rows | None = None, classes: tuple[str, ...] = ()
 ) -> Measured:
     """Measure a count metric with its interval.
@@ -122,7 +122,7 @@ def counted(
     Examples
     --------
     >>> table = np.array([[50, 10], [5, 35]])
-    >>> recall = counted("recall", Counts(table, table.astype(float), table.astype(float)), 0.95)
+    >>> recall = measure_count("recall", Counts(table, table.astype(float), table.astype(float)), 0.95)
     >>> recall.value, round(recall.low, 3), round(recall.high, 3), recall.n
     (0.875, 0.739, 0.945, 40)
     """
@@ -168,7 +168,7 @@ def _limits(
         return around(value, max(span.low, 0.0), min(span.high, 1.0), "mover of wilson")
     spread, floor = _spread(metric.name, counts, rows), metric.bounds[0]
     if floor < value < 1 and spread.value > 1e-18:
-        return bounded(value, spread.value, level=level, degrees=spread.degrees, low=floor)
+        return bounded_interval(value, spread.value, level=level, degrees=spread.degrees, low=floor)
     edge = composite.edge or partial(_unseen, metric.bounds)
     return edge(value, counts, level, rows)
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from audit.data.factor import Factor
 from audit.evidence import FloatArray, Predictions
-from audit.statistics.intervals import bounded, wilson
+from audit.statistics.intervals import bounded_interval, wilson
 from audit.statistics.variance import cluster_codes, effective_n, variance
 from reports.record import Series
 
@@ -63,12 +63,12 @@ def _cumulative(
     return np.append(0.0, hits), np.append(0.0, alarms)
 
 
-def thinned(x: FloatArray, y: FloatArray, points: int) -> list[int]:
+def thin_curve(x: FloatArray, y: FloatArray, points: int) -> list[int]:
     """Choose at most about `points` places of a curve, evenly along its length.
 
     Examples
     --------
-    >>> thinned(np.linspace(0, 1, 1001), np.linspace(0, 1, 1001), 3)
+    >>> thin_curve(np.linspace(0, 1, 1001), np.linspace(0, 1, 1001), 3)
     [0, 500, 1000]
     """
     if len(x) <= points:
@@ -102,7 +102,7 @@ def rate_limits(
     if cluster is not None and 0 < rate < 1:
         spread = variance(hit.astype(np.float64) - rate, weight, cluster)
         if spread.value > 0:
-            limits = bounded(rate, spread.value, level=level, degrees=spread.degrees)
+            limits = bounded_interval(rate, spread.value, level=level, degrees=spread.degrees)
             return limits.low, limits.high
     share = np.ones(len(hit)) if weight is None else weight
     rows = effective_n(share if cluster is None else np.bincount(cluster_codes(cluster), share).astype(np.float64))
@@ -129,7 +129,7 @@ def roc_series(
         Whether each point carries the interval of its true positive rate.
     """
     fpr, tpr = roc_points(truth, score, answers.weight)
-    kept = thinned(fpr, tpr, points)
+    kept = thin_curve(fpr, tpr, points)
     low = high = None
     if band:
         limits = _band(answers.take(np.asarray(truth, dtype=np.bool_)), score, score[truth], tpr, kept)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from audit.estimate.best import against_best
-from audit.estimate.comparing import compared, span_of
-from audit.estimate.making import absent, of_metrics, spanned
+from audit.estimate.comparing import compare_estimates, span_of
+from audit.estimate.making import absent, of_metrics, with_interval
 from audit.statistics.intervals import at_level, difference, linear, ratio, scale_of
 from reports.record import Estimate
 
@@ -66,7 +66,7 @@ def _against(
         if _stands_at(estimate, reference):
             continue
         other = references.get(_family(estimate, reference))
-        estimates.append(compared(estimate, other, kind, min_n=min_n))
+        estimates.append(compare_estimates(estimate, other, kind, min_n=min_n))
     return tuple(estimates)
 
 
@@ -196,7 +196,7 @@ def extreme_ratio(group_estimates: Sequence[Estimate], min_n: int) -> Estimate |
     far = [span for i, j in pairs if (span := ratio(wide[i], wide[j])) is not None]
     value = min(span.value for span in spans) / highest
     low = min(span.low for span in near) if len(near) == len(pairs) else 0.0
-    return spanned(
+    return with_interval(
         f"{first.metric}_ratio", value, (low, min([span.high for span in far] + [1.0])), _share(group_estimates),
         method="mover ratio over all pairs of groups", n=sum(estimate.n or 0 for estimate, _ in kept), unit="ratio",
         level=first.level, bounds=(0.0, 1.0),
@@ -255,7 +255,7 @@ def average_odds_differences(
             continue
         span = linear([0.5, 0.5], [span for estimate in pair if (span := span_of(estimate)) is not None])
         estimates.append(
-            spanned(
+            with_interval(
                 name, span.value, span, first.where, method="mover of two differences",
                 n=max(estimate.n or 0 for estimate in pair), unit="difference", level=first.level,
             )

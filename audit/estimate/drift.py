@@ -14,7 +14,7 @@ from reports.record import Estimate, Where
 FloatArray = npt.NDArray[np.float64]
 
 
-def binned(
+def effective_counts(
     codes: npt.NDArray[np.int64],
     bins: int,
     weight: FloatArray | None = None,
@@ -43,12 +43,12 @@ def binned(
 
     Examples
     --------
-    >>> binned(np.array([0, 0, 1, 1, -1]), 2).tolist()
+    >>> effective_counts(np.array([0, 0, 1, 1, -1]), 2).tolist()
     [2.0, 2.0]
-    >>> binned(np.array([0, 1, -1]), 2, rows=np.array([5.0, 3.0, 9.0])).tolist()
+    >>> effective_counts(np.array([0, 1, -1]), 2, rows=np.array([5.0, 3.0, 9.0])).tolist()
     [5.0, 3.0]
     >>> together = Factor.of(["a", "a", "b", "b", "c", "c", "d", "d"])
-    >>> binned(np.array([0, 0, 1, 1, 0, 0, 1, 1]), 2, cluster=together).round(2).tolist()
+    >>> effective_counts(np.array([0, 0, 1, 1, 0, 0, 1, 1]), 2, cluster=together).round(2).tolist()
     [1.5, 1.5]
     """
     inside = codes >= 0

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from audit.estimate.comparing import span_of
 from audit.estimate.disparity import extreme_difference
 from audit.estimate.influence import linear_form
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.estimate.measure import by_group
-from audit.estimate.paired import aligned, paired_difference
+from audit.estimate.paired import align_predictions, paired_difference
 from audit.estimate.rates import RATES
 from audit.estimate.views import toward_negative
 from audit.evidence import Predictions
@@ -38,7 +38,7 @@ class Ends(NamedTuple):
     lowest: Address
 
 
-def oriented(predictions: Predictions) -> Predictions:
+def toward_favorable(predictions: Predictions) -> Predictions:
     """Return answers as favorable against not, so that rates speak of what is good for the person.
 
     Without a favorable class, a binary task keeps its positive one; regression stays as it is.
@@ -49,7 +49,7 @@ def oriented(predictions: Predictions) -> Predictions:
     >>> y = np.array([0, 1])
     >>> answers = Predictions(task="binary", classes=("granted", "refused"), y_true=y, y_pred=y,
     ...                       settings=Settings(favorable="granted"))
-    >>> oriented(answers).classes, oriented(answers).y_true.tolist()
+    >>> toward_favorable(answers).classes, toward_favorable(answers).y_true.tolist()
     (('refused', 'granted'), [1, 0])
     """
     wanted = predictions.settings.favorable
@@ -67,7 +67,7 @@ def oriented(predictions: Predictions) -> Predictions:
 def _for_rate(predictions: Predictions, rate: str) -> Predictions:
     """Return what a rate is counted on: wrong answers of several classes stay apart from the favorable one."""
     share = RATES.get(rate)
-    return predictions if share is not None and share.every_class else oriented(predictions)
+    return predictions if share is not None and share.every_class else toward_favorable(predictions)
 
 
 def ends(predictions: Predictions, rates: Sequence[str], features: Sequence[str]) -> Ends | None:
@@ -150,14 +150,14 @@ def gap_change(
     >>> str(gap_change("gap_change", one, other, ["selection_rate"], ["sex"]))
     '0.400 [0.288, 0.512]'
     """
-    predictions, other = aligned(first, second)
+    predictions, other = align_predictions(first, second)
     where = _where(predictions, features)
     before, after = ends(predictions, rates, features), ends(other, rates, features)
     if before is None or after is None:
         return absent(metric, where, "fewer than two groups have enough rows", unit="difference", n=len(predictions))
     value = (before.gap.value or 0.0) - (after.gap.value or 0.0)
     if np.array_equal(predictions.y_pred, other.y_pred):
-        return spanned(
+        return with_interval(
             metric, 0.0, (0.0, 0.0), where, method="the same answers on all rows", n=len(predictions), unit="difference"
         )
     level = predictions.settings.level
@@ -169,7 +169,7 @@ def gap_change(
                 first_value - second_value, math.sqrt(spread.value), level=level, degrees=max(spread.degrees, 1.0)
             )
             low, high = min(low, limits.low), max(high, limits.high)
-    return spanned(
+    return with_interval(
         metric, value, (low, high), where, method="paired, linearized at each near pair of ends", n=len(predictions),
         unit="difference", level=level,
     )  # fmt: skip
@@ -261,7 +261,7 @@ def shift(
     >>> moved.better["sex"], str(moved.lost), str(moved.gained), moved.excess.low > 0
     ('m', '0.200 [0.133, 0.289]', '0.000 [-0.037, 0.037]', True)
     """
-    predictions, other = aligned(before, after)
+    predictions, other = align_predictions(before, after)
     limits = ends(predictions, rates, features)
     if limits is None:
         return None
@@ -274,7 +274,7 @@ def shift(
         reason = lost.reason or gained.reason or "no interval"
         return Shift(better, worse, lost, gained, absent("levelling_down", where, reason, unit="difference"))
     span = difference(parts[0], parts[1])
-    excess = spanned(
+    excess = with_interval(
         "levelling_down", span.value, (span.low, span.high), where, method=f"mover of {lost.method}",
         n=(lost.n or 0) + (gained.n or 0), unit="difference", level=predictions.settings.level,
     )  # fmt: skip

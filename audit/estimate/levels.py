@@ -15,7 +15,7 @@ import numpy.typing as npt
 from audit.data.factor import Factor
 from audit.estimate.cells import rate_masks
 from audit.estimate.influence import speaks_of_negative
-from audit.estimate.making import spanned
+from audit.estimate.making import with_interval
 from audit.estimate.rates import RATES
 from audit.evidence import Predictions
 from audit.statistics.between_groups import Between, between_means, between_shares, shrunken
@@ -216,7 +216,7 @@ def spread_estimate(levels: Levels, feature: str, where: Mapping[str, str], leve
     '0.000 [0.000, 0.000]'
     """
     value, low, high = (float(np.sqrt(number)) for number in levels.between[1:])
-    return spanned(
+    return with_interval(
         f"{levels.metric}_spread", value, (low, high), {**where, "feature": feature},
         method=f"Paule and Mandel, Q profile, {len(levels.code)} groups", n=int(levels.n.sum()), unit="difference",
         level=level, bounds=(0.0, np.inf),
@@ -248,6 +248,6 @@ def gap_from_rest(levels: Levels, at: int, feature: str, where: Mapping[str, str
     else:
         gap, error = (float(column[at]) for column in levels.deviations())
         limits, method = Span(gap, *(gap + sign * z_value(together) * error for sign in (-1, 1))), f"normal, {text}"
-    return spanned(
+    return with_interval(
         name, limits.value, limits, place, method=method, n=int(levels.n[at]), unit="difference", level=level
     )

@@ -123,7 +123,7 @@ def bare(
     )
 
 
-def spanned(
+def with_interval(
     metric: str,
     value: float,
     limits: Limits | tuple[float, float] | None,
@@ -158,9 +158,9 @@ def spanned(
 
     Examples
     --------
-    >>> str(spanned("auc", 0.913, (0.821, 1.004), {}, method="t", n=90, unit="score", bounds=(0.0, 1.0)))
+    >>> str(with_interval("auc", 0.913, (0.821, 1.004), {}, method="t", n=90, unit="score", bounds=(0.0, 1.0)))
     '0.913 [0.821, 1.000]'
-    >>> str(spanned("label_error_share", -0.05, (-0.073, -0.026), {}, method="t", n=90, unit="proportion"))
+    >>> str(with_interval("label_error_share", -0.05, (-0.073, -0.026), {}, method="t", n=90, unit="proportion"))
     '0.000 [0.000, 0.024]'
     """
     low, high = (None, None) if limits is None else _ends(limits)
@@ -191,19 +191,19 @@ def p_value(metric: str, value: float, where: Where, *, method: str, n: int | No
     """
     if limits is None:
         return bare(metric, value, where, "", method=method, n=n, unit="p-value")
-    return spanned(metric, value, limits, where, method=method, n=n, unit="p-value", level=level)
+    return with_interval(metric, value, limits, where, method=method, n=n, unit="p-value", level=level)
 
 
 def _ends(limits: Limits | tuple[float, float]) -> tuple[float, float]:
     return (limits[0], limits[1]) if type(limits) is tuple else (limits.low, limits.high)  # type: ignore[union-attr]
 
 
-def read(metric: str, reading: Reading, where: Where, *, unit: str, bounds: Bounds | None = None) -> Estimate:
+def from_reading(metric: str, reading: Reading, where: Where, *, unit: str, bounds: Bounds | None = None) -> Estimate:
     """Make an estimate of a number that came with its limits from a gatherer."""
     if reading.value is None:
         return absent(metric, where, reading.reason, n=reading.n, unit=unit)
     limits = None if reading.low is None or reading.high is None else (reading.low, reading.high)
-    return spanned(
+    return with_interval(
         metric, reading.value, limits, where, method=reading.method, n=reading.n, unit=unit, bounds=bounds,
         reason=reading.reason or "the spread is not known",
     )  # fmt: skip

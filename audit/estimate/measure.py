@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from audit.errors import DataError, hint, listed, shown
+from audit.errors import DataError, hint, quote, quote_all
 from audit.estimate.cells import Counts, count_rows
-from audit.estimate.counting import counted
+from audit.estimate.counting import measure_count
 from audit.estimate.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
 from audit.estimate.influence import metric_of, requirements, speaks_of_negative
 from audit.estimate.tally import Tally, addresses
@@ -119,7 +119,7 @@ def by_group(
     for levels, rows in groups(predictions, features):
         where = {**predictions.where, **dict(zip(features, levels, strict=True)), **_class_part(class_)}
         size = predictions.count(rows)
-        if why := predictions.settings.hidden(where, size):
+        if why := predictions.settings.why_hidden(where, size):
             estimates += [_suppress(predictions, name, where, why) for name in names]
             continue
         part = bare if all(_from_counts(predictions, name) for name in names) else bare.take(rows)
@@ -150,7 +150,7 @@ def from_tally(
         where = {**tally.where, **address, **_class_part(class_)}
         cell = Counts(n, weight, weight2)
         for name in names:
-            if why := settings.hidden(where, int(n.sum())):
+            if why := settings.why_hidden(where, int(n.sum())):
                 estimates.append(_suppress(bare, name, where, why))
             else:
                 estimates.append(
@@ -172,8 +172,8 @@ def groups(predictions: Predictions, features: Sequence[str]) -> Iterator[tuple[
     """
     for name in features:
         if name not in predictions.keys:
-            known = listed(predictions.keys)
-            raise DataError(f"No grouping column {shown(name)}; keys are {known}.{hint(name, predictions.keys)}")
+            known = quote_all(predictions.keys)
+            raise DataError(f"No grouping column {quote(name)}; keys are {known}.{hint(name, predictions.keys)}")
     factors = [predictions.keys[name] for name in features]
     shape = tuple(max(len(factor.levels), 1) for factor in factors)
     address, kept = addresses([factor.codes for factor in factors], shape, len(predictions))
@@ -300,7 +300,7 @@ def _measure(part: Predictions, name: str, class_: str | None, counts: Counts | 
     level = part.settings.level
     if counts is not None:
         requirements(part, name, position, rows=int(counts.n.sum()))
-        return counted(name, counts, level, None, part.classes if position is None else ())
+        return measure_count(name, counts, level, None, part.classes if position is None else ())
     requirements(part, name, position)
     metric = metric_of(part, name)
     if metric.measured is not None:
@@ -308,7 +308,7 @@ def _measure(part: Predictions, name: str, class_: str | None, counts: Counts | 
     rows = rows_of(part)
     rows = rows if position is None else rows.one_vs_rest(position)
     classes = part.classes if position is None else ("rest", part.classes[position])
-    return counted(name, count_rows(rows, len(classes)), level, rows, classes)
+    return measure_count(name, count_rows(rows, len(classes)), level, rows, classes)
 
 
 def _suppress(predictions: Predictions, name: str, where: Mapping[str, str], reason: str) -> Estimate:

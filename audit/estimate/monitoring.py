@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from audit.data.factor import concatenate
 from audit.estimate.cells import Counts, count_rows, effective, proportion, rate_masks
-from audit.estimate.drift import binned
+from audit.estimate.drift import effective_counts
 from audit.estimate.metrics import metric
 from audit.estimate.rates import RATES
 from audit.estimate.views import rows_of, with_weight
@@ -161,11 +161,11 @@ def level_counts(part: Predictions, key: str, levels: Sequence[str]) -> FloatArr
     [1.0, 1.0, 0.0]
     """
     factor, settings = part.keys[key], part.settings
-    facts = {level: "" if settings.hidden({key: level}, settings.suppress_n) else level for level in levels}
+    facts = {level: "" if settings.why_hidden({key: level}, settings.suppress_n) else level for level in levels}
     places = {name: position for position, name in enumerate(dict.fromkeys(facts.values()))}
     codes = [places[facts[level]] if level in facts else -1 for level in factor.levels]
     place = np.array([*codes, -1], dtype=np.int64)[factor.codes]
-    return binned(place, len(places), cluster=part.cluster, rows=_rows_behind(part))
+    return effective_counts(place, len(places), cluster=part.cluster, rows=_rows_behind(part))
 
 
 def _rows_behind(part: Predictions) -> FloatArray | None:
@@ -176,7 +176,7 @@ def score_counts(part: Predictions, edges: FloatArray) -> FloatArray:
     """Count rows by bin of score; where they are clustered, as many rows as tell the same."""
     assert part.y_score is not None  # noqa: S101 -- asked for by the caller
     place = np.searchsorted(edges, part.y_score, side="left")
-    return binned(place.astype(np.int64), len(edges) + 1, cluster=part.cluster, rows=_rows_behind(part))
+    return effective_counts(place.astype(np.int64), len(edges) + 1, cluster=part.cluster, rows=_rows_behind(part))
 
 
 def score_edges(part: Predictions, bins: int = 10) -> FloatArray:
@@ -192,7 +192,7 @@ def groups_of(part: Predictions, least: int) -> Iterator[tuple[dict[str, str], n
         for level in part.keys[feature].levels:
             mask = part.keys[feature].mask(level)
             rows = part.count(mask)
-            if rows >= max(least, 1) and not part.settings.hidden({feature: level}, rows):
+            if rows >= max(least, 1) and not part.settings.why_hidden({feature: level}, rows):
                 yield {feature: level}, mask
 
 

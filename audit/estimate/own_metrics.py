@@ -23,8 +23,8 @@ from audit.errors import ModelError
 from audit.estimate.metric import Metric
 from audit.evidence import COUNTED, OwnMetric, Predictions
 from audit.evidence.requirements import REQUIREMENTS
-from audit.models.containment import guarded
-from audit.statistics.intervals import Interval, around, bounded, on_scale
+from audit.models.containment import guard_call
+from audit.statistics.intervals import Interval, around, bounded_interval, on_scale
 from audit.statistics.residuals import mean_interval
 from audit.statistics.variance import STILL, Measured, Undefined, Variance, cluster_codes, skewness, variance
 
@@ -69,7 +69,7 @@ def as_metric(own: OwnMetric) -> Metric:
         unit=own.unit,
         better=own.better,
         bounds=own.bounds,
-        measured=lambda part, _position: measured(part, own),
+        measured=lambda part, _position: measure_own(part, own),
         difference=lambda value, other: difference(value, other, own),
     )
 
@@ -149,7 +149,7 @@ def value_of(part: Predictions, own: OwnMetric) -> float:
     return number
 
 
-def measured(part: Predictions, own: OwnMetric) -> Measured:
+def measure_own(part: Predictions, own: OwnMetric) -> Measured:
     """Measure a metric of the user's own, with its interval.
 
     Parameters
@@ -170,7 +170,7 @@ def measured(part: Predictions, own: OwnMetric) -> Measured:
     Examples
     --------
     >>> answers = Predictions(task="regression", y_true=np.zeros(40), y_pred=np.arange(40.0))
-    >>> made = measured(answers, OwnMetric(name="mean", origin="", function=lambda y, p: (p - y).mean()))
+    >>> made = measure_own(answers, OwnMetric(name="mean", origin="", function=lambda y, p: (p - y).mean()))
     >>> made.value, round(made.low, 1), round(made.high, 1)
     (19.5, 15.8, 23.2)
     """
@@ -217,7 +217,7 @@ def difference(predictions: Predictions, other: Predictions, own: OwnMetric) -> 
 def _guard(own: OwnMetric, rows: int) -> Iterator[None]:
     """Keep code that exits or hangs from ending the audit; what it did is the reason why there is no number."""
     try:
-        with guarded(f"metric {own.name} on {rows:,} rows"):
+        with guard_call(f"metric {own.name} on {rows:,} rows"):
             yield
     except ModelError as error:
         raise Undefined(str(error)) from error
@@ -316,7 +316,9 @@ def _interval(replicates: Replicates, own: OwnMetric, level: float, part: Predic
         return None
     low, high = own.bounds
     if math.isfinite(low) and math.isfinite(high) and low < replicates.value < high:
-        interval = bounded(replicates.value, spread.value, level=level, degrees=spread.degrees, low=low, high=high)
+        interval = bounded_interval(
+            replicates.value, spread.value, level=level, degrees=spread.degrees, low=low, high=high
+        )
     elif by.startswith("jackknife"):
         skew = skewness(replicates.influence, replicates.share)
         limits = mean_interval(replicates.value, spread, level, skew)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from audit.errors import DataError, listed
+from audit.errors import DataError, quote_all
 from audit.estimate.cells import rate_masks
 from audit.estimate.influence import linear_form, metric_of, requirements, speaks_of_negative
 from audit.estimate.measure import estimate, groups
@@ -124,7 +124,7 @@ def newcombe_paired(both: float, first_only: float, second_only: float, neither:
 # --- predictions ----------------------------------------------------------------------------------
 
 
-def aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
+def align_predictions(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
     """Put the rows of `second` in the order of `first`.
 
     Raises
@@ -136,13 +136,13 @@ def aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
     --------
     >>> one = Predictions(task="regression", y_true=np.array([1.0, 2.0]), y_pred=np.zeros(2), row=np.array([0, 1]))
     >>> other = Predictions(task="regression", y_true=np.array([2.0, 1.0]), y_pred=np.ones(2), row=np.array([1, 0]))
-    >>> aligned(one, other)[1].y_true.tolist()
+    >>> align_predictions(one, other)[1].y_true.tolist()
     [1.0, 2.0]
     """
     if first.task != second.task or first.classes != second.classes:
         raise DataError(
-            f"A {first.task} task with classes {listed(first.classes)} and a {second.task} task with classes "
-            f"{listed(second.classes)} cannot be compared."
+            f"A {first.task} task with classes {quote_all(first.classes)} and a {second.task} task with classes "
+            f"{quote_all(second.classes)} cannot be compared."
         )
     for part in (first, second):
         if len(part.row) != len(part):
@@ -202,7 +202,7 @@ def paired_difference(
     >>> str(paired_difference(new, old, "accuracy"))
     '-0.286 [-0.517, -0.026]'
     """
-    predictions, other = aligned(first, second)
+    predictions, other = align_predictions(first, second)
     return _difference(predictions, other, name, class_, generator or np.random.default_rng(0), resamples)
 
 
@@ -215,12 +215,12 @@ def paired_by_group(
     generator: np.random.Generator | None = None,
 ) -> tuple[Estimate, ...]:
     """Measure paired differences by group of the crossed `features`, see :func:`audit.estimate.measure.by_group`."""
-    predictions, other = aligned(first, second)
+    predictions, other = align_predictions(first, second)
     source = generator or np.random.default_rng(0)
     estimates = []
     for levels, rows in groups(predictions, features):
         where = dict(zip(features, levels, strict=True))
-        if reason := predictions.settings.hidden(where, len(rows)):
+        if reason := predictions.settings.why_hidden(where, len(rows)):
             n = 0 if reason == NO_ROWS else None
             estimates += [_without(predictions, name, {**predictions.where, **where}, n, reason) for name in names]
             continue
@@ -249,7 +249,7 @@ def churn(first: Predictions, second: Predictions, toward: str = "", name: str =
     >>> str(churn(one, other)), churn(one, other, "yes").value
     ('0.100 [0.028, 0.301]', 0.0)
     """
-    predictions, other = aligned(first, second)
+    predictions, other = align_predictions(first, second)
     moved = predictions.y_pred != other.y_pred
     if toward:
         moved &= predictions.y_pred == predictions.classes.index(toward)

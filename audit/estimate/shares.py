@@ -11,7 +11,7 @@ import numpy.typing as npt
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.estimate.cells import proportion_of
-from audit.estimate.comparing import compared
+from audit.estimate.comparing import compare_estimates
 from audit.estimate.making import absent, exact
 from audit.evidence import Predictions, Repeats
 from reports.record import Estimate, Where
@@ -123,7 +123,7 @@ def proportion_difference(metric: str, estimate: Estimate, other: Estimate) -> E
     >>> str(proportion_difference("gap", one, other))
     '0.200 [0.052, 0.334]'
     """
-    gap = replace(compared(estimate, other, "difference"), metric=metric)
+    gap = replace(compare_estimates(estimate, other, "difference"), metric=metric)
     return replace(gap, method="newcombe") if gap.method == "mover of wilson" else gap
 
 

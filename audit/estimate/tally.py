@@ -13,7 +13,7 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
-from audit.errors import DataError, hint, listed, shown
+from audit.errors import DataError, hint, quote, quote_all
 from audit.estimate.counting import from_counts
 from audit.evidence import Predictions
 
@@ -121,8 +121,8 @@ class Tally:
         """Add two tables of the same keys and classes; levels keep their first order of appearance."""
         if self.keys != other.keys or self.classes != other.classes:
             raise DataError(
-                f"Tallies over keys {listed(self.keys)} with classes {listed(self.classes)} and over "
-                f"{listed(other.keys)} with {listed(other.classes)} cannot be added; count both alike."
+                f"Tallies over keys {quote_all(self.keys)} with classes {quote_all(self.classes)} and over "
+                f"{quote_all(other.keys)} with {quote_all(other.classes)} cannot be added; count both alike."
             )
         levels = tuple(tuple(dict.fromkeys((*a, *b))) for a, b in zip(self.levels, other.levels, strict=True))
         codes = np.concatenate([_recode(tally, levels) for tally in (self, other)])
@@ -165,10 +165,6 @@ class Tally:
             code = self.levels[column].index(level) if level in self.levels[column] else -1
             kept &= self.codes[:, column] == code
         return self._take(kept, {**self.where, **where})
-
-    def suppressed(self, fewest: int) -> Tally:
-        """Leave out the cells of fewer than `fewest` rows, so that they leave no trace."""
-        return self._take(self.rows() >= fewest, self.where)
 
     def rows(self) -> IntArray:
         """Count the rows of each cell."""
@@ -246,7 +242,7 @@ def merge(tallies: Sequence[Tally]) -> Tally:
 def _require_keys(wanted: Sequence[str] | Mapping[str, str], known: Sequence[str] | Mapping[str, object]) -> None:
     for name in wanted:
         if name not in known:
-            raise DataError(f"No grouping column {shown(name)}; keys are {listed(known)}.{hint(name, known)}")
+            raise DataError(f"No grouping column {quote(name)}; keys are {quote_all(known)}.{hint(name, known)}")
 
 
 def addresses(

@@ -15,7 +15,7 @@ from audit.errors import NotApplicable
 from audit.estimate.paired import tango
 from audit.estimate.split_half import halves
 from audit.evidence import FloatArray, Predictions
-from audit.statistics.intervals import Span, bounded, linear, t_value, wilson, z_value
+from audit.statistics.intervals import Span, bounded_interval, linear, t_value, wilson, z_value
 from audit.statistics.variance import Undefined, cluster_codes, effective_n, variance, variance_of_counts
 
 NOBODY = math.inf
@@ -90,7 +90,7 @@ def spread_cuts(cuts: Cuts, most: int) -> list[int]:
     return sorted({1 + int(place) for place in np.minimum(chosen, places - 2)})
 
 
-def called(part: Predictions, threshold: float) -> Predictions:
+def call_positive(part: Predictions, threshold: float) -> Predictions:
     """Return the answers with rows scored at or above `threshold` called positive."""
     return replace(part, y_pred=(score_of(part) >= threshold).astype(np.int64))
 
@@ -204,7 +204,7 @@ def mean_within(
     else:
         spread = variance_of_counts(values - center, repeats[0], weight, repeats[1])
     if low < center < high and spread.value > 1e-24 * (high - low) ** 2:
-        limits = bounded(center, spread.value, level=level, degrees=spread.degrees, low=low, high=high)
+        limits = bounded_interval(center, spread.value, level=level, degrees=spread.degrees, low=low, high=high)
         return Span(center, limits.low, limits.high)
     share = np.ones(len(values)) if weight is None else weight
     if cluster is not None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from audit.errors import DataError, hint, listed, shown
+from audit.errors import DataError, hint, quote, quote_all
 from audit.estimate.cells import Rows
 from audit.evidence import Predictions
 from audit.statistics.variance import Undefined, Variance, skewness, variance, variance_of_counts
@@ -43,8 +43,8 @@ def position_of(predictions: Predictions, class_: str | None) -> int | None:
     if class_ is None:
         return None
     if class_ not in predictions.classes:
-        known = listed(predictions.classes)
-        raise DataError(f"No class is called {shown(class_)}; classes are {known}.{hint(class_, predictions.classes)}")
+        known = quote_all(predictions.classes)
+        raise DataError(f"No class is called {quote(class_)}; classes are {known}.{hint(class_, predictions.classes)}")
     return predictions.classes.index(class_)
 
 

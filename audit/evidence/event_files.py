@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from audit.errors import DataError, shown
+from audit.errors import DataError, quote
 
 NAME = "tfevents"
 MOST_EVENTS, MOST_BYTES = 1_000_000, 2**26
@@ -98,7 +98,7 @@ def _scalars(path: Path) -> Iterator[tuple[int, str, float]]:
                     ]
             yield from ((step, tag, scalar) for tag, scalar in entries if tag and scalar is not None)
         except (struct.error, IndexError, UnicodeDecodeError, TypeError) as error:
-            raise DataError(f"{shown(path.name)} is not an event file of TensorBoard.") from error
+            raise DataError(f"{quote(path.name)} is not an event file of TensorBoard.") from error
 
 
 def _records(path: Path) -> Iterator[bytes]:
@@ -112,10 +112,10 @@ def _records(path: Path) -> Iterator[bytes]:
                 length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else MOST_BYTES + 1
                 data = file.read(length) if length <= MOST_BYTES else b""
                 if len(data) < length or len(file.read(4)) < 4:
-                    raise DataError(f"{shown(path.name)} breaks off within an event; expected whole event files.")
+                    raise DataError(f"{quote(path.name)} breaks off within an event; expected whole event files.")
                 yield data
     except OSError as error:
-        raise DataError(f"{shown(path.name)} cannot be read: {error.strerror}.") from error
+        raise DataError(f"{quote(path.name)} cannot be read: {error.strerror}.") from error
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int, bytes | int]]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from audit.errors import DataError, listed, shown
+from audit.errors import DataError, quote, quote_all
 from audit.evidence import HistoryRow
 from audit.evidence.event_files import is_event_log, read_events
 
@@ -49,15 +49,15 @@ def read_history(log: Log) -> tuple[HistoryRow, ...]:
     name = str(getattr(log, "name", log)) if isinstance(log, str | Path) else "history"
     rows = _from_file(Path(log)) if isinstance(log, str | Path) else [dict(row) for row in log]
     if not rows:
-        raise DataError(f"{shown(name)} holds no rows; expected one an epoch.")
+        raise DataError(f"{quote(name)} holds no rows; expected one an epoch.")
     columns = list(dict.fromkeys(str(key) for row in rows for key in row if key is not None))
     if set(PLAIN) <= set(columns):
         return tuple(_plain(row, name) for row in rows)
     meanings = {column: meaning for column in columns if (meaning := _meaning(column)) is not None}
     if not any(quantity == "loss" for _, quantity in meanings.values()):
         raise DataError(
-            f"{shown(name)} has no column of losses; its columns are {listed(columns)}. Expected epoch with train_loss "
-            "and val_loss, or epoch, split, quantity and value."
+            f"{quote(name)} has no column of losses; its columns are {quote_all(columns)}. Expected epoch with "
+            "train_loss and val_loss, or epoch, split, quantity and value."
         )
     return _average(rows, meanings)
 
@@ -67,14 +67,14 @@ def _from_file(path: Path) -> list[dict[str, object]]:
         return read_events(path)
     if not path.is_file():
         raise DataError(
-            f"[model] history: no file {shown(str(path))}; expected a CSV with a row an epoch, or TensorBoard's event "
+            f"[model] history: no file {quote(str(path))}; expected a CSV with a row an epoch, or TensorBoard's event "
             "files."
         )
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [dict(row) for _, row in zip(range(MOST_ROWS), csv.DictReader(file), strict=False)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"[model] history: {shown(path.name)} cannot be read as CSV: {error}.") from error
+        raise DataError(f"[model] history: {quote(path.name)} cannot be read as CSV: {error}.") from error
     return [{key: value for key, value in row.items() if key is not None} for row in rows]
 
 
@@ -89,7 +89,7 @@ def _number(value: object) -> float | None:
 def _plain(row: Mapping[str, object], name: str) -> HistoryRow:
     epoch, value = _number(row["epoch"]), _number(row["value"])
     if epoch is None or not math.isfinite(epoch):
-        raise DataError(f"{shown(name)}: epoch is {shown(str(row['epoch']))}; expected a whole number.")
+        raise DataError(f"{quote(name)}: epoch is {quote(str(row['epoch']))}; expected a whole number.")
     finite = value if value is not None and math.isfinite(value) else None
     return HistoryRow(epoch=int(epoch), split=str(row["split"]), quantity=str(row["quantity"]), value=finite)
 

@@ -34,7 +34,7 @@ class Perturbed:
     >>> rows = Predictions(task="regression", y_true=y, y_pred=y, row=np.arange(2))
     >>> moved = replace(rows, y_pred=np.array([1.5, 2.0]))
     >>> seen = Perturbed(predictions=join([rows, moved], "variant", ["none", "noise"]))
-    >>> seen.names, seen.pair("noise").changed().tolist()
+    >>> seen.names, seen.pair("noise").changed_rows().tolist()
     (('noise',), [True, False])
     """
 
@@ -86,11 +86,11 @@ class Pair(NamedTuple):
     after: Predictions
     spread: float = 1.0
 
-    def changed(self) -> npt.NDArray[np.bool_]:
+    def changed_rows(self) -> npt.NDArray[np.bool_]:
         """Tell which rows have another label or, in regression, another number."""
         return np.asarray(self.before.y_pred != self.after.y_pred)
 
-    def moved(self) -> FloatArray:
+    def score_moves(self) -> FloatArray:
         """Return by how much each row's score moved, at most over classes; 0 where there are no scores.
 
         In regression the prediction's move, in standard deviations of the target.

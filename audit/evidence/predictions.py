@@ -53,17 +53,17 @@ class Settings:
     suppressed: frozenset[Address] = frozenset()
     """Groups that are not shown although they are large enough: smaller ones could be worked out from them."""
 
-    def hidden(self, where: Mapping[str, str], rows: int) -> str:
+    def why_hidden(self, where: Mapping[str, str], rows: int) -> str:
         """Return why the group at `where`, of so many rows, leaves no trace; ``""`` where it may be shown.
 
         Examples
         --------
         >>> settings = Settings(suppressed=frozenset({frozenset({("race", "b")})}))
-        >>> settings.hidden({"race": "c"}, 5)
+        >>> settings.why_hidden({"race": "c"}, 5)
         'suppressed: fewer than 10 rows, or so few could be worked out from it'
-        >>> settings.hidden({"sex": "f", "race": "b"}, 80)
+        >>> settings.why_hidden({"sex": "f", "race": "b"}, 80)
         'suppressed: fewer than 10 rows, or so few could be worked out from it'
-        >>> settings.hidden({"race": "a"}, 215)
+        >>> settings.why_hidden({"race": "a"}, 215)
         ''
         """
         items = tuple(where.items()) if self.suppressed else ()

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from audit.errors import ConfigError, NotApplicable, hint, listed, shown
+from audit.errors import ConfigError, NotApplicable, hint, quote, quote_all
 from audit.evidence.predictions import Absence, Predictions
 
 Given = Mapping[str, object]
@@ -93,7 +93,7 @@ def _test_rows(given: Given) -> float:
     return float(np.size(_table(given).rows("test")))  # type: ignore[attr-defined]
 
 
-def known(names: Iterable[str]) -> tuple[str, ...]:
+def requirement_names(names: Iterable[str]) -> tuple[str, ...]:
     """Return the names of requirements.
 
     Raises
@@ -103,14 +103,14 @@ def known(names: Iterable[str]) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> known(["train"])
+    >>> requirement_names(["train"])
     ('train',)
     """
     wanted = tuple(names)
     for name in wanted:
         if name not in REQUIREMENTS:
-            there = listed(REQUIREMENTS, limit=20)
-            raise ConfigError(f"no requirement is called {shown(name)}; there are {there}.{hint(name, REQUIREMENTS)}")
+            there = quote_all(REQUIREMENTS, limit=20)
+            raise ConfigError(f"no requirement is called {quote(name)}; there are {there}.{hint(name, REQUIREMENTS)}")
     return wanted
 
 
@@ -142,5 +142,5 @@ def require_evidence(*names: str, **given: object) -> None:
     >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.zeros(1), y_pred=np.zeros(1))
     >>> require_evidence("test", predictions=answers)
     """
-    if reason := lacking(known(names), given):
+    if reason := lacking(requirement_names(names), given):
         raise NotApplicable(reason)

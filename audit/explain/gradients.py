@@ -161,7 +161,7 @@ def integrated_gradients(
         length = 1 / PARTS / 2**depth
         nodes = FEW_NODES if depth else NODES
         array = way.integrate(row, start, length, nodes)
-        miss = array.sum(axis=1) - way.gained(row, start, length)
+        miss = array.sum(axis=1) - way.growth(row, start, length)
         count = np.bincount(row, minlength=len(rows))
         spent += nodes * count
         total = np.abs(error + np.bincount(row, miss, len(rows)))
@@ -237,7 +237,7 @@ class _Way:
         target = self.inputs[torch.as_tensor(row, device=self.inputs.device)]
         return self.origin + share * (target - self.origin)
 
-    def gained(self, row: Positions, start: FloatArray, length: float) -> FloatArray:
+    def growth(self, row: Positions, start: FloatArray, length: float) -> FloatArray:
         """Return how much the output grows on each part, shape (parts,)."""
         ends = [
             (int(value), place) for value, first in zip(row, start, strict=True) for place in (first, first + length)

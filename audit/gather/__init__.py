@@ -22,12 +22,12 @@ from typing import Protocol, TypeVar, overload
 import numpy as np
 
 from audit.data.dataset import Dataset
-from audit.errors import AuditError, ConfigError, MissingExtra, NotApplicable, hint, listed, shown
+from audit.errors import AuditError, ConfigError, MissingExtra, NotApplicable, hint, quote, quote_all
 from audit.evidence import Absence, Settings
 from audit.models.cost import affordable, learnable
 from audit.models.exchange import BudgetSpent, EndpointError
 from audit.models.load import Model
-from audit.models.random_states import seeded
+from audit.models.random_states import seed_global_generators
 from audit.progress import Progress, silent
 from reports.record import Json
 
@@ -119,7 +119,7 @@ class Context:
             raise TypeError(f"evidence {name!r} is a {type(value).__name__}; expected a {kind.__name__}")
         return value
 
-    def fitted(self) -> Model:
+    def require_model(self) -> Model:
         """Return the model, for gatherers that call it.
 
         Raises
@@ -137,11 +137,11 @@ class Context:
 
     def affordable(self, evaluations: int) -> int:
         """Return how many rows the model may be asked for by a budget: fewer where it is large."""
-        return affordable(evaluations, self.fitted().predictor)
+        return affordable(evaluations, self.require_model().predictor)
 
     def learnable(self, rows: int) -> int:
         """Return how many training rows refits may learn from by a budget: fewer where the model learns slowly."""
-        return learnable(rows, self.fitted().predictor)
+        return learnable(rows, self.require_model().predictor)
 
     def _given(self, name: str) -> object | None:
         if name == "settings":
@@ -151,7 +151,7 @@ class Context:
     def _gather(self, name: str) -> object:  # noqa: C901 -- one clause an outcome
         if name not in available():
             known = (*available(), *GIVEN, "dataset", "artifact", "card", "settings")
-            return Absence(outcome="error", reason=f"no gatherer brings {shown(name)}.{hint(name, known)}".rstrip("."))
+            return Absence(outcome="error", reason=f"no gatherer brings {quote(name)}.{hint(name, known)}".rstrip("."))
         if self.left_out and name not in QUICK:
             return Absence(outcome="skipped", reason=self.left_out)
         if self.kept is not None and (left := self.kept.read(name)) is not None:
@@ -161,7 +161,7 @@ class Context:
             module = importlib.import_module(f"audit.gather.{name}")
             with (
                 warnings.catch_warnings(record=True) as caught,
-                seeded(derived_seed(self.seed, name)),
+                seed_global_generators(derived_seed(self.seed, name)),
                 threads_for(self.dataset),
             ):
                 warnings.simplefilter("always")
@@ -255,12 +255,12 @@ def check_options(options: Mapping[str, Mapping[str, Json]]) -> None:
     for name, values in options.items():
         if name not in available():
             raise ConfigError(
-                f"[gather.{name}]: no such evidence; there is {listed(available())}." + hint(name, available())
+                f"[gather.{name}]: no such evidence; there is {quote_all(available())}." + hint(name, available())
             )
         known = options_of(name)
         for option in values:
             if option not in known:
                 raise ConfigError(
-                    f"[gather.{name}] has no option {shown(option)}; it has {listed(known) or 'none'}."
+                    f"[gather.{name}] has no option {quote(option)}; it has {quote_all(known) or 'none'}."
                     + hint(option, known)
                 )

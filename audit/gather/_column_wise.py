@@ -17,7 +17,7 @@ import numpy.typing as npt
 from audit.errors import AuditError
 from audit.explain.encoding import Encoding, FloatArray
 from audit.models.answers import as_model_input, call
-from audit.models.containment import guarded
+from audit.models.containment import guard_call
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,7 +217,7 @@ def _looked_up(
 
 
 def _prepare(preparation: Any, model: Model, frame: pd.DataFrame) -> Any:  # noqa: ANN401 -- an array of some kind
-    with guarded(f"transform on {len(frame)} rows"):
+    with guard_call(f"transform on {len(frame)} rows"):
         return preparation.transform(as_model_input(model, frame))
 
 

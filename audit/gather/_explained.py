@@ -106,7 +106,7 @@ class Output:
         codes = pd.Index(self.classes).get_indexer(pd.Index(list(texts)))
         return np.where(codes < 0, 0, codes).astype(np.int64)
 
-    def decided(self, lookup: Lookup, numbers: FloatArray) -> npt.NDArray[np.int64] | None:
+    def decide_encoded(self, lookup: Lookup, numbers: FloatArray) -> npt.NDArray[np.int64] | None:
         """Return what :meth:`decide` does, for encoded rows; ``None`` where a value is not known."""
         label = lookup.ask("predict", numbers)
         return None if label is None else self._code(label)
@@ -169,7 +169,7 @@ class Explained:
         answers = lookup(self.output.model, self.encoding, known, "predict") if self.output.classes else None
 
         def decided(numbers: FloatArray) -> npt.NDArray[np.int64]:
-            quick = None if answers is None else self.output.decided(answers, numbers)
+            quick = None if answers is None else self.output.decide_encoded(answers, numbers)
             return quick if quick is not None else self.output.decide(self.encoding.decode(numbers))
 
         return decided
@@ -197,7 +197,7 @@ class Explained:
         return {**keys, **{name: factor.take(rows) for name, factor in dataset.sensitive.items()}}
 
 
-def explained(
+def draw_explained(
     context: Context, *, rows: int, background: int, reseed: str = "", chosen: Positions | None = None
 ) -> Explained:
     """Draw rows of the test split and a background of training rows, and choose the explained output.
@@ -217,7 +217,7 @@ def explained(
     NotApplicable
         If there is no model, or it reads no columns.
     """
-    model, dataset = context.fitted(), context.dataset
+    model, dataset = context.require_model(), context.dataset
     require_evidence("features", dataset=dataset)
     if [*dataset.kinds().values()] == ["text"]:
         raise NotApplicable("the model reads one text; its words are explained apart")
@@ -319,7 +319,7 @@ def _classes(model: Model, dataset: Dataset) -> tuple[str, ...]:
     return (*dataset.classes, *(text for text in own if text not in dataset.classes))
 
 
-def said(predictions: Predictions, value: np.generic) -> str:
+def value_words(predictions: Predictions, value: np.generic) -> str:
     """Write a prediction or a true value for people."""
     if predictions.task == "regression":
         return f"{float(value):.5g}"

@@ -88,7 +88,7 @@ def _ask(
     scores: bool,
 ) -> Perturbed:
     dataset = context.dataset
-    model = context.fitted() if scores or dataset.task == "regression" else labels_only(context.fitted())
+    model = context.require_model() if scores or dataset.task == "regression" else labels_only(context.require_model())
     left = context.affordable(evaluations) - len(base)
     plain = ask(model, dataset.inputs(base), dataset, progress=_quiet, what=what)
     parts, levels, failed = [predictions_of(plain, dataset, base, context.settings)], [NONE], {}
@@ -109,7 +109,10 @@ def _ask(
         levels.append(variant.name)
     context.progress(what, len(waiting), len(waiting))
     return Perturbed(
-        predictions=join(aligned(parts), "variant", levels), failed=failed, notes=notes, spread=target_spread(context)
+        predictions=join(share_classes(parts), "variant", levels),
+        failed=failed,
+        notes=notes,
+        spread=target_spread(context),
     )
 
 
@@ -128,7 +131,7 @@ def labels_only(model: Model) -> Model:
     return replace(model, predictor=_Labels(model.predictor))
 
 
-def aligned(parts: list[Predictions]) -> list[Predictions]:
+def share_classes(parts: list[Predictions]) -> list[Predictions]:
     """Give all parts the same classes: a changed row may be answered with a class not seen before."""
     classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
     return [part if part.classes == classes else _recode(part, classes) for part in parts]

@@ -67,7 +67,7 @@ class Unfinished:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def unfinished(parts: Mapping[str, object]) -> Unfinished | None:
+def open_unfinished(parts: Mapping[str, object]) -> Unfinished | None:
     """Open what was kept of an audit.
 
     Parameters

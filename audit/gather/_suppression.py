@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.dataset import Dataset
-from audit.data.suppression import Address, suppressed
+from audit.data.suppression import Address, groups_to_hide
 from audit.estimate.monitoring import everyone
 from audit.evidence import Guess, Mitigated, Perturbed, Predictions, Settings, Strength, Window, Windows
 from audit.gather import Context
@@ -18,7 +18,7 @@ from audit.gather import Context
 Share = npt.NDArray[np.int64]
 
 
-def protected(context: Context, predictions: Predictions) -> Context:
+def hide_small_groups(context: Context, predictions: Predictions) -> Context:
     """Return the context with the groups to be hidden in its settings, and in those of what was gathered so far.
 
     Parameters
@@ -54,10 +54,10 @@ def _hide(
     hidden: set[Address] = set()
     if len(dataset):
         parts = [dataset.split.mask(name).astype(np.int64) for name in dataset.split.levels]
-        hidden |= suppressed(dataset.sensitive, settings.suppress_n, settings.depth, parts)
+        hidden |= groups_to_hide(dataset.sensitive, settings.suppress_n, settings.depth, parts)
     for part in (predictions, *_looks(windows)):
         factors = {name: part.keys[name] for name in part.sensitive}
-        hidden |= suppressed(factors, settings.suppress_n, settings.depth, _shares(part))
+        hidden |= groups_to_hide(factors, settings.suppress_n, settings.depth, _shares(part))
     return frozenset(hidden)
 
 

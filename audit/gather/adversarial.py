@@ -72,7 +72,7 @@ def gather(
     NotApplicable
         If the model has no gradient by its inputs.
     """
-    model, dataset = context.fitted(), context.dataset
+    model, dataset = context.require_model(), context.dataset
     if dataset.task == "regression":
         raise NotApplicable("asks whether accuracy is halved; this model predicts numbers")
     network = model.predictor
@@ -103,7 +103,7 @@ def _by_differences(context: Context, budget: tuple[int, int, int], size: float)
         )
     few, _ = sample(context, PROBED, "probed")
     if not is_smooth(_floats(context, few, spreads), spreads, _Loss(context, few)):
-        kind = type(context.fitted().last).__name__
+        kind = type(context.require_model().last).__name__
         raise NotApplicable(f"needs the model's gradient; {kind} is not differentiable here")
     base, notes = sample(context, min(rows, max(1, calls // (steps * (len(spreads) + 1)))), "attacked")
     text = f"{size:g} sd"
@@ -135,7 +135,7 @@ class _Loss:
 
     def __call__(self, X: pd.DataFrame) -> FloatArray:
         """Return minus the log of the true class's probability, or minus its margin."""
-        answers = ask(self.context.fitted(), X, self.context.dataset, progress=_quiet, what="attacking")
+        answers = ask(self.context.require_model(), X, self.context.dataset, progress=_quiet, what="attacking")
         score = answers.y_score
         if score is None:
             raise NotApplicable(f"needs the model's gradient; {answers.score_reason}")
@@ -195,7 +195,7 @@ def _quiet(what: str, done: int, total: int) -> None:
 def _reach(context: Context, size: float, pixels: float) -> Reach:
     dataset = context.dataset
     known = dataset.inputs(dataset.rows("train" if dataset.has("train") else "test")).to_numpy(dtype=np.float64)
-    shape = tuple(getattr(context.fitted().predictor, "input_shape_", ()))
+    shape = tuple(getattr(context.require_model().predictor, "input_shape_", ()))
     if len(shape) == 3:
         low, high = float(known.min()), float(known.max())
         wide = np.full(known.shape[1], pixels * (high - low))
@@ -208,7 +208,7 @@ def _attack(context: Context, X: pd.DataFrame, rows: Positions, reach: Reach, st
     """Climb the loss of the true class, and come back within reach after each step."""
     from threadpoolctl import threadpool_limits
 
-    predictor: Any = context.fitted().predictor
+    predictor: Any = context.require_model().predictor
     dataset = context.dataset
     place = {text: code for code, text in enumerate(label_texts(np.asarray(predictor.classes_)))}
     truth = np.array([place.get(dataset.classes[int(code)], 0) for code in dataset.y[rows]], dtype=np.int64)

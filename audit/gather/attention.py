@@ -36,7 +36,7 @@ def gather(context: Context, *, rows: int = 50, texts: int = 2) -> tuple[Attenti
     NotApplicable
         If the model is no Transformer, or reads more than 40 steps.
     """
-    model, dataset = context.fitted(), context.dataset
+    model, dataset = context.require_model(), context.dataset
     module = getattr(model.predictor, "network_", None)
     if module is None:
         raise NotApplicable("watches the attention of a Transformer; this model is none")

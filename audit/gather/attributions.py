@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, listed, shown
+from audit.errors import ConfigError, MissingExtra, NotApplicable, hint, quote, quote_all
 from audit.evidence import Attributions, FloatArray
 from audit.explain.additive import additive_shapley
 from audit.explain.exact import exact_shapley
@@ -26,7 +26,7 @@ from audit.explain.shap_explainers import shap_deep, shap_kernel, shap_permutati
 from audit.explain.tree import tree_scale, tree_shapley
 from audit.gather import LATE
 from audit.gather._column_wise import Lookup
-from audit.gather._explained import MOST_COLUMNS, Explained, explained
+from audit.gather._explained import MOST_COLUMNS, Explained, draw_explained
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -105,13 +105,15 @@ def attribute(context: Context, plan: Plan) -> Attributions:
     every = {**METHODS, **ON_REQUEST}
     if plan.method != "auto" and plan.method not in every:
         raise ConfigError(
-            f"[gather.attributions] method is {shown(plan.method)}; it can be 'auto', {listed(every)}."
+            f"[gather.attributions] method is {quote(plan.method)}; it can be 'auto', {quote_all(every)}."
             + hint(plan.method, every)
         )
     again = f" {plan.run}" if plan.run else ""
     chosen = None if plan.chosen is None else np.array(plan.chosen, dtype=np.intp)
     plan = _bound(plan, len(context.dataset.features))
-    what = explained(context, rows=max(plan.rows, 1), background=max(plan.background, 1), reseed=again, chosen=chosen)
+    what = draw_explained(
+        context, rows=max(plan.rows, 1), background=max(plan.background, 1), reseed=again, chosen=chosen
+    )
     order = list(METHODS) if plan.method == "auto" else [plan.method]
     notes: list[str] = []
     for name in order:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from audit.evidence import NONE, Perturbed, join
 from audit.evidence.requirements import require_evidence
-from audit.gather._perturbed import aligned, target_spread
+from audit.gather._perturbed import share_classes, target_spread
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
 from audit.models.load import Model
@@ -28,11 +28,11 @@ def gather(context: Context) -> Perturbed:
     dataset, rows = context.dataset, context.dataset.rows("test")
     require_evidence("test", dataset=dataset)
     X, parts = dataset.inputs(rows), []
-    for model in (source, context.fitted()):
+    for model in (source, context.require_model()):
         answers = ask(model, X, dataset, progress=context.progress, what="comparing with the source")
         parts.append(predictions_of(answers, dataset, rows, context.settings))
-    joined = join(aligned(parts), "variant", [NONE, COMPRESSED])
-    sizes = [model.info.size_bytes for model in (source, context.fitted())]
+    joined = join(share_classes(parts), "variant", [NONE, COMPRESSED])
+    sizes = [model.info.size_bytes for model in (source, context.require_model())]
     notes: tuple[str, ...] = (f"source {source.info.name}, SHA-256 {source.info.sha256[:12]}",)
     if None not in sizes:
         notes = (*notes, f"size on disk {sizes[0]} bytes before, {sizes[1]} after")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from audit.corruptions import IMAGES, SEQUENCES, SEVERITIES, TEXTS, scribbled
+from audit.corruptions import IMAGES, SEQUENCES, SEVERITIES, TEXTS, scribble_texts
 from audit.data.columns import column_kind
-from audit.errors import ConfigError, NotApplicable, hint, shown
+from audit.errors import ConfigError, NotApplicable, hint, quote
 from audit.evidence import NONE, FloatArray, Perturbed
 from audit.gather._perturbed import EVALUATIONS, Positions, Variant, ask_variants, sample
 
@@ -84,10 +84,10 @@ def form_of(context: Context, modality: str = "auto", shape: tuple[int, ...] = (
     """Tell what rows are: as stated, as the model knows, or as a single column of text shows."""
     if modality not in MODALITIES:
         raise ConfigError(
-            f"[gather] modality is {shown(modality)}; it can be {MODALITIES}." + hint(modality, MODALITIES)
+            f"[gather] modality is {quote(modality)}; it can be {MODALITIES}." + hint(modality, MODALITIES)
         )
-    last, dataset = context.fitted().last, context.dataset
-    known = tuple(getattr(last, "input_shape_", ()) or ()) if last is context.fitted().predictor else ()
+    last, dataset = context.require_model().last, context.dataset
+    known = tuple(getattr(last, "input_shape_", ()) or ()) if last is context.require_model().predictor else ()
     shape = shape or known
     if modality == "auto":
         single = len(dataset.features) == 1 and column_kind(dataset.frame[dataset.features[0]]) == "text"
@@ -118,7 +118,9 @@ def _scribble(context: Context, X: pd.DataFrame, columns: list[str], kind: str, 
     table = {}
     for name in columns:
         texts = ["" if missing else str(text) for text, missing in zip(X[name], X[name].isna(), strict=True)]
-        table[name] = pd.Series(scribbled(texts, kind, severity, generator), dtype=X[name].dtype).where(X[name].notna())
+        table[name] = pd.Series(scribble_texts(texts, kind, severity, generator), dtype=X[name].dtype).where(
+            X[name].notna()
+        )
     return X.assign(**table)
 
 

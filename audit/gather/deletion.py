@@ -9,7 +9,7 @@ import numpy as np
 
 from audit.evidence import Attributions
 from audit.explain.deletion import DeletionCurves, deletion_curves
-from audit.gather._explained import MOST_COLUMNS, explained
+from audit.gather._explained import MOST_COLUMNS, draw_explained
 from audit.gather.attribution_runs import WIDE_ROWS
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def gather(context: Context, *, rows: int = 50, background: int = 10, orders: in
     first: Attributions = context.need("attributions", tuple)[0]
     rows = min(rows, 2 * WIDE_ROWS) if len(first.features) > MOST_COLUMNS else rows
     kept = max(1, min(rows, len(first.values)))
-    what = explained(context, rows=kept, background=background)
+    what = draw_explained(context, rows=kept, background=background)
     parts, places = [], []
     for code, here in what.groups():
         parts.append(

@@ -9,7 +9,7 @@ import numpy as np
 
 from audit.evidence import Attributions, FloatArray
 from audit.explain.dependence import Dependence, Interaction, Shapes, grid_of, individual_curves, interaction_strength
-from audit.gather._explained import Explained, explained, require_table
+from audit.gather._explained import Explained, draw_explained, require_table
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -36,7 +36,7 @@ def gather(
     """
     require_table(context)
     first: Attributions = context.need("attributions", tuple)[0]
-    what = explained(context, rows=max(1, min(rows, len(first.values))), background=background)
+    what = draw_explained(context, rows=max(1, min(rows, len(first.values))), background=background)
     strongest = np.argsort(-np.abs(first.values).mean(axis=0), kind="stable")[: max(features, 1)]
     dependences = []
     for done, place in enumerate(strongest):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from audit.errors import NotApplicable
 from audit.explain.gradients import network_of
 from audit.explain.visualization import Visualization, visualize
-from audit.gather._explained import explained
+from audit.gather._explained import draw_explained
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -32,11 +32,11 @@ def gather(context: Context, *, rows: int = 500, channels: int = 12, images: int
     NotApplicable
         If the model is not a convolutional network of images.
     """
-    model, dataset = context.fitted(), context.dataset
+    model, dataset = context.require_model(), context.dataset
     network = network_of(model.predictor, task=dataset.task, column=1)
     if network is None or len(network.shape) != 3:
         raise NotApplicable("looks into convolutional networks of images; this model is none")
-    what = explained(context, rows=rows, background=1)
+    what = draw_explained(context, rows=rows, background=1)
     seed = int(context.generator("feature visualization").integers(2**31))
     visualization = visualize(
         network,

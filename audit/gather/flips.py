@@ -11,7 +11,7 @@ import pandas as pd
 from audit.data.dataset import address_name
 from audit.data.factor import Factor
 from audit.data.suppression import shown_levels
-from audit.errors import NotApplicable, listed
+from audit.errors import NotApplicable, quote_all
 from audit.evidence import Perturbed
 from audit.evidence.requirements import require_evidence
 from audit.gather._perturbed import EVALUATIONS, Positions, Variant, ask_variants, sample
@@ -45,12 +45,12 @@ def gather(
     NotApplicable
         If no sensitive feature is declared, or the model reads none of them.
     """
-    context.fitted()
+    context.require_model()
     dataset = context.dataset
     require_evidence("sensitive", dataset=dataset)
     read = {name: address_name(name) for name in dataset.features if address_name(name) in dataset.sensitive}
     if not read:
-        raise NotApplicable(f"the model reads none of the sensitive features {listed(dataset.sensitive)}")
+        raise NotApplicable(f"the model reads none of the sensitive features {quote_all(dataset.sensitive)}")
     base, notes = sample(context, rows, "flips")
     table = {}
     for column, feature in read.items():

@@ -50,7 +50,7 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
     from audit.gather.predictions import predictions_of
     from audit.models.answers import ask
 
-    model = context.fitted()
+    model = context.require_model()
     dataset = context.dataset
     require_evidence("train", dataset=dataset)
     if not model.refittable():
@@ -140,14 +140,17 @@ def refit(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp], seed: int)
     from threadpoolctl import threadpool_limits
 
     from audit.models.answers import as_model_input
-    from audit.models.containment import guarded
+    from audit.models.containment import guard_call
 
     y = _labels_as_taught(model, dataset, rows)
     weight = None if dataset.weight is None else dataset.weight[rows]
     try:
         X = as_model_input(model, dataset.inputs(rows))
         # OpenMP's spinning barriers make small fits many times slower on a busy machine.
-        with threadpool_limits(limits=1 if len(rows) < SMALL else None), guarded(f"fit on {len(rows)} rows", fit=True):
+        with (
+            threadpool_limits(limits=1 if len(rows) < SMALL else None),
+            guard_call(f"fit on {len(rows)} rows", fit=True),
+        ):
             copy = _fitted_clone(model.predictor, X, y, weight, seed)
     except Exception as error:
         said = " ".join(str(error).split())[:300]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from audit.estimate.chance import Chance, gap_against_chance
-from audit.estimate.gaps import oriented
+from audit.estimate.gaps import toward_favorable
 from audit.evidence import Predictions
 from audit.evidence.requirements import require_evidence
 
@@ -34,7 +34,7 @@ def gather(context: Context, *, permutations: int = 2000) -> tuple[Chance, ...]:
     test = predictions.select(split="test").without_hidden_groups()
     require_evidence("sensitive", predictions=test)
     outcome = test.settings.favorable if test.task == "binary" else ""
-    test = oriented(test) if outcome else test
+    test = toward_favorable(test) if outcome else test
     settings = context.settings
     chances = []
     for done, feature in enumerate(test.sensitive):

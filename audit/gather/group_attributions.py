@@ -65,7 +65,7 @@ def _thin(context: Context, first: Attributions, rows: int) -> list[tuple[int, s
         counts = factor.take(first.row.astype(np.intp)).counts()
         sizes = factor.take(dataset.rows("test")).counts()
         hidden = [
-            bool(context.settings.hidden({feature: level}, int(n)))
+            bool(context.settings.why_hidden({feature: level}, int(n)))
             for level, n in zip(factor.levels, sizes, strict=True)
         ]
         for code in np.flatnonzero((counts < rows) & ~np.array(hidden, dtype=np.bool_)):

@@ -23,7 +23,7 @@ def gather(context: Context) -> tuple[HistoryRow, ...]:
     NotApplicable
         If the model keeps no history.
     """
-    last = context.fitted().last
+    last = context.require_model().last
     rows = _own_history(getattr(last, "history_", None)) or _scikit_learn_history(last)
     if not rows:
         raise NotApplicable(f"{type(last).__name__} keeps no training history")

@@ -13,7 +13,7 @@ from audit.explain.gradients import MOST, Network, integrated_gradients, network
 from audit.explain.parts import explain_parts
 from audit.explain.pixels import ImageCase, ImageExplanations, patches
 from audit.explain.saliency import grad_cam, occlusion
-from audit.gather._explained import Explained, explained, said
+from audit.gather._explained import Explained, draw_explained, value_words
 from audit.gather.local_cases import pick
 
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ def gather(
     ConfigError
         If the shape does not fit the columns.
     """
-    model, dataset = context.fitted(), context.dataset
+    model, dataset = context.require_model(), context.dataset
     size = image_shape(model.predictor, tuple(shape), len(dataset.features))
     predictions = context.need("predictions", Predictions)
     picked = pick(predictions.select(split="test"), cases)
     chosen = np.array([row for row, _ in picked], dtype=np.intp)
-    what = explained(context, rows=len(chosen), background=background, chosen=chosen)
+    what = draw_explained(context, rows=len(chosen), background=background, chosen=chosen)
     mean = what.background.mean(axis=0)
     place = {int(row): number for number, row in enumerate(predictions.row)}
     effort, lines = _pay(context, size, len(picked), (pairs, samples), evaluations)
@@ -73,7 +73,11 @@ def gather(
     for number, (row, why) in enumerate(picked):
         context.progress("explaining images", number, len(picked))
         at = place[row]
-        words = (why, said(predictions, predictions.y_pred[at]), said(predictions, predictions.y_true[at]))
+        words = (
+            why,
+            value_words(predictions, predictions.y_pred[at]),
+            value_words(predictions, predictions.y_true[at]),
+        )
         image_cases.append(_case(context, what, number, size, mean, words, effort))
     context.progress("explaining images", len(picked), len(picked))
     shown = what.X

@@ -16,7 +16,16 @@ from audit.evidence import LabelDoubts, Reading
 from audit.evidence.requirements import require_evidence
 from audit.statistics.binning import quantile_edges
 from audit.statistics.intervals import z_value
-from audit.tabular.label_noise import Binned, Contradicted, Curve, binned, contradicted, fit, misfit, redrawn
+from audit.tabular.label_noise import (
+    Binned,
+    Contradicted,
+    Curve,
+    count_contradictions,
+    fit,
+    misfit,
+    quantile_bins,
+    redrawn,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,9 +205,9 @@ def _doubts(
     binary = dataset.task == "binary"
     sizes = np.bincount(y, minlength=len(dataset.classes))
     asked = [1] if binary else [int(code) for code in np.argsort(-sizes, kind="stable")[:MOST_CLASSES] if sizes[code]]
-    data = [binned(score[:, code], y == code) for code in asked]
+    data = [quantile_bins(score[:, code], y == code) for code in asked]
     curves = [fit(binned) for binned in data]
-    doubts = [contradicted(binned, curve, both=binary) for binned, curve in zip(data, curves, strict=True)]
+    doubts = [count_contradictions(binned, curve, both=binary) for binned, curve in zip(data, curves, strict=True)]
     whole = _sum(doubts)
     by_class = tuple(
         (
@@ -241,7 +250,10 @@ def _readings(
     for _ in range(draws):
         drawn = [redrawn(binned, generator) for binned in data]
         again = _sum(
-            [contradicted(binned, fit(binned, curve), both=binary) for binned, curve in zip(drawn, curves, strict=True)]
+            [
+                count_contradictions(binned, fit(binned, curve), both=binary)
+                for binned, curve in zip(drawn, curves, strict=True)
+            ]
         )
         again_doubted.append((again.against - again.expected) / rows)
     reach = float(np.std(again_doubted, ddof=1)) * z_value(level)
@@ -273,6 +285,8 @@ def _least_doubted(data: list[Binned], curves: list[Curve], rows: int, binary: b
         capped = [fit(binned, most=most) for binned in data]
         if 2 * (sum(misfit(binned, curve) for binned, curve in zip(data, capped, strict=True)) - best) > CLOSE:
             continue
-        doubt = _sum([contradicted(binned, curve, both=binary) for binned, curve in zip(data, capped, strict=True)])
+        doubt = _sum(
+            [count_contradictions(binned, curve, both=binary) for binned, curve in zip(data, capped, strict=True)]
+        )
         shares.append((doubt.against - doubt.expected) / rows)
     return min(shares, default=np.inf)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audit.errors import ConfigError, NotApplicable, hint, shown
+from audit.errors import ConfigError, NotApplicable, hint, quote
 from audit.evidence import Attributions
 from audit.explain.lime_tabular import LocalModels, cut, lime_tabular
-from audit.gather._explained import Explained, explained, require_narrow
+from audit.gather._explained import Explained, draw_explained, require_narrow
 from audit.optional import require
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def gather(
         If the engine is unknown.
     """
     if engine not in ENGINES:
-        raise ConfigError(f"[gather.lime] engine is {shown(engine)}; it can be {ENGINES}." + hint(engine, ENGINES))
+        raise ConfigError(f"[gather.lime] engine is {quote(engine)}; it can be {ENGINES}." + hint(engine, ENGINES))
     require_narrow(context.dataset)
-    return fit_lime(context, explained(context, rows=max(rows, 1), background=1), samples, engine, run)
+    return fit_lime(context, draw_explained(context, rows=max(rows, 1), background=1), samples, engine, run)
 
 
 def fit_lime(context: Context, what: Explained, samples: int, engine: str = "batched", run: int = 0) -> Attributions:

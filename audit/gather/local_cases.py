@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audit.errors import ConfigError, hint, shown
+from audit.errors import ConfigError, hint, quote
 from audit.evidence import Attributions, FloatArray, Predictions
 from audit.explain.cases import Change, LocalCase
 from audit.explain.counterfactual import Space, nearest_counterfactual
-from audit.gather._explained import Explained, explained, require_narrow, said
+from audit.gather._explained import Explained, draw_explained, require_narrow, value_words
 from audit.gather.attributions import Plan, attribute
 from audit.gather.lime import fit_lime
 
@@ -48,14 +48,14 @@ def gather(
     for name in fixed:
         if name not in dataset.features:
             raise ConfigError(
-                f"[gather.local_cases] fixed names {shown(name)}, which is not a feature."
+                f"[gather.local_cases] fixed names {quote(name)}, which is not a feature."
                 + hint(name, dataset.features)
             )
     predictions = context.need("predictions", Predictions)
     picked = pick(predictions.select(split="test"), most)
     chosen = np.array([row for row, _ in picked], dtype=np.intp)
     shap = attribute(context, Plan(chosen=tuple(chosen.tolist()), evaluations=evaluations))
-    what = explained(context, rows=len(chosen), background=100, chosen=chosen)
+    what = draw_explained(context, rows=len(chosen), background=100, chosen=chosen)
     lime = fit_lime(context, what, samples)
     held = tuple(dict.fromkeys([*fixed, *(name for name in dataset.roles.sensitive if name in dataset.features)]))
     turned = _counterfactuals(context, what, held)
@@ -158,8 +158,8 @@ def _case(
     return LocalCase(
         why=why,
         row=row,
-        predicted=said(predictions, predictions.y_pred[at]),
-        actual=said(predictions, predictions.y_true[at]),
+        predicted=value_words(predictions, predictions.y_pred[at]),
+        actual=value_words(predictions, predictions.y_true[at]),
         output=float(shap.output[place]) if shap.output is not None else 0.0,
         base=float(shap.base[place]) if shap.base is not None else 0.0,
         features=names,

@@ -51,7 +51,7 @@ def gather(
     NotApplicable
         If the model reads no columns, or rows are images.
     """
-    context.fitted()
+    context.require_model()
     dataset = context.dataset
     require_evidence("features", dataset=dataset)
     if _are_images(context, modality, tuple(int(size) for size in shape)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from audit.errors import NotApplicable, listed
+from audit.errors import NotApplicable, quote_all
 from audit.evidence import Perturbed
 from audit.gather._perturbed import EVALUATIONS, Positions, Variant, ask_variants, sample
 
@@ -42,7 +42,7 @@ def gather(
     NotApplicable
         If no feature is declared monotone, or the answers have no order.
     """
-    context.fitted()
+    context.require_model()
     dataset = context.dataset
     declared = dataset.roles.monotone
     if not declared:
@@ -51,7 +51,7 @@ def gather(
         raise NotApplicable("classes of a multiclass task have no order")
     read = [name for name in declared if name in dataset.features]
     if not read:
-        raise NotApplicable(f"the model reads none of the features declared monotone: {listed(declared)}")
+        raise NotApplicable(f"the model reads none of the features declared monotone: {quote_all(declared)}")
     base, notes = sample(context, rows, "monotone")
     X = dataset.inputs(base)
     table = {}
@@ -62,7 +62,7 @@ def gather(
                 context, base, variants, what=f"raising {name}", evaluations=evaluations, notes=notes
             )
     if not table:
-        raise NotApplicable(f"no feature declared monotone varies: {listed(read)}")
+        raise NotApplicable(f"no feature declared monotone varies: {quote_all(read)}")
     return table
 
 

@@ -50,7 +50,7 @@ def gather(
     NotApplicable
         If no numeric feature has enough values.
     """
-    context.fitted()
+    context.require_model()
     dataset = context.dataset
     spreads = spreads_of(context, distinct)
     if not spreads:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.dataset import Dataset
-from audit.errors import DataError, listed, shown
+from audit.errors import DataError, quote, quote_all
 from audit.evidence import Predictions, Settings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def predictions_of(answers: Answers, dataset: Dataset, rows: npt.NDArray[np.intp
 
 def _from_columns(dataset: Dataset, settings: Settings) -> Predictions:
     """Read predictions and scores from the tables: of all test rows, and of other rows that have them."""
-    from audit.models.answers import ROUNDING, _numbers, classified
+    from audit.models.answers import ROUNDING, _numbers, classify
 
     roles = dataset.roles
     if roles.prediction is None and roles.score is None:
@@ -88,8 +88,8 @@ def _from_columns(dataset: Dataset, settings: Settings) -> Predictions:
         label, lines = _labels_from_scores(raw, dataset)
         notes += lines
     in_range = raw is not None and bool(((raw >= -ROUNDING) & (raw <= 1 + ROUNDING)).all())
-    said = f"column {shown(roles.prediction)} holds" if roles.prediction is not None else "the scores are of"
-    answers = classified(label, raw, known, dataset, from_probabilities=in_range, what=said)
+    said = f"column {quote(roles.prediction)} holds" if roles.prediction is not None else "the scores are of"
+    answers = classify(label, raw, known, dataset, from_probabilities=in_range, what=said)
     predictions = _answer(predictions_of(answers, dataset, rows, settings), answers)
     return replace(predictions, notes=(*predictions.notes, *notes))
 
@@ -125,11 +125,11 @@ def _score_columns(
         columns, known = list(score.values()), np.array([str(name) for name in score], dtype=object)
         missing = [name for name in dataset.classes if name not in score]
         if missing:
-            raise DataError(f"[data.score] names no column for class {shown(missing[0])}.")
+            raise DataError(f"[data.score] names no column for class {quote(missing[0])}.")
     try:
         raw = dataset.frame.take(rows)[columns].to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise DataError(f"score column {shown(columns[0])} holds text; expected numbers.") from error
+        raise DataError(f"score column {quote(columns[0])} holds text; expected numbers.") from error
     return (raw[:, 0] if known is None else raw), known
 
 
@@ -142,7 +142,7 @@ def _labels_from_scores(
     names = np.array(dataset.classes, dtype=object)
     if missing := int(np.isnan(raw.reshape(len(raw), -1)).any(axis=1).sum()):
         raise DataError(
-            f"{missing} rows have no score in {listed(dataset.roles.score_columns())}, and there is no "
+            f"{missing} rows have no score in {quote_all(dataset.roles.score_columns())}, and there is no "
             "prediction column. Leave these rows out of the table, or add [data] prediction."
         )
     if raw.ndim == 2 and dataset.task == "multiclass":

@@ -46,7 +46,7 @@ def gather(context: Context, *, bins: int = 64) -> Proxies:
             codes = factor.codes[rows].astype(np.int64)
             sizes = np.bincount(codes[codes >= 0], minlength=len(factor.levels))
             hidden = [
-                context.settings.hidden({name: level}, int(size))
+                context.settings.why_hidden({name: level}, int(size))
                 for level, size in zip(factor.levels, sizes, strict=True)
             ]
             large = [position for position, why in enumerate(hidden) if not why]

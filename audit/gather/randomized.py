@@ -33,7 +33,7 @@ def gather(context: Context, *, rows: int = 40, evaluations: int = 750_000) -> A
     NotApplicable
         If the model is not a network.
     """
-    model = context.fitted()
+    model = context.require_model()
     if not isinstance(model.last, NetworkEstimator):
         raise NotApplicable("shuffles the weights of a network; this model is none")
     first: Attributions = context.need("attributions", tuple)[0]

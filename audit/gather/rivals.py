@@ -11,7 +11,7 @@ from audit.errors import ModelError, NotApplicable
 from audit.evidence import Predictions, join
 from audit.evidence.requirements import require_evidence
 from audit.gather import LATE
-from audit.gather._perturbed import Positions, aligned
+from audit.gather._perturbed import Positions, share_classes
 from audit.gather._reference_models import linear_rival, strong_rivals
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
@@ -66,7 +66,7 @@ def gather(context: Context, *, linear_rows: int = 50_000, rows: int = 20_000) -
     context.progress("fitting rivals", 2, 2)
     if not parts:
         raise NotApplicable("; ".join(notes))
-    return replace(join(aligned(parts), "variant", levels), notes=tuple(notes))
+    return replace(join(share_classes(parts), "variant", levels), notes=tuple(notes))
 
 
 def _training_rows(context: Context, most: int, name: str) -> tuple[Positions, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from audit.errors import ConfigError, NotApplicable
 from audit.evidence import FloatArray, Predictions
 from audit.explain.steps import SequenceCase, SequenceExplanations, step_shapley
-from audit.gather._explained import Explained, draw_rows, explained, said
+from audit.gather._explained import Explained, draw_explained, draw_rows, value_words
 from audit.gather.local_cases import pick
 
 if TYPE_CHECKING:
@@ -51,21 +51,21 @@ def gather(
     ConfigError
         If the shape does not fit the columns.
     """
-    model, dataset = context.fitted(), context.dataset
+    model, dataset = context.require_model(), context.dataset
     steps, channels = sequence_shape(model.predictor, tuple(shape), len(dataset.features))
     predictions = context.need("predictions", Predictions)
     picked = pick(predictions.select(split="test"), cases)
     drawn, notes = draw_rows(dataset, rows, context.generator("explained rows"))
     chosen = np.array([*(row for row, _ in picked), *drawn], dtype=np.intp)
-    what = explained(context, rows=len(chosen), background=background, chosen=chosen)
+    what = draw_explained(context, rows=len(chosen), background=background, chosen=chosen)
     values, base, output = _attributions(context, what, steps, pairs)
     place = {int(row): number for number, row in enumerate(predictions.row)}
     sequence_cases = tuple(
         SequenceCase(
             why=why,
             row=row,
-            predicted=said(predictions, predictions.y_pred[place[row]]),
-            actual=said(predictions, predictions.y_true[place[row]]),
+            predicted=value_words(predictions, predictions.y_pred[place[row]]),
+            actual=value_words(predictions, predictions.y_true[place[row]]),
             values=what.X[number].reshape(steps, channels),
             shap=values[number],
             base=float(base[number]),

@@ -56,7 +56,7 @@ def gather(
         By feature, in the order of the model: the same test rows once a shuffle. The answers to the rows as
         they are stand in the evidence ``predictions``.
     """
-    model, dataset = context.fitted(), context.dataset
+    model, dataset = context.require_model(), context.dataset
     require_table(context)
     names, notes = _strongest(context, max(features, 1))
     plain = context.need("predictions", Predictions)

@@ -13,7 +13,7 @@ from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
 from audit.evidence.requirements import require_evidence
 from audit.gather import LATE
-from audit.gather._perturbed import Positions, aligned, sample
+from audit.gather._perturbed import Positions, sample, share_classes
 from audit.gather.folds import refit, weight_notes
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
@@ -65,7 +65,7 @@ def gather(
     NotApplicable
         If there are too few training rows, or the model cannot be refitted.
     """
-    model, dataset = context.fitted(), context.dataset
+    model, dataset = context.require_model(), context.dataset
     require_evidence("train", dataset=dataset)
     if not model.refittable():
         raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
@@ -90,7 +90,7 @@ def gather(
         *weight_notes(model, dataset),
         "refits: " + ", ".join(f"{times} on {size} rows" for size, times in numbers.items()),
     )
-    joined = join(aligned(parts), "part", names)
+    joined = join(share_classes(parts), "part", names)
     lengths = [len(part) for part in parts]
     levels = tuple(dict.fromkeys(counts))
     codes = np.repeat([levels.index(size) for size in counts], lengths).astype(np.int32)
@@ -99,7 +99,7 @@ def gather(
 
 def _largest(context: Context, rows: int, fits: int) -> int:
     """Return the rows of the largest refit: fewer of a network that went over its rows often."""
-    if not counts_epochs(context.fitted().predictor):
+    if not counts_epochs(context.require_model().predictor):
         return rows
     return min(rows, max(4 * LEAST, int(context.learnable(SLACK * fits) / LEAST_PLAN)))
 

@@ -13,7 +13,7 @@ from audit.evidence import Predictions
 from audit.explain.encoding import FloatArray
 from audit.explain.parts import explain_parts
 from audit.explain.words import Pieces, TextCase, TextExplanations
-from audit.gather._explained import Output, choose_output, draw_rows, said
+from audit.gather._explained import Output, choose_output, draw_rows, value_words
 from audit.gather.local_cases import pick
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def gather(
     NotApplicable
         If the model reads no text.
     """
-    model, dataset = context.fitted(), context.dataset
+    model, dataset = context.require_model(), context.dataset
     column = text_column(dataset)
     predictions = context.need("predictions", Predictions)
     picked = pick(predictions.select(split="test"), cases)
@@ -69,7 +69,11 @@ def gather(
         why = picked[number][1] if number < len(picked) else ""
         at = place[int(row)]
         code = int(predictions.y_pred[at]) if dataset.task == "multiclass" else 0
-        entry = (why, said(predictions, predictions.y_pred[at]), said(predictions, predictions.y_true[at]))
+        entry = (
+            why,
+            value_words(predictions, predictions.y_pred[at]),
+            value_words(predictions, predictions.y_true[at]),
+        )
         text_cases.append(_explained(context, output, int(row), code, column, pieces, entry, (pairs, samples)))
     context.progress("taking words away", len(rows), len(rows))
     short = (

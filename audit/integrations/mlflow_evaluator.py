@@ -54,7 +54,7 @@ class ModelassayEvaluator:
         mlflow: Any = importlib.import_module("mlflow")
         evaluation: Any = importlib.import_module("mlflow.models.evaluation")
         del kwargs
-        record = audited(model_type, dataset, dict(evaluator_config or {}), model)
+        record = audit_dataset(model_type, dataset, dict(evaluator_config or {}), model)
         client, entities = mlflow.MlflowClient(), importlib.import_module("mlflow.entities")
         metrics, now = record_metrics(record), int(1000 * time.time())
         logged = [entities.Metric(name, value, now, 0) for name, value in metrics.items()]
@@ -68,7 +68,7 @@ class ModelassayEvaluator:
         return evaluation.EvaluationResult(metrics=metrics, artifacts={})
 
 
-def audited(model_type: str, dataset: Any, options: dict[str, Any], model: Any) -> AuditRecord:  # noqa: ANN401
+def audit_dataset(model_type: str, dataset: Any, options: dict[str, Any], model: Any) -> AuditRecord:  # noqa: ANN401
     """Audit MLflow's data set and model.
 
     Raises

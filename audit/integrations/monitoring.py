@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from audit.config.arguments import PolicyChoice, by_label, card_of, changed, judged_by, to_tuple
+from audit.config.arguments import PolicyChoice, by_label, card_of, judged_by, override_settings, to_tuple
 from audit.config.configuration import MonitorTable
 from audit.config.log_arguments import LogGiven, data_table, frames_of, names_of, relabelling
 from audit.config.plan import suppression
@@ -130,7 +130,7 @@ def monitor(
         PolicyChoice(policy=policy, select=to_tuple(select), ignore=to_tuple(ignore), override=tuple(override))
     )
     settings = settings or Settings()
-    settings = changed(settings, {"suppress_n": suppression(settings.suppress_n, terms)})
+    settings = override_settings(settings, {"suppress_n": suppression(settings.suppress_n, terms)})
     work = Watch(
         data=data_table(given, roles, settings),
         folder=Path(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from audit.errors import PolicyError, shown
+from audit.errors import PolicyError, quote
 from audit.estimate.comparing import span_of
 from audit.estimate.making import as_exact
 from audit.policy.limits import limits
@@ -30,7 +30,7 @@ def require_possible(gate: Gate, estimate: Estimate) -> None:
     for limit in limits(gate):
         if limit is not None and not -1 <= limit <= 1:
             raise PolicyError(
-                f"gate {shown(gate.id)} holds {shown(gate.metric)} {gate.op} {limit:g}; it is a proportion between "
+                f"gate {quote(gate.id)} holds {quote(gate.metric)} {gate.op} {limit:g}; it is a proportion between "
                 f"0 and 1.{f' Did you mean {limit / 100:g}?' if 1 < limit <= 100 else ''}"
             )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from audit.estimate.making import absent, spanned
+from audit.estimate.making import absent, with_interval
 from audit.estimate.rates import RATES
 from audit.policy.limits import limits
 from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Gate, Task
@@ -97,7 +97,7 @@ def extent(gate: Gate, estimate: Estimate, rows: Rows) -> Estimate:
     if estimate.low is not None and estimate.high is not None:
         ends = [min(unit * beyond(gate, end), most) for end in (estimate.low, estimate.high)]
         span = (0.0 if _touches(gate, estimate.low, estimate.high) else min(ends), max(ends))
-    return spanned(
+    return with_interval(
         "extent", value, span, estimate.where, method="linear", n=estimate.n, unit=UNIT, level=estimate.level,
         reason=estimate.reason or "the number has no interval",
     )  # fmt: skip

@@ -23,7 +23,7 @@ _DONE: frozenset[VerdictOutcome] = frozenset({"pass", "not_assessed"})
 _OPEN: frozenset[VerdictOutcome] = frozenset({"inconclusive"})
 
 
-def folded(verdicts: Sequence[Verdict], most: int = MOST) -> tuple[Verdict, ...]:
+def fold_verdicts(verdicts: Sequence[Verdict], most: int = MOST) -> tuple[Verdict, ...]:
     """Fold alike verdicts until no more than `most` are left, or none can be folded.
 
     Parameters
@@ -42,7 +42,7 @@ def folded(verdicts: Sequence[Verdict], most: int = MOST) -> tuple[Verdict, ...]
     --------
     >>> made = [Verdict(gate="g", where={"sex": sex, "race": race}, outcome="pass", severity="note")
     ...         for sex in "fm" for race in "ab"]
-    >>> [(dict(one.where), one.slices) for one in folded(made, most=2)]
+    >>> [(dict(one.where), one.slices) for one in fold_verdicts(made, most=2)]
     [({'sex': '*', 'race': '*'}, 4)]
     """
     pair = tuple(verdicts)

@@ -24,10 +24,10 @@ from audit.judging.decision import (
     rows_needed,
 )
 from audit.judging.extent import Rows, extent
-from audit.judging.folding import folded
-from audit.judging.ranking import ranked
+from audit.judging.folding import fold_verdicts
+from audit.judging.ranking import rank_verdicts
 from audit.judging.selection import Candidates, find, is_rule, matches, require_known_waivers
-from audit.judging.waivers import unused, waived
+from audit.judging.waivers import apply_waivers, unused_waivers
 from audit.judging.words import message, next_step, within_reach
 from audit.statistics.intervals import weighted_holm
 from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Gate, Policy, Source, Verdict, VerdictOutcome, Where
@@ -114,11 +114,11 @@ def judge(
         )
     scene = _Scene(policy=policy, hidden=hidden, rows=Rows.of(record), names=record.data.names)
     corrected = zip(drafts, _correct(drafts, policy), _family_sizes(drafts, policy), strict=True)
-    decided = [waived(_verdict(draft, p, tests, scene), policy, day) for draft, p, tests in corrected]
+    decided = [apply_waivers(_verdict(draft, p, tests, scene), policy, day) for draft, p, tests in corrected]
     families = {finding.check: finding.family for finding in record.findings}
-    verdicts = folded(ranked(decided, [draft.gate for draft in drafts], families))
+    verdicts = fold_verdicts(rank_verdicts(decided, [draft.gate for draft in drafts], families))
     kept = tuple(line for line in record.warnings if not line.startswith("waiver of "))
-    return replace(record, policy=policy, verdicts=verdicts, warnings=(*kept, *unused(policy, verdicts)))
+    return replace(record, policy=policy, verdicts=verdicts, warnings=(*kept, *unused_waivers(policy, verdicts)))
 
 
 def suppressed_below(record: AuditRecord) -> int:

@@ -11,7 +11,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from audit.errors import PolicyError, shown
+from audit.errors import PolicyError, quote
 from audit.policy.read import Terms
 from reports.record import AuditRecord
 from reports.store import require_plain, write_text_atomically
@@ -94,11 +94,11 @@ def read(path: Path) -> Uses:
         result = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise PolicyError(
-            f"{shown(path.name)} is not a ledger of test set uses: {error}. Put it back from git."
+            f"{quote(path.name)} is not a ledger of test set uses: {error}. Put it back from git."
         ) from error
     fits = isinstance(result, dict) and all(
         isinstance(models, dict) and all(isinstance(day, str) for day in models.values()) for models in result.values()
     )
     if not fits:
-        raise PolicyError(f"{shown(path.name)} is not a ledger of test set uses; expected days by model by test set.")
+        raise PolicyError(f"{quote(path.name)} is not a ledger of test set uses; expected days by model by test set.")
     return {str(rows): dict(models) for rows, models in result.items()}

@@ -19,7 +19,9 @@ OPEN = 10
 """What is open ranks behind everything that failed."""
 
 
-def ranked(verdicts: Sequence[Verdict], gates: Sequence[Gate], families: Mapping[str, str]) -> tuple[Verdict, ...]:
+def rank_verdicts(
+    verdicts: Sequence[Verdict], gates: Sequence[Gate], families: Mapping[str, str]
+) -> tuple[Verdict, ...]:
     """Give a rank to each verdict that asks for attention; 1 is looked at first.
 
     Parameters
@@ -35,7 +37,7 @@ def ranked(verdicts: Sequence[Verdict], gates: Sequence[Gate], families: Mapping
     >>> skill = Gate(id="b", title="", check="skill", metric="m", severity="error", from_catalogue=True)
     >>> blank = Gate(id="a", title="", check="card_blanks", metric="m", from_catalogue=True)
     >>> made = [Verdict(gate=one.id, where={}, outcome="fail", severity=one.severity) for one in (blank, skill)]
-    >>> [one.rank for one in ranked(made, [blank, skill], {"skill": "performance", "card_blanks": "card"})]
+    >>> [one.rank for one in rank_verdicts(made, [blank, skill], {"skill": "performance", "card_blanks": "card"})]
     [2, 1]
     """
     asking = [place for place, verdict in enumerate(verdicts) if verdict.outcome in ("fail", "error", "inconclusive")]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from audit.errors import PolicyError, hint, listed, shown
+from audit.errors import PolicyError, hint, quote, quote_all
 from audit.estimate.best import against_best
-from audit.estimate.comparing import compared
+from audit.estimate.comparing import compare_estimates
 from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Waiver, Where
 
 SYNONYMS = (("recall", "true_positive_rate"), ("specificity", "true_negative_rate"))
@@ -128,8 +128,8 @@ def _findings(gate: Gate, record: AuditRecord) -> list[Finding]:
     if not speaking:
         known = sorted({estimate.metric for finding in record.findings for estimate in _estimates(finding)})
         raise PolicyError(
-            f"gate {shown(gate.id)} asks for metric {shown(gate.metric)}, which this audit did not measure; "
-            f"it measured {listed(known) or 'nothing'}." + hint(gate.metric, known)
+            f"gate {quote(gate.id)} asks for metric {quote(gate.metric)}, which this audit did not measure; "
+            f"it measured {quote_all(known) or 'nothing'}." + hint(gate.metric, known)
         )
     fitting = [
         finding
@@ -159,8 +159,8 @@ def _unknown_check(gate: Gate, record: AuditRecord) -> str:
         return f"check {gate.check or CHANGE!r} was not run"
     known = sorted({finding.check for finding in record.findings})
     raise PolicyError(
-        f"gate {shown(gate.id)} names check {shown(gate.check)}, which is not in this record; "
-        f"it holds {listed(known) or 'none'}." + hint(gate.check, known)
+        f"gate {quote(gate.id)} names check {quote(gate.check)}, which is not in this record; "
+        f"it holds {quote_all(known) or 'none'}." + hint(gate.check, known)
     )
 
 
@@ -183,8 +183,8 @@ def require_comparable_metric(gate: Gate, own: Iterable[str] = ()) -> None:
     known = ("headline", *(name for name, metric in METRICS.items() if metric.better != "neither"), *own)
     if gate.metric not in known:
         raise PolicyError(
-            f"gate {shown(gate.id)} asks for no regression of {shown(gate.metric)}, which is not a metric that can be "
-            f"compared; there are {listed(known)}." + hint(gate.metric, known)
+            f"gate {quote(gate.id)} asks for no regression of {quote(gate.metric)}, which is not a metric that can be "
+            f"compared; there are {quote_all(known)}." + hint(gate.metric, known)
         )
 
 
@@ -195,8 +195,8 @@ def _unknown_metric(gate: Gate, estimates: list[Estimate]) -> str:
     if gate.kind == "no_regression":
         known = [name.removesuffix("_gain") for name in known if name.endswith("_gain")]
     raise PolicyError(
-        f"gate {shown(gate.id)} asks for metric {shown(metric)}, which check {shown(gate.check or CHANGE)} did not "
-        f"measure; it measured {listed(known)}." + hint(metric, known)
+        f"gate {quote(gate.id)} asks for metric {quote(metric)}, which check {quote(gate.check or CHANGE)} did not "
+        f"measure; it measured {quote_all(known)}." + hint(metric, known)
     )
 
 
@@ -210,14 +210,14 @@ def _nowhere(gate: Gate, alike: list[Estimate]) -> str:
     )
     text = f" Did you mean where = {_write({'split': 'test', **gate.where})}?" if missing else ""
     return (
-        f"gate {shown(gate.id)} asks for {shown(gate.metric)} where {_write(gate.where)}; it was measured where "
+        f"gate {quote(gate.id)} asks for {quote(gate.metric)} where {_write(gate.where)}; it was measured where "
         f"{' or '.join(places[:5])}.{text}"
     )
 
 
 def _write(where: Where) -> str:
     """Write an address as a policy file has it."""
-    parts = ", ".join(f"{shown(key) if key == '*' else key} = {shown(level)}" for key, level in where.items())
+    parts = ", ".join(f"{quote(key) if key == '*' else key} = {quote(level)}" for key, level in where.items())
     return f"{{ {parts} }}" if parts else "{}"
 
 
@@ -234,7 +234,7 @@ def require_known_address(gate: Gate, record: AuditRecord) -> None:
     """
     named = dict(gate.where) | (dict(gate.reference) if isinstance(gate.reference, Mapping) else {})
     wanted = {key: level for key, level in named.items() if key != "*" and not (key in HOUSE_WORDS and is_rule(gate))}
-    _require_known(wanted, record, f"gate {shown(gate.id)}")
+    _require_known(wanted, record, f"gate {quote(gate.id)}")
 
 
 def require_known_waivers(waivers: Iterable[Waiver], record: AuditRecord) -> None:
@@ -247,7 +247,7 @@ def require_known_waivers(waivers: Iterable[Waiver], record: AuditRecord) -> Non
     """
     for waiver in waivers:
         wanted = {key: level for key, level in waiver.where.items() if key not in HOUSE_WORDS}
-        _require_known(wanted, record, f"the waiver of {shown(waiver.gate)} by {shown(waiver.owner)}")
+        _require_known(wanted, record, f"the waiver of {quote(waiver.gate)} by {quote(waiver.owner)}")
 
 
 def _require_known(wanted: Where, record: AuditRecord, who: str) -> None:
@@ -256,14 +256,14 @@ def _require_known(wanted: Where, record: AuditRecord, who: str) -> None:
         if key not in known and key not in HOUSE_WORDS:
             groups = sorted(set(known) - HOUSE_WORDS)
             raise PolicyError(
-                f"{who} speaks of {shown(key)}, which is not a sensitive feature of this audit; "
-                f"there are {listed(groups) or 'none'}." + hint(key, groups)
+                f"{who} speaks of {quote(key)}, which is not a sensitive feature of this audit; "
+                f"there are {quote_all(groups) or 'none'}." + hint(key, groups)
             )
         if level != "*" and level not in known.get(key, set()):
             levels = sorted(known.get(key, set()))
             raise PolicyError(
-                f"{who} speaks of {key} = {shown(level)}, which this audit does not have; "
-                f"there are {listed(levels) or 'none'}." + hint(level, levels)
+                f"{who} speaks of {key} = {quote(level)}, which this audit does not have; "
+                f"there are {quote_all(levels) or 'none'}." + hint(level, levels)
             )
 
 
@@ -294,7 +294,7 @@ def _compare(gate: Gate, here: list[Estimate], alike: list[Estimate], record: Au
             continue
         for estimate, reference in _references(gate, groups, peers[crossing], record):
             if reference is None or dict(reference.where) != dict(estimate.where):
-                estimates[id(estimate)] = compared(estimate, reference, gate.kind, min_n=gate.min_n)
+                estimates[id(estimate)] = compare_estimates(estimate, reference, gate.kind, min_n=gate.min_n)
     return [estimates[id(estimate)] for estimate in here if id(estimate) in estimates]
 
 
@@ -320,8 +320,8 @@ def _references(
         lacking = [key for key in gate.reference if key not in group.where]
         if lacking:
             raise PolicyError(
-                f"gate {shown(gate.id)} names a reference by {listed(lacking)}, which its own address does not name; "
-                "give such groups a gate of their own."
+                f"gate {quote(gate.id)} names a reference by {quote_all(lacking)}, which its own address does not "
+                "name; give such groups a gate of their own."
             )
         yield group, by_address.get(frozenset({**group.where, **gate.reference}.items()))
 

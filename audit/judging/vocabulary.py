@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from importlib import resources
 from itertools import product
 
-from audit.errors import PolicyError, shown
+from audit.errors import PolicyError, quote
 from audit.judging.selection import require_comparable_metric
 from reports.nearest import nearest
 from reports.record import Policy
@@ -48,16 +48,16 @@ def require_known_words(policy: Policy, known: Iterable[str] = ()) -> None:
         check = "" if not gate.check or gate.check in checks else _nearest(gate.check, checks)
         if check:
             raise PolicyError(
-                f"gate {shown(gate.id)} names check {shown(gate.check)}, which does not exist. "
-                f"Did you mean {shown(check)}?"
+                f"gate {quote(gate.id)} names check {quote(gate.check)}, which does not exist. "
+                f"Did you mean {quote(check)}?"
             )
         if gate.kind == "no_regression":
             require_comparable_metric(gate, known)
         metric = "" if gate.metric in measured or gate.kind == "no_regression" else _nearest(gate.metric, metrics)
         if metric:
             raise PolicyError(
-                f"gate {shown(gate.id)} asks for metric {shown(gate.metric)}, which nothing measures. "
-                f"Did you mean {shown(metric)}?"
+                f"gate {quote(gate.id)} asks for metric {quote(gate.metric)}, which nothing measures. "
+                f"Did you mean {quote(metric)}?"
             )
 
 

@@ -18,7 +18,7 @@ from reports.record import Gate, Policy, Verdict, Waiver
 State = Literal["active", "expired", "early", "exceeded"]
 
 
-def waived(verdict: Verdict, policy: Policy, day: datetime.date) -> Verdict:
+def apply_waivers(verdict: Verdict, policy: Policy, day: datetime.date) -> Verdict:
     """Let an active waiver stand for what does not pass, and say why others do not.
 
     Parameters
@@ -95,7 +95,7 @@ def _refusal(waiver: Waiver, state: State) -> str:
     return f"the {_who(waiver)} {table[state]}"
 
 
-def unused(policy: Policy, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+def unused_waivers(policy: Policy, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     """Name the waivers that nothing needs any more, one line each."""
     open_ones = [verdict for verdict in verdicts if verdict.outcome in {"waived", "fail", "inconclusive"}]
     return tuple(

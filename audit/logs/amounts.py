@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from audit.errors import DataError, shown
+from audit.errors import DataError, quote
 from audit.logs.columns import LogColumns
 from audit.logs.score_bins import NUDGE, whole
 
@@ -80,7 +80,7 @@ def largest_amount(frame: nw.LazyFrame[Any], columns: LogColumns, schema: dict[s
         (columns.target, "target", row["endless"]),
     ):
         if int(rows or 0):
-            raise DataError(f"{part} column {shown(name)} has {int(rows)} values that are not finite numbers.")
+            raise DataError(f"{part} column {quote(name)} has {int(rows)} values that are not finite numbers.")
     return float(row["n"]) * max(float(row["true"] or 0.0), float(row["predicted"] or 0.0))
 
 
@@ -89,7 +89,7 @@ def _numbers(columns: LogColumns, schema: dict[str, Any]) -> tuple[nw.Expr, nw.E
 
     for name in (columns.target, str(columns.prediction)):
         if not schema[name].is_numeric():
-            raise DataError(f"column {shown(name)} holds {schema[name]}; a regression needs numbers.")
+            raise DataError(f"column {quote(name)} holds {schema[name]}; a regression needs numbers.")
     return nw.col(columns.target).cast(nw.Float64), nw.col(str(columns.prediction)).cast(nw.Float64)
 
 

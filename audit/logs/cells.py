@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.columns import MOST_GROUPS, MOST_LEVELS, group_factor, label_text, label_texts, pooled
+from audit.data.columns import MOST_GROUPS, MOST_LEVELS, group_factor, label_text, label_texts, pool_levels
 from audit.data.dataset import address_name
 from audit.data.factor import Factor
-from audit.data.labels import in_words_of, relabelled, require_same_labels
+from audit.data.labels import in_words_of, require_same_labels, rewrite_labels
 from audit.data.roles import Roles
 from audit.data.tables import frame_sha256
 from audit.data.target import Target, encode_target
-from audit.errors import DataError, listed, shown
+from audit.errors import DataError, quote, quote_all
 from audit.evidence import COUNTED, Predictions, Repeats, Settings
 from audit.logs.columns import LogColumns
 from audit.logs.windows import REFERENCE_NAME, window_name
@@ -67,7 +67,7 @@ class Cells:
         """How many rows were counted."""
         return int(self.sums["n"].sum())
 
-    def merged(self) -> Cells:
+    def merge(self) -> Cells:
         """Return the cells with each address once, sorted, missing values last."""
         place = np.zeros(len(self), dtype=np.int64)
         for name in self.keys.columns:
@@ -139,7 +139,7 @@ def add(parts: Iterable[Cells]) -> Cells:
                 own[name] = np.rint(own[name].to_numpy() * (scale / cells.scales[name])).astype(np.int64)
         sums.append(own)
     keys = pd.concat([cells.keys for cells in every], ignore_index=True)
-    return Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scales=scales).merged()
+    return Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scales=scales).merge()
 
 
 def _alike(parts: list[Cells]) -> list[Cells]:
@@ -186,7 +186,7 @@ def answers(
     """
     known = cells.keys[TRUE].notna().to_numpy()
     if not known.any():
-        raise DataError(f"no row of the log has a target {shown(columns.target)}; labels may come in [data] labels.")
+        raise DataError(f"no row of the log has a target {quote(columns.target)}; labels may come in [data] labels.")
     weight, squares = _weights(cells)
     answers = _amounts(cells, columns, roles, known, weight) if columns.amounts else _told(cells, columns, roles, known)
     target = answers.target
@@ -202,7 +202,7 @@ def answers(
         keys[address_name(name)] = factor = group_factor(values, columns.bins.get(name), most=most)
         if len(factor.levels) > MOST_GROUPS:
             rows = np.bincount(factor.codes + 1, cells.sums["n"], minlength=len(factor.levels) + 1)[1:]
-            levels[address_name(name)], keys[address_name(name)] = factor, pooled(factor, rows.astype(np.int64))
+            levels[address_name(name)], keys[address_name(name)] = factor, pool_levels(factor, rows.astype(np.int64))
     everything = Predictions(
         task=target.task, y_true=answers.true, y_pred=answers.predicted, y_score=answers.score,
         probabilities=answers.score is not None, classes=answers.classes, weight=weight, cluster=_clusters(cells),
@@ -249,9 +249,9 @@ def _amounts(
 
 def _target(truth: pd.Series, roles: Roles) -> Target:
     if truth.nunique() < 2:
-        only = listed(label_texts(truth)[:1])
+        only = quote_all(label_texts(truth)[:1])
         raise DataError(
-            f"target {shown(roles.target)} has one class only: {only}; a classifier cannot be measured on one class."
+            f"target {quote(roles.target)} has one class only: {only}; a classifier cannot be measured on one class."
         )
     return encode_target(truth, roles)
 
@@ -263,13 +263,13 @@ def _predict(
     if columns.prediction is None:
         if (cells.keys[BIN] <= NO_SUM).any() or (isinstance(columns.score, str) and not binary):
             raise DataError(
-                f"no prediction follows from {listed(columns.scores().values())}: some scores are missing or no "
+                f"no prediction follows from {quote_all(columns.scores().values())}: some scores are missing or no "
                 "probabilities, or one score is for more than two classes. Add [data] prediction."
             )
         if isinstance(columns.score, str):
             return cells.keys[PREDICTED].to_numpy(dtype=np.int64), {}, classes
-    what = "[data.score]" if columns.prediction is None else f"prediction {shown(columns.prediction)}"
-    texts = in_words_of(relabelled(label_texts(cells.keys[PREDICTED]), roles.labels, what), classes)
+    what = "[data.score]" if columns.prediction is None else f"prediction {quote(columns.prediction)}"
+    texts = in_words_of(rewrite_labels(label_texts(cells.keys[PREDICTED]), roles.labels, what), classes)
     said = {text for text in texts if text is not None}
     require_same_labels(said, classes, what=f"{what} holds", whole=False, binary=binary)
     own = np.array(["(no label)" if text is None else text for text in texts], dtype=object)
@@ -311,7 +311,7 @@ def _by_class(cells: Cells, columns: LogColumns, target: Target, classes: tuple[
     named = {label_text(name): f"bin {at}" for at, name in enumerate(columns.score)}
     missing = [name for name in target.classes if name not in named]
     if missing:
-        raise DataError(f"[data.score] names no column for class {shown(missing[0])}.")
+        raise DataError(f"[data.score] names no column for class {quote(missing[0])}.")
     means = [_mean_of_bins(cells, named[name]) for name in target.classes]
     if target.task == "binary":
         return means[1]
@@ -401,4 +401,4 @@ def load(path: Path) -> Cells | None:
     for name in keys.columns:
         if keys[name].dtype.kind not in "iuf":
             keys[name] = words(keys[name])
-    return Cells(keys=keys, sums=sums, scales=scales).merged()
+    return Cells(keys=keys, sums=sums, scales=scales).merge()

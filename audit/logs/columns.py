@@ -58,7 +58,7 @@ class LogColumns:
             return {} if self.score is None else {"bin": self.score}
         return {f"bin {place}": name for place, name in enumerate(self.score.values())}
 
-    def stated(self) -> dict[str, str]:
+    def parts(self) -> dict[str, str]:
         """Return the part that each needed column plays, by column."""
         parts = {"target": self.target, "prediction": self.prediction}
         parts |= {"weight": self.weight, "cluster": self.cluster, "time": self.time, "id": self.id}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from audit.errors import DataError, shown
+from audit.errors import DataError, quote
 from audit.logs.amounts import UNKNOWN, amount_keys, amount_sums, largest_amount
 from audit.logs.cells import NO_WINDOW, Cells, sum_of, words
 from audit.logs.columns import LogColumns
@@ -60,11 +60,11 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     except DataError:
         raise
     except Exception as error:
-        why = unreadable(source.files, tuple(columns.stated())) or _say(error)
-        raise DataError(f"log {shown(source.name)} cannot be counted: {why}.") from error
+        why = unreadable(source.files, tuple(columns.parts())) or _say(error)
+        raise DataError(f"log {quote(source.name)} cannot be counted: {why}.") from error
     if len(frame) > MOST_CELLS:
         raise DataError(
-            f"log {shown(source.name)} has more than {MOST_CELLS:,} combinations of "
+            f"log {quote(source.name)} has more than {MOST_CELLS:,} combinations of "
             f"{', '.join(columns.keyed_by())}; cut numbers into bands with [data.bins], or name fewer columns."
         )
     return _cells(frame, columns, schema, scales)
@@ -136,7 +136,7 @@ def _level(name: str, schema: dict[str, Any]) -> nw.Expr:
         return nw.when(column.is_null() | number.is_nan()).then(nw.lit(_NO_NUMBER)).otherwise(number)
     if dtype in (nw.String, nw.Categorical, nw.Date) or isinstance(dtype, nw.Enum):
         return nw.when(column.is_null()).then(nw.lit(_NO_TEXT)).otherwise(column.cast(nw.String))
-    raise DataError(f"column {shown(name)} has type {dtype}; rows are counted by texts, numbers or true and false.")
+    raise DataError(f"column {quote(name)} has type {dtype}; rows are counted by texts, numbers or true and false.")
 
 
 def _band(name: str, edges: tuple[float, ...], schema: dict[str, Any]) -> nw.Expr:
@@ -145,7 +145,7 @@ def _band(name: str, edges: tuple[float, ...], schema: dict[str, Any]) -> nw.Exp
 
     if not schema[name].is_numeric() or not edges or list(edges) != sorted(set(edges)):
         raise DataError(
-            f"[data.bins] {shown(name)}: expected rising numbers for a numeric column, got {list(edges)} "
+            f"[data.bins] {quote(name)}: expected rising numbers for a numeric column, got {list(edges)} "
             f"for type {schema[name]}."
         )
     column = nw.col(name)
@@ -188,7 +188,7 @@ def _heaviest(source: Source, name: str, schema: dict[str, Any]) -> tuple[int, f
     import narwhals.stable.v2 as nw
 
     if not schema[name].is_numeric():
-        raise DataError(f"weight column {shown(name)} holds {schema[name]}; expected numbers of 0 or more.")
+        raise DataError(f"weight column {quote(name)} holds {schema[name]}; expected numbers of 0 or more.")
     weight = nw.col(name).cast(nw.Float64)
     good = (~weight.is_null()) & weight.is_finite() & (weight >= 0)
     shaped = source.frame.select(good=good.cast(nw.Int64), weight=nw.when(good).then(weight).otherwise(nw.lit(0.0)))
@@ -198,7 +198,7 @@ def _heaviest(source: Source, name: str, schema: dict[str, Any]) -> tuple[int, f
     if int(row["good"] or 0) < n or not most > 0:
         bad = n - int(row["good"] or 0)
         raise DataError(
-            f"weight column {shown(name)} holds {bad} missing, negative or infinite weights, and the largest is "
+            f"weight column {quote(name)} holds {bad} missing, negative or infinite weights, and the largest is "
             f"{most:g}; expected numbers of 0 or more, not all 0."
         )
     return n, most
@@ -234,7 +234,7 @@ def _cells(counts: pd.DataFrame, columns: LogColumns, schema: dict[str, Any], sc
         if name in counts:
             frame[f"\t{name}"] = counts[name].astype(np.int64)
     sums = counts[["n", *(name for name in counts if str(name).endswith("_sum"))]].astype(np.int64)
-    return Cells(keys=frame, sums=sums, scales=dict(scales)).merged()
+    return Cells(keys=frame, sums=sums, scales=dict(scales)).merge()
 
 
 def _values(raw: pd.Series, flags: bool) -> pd.Series:

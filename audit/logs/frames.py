@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from audit.errors import DataError, MissingExtra, shown
+from audit.errors import DataError, MissingExtra, quote
 from audit.logs.joining import EARLY, FUTURE, LATER, ROWS, impossible, tomorrow, twice
 from audit.logs.sources import Source, require_columns
 
@@ -86,7 +86,7 @@ def open_frame(
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"log {shown(name)} cannot be read: {_say(error)}.") from error
+        raise DataError(f"log {quote(name)} cannot be read: {_say(error)}.") from error
     return Source(frame=log, name=name, engine=str(log.implementation.value))
 
 
@@ -104,7 +104,7 @@ def _open(frame: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[
     try:
         lazy: nw.LazyFrame[Any] = _nw().from_native(_plain(frame, columns)).lazy()
     except TypeError as error:
-        kind = shown(type(frame).__name__)
+        kind = quote(type(frame).__name__)
         raise DataError(f"log is a {kind}; expected a path, or a frame that Narwhals knows.") from error
     place = Path(name or f"{lazy.implementation.value} frame")
     require_columns({place: lazy.collect_schema()}, columns)
@@ -137,7 +137,7 @@ def _in_utc(log: nw.LazyFrame[Any], columns: Mapping[str, str], name: str) -> nw
     for time, part in columns.items():
         if part not in ("time", "label time"):
             continue
-        dtype, where = log.collect_schema()[time], f"{part} column {shown(time)} in {shown(name)}"
+        dtype, where = log.collect_schema()[time], f"{part} column {quote(time)} in {quote(name)}"
         if dtype == nw.Date:
             log = log.with_columns(nw.col(time).cast(nw.Datetime("us")))
         elif not isinstance(dtype, nw.Datetime):
@@ -163,7 +163,7 @@ def _require_past(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str) -
         column = nw.col(named[part])
         row = _row(log.filter(bad).select(n=nw.len(), example=column.min()))
         if int(row["n"]):
-            raise DataError(impossible(part, named[part], int(row["n"]), row["example"], what, f" in {shown(name)}"))
+            raise DataError(impossible(part, named[part], int(row["n"]), row["example"], what, f" in {quote(name)}"))
 
 
 def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
@@ -175,7 +175,7 @@ def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
     if missing or int(repeated["ids"]):
         example = None if not int(repeated["ids"]) else repeated["example"]
         rows = missing + int(repeated["rows"] or 0)
-        raise DataError(twice(id_, int(repeated["ids"]) + (missing > 0), rows, example, f" in {shown(name)}"))
+        raise DataError(twice(id_, int(repeated["ids"]) + (missing > 0), rows, example, f" in {quote(name)}"))
 
 
 def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
@@ -187,7 +187,7 @@ def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], na
     late = _in_utc(_open(labels, own, "labels"), own, "labels")
     if late.implementation is not log.implementation:
         raise DataError(
-            f"labels are a {late.implementation.value} frame and {shown(name)} is of {log.implementation.value}; "
+            f"labels are a {late.implementation.value} frame and {quote(name)} is of {log.implementation.value}; "
             "give both as frames of one library."
         )
     known = late.filter(~nw.col(id_).is_null() & ~nw.col(target).is_null())
@@ -195,7 +195,7 @@ def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], na
     row = _row(counts.select(ids=nw.len(), example=nw.col(id_).min()))
     if int(row["ids"]):
         raise DataError(
-            f"labels: {int(row['ids'])} values of {shown(id_)} have two labels, such as {shown(row['example'])}; "
+            f"labels: {int(row['ids'])} values of {quote(id_)} have two labels, such as {quote(row['example'])}; "
             "keep the one that holds."
         )
     if late.implementation.value in ("pandas", "modin", "dask"):  # they have no missing whole number, nor truth value

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audit.errors import DataError, shown
+from audit.errors import DataError, quote
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,12 +20,12 @@ FUTURE, EARLY = "lie in the future", "come before the decision"
 REMEDY = "correct or remove these rows."
 
 
-def quoted(name: str) -> str:
+def quote_sql(name: str) -> str:
     """Quote a name for SQL.
 
     Examples
     --------
-    >>> print(quoted('a"b'))
+    >>> print(quote_sql('a"b'))
     "a""b"
     """
     return '"' + name.replace('"', '""') + '"'
@@ -54,18 +54,18 @@ def require_times(
     if part not in named:
         return {}
     name = named[part]
-    column, type_ = quoted(name), types[name]
+    column, type_ = quote_sql(name), types[name]
     if type_.startswith(("TIMESTAMP", "DATE")):
         return {name: f"CAST({column} AS TIMESTAMP)"}
     if type_ != "VARCHAR":
-        raise DataError(f"{part} column {shown(name)} has type {type_}; expected dates or times.")
+        raise DataError(f"{part} column {quote(name)} has type {type_}; expected dates or times.")
     bad = f"{column} IS NOT NULL AND TRY_CAST({column} AS TIMESTAMP) IS NULL"
     pair = connection.execute(f"SELECT count(*), any_value({column}) FROM {log} WHERE {bad}").fetchall()[0]  # noqa: S608
     if pair[0]:
         where = _file_of(connection, log, bad)
         raise DataError(
-            f"{part} column {shown(name)} holds {pair[0]} values that are not times, such as "
-            f"{shown(pair[1])}{where}; expected ISO dates or times."
+            f"{part} column {quote(name)} holds {pair[0]} values that are not times, such as "
+            f"{quote(pair[1])}{where}; expected ISO dates or times."
         )
     return {name: f"CAST({column} AS TIMESTAMP)"}
 
@@ -79,15 +79,17 @@ def require_past(connection: duckdb.DuckDBPyConnection, log: str, named: Mapping
         With column, file and an example.
     """
     faults = [
-        (part, f"{quoted(named[part])} > TIMESTAMP {literal(tomorrow())}", FUTURE)
+        (part, f"{quote_sql(named[part])} > TIMESTAMP {literal(tomorrow())}", FUTURE)
         for part in ("time", "label time")
         if part in named
     ]
     if len(faults) == 2:
-        faults.append(("label time", f"{quoted(named['label time'])} < {quoted(named['time'])}", EARLY))
+        faults.append(("label time", f"{quote_sql(named['label time'])} < {quote_sql(named['time'])}", EARLY))
     if not faults:
         return
-    counts = ", ".join(f"count(*) FILTER ({bad}), min({quoted(named[part])}) FILTER ({bad})" for part, bad, _ in faults)
+    counts = ", ".join(
+        f"count(*) FILTER ({bad}), min({quote_sql(named[part])}) FILTER ({bad})" for part, bad, _ in faults
+    )
     pair = connection.execute(f"SELECT {counts} FROM {log}").fetchall()[0]  # noqa: S608
     for (part, bad, what), rows, example in zip(faults, pair[::2], pair[1::2], strict=True):
         if rows:
@@ -107,7 +109,7 @@ def impossible(part: str, name: str, rows: int, example: object, what: str, wher
     >>> impossible("time", "t", 2, "2999-01-01", FUTURE, "")
     "time column 't' has 2 values that lie in the future, such as '2999-01-01'; correct or remove these rows."
     """
-    return f"{part} column {shown(name)} has {rows} values that {what}, such as {shown(example)}{where}; {REMEDY}"
+    return f"{part} column {quote(name)} has {rows} values that {what}, such as {quote(example)}{where}; {REMEDY}"
 
 
 def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -> None:
@@ -118,7 +120,7 @@ def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -
     DataError
         With the number of identifiers and an example.
     """
-    column = quoted(name)
+    column = quote_sql(name)
     sql = f"SELECT {column}, count(*) AS n FROM {log} GROUP BY 1 HAVING n > 1 OR {column} IS NULL"  # noqa: S608
     pair = connection.execute(f"SELECT count(*), any_value({column}), sum(n) FROM ({sql})").fetchall()[0]  # noqa: S608
     if pair[0]:
@@ -129,8 +131,8 @@ def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -
 def twice(name: str, values: int, rows: int, example: object, where: str) -> str:
     """Say that identifiers do not distinguish rows."""
     return (
-        f"id column {shown(name)} does not distinguish rows: {values} values stand for {rows} rows, such as "
-        f"{shown(example)}{where}. Rows would count twice; keep one of each, or leave [data] id out."
+        f"id column {quote(name)} does not distinguish rows: {values} values stand for {rows} rows, such as "
+        f"{quote(example)}{where}. Rows would count twice; keep one of each, or leave [data] id out."
     )
 
 
@@ -147,12 +149,12 @@ def literal(value: object) -> str:
 
 def _file_of(connection: duckdb.DuckDBPyConnection, log: str, condition: str) -> str:
     """Return where a condition holds, in words; nothing where files are not known."""
-    sql = f"SELECT DISTINCT {quoted(FILE)} FROM {log} WHERE {condition} ORDER BY 1 LIMIT 2"  # noqa: S608
+    sql = f"SELECT DISTINCT {quote_sql(FILE)} FROM {log} WHERE {condition} ORDER BY 1 LIMIT 2"  # noqa: S608
     try:
         names = [Path(str(row[0])).name for row in connection.execute(sql).fetchall()]
     except Exception:  # a log without file names
         return ""
-    return f" in {' and '.join(shown(name) for name in names)}" if names else ""
+    return f" in {' and '.join(quote(name) for name in names)}" if names else ""
 
 
 def later_labels(
@@ -169,25 +171,25 @@ def later_labels(
     DataError
         If an identifier has two labels.
     """
-    key, truth = quoted(named["id"]), quoted(named["target"])
-    known = "".join(f", min({expression}) AS {quoted(name)}" for name, expression in when.items())
+    key, truth = quote_sql(named["id"]), quote_sql(named["target"])
+    known = "".join(f", min({expression}) AS {quote_sql(name)}" for name, expression in when.items())
     sql = f"SELECT {key}, any_value({truth}) AS {truth}{known}, count(DISTINCT {truth}) AS n FROM {labels} GROUP BY 1"  # noqa: S608
     twice = connection.execute(f"SELECT count(*), any_value({key}) FROM ({sql}) WHERE n > 1").fetchall()[0]  # noqa: S608
     if twice[0]:
         raise DataError(
-            f"labels {shown(files[0].name)}: {twice[0]} values of {shown(named['id'])} have two labels, such as "
-            f"{shown(twice[1])}; keep the one that holds."
+            f"labels {quote(files[0].name)}: {twice[0]} values of {quote(named['id'])} have two labels, such as "
+            f"{quote(twice[1])}; keep the one that holds."
         )
     return f"SELECT * EXCLUDE (n) FROM ({sql})"  # noqa: S608
 
 
-def selected(columns: Mapping[str, str], times: Mapping[str, str], *, files: bool = False) -> str:
+def select_columns(columns: Mapping[str, str], times: Mapping[str, str], *, files: bool = False) -> str:
     """Return the columns of a log as SQL, its times as stated, and the name of each row's file where it is known.
 
     Examples
     --------
-    >>> selected({"y": "target", "t": "time"}, {"t": 'CAST("t" AS TIMESTAMP)'})
+    >>> select_columns({"y": "target", "t": "time"}, {"t": 'CAST("t" AS TIMESTAMP)'})
     '"y", CAST("t" AS TIMESTAMP) AS "t"'
     """
-    names = [f"{times[name]} AS {quoted(name)}" if name in times else quoted(name) for name in columns]
-    return ", ".join([*names, *([quoted(FILE)] if files else [])])
+    names = [f"{times[name]} AS {quote_sql(name)}" if name in times else quote_sql(name) for name in columns]
+    return ", ".join([*names, *([quote_sql(FILE)] if files else [])])

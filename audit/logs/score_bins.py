@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from audit.errors import DataError, shown
+from audit.errors import DataError, quote
 from audit.logs.cells import FIXED, NO_SUM, NOT_FINITE, OUTSIDE, sum_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def raw_scores(scores: dict[str, str], schema: dict[str, Any]) -> dict[str, nw.E
 
     for name in scores.values():
         if not schema[name].is_numeric():
-            raise DataError(f"score column {shown(name)} holds {schema[name]}; expected numbers.")
+            raise DataError(f"score column {quote(name)} holds {schema[name]}; expected numbers.")
     return {raw(place): nw.col(name).cast(nw.Float64) for place, name in scores.items()}
 
 

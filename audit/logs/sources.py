@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audit.data.tables import file_sha256
-from audit.errors import DataError, hint, listed, shown
+from audit.errors import DataError, hint, quote, quote_all
 from audit.logs import joining
-from audit.logs.joining import FILE, quoted
+from audit.logs.joining import FILE, quote_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,7 +60,7 @@ def log_files(folder: Path, pattern: str) -> tuple[Path, ...]:
     paths = sorted(Path(path) for path in glob.glob(str(folder / pattern), recursive=True))  # noqa: PTH207 -- absolute patterns
     files = tuple(path for path in paths if path.is_file())
     if not files:
-        raise DataError(f"log {shown(pattern)}: no such file. Paths are relative to the configuration.")
+        raise DataError(f"log {quote(pattern)}: no such file. Paths are relative to the configuration.")
     return files
 
 
@@ -130,9 +130,9 @@ def open_files(
     needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
     relation = _open(connection, files, needed, text)
     try:
-        relation = joined(connection, relation, columns, labels, every)
+        relation = join_labels(connection, relation, columns, labels, every)
     except duckdb.Error as error:
-        raise DataError(f"log file {shown(files[0].name)} cannot be read: {_say(error)}.") from error
+        raise DataError(f"log file {quote(files[0].name)} cannot be read: {_say(error)}.") from error
     name = files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name} ({len(files)} files)"
     digest = fingerprint_of((*files, *labels)) if fingerprint else ""
     return Source(frame=nw.from_native(relation), name=name, engine="duckdb", files=tuple(files), sha256=digest)
@@ -150,7 +150,7 @@ def _open(
     kinds = {"csv" if file.name.lower().endswith(CSV) else file.suffix.lower() for file in files}
     if kinds != {"csv"} and kinds != {".parquet"}:
         raise DataError(
-            f"log {shown(files[0].name)}: files end in {listed(sorted(kinds))}; expected .parquet, or .csv or .tsv."
+            f"log {quote(files[0].name)}: files end in {quote_all(sorted(kinds))}; expected .parquet, or .csv or .tsv."
         )
     schemas: dict[Path, dict[str, str]] = {}
     for file in files:
@@ -159,7 +159,7 @@ def _open(
             relation = _read(connection, [file], text)
             schemas[file] = dict(zip(relation.columns, map(str, relation.types), strict=True))
         except duckdb.Error as error:
-            raise DataError(f"log file {shown(file.name)} cannot be read: {_say(error)}.") from error
+            raise DataError(f"log file {quote(file.name)} cannot be read: {_say(error)}.") from error
     require_columns(schemas, columns)
     types = _types_of_empty(connection, schemas, columns, text) if kinds == {"csv"} else {}
     _require_one_type(schemas, columns)
@@ -179,7 +179,7 @@ def _require_few_columns(file: Path) -> None:
     count = max(head.count(","), head.count("\t")) + 1
     if count > MOST_COLUMNS:
         raise DataError(
-            f"log file {shown(file.name)} has about {count:,} columns; of CSV files at most {MOST_COLUMNS:,} are read. "
+            f"log file {quote(file.name)} has about {count:,} columns; of CSV files at most {MOST_COLUMNS:,} are read. "
             "Write it as Parquet, of which only the columns that are needed are read, or leave columns out."
         )
 
@@ -206,7 +206,7 @@ def _types_of_empty(
 
 
 def _has_values(connection: duckdb.DuckDBPyConnection, file: Path, name: str, text: Collection[str]) -> bool:
-    rows = _read(connection, [file], text).aggregate(f"count({quoted(name)})").fetchall()
+    rows = _read(connection, [file], text).aggregate(f"count({quote_sql(name)})").fetchall()
     return bool(rows[0][0])
 
 
@@ -226,11 +226,11 @@ def unreadable(files: Sequence[Path], columns: Collection[str]) -> str:
         types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
         words = _guessed(connection, files, MISSING_TEXTS, dict.fromkeys(set(types) - {FILE}, "VARCHAR"))
         for name in (column for column in columns if types.get(column, "VARCHAR") != "VARCHAR"):
-            column = quoted(name)
+            column = quote_sql(name)
             bad = f"{column} IS NOT NULL AND TRY_CAST({column} AS {types[name]}) IS NULL"
-            for value, file in words.filter(bad).project(f"{column}, {quoted(FILE)}").limit(1).fetchall():
+            for value, file in words.filter(bad).project(f"{column}, {quote_sql(FILE)}").limit(1).fetchall():
                 return (
-                    f"column {shown(name)} holds {shown(value)} in {shown(Path(file).name)}, where other rows hold "
+                    f"column {quote(name)} holds {quote(value)} in {quote(Path(file).name)}, where other rows hold "
                     f"{types[name]}; write it in one type"
                 )
     return ""
@@ -268,16 +268,16 @@ def open_table(
         ]
         if table not in known:
             raise DataError(
-                f"table {shown(table)} is not in {shown(database.name)}; it has {listed(known) or 'none'}."
+                f"table {quote(table)} is not in {quote(database.name)}; it has {quote_all(known) or 'none'}."
                 + hint(table, known)
             )
-        relation = connection.sql(f"SELECT * FROM house.{quoted(table)}")  # noqa: S608 -- the name is quoted
+        relation = connection.sql(f"SELECT * FROM house.{quote_sql(table)}")  # noqa: S608 -- the name is quoted
         schema = dict(zip(relation.columns, map(str, relation.types), strict=True))
         needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
         require_columns({database: schema}, needed)
-        relation = joined(connection, relation, columns, labels, every)
+        relation = join_labels(connection, relation, columns, labels, every)
     except duckdb.Error as error:
-        raise DataError(f"database {shown(database.name)} cannot be read: {_say(error)}.") from error
+        raise DataError(f"database {quote(database.name)} cannot be read: {_say(error)}.") from error
     return Source(
         frame=nw.from_native(relation), name=f"{database.name}: {table}", engine="duckdb", files=(database,),
         sha256=fingerprint_of((database, *labels)),
@@ -323,7 +323,7 @@ def _read(
     if not stated and not {"VARCHAR", "BOOLEAN"} & set(types.values()):
         return guessed
     words = _guessed(connection, files, [""], dict.fromkeys(types, "VARCHAR"))
-    return words.project(", ".join([*(_typed(name, kind) for name, kind in types.items()), quoted(FILE)]))
+    return words.project(", ".join([*(_typed(name, kind) for name, kind in types.items()), quote_sql(FILE)]))
 
 
 def _typed(name: str, kind: str) -> str:
@@ -331,7 +331,7 @@ def _typed(name: str, kind: str) -> str:
 
     Words such as NA stand for a missing number, and are words among words; yes and no are words, too.
     """
-    column = quoted(name)
+    column = quote_sql(name)
     if kind == "VARCHAR":
         return column
     if kind == "BOOLEAN":
@@ -340,7 +340,7 @@ def _typed(name: str, kind: str) -> str:
     return f"CAST(CASE WHEN {column} IN ({missing}) THEN NULL ELSE {column} END AS {kind}) AS {column}"
 
 
-def joined(
+def join_labels(
     connection: duckdb.DuckDBPyConnection,
     relation: duckdb.DuckDBPyRelation,
     columns: Mapping[str, str],
@@ -363,7 +363,7 @@ def joined(
     if "id" in named:
         joining.require_unique(connection, "log", named["id"])
     own = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
-    query = f"SELECT {joining.selected(own, times, files=FILE in relation.columns)} FROM log"  # noqa: S608 -- quoted
+    query = f"SELECT {joining.select_columns(own, times, files=FILE in relation.columns)} FROM log"  # noqa: S608 -- quoted
     if labels:
         needed = {name: part for name, part in columns.items() if part in ("id", *joining.LATER)}
         late = _open(connection, labels, needed)
@@ -371,17 +371,17 @@ def joined(
         kinds = dict(zip(late.columns, map(str, late.types), strict=True))
         if _family(kinds[named["id"]]) != _family(types[named["id"]]):
             raise DataError(
-                f"id column {shown(named['id'])} has type {types[named['id']]} in the log and {kinds[named['id']]} in "
-                f"{shown(labels[0].name)}; write it in one type in both."
+                f"id column {quote(named['id'])} has type {types[named['id']]} in the log and {kinds[named['id']]} in "
+                f"{quote(labels[0].name)}; write it in one type in both."
             )
         when = joining.require_times(connection, "late", named, kinds, "label time")
         unique = joining.later_labels(connection, "late", named, when, labels)
-        query = f"SELECT * FROM ({query}) LEFT JOIN ({unique}) USING ({quoted(named['id'])})"  # noqa: S608
+        query = f"SELECT * FROM ({query}) LEFT JOIN ({unique}) USING ({quote_sql(named['id'])})"  # noqa: S608
     joining.require_past(connection, f"({query})", named)
     if every:
-        order = f"{quoted(named['time'])}, {quoted(named['id'])}" if "id" in named else quoted(named["time"])
+        order = f"{quote_sql(named['time'])}, {quote_sql(named['id'])}" if "id" in named else quote_sql(named["time"])
         place = f"(row_number() OVER (ORDER BY {order}) - 1) // {int(every)}"
-        query = f"SELECT *, {place} AS {quoted(joining.ROWS)} FROM ({query})"  # noqa: S608
+        query = f"SELECT *, {place} AS {quote_sql(joining.ROWS)} FROM ({query})"  # noqa: S608
     return connection.sql(query)
 
 
@@ -403,8 +403,8 @@ def require_columns(schemas: Mapping[Path, Mapping[str, object]], columns: Mappi
             known = [column for column in schemas[without[0]] if column != FILE]
             where = f" ({len(without)} of {len(schemas)} files lack it)" if len(schemas) > 1 else ""
             raise DataError(
-                f"{part} column {shown(name)} is not in {shown(without[0].name)}{where}; columns are "
-                f"{listed(known)}." + hint(name, known)
+                f"{part} column {quote(name)} is not in {quote(without[0].name)}{where}; columns are "
+                f"{quote_all(known)}." + hint(name, known)
             )
 
 
@@ -416,7 +416,7 @@ def _require_one_type(schemas: Mapping[Path, Mapping[str, str]], columns: Mappin
         if len(table) > 1:
             (first, text), (second, other) = list(table.values())[:2]
             raise DataError(
-                f"column {shown(name)} has type {text} in {shown(first.name)} and {other} in {shown(second.name)}; "
+                f"column {quote(name)} has type {text} in {quote(first.name)} and {other} in {quote(second.name)}; "
                 "write it in one type in every file."
             )
 

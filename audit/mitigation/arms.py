@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import AuditError
-from audit.estimate.gaps import ends, gap, oriented
+from audit.estimate.gaps import ends, gap, toward_favorable
 from audit.evidence import CONTROL, MITIGATED, NONE, Guess, Mitigated, Perturbed, Predictions, Strength, join
-from audit.gather._perturbed import aligned
+from audit.gather._perturbed import share_classes
 from audit.gather._reference_models import linear_rival, strong_rivals
 from audit.mitigation.bench import Bench, FloatArray, Rows, Sealed
 from audit.mitigation.candidates import SEEDS, Candidate, Method
@@ -45,7 +45,7 @@ class Choice:
         return self.candidates[self.place]
 
 
-def scaled(bench: Bench, predictions: Predictions) -> Predictions:
+def in_standard_deviations(bench: Bench, predictions: Predictions) -> Predictions:
     """Return numbers in standard deviations of the training target; classes as they are."""
     if predictions.task != "regression":
         return predictions
@@ -56,7 +56,7 @@ def scaled(bench: Bench, predictions: Predictions) -> Predictions:
 
 def answers(bench: Bench, model: Sealed | Model, split: str) -> Predictions:
     """Ask a model for the rows of a split."""
-    return scaled(bench, bench.predictions(model, bench.rows(split))).select(split=split)
+    return in_standard_deviations(bench, bench.predictions(model, bench.rows(split))).select(split=split)
 
 
 def gap_before(bench: Bench) -> tuple[Estimate, Predictions]:
@@ -121,8 +121,8 @@ def control_of(bench: Bench, trial: Sealed) -> Sealed | None:
         return bench.seal(given, offsets=float(moved))
     if not bench.binary or not any(hasattr(given, name) for name in ("predict_proba", "decision_function")):
         return None
-    scored = bench.scored(bench.twin(), rows)
-    rate = float(np.average(oriented(after).y_pred == 1, weights=scored.weight))
+    scored = bench.scores_of(bench.twin(), rows)
+    rate = float(np.average(toward_favorable(after).y_pred == 1, weights=scored.weight))
     return bench.seal(given, thresholds=bench.sign() * cut_for_rate(scored.score, scored.weight, rate))
 
 
@@ -185,7 +185,7 @@ def evidence(bench: Bench, method: Method, choice: Choice, final: Sealed | Model
         rates=bench.constraint.rates,
         higher=bench.constraint.higher,
         features=bench.features,
-        arms=Perturbed(predictions=join(aligned(parts), "variant", variants)),
+        arms=Perturbed(predictions=join(share_classes(parts), "variant", variants)),
         reads_group=method.reads_group,
         read_before=tuple(name for name in bench.columns if name in bench.dataset.features),
         front=tuple(front),
@@ -208,7 +208,7 @@ def proxies(bench: Bench, sealed: Sealed) -> list[Guess]:
     given = parts(sealed.estimator_)[0]
     before = numbers_of(own if given is None else given.transform(own.to_numpy() if sealed.bare_ else own))
     kept = before.std(axis=0) > 0
-    tables = (before, np.asarray(sealed.prepared(X), dtype=np.float64))
+    tables = (before, np.asarray(sealed.last_inputs(X), dtype=np.float64))
     entries = []
     for table, after in zip(tables, (False, True), strict=True):
         entries += guesses(

@@ -13,15 +13,15 @@ from sklearn.base import clone
 from audit.data.columns import label_texts
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
-from audit.errors import AuditError, ConfigError, ModelError, listed, shown
+from audit.errors import AuditError, ConfigError, ModelError, quote, quote_all
 from audit.evidence import Predictions, Settings
 from audit.gather.predictions import predictions_of
 from audit.mitigation.constraints import Constraint
-from audit.mitigation.held import held
+from audit.mitigation.held import hold
 from audit.mitigation.rules import Scored, Worth
 from audit.mitigation.sealed import MitigatedClassifier, MitigatedRegressor, fit_arguments
 from audit.models.answers import as_model_input, ask, own_names
-from audit.models.containment import guarded
+from audit.models.containment import guard_call
 from audit.models.load import Model, wrap
 from audit.progress import Progress, silent
 
@@ -97,7 +97,7 @@ class Bench:
             raise ModelError("the model does not say which labels it knows; it cannot be mitigated.")
         names = list(own_names(label_texts(classes), self.dataset))
         if missing := [name for name in self.dataset.classes if name not in names]:
-            raise ModelError(f"the model does not know the class {shown(missing[0])}; it knows {listed(names)}.")
+            raise ModelError(f"the model does not know the class {quote(missing[0])}; it knows {quote_all(names)}.")
         return np.asarray(classes)[[names.index(name) for name in self.dataset.classes]]
 
     def target(self, rows: Rows) -> npt.NDArray[Any]:
@@ -123,7 +123,7 @@ class Bench:
 
     def seal(self, estimator: object, **rule: object) -> Sealed:
         """Put a rule of decision around a fitted estimator."""
-        inside = held(estimator)
+        inside = hold(estimator)
         bare = self.model.feature_names is None
         kind = MitigatedRegressor if self.dataset.task == "regression" else MitigatedClassifier
         rules = {name: self._by_level(value) if isinstance(value, Mapping) else value for name, value in rule.items()}
@@ -157,9 +157,9 @@ class Bench:
         """
         given = weight if weight is not None else None if self.dataset.weight is None else self.weight(rows)
         own = fresh(self.model, seed)
-        return self.trained(own, self.inputs(rows), self.target(rows) if y is None else y, given, penalty)
+        return self.fit_estimator(own, self.inputs(rows), self.target(rows) if y is None else y, given, penalty)
 
-    def trained(self, own: Any, X: object, y: object, weight: FloatArray | None, penalty: object = None) -> Any:  # noqa: ANN401
+    def fit_estimator(self, own: Any, X: object, y: object, weight: FloatArray | None, penalty: object = None) -> Any:  # noqa: ANN401
         """Fit an estimator on rows as it reads them.
 
         Raises
@@ -207,7 +207,7 @@ class Bench:
         import warnings
 
         try:
-            with guarded("fit", fit=True), warnings.catch_warnings():
+            with guard_call("fit", fit=True), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return own.fit(X, y, **arguments)
         except AuditError:
@@ -230,7 +230,7 @@ class Bench:
         """Return 1 where more of the last class's score is good for the person, else −1."""
         return 1.0 if self.labels()[self.favorable] == np.asarray(self.model.classes)[1] else -1.0
 
-    def scored(self, estimator: object, rows: Rows) -> Scored:
+    def scores_of(self, estimator: object, rows: Rows) -> Scored:
         """Return rows as cuts are chosen on them: more of the score speaks for the favorable class.
 
         Raises
@@ -244,7 +244,7 @@ class Bench:
         assert isinstance(rule, MitigatedClassifier)  # noqa: S101 -- thresholds are of two classes
         names = list(rule.feature_names_in_)
         X = self.dataset.frame.loc[:, names].take(rows).reset_index(drop=True)
-        with guarded(f"scores of {len(rows)} rows"):
+        with guard_call(f"scores of {len(rows)} rows"):
             score = self.sign() * rule.raw_scores(X)
         if not np.isfinite(score).all():
             raise ModelError("the model gives scores that are not finite numbers; no threshold can be chosen on them.")

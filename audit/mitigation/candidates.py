@@ -8,10 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from audit.errors import ConfigError, ModelError, hint, listed, shown
+from audit.errors import ConfigError, ModelError, hint, quote, quote_all
 from audit.estimate.rates import RATES
 from audit.mitigation.bench import Bench, FloatArray, Rows, Sealed, known_groups, names_of
-from audit.mitigation.postprocess import centered, lines_by_group, offsets_by_group
+from audit.mitigation.postprocess import fit_centered, lines_by_group, offsets_by_group
 from audit.mitigation.reductions import best_response, multipliers
 from audit.mitigation.rules import Scored, best_cuts
 from reports.record import Task
@@ -71,8 +71,10 @@ def thresholds(bench: Bench) -> Iterator[Candidate]:
     if len(large) < 2:
         raise ConfigError("fewer than two groups have 30 validation rows; thresholds cannot be chosen by group.")
     if small:
-        bench.notes.append(f"{listed(names_of(bench, small))}: fewer than 30 validation rows, the old threshold stays")
-    scored = bench.scored(twin, rows)
+        bench.notes.append(
+            f"{quote_all(names_of(bench, small))}: fewer than 30 validation rows, the old threshold stays"
+        )
+    scored = bench.scores_of(twin, rows)
 
     for width in WIDTHS:
         rule = _rule(bench, scored, large, small, width)
@@ -231,7 +233,7 @@ def remove_correlation(bench: Bench) -> Iterator[Candidate]:
     """Propose the model trained on columns without (a share of) what the group explains linearly."""
 
     def make(rows: Rows, seed: int, share: float) -> Sealed:
-        fitted, shifts = centered(bench, rows, share, seed)
+        fitted, shifts = fit_centered(bench, rows, share, seed)
         return bench.seal(fitted, shifts=shifts)
 
     for share in SHARES:
@@ -256,7 +258,7 @@ def group_calibration(bench: Bench) -> Iterator[Candidate]:
                 ),
             )
         return
-    scored, margins = bench.scored(twin, rows), not hasattr(twin, "predict_proba")
+    scored, margins = bench.scores_of(twin, rows), not hasattr(twin, "predict_proba")
     for share in SHARES:
         lines = lines_by_group(bench, scored, share, margins=margins)
         yield Candidate(
@@ -323,11 +325,11 @@ def method(name: str, task: Task, constraint: str) -> Method:
     audit.errors.ConfigError: no method 'tresholds'; there are ...
     """
     if name not in METHODS:
-        raise ConfigError(f"no method {shown(name)}; there are {listed(METHODS, limit=20)}.{hint(name, METHODS)}")
+        raise ConfigError(f"no method {quote(name)}; there are {quote_all(METHODS, limit=20)}.{hint(name, METHODS)}")
     choice = METHODS[name]
     fitting = [method.name for method in METHODS.values() if task in method.tasks and constraint in method.constraints]
     if choice.name not in fitting:
         raise ConfigError(
-            f"method {name} does not go with a {task} task and {constraint}; these do: {listed(fitting, limit=20)}."
+            f"method {name} does not go with a {task} task and {constraint}; these do: {quote_all(fitting, limit=20)}."
         )
     return choice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit.errors import ConfigError, hint, listed, shown
+from audit.errors import ConfigError, hint, quote, quote_all
 from reports.record import Task
 
 
@@ -70,6 +70,6 @@ def constraint(name: str, task: Task) -> Constraint:
     known = {constraint.name: constraint for constraint in CONSTRAINTS if task in constraint.tasks}
     if name not in known:
         raise ConfigError(
-            f"no constraint {shown(name)} for {task} tasks; there are {listed(known)}.{hint(name, known)}"
+            f"no constraint {quote(name)} for {task} tasks; there are {quote_all(known)}.{hint(name, known)}"
         )
     return known[name]

@@ -62,14 +62,14 @@ class HeldBooster(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
 
     def predict(self, X: object) -> npt.NDArray[Any]:
         """Return a label or a number for each row."""
-        return self.opened().predict(X)
+        return self.booster().predict(X)
 
     @available_if(lambda self: self.classes is not None)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: object) -> npt.NDArray[np.float64]:
         """Return the probability of each class, shape (n, classes)."""
-        return np.asarray(self.opened().predict_proba(X), dtype=np.float64)
+        return np.asarray(self.booster().predict_proba(X), dtype=np.float64)
 
-    def opened(self) -> Booster:
+    def booster(self) -> Booster:
         """Return the booster, ready to be asked."""
         if self.raw is None:
             raise ValueError("there is no booster to ask")
@@ -102,7 +102,7 @@ def _open(_sha256: str, content: _Content, suffix: str, classes: tuple[Any, ...]
     return booster
 
 
-def held(estimator: Any) -> Any:  # noqa: ANN401 -- any estimator
+def hold(estimator: Any) -> Any:  # noqa: ANN401 -- any estimator
     """Return an estimator in the form that a sealed one holds: boosters as bytes, others as they are.
 
     Raises
@@ -112,7 +112,7 @@ def held(estimator: Any) -> Any:  # noqa: ANN401 -- any estimator
     """
     steps = getattr(estimator, "steps", None)
     if isinstance(steps, list) and steps:
-        last = held(steps[-1][1])
+        last = hold(steps[-1][1])
         return estimator if last is steps[-1][1] else Pipeline([*steps[:-1], (steps[-1][0], last)])
     library = type(estimator).__module__.partition(".")[0]
     if isinstance(estimator, Booster):

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.optimize import minimize
 from sklearn.base import clone
 
-from audit.errors import ModelError, listed
+from audit.errors import ModelError, quote_all
 from audit.mitigation.bench import Bench, FloatArray, Rows, fresh, known_groups, names_of
 from audit.mitigation.rules import Scored
 from audit.mitigation.sealed import log_odds, numbers_of, parts
@@ -18,7 +18,7 @@ FEWEST = 10
 """Rows of either outcome that a group needs for a calibration of its own."""
 
 
-def centered(bench: Bench, rows: Rows, share: float, seed: int) -> tuple[Any, dict[str, list[float]]]:
+def fit_centered(bench: Bench, rows: Rows, share: float, seed: int) -> tuple[Any, dict[str, list[float]]]:
     """Train the model on columns from which a share of their mean difference among groups is taken.
 
     What is taken is the part of each column that the group explains linearly, as in fairlearn's
@@ -64,7 +64,7 @@ def centered(bench: Bench, rows: Rows, share: float, seed: int) -> tuple[Any, di
     left: Any = values - shifts[codes]
     if before is None and isinstance(given, pd.DataFrame):
         left = pd.DataFrame(left, columns=given.columns)
-    fitted = bench.trained(clone(last), left, target, None if bench.dataset.weight is None else weight)
+    fitted = bench.fit_estimator(clone(last), left, target, None if bench.dataset.weight is None else weight)
     if before is not None:
         own.steps = [*table.steps, (own.steps[-1][0], fitted)]
         fitted = own
@@ -111,7 +111,7 @@ def lines_by_group(bench: Bench, scored: Scored, share: float, *, margins: bool)
             continue
         fields[bench.groups.levels[code]] = (share * line + (1 - share) * whole).tolist()
     if small and share == 1:
-        bench.notes.append(f"{listed(names_of(bench, small))}: too few validation rows, calibrated as all rows are")
+        bench.notes.append(f"{quote_all(names_of(bench, small))}: too few validation rows, calibrated as all rows are")
     return {**fields, **{name: whole.tolist() for name in names_of(bench, small)}}
 
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from audit.data.columns import MOST_GROUPS, pooled
+from audit.data.columns import MOST_GROUPS, pool_levels
 from audit.data.dataset import Dataset, address_name
-from audit.data.factor import Factor, crossed
-from audit.errors import ConfigError, DataError, hint, listed, shown
+from audit.data.factor import Factor, cross_factors
+from audit.errors import ConfigError, DataError, hint, quote, quote_all
 from audit.evidence import Settings
 from audit.mitigation.bench import FEW, Bench, Rows
 from audit.mitigation.constraints import Constraint
@@ -73,7 +73,7 @@ def _features(dataset: Dataset, feature: str) -> tuple[str, ...]:
     if not feature:
         if len(known) > 1:
             raise ConfigError(
-                f"several sensitive features are named ({listed(known)}): say which with --feature {known[0]}, or "
+                f"several sensitive features are named ({quote_all(known)}): say which with --feature {known[0]}, or "
                 f'cross them with --feature "{known[0]}, {known[1]}".'
             )
         return (known[0],)
@@ -83,7 +83,7 @@ def _features(dataset: Dataset, feature: str) -> tuple[str, ...]:
     for name in re.split("[,×]", feature):
         if (key := _key(name.strip(), known)) is None:
             raise ConfigError(
-                f"--feature names {shown(name.strip())}; sensitive features are {listed(known)}."
+                f"--feature names {quote(name.strip())}; sensitive features are {quote_all(known)}."
                 + hint(name.strip(), known)
             )
         keys.append(key)
@@ -96,7 +96,7 @@ def _key(name: str, known: Sequence[str]) -> str | None:
 
 def _levels(dataset: Dataset, keys: Sequence[str]) -> Factor:
     """Return the level of each row, every one by name: of one feature, or of several that are crossed."""
-    return crossed([dataset.levels.get(key, dataset.sensitive[key]) for key in keys])
+    return cross_factors([dataset.levels.get(key, dataset.sensitive[key]) for key in keys])
 
 
 def _with_groups(dataset: Dataset, keys: Sequence[str], notes: list[str]) -> Dataset:
@@ -107,7 +107,7 @@ def _with_groups(dataset: Dataset, keys: Sequence[str], notes: list[str]) -> Dat
     kept = (levels.codes >= 0) & learned[levels.codes]
     if kept.all():
         return dataset
-    gone, what = int((~kept).sum()), shown(" × ".join(keys))
+    gone, what = int((~kept).sum()), quote(" × ".join(keys))
     notes.append(f"{gone} rows have no group of {what}, or one that no training row has: they are left out")
     return subset(dataset, np.flatnonzero(kept))
 
@@ -118,7 +118,7 @@ def _groups(dataset: Dataset, keys: Sequence[str], notes: list[str]) -> tuple[Fa
     Groups of one feature of a few levels stay apart. Of several that are crossed, or of a feature of very many levels,
     those with too few rows to learn from or to choose on have one rule together.
     """
-    what, levels = shown(" × ".join(keys)), _levels(dataset, keys)
+    what, levels = quote(" × ".join(keys)), _levels(dataset, keys)
     groups = levels
     together: tuple[str, ...] = ()
     if len(keys) > 1 or keys[0] in dataset.levels:
@@ -143,7 +143,7 @@ def _join_small(dataset: Dataset, levels: Factor) -> tuple[Factor, tuple[str, ..
     """Join the levels with too few rows to learn from or to choose on, where there are at least two."""
     train, validation = (levels.take(dataset.rows(split)).counts() for split in ("train", "validation"))
     sizes = np.minimum(train, validation)
-    groups = pooled(levels, sizes, min(int((sizes >= FEW).sum()), MOST_GROUPS - 1))
+    groups = pool_levels(levels, sizes, min(int((sizes >= FEW).sum()), MOST_GROUPS - 1))
     together = tuple(
         level
         for level, rows in zip(levels.levels, train + validation, strict=True)

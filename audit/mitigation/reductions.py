@@ -39,7 +39,7 @@ class Answering(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         """Train the model on rows by number."""
         assert self.bench is not None  # noqa: S101 -- given when it was made
         rows = np.asarray(X)[:, 0].astype(np.intp)
-        self.fitted_ = trained(
+        self.fitted_ = fit_on_answers(
             self.bench, rows, np.asarray(y), None if sample_weight is None else np.asarray(sample_weight)
         )
         return self
@@ -53,7 +53,7 @@ class Answering(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         return np.asarray(answer == self.bench.labels()[self.bench.favorable], dtype=np.float64)
 
 
-def trained(bench: Bench, rows: Rows, y: Any, weight: FloatArray | None, seed: int = 0) -> Any:  # noqa: ANN401
+def fit_on_answers(bench: Bench, rows: Rows, y: Any, weight: FloatArray | None, seed: int = 0) -> Any:  # noqa: ANN401
     """Train the model on other answers than the true ones: 1 favorable, 0 not; in regression, numbers."""
     if bench.dataset.task == "regression":
         return bench.refit(rows, weight=weight, seed=seed)
@@ -136,11 +136,11 @@ def best_response(bench: Bench, rows: Rows, multiplier: pd.Series, seed: int) ->
     own = np.abs(signed) * bench.weight(rows)
     weight = np.asarray(own * len(rows) / own.sum())
     if bench.dataset.task == "regression":
-        return trained(bench, rows, y, weight, seed)
+        return fit_on_answers(bench, rows, y, weight, seed)
     wanted = (signed > 0).astype(np.float64)
     if len(np.unique(wanted)) < 2:
         raise ModelError("at this strength every row gets the same answer")
-    return trained(bench, rows, wanted, weight, seed)
+    return fit_on_answers(bench, rows, wanted, weight, seed)
 
 
 def _answers(bench: Bench, rows: Rows) -> FloatArray:

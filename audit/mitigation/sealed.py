@@ -22,8 +22,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, has_fit_parameter, validate_data
 
 from audit.data.columns import MOST_LEVELS, group_factor
-from audit.data.factor import crossed
-from audit.errors import listed, shown
+from audit.data.factor import cross_factors
+from audit.errors import quote, quote_all
 
 Array = npt.NDArray[Any]
 DIGITS = 12
@@ -136,7 +136,7 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         part = _frame(X, self.columns_).loc[:, self.columns_]
         return part.to_numpy() if self.bare_ else part
 
-    def prepared(self, X: Any) -> Any:  # noqa: ANN401
+    def last_inputs(self, X: Any) -> Any:  # noqa: ANN401
         """Return what the last step reads: after the steps before it, and after shifts by group where there are some.
 
         Parameters
@@ -157,7 +157,7 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def _ask(self, method: str, X: Any) -> Any:  # noqa: ANN401
         """Ask the estimator inside, or its last step where the rows are shifted before it."""
         asked = self.estimator_ if self.shifts is None else parts(self.estimator_)[1]
-        return getattr(asked, method)(self.prepared(X))
+        return getattr(asked, method)(self.last_inputs(X))
 
     def _codes(self, X: Any, known: Sequence[str]) -> npt.NDArray[np.intp]:  # noqa: ANN401
         """Return each row's place among the known groups."""
@@ -168,18 +168,18 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             factor = group_factor(table[name], None if edges is None else tuple(edges), most=MOST_LEVELS)
             if (missing := int((factor.codes < 0).sum())) > 0:
                 raise ValueError(
-                    f"{missing} of {len(table)} rows have no value of {shown(name)}, by which this model decides. "
+                    f"{missing} of {len(table)} rows have no value of {quote(name)}, by which this model decides. "
                     "Fill it in, or decide on these rows by hand."
                 )
             factors.append(factor)
-        factor = crossed(factors)
+        factor = cross_factors(factors)
         places = {level: place for place, level in enumerate(known)}
         there = {factor.levels[code] for code in np.unique(factor.codes)}
         unseen = [level for level in factor.levels if level in there and level not in places]
         if unseen:
             raise ValueError(
-                f"{shown(' × '.join(columns))} is {listed(unseen)}; this model has rules for {listed(known)} alone. "
-                "Mitigate again on rows of that group, or decide on these rows by hand."
+                f"{quote(' × '.join(columns))} is {quote_all(unseen)}; this model has rules for {quote_all(known)} "
+                "alone. Mitigate again on rows of that group, or decide on these rows by hand."
             )
         return np.array([places.get(level, 0) for level in factor.levels], dtype=np.intp)[factor.codes]
 
@@ -494,7 +494,7 @@ def _answers(sealed: _Sealed, method: str) -> bool:
 def _frame(X: Any, names: Sequence[str]) -> pd.DataFrame:  # noqa: ANN401
     """Return rows with named columns, among them those that are needed."""
     if not isinstance(X, pd.DataFrame):
-        raise ValueError(f"the rows have no column names; this model reads {listed(names)}. Give a table.")
+        raise ValueError(f"the rows have no column names; this model reads {quote_all(names)}. Give a table.")
     if missing := [name for name in names if name not in X.columns]:
-        raise ValueError(f"the table lacks {listed(missing)}; columns are {listed(X.columns)}.")
+        raise ValueError(f"the table lacks {quote_all(missing)}; columns are {quote_all(X.columns)}.")
     return X

@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit.config.plan import RunPlan
 from audit.data.columns import label_texts
-from audit.errors import ConfigError, ModelError, shown
+from audit.errors import ConfigError, ModelError, quote
 from audit.mitigation.arms import choose, evidence, gap_before
 from audit.mitigation.bench import Bench, fresh
 from audit.mitigation.candidates import method as method_of
@@ -139,7 +139,7 @@ def _bench(plan: RunPlan, asked: Asked, progress: Progress) -> Bench:
 
 def _no_gap(value: float | None, low: float | None, high: float | None, bench: Bench, limit: float) -> str:
     """Say why there is nothing to narrow, if there is not."""
-    what = f"among groups of {shown(bench.feature)} in {bench.constraint.words}"
+    what = f"among groups of {quote(bench.feature)} in {bench.constraint.words}"
     if value is None or low is None or high is None:
         return f"no gap to mitigate {what}: fewer than two groups have enough validation rows."
     text = f"{value:.3f} [{low:.3f}, {high:.3f}] on {len(bench.rows('validation'))} validation rows"

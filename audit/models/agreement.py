@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.dataset import Dataset
-from audit.errors import ModelError, listed, shown
+from audit.errors import ModelError, quote, quote_all
 
 ENOUGH = 30
 """Answers of a model that names its classes; of fewer, a contradiction may be chance."""
@@ -59,11 +59,12 @@ def require_agreement(
             "it has no classes_, so the columns of its scores were taken" if own is None else "its classes_ put them"
         )
         raise ModelError(
-            f"the model's labels and its scores contradict each other: {taken} in the order {listed(own or classes)}. "
-            "Give the model classes_ in the order of its columns."
+            f"the model's labels and its scores contradict each other: {taken} in the order "
+            f"{quote_all(own or classes)}. Give the model classes_ in the order of its columns."
         )
-    wanted = f"the column of the positive class, {shown(classes[1])}" if score.ndim == 1 else "each class's own column"
+    wanted = f"the column of the positive class, {quote(classes[1])}" if score.ndim == 1 else "each class's own column"
     raise ModelError(
-        f"score column {listed(dataset.roles.score_columns())} and column {shown(dataset.roles.prediction)} contradict "
+        f"score column {quote_all(dataset.roles.score_columns())} and column {quote(dataset.roles.prediction)} "
+        "contradict "
         f"each other: where a class is predicted, another one has the higher score. [data] score must name {wanted}."
     )

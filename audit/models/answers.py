@@ -11,11 +11,11 @@ import pandas as pd
 
 from audit.data.columns import label_texts
 from audit.data.dataset import Dataset
-from audit.data.labels import in_words_of, relabelled, require_same_labels
-from audit.errors import AuditError, DataError, ModelError, listed
+from audit.data.labels import in_words_of, require_same_labels, rewrite_labels
+from audit.errors import AuditError, DataError, ModelError, quote_all
 from audit.models.agreement import require_agreement
-from audit.models.boosters import typed
-from audit.models.containment import guarded
+from audit.models.boosters import typed_frame
+from audit.models.containment import guard_call
 from audit.models.load import Model
 from audit.models.reading_rows import naming_columns, warn_if_changed
 from audit.progress import Progress
@@ -134,7 +134,7 @@ def ask(
     if dataset.task == "regression":
         return _numbers(label)
     raw = None if scorer is None else np.concatenate([np.asarray(part, dtype=np.float64) for part in scores])
-    return classified(label, raw, model.classes, dataset, from_probabilities=scorer == "predict_proba")
+    return classify(label, raw, model.classes, dataset, from_probabilities=scorer == "predict_proba")
 
 
 def decides_for_likeliest(model: Model, labels: npt.NDArray[np.generic], scores: FloatArray | None) -> bool:
@@ -201,11 +201,11 @@ def as_model_input(model: Model, X: pd.DataFrame) -> object:
         if X.shape[1] != 1:
             raise ModelError(
                 f"the model reads one column of texts, and the table has {X.shape[1]} features: "
-                f"{listed(X.columns)}. Name the one in [data] features."
+                f"{quote_all(X.columns)}. Name the one in [data] features."
             )
         return X.iloc[:, 0].to_numpy(dtype=object, copy=True)
     if model.categories:
-        X = typed(X, model.categories)
+        X = typed_frame(X, model.categories)
     names = model.feature_names
     if names is None and model.feature_count is not None:
         return X.to_numpy(copy=True)
@@ -223,7 +223,7 @@ def call(method: Callable[[object], object], given: object, rows: int, name: str
         If it raises or answers another number of rows.
     """
     try:
-        with guarded(f"{name} on {rows} rows"):
+        with guard_call(f"{name} on {rows} rows"):
             answer = as_array(method(given))
     except (AuditError, MemoryError) as error:
         if isinstance(error, MemoryError):
@@ -280,7 +280,7 @@ def as_scores(answer: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.gene
             return np.asarray(pd.DataFrame(answer).to_numpy(dtype=np.float64, na_value=np.nan).reshape(answer.shape))
         return answer.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"the model's {name} returned {listed(answer.ravel()[:1])}; expected numbers.") from error
+        raise ModelError(f"the model's {name} returned {quote_all(answer.ravel()[:1])}; expected numbers.") from error
 
 
 def _numbers(values: npt.NDArray[np.generic]) -> Answers:
@@ -289,13 +289,13 @@ def _numbers(values: npt.NDArray[np.generic]) -> Answers:
             raise TypeError
         numbers = as_scores(values, "predict").astype(np.float64)
     except (TypeError, ValueError, ModelError) as error:
-        raise ModelError(f"the model predicts {listed(values[:1])} where regression needs numbers.") from error
+        raise ModelError(f"the model predicts {quote_all(values[:1])} where regression needs numbers.") from error
     bad = int((~np.isfinite(numbers)).sum())
     invalid = {"predictions that are not finite numbers": bad} if bad else {}
     return Answers(y_pred=numbers, y_score=None, probabilities=False, classes=(), invalid=invalid)
 
 
-def classified(
+def classify(
     label: npt.NDArray[np.generic],
     raw: FloatArray | None,
     known: npt.NDArray[np.generic] | None,
@@ -353,7 +353,7 @@ def labels_of(
     said = np.array([None if text is None or not text.strip() else text for text in said], dtype=object)
     names = None if known is None else label_texts(known)
     try:
-        texts = relabelled(said, dataset.roles.labels, what, () if names is None else names)
+        texts = rewrite_labels(said, dataset.roles.labels, what, () if names is None else names)
         own = None if names is None else tuple(own_names(names, dataset, said))
         texts = in_words_of(texts, dataset.classes)
         answers = set(own) if own is not None else {text for text in texts if text is not None}
@@ -367,7 +367,7 @@ def own_names(
     names: npt.NDArray[np.object_], dataset: Dataset, beside: npt.NDArray[np.object_] | None = None
 ) -> npt.NDArray[np.object_]:
     """Write the classes a model knows in the words of the data set."""
-    mapped = relabelled(names, dataset.roles.labels, "the model's classes", () if beside is None else beside)
+    mapped = rewrite_labels(names, dataset.roles.labels, "the model's classes", () if beside is None else beside)
     return in_words_of(mapped, dataset.classes)
 
 
@@ -401,7 +401,9 @@ def columns_of(
         if raw.ndim == 1 or raw.shape[1] == 1:
             return _single(raw.reshape(-1), own, names, dataset, from_probabilities)
         if classes[1] not in names or len(names) != raw.shape[1]:
-            raise ModelError(f"the model scores {raw.shape[1]} classes, {listed(names)}; expected {listed(classes)}.")
+            raise ModelError(
+                f"the model scores {raw.shape[1]} classes, {quote_all(names)}; expected {quote_all(classes)}."
+            )
         return np.asarray(raw[:, names.index(classes[1])])
     if raw.ndim != 2 or raw.shape[1] != len(names):
         raise ModelError(f"the model's scores have shape {raw.shape}; expected {len(names)} columns, one a class.")
@@ -419,7 +421,7 @@ def _single(
         return score
     if own is None and dataset.roles.score is None:
         raise ModelError(
-            f"the model gives one column of scores and does not say of which class: of {listed(names)} the last is "
+            f"the model gives one column of scores and does not say of which class: of {quote_all(names)} the last is "
             f"usual, and {dataset.classes[1]!r} is positive. Give the model classes_, or one column a class."
         )
     if own is None:

@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.special import expit, softmax
 
 from audit.data.columns import label_text
-from audit.errors import ModelError, listed, shown
+from audit.errors import ModelError, quote, quote_all
 from audit.models.lightgbm_text import require_sound
 from audit.models.offered import available_if
 from audit.optional import require
@@ -72,12 +72,12 @@ class LightgbmModel(Booster):
         categories = self.booster_.pandas_categorical or []
         places = [int(match) for match in re.findall(r"\d+", table.get("categorical_feature", ""))]
         if categories and len(places) != len(categories):
-            raise ModelError(f"{shown(name)} keeps categories of {len(categories)} columns and does not say which.")
+            raise ModelError(f"{quote(name)} keeps categories of {len(categories)} columns and does not say which.")
         self.categories_ = dict(zip(places, categories, strict=True)) if categories else {}
 
     def scores(self, X: object) -> npt.NDArray[Any]:
         """Return what the booster predicts."""
-        return np.asarray(self.booster_.predict(typed(X, self.categories_), num_threads=1))
+        return np.asarray(self.booster_.predict(typed_frame(X, self.categories_), num_threads=1))
 
 
 class XgboostModel(Booster):
@@ -108,15 +108,15 @@ class XgboostModel(Booster):
             held = stored.get(str(self.feature_names_in_[place]))
             if held is None:
                 raise ModelError(
-                    f"{shown(name)} does not hold the categories of column "
-                    f"{shown(self.feature_names_in_[place])}. Save it with xgboost 3.1 or later."
+                    f"{quote(name)} does not hold the categories of column "
+                    f"{quote(self.feature_names_in_[place])}. Save it with xgboost 3.1 or later."
                 )
             table[place] = held.to_pylist()
         return table
 
     def scores(self, X: object) -> npt.NDArray[Any]:
         """Return what the booster predicts at its best iteration, probabilities for classes."""
-        frame = typed(X, self.categories_)
+        frame = typed_frame(X, self.categories_)
         names = [str(name) for name in self.feature_names_in_] if self._named else None
         frame.columns = pd.Index(names or range(frame.shape[1])) if names is None else pd.Index(names)
         matrix = self._xgboost.DMatrix(
@@ -153,7 +153,7 @@ class CatboostModel(Booster):
 
     def scores(self, X: object) -> npt.NDArray[Any]:
         """Return probabilities of the classes, or the number of a regression; counts are no logarithms."""
-        frame = typed(X, {})
+        frame = typed_frame(X, {})
         frame.columns = pd.Index([str(name) for name in self.feature_names_in_])
         for place in self._words:
             name = frame.columns[place]
@@ -164,13 +164,13 @@ class CatboostModel(Booster):
         return values[:, 0] if kind == "RMSEWithUncertainty" else values
 
 
-def typed(X: object, categories: Mapping[int, Sequence[object]]) -> pd.DataFrame:
+def typed_frame(X: object, categories: Mapping[int, Sequence[object]]) -> pd.DataFrame:
     """Return a table of numbers, and of the categories that a model was taught at their places.
 
     Examples
     --------
     >>> frame = pd.DataFrame({"kind": ["b", "a", "?"], "n": [1, 2, 3]})
-    >>> typed(frame, {0: ["a", "b"]})["kind"].cat.codes.tolist()
+    >>> typed_frame(frame, {0: ["a", "b"]})["kind"].cat.codes.tolist()
     [1, 0, -1]
     """
     frame = X.copy() if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
@@ -205,7 +205,7 @@ def load_booster(path: Path) -> Booster:
     return XgboostModel(booster, path.name)
 
 
-def adapted(predictor: object) -> object:
+def adapt(predictor: object) -> object:
     """Give a bare booster of LightGBM or xgboost scikit-learn's methods; return anything else as it is."""
     kind = type(predictor)
     adapters = {"lightgbm": LightgbmModel, "xgboost": XgboostModel}
@@ -286,5 +286,5 @@ def with_classes(predictor: object, classes: Sequence[object]) -> None:
         raise ModelError("[model] classes names the classes of native boosters; this model knows its own or has none.")
     if len(classes) != len(predictor.classes_):
         there = f"the model has {len(predictor.classes_)}"
-        raise ModelError(f"[model] classes names {len(classes)} classes, {listed(classes)}; {there}.")
+        raise ModelError(f"[model] classes names {len(classes)} classes, {quote_all(classes)}; {there}.")
     predictor.classes_ = np.array(list(classes), dtype=object)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from audit.data.dataset import Dataset
-from audit.errors import DataError, hint, listed
+from audit.errors import DataError, hint, quote_all
 
 NAMES = ("feature_names_in_", "feature_names_", "feature_name_", "feature_name", "feature_names")
 """Where scikit-learn, CatBoost, LightGBM (two ways) and xgboost keep the names of the columns they were fitted on."""
@@ -112,10 +112,10 @@ def match(names: Sequence[str] | None, count: int | None, dataset: Dataset) -> t
     if _are_places(names):
         if len(names) != len(dataset.features):
             raise DataError(
-                f"the model reads {len(names)} columns that it calls {listed(names, limit=3)}; the table offers "
-                f"{len(dataset.features)}: {listed(dataset.features)}. Name them in [data] features, in its order."
+                f"the model reads {len(names)} columns that it calls {quote_all(names, limit=3)}; the table offers "
+                f"{len(dataset.features)}: {quote_all(dataset.features)}. Name them in [data] features, in its order."
             )
-        return tuple(dataset.features), f"{FAITH} (it calls them {listed(names, limit=2)})"
+        return tuple(dataset.features), f"{FAITH} (it calls them {quote_all(names, limit=2)})"
     return _rewrite(names, columns, dataset)
 
 
@@ -136,20 +136,22 @@ def _rewrite(names: Sequence[str], columns: Sequence[str], dataset: Dataset) -> 
         ]
         if len(like) != 1:
             lacks = (
-                f"the table lacks {listed([name])}" if not like else f"{listed([name])} may be any of {listed(like)}"
+                f"the table lacks {quote_all([name])}"
+                if not like
+                else f"{quote_all([name])} may be any of {quote_all(like)}"
             )
             raise DataError(
-                f"the model was fitted on {len(names)} features, {listed(names)}; {lacks}. "
-                f"The table has {listed(columns)}." + hint(name, columns)
+                f"the model was fitted on {len(names)} features, {quote_all(names)}; {lacks}. "
+                f"The table has {quote_all(columns)}." + hint(name, columns)
             )
         chosen += like
     if len(set(chosen)) != len(chosen):
         raise DataError(
-            f"the model was fitted on {listed(names)}, several of which could be one column of the table: "
-            f"{listed(sorted({text for text in chosen if chosen.count(text) > 1}))}. Rename the columns alike."
+            f"the model was fitted on {quote_all(names)}, several of which could be one column of the table: "
+            f"{quote_all(sorted({text for text in chosen if chosen.count(text) > 1}))}. Rename the columns alike."
         )
     changed = [f"{name} = {text}" for name, text in zip(names, chosen, strict=True) if name != text]
-    return tuple(chosen), f"columns matched though the model writes them otherwise: {listed(changed)}"
+    return tuple(chosen), f"columns matched though the model writes them otherwise: {quote_all(changed)}"
 
 
 def plain(name: str) -> str:

@@ -1,7 +1,7 @@
 """Run work that a model takes part in so that nothing the model does can end, silence or spoil the audit.
 
-:func:`contained` does the work in a child process. The child has no terminal, a memory limit and a page of memory
-that it shares with its parent; :func:`guarded` writes on it what the model is asked and until when. A child that
+:func:`contain` does the work in a child process. The child has no terminal, a memory limit and a page of memory
+that it shares with its parent; :func:`guard_call` writes on it what the model is asked and until when. A child that
 crashes, exits, runs out of memory or gives no answer becomes a :class:`~audit.errors.ModelError`, which ends as one
 line and exit code 2. The child is a fork that does all of the work, not a server that is asked row by row, so it
 costs a few milliseconds in all.
@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, NoReturn
 
-from audit.errors import AuditError, ModelError, shown
+from audit.errors import AuditError, ModelError, quote
 from audit.models import random_states
 from audit.progress import Progress, silent
 
@@ -86,7 +86,7 @@ _child = _Child()
 
 
 @contextmanager
-def guarded(what: str, *, fit: bool = False) -> Iterator[None]:
+def guard_call(what: str, *, fit: bool = False) -> Iterator[None]:
     """Guard one call of a model: its time, its random states, its forks and what it raises.
 
     Parameters
@@ -103,7 +103,7 @@ def guarded(what: str, *, fit: bool = False) -> Iterator[None]:
 
     Examples
     --------
-    >>> with guarded("predict on 2 rows"):
+    >>> with guard_call("predict on 2 rows"):
     ...     raise SystemExit(0)
     Traceback (most recent call last):
     audit.errors.ModelError: the model tried to end the program (SystemExit) in predict on 2 rows. Remove the exit.
@@ -177,7 +177,7 @@ def _on_alarm(*_: object) -> NoReturn:
 # --- outside: the child process -------------------------------------------------------------------
 
 
-def contained(
+def contain(
     work: Callable[[Progress], object],
     *,
     limits: Limits | None = None,
@@ -238,7 +238,7 @@ def contained(
 
 
 def hand_over(value: object) -> None:
-    """Give something to the caller of :func:`contained` before the work ends; nothing happens where no one waits."""
+    """Give something to the caller of :func:`contain` before the work ends; nothing happens where no one waits."""
     if _child.hand is not None:
         _child.hand(value)
 
@@ -320,7 +320,7 @@ class _Watch:
         what, until = _read(self.board)
         doing = f" in {what}" if until else " outside of a call"
         last = self.heads[self.errors].decode("utf-8", "replace").strip().splitlines()[-1:]
-        said = f" Its last words: {shown(' '.join(last[0].split()), limit=200)}." if last else ""
+        said = f" Its last words: {quote(' '.join(last[0].split()), limit=200)}." if last else ""
         status = self.status or 0
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)

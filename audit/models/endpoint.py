@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.data.columns import label_text, label_texts
-from audit.errors import ConfigError, ModelError, hint, listed, shown
+from audit.errors import ConfigError, ModelError, hint, quote, quote_all
 from audit.models import protocols
 from audit.models.exchange import FORBID, Budget, EndpointError, Exchange, require_plain_address
 from audit.models.load import Model
@@ -74,12 +74,12 @@ def connect(address: Address) -> Model:
     protocol = address.protocol or protocols.protocol_of(url)
     if protocol not in protocols.PROTOCOLS:
         seen = (
-            f"protocol is {shown(protocol)}"
+            f"protocol is {quote(protocol)}"
             if protocol
-            else f"protocol is not stated, and {shown(url)} does not tell it"
+            else f"protocol is not stated, and {quote(url)} does not tell it"
         )
         raise ConfigError(
-            f"[model] {seen}; expected {listed(protocols.PROTOCOLS)}.{hint(protocol, protocols.PROTOCOLS)}"
+            f"[model] {seen}; expected {quote_all(protocols.PROTOCOLS)}.{hint(protocol, protocols.PROTOCOLS)}"
         )
     exchange = Exchange(url=url, budget=address.budget, token_env=address.token_env, cache=address.cache)
     facts = _metadata(exchange) if protocol == "oip" else {}
@@ -129,14 +129,14 @@ def _roles(stated: Outputs, outputs: Sequence[Tensor], protocol: str) -> tuple[d
     for role, name in roles.items():
         if known and name not in known:
             raise ConfigError(
-                f"[model.outputs] {role} names {shown(name)}; the endpoint has {listed(known)}.{hint(name, known)}"
+                f"[model.outputs] {role} names {quote(name)}; the endpoint has {quote_all(known)}.{hint(name, known)}"
             )
     if not roles and outputs:
         roles = _by_type(outputs)
     if not roles and protocol != "oip":
         roles = {"prediction": "predictions"}
     if not roles:
-        seen = f"has outputs {listed(known)}" if known else "does not say which outputs it has"
+        seen = f"has outputs {quote_all(known)}" if known else "does not say which outputs it has"
         raise ConfigError(
             f'the endpoint {seen}. State [model.outputs] label = "…" (classes), score = "…" (probabilities) or '
             'prediction = "…" (numbers).'
@@ -146,7 +146,7 @@ def _roles(stated: Outputs, outputs: Sequence[Tensor], protocol: str) -> tuple[d
         classes = known[roles["score"]].classes
     if "score" in roles and "label" not in roles and not classes:
         raise ConfigError(
-            f"[model.outputs] score = {shown(roles['score'])} needs classes = […], in the order of its columns, "
+            f"[model.outputs] score = {quote(roles['score'])} needs classes = […], in the order of its columns, "
             "where no output is the label."
         )
     return roles, classes
@@ -221,7 +221,9 @@ class Endpoint:
         wanted = set(self._roles.values())
         for part in parts:
             if missing := sorted(wanted - set(part)):
-                raise EndpointError(f"the endpoint's answer has no output {listed(missing)}; it has {listed(part)}.")
+                raise EndpointError(
+                    f"the endpoint's answer has no output {quote_all(missing)}; it has {quote_all(part)}."
+                )
         try:
             return tuple(bodies), {name: np.concatenate([part[name] for part in parts]) for name in wanted}
         except ValueError as error:
@@ -239,8 +241,8 @@ class Endpoint:
         flat = values.reshape(len(values), -1)
         if flat.shape[1] != 1:
             raise EndpointError(
-                f"output {shown(self._roles[role])} has {flat.shape[1]} values a row; expected one. For probabilities "
-                f"state [model.outputs] score = {shown(self._roles[role])} and classes."
+                f"output {quote(self._roles[role])} has {flat.shape[1]} values a row; expected one. For probabilities "
+                f"state [model.outputs] score = {quote(self._roles[role])} and classes."
             )
         return np.asarray(flat[:, 0])
 
@@ -248,13 +250,13 @@ class Endpoint:
         name = self._roles["score"]
         values = answer[name]
         if values.dtype == object:
-            raise EndpointError(f"output {shown(name)} holds text; expected scores.")
+            raise EndpointError(f"output {quote(name)} holds text; expected scores.")
         scores = values.reshape(len(values), -1).astype(np.float64)
         if scores.shape[1] == 1:
             scores = np.column_stack([1 - scores[:, 0], scores[:, 0]])
         if self.classes_ is not None and scores.shape[1] != len(self.classes_):
             raise EndpointError(
-                f"output {shown(name)} has {scores.shape[1]} columns; classes are {listed(self.classes_)}."
+                f"output {quote(name)} has {scores.shape[1]} columns; classes are {quote_all(self.classes_)}."
             )
         return scores
 
@@ -270,7 +272,7 @@ class Endpoint:
             return
         if np.mean(np.array(levels, dtype=object)[highest] == texts) < 0.5:
             raise ModelError(
-                f"the columns of output {shown(self._roles['score'])} are not in the order {listed(levels)}. "
+                f"the columns of output {quote(self._roles['score'])} are not in the order {quote_all(levels)}. "
                 "State [model.outputs] classes in the order of the columns."
             )
 

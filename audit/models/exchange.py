@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from audit.errors import AuditError, ConfigError, ModelError, shown
+from audit.errors import AuditError, ConfigError, ModelError, quote
 from audit.optional import require
 
 FORBID = {"extra": "forbid"}
@@ -248,7 +248,7 @@ class Exchange:
         words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
         if self._token:
             words = words.replace(self._token, "(token)")
-        return shown(" ".join(words[:2000].split()), limit=200)
+        return quote(" ".join(words[:2000].split()), limit=200)
 
 
 def require_plain_address(url: str) -> None:
@@ -275,7 +275,7 @@ def require_plain_address(url: str) -> None:
             "Put a token into an environment variable and name it in [model] token_env."
         )
     if parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url:
-        raise ConfigError(f"[model] url is {shown(url)}; expected http:// or https:// and a host.")
+        raise ConfigError(f"[model] url is {quote(url)}; expected http:// or https:// and a host.")
 
 
 def _token(variable: str, url: str) -> str:
@@ -283,10 +283,10 @@ def _token(variable: str, url: str) -> str:
         return ""
     token = os.environ.get(variable, "").strip()
     if not token or not token.isascii() or not token.isprintable():
-        raise ConfigError(f"[model] token_env names {shown(variable)}; the environment holds no readable token there.")
+        raise ConfigError(f"[model] token_env names {quote(variable)}; the environment holds no readable token there.")
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-        raise ConfigError(f"{shown(url)} is not https; a token is sent to https addresses or to this machine only.")
+        raise ConfigError(f"{quote(url)} is not https; a token is sent to https addresses or to this machine only.")
     return token
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from audit.errors import ModelError, shown
+from audit.errors import ModelError, quote
 
 OF_NODES = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
 OF_NODES_OR_NONE = ("split_gain", "internal_value", "internal_weight", "internal_count")
@@ -43,7 +43,7 @@ def require_sound(path: Path) -> None:
     except (ValueError, KeyError) as error:
         said = f"has no {error}" if isinstance(error, KeyError) else str(error)
         where = "its head " if isinstance(error, KeyError) else ""
-        raise ModelError(f"{shown(path.name)} is no whole LightGBM model: {where}{said}.") from error
+        raise ModelError(f"{quote(path.name)} is no whole LightGBM model: {where}{said}.") from error
 
 
 def _require_sound(content: bytes) -> None:
@@ -136,7 +136,7 @@ def _whole(text: str, name: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{name} is {shown(text)}; expected a whole number") from None
+        raise ValueError(f"{name} is {quote(text)}; expected a whole number") from None
 
 
 def _numbers(tree: Mapping[str, str], key: str) -> list[float]:

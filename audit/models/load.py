@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.tables import file_sha256
-from audit.errors import AuditError, ConfigError, ModelError, UntrustedTypesError, hint, listed, shown
-from audit.models.boosters import SUFFIXES, adapted, load_booster, taught_categories
+from audit.errors import AuditError, ConfigError, ModelError, UntrustedTypesError, hint, quote, quote_all
+from audit.models.boosters import SUFFIXES, adapt, load_booster, taught_categories
 from audit.models.column_names import known_count, known_names
-from audit.models.containment import guarded
+from audit.models.containment import guard_call
 from audit.models.skops_state import validate_trees
 from audit.models.skops_types import ALLOWED_TYPES
 from audit.models.skops_values import disarm
@@ -133,13 +133,13 @@ def wrap(
     ModelError
         If it has no ``predict``.
     """
-    predictor = adapted(predictor)
+    predictor = adapt(predictor)
     if is_module(predictor):
         predictor = TorchModel(predictor)  # type: ignore[arg-type]  # is_module has seen what it is
     elif (taken := of_skorch(predictor)) is not None:
         predictor = taken
     if not isinstance(predictor, Predictor):
-        raise ModelError(f"{shown(type(predictor).__name__)} has no predict method; a model needs predict(X).")
+        raise ModelError(f"{quote(type(predictor).__name__)} has no predict method; a model needs predict(X).")
     last = predictor
     if isinstance(steps := getattr(predictor, "steps", None), list) and steps:
         last = steps[-1][1]
@@ -192,7 +192,7 @@ def with_output(
         inner.state_output(output)
     elif output != "auto":
         raise ConfigError(
-            f"[model] output is {shown(output)}, and {shown(model.info.name)} ({model.info.format}) says itself what "
+            f"[model] output is {quote(output)}, and {quote(model.info.name)} ({model.info.format}) says itself what "
             "its outputs are. Leave it out; it is for torch modules and ONNX graphs."
         )
     return model
@@ -226,18 +226,18 @@ def load(path: Path, *, trust: bool = False, trusted_types: Sequence[str] = ()) 
     if not path.is_file():
         siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         raise ModelError(
-            f"no model file {shown(path)}." + (hint(path.name, siblings) or " Paths are relative to the configuration.")
+            f"no model file {quote(path)}." + (hint(path.name, siblings) or " Paths are relative to the configuration.")
         )
     suffix = path.suffix.lower()
     if suffix in CODE_FORMATS and not trust:
         raise ModelError(
-            f"{shown(path.name)}: loading a {suffix} file runs code from it, so it was not opened. Save the model as "
+            f"{quote(path.name)}: loading a {suffix} file runs code from it, so it was not opened. Save the model as "
             ".skops (scikit-learn), .onnx or .safetensors (networks of trainers; your own: [model] torch = "
             '"package.module:build", weights = "state.safetensors"), or state [model] trust = true if you trust its '
             "author."
         )
     loader = _loader(suffix, path, trusted_types)
-    with _catch(path) as caught, guarded(f"loading {path.name}"):
+    with _catch(path) as caught, guard_call(f"loading {path.name}"):
         predictor = loader(path)
     named = CODE_FORMATS.get(suffix, suffix.lstrip("."))
     model = wrap(predictor, format_=named, file=path, runs_code=suffix in CODE_FORMATS)
@@ -263,7 +263,7 @@ def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[
         return loader
     known = [".skops", ".onnx", *SUFFIXES, ".joblib", ".pkl", *sorted(table)]
     raise ModelError(
-        f"{shown(path.name)}: no loader for {suffix or 'a file without suffix'}; formats are {', '.join(known)}."
+        f"{quote(path.name)}: no loader for {suffix or 'a file without suffix'}; formats are {', '.join(known)}."
     )
 
 
@@ -285,7 +285,7 @@ def _catch(path: Path) -> Iterator[list[str]]:
             said = " ".join(str(error).split())[:300].rstrip(".")
             weights = f' {WEIGHTS} with weights = "{path.name}".' if path.suffix.lower() == ".safetensors" else ""
             raise ModelError(
-                f"{shown(path.name)} could not be loaded: {type(error).__name__}: {said}. "
+                f"{quote(path.name)} could not be loaded: {type(error).__name__}: {said}. "
                 f"Check that the file is whole and has the format its name says.{weights}"
             ) from error
         finally:
@@ -326,7 +326,7 @@ def _load_skops(path: Path, trusted_types: Sequence[str]) -> object:
         drawn = any(name.startswith("scipy.stats.") for name in unknown)
         instead = " A search keeps the distributions that it drew from; its best_estimator_ does not." if drawn else ""
         raise UntrustedTypesError(
-            f"{shown(path.name)} holds types that are not on the allow-list: {listed(unknown)}. If you trust them, "
+            f"{quote(path.name)} holds types that are not on the allow-list: {quote_all(unknown)}. If you trust them, "
             f"state [model] trusted_types = [{', '.join(repr(name) for name in unknown[:5])}].{instead}",
             unknown,
         )

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from audit.errors import AuditError, ConfigError, ModelError, hint, shown
-from audit.models.containment import guarded
+from audit.errors import AuditError, ConfigError, ModelError, hint, quote
+from audit.models.containment import guard_call
 from audit.models.load import Model, wrap
 from audit.models.torch_files import fill
 from audit.models.torch_modules import is_module
@@ -76,7 +76,7 @@ def from_object(name: str, folder: Path, *, trust: bool = False) -> Model:
     ConfigError
         If the module or the name does not exist, or stands elsewhere without trust.
     """
-    value = imported("[model] object", name, folder, trust=trust)
+    value = import_object("[model] object", name, folder, trust=trust)
     return wrap(value, name=name.partition(":")[2], format_="object", runs_code=True)
 
 
@@ -95,8 +95,8 @@ def _require_own(module_name: str, folder: Path, key: str, trusted_by: str) -> N
     places = [Path(place) for place in (spec.submodule_search_locations or [spec.origin or ""])]
     if not any(place.resolve().is_relative_to(folder.resolve()) for place in places):
         raise ConfigError(
-            f"{key}: importing {shown(module_name)} runs its code, and it does not stand below "
-            f"{shown(folder)}, where the configuration does. State {trusted_by} trust = true if you trust it."
+            f"{key}: importing {quote(module_name)} runs its code, and it does not stand below "
+            f"{quote(folder)}, where the configuration does. State {trusted_by} trust = true if you trust it."
         )
 
 
@@ -118,22 +118,22 @@ def from_builder(name: str, weights: Path | None, folder: Path) -> Model:
         If there is no such function, it raises, or the weights do not fit.
     """
     require("torch", extra="torch", purpose="torch modules")
-    value = imported("[model] torch", name, folder, trust=True)
+    value = import_object("[model] torch", name, folder, trust=True)
     if not is_module(value) and callable(value):
         try:
-            with guarded(f"calling {name}"):
+            with guard_call(f"calling {name}"):
                 value = value()
         except AuditError:
             raise
         except Exception as error:
             said = " ".join(str(error).split())[:200]
-            raise ModelError(f"[model] torch: {shown(name)} raised {type(error).__name__}: {said}") from error
+            raise ModelError(f"[model] torch: {quote(name)} raised {type(error).__name__}: {said}") from error
     model = wrap(fill(value, weights, name), name=name.partition(":")[2], format_="torch", file=weights, runs_code=True)
     parameters = {**model.info.parameters, "builder": f"{name} (code of your own)"}
     return replace(model, info=replace(model.info, parameters=parameters))
 
 
-def imported(key: str, name: str, folder: Path, *, trust: bool = False, trusted_by: str = "[model]") -> object:
+def import_object(key: str, name: str, folder: Path, *, trust: bool = False, trusted_by: str = "[model]") -> object:
     """Import ``package.module:name``, which runs the module.
 
     Parameters
@@ -155,24 +155,24 @@ def imported(key: str, name: str, folder: Path, *, trust: bool = False, trusted_
     """
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
-        raise ConfigError(f"{key} is {shown(name)}; expected 'package.module:name'.")
+        raise ConfigError(f"{key} is {quote(name)}; expected 'package.module:name'.")
     if not trust:
         _require_own(module_name, folder, key, trusted_by)
     sys.path.insert(0, str(folder))
     try:
-        with guarded(f"importing {module_name}"):
+        with guard_call(f"importing {module_name}"):
             module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"{key}: no module {shown(error.name)}; it is looked for in {shown(folder)} and the environment."
+            f"{key}: no module {quote(error.name)}; it is looked for in {quote(folder)} and the environment."
         ) from error
     except AuditError:
         raise
     except Exception as error:
-        raise ModelError(f"importing {shown(module_name)} raised {type(error).__name__}: {str(error)[:200]}") from error
+        raise ModelError(f"importing {quote(module_name)} raised {type(error).__name__}: {str(error)[:200]}") from error
     finally:
         sys.path.remove(str(folder))
     if not hasattr(module, attribute):
-        raise ConfigError(f"{key}: {shown(module_name)} has no {shown(attribute)}." + hint(attribute, vars(module)))
+        raise ConfigError(f"{key}: {quote(module_name)} has no {quote(attribute)}." + hint(attribute, vars(module)))
     value: object = getattr(module, attribute)
     return value

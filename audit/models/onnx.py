@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.errors import ModelError, hint, listed, shown
+from audit.errors import ModelError, hint, quote, quote_all
 from audit.models.offered import available_if
 from audit.models.torch_modules import OUTPUTS
 from audit.optional import require
@@ -94,7 +94,9 @@ class OnnxModel:
             If it is unknown, or the graph says otherwise.
         """
         if output not in OUTPUTS:
-            raise ModelError(f"output is {shown(output)}; expected one of {listed(OUTPUTS)}." + hint(output, OUTPUTS))
+            raise ModelError(
+                f"output is {quote(output)}; expected one of {quote_all(OUTPUTS)}." + hint(output, OUTPUTS)
+            )
         if output == "probabilities" and not self._probable and self._label is None:
             self._probable = True
         self._output, self._logits = output, output == "logits" and not self._probable and self._label is None
@@ -193,7 +195,7 @@ class OnnxModel:
             column = value.name if value.name in frame.columns else names.get(_plain(value.name))
             if column is None:
                 raise ModelError(
-                    f"the ONNX model asks for input {shown(value.name)}, which the table does not have."
+                    f"the ONNX model asks for input {quote(value.name)}, which the table does not have."
                     + hint(value.name, [str(name) for name in frame.columns])
                 )
             values = _typed(frame[[column]], value.type, value.name, self._missing)
@@ -262,11 +264,11 @@ def _typed(frame: pd.DataFrame, kind: str, name: str, missing: str | None) -> np
         if missing is not None:
             frame = frame.astype(object).where(frame.notna(), missing)
         elif frame.isna().any(axis=None):
-            raise ModelError(f"input {shown(name)} of the ONNX model is text, and a value is missing.")
+            raise ModelError(f"input {quote(name)} of the ONNX model is text, and a value is missing.")
         return frame.astype(str).to_numpy(dtype=object)
     if kind not in NUMBERS:
-        raise ModelError(f"input {shown(name)} of the ONNX model is a {kind}; expected numbers or text.")
+        raise ModelError(f"input {quote(name)} of the ONNX model is a {kind}; expected numbers or text.")
     try:
         return frame.to_numpy(dtype=np.float64, na_value=np.nan).astype(NUMBERS[kind], casting="unsafe")
     except (TypeError, ValueError) as error:
-        raise ModelError(f"input {shown(name)} of the ONNX model takes numbers, and the table holds text.") from error
+        raise ModelError(f"input {quote(name)} of the ONNX model takes numbers, and the table holds text.") from error

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit.data.columns import label_text
-from audit.errors import ConfigError, ModelError, hint, listed, shown
+from audit.errors import ConfigError, ModelError, hint, quote, quote_all
 from audit.models.exchange import EndpointError
 
 FLOATS = ("FP16", "FP32", "FP64", "BF16")
@@ -62,7 +62,7 @@ def read_tensor(name: str, text: str) -> Tensor:
     match = re.fullmatch(r"([A-Z0-9]+)(?:\[\s*-1\s*(?:,\s*(\d+)\s*)?\])?", text.strip())
     if match is None or match[1] not in DATATYPES:
         raise ConfigError(
-            f"[model.inputs] {shown(name)} is {shown(text)}; expected a datatype such as FP64, INT64, BOOL or BYTES, "
+            f"[model.inputs] {quote(name)} is {quote(text)}; expected a datatype such as FP64, INT64, BOOL or BYTES, "
             "with the shape of a matrix behind it: FP32[-1,8]." + hint(text, DATATYPES)
         )
     return Tensor(name, match[1], int(match[2]) if match[2] else None)
@@ -106,7 +106,7 @@ def oip_request(frame: pd.DataFrame, inputs: Sequence[Tensor]) -> dict[str, Any]
         only = inputs[0]
         if only.width not in (None, -1, frame.shape[1]):
             raise ModelError(
-                f"input {shown(only.name)} takes {only.width} values a row; the table has {frame.shape[1]} features."
+                f"input {quote(only.name)} takes {only.width} values a row; the table has {frame.shape[1]} features."
             )
         columns = [json_values(frame[name], only.datatype) for name in frame.columns]
         data = [value for row in zip(*columns, strict=True) for value in row]
@@ -161,8 +161,8 @@ def natural_datatype(column: pd.Series) -> str:
 def _column(frame: pd.DataFrame, tensor: Tensor) -> list[Any]:
     if tensor.name not in frame.columns:
         raise ModelError(
-            f"the endpoint asks for input {shown(tensor.name)}, which is not among the features "
-            f"{listed(frame.columns)}." + hint(tensor.name, frame.columns)
+            f"the endpoint asks for input {quote(tensor.name)}, which is not among the features "
+            f"{quote_all(frame.columns)}." + hint(tensor.name, frame.columns)
         )
     return json_values(frame[tensor.name], tensor.datatype)
 
@@ -182,18 +182,18 @@ def json_values(column: pd.Series, datatype: str) -> list[Any]:
     if datatype == "BYTES":
         return [None if gone else label_text(v) for v, gone in zip(column, column.isna(), strict=True)]
     if datatype == "BOOL" and not pd.api.types.is_bool_dtype(column.dtype):
-        raise ModelError(f"feature {shown(column.name)} holds {column.dtype} values; the endpoint asks for {datatype}.")
+        raise ModelError(f"feature {quote(column.name)} holds {column.dtype} values; the endpoint asks for {datatype}.")
     try:
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"feature {shown(column.name)} holds text; the endpoint asks for {datatype}.") from error
+        raise ModelError(f"feature {quote(column.name)} holds text; the endpoint asks for {datatype}.") from error
     if np.isinf(numbers).any():
-        raise ModelError(f"feature {shown(column.name)} holds infinite numbers, which JSON cannot carry.")
+        raise ModelError(f"feature {quote(column.name)} holds infinite numbers, which JSON cannot carry.")
     if datatype in FLOATS:
         return [None if math.isnan(value) else value for value in numbers.tolist()]
     whole = numbers[~np.isnan(numbers)]
     if (whole != np.round(whole)).any():
-        raise ModelError(f"feature {shown(column.name)} holds fractions; the endpoint asks for {datatype}.")
+        raise ModelError(f"feature {quote(column.name)} holds fractions; the endpoint asks for {datatype}.")
     kind = bool if datatype == "BOOL" else int
     return [None if gone else kind(value) for value, gone in zip(column, column.isna(), strict=True)]
 
@@ -215,7 +215,7 @@ def read_json(body: bytes, what: str) -> Any:  # noqa: ANN401 -- any JSON docume
     try:
         return json.loads(body, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        begin = shown(" ".join(body[:120].decode("utf-8", "replace").split()))
+        begin = quote(" ".join(body[:120].decode("utf-8", "replace").split()))
         reason = " ".join(str(error).split())[:120]
         raise EndpointError(f"{what} is not JSON ({reason}); it begins with {begin}.") from error
 
@@ -240,17 +240,17 @@ def oip_answer(document: Any, rows: int) -> dict[str, Array]:  # noqa: ANN401
 
 
 def _read_output(table: Mapping[str, Any], rows: int) -> Array:
-    name, shape, data = shown(table["name"]), table.get("shape"), table.get("data")
+    name, shape, data = quote(table["name"]), table.get("shape"), table.get("data")
     sides = shape if isinstance(shape, list) and all(type(side) is int and side >= 0 for side in shape) else []
     if not sides or sides[0] != rows or len(sides) > 2:
-        raise EndpointError(f"output {name} has shape {shown(shape)} for {rows} rows; expected one row for each.")
+        raise EndpointError(f"output {name} has shape {quote(shape)} for {rows} rows; expected one row for each.")
     values = _array(data, f"output {name}")
     if values.size != math.prod(sides):
         raise EndpointError(f"output {name} holds {values.size} values; its shape {sides} says {math.prod(sides)}.")
     text = values.dtype == object
     if text != (table.get("datatype") == "BYTES"):
         raise EndpointError(
-            f"output {name} is stated as {shown(table.get('datatype'))} and holds {'text' if text else 'numbers'}."
+            f"output {name} is stated as {quote(table.get('datatype'))} and holds {'text' if text else 'numbers'}."
         )
     return values.reshape(sides)
 
@@ -270,7 +270,7 @@ def predictions_answer(document: Any, rows: int) -> dict[str, Array]:  # noqa: A
         names = list(given[0])
         if any(list(row) != names for row in given):
             raise EndpointError("the endpoint's predictions do not have the same names in all rows.")
-        return {str(name): _array([row[name] for row in given], f"prediction {shown(name)}") for name in names}
+        return {str(name): _array([row[name] for row in given], f"prediction {quote(name)}") for name in names}
     return {"predictions": _array(given, "the list of predictions")}
 
 
@@ -290,7 +290,7 @@ def _array(data: object, what: str) -> Array:
     if values.dtype.kind == "U" and all(isinstance(value, str) for value in _flat(data)):
         return values.astype(object)
     if values.dtype.kind not in "biuf" or not np.isfinite(values.astype(np.float64)).all():
-        kinds = listed(sorted({type(value).__name__ for value in _flat(data)}), limit=4)
+        kinds = quote_all(sorted({type(value).__name__ for value in _flat(data)}), limit=4)
         raise EndpointError(f"{what} holds values of {kinds}; expected finite numbers, or text alone.")
     return values
 

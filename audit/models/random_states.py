@@ -39,16 +39,16 @@ def first_states(seed: int = 0) -> tuple[Any, ...]:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seed_global_generators(seed: int) -> Iterator[None]:
     """Give code that draws global random numbers the same ones each time, and leave the caller's as they were.
 
     Gradients are taken of a module itself, whose dropout may draw although it predicts.
 
     Examples
     --------
-    >>> with seeded(1):
+    >>> with seed_global_generators(1):
     ...     first = float(np.random.random())
-    >>> with seeded(1):
+    >>> with seed_global_generators(1):
     ...     first == float(np.random.random())
     True
     """

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
-from audit.errors import ModelError, listed, shown
+from audit.errors import ModelError, quote, quote_all
 
 UNREAD = re.compile(r"could not convert string to float: '(.*?)'")
 """What NumPy says of a word among numbers."""
@@ -27,8 +27,8 @@ def naming_columns(X: pd.DataFrame) -> Iterator[None]:
         if word is None or not columns:
             raise
         raise ModelError(
-            f"the model reads numbers, and column {listed(columns)} holds {shown(word[1])}. If it stands for a missing "
-            "value, name it in [data] missing; else write the column as the model was fitted on it."
+            f"the model reads numbers, and column {quote_all(columns)} holds {quote(word[1])}. If it stands for a "
+            "missing value, name it in [data] missing; else write the column as the model was fitted on it."
         ) from error
 
 

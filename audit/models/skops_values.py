@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.factor import crossed_levels
-from audit.errors import ModelError, listed, shown
+from audit.errors import ModelError, quote, quote_all
 from audit.models.skops_state import walk
 
 FAMILIES = (
@@ -95,7 +95,7 @@ def _require_family(value: object, trusted: set[str]) -> None:
     inside = module.removeprefix("sklearn.")
     if not any(inside == family or inside.startswith(f"{family}.") for family in FAMILIES):
         raise ModelError(
-            f"{shown(kind.__name__)} in the model file belongs to a family whose state is not validated. If you trust "
+            f"{quote(kind.__name__)} in the model file belongs to a family whose state is not validated. If you trust "
             f"the file's author, state [model] trusted_types = [{name!r}]."
         )
 
@@ -123,7 +123,7 @@ def _refuse_settings(table: dict[object, object]) -> None:
     for key, value in table.items():
         last = str(key).rpartition("__")[2]
         if last == "memory" and not _all_none(value):
-            raise ModelError(f"the model file sets {shown(key)} to a cache, whose reading runs code; {BROKEN}")
+            raise ModelError(f"the model file sets {quote(key)} to a cache, whose reading runs code; {BROKEN}")
         if last in ("input", "pre_dispatch") and "__" in str(key):
             for item in value if isinstance(value, list | tuple) else [value]:
                 _require_harmless(last, item, str(key))
@@ -137,12 +137,12 @@ def _all_none(value: object) -> bool:
 def _require_harmless(key: str, value: object, owner: str) -> None:
     if key == "input" and isinstance(value, str) and value in ("filename", "file"):
         raise ModelError(
-            f"{shown(owner)} reads its texts from files (input = {value!r}); the model file may name any. "
+            f"{quote(owner)} reads its texts from files (input = {value!r}); the model file may name any. "
             "Fit it with input='content'."
         )
     expression = isinstance(value, str) and not re.fullmatch(r"all|\d{1,4}|(\d{1,4}\s*\*\s*)?n_jobs", value)
     if key == "pre_dispatch" and expression:
-        raise ModelError(f"{shown(owner)} has pre_dispatch = {shown(value)}; expected a number, such as '2*n_jobs'.")
+        raise ModelError(f"{quote(owner)} has pre_dispatch = {quote(value)}; expected a number, such as '2*n_jobs'.")
 
 
 def _refuse_shadows(value: object) -> None:
@@ -152,7 +152,7 @@ def _refuse_shadows(value: object) -> None:
         return
     shadows = [name for name in vars(value) if callable(getattr(kind, name, None)) and callable(vars(value)[name])]
     if shadows:
-        raise ModelError(f"{kind.__name__} in the model file replaces its methods {listed(shadows)}; {BROKEN}")
+        raise ModelError(f"{kind.__name__} in the model file replaces its methods {quote_all(shadows)}; {BROKEN}")
 
 
 # --- states ---------------------------------------------------------------------------------------

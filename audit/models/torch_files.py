@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit.errors import ModelError, shown
+from audit.errors import ModelError, quote
 from audit.models.torch_modules import TorchModel
 from audit.optional import require
 
@@ -44,7 +44,7 @@ def load_script(path: Any) -> object:  # noqa: ANN401 -- a Path; the signature o
     if isinstance(result, torch.nn.Module):
         return TorchModel(result)
     raise ModelError(
-        f"{shown(path.name)} holds weights and no module. Save them as safetensors "
+        f"{quote(path.name)} holds weights and no module. Save them as safetensors "
         f'(safetensors.torch.save_file(module.state_dict(), "state.safetensors")), and state [model] '
         'torch = "package.module:build" (a function of yours that builds the module) and weights = "state.safetensors".'
     )
@@ -62,7 +62,7 @@ def fill(module: object, weights: Any, builder: str) -> object:  # noqa: ANN401 
     safetensors = require("safetensors.torch", extra="torch", purpose="weights")
     if not isinstance(module, torch.nn.Module):
         raise ModelError(
-            f"[model] torch: {shown(builder)} gave {shown(type(module).__name__)}; expected a function without "
+            f"[model] torch: {quote(builder)} gave {quote(type(module).__name__)}; expected a function without "
             "arguments that returns a torch.nn.Module."
         )
     result: Any = module
@@ -70,16 +70,16 @@ def fill(module: object, weights: Any, builder: str) -> object:  # noqa: ANN401 
         return result
     if weights.suffix != ".safetensors":
         raise ModelError(
-            f"[model] weights is {shown(weights.name)}; expected a .safetensors file, which holds no code. Write "
+            f"[model] weights is {quote(weights.name)}; expected a .safetensors file, which holds no code. Write "
             'it with safetensors.torch.save_file(module.state_dict(), "state.safetensors").'
         )
     if not weights.is_file():
-        raise ModelError(f"[model] weights: no file {shown(str(weights))}. Paths are relative to the configuration.")
+        raise ModelError(f"[model] weights: no file {quote(str(weights))}. Paths are relative to the configuration.")
     try:
         state = safetensors.load_file(weights)
     except Exception as error:
         raise ModelError(
-            f"[model] weights: {shown(weights.name)} is not a complete safetensors file: {error}"
+            f"[model] weights: {quote(weights.name)} is not a complete safetensors file: {error}"
         ) from error
     expected = {name: tuple(values.shape) for name, values in module.state_dict().items()}
     seen = {name: tuple(values.shape) for name, values in state.items()}
@@ -87,8 +87,8 @@ def fill(module: object, weights: Any, builder: str) -> object:  # noqa: ANN401 
     if differing:
         first = differing[0]
         raise ModelError(
-            f"[model] weights: {len(differing)} parts differ from what {shown(builder)} builds; "
-            f"{shown(first)} is {seen.get(first, 'absent')} in the file, {expected.get(first, 'absent')} in the "
+            f"[model] weights: {len(differing)} parts differ from what {quote(builder)} builds; "
+            f"{quote(first)} is {seen.get(first, 'absent')} in the file, {expected.get(first, 'absent')} in the "
             "module. Build the module with the parameters it was trained with."
         )
     result.load_state_dict(state)

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.errors import ModelError, listed, shown
+from audit.errors import ModelError, quote, quote_all
 from audit.models.offered import available_if
-from audit.models.random_states import seeded
+from audit.models.random_states import seed_global_generators
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +56,7 @@ def of_skorch(net: object) -> TorchModel | None:
         return None
     module: Any = getattr(net, "module_", None)
     if module is None:
-        raise ModelError(f"{shown(type(net).__name__)} of skorch is not fitted; call fit or initialize first.")
+        raise ModelError(f"{quote(type(net).__name__)} of skorch is not fitted; call fit or initialize first.")
     criterion = type(getattr(net, "criterion_", None)).__name__
     logits = {"CrossEntropyLoss": "logits", "BCEWithLogitsLoss": "logits", "NLLLoss": "probabilities"}
     output = logits.get(criterion, "auto") if hasattr(net, "predict_proba") else "value"
@@ -93,7 +93,7 @@ class TorchModel:
         fixed: int | None = None,
     ) -> None:
         if output not in OUTPUTS:
-            raise ModelError(f"output is {shown(output)}; expected one of {listed(OUTPUTS)}.")
+            raise ModelError(f"output is {quote(output)}; expected one of {quote_all(OUTPUTS)}.")
         self.module, self.output, self.fixed = module, output, fixed
         with contextlib.suppress(NotImplementedError):  # an exported program is in evaluation mode for good
             module.eval()
@@ -114,7 +114,7 @@ class TorchModel:
             If `output` is unknown.
         """
         if output not in OUTPUTS:
-            raise ModelError(f"output is {shown(output)}; expected one of {listed(OUTPUTS)}.")
+            raise ModelError(f"output is {quote(output)}; expected one of {quote_all(OUTPUTS)}.")
         self.output = self.output if output == "auto" else output
         if classes is not None:
             self._stated = list(classes)
@@ -137,14 +137,14 @@ class TorchModel:
             )
         self.n_features_in_ = rows.shape[1]
         classes = len(labels) if task != "regression" else 0
-        with seeded(0):
+        with seed_global_generators(0):
             answer = self._probe(rows.iloc[:PROBED])
         kind = _kind(self.output, answer, task, self.module)
         _require_columns(answer.shape[1], classes, task, kind)
         if task != "regression":
             self.classes_ = np.asarray(self._stated if self._stated is not None else labels)
             if len(self.classes_) != classes:
-                raise ModelError(f"classes names {listed(self.classes_)}; the target has {listed(labels)}.")
+                raise ModelError(f"classes names {quote_all(self.classes_)}; the target has {quote_all(labels)}.")
         self.probable = kind in {"logits", "probabilities"} and task != "regression"
         self.network_ = _outputs_of(self.module, kind, classes)
 
@@ -272,8 +272,8 @@ def _plain_output(answer: Any, rows: int) -> torch.Tensor:  # noqa: ANN401 -- a 
             result = tensors[0]
         if result is None:
             raise ModelError(
-                f"the module gives a dict of {listed(answer)}, and none is called {listed(KEYS)}. Return the answer "
-                "alone, or call it 'logits'."
+                f"the module gives a dict of {quote_all(answer)}, and none is called {quote_all(KEYS)}. Return the "
+                "answer alone, or call it 'logits'."
             )
     elif isinstance(answer, tuple | list):
         result = next((value for value in answer if isinstance(value, torch.Tensor) and len(value) == rows), None)
@@ -281,7 +281,7 @@ def _plain_output(answer: Any, rows: int) -> torch.Tensor:  # noqa: ANN401 -- a 
         result = answer.logits
     if not isinstance(result, torch.Tensor):
         raise ModelError(
-            f"the module gives {shown(type(answer).__name__)}; expected a tensor, a dict or a tuple of them."
+            f"the module gives {quote(type(answer).__name__)}; expected a tensor, a dict or a tuple of them."
         )
     if result.dim() == 0 or len(result) != rows:
         raise ModelError(
@@ -297,7 +297,7 @@ def _kind(stated: str, answer: torch.Tensor, task: str, module: torch.nn.Module)
 
     if task == "regression":
         if stated not in {"auto", "value"}:
-            raise ModelError(f"output is {shown(stated)} and the task is regression; expected 'value'.")
+            raise ModelError(f"output is {quote(stated)} and the task is regression; expected 'value'.")
         return "value"
     if stated == "value":
         raise ModelError(f'output is "value" and the task is {task}; a value is not a class. {STATE}')

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from audit.data.factor import Factor
-from audit.errors import ConfigError, listed, shown
+from audit.errors import ConfigError, quote, quote_all
 from audit.evidence import Predictions, Repeats, Window
 from audit.logs.cells import Counted
 from audit.logs.windows import REFERENCE_NAME
@@ -37,10 +37,10 @@ def reference_from(path: Path, counted: Counted) -> Window:
     try:
         record = load(path)
     except (RecordError, OSError) as error:
-        raise ConfigError(f"reference {shown(path.name)} cannot be read as a record: {str(error)[:150]}") from error
+        raise ConfigError(f"reference {quote(path.name)} cannot be read as a record: {str(error)[:150]}") from error
     if record.data.weight or record.data.cluster:
         raise ConfigError(
-            f"reference {shown(path.name)} counts weights or clusters, which its matrix does not hold; name the log "
+            f"reference {quote(path.name)} counts weights or clusters, which its matrix does not hold; name the log "
             "that it was made of."
         )
     counts, classes = _counts(record, path), counted.target.classes
@@ -48,7 +48,8 @@ def reference_from(path: Path, counted: Counted) -> Window:
     n = counts.reshape(-1)
     if record.data.classes != classes:
         raise ConfigError(
-            f"reference {shown(path.name)} has classes {listed(record.data.classes)}, the log has {listed(classes)}."
+            f"reference {quote(path.name)} has classes {quote_all(record.data.classes)}, the log has "
+            f"{quote_all(classes)}."
         )
     whole = n.astype(np.float64)
     answers = Predictions(
@@ -65,4 +66,4 @@ def _counts(record: AuditRecord, path: Path) -> np.ndarray[tuple[int, ...], np.d
         for exhibit in finding.measurement.exhibits if finding.measurement else ():
             if finding.check == "confusion" and isinstance(exhibit, Matrix) and exhibit.rows == record.data.classes:
                 return np.array(exhibit.values, dtype=np.int64)
-    raise ConfigError(f"reference {shown(path.name)} has no confusion matrix of all its classes; name a log instead.")
+    raise ConfigError(f"reference {quote(path.name)} has no confusion matrix of all its classes; name a log instead.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audit.config.configuration import DataTable
 from audit.config.logs import Frames, source_of
-from audit.errors import ConfigError, shown
+from audit.errors import ConfigError, quote
 from audit.logs.cells import REFERENCE, WINDOW, Cells, add, load, save
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
@@ -74,7 +74,7 @@ def count_reference(
         log = set() if frames is not None or data.spark or data.table else set(log_files(folder, str(data.log)))
         if both := [file for file in files if file in log]:
             raise ConfigError(
-                f"file {shown(both[0].name)} belongs to the log and to its reference; its rows would count twice."
+                f"file {quote(both[0].name)} belongs to the log and to its reference; its rows would count twice."
             )
         if columns.id is not None and log:
             open_files([*files, *sorted(log)], {columns.id: "id"}, fingerprint=False)
@@ -97,7 +97,7 @@ def _of_files(
             place = kept / f"{digest[:32]}.parquet"
         cells = load(place) if place is not None else None
         if cells is None:
-            source = open_files([file], columns.stated(), fingerprint=False, labels=late, text=columns.text)
+            source = open_files([file], columns.parts(), fingerprint=False, labels=late, text=columns.text)
             cells = count(source, columns, window=window)
             if place is not None:
                 save(cells, place)

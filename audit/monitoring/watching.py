@@ -16,7 +16,7 @@ from audit.config.loading import roles_of
 from audit.config.logs import NEED_ROWS, Frames, columns_of, without_rows
 from audit.config.plan import RunPlan
 from audit.data.tables import frame_sha256
-from audit.errors import ConfigError, DataError, listed, shown
+from audit.errors import ConfigError, DataError, quote, quote_all
 from audit.estimate.monitoring import together
 from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Windows
 from audit.logs.cells import NO_WINDOW, WINDOW, Counted, add, answers
@@ -123,7 +123,7 @@ def _columns(asked: Watch) -> LogColumns:
     if columns.time is None:
         raise ConfigError("[data] time names the column by which the log is divided into windows; it is missing.")
     if window not in WINDOWS and not (window.isdigit() and int(window) > 0):
-        raise ConfigError(f"window {shown(window)} is unknown; expected {listed(WINDOWS)} or a number of rows.")
+        raise ConfigError(f"window {quote(window)} is unknown; expected {quote_all(WINDOWS)} or a number of rows.")
     if asked.monitor.period < 1 or (isinstance(asked.reference, int) and asked.reference < 1):
         raise ConfigError("[monitor] reference and period count windows; expected 1 or more.")
     return columns

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
 
-from audit.errors import PolicyError, hint, listed, shown
+from audit.errors import PolicyError, hint, quote, quote_all
 from audit.policy.limits import limits
 from audit.policy.policy_file import GateTable, PolicyTable
 from reports.record import Gate, Policy
@@ -31,10 +31,10 @@ def gates_of(table: GateTable, policy: PolicyTable, margin: float, file: str) ->
     if not table.id.strip():
         raise PolicyError(f"{file}: a [[gate]] has an empty id; name it, as verdicts and waivers will.")
     if table.metric is None:
-        raise PolicyError(f"{file}: gate {shown(table.id)} names no metric.")
+        raise PolicyError(f"{file}: gate {quote(table.id)} names no metric.")
     kind = table.kind or "value"
     if kind != "no_regression" and table.threshold is None:
-        raise PolicyError(f"{file}: gate {shown(table.id)} names no threshold.")
+        raise PolicyError(f"{file}: gate {quote(table.id)} names no threshold.")
     blank = Gate(
         id=table.id,
         title=table.title or table.id,
@@ -48,7 +48,7 @@ def gates_of(table: GateTable, policy: PolicyTable, margin: float, file: str) ->
         min_n=policy.min_n if policy.min_n is not None else 30,
         family=table.id,
     )
-    gate = changed(blank, table, file)
+    gate = override_gate(blank, table, file)
     gates = [replace(gate, where={**gate.where, **extra}) for extra in _addresses(table, gate, file)] or [gate]
     for rule in gates:
         _require_groups(rule, file)
@@ -58,7 +58,7 @@ def gates_of(table: GateTable, policy: PolicyTable, margin: float, file: str) ->
 def _require_groups(gate: Gate, file: str) -> None:
     if gate.kind in {"difference", "ratio"} and set(gate.where) <= {"split", "class"}:
         raise PolicyError(
-            f'{file}: gate {shown(gate.id)} asks for a {gate.kind} but names no groups; add e.g. by = ["sex"].'
+            f'{file}: gate {quote(gate.id)} asks for a {gate.kind} but names no groups; add e.g. by = ["sex"].'
         )
 
 
@@ -69,16 +69,16 @@ def _addresses(table: GateTable, gate: Gate, file: str) -> list[dict[str, str]]:
         names = ["*"] if text.strip() == "*" else [name.strip() for name in text.split("*")]
         if not all(names) or len(set(names)) != len(names):
             raise PolicyError(
-                f"{file}: gate {shown(gate.id)} has by {shown(text)}; expected a feature, 'sex*race' or '*'."
+                f"{file}: gate {quote(gate.id)} has by {quote(text)}; expected a feature, 'sex*race' or '*'."
             )
         twice = [name for name in names if name in gate.where]
         if twice:
-            raise PolicyError(f"{file}: gate {shown(gate.id)} names {listed(twice)} in both 'where' and 'by'.")
+            raise PolicyError(f"{file}: gate {quote(gate.id)} names {quote_all(twice)} in both 'where' and 'by'.")
         entries.append(dict.fromkeys(names, "*"))
     return entries
 
 
-def changed(gate: Gate, table: GateTable, file: str) -> Gate:
+def override_gate(gate: Gate, table: GateTable, file: str) -> Gate:
     """Put the fields that a table states over those of a gate.
 
     Raises
@@ -108,7 +108,7 @@ def changed(gate: Gate, table: GateTable, file: str) -> Gate:
         rule = replace(rule, reference="largest" if rule.kind == "difference" else "most_favored")
     if rule.decide == "point" and table.on_inconclusive is not None:
         raise PolicyError(
-            f"{file}: gate {shown(gate.id)} is decided on the point and so never inconclusive; "
+            f"{file}: gate {quote(gate.id)} is decided on the point and so never inconclusive; "
             "leave 'on_inconclusive' out."
         )
     require_sense(rule, file)
@@ -119,14 +119,14 @@ def _threshold(gate: Gate, table: GateTable, file: str) -> dict[str, object]:
     kind = table.kind or gate.kind
     if table.margin is not None:
         if kind != "no_regression":
-            raise PolicyError(f'{file}: gate {shown(gate.id)} has a margin, which belongs to kind = "no_regression".')
+            raise PolicyError(f'{file}: gate {quote(gate.id)} has a margin, which belongs to kind = "no_regression".')
         if not 0 <= table.margin < math.inf:
-            raise PolicyError(f"{file}: gate {shown(gate.id)} has margin {table.margin}; expected 0 or more.")
+            raise PolicyError(f"{file}: gate {quote(gate.id)} has margin {table.margin}; expected 0 or more.")
         return {"threshold": -table.margin}
     if table.threshold is None:
         return {}
     if kind == "no_regression":
-        raise PolicyError(f"{file}: gate {shown(gate.id)} is no_regression: it takes 'margin', not 'threshold'.")
+        raise PolicyError(f"{file}: gate {quote(gate.id)} is no_regression: it takes 'margin', not 'threshold'.")
     pair = isinstance(table.threshold, list)
     return {"threshold": tuple(table.threshold) if isinstance(table.threshold, list) else float(table.threshold)} | (
         {"op": "between"} if pair and table.op is None else {}
@@ -141,10 +141,10 @@ def require_sense(gate: Gate, file: str) -> None:
     PolicyError
         Saying what was seen and what was expected.
     """
-    name = f"{file}: gate {shown(gate.id)}"
+    name = f"{file}: gate {quote(gate.id)}"
     if isinstance(gate.reference, str) and gate.reference not in REFERENCES:
         raise PolicyError(
-            f"{name} has reference {shown(gate.reference)}; expected 'largest', 'most_favored', "
+            f"{name} has reference {quote(gate.reference)}; expected 'largest', 'most_favored', "
             f"'overall' or a table such as {{ sex = \"Male\" }}." + hint(gate.reference, REFERENCES)
         )
     if gate.reference and gate.kind not in {"difference", "ratio"}:
@@ -196,7 +196,7 @@ def require_consistent(gates: Iterable[Gate], file: str) -> None:
 def _require_compatible(gate: Gate, other: Gate, file: str) -> None:
     if gate.id == other.id:
         raise PolicyError(
-            f"{file}: gate {shown(gate.id)} stands twice for {shown(gate.metric)} at the same address; "
+            f"{file}: gate {quote(gate.id)} stands twice for {quote(gate.metric)} at the same address; "
             'keep one, or use op = "between".'
         )
     if "off" in {gate.severity, other.severity}:
@@ -206,7 +206,7 @@ def _require_compatible(gate: Gate, other: Gate, file: str) -> None:
     most = min((high for _, high in bounds if high is not None), default=math.inf)
     if least > most:
         raise PolicyError(
-            f"{file}: gates {shown(gate.id)} and {shown(other.id)} contradict each other: {shown(gate.metric)} cannot "
+            f"{file}: gates {quote(gate.id)} and {quote(other.id)} contradict each other: {quote(gate.metric)} cannot "
             f"be both at least {least:g} and at most {most:g}."
         )
 
@@ -222,16 +222,16 @@ def overridden_by(gates: tuple[Gate, ...], overrides: Iterable[GateTable], file:
     for table in overrides:
         ids = {gate.id for gate in gates}
         if table.id not in ids:
-            raise PolicyError(f"{file}: [[override]] names unknown gate {shown(table.id)}.{hint(table.id, ids)}")
+            raise PolicyError(f"{file}: [[override]] names unknown gate {quote(table.id)}.{hint(table.id, ids)}")
         if table.by:
-            raise PolicyError(f"{file}: [[override]] of {shown(table.id)} has 'by'; state 'where' in full instead.")
+            raise PolicyError(f"{file}: [[override]] of {quote(table.id)} has 'by'; state 'where' in full instead.")
         metrics = [gate.metric for gate in gates if gate.id == table.id]
         if table.metric is not None and table.metric not in metrics and len(metrics) > 1:
             raise PolicyError(
-                f"{file}: [[override]] of {shown(table.id)} names metric {shown(table.metric)}; it has "
-                f"{listed(metrics)}.{hint(table.metric, metrics)}"
+                f"{file}: [[override]] of {quote(table.id)} names metric {quote(table.metric)}; it has "
+                f"{quote_all(metrics)}.{hint(table.metric, metrics)}"
             )
-        gates = tuple(changed(gate, table, file) if _is_meant(gate, table, metrics) else gate for gate in gates)
+        gates = tuple(override_gate(gate, table, file) if _is_meant(gate, table, metrics) else gate for gate in gates)
     return gates
 
 

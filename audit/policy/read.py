@@ -19,12 +19,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from audit.errors import PolicyError, hint, listed, shown
+from audit.errors import PolicyError, hint, quote, quote_all
 from audit.policy.gate_tables import gates_of, overridden_by, require_consistent, with_margin
 from audit.policy.policy_file import GateTable, PolicyFile, WaiverTable
 from audit.toml_files import lines, read_toml, validate
 from reports.record import Gate, Policy, Waiver
-from reports.rules import numbered
+from reports.rules import numbered_id
 
 __all__ = [
     "Terms",
@@ -209,7 +209,7 @@ def _extend(path: Path, name: str) -> Path:
     if not exists:
         siblings = [file.name for file in path.parent.glob("*.toml")]
         raise PolicyError(
-            f"{path.name}: [policy] extends {shown(name)}, which is neither 'default' nor a file here."
+            f"{path.name}: [policy] extends {quote(name)}, which is neither 'default' nor a file here."
             + hint(name, ("default", *siblings))
         )
     return file
@@ -254,7 +254,7 @@ def _laid_over(beneath: Policy, layer: _Layer) -> Policy:
     for gate in own:
         if gate.id in taken:
             raise PolicyError(
-                f"{file}: [[gate]] {shown(gate.id)} is a gate of what this policy extends; change it by [[override]], "
+                f"{file}: [[gate]] {quote(gate.id)} is a gate of what this policy extends; change it by [[override]], "
                 "or give a gate of your own another id."
             )
     gates = overridden_by((*policy.gates, *own), layer.tables.override, file)
@@ -283,7 +283,7 @@ def _select(gates: tuple[Gate, ...], select: list[str], ignore: list[str], file:
         if not any(gate.id.startswith(word) for gate in gates):
             codes = [gate.id for gate in gates]
             starts = {code.rstrip("0123456789") for code in codes}
-            raise PolicyError(f"{file}: no gate is called {shown(word)}.{hint(word, (*codes, *sorted(starts)))}")
+            raise PolicyError(f"{file}: no gate is called {quote(word)}.{hint(word, (*codes, *sorted(starts)))}")
     kept = [gate for gate in gates if not select or any(gate.id.startswith(word) for word in select)]
     return tuple(gate for gate in kept if not any(gate.id.startswith(word) for word in ignore))
 
@@ -318,17 +318,17 @@ def overridden(policy: Policy, overrides: Iterable[Mapping[str, object]], file: 
 def _waiver(table: WaiverTable, gates: tuple[Gate, ...], file: str) -> Waiver:
     ids = {gate.id for gate in gates}
     if table.gate not in ids:
-        raise PolicyError(f"{file}: waiver names unknown gate {shown(table.gate)}.{hint(table.gate, ids)}")
+        raise PolicyError(f"{file}: waiver names unknown gate {quote(table.gate)}.{hint(table.gate, ids)}")
     for name in ("owner", "reason"):
         if not getattr(table, name).strip():
-            raise PolicyError(f"{file}: the waiver of {shown(table.gate)} has no {name}; a person must answer for it.")
+            raise PolicyError(f"{file}: the waiver of {quote(table.gate)} has no {name}; a person must answer for it.")
     if not table.created <= table.expires <= table.created + LONGEST_WAIVER:
         raise PolicyError(
-            f"{file}: the waiver of {shown(table.gate)} runs from {table.created} to {table.expires}; "
+            f"{file}: the waiver of {quote(table.gate)} runs from {table.created} to {table.expires}; "
             f"expected an end within {LONGEST_WAIVER.days} days."
         )
     if table.limit is not None and not math.isfinite(table.limit):
-        raise PolicyError(f"{file}: the waiver of {shown(table.gate)} has limit {table.limit}; expected a number.")
+        raise PolicyError(f"{file}: the waiver of {quote(table.gate)} has limit {table.limit}; expected a number.")
     return Waiver(
         gate=table.gate,
         owner=table.owner,
@@ -352,7 +352,7 @@ def require_current_waivers(policy: Policy, day: datetime.date) -> None:
     for waiver in policy.waivers:
         if datetime.date.fromisoformat(waiver.expires) < day:
             raise PolicyError(
-                f"{policy.file}: the waiver of {shown(waiver.gate)} by {shown(waiver.owner)} ended on "
+                f"{policy.file}: the waiver of {quote(waiver.gate)} by {quote(waiver.owner)} ended on "
                 f"{waiver.expires}. Delete it, so that the gate counts again, or let its owner renew it."
             )
 
@@ -385,7 +385,7 @@ def _lines(text: str, gates: Iterable[Gate]) -> dict[str, int]:
         seen[gate.id] += 1
         if own:
             mine = [pair for pair in own if pair[0] == gate.metric] or own
-            counts[numbered(gate.id, seen[gate.id])] = mine[0][1]
+            counts[numbered_id(gate.id, seen[gate.id])] = mine[0][1]
             if len(mine) > 1:
                 own.remove(mine[0])  # the next gate of this id and metric stands further down
     return counts
@@ -449,5 +449,5 @@ def rule(policy: Policy, code: str) -> tuple[Gate, ...]:
     gates = tuple(gate for gate in policy.gates if gate.id.lower() == code.lower())
     if not gates:
         ids = sorted({gate.id for gate in policy.gates})
-        raise PolicyError(f"no rule {shown(code)}; there are {listed(ids, limit=5)}.{hint(code, ids)}")
+        raise PolicyError(f"no rule {quote(code)}; there are {quote_all(ids, limit=5)}.{hint(code, ids)}")
     return gates

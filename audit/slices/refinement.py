@@ -33,7 +33,7 @@ class Refinement:
     choices: int
     """Single conditions that the search could choose from."""
 
-    def refined(self, phrase: Phrase) -> Phrase:
+    def refine(self, phrase: Phrase) -> Phrase:
         """Drop conditions that do not carry their weight, widen bands, and drop again; one always stays."""
         return self._dropped(self._widen(self._dropped(phrase)))
 

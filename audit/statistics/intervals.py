@@ -101,7 +101,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
     return around(share, low, high, "wilson")
 
 
-def bounded(
+def bounded_interval(
     value: float, variance: float, *, level: float, degrees: float = math.inf, low: float = 0.0, high: float = 1.0
 ) -> Interval:
     """Return a score interval of a number that lives in [low, high], from its variance.
@@ -111,7 +111,7 @@ def bounded(
 
     Examples
     --------
-    >>> bounded(0.3, 0.3 * 0.7 / 50, level=0.95)[:2] == wilson(15, 50)[:2]
+    >>> bounded_interval(0.3, 0.3 * 0.7 / 50, level=0.95)[:2] == wilson(15, 50)[:2]
     True
     """
     width = high - low

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from audit.statistics.intervals import Interval, around, bounded, on_scale, wilson, z_value
+from audit.statistics.intervals import Interval, around, bounded_interval, on_scale, wilson, z_value
 from audit.statistics.variance import Linear, Undefined, Variance, effective_n
 
 Array = npt.NDArray[np.float64]
@@ -221,5 +221,5 @@ def average_precision_interval(value: float, spread: Variance, positives: float,
     """
     if not (0 < value < 1 and spread.value > 0 and spread.degrees > 0):
         return wilson(value * positives, positives, level)._replace(method="wilson among positives")
-    limits = bounded(value, spread.value, level=level, degrees=spread.degrees)
+    limits = bounded_interval(value, spread.value, level=level, degrees=spread.degrees)
     return limits._replace(method="linearized, score scale")

@@ -11,7 +11,7 @@ The last window alone finds large changes with any share; three together find sm
 """
 
 
-def spent(alpha: float, *, period: int, series: int, look: int) -> float:
+def alpha_of_look(alpha: float, *, period: int, series: int, look: int) -> float:
     """Return the chance of a false alarm that one look at one series may have in one window.
 
     The promise ``alpha`` holds for the whole period and all series together by Bonferroni's inequality, however
@@ -30,7 +30,7 @@ def spent(alpha: float, *, period: int, series: int, look: int) -> float:
 
     Examples
     --------
-    >>> round(sum(spent(0.05, period=52, series=2, look=look) for look in LOOKS) * 2 * 52, 3)
+    >>> round(sum(alpha_of_look(0.05, period=52, series=2, look=look) for look in LOOKS) * 2 * 52, 3)
     0.05
     """
     return alpha * LOOKS[look] / (max(period, 1) * max(series, 1))

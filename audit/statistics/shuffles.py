@@ -45,7 +45,7 @@ def of_counts(n: IntArray, weight: Array, weight2: Array, permutations: int, gen
     >>> drawn.weight.shape, bool((drawn.weight.sum(1) == [14.0, 26.0]).all())
     ((101, 2, 2), True)
     """
-    counts = shuffled(n, permutations, generator).astype(np.float64)
+    counts = shuffle_tables(n, permutations, generator).astype(np.float64)
     method = f"{permutations} hypergeometric shuffles"
     size = np.maximum(n.sum(0), 1)
     mean, square = weight.sum(0) / size, weight2.sum(0) / size
@@ -60,7 +60,7 @@ def of_counts(n: IntArray, weight: Array, weight2: Array, permutations: int, gen
     return Draws(np.concatenate([weight[None], drawn]), np.concatenate([weight2[None], squares]), method)
 
 
-def shuffled(table: IntArray, permutations: int, generator: np.random.Generator) -> IntArray:
+def shuffle_tables(table: IntArray, permutations: int, generator: np.random.Generator) -> IntArray:
     """Draw tables with the margins of `table`, as shuffling the groups over the rows would.
 
     Parameters
@@ -75,7 +75,7 @@ def shuffled(table: IntArray, permutations: int, generator: np.random.Generator)
 
     Examples
     --------
-    >>> drawn = shuffled(np.array([[5, 5], [2, 8]]), 100, np.random.default_rng(0))
+    >>> drawn = shuffle_tables(np.array([[5, 5], [2, 8]]), 100, np.random.default_rng(0))
     >>> drawn.sum(2).tolist()[0], drawn.sum(1).tolist()[0]
     ([10, 10], [7, 13])
     """

@@ -1,7 +1,7 @@
 """What a training history shows of the usual faults: each as one number, with its evidence and its remedy.
 
 Numbers and limits are apart: :func:`diagnose` measures and knows no limit but those that choose a remedy;
-:func:`tripped` compares the numbers with the limits that the default policy has too.
+:func:`tripped_signs` compares the numbers with the limits that the default policy has too.
 
 A history is any sequence of rows with ``epoch``, ``split``, ``quantity`` and ``value``. Losses alone are enough for
 some signs; a network of trainers also records the loss of a constant answer, the score of two simple models on rows
@@ -22,7 +22,7 @@ from audit.statistics.training_log import (
     Log,
     Row,
     Sign,
-    penalized,
+    is_penalized,
     rate_too_high,
     rate_too_low,
     tail,
@@ -65,7 +65,7 @@ def diagnose(history: Iterable[Row]) -> tuple[Sign, ...]:
     >>> from collections import namedtuple
     >>> Row = namedtuple("Row", "epoch split quantity value")
     >>> signs = diagnose([Row(1, "train", "loss", 1.0), Row(2, "train", "loss", 1.5)])
-    >>> signs[0].value, [sign.code for sign in tripped(signs)]
+    >>> signs[0].value, [sign.code for sign in tripped_signs(signs)]
     (1.5, ['TRAIN001'])
     """
     log = Log(history)
@@ -89,7 +89,7 @@ ORDER = (
 """Causes before what follows from them: raw inputs make gradients explode, a rate too high makes units die."""
 
 
-def tripped(signs: Iterable[Sign], limits: Mapping[str, float] = LIMITS) -> tuple[Sign, ...]:
+def tripped_signs(signs: Iterable[Sign], limits: Mapping[str, float] = LIMITS) -> tuple[Sign, ...]:
     """Pick the signs beyond their limits, the likeliest cause first."""
     entries = []
     for sign in signs:
@@ -129,7 +129,7 @@ def _validation_loss_rise(log: Log) -> Sign:
     if len(rows) >= 2:
         losses = [loss for _, loss in rows]
         best_epoch, best = min(rows, key=lambda pair: pair[1])
-        kept = log.kept()
+        kept = log.kept_epoch()
         end = dict(rows).get(kept, tail(losses)) if kept is not None and kept != rows[-1][0] else tail(losses)
         falling = not train or train[max(train)] < train.get(best_epoch, math.inf)
         scale = max(abs(best), abs(losses[0]) / 2)
@@ -221,7 +221,7 @@ def _simple_model_lead(log: Log) -> Sign:
 
 def _rate_remedy(log: Log, otherwise: str) -> str:
     """Name what held learning back: a penalty, a rate too high or too low, or something else."""
-    if penalized(log):
+    if is_penalized(log):
         return WEAKEN
     if rate_too_high(log):
         return LOWER_RATE
@@ -242,7 +242,7 @@ def _first_to_last_gradient(log: Log) -> Sign:
             evidence = f"gradient of {names[0]} is {value:.2g} of that of {names[-1]}"
     return Sign(
         code="TRAIN004", title="vanishing gradients", quantity="first_to_last_gradient", value=value, evidence=evidence,
-        remedy=_rate_remedy(log, DEPTH) if penalized(log) or rate_too_high(log) else DEPTH,
+        remedy=_rate_remedy(log, DEPTH) if is_penalized(log) or rate_too_high(log) else DEPTH,
     )  # fmt: skip
 
 
@@ -305,7 +305,7 @@ def _clipped_share(log: Log) -> Sign:
 
 def _dead_units(log: Log) -> list[Sign]:
     """TRAIN006: by layer, at the weights that are kept."""
-    kept, signs = log.kept(), []
+    kept, signs = log.kept_epoch(), []
     for layer in log.layers("dead_units"):
         rows = dict(log.rows["train", f"dead_units:{layer}"])
         share = rows[kept] if kept in rows else rows[max(rows)]

@@ -123,7 +123,7 @@ class Log:
         prefix = quantity + ":"
         return [name.removeprefix(prefix) for split, name in self.rows if split == "train" and name.startswith(prefix)]
 
-    def kept(self) -> int | None:
+    def kept_epoch(self) -> int | None:
         """Return the epoch whose weights the model holds, if it says so."""
         entries = self.rows.get(("train", "kept"))
         return entries[-1][0] if entries else None
@@ -133,7 +133,7 @@ class Log:
         rows = dict(self.series("score"))
         if not rows:
             return None
-        kept = self.kept()
+        kept = self.kept_epoch()
         return rows[kept] if kept in rows else rows[max(rows)]
 
 
@@ -166,7 +166,7 @@ def rate_too_low(log: Log) -> bool:
     return len(losses) > 2 and falls > 0.9 * (len(losses) - 1)
 
 
-def penalized(log: Log) -> bool:
+def is_penalized(log: Log) -> bool:
     """Tell whether a penalty held the weights down, or dropout left too little to learn from."""
     shares = log.values("weight_ratio")
     shrunk = bool(shares) and shares[-1] < SHRUNK

@@ -57,12 +57,12 @@ class Contradicted(NamedTuple):
         return Contradicted(self.sure + other.sure, self.against + other.against, self.expected + other.expected)
 
 
-def binned(score: FloatArray, label: npt.NDArray[np.bool_]) -> Binned:
+def quantile_bins(score: FloatArray, label: npt.NDArray[np.bool_]) -> Binned:
     """Sort rows into quantile bins of their score.
 
     Examples
     --------
-    >>> binned(np.array([0.0, 1.0]), np.array([False, True])).hits.tolist()
+    >>> quantile_bins(np.array([0.0, 1.0]), np.array([False, True])).hits.tolist()
     [0.0, 1.0]
     """
     edges = quantile_edges(score, BINS, interpolated=True)
@@ -103,7 +103,7 @@ def fit(data: Binned, start: Curve | None = None, most: float = MOST_WRONG) -> C
     >>> score = rng.normal(size=20000) * 4
     >>> truth = rng.random(20000) < 1 / (1 + np.exp(-score))
     >>> label = truth ^ (rng.random(20000) < 0.1)
-    >>> curve = fit(binned(score, label))
+    >>> curve = fit(quantile_bins(score, label))
     >>> round(curve.floor, 1), round(curve.ceiling, 1)
     (0.1, 0.1)
     """
@@ -126,7 +126,7 @@ def fit(data: Binned, start: Curve | None = None, most: float = MOST_WRONG) -> C
     return Curve(*(float(value) for value in min(tried, key=lambda fit: float(fit.fun)).x))
 
 
-def contradicted(data: Binned, curve: Curve, *, both: bool) -> Contradicted:
+def count_contradictions(data: Binned, curve: Curve, *, both: bool) -> Contradicted:
     """Count labels that contradict a class of which a row is sure.
 
     Parameters
@@ -139,7 +139,7 @@ def contradicted(data: Binned, curve: Curve, *, both: bool) -> Contradicted:
     Examples
     --------
     >>> data = Binned(np.array([-9.0, 9.0]), np.array([50.0, 50.0]), np.array([5.0, 45.0]))
-    >>> contradicted(data, Curve(0.1, 0.1, 0.0, 1.0), both=True)[:2]
+    >>> count_contradictions(data, Curve(0.1, 0.1, 0.0, 1.0), both=True)[:2]
     (100.0, 10.0)
     """
     own = chance(curve, data.score)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from audit.tabular.rows import mixed
+from audit.tabular.rows import mix_bits
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -39,7 +39,7 @@ class Vectors(NamedTuple):
     """Only items of one group are compared."""
 
 
-def scaled(X: FloatArray, reference: Positions, *, shared: bool = False) -> FloatArray:
+def standardize_columns(X: FloatArray, reference: Positions, *, shared: bool = False) -> FloatArray:
     """Center and scale columns by the `reference` rows; columns that do not vary are left out.
 
     Parameters
@@ -52,7 +52,7 @@ def scaled(X: FloatArray, reference: Positions, *, shared: bool = False) -> Floa
 
     Examples
     --------
-    >>> scaled(np.array([[0.0, 1.0], [2.0, 1.0]]), np.arange(2)).tolist()
+    >>> standardize_columns(np.array([[0.0, 1.0], [2.0, 1.0]]), np.arange(2)).tolist()
     [[-1.0], [1.0]]
     """
     own = X[reference]
@@ -169,7 +169,7 @@ def _bands(shingles: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.uint64]:
     """Return a key a band and text, shape (texts, bands); texts without shingles have keys of their own."""
     sizes = np.array([len(shingle) for shingle in shingles], dtype=np.int64)
     keys = np.zeros((len(shingles), BANDS), dtype=np.uint64)
-    keys[:] = mixed(np.arange(len(shingles), dtype=np.uint64), 2**20)[:, None]
+    keys[:] = mix_bits(np.arange(len(shingles), dtype=np.uint64), 2**20)[:, None]
     filled = np.flatnonzero(sizes > 0)
     if not len(filled):
         return keys
@@ -178,8 +178,8 @@ def _bands(shingles: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.uint64]:
     for band in range(BANDS):
         key = np.zeros(len(filled), dtype=np.uint64)
         for depth in range(DEPTH):
-            smallest = np.minimum.reduceat(mixed(everything, band * DEPTH + depth), starts)
-            key = mixed(key + smallest, depth)
+            smallest = np.minimum.reduceat(mix_bits(everything, band * DEPTH + depth), starts)
+            key = mix_bits(key + smallest, depth)
         keys[filled, band] = key
     return keys
 

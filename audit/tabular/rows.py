@@ -32,13 +32,13 @@ LABEL_SALT = 2**40
 _ODD = 0x9E3779B97F4A7C15
 
 
-def mixed(values: Hashes, salt: int = 0) -> Hashes:
+def mix_bits(values: Hashes, salt: int = 0) -> Hashes:
     """Scatter 64-bit numbers evenly (the finalizer of SplitMix64; Steele et al. 2014).
 
     Examples
     --------
-    >>> one, two = mixed(np.array([1, 2], dtype=np.uint64))
-    >>> bool(one != two), mixed(np.array([1], dtype=np.uint64), salt=1)[0] == one
+    >>> one, two = mix_bits(np.array([1, 2], dtype=np.uint64))
+    >>> bool(one != two), mix_bits(np.array([1], dtype=np.uint64), salt=1)[0] == one
     (True, np.False_)
     """
     x = values + np.uint64(_ODD * (salt + 1) & (2**64 - 1))
@@ -67,8 +67,8 @@ def column_hash(column: pd.Series, salt: int = 0) -> Hashes:
             bits = np.where(np.isnan(values), np.nan, values).view(np.uint64)
         else:
             bits = values.astype(np.int64).view(np.uint64)
-        return mixed(bits, salt)
-    return mixed(_codes(column).astype(np.uint64), salt)
+        return mix_bits(bits, salt)
+    return mix_bits(_codes(column).astype(np.uint64), salt)
 
 
 def _codes(column: pd.Series) -> IntArray:
@@ -148,7 +148,7 @@ def contradictions(y: IntArray, rows: npt.NDArray[np.intp] | None = None) -> Par
     [1, 1, 2]
     """
     labels = y if rows is None else y[rows]
-    salted = mixed(labels.astype(np.uint64), LABEL_SALT)
+    salted = mix_bits(labels.astype(np.uint64), LABEL_SALT)
 
     def count(key: Hashes) -> IntArray:
         own = key if rows is None else key[rows]
@@ -214,7 +214,7 @@ def natural_partners(parts: Sequence[Hashes], count: Partners, ratio_count: Part
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> table = [mixed(rng.integers(0, 9, 2000).astype(np.uint64), salt) for salt in range(4)]
+    >>> table = [mix_bits(rng.integers(0, 9, 2000).astype(np.uint64), salt) for salt in range(4)]
     >>> expected = natural_partners(table, twins())
     >>> bool(abs(expected.mean() - 1999 / 9**4) < 0.05)
     True

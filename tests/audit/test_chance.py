@@ -13,7 +13,7 @@ from audit.errors import DataError
 from audit.estimate.chance import Chance, gap_against_chance, rows_needed_for_group
 from audit.estimate.tally import Tally
 from audit.evidence import Predictions
-from audit.statistics.shuffles import shuffled
+from audit.statistics.shuffles import shuffle_tables
 
 
 def answers(rng: np.random.Generator, sizes: list[int], gap: float = 0.0) -> Predictions:
@@ -27,7 +27,7 @@ def answers(rng: np.random.Generator, sizes: list[int], gap: float = 0.0) -> Pre
 
 def test_shuffles_keep_both_margins() -> None:
     table = np.array([[5, 9, 0, 3], [2, 1, 0, 8], [10, 4, 0, 1]])
-    drawn = shuffled(table, 400, np.random.default_rng(0))
+    drawn = shuffle_tables(table, 400, np.random.default_rng(0))
     assert (drawn.sum(2) == table.sum(1)).all()
     assert (drawn.sum(1) == table.sum(0)).all()
     assert drawn.min() >= 0
@@ -35,7 +35,7 @@ def test_shuffles_keep_both_margins() -> None:
 
 def test_shuffled_tables_have_hypergeometric_moments() -> None:
     table = np.array([[30, 10], [20, 40]])
-    drawn = shuffled(table, 20_000, np.random.default_rng(1))[:, 0, 0]
+    drawn = shuffle_tables(table, 20_000, np.random.default_rng(1))[:, 0, 0]
     n, good, taken = 100, 50, 40
     assert drawn.mean() == pytest.approx(taken * good / n, rel=0.01)
     assert drawn.var() == pytest.approx(taken * good / n * (1 - good / n) * (n - taken) / (n - 1), rel=0.05)

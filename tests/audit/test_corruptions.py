@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audit.corruptions import IMAGES, SEQUENCES, SEVERITIES, TEXTS, scribbled
+from audit.corruptions import IMAGES, SEQUENCES, SEVERITIES, TEXTS, scribble_texts
 
 
 def images(n: int = 20, side: int = 28) -> np.ndarray:
@@ -52,8 +52,8 @@ def test_texts_change_more_each_time(kind: str) -> None:
     text = "please call now to win a good prize and send free money to a friend " * 5
     changed = []
     for severity in range(len(SEVERITIES)):
-        made = scribbled([text] * 10, kind, severity, np.random.default_rng(0))
-        assert made == scribbled([text] * 10, kind, severity, np.random.default_rng(0))
+        made = scribble_texts([text] * 10, kind, severity, np.random.default_rng(0))
+        assert made == scribble_texts([text] * 10, kind, severity, np.random.default_rng(0))
         changed.append(sum(word not in text.split() for one in made for word in one.split()))
     assert 0 < changed[0] <= changed[1] <= changed[2]
-    assert scribbled(["", " "], kind, 2, np.random.default_rng(0))[0] == ""
+    assert scribble_texts(["", " "], kind, 2, np.random.default_rng(0))[0] == ""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit.data.dialect import suggested
+from audit.data.dialect import suggest_dialect
 from audit.data.reading import MISSING_NUMBERS, Reading, Tables
 from audit.data.tables import read_tables
 from audit.errors import DataError
@@ -114,7 +114,7 @@ def test_thousands_are_read_as_stated(decimal: str, thousands: str, words: list[
     frame = read(tmp_path, {"test": text}, separator=";", decimal=decimal, thousands=thousands).frames["test"]
     assert frame["a"].tolist()[:4] == [1234.5, -1000000, 2.25, 7]
     if thousands != " ":
-        found = suggested(tmp_path / "test.csv")
+        found = suggest_dialect(tmp_path / "test.csv")
         assert (found.decimal, found.thousands) == (decimal, thousands)
 
 
@@ -143,7 +143,7 @@ def test_other_encodings_are_named(encoding: str, said: str, tmp_path: Path) -> 
     with pytest.raises(DataError, match=said):
         read_tables({"test": path})
     assert read_tables({"test": path}, Reading(encoding=encoding)).frames["test"]["a"].tolist() == ["café"]
-    found = suggested(path)
+    found = suggest_dialect(path)
     assert read_tables({"test": path}, found).frames["test"]["a"].tolist() == ["café"]
 
 
@@ -151,7 +151,7 @@ def test_other_encodings_are_named(encoding: str, said: str, tmp_path: Path) -> 
 def test_the_way_of_writing_is_suggested(sign: str, decimal: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": [1.5, 2.25], "k": ["x", "y"], "n": [1, 2]})
     frame.to_csv(tmp_path / "t.csv", index=False, sep=sign, decimal=decimal)
-    found = read_tables({"test": tmp_path / "t.csv"}, suggested(tmp_path / "t.csv")).frames["test"]
+    found = read_tables({"test": tmp_path / "t.csv"}, suggest_dialect(tmp_path / "t.csv")).frames["test"]
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import modelassay as ma
 from audit.judging.extent import Rows, beyond, extent
 from audit.judging.gate import judge
-from audit.judging.ranking import ranked
+from audit.judging.ranking import rank_verdicts
 from audit.policy.read import default_policy
 from reports.record import Estimate, Gate, Operator, Verdict
 from tests.audit.verdict_records import count, finding, gate, policy, rate, record
@@ -152,7 +152,7 @@ def _failed(check: str, reach: float | None = None, **fields: object) -> tuple[G
 
 
 def _order(*pairs: tuple[Gate, Verdict]) -> list[str]:
-    found = ranked([verdict for _, verdict in pairs], [asked for asked, _ in pairs], FAMILIES)
+    found = rank_verdicts([verdict for _, verdict in pairs], [asked for asked, _ in pairs], FAMILIES)
     return [one.gate for one in sorted((one for one in found if one.rank), key=lambda one: one.rank or 0)]
 
 
@@ -175,7 +175,7 @@ def test_what_reaches_nobody_knows_how_many_is_told_by_how_far_it_lies_beyond_it
     for value in (0.3, 0.6, 0.4):
         asked, verdict = _failed("missing_values", op="<=", threshold=0.2)
         made.append((asked, replace(verdict, estimate=Estimate(metric="m", value=value, low=value, high=value))))
-    found = ranked([one for _, one in made], [asked for asked, _ in made], FAMILIES)
+    found = rank_verdicts([one for _, one in made], [asked for asked, _ in made], FAMILIES)
     assert [one.rank for one in found] == [3, 1, 2]
 
 
@@ -247,5 +247,5 @@ def test_crossings_come_after_the_features_that_they_are_made_of() -> None:
     larger = replace(verdict.extent, value=90.0, high=90.0) if verdict.extent else None
     crossed = (asked, replace(verdict, where={"split": "test", "sex": "f", "race": "b"}, extent=larger))
     apart = (asked, replace(verdict, where={"split": "test", "sex": "m", "race": "b"}, extent=larger))
-    found = ranked([one for _, one in (crossed, single, apart)], [asked] * 3, FAMILIES)
+    found = rank_verdicts([one for _, one in (crossed, single, apart)], [asked] * 3, FAMILIES)
     assert [one.rank for one in found] == [3, 2, 1]

@@ -11,7 +11,7 @@ import pytest
 
 import audit
 from audit.judging import gate as judging
-from audit.judging.folding import MOST, folded
+from audit.judging.folding import MOST, fold_verdicts
 from reports import html
 from reports.record import AuditRecord, Verdict, VerdictOutcome
 from reports.results import exit_code, gate_results
@@ -31,12 +31,12 @@ def verdicts(features: int, outcome: VerdictOutcome, levels: int = 3) -> list[Ve
 
 def test_few_verdicts_stay_as_they_are() -> None:
     few = verdicts(3, "pass")
-    assert folded(few) == tuple(few)
+    assert fold_verdicts(few) == tuple(few)
 
 
 def test_passes_are_folded_before_what_is_open_and_failures_never() -> None:
     made = [*verdicts(10, "fail"), *verdicts(10, "inconclusive"), *verdicts(10, "pass")]
-    once, twice = folded(made, most=900), folded(made, most=500)
+    once, twice = fold_verdicts(made, most=900), fold_verdicts(made, most=500)
     assert Counter(one.outcome for one in once) == {"fail": 405, "inconclusive": 405, "pass": 45}
     assert Counter(one.outcome for one in twice) == {"fail": 405, "inconclusive": 45, "pass": 45}
     for told in (once, twice):
@@ -51,7 +51,7 @@ def test_columns_are_folded_after_crossings_and_groups_of_one_feature_never() ->
         for k in range(50)
     ]
     single = [Verdict(gate="g", where={"sex": f"s{k}"}, outcome="pass", severity="note") for k in range(50)]
-    (one, *rest) = folded([*columns, *single], most=60)
+    (one, *rest) = fold_verdicts([*columns, *single], most=60)
     assert (dict(one.where), one.slices) == ({"split": "test", "feature": "*"}, 50)
     assert tuple(rest) == tuple(single)
 
@@ -61,7 +61,7 @@ def test_the_one_nearest_to_failing_speaks() -> None:
         Verdict(gate="g", where={"a": str(k), "b": "x"}, outcome="pass", severity="note", p_adjusted=p, message=f"m{k}")
         for k, p in enumerate((1.0, 0.2, 0.7))
     ]
-    (told,) = folded(made, most=1)
+    (told,) = fold_verdicts(made, most=1)
     assert told.message == "3 of a × b, of which all pass; nearest to the limit: m1"
 
 
@@ -87,7 +87,7 @@ def test_twelve_features_are_decided_as_before_and_stay_readable(
     frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = audited(frame)
-    monkeypatch.setattr(judging, "folded", tuple)
+    monkeypatch.setattr(judging, "fold_verdicts", tuple)
     every = judging.judge(told, told.policy)
     assert len(every.verdicts) > MOST
     assert len(told.verdicts) <= 3000

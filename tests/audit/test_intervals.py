@@ -18,7 +18,7 @@ from audit.statistics.intervals import (
     Scale,
     Span,
     at_level,
-    bounded,
+    bounded_interval,
     corrected_resampled,
     difference,
     holm,
@@ -170,8 +170,8 @@ def test_scaled_intervals() -> None:
 
 def test_bounded_refuses_the_edge() -> None:
     with pytest.raises(ValueError, match="inside"):
-        bounded(1.0, 0.01, level=0.95)
-    low, high, _ = bounded(0.9, 0.01, level=0.95, low=-1.0)
+        bounded_interval(1.0, 0.01, level=0.95)
+    low, high, _ = bounded_interval(0.9, 0.01, level=0.95, low=-1.0)
     assert -1 < low < 0.9 < high < 1
 
 

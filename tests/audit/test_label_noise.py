@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audit.tabular.label_noise import Binned, Curve, binned, chance, contradicted, fit, misfit
+from audit.tabular.label_noise import Binned, Curve, chance, count_contradictions, fit, misfit, quantile_bins
 
 
 def drawn(low: float, high: float, slope: float, rows: int = 30_000) -> Binned:
@@ -13,7 +13,7 @@ def drawn(low: float, high: float, slope: float, rows: int = 30_000) -> Binned:
     score = rng.normal(size=rows)
     truth = rng.random(rows) < 1 / (1 + np.exp(-slope * score))
     wrong = rng.random(rows) < np.where(truth, high, low)
-    return binned(score, truth ^ wrong)
+    return quantile_bins(score, truth ^ wrong)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.0), (0.1, 0.1), (0.2, 0.05), (0.0, 0.3)])
@@ -25,14 +25,14 @@ def test_planted_shares_come_back(low: float, high: float) -> None:
 
 def test_overlap_alone_is_explained() -> None:
     data = drawn(0.0, 0.0, 4.0)
-    found = contradicted(data, fit(data), both=True)
+    found = count_contradictions(data, fit(data), both=True)
     assert found.sure > 5000
     assert (found.against - found.expected) / found.sure == pytest.approx(0, abs=0.01)
 
 
 def test_wrong_labels_are_not() -> None:
     data = drawn(0.1, 0.1, 6.0)
-    found = contradicted(data, fit(data), both=True)
+    found = count_contradictions(data, fit(data), both=True)
     assert (found.against - found.expected) / found.sure == pytest.approx(0.1, abs=0.015)
 
 
@@ -51,6 +51,6 @@ def test_bins_hold_every_row() -> None:
     rng = np.random.default_rng(0)
     score = rng.integers(0, 4, 500).astype(float)
     label = rng.random(500) < 0.4
-    data = binned(score, label)
+    data = quantile_bins(score, label)
     assert data.rows.sum() == 500
     assert data.hits.sum() == label.sum()

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 import modelassay as ma
-from audit.data.labels import relabelled, require_same_labels
+from audit.data.labels import require_same_labels, rewrite_labels
 from audit.data.tables import read_tables
 from audit.errors import AuditError, DataError
 from reports.record import AuditRecord
@@ -258,4 +258,4 @@ def test_more_labels_than_classes_are_not_paired() -> None:
 
 def test_a_word_written_in_two_ways_is_mapped_onto_one() -> None:
     words = np.array(["YES", "yes", "no"], dtype=object)
-    assert relabelled(words, {"YES": "yes"}, "the predictions").tolist() == ["yes", "yes", "no"]
+    assert rewrite_labels(words, {"YES": "yes"}, "the predictions").tolist() == ["yes", "yes", "no"]

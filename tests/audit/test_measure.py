@@ -333,7 +333,7 @@ def test_small_groups_leave_no_trace_and_absent_ones_say_so() -> None:
     found = {(one.where["race"], one.metric): one for one in by_group(predictions, ["recall", "roc_auc"], ["race"])}
     for name in ("recall", "roc_auc"):
         rare = found["rare", name]
-        assert (rare.value, rare.n, rare.reason) == (None, None, Settings().hidden({}, 5))
+        assert (rare.value, rare.n, rare.reason) == (None, None, Settings().why_hidden({}, 5))
     absent = by_group(predictions, ["recall"], ["sex"])[-1]
     assert (dict(absent.where), absent.value, absent.reason) == ({"sex": "none"}, None, "no rows")
     crossed = by_group(predictions, ["recall"], ["sex", "race"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.tabular.nearest import FACTOR, Vectors, near_texts, near_vectors, scaled
+from audit.tabular.nearest import FACTOR, Vectors, near_texts, near_vectors, standardize_columns
 
 POINTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3), st.integers(0, 1)), min_size=4, max_size=40)
 
@@ -32,14 +32,14 @@ def test_same_as_by_hand(rows: list[tuple[int, int, int]], radius: float) -> Non
 
 def test_scaling_leaves_out_what_does_not_vary() -> None:
     X = np.array([[1.0, 5.0], [3.0, 5.0], [100.0, 9.0]])
-    made = scaled(X, np.array([0, 1]))
+    made = standardize_columns(X, np.array([0, 1]))
     assert made.shape == (3, 1)
     assert made[:2, 0].tolist() == [-1.0, 1.0]
 
 
 def test_pixels_share_one_scale() -> None:
     X = np.array([[0.0, 10.0], [0.0, 30.0]])
-    made = scaled(X, np.arange(2), shared=True)
+    made = standardize_columns(X, np.arange(2), shared=True)
     assert made[0, 0] == made[1, 0]
     assert float(made.std()) == pytest.approx(1)
 

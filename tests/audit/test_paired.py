@@ -19,7 +19,7 @@ from audit.estimate.area_difference import area_p_value
 from audit.estimate.measure import estimate
 from audit.estimate.metrics import METRICS
 from audit.estimate.paired import (
-    aligned,
+    align_predictions,
     churn,
     fold_difference,
     mcnemar,
@@ -145,7 +145,7 @@ def test_rows_are_matched_by_number_not_by_place() -> None:
     one, other = two_models()
     mixed = other.take(np.random.default_rng(0).permutation(300))
     assert paired_difference(one, mixed, "accuracy") == paired_difference(one, other, "accuracy")
-    assert np.array_equal(aligned(one, mixed)[1].row, one.row)
+    assert np.array_equal(align_predictions(one, mixed)[1].row, one.row)
 
 
 def test_the_same_answers_differ_by_nothing() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.data.factor import Factor
-from audit.estimate.drift import binned
+from audit.estimate.drift import effective_counts
 from audit.statistics.psi import counts, level_bins, numeric_bins, stability
 
 
@@ -124,7 +124,7 @@ def test_clusters_make_no_drift_of_few_persons(weighted: bool) -> None:
 
     def side() -> np.ndarray:
         codes = np.repeat(rng.integers(0, 5, 30), 20).astype(np.int64)
-        return binned(codes, 5, rng.exponential(size=600) + 0.1 if weighted else None, cluster)
+        return effective_counts(codes, 5, rng.exponential(size=600) + 0.1 if weighted else None, cluster)
 
     made = [stability(side(), side()) for _ in range(200)]
     assert np.mean([one is not None and one.low > 0 for one in made]) <= 0.05

@@ -105,13 +105,6 @@ def test_selecting_writes_the_address() -> None:
     assert len(tally.select(sex="nobody")) == 0
 
 
-def test_suppressed_cells_are_gone() -> None:
-    tally = Tally.of(answers(4), "sex", "race")
-    kept = tally.suppressed(8)
-    assert kept.rows().min() >= 8
-    assert len(kept) < len(tally)
-
-
 def test_wide_crossings_stay_sparse() -> None:
     rng = np.random.default_rng(0)
     n, levels = 500, tuple(str(number) for number in range(2000))

@@ -24,7 +24,7 @@ from audit.errors import AuditError, ConfigError
 from audit.evidence.history import read_history
 from audit.judging import ledger
 from audit.models.answers import as_model_input, call
-from audit.models.containment import Limits, contained
+from audit.models.containment import Limits, contain
 from audit.models.load import load
 from audit.policy.read import read_policy_and_terms
 
@@ -259,7 +259,7 @@ def test_a_damaged_file_of_another_library_ends_in_a_message(place: Path, suffix
     sound = place / f"sound.{suffix}"
     NATIVE[suffix](sound)
     generator, content = np.random.default_rng(0), sound.read_bytes()
-    contained(lambda _: asked(sound))
+    contain(lambda _: asked(sound))
     ends = []
     for _ in range(10):
         damaged = bytearray(content)
@@ -269,7 +269,7 @@ def test_a_damaged_file_of_another_library_ends_in_a_message(place: Path, suffix
         path.write_bytes(
             bytes(damaged[: generator.integers(1, len(damaged) + 1)] if generator.random() < 0.5 else damaged)
         )
-        ends.append(told(contained, lambda _, path=path: asked(path), limits=Limits(timeout=5)))
+        ends.append(told(contain, lambda _, path=path: asked(path), limits=Limits(timeout=5)))
     assert any(ends)
     assert all(map(is_one_short_line, ends))
 

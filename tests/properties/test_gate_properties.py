@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.estimate.best import against_best
-from audit.estimate.comparing import compared
+from audit.estimate.comparing import compare_estimates
 from audit.judging.gate import judge
 from reports.record import Estimate, Gate, Operator, Verdict
 from tests.audit.verdict_records import finding, gate, policy, rate, record
@@ -108,7 +108,7 @@ def test_no_count_under_the_suppression_stands_in_a_verdict(rows: list[Estimate]
 def test_the_best_is_no_worse_than_any_other(rows: list[Estimate], kind: str, highest: bool) -> None:
     for one, to_best in zip(rows, against_best(rows, rows, kind, highest=highest), strict=True):
         for other in rows:
-            to_one = compared(one, other, kind) if other is not one else None
+            to_one = compare_estimates(one, other, kind) if other is not one else None
             if to_one is None or to_one.value is None or to_best.value is None:
                 continue
             if highest:

@@ -16,7 +16,7 @@ from audit.evidence import Settings
 from reports.record import AuditRecord
 from reports.store import dumps
 
-SECRET = Settings(suppress_n=10).hidden({}, 5)
+SECRET = Settings(suppress_n=10).why_hidden({}, 5)
 
 
 def table(rows: int, thin: int, seed: int) -> pd.DataFrame:

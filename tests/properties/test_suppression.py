@@ -20,7 +20,7 @@ from scipy.optimize import linprog
 import modelassay
 from audit.comparing.pairing import unpack
 from audit.data.factor import Factor
-from audit.data.suppression import Address, suppressed
+from audit.data.suppression import Address, groups_to_hide
 from reports.formats import FORMATS, render
 from reports.history import entry, page
 from reports.record import AuditRecord, Task
@@ -108,7 +108,7 @@ def _is_shown(hidden: frozenset[Address], where: Mapping[str, str], count: int) 
 def test_no_small_count_follows_from_the_groups_that_may_be_shown(factors: dict[str, Factor], depth: int) -> None:
     depth = min(depth, len(factors))
     rows = len(next(iter(factors.values())))
-    hidden = suppressed(factors, LEAST, depth, [np.ones(rows, dtype=np.int64)])
+    hidden = groups_to_hide(factors, LEAST, depth, [np.ones(rows, dtype=np.int64)])
     shown = Shown(factors)
     for where in shown.addresses(depth):
         if _is_shown(hidden, where, int(shown.part(where) @ shown.sizes)):
@@ -130,7 +130,7 @@ def thin_levels(draw: st.DrawFn) -> dict[str, Factor]:
 def test_no_small_count_is_bounded_to_one_number(factors: dict[str, Factor]) -> None:
     depth = min(2, len(factors))
     rows = len(next(iter(factors.values())))
-    hidden = suppressed(factors, LEAST, depth, [np.ones(rows, dtype=np.int64)])
+    hidden = groups_to_hide(factors, LEAST, depth, [np.ones(rows, dtype=np.int64)])
     shown, present, small = Shown(factors), [], []
     for where in shown.addresses(depth):
         part = shown.part(where)
@@ -161,8 +161,8 @@ def test_what_is_hidden_of_one_split_is_hidden_of_all(factors: dict[str, Factor]
     rows = len(next(iter(factors.values())))
     first = np.arange(rows) % 3 == 0
     parts = [first.astype(np.int64), (~first).astype(np.int64)]
-    together = suppressed(factors, LEAST, 2, parts)
-    assert all(suppressed(factors, LEAST, 1, [part]) <= together for part in parts)
+    together = groups_to_hide(factors, LEAST, 2, parts)
+    assert all(groups_to_hide(factors, LEAST, 1, [part]) <= together for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_what_is_hidden_of_one_split_is_hidden_of_all(factors: dict[str, Factor]
 def test_the_smallest_groups_are_the_cover(sizes: Sequence[int], hidden: set[str]) -> None:
     codes = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
     factor = Factor(codes=codes, levels=tuple(f"l{k}" for k in range(len(sizes))))
-    found = suppressed({"x": factor}, LEAST, 1, [np.ones(len(codes), dtype=np.int64)])
+    found = groups_to_hide({"x": factor}, LEAST, 1, [np.ones(len(codes), dtype=np.int64)])
     assert {dict(one)["x"] for one in found} == hidden
 
 
@@ -193,7 +193,7 @@ def test_thousands_of_groups_take_moments() -> None:
         name: Factor(codes=generator.integers(0, k, 100_000, dtype=np.int32), levels=tuple(map(str, range(k))))
         for name, k in (("town", 2_000), ("sex", 2))
     }
-    assert suppressed(factors, 60, 2, [np.ones(100_000, dtype=np.int64)])
+    assert groups_to_hide(factors, 60, 2, [np.ones(100_000, dtype=np.int64)])
 
 
 # --- what whole records show ------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 from reports import html, store
 from reports.answers import answers
 from reports.evidence_map import items
-from reports.labels import relabeled
+from reports.labels import relabel_exhibit
 from reports.lookup import Estimates
 from reports.record import AuditRecord, Estimate, Finding, Forest, ForestRow, GroupInfo, Measurement, Table
 from reports.sections import SECTIONS
@@ -342,7 +342,7 @@ def test_the_group_that_others_are_compared_with_is_marked(
     groups = tuple(GroupInfo(feature="sex", level=level, rows=90) for level in "fmx")
     data = replace(record.data, sensitive=("sex",), groups=groups, favorable=record.data.classes[0], names={})
     judged = replace(record, data=data, findings=(finding,), task="binary")
-    drawn = relabeled(judged, forest, Estimates(judged))
+    drawn = relabel_exhibit(judged, forest, Estimates(judged))
     assert isinstance(drawn, Forest)
     assert [row.label for row in drawn.rows if row.label.endswith(" (reference)")] == (
         [f"sex: {marked} (reference)"] if marked else []

@@ -6,7 +6,7 @@ import pytest
 
 from reports import evidence_map, phrases
 from reports.estimates import estimate_line, estimates_view, is_told_by
-from reports.exhibits import CURVE_ROWS, capped, view
+from reports.exhibits import CURVE_ROWS, cap_rows, view
 from reports.record import AuditRecord, Curve, Estimate, Gate, Image, Matrix, Prose, Series, Table
 
 STAR = {"*": "*"}
@@ -141,7 +141,7 @@ def test_prose_keeps_its_paragraphs() -> None:
 
 
 def test_tables_are_capped_aloud() -> None:
-    found = capped(view(Table(title="t", columns=("a",), rows=tuple((k,) for k in range(10)))), 3)
+    found = cap_rows(view(Table(title="t", columns=("a",), rows=tuple((k,) for k in range(10)))), 3)
     assert len(found.rows) == 3
     assert found.notes == ("The first 3 of 10 rows; all of them stand in audit.json.",)
 

@@ -14,7 +14,7 @@ from audit.check import Check, run
 from audit.checks.calibration import calibration
 from audit.checks.disparities import disparities
 from audit.checks.overfitting import overfitting
-from audit.comparing.baseline import paired
+from audit.comparing.baseline import paired_gains
 from audit.data.factor import Factor
 from audit.evidence import Predictions, Settings
 from audit.judging.gate import judge
@@ -160,7 +160,7 @@ def changed(rng: np.random.Generator, n: int, worse: float) -> str:
         task="binary", classes=("no", "yes"), y_true=np.zeros(n, dtype=np.int64), y_pred=(~now_right).astype(np.int64),
         row=np.arange(n), where={"split": "test"}, settings=Settings(headline="accuracy"),
     )  # fmt: skip
-    measured = paired(
+    measured = paired_gains(
         blank, replace(blank, y_pred=(~was_right).astype(np.int64)), None, lambda: Measurement(summary="-")
     )
     finding = Finding(

@@ -16,7 +16,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, make_friedman1
 
 import audit
 from audit.policy.read import default_policy
-from audit.statistics.training import diagnose, tripped
+from audit.statistics.training import diagnose, tripped_signs
 from audit.statistics.training_log import LIMITS, LOWER, Sign
 
 pytest.importorskip("torch", reason="networks need the torch extra")
@@ -69,7 +69,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("rows", "parameters", "remedy"), BROKEN)
 def test_a_fault_is_found_with_its_remedy_first(rows: str, parameters: dict[str, Any], remedy: str) -> None:
-    signs = tripped(diagnose(fit(rows, parameters).history_))
+    signs = tripped_signs(diagnose(fit(rows, parameters).history_))
     assert signs
     assert signs[0].remedy.startswith(remedy)
     assert signs[0].evidence
@@ -89,12 +89,12 @@ HEALTHY: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("rows", "parameters"), HEALTHY)
 def test_a_sound_training_trips_nothing(rows: str, parameters: dict[str, Any]) -> None:
-    assert tripped(diagnose(fit(rows, parameters).history_)) == ()
+    assert tripped_signs(diagnose(fit(rows, parameters).history_)) == ()
 
 
 def test_weights_put_back_do_not_count_as_overfitting() -> None:
     stopped = fit("noise", {"epochs": 60, "validation_fraction": 0.3, "learning_rate": 0.01})
-    assert "TRAIN002" not in {sign.code for sign in tripped(diagnose(stopped.history_))}
+    assert "TRAIN002" not in {sign.code for sign in tripped_signs(diagnose(stopped.history_))}
 
 
 def test_broken_losses_are_counted_and_clipping_is_told() -> None:
@@ -104,8 +104,8 @@ def test_broken_losses_are_counted_and_clipping_is_told() -> None:
         target = TUMORS[0][:, 3]
         broken = NetworkRegressor(**raw, learning_rate=1e3, random_state=0).fit(TUMORS[0], target)
         clipped = NetworkRegressor(**raw, learning_rate=1e-4, clip_norm=1.0, random_state=0).fit(TUMORS[0], target)
-    assert {"epochs_not_finite"} <= {sign.quantity for sign in tripped(diagnose(broken.history_))}
-    assert {"clipped_share"} <= {sign.quantity for sign in tripped(diagnose(clipped.history_))}
+    assert {"epochs_not_finite"} <= {sign.quantity for sign in tripped_signs(diagnose(broken.history_))}
+    assert {"clipped_share"} <= {sign.quantity for sign in tripped_signs(diagnose(clipped.history_))}
 
 
 Plain = namedtuple("Plain", "epoch split quantity value")
@@ -116,7 +116,7 @@ def losses(values: list[float], split: str = "train") -> list[Any]:
 
 
 def codes(rows: list[Any]) -> list[str]:
-    return [sign.code for sign in tripped(diagnose(rows))]
+    return [sign.code for sign in tripped_signs(diagnose(rows))]
 
 
 def test_a_log_with_losses_alone_is_enough_for_some_signs() -> None:
@@ -137,8 +137,8 @@ def test_a_loss_that_is_no_number_is_a_fault() -> None:
 
 def test_limits_of_your_own() -> None:
     signs = diagnose(losses([1.0, 0.9]))
-    assert "TRAIN001" not in {sign.code for sign in tripped(signs)}
-    assert "TRAIN001" in {sign.code for sign in tripped(signs, {"training_loss_ratio": 0.5})}
+    assert "TRAIN001" not in {sign.code for sign in tripped_signs(signs)}
+    assert "TRAIN001" in {sign.code for sign in tripped_signs(signs, {"training_loss_ratio": 0.5})}
 
 
 def test_limits_are_those_of_the_default_policy() -> None:
@@ -150,7 +150,7 @@ def test_limits_are_those_of_the_default_policy() -> None:
 
 
 def test_the_front_door_offers_it() -> None:
-    assert [sign.code for sign in audit.tripped(audit.diagnose(losses([1.0, 2.0])))] == ["TRAIN001"]
+    assert [sign.code for sign in audit.tripped_signs(audit.diagnose(losses([1.0, 2.0])))] == ["TRAIN001"]
 
 
 ROWS = st.builds(
@@ -172,7 +172,7 @@ def test_any_history_can_be_read(rows: list[HistoryRow]) -> None:
     signs = diagnose(rows)
     assert {sign.quantity for sign in signs} == set(LIMITS)
     assert all(sign.value is None or math.isfinite(sign.value) for sign in signs)
-    assert all(isinstance(sign, Sign) for sign in tripped(signs))
+    assert all(isinstance(sign, Sign) for sign in tripped_signs(signs))
 
 
 def test_a_gated_network_that_is_still_learning_is_told_to_train_longer() -> None:
@@ -180,4 +180,4 @@ def test_a_gated_network_that_is_still_learning_is_told_to_train_longer() -> Non
     angle = np.where(labels == 1, 1.1, 0.6)[:, None] * np.arange(24)
     model = NetworkClassifier(network="gru", units=24, epochs=3, learning_rate=1e-3, random_state=0)
     model.fit(values + np.stack([np.sin(angle), np.cos(angle)], axis=2), labels)
-    assert tripped(diagnose(model.history_))[0].remedy == "Train for more epochs."
+    assert tripped_signs(diagnose(model.history_))[0].remedy == "Train for more epochs."

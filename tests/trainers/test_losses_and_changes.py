@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="networks need the torch extra")
 from torch.nn import functional  # noqa: E402
 
 from trainers import NetworkClassifier, NetworkRegressor, TrainerError, load, save  # noqa: E402
-from trainers.augmentation import augmented, mixed  # noqa: E402
+from trainers.augmentation import augment, mix_rows  # noqa: E402
 from trainers.baselines import constant_loss  # noqa: E402
 from trainers.gradients import Rows, flatten, gradients_of, mean_loss  # noqa: E402
 from trainers.loaders import image_batches, image_folder, table_batches  # noqa: E402
@@ -146,25 +146,25 @@ PICTURES = torch.arange(2 * 3 * 9 * 9.0).view(2, 3, 9, 9)
 
 def test_turned_pictures_are_those_of_torch_at_a_right_angle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "rand", lambda *shape, generator: torch.ones(*shape))
-    turned = augmented(PICTURES, [("rotate", 90.0)], SEED)
+    turned = augment(PICTURES, [("rotate", 90.0)], SEED)
     either = (torch.rot90(PICTURES, 1, (2, 3)), torch.rot90(PICTURES, -1, (2, 3)))
     assert any(torch.allclose(turned, one, atol=1e-3) for one in either)
 
 
 def test_a_crop_stays_within_the_picture_and_enlarges_it() -> None:
     ramp = torch.linspace(0, 1, 32).expand(64, 1, 32, 32)
-    cut = augmented(ramp, [("crop", 0.5)], torch.Generator().manual_seed(1))
+    cut = augment(ramp, [("crop", 0.5)], torch.Generator().manual_seed(1))
     assert cut.shape == ramp.shape
     slopes = (cut[:, 0, 16, 20] - cut[:, 0, 16, 12]) / (ramp[:, 0, 16, 20] - ramp[:, 0, 16, 12])
     assert 0.49 < float(slopes.min()) < 0.6
     assert 0.9 < float(slopes.max()) <= 1.01
-    assert torch.allclose(augmented(ramp, [("crop", 1e-9)], SEED), ramp, atol=1e-4)
+    assert torch.allclose(augment(ramp, [("crop", 1e-9)], SEED), ramp, atol=1e-4)
 
 
 def test_mixing_mixes_classes_as_it_mixes_inputs() -> None:
     codes = torch.tensor([0, 1, 2, 1])
     rows = functional.one_hot(codes, 3).float()
-    inputs, shares = mixed(rows, codes, 0.4, 3, torch.Generator().manual_seed(2))
+    inputs, shares = mix_rows(rows, codes, 0.4, 3, torch.Generator().manual_seed(2))
     assert torch.allclose(inputs, shares)
     assert torch.allclose(shares.sum(dim=1), torch.ones(4))
     whole = functional.cross_entropy(rows, shares)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from trainers import NetworkClassifier, NetworkRegressor, TrainerError, load, save
-from trainers.augmentation import augmented
+from trainers.augmentation import augment
 from trainers.history import layers, series
 from trainers.text import encode, vocabulary
 
@@ -23,7 +23,7 @@ else:
     torch = pytest.importorskip("torch")
 
 from trainers.layers import Dropout
-from trainers.loop import trimmed
+from trainers.loop import trim_padding
 from trainers.networks import NetworkSpec, build, layer_names
 
 SEQUENCES = ("cnn", "rnn", "lstm", "gru", "transformer")
@@ -92,7 +92,7 @@ def test_padding_changes_nothing(parameters: dict[str, Any]) -> None:
     spec = NetworkSpec(**layout, input_shape=(9,), outputs=2, vocabulary=20)
     network = build(spec, torch.Generator().manual_seed(0)).double().eval()
     ids = torch.tensor([[5, 6, 7, 0, 0, 0, 0, 0, 0], [3, 0, 0, 0, 0, 0, 0, 0, 0]])
-    torch.testing.assert_close(network(ids), network(trimmed(ids)))
+    torch.testing.assert_close(network(ids), network(trim_padding(ids)))
     torch.testing.assert_close(network(ids)[1:], network(ids[1:, :1]))
     longer = torch.tensor([[5, 6, 7, 8, 0, 0, 0, 0, 0]])
     assert not torch.allclose(network(longer), network(ids[:1]))
@@ -220,16 +220,16 @@ def test_token_ids_are_read_and_new_ones_are_unknown(tmp_path: Path) -> None:
 def test_images_are_shifted_flipped_and_made_noisy() -> None:
     images = torch.arange(2 * 1 * 4 * 4, dtype=torch.float32).view(2, 1, 4, 4)
     generator = torch.Generator().manual_seed(0)
-    torch.testing.assert_close(augmented(images, [("flip", 1.0)], generator), images.flip(3))
+    torch.testing.assert_close(augment(images, [("flip", 1.0)], generator), images.flip(3))
     many = torch.zeros(500, 1, 7, 7)
     many[:, 0, 3, 3] = 1.0
-    shifted = augmented(many, [("shift", 2.0)], generator)
+    shifted = augment(many, [("shift", 2.0)], generator)
     assert torch.equal(shifted.sum(dim=(1, 2, 3)), torch.ones(500))
     places = {(int(row), int(column)) for row, column in shifted[:, 0].nonzero()[:, 1:]}
     assert places == {(row, column) for row in range(1, 6) for column in range(1, 6)}
-    noise = augmented(torch.zeros(100, 1, 8, 8), [("noise", 0.5)], generator)
+    noise = augment(torch.zeros(100, 1, 8, 8), [("noise", 0.5)], generator)
     assert float(noise.std()) == pytest.approx(0.5, abs=0.02)
-    assert torch.equal(augmented(images, [], generator), images)
+    assert torch.equal(augment(images, [], generator), images)
 
 
 def test_augmentation_is_repeatable_and_only_for_training() -> None:

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="networks need the torch extra")
 
 from trainers import GapPenalty, NetworkClassifier, NetworkRegressor, TrainerError, load, save  # noqa: E402
 from trainers.baselines import constant_loss  # noqa: E402
-from trainers.compression import distilled  # noqa: E402
+from trainers.compression import distill  # noqa: E402
 from trainers.config import fit_from_config  # noqa: E402
 from trainers.gradients import Rows, flatten, gradients_of, mean_loss  # noqa: E402
 from trainers.losses import Objective  # noqa: E402
@@ -130,7 +130,7 @@ def test_what_several_columns_do_not_allow_is_refused_with_what_to_do() -> None:
     with pytest.raises(TrainerError, match="contains NaN"):
         NetworkRegressor().fit(X, Y.where(Y["height"] > 0))
     with pytest.raises(TrainerError, match="prune or quantize"):
-        distilled(LABELS, XL, (4,))
+        distill(LABELS, XL, (4,))
 
 
 CONFIG = '[data]\ntrain = "train.csv"\ntarget = {target}\ntask = "{task}"\n[network]\nepochs = 2\n'

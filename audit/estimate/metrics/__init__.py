@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 
-from audit.errors import ConfigError, hint, shown
+from audit.errors import ConfigError, hint, quote
 from audit.estimate.metric import Metric, Place
 from reports.record import Task
 
@@ -23,7 +23,7 @@ def _discover() -> dict[str, Metric]:
             metrics += [value] if isinstance(value, Metric) else value if _is_table(value) else []
     names = [metric.name for metric in metrics]
     if len(set(names)) < len(names):
-        raise ConfigError(f"two metrics are called {shown(next(name for name in names if names.count(name) > 1))}")
+        raise ConfigError(f"two metrics are called {quote(next(name for name in names if names.count(name) > 1))}")
     return {known_metric.name: known_metric for known_metric in sorted(metrics, key=lambda metric: metric.place)}
 
 
@@ -50,16 +50,16 @@ def metric(name: str) -> Metric:
     audit.errors.ConfigError: No metric is called 'acuracy'. Did you mean 'accuracy'?
     """
     if name not in METRICS:
-        raise ConfigError(f"No metric is called {shown(name)}.{hint(name, METRICS)}")
+        raise ConfigError(f"No metric is called {quote(name)}.{hint(name, METRICS)}")
     return METRICS[name]
 
 
-def reported(place: Place, task: Task) -> tuple[str, ...]:
+def metrics_for(place: Place, task: Task) -> tuple[str, ...]:
     """Name the metrics that are measured over all rows, by group or against a baseline, in the order of tables.
 
     Examples
     --------
-    >>> reported("groups", "regression")
+    >>> metrics_for("groups", "regression")
     ('r2_score', 'mean_absolute_error', 'mean_error')
     """
     return tuple(name for name, metric in METRICS.items() if task in getattr(metric, place))

@@ -12,7 +12,7 @@ from audit.estimate.metric import BINARY, CLASSES, Metric
 from audit.estimate.views import binary_view, is_of_all_classes, squares_of, variance_of
 from audit.evidence import Predictions
 from audit.statistics import ranking
-from audit.statistics.intervals import Interval, bounded
+from audit.statistics.intervals import Interval, bounded_interval
 from audit.statistics.variance import (
     Linear,
     Measured,
@@ -67,7 +67,7 @@ def _macro_interval(part: Predictions, form: Linear, spread: Variance, edge: Edg
     """Return the interval of a mean over classes; at the edge, that of the rarest class."""
     level, value = part.settings.level, form.value
     if 0 < value < 1 and spread.value > 0:
-        return bounded(value, spread.value, level=level, degrees=spread.degrees)
+        return bounded_interval(value, spread.value, level=level, degrees=spread.degrees)
     kept = _keep(part, form, spread)
     rows = None if part.repeats is None else part.repeats.n
     rarest = float(min(count for count in np.bincount(part.y_true.astype(np.int64), rows) if count)) * kept

@@ -146,7 +146,7 @@ def mitigate(folder: Path, flavor: int) -> None:
     outcome = SimpleNamespace(file=f"model {flavor}".encode(), reason="")
     done = SimpleNamespace(value=(outcome, record), printed="")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("audit.cli.mitigate.contained", lambda *_, **__: done)
+        patch.setattr("audit.cli.mitigate.contain", lambda *_, **__: done)
         patch.setattr("audit.cli.mitigate._tell", lambda *_, **__: 0)
         words = "mitigate in/monitor{f}.toml --method reweigh --constraint error-rate --out out"
         command(words)(folder, flavor)
@@ -187,7 +187,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MODELASSAY_CACHE", "off")
     here = lambda work, **_: SimpleNamespace(value=work(silent), printed="")  # noqa: E731 -- where steps are counted
     for verb in ("export", "compress", "run"):
-        monkeypatch.setattr(f"audit.cli.{verb}.contained", here)
+        monkeypatch.setattr(f"audit.cli.{verb}.contain", here)
     monkeypatch.setattr("audit.deploy.compress._time_ratios", lambda *_: (1.0, 1.0))
     return tmp_path
 

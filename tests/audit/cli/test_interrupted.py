@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from audit.evidence import Predictions, Settings
 from audit.gather import _resume, _stored
-from audit.gather._resume import unfinished
+from audit.gather._resume import open_unfinished
 
 CONFIG = """
 [model]
@@ -173,12 +173,12 @@ def test_a_damaged_file_is_not_there(tmp_path: Path) -> None:
 
 def test_other_inputs_are_another_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELASSAY_CACHE", str(tmp_path))
-    one, other = unfinished({"seed": 0}), unfinished({"seed": 1})
+    one, other = open_unfinished({"seed": 0}), open_unfinished({"seed": 1})
     assert one is not None
     assert other is not None
     assert one.folder != other.folder
     monkeypatch.setenv("MODELASSAY_CACHE", "off")
-    assert unfinished({"seed": 0}) is None
+    assert open_unfinished({"seed": 0}) is None
 
 
 def test_what_was_left_long_ago_or_is_too_much_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ def test_what_was_left_long_ago_or_is_too_much_is_deleted(tmp_path: Path, monkey
         place.mkdir(parents=True)
         (place / "predictions").write_bytes(b"x" * 1400)
         os.utime(place, (time.time() - seconds, time.time() - seconds))
-    unfinished({})
+    open_unfinished({})
     assert sorted(one.name for one in (tmp_path / "interrupted").iterdir()) == ["new", "older"]
 
 

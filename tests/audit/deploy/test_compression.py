@@ -172,7 +172,7 @@ def test_a_network_is_compressed_and_audited_against_its_source(
 def test_pruning_trains_on_and_distillation_teaches_a_smaller_network() -> None:
     trainers = pytest.importorskip("trainers")
     pytest.importorskip("torch")
-    from trainers.compression import distilled, pruned, zero_share
+    from trainers.compression import distill, prune, zero_share
 
     generator = np.random.default_rng(0)
     X = generator.normal(size=(500, 5))
@@ -180,11 +180,11 @@ def test_pruning_trains_on_and_distillation_teaches_a_smaller_network() -> None:
     big = trainers.NetworkClassifier(hidden=(32, 32), epochs=15, random_state=0).fit(X, y)
     before = big.predict_proba(X)
     for units in (False, True):
-        small = pruned(big, X, y, 0.5, epochs=2, units=units)
+        small = prune(big, X, y, 0.5, epochs=2, units=units)
         assert zero_share(small) >= 0.4
         assert small.score(X, y) > 0.85
     assert np.array_equal(big.predict_proba(X), before)
-    student = distilled(big, X, (4,), epochs=40)
+    student = distill(big, X, (4,), epochs=40)
     assert (student.predict(X) == big.predict(X)).mean() > 0.8
 
 
@@ -204,11 +204,11 @@ def test_pruned_units_leave_the_file_and_nothing_changes(options: dict[str, Any]
     from audit.deploy.network_graph import network_graph
     from audit.deploy.shrinking import shrink
     from audit.models.load import load as load_model
-    from trainers.compression import pruned
+    from trainers.compression import prune
 
     rows = np.random.default_rng(0).normal(size=(80, 128)).astype(np.float32)
     y = (rows[:, :64].sum(axis=1) > 0).astype(int)
-    small = pruned(
+    small = prune(
         trainers.NetworkClassifier(epochs=2, random_state=0, **options).fit(rows, y), rows, y, 0.5, units=True
     )
     graph = network_graph(small)

@@ -28,7 +28,7 @@ from audit.deploy.app import Limits, Served
 from audit.deploy.batching import Batcher, Busy, Service
 from audit.deploy.description import Description
 from audit.deploy.schema import Column, columns_of
-from audit.deploy.service import open_model, served
+from audit.deploy.service import make_service, open_model
 from audit.models.endpoint import Address, connect
 from audit.models.load import wrap
 
@@ -83,7 +83,7 @@ def address(folder: Path) -> Iterator[str]:
     from audit.deploy.app import create_app
 
     description, model = open_model(folder / "loans.skops", data=folder / "train.parquet")
-    app = create_app(served(description, model, limits=Limits(body=50_000, rows=400, seconds=5)))
+    app = create_app(make_service(description, model, limits=Limits(body=50_000, rows=400, seconds=5)))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -17,7 +17,7 @@ from audit.errors import ConfigError, MissingExtra, ModelError, NotApplicable
 from audit.evidence import Absence, Settings
 from audit.explain.tree import count_leaves, tree_scale, tree_shapley
 from audit.gather import Context
-from audit.gather._explained import explained
+from audit.gather._explained import draw_explained
 from audit.gather.attributions import gather
 from audit.models.load import wrap
 
@@ -60,7 +60,7 @@ def test_log_odds_are_those_of_the_positive_class(fitted: Fitted) -> None:
     context = fitted("logistic")
     (found,) = gather(context, rows=10, background=20)
     X = context.dataset.inputs(found.row.astype(np.intp))
-    p = context.fitted().predictor.predict_proba(X)[:, 1]  # type: ignore[attr-defined]
+    p = context.require_model().predictor.predict_proba(X)[:, 1]  # type: ignore[attr-defined]
     assert found.output == pytest.approx(np.log(p / (1 - p)))
 
 
@@ -100,8 +100,8 @@ def test_closed_form_agrees_with_enumeration(kind: str, fitted: Fitted) -> None:
 def test_linear_coefficients_are_recovered(fitted: Fitted) -> None:
     context = fitted("linear")
     (found,) = gather(context, rows=20, background=20)
-    what = explained(context, rows=20, background=20)
-    coefficients = context.fitted().predictor.coef_  # type: ignore[attr-defined]
+    what = draw_explained(context, rows=20, background=20)
+    coefficients = context.require_model().predictor.coef_  # type: ignore[attr-defined]
     assert found.values == pytest.approx((what.X - what.background.mean(axis=0)) * coefficients)
 
 

@@ -113,7 +113,7 @@ def test_a_counterfactual_is_what_the_model_says(fitted: Fitted) -> None:
             kept = row[one.feature].dtype
             value = float(one.needed) if kept.kind == "f" and one.needed != "missing" else one.needed
             row[one.feature] = [None if value == "missing" else value]
-        assert str(context.fitted().predictor.predict(row)[0]) == (case.decided_otherwise or case.predicted)  # type: ignore[index]
+        assert str(context.require_model().predictor.predict(row)[0]) == (case.decided_otherwise or case.predicted)  # type: ignore[index]
 
 
 def test_regression_has_cases_without_counterfactuals(fitted: Fitted) -> None:

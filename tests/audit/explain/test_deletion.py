@@ -134,7 +134,7 @@ def test_importance_is_scikit_learns(fitted: Fitted) -> None:
     measured = permutation_importance(shuffled, predictions)
     data, test = context.dataset, context.dataset.rows("test")
     theirs = sklearn_importance(
-        context.fitted().predictor,
+        context.require_model().predictor,
         data.inputs(test),
         data.frame["y"].take(test),
         scoring="roc_auc",

@@ -27,9 +27,9 @@ def test_partial_dependence_is_scikit_learns(fitted: Fitted) -> None:
     context = fitted("boosting-regressor")
     data = context.dataset
     X = data.inputs(data.rows("test"))
-    theirs = partial_dependence(context.fitted().predictor, X, ["a"], grid_resolution=10, method="brute")
+    theirs = partial_dependence(context.require_model().predictor, X, ["a"], grid_resolution=10, method="brute")
     grid = theirs["grid_values"][0]
-    predict = context.fitted().predictor.predict
+    predict = context.require_model().predictor.predict
 
     def score(Z: np.ndarray) -> np.ndarray:
         return np.asarray(predict(pd.DataFrame(Z, columns=X.columns)))

@@ -171,7 +171,7 @@ def test_made_inputs_drive_their_channels_more_than_real_images() -> None:
 def test_strongest_images_are_those_of_the_network() -> None:
     context = images()
     found = cast("Visualization", context.need("feature_visualization"))
-    network = network_of(context.fitted().predictor, task="binary", column=1)
+    network = network_of(context.require_model().predictor, task="binary", column=1)
     assert network is not None
     layer = [one for one in network.module.modules() if isinstance(one, torch.nn.Conv2d)][-1]
     with torch.no_grad():

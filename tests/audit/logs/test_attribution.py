@@ -9,7 +9,7 @@ import pytest
 from audit.checks.drift_attribution import drift_attribution
 from audit.checks.window_drift import window_drift
 from audit.data.factor import Factor
-from audit.estimate.attribution import attributed
+from audit.estimate.attribution import attribute_change
 from audit.evidence import Predictions, Repeats, Settings, Window, Windows
 
 GROUPS = ("a", "b", "c")
@@ -35,7 +35,7 @@ def window(name: str, labeled: Predictions) -> Window:
 
 
 def split_of(old: Predictions, new: Predictions, value: str = "accuracy") -> list[float]:
-    return [one.value or 0.0 for one in attributed(old, new, value, "group", {})]
+    return [one.value or 0.0 for one in attribute_change(old, new, value, "group", {})]
 
 
 @pytest.mark.parametrize("value", ["accuracy", "decisions", "score"])
@@ -60,7 +60,7 @@ def test_the_intervals_hold() -> None:
         truth = float((p1 - p0) @ (m0 + m1)) / 2, float((p0 + p1) @ (m1 - m0)) / 2
         for _ in range(300):
             old, new = drawn(generator, 800, (0.6, 0.4), (0.9, 0.6)), drawn(generator, 500, shares, right)
-            for place, one in enumerate(attributed(old, new, "accuracy", "group", {})):
+            for place, one in enumerate(attribute_change(old, new, "accuracy", "group", {})):
                 assert one.low is not None
                 assert one.high is not None
                 hits[place] += one.low <= truth[place] <= one.high
@@ -88,8 +88,8 @@ def test_counted_rows_say_what_rows_say() -> None:
                 keys={"group": Factor(codes=group.astype(np.int32), levels=GROUPS[:2])},
             )
         )
-    by_rows = attributed(old, new, "accuracy", "group", {})
-    for one, other in zip(by_rows, attributed(cells[0], cells[1], "accuracy", "group", {}), strict=True):
+    by_rows = attribute_change(old, new, "accuracy", "group", {})
+    for one, other in zip(by_rows, attribute_change(cells[0], cells[1], "accuracy", "group", {}), strict=True):
         assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high), rel=1e-3, abs=1e-6)
 
 

@@ -32,7 +32,7 @@ def counted(folder: Path, files: dict[str, str | pd.DataFrame], columns: LogColu
         paths.append(path)
     (folder / "late.csv").write_text(late)
     labels = [folder / "late.csv"] if late else []
-    source = open_files(paths, columns.stated(), labels=labels)
+    source = open_files(paths, columns.parts(), labels=labels)
     return count(source, columns, window="month" if columns.time else "")
 
 

@@ -36,7 +36,7 @@ def frame_of(rows: int, base_rate: float, seed: int = 0) -> pd.DataFrame:
 
 
 def told(frame: pd.DataFrame, columns: LogColumns) -> Counted:
-    return answers(count(open_frame(frame, columns.stated()), columns), columns, Roles(target=columns.target))
+    return answers(count(open_frame(frame, columns.parts()), columns), columns, Roles(target=columns.target))
 
 
 def same(one: Cells, other: Cells) -> None:
@@ -75,7 +75,7 @@ def odd_frame(rows: list[tuple[Any, ...]], width: str) -> pd.DataFrame:
 
 
 def counted(native: object) -> Cells:
-    return count(open_frame(native, COLUMNS.stated()), COLUMNS)
+    return count(open_frame(native, COLUMNS.parts()), COLUMNS)
 
 
 EDGES = [float(1 / (1 + np.exp(-place / 64))) for place in range(-700, 701)]
@@ -117,9 +117,9 @@ def test_parts_add_up_in_any_order_and_come_back_from_disk(tmp_path: Path) -> No
     frame = frame_of(4000, 0.3)
     columns = LogColumns(target="y", prediction="p", score="s", sensitive=("sex",))
     parts = [
-        count(open_frame(part, columns.stated()), columns) for part in (frame[:1000], frame[1000:1500], frame[1500:])
+        count(open_frame(part, columns.parts()), columns) for part in (frame[:1000], frame[1000:1500], frame[1500:])
     ]
-    whole = count(open_frame(frame, columns.stated()), columns)
+    whole = count(open_frame(frame, columns.parts()), columns)
     same(add(parts), whole)
     same(add(parts[::-1]), whole)
     save(whole, tmp_path / "cells.parquet")
@@ -147,7 +147,7 @@ def test_columns_may_be_called_as_anything() -> None:
     plain = count(open_frame(frame_of(500, 0.4), {"y": "target", "s": "score", "sex": "sensitive"}),
                   LogColumns(target="y", score="s", sensitive=("sex",)))  # fmt: skip
     columns = LogColumns(target="n", score="predicted", sensitive=("bin",))
-    odd = count(open_frame(frame_of(500, 0.4).rename(columns=names), columns.stated()), columns)
+    odd = count(open_frame(frame_of(500, 0.4).rename(columns=names), columns.parts()), columns)
     pd.testing.assert_frame_equal(odd.sums, plain.sums)
     assert odd.keys.to_numpy().tolist() == plain.keys.to_numpy().tolist()
 
@@ -181,7 +181,7 @@ def test_a_column_that_misses_in_one_file_is_named_with_it(tmp_path: Path) -> No
     frame_of(50, 0.5).drop(columns="s").to_csv(tmp_path / "b.csv", index=False)
     columns = LogColumns(target="y", prediction="p", score="s")
     with pytest.raises(DataError, match=r"score column 's' is not in 'b.csv' \(1 of 2 files lack it\)"):
-        open_files(log_files(tmp_path, "*.csv"), columns.stated())
+        open_files(log_files(tmp_path, "*.csv"), columns.parts())
 
 
 def test_types_that_differ_between_files_are_named(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_weights_that_are_none_are_refused(weight: float | None) -> None:
     frame = frame_of(50, 0.5).assign(w=1.0)
     frame.loc[3, "w"] = weight
     with pytest.raises(DataError, match=r"weight column 'w' holds 1 missing, negative or infinite weights"):
-        count(open_frame(frame, COLUMNS.stated()), COLUMNS)
+        count(open_frame(frame, COLUMNS.parts()), COLUMNS)
 
 
 def test_files_that_are_no_log_are_refused(tmp_path: Path) -> None:
@@ -222,9 +222,9 @@ def test_a_csv_log_of_very_many_columns_is_refused_before_it_is_read_and_parquet
     for name in ("wide.csv", "wide.csv.gz"):
         wide.head(2).to_csv(tmp_path / name, index=False)
         with pytest.raises(DataError, match=rf"{name}' has about 2,104 columns; .* Write it as Parquet"):
-            open_files([tmp_path / name], columns.stated())
-    counted = count(open_files([tmp_path / "wide.parquet"], columns.stated()), columns)
-    same(counted, count(open_frame(wide, columns.stated()), columns))
+            open_files([tmp_path / name], columns.parts())
+    counted = count(open_files([tmp_path / "wide.parquet"], columns.parts()), columns)
+    same(counted, count(open_frame(wide, columns.parts()), columns))
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -234,7 +234,7 @@ def test_a_column_may_be_called_anything(tmp_path: Path, kind: str, name: str) -
     path = tmp_path / f"log.{kind}"
     frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
     columns = LogColumns(target="y", prediction="p", score="s", sensitive=(name,))
-    same(count(open_files([path], columns.stated()), columns), count(open_frame(frame, columns.stated()), columns))
+    same(count(open_files([path], columns.parts()), columns), count(open_frame(frame, columns.parts()), columns))
 
 
 def test_what_does_not_fit_into_memory_is_written_where_the_user_alone_reads(

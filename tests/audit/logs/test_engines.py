@@ -97,7 +97,7 @@ def odd_frame(rows: list[tuple[Any, ...]], width: str) -> pd.DataFrame:
 
 def told(native: object) -> str:
     """Return what was counted, byte for byte."""
-    cells: Cells = count(open_frame(native, COLUMNS.stated()), COLUMNS, window="week")
+    cells: Cells = count(open_frame(native, COLUMNS.parts()), COLUMNS, window="week")
     return f"{cells.sha256()} {dict(cells.scales)} {cells.rows}"
 
 
@@ -189,7 +189,7 @@ AMOUNT = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([0.0, -0.0, 8.0, 0.125,
 
 
 def amounts_told(native: object) -> str:
-    cells = count(open_frame(native, AMOUNTS.stated()), AMOUNTS)
+    cells = count(open_frame(native, AMOUNTS.parts()), AMOUNTS)
     return f"{cells.sha256()} {dict(cells.scales)} {cells.rows}"
 
 

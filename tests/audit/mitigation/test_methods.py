@@ -126,7 +126,7 @@ def test_removing_correlation_agrees_with_fairlearn_and_tells_what_it_leaves() -
     wanted = pre.CorrelationRemover(sensitive_feature_ids=["sex"]).fit_transform(numbers)
     model = done.model
     share = float(done.strength.split("%")[0]) / 100
-    found = model.prepared(parts["train"][[*names, "sex"]])
+    found = model.last_inputs(parts["train"][[*names, "sex"]])
     plain = numbers[names].to_numpy()
     assert np.asarray(found) == pytest.approx(share * np.asarray(wanted) + (1 - share) * plain, abs=1e-8)
 

@@ -191,12 +191,12 @@ def test_mitigated_models_are_exported_from_the_command_line(tmp_path: Path) -> 
 
 def test_a_mitigated_model_is_served_with_its_group_in_the_schema(tmp_path: Path) -> None:
     pytest.importorskip("fastapi")
-    from audit.deploy.service import open_model, served
+    from audit.deploy.service import make_service, open_model
 
     config = project(tmp_path / "p", rows=600)
     _mitigate(config, tmp_path / "out", "thresholds")
     description, model = open_model(tmp_path / "out" / "model.skops", data=tmp_path / "p" / "train.csv")
-    service = served(description, model)
+    service = make_service(description, model)
     assert [one.name for one in service.description.columns] == ["x", "z", "kind", "sex"]
     assert service.batcher.merges
 

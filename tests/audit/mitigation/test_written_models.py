@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 from audit.cli import main
 from audit.deploy.batching import Answer
 from audit.deploy.export import export
-from audit.deploy.service import open_model, served
+from audit.deploy.service import make_service, open_model
 from audit.errors import AuditError
 from audit.integrations.mitigation import mitigate
 from audit.mitigation import candidates
@@ -102,7 +102,7 @@ def test_the_graph_is_served_with_the_group_among_its_inputs(tmp_path: Path) -> 
     out = _written(tmp_path / "out", _model("thresholds")[0], "thresholds")
     sealed, _ = _exported(out)
     description, model = open_model(out / "model.json", data=None)
-    service = served(description, model)
+    service = make_service(description, model)
     columns = {one.name: one for one in service.description.columns}
     assert columns["sex"].categories == ("f", "m")
     assert json.loads((out / "model.json").read_text())["parity"]["changed_labels"] == 0

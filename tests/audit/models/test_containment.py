@@ -15,7 +15,7 @@ from audit.cli import main
 from audit.errors import ModelError
 from audit.models import containment
 from audit.models.answers import call
-from audit.models.containment import Limits, contained, guarded
+from audit.models.containment import Limits, contain, guard_call
 from audit.progress import Progress
 
 MODELS = """
@@ -190,20 +190,20 @@ def test_a_model_that_draws_global_numbers_is_found_and_found_again(run: Run) ->
 def test_global_random_states_belong_to_the_caller() -> None:
     np.random.seed(7)
     expected = np.random.RandomState(7).random(3)
-    with guarded("predict"):
+    with guard_call("predict"):
         np.random.seed(0)
         np.random.random(10)
     assert np.array_equal(np.random.random(3), expected)
 
 
 def test_errors_and_values_come_through() -> None:
-    assert contained(lambda tell: {"a": (1, 2)}).value == {"a": (1, 2)}
+    assert contain(lambda tell: {"a": (1, 2)}).value == {"a": (1, 2)}
 
     def broken(tell: object) -> None:
         raise ModelError("'a' is broken")
 
     with pytest.raises(ModelError, match="'a' is broken"):
-        contained(broken)
+        contain(broken)
 
 
 def test_progress_is_told_by_the_parent() -> None:
@@ -219,7 +219,7 @@ def test_progress_is_told_by_the_parent() -> None:
         for step in (0, 2):
             tell("predicting", step, 2)
 
-    contained(work, bar=Bar)  # type: ignore[arg-type]
+    contain(work, bar=Bar)  # type: ignore[arg-type]
     assert told == [("predicting", 0, 2), ("predicting", 2, 2)]
 
 
@@ -230,7 +230,7 @@ def test_memory_is_limited() -> None:
         except MemoryError:
             return -1
 
-    assert contained(work, limits=Limits(memory=2)).value == -1
+    assert contain(work, limits=Limits(memory=2)).value == -1
 
 
 @pytest.mark.parametrize(
@@ -261,5 +261,5 @@ def test_an_exception_that_ends_programs_is_the_models_fault() -> None:
     class Mine(BaseException):
         pass
 
-    with pytest.raises(ModelError, match=r"Mine.*predict on 3 rows"), guarded("predict on 3 rows"):
+    with pytest.raises(ModelError, match=r"Mine.*predict on 3 rows"), guard_call("predict on 3 rows"):
         raise Mine("gone")
