@@ -32,6 +32,7 @@ from audit.config.configuration import TIME_LIMIT
 from audit.config.log_arguments import log_given, relabelling
 from audit.config.own_metrics import metrics_from_objects
 from audit.config.plan import RunPlan
+from audit.config.several_targets import one_target
 from audit.costs import Costs
 from audit.data.dataset import Dataset, Roles, address_name
 from audit.evidence import Absence, Predictions, Settings
@@ -234,6 +235,7 @@ def run(
     drop_missing_target: bool = False,
     missing: Iterable[str] = (),
     output: str = "auto",
+    output_column: int | str | None = None,
     classes: Iterable[object] | None = None,
     history: str | Path | Iterable[Mapping[str, object]] | None = None,
     text: Iterable[str] = (),
@@ -308,6 +310,9 @@ def run(
     missing : words, optional
         That stand for a missing value in any column.
     output, classes, history : what a torch module gives (``logits`` …), labels of its outputs, log of its training
+    output_column : int or str, optional
+        Which output of a model of several targets is audited, by number from 0 or by name; of a `y` of several
+        columns, that one is its target.
     text, number : names of columns, optional
         That hold words although they look like numbers, and the other way round.
     labels : mapping of label to label, optional
@@ -369,7 +374,7 @@ def run(
     [('PERF001', 'pass')]
     """
     given = log_given(log, labels, table=table, spark=spark, id_=id, label_time=label_time)
-    parts = parts_of(X, y, test, train, log=given)
+    parts, output_column = one_target(parts_of(X, y, test, train, log=given), output_column, model)
     roles = Roles(
         target=target or target_name(parts, sensitive),
         task=task,
@@ -395,6 +400,12 @@ def run(
         "level": level, "min_n": min_n, "suppress_n": suppress_n, "depth": depth, "headline": headline,
         "reference": as_levels(reference), "costs": costs_of(costs), "metrics": metrics_from_objects(metrics) or None,
     }  # fmt: skip
+    extras = Extras(
+        card=card, seed=seed, time_limit=time_limit, quick=quick, checks=to_tuple(checks), missing=to_tuple(missing),
+        output=output, output_column=output_column, classes=None if classes is None else tuple(classes),
+        history=history, ignore=to_tuple(ignore_checks), options=options or {}, gather=gather or {},
+        fingerprints=fingerprints or {},
+    )  # fmt: skip
     plan = plan_from_arguments(
         model,
         parts,
@@ -410,21 +421,7 @@ def run(
             baseline=baseline,
             unpaired=unpaired,
         ),
-        extras=Extras(
-            card=card,
-            seed=seed,
-            time_limit=time_limit,
-            quick=quick,
-            checks=to_tuple(checks),
-            missing=to_tuple(missing),
-            output=output,
-            classes=None if classes is None else tuple(classes),
-            history=history,
-            ignore=to_tuple(ignore_checks),
-            options=options or {},
-            gather=gather or {},
-            fingerprints=fingerprints or {},
-        ),
+        extras=extras,
         log=given,
     )
     return execute(plan, progress=progress)

@@ -71,6 +71,8 @@ class Extras:
     """What a torch module gives."""
     classes: tuple[object, ...] | None = None
     """Labels in the order of its outputs."""
+    output_column: int | str | None = None
+    """Which output of a model of several is audited."""
     history: str | Path | Iterable[Mapping[str, object]] | None = None
     """Log of the training."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
@@ -120,7 +122,14 @@ def plan_from_arguments(
     roles = replace(roles, sensitive=names, task=roles.task or _task_of(wrapped, tables.frames, roles.target))
     dataset = build(tables.frames, roles, sensitive_frames=apart, infos=infos, tables=tables)
     if wrapped is not None:
-        wrapped = with_output(wrapped, output=extras.output, classes=extras.classes, shape=_row_shape(parts))
+        wrapped = with_output(
+            wrapped,
+            output=extras.output,
+            classes=extras.classes,
+            shape=_row_shape(parts),
+            column=extras.output_column,
+            target=roles.target,
+        )
     policy, terms, baseline = judged_by(choice or PolicyChoice())
     settings = settings or Settings()
     settings = replace(settings, suppress_n=suppression(settings.suppress_n, terms))

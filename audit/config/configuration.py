@@ -48,6 +48,8 @@ class ModelTable:
     """State dict of that module, as safetensors."""
     output: Literal["auto", "logits", "probabilities", "margin", "value"] = "auto"
     """What a torch module or an ONNX graph gives."""
+    output_column: int | str | None = None
+    """Which output of a model of several is audited: its number from 0, or its name where the model knows names."""
     history: str | None = None
     """Log of the training, as CSV: of Lightning, Keras, fastai, or epoch, split, quantity, value."""
     source: str | None = None

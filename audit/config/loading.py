@@ -45,7 +45,14 @@ def load_model(config: Config, folder: Path) -> Model | None:
     if asked.classes and isinstance(model.predictor, Booster):
         with_classes(model.predictor, asked.classes)
         return model
-    return with_output(model, output=asked.output, classes=asked.classes or None, shape=config.data.shape)
+    return with_output(
+        model,
+        output=asked.output,
+        classes=asked.classes or None,
+        shape=config.data.shape,
+        column=asked.output_column,
+        target=config.data.target,
+    )
 
 
 def load_source(config: Config, folder: Path) -> Model | None:

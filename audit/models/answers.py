@@ -245,7 +245,8 @@ def call(method: Callable[[object], object], given: object, rows: int, name: str
         if answer.shape[1] != 1:
             raise ModelError(
                 f"the model's predict returned {answer.shape[1]} columns; expected one answer a row. "
-                "A model of several outputs is audited one output at a time."
+                "A model of several outputs is audited one at a time: name the target of that output, and state "
+                f"[model] output_column = 0 (to {answer.shape[1] - 1}); from Python output_column=0."
             )
         answer = answer[:, 0]
     return answer if name == "predict" else as_scores(answer, name)

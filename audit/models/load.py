@@ -26,6 +26,7 @@ from audit.errors import AuditError, ConfigError, ModelError, UntrustedTypesErro
 from audit.models.boosters import SUFFIXES, adapt, load_booster, taught_categories
 from audit.models.column_names import known_count, known_names
 from audit.models.containment import guard_call
+from audit.models.one_output import OneOutput, output_names, place_of
 from audit.models.skops_state import validate_trees
 from audit.models.skops_types import ALLOWED_TYPES
 from audit.models.skops_values import disarm
@@ -113,7 +114,7 @@ class Model:
     @property
     def reads_texts(self) -> bool:
         """Whether it begins with a vectorizer of texts, which reads a column and no table."""
-        first = self.predictor
+        first = getattr(self.predictor, "inner", self.predictor)
         while isinstance(steps := getattr(first, "steps", None), list) and steps:
             first = steps[0][1]
         return hasattr(first, "build_analyzer")
@@ -176,15 +177,34 @@ def kind_of(estimator: object) -> str:
 
 
 def with_output(
-    model: Model, *, output: str = "auto", classes: Sequence[object] | None = None, shape: Sequence[int] = ()
+    model: Model,
+    *,
+    output: str = "auto",
+    classes: Sequence[object] | None = None,
+    shape: Sequence[int] = (),
+    column: int | str | None = None,
+    target: str = "",
 ) -> Model:
-    """Tell a torch module or an ONNX graph what its outputs are, and in which shape it reads a row.
+    """Tell a torch module or an ONNX graph what its outputs are, and a model of several which of them is audited.
+
+    Parameters
+    ----------
+    model : Model
+    output, classes, shape : what a torch module gives, labels of its outputs, shape of a row
+    column : int or str, optional
+        Number from 0, or name, of the output; without it the one that has the name of `target`, where the model
+        names its outputs.
+    target : str
+        Name of the target.
 
     Raises
     ------
     ConfigError
         If something is stated that this kind of model says itself.
     """
+    if column is None and target in output_names(model.predictor):
+        column = target
+    model = model if column is None else _with_column(model, column)
     inner = model.predictor
     if isinstance(inner, TorchModel):
         inner.state(output=output, classes=classes, shape=shape)
@@ -196,6 +216,19 @@ def with_output(
             "its outputs are. Leave it out; it is for torch modules and ONNX graphs."
         )
     return model
+
+
+def _with_column(model: Model, column: int | str) -> Model:
+    """Take one output of a model of several; the record names it."""
+    inner = model.predictor
+    names = output_names(inner)
+    place = place_of(column, names)
+    if hasattr(inner, "state_column"):
+        inner.state_column(place)
+    else:
+        model = replace(model, predictor=OneOutput(inner, place))
+    said = f"{place} ({names[place]})" if place < len(names) else str(place)
+    return replace(model, info=replace(model.info, parameters={**model.info.parameters, "output_column": said}))
 
 
 def _parameters(estimator: object) -> Mapping[str, str]:

@@ -70,6 +70,7 @@ class OnnxModel:
         self._probable = self._score is not None and _probable(self._score, makers, labeled=self._label is not None)
         self._last = _maker(str(self._score), makers)
         self._output, self._logits = "auto", False
+        self._column: int | None = None
         self.classes_ = self._classes(graph, scores[0] if scores else None)
         if len(self._inputs) > 1:
             self.feature_names_in_ = np.array([value.name for value in self._inputs], dtype=object)
@@ -100,6 +101,23 @@ class OnnxModel:
         if output == "probabilities" and not self._probable and self._label is None:
             self._probable = True
         self._output, self._logits = output, output == "logits" and not self._probable and self._label is None
+
+    def state_column(self, place: int) -> None:
+        """Take which of several scores is the answer.
+
+        Raises
+        ------
+        ModelError
+            If the graph answers labels, or has not so many.
+        """
+        columns = None if self._label is not None else _columns(self._session.get_outputs()[0])
+        if self._label is not None or (columns is not None and place >= columns):
+            raise ModelError(
+                f"[model] output_column is {place}, and the ONNX graph gives "
+                + ("labels" if self._label is not None else f"{columns} a row, counted from 0")
+                + "; it is for graphs that give a number or a score for each of several targets. Leave it out."
+            )
+        self._column, self.classes_ = place, np.array([0, 1]) if self._probable else None
 
     def learn_labels(self, labels: Sequence[object], task: str, rows: pd.DataFrame) -> None:
         """Learn the target's labels, in sorted order, where the graph gives one raw number a row.
@@ -163,7 +181,8 @@ class OnnxModel:
 
     def _scores(self, X: object) -> npt.NDArray[Any]:
         values = self._run(X, str(self._score))
-        return values.reshape(len(values), -1)
+        table = values.reshape(len(values), -1)
+        return table if self._column is None else table[:, self._column : self._column + 1]
 
     def _run(self, X: object, output: str) -> npt.NDArray[Any]:
         frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))

@@ -100,6 +100,7 @@ class TorchModel:
         self._stated = None if classes is None else list(classes)
         self.center_ = self.scale_ = None
         self._shape = tuple(int(size) for size in shape)
+        self._column: int | None = None
         self.token_count_ = 1 if _reads_ids(module) else 0
         self.history_: object = None
         self.classes_: npt.NDArray[Any] | None = None if classes is None else np.asarray(self._stated)
@@ -121,6 +122,10 @@ class TorchModel:
         if shape:
             self._shape = tuple(int(size) for size in shape)
 
+    def state_column(self, place: int) -> None:
+        """Take which of several outputs is the answer."""
+        self._column = place
+
     def learn_labels(self, labels: Sequence[object], task: str, rows: pd.DataFrame) -> None:
         """Learn the target's labels, in sorted order, and what the module's outputs are, from some rows.
 
@@ -139,6 +144,7 @@ class TorchModel:
         classes = len(labels) if task != "regression" else 0
         with seed_global_generators(0):
             answer = self._probe(rows.iloc[:PROBED])
+        answer = _pick(answer, self._column)
         kind = _kind(self.output, answer, task, self.module)
         _require_columns(answer.shape[1], classes, task, kind)
         if task != "regression":
@@ -146,7 +152,7 @@ class TorchModel:
             if len(self.classes_) != classes:
                 raise ModelError(f"classes names {quote_all(self.classes_)}; the target has {quote_all(labels)}.")
         self.probable = kind in {"logits", "probabilities"} and task != "regression"
-        self.network_ = _outputs_of(self.module, kind, classes)
+        self.network_ = _outputs_of(self.module, kind, classes, self._column)
 
     def _probe(self, rows: pd.DataFrame) -> torch.Tensor:
         """Answer some rows in the shape they came in; where the module cannot, in the one that it reads."""
@@ -232,7 +238,25 @@ class TorchModel:
         return True
 
 
-def _outputs_of(module: torch.nn.Module, kind: str, classes: int) -> torch.nn.Module:
+def _pick(answer: torch.Tensor, column: int | None) -> torch.Tensor:
+    """Return the stated one of several outputs, or all.
+
+    Raises
+    ------
+    ModelError
+        If there are not so many.
+    """
+    if column is None:
+        return answer
+    if column >= answer.shape[1]:
+        raise ModelError(
+            f"[model] output_column is {column}, and the module gives {answer.shape[1]} a row, counted from 0. State "
+            "a smaller number, or leave it out."
+        )
+    return answer[:, column : column + 1]
+
+
+def _outputs_of(module: torch.nn.Module, kind: str, classes: int, column: int | None = None) -> torch.nn.Module:
     """Wrap a module so that it gives one logit for two classes, K for more, one number in regression."""
     import torch
 
@@ -245,7 +269,7 @@ def _outputs_of(module: torch.nn.Module, kind: str, classes: int) -> torch.nn.Mo
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             """Answer rows."""
-            raw = _plain_output(self.module(inputs), len(inputs))
+            raw = _pick(_plain_output(self.module(inputs), len(inputs)), column)
             if kind == "probabilities":
                 raw = raw.clamp(SMALLEST, 1 - SMALLEST)
                 raw = torch.logit(raw) if raw.shape[1] == 1 else raw.log()
@@ -329,7 +353,8 @@ def _require_columns(columns: int, classes: int, task: str, kind: str) -> None:
         raise ModelError(
             f"the module gives {columns} {kind} a row, and the task is {task}"
             f"{f' with {classes} classes' if classes else ''}; expected {wanted}. State "
-            "[data] task, or give the module one output a class."
+            "[data] task, or give the module one output a class; of several targets, state which is audited: [model] "
+            "output_column = 0 (from Python output_column=0)."
         )
 
 
