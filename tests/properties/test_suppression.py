@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import modelassay
+from audit.cli.compare import as_json, as_people
+from audit.comparing.comparison import compare
 from audit.comparing.pairing import unpack
 from audit.data.factor import Factor
 from audit.data.suppression import Address, groups_to_hide
@@ -61,7 +63,7 @@ class Shown:
         for where in self.addresses(depth):
             wanted = self.part(where)
             count = int(wanted @ self.sizes)
-            if 0 < count < LEAST and _follows(known, wanted):
+            if 0 < count < LEAST and follows(known, wanted):
                 found.append((where, count))
         return found
 
@@ -76,7 +78,7 @@ def _code(factor: Factor, level: str) -> int:
     return factor.levels.index(level) if level in factor.levels else -1
 
 
-def _follows(known: Array, wanted: Array) -> bool:
+def follows(known: Array, wanted: Array) -> bool:
     combined, *_ = np.linalg.lstsq(known.T, wanted, rcond=None)
     return bool(np.abs(known.T @ combined - wanted).max() < 1e-7)
 
@@ -291,6 +293,23 @@ NO_COUNTS = re.compile(
     r"|r[0-2]|class(: |\": \")[01]|[A-Z]{3,4}\d{3}| (time|line)=\"\d+\""
 )
 """Marks, rules, names and places, which hold digits that count no rows."""
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_comparison_tells_no_more_than_its_records(paired: bool) -> None:
+    record, test = audited(300, (215, 80, 5), seed=3, task="binary")
+    before = record if paired else audited(300, (215, 80, 5), seed=4, task="binary")[0]
+    comparison = compare(before, record)
+    assert comparison.paired == paired
+    shown = Shown(factors_of(test))
+    for where in shown_addresses(json.loads(as_json(comparison))):
+        shown.show({name: level for name, level in where.items() if name in shown.factors})
+    assert len(shown.equations) > 5
+    assert not shown.solved(2)
+    for markdown in (False, True):
+        for line in as_people(comparison, markdown=markdown, everything=True).splitlines():
+            if re.search(r"\br[12]\b", line):
+                assert not re.search(r"\d", NO_COUNTS.sub(" ", line)), line
 
 
 def in_history(record: AuditRecord) -> str:
