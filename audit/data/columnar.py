@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import zipfile
@@ -73,10 +74,11 @@ def _connect(database: str, *, outside: bool, read_only: bool = False) -> Iterat
 
 
 def _parquet_by_duckdb(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    name = glob.escape(str(path))  # DuckDB takes every name for a pattern
     with _connect(":memory:", outside=True) as connection:
-        rows = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]).fetchall()[0][0]
-        facts = connection.execute("SELECT key, value FROM parquet_kv_metadata(?)", [str(path)]).fetchall()
-        result = connection.read_parquet(str(path))
+        rows = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [name]).fetchall()[0][0]
+        facts = connection.execute("SELECT key, value FROM parquet_kv_metadata(?)", [name]).fetchall()
+        result = connection.read_parquet(name)
         require_size(int(rows), len(result.columns), path.name)
         return result.df(), _index_columns({bytes(key): bytes(value) for key, value in facts})
 

@@ -369,7 +369,7 @@ def save(cells: Cells, path: Path) -> None:
     table.attrs = {}
     scales = {f"\tscale {name}": scale for name, scale in cells.scales.items()}
     try:
-        with connect() as connection:
+        with connect(folder=path.parent) as connection:
             relation = connection.from_df(table.assign(**scales))
             relation.write_parquet(str(draft))
         with draft.open("rb") as file:
@@ -389,7 +389,7 @@ def load(path: Path) -> Cells | None:
     if not path.is_file():
         return None
     try:
-        with connect() as connection:
+        with connect(path) as connection:
             table: pd.DataFrame = connection.read_parquet(str(path)).df()
     except duckdb.Error:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import glob
 import gzip
 import os
@@ -57,26 +58,48 @@ def log_files(folder: Path, pattern: str) -> tuple[Path, ...]:
     DataError
         If there is none.
     """
-    paths = sorted(Path(path) for path in glob.glob(str(folder / pattern), recursive=True))  # noqa: PTH207 -- absolute patterns
+    if (folder / pattern).is_file():
+        return (folder / pattern,)
+    names = glob.glob(str(Path(glob.escape(str(folder))) / pattern), recursive=True)  # noqa: PTH207 -- absolute patterns
+    paths = sorted(Path(name) for name in names)
     files = tuple(path for path in paths if path.is_file())
     if not files:
         raise DataError(f"log {quote(pattern)}: no such file. Paths are relative to the configuration.")
     return files
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """Open DuckDB in memory: two threads, little memory, no extension from the network, times in UTC."""
+def connect(*files: Path, folder: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Open DuckDB in memory: two threads, little memory, times in UTC, and nothing else of the computer or the network.
+
+    Parameters
+    ----------
+    *files : Path
+        The only files that can be read, whatever a view in one of them asks for.
+    folder : Path, optional
+        The only one that can be written to.
+    """
     import duckdb
 
     settings: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
         "threads": "2",
         "memory_limit": MEMORY,
         "temp_directory": _spill_folder(),
     }
     connection = duckdb.connect(config=settings)
-    connection.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
+    paths = [text for file in files for text in (str(file), _pattern(file), f"{file}.wal")]
+    connection.execute(f"SET allowed_paths = [{', '.join(map(joining.literal, paths))}]")
+    if folder is not None:
+        connection.execute(f"SET allowed_directories = [{joining.literal(folder)}]")
+    connection.execute("SET enable_external_access = false; SET preserve_insertion_order = false")
+    connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
     return connection
+
+
+def _pattern(file: Path) -> str:
+    """Return the pattern that matches this file alone: DuckDB takes every name for a pattern."""
+    return glob.escape(str(file))
 
 
 def _spill_folder() -> str:
@@ -126,7 +149,7 @@ def open_files(
     import duckdb
     import narwhals.stable.v2 as nw
 
-    connection = connect()
+    connection = connect(*files, *labels)
     needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
     relation = _open(connection, files, needed, text)
     try:
@@ -157,6 +180,7 @@ def _open(
         _require_few_columns(file)
         try:
             relation = _read(connection, [file], text)
+            _require_unique(connection, file, relation.columns, columns)
             schemas[file] = dict(zip(relation.columns, map(str, relation.types), strict=True))
         except duckdb.Error as error:
             raise DataError(f"log file {quote(file.name)} cannot be read: {_say(error)}.") from error
@@ -170,18 +194,43 @@ def _require_few_columns(file: Path) -> None:
     """Refuse a CSV file of very many columns, each of which takes its reader time and memory whether needed or not."""
     if not file.name.lower().endswith(CSV):
         return
-    unpacked = gzip.open if file.name.lower().endswith(".gz") else open
-    try:
-        with unpacked(file, "rt", encoding="utf-8", errors="replace") as lines:
-            head = lines.readline(MOST_HEAD)
-    except (OSError, EOFError, zlib.error):
-        return  # what is wrong with the file is said by its reader
+    head = _head(file)
     count = max(head.count(","), head.count("\t")) + 1
     if count > MOST_COLUMNS:
         raise DataError(
             f"log file {quote(file.name)} has about {count:,} columns; of CSV files at most {MOST_COLUMNS:,} are read. "
             "Write it as Parquet, of which only the columns that are needed are read, or leave columns out."
         )
+
+
+def _head(file: Path) -> str:
+    """Return the first line of a text file; what is wrong with the file is said by its reader."""
+    unpacked = gzip.open if file.name.lower().endswith(".gz") else open
+    try:
+        with unpacked(file, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
+            return lines.readline(MOST_HEAD).strip("\r\n")
+    except (OSError, EOFError, zlib.error):
+        return ""
+
+
+def _require_unique(
+    connection: duckdb.DuckDBPyConnection, file: Path, known: Sequence[str], columns: Collection[str]
+) -> None:
+    """Refuse a column that a file has twice, of which DuckDB would read the first in silence and rename the others."""
+    renamed = {name.lower() for name in known}
+    for name in (column for column in columns if f"{column}_1".lower() in renamed):
+        if file.name.lower().endswith(CSV):
+            names = next(csv.reader([_head(file)], delimiter=_separator(file)), [])
+        else:
+            query = "SELECT DISTINCT path_in_schema, column_id FROM parquet_metadata(?)"
+            names = [str(row[0]) for row in connection.execute(query, [_pattern(file)]).fetchall()]
+        alike = [other for other in names if other.strip().lower() == name.lower()]
+        if len(alike) > 1:
+            raise DataError(f"log file {quote(file.name)} has {len(alike)} columns {quote(name)}; rename or drop one.")
+
+
+def _separator(file: Path) -> str:
+    return "\t" if file.name.lower().removesuffix(".gz").endswith(".tsv") else ","
 
 
 def _types_of_empty(
@@ -221,7 +270,7 @@ def unreadable(files: Sequence[Path], columns: Collection[str]) -> str:
     """
     if not files or not files[0].name.lower().endswith(CSV):
         return ""
-    with connect() as connection:
+    with connect(*files) as connection:
         guessed = _guessed(connection, files, MISSING_TEXTS, None)
         types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
         words = _guessed(connection, files, MISSING_TEXTS, dict.fromkeys(set(types) - {FILE}, "VARCHAR"))
@@ -257,7 +306,7 @@ def open_table(
     import duckdb
     import narwhals.stable.v2 as nw
 
-    connection = connect()
+    connection = connect(database, *labels)
     try:
         connection.execute(f"ATTACH {joining.literal(database)} AS house (READ_ONLY)")
         known = [
@@ -291,11 +340,12 @@ def _guessed(
     types: Mapping[str, str] | None,
 ) -> duckdb.DuckDBPyRelation:
     """Open CSV files with these types, or those that DuckDB guesses."""
-    tab = files[0].name.lower().removesuffix(".gz").endswith(".tsv")
     return connection.read_csv(
-        [str(file) for file in files],  # type: ignore[arg-type]  # several names are read as one table
+        [_pattern(file) for file in files],  # type: ignore[arg-type]  # several names are read as one table
         header=True,
-        sep="\t" if tab else ",",
+        quotechar='"',
+        escapechar='"',
+        sep=_separator(files[0]),
         na_values=list(missing),
         filename=FILE,
         union_by_name=len(files) > 1,
@@ -311,7 +361,7 @@ def _read(
 ) -> duckdb.DuckDBPyRelation:
     """Open files of one kind; of CSV files some types may be stated, and times stay words until they are read."""
     if not files[0].name.lower().endswith(CSV):
-        names = ", ".join(joining.literal(file) for file in files)
+        names = ", ".join(joining.literal(_pattern(file)) for file in files)
         how = f"union_by_name = {len(files) > 1}, filename = {joining.literal(FILE)}"
         return connection.sql(f"SELECT * FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
     guessed = _guessed(connection, files, MISSING_TEXTS, None)
@@ -386,7 +436,13 @@ def join_labels(
 
 
 def _say(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".")
+    text = " ".join(str(error).split())
+    if "Error when sniffing file" in text:
+        return (
+            "its rows do not fit its header. Expected UTF-8, a comma (.tsv: a tab) between values, as many values in "
+            'each row as the header has names, and " around texts, closed again and doubled inside them'
+        )
+    return text[:200].rstrip(".")
 
 
 def require_columns(schemas: Mapping[Path, Mapping[str, object]], columns: Mapping[str, str]) -> None:
