@@ -1,6 +1,6 @@
 """What mitigation of 100,000 rows takes beside fairlearn, and how often the interval of a gap's change is right.
 
-``python -m benchmarks.mitigation [rows]``; ``--real`` for gaps on new rows of German credit and COMPAS.
+``python -m benchmarks.mitigation [rows]``; ``--real`` for gaps on new rows of German credit, COMPAS, Adult and ACS.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from audit.data.factor import Factor
 from audit.estimate.gaps import gap_change
 from audit.evidence import Predictions
 from audit.integrations.mitigation import mitigate
+from audit.mitigation import candidates
 from benchmarks.defects.tables import data_folder
 
 BUDGET = 30.0
@@ -27,8 +29,12 @@ BUDGET = 30.0
 METHODS = ("thresholds", "reweigh")
 LIMIT = 0.05
 """Gap that is accepted on new rows of real tables."""
+MOST_REAL = 20_000
+"""Rows of a real table that are drawn."""
+METHODS_OF_TWO_CLASSES = tuple(method.name for method in candidates.METHODS.values() if method.name != "penalty")
+"""All that a logistic regression can be mitigated by; a penalty needs a network."""
 MISSES = 4
-"""Of 80 mitigations of real tables, how many may leave more: where a gap is just at the limit, one in forty does."""
+"""Of 48 mitigations by thresholds, how many may leave more: where a gap is just at the limit, one in forty does."""
 
 
 def table(rows: int, seed: int) -> pd.DataFrame:
@@ -97,56 +103,104 @@ def rival(method: str, model: object, train: pd.DataFrame, validation: pd.DataFr
     return time.process_time() - started
 
 
-def real_tables() -> dict[str, tuple[pd.DataFrame, list[str]]]:
-    """Return tables of people with the features to narrow; none where the folder of real tables is missing."""
+class Real(NamedTuple):
+    """A real table of people."""
+
+    frame: pd.DataFrame
+    feature: str
+    """The sensitive one, which the model does not read."""
+    class_weight: str | None = None
+    """Where one person in eleven gets the favorable answer, classes count alike."""
+
+
+def real_tables() -> dict[str, Real]:
+    """Return tables of people with the feature to narrow; none where the folder of real tables is missing."""
     folder = data_folder()
     if folder is None:
         return {}
     german = pd.read_csv(folder / "german_credit" / "german_credit.csv")
     german["sex"] = np.where(german["personal_status"] == "A92", "female", "male")
-    german["grown"] = np.where(german["age"] >= 25, "25 and over", "under 25")
-    german = german.drop(columns=["personal_status", "age"]).assign(y=np.where(german["credit"] == 1, "yes", "no"))
+    german = german.drop(columns="personal_status").assign(y=np.where(german["credit"] == 1, "yes", "no"))
     compas = pd.read_csv(folder / "compas" / "compas_two_years.csv")
     compas = compas[compas["race"].isin(["African-American", "Caucasian"])]
-    read = ["age", "priors_count", "juv_fel_count", "juv_misd_count", "c_charge_degree", "sex", "race"]
+    read = ["age", "priors_count", "juv_fel_count", "juv_misd_count", "c_charge_degree", "race"]
     compas = compas[read].assign(y=np.where(compas["two_year_recid"] == 0, "yes", "no"))
-    return {"German credit": (german.drop(columns="credit"), ["sex", "grown"]), "COMPAS": (compas, ["sex", "race"])}
+    adult = pd.concat([pd.read_csv(folder / "adult" / f"adult_{name}.csv") for name in ("train", "test")])
+    adult = adult.drop(columns=["fnlwgt", "education", "native_country", "race", "relationship"])
+    adult = adult.assign(y=np.where(adult["income"] == ">50K", "yes", "no")).drop(columns="income")
+    parts = [
+        pd.read_parquet(folder / "acs_sample" / f"acs_sample_{name}.parquet")
+        for name in ("train", "validation", "test")
+    ]
+    acs = pd.concat(parts)[["AGEP", "SCHL", "WKHP", "COW", "MAR", "SEX", "PINCP"]].fillna(-1)
+    acs["sex"] = np.where(acs["SEX"] == 1, "male", "female")
+    acs = acs.assign(y=np.where(acs["PINCP"] == 1, "yes", "no")).drop(columns=["SEX", "PINCP"])
+    return {
+        "German credit": Real(german.drop(columns="credit"), "sex"),
+        "COMPAS": Real(compas, "race"),
+        "Adult": Real(adult.sample(MOST_REAL, random_state=0), "sex"),
+        "ACS": Real(acs.sample(MOST_REAL, random_state=0), "sex", "balanced"),
+    }
 
 
-def real(draws: int = 10) -> int:
-    """Print how wide gaps are on new rows after thresholds, and how often the interval leaves room for the limit."""
-    missed = 0
-    for name, (frame, sensitive) in real_tables().items():
-        features = [one for one in frame.columns if one not in (*sensitive, "y")]
-        words = [one for one in features if not pd.api.types.is_numeric_dtype(frame[one].dtype)]
-        for feature in sensitive:
-            for constraint in ("demographic-parity", "equal-opportunity"):
-                before, after, inside = [], [], 0
-                for seed in range(draws):
-                    order = np.random.default_rng(seed).permutation(len(frame))
-                    cuts = [len(order) * share // 10 for share in (4, 7)]
-                    train, validation, test = (frame.iloc[part] for part in np.split(order, cuts))
-                    columns = make_column_transformer(
-                        (OneHotEncoder(handle_unknown="ignore"), words), remainder=StandardScaler()
-                    )
-                    model = make_pipeline(columns, LogisticRegression(max_iter=1000)).fit(train[features], train["y"])
-                    done = mitigate(
-                        model, train=train, validation=validation, test=test, target="y", positive="yes",
-                        favorable="yes", sensitive=[feature], features=features, method="thresholds",
-                        constraint=constraint, limit=LIMIT, anyway=True,
-                    )  # fmt: skip
-                    if done.record is None:
-                        raise SystemExit(done.reason)
-                    gaps = [done.record.metric(f"gap_{arm}", feature=feature) for arm in ("before", "after")]
-                    before.append(float(gaps[0].value or 0.0))
-                    after.append(float(gaps[1].value or 0.0))
-                    inside += float(gaps[1].low or 0.0) <= LIMIT
-                missed += draws - inside
+class Kept(NamedTuple):
+    """What one mitigation of a real table came to."""
+
+    before: float
+    after: float
+    cost: float
+    """Accuracy lost."""
+    inside: bool
+    """Whether the interval of the gap on test rows reaches the limit or less."""
+    told: bool
+    """Whether the record says so where it does not: rule MIT001 fails."""
+
+
+def real_once(table: Real, method: str, constraint: str, seed: int) -> Kept:
+    """Mitigate one split of a table: 40 % train, 30 % validation, 30 % test."""
+    frame, feature = table.frame, table.feature
+    order = np.random.default_rng(seed).permutation(len(frame))
+    cuts = [len(order) * share // 10 for share in (4, 7)]
+    train, validation, test = (frame.iloc[part] for part in np.split(order, cuts))
+    features = [name for name in frame.columns if name not in (feature, "y")]
+    words = [name for name in features if not pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    coded = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = make_column_transformer((coded, words), remainder=StandardScaler())
+    last = LogisticRegression(max_iter=1000, class_weight=table.class_weight)
+    model = make_pipeline(columns, last).fit(train[features], train["y"])
+    done = mitigate(
+        model, train=train, validation=validation, test=test, target="y", positive="yes", favorable="yes",
+        sensitive=[feature], features=features, method=method, constraint=constraint, limit=LIMIT, anyway=True,
+    )  # fmt: skip
+    if done.record is None:
+        raise SystemExit(done.reason)
+    before, after = (done.record.metric(f"gap_{arm}", feature=feature) for arm in ("before", "after"))
+    failed = any(verdict.gate == "MIT001" and verdict.outcome == "fail" for verdict in done.record.verdicts)
+    inside = float(after.low or 0.0) <= LIMIT
+    cost = float(done.record.metric("accuracy_cost").value or 0.0)
+    return Kept(float(before.value or 0.0), float(after.value or 0.0), cost, inside, inside or failed)
+
+
+def real(splits: int = 3) -> int:
+    """Print how wide gaps are on new rows of real tables, for each method and constraint."""
+    warnings.simplefilter("ignore")
+    untold = missed = 0
+    print("| table | method | constraint | gap before | gap after | accuracy lost | within the limit |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, table in real_tables().items():
+        for method in METHODS_OF_TWO_CLASSES:
+            for constraint in candidates.OF_CLASSES:
+                runs = [real_once(table, method, constraint, seed) for seed in range(splits)]
+                before, after, cost = (float(np.mean(column)) for column in list(zip(*runs, strict=True))[:3])
+                inside = sum(run.inside for run in runs)
+                untold += sum(not run.told for run in runs)
+                missed += splits - inside if method == "thresholds" else 0
                 print(
-                    f"{name}, {feature}, {constraint}: gap {np.mean(before):.3f} before, {np.mean(after):.3f} after; "
-                    f"its interval holds the limit of {LIMIT} or less in {inside} of {draws} splits"
+                    f"| {name}, {table.feature} | {method} | {constraint} | {before:.3f} | {after:.3f} | {cost:+.3f} | "
+                    f"{inside} of {splits} |",
+                    flush=True,
                 )
-    return 1 if missed > MISSES else 0
+    return 1 if missed > MISSES or untold else 0
 
 
 def main(rows: int) -> int:

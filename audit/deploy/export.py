@@ -15,10 +15,11 @@ import pandas as pd
 from audit.data.columns import label_texts
 from audit.deploy.calibrated_graph import calibrated_graphs, is_calibrated
 from audit.deploy.description import DESCRIPTION, Description, describe, description_text
-from audit.deploy.group_rules import has_rule, refuses, require_writable, with_rule
+from audit.deploy.group_rules import decides_on_margins, has_rule, refuses, with_rule
 from audit.deploy.network_graph import is_network, network_graph
 from audit.deploy.schema import columns_of
 from audit.deploy.scikit_graph import scikit_graphs
+from audit.deploy.shifted_graph import shifted_graphs
 from audit.deploy.tree_ensembles import is_ensemble
 from audit.deploy.tree_graph import tree_graph, with_columns
 from audit.errors import AuditError, ModelError, quote
@@ -112,9 +113,11 @@ def _inside(model: Model) -> Model:
 def _rule(sealed: Model, inner: Model, train: pd.DataFrame) -> Iterator[Any]:
     """Try conversions of the estimator inside, with the rule of the sealed one behind each."""
     rule: Any = sealed.predictor
-    require_writable(rule)
+    if rule.shifts is not None:
+        yield from shifted_graphs(rule, inner, train, _graphs)
+        return
     own = train if rule.columns_ is None else train.loc[:, list(rule.columns_)]
-    for graph in _graphs(inner, own):
+    for graph in scikit_graphs(inner, own, raw=True) if decides_on_margins(rule) else _graphs(inner, own):
         whole = graph if inner.feature_names is not None or len(graph.graph.input) > 1 else with_columns(graph, own)
         yield with_rule(whole, rule, train)
 

@@ -30,24 +30,10 @@ def has_rule(predictor: object) -> bool:
     return take is not None and take() is None
 
 
-def require_writable(sealed: Any) -> None:  # noqa: ANN401 -- an estimator of the mitigation
-    """Refuse a rule that a graph cannot hold.
-
-    Raises
-    ------
-    ModelError
-    """
-    instead = "Serve the .skops file as it is: modelassay serve model.skops --data train.csv."
-    if sealed.shifts is not None:
-        raise ModelError(
-            "this model takes what the group explains from its columns between two steps, which a graph does not hold. "
-            + instead
-        )
-    if getattr(sealed, "offsets", None) is None and not hasattr(sealed.estimator_, "predict_proba"):
-        raise ModelError(
-            "the rule stands behind a model that gives no probabilities, which a graph cannot tell from raw scores. "
-            + instead
-        )
+def decides_on_margins(sealed: Any) -> bool:  # noqa: ANN401 -- an estimator of the mitigation
+    """Tell a rule about raw scores, of an estimator without probabilities."""
+    decides = getattr(sealed, "thresholds", None) is not None or getattr(sealed, "calibration", None) is not None
+    return decides and not hasattr(sealed.estimator_, "predict_proba")
 
 
 def with_rule(result: Any, sealed: Any, train: pd.DataFrame) -> Any:  # noqa: ANN401 -- a ModelProto; an estimator
@@ -95,8 +81,8 @@ def _move(graph: Graph, result: Any, sealed: Any, train: pd.DataFrame, outputs: 
 
 def _decide(graph: Graph, result: Any, sealed: Any, train: pd.DataFrame, outputs: Sequence[str]) -> None:  # noqa: ANN401
     kinds, names = graph.onnx.TensorProto, [graph.free(output) for output in ("label", "probabilities")]
-    shares = graph.node("Cast", outputs[-1], to=kinds.DOUBLE)
-    score = graph.node("Gather", shares, graph.constant(np.int64(1)), axis=1)
+    shares, margins = graph.node("Cast", outputs[-1], to=kinds.DOUBLE), decides_on_margins(sealed)
+    score = graph.node("Gather", shares, graph.constant(np.int64(-1)), axis=1)
     limit = graph.constant(np.float64(0.5))
     if sealed.calibration is not None:
         lines = {name: list(map(float, line)) for name, line in sealed.calibration.items()}
@@ -104,22 +90,30 @@ def _decide(graph: Graph, result: Any, sealed: Any, train: pd.DataFrame, outputs
             _of_group(graph, result, sealed, {name: line[side] for name, line in lines.items()}, train)
             for side in (0, 1)
         )
-        low, high = (graph.constant(np.float64(value)) for value in (SMALLEST, 1 - SMALLEST))
-        inside, text = graph.node("Clip", score, low, high), graph.constant(np.float64(1))
-        odds = graph.node("Sub", graph.node("Log", inside), graph.node("Log", graph.node("Sub", text, inside)))
+        unit = graph.constant(np.float64(1))
+        odds = score if margins else _log_odds(graph, score, unit)
         score = graph.node("Sigmoid", graph.node("Add", graph.node("Mul", odds, slope), start))
         wide = [
             graph.node("Unsqueeze", part, graph.constant(np.array([1])))
-            for part in (graph.node("Sub", text, score), score)
+            for part in (graph.node("Sub", unit, score), score)
         ]
         graph.node("Concat", *wide, axis=1, out=names[1])
     else:
         limit = _of_group(graph, result, sealed, sealed.thresholds, train)
-        graph.node("Identity", shares, out=names[1])
+        if margins:
+            del names[1]  # raw scores would be taken for probabilities
+        else:
+            graph.node("Identity", shares, out=names[1])
     place = graph.node("Cast", graph.node("GreaterOrEqual", score, limit), to=kinds.INT64)
     graph.node("Gather", graph.constant(labels_of(sealed.classes_), "classes"), place, axis=0, out=names[0])
     del result.graph.output[:]
-    result.graph.output.extend(graph.answers(names, sealed.classes_, 2))
+    result.graph.output.extend(graph.answers(names, sealed.classes_, 2)[: len(names)])
+
+
+def _log_odds(graph: Graph, share: str, unit: str) -> str:
+    low, high = (graph.constant(np.float64(value)) for value in (SMALLEST, 1 - SMALLEST))
+    inside = graph.node("Clip", share, low, high)
+    return graph.node("Sub", graph.node("Log", inside), graph.node("Log", graph.node("Sub", unit, inside)))
 
 
 def _of_group(graph: Graph, result: Any, sealed: Any, rule: Any, train: pd.DataFrame) -> str:  # noqa: ANN401
@@ -127,11 +121,11 @@ def _of_group(graph: Graph, result: Any, sealed: Any, rule: Any, train: pd.DataF
     if not isinstance(rule, Mapping):
         return graph.constant(np.float64(rule))
     names = list(rule)
-    place = _place(graph, result, sealed, names, train)
+    place = place_of(graph, result, sealed, names, train)
     return graph.node("Gather", graph.constant(np.array([float(rule[name]) for name in names])), place, axis=0)
 
 
-def _place(graph: Graph, result: Any, sealed: Any, names: Sequence[str], train: pd.DataFrame) -> str:  # noqa: ANN401
+def place_of(graph: Graph, result: Any, sealed: Any, names: Sequence[str], train: pd.DataFrame) -> str:  # noqa: ANN401
     """Give each row the place of its group among the rules; beyond the last one where there is none."""
     columns = sealed.group_columns()
     if len(columns) == 1:

@@ -293,7 +293,8 @@ def with_trees(model: Any) -> Any:  # noqa: ANN401 -- a ModelProto
     return model
 
 
-def _names_in(graph: Any) -> Iterator[str]:  # noqa: ANN401 -- a GraphProto
+def names_in(graph: Any) -> Iterator[str]:  # noqa: ANN401 -- a GraphProto
+    """Yield whatever a graph gives a name to."""
     for part in (graph.initializer, graph.input):
         yield from (value.name for value in part)
     for node in graph.node:
@@ -303,7 +304,7 @@ def _names_in(graph: Any) -> Iterator[str]:  # noqa: ANN401 -- a GraphProto
 def with_columns(model: Any, train: pd.DataFrame) -> Any:  # noqa: ANN401 -- a ModelProto
     """Put inputs by column before a graph that takes one matrix of numbers."""
     set_apart(model.graph, train.columns)
-    graph, matrix = Graph((*train.columns, *_names_in(model.graph))), model.graph.input[0]
+    graph, matrix = Graph((*train.columns, *names_in(model.graph))), model.graph.input[0]
     parts: list[str] = []
     for name in train.columns:
         flag = pd.api.types.is_bool_dtype(train[name].dtype)

@@ -15,8 +15,8 @@ from audit.gather._perturbed import share_classes
 from audit.gather._reference_models import linear_rival, strong_rivals
 from audit.mitigation.bench import Bench, FloatArray, Rows, Sealed
 from audit.mitigation.candidates import SEEDS, Candidate, Method
+from audit.mitigation.pipelines import numbers_of, parts
 from audit.mitigation.rules import cut_for_rate
-from audit.mitigation.sealed import numbers_of, parts
 from audit.models.load import Model
 from reports.record import Estimate, Task
 

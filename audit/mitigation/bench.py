@@ -18,8 +18,9 @@ from audit.evidence import Predictions, Settings
 from audit.gather.predictions import predictions_of
 from audit.mitigation.constraints import Constraint
 from audit.mitigation.held import hold
+from audit.mitigation.pipelines import fit_arguments
 from audit.mitigation.rules import Scored, Worth
-from audit.mitigation.sealed import MitigatedClassifier, MitigatedRegressor, fit_arguments
+from audit.mitigation.sealed import MitigatedClassifier, MitigatedRegressor
 from audit.models.answers import as_model_input, ask, own_names
 from audit.models.containment import guard_call
 from audit.models.load import Model, wrap

@@ -11,8 +11,9 @@ from sklearn.base import clone
 
 from audit.errors import ModelError, quote_all
 from audit.mitigation.bench import Bench, FloatArray, Rows, fresh, known_groups, names_of
+from audit.mitigation.pipelines import numbers_of, parts
 from audit.mitigation.rules import Scored
-from audit.mitigation.sealed import log_odds, numbers_of, parts
+from audit.mitigation.sealed import log_odds
 
 FEWEST = 10
 """Rows of either outcome that a group needs for a calibration of its own."""

@@ -24,6 +24,7 @@ from sklearn.utils.validation import column_or_1d, has_fit_parameter, validate_d
 from audit.data.columns import MOST_LEVELS, group_factor
 from audit.data.factor import cross_factors
 from audit.errors import quote, quote_all
+from audit.mitigation.pipelines import fit_arguments, numbers_of, parts
 
 Array = npt.NDArray[Any]
 DIGITS = 12
@@ -97,6 +98,10 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         edges = self.edges if isinstance(self.edges, Mapping) else dict.fromkeys(names, self.edges)
         return {name: edges.get(name) for name in names}
 
+    def steps(self) -> tuple[Any, Any]:
+        """Return the steps that stand before the shifts by group, ``None`` where there are none, and the last step."""
+        return parts(self.estimator_)
+
     def _reads_group(self) -> bool:
         return self.sensitive is not None
 
@@ -146,7 +151,7 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         own = self._own(X)
         if self.shifts is None:
             return own
-        before, _ = parts(self.estimator_)
+        before, _ = self.steps()
         table = numbers_of(own if before is None else before.transform(own))
         known = list(self.shifts)
         moved = table - np.array([list(self.shifts[name]) for name in known], dtype=np.float64)[self._codes(X, known)]
@@ -156,7 +161,7 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def _ask(self, method: str, X: Any) -> Any:  # noqa: ANN401
         """Ask the estimator inside, or its last step where the rows are shifted before it."""
-        asked = self.estimator_ if self.shifts is None else parts(self.estimator_)[1]
+        asked = self.estimator_ if self.shifts is None else self.steps()[1]
         return getattr(asked, method)(self.last_inputs(X))
 
     def _codes(self, X: Any, known: Sequence[str]) -> npt.NDArray[np.intp]:  # noqa: ANN401
@@ -415,29 +420,6 @@ class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
         return np.asarray(answer + np.array([self.offsets[name] for name in known])[self._codes(X, known)])
 
 
-def parts(estimator: Any) -> tuple[Any, Any]:  # noqa: ANN401
-    """Return the steps before the last one as a pipeline, ``None`` where there are none, and the last step."""
-    steps = getattr(estimator, "steps", None)
-    if not isinstance(steps, list) or len(steps) < 2:
-        return None, estimator if not steps else steps[-1][1]
-    return estimator[:-1], steps[-1][1]
-
-
-def numbers_of(table: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401 -- a frame, an array, a sparse matrix
-    """Return a table of numbers as float64.
-
-    Raises
-    ------
-    ValueError
-        If it holds words.
-    """
-    dense = table.toarray() if hasattr(table, "toarray") else table
-    try:
-        return np.asarray(dense, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError("columns hold words where numbers are shifted by group") from error
-
-
 def log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the log odds of probabilities, finite at 0 and 1.
 
@@ -448,28 +430,6 @@ def log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """
     inside = np.clip(p, 1e-12, 1 - 1e-12)
     return np.asarray(np.log(inside) - np.log1p(-inside))
-
-
-def fit_arguments(estimator: Any, name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return the arguments of ``fit`` that bring a value to the last step of a (nested) pipeline.
-
-    Raises
-    ------
-    ValueError
-        If the last step takes none of that name.
-
-    Examples
-    --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> list(fit_arguments(make_pipeline(LogisticRegression()), "sample_weight", [1.0]))
-    ['logisticregression__sample_weight']
-    """
-    prefix, last = "", estimator
-    while isinstance(steps := getattr(last, "steps", None), list) and steps:
-        prefix, last = f"{prefix}{steps[-1][0]}__", steps[-1][1]
-    if not has_fit_parameter(last, name):
-        raise ValueError(f"{type(last).__name__} takes no {name.replace('sample_weight', 'sample weights')}")
-    return {f"{prefix}{name}": value}
 
 
 def _target(y: Any) -> Any:  # noqa: ANN401

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
@@ -16,7 +17,6 @@ from audit.cli import main
 from audit.deploy.batching import Answer
 from audit.deploy.export import export
 from audit.deploy.service import make_service, open_model
-from audit.errors import AuditError
 from audit.integrations.mitigation import mitigate
 from audit.mitigation import candidates
 from audit.mitigation.candidates import METHODS
@@ -67,7 +67,9 @@ def _exported(folder: Path) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("method", list(METHODS))
-def test_what_each_method_writes_is_audited_like_any_other(method: str, tmp_path: Path) -> None:
+def test_what_each_method_writes_is_audited_exported_and_served_like_any_other(method: str, tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    pytest.importorskip("fastapi")
     if method in NEED:
         pytest.importorskip(NEED[method])
     model, features = _model(method)
@@ -80,6 +82,12 @@ def test_what_each_method_writes_is_audited_like_any_other(method: str, tmp_path
     assert main(["run", str(out / "audit.toml")]) in {0, 1, 3}
     found = load(out / "audit-report" / "audit.json").metric("demographic_parity_difference", feature="sex")
     assert found.value == pytest.approx(load(out / "audit.json").metric("gap_after", feature="sex").value)
+    sealed, _ = _exported(out)
+    X = table(20, 9)[list(sealed.feature_names_in_)]
+    for opened in (open_model(out / "model.skops", data=out / "train.csv"), open_model(out / "model.json", data=None)):
+        answer = make_service(*opened).batcher.service.answer({str(name): X[name].tolist() for name in X})
+        assert isinstance(answer, Answer)
+        assert answer.label.tolist() == np.asarray(sealed.predict(X)).tolist()
 
 
 @pytest.mark.parametrize("method", ["thresholds", "group-calibration"])
@@ -162,14 +170,38 @@ def test_numbers_are_moved_by_group_in_the_graph(tmp_path: Path) -> None:
         graph.predict(X.assign(sex="d"))
 
 
-def test_what_a_graph_cannot_hold_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["pipeline", "margins", "numbers", "bare numbers", "booster", "regression"])
+def test_columns_are_moved_by_group_in_the_graph(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("skl2onnx")
+    pytest.importorskip("onnxruntime")
+    features = ["x", "z"] if "numbers" in kind else FEATURES
+    target, last = "v" if kind == "regression" else "y", {
+        "margins": LinearSVC(), "booster": HistGradientBoostingClassifier(max_iter=5), "regression": LinearRegression(),
+    }.get(kind, LogisticRegression())  # fmt: skip
+    model = last if "numbers" in kind else pipeline(last)
+    X = PARTS["train"][features]
+    model.fit(X.to_numpy() if kind == "bare numbers" else X, PARTS["train"][target])
+    asked = {"target": target, "constraint": "bounded-group-loss"} if kind == "regression" else {}
+    sealed, graph = _exported(
+        _written(tmp_path / "out", model, "remove-correlation", features=features, **asked)
+    )  # fmt: skip
+    X = PARTS["test"][list(sealed.feature_names_in_)]
+    if kind == "regression":
+        assert np.asarray(graph.predict(X)) == pytest.approx(np.asarray(sealed.predict(X)), abs=1e-5)
+    else:
+        assert np.array_equal(np.asarray(graph.predict(X)), np.asarray(sealed.predict(X)))
+    with pytest.raises(Exception, match="out of data bounds"):
+        graph.predict(X.assign(sex="d"))
+
+
+@pytest.mark.parametrize("method", ["thresholds", "group-calibration"])
+def test_rules_about_raw_scores_are_exported_without_calling_them_probabilities(method: str, tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    pytest.importorskip("onnxruntime")
     margins = pipeline(LinearSVC()).fit(PARTS["train"][FEATURES], PARTS["train"]["y"])
-    for model, method, said in (
-        (_model("")[0], "remove-correlation", "between two steps"),
-        (margins, "thresholds", "gives no probabilities"),
-    ):
-        out = _written(tmp_path / method, model, method)
-        with pytest.raises(AuditError, match=said):
-            _exported(out)
-        assert not (out / "model.onnx").exists()
+    sealed, graph = _exported(_written(tmp_path / "out", margins, method))
+    X = table(300, 7)[[*FEATURES, "sex"]]
+    assert np.array_equal(np.asarray(graph.predict(X)), np.asarray(sealed.predict(X)))
+    assert hasattr(graph, "predict_proba") == (method == "group-calibration")
+    with pytest.raises(Exception, match="out of data bounds"):
+        graph.predict(X.assign(sex="d"))
