@@ -122,7 +122,7 @@ class _Labels:
 
     def __init__(self, predictor: Predictor) -> None:
         self.predict = predictor.predict
-        for name in ("classes_", *NAMES, "n_features_in_", "steps", "build_analyzer"):
+        for name in ("classes_", *NAMES, "n_features_in_", "steps", "inner", "build_analyzer", "reads_texts_"):
             if hasattr(predictor, name):
                 setattr(self, name, getattr(predictor, name))
 

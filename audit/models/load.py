@@ -26,6 +26,7 @@ from audit.errors import AuditError, ConfigError, ModelError, UntrustedTypesErro
 from audit.models.boosters import SUFFIXES, adapt, load_booster, taught_categories
 from audit.models.column_names import known_count, known_names
 from audit.models.containment import guard_call
+from audit.models.keras_files import load_keras, of_keras
 from audit.models.one_output import OneOutput, output_names, place_of
 from audit.models.skops_state import validate_trees
 from audit.models.skops_types import ALLOWED_TYPES
@@ -117,7 +118,7 @@ class Model:
         first = getattr(self.predictor, "inner", self.predictor)
         while isinstance(steps := getattr(first, "steps", None), list) and steps:
             first = steps[0][1]
-        return hasattr(first, "build_analyzer")
+        return hasattr(first, "build_analyzer") or bool(getattr(first, "reads_texts_", False))
 
     def refittable(self) -> bool:
         """Tell whether scikit-learn could clone and refit it."""
@@ -135,7 +136,9 @@ def wrap(
         If it has no ``predict``.
     """
     predictor = adapt(predictor)
-    if is_module(predictor):
+    if (of_its_own := of_keras(predictor)) is not None:
+        predictor = of_its_own
+    elif is_module(predictor):
         predictor = TorchModel(predictor)  # type: ignore[arg-type]  # is_module has seen what it is
     elif (taken := of_skorch(predictor)) is not None:
         predictor = taken
@@ -256,6 +259,8 @@ def load(path: Path, *, trust: bool = False, trusted_types: Sequence[str] = ()) 
     ModelError
         If the file is missing, broken, of another format than its name says, or not trusted.
     """
+    if path.is_dir() and (path / "config.json").is_file():
+        return _load_folder(path)
     if not path.is_file():
         siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
         raise ModelError(
@@ -277,6 +282,17 @@ def load(path: Path, *, trust: bool = False, trusted_types: Sequence[str] = ()) 
     return replace(model, warnings=tuple(dict.fromkeys(caught)))
 
 
+def _load_folder(path: Path) -> Model:
+    """Load a text classifier of Hugging Face; its largest file of weights stands for it in the record."""
+    from audit.models.transformer_folders import TextClassifier
+
+    with _catch(path) as caught, guard_call(f"loading {path.name}"):
+        predictor = TextClassifier(path)
+    weights = max(path.glob("*.safetensors"), key=lambda file: file.stat().st_size)
+    model = wrap(predictor, name=path.name, format_="transformers", file=weights)
+    return replace(model, warnings=tuple(dict.fromkeys(caught)))
+
+
 def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[Path], object]:
     if suffix == ".skops":
         return lambda file: _load_skops(file, trusted_types)
@@ -284,17 +300,25 @@ def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[
         from audit.models.onnx import OnnxModel
 
         return OnnxModel
-    if suffix in {".joblib", ".pkl", ".pickle"}:
-        return _load_joblib
-    if suffix in {".pt", ".pth", ".pt2"}:
-        return load_program if suffix == ".pt2" else load_script
     if suffix in SUFFIXES:
         return load_booster
+    if suffix in OTHERS:
+        return OTHERS[suffix]
+    if suffix in {".h5", ".hdf5"}:
+        raise ModelError(
+            f"{quote(path.name)} is Keras's format of old, which can hold code. Save the model anew: "
+            f'keras.models.load_model("{path.name}").save("model.keras"), and state [model] path = "model.keras".'
+        )
     table = {f".{entry.name}": entry for entry in entry_points(group="audit.loaders")}
     if suffix in table:
         loader: Callable[[Path], object] = table[suffix].load()
         return loader
-    known = [".skops", ".onnx", *SUFFIXES, ".joblib", ".pkl", *sorted(table)]
+    if suffix in {".h5", ".hdf5"}:
+        raise ModelError(
+            f"{quote(path.name)} is Keras's format of old, which can hold code. Save the model anew: "
+            f'keras.models.load_model("{path.name}").save("model.keras"), and state [model] path = "model.keras".'
+        )
+    known = [".skops", ".onnx", ".keras", *SUFFIXES, ".joblib", ".pkl", *sorted(table)]
     raise ModelError(
         f"{quote(path.name)}: no loader for {suffix or 'a file without suffix'}; formats are {', '.join(known)}."
     )
@@ -329,6 +353,15 @@ def _load_joblib(path: Path) -> object:
     import joblib
 
     return joblib.load(path)
+
+
+OTHERS: Mapping[str, Callable[[Path], object]] = {
+    **dict.fromkeys((".joblib", ".pkl", ".pickle"), _load_joblib),
+    **dict.fromkeys((".pt", ".pth"), load_script),
+    ".pt2": load_program,
+    ".keras": load_keras,
+}
+"""Loaders that need no more than the file."""
 
 
 def import_skops() -> ModuleType:

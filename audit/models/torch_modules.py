@@ -81,6 +81,8 @@ class TorchModel:
         Shape of one row; (features,) by default.
     fixed : int, optional
         The number of rows that the module insists on (an exported program).
+    activation : str
+        What the module is known to end in: ``sigmoid``, ``softmax`` or ``linear``.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class TorchModel:
         classes: Sequence[object] | None = None,
         shape: Sequence[int] = (),
         fixed: int | None = None,
+        activation: str = "",
     ) -> None:
         if output not in OUTPUTS:
             raise ModelError(f"output is {quote(output)}; expected one of {quote_all(OUTPUTS)}.")
@@ -101,6 +104,7 @@ class TorchModel:
         self.center_ = self.scale_ = None
         self._shape = tuple(int(size) for size in shape)
         self._column: int | None = None
+        self._activation = activation
         self.token_count_ = 1 if _reads_ids(module) else 0
         self.history_: object = None
         self.classes_: npt.NDArray[Any] | None = None if classes is None else np.asarray(self._stated)
@@ -145,7 +149,8 @@ class TorchModel:
         with seed_global_generators(0):
             answer = self._probe(rows.iloc[:PROBED])
         answer = _pick(answer, self._column)
-        kind = _kind(self.output, answer, task, self.module)
+        output = "logits" if self.output == "auto" and self._activation == "linear" and classes else self.output
+        kind = _kind(output, answer, task, self.module, known=self._activation in {"sigmoid", "softmax"})
         _require_columns(answer.shape[1], classes, task, kind)
         if task != "regression":
             self.classes_ = np.asarray(self._stated if self._stated is not None else labels)
@@ -315,7 +320,7 @@ def _plain_output(answer: Any, rows: int) -> torch.Tensor:  # noqa: ANN401 -- a 
     return flat if flat.is_floating_point() else flat.double()
 
 
-def _kind(stated: str, answer: torch.Tensor, task: str, module: torch.nn.Module) -> str:
+def _kind(stated: str, answer: torch.Tensor, task: str, module: torch.nn.Module, *, known: bool = False) -> str:
     """Say what the outputs are: as stated, or where there is only one way to read them."""
     import torch
 
@@ -341,7 +346,7 @@ def _kind(stated: str, answer: torch.Tensor, task: str, module: torch.nn.Module)
         return "logits"
     last = [part for part in module.modules() if not list(part.children())][-1:]
     flag = any(isinstance(part, torch.nn.Sigmoid | torch.nn.Softmax) for part in last)
-    if flag or (values.shape[1] > 1 and sums):
+    if flag or known or (values.shape[1] > 1 and sums):
         return "probabilities"
     raise ModelError(f"the module's answers lie within [0, 1] and could be logits or probabilities. {STATE}")
 
