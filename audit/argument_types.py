@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
-from typing import Literal, ParamSpec, TypeVar, Union
+from typing import Annotated, Literal, ParamSpec, TypeVar, Union
 
 from audit.errors import ConfigError, hint, quote, quote_all
 
 P = ParamSpec("P")
 R = TypeVar("R")
+ColumnName = Annotated[str, "the name of a column of the table"]
+"""A text; the words after the comma say what is expected."""
 _LISTS = (Iterable, Sequence, tuple)
 _NUMBERS: Mapping[object, type] = {int: Integral, float: Real}
 _WORDS: Mapping[object, str] = {
@@ -71,7 +73,7 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
 @functools.cache
 def _hints(function: Callable[..., object]) -> Mapping[str, object]:
-    return typing.get_type_hints(function)
+    return typing.get_type_hints(function, include_extras=True)
 
 
 def _misfit(name: str, signature: inspect.Signature, given: Mapping[str, object], problem: TypeError) -> str:
@@ -92,7 +94,8 @@ def _accept(name: str, given: object, wanted: object, kind: inspect._ParameterKi
     if isinstance(given, Iterator) and any(typing.get_origin(member) in _LISTS for member in _members(wanted)):
         given = list(given)
     if not _fits(given, wanted):
-        seen = f"{name} is {quote(given)} ({type(given).__name__})"
+        long = isinstance(given, Iterable) and not isinstance(given, str)
+        seen = f"{name} is a {type(given).__name__}" if long else f"{name} is {quote(given)} ({type(given).__name__})"
         raise ConfigError(f"{seen}; expected {_in_words(wanted)}.{_near(given, wanted)}")
     return given
 
@@ -112,6 +115,8 @@ def _fits(given: object, wanted: object) -> bool:
     if len(members) > 1:
         return any(_fits(given, member) for member in members)
     origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is Annotated:
+        return _fits(given, inner[0])
     if origin is Mapping:
         return isinstance(given, Mapping) and all(
             _fits(key, inner[0]) and _fits(value, inner[1]) for key, value in given.items()
@@ -151,6 +156,8 @@ def _in_words(wanted: object) -> str:
 
 def _one_in_words(wanted: object) -> str:
     origin, inner = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is Annotated:
+        return str(inner[1])
     if origin is Literal:
         return f"one of {quote_all(inner)}"
     if origin is Mapping:

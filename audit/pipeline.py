@@ -12,6 +12,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from audit.argument_types import ColumnName
 from audit.check import Check
 from audit.check import run as run_check
 from audit.checks import select as select_checks
@@ -217,19 +218,19 @@ def run(
     log: object | None = None,
     table: str = "",
     spark: str | None = None,
-    id: str | None = None,  # noqa: A002 -- its name in [data]
-    label_time: str | None = None,
+    id: ColumnName | None = None,  # noqa: A002 -- its name in [data]
+    label_time: ColumnName | None = None,
     sensitive: object | None = None,
     target: str = "",
     task: Task | None = None,
     positive: object | None = None,
     favorable: object | None = None,
     order: Iterable[object] = (),
-    prediction: str | None = None,
-    score: str | None = None,
-    weight: str | None = None,
-    cluster: str | None = None,
-    time: str | None = None,
+    prediction: ColumnName | None = None,
+    score: ColumnName | None = None,
+    weight: ColumnName | None = None,
+    cluster: ColumnName | None = None,
+    time: ColumnName | None = None,
     features: Iterable[str] | None = None,
     drop: Iterable[str] = (),
     drop_missing_target: bool = False,
@@ -275,7 +276,7 @@ def run(
 
     Parameters
     ----------
-    model : object with ``predict``, or a `Model` from a file, optional
+    model : object with ``predict``, or the path of a model file that runs no code, optional
         Without one, `test` is a frame that carries `prediction` or `score` columns.
     X, y : array-like of shape (n, features) and (n,), optional
         Features and target of the rows the model is judged on; the same as ``test=(X, y)``.

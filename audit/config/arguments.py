@@ -24,6 +24,7 @@ from audit.errors import ConfigError, DataError, hint, quote, quote_all
 from audit.evidence import Settings
 from audit.evidence.history import read_history
 from audit.models.load import Model, with_output, wrap
+from audit.models.load import load as load_model
 from audit.models.objects import estimator_kind
 from audit.policy.read import (
     Terms,
@@ -94,7 +95,7 @@ def plan_from_arguments(
 
     Parameters
     ----------
-    model : object with ``predict``, or a `Model`, optional
+    model : object with ``predict``, a `Model`, or the path of a file that runs no code, optional
     parts : mapping of split to (X, y) or DataFrame
     roles : Roles
         What the columns are; ``sensitive`` is completed from `sensitive`.
@@ -118,7 +119,7 @@ def plan_from_arguments(
     apart, names = sensitive_frames(sensitive, frames, {name: index for name, (_, index) in given.items()})
     infos = {name: SplitInfo(name=name, rows=len(frame), sha256=frame_sha256(frame)) for name, frame in frames.items()}
     tables = without_words(frames, extras.missing)
-    wrapped = model if model is None or isinstance(model, Model) else wrap(model)
+    wrapped = _model(model)
     roles = replace(roles, sensitive=names, task=roles.task or _task_of(wrapped, tables.frames, roles.target))
     dataset = build(tables.frames, roles, sensitive_frames=apart, infos=infos, tables=tables)
     if wrapped is not None:
@@ -134,6 +135,13 @@ def plan_from_arguments(
     settings = settings or Settings()
     settings = replace(settings, suppress_n=suppression(settings.suppress_n, terms))
     return _plan(dataset, wrapped, settings, (policy, terms, baseline), extras)
+
+
+def _model(given: object | None) -> Model | None:
+    """Return a model that was given as an object, or by the name of its file."""
+    if given is None or isinstance(given, Model):
+        return given
+    return load_model(Path(given)) if isinstance(given, str | Path) else wrap(given)
 
 
 def _plan(

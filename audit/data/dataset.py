@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -275,11 +275,6 @@ def _require_table(split: str, frame: pd.DataFrame, roles: Roles, outside: set[s
     if len(doubled):
         raise DataError(f"the {split} table has two columns named {quote_all(doubled)}; rename one.")
     for role, name in _state(roles, split):
-        if not isinstance(name, Hashable):
-            raise DataError(
-                f"{role} is a {type(name).__name__}; expected the name of a column. Put the values into the table as a "
-                f"column and name it: {role} = 'name'."
-            )
         if name not in frame.columns and not (role == "sensitive" and name in outside):
             raise DataError(
                 f"{role} column {quote(name)} is not in the {split} table; columns are "

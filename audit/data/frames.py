@@ -78,16 +78,16 @@ def _require_one_length(table: object, what: str) -> None:
 def _of_values(table: object, what: str) -> pd.DataFrame:
     if isinstance(table, Mapping):
         return _of_columns(table, what)
-    if isinstance(table, pd.Series):
-        return _name(table.to_frame(), what)
+    if (named := _named_columns(table)) is not None:
+        return _name(named, what)
     if callable(getattr(table, "toarray", None)) and hasattr(table, "shape"):
         rows, columns_ = table.shape if len(table.shape) == 2 else (0, 0)
         require_size(rows, columns_, what)
         table = table.toarray()  # type: ignore[attr-defined]
     _require_one_length(table, what)
     try:
-        values = np.asarray(table)
-    except (ValueError, TypeError) as error:
+        values = _plain(table)
+    except (ValueError, TypeError, RuntimeError) as error:  # the last of tensors that follow gradients
         raise DataError(f"{what} is given as {quote(type(table).__name__)}; expected {KNOWN}.") from error
     if _are_texts(values):
         return pd.DataFrame({"text": pd.Series(values.tolist(), dtype=object)})  # as vectorizers of texts take them
@@ -99,6 +99,27 @@ def _of_values(table: object, what: str) -> pd.DataFrame:
             f"{KNOWN}."
         )
     return pd.DataFrame(values, columns=[f"x{place}" for place in range(values.shape[1])])
+
+
+def _named_columns(table: object) -> pd.DataFrame | None:
+    """Return a series, or an array of records, as a frame."""
+    if isinstance(table, pd.Series):
+        return table.to_frame()
+    return pd.DataFrame(table) if isinstance(table, np.ndarray) and table.dtype.names else None
+
+
+def _plain(values: object) -> np.ndarray[Any, Any]:
+    """Return values as an array; where a mask hides one it is missing."""
+    if not isinstance(values, np.ma.MaskedArray):
+        return np.asarray(values)
+    hidden = np.ma.getmaskarray(values)
+    if not hidden.any():
+        return np.asarray(values.data)
+    if values.dtype.kind in "biuf":
+        return np.where(hidden, np.nan, np.asarray(values.data))
+    array = values.data.astype(object)
+    array[hidden] = None
+    return np.asarray(array)
 
 
 def _are_texts(values: np.ndarray[Any, Any]) -> bool:
@@ -146,8 +167,8 @@ def to_series(values: object, name: str) -> pd.Series:
     if isinstance(values, list | tuple):
         return pd.Series(list(values), name=name, dtype=object).infer_objects()
     try:
-        array = np.asarray(values)
-    except (ValueError, TypeError) as error:
+        array = _plain(values)
+    except (ValueError, TypeError, RuntimeError) as error:
         raise DataError(f"{name} is given as {quote(type(values).__name__)}; expected one value a row.") from error
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

@@ -135,6 +135,11 @@ def wrap(
     ModelError
         If it has no ``predict``.
     """
+    if isinstance(predictor, type):
+        called = quote(predictor.__name__)
+        raise ModelError(
+            f"model is the class {called} itself; give a fitted object of it, such as {predictor.__name__}().fit(X, y)."
+        )
     predictor = adapt(predictor)
     if (of_its_own := of_keras(predictor)) is not None:
         predictor = of_its_own

@@ -201,7 +201,7 @@ def test_columns_in_another_order_than_the_model_says_are_refused() -> None:
 
 @pytest.mark.parametrize("role", ["weight", "cluster", "time"])
 def test_values_in_place_of_a_column_name_are_refused(role: str) -> None:
-    with pytest.raises(AuditError, match=f"{role} is a ndarray; expected the name of a column"):
+    with pytest.raises(AuditError, match=f"{role} is a ndarray; expected the name of a column of the table"):
         audited(taught([0, 1]), Y[300:], **{role: np.ones(300)})
 
 
