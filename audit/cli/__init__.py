@@ -33,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _told("interrupted", CODE_INTERRUPTED)
     except AuditError as error:
         return _told(str(error), CODE_USAGE)
+    except SystemExit:  # nothing of ours ends the program so
+        return _told("something that was loaded tried to end the program. Remove its exit.", CODE_USAGE)
     except Exception as error:
         return _other(error)
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audit.cli import output
 from audit.models.containment import contain
+from audit.models.supervision import supervise
+
+if TYPE_CHECKING:
+    from audit.deploy.app import Served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +36,21 @@ def serve(model: Path, asked: Asked, *, data: Path | None, features: str, trust:
     require("fastapi", extra="serve", purpose="serving")
     if asked.log is not None:
         output.require_writable(asked.log)
-    contain(lambda _: bool(open_model(model, data=data, features=names(features), trust=trust)))  # may crash
-    description, opened = open_model(model, data=data, features=names(features), trust=trust)
     limits = Limits(seconds=asked.timeout, strict=not asked.types_only)
-    service = make_service(description, opened, limits=limits, log=asked.log, log_inputs=names(asked.log_inputs))
-    if not service.batcher.merges:
-        output.note("Rows of this model depend on their batch (see rule ROB005): each row is answered alone.")
-    output.note(f"Serving http://{asked.host}:{asked.port}/v2/models/{service.description.name} (Ctrl+C ends)")
-    answer(service, host=asked.host, port=asked.port)
+
+    def opened(log: Path | None) -> Served:
+        description, own = open_model(model, data=data, features=names(features), trust=trust)
+        return make_service(description, own, limits=limits, log=log, log_inputs=names(asked.log_inputs))
+
+    def work() -> None:
+        service = opened(asked.log)
+        if not service.batcher.merges:
+            output.note("Rows of this model depend on their batch (see rule ROB005): each row is answered alone.")
+        output.note(f"Serving http://{asked.host}:{asked.port}/v2/models/{service.description.name} (Ctrl+C ends)")
+        answer(service, host=asked.host, port=asked.port)
+
+    contain(lambda _: bool(opened(None)))  # loads the model and tries it, which may crash
+    supervise(work)
     return 0
 
 

@@ -98,12 +98,20 @@ def _document(body: bytes) -> dict[str, Any]:
         raise ValueError(f"{word} is not JSON")
 
     try:
-        document = json.loads(body, parse_constant=refuse)
+        document = json.loads(body, parse_constant=refuse, object_pairs_hook=_no_twins)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {' '.join(str(error).split())[:120]}") from error
     if not isinstance(document, dict):
         raise BadRequest("the body is not an object")
     return document
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of which no key stands twice: one reader takes the first, another the last."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a key stands twice")
+    return result
 
 
 def _rows(tensor: Mapping[str, Any]) -> int:

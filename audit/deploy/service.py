@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from audit.data.tables import read_table
 from audit.deploy.app import Limits, Served, create_app
@@ -14,6 +16,9 @@ from audit.deploy.prediction_log import PredictionLog
 from audit.errors import ConfigError, hint, quote, quote_all
 from audit.models.load import Model, load
 from audit.optional import require
+
+HEAD_SECONDS = 15.0
+"""Seconds in which a request must begin and its head be complete; else its connection is closed."""
 
 
 def open_model(
@@ -71,18 +76,47 @@ def make_service(
     return Served(description=description, batcher=batcher, limits=limits or Limits(), log=kept)
 
 
+def with_patience(seconds: float) -> type[Any]:
+    """Return uvicorn's protocol of HTTP that closes connections on which no request comes in time.
+
+    Parameters
+    ----------
+    seconds : float
+        From the connection, or from the last answer, to the end of a request's head.
+    """
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+    class Patient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # whichever parser is installed
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            self.loop.call_later(seconds, self._await_head, self.cycle)
+
+        def _await_head(self, last: object) -> None:
+            """Close the connection unless a request is being answered, or was since the last look."""
+            if self.transport.is_closing():
+                return
+            answering = self.cycle is not None and not self.cycle.response_complete
+            if self.cycle is last and not answering:
+                self.transport.close()
+                return
+            self.loop.call_later(seconds, self._await_head, self.cycle)
+
+    return Patient
+
+
 def serve(service: Served, *, host: str, port: int) -> None:
     """Answer requests until SIGTERM or SIGINT; what was accepted is answered and logged before the end."""
     uvicorn = require("uvicorn", extra="serve", purpose="serving")
     require("fastapi", extra="serve", purpose="serving")
     uvicorn.run(
         create_app(service),
+        http=with_patience(HEAD_SECONDS),
         host=host,
         port=port,
         log_level="warning",
         access_log=False,
         limit_concurrency=1000,
-        timeout_keep_alive=15,
+        timeout_keep_alive=int(HEAD_SECONDS),
         timeout_graceful_shutdown=30,
         h11_max_incomplete_event_size=65536,
         server_header=False,

@@ -28,7 +28,7 @@ from audit.deploy.app import Limits, Served
 from audit.deploy.batching import Batcher, Busy, Service
 from audit.deploy.description import Description
 from audit.deploy.schema import Column, columns_of
-from audit.deploy.service import make_service, open_model
+from audit.deploy.service import make_service, open_model, with_patience
 from audit.models.endpoint import Address, connect
 from audit.models.load import wrap
 
@@ -49,6 +49,9 @@ ENCODED = make_column_transformer((OneHotEncoder(), ["sex", "member"]), (Standar
 MODEL = make_pipeline(ENCODED, LogisticRegression()).fit(TABLE, Y)
 ROW: dict[str, Any] = {"age": 30.0, "sex": "f", "member": True}
 DATATYPES = {"age": "FP64", "sex": "BYTES", "member": "BOOL"}
+
+
+TWINS = b'{"inputs": [], "inputs": []}'
 
 
 def request_of(**change: object) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def address(folder: Path) -> Iterator[str]:
 
     description, model = open_model(folder / "loans.skops", data=folder / "train.parquet")
     app = create_app(make_service(description, model, limits=Limits(body=50_000, rows=400, seconds=5)))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", http=with_patience(1.0)))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -158,7 +161,7 @@ def test_malformed_bodies_are_harmless(address: str) -> None:
             place = generator.randrange(len(body))
             body[place : place + generator.randint(0, 9)] = generator.randbytes(generator.randint(0, 4))
         assert CLIENT.post(url, content=bytes(body)).status_code in (200, 400, 422)
-    for broken in (b"", b"[" * 40_000, b"1" * 40_000, b'{"inputs": 3}', b'{"inputs": [NaN]}', b"\xff\xfe"):
+    for broken in (b"", b"[" * 40_000, b"1" * 40_000, b'{"inputs": 3}', b'{"inputs": [NaN]}', b"\xff\xfe", TWINS):
         assert CLIENT.post(url, content=broken).status_code == 400
     assert CLIENT.post(url, content=b" " * 60_000).status_code == 413
     assert CLIENT.post(url, content=json.dumps(request_of(age=[30] * 500)).encode()).status_code == 400
@@ -171,6 +174,18 @@ def test_half_a_request_does_not_hold_others_up(address: str) -> None:
     with socket.create_connection((host, int(port))) as slow:
         slow.sendall(b"POST /v2/models/loans/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
         assert post(address, request_of())[0] == 200
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET /docs HTTP/1.1\r\nHost: x\r\nX: ", b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"]
+)
+def test_a_connection_without_a_request_is_closed(address: str, sent: bytes) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as idle:
+        idle.sendall(sent)
+        while idle.recv(65536):
+            pass
+    assert post(address, request_of())[0] == 200
 
 
 class Careless(LogisticRegression):  # type: ignore[misc]  # scikit-learn has no types
