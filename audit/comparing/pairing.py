@@ -4,7 +4,7 @@ Kept are the true and the predicted label (regression: target and error), the sc
 no features. Scores, weights and targets are coarsened so that no value is held by fewer than ``suppress_n``
 rows, and no row in a group that leaves no trace is distinguished by it. Rows stand in the order of a keyed hash
 of their content: whoever has the table *and the key* can find the order again, whatever the order of its rows
-or columns (see :mod:`audit.comparing.pairing_key`). A binary task takes about 3 bytes a row, several classes
+or columns (see :mod:`audit.data.user_key`). A binary task takes about 3 bytes a row, several classes
 about 2 bytes a row and class; 20,000 rows are kept unless ``[gather.pairing] rows`` asks for more or, with 0, for
 none, and scores of several classes while they are no more than 400,000 numbers.
 """

@@ -1,7 +1,7 @@
 """Evidence as a file of plain data: arrays, and a tree of what they belong to. Nothing in it can run.
 
 Only classes of this package are written and read, each as its name and its fields; a file that names anything
-else, or does not hold what it should, counts as not there.
+else, does not hold what it should, or does not bear the user's seal, counts as not there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1
+from audit.data.user_key import with_seal, without_seal
+
+VERSION = 2
 ROOMS = ("audit.", "reports.")
 MOST_BYTES = 256 << 20
 """Bytes of one kind of evidence that are kept."""
@@ -65,7 +67,7 @@ def write(path: Path, value: object) -> bool:
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
-            file.write(content.getvalue())
+            file.write(with_seal(_purpose(path), content.getvalue()))
         draft.replace(path)
     except OSError:
         with suppress(OSError):
@@ -85,7 +87,10 @@ def read(path: Path) -> Any:  # noqa: ANN401 -- what was written
     try:
         if path.stat().st_size > 2 * MOST_BYTES:
             raise NotPlainError("too large")
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+        content = without_seal(_purpose(path), path.read_bytes())
+        if content is None:
+            raise NotPlainError("another seal")
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         data = json.loads(arrays.pop("tree").tobytes().decode("utf-8", "surrogatepass"))
         if data["version"] != VERSION:
@@ -95,6 +100,11 @@ def read(path: Path) -> Any:  # noqa: ANN401 -- what was written
         raise
     except _BROKEN as error:
         raise NotPlainError(str(error)) from error
+
+
+def _purpose(path: Path) -> str:
+    """Name what is kept, of which audit."""
+    return f"evidence {path.parent.name} {path.name}"
 
 
 def _tree(value: object, arrays: dict[str, np.ndarray[Any, Any]]) -> object:
@@ -160,7 +170,7 @@ _READ: dict[str, Callable[[Any, Mapping[str, np.ndarray[Any, Any]]], object]] = 
 
 def _class(module: str, name: str) -> type:
     """Return one of our own classes of data; nothing else is looked up, and nothing is run."""
-    if not module.startswith(ROOMS) or not name.isidentifier():
+    if not module.startswith(ROOMS) or module.endswith("__main__") or not name.isidentifier():
         raise NotPlainError(f"{module}.{name} is not a class of evidence")
     result = getattr(sys.modules.get(module) or importlib.import_module(module), name, None)
     if not isinstance(result, type) or result.__module__ != module or _fields(result) is None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from audit.comparing import pairing
 from audit.comparing.baseline import RowsSeen
-from audit.comparing.pairing_key import key_name, pairing_key
 from audit.data.dataset import Dataset
+from audit.data.user_key import key_name, pairing_key
 from audit.errors import NotApplicable
 from audit.evidence import COUNTED, Predictions
 from audit.evidence.requirements import require_evidence

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from audit.data.user_key import with_seal, without_seal
 from audit.errors import AuditError, ConfigError, ModelError, quote
 from audit.optional import require
 
@@ -130,8 +131,9 @@ class Exchange:
         """
         file = self._file(url, body)
         self._spend(rows)
-        if file is not None and file.is_file():
-            return file.read_bytes()
+        known = None if file is None else _known(file)
+        if known is not None:
+            return known
         status, answer = self._ask("POST", url, body, SHORTEST_LIMIT + rows * BYTES_PER_ROW)
         self._require_success(status, answer, url, rows)
         return answer
@@ -139,13 +141,13 @@ class Exchange:
     def keep(self, url: str, body: bytes, answer: bytes) -> None:
         """Store an answer that could be read, whole or not at all."""
         file = self._file(url, body, again=True)
-        if file is None or file.is_file():
+        if file is None or _known(file) is not None:
             return
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(dir=file.parent, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as out:
-                out.write(answer)
+                out.write(with_seal(_purpose(file), answer))
             Path(part).replace(file)
         finally:
             Path(part).unlink(missing_ok=True)
@@ -249,6 +251,15 @@ class Exchange:
         if self._token:
             words = words.replace(self._token, "(token)")
         return quote(" ".join(words[:2000].split()), limit=200)
+
+
+def _known(file: Path) -> bytes | None:
+    """Return an answer that was kept, where it bears the user's seal."""
+    return without_seal(_purpose(file), file.read_bytes()) if file.is_file() else None
+
+
+def _purpose(file: Path) -> str:
+    return f"answer {file.name}"
 
 
 def require_plain_address(url: str) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from audit.config.configuration import DataTable
 from audit.config.logs import Frames, source_of
+from audit.data.user_key import seal
 from audit.errors import ConfigError, quote
 from audit.logs.cells import REFERENCE, WINDOW, Cells, add, load, save
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
 from audit.logs.sources import fingerprint_of, log_files, open_files
 
-HOW = "v4"
+HOW = "v5"
 """Changes when the same files would be counted differently."""
 
 
@@ -91,15 +92,31 @@ def _of_files(
     how = f"{columns}\0{window}\0{fingerprint_of(late) if late else ''}\0{HOW}"
     parts = []
     for file in files:
-        place = None
-        if kept is not None:
-            digest = hashlib.sha256(f"{fingerprint_of([file])}{how}".encode()).hexdigest()
-            place = kept / f"{digest[:32]}.parquet"
-        cells = load(place) if place is not None else None
+        digest = hashlib.sha256(f"{fingerprint_of([file])}{how}".encode()).hexdigest()[:32]
+        cells = None if kept is None else _kept(kept, digest)
         if cells is None:
             source = open_files([file], columns.parts(), fingerprint=False, labels=late, text=columns.text)
             cells = count(source, columns, window=window)
-            if place is not None:
-                save(cells, place)
+            if kept is not None:
+                _keep(cells, kept, digest)
         parts.append(cells)
     return add(parts)
+
+
+def _kept(folder: Path, digest: str) -> Cells | None:
+    """Return what was counted of a file before, where it bears the user's seal."""
+    for place in sorted(folder.glob(f"{digest}-*.parquet")):
+        if place.is_file() and place.name == _sealed_name(digest, place):
+            return load(place)
+    return None
+
+
+def _keep(cells: Cells, folder: Path, digest: str) -> None:
+    """Write what was counted under a name that is its seal; without a key it is counted again each time."""
+    place = folder / f"{digest}.parquet"
+    save(cells, place)
+    place.replace(folder / _sealed_name(digest, place))
+
+
+def _sealed_name(digest: str, place: Path) -> str:
+    return f"{digest}-{seal(f'tally {digest}', place.read_bytes()).hex() or 'none'}.parquet"

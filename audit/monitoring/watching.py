@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from audit.config.loading import roles_of
 from audit.config.logs import NEED_ROWS, Frames, columns_of, without_rows
 from audit.config.plan import RunPlan
 from audit.data.tables import frame_sha256
+from audit.data.user_key import is_seal, seal
 from audit.errors import ConfigError, DataError, quote, quote_all
 from audit.estimate.monitoring import together
 from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Windows
@@ -26,7 +28,7 @@ from audit.monitoring.from_record import is_record, reference_from
 from audit.monitoring.tallies import count_reference, count_windows
 from reports.formats import render
 from reports.record import AuditRecord, Card, Json, Policy, SplitInfo
-from reports.store import RecordError
+from reports.store import RecordError, dumps, loads, write_bytes_atomically
 from reports.store import load as load_record
 from reports.together import write_together
 
@@ -61,7 +63,9 @@ class Watched(NamedTuple):
     name: str
     record: AuditRecord
     is_new: bool
-    """Whether it had to be made: it is kept where nothing has changed."""
+    """Whether it says something new: nothing is told again where nothing has changed."""
+    is_kept: bool
+    """Whether it stands in the folder of records, under the user's seal."""
 
 
 def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[Watched]:
@@ -106,10 +110,18 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
 
 
 def keep(every: Iterable[Watched], state: Path) -> None:
-    """Write the records that are new into the folder of records, all of them or none."""
-    new = {_file(watched.name): render(watched.record, "json").encode() for watched in every if watched.is_new}
+    """Write the records that are not kept yet into the folder of records, all of them or none, and then their seals."""
+    new = {_file(watched.name): render(watched.record, "json").encode() for watched in every if not watched.is_kept}
     if new:
         write_together(state, new, new)
+    for name, content in new.items():
+        with suppress(OSError):  # a record without a seal is made again and compared
+            (state / TALLIES).mkdir(exist_ok=True)
+            write_bytes_atomically(_seal_of(state, name), seal(name, content))
+
+
+def _seal_of(state: Path, name: str) -> Path:
+    return state / TALLIES / f"{name}.seal"
 
 
 def _file(name: str) -> str:
@@ -163,14 +175,35 @@ def _at(predictions: Predictions, window: str) -> Predictions:
     return predictions.take(predictions.keys["window"].mask(window))
 
 
-def _record(plan: RunPlan, asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> tuple[AuditRecord, bool]:
-    """Return the record of a window, the one that is kept where nothing has changed."""
+def _record(plan: RunPlan, asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> tuple[AuditRecord, bool, bool]:
+    """Return the record of a window, whether it is new, and whether it is kept.
+
+    The one that stands there is taken where nothing has changed and it bears the user's seal; without, as where another
+    computer wrote it, it is made again and compared.
+    """
     split = plan.dataset.splits[0]
-    place = None if asked.state is None else asked.state / _file(split.file.removeprefix("window "))
-    before = None if place is None else _keep(place)
-    if before is not None and before.data.splits[0].sha256 == split.sha256 and before.policy.gates == plan.policy.gates:
-        return before, False
-    return execute(plan), True
+    if asked.state is None:
+        return execute(plan), True, False
+    name = _file(split.file.removeprefix("window "))
+    before = _keep(asked.state / name)
+    if before is None or before.data.splits[0].sha256 != split.sha256 or before.policy.gates != plan.policy.gates:
+        return execute(plan), True, False
+    if _is_ours(asked.state, name):
+        return before, False, True
+    anew = loads(dumps(execute(plan)))
+    return anew, _said(anew) != _said(before), False
+
+
+def _is_ours(state: Path, name: str) -> bool:
+    try:
+        return is_seal(_seal_of(state, name).read_bytes(), name, (state / name).read_bytes())
+    except OSError:
+        return False
+
+
+def _said(record: AuditRecord) -> object:
+    """Return what a record says, without the time that it took."""
+    return [replace(finding, seconds=0.0) for finding in record.findings], record.verdicts, record.data, record.warnings
 
 
 def _plan(windows: Windows, counted: Counted, asked: Watch) -> RunPlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 import skops.io
 from sklearn.linear_model import LogisticRegression
 
+from audit.data.user_key import with_seal
 from audit.evidence import Predictions, Settings
 from audit.gather import _resume, _stored
 from audit.gather._resume import open_unfinished
@@ -152,12 +154,14 @@ def test_what_is_more_than_data_is_not_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "named",
     [["os", "system"], ["audit.cli", "main"], ["audit.gather._resume", "shutil"], ["audit.missing", "X"],
+     ["audit.__main__", "main"],
      ["audit.evidence.predictions", "join"], ["audit.evidence", "Settings"]],
 )  # fmt: skip
 def test_a_forged_file_names_no_other_class(tmp_path: Path, named: list[str]) -> None:
     text = json.dumps({"version": _stored.VERSION, "value": {"c": named, "v": {}}})
-    with (tmp_path / "kept").open("wb") as file:
-        np.savez(file, tree=np.frombuffer(text.encode(), dtype=np.uint8))
+    content = io.BytesIO()
+    np.savez(content, tree=np.frombuffer(text.encode(), dtype=np.uint8))
+    (tmp_path / "kept").write_bytes(with_seal(_stored._purpose(tmp_path / "kept"), content.getvalue()))
     with pytest.raises(_stored.NotPlainError):
         _stored.read(tmp_path / "kept")
 

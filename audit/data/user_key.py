@@ -1,14 +1,18 @@
-"""The secret with which kept rows are put in order: it stays with whoever audits.
+"""The secret of whoever audits: kept rows are put in order with it, and what is kept for a later run is sealed with it.
 
 A record orders kept answers by a keyed hash of each row. Whoever has a record and the table, but not the key,
 cannot tell which answer belongs to which row. The key is 32 random bytes, made at the first audit and kept in
 ``modelassay/pairing.key`` in the user's configuration folder; ``MODELASSAY_PAIRING_KEY`` sets another one, as
-build servers need that compare each other's records.
+build servers need that compare each other's records, or go on from what another one kept.
+
+What a run keeps for the next one (evidence, counts of a log, records of windows, answers of an endpoint) bears a seal:
+a keyed hash of its content and of what it is kept as. What was changed, moved or planted counts as not there.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -18,6 +22,8 @@ from audit.errors import ConfigError, quote
 VARIABLE = "MODELASSAY_PAIRING_KEY"
 LEAST = 16
 """Characters of a key: fewer could be guessed."""
+SEAL = 32
+"""Bytes of a seal."""
 
 
 def key_file() -> Path:
@@ -56,6 +62,43 @@ def key_name(key: bytes) -> str:
     True
     """
     return hashlib.blake2b(b"name of the key", digest_size=4, key=hashlib.sha256(key).digest()).hexdigest()
+
+
+def seal(purpose: str, content: bytes) -> bytes:
+    """Return a keyed hash of what is kept, and of what it is kept as; nothing where no key can be made.
+
+    Examples
+    --------
+    >>> len(seal("a", b"1")) == SEAL, seal("a", b"1") == seal("b", b"1")
+    (True, False)
+    """
+    try:
+        key = pairing_key()
+    except ConfigError:
+        return b""
+    name = hashlib.blake2b(purpose.encode("utf-8", "replace"), digest_size=SEAL).digest()
+    return hashlib.blake2b(name + content, digest_size=SEAL, key=key, person=b"kept for later").digest()
+
+
+def is_seal(given: bytes, purpose: str, content: bytes) -> bool:
+    """Tell whether a seal is that of what is kept."""
+    return bool(given) and hmac.compare_digest(given, seal(purpose, content))
+
+
+def with_seal(purpose: str, content: bytes) -> bytes:
+    """Return what is kept, behind its seal.
+
+    Examples
+    --------
+    >>> without_seal("a", with_seal("a", b"1")), without_seal("b", with_seal("a", b"1"))
+    (b'1', None)
+    """
+    return seal(purpose, content) + content
+
+
+def without_seal(purpose: str, kept: bytes) -> bytes | None:
+    """Return what is kept behind a seal; ``None`` where the seal is another one."""
+    return kept[SEAL:] if is_seal(kept[:SEAL], purpose, kept[SEAL:]) else None
 
 
 def _derive(text: str, where: str) -> bytes:
