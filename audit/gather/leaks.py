@@ -11,7 +11,7 @@ import pandas as pd
 from audit.data.columns import label_text
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
-from audit.evidence import Alone, Leaks, Reading
+from audit.evidence import Alone, Leaks, Reading, Settings
 from audit.evidence.requirements import require_evidence
 from audit.statistics.residuals import r2_interval, r2_score
 from audit.statistics.variance import Undefined, variance
@@ -31,7 +31,7 @@ PART = 0.2
 """Share of all rows that a part of them must reach to be read by itself."""
 
 STAND_IN = 0.05
-"""Share of rows from which a value may be what stands where nothing was written."""
+"""Share of rows from which an empty cell, or a value, may be what stands where nothing was written."""
 
 COMMON = 3
 """So many of the most common values are tried as a stand-in."""
@@ -90,7 +90,7 @@ def gather(context: Context, *, bins: int = 256) -> Leaks:
     for done, feature in enumerate(dataset.features):
         context.progress("looking for leaks", done, len(dataset.features))
         rows = _Rows(dataset.frame[feature], y, fold, dataset.weight, dataset.cluster)
-        reading, part = _strongest(rows, dataset, bins, context.settings.level)
+        reading, part = _strongest(rows, dataset, bins, context.settings)
         entries.append(Alone(feature=feature, reading=reading))
         if part:
             notes.append(f"{feature!r} tells more {part} ({reading.n:,} of {len(dataset):,}) than on all rows.")
@@ -100,35 +100,41 @@ def gather(context: Context, *, bins: int = 256) -> Leaks:
     )
 
 
-def _strongest(rows: _Rows, dataset: Dataset, bins: int, level: float) -> tuple[Reading, str]:
+def _strongest(rows: _Rows, dataset: Dataset, bins: int, settings: Settings) -> tuple[Reading, str]:
     """Return what all rows say, or a part of them of which the feature tells more beyond chance, and which part."""
 
     def read(some: _Rows, at: float) -> Reading:
         return _of_number(some, bins, at) if dataset.task == "regression" else _of_class(some, dataset, bins, at)
 
-    whole, parts = read(rows, level), _parts(rows, dataset)
-    strict = 1 - (1 - level) / (len(parts) + 1)  # the best of several readings: Bonferroni
+    whole, parts = read(rows, settings.level), _parts(rows, dataset, settings.suppress_n)
+    strict = 1 - (1 - settings.level) / (len(parts) + 1)  # the best of several readings: Bonferroni
     tried = [(read(part, strict), part.part) for part in parts]
     better = [(reading, part) for reading, part in tried if (reading.low or 0.0) > (whole.value or 0.0)]
     return max(better, key=lambda pair: pair[0].low or 0.0, default=(whole, ""))
 
 
-def _parts(rows: _Rows, dataset: Dataset) -> list[_Rows]:
-    """Return the rows where the feature is filled, and those without one of its common values, where they are many."""
+def _parts(rows: _Rows, dataset: Dataset, hidden: int) -> list[_Rows]:
+    """Return the rows where the feature is filled, and those without one of its common values, where they are many.
+
+    Their numbers are told, so neither the value nor the empty cells left out may be so few that they are to be hidden.
+    """
     codes, values = distinct(rows.column)
     filled = codes >= 0
-    candidates = [(filled, "on the rows where it is filled")]
+    empty, least = int((~filled).sum()), max(STAND_IN * len(codes), hidden)
+    if 0 < empty < hidden:
+        return []
+    candidates = [(filled, "on the rows where it is filled")] if empty >= least else []
     if len(values) > 2:
         sizes = np.bincount(codes[filled])
         candidates += [
             (filled & (codes != code), f"on the rows where it is not {label_text(values[code])!r}")
             for code in np.argsort(-sizes, kind="stable")[:COMMON]
-            if sizes[code] >= STAND_IN * len(codes)
+            if sizes[code] >= least
         ]
     return [
         rows.take(inside, words)
         for inside, words in candidates
-        if len(inside) > inside.sum() >= PART * len(inside) and _is_enough(rows.y[inside], dataset)
+        if inside.sum() >= PART * len(inside) and _is_enough(rows.y[inside], dataset)
     ]
 
 

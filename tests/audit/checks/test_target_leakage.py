@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 
+from audit.evidence import Settings
 from tests.audit.checks.tables import Frames, clean, dataset, found, measured, outcome
 
 
@@ -115,3 +116,13 @@ def test_the_part_is_named() -> None:
     finding = found(dataset(_written_for_some("word", 0.7)), "target_leakage")
     assert finding.measurement is not None
     assert any("'closed'" in note and "is not 'open'" in note for note in finding.measurement.notes)
+
+
+@pytest.mark.parametrize(("odd", "named"), [(29, False), (30, True)])
+def test_a_part_does_not_give_away_how_many_rows_are_hidden(odd: int, named: bool) -> None:
+    train, test = clean(300)
+    test["sex"] = np.where(np.arange(len(test)) < odd, "x", np.where(test["y"] == 1, "f", "m"))
+    train["sex"] = np.where(train["y"] == 1, "f", "m")
+    finding = found(dataset((train, test)), "target_leakage", settings=Settings(suppress_n=30))
+    assert finding.measurement is not None
+    assert any("is not 'x'" in note for note in finding.measurement.notes) == named
