@@ -292,7 +292,8 @@ def trim_padding(ids: Tensor) -> Tensor:
 @torch.inference_mode()
 def raw_outputs(network: nn.Module, inputs: Tensor) -> Tensor:
     """Run forward in blocks, in evaluation mode."""
-    network.eval()
+    if network.training:  # a walk over all modules costs as much as a small forward pass
+        network.eval()
     size = block_size(inputs[0].numel()) if len(inputs) else 1
     return torch.cat([network(block) for block in torch.split(inputs, size)])
 

@@ -28,7 +28,7 @@ TOLERATED = 0.05
     family="explanations",
     references=(
         "Sundararajan, Taly and Yan 2017, Axiomatic Attribution for Deep Networks",
-        "Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks via Gradient-Based Localization",
+        "Draelos and Carin 2020, Use HiResCAM instead of Grad-CAM for faithful explanations",
         "Zeiler and Fergus 2014, Visualizing and Understanding Convolutional Networks (occlusion)",
         "Ribeiro, Singh and Guestrin 2016, Why Should I Trust You?",
     ),
@@ -41,8 +41,8 @@ def image_explanations(image_explanations: ImageExplanations, *, side: int = 112
     much of it the strongest tenth of the places holds. Integrated gradients are shown only where they add
     up to the output.
 
-    Limits. The methods answer different questions and may differ. Grad-CAM shows only what raises the
-    output, coarsely. What a person sees in a map is not what the model computes; maps are not reasons. The
+    Limits. The methods answer different questions and may differ. HiResCAM shows places as coarsely as the
+    last convolution sees them. What a person sees in a map is not what the model computes; maps are not reasons. The
     images are shown unless the option `values` is false.
     """
     given = image_explanations

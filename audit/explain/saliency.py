@@ -1,4 +1,4 @@
-"""Where in an image a convolutional network looks: Grad-CAM."""
+"""Where in an image a convolutional network looks: HiResCAM."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ def convolutions(module: torch.nn.Module) -> list[torch.nn.Module]:
     return [layer for layer in module.modules() if isinstance(layer, torch.nn.Conv2d)]
 
 
-def grad_cam(network: Network, rows: FloatArray) -> FloatArray | None:
-    """Weigh the channels of the last convolution by the mean gradient of the output.
+def hires_cam(network: Network, rows: FloatArray) -> FloatArray | None:
+    """Multiply what the last convolution finds by the gradient of the output, place by place, over all channels.
+
+    The sign is kept: a class that the layers after it only lower has a map, too, which Grad-CAM leaves blank. Where
+    one dense layer reads the convolution, the map adds up to the output but for the constant.
 
     Parameters
     ----------
@@ -33,11 +36,11 @@ def grad_cam(network: Network, rows: FloatArray) -> FloatArray | None:
     Returns
     -------
     ndarray of shape (n, height, width) or None
-        Not negative, enlarged to the image; ``None`` for a network without convolutions.
+        Enlarged to the image; ``None`` for a network without convolutions.
 
     References
     ----------
-    Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks.
+    Draelos and Carin 2020, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks.
     """
     import torch
 
@@ -60,8 +63,7 @@ def grad_cam(network: Network, rows: FloatArray) -> FloatArray | None:
         network.module.zero_grad(set_to_none=True)
     answer = kept[0]
     assert answer.grad is not None  # noqa: S101 -- retain_grad was asked for
-    weight = answer.grad.mean(dim=(2, 3), keepdim=True)
-    small = (weight * answer).sum(dim=1, keepdim=True).clamp(min=0).detach()
+    small = (answer.grad * answer).sum(dim=1, keepdim=True).detach()
     large = torch.nn.functional.interpolate(small, size=network.shape[1:], mode="bilinear", align_corners=False)
     return np.asarray(large[:, 0].cpu().numpy(), dtype=np.float64)
 

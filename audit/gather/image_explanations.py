@@ -12,7 +12,7 @@ from audit.evidence import FloatArray, Predictions
 from audit.explain.gradients import MOST, Network, integrated_gradients, network_of
 from audit.explain.parts import explain_parts
 from audit.explain.pixels import ImageCase, ImageExplanations, patches
-from audit.explain.saliency import grad_cam, occlusion
+from audit.explain.saliency import hires_cam, occlusion
 from audit.gather._explained import Explained, draw_explained, value_words
 from audit.gather.local_cases import pick
 
@@ -37,7 +37,7 @@ def gather(
     samples: int = 1000,
     evaluations: int = 1_500_000,
 ) -> ImageExplanations:
-    """Explain images of the test split by gradients, Grad-CAM, occlusion, patches and LIME.
+    """Explain images of the test split by gradients, HiResCAM, occlusion, patches and LIME.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def _by_gradients(
     apart = abs(float(attribution.output[0]) - attribution.base)
     error = abs(float(attribution.values.sum()) + attribution.base - float(attribution.output[0]))
     maps = {"integrated gradients": attribution.values[0].reshape(size).sum(axis=0)}
-    cam = grad_cam(network, row[None])
+    cam = hires_cam(network, row[None])
     if cam is not None:
-        maps["Grad-CAM"] = cam[0]
+        maps["HiResCAM"] = cam[0]
     return maps, error / apart if apart > 1e-9 else error

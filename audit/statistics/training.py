@@ -40,6 +40,9 @@ LONGER = "Train for more epochs."
 CAPACITY = "Give more capacity: more units or channels, or another hidden layer."
 WEAKEN = "Weaken the penalty: lower l1, l2 or dropout to a tenth."
 DEAD = "Lower learning_rate, use GELU or batch_norm=True, initialize by the activation (init='auto')."
+BORN = (
+    "Initialize by the activation (init='auto', biases at 0): a whole layer is dead from the start, and nothing passes."
+)
 CLIP = "Lower learning_rate, scale inputs and target, or raise clip_norm if the norms are steady."
 
 
@@ -240,10 +243,17 @@ def _first_to_last_gradient(log: Log) -> Sign:
         if ratios:
             value = min(ratios.get(0, math.inf), statistics.median(ratios.values()))
             evidence = f"gradient of {names[0]} is {value:.2g} of that of {names[-1]}"
+    remedy = BORN if _born_dead(log) else DEPTH
     return Sign(
         code="TRAIN004", title="vanishing gradients", quantity="first_to_last_gradient", value=value, evidence=evidence,
-        remedy=_rate_remedy(log, DEPTH) if is_penalized(log) or rate_too_high(log) else DEPTH,
+        remedy=_rate_remedy(log, remedy) if is_penalized(log) or rate_too_high(log) else remedy,
     )  # fmt: skip
+
+
+def _born_dead(log: Log) -> bool:
+    """Tell whether all units of a layer were dead from the first epoch on, so that nothing passes it."""
+    shares = [log.values(f"dead_units:{layer}") for layer in log.layers("dead_units")]
+    return any(min(values[:1], default=0.0) == 1.0 for values in shares)
 
 
 def _early_to_late_step(log: Log) -> Sign:
@@ -262,7 +272,7 @@ def _early_to_late_step(log: Log) -> Sign:
             value, evidence = None, f"{evidence}; the network is still learning, and what it ends at is not known"
     return Sign(
         code="TRAIN004", title="vanishing gradients over time", quantity="early_to_late_step_gradient", value=value,
-        evidence=evidence, remedy=TIME,
+        evidence=evidence, remedy=_rate_remedy(log, TIME),
     )  # fmt: skip
 
 

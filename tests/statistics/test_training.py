@@ -19,10 +19,10 @@ from audit.policy.read import default_policy
 from audit.statistics.training import diagnose, tripped_signs
 from audit.statistics.training_log import LIMITS, LOWER, Sign
 
-pytest.importorskip("torch", reason="networks need the torch extra")
+torch = pytest.importorskip("torch", reason="networks need the torch extra")
 
-from trainers import NetworkClassifier, NetworkRegressor
-from trainers.history import HistoryRow
+from trainers import NetworkClassifier, NetworkRegressor  # noqa: E402
+from trainers.history import HistoryRow  # noqa: E402
 
 DIGITS = tuple(part[:400] for part in load_digits(return_X_y=True))
 TUMORS = load_breast_cancer(return_X_y=True)
@@ -47,6 +47,16 @@ def fit(rows: str, parameters: dict[str, Any]) -> NetworkClassifier | NetworkReg
         return kind(**parameters, random_state=0).fit(*DATA[rows])
 
 
+def born_dead(shape: tuple[int, ...], outputs: int) -> object:
+    """Build a network whose first layer no row ever activates."""
+    network = torch.nn.Sequential(
+        torch.nn.Linear(shape[0], 16), torch.nn.ReLU(), torch.nn.Linear(16, 16), torch.nn.ReLU(),
+        torch.nn.Linear(16, outputs),
+    )  # fmt: skip
+    torch.nn.init.constant_(network[0].bias, -20.0)
+    return network
+
+
 BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("digits", {"learning_rate": 1e-6, "epochs": 10}, "Raise learning_rate"),
     ("friedman", {"learning_rate": 1e-6, "epochs": 10}, "Raise learning_rate"),
@@ -57,6 +67,17 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("digits", {"hidden": (64,) * 5, "activation": "sigmoid", "epochs": 6}, "Use ReLU"),
     ("tumors", {"hidden": (64,) * 5, "activation": "sigmoid", "epochs": 6}, "Use ReLU"),
     ("first", {"network": "rnn", "units": 8, "epochs": 3, "batch_size": 60}, "Use lstm or gru"),
+    (
+        "first",
+        {"network": "gru", "units": 8, "epochs": 3, "batch_size": 60, "learning_rate": 1e-6},
+        "Raise learning_rate",
+    ),
+    (
+        "first",
+        {"network": "rnn", "units": 8, "epochs": 3, "batch_size": 60, "learning_rate": 10.0},
+        "Lower learning_rate",
+    ),
+    ("digits", {"network": born_dead, "epochs": 5}, "Initialize by the activation"),
     ("digits", {"hidden": (1,), "epochs": 40}, "Give more capacity"),
     ("digits", {"l2": 1.0, "epochs": 15}, "Weaken the penalty"),
     ("digits", {"dropout": 0.95, "epochs": 15}, "Weaken the penalty"),

@@ -23,8 +23,10 @@ from audit.checks.text_explanations import text_explanations
 from audit.data.dataset import Roles, build
 from audit.errors import ConfigError, NotApplicable
 from audit.evidence import Absence, Predictions, Settings
+from audit.explain.gradients import Network
 from audit.explain.parts import explain_parts, sample_masks
 from audit.explain.pixels import ImageExplanations, concentration, overlay, patches, png, strip, where_in_words
+from audit.explain.saliency import hires_cam
 from audit.explain.words import Pieces, TextExplanations
 from audit.gather import Context
 from audit.models.load import wrap
@@ -174,7 +176,7 @@ def test_the_corner_that_decides_is_found() -> None:
     context = images()
     found = cast("ImageExplanations", context.need("image_explanations"))
     typical = next(case for case in found.cases if "typical of 1" in case.why)
-    assert set(typical.maps) == {"integrated gradients", "Grad-CAM", "occlusion", "SHAP of patches", "LIME of patches"}
+    assert set(typical.maps) == {"integrated gradients", "HiResCAM", "occlusion", "SHAP of patches", "LIME of patches"}
     for name in ("integrated gradients", "occlusion", "SHAP of patches", "LIME of patches"):
         values = typical.maps[name]
         inside = values[0:5, 7:12]
@@ -186,6 +188,24 @@ def test_the_corner_that_decides_is_found() -> None:
     assert len(pictures) == len(found.cases)
     assert "upper right" in pictures[found.cases.index(typical)].alt
     assert sum(len(one.png_base64) for one in pictures) < 200_000
+
+
+def test_a_class_that_the_last_layer_only_lowers_has_a_map_that_adds_up() -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 3, 3, padding="same"), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+        torch.nn.Linear(3, 1),
+    )  # fmt: skip
+    with torch.no_grad():
+        module[4].weight.copy_(-module[4].weight.abs())
+    network = Network(module=module.double(), shape=(1, 6, 6), center=None, scale=None, column=None)
+    rows = RNG(0).random((4, 36))
+    found = hires_cam(network, rows)
+    assert found is not None
+    assert (found <= 0).all()
+    assert (found < 0).any(axis=(1, 2)).all()
+    assert np.allclose(found.sum(axis=(1, 2)) + module[4].bias.item(), network.score(rows))
 
 
 def test_a_map_that_does_not_add_up_is_left_out() -> None:
@@ -206,7 +226,7 @@ def test_any_model_can_be_told_the_shape(fitted: Fitted) -> None:
 
     context = replace(fitted("logistic"), options={"image_explanations": {"shape": [1, 2, 2]}})
     found = cast("ImageExplanations", context.need("image_explanations"))
-    assert "Grad-CAM" not in found.cases[0].maps
+    assert "HiResCAM" not in found.cases[0].maps
     assert image_explanations(found).exhibits
     with pytest.raises(NotApplicable, match="reads no images"):
         fitted("logistic").need("image_explanations")
