@@ -20,7 +20,7 @@ from reports.record import Finding, FindingOutcome, Json, Measurement, Task
 ALL_TASKS: frozenset[Task] = frozenset({"binary", "multiclass", "regression"})
 
 
-MOST_COLUMNS = 4096
+MOST_COLUMNS = 5_000
 """Columns that are looked at one by one."""
 
 
@@ -83,7 +83,7 @@ def check(
     revision : int
         Raise it when the same evidence would give other numbers.
     by_column : bool
-        Whether it looks at columns one by one; rows of more than 4,096 values are not asked.
+        Whether it looks at columns one by one; not asked beyond 5,000 of them.
     requires : tuple of str
         What the evidence must hold for the question to arise: ``sensitive``, ``train``, ``test``, ``features`` …, see
         :data:`audit.evidence.requirements.REQUIREMENTS`. Elsewhere the finding is ``not_applicable``.
@@ -187,7 +187,8 @@ def _attempt(
     if task not in check.tasks:
         return "not_applicable", f"applies to {' and '.join(sorted(check.tasks))} tasks only (task: {task})", None
     if check.by_column and (width := len(getattr(evidence("dataset"), "features", ()))) > MOST_COLUMNS:
-        return "not_applicable", f"rows of {width:,} values are images or sequences, not columns with a meaning", None
+        reason = f"{width:,} columns are too many to be looked at one by one; at most {MOST_COLUMNS:,} are"
+        return "not_applicable", reason, None
     if check.by_column and check.family in {"data", "drift"} and getattr(evidence("dataset"), "pictures", False):
         return "not_applicable", "rows are images, of which no pixel has a meaning of its own", None
     given = {name: evidence(name) for name in (*check.needs, *check.wants)}

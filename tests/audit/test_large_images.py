@@ -167,3 +167,18 @@ def test_shrinking_keeps_the_mean() -> None:
     assert made.shape == (3, 75, 50)
     assert made.mean() == pytest.approx(image.mean())
     assert shrunk(image, 150) is image
+
+
+@pytest.mark.parametrize(("width", "outcome"), [(5_000, "measured"), (5_001, "not_applicable")])
+def test_columns_of_wide_tables_are_looked_at_up_to_a_limit(width: int, outcome: str) -> None:
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, width)), columns=[f"p{k}" for k in range(width)])
+    y = np.arange(20) % 2
+    rows = X.assign(y=y, guess=y)
+    report = audit.run(
+        None, test=rows, train=rows, target="y", prediction="guess", positive=1, checks=["unseen_category"]
+    )
+    (finding,) = report.findings
+    assert finding.outcome == outcome
+    assert outcome == "measured" or finding.reason == (
+        "5,001 columns are too many to be looked at one by one; at most 5,000 are"
+    )
