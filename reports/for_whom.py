@@ -149,6 +149,7 @@ def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
         shown = known_words(result.lead, gate_of(record, result.lead)) if result is failed[0] else ""
         reach = reach_words(record, result.lead)
         reached = f"about {reach} would have to come out differently" if reach else ""
+        reached = f"to keep the limit, {reached}" if reached and said and not shown else reached
         text = "; ".join(text for text in (words, shown, reached) if text)
         if text:
             lines.append(f"{capital(record, text)}.")
@@ -169,6 +170,11 @@ def _is_direction(result: GateResult) -> bool:
 def _same_gap(result: GateResult, gap: Gap) -> bool:
     metric = result.lead.estimate.metric if result.lead.estimate else ""
     return metric.startswith(gap.rate) and gap.features == set(groups_in(result.lead.where))
+
+
+def _is_open(record: AuditRecord, gap: Gap) -> bool:
+    """Tell whether nobody said which of the two groups is the worse off."""
+    return record.task == "binary" and not record.data.favorable and words_of(gap.rate).of_outcome
 
 
 def _direction(record: AuditRecord, gap: Gap | None) -> list[str]:
@@ -197,7 +203,7 @@ def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
             high=estimate.high,
             text=rate_words(estimate) + (f" (n {estimate.n:,})" if estimate.n is not None else ""),
             tag="compared with" if estimate is gap.other else "",
-            strong=estimate is gap.group,
+            strong=estimate is gap.group and not _is_open(record, gap),
         )
         for estimate in [*first, *rest[:2]]
     ]

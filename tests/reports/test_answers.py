@@ -182,6 +182,24 @@ def test_an_open_direction_shows_both_rates_and_says_so() -> None:
     assert "not stated" not in " ".join(answer(mortgages("no"), "worse").details)
 
 
+@pytest.mark.parametrize(("favorable", "strong"), [("", 0), ("no", 1)])
+def test_no_group_is_marked_as_worse_off_while_the_direction_is_open(favorable: str, strong: int) -> None:
+    drawn = answer(mortgages(favorable), "worse").strip
+    assert drawn is not None
+    assert sum(row.strong for row in drawn.rows) == strong
+
+
+def test_the_reach_of_the_gap_that_was_told_says_what_for() -> None:
+    gap = rate("selection_rate_ratio", 0.84, 126, "ratio", afam="yes")
+    failed = verdict("FAIR001", "fail", gap, extent=extent(74.0))
+    record = replace(
+        mortgages("no"),
+        verdicts=(failed,),
+        policy=Policy(gates=(rule("FAIR001", "selection_rate_ratio", threshold=0.9),)),
+    )
+    assert answer(record, "worse").details[0].startswith("To keep the limit, about 74 of 1,000")
+
+
 def test_without_value_labels_classes_stand_between_quotation_marks() -> None:
     said = answer(mortgages("no", {}), "worse").sentence
     assert said == "Called “yes”: 17.5 % of afam: yes (n 126), 2.4 % of afam: no (n 826)."
