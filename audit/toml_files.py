@@ -14,6 +14,12 @@ from audit.errors import AuditError, hint, quote, quote_all
 M = TypeVar("M")
 MOST_BYTES = 16 << 20
 """Bytes of a TOML file that are read."""
+MOST_KEYS = 100_000
+"""Keys and values that a TOML file may hold."""
+MOST_TOLD = 50
+"""Mistakes of a file that are looked at."""
+DEEP = re.compile(r"""(?<![\w"'-])(?:[\w"'-]+[ \t]*\.[ \t]*){30}""")
+"""A key of more than thirty parts."""
 
 
 class Line(NamedTuple):
@@ -69,11 +75,24 @@ def read_toml(path: Path, error: type[AuditError]) -> tuple[dict[str, object], s
         raise error(f"{quote(path.name)} is longer than {MOST_BYTES >> 20} MiB; expected a configuration or a policy.")
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text), text
+        if DEEP.search(text):  # the parser takes the square of the depth
+            raise RecursionError
+        tables = tomllib.loads(text)
+        if _size(tables) > MOST_KEYS:
+            raise ValueError(f"it holds more than {MOST_KEYS:,} values")
+        return tables, text
     except RecursionError as problem:
         raise error(f"{path.name} is not readable as TOML: it is nested too deeply.") from problem
     except (ValueError, OSError) as problem:  # of the parser, of UTF-8, and of integers of thousands of digits
         raise error(f"{path.name} is not readable as TOML: {problem}.") from problem
+
+
+def _size(value: object, depth: int = 0) -> int:
+    """Count keys and values; a file that is nested deeper than any configuration is too deep."""
+    if depth > 50:
+        raise RecursionError
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return len(held) + sum(_size(item, depth + 1) for item in held if isinstance(item, dict | list))
 
 
 def validate(model: type[M], tables: object, *, file: str, text: str, error: type[AuditError]) -> M:
@@ -90,7 +109,8 @@ def validate(model: type[M], tables: object, *, file: str, text: str, error: typ
     try:
         return TypeAdapter(model).validate_json(text_of_tables, strict=True)
     except ValidationError as problem:
-        lines = [_tell(model, dict(error), file, text) for error in problem.errors(include_url=False)]
+        mistakes = problem.errors(include_url=False)[:MOST_TOLD]
+        lines = [_tell(model, dict(mistake), file, text) for mistake in mistakes]
         names = list(dict.fromkeys(lines))
         more = f" (and {len(names) - 5} more)" if len(names) > 5 else ""
         raise error("; ".join(names[:5]) + more) from problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -119,6 +120,12 @@ class Recipe(_Part):
     model: ModelPart = ModelPart()
 
 
+MOST_BYTES = 1 << 20
+"""Bytes of a configuration that are read."""
+DEEP = re.compile(r"""(?<![\w"'-])(?:[\w"'-]+[ \t]*\.[ \t]*){30}""")
+"""A key of more than thirty parts."""
+
+
 def read(path: str | os.PathLike[str]) -> Recipe:
     """Read a configuration.
 
@@ -129,11 +136,14 @@ def read(path: str | os.PathLike[str]) -> Recipe:
     """
     source = Path(path)
     try:
-        content = source.read_bytes().decode("utf-8")
+        with source.open("rb") as file:
+            content = file.read(MOST_BYTES + 1).decode("utf-8")
+        if len(content) > MOST_BYTES or DEEP.search(content):  # the parser takes the square of a key's depth
+            raise ValueError("it is longer, or nested deeper, than a configuration can be")
         plain = tomllib.loads(content)
     except FileNotFoundError as error:
         raise TrainerError(f"there is no file {quote(source)}; expected a train.toml") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainerError(f"{quote(source)} cannot be read as TOML: {error}") from error
     try:
         return Recipe.model_validate(plain)

@@ -8,7 +8,7 @@ from pathlib import Path
 from audit.cli.output import note, require_replaceable
 from audit.errors import ConfigError, DataError, quote
 from reports.history import Entry, entry, page
-from reports.store import write_text_atomically
+from reports.store import MOST_BYTES, write_text_atomically
 
 
 def history(records: list[Path], *, out: Path) -> int:
@@ -27,7 +27,7 @@ def history(records: list[Path], *, out: Path) -> int:
 def _files(records: list[Path]) -> Iterator[Path]:
     for record in records:
         if record.is_dir():
-            yield from sorted(record.rglob("*.json"))
+            yield from (file for file in sorted(record.rglob("*.json")) if file.is_file())
         elif record.is_file():
             yield record
         else:
@@ -38,7 +38,8 @@ def _read(file: Path) -> Entry:
     from pydantic_core import from_json  # twice as fast as the standard library on a thousand records
 
     try:
-        record = from_json(file.read_bytes())
+        with file.open("rb") as content:
+            record = from_json(content.read(MOST_BYTES))  # a longer one is cut off, and is no JSON
     except (ValueError, OSError, RecursionError) as error:
         raise DataError(f"{quote(file)} is not a record: {str(error)[:120]}.") from error
     if not isinstance(record, dict) or "verdicts" not in record or "schema_version" not in record:

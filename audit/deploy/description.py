@@ -114,6 +114,8 @@ def read_description(path: Path, *, trust: bool = False) -> tuple[Description, M
     if said := _contradiction(description):
         raise ModelError(f"{quote(path.name)}: {said}. Write it with modelassay export.")
     model = load(file, trust=trust)
+    if model.info.sha256 != description.sha256:
+        raise ModelError(f"{quote(file.name)} keeps weights in other files. Save the model as one file, and export it.")
     if said := _difference(description, model):
         raise ModelError(f"{quote(path.name)} names {said} than {quote(file.name)}. Write it with modelassay export.")
     return description, model

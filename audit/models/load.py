@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from audit.data.tables import file_sha256
+from audit.data.tables import files_sha256
 from audit.errors import AuditError, ConfigError, ModelError, UntrustedTypesError, hint, quote, quote_all
 from audit.models.boosters import SUFFIXES, adapt, load_booster, taught_categories
 from audit.models.column_names import known_count, known_names
@@ -158,7 +158,7 @@ def wrap(
         kind=kind if last is predictor else f"Pipeline ending in {kind}",
         format=format_,
         file=file.name if file else "",
-        sha256=file_sha256(file) if file else "",
+        sha256=files_sha256(getattr(predictor, "files", ()) if format_ == "onnx" else [file]) if file else "",
         size_bytes=file.stat().st_size if file else None,
         runs_code=runs_code,
         parameters=_parameters(last),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,27 @@ KEPT = ("Identity", "Cast", "ZipMap", "Squeeze", "Flatten", "Reshape")
 """Operators that hand a score on as it is."""
 
 
+def _weight_files(graph: Any, path: Path) -> tuple[Path, ...]:  # noqa: ANN401 -- protobuf messages
+    """Return the files that hold weights of a graph, which stand beside it."""
+    places = {entry.value for tensor in _tensors(graph) for entry in tensor.external_data if entry.key == "location"}
+    for place in sorted(places):
+        if Path(place).name != place or not (path.parent / place).is_file():
+            raise ModelError(
+                f"{quote(path.name)} keeps weights in {quote(place)}; expected the name of a file beside it. "
+                "Save the model as one file (onnx.save without save_as_external_data)."
+            )
+    return tuple(path.parent / place for place in sorted(places))
+
+
+def _tensors(graph: Any) -> Iterator[Any]:  # noqa: ANN401
+    """Yield the tensors of a graph and of the graphs inside it."""
+    yield from graph.initializer
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        yield from (attribute.t, *attribute.tensors)
+        for inner in (attribute.g, *attribute.graphs):
+            yield from _tensors(inner)
+
+
 class OnnxModel:
     """An ONNX graph with scikit-learn's methods.
 
@@ -40,6 +61,11 @@ class OnnxModel:
     Parameters
     ----------
     path : Path
+
+    Attributes
+    ----------
+    files : tuple of Path
+        The file, and those beside it in which it keeps weights.
 
     Raises
     ------
@@ -52,6 +78,7 @@ class OnnxModel:
     def __init__(self, path: Path) -> None:
         file = require("onnx", extra="onnx", purpose="ONNX models").load(path, load_external_data=False)
         graph = file.graph
+        self.files = (path, *_weight_files(graph, path))
         self._missing = next(
             (metadata_prop.value for metadata_prop in file.metadata_props if metadata_prop.key == MISSING_TEXT), None
         )

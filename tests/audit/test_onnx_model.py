@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import audit
+from audit.data.tables import file_sha256
 from audit.errors import ModelError
 from audit.models.load import load
 
@@ -147,3 +148,35 @@ def test_an_onnx_model_is_audited(tmp_path: Path) -> None:
     assert measured is not None
     accuracy = next(one for one in measured.estimates if one.metric == "accuracy")
     assert accuracy.value == pytest.approx(right)
+
+
+# --- weights in another file ----------------------------------------------------------------------------
+
+
+def _outside(folder: Path, place: str) -> Path:
+    """Save a graph whose weights stand in another file, under any name."""
+    path = _saved(folder / "m.onnx", *_linear("Softmax"))
+    model = onnx.load(path)
+    onnx.save(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    model = onnx.load(path, load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        entry.value = place if entry.key == "location" else entry.value
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_weights_in_another_file_belong_to_the_model(tmp_path: Path) -> None:
+    path = _outside(tmp_path, "w.bin")
+    first = load(path)
+    content = (tmp_path / "w.bin").read_bytes()
+    (tmp_path / "w.bin").write_bytes(content[::-1])
+    assert load(path).info.sha256 != first.info.sha256
+    assert load(_saved(tmp_path / "one.onnx", *_linear("Softmax"))).info.sha256 == file_sha256(tmp_path / "one.onnx")
+
+
+@pytest.mark.parametrize("place", ["../w.bin", "/etc/passwd", "/dev/zero", "../../../etc/passwd", "missing", "."])
+def test_weights_elsewhere_are_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "w.bin").write_bytes(bytes(1000))
+    with pytest.raises(ModelError, match="expected the name of a file beside it"):
+        load(_outside(tmp_path / "in", place))

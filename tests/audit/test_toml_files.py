@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,6 +78,36 @@ def test_what_is_no_toml(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ConfigError, match="not readable as TOML"):
         read_toml(path, ConfigError)
+
+
+DEPTHS = {
+    "a table": "[" + ".".join(["a"] * 50_000) + "]\n",
+    "a key": ".".join(["a"] * 50_000) + " = 1\n",
+    "a key with blanks": " . ".join(['"a"'] * 50_000) + " = 1\n",
+    "a key in a table": "x = {" + ".".join(["a"] * 50_000) + " = 1}\n",
+    "lists": "a = " + "[" * 60 + "]" * 60,
+    "many keys": "".join(f"k{k} = 1\n" for k in range(100_001)),
+    "many unknown keys": "".join(f"k{k} = 1\n" for k in range(20_000)),
+}
+
+
+@pytest.mark.parametrize("name", DEPTHS)
+def test_depth_and_number_of_keys_are_bounded(tmp_path: Path, name: str) -> None:
+    started = time.process_time()
+    try:
+        message = told(tmp_path, DEPTHS[name])
+    except ConfigError as error:
+        message = str(error)
+    assert len(message) < 2_000
+    assert time.process_time() - started < 3
+    if not name.startswith("many"):
+        assert "nested too deeply" in message
+
+
+def test_values_of_many_points_are_no_deep_keys(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("a = 'one. two. three. " + "and so on. " * 100 + "'\nb = '" + "1.5, " * 200 + "'\nc = '...'\n")
+    assert set(read_toml(path, ConfigError)[0]) == {"a", "b", "c"}
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

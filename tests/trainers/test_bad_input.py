@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.datasets import make_classification
 
 from trainers import NetworkClassifier, NetworkRegressor, TrainerError
 from trainers.history import HistoryRow, series
+from trainers.schema import read
 
 pytest.importorskip("torch")
 
@@ -133,3 +135,13 @@ def test_an_interrupt_keeps_the_best_weights_and_says_so() -> None:
     assert len(series(model.history_, "loss")) == 5
     whole = NetworkClassifier(epochs=5, random_state=0).fit(X, Y)
     np.testing.assert_array_equal(model.predict_proba(X), whole.predict_proba(X))
+
+
+ENDLESS = (".".join(["a"] * 50_000) + " = 1", "a = " + "[" * 5_000, "a = " + "9" * 5_000, "#" * (1 << 21))
+
+
+@pytest.mark.parametrize("text", ENDLESS, ids=len)
+def test_a_configuration_is_bounded(tmp_path: Path, text: str) -> None:
+    (tmp_path / "train.toml").write_text(text)
+    with pytest.raises(TrainerError, match="cannot be read as TOML"):
+        read(tmp_path / "train.toml")

@@ -21,7 +21,8 @@ from sklearn.neural_network import MLPClassifier
 
 from audit.cli import main
 from audit.integrations.mitigation import Mitigation
-from audit.progress import silent
+from audit.models import containment
+from audit.progress import Progress, silent
 from reports import together
 from reports.store import load
 
@@ -180,14 +181,22 @@ def fresh(folder: Path, files: dict[str, bytes]) -> None:
         (folder / name).write_bytes(content)
 
 
+def contain_here(
+    work: Callable[[Progress], object], *, early: Callable[[object], None] | None = None, **_: object
+) -> SimpleNamespace:
+    """Do in this process, where steps are counted, what is done in a child."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(containment._child, "hand", early)
+        return SimpleNamespace(value=work(silent), printed="")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     monkeypatch.setenv("MODELASSAY_CACHE", "off")
-    here = lambda work, **_: SimpleNamespace(value=work(silent), printed="")  # noqa: E731 -- where steps are counted
-    for verb in ("export", "compress", "run"):
-        monkeypatch.setattr(f"audit.cli.{verb}.contain", here)
+    for verb in ("export", "compress", "run", "monitor"):
+        monkeypatch.setattr(f"audit.cli.{verb}.contain", contain_here)
     monkeypatch.setattr("audit.deploy.compress._time_ratios", lambda *_: (1.0, 1.0))
     return tmp_path
 

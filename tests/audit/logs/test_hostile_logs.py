@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
+from audit.cli import main
 from audit.errors import DataError
 from audit.logs.sources import connect, log_files, open_files, open_table
 
@@ -109,3 +112,24 @@ def test_a_column_that_stands_twice_is_refused(tmp_path: Path, names: tuple[str,
 def test_a_column_whose_name_looks_renamed_is_read(tmp_path: Path) -> None:
     pd.DataFrame({"y": [0, 1], "y_1": [1, 1], "p": [0, 1]}).to_csv(tmp_path / "log.csv", index=False)
     assert open_files([tmp_path / "log.csv"], COLUMNS).frame.collect().to_native().num_rows == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a metric is asked in a fork")
+@pytest.mark.parametrize("code", ["import os; os._exit(0)", "import sys; sys.exit(0)", "print('::error::x')"])
+def test_no_metric_ends_monitoring_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], code: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    log = pd.DataFrame({"t": pd.date_range("2025-01-01", periods=400, freq="6h"), "y": generator.integers(0, 2, 400)})
+    log.assign(p=log["y"]).to_csv("log.csv", index=False)
+    name = f"own_{len(code)}"
+    Path(f"{name}.py").write_text(f"{code}\n\ndef metric(y_true, y_pred):\n    return 1.0\n")
+    Path("audit.toml").write_text(
+        '[data]\nlog = "log.csv"\ntarget = "y"\ntask = "binary"\npositive = 1\nprediction = "p"\ntime = "t"\n'
+        f'[metrics]\nown = "{name}:metric"\n[monitor]\nwindow = "month"\nreference = 1\n'
+    )
+    code_of_exit = main(["monitor", "audit.toml"])
+    said = capfd.readouterr()
+    assert "::error" not in said.out
+    assert (code_of_exit == 2) == ("exit" in code)
