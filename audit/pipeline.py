@@ -37,7 +37,7 @@ from audit.config.several_targets import one_target
 from audit.costs import Costs
 from audit.data.dataset import Dataset, Roles, address_name
 from audit.evidence import Absence, Predictions, Settings
-from audit.gather import LEFT_OUT, QUICK, UNREACHED, Context, available, check_options
+from audit.gather import QUICK, Context, available, check_options
 from audit.gather._resume import Unfinished, open_unfinished
 from audit.gather._suppression import hide_small_groups
 from audit.gather.corrupted import reads_images
@@ -49,6 +49,8 @@ from audit.models.column_names import match
 from audit.models.objects import require_task
 from audit.progress import Progress, silent
 from reports.record import (
+    LEFT_OUT,
+    UNREACHED,
     AuditRecord,
     Card,
     DataInfo,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.families import family_named
@@ -9,7 +10,7 @@ from reports.lookup import Estimates
 from reports.people import capital, class_words
 from reports.phrases import count_noun, list_names, visible
 from reports.ranking import by_attention, families, family_of
-from reports.record import AuditRecord, Verdict, blank_sections
+from reports.record import LEFT_OUT, UNREACHED, AuditRecord, Finding, Verdict, blank_sections
 from reports.results import GateResult, gate_of
 from reports.sentences import concern_words, verdict_words
 from reports.summary import standing
@@ -105,8 +106,17 @@ def _has(record: AuditRecord, code: str) -> bool:
 
 
 def _skip(record: AuditRecord) -> list[Action]:
-    return [
-        Action(text=f"{visible(finding.title)} was skipped: {visible(finding.reason, 300)}", who="data scientist")
-        for finding in record.findings
-        if finding.outcome == "skipped"
-    ]
+    """Say what to do so that what was skipped is looked at: one step for all that were skipped for one reason."""
+    reasons: dict[str, list[Finding]] = {}
+    for finding in record.findings:
+        if finding.outcome == "skipped":
+            reasons.setdefault(finding.reason, []).append(finding)
+    return [Action(text=_make_up(*entry), who="data scientist") for entry in reasons.items()]
+
+
+def _make_up(reason: str, findings: Sequence[Finding]) -> str:
+    if reason not in (LEFT_OUT, UNREACHED):
+        return f"{list_names(finding.title for finding in findings)}: {visible(reason, 300)}"
+    kinds = list_names(dict.fromkeys(finding.family for finding in findings))
+    again = "Run without --quick" if reason == LEFT_OUT else "Run to the end"
+    return f"{again} for the answers of {count_noun(len(findings), 'more check')}: {kinds}."

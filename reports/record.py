@@ -53,16 +53,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "HOUSE_WORDS", "SCHEMA_VERSION", "AuditRecord", "Bar", "Bars", "Card", "Cell", "Curve", "DataInfo", "Environment",
-    "Estimate", "Exhibit", "FeatureInfo", "Finding", "FindingOutcome", "Forest", "ForestRow", "Gate", "GateKind",
-    "GroupInfo", "Image", "Json", "Matrix", "Measurement", "ModelInfo", "OnInconclusive", "Operator", "PairedGroups",
-    "Pairing", "Policy", "Prose", "Series", "Severity", "Source", "SplitInfo", "Table", "Task", "Verdict",
-    "VerdictOutcome", "Waiver", "Where", "blank_sections", "require_finite",
+    "HOUSE_WORDS", "LEFT_OUT", "SCHEMA_VERSION", "UNREACHED", "AuditRecord", "Bar", "Bars", "Card", "Cell", "Curve",
+    "DataInfo", "Environment", "Estimate", "Exhibit", "FeatureInfo", "Finding", "FindingOutcome", "Forest",
+    "ForestRow", "Gate", "GateKind", "GroupInfo", "Image", "Json", "Matrix", "Measurement", "ModelInfo",
+    "OnInconclusive", "Operator", "PairedGroups", "Pairing", "Policy", "Prose", "Series", "Severity", "Source",
+    "SplitInfo", "Table", "Task", "Verdict", "VerdictOutcome", "Waiver", "Where", "blank_sections", "require_finite",
 ]  # fmt: skip
 
 SCHEMA_VERSION = 2
 
 Task = Literal["binary", "multiclass", "regression"]
+LEFT_OUT = "left out of a quick audit"
+"""Reason of a finding that only an audit without ``--quick`` looks for."""
+UNREACHED = "not reached before the run was interrupted"
+"""Reason of a finding that a run did not come to."""
 FindingOutcome = Literal["measured", "not_applicable", "skipped", "error"]
 VerdictOutcome = Literal["pass", "fail", "inconclusive", "error", "waived", "not_assessed"]
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]

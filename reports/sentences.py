@@ -53,6 +53,18 @@ def verdict_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> st
     )
 
 
+def met_words(record: AuditRecord, known: Estimates, verdict: Verdict, gate: Gate) -> str:
+    """Say the number of a gate that is met: by the gate's topic where the number's own sentence speaks of a fault."""
+    estimate = verdict.estimate
+    telling = TELLINGS.get(estimate.metric) if estimate is not None else None
+    if estimate is None or telling is None or estimate.value is None:
+        return verdict_words(record, known, verdict)
+    topic = visible(gate.topic or gate.title.replace("-", " "), 100) or metric_words(estimate.metric)
+    nothing = telling.kind == "count" and estimate.value == 0
+    amount = "nothing to report" if nothing else _with_ends(estimate, telling.kind)
+    return f"{_on(record, estimate.where)}{topic}: {amount}"
+
+
 def concern_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> str:
     """Say what was found for a verdict and what the limit is."""
     limit = limit_words(record, verdict, gate_of(record, verdict))
@@ -63,7 +75,11 @@ def report_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> str
     """Say in a line of a machine's report what was found: what a team demanded, the finding, its limit."""
     gate = gate_of(record, verdict)
     demand = f"{rule(gate)}. " if gate is not None and not gate.from_catalogue else ""
-    if verdict.outcome == "waived" or verdict.estimate is None or verdict.estimate.value is None:
+    if verdict.estimate is None or verdict.estimate.value is None:
+        return f"{demand}{found_words(verdict)}"
+    if verdict.outcome == "waived":  # its message ends with who waived it
+        if verdict.message.startswith(verdict_words(record, known, verdict)):
+            return f"{demand}{capital(record, visible(verdict.message, 600)).rstrip('.')}."
         return f"{demand}{found_words(verdict)}"
     return f"{demand}{capital(record, concern_words(record, known, verdict))}."
 

@@ -111,21 +111,27 @@ def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:
     whole = {pair: textwrap.wrap(text + tails.get(pair, ""), width - _INDENT) for pair, text in said.items()}
     given = {pair: 1 for pair in said if pair[0] == "next" or pair[1] == 0}
     spare = room - len(given)
-    for wish in _WISHES:
+    cuts = {pair: _cut(pair, text, width - _INDENT - len(tails.get(pair, ""))) for pair, text in said.items()}
+    broken = [pair for pair, text in cuts.items() if pair[0] == "next" and text.endswith("…")]
+    for wish in (*broken, *_WISHES):
         wanted = len(whole.get(wish, ())) - given.get(wish, 0)
         if 0 < wanted <= spare and wanted < _LONGEST:
             given[wish], spare = given.get(wish, 0) + wanted, spare - wanted
     drawn: list[Line] = []
     for pair in (pair for pair in said if pair in given):
-        tail = tails.get(pair, "")
-        cut = [_clauses(said[pair], width - _INDENT - len(tail)) + tail]
+        cut = [cuts[pair] + tails.get(pair, "")]
         label = _ASKED[pair[0]] if pair[1] == 0 else ""
         for k, text in enumerate(whole[pair] if len(whole[pair]) <= given[pair] else cut):
             drawn.append(Line(text=f"{label if k == 0 else '':<{_INDENT}}{text}"))
     return drawn[: max(room, 1)]
 
 
-def _clauses(text: str, width: int) -> str:
+def _cut(pair: tuple[str, int], text: str, width: int) -> str:
+    """Cut a sentence to a line; the clauses of a step are sentences of their own, so that nothing is missing."""
+    return _clauses(text, width, more="" if pair[0] == "next" else "…")
+
+
+def _clauses(text: str, width: int, more: str = "…") -> str:
     """Keep the first clauses of a sentence that fit on a line; cut at a word where not even the first does.
 
     Examples
@@ -136,7 +142,7 @@ def _clauses(text: str, width: int) -> str:
     kept = text if len(text) <= width else ""
     for end in re.finditer(r"; |\. ", text):
         if _FEW < end.start() < width and len(text) > width:
-            kept = text[: end.start()] + "…"
+            kept = text[: end.start()] + more
     return kept or _shorten(text, width)
 
 

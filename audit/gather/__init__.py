@@ -43,8 +43,6 @@ GIVEN = {
 
 QUICK = frozenset({"predictions", "pairing"})
 """What a quick audit gathers: nothing that fits a model again or asks it about changed rows."""
-LEFT_OUT = "left out of a quick audit"
-UNREACHED = "not reached before the run was interrupted"
 
 SMALL = 500_000
 """Numbers of a table below which one thread works: several would wait for each other."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from audit.errors import PolicyError
@@ -30,6 +30,7 @@ from audit.judging.selection import Candidates, find, is_rule, matches, require_
 from audit.judging.waivers import apply_waivers, unused_waivers
 from audit.judging.words import message, next_step, within_reach
 from audit.statistics.intervals import weighted_holm
+from reports.lookup import Estimates
 from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Gate, Policy, Source, Verdict, VerdictOutcome, Where
 
 __all__ = ["judge", "matches"]
@@ -60,7 +61,8 @@ class _Scene:
     hidden: int
     """Fewer rows than this are not shown."""
     rows: Rows
-    names: Mapping[str, Mapping[str, str]]
+    record: AuditRecord
+    known: Estimates
 
 
 def judge(
@@ -112,7 +114,7 @@ def judge(
             f"suppress_n = {hidden}, so it may show smaller ones. Run the audit again with this policy, or with "
             f"[audit] suppress_n = {suppress_n}."
         )
-    scene = _Scene(policy=policy, hidden=hidden, rows=Rows.of(record), names=record.data.names)
+    scene = _Scene(policy=policy, hidden=hidden, rows=Rows.of(record), record=record, known=Estimates(record))
     corrected = zip(drafts, _correct(drafts, policy), _family_sizes(drafts, policy), strict=True)
     decided = [apply_waivers(_verdict(draft, p, tests, scene), policy, day) for draft, p, tests in corrected]
     families = {finding.check: finding.family for finding in record.findings}
@@ -225,7 +227,7 @@ def _verdict(draft: _Draft, p: float | None, tests: float, scene: _Scene) -> Ver
         return replace(blank, outcome=outcome, estimate=shown, message=draft.reason)
     outcome, kept = decide(gate, estimate, p), _without_few(estimate, hidden)
     needed = within_reach(rows_needed(gate, kept, draft.p, p), kept) if outcome == "inconclusive" else None
-    return replace(
+    verdict = replace(
         blank,
         outcome=outcome,
         estimate=kept,
@@ -233,9 +235,9 @@ def _verdict(draft: _Draft, p: float | None, tests: float, scene: _Scene) -> Ver
         n_needed=needed,
         detectable=detectable(gate, estimate, tests),
         extent=extent(gate, kept, scene.rows) if outcome in ("fail", "inconclusive") else None,
-        message=message(outcome, gate, kept, names=scene.names, tests=tests),
         next_step=next_step(outcome, gate, kept, needed),
     )
+    return replace(verdict, message=message(scene.record, scene.known, verdict, gate, tests=tests))
 
 
 def _without_few(estimate: Estimate, hidden: int) -> Estimate:

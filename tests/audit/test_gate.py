@@ -31,7 +31,25 @@ def only(of: AuditRecord, *gates: Gate, **fields: object) -> Verdict:
 def test_three_ways(hits: int, outcome: str) -> None:
     verdict = only(record(finding("classification", rate("accuracy", hits, 1000))), gate())
     assert verdict.outcome == outcome
-    assert "accuracy is" in verdict.message
+    assert "right decisions" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(0.0, "what is good: nothing to report"), (1.0, "which outcome is good for the person was not stated")],
+)
+def test_a_message_is_the_sentence_of_reports_and_no_fault_where_the_gate_is_met(value: float, message: str) -> None:
+    metric = "favorable_outcome_not_stated"
+    asked = gate(metric=metric, topic="what is good", where={}, op="<=", threshold=0.0)
+    assert only(record(finding("c", count(metric, value))), asked).message == message
+
+
+def test_a_message_holds_no_name_of_code() -> None:
+    low = only(
+        record(finding("c", rate("top_value_share", 30, 1000, feature="x"))),
+        gate(metric="top_value_share", where={"split": "test", "feature": "*"}),
+    )
+    assert low.message == "x: the same value stands in 3 % [2.1, 4.3] of the rows; limit: at least 70 %"
 
 
 def test_inconclusive_says_how_many_rows_would_settle_it() -> None:

@@ -9,8 +9,9 @@ from reports import sarif
 from reports.actions import actions
 from reports.lookup import Estimates
 from reports.people import gap_of, rows_words
-from reports.record import AuditRecord, Estimate, Finding, Measurement, ModelInfo
+from reports.record import LEFT_OUT, UNREACHED, AuditRecord, Estimate, Finding, Measurement, ModelInfo
 from reports.summary import title
+from reports.text import _cut
 
 
 def rates(record: AuditRecord, **groups: tuple[float, int]) -> AuditRecord:
@@ -101,3 +102,28 @@ def test_a_criterion_without_a_remedy_is_told_as_what_was_found(record: AuditRec
     here = replace(record, policy=replace(record.policy, gates=(gate,)), verdicts=(verdict,))
     said = "Find out why: found, of those who are “>50K”: 60 % [55, 65] (n 700); limit: at least 80 %."
     assert actions(here)[0].text == said
+
+
+def test_what_was_skipped_is_a_step_that_a_reader_can_take(record: AuditRecord) -> None:
+    def skipped(check: str, family: str, reason: str) -> Finding:
+        return Finding(check=check, title=check, family=family, revision=1, outcome="skipped", reason=reason)
+
+    install = "explanations need 'shap'. Run: pip install 'modelassay[explain]'"
+    findings = (
+        skipped("adversarial", "robustness", LEFT_OUT), skipped("weak_slices", "slices", LEFT_OUT),
+        skipped("SHAP", "explanations", install),
+    )  # fmt: skip
+    steps = [step.text for step in actions(replace(record, findings=findings), limit=40)][-2:]
+    assert steps == [
+        "Run without --quick for the answers of 2 more checks: robustness, slices.",
+        f"SHAP: {install}",
+    ]
+    late = replace(record, findings=(skipped("adversarial", "robustness", UNREACHED),))
+    assert actions(late, limit=40)[-1].text == "Run to the end for the answers of 1 more check: robustness."
+
+
+def test_a_step_on_a_terminal_is_a_whole_sentence() -> None:
+    assert _cut(("next", 0), "1. Ask whether it is needed; fit without it; compare", 44) == (
+        "1. Ask whether it is needed; fit without it"
+    )
+    assert _cut(("good", 0), "Right in 8 of 10 decisions; always no in 7 of 10", 44) == "Right in 8 of 10 decisions…"

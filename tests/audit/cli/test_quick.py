@@ -15,9 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from audit.check import Check
 from audit.checks import discover
 from audit.cli import main
-from audit.gather import LEFT_OUT
 from audit.pipeline import run
-from reports.record import AuditRecord
+from reports.record import LEFT_OUT, AuditRecord
 from reports.results import exit_code
 from reports.store import dumps
 
