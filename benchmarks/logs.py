@@ -3,7 +3,8 @@
 python benchmarks/logs.py --rows 1e7 1e8     CPU seconds and memory of counting, of the query, and their ratio;
                                              three groups and twelve of them, by twelve months and bins of scores
 python benchmarks/logs.py --areas 5          ROC AUC from bins beside that of the rows, in standard errors
-python benchmarks/logs.py --promises 200     years without change, and drops of three points of recall
+python benchmarks/logs.py --promises 600     years without change, and drops of three points of recall, by base rate
+python benchmarks/logs.py --amounts 200      years of a regression without change, and errors that grow by a tenth
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import math
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -86,8 +89,10 @@ def areas(seeds: int, rows: int = 200_000) -> list[str]:
     return told
 
 
-def drawn(generator: np.random.Generator, rows: int, recall: float) -> Predictions:
-    shares = np.array([[[0.45, 0.05], [0.5 * (1 - recall), 0.5 * recall]]]) * np.array([0.4, 0.6])[:, None, None]
+def drawn(generator: np.random.Generator, base_rate: float, recall: float, rows: int, fell: bool) -> Predictions:
+    recall -= 0.03 * fell
+    cells = np.array([[0.9 * (1 - base_rate), 0.1 * (1 - base_rate)], [base_rate * (1 - recall), base_rate * recall]])
+    shares = cells * np.array([0.4, 0.6])[:, None, None]
     n = generator.multinomial(rows, shares.reshape(-1))
     group, true, predicted = np.indices((2, 2, 2)).reshape(3, -1)
     return Predictions(
@@ -97,18 +102,32 @@ def drawn(generator: np.random.Generator, rows: int, recall: float) -> Predictio
     ).take(n > 0)  # fmt: skip
 
 
-def first_alarm(seed: int, recall: float, windows: int) -> int:
+def amounts(generator: np.random.Generator, tail: str, rows: int, fell: bool) -> Predictions:
+    """Draw a regression whose errors are normal, or have long tails."""
+    size = 1 + 0.1 * fell
+    true = generator.lognormal(0, 0.5, rows)
+    errors = {
+        "normal": generator.normal(size=rows),
+        "Student, 5 degrees": generator.standard_t(5, rows) / math.sqrt(5 / 3),
+        "skewed": generator.exponential(size=rows) - 1,
+    }
+    group = generator.integers(0, 2, rows).astype(np.int32)
+    return Predictions(
+        task="regression", y_true=true, y_pred=true + 0.2 * size * errors[tail], sensitive=("sex",),
+        keys={"sex": Factor(codes=group, levels=("f", "m"))},
+    )  # fmt: skip
+
+
+def first_alarm(draw: Callable[[int, bool], Predictions], windows: int, *, rows: int, fell: bool) -> int:
     """Return the window of the first alarm, 0 for none."""
-    generator = np.random.default_rng(seed)
 
-    def window(rows: int, level: float) -> Window:
-        labeled = drawn(generator, rows, level)
-        return Window(name="w", labeled=labeled, unlabeled=labeled.take(np.zeros(0, dtype=np.int64)))
+    def window(part: Predictions) -> Window:
+        return Window(name="w", labeled=part, unlabeled=part.take(np.zeros(0, dtype=np.int64)))
 
-    reference = window(50_000, 0.9)
+    reference = window(draw(25 * rows, False))
     recent: list[Window] = []
     for place in range(windows):
-        recent = [*recent[-2:], window(2000, recall)]
+        recent = [*recent[-2:], window(draw(rows, fell))]
         seen = Windows(reference=reference, recent=tuple(recent))
         found = (*window_performance(seen).estimates, *window_drift(seen).estimates)
         if any(one.value for one in found if one.metric.endswith("_alarm")):
@@ -116,22 +135,54 @@ def first_alarm(seed: int, recall: float, windows: int) -> int:
     return 0
 
 
+def promises(seeds: int, first: int) -> Iterator[str]:
+    """Yield how many years without change alarm, and how many falls of recall are found, by base rate."""
+    for base_rate, recall, rows in (
+        (0.5, 0.9, 2000),
+        (0.2, 0.9, 2000),
+        (0.2, 0.9, 5000),
+        (0.05, 0.9, 20_000),
+        (0.1, 0.5, 500),
+    ):
+        still = found = 0
+        for seed in range(first, first + seeds):
+            draw = partial(drawn, np.random.default_rng(seed), base_rate, recall)
+            still += first_alarm(draw, 52, rows=rows, fell=False) > 0
+            found += first_alarm(draw, 3, rows=rows, fell=True) > 0
+        yield (
+            f"base rate {base_rate}, {rows:,} rows a window, recall {recall}: {still} of {seeds} years without change "
+            f"alarm; {found} of {seeds} falls of 3 points are found within three windows"
+        )
+
+
+def regressions(seeds: int, first: int) -> Iterator[str]:
+    """Yield the same of amounts, whose errors grow by a tenth."""
+    for tail in ("normal", "Student, 5 degrees", "skewed"):
+        still = found = 0
+        for seed in range(first, first + seeds):
+            draw = partial(amounts, np.random.default_rng(seed), tail)
+            still += first_alarm(draw, 52, rows=500, fell=False) > 0
+            found += first_alarm(draw, 3, rows=500, fell=True) > 0
+        yield f"{tail} errors, 500 rows a window: {still} of {seeds} years alarm; {found} of {seeds} found"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", nargs="*", type=float, default=[])
     parser.add_argument("--areas", type=int, default=0)
     parser.add_argument("--promises", type=int, default=0)
+    parser.add_argument("--amounts", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="first seed")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for rows in asked.rows:
             print(counting(int(rows), Path(folder)), flush=True)
     for line in areas(asked.areas) if asked.areas else ():
         print(line)
-    if asked.promises:
-        still = sum(first_alarm(seed, 0.9, 52) > 0 for seed in range(asked.promises))
-        fell = sum(0 < first_alarm(10_000 + seed, 0.87, 3) <= 3 for seed in range(asked.promises))
-        print(f"years without change that alarm: {still} of {asked.promises}")
-        print(f"falls of recall from 0.90 to 0.87 found within three windows: {fell} of {asked.promises}")
+    for line in promises(asked.promises, asked.first) if asked.promises else ():
+        print(line, flush=True)
+    for line in regressions(asked.amounts, asked.first) if asked.amounts else ():
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

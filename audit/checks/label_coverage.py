@@ -10,7 +10,7 @@ from audit.exhibits import by_address_table
 from reports.record import Estimate, Measurement
 
 
-@check(title="Rows without a label", family="monitoring", tasks=("binary", "multiclass"))
+@check(title="Rows without a label", family="monitoring", tasks=("binary", "multiclass", "regression"))
 def label_coverage(windows: Windows) -> Measurement:
     """Count the rows of the window whose label has not come.
 

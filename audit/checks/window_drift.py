@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.monitoring import change, everyone, level_counts, score_counts, score_edges, shift, together
+from audit.estimate.monitoring import change, everyone, level_counts, number_counts, number_edges, shift, together
 from audit.estimate.shares import exact
 from audit.evidence import Predictions, Windows
 from audit.exhibits import by_address_table
 from audit.statistics.sequential import LOOKS, alpha_of_look
 from reports.record import Estimate, Measurement
 
+Pair = tuple[Predictions, Predictions]
+"""The reference's answers and those of the windows that are looked at."""
+
 
 @check(
     title="Drift by window",
     family="monitoring",
-    tasks=("binary", "multiclass"),
+    tasks=("binary", "multiclass", "regression"),
     references=("Yurdakul and Naranjo 2020, Statistical properties of the population stability index", "Newcombe 1998"),
 )
 def window_drift(
@@ -27,8 +32,9 @@ def window_drift(
     """Compare the last window, and the last three together, with the reference.
 
     Reading. ``drift_alarm`` is 1 where the stability index of scores, of a feature or of the groups is shown to be
-    over `index_limit`, or the share of positive decisions or labels to have moved by more than `share_limit`. The
-    chance of any false alarm in a whole period is at most `alpha`.
+    over `index_limit`, or the share of positive decisions or labels to have moved by more than `share_limit`; in a
+    regression predictions and labels are compared by their index. The chance of any false alarm in a whole period is at
+    most `alpha`.
 
     Limits. Each distribution is looked at alone. Labels are those of rows that have one.
     """
@@ -37,7 +43,7 @@ def window_drift(
     old = everyone(windows.reference)
     keys = (*old.sensitive, *windows.features)
     binary = old.task == "binary"
-    number = len(keys) + (old.y_score is not None) + 2 * binary
+    number = len(keys) + (old.y_score is not None) + 2 * (old.task != "multiclass")
     where = {"split": "test", "window": windows.current.name}
     estimates: list[Estimate] = []
     for look in LOOKS:
@@ -47,7 +53,11 @@ def window_drift(
         at = {**where, "over": "1 window" if look == 1 else f"{look} windows"}
         new = together([everyone(window) for window in windows.recent[-look:]])
         labeled = together([window.labeled for window in windows.recent[-look:]])
-        for index in _indices(old, new, keys, at, tail):
+        indices = [
+            *_indices(old, new, keys, at, tail),
+            *_of_numbers((old, new), (windows.reference.labeled, labeled), at, tail),
+        ]
+        for index in indices:
             alarm = index.low is not None and index.low > index_limit
             estimates += [index, exact("drift_alarm", alarm, index.where, n=index.n, unit="count")]
         for index in _shares((old, new), (windows.reference.labeled, labeled), at, tail) if binary else ():
@@ -70,16 +80,26 @@ def _indices(
         estimate = shift(level_counts(old, key, levels), level_counts(new, key, levels), {**at, "of": key}, tail)
         if estimate is not None:
             yield replace(estimate, n=None) if old.settings.hides_missing(key) else estimate
-    if old.y_score is not None and new.y_score is not None and len(new):
-        edges = score_edges(old)
-        estimate = shift(score_counts(old, edges), score_counts(new, edges), {**at, "of": "score"}, tail)
+
+
+def _of_numbers(every: Pair, labeled: Pair, at: dict[str, str], tail: float) -> Iterator[Estimate]:
+    """Compare scores; of a regression predictions and labels."""
+    numbers = [("score", every, [part.y_score for part in every])]
+    if every[0].task == "regression":
+        numbers += [
+            ("prediction", every, [part.y_pred.astype(np.float64) for part in every]),
+            ("labels", labeled, [part.y_true.astype(np.float64) for part in labeled]),
+        ]
+    for of, (old, new), (before, after) in numbers:
+        if before is None or after is None or not len(new):
+            continue
+        edges = number_edges(old, before)
+        estimate = shift(number_counts(old, before, edges), number_counts(new, after, edges), {**at, "of": of}, tail)
         if estimate is not None:
             yield estimate
 
 
-def _shares(
-    every: tuple[Predictions, Predictions], labeled: tuple[Predictions, Predictions], at: dict[str, str], tail: float
-) -> Iterator[Estimate]:
+def _shares(every: Pair, labeled: Pair, at: dict[str, str], tail: float) -> Iterator[Estimate]:
     pairs = (("decisions", "selection_rate", *every), ("labels", "base_rate", *labeled))
     for of, name, before, after in pairs:
         estimate = change(before, after, name, {**at, "of": of}, tail)

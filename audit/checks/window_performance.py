@@ -4,50 +4,45 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.monitoring import change, groups_of, is_worse, rate_span, together
+from audit.estimate.monitoring import change, is_worse, span_of, together
 from audit.estimate.shares import exact
-from audit.evidence import Predictions, Windows
+from audit.estimate.watched import WATCHED, Watched, alpha_to_share, watched_series
+from audit.evidence import Windows
 from audit.exhibits import by_address_table
 from audit.statistics.sequential import LOOKS, alpha_of_look
 from reports.phrases import metric_words
 from reports.record import Curve, Estimate, Measurement, Series
 
-WATCHED = {"binary": ("accuracy", "recall", "precision"), "multiclass": ("accuracy",)}
-GROUPS = 0.25
-"""Share of the chance of a false alarm that groups have together."""
-OF_GROUPS = {"binary": ("accuracy", "recall"), "multiclass": ("accuracy",)}
-
 
 @check(
     title="Performance by window",
     family="monitoring",
-    tasks=("binary", "multiclass"),
-    references=("Newcombe 1998", "Brown, Cai and DasGupta 2001", "Lan and DeMets 1983, Discrete sequential boundaries"),
-)
-def window_performance(windows: Windows, *, alpha: float = 0.04, margin: float = 0.0) -> Measurement:
-    """Subtract the reference's rates from those of the last window, and of the last three together.
+    tasks=("binary", "multiclass", "regression"),
+    references=(
+        "Newcombe 1998", "Brown, Cai and DasGupta 2001", "Lan and DeMets 1983, Discrete sequential boundaries",
+        "Westfall and Young 1993, Resampling-based multiple testing",
+    ),
+)  # fmt: skip
+def window_performance(windows: Windows, *, alpha: float = 0.035, margin: float = 0.0) -> Measurement:
+    """Subtract the reference's rates or errors from those of the last window, and of the last three together.
 
-    Reading. ``performance_alarm`` is 1 where a rate is shown to be worse than the reference by more than `margin`.
-    The chance of any false alarm in a whole period is at most `alpha`: it is shared out over the period's windows,
-    the numbers that are watched and both looks, a quarter of it for groups. So intervals here are wider than elsewhere.
+    Reading. ``performance_alarm`` is 1 where a number is shown to be worse than the reference by more than `margin`;
+    of a mean error a change in either direction is one for the worse. The chance of any false alarm in a whole period
+    is at most `alpha`: it is shared out over the period's windows, the numbers that are watched and both looks, a
+    quarter of it for groups, with regard to how these move together. So intervals here are wider than elsewhere.
 
     Limits. Only rows with a label are looked at. A slow decline is found once three windows together show it. The
-    reference's own uncertainty counts: a short reference hides small changes.
+    reference's own uncertainty counts: a short reference hides small changes. Errors with long tails have wide limits.
     """
     current, reference = windows.current, windows.reference.labeled
     if not len(current.labeled) or not len(reference):
         raise NotApplicable("no rows with a label in the window, or in the reference")
-    task, least = reference.task, reference.settings.min_n
     where = {"split": "test", "window": current.name}
-    groups = [group for group, _ in groups_of(reference, least)]
-    series: list[tuple[str, dict[str, str], float]] = [
-        (name, {}, alpha * (1 - GROUPS if groups else 1) / len(WATCHED[task])) for name in WATCHED[task]
-    ]
-    number = len(groups) * len(OF_GROUPS[task])
-    series += [(name, group, alpha * GROUPS / number) for group in groups for name in OF_GROUPS[task]]
+    series = watched_series(reference)
+    shared = alpha_to_share(reference, series, alpha=alpha, period=windows.period)
     estimates: list[Estimate] = []
-    for name, group, share in series:
-        estimates += _looks(windows, name, {**where, **group}, group, share, margin)
+    for number in series:
+        estimates += _looks(windows, number, {**where, **number.group}, shared, margin)
     alarms = [estimate for estimate in estimates if estimate.metric == "performance_alarm" and estimate.value]
     text = ", ".join(f"{metric_words(alarm.where['metric'])} ({alarm.where['over']})" for alarm in alarms[:3])
     return Measurement(
@@ -57,32 +52,23 @@ def window_performance(windows: Windows, *, alpha: float = 0.04, margin: float =
     )
 
 
-def _looks(
-    windows: Windows, name: str, where: dict[str, str], group: dict[str, str], alpha: float, margin: float
-) -> list[Estimate]:
+def _looks(windows: Windows, series: Watched, where: dict[str, str], alpha: float, margin: float) -> list[Estimate]:
     estimates = []
-    old = _part(windows.reference.labeled, group)
+    old = series.of(windows.reference.labeled)
     for look in LOOKS:
-        parts = [_part(window.labeled, group) for window in windows.recent[-look:]]
+        parts = [series.of(window.labeled) for window in windows.recent[-look:]]
         if len(parts) < look:
             continue
         at = {**where, "over": "1 window" if look == 1 else f"{look} windows"}
-        tail = alpha_of_look(alpha, period=windows.period, series=1, look=look)
-        estimate = change(old, together(parts), name, at, tail)
+        tail = alpha_of_look(alpha * series.share / series.sides, period=windows.period, series=1, look=look)
+        estimate = change(old, together(parts), series.name, at, tail)
         if estimate is not None:
+            alarm = is_worse(estimate, series.name, margin)
             estimates += [
                 estimate,
-                exact(
-                    "performance_alarm", is_worse(estimate, name, margin), estimate.where, n=estimate.n, unit="count"
-                ),
+                exact("performance_alarm", alarm, estimate.where, n=estimate.n, unit="count"),
             ]
     return estimates
-
-
-def _part(part: Predictions, group: dict[str, str]) -> Predictions:
-    for feature, level in group.items():
-        part = part.take(part.keys[feature].mask(level))
-    return part
 
 
 def _curves(windows: Windows) -> list[Curve]:
@@ -91,8 +77,8 @@ def _curves(windows: Windows) -> list[Curve]:
     reference = windows.reference.labeled
     for name in WATCHED[reference.task]:
         level = reference.settings.level
-        spans = [rate_span(window.labeled, name, level) if len(window.labeled) else None for window in windows.recent]
-        old = rate_span(reference, name, level)
+        spans = [span_of(window.labeled, name, level) if len(window.labeled) else None for window in windows.recent]
+        old = span_of(reference, name, level)
         there = [(float(place), span[0]) for place, span in enumerate(spans) if span is not None]
         if not there or old is None:
             continue

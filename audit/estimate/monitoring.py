@@ -59,19 +59,22 @@ def _stack(predictions: Predictions, other: Predictions) -> Predictions:
     )
 
 
-def rate_span(part: Predictions, name: str, level: float) -> tuple[Span, int] | None:
-    """Return a rate with its limits and the rows behind it; ``None`` where it does not exist.
+def span_of(part: Predictions, name: str, level: float) -> tuple[Span, int] | None:
+    """Return a rate, or a size of errors, with its limits and the rows behind it; ``None`` where it does not exist.
 
     Examples
     --------
     >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.array([0, 1, 1, 1]),
     ...                       y_pred=np.array([0, 1, 0, 1]))
-    >>> span, n = rate_span(answers, "recall", 0.95)
+    >>> span, n = span_of(answers, "recall", 0.95)
     >>> round(span.value, 3), n
     (0.667, 3)
     """
     try:
-        rows = rows_of(with_weight(part))
+        part = with_weight(part)
+        if name not in RATES:
+            return _measured(part, name, level)
+        rows = rows_of(part)
         counts: Counts = count_rows(rows, len(part.classes))
         hits, of = rate_masks(RATES[name], len(part.classes))
         value = proportion((hits, of), counts, level, None, "no rows")[0].value
@@ -84,6 +87,16 @@ def rate_span(part: Predictions, name: str, level: float) -> tuple[Span, int] | 
         return jeffreys_span(value, n, level), int(counts.n[of].sum())
     except Undefined:
         return None
+
+
+def _measured(part: Predictions, name: str, level: float) -> tuple[Span, int] | None:
+    measure = metric(name).measured
+    if measure is None or len(part) < 2:
+        return None
+    number = measure(replace(part, settings=replace(part.settings, level=level)), None)
+    if number.value is None or number.low is None or number.high is None:
+        return None
+    return Span(number.value, number.low, number.high), part.total
 
 
 def jeffreys_span(share: float, n: float, level: float) -> Span:
@@ -108,9 +121,9 @@ def jeffreys_span(share: float, n: float, level: float) -> Span:
 def change(
     reference: Predictions, recent: Predictions, name: str, where: Mapping[str, str], tail: float
 ) -> Estimate | None:
-    """Return how far a rate has moved from the reference, with limits that are wrong on each side with chance `tail`.
+    """Return how far a number has moved from the reference, with limits that are wrong on each side with chance `tail`.
 
-    The two are independent: the difference of such limits, as Newcombe has it for Wilson's.
+    The two are independent: the difference of such limits, as Newcombe has it for Wilson's. Rates have Jeffreys'.
 
     Examples
     --------
@@ -120,22 +133,24 @@ def change(
     '-0.250 [-0.349, -0.146]'
     """
     level = 1 - 2 * tail
-    new, old = rate_span(recent, name, level), rate_span(reference, name, level)
+    new, old = span_of(recent, name, level), span_of(reference, name, level)
     if new is None or old is None:
         return None
     gap, n = difference(new[0], old[0]), new[1]
+    limits = "Jeffreys" if name in RATES else "linearized"
     return Estimate(
         metric="performance_change", value=gap.value, low=gap.low, high=gap.high, level=level,
-        method="mover of Jeffreys limits, level shared out over the period", n=n, where={**where, "metric": name},
-        unit="difference",
+        method=f"mover of {limits} limits, level shared out over the period", n=n, where={**where, "metric": name},
+        unit="target" if metric(name).unit == "target" else "difference",
     )  # fmt: skip
 
 
 def is_worse(estimate: Estimate, name: str, margin: float) -> bool:
-    """Tell whether a change is shown to be for the worse by more than `margin`."""
+    """Tell whether a change is shown to be for the worse by more than `margin`; of a mean error, either way is."""
     if estimate.low is None or estimate.high is None:
         return False
-    return estimate.low > margin if metric(name).better == "lower" else estimate.high < -margin
+    is_higher, is_lower = estimate.low > margin, estimate.high < -margin
+    return {"lower": is_higher, "higher": is_lower, "neither": is_higher or is_lower}[metric(name).better]
 
 
 def shift(reference: FloatArray, recent: FloatArray, where: Mapping[str, str], tail: float) -> Estimate | None:
@@ -172,18 +187,15 @@ def _rows_behind(part: Predictions) -> FloatArray | None:
     return None if part.repeats is None else part.repeats.n.astype(np.float64)
 
 
-def score_counts(part: Predictions, edges: FloatArray) -> FloatArray:
-    """Count rows by bin of score; where they are clustered, as many rows as tell the same."""
-    assert part.y_score is not None  # noqa: S101 -- asked for by the caller
-    place = np.searchsorted(edges, part.y_score, side="left")
+def number_counts(part: Predictions, values: FloatArray, edges: FloatArray) -> FloatArray:
+    """Count rows by bin of a number; where they are clustered, as many rows as tell the same."""
+    place = np.searchsorted(edges, values, side="left")
     return effective_counts(place.astype(np.int64), len(edges) + 1, cluster=part.cluster, rows=_rows_behind(part))
 
 
-def score_edges(part: Predictions, bins: int = 10) -> FloatArray:
-    """Return the scores at which the reference is cut into bins of equal mass."""
-    assert part.y_score is not None  # noqa: S101 -- asked for by the caller
-    n = None if part.repeats is None else part.repeats.n
-    return quantile_edges(part.y_score, bins, n)
+def number_edges(part: Predictions, values: FloatArray, bins: int = 10) -> FloatArray:
+    """Return the numbers at which the reference is cut into bins of equal mass."""
+    return quantile_edges(values, bins, None if part.repeats is None else part.repeats.n)
 
 
 def groups_of(part: Predictions, least: int) -> Iterator[tuple[dict[str, str], npt.NDArray[np.bool_]]]:

@@ -26,7 +26,7 @@ UNKNOWN = -(2**24)
 
 
 def amount_keys(columns: LogColumns, schema: dict[str, Any]) -> dict[str, nw.Expr]:
-    """Return the bin of the target and the bin of the error, as truth and answer.
+    """Return the bin of the target and the bin of the error, as truth and answer; without a target, of the prediction.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def amount_keys(columns: LogColumns, schema: dict[str, Any]) -> dict[str, nw.Exp
 
     true, predicted = _numbers(columns, schema)
     known = _is_number(true)
-    error = nw.when(known).then(predicted - true).otherwise(nw.lit(0.0))
+    error = nw.when(known).then(predicted - true).otherwise(predicted)
     return {"true": nw.when(known).then(_bin(true)).otherwise(nw.lit(UNKNOWN)), "predicted": _bin(error)}
 
 

@@ -289,7 +289,12 @@ def _scores(
     if columns.score is None:
         return None, "the log has no scores", {}
     if BIN not in cells.keys:
-        return None, f"scores of {len(columns.scores())} classes: {COUNTED}", {}
+        what = (
+            "scores, of too many combinations"
+            if isinstance(columns.score, str)
+            else f"scores of {len(columns.scores())} classes"
+        )
+        return None, f"{what}: {COUNTED}", {}
     several = not isinstance(columns.score, str)
     if target.task != "binary" and not several:
         raise DataError(

@@ -38,6 +38,8 @@ _NO_INTEGER = -(2**62)
 def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     """Count a log by its keys, truth, answer and bin of score.
 
+    Where these make too many cells, it is counted without scores, if predictions do not follow from them.
+
     Parameters
     ----------
     source : Source
@@ -54,19 +56,17 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
         schema = dict(source.frame.collect_schema())
         scales = _scales(source, columns, schema)
         frame = _group(source, columns, schema, scales, window)
-        if len(frame) > MOST_CELLS and len(columns.scores()) > 1 and columns.prediction is not None:
+        if len(frame) > MOST_CELLS and columns.scores() and columns.prediction is not None:
             columns = replace(columns, score=None)
             frame = _group(source, columns, schema, scales, window)
+        sizes = _sizes(source, columns) if len(frame) > MOST_CELLS else {}
     except DataError:
         raise
     except Exception as error:
         why = unreadable(source.files, tuple(columns.parts())) or _say(error)
         raise DataError(f"log {quote(source.name)} cannot be counted: {why}.") from error
-    if len(frame) > MOST_CELLS:
-        raise DataError(
-            f"log {quote(source.name)} has more than {MOST_CELLS:,} combinations of "
-            f"{', '.join(columns.keyed_by())}; cut numbers into bands with [data.bins], or name fewer columns."
-        )
+    if sizes:
+        raise DataError(_too_many(source, columns, sizes))
     return _cells(frame, columns, schema, scales)
 
 
@@ -88,6 +88,29 @@ def _group(
     table = shaped.group_by(*names).agg(**sums).with_columns(nw.col(name).cast(nw.Int64) for name in sums)
     frame: pd.DataFrame = table.head(MOST_CELLS + 1).collect(backend="pandas").to_native()
     return frame
+
+
+def _sizes(source: Source, columns: LogColumns) -> dict[str, int]:
+    """Return how many values each column has that rows are counted by; bands where it is cut."""
+    import narwhals.stable.v2 as nw
+
+    names = columns.keyed_by()
+    table = source.frame.select(**{f"key_{place}": nw.col(name).n_unique() for place, name in enumerate(names)})
+    values = table.collect(backend="pandas").to_native().iloc[0]
+    bands = {name: len(edges) + 1 for name, edges in columns.bins.items()}
+    return {name: bands.get(name, int(values[f"key_{place}"])) for place, name in enumerate(names)}
+
+
+def _too_many(source: Source, columns: LogColumns, sizes: Mapping[str, int]) -> str:
+    """Say what makes the combinations many, largest first, and what to do about each kind."""
+    order = sorted(sizes, key=lambda name: -sizes[name])
+    table = ", ".join(f"{quote(name)} ({sizes[name]:,} values)" for name in order)
+    ways = ["cut numbers into bands with [data.bins], or name fewer columns"]
+    if columns.cluster is not None:
+        ways.append("leave cluster out, whereby intervals take its rows for independent, or give a sample of clusters")
+    if columns.scores():
+        ways.append("give [data] prediction, so that the log can be counted without its scores")
+    return f"log {quote(source.name)} has more than {MOST_CELLS:,} combinations of {table}; {'; '.join(ways)}."
 
 
 def _say(error: Exception) -> str:

@@ -90,7 +90,8 @@ def require_past(connection: duckdb.DuckDBPyConnection, log: str, named: Mapping
     counts = ", ".join(
         f"count(*) FILTER ({bad}), min({quote_sql(named[part])}) FILTER ({bad})" for part, bad, _ in faults
     )
-    pair = connection.execute(f"SELECT {counts} FROM {log}").fetchall()[0]  # noqa: S608
+    any_ = " OR ".join(bad for _, bad, _ in faults)  # files whose times are all before tomorrow are not read for this
+    pair = connection.execute(f"SELECT {counts} FROM {log} WHERE {any_}").fetchall()[0]  # noqa: S608
     for (part, bad, what), rows, example in zip(faults, pair[::2], pair[1::2], strict=True):
         if rows:
             raise DataError(impossible(part, named[part], rows, example, what, _file_of(connection, log, bad)))

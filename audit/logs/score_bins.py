@@ -73,7 +73,7 @@ def with_bins(frame: nw.LazyFrame[Any], places: Sequence[str], *, decide: bool) 
     core = {place: there[place] & (score >= EDGE) & (score <= 1 - EDGE) for place, score in columns.items()}
     frame = frame.with_columns(**{f"core {place}": expression for place, expression in core.items()})
     frame = frame.with_columns(
-        **{f"used {place}": _of_core(place, _choose(inside[place], columns[place], nw.lit(0.0))) for place in places},
+        **{f"used {place}": _choose(inside[place], columns[place], nw.lit(0.0)) for place in places},
         **{f"odds {place}": _of_core(place, nw.lit(0.5)) for place in places},
     )
     frame = frame.with_columns(

@@ -33,7 +33,7 @@ from reports.store import load as load_record
 from reports.together import write_together
 
 FAMILY = "monitoring"
-ALSO = ("classification", "group_performance")
+ALSO = ("classification", "regression", "group_performance")
 TALLIES = "tallies"
 
 
@@ -130,8 +130,6 @@ def _file(name: str) -> str:
 
 def _columns(asked: Watch) -> LogColumns:
     columns, window = columns_of(asked.data, features=True), str(asked.monitor.window)
-    if columns.amounts:
-        raise ConfigError("windows of a regression are not compared; audit its log with run, one window at a time.")
     if columns.time is None:
         raise ConfigError("[data] time names the column by which the log is divided into windows; it is missing.")
     if window not in WINDOWS and not (window.isdigit() and int(window) > 0):

@@ -203,6 +203,22 @@ def test_scores_of_too_many_combinations_are_not_counted(tmp_path: Path, monkeyp
     )
 
 
+def test_clusters_of_too_many_combinations_are_counted_without_scores_or_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = rows(1500).assign(person=np.arange(1500) // 10)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    monkeypatch.setattr("audit.logs.counting.MOST_CELLS", 1_200)
+    record = audited(tmp_path, 'log = "rows.csv"', 'cluster = "person"')
+    assert record.metric("recall").method.endswith("cluster-effective n")
+    assert "scores, of too many combinations: rows were counted, not kept" in {one.reason for one in record.findings}
+    monkeypatch.setattr("audit.logs.counting.MOST_CELLS", 100)
+    assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "'rows.csv' has more than 100 combinations of 'person' (150 values)" in said
+    assert "leave cluster out" in said
+
+
 AMOUNTS_TOML = """
 [data]
 {source}
@@ -252,8 +268,8 @@ def test_amounts_are_counted(tmp_path: Path, more: str) -> None:
 
 
 def test_amounts_that_cannot_be_counted_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "audit.toml").write_text(AMOUNTS_TOML.format(source='log = "rows.parquet"', more='time = "t"'))
-    frame = of_amounts(60).assign(t=pd.Timestamp("2025-01-01"))
+    (tmp_path / "audit.toml").write_text(AMOUNTS_TOML.format(source='log = "rows.parquet"', more=""))
+    frame = of_amounts(60)
     for change, said in (
         ({"p": frame["p"].where(frame.index != 3)}, "prediction column 'p' has 1 values that are not finite numbers"),
         ({"y": frame["y"].where(frame.index != 3, np.inf)}, "target column 'y' has 1 values that are not finite"),
@@ -263,8 +279,6 @@ def test_amounts_that_cannot_be_counted_are_named(tmp_path: Path, capsys: pytest
         frame.assign(**change).to_parquet(tmp_path / "rows.parquet")
         assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) == 2
         assert said in capsys.readouterr().err
-    assert main(["monitor", str(tmp_path / "audit.toml")]) == 2
-    assert "windows of a regression are not compared" in capsys.readouterr().err
 
 
 def test_a_table_of_predictions_is_counted_when_asked(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from audit.checks.window_performance import window_performance
 from audit.cli import main
 from audit.data.factor import Factor
 from audit.errors import DataError
+from audit.estimate.watched import Watched, correlation
 from audit.evidence import Predictions, Repeats, Window, Windows
 from audit.logs.cells import load
 from audit.logs.sources import log_files, open_files
+from audit.statistics.sequential import joint_alpha
 from reports.store import load as load_record
 
 NONE = np.zeros(0, dtype=np.int64)
@@ -69,6 +72,29 @@ def test_a_year_without_change_rarely_alarms() -> None:
 def test_a_drop_of_three_points_is_found_within_three_windows() -> None:
     found = [year(100 + seed, recall=(0.87,) * 3) for seed in range(40)]
     assert sum(one is not None for one in found) >= 34
+
+
+@pytest.mark.parametrize("period", [1, 3, 52, 104])
+def test_numbers_that_move_together_share_the_chance_of_a_false_alarm(period: int) -> None:
+    """Of independent numbers hardly more than Bonferroni is to be had, of one number twice twice as much."""
+    shares, sides = (0.25,) * 4, (1, 1, 2, 2)
+    apart, alike = (
+        joint_alpha(0.04, period=period, shares=shares, sides=sides, correlation=matrix)
+        for matrix in (np.eye(4), np.ones((4, 4)))
+    )
+    assert 0.04 <= apart < 0.055
+    assert 1.8 * apart < alike < 4 * apart
+
+
+def test_groups_move_with_the_whole_and_not_with_each_other() -> None:
+    answers = drawn(np.random.default_rng(0), 50_000, 0.9)
+    series = [Watched("recall", 0.5), Watched("recall", 0.25, {"sex": "f"}), Watched("recall", 0.25, {"sex": "m"})]
+    found = correlation(answers, series)
+    assert found[1, 2] == pytest.approx(0, abs=1e-6)
+    assert (found[0, 1], found[0, 2]) == pytest.approx((0.4**0.5, 0.6**0.5), abs=0.02)
+    persons = Factor.of([str(place) for place in range(len(answers))])
+    clustered = correlation(replace(answers, cluster=persons), [Watched("accuracy", 0.5), Watched("recall", 0.5)])
+    assert 0 < clustered[0, 1] < 1
 
 
 def test_labels_that_have_not_come_are_counted_by_group() -> None:
