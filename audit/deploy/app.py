@@ -60,12 +60,11 @@ class Served:
         try:
             async with asyncio.timeout(self.limits.seconds):
                 body = await _received(stream, self.limits.body)
-                name, values, rows = read_request(
-                    body, self.description.columns, most_rows=self.limits.rows, strict=self.limits.strict
-                )
-                answer = await self.batcher.ask(values, rows)
-            self._log(name, answer, values)
-            status, said = 200, write_answer(self.description, answer, name)
+                request = read_request(body, self.description, most_rows=self.limits.rows, strict=self.limits.strict)
+                rows = request.rows
+                answer = await self.batcher.ask(request.values, rows)
+            self._log(request.id, answer, request.values)
+            status, said = 200, write_answer(self.description, answer, request)
         except Exception as error:
             status, said = _refusal(error)
         self.counters.add(status, rows=rows, seconds=time.perf_counter() - started)

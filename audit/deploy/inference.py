@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,10 +57,19 @@ def _outputs(description: Description) -> list[dict[str, Any]]:
     return outputs
 
 
-def read_request(
-    body: bytes, columns: Sequence[Column], *, most_rows: int, strict: bool
-) -> tuple[str, dict[str, list[Any]], int]:
-    """Read a request: its id, the values by column, and how many rows there are.
+class Request(NamedTuple):
+    """A request of the protocol."""
+
+    id: str
+    values: dict[str, list[Any]]
+    """Values by column."""
+    rows: int
+    outputs: frozenset[str]
+    """Which outputs are asked for."""
+
+
+def read_request(body: bytes, description: Description, *, most_rows: int, strict: bool) -> Request:
+    """Read a request; without a word about outputs it asks for all of them.
 
     Raises
     ------
@@ -69,7 +78,7 @@ def read_request(
     InputError
         If values do not fit the schema.
     """
-    document = _document(body)
+    document, columns = _document(body), description.columns
     given = document.get("inputs")
     if not isinstance(given, list) or not all(isinstance(value, dict) for value in given):
         raise BadRequest("'inputs' is not a list of tensors")
@@ -90,7 +99,18 @@ def read_request(
         column.name: read_values(column, _data(tensors[column.name], column, rows), strict=strict) for column in columns
     }
     name = document.get("id")
-    return (name if isinstance(name, str) and len(name) <= 200 else ""), values, rows
+    short = name if isinstance(name, str) and len(name) <= 200 else ""
+    return Request(short, values, rows, _asked_outputs(document, description))
+
+
+def _asked_outputs(document: Mapping[str, Any], description: Description) -> frozenset[str]:
+    known, asked = frozenset(output["name"] for output in _outputs(description)), document.get("outputs") or []
+    if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
+        raise BadRequest("'outputs' is not a list of tensors")
+    names = frozenset(str(output.get("name")) for output in asked)
+    if unknown := sorted(names - known):
+        raise BadRequest(f"unknown output {quote_all(unknown, limit=5)}; the model gives {quote_all(sorted(known))}")
+    return names or known
 
 
 def _document(body: bytes) -> dict[str, Any]:
@@ -142,8 +162,8 @@ def _compatible(datatype: object, column: Column) -> bool:
     return column.kind == "number" and isinstance(datatype, str) and datatype.startswith(("FP", "INT", "UINT"))
 
 
-def write_answer(description: Description, answer: Answer, request_id: str) -> bytes:
-    """Write an answer as the protocol has it."""
+def write_answer(description: Description, answer: Answer, request: Request) -> bytes:
+    """Write what a request asks for as the protocol has it."""
     rows = len(answer.label)
     if not description.classes:
         data: list[Any] = [float(value) for value in answer.label]
@@ -161,8 +181,9 @@ def write_answer(description: Description, answer: Answer, request_id: str) -> b
                     "data": scores.ravel().tolist(),
                 }
             )
-    document = {"model_name": description.name, "model_version": description.version, "outputs": outputs}
-    return json.dumps(document | ({"id": request_id} if request_id else {}), allow_nan=False).encode()
+    wanted = [output for output in outputs if output["name"] in request.outputs]
+    document = {"model_name": description.name, "model_version": description.version, "outputs": wanted}
+    return json.dumps(document | ({"id": request.id} if request.id else {}), allow_nan=False).encode()
 
 
 def label_values(label: Any) -> list[str]:  # noqa: ANN401 -- labels of any kind

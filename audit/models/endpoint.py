@@ -212,7 +212,13 @@ class Endpoint:
         batch = max(1, self._exchange.budget.batch)
         build = protocols.REQUESTS[self._protocol]
         parts = [frame.iloc[start : start + batch] for start in range(0, len(frame), batch)]
-        return [json.dumps(build(part, self._inputs), allow_nan=False).encode() for part in parts]
+        # Some servers give their first output alone unless others are asked for.
+        more = (
+            {"outputs": [{"name": name} for name in dict.fromkeys(self._roles.values())]}
+            if self._protocol == "oip"
+            else {}
+        )
+        return [json.dumps(build(part, self._inputs) | more, allow_nan=False).encode() for part in parts]
 
     def _ask(self, frame: pd.DataFrame) -> tuple[tuple[bytes, ...], dict[str, Array]]:
         bodies = self._bodies(frame)

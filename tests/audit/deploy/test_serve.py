@@ -114,6 +114,23 @@ def test_our_client_sees_the_model_itself(address: str) -> None:
 Y_PRED = MODEL.predict(TABLE)
 
 
+def test_only_outputs_that_are_asked_for_are_given(address: str) -> None:
+    for asked, given in (
+        ([{"name": "probabilities"}], ["probabilities"]),
+        ([{"name": "label", "parameters": {"binary_data": False}}], ["label"]),
+        ([], ["label", "probabilities"]),
+    ):
+        status, document = post(address, {**request_of(), "outputs": asked})
+        assert (status, [output["name"] for output in document["outputs"]]) == (200, given)
+    for wrong, said in (
+        ([{"name": "score"}], "unknown output 'score'; the model gives 'label', 'probabilities'"),
+        (3, "not a list"),
+    ):
+        status, document = post(address, {**request_of(), "outputs": wrong})
+        assert status == 400
+        assert said in str(document)
+
+
 def test_metadata_health_and_documents(address: str) -> None:
     told = CLIENT.get(f"{address}/v2/models/loans").json()
     assert [(one["name"], one["datatype"]) for one in told["inputs"]] == list(DATATYPES.items())

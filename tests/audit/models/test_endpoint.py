@@ -97,6 +97,22 @@ def honest(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     send(handler, answered(body))
 
 
+def test_a_server_gives_only_the_outputs_that_it_is_asked_for() -> None:
+    """MLServer, for one, gives its first output alone otherwise."""
+
+    def sparing(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        document, asked = answered(body), json.loads(body).get("outputs") or [{"name": "label"}]
+        names = {output["name"] for output in asked}
+        send(handler, {**document, "outputs": [output for output in document["outputs"] if output["name"] in names]})
+
+    rows = TABLE[["age", "income"]]
+    with serving(sparing) as (url, bodies):
+        predictor = connect(Address(url=url)).predictor
+        assert (np.asarray(predictor.predict(rows)) == FITTED.predict(rows.to_numpy())).all()
+        assert np.abs(predictor.predict_proba(rows) - FITTED.predict_proba(rows.to_numpy())).max() <= 1e-12  # type: ignore[attr-defined]
+    assert json.loads(bodies[0])["outputs"] == [{"name": "label"}, {"name": "p"}]
+
+
 def test_answers_as_the_model_itself() -> None:
     with serving(honest) as (url, bodies):
         model = connect(Address(url=url, budget=Budget(batch=120)))
