@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits, make_friedman1, make_moons
 
@@ -103,6 +104,33 @@ def few(seed: int) -> Rows:
     return X, (X[:, 0] + rng.normal(0, 1.5, 200) > 0).astype(int)
 
 
+def shuffled_digits(seed: int) -> Rows:
+    """Labels that went astray."""
+    X, y = digits(seed)
+    return X, np.random.default_rng(seed + 99).permutation(y)
+
+
+def wide_scales(seed: int) -> Rows:
+    """Every third column in other units."""
+    X, y = friedman(seed)
+    return X * np.where(np.arange(X.shape[1]) % 3, 1.0, 1e5), y
+
+
+def by_label(rows: Rows) -> Rows:
+    """Sort rows by their label, as tables often come."""
+    X, y = rows
+    order = np.argsort(y, kind="stable")
+    return [X[place] for place in order] if isinstance(X, list) else X[order], y[order]
+
+
+def born_dead(shape: tuple[int, ...], outputs: int) -> torch.nn.Module:
+    """Build a network whose first layer a negative bias keeps silent for every row."""
+    first = torch.nn.Linear(int(np.prod(shape)), 64)
+    torch.nn.init.constant_(first.bias, -20.0)
+    return torch.nn.Sequential(first, torch.nn.ReLU(), torch.nn.Linear(64, 64), torch.nn.ReLU(),
+        torch.nn.Linear(64, outputs))  # fmt: skip
+
+
 def raw_scales(seed: int) -> Rows:
     X, y = tumors(seed)
     return X, y
@@ -133,6 +161,9 @@ def healthy(seeds: range) -> Iterator[Fit]:
     for seed in seeds:
         for name, (make, parameters, regression) in BASES.items():
             yield Fit(name=name, rows=make(seed), parameters=parameters, regression=regression, seed=seed)
+        for name in ("mlp digits", "mlp tumors", "cnn images", "gru"):
+            make, parameters, regression = BASES[name]
+            yield Fit(name=f"{name}, rows sorted", rows=by_label(make(seed)), parameters=parameters, seed=seed)
 
 
 FAULTS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
@@ -143,6 +174,29 @@ FAULTS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("rate low", "transformer", {"learning_rate": 1e-7}, "Raise learning_rate"),
     ("rate low", "mlp tumors", {"learning_rate": 1e-6}, "Raise learning_rate"),
     ("rate low", "mlp moons", {"learning_rate": 1e-5, "optimizer": "sgd"}, "Raise learning_rate"),
+    ("rate low", "gru", {"learning_rate": 1e-6}, "Raise learning_rate"),
+    ("rate low", "texts", {"learning_rate": 1e-6}, "Raise learning_rate"),
+    ("rate low", "cnn steps", {"learning_rate": 1e-6}, "Raise learning_rate"),
+    ("rate high", "lstm", {"learning_rate": 10.0}, "Lower learning_rate"),
+    ("rate high", "rnn", {"learning_rate": 10.0}, "Lower learning_rate"),
+    ("rate high", "texts", {"learning_rate": 10.0}, "Lower learning_rate"),
+    ("rate high", "transformer", {"learning_rate": 10.0}, "Lower learning_rate"),
+    ("rate high", "mlp tumors", {"learning_rate": 10.0}, "Lower learning_rate"),
+    (
+        "one row a step",
+        "mlp digits",
+        {"batch_size": 1, "epochs": 5, "learning_rate": 0.1, "optimizer": "sgd"},
+        "Lower learning_rate",
+    ),
+    ("one row a step", "mlp tumors", {"batch_size": 1, "epochs": 5, "learning_rate": 0.05}, "Lower learning_rate"),
+    ("born dead", "mlp digits", {"network": born_dead}, "Initialize by the activation"),
+    ("born dead", "mlp tumors", {"network": born_dead}, "Initialize by the activation"),
+    ("depth", "mlp digits", {"hidden": (64,) * 6, "activation": "sigmoid"}, "Use ReLU"),
+    ("depth", "mlp friedman", {"hidden": (64,) * 7, "activation": "sigmoid"}, "Use ReLU"),
+    ("penalty", "gru", {"l2": 1.0}, "Weaken the penalty"),
+    ("penalty", "cnn steps", {"l2": 1.0}, "Weaken the penalty"),
+    ("penalty", "texts", {"l2": 1.0}, "Weaken the penalty"),
+    ("penalty", "mlp tumors", {"l1": 0.3}, "Weaken the penalty"),
     ("rate high", "mlp digits", {"learning_rate": 1.0}, "Lower learning_rate"),
     ("rate high", "mlp digits", {"learning_rate": 10.0}, "Lower learning_rate"),
     ("rate high", "mlp friedman", {"learning_rate": 3.0}, "Lower learning_rate"),
@@ -176,6 +230,11 @@ SPECIAL: tuple[tuple[str, Any, dict[str, Any], str], ...] = (
     ("time", first_step, {"network": "rnn", "units": 16, "epochs": 8, "batch_size": 64}, "Use lstm or gru"),
     ("time", first_step, {"network": "rnn", "units": 32, "epochs": 8, "batch_size": 64}, "Use lstm or gru"),
     ("scales", raw_scales, {"standardize": False, "epochs": 30}, "Keep standardize"),
+    ("scales", wide_scales, {"standardize": False, "epochs": 30}, "Keep standardize"),
+    ("memory", shuffled_digits, {"epochs": 60, "early_stopping": False, "validation_fraction": 0.0}, "Hold rows out"),
+    ("overfit", shuffled_digits, {"epochs": 60, "early_stopping": False, "validation_fraction": 0.2},
+     "Stop at the minimum"),
+    ("time", first_step, {"network": "rnn", "units": 64, "epochs": 8, "batch_size": 64}, "Use lstm or gru"),
     ("exploding", raw_scales, {"standardize": False, "epochs": 10, "optimizer": "sgd", "learning_rate": 0.1},
      "Keep standardize"),
 )  # fmt: skip
@@ -190,4 +249,5 @@ def broken(seeds: range) -> Iterator[Fit]:
                 remedy=remedy, seed=seed,
             )  # fmt: skip
         for name, make, changes, remedy in SPECIAL:
-            yield Fit(name=name, rows=make(seed), parameters=changes, remedy=remedy, seed=seed)
+            yield Fit(name=name, rows=make(seed), parameters=changes, regression=make is wide_scales, remedy=remedy,
+                seed=seed)  # fmt: skip

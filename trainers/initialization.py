@@ -8,19 +8,19 @@ from torch import nn  # noqa: TID253
 from trainers.layers import Attention, Center, TokenEmbedding
 
 
-def initialize(network: nn.Module, generator: torch.Generator, *, he: bool) -> None:
-    """Draw all weights, by He or by Xavier; recurrent ones orthogonal, biases 0.
+def initialize(network: nn.Module, generator: torch.Generator, scheme: str) -> None:
+    """Draw all weights, ``small``, by ``he`` or by ``xavier``; recurrent ones orthogonal, biases 0.
 
     Examples
     --------
     >>> network = nn.Sequential(nn.Linear(3, 1))
-    >>> initialize(network, torch.Generator().manual_seed(0), he=True)
+    >>> initialize(network, torch.Generator().manual_seed(0), "he")
     >>> float(network[0].bias.detach())
     0.0
     """
     for name, module in network.named_modules():
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
-            _draw_weights(module, generator, he=he and name != "output")
+            _draw_weights(module, generator, "xavier" if scheme == "he" and name == "output" else scheme)
         elif isinstance(module, nn.RNNBase):
             _draw_recurrent(module, generator)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
@@ -32,8 +32,11 @@ def initialize(network: nn.Module, generator: torch.Generator, *, he: bool) -> N
 
 
 @torch.no_grad()
-def _draw_weights(module: nn.Linear | nn.Conv1d | nn.Conv2d, generator: torch.Generator, *, he: bool) -> None:
-    if he:
+def _draw_weights(module: nn.Linear | nn.Conv1d | nn.Conv2d, generator: torch.Generator, scheme: str) -> None:
+    if scheme == "small":
+        most = module.weight[0].numel() ** -0.5
+        nn.init.uniform_(module.weight, -most, most, generator=generator)
+    elif scheme == "he":
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
     else:
         nn.init.xavier_uniform_(module.weight, generator=generator)

@@ -47,9 +47,12 @@ def numbers(
         If rows differ in length, or have another shape than those of the fit.
     """
     dimensions = getattr(X, "ndim", None)
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        X, dimensions = list(X), None
     if dimensions is None and not hasattr(X, "columns") and isinstance(X, list | tuple):
         X = _stack(X)
         dimensions = getattr(X, "ndim", None)
+    _refuse_times(X)
     seen: tuple[int, ...] | None = None
     if isinstance(X, np.ndarray) and dimensions is not None and dimensions > 2:
         seen = tuple(int(size) for size in X.shape[1:])
@@ -58,6 +61,17 @@ def numbers(
         X = X.reshape(len(X), -1)
     checked: NDArray[np.number] = validate_data(estimator, X, reset=reset, dtype=[np.float64, np.float32, np.uint8])
     return checked, seen if seen is not None else checked.shape[1:]
+
+
+def _refuse_times(X: object) -> None:
+    """Refuse columns of times, which stand for no number by themselves."""
+    kinds = dict(getattr(X, "dtypes", {})) if hasattr(X, "iloc") else {}
+    times = [name for name, kind in kinds.items() if getattr(kind, "kind", "") in "mM"]
+    if times:
+        raise TrainerError(
+            f"X has times in {quote_all(times)}; expected numbers. Put TablePreparation() before the network: "
+            "make_pipeline(TablePreparation(), NetworkClassifier())"
+        )
 
 
 def _stack(rows: list[object] | tuple[object, ...]) -> object:

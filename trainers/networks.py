@@ -36,6 +36,8 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
 
 RECTIFIERS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "mish", "hard_swish", "softplus"})
 """Activations that He's initialization is made for."""
+SHALLOW = 3
+"""Hidden layers up to which small first weights do not make gradients vanish."""
 MOST_FEATURES = 4096
 """Values that a convolutional network hands to its dense layers, unless it is told otherwise."""
 
@@ -101,9 +103,29 @@ def build(spec: NetworkSpec, generator: torch.Generator) -> nn.Module:
     ['hidden1', 'activation1', 'output']
     """
     network = layout(spec).to_empty(device="cpu")
-    he = spec.init == "he" or (spec.init == "auto" and spec.activation in RECTIFIERS)
-    initialize(network, generator, he=he)
+    initialize(network, generator, scheme_for(spec))
     return network
+
+
+def scheme_for(spec: NetworkSpec) -> str:
+    """Choose how weights are drawn: as stated, else by the activation, the depth and the kind of network.
+
+    A shallow network of a table starts from small weights, as long as those of torch's own layers: its first answers
+    are near the constant, and few noisy rows are memorized less. Deeper ones need He's, which keep signals as long as
+    they are.
+
+    Examples
+    --------
+    >>> scheme_for(NetworkSpec(kind="mlp", input_shape=(3,), outputs=1, hidden=(64, 64)))
+    'small'
+    >>> scheme_for(NetworkSpec(kind="mlp", input_shape=(3,), outputs=1, hidden=(64,) * 5))
+    'he'
+    """
+    if spec.init != "auto":
+        return spec.init
+    if spec.activation not in RECTIFIERS:
+        return "xavier"
+    return "small" if spec.kind == "mlp" and len(spec.hidden) <= SHALLOW else "he"
 
 
 def layout(spec: NetworkSpec) -> nn.Module:

@@ -32,7 +32,7 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     """``relu``, ``leaky_relu``, ``elu``, ``selu``, ``gelu``, ``silu``, ``mish``, ``hard_swish``, ``softplus``, ``tanh``
     or ``sigmoid``."""
     init: str = "auto"
-    """``he``, ``xavier``, or ``auto``: by the activation."""
+    """First weights: ``small`` (as torch's own layers), ``he``, ``xavier``, or ``auto``: by activation and depth."""
     batch_norm: bool = False
     """Batch normalization before each activation of dense and convolutional layers."""
     dropout: float = 0.0

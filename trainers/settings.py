@@ -26,7 +26,7 @@ CHOICES: Mapping[str, tuple[object, ...]] = {
     ),
     "loss": ("auto", "focal", "absolute", "huber", "quantile"),
     "precision": ("full", "mixed"),
-    "init": ("auto", "he", "xavier"),
+    "init": ("auto", "small", "he", "xavier"),
     "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
     "schedule": ("constant", "cosine", "linear", "exponential", "step", "plateau"),
     "pooling": ("mean", "class"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import make_classification
 
@@ -145,3 +146,12 @@ def test_a_configuration_is_bounded(tmp_path: Path, text: str) -> None:
     (tmp_path / "train.toml").write_text(text)
     with pytest.raises(TrainerError, match="cannot be read as TOML"):
         read(tmp_path / "train.toml")
+
+
+def test_an_array_of_sequences_of_several_lengths_and_columns_of_times_say_what_to_do() -> None:
+    ragged = np.array([np.ones((3, 1)), np.ones((4, 1))], dtype=object)
+    with pytest.raises(TrainerError, match=r"rows of 2 lengths, from 3 to 4.*np\.pad"):
+        NetworkClassifier(network="lstm").fit(ragged, [0, 1])
+    dates = pd.DataFrame({"when": pd.date_range("2024-01-01", periods=4), "much": [1.0, 2.0, 3.0, 4.0]})
+    with pytest.raises(TrainerError, match=r"times in .when..*TablePreparation"):
+        NetworkRegressor().fit(dates, [1.0, 2.0, 3.0, 4.0])

@@ -47,7 +47,7 @@ FULL_BATCH: dict[str, Any] = {"dtype": "float64", "batch_size": 10_000, "validat
         NetworkClassifier(),
         NetworkRegressor(),
         NetworkClassifier(batch_norm=True, dropout=0.2, hidden=(32,), learning_rate=0.01),
-        NetworkClassifier(**FULL_BATCH, learning_rate=0.01, random_state=0),
+        NetworkClassifier(**FULL_BATCH | {"epochs": 100}, learning_rate=0.01, random_state=0),
         NetworkRegressor(**FULL_BATCH, learning_rate=0.01, early_stopping=False),
     ],
     expected_failed_checks=expected_failures,

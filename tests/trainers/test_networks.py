@@ -141,12 +141,23 @@ def test_attention_is_that_of_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("init", "activation", "he"), [("auto", "relu", True), ("auto", "tanh", False), ("xavier", "relu", False)]
+    ("init", "activation", "layers", "spread"),
+    [
+        ("auto", "relu", 1, (1 / 1200) ** 0.5),
+        ("auto", "relu", 4, (2 / 400) ** 0.5),
+        ("he", "relu", 1, (2 / 400) ** 0.5),
+        ("auto", "tanh", 1, (2 / 1000) ** 0.5),
+        ("xavier", "relu", 1, (2 / 1000) ** 0.5),
+    ],
 )
-def test_initialization_follows_the_activation(init: str, activation: str, he: bool) -> None:
-    spec = NetworkSpec(kind="mlp", input_shape=(400,), outputs=1, hidden=(600,), init=init, activation=activation)
-    spread = float(build(spec, torch.Generator().manual_seed(0)).get_parameter("hidden1.weight").detach().std())
-    assert spread == pytest.approx((2 / 400) ** 0.5 if he else (2 / 1000) ** 0.5, rel=0.02)
+def test_initialization_follows_activation_and_depth(init: str, activation: str, layers: int, spread: float) -> None:
+    hidden = (600,) * layers
+    spec = NetworkSpec(kind="mlp", input_shape=(400,), outputs=1, hidden=hidden, init=init, activation=activation)
+    weights = build(spec, torch.Generator().manual_seed(0)).get_parameter("hidden1.weight").detach()
+    assert float(weights.std()) == pytest.approx(spread, rel=0.02)
+    if init == "auto" and layers == 1 and activation == "relu":
+        drawn = torch.nn.Linear(400, 600).weight.detach()
+        assert float(weights.abs().max()) == pytest.approx(float(drawn.abs().max()), rel=0.01)
 
 
 def test_building_leaves_the_global_generator_alone() -> None:

@@ -90,7 +90,7 @@ def _exploding() -> NetworkClassifier:
 def _dying() -> NetworkClassifier:
     X, y = _data()
     return NetworkClassifier(
-        hidden=(32, 32), optimizer="sgd", learning_rate=3.0, momentum=0.0, epochs=5, random_state=0
+        hidden=(32, 32), init="he", optimizer="sgd", learning_rate=3.0, momentum=0.0, epochs=5, random_state=0
     ).fit(X, y)
 
 
