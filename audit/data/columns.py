@@ -59,10 +59,26 @@ def label_texts(values: pd.Series | npt.NDArray[np.generic] | Sequence[object]) 
     >>> label_texts([1.0, None, "a"]).tolist()
     ['1', None, 'a']
     """
+    complete = _texts_of_complete(values) if isinstance(values, np.ndarray) and values.ndim == 1 else None
+    if complete is not None:
+        return complete
     series = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
     levels = pd.unique(series.dropna())
     texts = {level: label_text(level) for level in levels}
     return np.array([*series.map(texts).astype(object).where(series.notna(), None), None], dtype=object)[:-1]
+
+
+def _texts_of_complete(values: npt.NDArray[np.generic]) -> npt.NDArray[np.object_] | None:
+    """Write labels of a type that knows no missing value, as models answer them; ``None`` for other arrays."""
+    if values.dtype.kind in "biuU":
+        levels, places = np.unique(values, return_inverse=True)
+        texts: npt.NDArray[np.object_] = np.array([label_text(level) for level in levels.tolist()], dtype=object)[
+            places
+        ]
+        return texts
+    if values.dtype == object and {*map(type, values)} == {str}:
+        return np.array(values, dtype=object)
+    return None
 
 
 def label_text(value: object) -> str:

@@ -28,6 +28,7 @@ from audit.models.cost import affordable, learnable
 from audit.models.exchange import BudgetSpent, EndpointError
 from audit.models.load import Model
 from audit.models.random_states import seed_global_generators
+from audit.models.threads import thread_limit
 from audit.progress import Progress, silent
 from reports.record import Json
 
@@ -203,10 +204,8 @@ def threads_for(dataset: Dataset) -> AbstractContextManager[object]:
     >>> with threads_for(build({"test": pd.DataFrame({"a": [1, 2], "y": [0, 1]})}, Roles(target="y"))):
     ...     pass
     """
-    from threadpoolctl import threadpool_limits
-
     small = len(dataset) * max(1, len(dataset.features)) < SMALL
-    return threadpool_limits(limits=1) if small else nullcontext()
+    return thread_limit(1) if small else nullcontext()
 
 
 def derived_seed(seed: int, name: str) -> int:

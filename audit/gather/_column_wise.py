@@ -116,6 +116,24 @@ class Lookup:
     sparse: bool
     by_columns: bool
     """Whether the prepared table lies in memory column by column: sums are rounded in the order in which they lie."""
+    placed: bool = False
+    """Whether rows are given as the places of their values among the known ones, so that none is searched for."""
+
+    def places_of(self, numbers: FloatArray) -> npt.NDArray[np.intp] | None:
+        """Return where each value stands among the known ones of its column, ``None`` where one is not known.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n, features)
+        """
+        at = np.empty(numbers.shape, dtype=np.intp)
+        for column, values in enumerate(self.values):
+            wanted = numbers[:, column]
+            at[:, column] = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
+            known = values[at[:, column]]
+            if len(self.places[column]) and not ((known == wanted) | (np.isnan(known) & np.isnan(wanted))).all():
+                return None
+        return at
 
     def rows(self, numbers: FloatArray) -> FloatArray | csr_matrix | None:
         """Return encoded rows as the estimator is given them, ``None`` where a value is not known.
@@ -123,19 +141,16 @@ class Lookup:
         Parameters
         ----------
         numbers : ndarray of shape (n, features)
+            Rows, or, where `placed`, what :meth:`places_of` says of them.
         """
+        at = numbers.astype(np.intp) if self.placed else self.places_of(numbers)
+        if at is None:
+            return None
         shape = (len(numbers), len(self.constant))
         array = np.empty(shape, order="F" if self.by_columns else "C")
         array[:] = self.constant
-        for column, (values, prepared, places) in enumerate(zip(self.values, self.prepared, self.places, strict=True)):
-            if not len(places):
-                continue
-            wanted = numbers[:, column]
-            at = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
-            known = values[at]
-            if not ((known == wanted) | (np.isnan(known) & np.isnan(wanted))).all():
-                return None
-            array[:, places] = prepared[at]
+        for column, (prepared, places) in enumerate(zip(self.prepared, self.places, strict=True)):
+            array[:, places] = prepared[at[:, column]]
         if not self.sparse:
             return array
         from scipy.sparse import csr_matrix

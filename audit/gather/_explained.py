@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -162,6 +162,19 @@ class Explained:
                 raise ModelError(f"Asked about rows with values of other rows, as explanations do: {error}") from error
 
         return scored
+
+    def with_places(self) -> Explained:
+        """Return the rows and the background for what only mixes their values: each is looked up once, not in each mix.
+
+        Its other rows, and the encoding, are of no use then.
+        """
+        rows = np.concatenate([self.X, self.background])
+        places = None if self.lookup is None else self.lookup.places_of(rows)
+        if self.lookup is None or places is None:
+            return self
+        numbers = places.astype(np.float64)
+        X, background = numbers[: len(self.X)], numbers[len(self.X) :]
+        return replace(self, X=X, background=background, lookup=replace(self.lookup, placed=True))
 
     def decider(self) -> Decide:
         """Return what the model decides as a function of encoded rows that mix the rows explained and the reference."""

@@ -13,10 +13,11 @@ import pandas as pd
 from audit.errors import ModelError
 from audit.evidence import NONE, Perturbed, Predictions, join
 from audit.gather import LATE
-from audit.gather.predictions import predictions_of
+from audit.gather.predictions import labels_follow_scores, predictions_of
 from audit.models.answers import ask
 from audit.models.column_names import NAMES
 from audit.models.load import Model, Predictor
+from audit.models.threads import thread_limit
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -72,9 +73,7 @@ def ask_variants(
     scores : bool
         Whether scores are wanted beside labels; without them the model is called half as often.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):  # batches are small: threads would wait for each other
+    with thread_limit(1):  # batches are small: threads would wait for each other
         return _ask(context, base, list(variants), what, evaluations, notes, scores)
 
 
@@ -89,8 +88,9 @@ def _ask(
 ) -> Perturbed:
     dataset = context.dataset
     model = context.require_model() if scores or dataset.task == "regression" else labels_only(context.require_model())
+    likeliest = scores and labels_follow_scores(context)
     left = context.affordable(evaluations) - len(base)
-    plain = ask(model, dataset.inputs(base), dataset, progress=_quiet, what=what)
+    plain = ask(model, dataset.inputs(base), dataset, progress=_quiet, what=what, likeliest=likeliest)
     parts, levels, failed = [predictions_of(plain, dataset, base, context.settings)], [NONE], {}
     for done, variant in enumerate(waiting):
         context.progress(what, done, len(waiting))
@@ -101,7 +101,8 @@ def _ask(
             break
         left -= len(variant.rows)
         try:
-            answers = ask(model, variant.make(), dataset, progress=_quiet, what=what, batch=variant.batch)
+            changed = variant.make()
+            answers = ask(model, changed, dataset, progress=_quiet, what=what, batch=variant.batch, likeliest=likeliest)
         except ModelError as error:
             failed[variant.name] = str(error)
             continue

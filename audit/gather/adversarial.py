@@ -15,6 +15,7 @@ from audit.gather._finite_differences import is_smooth, slopes
 from audit.gather._perturbed import Positions, Variant, ask_variants, sample
 from audit.gather.noise import spreads_of
 from audit.models.answers import ask
+from audit.models.threads import thread_limit
 from audit.optional import require
 
 if TYPE_CHECKING:
@@ -206,8 +207,6 @@ def _reach(context: Context, size: float, pixels: float) -> Reach:
 
 def _attack(context: Context, X: pd.DataFrame, rows: Positions, reach: Reach, steps: int) -> pd.DataFrame:
     """Climb the loss of the true class, and come back within reach after each step."""
-    from threadpoolctl import threadpool_limits
-
     predictor: Any = context.require_model().predictor
     dataset = context.dataset
     place = {text: code for code, text in enumerate(label_texts(np.asarray(predictor.classes_)))}
@@ -217,7 +216,7 @@ def _attack(context: Context, X: pd.DataFrame, rows: Positions, reach: Reach, st
     moved = np.clip(plain + generator.uniform(-1, 1, plain.shape) * reach.size, reach.low, reach.high)
     worst = _Worst(moved)
     size = min(BLOCK, max(1, VALUES // plain.shape[1]))
-    with threadpool_limits(limits=1):
+    with thread_limit(1):
         for step in range(steps + 1):
             context.progress("attacking", min(step, steps), steps)
             for start in range(0, len(plain), size):

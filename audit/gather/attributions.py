@@ -306,7 +306,7 @@ def _by_name(context: Context, what: Explained, plan: Plan) -> Attributions:
 
 def _permutation(context: Context, what: Explained, plan: Plan) -> Attributions:
     """Ask for coalitions or walk permutations in chunks of rows, within the budget."""
-    wanted = len(what.rows)
+    what, wanted = what.with_places(), len(what.rows)
     budget = context.affordable(plan.evaluations)
     background, pairs = _within(what, plan, budget)
     each = evaluations(what.X.shape[1], len(background), pairs)

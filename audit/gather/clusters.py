@@ -13,6 +13,7 @@ from audit.data.columns import column_kind, label_texts
 from audit.data.factor import Factor
 from audit.errors import ConfigError, NotApplicable
 from audit.gather.corrupted import form_of
+from audit.models.threads import thread_limit
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -106,10 +107,9 @@ def _images(pixels: npt.NDArray[np.float64], clusters: int, seed: int) -> Factor
 def _cluster(points: npt.NDArray[np.float64], clusters: int, seed: int) -> npt.NDArray[np.int32]:
     """Return k-means clusters, numbered from 0 by size, so that the largest comes first."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     distinct = len(np.unique(points.round(9), axis=0))
-    with threadpool_limits(limits=1):
+    with thread_limit(1):
         codes = KMeans(min(clusters, distinct), n_init=1, random_state=seed).fit_predict(points)
     order = np.argsort(-np.bincount(codes), kind="stable")
     place = np.empty(len(order), dtype=np.int32)

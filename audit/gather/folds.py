@@ -18,6 +18,7 @@ from audit.gather import LATE
 from audit.models.cost import counts_epochs
 from audit.models.exchange import BudgetSpent
 from audit.models.load import Model, Predictor
+from audit.models.threads import thread_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +48,7 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
     BudgetSpent
         If three refits of a network are too dear.
     """
-    from audit.gather.predictions import predictions_of
+    from audit.gather.predictions import labels_follow_scores, predictions_of
     from audit.models.answers import ask
 
     model = context.require_model()
@@ -63,13 +64,15 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
     notes: tuple[str, ...] = (
         () if folds == asked else (f"{folds} folds of {asked}, for refits on {fits:,} rows at most",)
     )
+    likeliest = labels_follow_scores(context)
     for number, (fit, held) in enumerate(_splits(dataset, rows, folds, context.generator("folds")), start=1):
         if number > 3 and context.late():
             notes = (*notes, f"{number - 1} of {folds} folds: {LATE}")
             break
         context.progress("cross-validating", number - 1, folds)
         clone = refit(model, dataset, rows[fit], int(context.generator(f"fold {number}").integers(2**31)))
-        answers = ask(clone, dataset.inputs(rows[held]), dataset, progress=lambda *_: None, what="")
+        X = dataset.inputs(rows[held])
+        answers = ask(clone, X, dataset, progress=lambda *_: None, what="", likeliest=likeliest)
         parts.append(predictions_of(answers, dataset, rows[held], context.settings))
         levels.append(str(number))
     context.progress("cross-validating", folds, folds)
@@ -137,8 +140,6 @@ def refit(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp], seed: int)
     NotApplicable
         If cloning or fitting raises; the text says what.
     """
-    from threadpoolctl import threadpool_limits
-
     from audit.models.answers import as_model_input
     from audit.models.containment import guard_call
 
@@ -147,10 +148,7 @@ def refit(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp], seed: int)
     try:
         X = as_model_input(model, dataset.inputs(rows))
         # OpenMP's spinning barriers make small fits many times slower on a busy machine.
-        with (
-            threadpool_limits(limits=1 if len(rows) < SMALL else None),
-            guard_call(f"fit on {len(rows)} rows", fit=True),
-        ):
+        with thread_limit(1 if len(rows) < SMALL else None), guard_call(f"fit on {len(rows)} rows", fit=True):
             copy = _fitted_clone(model.predictor, X, y, weight, seed)
     except Exception as error:
         said = " ".join(str(error).split())[:300]

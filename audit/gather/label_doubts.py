@@ -14,6 +14,7 @@ from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import LabelDoubts, Reading
 from audit.evidence.requirements import require_evidence
+from audit.models.threads import thread_limit
 from audit.statistics.binning import quantile_edges
 from audit.statistics.intervals import z_value
 from audit.tabular.label_noise import (
@@ -171,10 +172,9 @@ def _scores(X: csr_matrix | FloatArray, y: npt.NDArray[np.int64], classes: int, 
     """Return each class's log-odds against the rest, out of fold, shape (n, classes)."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
-    from threadpoolctl import threadpool_limits
 
     score = np.zeros((len(y), classes))
-    with threadpool_limits(limits=1), warnings.catch_warnings():
+    with thread_limit(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a score that is not at its very optimum serves as well
         for known, held in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(np.zeros(len(y)), y):
             model = LogisticRegression(C=0.3, max_iter=100).fit(X[known], y[known])

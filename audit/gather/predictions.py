@@ -69,6 +69,14 @@ def predictions_of(answers: Answers, dataset: Dataset, rows: npt.NDArray[np.intp
     )
 
 
+def labels_follow_scores(context: Context) -> bool:
+    """Tell whether the model decides for the likeliest class, as its clones then do: scores are all to ask for."""
+    from audit.models.answers import decides_for_likeliest
+
+    plain = context.need("predictions", Predictions)
+    return decides_for_likeliest(context.require_model(), plain.y_pred, plain.y_score if plain.probabilities else None)
+
+
 def _from_columns(dataset: Dataset, settings: Settings) -> Predictions:
     """Read predictions and scores from the tables: of all test rows, and of other rows that have them."""
     from audit.models.answers import ROUNDING, _numbers, classify

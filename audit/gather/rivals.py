@@ -16,6 +16,7 @@ from audit.gather._reference_models import linear_rival, strong_rivals
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
 from audit.models.load import Model, wrap
+from audit.models.threads import thread_limit
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -78,15 +79,13 @@ def _training_rows(context: Context, most: int, name: str) -> tuple[Positions, s
 
 
 def _fit(context: Context, name: str, rows: Positions) -> tuple[Model, str]:
-    from threadpoolctl import threadpool_limits
-
     dataset = context.dataset
     X, weight = dataset.inputs(rows), None if dataset.weight is None else dataset.weight[rows]
     y = dataset.y[rows]
     if dataset.task != "regression":
         y = np.array(dataset.classes, dtype=object)[y.astype(np.int64)]
     seed = int(context.generator("rivals seed").integers(2**31))
-    with threadpool_limits(limits=1 if len(rows) < 20_000 else None):
+    with thread_limit(1 if len(rows) < 20_000 else None):
         if name == LINEAR:
             estimator, kind = linear_rival(X, y, dataset.task, weight)
         else:

@@ -12,6 +12,7 @@ from audit.data.dataset import Dataset
 from audit.errors import NotApplicable
 from audit.evidence import Reading, Separation
 from audit.evidence.requirements import require_evidence
+from audit.models.threads import thread_limit
 from audit.statistics.ranking import roc_auc
 from audit.statistics.variance import Linear, cluster_codes, variance
 from audit.tabular.single_feature import area_interval, folds_of, numbers
@@ -133,7 +134,6 @@ def _fold(
 ) -> tuple[Linear, FloatArray]:
     """Return the held-out AUC, and how much it falls when a feature is shuffled."""
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
 
     held = ~fit
     drop = np.zeros(X.shape[1])
@@ -144,7 +144,7 @@ def _fold(
     )
     read = _most_different(X[fit], is_test[fit])
     X = X[:, read]
-    with threadpool_limits(limits=1):
+    with thread_limit(1):
         classifier.fit(X[fit], is_test[fit], sample_weight=None if weight is None else weight[fit])
         mass = None if weight is None else weight[held]
         score = classifier.decision_function(X[held])

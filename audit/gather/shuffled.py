@@ -13,8 +13,8 @@ from audit.evidence import Attributions, Predictions
 from audit.gather import LATE
 from audit.gather._explained import MOST_COLUMNS, require_table
 from audit.gather.attributions import LEAST_ROWS
-from audit.gather.predictions import predictions_of
-from audit.models.answers import ask, decides_for_likeliest
+from audit.gather.predictions import labels_follow_scores, predictions_of
+from audit.models.answers import ask
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -66,7 +66,7 @@ def gather(
     most = min(context.affordable(evaluations) // shuffles, cells // (shuffles * len(dataset.features)))
     kept = np.sort(generator.permutation(test)[: min(rows, max(most, LEAST_ROWS))])
     X = dataset.inputs(kept)
-    likeliest = decides_for_likeliest(model, plain.y_pred, plain.y_score if plain.probabilities else None)
+    likeliest = labels_follow_scores(context)
     entries: dict[str, tuple[Predictions, ...]] = {}
     notes += () if len(kept) == len(test) else (f"{len(kept)} of {len(test)} test rows, drawn at random",)
     share = max(1, min(TOGETHER // len(kept), CELLS // (len(kept) * len(dataset.features))) // max(repeats, 1))

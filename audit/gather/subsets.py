@@ -15,7 +15,7 @@ from audit.evidence.requirements import require_evidence
 from audit.gather import LATE
 from audit.gather._perturbed import Positions, sample, share_classes
 from audit.gather.folds import refit, weight_notes
-from audit.gather.predictions import predictions_of
+from audit.gather.predictions import labels_follow_scores, predictions_of
 from audit.models.answers import ask
 from audit.models.cost import counts_epochs
 
@@ -71,6 +71,7 @@ def gather(
         raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
     test, notes = sample(context, test_rows, "subsets test")
     plan = _plan(context, _largest(context, rows, fits), sizes, repeats, context.learnable(fits))
+    likeliest = labels_follow_scores(context)
     parts, counts, names = [], [], []
     for done, (size, part, chosen) in enumerate(plan):
         context.progress("refitting on fewer rows", done, len(plan))
@@ -79,7 +80,7 @@ def gather(
             break
         seed = int(context.generator(f"subsets {size} {part}").integers(2**31))
         clone = refit(model, dataset, chosen, seed)
-        answers = ask(clone, dataset.inputs(test), dataset, progress=_quiet, what="asking clones")
+        answers = ask(clone, dataset.inputs(test), dataset, progress=_quiet, what="asking clones", likeliest=likeliest)
         parts.append(predictions_of(answers, dataset, test, context.settings))
         counts.append(str(size))
         names.append(str(part))

@@ -18,6 +18,7 @@ from audit.models.boosters import typed_frame
 from audit.models.containment import guard_call
 from audit.models.load import Model
 from audit.models.reading_rows import naming_columns, warn_if_changed
+from audit.models.threads import thread_limit
 from audit.progress import Progress
 
 FloatArray = npt.NDArray[np.float64]
@@ -110,12 +111,10 @@ def ask(
     ModelError
         If the model raises, or answers another number of rows.
     """
-    from threadpoolctl import threadpool_limits
-
     batches = [X.iloc[start : start + batch] for start in range(0, len(X), batch)]
     labels, scores = [], []
     scorer = score_method(model) if dataset.task != "regression" else None
-    with threadpool_limits(limits=1), naming_columns(X):  # batches are small: threads would wait for each other
+    with thread_limit(1), naming_columns(X):  # batches are small: threads would wait for each other
         for done, part in enumerate(batches):
             progress(what, done, len(batches))
             if likeliest and scorer is not None:
@@ -165,7 +164,9 @@ def _is_likeliest_by_construction(predictor: object) -> bool:
 
 
 def _lead(scores: FloatArray) -> FloatArray:
-    """Return by how much the largest score of each row exceeds the next."""
+    """Return by how much the largest score of each row exceeds the next; without limit where there is no next."""
+    if scores.shape[1] < 2:
+        return np.full(len(scores), np.inf)
     two = np.partition(scores, -2, axis=1)[:, -2:]
     return np.asarray(two[:, 1] - two[:, 0])
 

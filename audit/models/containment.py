@@ -31,6 +31,7 @@ from typing import Any, NoReturn
 
 from audit.errors import AuditError, ModelError, quote
 from audit.models import random_states
+from audit.models.threads import thread_limit
 from audit.progress import Progress, silent
 
 TIMEOUT = 120.0
@@ -418,9 +419,7 @@ def _machine_memory() -> int:
 
 def _one_thread() -> None:
     """Keep to one thread where the parent's OpenMP threads, lost in the fork, may be waited for."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(limits=1)
+    thread_limit(1)
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "set_num_threads"):
         torch.set_num_threads(1)

@@ -167,3 +167,19 @@ def test_one_column_with_a_separator_in_its_values_is_a_table(tmp_path: Path) ->
 def test_the_value_that_is_not_a_time_is_named(values: list[str], told: str) -> None:
     with pytest.raises(DataError, match=told):
         moments(pd.Series(values, name="t"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([3, 1, 3]),
+        np.array([True, False]),
+        np.array([2**63 + 5], dtype=np.uint64),
+        np.array(["nan", "b", ""]),
+        np.array(["nan", "b", ""], dtype=object),
+        np.array([], dtype=object),
+    ],
+)
+def test_labels_without_missing_values_are_written_as_any_others(values: np.ndarray) -> None:
+    assert label_texts(values).tolist() == label_texts(pd.Series(values)).tolist()
+    assert {type(text) for text in label_texts(values)} <= {str}

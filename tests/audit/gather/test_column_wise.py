@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,9 @@ def test_mixed_rows_get_the_very_same_answers(name: str) -> None:
     answer = found.ask("predict_proba", mixed)
     assert answer is not None
     np.testing.assert_array_equal(answer, model.predictor.predict_proba(encoding.decode(mixed)))  # type: ignore[attr-defined]
+    places = found.places_of(mixed)
+    assert places is not None
+    np.testing.assert_array_equal(answer, replace(found, placed=True).ask("predict_proba", places.astype(float)))
 
 
 def test_a_value_never_prepared_is_not_looked_up() -> None:

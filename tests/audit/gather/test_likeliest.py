@@ -75,3 +75,12 @@ def test_labels_that_contradict_the_probabilities_are_not_trusted() -> None:
     model = fitted(LogisticRegression(), data)
     plain = answers(model, data)
     assert not decides_for_likeliest(model, 1 - plain.y_pred, plain.y_score)
+
+
+def test_a_clone_that_saw_one_class_alone_answers_with_it() -> None:
+    data = dataset(4)
+    rows = np.flatnonzero(data.y == 1)
+    clone = RandomForestClassifier(5, random_state=0).fit(
+        data.frame[list("abcd")].take(rows), data.frame["y"].take(rows)
+    )
+    assert set(answers(wrap(clone), data, likeliest=True).y_pred.tolist()) == {1}
