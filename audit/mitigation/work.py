@@ -12,7 +12,7 @@ import pandas as pd
 from audit.config.plan import RunPlan
 from audit.data.columns import label_texts
 from audit.errors import ConfigError, ModelError, quote
-from audit.mitigation.arms import choose, evidence, gap_before
+from audit.mitigation.arms import SURE, choose, evidence, gap_before
 from audit.mitigation.bench import Bench, fresh
 from audit.mitigation.candidates import method as method_of
 from audit.mitigation.constraints import constraint as constraint_of
@@ -23,7 +23,7 @@ from audit.models.column_names import match
 from audit.models.load import Model, load
 from audit.policy.read import overridden
 from audit.progress import Progress, silent
-from reports.record import Policy
+from reports.record import Estimate, Policy
 
 CHECKS = (
     "mitigation", "classification", "regression", "calibration", "group_performance", "disparities",
@@ -92,8 +92,8 @@ def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -
     bench.favorable  # noqa: B018 -- refuses a task whose favorable class is not known
     if method.trains:
         fresh(bench.model, 0)  # refuses a model that cannot be trained anew before anything is asked
-    estimate, before = gap_before(bench)
-    if not asked.anyway and (reason := _no_gap(estimate.value, estimate.low, estimate.high, bench, asked.limit)):
+    usual, sure, before = gap_before(bench)
+    if not asked.anyway and (reason := _no_gap(usual, sure.low, bench, asked.limit)):
         return Outcome(reason=reason)
     progress("choosing", 0, 1)
     choice = choose(bench, method, before, asked.limit)
@@ -137,17 +137,18 @@ def _bench(plan: RunPlan, asked: Asked, progress: Progress) -> Bench:
     )
 
 
-def _no_gap(value: float | None, low: float | None, high: float | None, bench: Bench, limit: float) -> str:
-    """Say why there is nothing to narrow, if there is not."""
+def _no_gap(usual: Estimate, sure: float | None, bench: Bench, limit: float) -> str:
+    """Say why there is nothing to narrow, if there is not: `sure` is the least that chance hardly passes."""
+    value, low, high = usual.value, usual.low, usual.high
     what = f"among groups of {quote(bench.feature)} in {bench.constraint.words}"
     if value is None or low is None or high is None:
         return f"no gap to mitigate {what}: fewer than two groups have enough validation rows."
     text = f"{value:.3f} [{low:.3f}, {high:.3f}] on {len(bench.rows('validation'))} validation rows"
     if high <= limit:
         return f"no gap to mitigate {what}: {text}, within the limit of {limit:g}."
-    if low <= 0:
+    if sure is None or sure <= 0:
         return (
-            f"no gap to mitigate {what}: {text} cannot be distinguished from none. "
+            f"no gap to mitigate {what}: {text} cannot be distinguished from none at a level of {100 * SURE:g} %. "
             "More validation rows would tell; --anyway goes on."
         )
     return ""

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from audit.cli import main
+from audit.integrations.mitigation import mitigate
 from audit.models.load import load as load_model
 from reports.record import AuditRecord
 from reports.store import load
@@ -90,6 +92,24 @@ def test_a_placebo_has_no_gap_and_nothing_is_written(
     assert _mitigate(config, out, method) == 0
     assert "no gap to mitigate" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_forty_features_that_have_no_part_in_anything_leave_everything_as_it_is() -> None:
+    written = 0
+    for seed in range(40):
+        generator = np.random.default_rng(seed)
+        sex = generator.choice(["f", "m"], 1200, p=[0.2 + 0.3 * (seed % 2), 0.8 - 0.3 * (seed % 2)])
+        frame = pd.DataFrame({"x": generator.normal(size=1200), "sex": sex})
+        base = (-1.5, 0.0, 1.0)[seed % 3]
+        frame["y"] = np.where(frame["x"] + generator.normal(size=1200) > base, "yes", "no")
+        train, validation, test = (frame.iloc[part] for part in np.split(np.arange(1200), [400, 800]))
+        model = LogisticRegression().fit(train[["x"]], train["y"])
+        done = mitigate(
+            model, train=train, validation=validation, test=test, target="y", positive="yes", favorable="yes",
+            sensitive=["sex"], features=["x"], method="thresholds", constraint="demographic-parity",
+        )  # fmt: skip
+        written += done.record is not None
+    assert written == 0
 
 
 def test_reweighing_trains_anew_and_does_not_read_the_group(tmp_path: Path) -> None:
