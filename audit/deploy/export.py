@@ -18,7 +18,7 @@ from audit.deploy.description import DESCRIPTION, Description, describe, descrip
 from audit.deploy.group_rules import decides_on_margins, has_rule, refuses, with_rule
 from audit.deploy.network_graph import is_network, network_graph
 from audit.deploy.schema import columns_of
-from audit.deploy.scikit_graph import scikit_graphs
+from audit.deploy.scikit_graph import advice, scikit_graphs
 from audit.deploy.shifted_graph import shifted_graphs
 from audit.deploy.tree_ensembles import is_ensemble
 from audit.deploy.tree_graph import tree_graph, with_columns
@@ -31,6 +31,7 @@ from reports.together import write_together
 TOLERANCE = 1e-5
 """Largest difference of a score, or of a prediction in standard deviations, that an export may have."""
 
+NOT_RUN = "it does not run"
 MADE_UP = 200
 """Rows that are made up to try an export on."""
 
@@ -72,7 +73,7 @@ def export(
         raise ModelError("the model knows no names of its inputs. Name the columns in their order: --features a,b,c.")
     columns_of(test, names)  # whatever is missing is named here
     rows = test.loc[:, list(names)].reset_index(drop=True)
-    said = ""
+    reason = ""
     for graph in _graphs(inner, train.loc[:, list(names)]) if ruled is None else _rule(ruled, inner, train):
         with tempfile.TemporaryDirectory(prefix="export-") as folder:
             part = Path(folder) / out.name
@@ -84,8 +85,10 @@ def export(
                 if not said and ruled is not None:
                     said = _unrefused(ruled, converted, rows)
             except Exception as error:  # onnxruntime raises errors of its own, without a common class
-                said = f"it does not run: {' '.join(str(error).split())[:200]}"
+                said = f"{NOT_RUN}: {' '.join(str(error).split())[:200]}"
             if said:
+                runs_first = reason.startswith(NOT_RUN) and not said.startswith(NOT_RUN)
+                reason = said if runs_first or not reason else reason  # of the most exact conversion that runs
                 continue
             description = replace(
                 describe(load(part), part, train, features=tuple(names), version=version),
@@ -95,10 +98,7 @@ def export(
             contents = {out.name: part.read_bytes(), DESCRIPTION: description_text(description).encode()}
         write_together(out.parent, contents, contents)
         return description
-    raise ModelError(
-        f"the ONNX model is not the same: {said.rstrip('.')}. Nothing was written. Serve the model's own file "
-        "(modelassay serve MODEL --data train.csv), or take another kind of model."
-    )
+    raise ModelError(f"the ONNX model is not the same: {reason.rstrip('.')}. Nothing was written.{advice(reason)}")
 
 
 def _inside(model: Model) -> Model:
@@ -149,7 +149,7 @@ def _graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
 
 def _differs_beyond(source: Model, converted: Model, train: pd.DataFrame) -> str:
     """Say what is wrong on rows that were made up; rows that the source does not answer are left out."""
-    for what, rows in _made_up(train):
+    for what, rows in (*_made_up(train), *_at_edges(source.predictor, train)):
         try:
             call(source.predictor.predict, as_model_input(source, rows), len(rows), "predict")
         except AuditError:
@@ -174,6 +174,31 @@ def _made_up(train: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             drawn_values = mixed[column.name].to_numpy(dtype=np.float64, na_value=np.nan)
             far[column.name] = np.where(generator.random(MADE_UP) < 0.5, drawn_values, numbers)
     yield "with numbers outside of the training rows, which a server admits", far
+
+
+def _at_edges(predictor: object, train: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Make rows up whose numbers lie at the edges of bins and next to them: single precision takes these for one."""
+    edges = np.array(sorted({float(edge) for edge in _bin_edges(predictor)}))
+    if not len(edges):
+        return
+    generator = np.random.default_rng(1)
+    pool = np.concatenate([edges, np.nextafter(edges, np.inf), np.nextafter(edges, -np.inf)])
+    rows = pd.DataFrame({name: train[name].iloc[generator.integers(len(train), size=MADE_UP)].array for name in train})
+    for name in train.columns:
+        if pd.api.types.is_float_dtype(train[name].dtype):
+            rows[name] = generator.choice(pool, MADE_UP)
+    yield "with numbers at the edges of bins", rows
+
+
+def _bin_edges(step: object) -> Iterator[float]:
+    """Yield the edges at which steps of a pipeline cut numbers into bins."""
+    if isinstance(every := getattr(step, "bin_edges_", None), np.ndarray):
+        for edges in every:
+            yield from np.asarray(edges, dtype=np.float64).ravel().tolist()
+    for name in ("steps", "transformers_"):
+        if isinstance(parts := getattr(step, name, None), list):
+            for part in parts:
+                yield from _bin_edges(part[1])
 
 
 def parity(source: Model, converted: Model, rows: pd.DataFrame) -> tuple[dict[str, float], str]:

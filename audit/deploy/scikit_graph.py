@@ -14,6 +14,20 @@ from audit.models.load import Model
 from audit.optional import require
 
 PURPOSE = "ONNX exports of scikit-learn models"
+_ADVICE = {
+    "input(s) is(are) supported": (
+        "Put the preparation of columns first and everything else behind it: make_pipeline(columns, model)."
+    ),
+    "at the edges of bins": (
+        "The graph cuts numbers in single precision: serve the model's own file, or cut the columns before the model."
+    ),
+    "StringNormalizer": (
+        "Capitals need the locale en_US.UTF-8, which this machine lacks: install it here and where the model is "
+        "served, or write CountVectorizer(lowercase=False) (TfidfVectorizer likewise) over texts in small letters."
+    ),
+    "HashingVectorizer": "Take CountVectorizer or TfidfVectorizer in its place, or serve the model's own file.",
+}
+"""What to do, by a sign in what was raised."""
 
 
 def scikit_graphs(model: Model, train: pd.DataFrame, *, raw: bool = False) -> Iterator[Any]:
@@ -61,7 +75,7 @@ def scikit_graphs(model: Model, train: pd.DataFrame, *, raw: bool = False) -> It
                 del result.graph.output[1:]
             yield result if by_column or model.feature_names is None else with_columns(result, train)
     if said and not written:
-        raise ModelError(f"{model.info.kind} could not be written as ONNX: {said.rstrip('.')}.{_advice(said)}")
+        raise ModelError(f"{model.info.kind} could not be written as ONNX: {said.rstrip('.')}.{advice(said)}")
 
 
 def last_step(predictor: object) -> Any:  # noqa: ANN401 -- any estimator
@@ -82,10 +96,17 @@ def _options(predictor: object, *, raw: bool) -> dict[int, dict[str, bool]]:
     return {id(last): {name: value for name, value in asked.items() if name in known}}
 
 
-def _advice(said: str) -> str:
-    """Say what to do about what the converter raised."""
-    if "input(s) is(are) supported" in said:
-        return " Put the preparation of columns first and everything else behind it: make_pipeline(columns, model)."
+def advice(said: str) -> str:
+    """Say what to do about what the converter, or the runtime of its graph, raised.
+
+    Examples
+    --------
+    >>> advice("no shape calculator for type HashingVectorizer")
+    " Take CountVectorizer or TfidfVectorizer in its place, or serve the model's own file."
+    """
+    for sign, what in _ADVICE.items():
+        if sign in said:
+            return f" {what}"
     return " Serve the model's own file (modelassay serve MODEL --data train.csv), or take another kind of step."
 
 

@@ -14,7 +14,7 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, Rando
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, SplineTransformer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -136,3 +136,11 @@ def test_what_would_answer_otherwise_is_refused_with_advice(model: Any, said: st
         export(wrap(model), TABLE, TABLE, tmp_path / "m.onnx")
     assert "modelassay serve" in str(told.value) or "make_pipeline" in str(told.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("encode", ["onehot-dense", "ordinal"])
+def test_bins_whose_edges_single_precision_moves_are_refused(tmp_path: Path, encode: str) -> None:
+    model = make_pipeline(KBinsDiscretizer(6, encode=encode), LogisticRegression()).fit(NUMBERS, TWO)
+    with pytest.raises(ModelError, match=r"at the edges of bins\. Nothing was written\. The graph cuts"):
+        export(wrap(model), NUMBERS, NUMBERS, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
