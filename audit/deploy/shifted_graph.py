@@ -56,7 +56,7 @@ def shifted_graphs(sealed: Any, inner: Model, train: pd.DataFrame, graphs: Graph
 
 def _without_names(last: Any) -> Any:  # noqa: ANN401 -- an estimator
     """Return the last step as one that was fitted on numbers without names: the moved columns are such."""
-    step = last.opened() if hasattr(last, "opened") else copy(last)
+    step = last.booster() if callable(getattr(last, "booster", None)) else copy(last)
     vars(step).pop("feature_names_in_", None)
     return step
 

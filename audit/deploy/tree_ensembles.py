@@ -97,7 +97,7 @@ def ensemble(predictor: object) -> Ensemble:
 
 
 def _reader(predictor: object) -> Callable[[Any], Ensemble] | None:
-    if hasattr(predictor, "opened"):  # bytes inside a sealed estimator
+    if callable(getattr(predictor, "booster", None)):  # bytes inside a sealed estimator
         return lambda value: ensemble(value.booster())
     if hasattr(predictor, "_predictors") and hasattr(predictor, "_bin_mapper"):
         return _histogram
