@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reports.nearest import nearest
+from reports.printable import list_names
 
 
 class AuditError(Exception):
@@ -95,9 +96,7 @@ def quote_all(names: Iterable[object], *, limit: int = 12) -> str:
     >>> quote_all(range(5), limit=2)
     "'0', '1' and 3 more"
     """
-    everything = [quote(name) for name in names]
-    head = ", ".join(everything[:limit])
-    return head if len(everything) <= limit else f"{head} and {len(everything) - limit} more"
+    return list_names((quote(name) for name in names), limit)
 
 
 def hint(name: object, known: Iterable[object]) -> str:

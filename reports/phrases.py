@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from reports.addresses import address as address
 from reports.printable import NAME_LIMIT as NAME_LIMIT
+from reports.printable import list_names as list_names
 from reports.printable import visible as visible
 from reports.record import Estimate, Gate, Verdict
 
@@ -345,19 +346,6 @@ def count_noun(n: int, noun: str, plural: str = "") -> str:
     ('1 warning', '3 warnings', '2 classes')
     """
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
-
-
-def list_names(names: Iterable[str], limit: int = 4) -> str:
-    """Name a few, count the rest.
-
-    Examples
-    --------
-    >>> list_names(["a", "b", "c"], limit=2)
-    'a, b and 1 more'
-    """
-    everything = list(names)
-    head = ", ".join(everything[:limit])
-    return head if len(everything) <= limit else f"{head} and {len(everything) - limit} more"
 
 
 def link(reference: str) -> str | None:

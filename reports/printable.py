@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 NAME_LIMIT = 120
@@ -36,6 +37,19 @@ def _line(text: str, limit: int) -> str:
     """Clean a text; a card says the same few names thousands of times."""
     line = _SPACES.sub(" ", UNPRINTABLE.sub("\ufffd", text)).strip()
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def list_names(names: Iterable[str], limit: int = 4) -> str:
+    """Name a few, count the rest.
+
+    Examples
+    --------
+    >>> list_names(["a", "b", "c"], limit=2)
+    'a, b and 1 more'
+    """
+    everything = list(names)
+    head = ", ".join(everything[:limit])
+    return head if len(everything) <= limit else f"{head} and {len(everything) - limit} more"
 
 
 _BREAKS = re.compile("\r\n|[\r\x0b\x0c\u2028\u2029]")

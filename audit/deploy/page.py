@@ -6,6 +6,7 @@ from html import escape
 
 from audit.deploy.description import Description
 from audit.deploy.schema import Column
+from reports.printable import list_names
 
 STYLE = "body{font:1rem sans-serif;max-width:60rem;margin:2rem auto}td,th{text-align:left;padding:.2rem .8rem}"
 
@@ -28,6 +29,5 @@ def page(description: Description) -> str:
 
 def _values(column: Column) -> str:
     if column.categories:
-        more = len(column.categories) - 20
-        return ", ".join(column.categories[:20]) + (f" and {more} more" if more > 0 else "")
+        return list_names(column.categories, 20)
     return "" if column.low is None else f"{column.low:g} to {column.high:g}"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from audit.config.arguments import PolicyChoice, by_label, card_of, judged_by, override_settings, to_tuple
 from audit.config.configuration import MonitorTable
-from audit.config.log_arguments import LogGiven, data_table, frames_of, names_of, relabelling
+from audit.config.log_arguments import data_table, frames_of, log_given, names_of, relabelling
 from audit.config.plan import suppression
 from audit.data.dataset import Roles
+from audit.errors import ConfigError
 from audit.evidence import Settings
 from audit.monitoring.watching import Watch, keep, watch
 from audit.pipeline import execute
@@ -118,14 +119,9 @@ def monitor(
         text=to_tuple(text),
         labels=relabelling(labels),
     )
-    given = LogGiven(
-        log=log,
-        table=table,
-        spark=spark,
-        id=id,
-        labels=None if isinstance(labels, Mapping) else labels,
-        label_time=label_time,
-    )
+    given = log_given(log, labels, table=table, spark=spark, id_=id, label_time=label_time)
+    if given is None:
+        raise ConfigError("log is None; expected paths or a frame of predictions, or spark and table.")
     gates, terms, _ = judged_by(
         PolicyChoice(policy=policy, select=to_tuple(select), ignore=to_tuple(ignore), override=tuple(override))
     )

@@ -9,12 +9,12 @@ import os
 import stat
 import tempfile
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit.data.tables import file_sha256
+from audit.data.tables import files_sha256
 from audit.errors import DataError, hint, quote, quote_all
 from audit.logs import joining
 from audit.logs.joining import FILE, quote_sql
@@ -157,7 +157,7 @@ def open_files(
     except duckdb.Error as error:
         raise DataError(f"log file {quote(files[0].name)} cannot be read: {_say(error)}.") from error
     name = files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name} ({len(files)} files)"
-    digest = fingerprint_of((*files, *labels)) if fingerprint else ""
+    digest = files_sha256((*files, *labels)) if fingerprint else ""
     return Source(frame=nw.from_native(relation), name=name, engine="duckdb", files=tuple(files), sha256=digest)
 
 
@@ -285,14 +285,6 @@ def unreadable(files: Sequence[Path], columns: Collection[str]) -> str:
     return ""
 
 
-def fingerprint_of(files: Iterable[Path]) -> str:
-    """Return the SHA-256 of one file, or of the fingerprints of several in order."""
-    import hashlib
-
-    each = [file_sha256(file) for file in files]
-    return each[0] if len(each) == 1 else hashlib.sha256("\n".join(each).encode()).hexdigest()
-
-
 def open_table(
     database: Path, table: str, columns: Mapping[str, str], *, labels: Sequence[Path] = (), every: int = 0
 ) -> Source:
@@ -329,7 +321,7 @@ def open_table(
         raise DataError(f"database {quote(database.name)} cannot be read: {_say(error)}.") from error
     return Source(
         frame=nw.from_native(relation), name=f"{database.name}: {table}", engine="duckdb", files=(database,),
-        sha256=fingerprint_of((database, *labels)),
+        sha256=files_sha256((database, *labels)),
     )  # fmt: skip
 
 

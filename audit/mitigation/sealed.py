@@ -7,13 +7,14 @@ refused by name rather than decided by chance.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.utils import assert_all_finite, get_tags
@@ -31,7 +32,7 @@ DIGITS = 12
 """Scores are rounded to so many digits, so that a row has the same score alone and in a batch."""
 
 
-class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class _Sealed(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
     """What sealed estimators share: which columns they hand on, and each row's group."""
 
     estimator: Any
@@ -53,8 +54,9 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """Return the estimator inside, the default one where none was given."""
         return self._default() if self.estimator is None else self.estimator
 
+    @abstractmethod
     def _default(self) -> Any:  # noqa: ANN401
-        raise NotImplementedError
+        """Return the estimator where none was given, not fitted."""
 
     def seal(self, features: Sequence[str], *, bare: bool) -> Self:
         """Take the estimator as it is, fitted, in place of fitting it.
@@ -108,9 +110,24 @@ class _Sealed(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def _learn(self) -> None:
         """Take over what is asked of an estimator after it was fitted."""
 
-    def _fitted(self, X: Any, y: Any, sample_weight: Any) -> Self:  # noqa: ANN401 -- arrays and frames
-        X = self._looked_at(X, reset=True)
+    @available_if(lambda self: _trains(self))  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401 -- arrays and frames
+        """Fit the estimator; thresholds, constants and shifts stay.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        self
+        """
         y = _target(y)
+        if is_classifier(self) and y is not None:
+            check_classification_targets(y)
+        X = self._looked_at(X, reset=True)
         self.columns_, self.bare_ = None, False
         own = clone(self._inner())
         if sample_weight is None:
@@ -239,25 +256,6 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
         self.calibration = calibration
         self.shifts = shifts
 
-    @available_if(lambda self: _trains(self))  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
-        """Fit the estimator; the rule stays.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, features)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), optional
-
-        Returns
-        -------
-        self
-        """
-        y = _target(y)
-        if y is not None:
-            check_classification_targets(y)
-        return self._fitted(X, y, sample_weight)
-
     def _default(self) -> Any:  # noqa: ANN401
         return LogisticRegression()
 
@@ -377,22 +375,6 @@ class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
         self.edges = edges
         self.offsets = offsets
         self.shifts = shifts
-
-    @available_if(lambda self: _trains(self))  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
-        """Fit the estimator; the constants stay.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, features)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), optional
-
-        Returns
-        -------
-        self
-        """
-        return self._fitted(X, y, sample_weight)
 
     def _default(self) -> Any:  # noqa: ANN401
         return LinearRegression()

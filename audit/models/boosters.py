@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,16 +34,16 @@ LOG_ODDS = "binary:logitraw"
 """The objective of xgboost that gives the log-odds of the second class."""
 
 
-class Booster:
+class Booster(ABC):
     """A booster of any library: labels, and probabilities where its objective gives them."""
 
     classes_: npt.NDArray[Any] | None
     feature_names_in_: npt.NDArray[Any]
     n_features_in_: int
 
+    @abstractmethod
     def scores(self, X: object) -> npt.NDArray[Any]:
         """Return probabilities of shape (n,) or (n, classes), or numbers of shape (n,)."""
-        raise NotImplementedError
 
     def predict(self, X: object) -> npt.NDArray[Any]:
         """Return a label or a number for each row."""

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from audit.config.configuration import DataTable
 from audit.config.logs import Frames, source_of
+from audit.data.tables import files_sha256
 from audit.data.user_key import seal
 from audit.errors import ConfigError, quote
 from audit.logs.cells import REFERENCE, WINDOW, Cells, add, load, save
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
-from audit.logs.sources import fingerprint_of, log_files, open_files
+from audit.logs.sources import log_files, open_files
 
 HOW = "v5"
 """Changes when the same files would be counted differently."""
@@ -89,10 +90,10 @@ def _of_files(
     late = log_files(folder, data.labels) if isinstance(data.labels, str) and data.labels else ()
     if columns.id is not None:
         open_files(files, {columns.id: "id"}, fingerprint=False)  # an identifier must not stand in two files
-    how = f"{columns}\0{window}\0{fingerprint_of(late) if late else ''}\0{HOW}"
+    how = f"{columns}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"
     parts = []
     for file in files:
-        digest = hashlib.sha256(f"{fingerprint_of([file])}{how}".encode()).hexdigest()[:32]
+        digest = hashlib.sha256(f"{files_sha256([file])}{how}".encode()).hexdigest()[:32]
         cells = None if kept is None else _kept(kept, digest)
         if cells is None:
             source = open_files([file], columns.parts(), fingerprint=False, labels=late, text=columns.text)

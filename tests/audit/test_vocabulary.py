@@ -12,7 +12,17 @@ from audit.errors import PolicyError
 from audit.judging.vocabulary import require_known_words
 from audit.pipeline import run
 from audit.policy.read import default_policy
+from reports.rules import Policy
 from tests.audit.verdict_records import gate, policy
+
+
+def refusal(stated: Policy) -> str:
+    """Return what is said against a policy, or nothing."""
+    try:
+        require_known_words(stated)
+    except PolicyError as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -27,8 +37,7 @@ from tests.audit.verdict_records import gate, policy
     ],
 )
 def test_misspelled_words_are_refused(fields: dict[str, object], told: str) -> None:
-    with pytest.raises(PolicyError, match=told):
-        require_known_words(policy(gate(**fields)))
+    assert told in refusal(policy(gate(**fields)))
 
 
 @pytest.mark.parametrize(
@@ -46,11 +55,13 @@ def test_misspelled_words_are_refused(fields: dict[str, object], told: str) -> N
     ],
 )
 def test_known_words_and_words_of_ones_own_are_let_through(fields: dict[str, object]) -> None:
-    require_known_words(policy(gate(**fields)))
+    assert refusal(policy(gate(**fields))) == ""
 
 
 def test_the_catalogue_is_known() -> None:
-    require_known_words(default_policy())
+    known = default_policy()
+    assert len(known.gates) > 50
+    assert refusal(known) == ""
 
 
 def test_the_policy_command_refuses_a_misspelled_metric(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

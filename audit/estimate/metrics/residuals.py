@@ -13,7 +13,7 @@ from audit.estimate.views import skewness_of, squares_of, variance_of
 from audit.evidence import Predictions
 from audit.statistics import residuals
 from audit.statistics.intervals import Interval
-from audit.statistics.variance import Linear, Measured, Variance, measured_within
+from audit.statistics.variance import Linear, Measured, Variance, effective_n, measured_within
 
 Array = npt.NDArray[np.float64]
 Statistic = Callable[[Array, Array, Array | None], Linear]
@@ -31,18 +31,32 @@ def _linear(statistic: Statistic) -> Callable[[Predictions, int | None], Linear]
     return linear
 
 
-def _measure(statistic: Statistic, limits: Limits, most: float) -> Callable[[Predictions, int | None], Measured]:
-    """Measure a statistic; skewed by more than `most`, no form of interval that was tried keeps its level."""
+def _measure(
+    statistic: Statistic, limits: Limits, most: float, of_squares: bool
+) -> Callable[[Predictions, int | None], Measured]:
+    """Measure a statistic, and say where no form of interval that was tried keeps its level.
+
+    That is where it is skewed by more than `most`, or, `of_squares`, where the residuals have heavy tails.
+    """
 
     def measured(part: Predictions, _position: int | None) -> Measured:
         form = statistic(*_errors(part), part.weight)
         spread = variance_of(part, form.influence)
         skew = skewness_of(part, form.influence)
         number = measured_within(form.value, limits(form.value, spread, part.settings.level, skew), part.total)
-        is_short = abs(skew) > most and number.low is not None
-        return number._replace(reason=residuals.TOO_SHORT) if is_short else number
+        if number.low is None:
+            return number
+        if of_squares and _has_heavy_tails(part):
+            return number._replace(reason=residuals.HEAVY_TAILS)
+        return number._replace(reason=residuals.TOO_SHORT) if abs(skew) > most else number
 
     return measured
+
+
+def _has_heavy_tails(part: Predictions) -> bool:
+    true, predicted = _errors(part)
+    n = float(len(true)) if part.weight is None else effective_n(part.weight, squares_of(part))
+    return residuals.has_heavy_tails(predicted - true, part.weight, n)
 
 
 def _median(part: Predictions, _position: int | None) -> Measured:
@@ -53,19 +67,24 @@ def _median(part: Predictions, _position: int | None) -> Measured:
 
 
 def _smooth(
-    name: str, statistic: Statistic, limits: Limits = residuals.size_interval, most: float = 0.5, **more: object
+    name: str,
+    statistic: Statistic,
+    limits: Limits = residuals.size_interval,
+    most: float = 0.5,
+    of_squares: bool = False,
+    **more: object,
 ) -> Metric:
     """Return the metric of a smooth statistic; most are sizes of errors, where less is better."""
     given = {"unit": "target", "better": "lower", "bounds": (0.0, math.inf), **more}
     return Metric(
         name=name, needs="residuals", tasks=NUMBER, linear=_linear(statistic),
-        measured=_measure(statistic, limits, most), **given,  # type: ignore[arg-type]
+        measured=_measure(statistic, limits, most, of_squares), **given,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
 ERRORS = (
     _smooth(
-        "r2_score", residuals.r2_score, residuals.r2_interval, 0.3, unit="score", better="higher",
+        "r2_score", residuals.r2_score, residuals.r2_interval, 0.3, of_squares=True, unit="score", better="higher",
         bounds=(-math.inf, 1.0), place=300, performance=NUMBER, groups=NUMBER, comparison=NUMBER,
     ),
     _smooth(
@@ -73,13 +92,14 @@ ERRORS = (
         comparison=NUMBER,
     ),
     _smooth(
-        "root_mean_squared_error", residuals.root_mean_squared_error, place=320, performance=NUMBER, comparison=NUMBER
+        "root_mean_squared_error", residuals.root_mean_squared_error, of_squares=True, place=320, performance=NUMBER,
+        comparison=NUMBER,
     ),
     Metric(
         name="median_absolute_error", needs="residuals", tasks=NUMBER, unit="target", better="lower",
         bounds=(0.0, math.inf), place=330, performance=NUMBER, measured=_median,
     ),
-    _smooth("mean_squared_error", residuals.mean_squared_error, unit="squared target", place=340),
+    _smooth("mean_squared_error", residuals.mean_squared_error, of_squares=True, unit="squared target", place=340),
     _smooth(
         "mean_error", residuals.mean_error, residuals.mean_interval, better="neither", bounds=(-math.inf, math.inf),
         place=350, performance=NUMBER, groups=NUMBER,

@@ -109,6 +109,7 @@ def test_dask_and_arrow_count_alike(width: str) -> None:
     dask = pytest.importorskip("dask.dataframe")
     frame = odd_frame(edge_rows(), width)
     cells = counted(frame)
+    assert len(cells.keys) > 100
     same(cells, counted(dask.from_pandas(frame, npartitions=3)))
     same(cells, counted(connect().from_df(frame)))
 
@@ -234,7 +235,9 @@ def test_a_column_may_be_called_anything(tmp_path: Path, kind: str, name: str) -
     path = tmp_path / f"log.{kind}"
     frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
     columns = LogColumns(target="y", prediction="p", score="s", sensitive=(name,))
-    same(count(open_files([path], columns.parts()), columns), count(open_frame(frame, columns.parts()), columns))
+    cells = count(open_files([path], columns.parts()), columns)
+    assert set(cells.keys[name]) == {"f", "m"}
+    same(cells, count(open_frame(frame, columns.parts()), columns))
 
 
 def test_what_does_not_fit_into_memory_is_written_where_the_user_alone_reads(
