@@ -56,7 +56,10 @@ class Costs:
                     "the mistake would be cheaper than the right decision. Costs are positive, gains negative."
                 )
         if self.of_alarm == 0 and self.of_miss == 0:
-            raise ConfigError("[costs] no mistake costs more than the right decision: every threshold is as good.")
+            raise ConfigError(
+                "[costs] no mistake costs more than the right decision, so that all thresholds are equal. State what a "
+                "mistake costs."
+            )
 
     @property
     def of_alarm(self) -> float:

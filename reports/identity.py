@@ -49,7 +49,7 @@ class Card:
         TypeError
             If the words belong to no record.
         """
-        raise TypeError("these words belong to no record; report.card('card.html') writes the card of a report")
+        raise TypeError("these words do not belong to a record; report.card('card.html') writes the card of a report")
 
 
 class RecordCard(Card):

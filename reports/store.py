@@ -329,7 +329,7 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
         twin = next(name for name in names if names.count(name) > 1)
-        raise RecordError(f"the key {visible(twin)!r} stands twice in one object; expected each key once")
+        raise RecordError(f"the key {visible(twin)!r} occurs twice in one object; expected each key once")
     return fields
 
 

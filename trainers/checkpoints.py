@@ -87,7 +87,7 @@ def state_in(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     except Exception as error:  # whatever a foreign file makes the reader raise
         raise FileError(f"checkpoint {quote(path)} cannot be read ({type(error).__name__}); delete it") from error
     if not isinstance(result, dict) or "mark" not in result:
-        raise FileError(f"{quote(path)} is not a checkpoint of ours; name another file")
+        raise FileError(f"{quote(path)} is not a checkpoint of this program; name another file")
     return result
 
 

@@ -96,12 +96,14 @@ def fit_from_config(
 def _require_own(target: Path) -> None:
     """Refuse to write over anything but a model file of an earlier training, before the long work begins."""
     if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise TrainerError(f"{quote(target)} is not a regular file; it stays as it is. Name a new file")
+        raise TrainerError(f"{quote(target)} is not a regular file; it is left as it is. Name a new file")
     if target.exists() and target.stat().st_size:
         with target.open("rb") as file:
             head = file.read(1_000_000)
         if files.KEY.encode() not in head:
-            raise TrainerError(f"{quote(target)} is not a model of an earlier training; it stays. Name a new file")
+            raise TrainerError(
+                f"{quote(target)} is not a model of an earlier training; it is left as it is. Name a new file"
+            )
 
 
 def _target(recipe: Recipe, path: Path, out: str | os.PathLike[str] | None) -> Path:
@@ -214,7 +216,9 @@ def _check_targets(table: pd.DataFrame, data: DataPart) -> None:
     for name in data.targets:
         missing = int(table[name].isna().sum())
         if missing:
-            raise TrainerError(f"target {quote(name)} is missing in {missing} of {len(table)} rows; drop them first")
+            raise TrainerError(
+                f"target {quote(name)} is missing in {missing} of {len(table)} rows; drop those rows first"
+            )
     several = len(data.targets) > 1
     if several != isinstance(data.target, list) or (several and data.task in {"binary", "multiclass"}):
         raise TrainerError(

@@ -71,7 +71,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> Path:  # noqa: ANN401 -- e
     if target.suffix != SUFFIX:
         raise FileError(f"the model file is called {quote(target.name)}; expected a name that ends in {SUFFIX!r}")
     if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise FileError(f"{quote(target)} is not a regular file; it stays as it is. Name a new file")
+        raise FileError(f"{quote(target)} is not a regular file; it is left as it is. Name a new file")
     content = to_bytes(model)
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
@@ -223,11 +223,11 @@ def load(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 -- estimator, or 
     --------
     >>> load("nowhere.safetensors")
     Traceback (most recent call last):
-    trainers.errors.FileError: there is no file 'nowhere.safetensors'; expected a model file of ours
+    trainers.errors.FileError: there is no file 'nowhere.safetensors'; expected one that trainers.save wrote
     """
     source = Path(path)
     if not source.is_file():
-        raise FileError(f"there is no file {quote(source)}; expected a model file of ours")
+        raise FileError(f"there is no file {quote(source)}; expected one that trainers.save wrote")
     for module in ("safetensors", "torch"):
         need(module, extra="torch", purpose="a model file of networks")
     header, tensors = _read(source)

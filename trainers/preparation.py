@@ -205,7 +205,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         }
         preparation.numeric_ = tuple(name for name in columns if name in preparation.numbers_)
         if set(columns) != preparation.numbers_.keys() | preparation.categories_.keys():
-            raise TrainerError("the preparation speaks of other columns than it has")
+            raise TrainerError("the preparation names columns that it does not have; the file is damaged")
         return preparation
 
 

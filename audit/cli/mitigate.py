@@ -56,7 +56,7 @@ def _require_own(out: Path, source: Path | None) -> None:
     if source is not None and source.exists() and target.samefile(source):
         raise ConfigError(f"--out holds the model that is read ({FILE}). Name another folder.")
     if not (out / "audit.json").exists():
-        raise ConfigError(f"{quote(target)} is there already, and no mitigation wrote it. Name another folder.")
+        raise ConfigError(f"{quote(target)} exists and was not written by modelassay mitigate. Name another folder.")
 
 
 def _tell(record: AuditRecord, out: Path, *, strict: bool) -> int:

@@ -117,7 +117,8 @@ def require_replaceable(path: Path, *sources: Path) -> None:
         return
     if not _is_blank_or_names(path, b"modelassay"):
         raise ConfigError(
-            f"{quote(path)} exists and is not a report of modelassay; it stays as it is. Name a new file or remove it."
+            f"{quote(path)} exists and is not a report of modelassay; it is left as it is. Name a new file or remove "
+            "it."
         )
 
 
@@ -161,7 +162,8 @@ def require_own(path: Path, mark: bytes, *sources: Path, beside: Path | None = N
         head = file.read(SIGNED)
     if (head and mark not in head) or (beside is not None and not beside.exists()):
         raise ConfigError(
-            f"{quote(path)} exists and is not an output of an earlier run; it stays. Name a new file or remove it."
+            f"{quote(path)} exists and is not an output of an earlier run; it is left as it is. Name a new file or "
+            "remove it."
         )
 
 

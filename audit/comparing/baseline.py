@@ -157,7 +157,7 @@ def require_same_rows(rows: Pairing | RowsSeen | None, file: str, baseline: Audi
         here, there = file, evaluated_file(baseline.data.splits, baseline.model.format)
     if here and there and here != there:
         raise ConfigError(
-            f"the baseline was made on other rows: its evaluation set has fingerprint {there[:12]}…, this one "
+            f"the baseline was measured on other rows: its evaluation set has fingerprint {there[:12]}…, this one "
             f"{here[:12]}…. Audit the baseline's model on these rows, or compare independent samples with --unpaired."
         )
 

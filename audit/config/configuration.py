@@ -304,7 +304,7 @@ def _require_readable(data: DataTable, file: str) -> None:
     if both := sorted(set(data.text) & set(data.number)):
         raise ConfigError(f"{file}: [data] text and number both name {quote_all(both)}; a column holds one of them.")
     if len(data.csv.separator) > 1:
-        raise ConfigError(f"{file}: [data.csv] separator is {quote(data.csv.separator)}; expected one sign.")
+        raise ConfigError(f"{file}: [data.csv] separator is {quote(data.csv.separator)}; expected one character.")
     parts = SHAPES.get(data.modality)
     if data.shape and parts is not None and len(data.shape) != len(parts):
         raise ConfigError(f"{file}: [data] shape is {list(data.shape)}; expected {', '.join(parts)}.")

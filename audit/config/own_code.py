@@ -33,7 +33,7 @@ def open_config(path: Path, *, trust: bool = False) -> Config:
         return config
     if keys := list(_code(config)):
         raise ConfigError(
-            f"{quote(str(path))} does not stand in the current folder, and names code to run: {quote_all(keys)}. If "
+            f"{quote(str(path))} is outside the current folder and names code to run: {quote_all(keys)}. If "
             "you trust who wrote it, state trust = true beside it, in [model], or (modelassay run) add --trust; or "
             "run it in its own folder."
         )

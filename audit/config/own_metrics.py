@@ -71,7 +71,7 @@ def metrics_from_objects(given: Mapping[str, object] | None) -> dict[str, OwnMet
     ('y_pred', True)
     >>> metrics_from_objects({"recall": f1_score})
     Traceback (most recent call last):
-    audit.errors.ConfigError: [metrics] 'recall' is a metric of the house already; give yours another name.
+    audit.errors.ConfigError: [metrics] 'recall' is a built-in metric; give yours another name.
     """
     metrics = {}
     for name, stated in (given or {}).items():
@@ -91,7 +91,7 @@ def metrics_from_objects(given: Mapping[str, object] | None) -> dict[str, OwnMet
         if better not in ("higher", "lower", "neither"):
             raise ConfigError(f"[metrics] {name}: better is {quote(better)}; expected 'higher', 'lower' or 'neither'.")
         if not isinstance(bounds, list | tuple):
-            raise ConfigError(f"[metrics] {name}: bounds is {quote(bounds)}; expected two rising numbers.")
+            raise ConfigError(f"[metrics] {name}: bounds is {quote(bounds)}; expected two increasing numbers.")
         metrics[name] = _make(name, function, origin, better, bounds)
     return metrics
 
@@ -108,9 +108,9 @@ def _require_name(name: object) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ConfigError(f"[metrics] {quote(name)}: expected small letters, digits and _, beginning with a letter.")
     if name in METRICS or name == "headline":
-        raise ConfigError(f"[metrics] {quote(name)} is a metric of the house already; give yours another name.")
+        raise ConfigError(f"[metrics] {quote(name)} is a built-in metric; give yours another name.")
     if name.endswith(ENDINGS):
-        raise ConfigError(f"[metrics] {quote(name)} ends like what is made of metrics ({', '.join(ENDINGS)}).")
+        raise ConfigError(f"[metrics] {quote(name)} ends as derived metrics do ({', '.join(ENDINGS)}).")
 
 
 def _name(name: str, table: MetricTable, folder: Path) -> object:
@@ -163,7 +163,7 @@ def _bounds(name: str, bounds: object) -> tuple[float, float]:
         return -math.inf, math.inf
     numbers = [float(bound) for bound in bounds if isinstance(bound, int | float) and not isinstance(bound, bool)]
     if len(numbers) != 2 or len(bounds) != 2 or not numbers[0] < numbers[1]:
-        raise ConfigError(f"[metrics] {name}: bounds is {quote(bounds)}; expected two rising numbers.")
+        raise ConfigError(f"[metrics] {name}: bounds is {quote(bounds)}; expected two increasing numbers.")
     return numbers[0], numbers[1]
 
 

@@ -178,7 +178,8 @@ def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None, *, m
     if edges is not None:
         if not numeric or len(edges) == 0 or list(edges) != sorted(set(edges)):
             raise DataError(
-                f"[data.bins] {quote(column.name)}: expected rising numbers for a numeric column, got {list(edges)}."
+                f"[data.bins] {quote(column.name)}: expected increasing numbers for a numeric column, got "
+                f"{list(edges)}."
             )
         return _band(column.to_numpy(dtype=np.float64, na_value=np.nan), edges)
     if numeric and column.nunique() > NUMERIC_GROUPS:

@@ -135,7 +135,7 @@ class Dataset:
             return replace(self, features=tuple(names))
         if count is not None and count != len(self.features):
             raise DataError(
-                f"the model reads {count} features and knows no names; the table offers {len(self.features)}: "
+                f"the model reads {count} features and does not name them; the table has {len(self.features)}: "
                 f"{quote_all(self.features)}. Name them in [data] features, or the others in [data] drop."
             )
         return self

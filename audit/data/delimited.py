@@ -338,7 +338,7 @@ def _convert(column: pd.Series, kind: str, name: str, reading: Reading, table: d
     odd = present[numbers.isna() & present.notna()]
     if len(odd):
         raise DataError(
-            f"column {quote(name)} is to hold numbers and holds {quote_all(pd.unique(odd)[:50], limit=5)}; "
+            f"column {quote(name)} must hold numbers and holds {quote_all(pd.unique(odd)[:50], limit=5)}; "
             "name in [data] missing what stands for a missing value."
         )
     return numbers

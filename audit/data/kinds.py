@@ -264,7 +264,7 @@ def _state(name: str, column: pd.Series, *, text: bool) -> pd.Series:
     odd = column[numbers.isna() & column.notna()]
     if len(odd):
         raise DataError(
-            f"column {quote(name)} is stated to hold numbers and holds {quote_all(pd.unique(odd)[:50], limit=5)}; "
-            "name in [data] missing what stands for a missing value."
+            f"column {quote(name)} must hold numbers ([data] number) and holds "
+            f"{quote_all(pd.unique(odd)[:50], limit=5)}; name in [data] missing what stands for a missing value."
         )
     return numbers.astype(np.float64) if numbers.isna().any() else pd.to_numeric(numbers)

@@ -61,7 +61,7 @@ def encode_target(column: pd.Series, roles: Roles) -> Target:
                 "Leave it out."
             )
         if roles.order:
-            raise DataError("[data] order is of several classes; leave it out of a regression.")
+            raise DataError("[data] order applies to three classes or more; leave it out of a regression.")
         return Target(task=task, classes=(), y=_amounts(column, roles.target))
     given = label_texts(column)
     texts = rewrite_labels(given, roles.labels, f"target {quote(roles.target)}")
@@ -88,7 +88,7 @@ def _stated_order(classes: tuple[str, ...], task: Task, roles: Roles) -> tuple[s
     ('low', 'mid', 'high')
     """
     if task == "binary":
-        raise DataError("[data] order is of more than two classes; leave it out of a binary task.")
+        raise DataError("[data] order applies to three classes or more; leave it out of a binary task.")
     named = tuple(class_named("order", label, classes, roles) for label in roles.order)
     if missing := [class_ for class_ in classes if class_ not in named]:
         raise DataError(f"[data] order lacks {quote_all(missing)}; expected every class once, from least to most.")

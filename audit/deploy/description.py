@@ -63,7 +63,7 @@ def describe(
     names = features or model.feature_names
     if names is None:
         raise ModelError(
-            f"{quote(path.name)} knows no names of its inputs. Name the columns in their order: --features a,b,c."
+            f"{quote(path.name)} does not name its inputs. Name the columns in their order: --features a,b,c."
         )
     if model.feature_count not in (None, len(names)):
         raise ModelError(f"the model reads {model.feature_count} columns; {len(names)} are named: {quote_all(names)}.")

@@ -70,7 +70,7 @@ def export(
     model = ruled or inner
     names = features or model.feature_names
     if names is None:
-        raise ModelError("the model knows no names of its inputs. Name the columns in their order: --features a,b,c.")
+        raise ModelError("the model does not name its inputs. Name the columns in their order: --features a,b,c.")
     columns_of(test, names)  # whatever is missing is named here
     rows = test.loc[:, list(names)].reset_index(drop=True)
     reason = ""
@@ -98,7 +98,9 @@ def export(
             contents = {out.name: part.read_bytes(), DESCRIPTION: description_text(description).encode()}
         write_together(out.parent, contents, contents)
         return description
-    raise ModelError(f"the ONNX model is not the same: {reason.rstrip('.')}. Nothing was written.{advice(reason)}")
+    raise ModelError(
+        f"the ONNX model does not answer as its source does: {reason.rstrip('.')}. Nothing was written.{advice(reason)}"
+    )
 
 
 def _inside(model: Model) -> Model:
@@ -141,7 +143,9 @@ def _graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
             graph = tree_graph(model.predictor, train, model.feature_names)
         except (IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
             said = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-            raise ModelError(f"the trees of the model do not fit together ({said}). Is its file whole?") from error
+            raise ModelError(
+                f"the trees of the model are inconsistent ({said}). Check that its file is complete."
+            ) from error
         yield graph
         return
     yield from (calibrated_graphs if is_calibrated(model.predictor) else scikit_graphs)(model, train)

@@ -92,7 +92,9 @@ def ensemble(predictor: object) -> Ensemble:
     """
     reader = _reader(predictor)
     if reader is None:
-        raise ModelError(f"{type(predictor).__name__} is no booster that can be read tree by tree.")
+        raise ModelError(
+            f"{type(predictor).__name__} is not a booster whose trees can be read. Serve the model's own file."
+        )
     return reader(predictor)
 
 
@@ -172,7 +174,7 @@ def _encode(model: Any) -> tuple[Mapping[int, Integers], Mapping[int, Sequence[o
         numbers = np.asarray(held, dtype=np.float64)
         if not ((numbers >= 0) & (numbers < 2**31) & (numbers == np.floor(numbers))).all():
             raise ModelError(
-                "a column of categories holds numbers that are no counts; encode it as text or as 0, 1, 2 …"
+                "a column of categories holds numbers other than 0, 1, 2 …; encode it as those, or as text"
             )
         codes[feature] = numbers.astype(np.int64)
     return codes, texts, order

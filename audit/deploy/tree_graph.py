@@ -43,7 +43,7 @@ def tree_graph(predictor: object, train: pd.DataFrame, names: Sequence[str] | No
     graph = Graph(names or ())
     if names is None:
         if held.categories:
-            raise ModelError("the booster reads texts and knows no names of its columns: --features a,b,c.")
+            raise ModelError("the booster reads texts and does not name its columns; name them: --features a,b,c.")
         rows = graph.column("X", "DOUBLE", train.shape[1])
     else:
         rows = graph.node("Concat", *[_column(graph, held, at, name) for at, name in enumerate(names)], axis=1)
@@ -104,7 +104,7 @@ def _answer(
     if classes is None:
         last = {"exp": "Exp", "sigmoid": "Sigmoid", "identity": "Identity"}.get(held.link)
         if last is None:
-            raise ModelError(f"the booster's answer ({quote(held.link)}) is no number a row.")
+            raise ModelError(f"the booster answers with {quote(held.link)}; expected one number a row.")
         node(last, total, out=names[0])
         return
     label, shares = names
@@ -126,7 +126,7 @@ def _shares(node: Emit, constant: Emit, total: str, link: str, out: str, *, raw:
         first = node("Neg", total) if raw else node("Sub", constant(np.float64(1)), second)
         node("Concat", first, second, axis=1, out=out)
     else:
-        raise ModelError(f"the booster's answer ({quote(link)}) is no probability of a class.")
+        raise ModelError(f"the booster answers with {quote(link)}; expected the probability of a class.")
 
 
 def _attributes(held: Ensemble) -> dict[str, Any]:
@@ -256,7 +256,7 @@ def _shapes(operator: Any) -> None:  # noqa: ANN401 -- an operator of skl2onnx
 def _write(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401 -- of skl2onnx
     held = ensemble(operator.raw_operator)
     if held.categories:
-        raise ModelError("the booster reads texts behind other steps; encode them in a step of their own.")
+        raise ModelError("the booster reads texts after other steps; encode them in a step of their own.")
     onnx = require("onnx", extra="onnx", purpose="ONNX exports")
 
     def node(kind: str, *given: str, domain: str = "", out: str = "", **attributes: Any) -> str:  # noqa: ANN401

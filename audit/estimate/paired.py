@@ -157,9 +157,9 @@ def align_predictions(first: Predictions, second: Predictions) -> tuple[Predicti
         place[wanted] = order
         other = second.take(place)
     if not (first.row[1:] > first.row[:-1]).all() and len(np.unique(first.row)) < len(first):
-        raise DataError("A row stands twice in the predictions, so pairs are not clear.")
+        raise DataError("A row occurs twice in the predictions, so that rows cannot be paired.")
     if not np.array_equal(first.y_true, other.y_true):
-        raise DataError("The same row numbers have other true values, so this is not the same data.")
+        raise DataError("Rows of the same number have different true values; these are not the same data.")
     return first, other
 
 

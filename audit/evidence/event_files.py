@@ -112,7 +112,7 @@ def _records(path: Path) -> Iterator[bytes]:
                 length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else MOST_BYTES + 1
                 data = file.read(length) if length <= MOST_BYTES else b""
                 if len(data) < length or len(file.read(4)) < 4:
-                    raise DataError(f"{quote(path.name)} breaks off within an event; expected whole event files.")
+                    raise DataError(f"{quote(path.name)} ends within an event; expected complete event files.")
                 yield data
     except OSError as error:
         raise DataError(f"{quote(path.name)} cannot be read: {error.strerror}.") from error

@@ -159,7 +159,9 @@ class Explained:
                 values = None if self.lookup is None else self.output.looked_up(self.lookup, numbers, code)
                 return values if values is not None else self.output(self.encoding.decode(numbers), code)
             except ModelError as error:
-                raise ModelError(f"Asked about rows with values of other rows, as explanations do: {error}") from error
+                raise ModelError(
+                    f"the model failed on rows with values from other rows, which explanations ask about: {error}"
+                ) from error
 
         return scored
 

@@ -173,7 +173,7 @@ def _parts(
     train: Part, validation: Part | None, test: Part | None, X: object | None, y: object | None
 ) -> dict[str, Part]:
     if (test is None) == (X is None):
-        raise DataError("test rows are to be given once: as X and y, or as test.")
+        raise DataError("test rows are given twice: give X and y, or test, not both.")
     given: Part = test if test is not None else X if y is None else (X, y)
     parts = {"train": train, "validation": validation, "test": given}
     return {name: part for name, part in parts.items() if part is not None}

@@ -145,7 +145,7 @@ def add(parts: Iterable[Cells]) -> Cells:
 def _alike(parts: list[Cells]) -> list[Cells]:
     """Return the parts with the keys that all of them have: scores of many classes may be too many in some."""
     if not parts:
-        raise DataError("there is no row in the log.")
+        raise DataError("the log has no rows.")
     keys = [name for name in parts[0].keys if all(name in part.keys for part in parts)]
     sums = [name for name in parts[0].sums if all(name in part.sums for part in parts)]
     return [replace(part, keys=part.keys[keys], sums=part.sums[sums]) for part in parts]
@@ -186,7 +186,9 @@ def answers(
     """
     known = cells.keys[TRUE].notna().to_numpy()
     if not known.any():
-        raise DataError(f"no row of the log has a target {quote(columns.target)}; labels may come in [data] labels.")
+        raise DataError(
+            f"no row of the log has a target {quote(columns.target)}; name labels that arrive later in [data] labels."
+        )
     weight, squares = _weights(cells)
     answers = _amounts(cells, columns, roles, known, weight) if columns.amounts else _told(cells, columns, roles, known)
     target = answers.target
@@ -263,7 +265,7 @@ def _predict(
     if columns.prediction is None:
         if (cells.keys[BIN] <= NO_SUM).any() or (isinstance(columns.score, str) and not binary):
             raise DataError(
-                f"no prediction follows from {quote_all(columns.scores().values())}: some scores are missing or no "
+                f"no prediction follows from {quote_all(columns.scores().values())}: some scores are missing or not "
                 "probabilities, or one score is for more than two classes. Add [data] prediction."
             )
         if isinstance(columns.score, str):

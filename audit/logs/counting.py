@@ -168,7 +168,7 @@ def _band(name: str, edges: tuple[float, ...], schema: dict[str, Any]) -> nw.Exp
 
     if not schema[name].is_numeric() or not edges or list(edges) != sorted(set(edges)):
         raise DataError(
-            f"[data.bins] {quote(name)}: expected rising numbers for a numeric column, got {list(edges)} "
+            f"[data.bins] {quote(name)}: expected increasing numbers for a numeric column, got {list(edges)} "
             f"for type {schema[name]}."
         )
     column = nw.col(name)

@@ -179,7 +179,7 @@ def later_labels(
     if twice[0]:
         raise DataError(
             f"labels {quote(files[0].name)}: {twice[0]} values of {quote(named['id'])} have two labels, such as "
-            f"{quote(twice[1])}; keep the one that holds."
+            f"{quote(twice[1])}; keep the correct one."
         )
     return f"SELECT * EXCLUDE (n) FROM ({sql})"  # noqa: S608
 

@@ -95,7 +95,7 @@ class Bench:
         """Return the model's own label for each class of the data set, by code."""
         classes = self.model.classes
         if classes is None:
-            raise ModelError("the model does not say which labels it knows; it cannot be mitigated.")
+            raise ModelError("the model has no classes_, so its labels are not known; give it classes_ to mitigate it.")
         names = list(own_names(label_texts(classes), self.dataset))
         if missing := [name for name in self.dataset.classes if name not in names]:
             raise ModelError(f"the model does not know the class {quote(missing[0])}; it knows {quote_all(names)}.")
@@ -272,7 +272,7 @@ def fresh(model: Model, seed: int) -> Any:  # noqa: ANN401
     """
     if not model.refittable():
         raise ModelError(
-            f"{model.info.kind} cannot be trained anew (it has no fit), which this method needs. Give the estimator "
+            f"{model.info.kind} cannot be refitted (it has no fit), which this method needs. Give the estimator "
             "as scikit-learn knows it (.skops), or use --method thresholds, relaxed-thresholds or group-calibration."
         )
     own = clone(model.predictor)

@@ -210,7 +210,7 @@ def reduction(bench: Bench) -> Iterator[Candidate]:
         except ModelError as error:
             bench.notes.append(f"{label}: {error}")
     if not count:
-        raise ModelError("no strength gave a model that answers in two ways. Use another method.")
+        raise ModelError("at every strength the model gives all rows the same answer. Use another method.")
 
 
 def penalty(bench: Bench) -> Iterator[Candidate]:

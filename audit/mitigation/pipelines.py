@@ -29,7 +29,7 @@ def numbers_of(table: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401 -- a fram
     try:
         return np.asarray(dense, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError("columns hold words where numbers are shifted by group") from error
+        raise ValueError("columns that are shifted by group hold text; expected numbers") from error
 
 
 def fit_arguments(estimator: Any, name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401

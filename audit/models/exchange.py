@@ -282,8 +282,8 @@ def require_plain_address(url: str) -> None:
         raise ConfigError(f"[model] url cannot be read: {error}.") from error
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            "[model] url holds credentials, a query or a fragment (not shown here); an address stands in the record. "
-            "Put a token into an environment variable and name it in [model] token_env."
+            "[model] url holds credentials, a query or a fragment (not shown here); the address is written into the "
+            "record. Put a token into an environment variable and name it in [model] token_env."
         )
     if parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url:
         raise ConfigError(f"[model] url is {quote(url)}; expected http:// or https:// and a host.")

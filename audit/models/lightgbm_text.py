@@ -36,19 +36,19 @@ def require_sound(path: Path) -> None:
     ...     done = path.write_text("tree\nversion=v4\nnum_class=1\n")
     ...     require_sound(path)
     Traceback (most recent call last):
-    audit.errors.ModelError: 'model.txt' is no whole LightGBM model: its head has no 'num_tree_per_iteration'.
+    audit.errors.ModelError: 'model.txt' is not a complete LightGBM model: its head has no 'num_tree_per_iteration'.
     """
     try:
         _require_sound(path.read_bytes())
     except (ValueError, KeyError) as error:
         said = f"has no {error}" if isinstance(error, KeyError) else str(error)
         where = "its head " if isinstance(error, KeyError) else ""
-        raise ModelError(f"{quote(path.name)} is no whole LightGBM model: {where}{said}.") from error
+        raise ModelError(f"{quote(path.name)} is not a complete LightGBM model: {where}{said}.") from error
 
 
 def _require_sound(content: bytes) -> None:
     if b"\0" in content:
-        raise ValueError("it holds bytes that are no text")
+        raise ValueError("it holds bytes that are not text")
     start = content.find(b"\nTree=") + 1
     head = _fields(content[: start or len(content)].decode("utf-8", "replace"))
     sizes, last = _require_head(head)
@@ -101,7 +101,7 @@ def _require_tree(tree: Mapping[str, str], last: int) -> None:
     _require_places(table["split_feature"], last + 1, "split_feature")
     children = sorted(int(value) for key in ("left_child", "right_child") for value in table[key])
     if children != [*range(-leaves, 0), *range(1, nodes)]:
-        raise ValueError("its nodes are no tree")
+        raise ValueError("its nodes do not form a tree")
     _require_categories(tree, table, categories)
 
 
@@ -143,7 +143,7 @@ def _numbers(tree: Mapping[str, str], key: str) -> list[float]:
     try:
         return [float(text) for text in tree[key].split()]
     except ValueError:
-        raise ValueError(f"{key} holds what is no number") from None
+        raise ValueError(f"{key} holds something other than numbers") from None
 
 
 def _require(count: int, expected: int, name: str) -> None:
@@ -153,4 +153,4 @@ def _require(count: int, expected: int, name: str) -> None:
 
 def _require_places(values: Sequence[float], count: int, name: str) -> None:
     if any(value != int(value) or not 0 <= value < count for value in values):
-        raise ValueError(f"{name} names what is not there")
+        raise ValueError(f"{name} names something that does not exist")

@@ -176,7 +176,7 @@ def _grow_again(tree: object) -> None:
         tree.__setstate__(fresh.__getstate__())  # type: ignore[attr-defined]
     except Exception as error:
         raise ModelError(
-            "the model file holds a tree of nearest neighbors that could not be grown again from its rows; "
+            "the model file holds a tree of nearest neighbors that could not be rebuilt from its rows; "
             "the file is broken or hostile. If it is sound, fit the model with algorithm='brute' and save it again."
         ) from error
 

@@ -84,7 +84,7 @@ def _validate(validate: Callable[[Any], bool], value: object) -> None:
     except Exception as error:
         raise ModelError(f"{name} in the model file has a state that cannot be read ({error}); {BROKEN}") from error
     if not sound:
-        raise ModelError(f"{name} in the model file has a state that does not fit together; {BROKEN}")
+        raise ModelError(f"{name} in the model file has an inconsistent state; {BROKEN}")
 
 
 def _require_family(value: object, trusted: set[str]) -> None:

@@ -108,7 +108,7 @@ def override_gate(gate: Gate, table: GateTable, file: str) -> Gate:
         rule = replace(rule, reference="largest" if rule.kind == "difference" else "most_favored")
     if rule.decide == "point" and table.on_inconclusive is not None:
         raise PolicyError(
-            f"{file}: gate {quote(gate.id)} is decided on the point and so never inconclusive; "
+            f"{file}: gate {quote(gate.id)} is decided by the number alone and so is never inconclusive; "
             "leave 'on_inconclusive' out."
         )
     require_sense(rule, file)
@@ -150,7 +150,7 @@ def require_sense(gate: Gate, file: str) -> None:
     if gate.reference and gate.kind not in {"difference", "ratio"}:
         raise PolicyError(f'{name} has a reference, which belongs to kind = "difference" or "ratio".')
     if isinstance(gate.threshold, tuple) and (len(gate.threshold) != 2 or not gate.threshold[0] <= gate.threshold[1]):
-        raise PolicyError(f"{name} has threshold {list(gate.threshold)}; expected two rising numbers.")
+        raise PolicyError(f"{name} has threshold {list(gate.threshold)}; expected two increasing numbers.")
     if gate.op == "abs<=" and isinstance(gate.threshold, float) and gate.threshold < 0:
         raise PolicyError(f"{name} holds |x| under {gate.threshold}, which nothing can pass.")
     _require_fitting(gate, name)
@@ -168,8 +168,8 @@ def _require_fitting(gate: Gate, name: str) -> None:
             )
     if gate.kind == "no_regression" and gate.decide == "point":
         raise PolicyError(
-            f"{name} is no_regression decided on the point: that blocks half of all models that are as good as before. "
-            "Leave 'decide' out; the margin is compared with the interval."
+            f"{name} is no_regression decided by the number alone: that blocks half of all models that are as good as "
+            "before. Leave 'decide' out; the margin is compared with the interval."
         )
     if gate.kind == "no_regression" and gate.op != ">=":
         raise PolicyError(f"{name} is no_regression with op {gate.op!r}; leave 'op' out: losses count either way.")
@@ -196,7 +196,7 @@ def require_consistent(gates: Iterable[Gate], file: str) -> None:
 def _require_compatible(gate: Gate, other: Gate, file: str) -> None:
     if gate.id == other.id:
         raise PolicyError(
-            f"{file}: gate {quote(gate.id)} stands twice for {quote(gate.metric)} at the same address; "
+            f"{file}: gate {quote(gate.id)} occurs twice for {quote(gate.metric)} at the same address; "
             'keep one, or use op = "between".'
         )
     if "off" in {gate.severity, other.severity}:
@@ -224,7 +224,7 @@ def overridden_by(gates: tuple[Gate, ...], overrides: Iterable[GateTable], file:
         if table.id not in ids:
             raise PolicyError(f"{file}: [[override]] names unknown gate {quote(table.id)}.{hint(table.id, ids)}")
         if table.by:
-            raise PolicyError(f"{file}: [[override]] of {quote(table.id)} has 'by'; state 'where' in full instead.")
+            raise PolicyError(f"{file}: [[override]] of {quote(table.id)} has 'by'; state the whole 'where' instead.")
         metrics = [gate.metric for gate in gates if gate.id == table.id]
         if table.metric is not None and table.metric not in metrics and len(metrics) > 1:
             raise PolicyError(

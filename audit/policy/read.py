@@ -191,7 +191,7 @@ def _chain(path: Path, above: tuple[Path, ...] = ()) -> tuple[_Layer, ...]:
     here = path.resolve()
     if here in above:
         names = " → ".join(file.name for file in (*above[above.index(here) :], here))
-        raise PolicyError(f"{path.name}: [policy] extends comes back to itself: {names}. Let one of them stand alone.")
+        raise PolicyError(f"{path.name}: [policy] extends forms a circle: {names}. Remove one 'extends'.")
     layer = _layer(path)
     name = layer.tables.policy.extends
     if not name:
@@ -254,8 +254,8 @@ def _laid_over(beneath: Policy, layer: _Layer) -> Policy:
     for gate in own:
         if gate.id in taken:
             raise PolicyError(
-                f"{file}: [[gate]] {quote(gate.id)} is a gate of what this policy extends; change it by [[override]], "
-                "or give a gate of your own another id."
+                f"{file}: [[gate]] {quote(gate.id)} is a gate of the policy that this one extends; change it by "
+                "[[override]], or give a gate of your own another id."
             )
     gates = overridden_by((*policy.gates, *own), layer.tables.override, file)
     gates = _select(gates, asked.select, asked.ignore, file)
@@ -321,7 +321,7 @@ def _waiver(table: WaiverTable, gates: tuple[Gate, ...], file: str) -> Waiver:
         raise PolicyError(f"{file}: waiver names unknown gate {quote(table.gate)}.{hint(table.gate, ids)}")
     for name in ("owner", "reason"):
         if not getattr(table, name).strip():
-            raise PolicyError(f"{file}: the waiver of {quote(table.gate)} has no {name}; a person must answer for it.")
+            raise PolicyError(f"{file}: the waiver of {quote(table.gate)} has no {name}; a person must sign it.")
     if not table.created <= table.expires <= table.created + LONGEST_WAIVER:
         raise PolicyError(
             f"{file}: the waiver of {quote(table.gate)} runs from {table.created} to {table.expires}; "
@@ -411,7 +411,7 @@ def _require_committed(layer: _Layer) -> None:
     if not layer.catalogue and not _commit(layer.path):
         raise PolicyError(
             f"{layer.path.name} differs from what is committed, and [policy] require_committed is set: gates must "
-            "stand before the results. Commit it, then run again."
+            "be committed before the results. Commit it, then run again."
         )
 
 

@@ -104,7 +104,7 @@ def has_heavy_tails(error: Array, weight: Array | None, n: float) -> bool:
 
     Where the fourth moment does not exist, as of Student's t with three degrees, the kurtosis of a sample grows with
     its rows, and no form of interval that was tried keeps its level. The limit on the kurtosis grows as the least tenth
-    of such samples does; up to 100 rows it is the one that a twentieth of normal samples of 60 rows exceed.
+    of such samples does; of fewer than about 80 rows it is the one that a tenth of normal samples of 60 rows exceed.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def has_heavy_tails(error: Array, weight: Array | None, n: float) -> bool:
     squares = (error - np.average(error, weights=weight)) ** 2
     spread = float(np.average(squares, weights=weight))
     kurtosis = float(np.average(squares**2, weights=weight)) / spread**2 if spread > 0 else 0.0
-    return kurtosis > 3.9 * math.pow(max(n, 100.0) / 100, 0.31)
+    return kurtosis > max(3.6, 3.9 * math.pow(n / 100, 0.31))
 
 
 def mean_interval(value: float, spread: Variance, level: float, skew: float = 0.0) -> Interval | None:

@@ -365,7 +365,7 @@ def test_an_own_gate_on_what_may_not_get_worse(good: AuditRecord, bad: AuditReco
 
 def test_other_rows_are_refused_by_fingerprint(good: AuditRecord) -> None:
     other = audited(table(3000, seed=5), 0.1)
-    with pytest.raises(ConfigError, match="made on other rows"):
+    with pytest.raises(ConfigError, match="measured on other rows"):
         against(other, good)
     measured = change(other, good)
     assert "not paired" in measured.summary

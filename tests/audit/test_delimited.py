@@ -64,7 +64,7 @@ def test_splits_that_disagree_in_kind_are_refused_by_column(train: str, test: st
 def test_what_a_column_holds_can_be_stated(tmp_path: Path) -> None:
     tables = read(tmp_path, {"test": "zip,n\n01,NA\n10,2\n"}, text=("zip",), number=("n",))
     assert tables.frames["test"]["zip"].tolist() == ["01", "10"]
-    with pytest.raises(DataError, match=r"'n' is to hold numbers and holds 'x'"):
+    with pytest.raises(DataError, match=r"'n' must hold numbers and holds 'x'"):
         read(tmp_path, {"test": "zip,n\n01,x\n10,2\n"}, number=("n",))
     with pytest.raises(DataError, match=r"'zap', which is not a column.*'zip'"):
         read(tmp_path, {"test": "zip,n\n01,x\n"}, text=("zap",), stated=("zap",))
@@ -97,7 +97,7 @@ def test_signs_of_numbers_that_read_otherwise_are_refused(
     with pytest.raises(DataError, match=rf"column 'a' holds '.*{lines}"):
         read(tmp_path, {"test": text}, separator=";", **said)
     assert read(tmp_path, {"test": text}, separator=";", text=("a",), **said).frames["test"]["a"].tolist() == words
-    with pytest.raises(DataError, match="'a' is to hold numbers and holds"):
+    with pytest.raises(DataError, match="'a' must hold numbers and holds"):
         read(tmp_path, {"test": text}, separator=";", number=("a",), **said)
 
 

@@ -159,15 +159,15 @@ def test_weights_are_never_left_out_in_silence() -> None:
 @pytest.mark.parametrize(
     ("metrics", "said"),
     [
-        ({"recall": f1_score}, "is a metric of the house already"),
+        ({"recall": f1_score}, "is a built-in metric"),
         ({"Profit €": f1_score}, "expected small letters"),
-        ({"my_ratio": f1_score}, "ends like what is made of metrics"),
+        ({"my_ratio": f1_score}, "ends as derived metrics do"),
         ({"own": 3}, "own is a int; expected a function"),
         ({"own": lambda y_true: 1.0}, r"own takes \(y_true\); expected"),
         ({"own": lambda y_true, y_pred, price: 1.0}, "functools.partial"),
         ({"own": "roc_auk"}, "Did you mean 'roc_auc'"),
         ({"own": {"function": f1_score, "bettr": "lower"}}, "Did you mean 'better'"),
-        ({"own": {"function": f1_score, "bounds": (1, 0)}}, "expected two rising numbers"),
+        ({"own": {"function": f1_score, "bounds": (1, 0)}}, "expected two increasing numbers"),
         ({"own": {"function": f1_score, "better": "more"}}, "expected 'higher', 'lower' or 'neither'"),
     ],
 )
@@ -240,7 +240,7 @@ def test_a_configuration_names_functions_below_it(tmp_path: Path) -> None:
         ('profit = "os:getcwd"', "State \\[metrics.profit\\] trust = true if you trust it"),
         ('profit = "nowhere_here:profit"', "\\[metrics\\] profit: no module 'nowhere_here'"),
         ('profit = "roc"', "Did you mean 'roc_auc"),
-        ('recall = "f1"', "is a metric of the house already"),
+        ('recall = "f1"', "is a built-in metric"),
     ],
 )
 def test_a_configuration_says_what_is_wrong_with_a_metric(tmp_path: Path, text: str, said: str) -> None:

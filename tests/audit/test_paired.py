@@ -163,7 +163,7 @@ def test_rows_that_cannot_be_paired_are_refused() -> None:
     one, other = two_models()
     with pytest.raises(DataError, match="not the same rows"):
         paired_difference(one, other.take(np.arange(299)), "accuracy")
-    with pytest.raises(DataError, match="other true values"):
+    with pytest.raises(DataError, match="different true values"):
         paired_difference(one, replace(other, y_true=1 - other.y_true.astype(np.int64)), "accuracy")
     with pytest.raises(DataError, match="without numbers"):
         paired_difference(replace(one, row=np.zeros(0, dtype=np.int64)), other, "accuracy")

@@ -114,8 +114,8 @@ BAD = {
     "a threshold of truth": (FLOOR.replace("0.8", "true"), "threshold"),
     "a threshold of nan": (FLOOR.replace("0.8", "nan"), "finite number"),
     "an endless threshold": (FLOOR.replace("0.8", "inf"), "finite number"),
-    "a falling band": (FLOOR.replace("0.8", "[0.9, 0.1]").replace(">=", "between"), "two rising numbers"),
-    "a band of three": (FLOOR.replace("0.8", "[0.1, 0.2, 0.3]").replace(">=", "between"), "two rising numbers"),
+    "a falling band": (FLOOR.replace("0.8", "[0.9, 0.1]").replace(">=", "between"), "two increasing numbers"),
+    "a band of three": (FLOOR.replace("0.8", "[0.1, 0.2, 0.3]").replace(">=", "between"), "two increasing numbers"),
     "a band with one number": (FLOOR.replace(">=", "between"), "does not fit"),
     "an unknown operator": (FLOOR.replace(">=", ">"), "op"),
     "an unknown severity": (FLOOR + 'severity = "fatal"\n', "severity"),
@@ -132,14 +132,14 @@ BAD = {
     "a share of one": (FLOOR + "min_share = 1.0\n", "min_share"),
     "by and where": (FLOOR + 'where = { sex = "f" }\nby = ["sex"]\n', "both 'where' and 'by'"),
     "a crossing with itself": (FLOOR + 'by = ["sex*sex"]\n', "expected a feature"),
-    "a gate that stands twice": (FLOOR + FLOOR, "stands twice"),
+    "a gate that stands twice": (FLOOR + FLOOR, "occurs twice"),
     "gates that contradict": (
         FLOOR + FLOOR.replace("floor", "roof").replace(">=", "<=").replace("0.8", "0.7"),
         "contradict each other",
     ),
     "a gate of the catalogue": (
         '[policy]\nextends = "default"\n' + FLOOR.replace("floor", "FAIR001"),
-        "is a gate of what this policy extends",
+        "is a gate of the policy that this one extends",
     ),
     "an override of nothing": ('[[override]]\nid = "FAIR001"\nthreshold = 0.9\n', "names unknown gate"),
     "a near override": (
@@ -223,7 +223,7 @@ def test_a_circle_is_refused(tmp_path: Path) -> None:
     write(tmp_path, '[policy]\nextends = "gates.toml"\n' + FLOOR, "other.toml")
     with pytest.raises(PolicyError, match=r"gates.toml → other.toml → gates.toml"):
         read(tmp_path, '[policy]\nextends = "other.toml"\n')
-    with pytest.raises(PolicyError, match="comes back to itself"):
+    with pytest.raises(PolicyError, match="forms a circle"):
         read(tmp_path, '[policy]\nextends = "gates.toml"\n')
 
 

@@ -279,11 +279,11 @@ def test_a_damaged_file_of_another_library_ends_in_a_message(place: Path, suffix
     [
         ("num_leaves=", "num_leaves=9", "tree 0: "),
         ("left_child=", "left_child=7 ", "tree 0: "),
-        ("split_feature=", "split_feature=99", "tree 0: split_feature names what is not there"),
+        ("split_feature=", "split_feature=99", "tree 0: split_feature names something that does not exist"),
         ("tree_sizes=", "tree_sizes=1 ", "tree 0 does not begin where it should|tree 0 has no|3 trees"),
         ("end of parameters", "", "it is cut off, or its end is damaged"),
         ("[boosting: gbdt]", "[boosting: gb", "its end is damaged"),
-        ("leaf_value=", "leaf_value=x", "tree 0: leaf_value holds what is no number"),
+        ("leaf_value=", "leaf_value=x", "tree 0: leaf_value holds something other than numbers"),
         ("num_class=1", "num_class=999999999", "num_class=999999999"),
         ("Tree=1", "Tree=\0", "bytes that are no text"),
     ],

@@ -154,7 +154,7 @@ def test_a_record_edited_into_invalidity_is_refused(record: AuditRecord, tmp_pat
         ("null", "found a NoneType"),
         ('{"seed": NaN}', "holds NaN"),
         ('{"seed": -Infinity}', "holds -Infinity"),
-        ('{"seed": 1, "seed": 2}', "'seed' stands twice"),
+        ('{"seed": 1, "seed": 2}', "'seed' occurs twice"),
         ("[" * 100_000, "not"),
     ],
 )

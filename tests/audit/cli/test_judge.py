@@ -205,7 +205,7 @@ def test_the_policy_names_its_baseline(judge: Judge, tmp_path: Path, capsys: pyt
 def test_a_baseline_of_another_test_set(judge: Judge, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(with_answers(0.9, seed=7), tmp_path / "main.json")
     assert judge(with_answers(0.9), NO_WORSE, "--baseline", "main.json", "--out", "out") == 2
-    assert "made on other rows" in capsys.readouterr().err
+    assert "measured on other rows" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     args = "--baseline", "main.json", "--unpaired", "--out", "out", "--format", "json"
     assert judge(with_answers(0.9), NO_WORSE, *args) == 0

@@ -105,7 +105,7 @@ def test_other_rows_are_refused_before_the_work_begins(folder: Path, capsys: pyt
     assert run("good.skops", "--out", "main") == 0
     table(1500, 2).to_csv("test.csv", index=False)
     assert run("good.skops", "--baseline", "main/audit.json") == 2
-    assert "made on other rows" in capsys.readouterr().err
+    assert "measured on other rows" in capsys.readouterr().err
     assert not Path("audit-report").exists()
     assert run("good.skops", "--baseline", "main/audit.json", "--unpaired") in {0, 1}
     assert run("good.skops", policy='baseline = "main/audit.json"\non_data_change = "unpaired"\n') in {0, 1}

@@ -127,7 +127,10 @@ TWO_STEPS = StackingClassifier([("a", behind_columns(LogisticRegression())), ("b
         (make_pipeline(COUNTED, LogisticRegression()), "numbers outside of the training rows"),  # 34.7 is taken for 34
         (behind_columns(LogisticRegression(), SplineTransformer()), "SplineTransformer"),
         (TWO_STEPS, r"make_pipeline\(columns, model\)"),
-        (behind_columns(StackingClassifier([("a", LogisticRegression()), ("b", LinearSVC())])), "not the same"),
+        (
+            behind_columns(StackingClassifier([("a", LogisticRegression()), ("b", LinearSVC())])),
+            "does not answer as its source does",
+        ),
     ],
 )
 def test_what_would_answer_otherwise_is_refused_with_advice(model: Any, said: str, tmp_path: Path) -> None:  # noqa: ANN401
