@@ -116,7 +116,7 @@ def _skip(record: AuditRecord) -> list[Action]:
 
 def _make_up(reason: str, findings: Sequence[Finding]) -> str:
     if reason not in (LEFT_OUT, UNREACHED):
-        return f"{list_names(finding.title for finding in findings)}: {visible(reason, 300)}"
-    kinds = list_names(dict.fromkeys(finding.family for finding in findings))
+        return f"{list_names(visible(finding.title, 60) for finding in findings)}: {visible(reason, 300)}"
+    kinds = list_names(dict.fromkeys(visible(finding.family, 40) for finding in findings))
     again = "Run without --quick" if reason == LEFT_OUT else "Run to the end"
     return f"{again} for the answers of {count_noun(len(findings), 'more check')}: {kinds}."

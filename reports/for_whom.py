@@ -149,7 +149,8 @@ def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
         shown = known_words(result.lead, gate_of(record, result.lead)) if result is failed[0] else ""
         reach = reach_words(record, result.lead)
         reached = f"about {reach} would have to come out differently" if reach else ""
-        reached = f"to keep the limit, {reached}" if reached and said and not shown else reached
+        if reach and said and not shown:
+            reached = f"to keep the limit, about {reach} would have to change"
         text = "; ".join(text for text in (words, shown, reached) if text)
         if text:
             lines.append(f"{capital(record, text)}.")

@@ -89,7 +89,8 @@ def test_the_next_run_goes_on_from_what_was_complete(folder: Path, tmp_path: Pat
     cache = tmp_path / "two"
     process = started(folder, "killed", cache)
     until = time.monotonic() + 60
-    while len(kinds(cache)) < 2 and process.poll() is None and time.monotonic() < until:
+    first_stage = folder / "killed" / "audit.json"
+    while not (len(kinds(cache)) >= 2 and first_stage.exists()) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.005)
     process.kill()
     process.communicate()
@@ -204,15 +205,15 @@ def test_a_run_that_is_killed_leaves_what_it_knew_and_no_report_of_before_is_los
     monkeypatch.setenv("MODELASSAY_CACHE", str(tmp_path / "cache"))
     out = tmp_path / "out"
 
-    def killed() -> None:
-        process = started(folder, str(out), tmp_path / "cache")
+    def killed(cache: Path) -> None:
+        process = started(folder, str(out), cache)
         for _ in range(1200):
             if b"cross-validating" in (line := process.stderr.readline()) or not line:  # type: ignore[union-attr]
                 break
         process.kill()
         process.communicate()
 
-    killed()
+    killed(tmp_path / "first")
     partial = json.loads((out / "audit.json").read_text())
     assert {one.name for one in out.iterdir()} == {"audit.json"}
     assert partial["partial"].startswith("Interrupted: ")
@@ -222,7 +223,7 @@ def test_a_run_that_is_killed_leaves_what_it_knew_and_no_report_of_before_is_los
     whole, _ = finished(folder, str(out), tmp_path / "other")
     assert whole["partial"] == ""
     files = {one.name: one.read_bytes() for one in out.iterdir()}
-    killed()
+    killed(tmp_path / "second")  # nothing to go on from, so that it is not done before it is killed
     assert {one.name: one.read_bytes() for one in out.iterdir()} == files
 
 

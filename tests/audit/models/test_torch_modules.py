@@ -339,11 +339,11 @@ def test_pixels_are_not_looked_at_one_by_one() -> None:
     from audit.check import run
     from audit.checks import discover
 
-    wide = pd.DataFrame(np.zeros((40, 5000), dtype=np.uint8), columns=[f"x{k}" for k in range(5000)])
+    wide = pd.DataFrame(np.zeros((40, 5001), dtype=np.uint8), columns=[f"x{k}" for k in range(5001)])
     data = build({"test": wide.assign(y=[0, 1] * 20)}, Roles(target="y"))
     found = run(discover()["constant_feature"], lambda _: data, task="binary")
     assert found.outcome == "not_applicable"
-    assert "5,000 values" in found.reason
+    assert "5,001 columns" in found.reason
 
 
 # --- shapes, seeds, pictures ------------------------------------------------------------------------
