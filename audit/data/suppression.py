@@ -27,9 +27,12 @@ Codes = tuple[int, ...]
 Cell = tuple[tuple[str, ...], Codes]
 """Crossed features, and the code of each; the code after the last level stands for rows without a value."""
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
 
 MOST_UNKNOWN = 700
 """Hidden cells that are examined together; beyond, no crossing at all is shown."""
+MOST_COMBINATIONS = 400
+"""Combinations of all features up to which it is also asked between which ends a hidden count must lie."""
 UNSTATED = "\x00"
 """Stands for the rows without a value of a feature, which no level can be called."""
 
@@ -135,6 +138,10 @@ class _Table:
         self.least = least
         self.crossed = [names for size in range(1, depth + 1) for names in combinations(factors, size)]
         codes = {name: np.where(factor.codes < 0, len(factor.levels), factor.codes) for name, factor in factors.items()}
+        every = np.stack(list(codes.values()), axis=1)[share > 0]
+        self.combinations, own = np.unique(every, axis=0, return_inverse=True)
+        rows = np.bincount(own.reshape(-1), share[share > 0], minlength=len(self.combinations))
+        self.rows: FloatArray = rows.astype(np.float64)
         self.n: dict[Cell, int] = {}
         for names in self.crossed:
             self.n.update(_count(names, codes, self.levels, share))
@@ -182,24 +189,33 @@ class _Table:
         self.chosen.add(cell)
 
     def _expose(self) -> list[tuple[Cell, str] | Cell]:
-        """Return sums whose hidden rest is small, then small cells that follow from all sums together."""
-        known_parents = [
-            (key, [cell for cell in cells if cell in self.unknown])
-            for key, cells in self.sums.items()
-            if key[0] not in self.unknown and len(cells[0][0]) > 1
-        ]
-        small = [
-            key
-            for key, hidden in known_parents
-            if len(hidden) < len(self.sums[key])
-            and any(self.n[name] < self.least for name in hidden)
-            and not _covered(np.array([self.n[name] for name in hidden]), self.least)
-        ]
+        """Return sums whose hidden rest is small, also where some of it follows, then small cells that follow."""
+        small = self._small_rests(())
         if small:
             return list(small)
-        return list(self._determine())
+        determined = self._determine()
+        exposed: list[tuple[Cell, str] | Cell] = [*self._small_rests(determined)]
+        exposed += [cell for cell in determined if self.n[cell] < self.least]
+        return exposed or [*self._single_valued()]
+
+    def _small_rests(self, determined: Iterable[Cell]) -> list[tuple[Cell, str]]:
+        """Return the sums that leave their hidden cells, other than those that follow from all sums, no room."""
+        unknown = self.unknown.difference(determined)
+        rests = [
+            (key, [cell for cell in cells if cell in unknown], len(cells))
+            for key, cells in self.sums.items()
+            if key[0] not in unknown and len(cells[0][0]) > 1
+        ]
+        return [
+            key
+            for key, hidden, count in rests
+            if len(hidden) < count
+            and any(self.n[cell] < self.least for cell in hidden)
+            and not _covered(np.array([self.n[cell] for cell in hidden]), self.least)
+        ]
 
     def _determine(self) -> list[Cell]:
+        """Return the hidden cells that follow from all sums together."""
         place = {cell: at for at, cell in enumerate(sorted(self.unknown))}
         if not place:
             return []
@@ -215,13 +231,42 @@ class _Table:
         _, values, basis = np.linalg.svd(np.stack(rows), full_matrices=True)
         rank = int((values > 1e-9 * max(1.0, float(values.max(initial=0.0)))).sum())
         free = (np.abs(basis[rank:]) > 1e-7).any(axis=0)
-        return [cell for cell, at in place.items() if not free[at] and self.n[cell] < self.least]
+        return [cell for cell, at in place.items() if not free[at]]
+
+    def _single_valued(self) -> list[Cell]:
+        """Return small hidden cells for which only one count agrees with all that is shown (linear programs).
+
+        What is unknown are the rows of each combination of all features that occurs; of a hidden group it is known
+        that it has a row.
+        """
+        small = [cell for cell in sorted(self.unknown) if self.n[cell] < self.least and len(cell[0]) > 1]
+        if not small or len(self.combinations) > MOST_COMBINATIONS:
+            return []
+        part = {cell: self._inside(cell) for cell in self.n}
+        shown = [cell for cell in self.n if cell not in self.unknown]
+        known = np.stack([np.ones(len(self.combinations)), *(part[cell] for cell in shown)])
+        facts = known, known @ self.rows, -np.stack([part[cell] for cell in sorted(self.unknown)])
+
+        def width(wanted: FloatArray) -> float:
+            return float(wanted @ (_extreme(-wanted, *facts) - _extreme(wanted, *facts)))
+
+        together = np.sum([part[cell] for cell in small], axis=0)
+        least, most = _extreme(together, *facts), _extreme(-together, *facts)
+        doubtful = [cell for cell in small if abs(float(part[cell] @ (most - least))) < 1]
+        return [cell for cell in doubtful if width(part[cell]) < 1 - 1e-6]
+
+    def _inside(self, cell: Cell) -> FloatArray:
+        """Tell which combinations of all features belong to a crossing."""
+        names, place = cell
+        at = [list(self.levels).index(name) for name in names]
+        return np.asarray((self.combinations[:, at] == np.array(place)).all(axis=1), dtype=np.float64)
 
     def _cover(self, exposed: tuple[Cell, str] | Cell) -> Cell | None:
         """Return the smallest crossing that is shown in a sum with what is exposed."""
         sums: list[list[Cell]]
         if exposed in self.sums:
             sums = [self.sums[exposed]]
+            sums += [cells for cells in self.sums.values() if not self.unknown.isdisjoint({*cells} & {*sums[0]})]
         else:
             items = set(self._items(exposed))  # type: ignore[arg-type]
             inside = {entries for entries in self.unknown if items <= set(self._items(entries))}
@@ -232,6 +277,14 @@ class _Table:
             if shown:
                 return min(shown, key=lambda entries: (self.n[entries], entries))
         return None
+
+
+def _extreme(wanted: FloatArray, known: FloatArray, counts: FloatArray, named: FloatArray) -> FloatArray:
+    """Return rows by combination that agree with what is shown, with the least sum of those wanted."""
+    from scipy.optimize import linprog
+
+    solved = linprog(wanted, A_ub=named, b_ub=-np.ones(len(named)), A_eq=known, b_eq=counts, bounds=(0, None))
+    return np.asarray(solved.x, dtype=np.float64)
 
 
 def _count(

@@ -97,7 +97,7 @@ def test_bands() -> None:
     bands = group_factor(pd.Series([24.9, 25, 44.9, 45, np.nan]), (25, 45))
     assert bands.levels == ("under 25", "25 to under 45", "45 and over")
     assert bands.codes.tolist() == [0, 1, 1, 2, -1]
-    with pytest.raises(DataError, match="rising"):
+    with pytest.raises(DataError, match="increasing numbers"):
         group_factor(pd.Series([1.0, 2.0]), (45, 25))
 
 

@@ -131,7 +131,7 @@ def test_the_stated_order_goes_through_the_audit_and_the_comparison() -> None:
         (["a", "b", "c"], {"order": ("a", "b")}, "lacks 'c'"),
         (["a", "b", "c"], {"order": ("a", "b", "c", "d")}, "'d' does not occur"),
         (["a", "b", "c"], {"order": ("a", "b", "c", "a")}, "names 'a' twice"),
-        (["a", "b"], {"order": ("a", "b"), "positive": "a"}, "more than two classes"),
+        (["a", "b"], {"order": ("a", "b"), "positive": "a"}, "three classes or more"),
         ([1.5, 2.5, 3.5], {"order": (1.5,), "task": "regression"}, "leave it out of a regression"),
     ],
 )

@@ -28,7 +28,7 @@ def refusal(stated: Policy) -> str:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"metric": "reccall"}, "'reccall', which no check measures. Did you mean 'recall'"),
+        ({"metric": "reccall"}, "'reccall', which nothing measures. Did you mean 'recall'"),
         ({"metric": "acuracy"}, "Did you mean 'accuracy'"),
         ({"metric": "selection_rate_rato"}, "Did you mean 'selection_rate_ratio'"),
         ({"metric": "ROC_AUC"}, "Did you mean 'roc_auc'"),

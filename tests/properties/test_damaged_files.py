@@ -285,7 +285,7 @@ def test_a_damaged_file_of_another_library_ends_in_a_message(place: Path, suffix
         ("[boosting: gbdt]", "[boosting: gb", "its end is damaged"),
         ("leaf_value=", "leaf_value=x", "tree 0: leaf_value holds something other than numbers"),
         ("num_class=1", "num_class=999999999", "num_class=999999999"),
-        ("Tree=1", "Tree=\0", "bytes that are no text"),
+        ("Tree=1", "Tree=\0", "bytes that are not text"),
     ],
 )
 def test_a_damaged_lightgbm_file_is_told_before_its_library_reads_it(

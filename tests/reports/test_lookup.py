@@ -99,7 +99,7 @@ def test_the_words_of_a_record_draw_its_card(record: AuditRecord, tmp_path: Path
     assert pickle.loads(pickle.dumps(other)) == copy.deepcopy(other) == other
     assert repr(other.card) == repr(words)
     for alone in (words, replace(other.card, owner="Bo")):
-        with pytest.raises(TypeError, match="belong to no record"):
+        with pytest.raises(TypeError, match="do not belong to a record"):
             alone()
     with pytest.raises(ValueError, match="expected 'full' or 'short'"):
         record.card(None, "tiny")  # type: ignore[arg-type]
