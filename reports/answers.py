@@ -60,7 +60,11 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
         first = f"{count_noun(len(failed), 'concern')}; first, {concern_words(record, known, failed[0].lead)}"
         sentence = f"Read the numbers with care: {first}."
     else:
-        sentence = "The numbers hold, as far as was tested." if _test(mine) else "Not known: nothing here was tested."
+        sentence = (
+            "Nothing that was tested speaks against the numbers."
+            if _test(mine)
+            else "Not known: nothing here was tested."
+        )
     rest = [
         f"{capital(record, verdict_words(record, known, result.lead))}." for result in failed if result not in invalid
     ][1:2]

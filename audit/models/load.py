@@ -318,11 +318,6 @@ def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[
     if suffix in table:
         loader: Callable[[Path], object] = table[suffix].load()
         return loader
-    if suffix in {".h5", ".hdf5"}:
-        raise ModelError(
-            f"{quote(path.name)} is Keras's format of old, which can hold code. Save the model anew: "
-            f'keras.models.load_model("{path.name}").save("model.keras"), and state [model] path = "model.keras".'
-        )
     known = [".skops", ".onnx", ".keras", *SUFFIXES, ".joblib", ".pkl", *sorted(table)]
     raise ModelError(
         f"{quote(path.name)}: no loader for {suffix or 'a file without suffix'}; formats are {', '.join(known)}."
