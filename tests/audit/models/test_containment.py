@@ -170,7 +170,13 @@ def test_what_a_model_prints_never_mixes_with_the_record(run: Run) -> None:
 
 def test_forks_changes_and_seeds_leave_the_record_as_it_would_be(run: Run) -> None:
     def measured(name: str) -> tuple[object, list[str]]:
-        record = json.loads(run(name)[1])
+        code, out, err = run(name)
+        if name == "Forks" and code == 2:  # a copy that gets in the way of its process ends the audit in one line
+            assert len(err.strip().splitlines()) == 1
+            assert not out
+            code, out, err = run(name)
+        assert code != 2, err
+        record = json.loads(out)
         return [one["measurement"] for one in record["findings"]], record["warnings"]
 
     expected, _ = measured("Sound")
