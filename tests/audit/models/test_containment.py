@@ -86,7 +86,6 @@ def folder(tmp_path: Path) -> Path:
     frame = pd.DataFrame({"a": generator.normal(size=120), "b": generator.normal(size=120)})
     frame["y"] = np.where(frame["a"] + 0.3 * generator.normal(size=120) > 0, "yes", "no")
     frame.to_csv(tmp_path / "test.csv", index=False)
-    (tmp_path / "odd_models.py").write_text(MODELS)
     return tmp_path
 
 
@@ -99,11 +98,12 @@ def run(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     monkeypatch.chdir(folder)  # a configuration of the current folder runs its code
 
     def run(name: str, *, timeout: float = 60.0) -> tuple[int, str, str]:
+        module = f"odd_{name.lower()}"  # a file of its own: within a second, Python would reuse the code of the last
         (folder / "audit.toml").write_text(
-            f'[model]\nobject = "odd_models:{name}"\ntimeout = {timeout}\n[data]\ntest = "test.csv"\ntarget = "y"\n'
+            f'[model]\nobject = "{module}:{name}"\ntimeout = {timeout}\n[data]\ntest = "test.csv"\ntarget = "y"\n'
             'positive = "yes"\n[checks]\nselect = ["skill", "determinism"]\n'
         )
-        (folder / "odd_models.py").write_text(f"{MODELS}\n{name} = {name}()\n")
+        (folder / f"{module}.py").write_text(f"{MODELS}\n{name} = {name}()\n")
         code = main(["run", str(folder / "audit.toml"), "--format", "json", "--out", "-"])
         return code, *capfd.readouterr()
 
@@ -171,10 +171,6 @@ def test_what_a_model_prints_never_mixes_with_the_record(run: Run) -> None:
 def test_forks_changes_and_seeds_leave_the_record_as_it_would_be(run: Run) -> None:
     def measured(name: str) -> tuple[object, list[str]]:
         code, out, err = run(name)
-        if name == "Forks" and code == 2:  # a copy that gets in the way of its process ends the audit in one line
-            assert len(err.strip().splitlines()) == 1
-            assert not out
-            code, out, err = run(name)
         assert code != 2, err
         record = json.loads(out)
         return [one["measurement"] for one in record["findings"]], record["warnings"]
