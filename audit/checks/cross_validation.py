@@ -32,6 +32,7 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
     Limits. Folds share training rows; the variance is corrected for that (Nadeau and Bengio), which is an
     approximation. Each fold learns from fewer rows than the audited model did.
     """
+    folds = folds.select(split="train")
     headline = predictions.headline if predictions is not None else folds.headline
     metric = scaled_headline(predictions if predictions is not None else folds)
     factor = folds.keys["fold"]

@@ -41,6 +41,7 @@ class _Points:
 @check(
     title="Learning curve",
     family="generalization",
+    revision=2,
     references=("Viering and Loog 2023, The shape of learning curves: a review", "Cortes et al. 1993"),
 )
 def learning_curve(subsets: Predictions, predictions: Predictions | None = None) -> Measurement:
@@ -54,18 +55,20 @@ def learning_curve(subsets: Predictions, predictions: Predictions | None = None)
     luck of which training rows there are at all. Fixed hyperparameters may favor one size.
     """
     name = smooth_headline(subsets) if scaled_headline(subsets) == subsets.headline else subsets.task_headline
-    points = _points(subsets, name)
+    held = len(predictions.select(split="train")) if predictions is not None else 0
+    points = _points(subsets, name, held)
     if len(points.sizes) < 3:
         raise NotApplicable(f"{name} is defined at {len(points.sizes)} sizes; three are needed")
     largest = int(points.sizes[-1])
-    held = max(largest, len(predictions.select(split="train")) if predictions is not None else 0)
+    held = max(largest, held)
     sign = -1.0 if metric(name).better == "lower" else 1.0
-    gain = _gain(replace(points, scores=sign * points.scores), held, subsets)
+    law = _fit(replace(points, scores=sign * points.scores))
+    gain = _gain(law, held, subsets)
     note = () if held == largest else (f"continued from {largest} rows, the largest refit, to twice {held}",)
     return Measurement(
         summary=f"Twice the training rows would be expected to gain {gain} in {metric_words(name)}.",
         estimates=(gain,),
-        exhibits=(_curve(points, gain, held, sign, name, subsets.settings.level),),
+        exhibits=(_curve(points, law, gain, held, sign, name, subsets.settings.level),),
         notes=(*subsets.notes, *note),
     )
 
@@ -73,7 +76,7 @@ def learning_curve(subsets: Predictions, predictions: Predictions | None = None)
 # --- points ---------------------------------------------------------------------------------------
 
 
-def _points(subsets: Predictions, name: str) -> _Points:
+def _points(subsets: Predictions, name: str, held: int) -> _Points:
     """Return the mean score of each size, with the covariance from shared test rows and from drawn parts."""
     by_size: dict[int, list[tuple[float, FloatArray]]] = {}
     part = subsets
@@ -90,7 +93,7 @@ def _points(subsets: Predictions, name: str) -> _Points:
     sizes = sorted(by_size)
     scores = np.array([np.mean([value for value, _ in by_size[size]]) for size in sizes])
     influences = [np.mean([influence for _, influence in by_size[size]], axis=0) for size in sizes]
-    drawn = _draw({size: [value for value, _ in by_size[size]] for size in sizes})
+    drawn = _draw({size: [value for value, _ in by_size[size]] for size in sizes}, held)
     return _Points(np.array(sizes, dtype=np.float64), scores, _share(influences, part) + np.diag(drawn))
 
 
@@ -106,38 +109,74 @@ def _share(influences: list[FloatArray], part: Predictions) -> FloatArray:
     return values
 
 
-def _draw(scores: dict[int, list[float]]) -> FloatArray:
+def _draw(scores: dict[int, list[float]], held: int) -> FloatArray:
     """Return the variance of each mean from which parts were drawn, as if it fell with one over the size.
 
-    Parts are drawn from the rows there are, without replacement, so a part of all rows has none of it; the
-    largest refit keeps a share of it for its own luck.
+    Parts are drawn without replacement, so a part of all rows there are has none of it; the largest refit
+    keeps a share of it for the luck of those rows themselves.
     """
     sizes = sorted(scores)
     largest = sizes[-1]
-    several = [size for size in sizes[:-1] if len(scores[size]) > 1]
+    pool = (
+        max(held, largest) if len(scores[largest]) > 1 else largest
+    )  # one part of many rows is all that was drawn from
+    several = [size for size in sizes if len(scores[size]) > 1 and size < pool]
     freedom = sum(len(scores[size]) - 1 for size in several)
     unit = 0.0
     if freedom:
         squares = (
-            (len(scores[size]) - 1) * float(np.var(scores[size], ddof=1)) * size / (1 - size / largest)
-            for size in several
+            (len(scores[size]) - 1) * float(np.var(scores[size], ddof=1)) * size / (1 - size / pool) for size in several
         )
         unit = math.fsum(squares) / freedom
-    left = [1 - size / largest if size < largest else OWN_LUCK for size in sizes]
-    return np.array([unit / size / len(scores[size]) * share for size, share in zip(sizes, left, strict=True)])
+    own = [OWN_LUCK if size == largest else 0.0 for size in sizes]
+    left = [(1 - size / pool) / len(scores[size]) + luck for size, luck in zip(sizes, own, strict=True)]
+    return np.array([unit / size * share for size, share in zip(sizes, left, strict=True)])
 
 
 # --- the law --------------------------------------------------------------------------------------
 
 
-def _gain(points: _Points, held: int, subsets: Predictions) -> Estimate:
-    means, errors, weights = _fits(points, float(held))
+@dataclass(frozen=True, slots=True)
+class _Law:
+    """Power laws, one an exponent: score = a + b · (rows / largest)^-exponent."""
+
+    largest: float
+    slopes: FloatArray
+    errors: FloatArray
+    weights: FloatArray
+    """How well each law fits, adding up to one."""
+
+    def gain(self, rows: float, more: float) -> tuple[FloatArray, FloatArray]:
+        """Return by how much each law's score grows from so many rows to more, with its standard error."""
+        ahead = (more / self.largest) ** -EXPONENTS - (rows / self.largest) ** -EXPONENTS
+        return self.slopes * ahead, np.abs(ahead) * self.errors
+
+
+def _fit(points: _Points) -> _Law:
+    """Fit a law for every exponent by generalized least squares."""
+    scale = max(float(np.trace(points.covariance)), 1e-12)
+    precision = np.linalg.pinv(points.covariance + 1e-6 * scale * np.eye(len(points.sizes)))
+    slopes, errors, fits = [], [], []
+    for exponent in EXPONENTS:
+        power = (points.sizes / points.sizes[-1]) ** -exponent
+        design = np.column_stack([np.ones(len(power)), power])
+        covariance = np.linalg.pinv(design.T @ precision @ design)
+        result = covariance @ design.T @ precision @ points.scores
+        residual = points.scores - design @ result
+        slopes.append(float(result[1]))
+        errors.append(math.sqrt(max(float(covariance[1, 1]), 0.0)))
+        fits.append(-0.5 * float(residual @ precision @ residual))
+    weights = np.exp(np.array(fits) - max(fits))
+    return _Law(float(points.sizes[-1]), np.array(slopes), np.array(errors), weights / weights.sum())
+
+
+def _gain(law: _Law, held: int, subsets: Predictions) -> Estimate:
+    means, errors = law.gain(held, 2 * held)
     level = subsets.settings.level
-    value = float(weights @ means)
-    low, high = (_quantile(means, errors, weights, p) for p in ((1 - level) / 2, (1 + level) / 2))
+    low, high = (_quantile(means, errors, law.weights, p) for p in ((1 - level) / 2, (1 + level) / 2))
     return with_interval(
         "gain_from_twice_the_rows",
-        value,
+        float(law.weights @ means),
         (low, high),
         {**subsets.where, "split": "test"},
         method="power laws averaged by fit",
@@ -152,25 +191,6 @@ def _refits(subsets: Predictions) -> int:
     return len(np.unique(pairs))
 
 
-def _fits(points: _Points, held: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Fit score = a + b · rows^-c for every exponent by generalized least squares; return gains, errors, weights."""
-    scale = max(float(np.trace(points.covariance)), 1e-12)
-    precision = np.linalg.pinv(points.covariance + 1e-6 * scale * np.eye(len(points.sizes)))
-    means, errors, fits = [], [], []
-    for exponent in EXPONENTS:
-        power = (points.sizes / points.sizes[-1]) ** -exponent
-        design = np.column_stack([np.ones(len(power)), power])
-        covariance = np.linalg.pinv(design.T @ precision @ design)
-        result = covariance @ design.T @ precision @ points.scores
-        ahead = (2 * held / points.sizes[-1]) ** -exponent - (held / points.sizes[-1]) ** -exponent
-        residual = points.scores - design @ result
-        means.append(float(result[1] * ahead))
-        errors.append(abs(ahead) * math.sqrt(max(float(covariance[1, 1]), 0.0)))
-        fits.append(-0.5 * float(residual @ precision @ residual))
-    weights = np.exp(np.array(fits) - max(fits))
-    return np.array(means), np.array(errors), weights / weights.sum()
-
-
 def _quantile(means: FloatArray, errors: FloatArray, weights: FloatArray, p: float) -> float:
     """Return a quantile of a mixture of normal distributions."""
     spread = np.maximum(errors, 1e-12)
@@ -181,7 +201,7 @@ def _quantile(means: FloatArray, errors: FloatArray, weights: FloatArray, p: flo
     return high
 
 
-def _curve(points: _Points, gain: Estimate, held: int, sign: float, name: str, level: float) -> Curve:
+def _curve(points: _Points, law: _Law, gain: Estimate, held: int, sign: float, name: str, level: float) -> Curve:
     half = z_value(level) * np.sqrt(np.maximum(np.diag(points.covariance), 0.0))
     series = [
         Series(
@@ -192,16 +212,19 @@ def _curve(points: _Points, gain: Estimate, held: int, sign: float, name: str, l
             high=tuple((points.scores + half).tolist()),
         )
     ]
-    if held == points.sizes[-1] and gain.value is not None and gain.low is not None and gain.high is not None:
+    if gain.value is not None and gain.low is not None and gain.high is not None:
         last = float(points.scores[-1])
-        ends = [last + sign * number for number in (gain.value, gain.low, gain.high)]
+        now = last + sign * float(law.weights @ law.gain(law.largest, held)[0])
+        ends = [now + sign * number for number in (gain.value, gain.low, gain.high)]
+        rows = (law.largest, float(held)) if held > law.largest else (law.largest,)
+        scores = (last, now)[: len(rows)]
         series.append(
             Series(
                 name="expected",
-                x=(float(held), 2.0 * held),
-                y=(last, ends[0]),
-                low=(last, min(ends)),
-                high=(last, max(ends)),
+                x=(*rows, 2.0 * held),
+                y=(*scores, ends[0]),
+                low=(*scores, min(ends)),
+                high=(*scores, max(ends)),
                 style="dashed",
             )
         )
@@ -210,5 +233,5 @@ def _curve(points: _Points, gain: Estimate, held: int, sign: float, name: str, l
         x_label="training rows",
         y_label=f"{metric_words(name)} on test rows",
         series=tuple(series),
-        caption="The dashed line goes on to twice the rows, with its interval.",
+        caption="The dashed line goes on to twice the training rows, with its interval.",
     )

@@ -15,6 +15,9 @@ from audit.errors import NotApplicable
 from audit.evidence import Predictions, join
 from audit.evidence.requirements import require_evidence
 from audit.gather import LATE
+from audit.gather._perturbed import sample, share_classes
+from audit.gather.predictions import labels_follow_scores, predictions_of
+from audit.models.answers import ask
 from audit.models.cost import counts_epochs
 from audit.models.exchange import BudgetSpent
 from audit.models.load import Model, Predictor
@@ -27,10 +30,12 @@ if TYPE_CHECKING:
 
 
 SMALL = 200_000
+TEST_ROWS = 10_000
+"""Test rows that a refitted clone is asked for, at most."""
 
 
-def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predictions:
-    """Refit clones on the training rows and predict what each left out.
+def gather(context: Context, *, folds: int = 5, fits: int = 600_000, test_rows: int = TEST_ROWS) -> Predictions:
+    """Refit clones on the training rows; ask each for the rows that it left out and for test rows.
 
     Parameters
     ----------
@@ -40,6 +45,13 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
     fits : int
         Training rows that all refits together may learn from, fewer where the model is large or went over them
         often; three folds are refitted in any case, but for networks that would learn from twice as many.
+    test_rows : int
+        Test rows that each clone is asked for, at most.
+
+    Returns
+    -------
+    Predictions
+        With the keys ``fold`` and ``split``: ``train`` for rows that were left out, ``test`` for test rows.
 
     Raises
     ------
@@ -48,9 +60,6 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
     BudgetSpent
         If three refits of a network are too dear.
     """
-    from audit.gather.predictions import labels_follow_scores, predictions_of
-    from audit.models.answers import ask
-
     model = context.require_model()
     dataset = context.dataset
     require_evidence("train", dataset=dataset)
@@ -65,18 +74,20 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000) -> Predicti
         () if folds == asked else (f"{folds} folds of {asked}, for refits on {fits:,} rows at most",)
     )
     likeliest = labels_follow_scores(context)
+    test, _ = sample(context, test_rows, "refits")
     for number, (fit, held) in enumerate(_splits(dataset, rows, folds, context.generator("folds")), start=1):
         if number > 3 and context.late():
             notes = (*notes, f"{number - 1} of {folds} folds: {LATE}")
             break
         context.progress("cross-validating", number - 1, folds)
         clone = refit(model, dataset, rows[fit], int(context.generator(f"fold {number}").integers(2**31)))
-        X = dataset.inputs(rows[held])
-        answers = ask(clone, X, dataset, progress=lambda *_: None, what="", likeliest=likeliest)
-        parts.append(predictions_of(answers, dataset, rows[held], context.settings))
-        levels.append(str(number))
+        for asked_rows in (rows[held], test):
+            X = dataset.inputs(asked_rows)
+            answers = ask(clone, X, dataset, progress=lambda *_: None, what="", likeliest=likeliest)
+            parts.append(predictions_of(answers, dataset, asked_rows, context.settings))
+            levels.append(str(number))
     context.progress("cross-validating", folds, folds)
-    joined = join(_common_classes(parts), "fold", levels)
+    joined = join(share_classes(parts), "fold", levels)
     return replace(joined, notes=(*notes, *weight_notes(model, dataset)))
 
 
@@ -100,12 +111,6 @@ def weight_notes(model: Model, dataset: Dataset) -> tuple[str, ...]:
     if dataset.weight is None or weight_parameter(model.predictor) is not None:
         return ()
     return ("the model takes no sample weights: refits learn from all rows alike",)
-
-
-def _common_classes(parts: list[Predictions]) -> list[Predictions]:
-    """Agree on the classes, should one fold's model have answered a label of its own."""
-    longest = max((part.classes for part in parts), key=len)
-    return [replace(part, classes=longest) for part in parts]
 
 
 def _splits(

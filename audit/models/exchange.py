@@ -6,24 +6,24 @@ too long or too slow is cut off, and what the server says appears in messages on
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import random
 import tempfile
-import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from audit.data.user_key import with_seal, without_seal
 from audit.errors import AuditError, ConfigError, ModelError, quote
 from audit.optional import require
+
+if TYPE_CHECKING:
+    from audit.models.http_line import Line
 
 FORBID = {"extra": "forbid"}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -101,7 +101,7 @@ class Exchange:
     _requests: int = field(default=0, init=False)
     _failures: int = field(default=0, init=False)
     _seen: Counter[str] = field(default_factory=Counter, init=False)
-    _open: _Line | None = field(default=None, init=False, repr=False)
+    _open: Line | None = field(default=None, init=False, repr=False)
     _jitter: random.Random = field(default_factory=random.Random, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -171,6 +171,7 @@ class Exchange:
 
     def _ask(self, method: str, url: str, body: bytes | None, limit: int) -> tuple[int, bytes]:
         """Try until an answer comes that a repetition would not change."""
+        httpx = require("httpx", extra="serve", purpose="endpoints")
         self._started = self._started or time.monotonic()
         said = ""
         for attempt in range(self.budget.retries + 1):
@@ -179,7 +180,7 @@ class Exchange:
             self._wait_for_turn()
             try:
                 status, answer = self._line().request(method, url, body, self._headers(), limit, self._remaining())
-            except (OSError, ValueError, _httpx().HTTPError, _httpx().InvalidURL) as error:
+            except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
                 said = f"{type(error).__name__} {self._quote(str(error))}".strip()
                 continue
             if status != 429 and status < 500:
@@ -189,9 +190,11 @@ class Exchange:
             self._fail(f"{self.url} failed on these rows {self.budget.retries + 1} times: {said}")
         raise EndpointError(f"no answer from {self.url} in {self.budget.retries + 1} attempts; the last one: {said}.")
 
-    def _line(self) -> _Line:
+    def _line(self) -> Line:
         if self._open is None:
-            self._open = _Line()
+            from audit.models.http_line import Line  # asyncio takes as long to import as a small table to read
+
+            self._open = Line()
             weakref.finalize(self, self._open.close)
         return self._open
 
@@ -299,54 +302,3 @@ def _token(variable: str, url: str) -> str:
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         raise ConfigError(f"{quote(url)} is not https; a token is sent to https addresses or to this machine only.")
     return token
-
-
-def _httpx() -> Any:  # noqa: ANN401 -- a module
-    return require("httpx", extra="serve", purpose="endpoints")
-
-
-class _Line:
-    """One connection pool on a loop in a thread of its own: a notebook already has a loop in its thread."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="endpoint")
-        self._thread.start()
-        self._client = _httpx().AsyncClient(follow_redirects=False, trust_env=False, timeout=None)
-
-    def request(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], limit: int, seconds: float
-    ) -> tuple[int, bytes]:
-        """Send one request; the clock runs over connection, headers and body together."""
-        task = self._request(method, url, body, headers, limit, seconds)
-        return asyncio.run_coroutine_threadsafe(task, self._loop).result()
-
-    async def _request(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], limit: int, seconds: float
-    ) -> tuple[int, bytes]:
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                self._client.stream(method, url, content=body, headers=dict(headers)) as response,
-            ):
-                if response.headers.get("content-encoding", "identity") != "identity":
-                    raise ValueError("compresses its answer though it was asked not to")
-                return response.status_code, await _body(response, limit)
-        except TimeoutError as error:
-            raise TimeoutError(f"not done within {seconds:.3g} s") from error
-
-    def close(self) -> None:
-        """Close connections and end the thread."""
-        asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result(5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
-
-
-async def _body(response: Any, limit: int) -> bytes:  # noqa: ANN401 -- httpx.Response
-    received = bytearray()
-    async for chunk in response.aiter_raw():
-        received += chunk
-        if len(received) > limit:
-            raise ValueError(f"answers more than {limit} bytes")
-    return bytes(received)

@@ -54,9 +54,10 @@ def test_a_curve_that_still_rises_fails(
 
 @pytest.mark.parametrize(("model", "said"), [(KNeighborsRegressor(3), "fail"), (LinearRegression(), "pass")])
 def test_regression(judged: Judged, worst: Worst, model: LinearRegression, said: str) -> None:
-    train, test = (table(n, s).assign(y=lambda f: f[NAMES].sum(axis=1)) for n, s in ((300, 0), (2000, 1)))
+    train, test = (table(n, s).assign(y=lambda f: f[NAMES].sum(axis=1)) for n, s in ((400, 0), (4000, 1)))
     model.fit(train[NAMES], train["y"])
-    assert worst(judged("learning_curve", GATE, model, test, train, task="regression")) == said
+    gate = GATE.replace("0.02", "0.01")
+    assert worst(judged("learning_curve", gate, model, test, train, task="regression")) == said
 
 
 def curve(error: Callable[[int], float], sizes: list[int], rows: int = 4000) -> Predictions:
@@ -110,8 +111,27 @@ def test_too_few_rows_and_models_that_cannot_be_refitted(judged: Judged) -> None
     assert "no fit" in record.findings[0].reason
 
 
+def test_where_folds_are_few_all_training_rows_are_the_largest_refit(judged: Judged) -> None:
+    train, test = table(130, 0), table(200, 1)
+    model = LogisticRegression().fit(train[NAMES], train["y"])
+    record = judged("learning_curve", GATE, model, test, train, positive=1, gather={"subsets": {"repeats": 2}})
+    assert "refits: 1 on 130 rows, 2 on 65 rows, 2 on 32 rows" in record.findings[0].measurement.notes  # type: ignore[union-attr]
+
+
+def test_the_curve_goes_on_from_the_folds_to_twice_the_training_rows(judged: Judged) -> None:
+    train, test = table(1000, 0), table(1000, 1)
+    model = LogisticRegression().fit(train[NAMES], train["y"])
+    measured = judged("learning_curve", GATE, model, test, train, positive=1).findings[0].measurement
+    assert measured is not None
+    refits, expected = measured.exhibits[0].series  # type: ignore[union-attr]
+    assert refits.x == (200.0, 400.0, 800.0)
+    assert expected.x == (800.0, 1000.0, 2000.0)
+    assert expected.y[0] == refits.y[-1]
+    assert expected.y[-1] - expected.y[-2] == pytest.approx(measured.estimates[0].value)
+
+
 def test_refits_are_told(judged: Judged) -> None:
     train, test = table(400, 0), table(100, 1)
     model = LogisticRegression().fit(train[NAMES], train["y"])
     record = judged("learning_curve", GATE, model, test, train, positive=1, gather={"subsets": {"repeats": 2}})
-    assert "refits: 1 on 400 rows, 2 on 200 rows, 2 on 100 rows" in record.findings[0].measurement.notes  # type: ignore[union-attr]
+    assert "refits: 5 on 320 rows, 2 on 160 rows, 2 on 80 rows" in record.findings[0].measurement.notes  # type: ignore[union-attr]

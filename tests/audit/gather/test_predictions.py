@@ -157,6 +157,7 @@ def test_folds_keep_clusters_together() -> None:
     data = _data(frame, cluster="person")
     found = _context(LogisticRegression().fit(frame[["a", "b"]], frame["y"]), data)("folds")
     assert isinstance(found, Predictions)
+    found = found.select(split="train")
     assert found.cluster is not None
     fold_of = pd.Series(found.keys["fold"].codes).groupby(found.cluster.codes).nunique()
     assert (fold_of == 1).all()
