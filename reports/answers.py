@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.answer import Answer, Tick
-from reports.families import families_in
+from reports.families import families_in, family_named
 from reports.for_whom import for_whom
 from reports.how_good import how_good
 from reports.lookup import Estimates, value_of
@@ -32,6 +32,8 @@ from reports.topics import topics
 
 TRUST, BREAKS = (families_in(section, answering=True) for section in ("trusted", "breaks"))
 """Families whose concerns answer two of the questions."""
+MANY = 50.0
+"""Rows in 1,000 from which on a note about rows is told where there is no concern."""
 
 
 def answers(record: AuditRecord) -> tuple[Answer, ...]:
@@ -59,6 +61,8 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
     elif failed:
         first = f"{count_noun(len(failed), 'concern')}; first, {concern_words(record, known, failed[0].lead)}"
         sentence = f"Read the numbers with care: {first}."
+    elif noted := _large_notes(record, mine):
+        sentence = f"No concern, but mind a note: {concern_words(record, known, noted[0].lead)}."
     else:
         sentence = (
             "Nothing that was tested speaks against the numbers."
@@ -75,6 +79,19 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
         details=tuple(rest),
         ticks=_ticks(record, mine),
     )
+
+
+def _large_notes(record: AuditRecord, mine: Sequence[GateResult]) -> list[GateResult]:
+    """Return notes about the rows themselves that reach many of them."""
+    names = families(record)
+    return [
+        result
+        for result in mine
+        if (result.worst.outcome, result.worst.severity) == ("fail", "note")
+        and family_named(family_of(result, names)).counts == "rows"
+        and result.lead.extent is not None
+        and (result.lead.extent.value or 0.0) >= MANY
+    ]
 
 
 _LOOKED_AT = (

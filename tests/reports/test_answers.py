@@ -250,6 +250,16 @@ def extent(value: float) -> Estimate:
     return Estimate(metric="extent", value=value, low=value, high=value, unit="rows per 1,000")
 
 
+@pytest.mark.parametrize(("rows", "said"), [(196.0, "mind a note"), (3.0, "Nothing that was tested speaks against")])
+def test_a_note_that_reaches_many_rows_is_told_where_there_is_no_concern(rows: float, said: str) -> None:
+    gate = Gate(id="DATA012", title="out-of-range", check="overlap", metric="unseen_share", from_catalogue=True)
+    found = rate("unseen_share", 0.01 + rows / 1000, 228, feature="area")
+    extent = Estimate(metric="extent", value=rows, low=rows, high=rows, n=228, unit="count")
+    noted = replace(verdict("DATA012", "fail", found, extent=extent), severity="note")
+    answer = answers(audit({"overlap": (found,)}, (gate,), (noted,)))[2]
+    assert said in answer.sentence
+
+
 def test_actions_are_ranked_by_reach_and_paperwork_comes_last() -> None:
     gap = rate("selection_rate_ratio", 0.4, 126, "ratio", afam="yes")
     weak = Estimate(metric="slice_error_ratio", value=2.0, low=1.6, high=2.5, n=91, where={"slice": "a = b"})
