@@ -12,7 +12,6 @@ from audit.evidence import Predictions, join
 from audit.evidence.requirements import require_evidence
 from audit.gather import LATE
 from audit.gather._perturbed import Positions, share_classes
-from audit.gather._reference_models import linear_rival, strong_rivals
 from audit.gather.predictions import predictions_of
 from audit.models.answers import ask
 from audit.models.load import Model, wrap
@@ -79,6 +78,8 @@ def _training_rows(context: Context, most: int, name: str) -> tuple[Positions, s
 
 
 def _fit(context: Context, name: str, rows: Positions) -> tuple[Model, str]:
+    from audit.gather._reference_models import linear_rival, strong_rivals  # scikit-learn, where there is a rival
+
     dataset = context.dataset
     X, weight = dataset.inputs(rows), None if dataset.weight is None else dataset.weight[rows]
     y = dataset.y[rows]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 
 def test_skops_is_imported_without_torch_and_dask() -> None:
@@ -20,11 +21,12 @@ def test_skops_is_imported_without_torch_and_dask() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_predictions_are_audited_without_scikit_learn(tmp_path: Path) -> None:
+@pytest.mark.parametrize("role", ["log", "test"])
+def test_predictions_are_audited_without_scikit_learn(tmp_path: Path, role: str) -> None:
     frame = pd.DataFrame({"y": [0, 1] * 100, "answer": [0, 1, 1, 1] * 50, "sex": ["f", "f", "m", "m"] * 50})
     frame.to_parquet(tmp_path / "log.parquet")
     (tmp_path / "audit.toml").write_text(
-        '[data]\nlog = "log.parquet"\ntarget = "y"\nprediction = "answer"\npositive = 1\nsensitive = ["sex"]\n'
+        f'[data]\n{role} = "log.parquet"\ntarget = "y"\nprediction = "answer"\npositive = 1\nsensitive = ["sex"]\n'
     )
     code = (
         "import sys; from pathlib import Path; from audit.cli.run import run;"
