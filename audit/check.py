@@ -187,10 +187,10 @@ def _attempt(
     if task not in check.tasks:
         return "not_applicable", f"applies to {' and '.join(sorted(check.tasks))} tasks only (task: {task})", None
     if check.by_column and (width := len(getattr(evidence("dataset"), "features", ()))) > MOST_COLUMNS:
-        reason = f"{width:,} columns are too many to be looked at one by one; at most {MOST_COLUMNS:,} are"
+        reason = f"{width:,} columns are too many to examine one by one; at most {MOST_COLUMNS:,} are examined"
         return "not_applicable", reason, None
     if check.by_column and check.family in {"data", "drift"} and getattr(evidence("dataset"), "pictures", False):
-        return "not_applicable", "rows are images, of which no pixel has a meaning of its own", None
+        return "not_applicable", "for tables only; a single pixel of an image has no meaning of its own", None
     given = {name: evidence(name) for name in (*check.needs, *check.wants)}
     if absence := _absence(check, given):
         return absence.outcome, absence.reason, None

@@ -18,9 +18,9 @@ def artifact_format(artifact: ModelInfo) -> Measurement:
     Limits. A format that runs no code may still hold a model that was tampered with: compare fingerprints.
     """
     if not artifact.file:
-        raise NotApplicable("there is no model file: the audit was given an object or predictions")
+        raise NotApplicable("needs a model file: this audit was given a Python object or predictions")
     if "builder" in artifact.parameters:
-        raise NotApplicable("code of your own builds the model; the file holds its weights alone")
+        raise NotApplicable("your own code builds the model; the file holds only its weights")
     value = float(artifact.runs_code)
     estimate = exact("runs_code", value, {}, unit="count")
     text = (

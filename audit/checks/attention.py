@@ -28,7 +28,7 @@ def attention(attention: tuple[AttentionMap, ...], *, values: bool = True) -> Me
     output. Single texts are shown unless the option `values` is false.
     """
     if not attention:
-        raise NotApplicable("no attention was seen")
+        raise NotApplicable("the network returned no attention weights")
     shown = [_matrix(attention_map) for attention_map in attention if values or "text" not in attention_map.title]
     heads = max(len(attention_map.entropy) for attention_map in attention)
     rows: list[tuple[Cell, ...]] = []

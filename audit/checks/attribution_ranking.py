@@ -54,7 +54,7 @@ def attribution_ranking(
     """
     first, level = attributions[0], predictions.settings.level
     if len(first.features) < 2:
-        raise NotApplicable("the model reads one column, which has all of the attribution by definition")
+        raise NotApplicable("the model reads a single column, which by definition gets all of the attribution")
     band = share_band(first.values, seed=first.seed, level=level)
     if not band.value.any():
         raise NotApplicable("no feature moves the model's output: it is constant on the rows explained")

@@ -36,7 +36,7 @@ def compression(compressed: Perturbed) -> Measurement:
     depend on the machine and stand in the notes of modelassay compress, not here.
     """
     if not compressed.names:
-        raise NotApplicable("the compressed model did not answer")
+        raise NotApplicable("the compressed model returned no predictions")
     pair = compressed.pair(compressed.names[0])
     before, after = pair.before, pair.after
     regression = before.task == "regression"

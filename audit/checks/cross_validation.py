@@ -39,11 +39,13 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
     parts = [estimate(folds.select(fold=level), metric) for level in factor.levels]
     scores = [part.value for part in parts if part.value is not None]
     if len(scores) < 3:
-        raise NotApplicable(f"{metric} is defined on {len(scores)} folds; three are needed")
+        raise NotApplicable(
+            f"{metric} is defined on {len(scores)} folds; needs at least three: provide more training rows"
+        )
     share = 1.0 / len(scores)
     span = corrected_resampled(scores, share, folds.settings.level)
     if span is None:
-        raise NotApplicable("the folds give no spread")
+        raise NotApplicable("all folds have the same score, so there is no spread to measure")
     estimates = [
         _mean(metric_of(folds, metric), span.value, span.low, span.high, len(folds)),
         _standard_error(scores, share, len(folds), folds.settings.level),

@@ -33,8 +33,8 @@ from reports.record import Cell, Curve, Estimate, Exhibit, Measurement, Series, 
 POINTS = 40
 TABLE_ROWS = 10
 NONE_DECLARED = (
-    "no costs are declared; say in [costs] what a false_positive and a false_negative cost, "
-    "and the cheapest threshold is sought"
+    "needs costs: state what a false_positive and a false_negative cost in [costs]; "
+    "then the cheapest threshold is searched"
 )
 
 

@@ -39,7 +39,7 @@ def dependence(dependence: Shapes, predictions: Predictions) -> Measurement:
     that do not occur. The lines describe the model, not what a change would bring about.
     """
     if not dependence.dependences:
-        raise NotApplicable("no feature was tried")
+        raise NotApplicable("no feature was varied")
     level = predictions.settings.level
     ranges = [_range(effect, level) for effect in dependence.dependences]
     crossed = [

@@ -33,7 +33,7 @@ def drift_attribution(windows: Windows) -> Measurement:
     old, current = windows.reference, windows.current
     keys = tuple(dict.fromkeys((*old.labeled.sensitive, *windows.features)))
     if not keys:
-        raise NotApplicable("the log names no sensitive feature and no feature")
+        raise NotApplicable("needs a column to split by: name one with [data] sensitive or [data] features")
     pairs: dict[str, tuple[Predictions, Predictions]] = {}
     if old.labeled.total and current.labeled.total:
         pairs["accuracy"] = (old.labeled, current.labeled)
@@ -48,7 +48,7 @@ def drift_attribution(windows: Windows) -> Measurement:
         for key in keys:
             estimates += attribute_change(before, after, value, key, where)
     if not estimates:
-        raise NotApplicable("the window, or the reference, has no rows")
+        raise NotApplicable("the current window or the reference has no rows")
     lines = [text for value in pairs if (text := _sentence(value, estimates))]
     return Measurement(
         summary=f"{current.name}: {'; '.join(lines)}." if lines else f"{current.name}: no change is shown.",

@@ -36,7 +36,7 @@ def expected_performance(windows: Windows) -> Measurement:
     interval is that of the unknown labels alone, by the normal approximation.
     """
     if not windows.current.unlabeled.total:
-        raise NotApplicable("every row of the window has its label")
+        raise NotApplicable("not needed: every row of the window already has its label")
     test = everyone(windows.current)
     require_evidence("probabilities", predictions=test)
     where = {"split": "test", "window": windows.current.name}

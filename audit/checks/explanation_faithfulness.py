@@ -69,7 +69,9 @@ def explanation_faithfulness(
 
 def _residual(first: Attributions, level: float) -> Estimate:
     if first.base is None or first.output is None:
-        return absent("completeness_residual", WHERE, "the method does not add up by design", unit="")
+        return absent(
+            "completeness_residual", WHERE, "this attribution method does not promise to add up to the output", unit=""
+        )
     error = np.abs(first.values.sum(axis=1) + first.base - first.output)
     spread = np.abs(first.output - first.base)
     if spread.mean() <= 1e-12:

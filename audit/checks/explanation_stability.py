@@ -42,7 +42,9 @@ def explanation_stability(
     shap = [attribution_run for attribution_run in attribution_runs if attribution_run.method != "lime"]
     lime = [attribution_run for attribution_run in attribution_runs if attribution_run.method == "lime"]
     if len(shap) < 2:
-        raise NotApplicable("needs two runs of the explanation at least")
+        raise NotApplicable(
+            "needs at least two runs of the explanation; the budget allows one for a large model or table"
+        )
     estimates = [_global("explanation_stability", shap, level), _local("local_explanation_stability", shap, level)]
     if len(lime) > 1:
         estimates += [_global("lime_stability", lime, level), _local("local_lime_stability", lime, level)]

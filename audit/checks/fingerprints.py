@@ -21,7 +21,7 @@ def fingerprints(fingerprints: Mapping[str, tuple[str, str]]) -> Measurement:
     """
     stated = {name: pair for name, pair in sorted(fingerprints.items()) if pair[0]}
     if not stated:
-        raise NotApplicable("no fingerprint is stated; state some as [model] sha256 and [data.sha256] test")
+        raise NotApplicable("needs fingerprints to compare with: state them as [model] sha256 and [data.sha256] test")
     estimates = tuple(_differs(name, *pair) for name, pair in stated.items())
     odd = [name for name, estimate in zip(stated, estimates, strict=True) if estimate.value]
     table = Table(

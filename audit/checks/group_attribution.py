@@ -55,7 +55,9 @@ def group_attribution(group_attributions: Attributions, predictions: Predictions
         estimates += _shares(rows, name, factor, bands, order, level)
         exhibits.append(_table(rows, name, factor, bands, order))
     if not estimates:
-        raise NotApplicable(f"no sensitive feature has two groups with {least} explained rows each")
+        raise NotApplicable(
+            f"needs two groups with at least {least} explained rows each: provide more rows of the smaller groups"
+        )
     return Measurement(
         summary=_summary(estimates),
         estimates=tuple(estimates),

@@ -47,7 +47,7 @@ def identifier_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
         distinct = len(np.unique(column_hash(column)))
         estimates.append(exact("distinct_share", distinct / len(column), where, n=len(column)))
     if not estimates:
-        raise NotApplicable("no feature is short text or whole numbers")
+        raise NotApplicable("looks at short texts and whole numbers only; no feature holds these")
     kept, notes = worst_first(estimates, most)
     return Measurement(summary=_summary(estimates, split), estimates=kept, notes=notes)
 

@@ -58,7 +58,10 @@ def learning_curve(subsets: Predictions, predictions: Predictions | None = None)
     held = len(predictions.select(split="train")) if predictions is not None else 0
     points = _points(subsets, name, held)
     if len(points.sizes) < 3:
-        raise NotApplicable(f"{name} is defined at {len(points.sizes)} sizes; three are needed")
+        raise NotApplicable(
+            f"{name} is defined at {len(points.sizes)} sizes of the training table; needs at least three: provide "
+            "more training rows"
+        )
     largest = int(points.sizes[-1])
     held = max(largest, held)
     sign = -1.0 if metric(name).better == "lower" else 1.0

@@ -55,7 +55,9 @@ def level_ranking(predictions: Predictions, *, most: int = 10) -> Measurement:
     test = predictions.select(split="test")
     wide = {name: _factor(test, name) for name in test.sensitive if len(_factor(test, name).levels) >= MANY}
     if not wide:
-        raise NotApplicable(f"no sensitive feature has {MANY} levels or more; each is told by itself")
+        raise NotApplicable(
+            f"for sensitive features with {MANY} or more levels only; smaller ones are compared group by group"
+        )
     estimates: list[Estimate] = []
     tables: list[Table] = []
     lines: list[str] = []

@@ -34,7 +34,7 @@ def local_cases(local_cases: tuple[LocalCase, ...], *, top: int = 6, values: boo
     is false.
     """
     if not local_cases:
-        raise NotApplicable("no row was picked")
+        raise NotApplicable("no test row was selected")
     exhibits: list[Exhibit] = []
     for number, case in enumerate(local_cases):
         order = np.argsort(-np.abs(case.shap), kind="stable")[: max(top, 1)]

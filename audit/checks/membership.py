@@ -37,7 +37,7 @@ def membership(predictions: Predictions) -> Measurement:
     train, test = predictions.select(split="train"), predictions.select(split="test")
     loss, kind = _losses(train, test)
     if not all(np.isfinite(values).all() for values in loss):
-        raise NotApplicable("some losses are not finite numbers")
+        raise NotApplicable("the loss of some rows is not a finite number")
     estimate = _attack(loss, train, test)
     return Measurement(
         summary=f"Training rows are told from test rows by their {kind} with ROC AUC {estimate}.",
@@ -59,7 +59,7 @@ def _attack(loss: tuple[FloatArray, FloatArray], train: Predictions, test: Predi
     try:
         area = roc_auc(y, score, plain)
     except Undefined as reason:
-        raise NotApplicable(f"train and test rows share no class: {reason}") from reason
+        raise NotApplicable(f"training and test rows have no class in common: {reason}") from reason
     spread = variance(area.influence, plain, cluster)
     units = len(y) if cluster is None else len(np.unique(cluster_codes(cluster)))
     rows = len(y) if plain is None else effective_n(plain)

@@ -31,7 +31,7 @@ def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurem
     """
     pairs = {name.removeprefix(MISSING): name for name in (*missing.names, *missing.failed) if name.startswith(MISSING)}
     if not pairs:
-        raise NotApplicable("no feature has a value that could be left out")
+        raise NotApplicable("no feature has a value that could be removed")
     raised = {feature: missing.failed[name] for feature, name in pairs.items() if name in missing.failed}
     estimates = [exact("features_that_raise_when_missing", len(raised), {"split": "test"}, n=len(pairs), unit="count")]
     for feature in pairs:

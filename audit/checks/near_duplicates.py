@@ -72,7 +72,7 @@ def _finder(
         return lambda asking, asked: near_texts(joined, asking, asked, text_radius), "texts"
     measured = [name for name, kind in kinds.items() if kind in ("numeric", "datetime")]
     if not measured:
-        raise NotApplicable("there are neither numbers nor texts to be almost equal")
+        raise NotApplicable("compares numbers and texts only; no feature holds these")
     pixels = set(dataset.frame.dtypes.loc[measured]) == {np.dtype(np.uint8)}
     apart = set(measured)
     others = [name for name in dataset.features if name not in apart]

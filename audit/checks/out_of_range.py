@@ -36,7 +36,7 @@ def out_of_range(dataset: Dataset, *, most: int = 1000) -> Measurement:
     """
     numeric = [name for name, kind in dataset.kinds().items() if kind == "numeric"]
     if not numeric:
-        raise NotApplicable("there is no numeric feature")
+        raise NotApplicable("compares numeric features only; no feature is numeric")
     train, test = dataset.rows("train"), dataset.rows("test")
     estimates: list[Estimate] = []
     lines = []
@@ -45,7 +45,7 @@ def out_of_range(dataset: Dataset, *, most: int = 1000) -> Measurement:
         where = {"split": "test", "feature": name}
         old = values[train][np.isfinite(values[train])]
         if not len(old):
-            estimates.append(absent("out_of_range_share", where, "training has no value of this feature"))
+            estimates.append(absent("out_of_range_share", where, "the training rows have no value of this feature"))
             continue
         low, high = float(old.min()), float(old.max())
         outside = int(((values[test] < low) | (values[test] > high)).sum())

@@ -50,7 +50,7 @@ def overfitting(predictions: Predictions) -> Measurement:
 def gap(train: Estimate, test: Estimate) -> Estimate:
     """Subtract two independent estimates, as ``<metric>_train_test_difference``."""
     name = f"{train.metric}_train_test_difference"
-    blank = absent(name, test.where, "undefined on a split", unit="difference")
+    blank = absent(name, test.where, "undefined on the training or on the test rows", unit="difference")
     a, b = _span(train), _span(test)
     if a is None or b is None:
         return blank

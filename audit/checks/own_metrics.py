@@ -30,7 +30,9 @@ def own_metrics(predictions: Predictions) -> Measurement:
     test = predictions.select(split="test")
     names = tuple(test.settings.metrics)
     if not names:
-        raise NotApplicable("no metric of your own is named; see [metrics]")
+        raise NotApplicable(
+            'needs a metric of your own: name one in [metrics], for example gain = "my_package.metrics:gain"'
+        )
     require_evidence("test", predictions=test)
     overall = estimates(test, names)
     measured: list[Estimate] = list(overall)

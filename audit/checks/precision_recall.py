@@ -36,7 +36,7 @@ def precision_recall(predictions: Predictions, *, points: int = 60) -> Measureme
         test = test.take(test.weight > 0)
     truth = np.asarray(test.y_true == 1)
     if truth.all() or not truth.any():
-        raise NotApplicable("the test rows hold one class only")
+        raise NotApplicable("needs test rows of both classes; they hold one")
     recall, precision, values = precision_recall_points(truth, score_of(test), test.weight)
     kept = thin_curve(recall, precision, points)
     limits = _limits(test, truth, kept, precision, values)

@@ -40,7 +40,12 @@ def prediction_drift(predictions: Predictions, reference_scores: ReferenceScores
     values = _values(test)
     own = _classes(test) if values is None else _table(values, _rows(test))
     if reference_scores is None:
-        estimate = absent("score_stability_index", WHERE, "no reference record is given", unit="score")
+        estimate = absent(
+            "score_stability_index",
+            WHERE,
+            "needs an earlier record: name it with [gather.reference_scores] path",
+            unit="score",
+        )
         return Measurement(
             summary="There is no reference record; the distribution is written down for later audits.",
             estimates=(estimate,),

@@ -43,7 +43,7 @@ def roc(predictions: Predictions, *, points: int = 60) -> Measurement:
     except Undefined as reason:
         raise NotApplicable(str(reason)) from reason
     if not series:
-        raise NotApplicable("no class has both rows of its own and other rows")
+        raise NotApplicable("needs test rows of at least two classes")
     return Measurement(summary=_summary(areas), estimates=tuple(areas), exhibits=(_draw(series),))
 
 

@@ -43,7 +43,7 @@ def score_histogram(predictions: Predictions) -> Measurement:
         exhibits.append(_draw(f"Scores by {feature}", parts, edges))
     drawn = tuple(exhibit for exhibit in exhibits if exhibit is not None)
     if not drawn:
-        raise NotApplicable(f"no class and no group has {test.settings.min_n} rows with a score")
+        raise NotApplicable(f"needs a class or group with at least {test.settings.min_n} scored rows; none has so many")
     return Measurement(summary=_summary(by_class), exhibits=drawn)
 
 

@@ -70,5 +70,5 @@ def alike(ours: Predictions, other: Predictions) -> Predictions:
     if ours.classes == other.classes:
         return ours
     if not set(ours.classes) <= set(other.classes) or ours.classes != other.classes[: len(ours.classes)]:
-        raise NotApplicable("the model answers with labels that the target does not have")
+        raise NotApplicable("the model returns labels that the target does not have")
     return replace(ours, classes=other.classes)

@@ -85,7 +85,7 @@ def _excess(sides: _Sides, where: Where) -> Estimate:
     metric = "gap_beyond_overall"
     n = min(len(sides.in_train), len(sides.in_test))
     if why := sides.test.settings.why_hidden(where, n):
-        return absent(metric, where, why if n else "no rows in a split")
+        return absent(metric, where, why if n else "no rows of this group in training or in test")
     level = sides.test.settings.level
     try:
         plain = sides.test.task != "regression" and sides.test.cluster is None
@@ -106,7 +106,7 @@ def _mover(sides: _Sides, level: float) -> tuple[Span, str]:
         weight = np.ones(len(part)) if part.weight is None else part.weight
         rest = float(weight[~inside].sum() / weight.sum())
         if not rest:
-            raise Undefined("the group is all there is")
+            raise Undefined("the group holds all rows, so there is no rest to compare with")
         right = np.asarray(part.y_true == part.y_pred)
         for mask, side in ((inside, sign), (~inside, -sign)):
             coefficients.append(side * rest)
@@ -133,6 +133,6 @@ def _linearize(sides: _Sides, level: float) -> tuple[Span, str]:
         spread += own_variance.value
         degrees = min(degrees, own_variance.degrees)
     if spread <= 0:
-        raise Undefined("nothing varies on these rows, so there is no interval")
+        raise Undefined("these rows show no variation, so there is no interval")
     low, high, _ = on_scale(value, math.sqrt(spread), level=level, degrees=max(degrees, 1.0))
     return Span(value, low, high), "influence, t"

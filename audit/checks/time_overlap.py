@@ -32,7 +32,9 @@ def time_overlap(dataset: Dataset) -> Measurement:
     times = moments(dataset.frame[name])
     train, test = times[dataset.rows("train")], times[dataset.rows("test")]
     if np.isnan(train).all() or np.isnan(test).all():
-        raise NotApplicable(f"no training row or no test row has a time in column {quote(name)}")
+        raise NotApplicable(
+            f"needs times in both splits: column {quote(name)} is empty for the training or for the test rows"
+        )
     first = float(np.nanmin(test))
     later = int((train > first).sum())
     untold = int(np.isnan(train).sum() + np.isnan(test).sum())

@@ -51,7 +51,9 @@ def training_dynamics(history: tuple[HistoryRow, ...]) -> Measurement:
     signs = [sign for sign in diagnose(history) if sign.quantity in QUANTITIES]
     estimates = sign_estimates(signs)
     if not estimates:
-        raise NotApplicable("the history holds no gradients, units or input scales")
+        raise NotApplicable(
+            "needs a training history with gradients, unit activity or input scales; networks of trainers record these"
+        )
     measured = [sign for sign in signs if sign.value is not None]
     first = [f"{sign.title}: {sign.evidence}" for sign in measured if sign.quantity != "epochs_not_finite"][:1]
     layers = _layers(history, "gradient_norm")

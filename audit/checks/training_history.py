@@ -40,11 +40,11 @@ def training_history(history: tuple[HistoryRow, ...]) -> Measurement:
     """
     train, validation = losses(history, "train"), losses(history, "validation")
     if not train:
-        raise NotApplicable("the history holds no training loss")
+        raise NotApplicable("needs the training loss by epoch; the history has none")
     signs = [sign for sign in diagnose(history) if sign.quantity in QUANTITIES]
     estimates = sign_estimates(signs, len(train))
     if not estimates:
-        raise NotApplicable("the history holds no training loss of two epochs or more")
+        raise NotApplicable("needs the training loss of at least two epochs; the history has fewer")
     rows: list[tuple[Cell, ...]] = [(sign.title, sign.value, sign.evidence, sign.remedy) for sign in signs]
     columns = ("sign", "value", "what was seen", "what to do beyond the limit")
     return Measurement(

@@ -94,7 +94,10 @@ def weak_slices(
         raise NotApplicable("the model makes no errors on the test rows")
     least = max(support, int(share * first.sum()))
     if first.sum() < 2 * least:
-        raise NotApplicable(f"half of the test rows are {int(first.sum())}; slices of {least} rows need twice as many")
+        raise NotApplicable(
+            f"needs at least {2 * least} rows in each half of the test rows to search slices of {least}; a half has "
+            f"{int(first.sum())}"
+        )
     columns, untold = columns_of(
         dataset,
         rows,
@@ -142,7 +145,7 @@ def _errors(test: Predictions) -> FloatArray:
     if test.task == "regression":
         error = np.asarray((test.y_true.astype(np.float64) - test.y_pred.astype(np.float64)) ** 2)
         if not np.isfinite(error).all():
-            raise NotApplicable("some errors are not finite numbers")
+            raise NotApplicable("the error of some rows is not a finite number")
         return np.minimum(error, np.quantile(error, TOP)) if len(error) else error
     return np.asarray(test.y_true != test.y_pred).astype(np.float64)
 

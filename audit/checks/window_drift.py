@@ -39,7 +39,7 @@ def window_drift(
     Limits. Each distribution is looked at alone. Labels are those of rows that have one.
     """
     if not windows.recent or not len(windows.reference.labeled):
-        raise NotApplicable("the reference has no rows with a label")
+        raise NotApplicable("needs labels in the reference; none of its rows has one")
     old = everyone(windows.reference)
     keys = (*old.sensitive, *windows.features)
     binary = old.task == "binary"

@@ -36,7 +36,7 @@ def window_performance(windows: Windows, *, alpha: float = 0.035, margin: float 
     """
     current, reference = windows.current, windows.reference.labeled
     if not len(current.labeled) or not len(reference):
-        raise NotApplicable("no rows with a label in the window, or in the reference")
+        raise NotApplicable("needs labels in the current window and in the reference; one of them has none")
     where = {"split": "test", "window": current.name}
     series = watched_series(reference)
     shared = alpha_to_share(reference, series, alpha=alpha, period=windows.period)

@@ -74,7 +74,7 @@ def _too_few(part: Predictions, position: int | None) -> str:
     """Say that a class has too few rows for its spread to be known."""
     codes = part.y_true.astype(np.int64) if position is None else (part.y_true == position).astype(np.int64)
     counts = np.bincount(codes)
-    return "a class has one row alone, so its spread is not known" if counts[counts > 0].min() < 2 else ""
+    return "a class has only one row, so the spread is not known" if counts[counts > 0].min() < 2 else ""
 
 
 def _two_sided(distance: float, degrees: float) -> float:

@@ -135,12 +135,12 @@ class _Peers:
             return without_value(estimate, kind, "no other group is large enough to be compared with")
         best = self._sign * max(self._best, self._height(own))
         if kind == "ratio" and (best <= 0 or own.value < 0):
-            return without_value(estimate, kind, "a ratio needs a best group above 0")
+            return without_value(estimate, kind, "a ratio needs a best group with a rate above 0")
         for_it = [self._pair(own, span) for measured, span in (*self._near_large, *small) if measured is not estimate]
         low, high = self._limits(for_it, self._against(estimate, own, others))
         value = bare(own.value, best, kind).value
         if not (math.isfinite(low) and math.isfinite(high)):
-            reason = "the rate of the best group cannot be distinguished from 0, so the ratio has no limit"
+            reason = "the rate of the best group cannot be distinguished from 0, so the ratio has no interval"
             return with_value(estimate, kind, Span(value, value, value), reason=reason)
         interval = Span(value, min(low, value), max(high, value))
         measured = with_value(estimate, kind, interval, method=f"mover {kind} to the best of all groups")

@@ -73,7 +73,7 @@ def between_curves(test: Predictions, feature: str, reference: Mapping[str, str]
             reason = f"fewer than {settings.min_n} rows, or too few of a class, in the group or in the reference group"
             estimates.append(absent(NAME, where, reason, unit="score", level=settings.level))
             continue
-        area, reason = area_between(table[level], other), "above 0 by chance alone, so there is no interval"
+        area, reason = area_between(table[level], other), "chance alone puts this number above 0, so it has no interval"
         estimates.append(bare(NAME, area, where, reason, n=size, unit="score", level=settings.level))
     return tuple(estimates)
 

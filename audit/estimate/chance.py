@@ -34,7 +34,7 @@ Mask = npt.NDArray[np.bool_]
 BINARY_GAPS = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate")
 MULTICLASS_GAPS = ("error_rate",)
 NUMBER_GAPS: Mapping[str, Callable[[Array], Array]] = {"mean_error": np.asarray, "mean_absolute_error": np.abs}
-LIES_ACROSS = "clusters lie across groups, so groups cannot be shuffled over them"
+LIES_ACROSS = "clusters contain rows of several groups, so groups cannot be shuffled between clusters"
 _TOO_LARGE = 1e150
 UNITS = "whole clusters"
 _POWER = 0.8
@@ -188,7 +188,7 @@ def gap_against_chance(
     p, gaps = _judge(names, [tally.levels[0][code] for code in codes], *_rates(drawn, masks), level)
     return Chance(
         feature=feature, p=p, permutations=permutations, gaps=gaps, method=drawn.method, n=n, level=level,
-        where=tally.where, reason="" if p is not None else "no rate exists in two groups",
+        where=tally.where, reason="" if p is not None else "needs two groups in which a rate is defined",
     )  # fmt: skip
 
 

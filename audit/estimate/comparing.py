@@ -90,7 +90,7 @@ def compare_estimates(estimate: Estimate, reference: Estimate | None, kind: str,
     if reference.value is None:
         return without_value(estimate, kind, f"the reference group has no value: {reference.reason}")
     if kind == "ratio" and (reference.value <= 0 or estimate.value < 0):
-        return without_value(estimate, kind, "a ratio needs a reference above 0")
+        return without_value(estimate, kind, "a ratio needs a reference group with a rate above 0")
     value = bare(estimate.value, reference.value, kind)
     if reference.n is not None and reference.n < min_n:
         return with_value(estimate, kind, value, reason=f"the reference group {too_few(reference, min_n)}")
@@ -99,7 +99,7 @@ def compare_estimates(estimate: Estimate, reference: Estimate | None, kind: str,
         return with_value(estimate, kind, value, reason=estimate.reason or reference.reason or "no interval")
     span = difference(a, b) if kind == "difference" else ratio(a, b)
     if span is None:
-        reason = "the rate of the reference group cannot be distinguished from 0, so the ratio has no limit"
+        reason = "the rate of the reference group cannot be distinguished from 0, so the ratio has no interval"
         return with_value(estimate, kind, value, reason=reason)
     method = "mover" if kind == "difference" else "mover ratio"
     return with_value(estimate, kind, span, method=f"{method} of {estimate.method or 'given'}")

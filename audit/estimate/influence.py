@@ -13,7 +13,7 @@ from audit.evidence import Predictions
 from audit.evidence.requirements import REQUIREMENTS
 from audit.statistics.variance import Linear, Undefined
 
-OF_MANY = "speaks of more than two classes"
+OF_MANY = "applies to three or more classes"
 SCALES = ("proportion", "score", "difference")
 """Units in which a limit of a rule means the same whatever the target is."""
 
@@ -72,15 +72,15 @@ def requirements(predictions: Predictions, name: str, position: int | None, *, r
 
 def _require_class(predictions: Predictions, name: str, position: int | None) -> None:
     if position is not None and name in predictions.settings.metrics:
-        raise Undefined("speaks of all classes together")
+        raise Undefined("describes all classes together, not a single class")
     metric = metric_of(predictions, name)
     if position is not None and "binary" not in metric.tasks:
-        raise Undefined("speaks of all classes together")
+        raise Undefined("describes all classes together, not a single class")
     if position is None and predictions.task not in metric.tasks:
         few = predictions.task == "binary"
-        raise Undefined(OF_MANY if few else "speaks of one class; name it, or take an average over classes")
+        raise Undefined(OF_MANY if few else "describes a single class; name the class, or use an average over classes")
     if metric.ordered and not predictions.settings.ordered:
-        raise Undefined("the classes have no order; state it in [data] order")
+        raise Undefined('needs ordered classes: state their order with [data] order = ["low", "middle", "high"]')
 
 
 def smooth_headline(predictions: Predictions) -> str:

@@ -26,7 +26,7 @@ from reports.record import Estimate
 Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-ACROSS = "clusters lie across groups, so groups are not independent"
+ACROSS = "clusters contain rows of several groups, so the groups are not independent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

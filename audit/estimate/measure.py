@@ -317,7 +317,7 @@ def _suppress(predictions: Predictions, name: str, where: Mapping[str, str], rea
 
 def _written(result: Measured, predictions: Predictions, name: str, where: Mapping[str, str]) -> Estimate:
     if result.value is not None and not np.isfinite(result.value):
-        result = Measured(None, n=result.n, reason="the number is beyond what a computer holds")
+        result = Measured(None, n=result.n, reason="the number is too large to be computed")
     return Estimate(
         metric=name,
         value=result.value,

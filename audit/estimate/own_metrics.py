@@ -129,7 +129,9 @@ def value_of(part: Predictions, own: OwnMetric) -> float:
     2.0
     """
     if part.weight is not None and not own.weighs:
-        raise Undefined("rows have weights, and the metric takes no sample_weight")
+        raise Undefined(
+            "the rows have weights, but the metric accepts no sample_weight: add this parameter to the function"
+        )
     weight = {} if part.weight is None else {"sample_weight": part.weight}
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -145,7 +147,7 @@ def value_of(part: Predictions, own: OwnMetric) -> float:
         text = " ".join(str(error).split())[:200]
         raise Undefined(f"the metric raised {type(error).__name__}: {text}") from error
     if not math.isfinite(number):
-        raise Undefined(f"the metric gave {number}")
+        raise Undefined(f"the metric returned {number}")
     return number
 
 
@@ -244,7 +246,7 @@ def _plan(rows: Predictions) -> _Plan:
     units = np.arange(len(rows)) if rows.cluster is None else cluster_codes(rows.cluster)
     count = int(units.max()) + 1
     if count < 2:
-        raise Undefined("one cluster alone says nothing of the spread" if len(rows) > 1 else STILL)
+        raise Undefined("all rows belong to one cluster, so the spread cannot be estimated" if len(rows) > 1 else STILL)
     generator = np.random.default_rng(20_240_229)
     most = PARTS if len(rows) <= MANY else PARTS_OF_MANY
     dealt = np.arange(count) if count <= most else generator.permutation(count) % most
@@ -278,7 +280,9 @@ def _without(model: Predictions, own: OwnMetric, part: npt.NDArray[np.bool_]) ->
     try:
         return value_of(model.take(~part), own)
     except Undefined as reason:
-        raise Undefined(f"without some of the rows there is no number ({reason}), so there is no interval") from reason
+        raise Undefined(
+            f"the metric is undefined on some subsets of the rows ({reason}), so there is no interval"
+        ) from reason
 
 
 def _on_halves(

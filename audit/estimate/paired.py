@@ -306,7 +306,7 @@ def _difference(
             value, limits = _measure(predictions, other, name, class_, generator, resamples)
         limits = None if limits is None else _within(limits, metric_of(predictions, name).bounds)
         if not all(map(math.isfinite, (value, *(limits or ())[:2]))):
-            raise Undefined("the number is beyond what a computer holds")
+            raise Undefined("the number is too large to be computed")
     except Undefined as reason:
         return _without(predictions, name, where, len(predictions), str(reason))
     return Estimate(
@@ -431,7 +431,7 @@ def _resample(
         if a is not None and b is not None:
             drawn.append(a - b)
     if len(drawn) < resamples / 2:
-        raise Undefined("most resamples have no such number")
+        raise Undefined("the metric is undefined on most resamples")
     tail = (1 - predictions.settings.level) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return value, around(value, float(low), float(high), f"bootstrap, {len(drawn)} shared resamples")

@@ -31,7 +31,7 @@ def plain_calibration_errors(part: Predictions) -> tuple[Estimate, ...]:
     ('expected_calibration_error_equal_width', '0.150')
     """
     y, score = outcome_of(part)
-    reason = "biased upward by chance, so there is no interval; calibration_error is debiased"
+    reason = "chance biases this number upward, so it has no interval; calibration_error corrects for that"
     estimates = []
     for name, strategy in _STRATEGIES.items():
         value = calibration.expected_calibration_error(y, score, part.weight, strategy=strategy, repeats=part.repeats)

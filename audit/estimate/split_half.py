@@ -26,7 +26,7 @@ def halves(predictions: Predictions, name: str) -> tuple[npt.NDArray[np.bool_], 
     Raises
     ------
     NotApplicable
-        If rows were counted, not kept.
+        If needs single rows, which a counted log does not keep.
 
     Examples
     --------

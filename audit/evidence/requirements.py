@@ -56,30 +56,40 @@ def _time(given: Given) -> bool:
 _TABLE, _ANSWERS = ("dataset",), ("predictions",)
 REQUIREMENTS: Mapping[str, Requirement] = {
     "sensitive": Requirement(
-        "no sensitive feature is declared; name some in [data] sensitive",
+        'needs sensitive features: name them with [data] sensitive = ["sex"]',
         lambda given: bool(getattr(_holder(given, "dataset", "predictions"), "sensitive", ())),
         ("dataset", "predictions"),
     ),
     "train": Requirement(
-        "needs training rows; there is no training table", lambda given: _table(given).has("train"), _TABLE
+        'needs training rows: name their table with [data] train = "train.csv"',
+        lambda given: _table(given).has("train"),
+        _TABLE,
     ),
     "train_answers": Requirement(
-        "compares test rows with training rows; there are no answers for training rows",
+        "needs predictions for training rows: name a model and [data] train",
         lambda given: _answers(given).has(split="train"),
         _ANSWERS,
     ),
-    "test": Requirement("there are no test rows", lambda given: _test_rows(given) > 0, ("predictions", "dataset")),
-    "features": Requirement("there are no features", lambda given: bool(_table(given).features), _TABLE),
+    "test": Requirement(
+        "needs test rows: name their table with [data] test",
+        lambda given: _test_rows(given) > 0,
+        ("predictions", "dataset"),
+    ),
+    "features": Requirement(
+        "needs features; the table has no column left for them", lambda given: bool(_table(given).features), _TABLE
+    ),
     "scores": Requirement("the model gives no scores", lambda given: _answers(given).y_score is not None, _ANSWERS),
     "probabilities": Requirement("the scores are not probabilities", _probabilities, _ANSWERS),
     "cluster": Requirement(
-        "no cluster column is declared; name one in [data] cluster",
+        'needs clusters: name their column with [data] cluster = "person"',
         lambda given: _table(given).cluster is not None,
         _TABLE,
     ),
-    "time": Requirement("no time column is declared; name one in [data] time", _time, _TABLE),
+    "time": Requirement('needs times: name their column with [data] time = "date"', _time, _TABLE),
     "attributions": Requirement(
-        "no attributions were gathered", lambda given: bool(given["attributions"]), ("attributions",)
+        "no attributions were computed; see the check of attributions for the reason",
+        lambda given: bool(given["attributions"]),
+        ("attributions",),
     ),
 }
 """Everything that checks and gatherers may require, by its name."""
@@ -123,7 +133,7 @@ def lacking(names: Iterable[str], given: Given) -> str:
     --------
     >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.zeros(1), y_pred=np.zeros(1))
     >>> lacking(("test", "sensitive"), {"predictions": answers})
-    'no sensitive feature is declared; name some in [data] sensitive'
+    'needs sensitive features: name them with [data] sensitive = ["sex"]'
     """
     for name in names:
         requirement = REQUIREMENTS[name]

@@ -46,7 +46,7 @@ def exact_shapley(
     """
     n, width = rows.shape
     if width > MOST_FEATURES:
-        raise ValueError(f"{width} features; enumeration is for {MOST_FEATURES} at most")
+        raise ValueError(f"exact enumeration works for up to {MOST_FEATURES} features; the table has {width}")
     codes = np.arange(2**width)
     known = (codes[:, None] >> np.arange(width)) & 1 == 1
     worth = np.empty(len(codes))

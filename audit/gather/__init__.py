@@ -34,11 +34,11 @@ from reports.record import Json
 
 Kind = TypeVar("Kind")
 GIVEN = {
-    "baseline": "no earlier audit was named: give its record with --baseline main.json",
-    "source_model": "the model is not said to be compressed: name what it was made of in [model] source",
-    "mitigated": "nothing was mitigated: modelassay mitigate compares a model before and after",
-    "windows": "one audit has no windows; modelassay monitor watches a log over time",
-    "fingerprints": "no fingerprint is stated; state some as [model] sha256 and [data.sha256] test",
+    "baseline": "needs an earlier audit to compare with: name its record with --baseline main.json",
+    "source_model": "for compressed models only: name the uncompressed model with [model] source",
+    "mitigated": "for mitigated models only: modelassay mitigate compares a model before and after",
+    "windows": "needs a log with a time column: modelassay monitor compares its windows over time",
+    "fingerprints": "needs fingerprints to compare with: state them as [model] sha256 and [data.sha256] test",
 }
 """Evidence that nobody gathers: why it is absent unless the plan brings it."""
 
@@ -127,7 +127,7 @@ class Context:
             If the audit has predictions only.
         """
         if self.model is None:
-            raise NotApplicable("needs the model; this audit has its predictions only")
+            raise NotApplicable("needs the model, and this audit was given predictions only: name it with [model] path")
         return self.model
 
     def late(self) -> bool:

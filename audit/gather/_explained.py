@@ -235,7 +235,7 @@ def draw_explained(
     model, dataset = context.require_model(), context.dataset
     require_evidence("features", dataset=dataset)
     if [*dataset.kinds().values()] == ["text"]:
-        raise NotApplicable("the model reads one text; its words are explained apart")
+        raise NotApplicable("for tables only; the model reads texts, whose words are explained instead")
     notes: tuple[str, ...] = ()
     if chosen is None:
         chosen, notes = draw_rows(dataset, rows, context.generator("explained rows"))
@@ -370,7 +370,7 @@ def require_narrow(dataset: Dataset) -> None:
     """
     if len(dataset.features) > MOST_COLUMNS:
         raise NotApplicable(
-            f"{len(dataset.features)} columns are too many to be looked at one by one; at most {MOST_COLUMNS} are"
+            f"{len(dataset.features)} columns are too many to examine one by one; at most {MOST_COLUMNS} are examined"
         )
     if [*dataset.kinds().values()] == ["text"]:
-        raise NotApplicable("the model reads one text; its words are explained apart")
+        raise NotApplicable("for tables only; the model reads texts, whose words are explained instead")

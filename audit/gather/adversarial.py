@@ -75,12 +75,12 @@ def gather(
     """
     model, dataset = context.require_model(), context.dataset
     if dataset.task == "regression":
-        raise NotApplicable("asks whether accuracy is halved; this model predicts numbers")
+        raise NotApplicable("applies to classifiers only; this model predicts numbers")
     network = model.predictor
     if not hasattr(network, "network_") or not hasattr(network, "center_"):
         return _by_differences(context, (rows, steps, context.affordable(calls)), size)
     if getattr(network, "token_count_", 0):
-        raise NotApplicable("tokens have no gradient: texts are corrupted instead (ROB006)")
+        raise NotApplicable("texts have no gradient; rule ROB006 corrupts them instead")
     require("torch", extra="torch", purpose="adversarial steps")
     base, notes = sample(context, rows, "attacked")
     X = dataset.inputs(base)
@@ -99,13 +99,13 @@ def _by_differences(context: Context, budget: tuple[int, int, int], size: float)
     spreads = spreads_of(context)
     if not 0 < len(spreads) <= MOST_MOVED:
         raise NotApplicable(
-            f"needs the model's gradient; by differences it is told for 1 to {MOST_MOVED} numeric features with "
-            f"more than 12 distinct values, here are {len(spreads)}"
+            f"needs the model's gradient; finite differences give it for 1 to {MOST_MOVED} numeric features with "
+            f"more than 12 distinct values, and this table has {len(spreads)}"
         )
     few, _ = sample(context, PROBED, "probed")
     if not is_smooth(_floats(context, few, spreads), spreads, _Loss(context, few)):
         kind = type(context.require_model().last).__name__
-        raise NotApplicable(f"needs the model's gradient; {kind} is not differentiable here")
+        raise NotApplicable(f"needs the model's gradient, which is not available for {kind}")
     base, notes = sample(context, min(rows, max(1, calls // (steps * (len(spreads) + 1)))), "attacked")
     text = f"{size:g} sd"
     notes = (*notes, f"{steps} steps within {text} of {len(spreads)} numeric features, uphill by differences of scores")
@@ -139,7 +139,7 @@ class _Loss:
         answers = ask(self.context.require_model(), X, self.context.dataset, progress=_quiet, what="attacking")
         score = answers.y_score
         if score is None:
-            raise NotApplicable(f"needs the model's gradient; {answers.score_reason}")
+            raise NotApplicable(f"needs the model's scores; {answers.score_reason}")
         truth = np.tile(self.truth, len(X) // len(self.truth))
         if score.ndim == 1:
             rest = 1 - score if answers.probabilities else -score

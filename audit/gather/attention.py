@@ -39,7 +39,7 @@ def gather(context: Context, *, rows: int = 50, texts: int = 2) -> tuple[Attenti
     model, dataset = context.require_model(), context.dataset
     module = getattr(model.predictor, "network_", None)
     if module is None:
-        raise NotApplicable("watches the attention of a Transformer; this model is none")
+        raise NotApplicable("for Transformers trained with trainers only; this model is of another kind")
     order = context.generator("explained rows").permutation(dataset.rows("test"))
     X = dataset.inputs(order[: max(rows, 10 * texts)])
     level = getattr(model.predictor, "tokens", None)
@@ -61,7 +61,7 @@ def _short(X: pd.DataFrame, level: str, texts: int) -> list[pd.DataFrame]:
     lengths = [len(_tokens(str(text), level)) for text in X.iloc[:, 0]]
     fitting = [place for place, length in enumerate(lengths) if 3 <= length <= MOST_STEPS // 2]
     if not fitting:
-        raise NotApplicable(f"no text of the sample has between 3 and {MOST_STEPS // 2} tokens")
+        raise NotApplicable(f"shows texts of 3 to {MOST_STEPS // 2} tokens; the sample has none")
     return [X.iloc[[place]] for place in fitting[:texts]]
 
 
@@ -82,9 +82,9 @@ def _watch(model: Model, X: pd.DataFrame) -> list[np.ndarray]:
         lambda: model.predictor.predict(as_model_input(model, X)),
     )
     if not arrays:
-        raise NotApplicable("the network has no layer of attention")
+        raise NotApplicable("for networks with attention only; this one has no attention layer")
     if arrays[0].shape[-1] > MOST_STEPS:
-        raise NotApplicable(f"{arrays[0].shape[-1]} steps are too many to be shown; at most {MOST_STEPS} are")
+        raise NotApplicable(f"{arrays[0].shape[-1]} steps are too many to show; at most {MOST_STEPS} are shown")
     return arrays
 
 

@@ -175,9 +175,9 @@ def _tree(context: Context, what: Explained, plan: Plan) -> Attributions:
     estimator = what.output.model.predictor if inner is None else inner.estimator
     scale = tree_scale(estimator, regression=dataset.task == "regression")
     if scale is None:
-        raise NotApplicable("" if plan.method == "auto" else "the model is not a tree ensemble that shap reads")
+        raise NotApplicable("" if plan.method == "auto" else "the model is not a tree ensemble that shap can read")
     if scale != what.output.scale or (scale == "log-odds" and dataset.task == "multiclass"):
-        raise NotApplicable(f"shap explains these trees on another scale than {what.output.scale}")
+        raise NotApplicable(f"shap does not explain these trees on the scale {what.output.scale}")
     context.progress("explaining trees", 0, 1)
     rows, background = _as_trees_read(what.X, what, inner), _as_trees_read(what.background, what, inner)
     parts = []
@@ -204,7 +204,7 @@ def _as_trees_read(numbers: FloatArray, what: Explained, inner: Lookup | None) -
         return what.encoding.decode(numbers)
     given = inner.rows(numbers)
     if given is None:
-        raise NotApplicable("a value of these rows was not prepared")
+        raise NotApplicable("a value of these rows has no prepared form")
     return pd.DataFrame(given if isinstance(given, np.ndarray) else given.toarray())
 
 
@@ -242,7 +242,7 @@ def _exact(context: Context, what: Explained, plan: Plan) -> Attributions:
     if plan.method == "auto" and each > 4 * plan.pairs * max(width - 1, 1):
         raise NotApplicable("")
     if width > 14:
-        raise NotApplicable(f"enumeration is for 14 features at most, there are {width}")
+        raise NotApplicable(f"exact enumeration works for up to 14 features; the table has {width}")
 
     def tick(done: int, total: int) -> None:
         context.progress("explaining exactly", done, total)
@@ -344,8 +344,8 @@ def _within(what: Explained, plan: Plan, budget: int) -> tuple[FloatArray, int]:
     least = evaluations(width, 1, 1)
     if least * min(FEW_PAIRS, len(behind)) * min(LEAST_CHUNK, few) > PATIENCE * budget:
         raise NotApplicable(
-            f"{width:,} columns need {least:,} evaluations for each row and background row; too many for a budget "
-            f"of {budget:,}, which is counted from the size of the model"
+            f"{width:,} columns need {least:,} evaluations for each pair of row and background row; too many for a "
+            f"budget of {budget:,}, which depends on the size of the model"
         )
     size = int(possible // max(least, 1))
     size = max(min(size, len(behind)), min(FEW_PAIRS, len(behind)))

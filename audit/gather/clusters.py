@@ -47,7 +47,7 @@ def gather(
     dataset = context.dataset
     rows = dataset.rows("test")
     if len(rows) < 10 * clusters:
-        raise NotApplicable(f"{len(rows)} test rows are too few for {clusters} clusters")
+        raise NotApplicable(f"{len(rows)} test rows are too few to form {clusters} clusters")
     seed = int(context.generator("clusters").integers(2**31))
     factors: dict[str, Factor] = {}
     for name in dataset.features:
@@ -57,7 +57,9 @@ def gather(
     if not factors and _are_images(context, modality, shape):
         factors["image cluster"] = _images(dataset.inputs(rows).to_numpy(dtype=np.float64), clusters, seed)
     if not factors:
-        raise NotApplicable("applies to texts and images; rows are a table of features")
+        raise NotApplicable(
+            'applies to texts and images only; state [data] modality = "image" and shape if the rows are images'
+        )
     return factors
 
 
@@ -80,10 +82,10 @@ def _texts(column: pd.Series, clusters: int, seed: int) -> Factor:
     try:
         matrix = words.fit_transform(texts)
     except ValueError as error:
-        raise NotApplicable(f"texts share no words: {error}") from error
+        raise NotApplicable(f"the texts have no words in common: {error}") from error
     size = min(DIMENSIONS, matrix.shape[1] - 1)
     if size < 1:
-        raise NotApplicable("texts share too few words")
+        raise NotApplicable("the texts have too few words in common")
     codes = _cluster(TruncatedSVD(size, random_state=seed).fit_transform(matrix), clusters, seed)
     known = words.get_feature_names_out()
     overall = np.asarray(matrix.mean(axis=0)).ravel()

@@ -94,7 +94,9 @@ def form_of(context: Context, modality: str = "auto", shape: tuple[int, ...] = (
         reads_text = getattr(last, "tokens", None) in {"word", "character"}
         modality = "text" if single or reads_text else {3: "image", 2: "sequence"}.get(len(shape), "tabular")
     if modality == "tabular":
-        raise NotApplicable("applies to images, texts and sequences; rows are a table of features")
+        raise NotApplicable(
+            "applies to images, texts and sequences only; state [data] modality and shape if the rows are one of these"
+        )
     if modality == "text":
         return Form("text")
     wanted = 3 if modality == "image" else 2

@@ -35,7 +35,7 @@ def gather(context: Context, *, rows: int = 500, channels: int = 12, images: int
     model, dataset = context.require_model(), context.dataset
     network = network_of(model.predictor, task=dataset.task, column=1)
     if network is None or len(network.shape) != 3:
-        raise NotApplicable("looks into convolutional networks of images; this model is none")
+        raise NotApplicable("for convolutional networks that read images; this model is of another kind")
     what = draw_explained(context, rows=rows, background=1)
     seed = int(context.generator("feature visualization").integers(2**31))
     visualization = visualize(
@@ -47,5 +47,5 @@ def gather(context: Context, *, rows: int = 500, channels: int = 12, images: int
         tick=lambda done, total: context.progress("maximizing channels", done, total),
     )
     if visualization is None:
-        raise NotApplicable("the network has no two-dimensional convolution")
+        raise NotApplicable("for networks with two-dimensional convolutions; this one has none")
     return replace(visualization, notes=(f"{len(what.X)} test images were searched",))

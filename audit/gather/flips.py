@@ -50,7 +50,7 @@ def gather(
     require_evidence("sensitive", dataset=dataset)
     read = {name: address_name(name) for name in dataset.features if address_name(name) in dataset.sensitive}
     if not read:
-        raise NotApplicable(f"the model reads none of the sensitive features {quote_all(dataset.sensitive)}")
+        raise NotApplicable(f"the model does not read the sensitive features: {quote_all(dataset.sensitive)}")
     base, notes = sample(context, rows, "flips")
     table = {}
     for column, feature in read.items():
@@ -67,7 +67,9 @@ def gather(
                 scores=False,
             )
     if not table:
-        raise NotApplicable(f"no sensitive feature has two levels that hold {share:.0%} of the rows")
+        raise NotApplicable(
+            f"needs a sensitive feature with two levels that each hold at least {share:.0%} of the rows"
+        )
     return table
 
 

@@ -64,7 +64,10 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000, test_rows: 
     dataset = context.dataset
     require_evidence("train", dataset=dataset)
     if not model.refittable():
-        raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
+        raise NotApplicable(
+            f"needs to refit the model, but {type(model.predictor).__name__} has no fit or get_params; an estimator "
+            "of scikit-learn has both"
+        )
     rows = dataset.rows("train")
     parts, levels = [], []
     asked, paid = max(folds, 3), context.learnable(fits)

@@ -26,7 +26,10 @@ def gather(context: Context) -> tuple[HistoryRow, ...]:
     last = context.require_model().last
     rows = _own_history(getattr(last, "history_", None)) or _scikit_learn_history(last)
     if not rows:
-        raise NotApplicable(f"{type(last).__name__} keeps no training history")
+        raise NotApplicable(
+            f"needs a training history: {type(last).__name__} keeps none; name its losses by epoch with [model] "
+            'history = "history.csv"'
+        )
     return tuple(rows)
 
 

@@ -123,7 +123,7 @@ def image_shape(predictor: object, stated: tuple[int, ...], features: int) -> tu
             f"of {features}, the number of columns."
         )
     if len(known) != 3 or int(np.prod(known)) != features:
-        raise NotApplicable("the model reads no images; state [gather.image_explanations] shape if it does")
+        raise NotApplicable('for models that read images; if this one does, state [data] modality = "image" and shape')
     return int(known[0]), int(known[1]), int(known[2])
 
 

@@ -73,7 +73,7 @@ def gather(context: Context, *, rows: int = 15_000, draws: int = 40) -> LabelDou
     """
     dataset = context.dataset
     if dataset.task == "regression":
-        raise NotApplicable("asks for classes; this is regression")
+        raise NotApplicable("applies to classification only; this task is regression")
     require_evidence("train", "features", dataset=dataset)
     generator = context.generator("label_doubts")
     chosen = dataset.rows("train")
@@ -84,7 +84,7 @@ def gather(context: Context, *, rows: int = 15_000, draws: int = 40) -> LabelDou
     y = dataset.y[chosen].astype(np.int64)
     sizes = np.bincount(y, minlength=len(dataset.classes))
     if int(sizes[sizes > 0].min()) < FOLDS or int((sizes > 0).sum()) < 2:
-        raise NotApplicable(f"needs {FOLDS} training rows of every class, and two classes")
+        raise NotApplicable(f"needs two classes or more, each with at least {FOLDS} training rows")
     context.progress("looking for wrong labels", 0, 2)
     score = _scores(_narrowed(_matrix(dataset, chosen)), y, len(dataset.classes), int(generator.integers(2**31)))
     context.progress("looking for wrong labels", 1, 2)

@@ -87,7 +87,7 @@ def _by_package(context: Context, what: Explained, code: int, here: np.ndarray, 
         warnings.simplefilter("ignore")  # what the package imports is older than what it is imported with
         lime_tabular_package = require("lime.lime_tabular", extra="explain", purpose="LIME by its own package")
     if np.isnan(what.reference).any() or np.isnan(what.X).any():
-        raise NotApplicable("the lime package reads no missing numbers; the batched engine does")
+        raise NotApplicable('the lime package cannot read missing numbers: use [gather.lime] engine = "batched"')
     score, width = what.score(code), what.X.shape[1]
     explainer = lime_tabular_package.LimeTabularExplainer(
         what.reference,

@@ -55,7 +55,7 @@ def gather(
     dataset = context.dataset
     require_evidence("features", dataset=dataset)
     if _are_images(context, modality, tuple(int(size) for size in shape)):
-        raise NotApplicable("rows are images, of which no pixel is missing by itself; corruptions cover parts of them")
+        raise NotApplicable("for tables only; images are covered in part instead (ROB006)")
     base, notes = sample(context, rows, "missing")
     names = list(dataset.features)
     if len(names) > features:

@@ -46,12 +46,12 @@ def gather(
     dataset = context.dataset
     declared = dataset.roles.monotone
     if not declared:
-        raise NotApplicable('no feature is declared monotone; name some in [data.monotone], as income = "increasing"')
+        raise NotApplicable('needs features declared monotone: state [data.monotone] income = "increasing"')
     if dataset.task == "multiclass":
         raise NotApplicable("classes of a multiclass task have no order")
     read = [name for name in declared if name in dataset.features]
     if not read:
-        raise NotApplicable(f"the model reads none of the features declared monotone: {quote_all(declared)}")
+        raise NotApplicable(f"the model does not read the features declared monotone: {quote_all(declared)}")
     base, notes = sample(context, rows, "monotone")
     X = dataset.inputs(base)
     table = {}
@@ -62,7 +62,7 @@ def gather(
                 context, base, variants, what=f"raising {name}", evaluations=evaluations, notes=notes
             )
     if not table:
-        raise NotApplicable(f"no feature declared monotone varies: {quote_all(read)}")
+        raise NotApplicable(f"the features declared monotone do not vary: {quote_all(read)}")
     return table
 
 

@@ -54,7 +54,7 @@ def gather(
     dataset = context.dataset
     spreads = spreads_of(context, distinct)
     if not spreads:
-        raise NotApplicable(f"no numeric feature has more than {distinct} distinct values")
+        raise NotApplicable(f"needs a numeric feature with more than {distinct} distinct values; none has so many")
     base, notes = sample(context, rows, "noise")
     X = dataset.inputs(base)
     notes = (*notes, f"noise on {len(spreads)} of {len(dataset.features)} features")

@@ -32,7 +32,7 @@ def gather(context: Context, *, rows: int = pairing.MOST_ROWS, levels: int = pai
         to the audit's own numbers.
     """
     if rows < 1:
-        raise NotApplicable("[gather.pairing] rows is 0: no answers are kept")
+        raise NotApplicable("no predictions are kept, since [gather.pairing] rows is 0")
     predictions = context.need("predictions", Predictions)
     if predictions.repeats is not None:
         raise NotApplicable(COUNTED)

@@ -35,7 +35,7 @@ def gather(context: Context, *, rows: int = 40, evaluations: int = 750_000) -> A
     """
     model = context.require_model()
     if not isinstance(model.last, NetworkEstimator):
-        raise NotApplicable("shuffles the weights of a network; this model is none")
+        raise NotApplicable("for networks trained with trainers only; this model is of another kind")
     first: Attributions = context.need("attributions", tuple)[0]
     predictor = copy.deepcopy(model.predictor)
     other = replace(model, predictor=predictor)

@@ -31,7 +31,7 @@ def gather(context: Context, *, path: str = "") -> ReferenceScores:  # noqa: ARG
         If there is no such file.
     """
     if not path:
-        raise NotApplicable("no reference record; name one in [gather.reference_scores] path")
+        raise NotApplicable("needs an earlier record: name it with [gather.reference_scores] path")
     if not Path(path).is_file():
         raise ConfigError(f"[gather.reference_scores] path: no file {quote(path)}.")
     return scores_of(load(path), Path(path).name)
@@ -49,7 +49,7 @@ def scores_of(record: AuditRecord, source: str) -> ReferenceScores:
         for exhibit in finding.measurement.exhibits if finding.measurement else ():
             if isinstance(exhibit, Table) and exhibit.title == SCORE_TABLE and len(exhibit.rows) > 1:
                 return _read(exhibit, source)
-    raise NotApplicable(f"the reference record {quote(source)} holds no distribution of answers")
+    raise NotApplicable(f"the reference record {quote(source)} holds no distribution of predictions")
 
 
 def _read(table: Table, source: str) -> ReferenceScores:

@@ -51,7 +51,7 @@ def gather(context: Context, *, rows: int = 10_000, cells: int = 4_000_000, tree
     chosen, notes = _sample(dataset, rows, cells, generator)
     is_test = dataset.split.mask("test")[chosen]
     if min(int(is_test.sum()), int((~is_test).sum())) < LEAST:
-        raise NotApplicable(f"a split has fewer than {LEAST} rows")
+        raise NotApplicable(f"needs at least {LEAST} training rows and {LEAST} test rows")
     X = _matrix(dataset, chosen)
     cluster = None if dataset.cluster is None else dataset.cluster.take(chosen)
     weight = None if dataset.weight is None else dataset.weight[chosen]

@@ -92,9 +92,11 @@ def sequence_shape(predictor: object, stated: tuple[int, ...], features: int) ->
         )
     known = stated or tuple(getattr(predictor, "input_shape_", ()))
     if len(known) != 2 or int(np.prod(known)) != features:
-        raise NotApplicable("the model reads no series; state [gather.sequence_explanations] shape if it does")
+        raise NotApplicable(
+            'for models that read sequences; if this one does, state [data] modality = "sequence" and shape'
+        )
     if known[0] > MOST_STEPS:
-        raise NotApplicable(f"{known[0]} steps are too many to be taken one by one; at most {MOST_STEPS} are")
+        raise NotApplicable(f"{known[0]} steps are too many to explain one by one; at most {MOST_STEPS} are explained")
     return int(known[0]), int(known[1])
 
 

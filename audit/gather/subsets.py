@@ -70,7 +70,10 @@ def gather(
     model, dataset = context.require_model(), context.dataset
     require_evidence("train", dataset=dataset)
     if not model.refittable():
-        raise NotApplicable(f"refits the model; {type(model.predictor).__name__} has no fit or get_params")
+        raise NotApplicable(
+            f"needs to refit the model, but {type(model.predictor).__name__} has no fit or get_params; an estimator "
+            "of scikit-learn has both"
+        )
     folds = context("folds")
     refits = _of_folds(folds, len(dataset.rows("train"))) if isinstance(folds, Predictions) else []
     if refits and refits[0].rows >> (sizes - 1) < LEAST:  # all training rows leave more for the smallest size
@@ -142,7 +145,9 @@ def _plan(
     wanted = [top >> halved for halved in range(1 if done else 0, sizes)]
     wanted = [size for size in wanted if size >= LEAST]
     if len(wanted) + bool(done) < 3:
-        raise NotApplicable(f"{len(pool)} training rows; three sizes from {LEAST} rows on need {4 * LEAST}")
+        raise NotApplicable(
+            f"{len(pool)} training rows are too few for three sizes of at least {LEAST} rows; needs {4 * LEAST}"
+        )
     plan, total = [], 0
     for part in range(1, repeats + 1):
         generator = context.generator(f"subsets part {part}")

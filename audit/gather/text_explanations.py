@@ -101,7 +101,7 @@ def text_column(dataset: Dataset) -> str:
     for name, kind in dataset.kinds().items():
         if kind == "text":
             return name
-    raise NotApplicable("the model reads no column of texts")
+    raise NotApplicable("for models that read texts; this one reads no text column")
 
 
 def _explained(

@@ -91,7 +91,7 @@ def find(gate: Gate, record: AuditRecord) -> Candidates:
     totals: dict[tuple[str, ...], int] = {}
     for estimate in _once(alike):
         totals[tuple(sorted(estimate.where))] = totals.get(tuple(sorted(estimate.where)), 0) + (estimate.n or 0)
-    return Candidates(estimates=tuple(here), reason="no such number was measured", totals=totals)
+    return Candidates(estimates=tuple(here), reason="this number was not measured", totals=totals)
 
 
 def names_of(gate: Gate) -> tuple[str, ...]:
@@ -190,7 +190,7 @@ def require_comparable_metric(gate: Gate, own: Iterable[str] = ()) -> None:
 
 def _unknown_metric(gate: Gate, estimates: list[Estimate]) -> str:
     if is_rule(gate):
-        return "no such number was measured"
+        return "this number was not measured"
     known, metric = sorted({estimate.metric for estimate in estimates}), gate.metric
     if gate.kind == "no_regression":
         known = [name.removesuffix("_gain") for name in known if name.endswith("_gain")]

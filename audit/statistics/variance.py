@@ -35,7 +35,7 @@ class Measured(NamedTuple):
     reason: str = ""
 
 
-STILL = "nothing varies on these rows, so there is no interval"
+STILL = "these rows show no variation, so there is no interval"
 
 
 def measured_within(value: float, limits: tuple[float, float, str] | None, n: int) -> Measured:
@@ -44,7 +44,7 @@ def measured_within(value: float, limits: tuple[float, float, str] | None, n: in
     Examples
     --------
     >>> measured_within(0.5, (0.4, 0.6, "wilson"), 90).high, measured_within(0.5, None, 90).reason
-    (0.6, 'nothing varies on these rows, so there is no interval')
+    (0.6, 'these rows show no variation, so there is no interval')
     """
     if limits is None or not (math.isfinite(limits[0]) and math.isfinite(limits[1])):
         return Measured(value, n=n, reason=STILL)

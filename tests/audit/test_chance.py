@@ -191,7 +191,7 @@ def test_clusters_across_groups_are_a_reason() -> None:
     cluster = Factor(codes=(np.arange(200) % 20).astype(np.int32), levels=tuple(map(str, range(20))))
     found = gap_against_chance(replace(predictions, cluster=cluster), "group", generator=np.random.default_rng(0))
     assert found.p is None
-    assert "across groups" in found.reason
+    assert "rows of several groups" in found.reason
 
 
 def errors(rng: np.random.Generator, n: int, gap: float = 0.0) -> Predictions:

@@ -180,5 +180,5 @@ def test_columns_of_wide_tables_are_looked_at_up_to_a_limit(width: int, outcome:
     (finding,) = report.findings
     assert finding.outcome == outcome
     assert outcome == "measured" or finding.reason == (
-        "5,001 columns are too many to be looked at one by one; at most 5,000 are"
+        "5,001 columns are too many to examine one by one; at most 5,000 are examined"
     )

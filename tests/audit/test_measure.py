@@ -287,7 +287,7 @@ def test_a_hundred_classes_are_measured() -> None:
 def test_metrics_that_do_not_fit_the_task_say_so() -> None:
     assert "numbers" in estimate(binary(), "r2_score").reason
     assert "classes" in estimate(regression(), "accuracy").reason
-    assert "one class" in estimate(multiclass(), "recall").reason
+    assert "single class" in estimate(multiclass(), "recall").reason
     assert estimate(replace(binary(), probabilities=False), "brier_score").reason == "the scores are not probabilities"
     with pytest.raises(ConfigError, match="accuracy"):
         estimate(binary(), "accurracy")

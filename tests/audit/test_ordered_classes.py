@@ -83,11 +83,14 @@ def test_weights_clusters_groups_and_pairs(weights: str) -> None:
 
 def test_it_needs_an_order() -> None:
     assert estimate(_answers(0.7, 1, ordered=False), "cohen_kappa_linear").reason == (
-        "the classes have no order; state it in [data] order"
+        'needs ordered classes: state their order with [data] order = ["low", "middle", "high"]'
     )
-    assert estimate(_answers(0.7, 1), "cohen_kappa_linear", class_="mid").reason == "speaks of all classes together"
+    assert (
+        estimate(_answers(0.7, 1), "cohen_kappa_linear", class_="mid").reason
+        == "describes all classes together, not a single class"
+    )
     binary = Predictions(task="binary", classes=("a", "b"), y_true=np.array([0, 1]), y_pred=np.array([0, 1]))
-    assert estimate(binary, "cohen_kappa_linear").reason == "speaks of more than two classes"
+    assert estimate(binary, "cohen_kappa_linear").reason == "applies to three or more classes"
 
 
 def test_a_perfect_model_leaves_room_for_rows_not_seen() -> None:

@@ -134,7 +134,7 @@ def test_intervals_cover_smooth_numbers_and_quantiles() -> None:
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
-        (lambda y_true, y_pred: float("nan"), "the metric gave nan"),
+        (lambda y_true, y_pred: float("nan"), "the metric returned nan"),
         (lambda y_true, y_pred: 1 / 0, "the metric raised ZeroDivisionError: division by zero"),
         (lambda y_true, y_pred: "high", "the metric raised ValueError: could not convert string to float: 'high'"),
         (lambda y_true, y_pred: exit(0), "the model tried to end the program"),
@@ -148,12 +148,15 @@ def test_what_a_function_does_wrong_is_the_reason(function: Callable[..., object
 
 def test_a_number_that_never_moves_has_no_interval() -> None:
     made = estimate(answers(1, 60, metrics={"own": lambda y_true, y_pred: 3.0}), "own")
-    assert (made.value, made.low, made.reason) == (3.0, None, "nothing varies on these rows, so there is no interval")
+    assert (made.value, made.low, made.reason) == (3.0, None, "these rows show no variation, so there is no interval")
 
 
 def test_weights_are_never_left_out_in_silence() -> None:
     made = estimate(answers(1, 60, metrics={"own": lambda y_true, y_pred: 3.0}, weight=True), "own")
-    assert made.reason == "rows have weights, and the metric takes no sample_weight"
+    assert (
+        made.reason
+        == "the rows have weights, but the metric accepts no sample_weight: add this parameter to the function"
+    )
 
 
 @pytest.mark.parametrize(
@@ -268,4 +271,4 @@ def test_the_functions_of_a_log_are_looked_for_beside_its_configuration(tmp_path
     plan = plan_from_config(read_config(path), tmp_path)
     record = ma.execute(replace(plan, checks=("own_metrics",)))
     made = record.findings[0].measurement.estimates[0]  # type: ignore[union-attr]
-    assert (made.value, made.reason) == (None, "rows were counted, not kept")
+    assert (made.value, made.reason) == (None, "needs single rows, which a counted log does not keep")

@@ -310,7 +310,7 @@ def test_areas_without_a_test_say_why() -> None:
     assert area_p_value(one, one).value == 1.0
     assert area_p_value(one, replace(one, y_score=None)).reason == "the model gives no scores"
     single = replace(one, y_true=np.r_[1, np.zeros(119, dtype=int)])
-    assert "one row alone" in area_p_value(single, replace(single, y_score=-single.y_score)).reason  # type: ignore[operator]
+    assert "only one row" in area_p_value(single, replace(single, y_score=-single.y_score)).reason  # type: ignore[operator]
     classes = Predictions(
         task="multiclass", classes=("a", "b", "c"), y_true=np.tile([0, 1, 2], 40), y_pred=np.tile([0, 1, 2], 40),
         y_score=np.random.default_rng(0).random((120, 3)), row=np.arange(120),

@@ -16,5 +16,5 @@ def test_each_stated_file_is_told_apart() -> None:
 
 
 def test_nothing_stated_is_not_applicable() -> None:
-    with pytest.raises(NotApplicable, match="no fingerprint is stated"):
+    with pytest.raises(NotApplicable, match="needs fingerprints to compare with"):
         fingerprints({"test": ("", "12")})

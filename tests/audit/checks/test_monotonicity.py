@@ -60,7 +60,7 @@ def test_a_feature_that_the_model_does_not_use_moves_nothing() -> None:
 
 
 def test_without_a_declaration_nothing_is_asked() -> None:
-    assert "no feature is declared monotone" in _verdict(_audited(Scored(0.0), {})).message
+    assert "needs features declared monotone" in _verdict(_audited(Scored(0.0), {})).message
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_groups_driven_by_other_features_differ() -> None:
 
 
 def test_small_groups_are_left_out() -> None:
-    with pytest.raises(NotApplicable, match="two groups with 20"):
+    with pytest.raises(NotApplicable, match="two groups with at least 20"):
         group_attribution(made(["f"] * 50 + ["m"] * 5, {"f": [1, 1, 1], "m": [1, 1, 1]}), PREDICTIONS)
 
 

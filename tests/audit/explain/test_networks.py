@@ -94,7 +94,7 @@ def test_any_model_can_be_told_the_shape_of_its_series(fitted: Fitted) -> None:
     assert found.sample.shape == (5, 2)
     with pytest.raises(ConfigError, match="number of columns"):
         gather(fitted("logistic"), shape=[3, 3])
-    with pytest.raises(NotApplicable, match="reads no series"):
+    with pytest.raises(NotApplicable, match="models that read sequences"):
         gather(fitted("logistic"))
 
 
@@ -138,7 +138,7 @@ def test_words_label_the_attention_of_texts() -> None:
 def test_a_model_without_attention_has_no_maps(fitted: Fitted) -> None:
     with pytest.raises(NotApplicable, match="Transformer"):
         fitted("logistic").need("attention")
-    with pytest.raises(NotApplicable, match="no layer of attention"):
+    with pytest.raises(NotApplicable, match="no attention layer"):
         series("gru").need("attention")
 
 

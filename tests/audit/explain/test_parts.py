@@ -141,11 +141,11 @@ def test_a_text_is_no_table_of_one_column() -> None:
         found = context(name)
         assert isinstance(found, Absence)
         assert found.outcome == "not_applicable"
-        assert "one text" in found.reason
+        assert "the model reads texts" in found.reason
 
 
 def test_a_table_without_texts_has_none(fitted: Fitted) -> None:
-    with pytest.raises(NotApplicable, match="no column of texts"):
+    with pytest.raises(NotApplicable, match="reads no text column"):
         fitted("logistic").need("text_explanations")
 
 
@@ -228,7 +228,7 @@ def test_any_model_can_be_told_the_shape(fitted: Fitted) -> None:
     found = cast("ImageExplanations", context.need("image_explanations"))
     assert "HiResCAM" not in found.cases[0].maps
     assert image_explanations(found).exhibits
-    with pytest.raises(NotApplicable, match="reads no images"):
+    with pytest.raises(NotApplicable, match="models that read images"):
         fitted("logistic").need("image_explanations")
     from audit.gather.image_explanations import gather
 

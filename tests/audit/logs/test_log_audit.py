@@ -89,9 +89,9 @@ def test_verdicts_of_a_log_are_those_of_its_rows(tmp_path: Path, more: str) -> N
             assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=2 * slack), key
             compared += 1
     assert compared > 150
-    absent = {one.check: one.reason for one in log.findings if "not kept" in one.reason}
+    absent = {one.check: one.reason for one in log.findings if "counted log" in one.reason}
     assert ROW_CHECKS | {"duplicate_rows", "missing_values"} <= set(absent)
-    assert set(absent.values()) == {"rows were counted, not kept"}
+    assert set(absent.values()) == {"needs single rows, which a counted log does not keep"}
 
 
 def test_unequal_weights_leave_no_mark_of_counting(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_scores_of_too_many_combinations_are_not_counted(tmp_path: Path, monkeyp
     record = load(tmp_path / "out" / "audit.json")
     assert record.metric("accuracy").value is not None
     assert {one.check: one.reason for one in record.findings}["calibration"] == (
-        "scores of 3 classes: rows were counted, not kept"
+        "scores of 3 classes: needs single rows, which a counted log does not keep"
     )
 
 
@@ -211,7 +211,9 @@ def test_clusters_of_too_many_combinations_are_counted_without_scores_or_told(
     monkeypatch.setattr("audit.logs.counting.MOST_CELLS", 1_200)
     record = audited(tmp_path, 'log = "rows.csv"', 'cluster = "person"')
     assert record.metric("recall").method.endswith("cluster-effective n")
-    assert "scores, of too many combinations: rows were counted, not kept" in {one.reason for one in record.findings}
+    assert "scores, of too many combinations: needs single rows, which a counted log does not keep" in {
+        one.reason for one in record.findings
+    }
     monkeypatch.setattr("audit.logs.counting.MOST_CELLS", 100)
     assert main(["run", str(tmp_path / "audit.toml"), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
@@ -254,7 +256,7 @@ def test_amounts_are_counted(tmp_path: Path, more: str) -> None:
     for key, one in log.items():
         other = kept[key]
         if key[0] == "gap_against_chance":  # shuffles rows
-            assert one.reason == "rows were counted, not kept"
+            assert one.reason == "needs single rows, which a counted log does not keep"
             continue
         assert (one.n, one.method, one.reason) == (other.n, other.method, other.reason), key
         if one.value is None or other.value is None or other.low is None or other.high is None:
@@ -285,7 +287,7 @@ def test_a_table_of_predictions_is_counted_when_asked(tmp_path: Path) -> None:
     rows(1500).to_csv(tmp_path / "rows.csv", index=False)
     log = audited(tmp_path, 'test = "rows.csv"', 'rows = "count"')
     assert log.data.splits[0].file == "rows.csv"
-    assert "rows were counted, not kept" in {one.reason for one in log.findings}
+    assert "needs single rows, which a counted log does not keep" in {one.reason for one in log.findings}
 
 
 def test_a_view_of_a_database_is_a_log(tmp_path: Path) -> None:
