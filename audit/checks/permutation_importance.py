@@ -10,7 +10,7 @@ import numpy as np
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.influence import linear_form, smooth_headline
-from audit.estimate.making import absent, with_interval
+from audit.estimate.making import absent, exact, with_interval
 from audit.estimate.metrics import metric
 from audit.estimate.shares import Masses, proportion
 from audit.estimate.views import with_weight
@@ -43,7 +43,8 @@ def permutation_importance(
     paired row by row; its interval says how far other rows could move it. Beside it stands the share of
     decisions that the shuffle changes (in regression: predictions that move by over a hundredth of the
     target's standard deviation). The feature use is the larger of the two: a feature whose use lies under
-    0.001 at the upper limit can be left out.
+    0.001 at the upper limit can be left out. Where not one score moves, the model does not read the feature:
+    its use is 0, however few the rows.
 
     Limits. Features that carry the same information stand in for each other: each looks unimportant while
     both together are not. Shuffled rows may not occur in reality. Importance for the score is not the
@@ -81,7 +82,17 @@ def _feature(
     where = {"split": "test", "feature": feature}
     importance = _importance(plain, runs, name, where)
     changes = _changes(plain, runs, where)
+    if _ignored(plain, runs):
+        return importance, changes, exact("feature_use", 0.0, where, n=len(plain), unit="difference")
     return importance, changes, _use(importance, changes, where)
+
+
+def _ignored(plain: Predictions, runs: tuple[Predictions, ...]) -> bool:
+    """Tell whether not one score, or number, moves in any row: the model does not read the feature."""
+    if plain.task != "regression" and plain.y_score is None:
+        return False
+    before = plain.y_pred if plain.y_score is None else plain.y_score
+    return all(np.array_equal(before, run.y_pred if run.y_score is None else run.y_score) for run in runs)
 
 
 def _importance(plain: Predictions, runs: tuple[Predictions, ...], name: str, where: Mapping[str, str]) -> Estimate:

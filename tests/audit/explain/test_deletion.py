@@ -16,6 +16,7 @@ from audit.checks.permutation_importance import permutation_importance
 from audit.evidence import Attributions, Predictions
 from audit.explain.deletion import DeletionCurves, deletion_curves
 from audit.gather import Context
+from audit.models.load import wrap
 from reports.record import Estimate, Measurement
 
 Fitted = Callable[[str], Context]
@@ -181,17 +182,36 @@ class Blind:
 
 
 def test_a_feature_that_is_not_read_is_unused(fitted: Fitted) -> None:
-    from audit.models.load import wrap
-
     context = replace(fitted("logistic"), model=wrap(Blind()), collected={})
     shuffled = cast("dict[str, tuple[Predictions, ...]]", context.need("shuffled"))
     measured = permutation_importance(shuffled, cast("Predictions", context.need("predictions")))
     unread = estimate(measured, "permutation_importance", "b")
     assert (unread.value, unread.low, unread.high, unread.method) == (0, 0, 0, "no score changed")
     assert estimate(measured, "shuffle_decision_changes", "b").value == 0
+    unread_use = estimate(measured, "feature_use", "b")
+    assert (unread_use.value, unread_use.low, unread_use.high) == (0, 0, 0)
     use = estimate(measured, "feature_use", "a")
     assert use.low is not None
     assert use.low > 0.1
+
+
+@pytest.mark.parametrize("hidden", ["a whisper", "scores"])
+def test_what_moves_a_little_or_unseen_is_not_shown_to_be_unread(fitted: Fitted, hidden: str) -> None:
+    class Whispers(Blind):
+        def predict_proba(self, X: object) -> np.ndarray:
+            shift = 1e-9 * X["b"].to_numpy()[:, None] if hidden == "a whisper" else 0.0  # type: ignore[index]
+            return np.asarray(super().predict_proba(X) + shift * np.array([[1.0, -1.0]]))
+
+    class Labels:
+        classes_ = Blind.classes_
+        predict = Blind().predict
+
+    context = replace(fitted("logistic"), model=wrap(Labels() if hidden == "scores" else Whispers()), collected={})
+    shuffled = cast("dict[str, tuple[Predictions, ...]]", context.need("shuffled"))
+    measured = permutation_importance(shuffled, cast("Predictions", context.need("predictions")))
+    use = estimate(measured, "feature_use", "b")
+    assert use.high is not None
+    assert use.high > 0.001
 
 
 def test_rows_and_budget_are_said(fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> None:
