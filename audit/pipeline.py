@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from audit.argument_types import ColumnName
@@ -26,10 +25,13 @@ from audit.config.arguments import (
     override_settings,
     parts_of,
     plan_from_arguments,
+    plan_of_log,
+    tables_given,
     target_name,
     to_tuple,
 )
 from audit.config.configuration import TIME_LIMIT
+from audit.config.environment import describe_environment, version_of
 from audit.config.log_arguments import log_given, relabelling
 from audit.config.own_metrics import metrics_from_objects
 from audit.config.plan import RunPlan
@@ -46,6 +48,7 @@ from audit.judging.vocabulary import require_known_words
 from audit.models import random_states
 from audit.models.answers import learn_labels
 from audit.models.column_names import match
+from audit.models.containment import PRINTS, TIMEOUT, Limits, contain
 from audit.models.objects import require_task
 from audit.progress import Progress, silent
 from reports.record import (
@@ -54,7 +57,6 @@ from reports.record import (
     AuditRecord,
     Card,
     DataInfo,
-    Environment,
     Finding,
     GroupInfo,
     Json,
@@ -63,8 +65,6 @@ from reports.record import (
     Policy,
     Task,
 )
-
-PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "shap", "lime", "fairlearn", "skops", "duckdb")
 
 
 def execute(
@@ -162,13 +162,13 @@ def _record(plan: RunPlan, context: Context, predictions: Predictions, findings:
     artifact = context.collected["artifact"]
     assert isinstance(artifact, ModelInfo)  # noqa: S101 -- put there by name
     return AuditRecord(
-        tool=f"modelassay {_version('modelassay')}",
+        tool=f"modelassay {version_of('modelassay')}",
         created=_now(),
         seed=plan.seed,
         task=context.dataset.task,
         model=artifact,
         data=_data_info(context.dataset, context.settings, predictions),
-        environment=_environment(),
+        environment=describe_environment(),
         headline=predictions.headline,
         config=_state(plan.config, context.settings, plan.seed),
         findings=tuple(findings),
@@ -266,6 +266,8 @@ def run(
     card: Card | Mapping[str, str] | str | Path | None = None,
     seed: int = 0,
     time_limit: float = TIME_LIMIT,
+    timeout: float = TIMEOUT,
+    memory: float | None = None,
     quick: bool = False,
     checks: Iterable[str] = (),
     ignore_checks: Iterable[str] = (),
@@ -279,7 +281,8 @@ def run(
     Parameters
     ----------
     model : object with ``predict``, or the path of a model file that runs no code, optional
-        Without one, `test` is a frame that carries `prediction` or `score` columns.
+        A file is loaded and asked in a process of its own, as from the command line. Without a model, `test` is a
+        frame that carries `prediction` or `score` columns.
     X, y : array-like of shape (n, features) and (n,), optional
         Features and target of the rows the model is judged on; the same as ``test=(X, y)``.
     test, train : (X, y) or DataFrame
@@ -345,6 +348,8 @@ def run(
         All randomness is derived from it.
     time_limit : float
         Seconds after which no new work begins; what is missing stands in the record.
+    timeout, memory : float, optional
+        Of the model of a file: seconds for one answer (a fit has ten times as many), and GiB for the whole audit.
     quick : bool
         Whether to stop after the model's answers: facts, performance, groups and fairness, without refits,
         perturbed rows or explanations. The record says what is left out.
@@ -409,25 +414,24 @@ def run(
         history=history, ignore=to_tuple(ignore_checks), options=options or {}, gather=gather or {},
         fingerprints=fingerprints or {},
     )  # fmt: skip
-    plan = plan_from_arguments(
-        model,
-        parts,
-        roles,
-        sensitive=sensitive,
-        settings=override_settings(settings or Settings(), stated),
-        choice=PolicyChoice(
-            policy=policy,
-            select=to_tuple(select),
-            ignore=to_tuple(ignore),
-            override=tuple(override),
-            margin=margin,
-            baseline=baseline,
-            unpaired=unpaired,
-        ),
-        extras=extras,
-        log=given,
-    )
-    return execute(plan, progress=progress)
+    settings = override_settings(settings or Settings(), stated)
+    choice = PolicyChoice(
+        policy=policy, select=to_tuple(select), ignore=to_tuple(ignore), override=tuple(override), margin=margin,
+        baseline=baseline, unpaired=unpaired,
+    )  # fmt: skip
+    if given is not None:
+        return execute(plan_of_log(given, roles, sensitive, settings, choice, extras), progress=progress)
+    tables = tables_given(parts, roles.target, sensitive)
+
+    def work(tell: Progress) -> AuditRecord:
+        plan = plan_from_arguments(model, tables, roles, settings=settings, choice=choice, extras=extras)
+        return execute(plan, progress=tell)
+
+    if not isinstance(model, str | Path) or sys.platform == "darwin":  # whose frameworks end a fork of a used process
+        return work(progress)
+    done = contain(work, limits=Limits(timeout=timeout, memory=memory), bar=lambda: nullcontext(progress))
+    record: AuditRecord = done.value
+    return replace(record, warnings=(*record.warnings, PRINTS)) if done.printed else record
 
 
 def _state(config: Mapping[str, Json], settings: Settings, seed: int) -> dict[str, Json]:
@@ -452,22 +456,6 @@ def _now() -> str:
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     stamp = float(epoch) if epoch.isdigit() else time.time()
     return datetime.datetime.fromtimestamp(int(stamp), tz=datetime.UTC).isoformat()
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
-
-
-def _environment() -> Environment:
-    installed = {name: text for name in PACKAGES if (text := _version(name))}
-    return Environment(
-        python=".".join(map(str, sys.version_info[:3])),
-        platform=f"{platform.system()} {platform.machine()}",
-        packages=installed,
-    )
 
 
 def _data_info(dataset: Dataset, settings: Settings, predictions: Predictions) -> DataInfo:

@@ -80,54 +80,83 @@ class Extras:
     """SHA-256 that ``model``, ``train`` or ``test`` must have."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablesGiven:
+    """Rows that were given from Python, as frames."""
+
+    frames: Mapping[str, pd.DataFrame]
+    """By split, with the target."""
+    apart: Mapping[str, pd.DataFrame]
+    """Sensitive features that are not among the columns."""
+    sensitive: tuple[str, ...]
+    row_shape: tuple[int, ...] = ()
+    """Shape of a row of an array of more than two dimensions."""
+
+
+def tables_given(parts: Mapping[str, Part], target: str, sensitive: object | None = None) -> TablesGiven:
+    """Read the rows of each split, from any library's frames and arrays.
+
+    Parameters
+    ----------
+    parts : mapping of split to (X, y) or DataFrame
+    target : str
+    sensitive : DataFrame, Series, mapping or list of str, optional
+
+    Raises
+    ------
+    DataError
+        If something cannot be read as a table.
+
+    Examples
+    --------
+    >>> tables_given({"test": ([[1], [2]], [0, 1])}, "y").frames["test"].columns.tolist()
+    ['x0', 'y']
+    """
+    given = {name: split_frame(part, target, name) for name, part in parts.items()}
+    frames = {name: frame for name, (frame, _) in given.items()}
+    apart, names = sensitive_frames(sensitive, frames, {name: index for name, (_, index) in given.items()})
+    return TablesGiven(frames=frames, apart=apart, sensitive=names, row_shape=_row_shape(parts))
+
+
 def plan_from_arguments(
     model: object | None,
-    parts: Mapping[str, Part],
+    given: TablesGiven,
     roles: Roles,
     *,
-    sensitive: object | None = None,
     settings: Settings | None = None,
     choice: PolicyChoice | None = None,
     extras: Extras | None = None,
-    log: LogGiven | None = None,
 ) -> RunPlan:
     """Build the plan of an audit from objects at hand.
 
     Parameters
     ----------
     model : object with ``predict``, a `Model`, or the path of a file that runs no code, optional
-    parts : mapping of split to (X, y) or DataFrame
+    given : TablesGiven
     roles : Roles
-        What the columns are; ``sensitive`` is completed from `sensitive`.
-    sensitive : DataFrame, Series, mapping or list of str, optional
+        What the columns are; ``sensitive`` is completed from `given`.
     settings : Settings, optional
     choice : PolicyChoice, optional
     extras : Extras, optional
-    log : LogGiven, optional
-        In place of `parts`.
 
     Raises
     ------
     AuditError
         If something cannot be read as what it should be.
     """
-    if log is not None:
-        return _plan_of_log(log, replace(roles, sensitive=names_of(sensitive)), settings, choice, extras or Extras())
     extras = extras or Extras()
-    given = {name: split_frame(part, roles.target, name) for name, part in parts.items()}
-    frames = {name: frame for name, (frame, _) in given.items()}
-    apart, names = sensitive_frames(sensitive, frames, {name: index for name, (_, index) in given.items()})
+    frames = given.frames
     infos = {name: SplitInfo(name=name, rows=len(frame), sha256=frame_sha256(frame)) for name, frame in frames.items()}
     tables = without_words(frames, extras.missing)
     wrapped = _model(model)
-    roles = replace(roles, sensitive=names, task=roles.task or _task_of(wrapped, tables.frames, roles.target))
-    dataset = build(tables.frames, roles, sensitive_frames=apart, infos=infos, tables=tables)
+    roles = replace(roles, sensitive=given.sensitive, task=roles.task or _task_of(wrapped, tables.frames, roles.target))
+    dataset = build(tables.frames, roles, sensitive_frames=given.apart, infos=infos, tables=tables)
     if wrapped is not None:
         wrapped = with_output(
             wrapped,
             output=extras.output,
             classes=extras.classes,
-            shape=_row_shape(parts),
+            shape=given.row_shape,
             column=extras.output_column,
             target=roles.target,
         )
@@ -180,11 +209,18 @@ def _plan(
     )
 
 
-def _plan_of_log(
-    given: LogGiven, roles: Roles, settings: Settings | None, choice: PolicyChoice | None, extras: Extras
+def plan_of_log(
+    given: LogGiven, roles: Roles, sensitive: object | None, settings: Settings, choice: PolicyChoice, extras: Extras
 ) -> RunPlan:
-    policy, terms, baseline = judged_by(choice or PolicyChoice())
-    settings = settings or Settings()
+    """Build the plan of an audit of a prediction log, which is counted where it lies.
+
+    Raises
+    ------
+    AuditError
+        If something cannot be read as what it should be.
+    """
+    roles = replace(roles, sensitive=names_of(sensitive))
+    policy, terms, baseline = judged_by(choice)
     settings = replace(settings, suppress_n=suppression(settings.suppress_n, terms))
     log = load_log(data_table(given, roles, settings), settings, Path(), frames_of(given))
     return _plan(log.dataset, None, settings, (policy, terms, baseline), extras, log.evidence)

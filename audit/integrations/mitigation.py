@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, plan_from_arguments, to_tuple
+from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, plan_from_arguments, tables_given, to_tuple
 from audit.costs import Costs
 from audit.data.dataset import Roles
 from audit.errors import DataError
@@ -153,9 +153,8 @@ def mitigate(
         stated = replace(stated, costs=costs_of(costs))
     plan = plan_from_arguments(
         model,
-        _parts(train, validation, test, X, y),
+        tables_given(_parts(train, validation, test, X, y), target, sensitive),
         roles,
-        sensitive=sensitive,
         settings=stated,
         choice=PolicyChoice(policy=policy),
         extras=Extras(seed=seed),

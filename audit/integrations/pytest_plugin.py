@@ -189,11 +189,16 @@ def _run_once(path: Path, stamp: int) -> AuditRecord:
 
 
 def _run(path: Path) -> AuditRecord:
+    from audit.config.configuration import limits_of
     from audit.config.own_code import open_config
     from audit.config.plan import plan_from_config
+    from audit.models.containment import contain
     from audit.pipeline import execute
 
-    return execute(plan_from_config(open_config(path), path.parent, file=path))
+    config = open_config(path)
+    done = contain(lambda _: execute(plan_from_config(config, path.parent, file=path)), limits=limits_of(config))
+    record: AuditRecord = done.value
+    return record
 
 
 @contextmanager

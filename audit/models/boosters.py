@@ -20,7 +20,7 @@ from scipy.special import expit, softmax
 
 from audit.data.columns import label_text
 from audit.errors import ModelError, quote, quote_all
-from audit.models.lightgbm_text import require_sound
+from audit.models import lightgbm_text, xgboost_files
 from audit.models.offered import available_if
 from audit.optional import require
 
@@ -199,9 +199,10 @@ def load_booster(path: Path) -> Booster:
         return CatboostModel(path)
     if suffix == ".txt":
         lightgbm = require("lightgbm", extra=EXTRA, purpose="LightGBM models")
-        require_sound(path)
+        lightgbm_text.require_sound(path)
         return LightgbmModel(lightgbm.Booster(model_file=str(path)), path.name)
     booster = require("xgboost", extra=EXTRA, purpose="xgboost models").Booster()
+    xgboost_files.require_sound(path)
     booster.load_model(str(path))
     return XgboostModel(booster, path.name)
 

@@ -16,6 +16,9 @@ END = re.compile(
     r"end of trees\n+feature[ _]importances:\n*(?:[^\n=]*=[^\n]*\n*)*"
     r"(?:parameters:\n(?:\[[a-z0-9_]+: [^\n]*\]\n)*\n*end of parameters\n*)?(?:pandas_categorical:[^\n]*)?"
 )
+NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*(?:e[-+]?[0-9]+)?|nan|inf)"
+OF_TREES = re.compile(rf"(?:[a-z_]+= *(?:{NUMBER}(?: +|$))*|Tree=[0-9]+)\r?")
+"""A line of a tree, in the only notation that the library reads as Python does."""
 MOST = 100_000
 """Classes, and trees of an iteration, that there may be."""
 
@@ -40,7 +43,7 @@ def require_sound(path: Path) -> None:
     """
     try:
         _require_sound(path.read_bytes())
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, OverflowError) as error:
         said = f"has no {error}" if isinstance(error, KeyError) else str(error)
         where = "its head " if isinstance(error, KeyError) else ""
         raise ModelError(f"{quote(path.name)} is not a complete LightGBM model: {where}{said}.") from error
@@ -50,20 +53,22 @@ def _require_sound(content: bytes) -> None:
     if b"\0" in content:
         raise ValueError("it holds bytes that are not text")
     start = content.find(b"\nTree=") + 1
-    head = _fields(content[: start or len(content)].decode("utf-8", "replace"))
+    head = _fields(content[: start or len(content)].decode("utf-8"))
     sizes, last = _require_head(head)
     for number, size in enumerate(sizes):
         block = content[start : start + size]
         if not block.startswith(b"Tree=%d\n" % number):
             raise ValueError(f"tree {number} does not begin where it should")
         try:
-            _require_tree(_fields(block.decode("utf-8", "replace")), last)
+            _require_tree(_fields(block.decode("utf-8"), OF_TREES), last)
         except KeyError as error:
             raise ValueError(f"tree {number} has no {error}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError("it holds bytes that are not text") from error
         except ValueError as error:
             raise ValueError(f"tree {number}: {error}") from error
         start += size
-    end = content[start:].decode("utf-8", "replace").strip()
+    end = content[start:].decode("utf-8").strip()
     if not END.fullmatch(end):
         raise ValueError("it is cut off, or its end is damaged")
 
@@ -128,8 +133,16 @@ def _require_categories(tree: Mapping[str, str], table: Mapping[str, Sequence[fl
     _require_places(sets, categories, "threshold of a category")
 
 
-def _fields(text: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+def _fields(text: str, pattern: re.Pattern[str] = re.compile(".*")) -> dict[str, str]:
+    """Return keys and values, a line each, of lines that fit a pattern."""
+    result: dict[str, str] = {}
+    for line in filter(None, text.split("\n")):
+        key, sign, value = line.partition("=")
+        if key in result or not pattern.fullmatch(line):
+            raise ValueError(f"the line {quote(line)} should not be there")
+        if sign:
+            result[key] = value
+    return result
 
 
 def _whole(text: str, name: str) -> int:

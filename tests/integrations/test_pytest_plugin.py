@@ -121,6 +121,20 @@ def test_a_configuration_from_elsewhere_runs_no_code_and_says_so_without_a_trace
     assert not (folder / "ran").exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a crash is contained where there is fork")
+def test_a_model_that_crashes_fails_its_gates_and_not_the_session(folder: Path) -> None:
+    text = (folder / "audit.toml").read_text().replace('prediction = "p"\n', "")
+    (folder / "audit.toml").write_text(f'[model]\nobject = "its_module:model"\n{text}')
+    (folder / "its_module.py").write_text(
+        "import os\nclass Model:\n    def predict(self, X):\n        os.abort()\nmodel = Model()\n"
+    )
+    (folder / "test_other.py").write_text("def test_other():\n    pass\n")
+    said = _pytest(folder, "audit.toml", "test_other.py")
+    assert "the model crashed the process (SIGABRT)" in said
+    assert "1 passed" in said
+    assert "Traceback" not in said
+
+
 def test_files_that_nobody_named_are_left_alone(folder: Path) -> None:
     (folder / "test_other.py").write_text("def test_other():\n    pass\n")
     said = _pytest(folder)

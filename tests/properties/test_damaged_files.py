@@ -283,9 +283,13 @@ def test_a_damaged_file_of_another_library_ends_in_a_message(place: Path, suffix
         ("tree_sizes=", "tree_sizes=1 ", "tree 0 does not begin where it should|tree 0 has no|3 trees"),
         ("end of parameters", "", "it is cut off, or its end is damaged"),
         ("[boosting: gbdt]", "[boosting: gb", "its end is damaged"),
-        ("leaf_value=", "leaf_value=x", "tree 0: leaf_value holds something other than numbers"),
+        ("leaf_value=", "leaf_value=x", "tree 0: the line 'leaf_value=x"),
         ("num_class=1", "num_class=999999999", "num_class=999999999"),
         ("Tree=1", "Tree=\0", "bytes that are not text"),
+        ("split_gain=", "split_gain ", "tree 0: the line 'split_gain"),
+        ("shrinkage=", "shrinkage=NaN.", "tree 0: the line 'shrinkage"),
+        ("num_cat=0", "num_cat=0\nnum_cat=1", "tree 0: the line 'num_cat=1'"),
+        ("leaf_value=", "leaf_value=1\x0cleaf_value=", "tree 0: the line 'leaf_value"),
     ],
 )
 def test_a_damaged_lightgbm_file_is_told_before_its_library_reads_it(
