@@ -25,6 +25,8 @@ SAME = 0.0005
 
 SAID = frozenset({"accuracy", "r2_score"})
 """Headline metrics that the first sentence says."""
+FOLLOWS = 0.3
+"""Rank correlation from which on answers that are worse than a constant follow the truth all the same."""
 CHANCE = {"roc_auc": 0.5}
 """What scores that say nothing reach, of metrics below which they rank the classes the wrong way round."""
 LONG = {"roc_auc": "Ranking (ROC AUC)"}
@@ -100,7 +102,20 @@ def _no_skill(known: Estimates) -> str:
         return ""
     if skill.low == skill.high == 0:
         return "All its answers are alike: a constant does as well."
+    if skill.high is not None and skill.high < 0:
+        return f"It does worse than a constant answer{_why_worse(known)}."
     return "These rows do not show that it does better than a constant answer."
+
+
+def _why_worse(known: Estimates) -> str:
+    """Guess at a scale or a sign where answers follow the truth all the same."""
+    together = known.get("rank_correlation_with_truth")
+    if together is None or together.value is None or abs(together.value) < FOLLOWS:
+        return ""
+    said = f"(rank correlation {together.value:.2f})"
+    if together.value < 0:
+        return f", because its answers fall where the true values rise {said}: look for a turned sign"
+    return f", although its answers rise with the true values {said}: look for another unit, a logarithm or an offset"
 
 
 def _headline(record: AuditRecord, known: Estimates) -> str:

@@ -141,6 +141,7 @@ def test_scores_of_the_other_class_are_told(high: float, said: bool) -> None:
     [
         (0.0, 0.0, 0.0, "All its answers are alike: a constant does as well."),
         (0.01, -0.03, 0.05, "These rows do not show that it does better than a constant answer."),
+        (-0.2, -0.3, -0.1, "It does worse than a constant answer."),
         (0.2, 0.1, 0.3, ""),
     ],
 )
@@ -150,7 +151,8 @@ def test_a_model_that_may_be_no_better_than_a_constant_is_told_so(
     record = audit()
     measured = record.findings[0].measurement
     assert measured is not None
-    skill = replace(rate("skill_over_constant", value, 900, "difference"), low=low, high=high)
+    where = {"split": "test"}
+    skill = Estimate(metric="skill_over_constant", value=value, low=low, high=high, unit="difference", where=where)
     finding = replace(record.findings[0], measurement=replace(measured, estimates=(*measured.estimates, skill)))
     first = answer(replace(record, findings=(finding,)), "good").details[0]
     assert (first == said) if said else ("constant" not in first)
