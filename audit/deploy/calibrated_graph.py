@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit.deploy.graph import Graph, labels_of, state_version
+from audit.deploy.graph import Graph, labels_of
+from audit.deploy.members import behind, bring_together, finish
 from audit.deploy.scikit_graph import last_step, scikit_graphs
 from audit.errors import ModelError, quote
 from audit.models.load import Model
-from audit.optional import require
 
 LEAST = 1e-12
 """What scikit-learn adds to a probability before it takes the logarithm for a temperature."""
@@ -43,7 +43,7 @@ def calibrated_graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
         If a member or its curve cannot be written.
     """
     calibrated = last_step(model.predictor)
-    members = [_behind(model.predictor, value.estimator) for value in calibrated.calibrated_classifiers_]
+    members = [behind(model.predictor, value.estimator) for value in calibrated.calibrated_classifiers_]
     tries = [
         scikit_graphs(replace(model, predictor=member), train, raw=hasattr(member, "decision_function"))
         for member in members
@@ -52,38 +52,12 @@ def calibrated_graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
         yield _together(parts, calibrated, members, [str(name) for name in train.columns])
 
 
-def _behind(whole: Any, member: Any) -> Any:  # noqa: ANN401
-    """Put a member behind the steps that stand before the calibration: one flat pipeline, as the converter wants it."""
-    from sklearn.pipeline import Pipeline
-
-    steps = [*_steps(whole)[:-1], *_steps(member)]
-    return Pipeline([(f"step{at}", step) for at, step in enumerate(steps)])
-
-
-def _steps(estimator: Any) -> list[Any]:  # noqa: ANN401
-    if type(estimator).__name__ == "FrozenEstimator":
-        return _steps(estimator.estimator)
-    if not hasattr(estimator, "steps"):
-        return [estimator]
-    return [inner for _, step in estimator.steps if step not in ("passthrough", None) for inner in _steps(step)]
-
-
 def _together(parts: Sequence[Any], calibrated: Any, members: Sequence[Any], columns: Sequence[str]) -> Any:  # noqa: ANN401
-    graph, mark = Graph(columns), "member"
-    while any(name.startswith(mark) for name in columns):
-        mark = f"_{mark}"
-    compose = require("onnx.compose", extra="onnx", purpose="ONNX exports")
-    marked = [compose.add_prefix(value, f"{mark}{at}/", rename_inputs=False) for at, value in enumerate(parts)]
-    result, classes = marked[0], calibrated.classes_
-    for other in marked[1:]:
-        result.graph.node.extend(other.graph.node)
-        result.graph.initializer.extend(other.graph.initializer)
-        for opset in other.opset_import:
-            if opset.domain == "ai.onnx.ml":
-                state_version(result, opset.version)
+    classes = calibrated.classes_
+    result, graph, outputs = bring_together(parts, columns)
     shares = [
-        _member(graph, value.graph.output[-1].name, curve, member, classes)
-        for value, curve, member in zip(marked, calibrated.calibrated_classifiers_, members, strict=True)
+        _member(graph, names[-1], curve, member, classes)
+        for names, curve, member in zip(outputs, calibrated.calibrated_classifiers_, members, strict=True)
     ]
     total = shares[0]
     for share in shares[1:]:
@@ -92,11 +66,7 @@ def _together(parts: Sequence[Any], calibrated: Any, members: Sequence[Any], col
     graph.node("Div", total, graph.constant(np.float64(len(shares))), out=names[1])
     place = graph.node("ArgMax", names[1], axis=1, keepdims=0)
     graph.node("Gather", graph.constant(labels_of(classes), "classes"), place, axis=0, out=names[0])
-    result.graph.node.extend(graph.nodes)
-    result.graph.initializer.extend(graph.constants)
-    del result.graph.output[:]
-    result.graph.output.extend(graph.answers(names, classes, len(classes)))
-    return result
+    return finish(result, graph, graph.answers(names, classes, len(classes)))
 
 
 def _member(graph: Graph, scores: str, held: Any, member: Any, classes: Any) -> str:  # noqa: ANN401

@@ -14,6 +14,7 @@ import pandas as pd
 
 from audit.data.columns import label_texts
 from audit.deploy.calibrated_graph import calibrated_graphs, is_calibrated
+from audit.deploy.combined_graph import combined_graphs, is_combined
 from audit.deploy.description import DESCRIPTION, Description, describe, description_text
 from audit.deploy.group_rules import decides_on_margins, has_rule, refuses, with_rule
 from audit.deploy.network_graph import is_network, network_graph
@@ -147,6 +148,9 @@ def _graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
                 f"the trees of the model are inconsistent ({said}). Check that its file is complete."
             ) from error
         yield graph
+        return
+    if is_combined(model.predictor):
+        yield from combined_graphs(model, train)
         return
     yield from (calibrated_graphs if is_calibrated(model.predictor) else scikit_graphs)(model, train)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from audit.optional import require
 OPSET = 18
 WORDS_OPSET = 3
 """The version of ``ai.onnx.ml`` in which words are looked up."""
+MISSING_WORD = "(missing)"
+"""What stands for a missing text in a graph."""
 
 
 class Graph:
@@ -68,13 +70,19 @@ def labels_of(classes: object) -> npt.NDArray[Any]:
     return np.asarray(classes).astype(object if are_words(classes) else np.int64)
 
 
-def state_version(model: Any, version: int) -> None:  # noqa: ANN401 -- a ModelProto
-    """State at least this version of ``ai.onnx.ml``, the domain of trees and of words."""
-    result = next((opset for opset in model.opset_import if opset.domain == "ai.onnx.ml"), None)
+def state_version(model: Any, version: int, domain: str = "ai.onnx.ml") -> None:  # noqa: ANN401 -- a ModelProto
+    """State at least this version of a domain of operators, of trees and of words unless another is named."""
+    result = next((opset for opset in model.opset_import if opset.domain == domain), None)
     if result is None:
         result = model.opset_import.add()
-        result.domain = "ai.onnx.ml"
+        result.domain = domain
     result.version = max(result.version, version)
+
+
+def state_versions(model: Any, other: Any) -> None:  # noqa: ANN401 -- two ModelProto
+    """State at least the versions of another graph, whose operators stand in this one."""
+    for opset in other.opset_import:
+        state_version(model, opset.version, opset.domain)
 
 
 def set_apart(graph: Any, columns: Iterable[object]) -> None:  # noqa: ANN401 -- a GraphProto
@@ -87,8 +95,27 @@ def set_apart(graph: Any, columns: Iterable[object]) -> None:  # noqa: ANN401 --
     clear = {name: f"{name}_" for name in own & taken}
     while clashes := set(clear.values()) & (own | taken):
         clear = {name: f"{other}_" if other in clashes else other for name, other in clear.items()}
+    _rename(graph, clear)
+
+
+def name_inputs(graph: Any, columns: Iterable[object]) -> None:  # noqa: ANN401 -- a GraphProto
+    """Call the inputs of a graph, one a column, like the columns; whatever else is called so gives way."""
+    names = [str(column) for column in columns]
+    if [value.name for value in graph.input] == names:
+        return
+    set_apart(graph, names)
+    _rename(graph, {value.name: name for value, name in zip(graph.input, names, strict=True)})
+
+
+def _rename(graph: Any, clear: Mapping[str, str]) -> None:  # noqa: ANN401 -- a GraphProto
     for value in (*graph.initializer, *graph.value_info, *graph.output, *graph.input):
         value.name = clear.get(value.name, value.name)
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [clear.get(name, name) for name in names]
+
+
+def state_property(model: Any, name: str, text: str) -> None:  # noqa: ANN401 -- a ModelProto
+    """State something about a whole model."""
+    entry = model.metadata_props.add()
+    entry.key, entry.value = name, text

@@ -6,20 +6,21 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from audit.deploy.graph import MISSING_WORD, labels_of, name_inputs, state_property
+from audit.deploy.operator_writer import PURPOSE, data_types
+from audit.deploy.scikit_steps import register_steps
 from audit.deploy.tree_graph import register_boosters, with_columns, with_trees
 from audit.errors import ModelError
 from audit.models.load import Model
+from audit.models.onnx import MISSING_TEXT, PROBABILITIES_OF, classes_text
 from audit.optional import require
 
-PURPOSE = "ONNX exports of scikit-learn models"
 _ADVICE = {
     "input(s) is(are) supported": (
         "Put the preparation of columns first and everything else behind it: make_pipeline(columns, model)."
-    ),
-    "at the edges of bins": (
-        "The graph cuts numbers in single precision: serve the model's own file, or cut the columns before the model."
     ),
     "StringNormalizer": (
         "Capitals need the locale en_US.UTF-8, which this machine lacks: install it here and where the model is "
@@ -53,16 +54,17 @@ def scikit_graphs(model: Model, train: pd.DataFrame, *, raw: bool = False) -> It
     """
     skl2onnx = require("skl2onnx", extra="onnx", purpose=PURPOSE)
     register_boosters()
+    register_steps()
+    predictor = _as_known(model.predictor)
     said, written = "", False
-    options = _options(model.predictor, raw=raw)
-    bare = hasattr(model.predictor, "classes_") and not hasattr(model.predictor, "predict_proba") and not raw
+    options = _options(predictor, raw=raw)
     for numbers in ("DoubleTensorType", "FloatTensorType"):
         for inputs, by_column in _inputs(model, train, numbers):
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     result = skl2onnx.convert_sklearn(
-                        model.predictor, name="estimator", initial_types=inputs, options=options
+                        predictor, name="estimator", initial_types=inputs, options=options
                     )  # without a name it draws one, and the same model gives other bytes
             except ModelError:
                 raise
@@ -71,11 +73,25 @@ def scikit_graphs(model: Model, train: pd.DataFrame, *, raw: bool = False) -> It
                 continue
             written = True
             result = with_trees(result)
-            if bare:  # raw scores would be taken for probabilities
-                del result.graph.output[1:]
+            _state_properties(result, predictor, train, raw=raw)
+            if by_column:
+                name_inputs(result.graph, train.columns)
             yield result if by_column or model.feature_names is None else with_columns(result, train)
     if said and not written:
         raise ModelError(f"{model.info.kind} could not be written as ONNX: {said.rstrip('.')}.{advice(said)}")
+
+
+def _state_properties(graph: Any, predictor: Any, train: pd.DataFrame, *, raw: bool) -> None:  # noqa: ANN401
+    """State whose probabilities a graph gives, and what stands for a missing text.
+
+    Without probabilities its scores are left out: they would be taken for such.
+    """
+    if not raw and hasattr(predictor, "predict_proba"):
+        state_property(graph, PROBABILITIES_OF, classes_text(labels_of(predictor.classes_)))
+    elif not raw and hasattr(predictor, "classes_"):
+        del graph.graph.output[1:]
+    if any(train[name].isna().any() and not _is_numeric(train[name]) for name in train.columns):
+        state_property(graph, MISSING_TEXT, MISSING_WORD)
 
 
 def last_step(predictor: object) -> Any:  # noqa: ANN401 -- any estimator
@@ -83,6 +99,23 @@ def last_step(predictor: object) -> Any:  # noqa: ANN401 -- any estimator
     while isinstance(steps := getattr(predictor, "steps", None), list) and steps:
         predictor = steps[-1][1]
     return predictor
+
+
+def _as_known(predictor: Any) -> Any:  # noqa: ANN401 -- an estimator
+    """Return a logistic regression of the same coefficients for a discriminant analysis of two classes.
+
+    The converter takes the exponentials of one score for the shares of both classes.
+    """
+    last = last_step(predictor)
+    if type(last).__name__ != "LinearDiscriminantAnalysis" or len(last.classes_) != 2:
+        return predictor
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+
+    known = LogisticRegression()
+    known.coef_, known.intercept_, known.classes_ = last.coef_, last.intercept_, last.classes_
+    known.n_features_in_, known.n_iter_ = last.n_features_in_, np.array([0])
+    return Pipeline([*predictor.steps[:-1], ("last", known)]) if hasattr(predictor, "steps") else known
 
 
 def _options(predictor: object, *, raw: bool) -> dict[int, dict[str, bool]]:
@@ -112,7 +145,7 @@ def advice(said: str) -> str:
 
 def _inputs(model: Model, train: pd.DataFrame, numbers: str) -> Iterator[tuple[list[tuple[str, Any]], bool]]:
     """Yield inputs to try, and whether there is one a column; one matrix of numbers comes first: it keeps precision."""
-    types = require("skl2onnx.common.data_types", extra="onnx", purpose=PURPOSE)
+    types = data_types()
     if all(pd.api.types.is_numeric_dtype(kind) for kind in train.dtypes):
         yield [("X", getattr(types, numbers)([None, train.shape[1]]))], False
     if model.feature_names is None:
@@ -122,8 +155,12 @@ def _inputs(model: Model, train: pd.DataFrame, numbers: str) -> Iterator[tuple[l
         column = train[name]
         if pd.api.types.is_bool_dtype(column.dtype):
             entries.append((name, types.BooleanTensorType([None, 1])))
-        elif pd.api.types.is_numeric_dtype(column.dtype):
+        elif _is_numeric(column):
             entries.append((name, getattr(types, numbers)([None, 1])))
         else:
             entries.append((name, types.StringTensorType([None, 1])))
     yield entries, True
+
+
+def _is_numeric(column: pd.Series[Any]) -> bool:
+    return pd.api.types.is_numeric_dtype(column.dtype)

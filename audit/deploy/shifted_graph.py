@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit.deploy.graph import OPSET, WORDS_OPSET, Graph, set_apart, state_version
+from audit.deploy.graph import OPSET, WORDS_OPSET, Graph, set_apart, state_version, state_versions
 from audit.deploy.group_rules import place_of
 from audit.deploy.scikit_graph import scikit_graphs
 from audit.deploy.tree_graph import names_in, with_columns
@@ -87,19 +87,8 @@ def _joined(first: Any, last: Any, sealed: Any, train: pd.DataFrame) -> Any:  # 
     result.graph.initializer.extend([*graph.constants, *last.graph.initializer])
     del result.graph.output[:]
     result.graph.output.extend(last.graph.output)
-    for opset in last.opset_import:
-        _state(result, opset.domain, opset.version)
+    state_versions(result, last)
     if any(node.op_type == "LabelEncoder" for node in graph.nodes):
         state_version(result, WORDS_OPSET)
     result.ir_version = max(result.ir_version, last.ir_version)
     return result
-
-
-def _state(model: Any, domain: str, version: int) -> None:  # noqa: ANN401 -- a ModelProto
-    """State at least this version of a domain of operators."""
-    for opset in model.opset_import:
-        if opset.domain == domain:
-            opset.version = max(opset.version, version)
-            return
-    added = model.opset_import.add()
-    added.domain, added.version = domain, version

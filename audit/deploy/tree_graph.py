@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.deploy.graph import OPSET, Graph, are_words, labels_of, set_apart, state_version
+from audit.deploy.graph import MISSING_WORD, OPSET, Graph, are_words, labels_of, set_apart, state_version
+from audit.deploy.operator_writer import PURPOSE, OperatorWriter, data_types
 from audit.deploy.tree_ensembles import AT_MOST, Ensemble, Tree, ensemble
 from audit.errors import ModelError, quote
 from audit.models.onnx import MISSING_TEXT
@@ -18,7 +19,6 @@ from audit.optional import require
 
 TREES_OPSET = 5
 """The version of ``ai.onnx.ml`` whose trees compare in double precision and split on sets."""
-MISSING_WORD = "(missing)"
 Emit = Callable[..., str]
 
 
@@ -192,7 +192,7 @@ def _laid_out(tree: Tree) -> dict[str, npt.NDArray[Any]]:
 
 def register_boosters() -> None:
     """Tell skl2onnx to write boosters and forests with the operators of this module, wherever they stand."""
-    skl2onnx = require("skl2onnx", extra="onnx", purpose="ONNX exports of scikit-learn models")
+    skl2onnx = require("skl2onnx", extra="onnx", purpose=PURPOSE)
     for module, kinds in {
         "sklearn.ensemble": (
             "HistGradientBoostingClassifier",
@@ -229,8 +229,8 @@ def _install(module: str) -> Any:  # noqa: ANN401
 
 def _parsed(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ANN401, ARG001
     """Declare a label and probabilities; the converter does not take every booster for a classifier."""
-    parser = require("skl2onnx._parse", extra="onnx", purpose="ONNX exports of scikit-learn models")
-    types = require("skl2onnx.common.data_types", extra="onnx", purpose="ONNX exports of scikit-learn models")
+    parser = require("skl2onnx._parse", extra="onnx", purpose=PURPOSE)
+    types = data_types()
     operator = scope.declare_local_operator(parser._get_sklearn_operator_name(type(model)), model)
     operator.inputs = inputs
     if _classes(model) is None:
@@ -242,7 +242,7 @@ def _parsed(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> 
 
 
 def _shapes(operator: Any) -> None:  # noqa: ANN401 -- an operator of skl2onnx
-    types = require("skl2onnx.common.data_types", extra="onnx", purpose="ONNX exports of scikit-learn models")
+    types = data_types()
     classes = _classes(operator.raw_operator)
     single = isinstance(operator.inputs[0].type, types.FloatTensorType)  # converters around it expect what they gave
     numbers = types.FloatTensorType if single else types.DoubleTensorType
@@ -257,33 +257,15 @@ def _write(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401 -
     held = ensemble(operator.raw_operator)
     if held.categories:
         raise ModelError("the booster reads texts after other steps; encode them in a step of their own.")
-    onnx = require("onnx", extra="onnx", purpose="ONNX exports")
-
-    def node(kind: str, *given: str, domain: str = "", out: str = "", **attributes: Any) -> str:  # noqa: ANN401
-        name = out or str(scope.get_unique_variable_name("trees"))
-        # The converter knows no version 5 of this domain; the model is told to be of it once it is whole.
-        container.add_node(
-            kind, list(given), [name], op_domain=domain, op_version=3 if domain else 13,
-            name=scope.get_unique_operator_name(kind), **attributes,
-        )  # fmt: skip
-        return name
-
-    def constant(value: Any, kind: str = "constant") -> str:  # noqa: ANN401
-        name = str(scope.get_unique_variable_name(kind))
-        array = np.asarray(value)
-        element = onnx.helper.np_dtype_to_tensor_dtype(array.dtype) if array.dtype != object else 8
-        content = [str(value) for value in array.ravel()] if array.dtype == object else array.ravel().tolist()
-        container.add_initializer(name, element, list(array.shape), content)
-        return name
-
+    writer = OperatorWriter(scope, operator, container)
     rows = operator.inputs[0].full_name
     names = [output.full_name for output in operator.outputs]
     classes = _classes(operator.raw_operator)
     wide = [*names[:-1], scope.get_unique_variable_name("probabilities")]
     asked = scope.get_options(operator.raw_operator, {}).get("raw_scores")  # calibration wants what it was fitted to
     raw = bool(asked) and hasattr(operator.raw_operator, "decision_function")
-    _answer(node, constant, node("Cast", rows, to=11), held, classes, wide, raw=raw)
-    node("Cast", wide[-1], to=1 if "Float" in type(operator.outputs[-1].type).__name__ else 11, out=names[-1])
+    _answer(writer.node, writer.constant, writer.node("Cast", rows, to=11), held, classes, wide, raw=raw)
+    writer.node("Cast", wide[-1], to=1 if "Float" in type(operator.outputs[-1].type).__name__ else 11, out=names[-1])
 
 
 def with_trees(model: Any) -> Any:  # noqa: ANN401 -- a ModelProto

@@ -102,7 +102,7 @@ class XgboostModel(Booster):
         if "c" not in kinds:
             return {}
         stored = dict(self.booster_.get_categories(export_to_arrow=True).to_arrow() or [])
-        table = {}
+        table: dict[int, Sequence[object]] = {}
         for place, kind in enumerate(kinds):
             if kind != "c":
                 continue
@@ -112,8 +112,23 @@ class XgboostModel(Booster):
                     f"{quote(name)} does not hold the categories of column "
                     f"{quote(self.feature_names_in_[place])}. Save it with xgboost 3.1 or later."
                 )
-            table[place] = held.to_pylist()
+            table[place] = self._plain(held, name, place)
         return table
+
+    def _plain(self, held: Any, name: str, place: int) -> list[object]:  # noqa: ANN401 -- an array of arrow
+        """Return categories, unless xgboost cut their names apart: it takes letters for bytes."""
+        try:
+            levels: list[object] = held.to_pylist()
+            plain = all(not isinstance(level, str) or level.isascii() for level in levels)
+        except UnicodeDecodeError:
+            plain = False
+        if not plain:
+            raise ModelError(
+                f"{quote(name)} holds categories of column {quote(self.feature_names_in_[place])} with letters beyond "
+                "ASCII, which xgboost does not keep whole. Rename them in the training table (Sao for São) and train "
+                "again, or encode them in a step before the model."
+            )
+        return levels
 
     def scores(self, X: object) -> npt.NDArray[Any]:
         """Return what the booster predicts at its best iteration, probabilities for classes."""
@@ -247,7 +262,7 @@ def taught_categories(predictor: object) -> Mapping[int, Sequence[object]]:
                 return LightgbmModel(booster, "the model").categories_
             if callable(getattr(inner, "get_booster", None)):
                 return XgboostModel(inner.get_booster(), "the model").categories_  # type: ignore[attr-defined]
-        except ModelError:  # an old version keeps no categories; the table's own are handed over
+        except ModelError:  # no names of categories, or none that are whole: the table's own are handed over
             return {}
         if (levels := _histogram_categories(inner)) is not None:
             return levels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ NUMBERS: Mapping[str, type[np.generic]] = {
 LABELS = ("tensor(int64)", "tensor(string)", "tensor(int32)")
 MISSING_TEXT = "modelassay.missing_text"
 """Property of a file: the word that stands for a missing text."""
+PROBABILITIES_OF = "modelassay.probabilities_of"
+"""Property of a file: that its scores are probabilities, and of which classes (a list of JSON)."""
 KEPT = ("Identity", "Cast", "ZipMap", "Squeeze", "Flatten", "Reshape")
 """Operators that hand a score on as it is."""
 
@@ -79,9 +82,8 @@ class OnnxModel:
         file = require("onnx", extra="onnx", purpose="ONNX models").load(path, load_external_data=False)
         graph = file.graph
         self.files = (path, *_weight_files(graph, path))
-        self._missing = next(
-            (metadata_prop.value for metadata_prop in file.metadata_props if metadata_prop.key == MISSING_TEXT), None
-        )
+        properties = {entry.key: entry.value for entry in file.metadata_props}
+        self._missing = properties.get(MISSING_TEXT)
         runtime = require("onnxruntime", extra="onnx", purpose="ONNX models")
         settings = runtime.SessionOptions()
         settings.intra_op_num_threads = settings.inter_op_num_threads = 1
@@ -95,17 +97,24 @@ class OnnxModel:
         self._score = scores[0].name if scores else None
         makers = {name: node for node in graph.node for name in node.output}
         self._probable = self._score is not None and _probable(self._score, makers, labeled=self._label is not None)
+        stated = _stated_classes(properties.get(PROBABILITIES_OF, ""))
+        self._probable |= self._score is not None and stated is not None
         self._last = _maker(str(self._score), makers)
         self._output, self._logits = "auto", False
         self._column: int | None = None
-        self.classes_ = self._classes(graph, scores[0] if scores else None)
+        self.classes_ = self._classes(graph, scores[0] if scores else None, stated)
         if len(self._inputs) > 1:
             self.feature_names_in_ = np.array([value.name for value in self._inputs], dtype=object)
         self.n_features_in_ = len(self._inputs) if len(self._inputs) > 1 else _width(self._inputs[0].shape)
 
-    def _classes(self, graph: Any, score: Any) -> npt.NDArray[Any] | None:  # noqa: ANN401 -- protobuf messages
+    def _classes(
+        self,
+        graph: Any,  # noqa: ANN401 -- a protobuf message
+        score: Any,  # noqa: ANN401 -- onnxruntime's NodeArg
+        stated: npt.NDArray[Any] | None,
+    ) -> npt.NDArray[Any] | None:
         """Find the labels of the score's columns; None for numbers, and where the file does not tell."""
-        arrays = _labels_of(graph)
+        arrays = [*([] if stated is None else [stated]), *_labels_of(graph)]
         columns = None if score is None else _columns(score)
         if self._label is not None:
             return next((values for values in arrays if columns in (None, len(values))), None)
@@ -247,6 +256,30 @@ class OnnxModel:
             values = _typed(frame[[column]], value.type, value.name, self._missing)
             given[value.name] = values.ravel() if len(value.shape) == 1 else values
         return given
+
+
+def classes_text(classes: npt.NDArray[Any]) -> str:
+    """Write classes as a file states them.
+
+    Examples
+    --------
+    >>> classes_text(np.array([0, 1])), classes_text(np.array(["nein", "ja"], dtype=object))
+    ('[0, 1]', '["nein", "ja"]')
+    """
+    return json.dumps(classes.tolist())
+
+
+def _stated_classes(text: str) -> npt.NDArray[Any] | None:
+    """Read classes that a file states; None where it states none, or something else."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, list) or not values:
+        return None
+    if all(isinstance(value, str) for value in values):
+        return np.array(values, dtype=object)
+    return np.array(values) if all(type(value) is int and abs(value) < 2**63 for value in values) else None
 
 
 def _maker(score: str, makers: Mapping[str, Any]) -> str:
