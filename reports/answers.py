@@ -65,9 +65,7 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
         sentence = f"No concern, but mind a note: {concern_words(record, known, noted[0].lead)}."
     else:
         sentence = (
-            "Nothing that was tested speaks against the numbers."
-            if _test(mine)
-            else "Not known: nothing here was tested."
+            "No test gives a reason to doubt the numbers." if _test(mine) else "Not known: nothing here was tested."
         )
     rest = [
         f"{capital(record, verdict_words(record, known, result.lead))}." for result in failed if result not in invalid

@@ -241,8 +241,8 @@ def _forest_story(forest: Forest) -> str:
     words = f"{len(forest.rows)} groups: from {_say(low.value or 0.0)} for {visible(low.label, 60)}"
     words += f" to {_say(high.value or 0.0)} for {visible(high.label, 60)}."
     if forest.reference is not None:
-        words += f" The dashed line stands at {_say(forest.reference)}."
-    return f"{words} Hollow marks stand on too few rows." if any(row.hollow for row in forest.rows) else words
+        words += f" The dashed line is at {_say(forest.reference)}."
+    return f"{words} Hollow marks rest on too few rows." if any(row.hollow for row in forest.rows) else words
 
 
 def _bars(bars: Bars, anchor: str) -> Markup:

@@ -162,7 +162,7 @@ class Drawer:
             self.drawings[anchor] = draw(exhibit, anchor)
         drawing = self.drawings[anchor] if pictures else None
         if view.image and not pictures:
-            view = replace(view, image="", notes=("Left out to keep this page small; it stands in audit.json.",))
+            view = replace(view, image="", notes=("Left out to keep this page small; it is in audit.json.",))
         if drawing is not None and repeated:
             view = replace(view, columns=(), rows=(), notes=())
         return Figure(view=view, drawing=drawing, anchor=anchor)

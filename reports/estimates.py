@@ -165,5 +165,5 @@ def method_notes(estimates: Sequence[Estimate]) -> tuple[str, ...]:
     exact = all(estimate.low == estimate.high for estimate in estimates)
     notes = [f"{'Method' if exact else f'{_level_words(estimates)}s'}: {'; '.join(said)}."] if said else []
     if undefined:
-        notes.append(f"“–” stands where a number does not exist: {'; '.join(list(undefined)[:4])}.")
+        notes.append(f"“–” marks a number that does not exist: {'; '.join(list(undefined)[:4])}.")
     return tuple(notes)

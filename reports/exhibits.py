@@ -65,7 +65,7 @@ def cap_rows(view: View, rows: int) -> View:
     """Keep about the first `rows` rows and say how many stand in the record alone."""
     if len(view.rows) <= rows + rows // 4:
         return view
-    note = f"The first {rows:,} of {len(view.rows):,} rows; all of them stand in audit.json."
+    note = f"The first {rows:,} of {len(view.rows):,} rows; all of them are in audit.json."
     return replace(view, rows=view.rows[:rows], notes=(*view.notes, note))
 
 
@@ -111,7 +111,7 @@ def _curve(curve: Curve) -> View:
     names = (visible(curve.x_label), visible(curve.y_label))
     shared = len({series.x for series in curve.series}) == 1 and len(curve.series) <= MOST_ACROSS
     longest = max((len(series.x) for series in curve.series), default=0)
-    note = f"Every line is shown at no more than {CURVE_ROWS} of its points; all stand in audit.json."
+    note = f"Each line shows at most {CURVE_ROWS} of its points; all of them are in audit.json."
     view = View(
         title=visible(curve.title),
         caption=visible(curve.caption, 600),

@@ -83,7 +83,8 @@ def _first_words(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
     if alone := [name for name in record.data.sensitive if _is_one_group(record, name)]:
         missing = record.data.missing_sensitive.get(alone[0])
         blank = f"; {count_noun(missing, 'test row')} without a value" if missing and len(alone) == 1 else ""
-        return f"Not compared: {list_names([visible(name, 60) for name in alone], limit=3)} holds no two groups{blank}"
+        names = list_names([visible(name, 60) for name in alone], limit=3)
+        return f"Not compared: {names} has fewer than two groups{blank}"
     spread = _spread(record, known)
     return f"No group holds enough rows to be compared alone{f'; {spread}' if spread else ''}"
 
@@ -219,6 +220,5 @@ def _undeclared(record: AuditRecord) -> tuple[str, ...]:
     if not names:
         return ()
     sound = "sounds as if it does" if len(names) == 1 else "sound as if they do"
-    return (
-        f"{list_names(visible(name, 40) for name in names)} {sound}: declare as sensitive what does, and audit again.",
-    )
+    known = list_names(visible(name, 40) for name in names)
+    return (f"{known} {sound}: name in [data] sensitive those that do, and audit again.",)

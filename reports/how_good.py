@@ -49,7 +49,7 @@ def how_good(record: AuditRecord, known: Estimates) -> Answer:
 def _decisions(record: AuditRecord, known: Estimates) -> tuple[str, Strip | None]:
     right, base = known.get("accuracy"), always(known)
     if right is None or right.value is None:
-        return "No performance figure stands in this record.", None
+        return "This record holds no performance figure.", None
     sentence = f"Right in {per_hundred(right.value)} decisions {percent_interval(right)}".rstrip()
     if base is not None and base.value is not None:
         name = class_words(record, base.where["class"])
@@ -57,7 +57,7 @@ def _decisions(record: AuditRecord, known: Estimates) -> tuple[str, Strip | None
         sentence += f"; always saying {name} is right in {per_hundred(base.value)}"
     rows = [share_row("right decisions", right, mark=base.value if base else None)]
     rows += _binary_rows(record, known) if record.task == "binary" else _class_rows(record, known)
-    note = "dashed: always the commonest class" if base else ""
+    note = "dashed: always the most frequent class" if base else ""
     return f"{sentence}.", strip(rows, ends=(0.0, 1.0), note=note)
 
 
@@ -69,7 +69,7 @@ def always(known: Estimates) -> Estimate | None:
 
 def _binary_rows(record: AuditRecord, known: Estimates) -> list[StripRow]:
     positive = class_words(record, record.data.positive)
-    named = (("recall", f"found, of all {positive}"), ("precision", f"right, of those called {positive}"))
+    named = (("recall", f"found among all {positive}"), ("precision", f"right among those called {positive}"))
     return [share_row(words, estimate) for metric, words in named if (estimate := known.get(metric))]
 
 
@@ -77,7 +77,7 @@ def _class_rows(record: AuditRecord, known: Estimates) -> list[StripRow]:
     """Show the classes that are found least."""
     weakest = sorted((level for level in known.levels("recall", "class") if level.value is not None), key=value_of)[:3]
     return [
-        share_row(f"found, of class {class_words(record, estimate.where['class'])}", estimate) for estimate in weakest
+        share_row(f"found in class {class_words(record, estimate.where['class'])}", estimate) for estimate in weakest
     ]
 
 
@@ -90,7 +90,7 @@ def _regression(record: AuditRecord, known: Estimates) -> tuple[str, Strip | Non
     if explained is not None and explained.value is not None:
         parts.append(f"explains {percent(max(explained.value, 0.0))} of its variation {percent_interval(explained)}")
     if not parts:
-        return "No performance figure stands in this record.", None
+        return "This record holds no performance figure.", None
     rows = [share_row("variation explained (R²)", explained)] if explained and (explained.low or 0) >= 0 else []
     return f"{'; '.join(parts)}.", strip(rows, ends=(0.0, 1.0))
 

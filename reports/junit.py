@@ -119,7 +119,7 @@ def _story(record: AuditRecord, known: Estimates, result: GateResult, verdict: V
         f"because: {visible(result.gate.because, 400)}" if result.gate and result.gate.because else "",
         f"next: {visible(verdict.next_step, 600)}" if verdict.next_step else "",
         f"reaches: {words}" if (words := reach_words(record, verdict)) else "",
-        f"what would settle it: {rows_needed(verdict)}" if verdict.outcome == "inconclusive" else "",
+        f"what an answer needs: {rows_needed(verdict)}" if verdict.outcome == "inconclusive" else "",
     ]
     return "\n".join(line for line in lines if line)
 

@@ -31,9 +31,9 @@ class RateWords(NamedTuple):
 RATES: Mapping[str, RateWords] = {
     "selection_rate": RateWords("called {positive}", "called", of_outcome=True, of_decision=True),
     "base_rate": RateWords("labeled {positive}", "called", of_outcome=True),
-    "true_positive_rate": RateWords("found, of those who are {positive}", "found"),
+    "true_positive_rate": RateWords("found among those who are {positive}", "found"),
     "false_positive_rate": RateWords("called {positive} although they are not", "called"),
-    "precision": RateWords("right, of those called {positive}", "lower"),
+    "precision": RateWords("right among those called {positive}", "lower"),
     "error_rate": RateWords("wrong decisions", "higher"),
     "accuracy": RateWords("right decisions", "lower"),
     "roc_auc": RateWords("ranking within the group (ROC AUC)", "lower", share=False),

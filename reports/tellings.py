@@ -44,13 +44,13 @@ TELLINGS: Mapping[str, Telling] = {
         "{group}: {value} more test rows that are not {positive} needed to see a gap of ten points in false alarms",
         "count",
     ),
-    "proxy_auc": Telling("{what} alone tells {group} from others in {value}{split}", "pairs"),
-    "unseen_share": Telling("{what}: {value} of test rows hold a value that training never saw", "share"),
+    "proxy_auc": Telling("{what} alone distinguishes {group} from others in {value}{split}", "pairs"),
+    "unseen_share": Telling("{what}: {value} of test rows hold a value that does not occur in training", "share"),
     "out_of_range_share": Telling("{what}: {value} of test rows lie outside the range of training", "share"),
     "label_error_share": Telling("about {value} of training labels look wrong", "share"),
     "favorable_outcome_not_stated": Telling("which outcome is good for the person was not stated", "count"),
     # leakage
-    "overlap_share": Telling("{value} of test rows stand in the training table too", "share"),
+    "overlap_share": Telling("{value} of test rows are in the training table too", "share"),
     "leak_score": Telling("{what} alone predicts {target} with a score of {value}{n}, where 1 is without error"),
     "shared_cluster_share": Telling("{value} of test rows belong to a person or device that training saw too", "share"),
     "later_training_rows": Telling("{value} training rows are later than the first test row", "count"),
@@ -60,7 +60,7 @@ TELLINGS: Mapping[str, Telling] = {
     "class_share_difference": Telling(
         "{class} is {value} {side} in the test rows than in training", "points", ("rarer", "more frequent")
     ),
-    "split_auc": Telling("a classifier tells test rows from training rows in {value}", "pairs"),
+    "split_auc": Telling("a classifier distinguishes test rows from training rows in {value}", "pairs"),
     "score_stability_index": Telling("scores differ from those of the earlier audit (stability index {value})"),
     # performance
     "skill_over_constant": Telling(
@@ -89,7 +89,7 @@ TELLINGS: Mapping[str, Telling] = {
         sides=("low", "high"),
     ),
     "gap_p_value_adjusted": Telling(
-        "groups of {what} differ more than chance explains: shuffled at random, they lie as far apart in {value}",
+        "groups of {what} differ more than chance explains: groups shuffled at random lie as far apart in {value}",
         "chance",
     ),
     # generalization
@@ -103,14 +103,14 @@ TELLINGS: Mapping[str, Telling] = {
         "fitted on other rows, the model's score is known only to within ±{value} (standard error)", "score"
     ),
     "test_score_outside_folds": Telling(
-        "the test score lies {value} outside what cross-validation leads one to expect", "score"
+        "the test score lies {value} outside the range that cross-validation predicts", "score"
     ),
     "gain_from_twice_the_rows": Telling("twice the training rows would gain {value} of {headline}", "score"),
     "membership_auc": Telling("the model's answers give away which row it was trained on in {value}", "pairs"),
     # training
     "training_loss_ratio": Telling("training ends at {value} of the loss of a constant answer", "share"),
     "validation_loss_rise": Telling(
-        "the loss on held-out rows is {value} above its lowest at the kept weights", "share"
+        "at the kept weights, the loss on held-out rows is {value} above its lowest", "share"
     ),
     "memorized_share": Telling(
         "the training score lies {value} above what simple models reach on unseen rows, and no rows were held out",
@@ -137,17 +137,17 @@ TELLINGS: Mapping[str, Telling] = {
         "the model stops with an error where a value is missing, in {value} of {features}", "count"
     ),
     "features_that_raise_when_unseen": Telling(
-        "the model stops with an error at values it never saw, in {value} of {features}", "count"
+        "the model stops with an error at values that do not occur in training, in {value} of {features}", "count"
     ),
     "missing_flip_share": Telling("{what}: a missing value changes {value} of decisions", "share"),
     "missing_flip_ratio": Telling(
         "{what}: a missing value changes {value} as many decisions as the value of another row", "times"
     ),
     "accuracy_kept_under_attack": Telling(
-        "of the decisions that were right, {value} are left right by changes too small to notice ({variant})", "share"
+        "of the right decisions, {value} stay right under changes too small to notice ({variant})", "share"
     ),
     "accuracy_drop": Telling("mild {variant} costs {value} of accuracy", "points"),
-    "nondeterministic_rows": Telling("{value} rows get another answer the second time", "count"),
+    "nondeterministic_rows": Telling("{value} rows get a different answer the second time", "count"),
     "batch_dependent_rows": Telling("{value} answers depend on the rows beside them ({variant})", "count"),
     "invalid_outputs": Telling("{value} outputs are invalid", "count"),
     "non_monotone_share": Telling("{what}: {value} of scores move against the declared direction", "share"),
@@ -158,10 +158,10 @@ TELLINGS: Mapping[str, Telling] = {
         "{what} is among the three features that move the output most, by {value} of all that moves it", "points"
     ),
     "explainer_rank_correlation": Telling(
-        "two ways of explaining agree on the order of features to {value} only, where 1 is in full"
+        "two explanation methods agree on the order of features only to {value}, where 1 is full agreement"
     ),
     "explanation_stability": Telling(
-        "explained twice, the order of features agrees to {value} only, where 1 is in full"
+        "explained twice, the order of features agrees only to {value}, where 1 is full agreement"
     ),
     "completeness_residual": Telling("explanations leave {value} of the output unexplained", "share"),
     "deletion_advantage": Telling(
@@ -169,7 +169,7 @@ TELLINGS: Mapping[str, Telling] = {
         "share",
         ("less than", "more than"),
     ),
-    "feature_use": Telling("{what} has no use: shuffling it changes score and decisions by {value}", "share"),
+    "feature_use": Telling("{what} is not used: shuffling it changes score and decisions by {value}", "share"),
     # compression and mitigation
     "compression_loss": Telling("compressing the model costs {value} of its score", "score"),
     "excess_loss": Telling("{group}: compressing costs {value} more than it costs others", "score"),
@@ -187,7 +187,7 @@ TELLINGS: Mapping[str, Telling] = {
     "runs_code": Telling("loading the model file runs code", "count"),
     "fingerprint_differs": Telling("{file} is not the file that was agreed on", "count"),
     "instruction_texts": Telling("{value} names or texts read like instructions to whoever reads the report", "count"),
-    "blank_sections": Telling("{value} sections wait for a person", "count"),
+    "blank_sections": Telling("{value} sections of the card are blank", "count"),
     "performance_alarm": Telling("{window}: {metric} is shown to be worse than in the reference ({scope})", "count"),
     "drift_alarm": Telling("{window}: {of} has moved from the reference ({scope})", "count"),
     "missing_label_share": Telling("{window}: {value} of rows have no label", "share"),

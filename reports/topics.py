@@ -22,7 +22,7 @@ class Topic:
     asked: int
     """Slices that were judged."""
     why: str
-    """What would settle it, or that nothing will."""
+    """What an answer needs, or that nothing will."""
 
     @property
     def line(self) -> str:

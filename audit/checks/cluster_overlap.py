@@ -34,7 +34,8 @@ def cluster_overlap(dataset: Dataset) -> Measurement:
     value = float(shared.sum() / len(test))
     unknown = int((~known).sum())
     return Measurement(
-        summary=f"{both:,} of {clusters:,} clusters of the test rows have training rows: {int(shared.sum()):,} rows.",
+        summary=f"{both:,} of {clusters:,} clusters of the test rows also have training rows: {int(shared.sum()):,} "
+        "rows.",
         estimates=(
             exact("shared_cluster_share", value, where, n=len(test)),
             exact("shared_clusters", both, where, n=len(test), unit="count"),

@@ -59,7 +59,7 @@ def _too_coarse(parts: list[Hashes], rows: int) -> str:
     if distinct < COARSE * rows:
         return f"the features have {distinct} distinct combinations in {rows} rows: conflicts are not a sign"
     if len(parts) < 2 and distinct < rows:
-        return "with a single feature, conflicts cannot be told from overlap of the classes"
+        return "with a single feature, conflicts cannot be distinguished from overlap of the classes"
     return ""
 
 

@@ -159,11 +159,11 @@ def _absent(where: Mapping[str, str], reason: str) -> list[Estimate]:
 
 def _summary(cost: Estimate, paid: Estimate, change: Estimate, chosen: tuple[float, float]) -> str:
     text = " and ".join(dict.fromkeys(threshold_words(value) for value in chosen))
-    words = f"A decision costs {cost}; by the threshold that is cheapest on the other half ({text}) it costs {paid}: "
+    words = f"A decision costs {cost}; with the threshold that is cheapest on the other half ({text}) it costs {paid}: "
     low, high = change.low or 0.0, change.high or 0.0
     if high < 0:
         return f"{words}cheaper, by {change}."
-    return f"{words}dearer, by {change}." if low > 0 else f"{words}not distinguished, {change}."
+    return f"{words}more expensive, by {change}." if low > 0 else f"{words}no difference is shown, {change}."
 
 
 def _notes(test: Predictions, costs: Costs) -> tuple[str, ...]:

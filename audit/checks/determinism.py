@@ -35,7 +35,7 @@ def determinism(repeated: Perturbed, *, tolerance: float = 1e-6) -> Measurement:
         exact("largest_score_change", moved.max(initial=0.0), TEST, n=n, unit="score"),
     )
     return Measurement(
-        summary=f"{int(differing.sum())} of {n} rows get another answer the second time.",
+        summary=f"{int(differing.sum())} of {n} rows get a different answer the second time.",
         estimates=both,
         exhibits=(estimates_table("The same rows predicted twice", both),),
         notes=repeated.notes,

@@ -16,7 +16,7 @@ MADE, REAL = 84, 56
 
 
 @check(
-    title="What the channels answer to",
+    title="What the channels respond to",
     family="explanations",
     references=(
         "Erhan et al. 2009, Visualizing Higher-Layer Features of a Deep Network",
@@ -50,7 +50,7 @@ def feature_visualization(feature_visualization: Visualization, *, values: bool 
         reason="counted on the images of the sample",
     )
     return Measurement(
-        summary=f"{given.silent} of {given.total} channels of the last convolution answer to no image.",
+        summary=f"{given.silent} of {given.total} channels of the last convolution respond to no image.",
         estimates=(silent,),
         exhibits=tuple(exhibits),
         notes=given.notes,

@@ -64,5 +64,5 @@ def _may_identify(column: pd.Series, kind: ColumnKind) -> bool:
 def _summary(estimates: list[Estimate], split: str) -> str:
     top = max(estimates, key=lambda estimate: estimate.value if estimate.value is not None else -1.0)
     if top.value is None:
-        return f"The {split} rows are too few to tell identifiers from other features."
-    return f"Most distinct is {top.where['feature']!r}: {top.value:.1%} of its values in the {split} rows are distinct."
+        return f"The {split} rows are too few to distinguish identifiers from other features."
+    return f"{top.where['feature']!r} has the most distinct values: {top.value:.1%} of those in the {split} rows."

@@ -54,7 +54,7 @@ def image_explanations(image_explanations: ImageExplanations, *, side: int = 112
         exhibits = [_image(case, names, given, side) for case, names in kept]
     exhibits.append(_table(kept))
     failed = sum(case.residual is not None and case.residual > TOLERATED for case in given.cases)
-    said = f"{len(given.cases)} test images are told by {len(kept[0][1])} methods"
+    said = f"{len(given.cases)} test images are explained by {len(kept[0][1])} methods"
     return Measurement(
         summary=f"{said}; {failed} maps did not add up and are left out." if failed else f"{said}.",
         estimates=_residual(given),

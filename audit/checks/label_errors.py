@@ -36,8 +36,8 @@ def label_errors(label_doubts: LabelDoubts) -> Measurement:
     )
     rows = tuple((name, sure, against, round(expected, 1)) for name, sure, against, expected in label_doubts.by_class)
     table = Table(
-        title="Labels of rows that are all but sure of a class",
-        columns=("class", "rows sure of it", "labeled otherwise", "explained by overlap"),
+        title="Labels of rows whose class is nearly certain",
+        columns=("class", "nearly certain rows", "labeled differently", "explained by overlap"),
         rows=rows,
         folded=True,
     )
@@ -48,12 +48,16 @@ def label_errors(label_doubts: LabelDoubts) -> Measurement:
 
 def _tell(share: Estimate, sure: float) -> str:
     if share.value is None:
-        return f"Not told: {share.reason}."
+        return f"Not measured: {share.reason}."
     if share.value <= 0:
         return (
-            f"Honest overlap of classes explains all labels that differ among the {sure:.0%} of rows sure of a class."
+            f"Natural overlap of the classes explains all differing labels among the {sure:.0%} of rows "
+            "whose class is nearly certain."
         )
-    return f"About {share} of the training labels are wrong, as far as the {sure:.0%} of rows sure of a class tell."
+    return (
+        f"About {share} of the training labels are wrong, judging by the {sure:.0%} of rows "
+        "whose class is nearly certain."
+    )
 
 
 def _estimate(metric: str, reading: Reading) -> Estimate:

@@ -51,7 +51,7 @@ def label_rate(
             ratios += ratios_to_highest(own, chosen.min_n)
     measured = [ratio for ratio in ratios if ratio.value is not None]
     lowest = min(measured, key=lambda estimate: estimate.value or 0.0, default=None)
-    summary = "No two groups are large enough to be compared."
+    summary = "Fewer than two groups are large enough to be compared."
     if lowest is not None:
         named = label(lowest.where)
         summary = f"The lowest label rate is that of {named}: {lowest} times the highest group's."

@@ -42,10 +42,10 @@ def local_cases(local_cases: tuple[LocalCase, ...], *, top: int = 6, values: boo
             exhibits.append(_bars(case, order))
         exhibits.append(_table(case, order, values))
     turned = [case for case in local_cases if case.changes]
-    said = f"{len(local_cases)} test rows are told one by one"
+    said = f"{len(local_cases)} test rows are explained one by one"
     if turned:
         fewest = min(len(case.changes or ()) for case in turned)
-        said += f"; for {len(turned)} of them a change of {fewest} or more features turns the decision"
+        said += f"; for {len(turned)} of them a change of {fewest} or more features changes the decision"
     first = local_cases[0]
     fixed = f"counterfactuals leave {', '.join(first.fixed)} as they are" if first.fixed else ""
     return Measurement(
@@ -80,7 +80,9 @@ def _table(case: LocalCase, order: np.ndarray, values: bool) -> Table:
         if values:
             cells.append(needed.get(name, ""))
         rows.append(tuple(cells))
-    columns = ("feature", "value", "SHAP", "LIME", "would turn the decision") if values else ("feature", "SHAP", "LIME")
+    columns = (
+        ("feature", "value", "SHAP", "LIME", "would change the decision") if values else ("feature", "SHAP", "LIME")
+    )
     caption = _words(case) if values else f"Predicted {case.predicted}, in fact {case.actual}."
     return Table(title=_title(case), columns=columns, rows=tuple(rows), caption=caption, folded=True)
 

@@ -40,7 +40,7 @@ def membership(predictions: Predictions) -> Measurement:
         raise NotApplicable("the loss of some rows is not a finite number")
     estimate = _attack(loss, train, test)
     return Measurement(
-        summary=f"Training rows are told from test rows by their {kind} with ROC AUC {estimate}.",
+        summary=f"The {kind} distinguishes training rows from test rows with ROC AUC {estimate}.",
         estimates=(estimate,),
         exhibits=(estimates_table("Membership inference", (estimate,)),),
         notes=(f"attack on the {kind} of each row",),

@@ -118,10 +118,10 @@ def _shares(dataset: Dataset, group: Group, missing: Flags, settings: Settings) 
 def _summary(overall: list[Estimate]) -> str:
     holed = {estimate.where["feature"] for estimate in overall if estimate.value}
     if not holed:
-        return "No feature misses a value."
+        return "No feature has missing values."
     worst = max(overall, key=lambda estimate: estimate.value or 0.0)
     feature, split = worst.where["feature"], worst.where["split"]
-    text = f"{len(holed)} features miss values" if len(holed) > 1 else "1 feature misses values"
+    text = f"{len(holed)} features have missing values" if len(holed) > 1 else "1 feature misses values"
     return f"{text}; most {feature!r}, in {worst.value or 0.0:.1%} of the {split} rows."
 
 

@@ -307,14 +307,15 @@ def _to_sign(mitigated: Mitigated) -> str:
     features = quote_all(mitigated.features)
     if mitigated.reads_group:
         reads = (
-            f"Each decision reads {features}: two people alike in all else may be answered differently. In many places "
+            f"Each decision reads {features}: two people who are alike in everything else may get different "
+            "decisions. In many places "
             "the law forbids this, or asks for a reason (disparate treatment)."
         )
     elif mitigated.read_before:
         reads = f"The model reads {quote_all(mitigated.read_before)} among its features, before and after."
     else:
-        reads = f"No decision reads {features}: groups were used in training or choosing alone."
+        reads = f"No decision reads {features}: groups were used only in training or in choosing."
     return (
-        f"{reads} May it be so? Name, date and reason: ____________. {CONFLICT} "
+        f"{reads} Is this acceptable? Name, date and reason: ____________. {CONFLICT} "
         f"Chosen here: {mitigated.constraint} ({mitigated.words})."
     )

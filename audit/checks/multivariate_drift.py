@@ -27,12 +27,12 @@ def multivariate_drift(separation: Separation) -> Measurement:
     estimate = from_reading("split_auc", reading, {"split": "test"}, unit="score")
     bars = tuple(Bar(label=name, value=drop) for name, drop in separation.by_feature[:15])
     exhibits = (
-        (Bars(title="Features by which test rows are told", x_label="fall of the AUC when shuffled", bars=bars),)
+        (Bars(title="Features that distinguish test rows", x_label="fall of the AUC when shuffled", bars=bars),)
         if bars
         else ()
     )
     return Measurement(
-        summary=f"A classifier tells test rows from training rows with ROC AUC {estimate}.",
+        summary=f"A classifier distinguishes test rows from training rows with ROC AUC {estimate}.",
         estimates=(estimate,),
         exhibits=exhibits,
         notes=separation.notes,

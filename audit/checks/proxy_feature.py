@@ -50,7 +50,7 @@ def _summary(estimates: list[Estimate]) -> str:
     if not measured:
         return "There is no other feature, or no group, to measure."
     top = max(measured, key=lambda estimate: estimate.value or 0.0)
-    return f"{top.where['feature']!r} tells most of a sensitive group: {_name(top)} with ROC AUC {top}."
+    return f"{top.where['feature']!r} predicts a sensitive group best: {_name(top)} with ROC AUC {top}."
 
 
 def _table(estimates: list[Estimate]) -> Table:
@@ -59,7 +59,7 @@ def _table(estimates: list[Estimate]) -> Table:
         key=lambda estimate: -(estimate.value or 0.0),
     )[:30]
     return Table(
-        title="What single features tell of sensitive groups",
+        title="How well single features predict sensitive groups",
         columns=("feature", "group", "ROC AUC", "low", "high", "rows of the group"),
         rows=tuple(
             (estimate.where["feature"], _name(estimate), estimate.value, estimate.low, estimate.high, estimate.n)

@@ -42,7 +42,7 @@ def skill(predictions: Predictions) -> Measurement:
     metric, chance = _chance(test)
     if _constant(test, metric):
         measured = exact("skill_over_constant", 0.0, test.where, n=test.total, unit="difference")
-        return Measurement(summary="All answers are alike: no skill over a constant.", estimates=(measured,))
+        return Measurement(summary="All answers are the same: no skill over a constant answer.", estimates=(measured,))
     raw = estimate(test, metric)
     measured = replace(raw.affine(1.0, -chance), metric="skill_over_constant", unit="difference")
     text = f"{metric_words(metric)} is {raw}; the best constant answer has {chance:.3g}."

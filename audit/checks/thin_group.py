@@ -117,7 +117,7 @@ def _summary(lacks: list[Lack], needed: int) -> str:
 def _table(lacks: list[Lack], needed: int, rate: float) -> Table:
     rows = tuple((label(lack.where), lack.kind, lack.there, lack.missing) for lack in lacks)
     return Table(
-        title="Rows there and lacking",
+        title="Rows present and missing",
         columns=("group", "kind", "there", "lacking"),
         rows=rows,
         caption=f"{needed} are needed of each kind, at an overall rate of {rate:.2f}. A blank is too small to show.",

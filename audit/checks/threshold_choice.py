@@ -55,7 +55,8 @@ def threshold_choice(predictions: Predictions) -> Measurement:
     curve, used = cuts(test), cut_in_use(test)
     costs = "Costs are declared: the cost of decisions, not this gain, says which threshold is best."
     return Measurement(
-        summary=f"Thresholds of {text}, chosen on halves, change balanced accuracy by {gain}.",
+        summary=f"Thresholds of {text}, each chosen on one half of the test rows, change balanced accuracy on the "
+        f"other by {gain}.",
         estimates=shown,
         exhibits=(_curve(curve, used), _table(test, curve, used), estimates_table("Another threshold", shown)),
         notes=(costs,) if test.settings.costs is not None else (),

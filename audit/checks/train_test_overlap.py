@@ -52,7 +52,8 @@ def train_test_overlap(dataset: Dataset, predictions: Predictions | None = None)
     count = int(repeats.repeating.sum())
     without = f"; without them {metric_words(scores[1].metric)} is {scores[1]} instead of {scores[0]}" if scores else ""
     return Measurement(
-        summary=f"{count:,} of {len(test):,} test rows stand in training, {repeats.share:.2%} beyond chance{without}.",
+        summary=f"{count:,} of {len(test):,} test rows are also in the training table, {repeats.share:.2%} beyond "
+        f"chance{without}.",
         estimates=(share,),
         exhibits=(_table(repeats, len(test), own, scores),),
     )

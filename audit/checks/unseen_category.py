@@ -57,7 +57,7 @@ def unseen_category(dataset: Dataset, settings: Settings | None = None, *, most:
         rows=tuple(lines[:50]),
         folded=True,
     )
-    text = f"{len(lines)} of {len(estimates)} features have values in test rows that training never saw."
+    text = f"{len(lines)} of {len(estimates)} features have values in test rows that do not occur in training."
     return Measurement(summary=text, estimates=kept, exhibits=(table,), notes=notes)
 
 

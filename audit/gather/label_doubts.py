@@ -242,10 +242,14 @@ def _readings(
 ) -> tuple[Reading, Reading]:
     """Return the doubted share of all rows, and that of the sure ones, each with a bootstrap interval."""
     if whole.sure < max(LEAST_SURE, LEAST_SHARE * rows):
-        reason = f"{int(whole.sure)} of {rows} rows are sure of a class: too few to tell wrong labels from overlap"
+        reason = f"{int(whole.sure)} of {rows} rows have a nearly certain class: too few to distinguish wrong labels "
+        "from overlap"
         return _untold(reason, rows)
     if whole.against - whole.expected > MOST_TOLD * whole.sure:
-        return _untold("the curve that fits best stands at its limit: wrong labels cannot be told from overlap", rows)
+        return _untold(
+            "the best-fitting curve lies at the edge of its range: wrong labels cannot be distinguished from overlap",
+            rows,
+        )
     again_doubted = []
     for _ in range(draws):
         drawn = [redrawn(binned, generator) for binned in data]

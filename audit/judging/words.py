@@ -52,7 +52,7 @@ def _open(gate: Gate, estimate: Estimate, tests: float) -> str:
         return f"there is no interval ({estimate.reason or 'none was made'})"
     least, most = limits(gate)
     if (least is not None and span.high < least) or (most is not None and span.low > most):
-        return "past the limit, but not shown once all numbers of the family are allowed for"
+        return "the interval lies past the limit, but no longer after correction for the number of comparisons"
     if gate.op == "abs<=" and _is_shown(estimate, tests):
         low, high = sorted(abs(end) for end in (span.low, span.high))
         ends = f"{_plain(low, estimate)} and {_plain(high, estimate)}{_unit(estimate)}"
@@ -117,7 +117,7 @@ def next_step(outcome: VerdictOutcome, gate: Gate, estimate: Estimate, needed: i
         return ""
     if needed is not None and estimate.n is not None:
         rows = "A few more rows" if needed <= NEARLY * estimate.n else f"About {needed:,} rows"
-        return f"{rows} of this kind would settle it ({estimate.n:,} here), if the estimate holds."
+        return f"{rows} of this kind would be needed for an answer ({estimate.n:,} here), if the estimate holds."
     span = span_of(estimate)
     if span is None:
         return "These rows cannot tell: the number has no interval."

@@ -14,7 +14,7 @@ NAMES = ("feature_names_in_", "feature_names_", "feature_name_", "feature_name",
 """Where scikit-learn, CatBoost, LightGBM (two ways) and xgboost keep the names of the columns they were fitted on."""
 INSIDE = ("estimator_", "best_estimator_", "estimator", "base_estimator")
 PLACE = re.compile(r"(?:Column_|feature_|f|x|V|)(\d+)")
-FAITH = "the model does not know its columns by name: their order in the table is taken on faith"
+FAITH = "the model does not know its columns by name: their order in the table is assumed to be right"
 
 
 def known_names(predictor: object) -> tuple[str, ...] | None:

@@ -222,7 +222,8 @@ def findings() -> tuple[Finding, ...]:
         )
 
     return (
-        measured("data_quality", "Missing values", "data", "3 of 14 features miss values.", exhibits=(missing,)),
+        measured("data_quality", "Missing values", "data", "3 of 14 features have missing "
+        "values.", exhibits=(missing,)),
         measured(
             "classification",
             "Classification metrics",

@@ -100,7 +100,7 @@ def test_a_criterion_without_a_remedy_is_told_as_what_was_found(record: AuditRec
     )  # fmt: skip
     verdict = replace(record.verdicts[0], gate="floor", where={}, outcome="fail", estimate=score, next_step="", rank=1)
     here = replace(record, policy=replace(record.policy, gates=(gate,)), verdicts=(verdict,))
-    said = "Find out why: found, of those who are “>50K”: 60 % [55, 65] (n 700); limit: at least 80 %."
+    said = "Find out why: found among those who are “>50K”: 60 % [55, 65] (n 700); limit: at least 80 %."
     assert actions(here)[0].text == said
 
 

@@ -114,9 +114,9 @@ def test_groups_that_are_withheld_are_not_told_as_small(sizes: tuple[int | None,
 @pytest.mark.parametrize(
     ("levels", "missing", "said"),
     [
-        ("1", 316, "Not compared: afam holds no two groups; 316 test rows without a value."),
-        ("1", 0, "Not compared: afam holds no two groups."),
-        ("", 600, "Not compared: afam holds no two groups; 600 test rows without a value."),
+        ("1", 316, "Not compared: afam has fewer than two groups; 316 test rows without a value."),
+        ("1", 0, "Not compared: afam has fewer than two groups."),
+        ("", 600, "Not compared: afam has fewer than two groups; 600 test rows without a value."),
         ("12", 0, "No group holds enough rows to be compared alone."),
     ],
 )
@@ -212,8 +212,8 @@ def test_performance_stands_beside_a_constant() -> None:
     assert said.sentence.startswith("Right in 90 of 100 decisions [87.1, 93.1]; always saying “granted” is right in 88")
     assert said.strip is not None
     assert [row.label for row in said.strip.rows][1:] == [
-        "found, of all refused",
-        "right, of those called refused",
+        "found among all refused",
+        "right among those called refused",
     ]
 
 
@@ -243,7 +243,7 @@ def test_a_leak_speaks_before_everything_else() -> None:
         (rule("SLICE001", "slice_error_ratio", remedy="Look."), rule("LEAK001", "overlap_share", invalidates=True)),
         (verdict("SLICE001", "fail", weak), verdict("LEAK001", "fail", leak)),
     )
-    assert verdict_sentence(record).startswith("This audit cannot be relied on: 30 % [27, 33] of test rows stand in")
+    assert verdict_sentence(record).startswith("This audit cannot be relied on: 30 % [27, 33] of test rows are in")
     assert answer(record, "trusted").sentence.startswith("The numbers cannot be relied on: ")
     assert actions(record)[0].gate_id == "LEAK001"
 
@@ -252,7 +252,7 @@ def extent(value: float) -> Estimate:
     return Estimate(metric="extent", value=value, low=value, high=value, unit="rows per 1,000")
 
 
-@pytest.mark.parametrize(("rows", "said"), [(196.0, "mind a note"), (3.0, "Nothing that was tested speaks against")])
+@pytest.mark.parametrize(("rows", "said"), [(196.0, "mind a note"), (3.0, "No test gives a reason to doubt")])
 def test_a_note_that_reaches_many_rows_is_told_where_there_is_no_concern(rows: float, said: str) -> None:
     gate = Gate(id="DATA012", title="out-of-range", check="overlap", metric="unseen_share", from_catalogue=True)
     found = rate("unseen_share", 0.01 + rows / 1000, 228, feature="area")
@@ -311,10 +311,10 @@ def test_what_was_not_asked_is_said() -> None:
     ("names", "said"),
     [
         (("income", "page"), ()),
-        (("income", "race"), ("race sounds as if it does: declare as sensitive what does, and audit again.",)),
+        (("income", "race"), ("race sounds as if it does: name in [data] sensitive those that do, and audit again.",)),
         (
             ("SEX", "Nationalität"),
-            ("SEX, Nationalität sound as if they do: declare as sensitive what does, and audit again.",),
+            ("SEX, Nationalität sound as if they do: name in [data] sensitive those that do, and audit again.",),
         ),
     ],
 )

@@ -64,7 +64,7 @@ def test_small_groups_are_hollow_and_undefined_ones_say_why(samples: ModuleType)
     assert [marks.count("<circle") for marks in hollow] == [1]
     assert "undefined: no positive rows" in drawn
     assert "(n 25)<" in drawn
-    assert "Hollow marks stand on too few rows." in drawn
+    assert "Hollow marks rest on too few rows." in drawn
 
 
 def test_ratios_mark_four_fifths_and_its_inverse(samples: ModuleType) -> None:

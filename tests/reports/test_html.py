@@ -177,9 +177,9 @@ def test_blanks_are_visible(page: Page) -> None:
 
 
 def test_sections_that_nothing_feeds_say_so(page: Page, record: AuditRecord) -> None:
-    assert " ".join(page.said).count("Not tested: no check of this audit looked here.") == 0
+    assert " ".join(page.said).count("Not tested: no check of this audit covers this.") == 0
     bare = Page(html.render(replace(record, findings=(), verdicts=())))
-    assert " ".join(bare.said).count("Not tested: no check of this audit looked here.") == 4
+    assert " ".join(bare.said).count("Not tested: no check of this audit covers this.") == 4
 
 
 def test_a_family_nobody_knows_gets_its_own_heading(page: Page) -> None:
@@ -280,7 +280,7 @@ def test_a_large_card_tells_what_passed_in_a_sentence(record: AuditRecord) -> No
     made = replace(plain(record), findings=(drift, *large(3)), verdicts=(passed,))
     card = html.render(replace(made, policy=replace(made.policy, gates=(gate,))))
     assert len(card.encode()) <= html.USUAL_LIMIT
-    assert "Measured (tables and figures stand in audit.json)" in card
+    assert "Measured (tables and figures are in audit.json)" in card
 
 
 def test_the_first_screen_says_what_the_record_says(record: AuditRecord) -> None:

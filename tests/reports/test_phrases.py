@@ -143,7 +143,7 @@ def test_prose_keeps_its_paragraphs() -> None:
 def test_tables_are_capped_aloud() -> None:
     found = cap_rows(view(Table(title="t", columns=("a",), rows=tuple((k,) for k in range(10)))), 3)
     assert len(found.rows) == 3
-    assert found.notes == ("The first 3 of 10 rows; all of them stand in audit.json.",)
+    assert found.notes == ("The first 3 of 10 rows; all of them are in audit.json.",)
 
 
 def some(metric: str, value: float, **where: str) -> Estimate:

@@ -116,7 +116,12 @@ def test_every_sentence_names_its_number_once() -> None:
     [
         ("train_test_gap", 0.186, {}, "the model scores 18.6 points [16.6, 20.6] higher on its training rows"),
         ("mean_calibration_gap", -0.07, {"sex": "f"}, "for sex: f are too low by 7 points [5, 9]"),
-        ("proxy_auc", 0.931, {"feature": "zip", "sex": "f"}, "zip alone tells sex: f from others in 93 of 100 pairs"),
+        (
+            "proxy_auc",
+            0.931,
+            {"feature": "zip", "sex": "f"},
+            "zip alone distinguishes sex: f from others in 93 of 100 pairs",
+        ),
         ("calibration_slope", 2.5, {}, "too timid (calibration slope 2.500 [2.480, 2.520], where 1 is right)"),
         ("calibration_slope", 0.5, {}, "too extreme"),
         ("gap_p_value_adjusted", 0.0002, {"feature": "sex"}, "in fewer than 1 of 1,000 cases"),

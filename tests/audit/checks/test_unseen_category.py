@@ -1,4 +1,4 @@
-"""DATA010: test values that training never saw."""
+"""DATA010: test values that do not occur in training."""
 
 from __future__ import annotations
 
