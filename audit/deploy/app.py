@@ -21,6 +21,7 @@ OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +55,11 @@ class Served:
             if self.log.due():
                 await asyncio.to_thread(self.log.flush)
 
-    async def infer(self, stream: AsyncIterator[bytes]) -> tuple[int, bytes]:
-        """Answer one request with a status and a body."""
+    async def infer(self, stream: AsyncIterator[bytes], length: int = 0) -> tuple[int, bytes]:
+        """Answer one request, of so many bytes if it says so, with a status and a body."""
         started, rows = time.perf_counter(), 0
         try:
+            _require_short(length, self.limits.body)
             async with asyncio.timeout(self.limits.seconds):
                 body = await _received(stream, self.limits.body)
                 request = read_request(body, self.description, most_rows=self.limits.rows, strict=self.limits.strict)
@@ -91,9 +93,13 @@ async def _received(stream: AsyncIterator[bytes], limit: int) -> bytes:
     body = bytearray()
     async for chunk in stream:
         body += chunk
-        if len(body) > limit:
-            raise OverflowError(f"the body is longer than {limit} bytes")
+        _require_short(len(body), limit)
     return bytes(body)
+
+
+def _require_short(length: int, limit: int) -> None:
+    if length > limit:
+        raise OverflowError(f"the body is longer than {limit} bytes")
 
 
 def _refusal(error: Exception) -> tuple[int, bytes]:
@@ -113,18 +119,45 @@ def _refusal(error: Exception) -> tuple[int, bytes]:
     return status, json.dumps({"error": said}).encode()
 
 
+UNREAD = {413, 504}
+"""Answers after which the rest of a body may still come: the connection is closed instead of reading it."""
+CLOSE = {"Connection": "close"}
+
+
+class OneLength:
+    """Refuse a request that states its length twice: a proxy before this server may have read the other one."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        self.app = app
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Answer 400 and close the connection, or pass the request on."""
+        from fastapi import Response
+
+        names = {name for name, _ in scope.get("headers", ())}
+        if {b"content-length", b"transfer-encoding"} <= names:
+            said = json.dumps({"error": "the request states both Content-Length and Transfer-Encoding; state one"})
+            await Response(said, 400, CLOSE, media_type="application/json")(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
 def create_app(served: Served) -> "FastAPI":
     """Make the application: Open Inference Protocol v2, metrics, and a page that documents them."""
     from fastapi import FastAPI, Request, Response
 
     facts = metadata(served.description)
     title, version = served.description.name, served.description.version
-    app = FastAPI(title=title, version=version, lifespan=_lifespan(served), docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=title, version=version, lifespan=_lifespan(served), docs_url=None, redoc_url=None, redirect_slashes=False
+    )  # fmt: skip
+    app.add_middleware(OneLength)
 
     async def infer(request: Request) -> Response:
         """Predict rows given as tensors, one a column."""
-        status, body = await served.infer(request.stream())
-        headers = {"Retry-After": "1"} if status == 503 else None
+        length = request.headers.get("content-length", "0")
+        status, body = await served.infer(request.stream(), int(length) if length.isdecimal() else 0)
+        headers = {"Retry-After": "1"} if status == 503 else CLOSE if status in UNREAD else None
         return Response(body, status, headers, media_type="application/json")
 
     body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _schema(facts)}}}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,6 +13,13 @@ from audit.deploy.batching import Answer
 from audit.deploy.description import Description
 from audit.deploy.schema import Column, InputError, read_values
 from audit.errors import quote, quote_all
+
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape that may be half of a character."""
+WHOLE = {f"{sign}INT{bits}": (-(2 ** (bits - 1)) * (not sign), 2 ** (bits - bool(not sign)) - 1)
+         for sign in ("", "U") for bits in (8, 16, 32, 64)}  # fmt: skip
+"""Datatypes of whole numbers, with the least and the largest of each."""
+NUMBERS = ("FP16", "FP32", "FP64", "BF16", *WHOLE)
 
 
 class BadRequest(Exception):  # noqa: N818 -- the protocol's own word
@@ -118,7 +126,10 @@ def _document(body: bytes) -> dict[str, Any]:
         raise ValueError(f"{word} is not JSON")
 
     try:
-        document = json.loads(body, parse_constant=refuse, object_pairs_hook=_no_twins)
+        text = body.decode("utf-8-sig")
+        document = json.loads(text, parse_constant=refuse, object_pairs_hook=_no_twins)
+        if HALF.search(text):
+            json.dumps(document, ensure_ascii=False).encode()  # raises for half of a pair, which no file can hold
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {' '.join(str(error).split())[:120]}") from error
     if not isinstance(document, dict):
@@ -143,10 +154,9 @@ def _rows(tensor: Mapping[str, Any]) -> int:
 
 
 def _data(tensor: Mapping[str, Any], column: Column, rows: int) -> list[Any]:
-    if tensor.get("datatype") != column.datatype and not _compatible(tensor.get("datatype"), column):
-        raise InputError(
-            f"column {quote(column.name)} has datatype {quote(tensor.get('datatype'))}; expected {column.datatype}"
-        )
+    datatype = tensor.get("datatype")
+    if datatype != column.datatype and not (column.kind == "number" and datatype in NUMBERS):
+        raise InputError(f"column {quote(column.name)} has datatype {quote(datatype)}; expected {column.datatype}")
     data = tensor.get("data")
     if not isinstance(data, list):
         raise BadRequest(f"input {quote(column.name)} has no list of data")
@@ -154,12 +164,17 @@ def _data(tensor: Mapping[str, Any], column: Column, rows: int) -> list[Any]:
         data = [value[0] for value in data]
     if _rows(tensor) != rows or len(data) != rows:
         raise InputError(f"column {quote(column.name)} has {len(data)} values for {rows} rows")
+    if datatype in WHOLE:
+        _require_whole(column, data, datatype)
     return data
 
 
-def _compatible(datatype: object, column: Column) -> bool:
-    """Take any number for a number: they come as JSON in any case."""
-    return column.kind == "number" and isinstance(datatype, str) and datatype.startswith(("FP", "INT", "UINT"))
+def _require_whole(column: Column, data: list[Any], datatype: str) -> None:
+    """Refuse numbers that a datatype of whole numbers does not hold."""
+    low, high = WHOLE[datatype]
+    for row, value in enumerate(data):
+        if type(value) in (int, float) and not (value == value // 1 and low <= value <= high):
+            raise InputError(f"column {quote(column.name)}, row {row}: {quote(value)} is not a number of {datatype}")
 
 
 def write_answer(description: Description, answer: Answer, request: Request) -> bytes:
