@@ -202,13 +202,13 @@ def _counts(results: Sequence[GateResult], silent: Sequence[GateResult]) -> Stri
     if not results:
         return None
     named: tuple[tuple[str, tuple[str, ...]], ...] = (
-        ("held", ("pass", "waived")),
-        ("concerns and notes, not met", ("fail", "error")),
+        ("rules that hold", ("pass", "waived")),
+        ("not met: concerns and notes", ("fail", "error")),
         ("not settled", ("inconclusive",)),
     )
     rows = []
     for words, outcomes in named:
         n = sum(1 for result in results if result.worst.outcome in outcomes)
         rows.append(StripRow(label=words, value=float(n), text=number(n, "count"), strong="not met" in words))
-    rows.append(StripRow(label="did not apply, or not run", value=float(len(silent)), text=f"{len(silent):,}"))
-    return strip(rows, ends=(0.0, float(len(results))), note=f"questions asked: {len(results):,}")
+    rows.append(StripRow(label="do not apply, or not run", value=float(len(silent)), text=f"{len(silent):,}"))
+    return strip(rows, ends=(0.0, float(len(results))), note=f"of {count_noun(len(results), 'rule')} asked")

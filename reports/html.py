@@ -232,6 +232,7 @@ def _first_screen(record: AuditRecord) -> dict[str, object]:
     return {
         "title": summary.title(record),
         "subtitle": summary.subtitle(record),
+        "unnamed": summary.unnamed_codes(record),
         "verdict": summary.verdict_sentence(record),
         "tone": summary.tone(record),
         "largest": summary.largest(record),
@@ -305,6 +306,7 @@ def _environment() -> Environment:
         "finding_words": results.finding_words,
         "rows_needed": phrases.rows_needed,
         "minus": minus,
+        "glue": glue,
         "figure": lambda cell: minus(cell) if cell[:1] in "-[0123456789" else cell,
         "link": phrases.link,
         "estimate_line": estimate_line,
@@ -324,6 +326,17 @@ def _environment() -> Environment:
         part_words=sections.PART_TITLES,
     )
     return environment
+
+
+def glue(text: str) -> str:
+    """Keep an interval, a count and a percentage on one line each.
+
+    Examples
+    --------
+    >>> len(glue("52.3 % [49.2, 55.4] (n 31)").split(" "))
+    3
+    """
+    return re.sub(r"(?<=,) (?=[^\[\]]*\])| (?=%)|(?<=\(n) ", "\u00a0", text)
 
 
 def _flush(numeric: tuple[bool, ...]) -> dict[str, str]:

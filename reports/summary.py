@@ -24,6 +24,8 @@ from reports.topics import topic_name
 Tone = Literal["invalid", "missed", "owed", "concern", "met", "clear", "none"]
 """What stands out: an audit that cannot be relied on, a missed criterion, proof owed, concerns, and so on."""
 SHORT_LINES = 10
+CODE, MOST_CODES = re.compile(r"-?\d{1,3}(?:\.0)?"), 9
+"""A value that reads like a code, and how many of them a column has that is no quantity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +150,27 @@ def title(record: AuditRecord) -> str:
     target = visible(record.data.target, 60)
     if record.task == "binary" and record.data.positive:
         other = class_words(record, other_class(record))
-        return f"{capital(record, target)}: {class_words(record, record.data.positive)} or {other}"
+        return f"Predicts {target}: {class_words(record, record.data.positive)} or {other}"
     if record.data.classes:
-        return f"{target}: which of {len(record.data.classes)} classes"
-    return f"{target}: how much" if target else "Unnamed model"
+        return f"Predicts {target}: which of {len(record.data.classes)} classes"
+    return f"Predicts {target}: how much" if target else "Unnamed model"
+
+
+def unnamed_codes(record: AuditRecord) -> str:
+    """Ask for words where the two classes, or a few groups, are bare numbers without a name; else ``""``."""
+    data = record.data
+    levels = {data.target: list(data.classes)} if record.task == "binary" else {}
+    for group in data.groups:
+        levels.setdefault(group.feature, []).append(group.level)
+    bare = [
+        visible(column, 40)
+        for column, values in levels.items()
+        if len(values) <= MOST_CODES
+        and all(CODE.fullmatch(value) and value not in data.names.get(column, {}) for value in values)
+    ]
+    if not bare:
+        return ""
+    return f"What the values of {list_names(bare, limit=3)} stand for can be written under [data.names]."
 
 
 def subtitle(record: AuditRecord) -> str:

@@ -23,7 +23,7 @@ from reports.record import (
     Verdict,
     VerdictOutcome,
 )
-from reports.summary import verdict_sentence
+from reports.summary import title, unnamed_codes, verdict_sentence
 from reports.topics import topics
 
 NAMES = {"afam": {"yes": "Black applicants", "no": "others"}, "deny": {"yes": "refused", "no": "granted"}}
@@ -205,6 +205,27 @@ def test_the_reach_of_the_gap_that_was_told_says_what_for() -> None:
 def test_without_value_labels_classes_stand_between_quotation_marks() -> None:
     said = answer(mortgages("no", {}), "worse").sentence
     assert said == "Called “yes”: 17.5 % of afam: yes (n 126), 2.4 % of afam: no (n 826)."
+
+
+@pytest.mark.parametrize(
+    ("target", "levels", "said"),
+    [
+        ({}, (), "What the values of deny stand for can be written under [data.names]."),
+        ({}, ("1", "2"), "What the values of deny, sex stand for can be written under [data.names]."),
+        ({"1": "refused", "0": "granted"}, ("f", "m"), ""),
+        ({"1": "refused", "0": "granted"}, tuple(map(str, range(18, 60))), ""),
+    ],
+)
+def test_codes_without_words_are_asked_for(target: dict[str, str], levels: tuple[str, ...], said: str) -> None:
+    groups = tuple(GroupInfo(feature="sex", level=level, rows=100) for level in levels)
+    record = audit()
+    data = replace(record.data, classes=("0", "1"), positive="1", favorable="", groups=groups, names={"deny": target})
+    assert unnamed_codes(replace(record, data=data)) == said
+
+
+def test_a_title_says_what_is_predicted() -> None:
+    assert title(mortgages("no")) == "Predicts deny: refused or granted"
+    assert title(mortgages("no", {})) == "Predicts deny: “yes” or “no”"
 
 
 def test_performance_stands_beside_a_constant() -> None:
