@@ -34,15 +34,18 @@ def gather(context: Context, *, batch: int = 8192) -> Predictions:
     everything = np.arange(len(dataset))
     X = dataset.inputs(everything)
     answers = ask(context.model, X, dataset, progress=context.progress, what="predicting", batch=batch)
-    return _answer(predictions_of(answers, dataset, everything, context.settings), answers)
+    return _answer(predictions_of(answers, dataset, everything, context.settings), answers, dataset)
 
 
-def _answer(predictions: Predictions, answers: Answers) -> Predictions:
+def _answer(predictions: Predictions, answers: Answers, dataset: Dataset) -> Predictions:
     """Leave out rows whose answer is not a class: they are counted apart, as `invalid`."""
     if answers.answered is None:
         return predictions
     if not answers.answered.any():
-        raise DataError("no row has a label that is a class of the target: there is nothing to audit.")
+        raise DataError(
+            f"no predicted label is a class of the target ({quote_all(dataset.classes)}): there is nothing to audit. "
+            "Check that the predictions and the target name the classes alike."
+        )
     left_out = int((~answers.answered).sum())
     note = f"{left_out} rows have no label that is a class; they are left out of every measure and counted as invalid"
     return replace(predictions.take(answers.answered), notes=(*predictions.notes, note))
@@ -98,7 +101,7 @@ def _from_columns(dataset: Dataset, settings: Settings) -> Predictions:
     in_range = raw is not None and bool(((raw >= -ROUNDING) & (raw <= 1 + ROUNDING)).all())
     said = f"column {quote(roles.prediction)} holds" if roles.prediction is not None else "the scores are of"
     answers = classify(label, raw, known, dataset, from_probabilities=in_range, what=said)
-    predictions = _answer(predictions_of(answers, dataset, rows, settings), answers)
+    predictions = _answer(predictions_of(answers, dataset, rows, settings), answers, dataset)
     return replace(predictions, notes=(*predictions.notes, *notes))
 
 

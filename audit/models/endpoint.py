@@ -178,7 +178,7 @@ class Endpoint:
         self._exchange, self._protocol, self._inputs, self._roles = exchange, protocol, inputs, roles
         self.classes_ = np.array(classes, dtype=object) if classes else None
         self._latest: tuple[tuple[bytes, ...], dict[str, Array]] | None = None
-        self._compared = False
+        self._compared, self._version = False, ""
         if len(inputs) > 1 or (len(inputs) == 1 and inputs[0].width is None):
             self.feature_names_in_ = np.array([tensor.name for tensor in inputs], dtype=object)
         elif inputs and inputs[0].width and inputs[0].width > 0:
@@ -238,9 +238,23 @@ class Endpoint:
     def _one(self, body: bytes, rows: int) -> dict[str, Array]:
         url = f"{self._exchange.url}/infer" if self._protocol == "oip" else self._exchange.url
         answer = self._exchange.post(url, body, rows)
-        read = protocols.ANSWERS[self._protocol](protocols.read_json(answer, f"the answer of {url}"), rows)
+        document = protocols.read_json(answer, f"the answer of {url}")
+        read = protocols.ANSWERS[self._protocol](document, rows)
+        self._require_same_version(document)
         self._exchange.keep(url, body, answer)
         return read
+
+    def _require_same_version(self, document: Mapping[str, Any]) -> None:
+        """Refuse an answer of another version than the one before: half an audit of each says nothing of either."""
+        version = document.get("model_version")
+        if version is None:
+            return
+        self._version = self._version or str(version)
+        if str(version) != self._version:
+            raise EndpointError(
+                f"the endpoint answered as version {quote(self._version)} and now as {quote(version)}. "
+                "Name a version in [model] url (…/versions/N), or delete the folder of answers and run again."
+            )
 
     def _values(self, answer: Mapping[str, Array], role: str) -> Array:
         values = answer[self._roles[role]]

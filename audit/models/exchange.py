@@ -29,6 +29,8 @@ FORBID = {"extra": "forbid"}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHORTEST_LIMIT, BYTES_PER_ROW = 1 << 20, 1 << 14
 """Bytes that an answer may have: the first, and the second for each row."""
+REPEATED = "(token)"
+"""What stands where a server repeats the token."""
 MOST_FAILURES = 20
 """So many requests may fail for good before the endpoint counts as out of order."""
 
@@ -173,19 +175,25 @@ class Exchange:
         """Try until an answer comes that a repetition would not change."""
         httpx = require("httpx", extra="serve", purpose="endpoints")
         self._started = self._started or time.monotonic()
-        said = ""
+        said, wait = "", 0.0
         for attempt in range(self.budget.retries + 1):
             if attempt:
-                self._sleep(0.1 * 2**attempt * self._jitter.uniform(0.5, 1.5))
+                self._sleep(max(wait, 0.1 * 2**attempt * self._jitter.uniform(0.5, 1.5)))
             self._wait_for_turn()
             try:
-                status, answer = self._line().request(method, url, body, self._headers(), limit, self._remaining())
+                reply = self._line().request(method, url, body, self._headers(), limit, self._remaining())
             except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
-                said = f"{type(error).__name__} {self._quote(str(error))}".strip()
+                said, wait = f"{type(error).__name__} {self._quote(str(error))}".strip(), 0.0
                 continue
-            if status != 429 and status < 500:
-                return status, answer
-            said = f"status {status}: {self._quote(answer)}"
+            answer, wait = self._without_token(reply.body), reply.wait
+            if reply.status != 429 and reply.status < 500:
+                return reply.status, answer
+            said = f"status {reply.status}: {self._quote(answer)}"
+            if wait > self._left():
+                raise EndpointError(
+                    f"{self.url} asks to wait {wait:.0f} s ({said}), longer than [model.budget] seconds leaves. "
+                    "Run again later."
+                )
         if body is not None and said.startswith("status 5") and self._requests > 1 + self._failures:
             self._fail(f"{self.url} failed on these rows {self.budget.retries + 1} times: {said}")
         raise EndpointError(f"no answer from {self.url} in {self.budget.retries + 1} attempts; the last one: {said}.")
@@ -231,7 +239,7 @@ class Exchange:
         EndpointError
             If the time is over: a rerun goes on from the cache.
         """
-        left = self.budget.seconds - (time.monotonic() - (self._started or time.monotonic()))
+        left = self._left()
         if left <= 0:
             raise EndpointError(
                 f"[model.budget] seconds = {self.budget.seconds:g} is over. Run again: answers so far are kept."
@@ -240,19 +248,28 @@ class Exchange:
             )
         return min(left, self.budget.timeout)
 
+    def _left(self) -> float:
+        """Return seconds that the budget leaves for all requests."""
+        return self.budget.seconds - (time.monotonic() - (self._started or time.monotonic()))
+
     def _sleep(self, seconds: float) -> None:
-        time.sleep(max(0.0, min(seconds, self._remaining())))
+        self._remaining()
+        time.sleep(max(0.0, min(seconds, self._left())))
 
     def _wait_for_turn(self) -> None:
         if self.budget.per_second > 0:
             self._sleep(self._last + 1 / self.budget.per_second - time.monotonic())
         self._last = time.monotonic()
 
+    def _without_token(self, answer: bytes) -> bytes:
+        """Leave the token out of an answer: what a server repeats would reach messages, records and the cache."""
+        return answer.replace(self._token.encode(), REPEATED.encode()) if self._token else answer
+
     def _quote(self, text: str | bytes) -> str:
         """Quote what a server says: one line, 200 characters, without the token."""
         words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
         if self._token:
-            words = words.replace(self._token, "(token)")
+            words = words.replace(self._token, REPEATED)
         return quote(" ".join(words[:2000].split()), limit=200)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -202,7 +203,7 @@ def json_values(column: pd.Series, datatype: str) -> list[Any]:
 
 
 def read_json(body: bytes, what: str) -> Any:  # noqa: ANN401 -- any JSON document
-    """Read JSON strictly: NaN and Infinity are no JSON.
+    """Read JSON strictly: NaN and Infinity are no JSON, and a key that stands twice says nothing.
 
     Raises
     ------
@@ -212,8 +213,15 @@ def read_json(body: bytes, what: str) -> Any:  # noqa: ANN401 -- any JSON docume
     def refuse(word: str) -> float:
         raise ValueError(f"it holds {word}")
 
+    def single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) < len(pairs):
+            twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+            raise ValueError(f"it holds the key {quote(twice, limit=40)} twice")
+        return table
+
     try:
-        return json.loads(body, parse_constant=refuse)
+        return json.loads(body, parse_constant=refuse, object_pairs_hook=single)
     except (ValueError, RecursionError) as error:
         begin = quote(" ".join(body[:120].decode("utf-8", "replace").split()))
         reason = " ".join(str(error).split())[:120]
@@ -235,6 +243,8 @@ def oip_answer(document: Any, rows: int) -> dict[str, Array]:  # noqa: ANN401
     for output in outputs:
         if not isinstance(output, dict) or not isinstance(output.get("name"), str):
             raise EndpointError("the endpoint's answer holds an output without a name.")
+        if output["name"] in table:
+            raise EndpointError(f"the endpoint's answer holds output {quote(output['name'])} twice.")
         table[output["name"]] = _read_output(output, rows)
     return table
 
