@@ -57,7 +57,7 @@ class Costs:
                 )
         if self.of_alarm == 0 and self.of_miss == 0:
             raise ConfigError(
-                "[costs] no mistake costs more than the right decision, so that all thresholds are equal. State what a "
+                "[costs] no mistake costs more than the right decision, so all thresholds cost the same. State what a "
                 "mistake costs."
             )
 

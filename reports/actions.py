@@ -119,4 +119,4 @@ def _make_up(reason: str, findings: Sequence[Finding]) -> str:
         return f"{list_names(visible(finding.title, 60) for finding in findings)}: {visible(reason, 300)}"
     kinds = list_names(dict.fromkeys(visible(finding.family, 40) for finding in findings))
     again = "Run without --quick" if reason == LEFT_OUT else "Run to the end"
-    return f"{again} for the answers of {count_noun(len(findings), 'more check')}: {kinds}."
+    return f"{again} for the results of {count_noun(len(findings), 'more check')}: {kinds}."

@@ -22,10 +22,10 @@ def confusion_words(record: AuditRecord) -> tuple[str, ...]:
         for column, said in enumerate(matrix.columns)
     }
     return (
-        f"{cell[positive, positive]:,.0f} rightly called {yes}",
+        f"{cell[positive, positive]:,.0f} correctly called {yes}",
         f"{cell[negative, positive]:,.0f} called {yes} although {no}",
         f"{cell[positive, negative]:,.0f} called {no} although {yes}",
-        f"{cell[negative, negative]:,.0f} rightly called {no}",
+        f"{cell[negative, negative]:,.0f} correctly called {no}",
     )
 
 

@@ -185,7 +185,7 @@ def flips(entries: Sequence[Entry]) -> list[str]:
         for gate, outcome in entry.outcomes.items():
             before = last.get((entry.data, gate)) if entry.data else None
             if before is not None and {before.outcomes[gate], outcome} == {"pass", "fail"}:
-                turned = f"{gate} turned from {before.outcomes[gate]} to {outcome}"
+                turned = f"{gate} changed from {before.outcomes[gate]} to {outcome}"
                 lines.append(f"{turned} on the same rows, from {before.name} to {entry.name}")
             if entry.data and outcome in ("pass", "fail"):
                 last[entry.data, gate] = entry
@@ -208,8 +208,8 @@ def changes(entries: Sequence[Entry]) -> list[str]:
         gone = [key for key in before.policy if key not in after.policy]
         other = [key for key in after.policy if before.policy.get(key, after.policy[key]) != after.policy[key]]
         names = [f"{key} {before.policy[key]} became {after.policy[key]}" for key in other[:5]]
-        names += [f"{len(new)} gates came, such as {new[0]}"] if new else []
-        names += [f"{len(gone)} gates went, such as {gone[0]}"] if gone else []
+        names += [f"{len(new)} gates were added, such as {new[0]}"] if new else []
+        names += [f"{len(gone)} gates were removed, such as {gone[0]}"] if gone else []
         lines += [f"{after.name}: {'; '.join(names)}"] if names else []
     return lines
 

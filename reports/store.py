@@ -122,7 +122,7 @@ def write_bytes_atomically(path: str | Path, content: bytes) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(
-            f"cannot write {str(path)!r}: {reason}. Name a folder that exists and is yours to write to."
+            f"cannot write {str(path)!r}: {reason}. Name a folder that exists and that you may write to."
         ) from error
     finally:
         with contextlib.suppress(OSError):

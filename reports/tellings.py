@@ -31,7 +31,7 @@ TELLINGS: Mapping[str, Telling] = {
     ),
     "duplicate_share": Telling("{value} of the rows are copies of another row{split}", "share"),
     "conflicting_share": Telling("{value} of the rows are equal to a row with another label{split}", "share"),
-    "top_value_share": Telling("{what}: the same value stands in {value} of the rows{split}", "share"),
+    "top_value_share": Telling("{what}: {value} of the rows have the same value{split}", "share"),
     "distinct_share": Telling("{what}: {value} of its values are distinct, like an identifier{split}", "share"),
     "class_share": Telling("only {value} of the rows are {class}{split}", "share"),
     "missing_rows": Telling("{group}: {value} more test rows needed to see {gap}", "count"),

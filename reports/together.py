@@ -61,7 +61,7 @@ def write_together(folder: Path, contents: Mapping[str, bytes], own: Collection[
         raise
     except OSError as error:
         raise OutputError(
-            f"cannot write into {str(folder)!r}: {error.strerror or error}. Name a folder that is yours to write to."
+            f"cannot write into {str(folder)!r}: {error.strerror or error}. Name a folder that you may write to."
         ) from error
 
 

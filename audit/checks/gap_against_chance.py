@@ -49,7 +49,7 @@ def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
         columns=("feature", "metric", "gap", "by chance", "limit of chance", "p", "detectable", "farthest"),
         rows=tuple(row for chance in gaps_by_chance for row in _rows(chance)),
         caption="A gap is the largest value less the smallest; p is corrected for groups and metrics of the feature."
-        + "".join(f" Rates speak of the favorable outcome, “{name}”." for name in outcomes),
+        + "".join(f" Rates count the favorable outcome, “{name}”." for name in outcomes),
     )
     beyond = [name for name, p in corrected.items() if p < 0.05]
     text = f"Gaps beyond chance: {', '.join(beyond)}." if beyond else "No gap is beyond what shuffled groups show."

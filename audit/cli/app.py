@@ -25,24 +25,30 @@ Out = Annotated[
 ]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="A gates.toml in place of the configured policy.")]
 Baseline = Annotated[
-    Path | None, typer.Option("--baseline", help="audit.json of an earlier run; is this model no worse?")
+    Path | None, typer.Option("--baseline", help="audit.json of an earlier run, to test whether this model is worse.")
 ]
 Unpaired = Annotated[
-    bool, typer.Option("--unpaired", help="Accept a baseline of other rows; compare independent samples.")
+    bool, typer.Option("--unpaired", help="Accept a baseline measured on other rows, as an independent sample.")
 ]
-Everything = Annotated[bool, typer.Option("--all", help="Tell every concern and every open question, not the first.")]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Show every concern and every open question, not only the first.")
+]
 Edition = Annotated[
     str, typer.Option("--edition", help="full, or short: the card without its annex, at most eight printed pages.")
 ]
 CardFile = Annotated[
-    Path | None, typer.Option("--card", help="A card.toml: draw with these words of people, without the model.")
+    Path | None, typer.Option("--card", help="card.toml with the owner's texts; draws the card without the model.")
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Let gates of severity warning count like errors.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Treat gates of severity warning as errors.")]
 
 OutFile = Annotated[str, typer.Option("--out", help="File to write; '-' is standard output.")]
-TABLE = typer.Option("--data", help="Table that the input's schema is learned from.")
-Trust = Annotated[bool, typer.Option("--trust", help="You trust who wrote the code: of a pickle, or of audit.toml.")]
-Features = Annotated[str, typer.Option("--features", help="Columns in their order, for a model without names.")]
+TABLE = typer.Option("--data", help="Table from which the input schema is taken.")
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run code from a pickle or audit.toml, since you trust its author.")
+]
+Features = Annotated[
+    str, typer.Option("--features", help="Feature columns in order, for a model that stores no names.")
+]
 SavedRecord = Annotated[Path, typer.Argument(help="audit.json")]
 
 
@@ -71,7 +77,7 @@ def run(
     baseline: Baseline = None,
     unpaired: Unpaired = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Stop after the answers: facts, performance, groups; no refits.")
+        bool, typer.Option("--quick", help="Run only what predictions suffice for: facts, performance, groups.")
     ] = False,
     formats: Formats = None,
     strict: Strict = False,
@@ -99,10 +105,12 @@ def run(
 
 @app.command()
 def init(
-    test: Annotated[Path, typer.Option("--test", help="Table of the rows to judge the model on.")],
-    target: Annotated[str, typer.Option("--target", help="Column that holds the truth.")],
-    model: Annotated[Path | None, typer.Option("--model", help="Model file; without one, name answer columns.")] = None,
-    train: Annotated[Path | None, typer.Option("--train", help="Table of the rows it learned from.")] = None,
+    test: Annotated[Path, typer.Option("--test", help="Table of test rows.")],
+    target: Annotated[str, typer.Option("--target", help="Column with the true value (the target).")],
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Model file; without one, name prediction columns.")
+    ] = None,
+    train: Annotated[Path | None, typer.Option("--train", help="Table of training rows.")] = None,
     positive: Annotated[str | None, typer.Option("--positive", help="Positive class of a binary target.")] = None,
     favorable: Annotated[
         str | None, typer.Option("--favorable", help="Class that is good for the person, such as a loan granted.")
@@ -114,7 +122,7 @@ def init(
     score: Annotated[str | None, typer.Option("--score", help="Column of scores.")] = None,
     trust: Trust = False,
     out: Annotated[Path, typer.Option("--out", help="Folder for the three files.")] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> int:
     """Write audit.toml, gates.toml and card.toml from what model and tables show."""
     from audit.cli.init import init as verb
@@ -167,13 +175,15 @@ def judge(
 
 @app.command()
 def compare(
-    records: Annotated[list[Path], typer.Argument(help="audit.json of the earlier run, then of the later; or several")],
+    records: Annotated[
+        list[Path], typer.Argument(help="audit.json of the earlier run, then of the later one; or several")
+    ],
     formats: Annotated[str, typer.Option("--format", help="text, json or md.")] = "text",
     out: OutFile = "-",
     fail_on: Annotated[
         str, typer.Option("--fail-on", help="never, or worse: exit 1 if the last model is shown to be worse.")
     ] = "never",
-    everything: Annotated[bool, typer.Option("--all", help="Show what is folded, and longer tables.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show folded sections and longer tables.")] = False,
 ) -> int:
     """Compare two audits, or each of several with the best: what changed, by how much, for whom.
 
@@ -283,8 +293,12 @@ def compress(
     epochs: Annotated[int, typer.Option("--epochs", help="Passes of training after pruning.", min=0)] = 3,
     groups: Annotated[str, typer.Option("--groups", help="Columns whose groups count equally, comma-separated.")] = "",
     rows: Annotated[int, typer.Option("--rows", help="Calibration rows.", min=1)] = 512,
-    test: Annotated[Path | None, typer.Option("--test", help="Rows to compare on; the calibration table else.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="File to write; a report stands beside it.")] = Path("small.onnx"),
+    test: Annotated[
+        Path | None, typer.Option("--test", help="Rows to compare on; by default the calibration table.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="File to write; a report is written beside it.")] = Path(
+        "small.onnx"
+    ),
     trust: Trust = False,
 ) -> int:
     """Quantize, prune or distill a model, and say for which groups its answers change."""
@@ -317,7 +331,7 @@ def mitigate(
     ],
     feature: Annotated[str, typer.Option("--feature", help="Which sensitive feature; sex,race crosses them.")] = "",
     limit: Annotated[float, typer.Option("--limit", help="Largest gap that is accepted on test rows.")] = 0.05,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Go on where no gap is shown.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Continue even if no gap is shown.")] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder for model, record and card.")] = Path("mitigated"),
     policy: PolicyFile = None,
     strict: Strict = False,
@@ -335,8 +349,10 @@ def mitigate(
 def export(
     model: Annotated[Path, typer.Argument(help="Model file: networks of trainers, scikit-learn, boosters.")],
     data: Annotated[Path, TABLE],
-    test: Annotated[Path | None, typer.Option("--test", help="Rows to prove parity on; the table itself else.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="File to write; model.json stands beside it.")] = Path(
+    test: Annotated[
+        Path | None, typer.Option("--test", help="Rows to verify the export on; by default the table itself.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="File to write; model.json is written beside it.")] = Path(
         "model.onnx"
     ),
     formats: Annotated[str, typer.Option("--format", help="onnx.")] = "onnx",
@@ -358,8 +374,12 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen on.", min=0, max=65535)] = 8080,
     log: Annotated[Path | None, typer.Option("--log", help="Folder for Parquet files of predictions.")] = None,
-    log_inputs: Annotated[str, typer.Option("--log-inputs", help="Inputs to log beside them, comma-separated.")] = "",
-    types_only: Annotated[bool, typer.Option("--types-only", help="Do not hold categories and ranges.")] = False,
+    log_inputs: Annotated[
+        str, typer.Option("--log-inputs", help="Inputs to log with the predictions, comma-separated.")
+    ] = "",
+    types_only: Annotated[
+        bool, typer.Option("--types-only", help="Check types only, not categories and ranges.")
+    ] = False,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds for one request.", min=0.01)] = 30.0,
     trust: Trust = False,
 ) -> int:

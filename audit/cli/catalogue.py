@@ -39,7 +39,7 @@ def rule(asked: str | None) -> int:
     if asked is None:
         _list([gate for gate in policy.gates if first[gate.id] is gate])
         say()
-        say("modelassay rule CODE tells one rule whole.")
+        say("modelassay rule CODE explains one rule in full.")
         return 0
     codes = _codes(policy, asked)
     if len(codes) > 1:
@@ -102,7 +102,7 @@ def _where(gate: Gate) -> str:
 def _decide(gate: Gate) -> str:
     if gate.decided == "count":
         return "exactly: a fact about the rows at hand."
-    text = "pass if the whole interval holds, fail if none of it does (Holm within the rule), else inconclusive"
+    text = "pass if the whole interval holds, fail if none of it does (Holm within the rule), otherwise inconclusive"
     if gate.on_inconclusive == "block":
         text += "; inconclusive blocks, for this must be shown"
     return f"{text}; slices under {gate.min_n} rows are not assessed." if gate.min_n else f"{text}."

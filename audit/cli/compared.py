@@ -93,7 +93,7 @@ def rest(comparison: Comparison) -> list[Section]:
         _decisions(comparison, crossed, "Decisions that changed, groups of several features"),
         _disagreement(comparison),
         _area_test(comparison),
-        _turn(comparison, turns, "Concerns and notes that turned"),
+        _turn(comparison, turns, "Concerns and notes that changed"),
         Section(
             title="Measured in one audit only",
             head=("check", "metric", "where", ""),
@@ -206,10 +206,10 @@ def _differing(comparison: Comparison) -> Section:
     lines += [count_noun(versions, "version of a package", "versions of packages")] if versions else []
     lines += [visible(other, 40) for other in others]
     return Section(
-        title="What differs beside the numbers",
+        title="What differs besides the numbers",
         head=("", "before", "after"),
         rows=comparison.identity,
-        short=f"what differs beside the numbers ({', '.join(lines[:5])})",
+        short=f"what differs besides the numbers ({', '.join(lines[:5])})",
     )
 
 
@@ -217,10 +217,10 @@ def _disagreement(comparison: Comparison) -> Section:
     table = comparison.disagreement
     rows = () if table is None else tuple(tuple(str(cell) for cell in row) for row in table.rows)
     return Section(
-        title="Rows that only one of the two answers rightly",
+        title="Rows that only one of the two answers correctly",
         head=() if table is None else table.columns,
         rows=rows,
-        short="rows that only one answers rightly",
+        short="rows that only one answers correctly",
     )
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from audit.models.load import Model
 
 NOT_TRAINED_ON = (
-    "Pruned without training on: a file of this kind holds no loss and no optimizer, so --epochs and --target change "
-    "nothing. Expect more changed decisions than of a network of trainers (.safetensors), which is trained on."
+    "Pruned without further training: a file of this kind holds no loss and no optimizer, so --epochs and --target "
+    "change "
+    "nothing. Expect more changed decisions than with a network of trainers (.safetensors), which continues training."
 )
 
 
@@ -93,8 +94,9 @@ def _trained_on(source: Model, asked: Asked, table: pd.DataFrame) -> tuple[Model
     if not is_network(source.predictor):
         if asked.distill or asked.units:
             raise ModelError(
-                f"--distill and --units train on; {source.info.kind} cannot be trained on from its file. Compress a "
-                "network of trainers (.safetensors), or use --prune and --int8, which change weights alone."
+                f"--distill and --units continue training; {source.info.kind} cannot be trained from its file. "
+                "Compress a "
+                "network of trainers (.safetensors), or use --prune and --int8, which change only weights."
             )
         return source, ((NOT_TRAINED_ON,) if asked.prune else ())
     if not (asked.prune or asked.distill):
@@ -114,7 +116,7 @@ def _trained_on(source: Model, asked: Asked, table: pd.DataFrame) -> tuple[Model
         if asked.prune:
             predictor = prune(predictor, X, table[asked.target], asked.prune, epochs=asked.epochs, units=asked.units)
             what = "units" if asked.units else "weights"
-            done.append(f"{asked.prune:.0%} of each layer's {what} zero, trained on for {asked.epochs} epochs")
+            done.append(f"{asked.prune:.0%} of each layer's {what} zero, trained for {asked.epochs} more epochs")
     except (TrainerError, ValueError) as error:
         raise ConfigError(str(error)) from error
     return wrap(predictor), tuple(done)

@@ -139,7 +139,7 @@ def _require_own(out: Path, written: Mapping[str, bytes]) -> None:
     changed = [name for name in written if not (out / name).is_file() or (out / name).read_bytes() != written[name]]
     if standing and changed:
         raise ConfigError(
-            f"{quote_all(standing)} stand in {quote(out)} already, and not as this demo left them. Name another folder."
+            f"folder {quote(out)} already holds {quote_all(standing)}, not as this demo wrote it. Name another folder."
         )
 
 

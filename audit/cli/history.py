@@ -17,7 +17,7 @@ def history(records: list[Path], *, out: Path) -> int:
     require_replaceable(out, *files)
     entries = [_read(file) for file in files]
     if not entries:
-        raise ConfigError("there is no record; name audit.json files, or folders that hold some.")
+        raise ConfigError("no record found; name audit.json files, or folders that hold some.")
     entries.sort(key=lambda entry: (entry.created, entry.name))
     write_text_atomically(out, page(entries))
     note(f"{len(entries)} records: {out}")

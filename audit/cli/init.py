@@ -19,7 +19,7 @@ def init(asked: Asked, *, out: Path, force: bool) -> int:
     texts = drafts(start, out)
     standing = [name for name in texts if (out / name).exists()]
     if standing and not force:
-        raise ConfigError(f"{quote_all(standing)} stand in {str(out)!r} already; --force writes over them.")
+        raise ConfigError(f"folder {str(out)!r} already holds {quote_all(standing)}; --force overwrites.")
     write_together(out, {name: content.encode("utf-8", "replace") for name, content in texts.items()}, texts)
     output.say(f"Wrote {', '.join(str(out / name) for name in texts)}")
     for question in start.undecided:

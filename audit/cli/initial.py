@@ -93,7 +93,7 @@ def look(asked: Asked) -> Start:
         If a file cannot be read, or a column that was named does not exist.
     """
     if asked.model is None and asked.prediction is None and asked.score is None:
-        raise ConfigError("name a --model, or the --prediction or --score column that holds its answers.")
+        raise ConfigError("name a --model, or the --prediction or --score column that holds its predictions.")
     model, types = _model(asked)
     reading = _reading(asked, model)
     tables, shapes = read_rows(_tables(asked), reading, images=model.image_shape if model is not None else None)

@@ -30,7 +30,7 @@ PROMPTS = {
     "ethical_considerations": "Who is affected, and what could go wrong for them.",
     "risks_and_harms": "Known risks, how likely and how grave.",
     "mitigations": "What was done about them.",
-    "human_oversight": "Who can overrule it, when, and how they come to know.",
+    "human_oversight": "Who can overrule it, when, and how they are informed.",
     "caveats": "What a reader should keep in mind.",
 }
 """What each heading of the card asks for."""
@@ -55,7 +55,7 @@ depth = 2        # how many sensitive features are crossed
 
 [policy]
 path = "gates.toml"
-# baseline = "main.audit.json"  # an earlier run: is this model no worse?
+# baseline = "main.audit.json"  # an earlier run to compare this model with
 
 [card]
 path = "card.toml"
@@ -68,7 +68,7 @@ formats = ["json", "html", "md", "junit"]  # also text, sarif, github, gitlab
 
 GATES = """\
 # What must hold. Commit this before you see results: thresholds set afterwards prove little.
-# modelassay rule lists the catalogue that is extended here; modelassay rule FAIR001 tells one rule whole.
+# modelassay rule lists the catalogue that is extended here; modelassay rule FAIR001 explains one rule in full.
 
 schema_version = 1
 
@@ -141,7 +141,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _audit(start: Start, folder: Path) -> Iterator[str]:
-    yield "# What to audit. Written by modelassay init; lines marked DECIDE want a person. Run with"
+    yield "# What to audit. Written by modelassay init; a person decides the lines marked DECIDE. Run with"
     yield "#   modelassay run audit.toml"
     for question in start.undecided:
         yield f"# DECIDE first: {' '.join(question.split())}"
@@ -208,7 +208,7 @@ def _task(start: Start) -> Iterator[str]:
 def _favorable(start: Start) -> Iterator[str]:
     """Ask which outcome is good for the person, with both readings in words."""
     if start.favorable is not None:
-        yield f"favorable = {text(start.favorable)}  # good for the person: selection rates speak of it"
+        yield f"favorable = {text(start.favorable)}  # good for the person: selection rates count it"
         return
     name, other = start.classes[0], start.classes[-1]
     yield "# DECIDE: which outcome is good for the person? Groups are compared by how often they get it."
@@ -227,14 +227,14 @@ def _columns(start: Start) -> Iterator[str]:
         yield "sensitive = []  # DECIDE: columns that distinguish groups of people"
     if start.likely:
         yield f"# these sound sensitive and are not declared: {quote_all(start.likely)}"
-    known = "the model knows its columns by name" if start.stated else "all other columns are taken for features"
+    known = "the model knows its columns by name" if start.stated else "all other columns are used as features"
     yield f"# features = [...]  # {known}: {quote_all(start.features, limit=8)}"
     yield "# drop = []         # columns that are not features: identifiers, free text, notes"
     yield '# weight = "..."    # a column of sample weights'
     yield '# cluster = "..."   # a column that says which rows belong together: person, device, site'
     time = text(start.times[0]) if start.times else '"..."'
     yield f"# time = {time}      # a column of times: training rows should come first"
-    yield '# headline = "..."  # the metric that stands for the whole, if not the usual one'
+    yield '# headline = "..."  # the main metric, if not the usual one'
 
 
 def _labels(start: Start) -> Iterator[str]:

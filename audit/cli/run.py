@@ -81,4 +81,4 @@ def _end(kept: Unfinished | None) -> None:
 
 def _went_on(record: AuditRecord) -> str:
     """Say what was not gathered again."""
-    return f"Went on from an interrupted run, which had gathered {', '.join(record.reused)}." if record.reused else ""
+    return f"Continued an interrupted run, which had gathered {', '.join(record.reused)}." if record.reused else ""

@@ -80,7 +80,7 @@ def load_baseline(terms: Terms) -> tuple[AuditRecord | None, str]:
 
 
 OTHER_KEY = (
-    "The two records put kept answers in order by different keys, so rows cannot be paired: make both with the same "
+    "The two records order their kept answers by different keys, so rows cannot be paired: make both with the same "
     "MODELASSAY_PAIRING_KEY, or on the same computer."
 )
 
@@ -220,7 +220,7 @@ def _with_own(measurement: Measurement, independent: Measurement, own: Direction
         for estimate in independent.estimates
         if estimate.metric.removesuffix("_gain") in own and estimate.metric not in there
     ]
-    note = "Metrics of your own are compared as of independent samples here: a record holds no code."
+    note = "Your own metrics are compared here as independent samples, since a record holds no code."
     return replace(
         measurement,
         estimates=(*measurement.estimates, *added),
@@ -296,9 +296,9 @@ def _notes(new: Predictions, kept: Pairing | None) -> list[str]:
     if kept is not None and kept.kept < kept.rows:
         notes.append(f"Paired on {kept.kept:,} of {kept.rows:,} rows, a random sample by hash.")
     if new.sensitive:
-        notes.append("Rows of a crossing of groups too small to be shown are left out of its groups here.")
+        notes.append("Rows of crossed groups too small to show are left out of the groups here.")
     if new.task == "multiclass" and new.y_score is None:
-        notes.append("No scores are kept of many rows of many classes, so areas and losses are not paired.")
+        notes.append("Scores of many rows and many classes are not kept, so areas and losses are not paired.")
     if new.task == "regression":
         notes.append("Targets and errors were kept in 16 bits, so numbers may differ in the fifth digit.")
     return notes
@@ -353,15 +353,15 @@ def headline_of(estimate: Estimate) -> Estimate:
 
 
 def disagreement(new: Predictions, old: Predictions) -> Table:
-    """Count the rows that only one of two models answers rightly, with McNemar's test."""
+    """Count the rows that only one of two models answers correctly, with McNemar's test."""
     right, was = new.y_pred == new.y_true, old.y_pred == new.y_true
     better, worse = int((right & ~was).sum()), int((~right & was).sum())
     tests = mcnemar(better, worse)
     return Table(
-        title="Rows that only one of the two models answers rightly",
+        title="Rows that only one of the two models answers correctly",
         columns=("now right", "now wrong", "McNemar exact p", "mid-p"),
         rows=((better, worse, float(f"{tests.exact:.3g}"), float(f"{tests.mid:.3g}")),),
-        caption="Under no change both counts are equal but for chance; rows are counted without weights.",
+        caption="Without a change, both counts differ only by chance; rows are counted without weights.",
     )
 
 
@@ -386,12 +386,12 @@ def unpaired_gains(
         gap = gain(compare_estimates(estimate, other, "difference"), better_of(metric, own), f"{metric}_gain")
         estimates.append(replace(gap, method=f"not paired: {gap.method}" if gap.method else ""))
     headlines = [headline_of(estimate) for estimate in estimates if estimate.metric == f"{judged}_gain"]
-    text = f"{judged} changed by {headlines[0]}, " if headlines else "No number stands in both records, "
+    text = f"{judged} changed by {headlines[0]}, " if headlines else "No number is in both records, "
     return Measurement(
-        summary=text + "not paired: the two audits are compared as independent samples, which shows far less.",
+        summary=text + "not paired: the two audits are compared as independent samples, which detects far less.",
         estimates=(*headlines, *estimates),
         notes=(
-            "Rows could not be paired: they are other rows, or a record keeps no answers.",
+            "Rows could not be paired: the two audits used different rows, or a record keeps no answers.",
             *_stands_in(headline, judged),
         ),
     )

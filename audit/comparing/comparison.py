@@ -73,7 +73,7 @@ def compare(before: AuditRecord, after: AuditRecord, *others: AuditRecord, names
     ...     model=ModelInfo(name="m", kind="", format="none"), data=DataInfo(target="y"), environment=Environment())
     >>> compare(record, record)
     Comparison of m (1) and m (2)
-      No difference shown: accuracy stands in neither audit, or in one.
+      No difference shown: accuracy is missing from one audit or from both.
     """
     records = (before, after, *others)
     for record in records[:-1]:

@@ -40,7 +40,7 @@ class Comparison:
     churn: tuple[Estimate, ...] = ()
     """Share of decisions that changed, overall and by group; of a binary task also by their new outcome."""
     disagreement: Table | None = None
-    """Rows that only one of the two answers rightly, with McNemar's test."""
+    """Rows that only one of the two answers correctly, with McNemar's test."""
     area_test: Estimate | None = None
     """p-value of the difference in ROC AUC (DeLong), where both are scored and rows are paired."""
     turns: tuple[Turn, ...] = ()
@@ -95,7 +95,7 @@ def ranking_line(contenders: Sequence[Contender], metric: str) -> str:
     if best:
         return f"Best in {words}: {best[0]}; every other model is shown to be worse."
     if not open_:
-        return f"Which model is best in {words} cannot be told: a record holds no interval of it."
+        return f"Which model is best in {words} cannot be decided: a record holds no interval for it."
     worse = len(contenders) - len(open_)
     rest = f"; {count_noun(worse, 'model is', 'models are')} shown to be worse" if worse else ""
     return f"Best in {words}: not settled among {list_names(open_, limit=4)}{rest}."
@@ -152,7 +152,7 @@ def _open(comparison: Comparison) -> list[str]:
     ]
     known = [change for change in here if change.difference is not None and change.difference.value is not None]
     words = metric_words(comparison.headline or "headline metric")
-    return [_move(known[0])] if known else [f"{words} stands in neither audit, or in one"]
+    return [_move(known[0])] if known else [f"{words} is missing from one audit or from both"]
 
 
 def _decisions(comparison: Comparison) -> list[str]:

@@ -51,7 +51,7 @@ class PolicyChoice:
     margin: float | None = None
     baseline: AuditRecord | str | Path | None = None
     unpaired: bool = False
-    """Accept a baseline of other rows; compare independent samples."""
+    """Accept a baseline measured on other rows, as an independent sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

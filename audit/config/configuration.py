@@ -292,9 +292,9 @@ def _require_one_source(config: Config, file: str) -> None:
     if isinstance(data.labels, str) and not log:
         raise ConfigError(f"{file}: [data] labels names files; these belong to a log. Name it in [data] log.")
     if isinstance(data.labels, str) and data.id is None:
-        raise ConfigError(f"{file}: [data] labels needs 'id', the column by which labels meet their rows.")
+        raise ConfigError(f"{file}: [data] labels needs 'id', the column that matches labels to rows.")
     if log and (config.model is not None or data.train is not None):
-        raise ConfigError(f"{file}: [data] log holds answers; it goes without [model] and 'train'.")
+        raise ConfigError(f"{file}: [data] log already holds predictions; leave [model] and 'train' out.")
     if data.spark is not None and not data.table:
         raise ConfigError(f"{file}: [data] spark needs 'table', the table to count.")
 
@@ -320,7 +320,8 @@ def _require_one_model(model: ModelTable, file: str) -> None:
         raise ConfigError(f"{file}: [model] needs one of 'path', 'object', 'torch' (with 'weights') and 'url'.")
     if model.weights is not None and model.torch is None:
         raise ConfigError(
-            f'{file}: [model] weights are of a torch module; state torch = "package.module:build", a function of yours '
+            f'{file}: [model] weights belong to a torch module; state torch = "package.module:build", a function of '
+            "yours "
             "that builds it."
         )
     if model.url is not None:

@@ -80,7 +80,7 @@ def data_table(given: LogGiven, roles: Roles, settings: Settings) -> DataTable:
         If labels come later and there is no identifier to join them by.
     """
     if given.labels is not None and given.id is None:
-        raise ConfigError("labels need id, the column by which they meet their rows.")
+        raise ConfigError("labels need id, the column that matches them to rows.")
     if given.spark is not None and not given.table:
         raise ConfigError("spark needs table, the table to count.")
     return DataTable(

@@ -110,7 +110,9 @@ def _require_name(name: object) -> None:
     if name in METRICS or name == "headline":
         raise ConfigError(f"[metrics] {quote(name)} is a built-in metric; give yours another name.")
     if name.endswith(ENDINGS):
-        raise ConfigError(f"[metrics] {quote(name)} ends as derived metrics do ({', '.join(ENDINGS)}).")
+        raise ConfigError(
+            f"[metrics] {quote(name)} has an ending that is reserved for derived metrics ({', '.join(ENDINGS)})."
+        )
 
 
 def _name(name: str, table: MetricTable, folder: Path) -> object:

@@ -78,7 +78,7 @@ def require_memory(size: int, name: str) -> None:
     if memory and size > memory // 2:
         raise DataError(
             f"{quote(name)} takes {size / 2**30:,.1f} GiB, more than half of this machine's memory "
-            f"({memory / 2**30:,.1f} GiB). Let it be counted without being held: write the model's answers beside its "
+            f"({memory / 2**30:,.1f} GiB). Have it counted without loading it: write the model's answers beside its "
             f"rows and name it as [data] log = {quote(name)}; or take a sample of its rows."
         )
 
@@ -101,7 +101,7 @@ def open_bounded(path: Path) -> Iterator[IO[bytes]]:
     Raises
     ------
     DataError
-        If it unfolds to more than `allowed_bytes`, or a ``.zip`` holds more than one file.
+        If it decompresses to more than `allowed_bytes`, or a ``.zip`` holds more than one file.
     """
     suffix = path.suffix.lower()
     if suffix not in COMPRESSED:
@@ -119,7 +119,7 @@ def _take(blocks: Iterator[bytes], path: Path) -> bytes:
         size += len(block)
         if size > most:
             raise DataError(
-                f"{quote(path.name)} unfolds to more than {most >> 20:,} MiB, over {MOST_RATIO} times its size; "
+                f"{quote(path.name)} decompresses to more than {most >> 20:,} MiB, over {MOST_RATIO} times its size; "
                 "if it is meant to, unpack it first."
             )
         kept.append(block)

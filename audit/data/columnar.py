@@ -224,7 +224,7 @@ def _require_honest_arrays(path: Path) -> None:
                     raise DataError(f"{quote(name)} declares {size:,} bytes, the file holds {member.file_size:,}.")
                 total += size
     if total > (most := allowed_bytes(path.stat().st_size)):
-        raise DataError(f"{quote(path.name)} unfolds to {total >> 20:,} MiB; at most {most >> 20:,} MiB are read.")
+        raise DataError(f"{quote(path.name)} decompresses to {total >> 20:,} MiB; at most {most >> 20:,} MiB are read.")
 
 
 def _array_header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:  # noqa: ANN401

@@ -142,13 +142,13 @@ def require_distinct(words: Iterable[str], what: str) -> None:
     --------
     >>> require_distinct(("yes", "no", "Yes"), "target 'y'")
     Traceback (most recent call last):
-    audit.errors.DataError: target 'y' holds both 'yes' and 'Yes', which differ in case or blanks alone; write them...
+    audit.errors.DataError: target 'y' holds both 'yes' and 'Yes', which differ only in case or blanks; write them...
     """
     first: dict[str, str] = {}
     for word in words:
         if (other := first.setdefault(plain_word(word), word)) != word:
             raise DataError(
-                f"{what} holds both {quote(other)} and {quote(word)}, which differ in case or blanks alone; "
+                f"{what} holds both {quote(other)} and {quote(word)}, which differ only in case or blanks; "
                 "write them alike."
             )
 

@@ -253,11 +253,11 @@ def split_frame(part: object, target: str, split: str) -> tuple[pd.DataFrame, pd
         frame = to_frame(part, f"the {split} table")
         return frame.reset_index(drop=True), frame.index if has_labels(part) else None
     if len(part) != 2:
-        raise DataError(f"the {split} rows are given as {len(part)} things; expected (X, y) or a frame.")
+        raise DataError(f"the {split} rows are given as {len(part)} objects; expected (X, y) or a frame.")
     X, y = part
     frame = to_frame(X, f"X of the {split} rows")
     if target in frame.columns:
-        raise DataError(f"X has a column {quote(target)}, the name of the target; name the target otherwise.")
+        raise DataError(f"X has a column {quote(target)}, the name of the target; give the target another name.")
     index = frame.index if has_labels(X) else None
     labels = to_series(y, target)
     if len(labels) != len(frame):

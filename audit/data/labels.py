@@ -69,8 +69,8 @@ def rewrite_labels(texts: Texts, labels: Mapping[str, str], what: str, beside: C
     if words - set(labels):
         return texts
     raise DataError(
-        f"[data.labels] does not tell whether it rewrites {what}, which holds {quote_all(sorted(words))}: each of "
-        "these words stands on both of its sides. Write the labels alike in table and model instead."
+        f"[data.labels] is ambiguous for {what}, which holds {quote_all(sorted(words))}: each of "
+        "these words is on both of its sides. Write the labels the same way in table and model instead."
     )
 
 

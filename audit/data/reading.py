@@ -150,7 +150,7 @@ def explain_broken_file(name: str) -> Iterator[None]:
         said = " ".join(str(error).split())[:200] or "the data end early"
         raise DataError(
             f"cannot read {quote(name)}: {type(error).__name__}: {said}. "
-            "Check that the file is whole and has the format its name says."
+            "Check that the file is complete and has the format that its name says."
         ) from error
 
 

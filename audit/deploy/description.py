@@ -68,7 +68,9 @@ def describe(
     if model.feature_count not in (None, len(names)):
         raise ModelError(f"the model reads {model.feature_count} columns; {len(names)} are named: {quote_all(names)}.")
     if len(version) > LONGEST or not re.fullmatch(VERSION, version):
-        raise ConfigError(f"version {quote(version)} stands in addresses; expected letters, digits, points and dashes.")
+        raise ConfigError(
+            f"version {quote(version)} is part of addresses; expected letters, digits, points and dashes."
+        )
     classes = () if model.classes is None else tuple(label_text(class_) for class_ in model.classes)
     return Description(
         name=path.stem,
@@ -141,7 +143,7 @@ def _contradiction(description: Description) -> str:
     for column in description.columns:
         ends = [end for end in (column.low, column.high) if end is not None]
         if len(ends) == 1 or not all(map(math.isfinite, ends)) or ends != sorted(ends):
-            return f"columns: the range of {quote(column.name)} is none"
+            return f"columns: the range of {quote(column.name)} is empty"
     if len(set(description.classes)) < len(description.classes) or (
         description.scores and len(description.classes) < 2
     ):

@@ -233,7 +233,7 @@ def parity(source: Model, converted: Model, rows: pd.DataFrame) -> tuple[dict[st
     if _labels(source) and (score_method(source) == "predict_proba") != (score_method(converted) == "predict_proba"):
         return (
             numbers,
-            "its probabilities cannot be told from raw scores. Take them from CalibratedClassifierCV instead",
+            "its probabilities cannot be distinguished from raw scores. Take them from CalibratedClassifierCV instead",
         )
     if not moved <= TOLERANCE:
         return numbers, f"an answer of {len(rows)} rows differs by {moved:.2g}, more than {TOLERANCE:g}"

@@ -44,7 +44,7 @@ def network_graph(predictor: object) -> Any:  # noqa: ANN401 -- an ONNX ModelPro
         )
     if len(steps) > 2 or (len(steps) == 2 and not hasattr(steps[0][1], "to_plain")):
         raise ModelError(
-            "the network follows steps other than its own preparation; export writes that preparation only."
+            "the network comes after steps other than its own preparation; export writes that preparation only."
         )
     model = _export(estimator)
     plain = steps[0][1].to_plain() if len(steps) == 2 else None

@@ -352,7 +352,7 @@ def _lightgbm_tree(root: Mapping[str, Any], output: int) -> Tree:
         if node.get("decision_type") == "=="
     }
     if any(node.get("missing_type") == "Zero" for node in nodes):
-        raise ModelError("the booster takes zeros for missing values (zero_as_missing), which is not written as ONNX.")
+        raise ModelError("the booster treats zeros as missing values (zero_as_missing), which is not written as ONNX.")
     split = [0.0 if at in members else float(node.get("threshold", 0.0)) for at, node in enumerate(nodes)]
     return Tree(
         feature=np.array([int(node.get("split_feature", 0)) for node in nodes]),

@@ -290,7 +290,7 @@ def choose_output(model: Model, dataset: Dataset, sample: pd.DataFrame) -> tuple
     margin = callable(getattr(model.predictor, "decision_function", None))
     if not probability and not margin:
         output = Output(model=model, dataset=dataset, classes=classes, method="predict", scale="probability")
-        return output, ("the model gives labels alone: its decision (0 or 1) is explained",)
+        return output, ("the model gives only labels: its decision (0 or 1) is explained",)
     if not probability:
         output = Output(model=model, dataset=dataset, classes=classes, method="decision_function", scale="margin")
         return output, ("the model gives no probabilities: its margin is explained", *_of_predicted(dataset))

@@ -96,7 +96,7 @@ def _ask(
         context.progress(what, done, len(waiting))
         if done and (left < len(variant.rows) or context.late()):
             names = ", ".join(variant.name for variant in waiting[done : done + 5])
-            why = LATE if context.late() else f"{evaluations:,} rows are asked for at most"
+            why = LATE if context.late() else f"{evaluations:,} rows are predicted at most"
             notes = (*notes, f"{len(waiting) - done} of {len(waiting)} variants left out: {names} ({why})")
             break
         left -= len(variant.rows)

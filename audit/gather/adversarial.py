@@ -125,7 +125,7 @@ def _under(
 ) -> Perturbed:
     """Ask the model for the attacked rows."""
     variant = Variant(f"projected gradient, {text}", attack, base)
-    return ask_variants(context, base, [variant], what="attacking", notes=notes, scores=False)
+    return ask_variants(context, base, [variant], what="trying adversarial changes", notes=notes, scores=False)
 
 
 class _Loss:
@@ -136,7 +136,9 @@ class _Loss:
 
     def __call__(self, X: pd.DataFrame) -> FloatArray:
         """Return minus the log of the true class's probability, or minus its margin."""
-        answers = ask(self.context.require_model(), X, self.context.dataset, progress=_quiet, what="attacking")
+        answers = ask(
+            self.context.require_model(), X, self.context.dataset, progress=_quiet, what="trying adversarial changes"
+        )
         score = answers.y_score
         if score is None:
             raise NotApplicable(f"needs the model's scores; {answers.score_reason}")
@@ -164,7 +166,7 @@ def _climb(context: Context, rows: Positions, spreads: Mapping[str, float], size
     moved = start + context.generator("attacked start").uniform(-1, 1, start.shape) * reach
     worst = _Worst(moved)
     for step in range(steps):
-        context.progress("attacking", step, steps)
+        context.progress("trying adversarial changes", step, steps)
         height, uphill = slopes(_move(plain, spreads, moved), spreads, loss)
         worst.see(slice(None), height, moved)
         moved = np.clip(moved + np.nan_to_num(np.sign(uphill)) * reach / 4, start - reach, start + reach)
@@ -218,7 +220,7 @@ def _attack(context: Context, X: pd.DataFrame, rows: Positions, reach: Reach, st
     size = min(BLOCK, max(1, VALUES // plain.shape[1]))
     with thread_limit(1):
         for step in range(steps + 1):
-            context.progress("attacking", min(step, steps), steps)
+            context.progress("trying adversarial changes", min(step, steps), steps)
             for start in range(0, len(plain), size):
                 block = slice(start, start + size)
                 height, uphill = _gradient(predictor, moved[block], truth[block])

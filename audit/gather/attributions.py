@@ -125,12 +125,12 @@ def attribute(context: Context, plan: Plan) -> Attributions:
             if name == order[-1]:
                 raise
             if str(reason):
-                notes.append(f"not by {name}: {reason}")
+                notes.append(f"method {name} was not used: {reason}")
             continue
         residual = additivity_residual_of(attributions)
         if residual <= TOLERANCE or (name == order[-1] and name not in ON_REQUEST):
             return replace(attributions, residual=residual, notes=(*what.notes, *notes, *attributions.notes))
-        notes.append(f"not by {name}: its sums miss the model's output by {residual:.1%} of its spread")
+        notes.append(f"method {name} was not used: its sums miss the model's output by {residual:.1%} of its spread")
     raise NotApplicable("; ".join(notes))
 
 

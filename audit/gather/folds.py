@@ -104,8 +104,8 @@ def require_paid(model: Model, rows: int, paid: int, option: str) -> None:
     """
     if counts_epochs(model.predictor) and rows > paid:
         raise BudgetSpent(
-            f"three refits of this network would learn from {2 * rows:,} rows, over and over; the budget pays for "
-            f"{paid:,}. To spend it, set {option}"
+            f"three refits of this network would learn from {2 * rows:,} rows in all; the budget allows "
+            f"{paid:,}. To allow more, set {option}"
         )
 
 
@@ -113,7 +113,7 @@ def weight_notes(model: Model, dataset: Dataset) -> tuple[str, ...]:
     """Say whether refits use the sample weights."""
     if dataset.weight is None or weight_parameter(model.predictor) is not None:
         return ()
-    return ("the model takes no sample weights: refits learn from all rows alike",)
+    return ("the model takes no sample weights: refits give all rows the same weight",)
 
 
 def _splits(

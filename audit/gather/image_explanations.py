@@ -81,7 +81,7 @@ def gather(
         image_cases.append(_case(context, what, number, size, mean, words, effort))
     context.progress("explaining images", len(picked), len(picked))
     shown = what.X
-    notes = (*what.notes, *lines, "what is not shown takes the value of the mean background image")
+    notes = (*what.notes, *lines, "hidden pixels take the value of the mean background image")
     return ImageExplanations(
         cases=tuple(image_cases),
         scale=what.output.scale,
@@ -105,7 +105,7 @@ def _pay(
     if share == 1:
         return (pairs, samples, gradients), ()
     asked = 2 * pairs * (count - 1) + samples
-    note = f"each image was asked for about {asked:,} times with patches taken away, and for {gradients:,} gradients"
+    note = f"each image was predicted about {asked:,} times with patches removed; {gradients:,} gradients were taken"
     return (pairs, samples, gradients), (note,)
 
 

@@ -50,7 +50,7 @@ def gather(context: Context, *, linear_rows: int = 50_000, rows: int = 20_000) -
     levels: list[str] = []
     notes: list[str] = []
     for step, (name, most) in enumerate(((LINEAR, linear_rows), (STRONGER, rows))):
-        context.progress("fitting rivals", step, 2)
+        context.progress("fitting reference models", step, 2)
         if context.late():
             notes.append(f"the {name} model was left out: {LATE}")
             continue
@@ -63,7 +63,7 @@ def gather(context: Context, *, linear_rows: int = 50_000, rows: int = 20_000) -
             continue
         levels.append(name)
         notes.append(f"{name}: {kind} on {text}")
-    context.progress("fitting rivals", 2, 2)
+    context.progress("fitting reference models", 2, 2)
     if not parts:
         raise NotApplicable("; ".join(notes))
     return replace(join(share_classes(parts), "variant", levels), notes=tuple(notes))
@@ -97,5 +97,5 @@ def _fit(context: Context, name: str, rows: Positions) -> tuple[Model, str]:
 def _answers(context: Context, model: Model) -> Predictions:
     dataset = context.dataset
     test = dataset.rows("test")
-    answers = ask(model, dataset.inputs(test), dataset, progress=context.progress, what="asking rivals")
+    answers = ask(model, dataset.inputs(test), dataset, progress=context.progress, what="asking reference models")
     return predictions_of(answers, dataset, test, context.settings)

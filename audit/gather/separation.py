@@ -58,14 +58,14 @@ def gather(context: Context, *, rows: int = 10_000, cells: int = 4_000_000, tree
     fold = folds_of(len(chosen), generator, FOLDS, cluster=cluster)
     areas, drops, spreads = [], [], []
     for k in range(FOLDS):
-        context.progress("telling test rows from training rows", k, FOLDS)
+        context.progress("distinguishing test from training rows", k, FOLDS)
         held_out, drop = _fold(X, is_test, weight, fold != k, trees, generator)
         held = fold == k
         mass = None if weight is None else weight[held]
         areas.append(held_out.value)
         spreads.append(variance(held_out.influence, mass, None if cluster is None else cluster.take(held)))
         drops.append(drop)
-    context.progress("telling test rows from training rows", FOLDS, FOLDS)
+    context.progress("distinguishing test from training rows", FOLDS, FOLDS)
     value = float(np.mean(areas))
     units = np.arange(len(chosen)) if cluster is None else cluster_codes(cluster)
     positives, negatives = (float(len(np.unique(units[side]))) for side in (is_test, ~is_test))

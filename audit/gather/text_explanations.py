@@ -86,7 +86,7 @@ def gather(
         sample=tuple(text_cases[len(picked) :]),
         scale=output.scale,
         column=column,
-        notes=(*notes, *more, *short, "a word is taken away by leaving it out; base: the empty text"),
+        notes=(*notes, *more, *short, "a word is removed by leaving it out; base: the empty text"),
     )
 
 

@@ -15,7 +15,7 @@ def assert_passes(record: AuditRecord, *, strict: bool = False) -> None:
     ----------
     record : AuditRecord
     strict : bool
-        Let gates of severity warning count like errors.
+        Treat gates of severity warning as errors.
 
     Raises
     ------

@@ -104,7 +104,7 @@ def mitigate(
     limit : float
         Largest gap that is accepted on test rows, between 0 and 1.
     anyway : bool
-        Go on where no gap is shown.
+        Continue even if no gap is shown.
     target, task, positive, favorable, weight, cluster, features, drop, bins, settings, costs, policy, seed
         As for :func:`audit.pipeline.run`.
     progress : callable

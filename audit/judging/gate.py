@@ -110,7 +110,7 @@ def judge(
     hidden = suppressed_below(record)
     if suppress_n > hidden:
         raise PolicyError(
-            f"slices under {suppress_n} rows are to leave no count (suppress_n), but this record was made with "
+            f"slices under {suppress_n} rows must show no count (suppress_n), but this record was made with "
             f"suppress_n = {hidden}, so it may show smaller ones. Run the audit again with this policy, or with "
             f"[audit] suppress_n = {suppress_n}."
         )

@@ -256,13 +256,13 @@ def _require_known(wanted: Where, record: AuditRecord, who: str) -> None:
         if key not in known and key not in HOUSE_WORDS:
             groups = sorted(set(known) - HOUSE_WORDS)
             raise PolicyError(
-                f"{who} speaks of {quote(key)}, which is not a sensitive feature of this audit; "
+                f"{who} names {quote(key)}, which is not a sensitive feature of this audit; "
                 f"there are {quote_all(groups) or 'none'}." + hint(key, groups)
             )
         if level != "*" and level not in known.get(key, set()):
             levels = sorted(known.get(key, set()))
             raise PolicyError(
-                f"{who} speaks of {key} = {quote(level)}, which this audit does not have; "
+                f"{who} names {key} = {quote(level)}, which this audit does not have; "
                 f"there are {quote_all(levels) or 'none'}." + hint(level, levels)
             )
 

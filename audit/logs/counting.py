@@ -107,7 +107,7 @@ def _too_many(source: Source, columns: LogColumns, sizes: Mapping[str, int]) -> 
     table = ", ".join(f"{quote(name)} ({sizes[name]:,} values)" for name in order)
     ways = ["cut numbers into bands with [data.bins], or name fewer columns"]
     if columns.cluster is not None:
-        ways.append("leave cluster out, whereby intervals take its rows for independent, or give a sample of clusters")
+        ways.append("leave cluster out (intervals then treat rows as independent), or give a sample of clusters")
     if columns.scores():
         ways.append("give [data] prediction, so that the log can be counted without its scores")
     return f"log {quote(source.name)} has more than {MOST_CELLS:,} combinations of {table}; {'; '.join(ways)}."

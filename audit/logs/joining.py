@@ -132,7 +132,7 @@ def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -
 def twice(name: str, values: int, rows: int, example: object, where: str) -> str:
     """Say that identifiers do not distinguish rows."""
     return (
-        f"id column {quote(name)} does not distinguish rows: {values} values stand for {rows} rows, such as "
+        f"id column {quote(name)} does not distinguish rows: {values} values belong to {rows} rows, such as "
         f"{quote(example)}{where}. Rows would count twice; keep one of each, or leave [data] id out."
     )
 

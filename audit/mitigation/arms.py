@@ -137,8 +137,8 @@ def control_answers(bench: Bench, trial: Sealed, before: Predictions) -> Predict
     control = control_of(bench, trial)
     if control is None:
         return (
-            "no control: the model gives labels alone, without scores; no threshold can be moved that would give as "
-            "many people the favorable answer, so that nothing tells what the method itself is to be credited with"
+            "no control: the model gives only labels, without scores, so no threshold can be moved to give as many "
+            "people the favorable answer; what the method itself contributes is not known"
         )
     return answers(bench, control, "test")
 
@@ -147,10 +147,10 @@ def _moved_class(bench: Bench, trial: Sealed, before: Predictions) -> Prediction
     """Answer the favorable class where its score exceeds the others' by a margin, else the best of the others."""
     favorable = bench.favorable
     if favorable < 0:
-        return "no control: several classes, and [data] favorable does not say whose threshold could be moved"
+        return "no control: several classes, and [data] favorable does not say for which class to move the threshold"
     known = answers(bench, bench.seal(bench.twin()), "validation")
     if before.y_score is None or known.y_score is None:
-        return "no control: the model gives labels of several classes alone, without scores; no threshold can be moved"
+        return "no control: the model gives only labels of several classes, without scores; no threshold can be moved"
     after = answers(bench, trial, "validation")
     weight = np.ones(len(known)) if known.weight is None else known.weight
     rate = float(np.average(after.y_pred == favorable, weights=weight))

@@ -199,7 +199,8 @@ class Bench:
             return self.refit(self.rows("train"))
         except ModelError as error:
             self.notes.append(
-                f"validation rows may be known to the model, which could not be trained without them ({error}): the "
+                "the model may have learned from the validation rows, since it could not be trained without them "
+                f"({error}): the "
                 "gap on new rows may be wider than on these"
             )
             return self.model.predictor

@@ -79,7 +79,7 @@ def thresholds(bench: Bench) -> Iterator[Candidate]:
     for width in WIDTHS:
         rule = _rule(bench, scored, large, small, width)
         yield Candidate(
-            label="gap as small as can be" if width == 0 else f"gap up to {width:g}",
+            label="smallest possible gap" if width == 0 else f"gap up to {width:g}",
             trial=bench.seal(twin, thresholds=rule),
             final=lambda rule=rule: bench.seal(given, thresholds=rule),  # type: ignore[misc]
             redrawn=lambda seed, width=width: bench.seal(  # type: ignore[misc]

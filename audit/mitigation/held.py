@@ -51,7 +51,7 @@ class HeldBooster(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         ------
         ValueError
         """
-        raise ValueError("a booster that is held as bytes cannot be trained anew; train it with its own library")
+        raise ValueError("a booster that is held as bytes cannot be trained again; train it with its own library")
 
     @property
     def classes_(self) -> npt.NDArray[Any]:

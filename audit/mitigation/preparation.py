@@ -134,7 +134,7 @@ def _groups(dataset: Dataset, keys: Sequence[str], notes: list[str]) -> tuple[Fa
         return groups, {}
     notes.append(
         f"{len(together)} groups of {what} have fewer than {FEW} rows to learn from or to choose on, or are beyond the "
-        f"{MOST_GROUPS - 1} largest: they have one rule together"
+        f"{MOST_GROUPS - 1} largest: they share one rule"
     )
     return groups, {groups.levels[-1]: together}
 

@@ -101,7 +101,7 @@ def multipliers(bench: Bench) -> Iterator[tuple[str, pd.Series]]:
     direction = _net(gradient.lambda_vecs_EG_.iloc[:, -1])
     largest = float(direction.max())
     if not largest > 0:
-        raise ModelError("the model meets the constraint on training rows; there is nothing to hold it to.")
+        raise ModelError("the model meets the constraint on training rows; there is nothing to correct.")
     for strength in STRENGTHS:
         yield f"strength {strength:g}", direction * (strength / largest)
 

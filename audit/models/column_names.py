@@ -151,7 +151,7 @@ def _rewrite(names: Sequence[str], columns: Sequence[str], dataset: Dataset) -> 
             f"{quote_all(sorted({text for text in chosen if chosen.count(text) > 1}))}. Rename the columns alike."
         )
     changed = [f"{name} = {text}" for name, text in zip(names, chosen, strict=True) if name != text]
-    return tuple(chosen), f"columns matched though the model writes them otherwise: {quote_all(changed)}"
+    return tuple(chosen), f"columns matched although the model spells them differently: {quote_all(changed)}"
 
 
 def plain(name: str) -> str:

@@ -138,7 +138,7 @@ def _ends(error: BaseException, what: str) -> str:
 
 def _late(what: str, seconds: float) -> str:
     return (
-        f"the model gave no answer in {what} within {seconds:g} seconds. If it only is slow, "
+        f"the model gave no answer in {what} within {seconds:g} seconds. If it is only slow, "
         f"state [model] timeout = {2 * _child.timeout:g}."
     )
 
@@ -306,7 +306,7 @@ class _Watch:
         what, until = _read(self.board)
         if until and time.monotonic() > until + GRACE:
             raise ModelError(
-                f"the model gave no answer in {what} within its time, and was ended. If it only is slow, "
+                f"the model gave no answer in {what} within its time, and was ended. If it is only slow, "
                 "state a longer [model] timeout, in seconds."
             )
 

@@ -311,7 +311,7 @@ def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[
         return OTHERS[suffix]
     if suffix in {".h5", ".hdf5"}:
         raise ModelError(
-            f"{quote(path.name)} is Keras's format of old, which can hold code. Save the model anew: "
+            f"{quote(path.name)} is in Keras's old format, which can hold code. Save the model again: "
             f'keras.models.load_model("{path.name}").save("model.keras"), and state [model] path = "model.keras".'
         )
     table = {f".{entry.name}": entry for entry in entry_points(group="audit.loaders")}
@@ -343,7 +343,7 @@ def _catch(path: Path) -> Iterator[list[str]]:
             weights = f' {WEIGHTS} with weights = "{path.name}".' if path.suffix.lower() == ".safetensors" else ""
             raise ModelError(
                 f"{quote(path.name)} could not be loaded: {type(error).__name__}: {said}. "
-                f"Check that the file is whole and has the format its name says.{weights}"
+                f"Check that the file is complete and has the format that its name says.{weights}"
             ) from error
         finally:
             lines += [f"loading {path.name}: {' '.join(str(warning.message).split())[:300]}" for warning in caught]

@@ -38,7 +38,7 @@ def warn_if_changed(given: object, asked: object) -> None:
     same = given.equals(asked) if frames else _equal(given, asked)  # type: ignore[attr-defined]
     if not same:
         warnings.warn(
-            "the model changes the table that it predicts; it was given a copy, and the audit is not affected",
+            "the model changes the table that it is given; it was given a copy, so the audit is not affected",
             stacklevel=2,
         )
 

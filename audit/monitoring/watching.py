@@ -105,7 +105,7 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
             f"the log holds {len(levels)} windows; the first {asked.reference} are the reference, and no window comes "
             "after them."
             if isinstance(asked.reference, int)
-            else "no row of the log has a time, so that there is no window to compare with the reference."
+            else "no row of the log has a time, so there is no window to compare with the reference."
         )
 
 

@@ -152,7 +152,7 @@ def require_sense(gate: Gate, file: str) -> None:
     if isinstance(gate.threshold, tuple) and (len(gate.threshold) != 2 or not gate.threshold[0] <= gate.threshold[1]):
         raise PolicyError(f"{name} has threshold {list(gate.threshold)}; expected two increasing numbers.")
     if gate.op == "abs<=" and isinstance(gate.threshold, float) and gate.threshold < 0:
-        raise PolicyError(f"{name} holds |x| under {gate.threshold}, which nothing can pass.")
+        raise PolicyError(f"{name} holds |x| under {gate.threshold}, which no number can meet.")
     _require_fitting(gate, name)
     if gate.min_n < 0 or not 0 <= gate.min_share < 1:
         raise PolicyError(f"{name} has min_n {gate.min_n} and min_share {gate.min_share}; expected ≥ 0 and a share.")

@@ -19,7 +19,7 @@ WIDTH = 100
 DECIDED = {
     "count": "By count: a fact about the rows at hand, decided exactly.",
     "interval": "By the interval: it passes if the whole interval holds, fails if that is shown after Holm's "
-    "correction over the rule's numbers (single features before their crossings), and is inconclusive else.",
+    "correction over the rule's numbers (single features before their crossings), and is inconclusive otherwise.",
     "proof": "It must be shown to hold: an inconclusive verdict blocks.",
 }
 """What a page says of the method where nobody wrote more."""

@@ -91,7 +91,7 @@ def test_the_positive_class_does_not_change_what_chance_explains(table: pd.DataF
         assert finding.measurement is not None
         told.append((finding.measurement, [one for one in record.verdicts if one.gate == "FAIR010"]))
     assert told[0] == told[1]
-    assert "Rates speak of the favorable outcome, “granted”." in told[0][0].exhibits[0].caption  # type: ignore[union-attr]
+    assert "Rates count the favorable outcome, “granted”." in told[0][0].exhibits[0].caption  # type: ignore[union-attr]
 
 
 def test_classes_are_compared_whatever_is_favorable() -> None:

@@ -49,7 +49,7 @@ def test_a_message_holds_no_name_of_code() -> None:
         record(finding("c", rate("top_value_share", 30, 1000, feature="x"))),
         gate(metric="top_value_share", where={"split": "test", "feature": "*"}),
     )
-    assert low.message == "x: the same value stands in 3 % [2.1, 4.3] of the rows; limit: at least 70 %"
+    assert low.message == "x: 3 % [2.1, 4.3] of the rows have the same value; limit: at least 70 %"
 
 
 def test_inconclusive_says_how_many_rows_would_settle_it() -> None:

@@ -164,7 +164,7 @@ def test_weights_are_never_left_out_in_silence() -> None:
     [
         ({"recall": f1_score}, "is a built-in metric"),
         ({"Profit €": f1_score}, "expected small letters"),
-        ({"my_ratio": f1_score}, "ends as derived metrics do"),
+        ({"my_ratio": f1_score}, "reserved for derived metrics"),
         ({"own": 3}, "own is a int; expected a function"),
         ({"own": lambda y_true: 1.0}, r"own takes \(y_true\); expected"),
         ({"own": lambda y_true, y_pred, price: 1.0}, "functools.partial"),

@@ -123,7 +123,7 @@ BAD = {
     "a reference of a value": (FLOOR + 'reference = "largest"\n', "belongs to kind"),
     "a difference without groups": (FLOOR + 'kind = "difference"\n', "names no groups"),
     "a ratio within bounds": (FLOOR.replace(">=", "abs<=") + 'kind = "ratio"\nby = ["sex"]\n', "holds a ratio"),
-    "nothing can pass": (FLOOR.replace(">=", "abs<=").replace("0.8", "-0.8"), "nothing can pass"),
+    "no number can meet": (FLOOR.replace(">=", "abs<=").replace("0.8", "-0.8"), "no number can meet"),
     "a margin of a value": (FLOOR + "margin = 0.1\n", "belongs to kind"),
     "a negative margin": ('[[gate]]\nid = "x"\nkind = "no_regression"\nmetric = "m"\nmargin = -0.1\n', "0 or more"),
     "an endless margin": ('[[gate]]\nid = "x"\nkind = "no_regression"\nmetric = "m"\nmargin = inf\n', "0 or more"),

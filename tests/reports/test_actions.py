@@ -115,11 +115,11 @@ def test_what_was_skipped_is_a_step_that_a_reader_can_take(record: AuditRecord) 
     )  # fmt: skip
     steps = [step.text for step in actions(replace(record, findings=findings), limit=40)][-2:]
     assert steps == [
-        "Run without --quick for the answers of 2 more checks: robustness, slices.",
+        "Run without --quick for the results of 2 more checks: robustness, slices.",
         f"SHAP: {install}",
     ]
     late = replace(record, findings=(skipped("adversarial", "robustness", UNREACHED),))
-    assert actions(late, limit=40)[-1].text == "Run to the end for the answers of 1 more check: robustness."
+    assert actions(late, limit=40)[-1].text == "Run to the end for the results of 1 more check: robustness."
 
 
 def test_a_step_on_a_terminal_is_a_whole_sentence() -> None:

@@ -184,7 +184,7 @@ HEAD = '[data]\ntest = "t.csv"\ntarget = "y"\nscore = "s"\n'
         ("false_positive = 1\nfalse_negative = inf", "finite"),
         ("false_positive = true\nfalse_negative = 1", "expected a valid number"),
         ("false_positive = -1\nfalse_negative = 5", "cheaper than the right decision"),
-        ("false_positive = 0\nfalse_negative = 0", "all thresholds are equal"),
+        ("false_positive = 0\nfalse_negative = 0", "all thresholds cost the same"),
     ],
 )
 def test_costs_are_read_strictly(tmp_path: Path, costs: str, said: str) -> None:

@@ -351,5 +351,5 @@ def test_the_demo_writes_over_nothing(folder: Path, capsys: pytest.CaptureFixtur
     pytest.importorskip("torch")
     (folder / word).write_text("mine")
     assert main(["demo", "--out", "."]) == 2
-    assert f"'{word}' stand in" in " ".join(capsys.readouterr().err.split())
+    assert f"already holds '{word}'" in " ".join(capsys.readouterr().err.split())
     assert state(folder) == {word: b"mine"}

@@ -121,7 +121,7 @@ def test_what_sounds_sensitive_is_named(files: Files, capsys: pytest.CaptureFixt
 def test_nothing_is_written_over(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     (files / "gates.toml").write_text("# mine")
     assert init("--target", "ill") == 2
-    assert "'gates.toml' stand" in capsys.readouterr().err
+    assert "already holds 'gates.toml'" in capsys.readouterr().err
     assert not (files / "audit.toml").exists()
     assert (files / "gates.toml").read_text() == "# mine"
     assert init("--target", "ill", "--force") == 0

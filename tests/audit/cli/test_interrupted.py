@@ -98,7 +98,7 @@ def test_the_next_run_goes_on_from_what_was_complete(folder: Path, tmp_path: Pat
     assert {one.stat().st_mode & 0o777 for one in kinds(cache)} == {0o600}
     again, told = finished(folder, "killed", cache)
     assert "predictions" in again["reused"]
-    assert "Went on from an interrupted run" in told
+    assert "Continued an interrupted run" in told
     assert same(whole, again)
     assert not kinds(cache)
 

@@ -190,7 +190,7 @@ def test_a_catboost_file_of_counts_answers_counts(tmp_path: Path) -> None:
         ("xgboost", "XGBClassifier", {"objective": "binary:hinge"}, "binary:hinge"),
         ("lightgbm", "LGBMRegressor", {"linear_tree": True}, "linear leaves"),
         ("lightgbm", "LGBMRegressor", {"reg_sqrt": True}, "square roots"),
-        ("lightgbm", "LGBMClassifier", {"zero_as_missing": True}, "zeros for missing"),
+        ("lightgbm", "LGBMClassifier", {"zero_as_missing": True}, "zeros as missing"),
         ("catboost", "CatBoostClassifier", {"grow_policy": "Lossguide"}, "symmetric trees"),
     ],
 )

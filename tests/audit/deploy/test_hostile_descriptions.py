@@ -88,7 +88,7 @@ def test_what_is_no_description_is_refused(content: bytes, tmp_path: Path) -> No
 
 
 def test_a_version_that_is_no_part_of_an_address_is_refused(described: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(AuditError, match="stands in addresses"):
+    with pytest.raises(AuditError, match="part of addresses"):
         describe(load(tmp_path / described["file"]), tmp_path / "m.skops", TABLE, version="1/2")
 
 

@@ -71,7 +71,7 @@ TIMED_LATE = LogColumns(target="y", prediction="p", time="t", id="id", label_tim
         ({"a.csv": "id,p,t\n1,1,2025-01-05\n"}, TIMED_LATE, "id,y,known\n1,1,later\n",
          "label time column 'known' holds 1 values that are not times, such as 'later' in 'late.csv'"),
         ({"a.csv": "id,p,y\n1,1,0\n2,1,0\n", "b.csv": "id,p,y\n2,1,0\n"}, JOINED, "",
-         "id column 'id' does not distinguish rows: 1 values stand for 2 rows, such as '2' in 'a.csv' and 'b.csv'"),
+         "id column 'id' does not distinguish rows: 1 values belong to 2 rows, such as '2' in 'a.csv' and 'b.csv'"),
         ({"a.csv": "id,p\nx7,1\n"}, JOINED, "id,y\n7,1\n",
          "id column 'id' has type VARCHAR in the log and BIGINT in 'late.csv'; write it in one type in both"),
         ({"a.parquet": pd.DataFrame({"y": [1], "p": [1], "t": ["2025-01-01"]}),
@@ -150,4 +150,4 @@ def test_an_identifier_of_the_reference_does_not_come_back(tmp_path: Path, capsy
         '[monitor]\nreference = "old.parquet"\n'
     )
     assert main(["monitor", str(tmp_path / "audit.toml")]) == 2
-    assert "1 values stand for 2 rows, such as '39' in 'new.parquet' and 'old.parquet'" in capsys.readouterr().err
+    assert "1 values belong to 2 rows, such as '39' in 'new.parquet' and 'old.parquet'" in capsys.readouterr().err

@@ -216,7 +216,7 @@ def _wide(record: AuditRecord, metric: str, where: dict[str, str]) -> float:
         ({"labels": "late.csv"}, "labels are files and the log is a frame"),
         ({"labels": pd.DataFrame({"id": [1], "y": [1]}), "id": None}, "labels need id"),
         ({"time": "sex"}, "time column 'sex' in 'pandas frame' has type String; expected dates or times"),
-        ({"id": "p"}, "id column 'p' does not distinguish rows: 2 values stand for 1600 rows"),
+        ({"id": "p"}, "id column 'p' does not distinguish rows: 2 values belong to 1600 rows"),
         ({"labels": pd.DataFrame({"id": [1, 1], "y": [0, 1]})}, "labels: 1 values of 'id' have two labels"),
         ({"labels": pd.DataFrame({"id": [1], "x": [0]})}, "target column 'y' is not in 'labels'"),
         ({"prediction": "q"}, "prediction column 'q' is not in 'pandas frame'"),

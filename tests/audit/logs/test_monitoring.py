@@ -215,7 +215,7 @@ def test_labels_that_come_later_meet_their_rows(tmp_path: Path) -> None:
             lambda frame: frame.assign(t="soon"),
             "time column 't' holds 600 values that are not times, such as 'soon' in 'log-2.csv'",
         ),
-        (lambda frame: frame.assign(id=7), "id column 'id' does not distinguish rows: 1 values stand for 600 rows"),
+        (lambda frame: frame.assign(id=7), "id column 'id' does not distinguish rows: 1 values belong to 600 rows"),
         (lambda frame: frame.drop(columns="t"), "time column 't' is not in 'log-2.csv'"),
     ],
 )
@@ -255,4 +255,4 @@ def test_a_thousand_records_make_a_small_page(tmp_path: Path) -> None:
     page = (tmp_path / "page.html").read_text()
     assert len(page) < 500_000
     assert "<script" not in page
-    assert "turned from" in page
+    assert "changed from" in page

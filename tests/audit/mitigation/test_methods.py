@@ -183,7 +183,7 @@ def test_a_model_of_labels_alone_has_no_control_and_the_record_says_why() -> Non
     assert done.record is not None
     finding = next(one for one in done.record.findings if one.check == "mitigation")
     assert finding.measurement is not None
-    assert any("the model gives labels alone" in note for note in finding.measurement.notes)
+    assert any("the model gives only labels" in note for note in finding.measurement.notes)
     assert not [one for one in finding.measurement.estimates if one.metric == "gap_control"]
 
 

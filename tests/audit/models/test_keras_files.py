@@ -148,7 +148,7 @@ def test_files_that_are_none_and_models_of_two_inputs_say_what_to_do(tmp_path: P
     with pytest.raises(ModelError, match=r"not a Keras 3 file.*model.save"):
         load(tmp_path / "broken.keras")
     (tmp_path / "old.h5").write_bytes(b"x")
-    with pytest.raises(ModelError, match=r'format of old.*\.save\("model.keras"\)'):
+    with pytest.raises(ModelError, match=r'old format.*\.save\("model.keras"\)'):
         load(tmp_path / "old.h5")
     left, right = keras.Input((3,)), keras.Input((3,))
     both = keras.Model([left, right], keras.layers.Dense(1)(left + right))
