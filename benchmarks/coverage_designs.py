@@ -7,8 +7,15 @@ from functools import lru_cache
 from itertools import product
 
 import numpy as np
-from coverage_rates import COUNTS, TABLES, fits
-from coverage_scenario import (
+from scipy.special import ndtr
+
+from audit.data.factor import Factor
+from audit.estimate.counting import from_counts
+from audit.estimate.measure import estimate
+from audit.evidence import Predictions
+from audit.statistics.intervals import Span, corrected_resampled
+from benchmarks.coverage_rates import COUNTS, TABLES, fits
+from benchmarks.coverage_scenario import (
     Scenario,
     binary,
     classified,
@@ -19,14 +26,7 @@ from coverage_scenario import (
     some_clusters,
     uniform,
 )
-from coverage_scores import _average_precision_of, _loss_corner, _loss_truth
-from scipy.special import ndtr
-
-from audit.data.factor import Factor
-from audit.estimate.counting import from_counts
-from audit.estimate.measure import estimate
-from audit.evidence import Predictions
-from audit.statistics.intervals import Span, corrected_resampled
+from benchmarks.coverage_scores import _average_precision_of, _loss_corner, _loss_truth
 from reports.record import Estimate
 
 LOSSES = ("brier_score", "log_loss", "mean_calibration_gap", "calibration_slope", "calibration_error")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from coverage_scenario import Scenario, cells, clusters, hits
 
 from audit.data.factor import Factor
 from audit.estimate.counting import from_counts
 from audit.estimate.disparity import differences, extreme_difference, ratios_to, ratios_to_highest
 from audit.estimate.measure import by_group, estimate
 from audit.statistics.intervals import Span, corrected_resampled
+from benchmarks.coverage_scenario import Scenario, cells, clusters, hits
 from reports.record import Estimate
 
 

@@ -8,7 +8,6 @@ from functools import lru_cache
 from itertools import product
 
 import numpy as np
-from coverage_scenario import Scenario, few_clusters, normal, some_clusters
 from scipy.stats import gamma, lognorm, norm, t
 from scipy.stats.distributions import rv_frozen
 
@@ -16,6 +15,7 @@ from audit.data.factor import Factor
 from audit.estimate.disparity import differences
 from audit.estimate.measure import by_group, estimate
 from audit.evidence import Predictions
+from benchmarks.coverage_scenario import Scenario, few_clusters, normal, some_clusters
 from reports.record import Estimate
 
 NUMBERS = ("mean_error", "mean_absolute_error", "root_mean_squared_error", "r2_score", "median_absolute_error")

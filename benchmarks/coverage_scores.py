@@ -7,12 +7,12 @@ from itertools import product
 from statistics import NormalDist
 
 import numpy as np
-from coverage_scenario import OVERLAP, Scenario, binary, clusters, expit
 
 from audit.data.factor import Factor
 from audit.estimate.disparity import differences
 from audit.estimate.measure import by_group, estimate
 from audit.estimate.paired import paired_difference
+from benchmarks.coverage_scenario import OVERLAP, Scenario, binary, clusters, expit
 from reports.record import Estimate
 
 

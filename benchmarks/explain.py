@@ -1,6 +1,6 @@
 """Speed and error of explanations beside shap, lime and captum, in one run on one thread.
 
-Run: OMP_NUM_THREADS=1 python benchmarks/explain.py [mlp] [trees] [lime] [gradients]
+Run: OMP_NUM_THREADS=1 python -m benchmarks.explain [mlp] [trees] [lime] [gradients]
 
 Seconds are those of the processor, so that other work on the machine does not count.
 

@@ -1,9 +1,9 @@
 """Growth of an audit's cost: ``modelassay run`` in fresh processes, over tables that grow along one axis.
 
-python benchmarks/growth.py                        every axis, small sizes
-python benchmarks/growth.py levels classes         these axes alone
-python benchmarks/growth.py --large levels         sizes up to those that ``docs/costs.md`` tells of
-python benchmarks/growth.py columns --sizes 50 200
+python -m benchmarks.growth                        every axis, small sizes
+python -m benchmarks.growth levels classes         these axes alone
+python -m benchmarks.growth --large levels         sizes up to those that ``docs/costs.md`` tells of
+python -m benchmarks.growth columns --sizes 50 200
 
 Printed are CPU seconds (user and system, children included), the peak of resident memory, the number of verdicts,
 the size of the card, and the exponent: by which power of the size the seconds grew from the line before, and over

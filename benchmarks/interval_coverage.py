@@ -1,7 +1,7 @@
 """Do 95 % intervals hold the truth in 95 of 100 new samples? Simulation over a grid, as a table.
 
-    python benchmarks/interval_coverage.py                    the full grid (some minutes); writes docs/coverage.md
-    python benchmarks/interval_coverage.py --only auc         scenarios whose name holds a word, to the terminal
+    python -m benchmarks.interval_coverage                    the full grid (some minutes); writes docs/coverage.md
+    python -m benchmarks.interval_coverage --only auc         scenarios whose name holds a word, to the terminal
 
 Each scenario draws data of known truth, measures it by the public functions and counts how often
 the interval holds the truth, and how often it lies wholly below or above it. The seed is fixed.
@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import coverage_designs as designs
-import coverage_rates as rates
-import coverage_residuals as residuals
-import coverage_scores as scores
 import numpy as np
-from coverage_scenario import Scenario
+
+from benchmarks import coverage_designs as designs
+from benchmarks import coverage_rates as rates
+from benchmarks import coverage_residuals as residuals
+from benchmarks import coverage_scores as scores
+from benchmarks.coverage_scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ def report(found: list[Coverage], repetitions: int) -> str:
     lines = [
         "# Coverage of 95 % intervals",
         "",
-        f"Written by `python benchmarks/interval_coverage.py`: {len(found)} scenarios, {repetitions:,} samples each,",
+        f"Written by `python -m benchmarks.interval_coverage`: {len(found)} scenarios, {repetitions:,} samples each,",
         f"fixed seeds; one standard error of the simulation is {error:.2f} points. *Below* and *above* are the shares",
         "of intervals that lie wholly on one side of the truth; a balanced interval has 2.5 % on each.",
         "",

@@ -1,7 +1,7 @@
 """What intervals cost, beside fairlearn, scikit-learn and the package `confidenceinterval`.
 
-    python benchmarks/interval_speed.py              a million rows (about five minutes, most of it the others)
-    python benchmarks/interval_speed.py --rows 100000
+    python -m benchmarks.interval_speed              a million rows (about five minutes, most of it the others)
+    python -m benchmarks.interval_speed --rows 100000
 
 Rivals that take minutes are run with few resamples and scaled up; such figures carry a ≈.
 """

@@ -1,10 +1,10 @@
 """Counting a log beside a query written by hand, and how often monitoring alarms.
 
-python benchmarks/logs.py --rows 1e7 1e8     CPU seconds and memory of counting, of the query, and their ratio;
+python -m benchmarks.logs --rows 1e7 1e8     CPU seconds and memory of counting, of the query, and their ratio;
                                              three groups and twelve of them, by twelve months and bins of scores
-python benchmarks/logs.py --areas 5          ROC AUC from bins beside that of the rows, in standard errors
-python benchmarks/logs.py --promises 600     years without change, and drops of three points of recall, by base rate
-python benchmarks/logs.py --amounts 200      years of a regression without change, and errors that grow by a tenth
+python -m benchmarks.logs --areas 5          ROC AUC from bins beside that of the rows, in standard errors
+python -m benchmarks.logs --promises 600     years without change, and drops of three points of recall, by base rate
+python -m benchmarks.logs --amounts 200      years of a regression without change, and errors that grow by a tenth
 """
 
 from __future__ import annotations

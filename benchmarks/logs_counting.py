@@ -1,7 +1,7 @@
 """One way of counting a Parquet file, in a process of its own; prints CPU seconds and the peak of memory in MiB.
 
-python benchmarks/logs_counting.py hand FILE race            the query written by hand, by these columns
-python benchmarks/logs_counting.py ours FILE sex,race,age    what modelassay does
+python -m benchmarks.logs_counting hand FILE race            the query written by hand, by these columns
+python -m benchmarks.logs_counting ours FILE sex,race,age    what modelassay does
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Cost of an audit: time, memory and sizes of the main job, printed; no thresholds are enforced here.
 
-Run ``python benchmarks/main_job.py [--rows 100000] [--features 20]``. Figures are for comparing within one run on
+Run ``python -m benchmarks.main_job [--rows 100000] [--features 20]``. Figures are for comparing within one run on
 one machine; absolute times mean little elsewhere.
 """
 

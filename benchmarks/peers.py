@@ -1,8 +1,8 @@
 """What the same question costs in other tools: whole processes, each tool in an environment of its own.
 
-python benchmarks/peers.py                                  every tool and table, three runs each
-python benchmarks/peers.py --tools fairlearn skore --rows 1000 --repeats 5
-python benchmarks/peers.py --python evidently=/path/to/python   an environment that is there already
+python -m benchmarks.peers                                  every tool and table, three runs each
+python -m benchmarks.peers --tools fairlearn skore --rows 1000 --repeats 5
+python -m benchmarks.peers --python evidently=/path/to/python   an environment that is there already
 
 Environments are made under ``--cache`` by ``venv`` and ``pip``, with the versions below; a tool that cannot be
 installed, or fails, is named and left out. What each tool is asked stands in ``peer_jobs.py``, one function a question;

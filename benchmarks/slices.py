@@ -1,6 +1,6 @@
 """How quick the slice search is, and that it misses nothing another implementation finds.
 
-Run ``python benchmarks/slices.py [rows]``. Compared with the package ``sliceline`` where that is installed.
+Run ``python -m benchmarks.slices [rows]``. Compared with the package ``sliceline`` where that is installed.
 """
 
 from __future__ import annotations

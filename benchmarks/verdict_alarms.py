@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import verdict_worlds as worlds
-from verdict_judging import failed, verdicts
 
 from audit.evidence import Predictions
+from benchmarks import verdict_worlds as worlds
+from benchmarks.verdict_judging import failed, verdicts
 
 Draw = Callable[[np.random.Generator], Predictions]
 NOTE = "FAIR010"

@@ -1,6 +1,6 @@
 """How often a compressed model that harms a group is found, and how often a harmless one alarms (COMP001, COMP002).
 
-python benchmarks/verdict_compression.py 500
+python -m benchmarks.verdict_compression 500
 
 A source is right on 85 of 100 rows of every group. Compression turns one decision in 200 of everybody; harm makes wrong
 what was right in one group alone.
@@ -13,13 +13,13 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
-import verdict_worlds as worlds
-from verdict_judging import failed, policy, record
 
 from audit.check import run as run_check
 from audit.checks.compression import compression
 from audit.evidence import NONE, Perturbed, Predictions, join
 from audit.judging.gate import judge
+from benchmarks import verdict_worlds as worlds
+from benchmarks.verdict_judging import failed, policy, record
 
 ROWS, RIGHT, TURNED = 10_000, 0.85, 0.005
 CODES = ("COMP001", "COMP002")

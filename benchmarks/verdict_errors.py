@@ -1,7 +1,7 @@
 """Do verdicts keep their promised error rates? False alarms, power and promises of the default policy, simulated.
 
-    python benchmarks/verdict_errors.py                   all tables (about an hour); writes docs/verdict_errors.md
-    python benchmarks/verdict_errors.py --only parity     one table, into its place in the page
+    python -m benchmarks.verdict_errors                   all tables (about an hour); writes docs/verdict_errors.md
+    python -m benchmarks.verdict_errors --only parity     one table, into its place in the page
 
 Every audit runs through the product's own checks, default policy and judge; seeds are fixed.
 """
@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import verdict_alarms as alarms
-import verdict_gatekeeping as gatekeeping
-import verdict_power as power
-import verdict_promises as promises
+from benchmarks import verdict_alarms as alarms
+from benchmarks import verdict_gatekeeping as gatekeeping
+from benchmarks import verdict_power as power
+from benchmarks import verdict_promises as promises
 
 TABLES: dict[str, tuple[Callable[[int], list[str]], int]] = {
     "parity": (alarms.parity, 240),

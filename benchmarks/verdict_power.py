@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import verdict_worlds as worlds
-from verdict_alarms import generator
-from verdict_judging import verdicts, verdicts_on_change
 
 from audit.evidence import Predictions
+from benchmarks import verdict_worlds as worlds
+from benchmarks.verdict_alarms import generator
+from benchmarks.verdict_judging import verdicts, verdicts_on_change
 from reports.record import Verdict
 
 Judge = Callable[[np.random.Generator, int, float], tuple[Verdict, ...]]

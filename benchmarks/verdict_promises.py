@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from statistics import median
 
 import numpy as np
-from verdict_alarms import generator
-from verdict_power import Case, group_cases, model_cases
 
+from benchmarks.verdict_alarms import generator
+from benchmarks.verdict_power import Case, group_cases, model_cases
 from reports.record import Verdict
 
 MOST_ROWS = 300_000

@@ -7,10 +7,10 @@ from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
-from coverage_scenario import expit
 
 from audit.data.factor import Factor
 from audit.evidence import Predictions, Settings
+from benchmarks.coverage_scenario import expit
 
 NORMAL = NormalDist()
 SPREAD = 1.5

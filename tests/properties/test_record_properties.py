@@ -6,17 +6,13 @@ import base64
 import json
 import lzma
 import re
-import sys
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # strategies are shared by path, whatever runs the tests
 
 from reports import formats, results, store
 from reports.printable import UNPRINTABLE

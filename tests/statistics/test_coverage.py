@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,7 @@ import pytest
 REPETITIONS = 400
 ROOT = Path(__file__).resolve().parents[2]
 
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-grid = importlib.import_module("interval_coverage")
+grid = importlib.import_module("benchmarks.interval_coverage")
 CHOSEN = [
     ("proportion (Wilson)", "n=50, p=0.3"),
     ("proportion (Wilson)", "n=300, p=0.05"),

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT))
 SLOW = {"SLICE001", "GEN002", "GEN003", "GEN004", "PERF002"}
 QUICK = {"ROB006"} | SLOW
 

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import importlib
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-worlds = importlib.import_module("verdict_worlds")
-power = importlib.import_module("verdict_power")
-alarms = importlib.import_module("verdict_alarms")
-promises = importlib.import_module("verdict_promises")
-errors = importlib.import_module("verdict_errors")
+worlds = importlib.import_module("benchmarks.verdict_worlds")
+power = importlib.import_module("benchmarks.verdict_power")
+alarms = importlib.import_module("benchmarks.verdict_alarms")
+promises = importlib.import_module("benchmarks.verdict_promises")
+errors = importlib.import_module("benchmarks.verdict_errors")
 
 CASES = {f"{case.code}, {case.title}, {case.limit:g}": case for case in (*power.model_cases(), *power.group_cases(2))}
 ADEQUATE = {"BASE001": 20_000, "BASE002": 60_000, "FAIR009": 10_000}
