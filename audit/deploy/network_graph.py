@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import tempfile
@@ -61,7 +62,7 @@ def network_graph(predictor: object) -> Any:  # noqa: ANN401 -- an ONNX ModelPro
 def _export(estimator: Any) -> Any:  # noqa: ANN401
     torch = require("torch", extra="torch", purpose="networks")
     require("onnxscript", extra="onnx", purpose="ONNX exports of networks")
-    network = estimator.network_.eval()
+    network = copy.deepcopy(estimator.network_).float().eval()  # the graph calculates in single precision
     example = torch.zeros((3, *estimator.input_shape_), dtype=torch.float32)
     onnx = require("onnx", extra="onnx", purpose="ONNX exports")
     with tempfile.TemporaryDirectory() as folder:

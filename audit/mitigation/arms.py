@@ -211,7 +211,7 @@ def proxies(bench: Bench, sealed: Sealed) -> list[Guess]:
     own = X.loc[:, list(bench.dataset.features)]
     given = parts(sealed.estimator_)[0]
     before = numbers_of(own if given is None else given.transform(own.to_numpy() if sealed.bare_ else own))
-    kept = before.std(axis=0) > 0
+    kept = (pd.DataFrame(before).nunique() > 1).to_numpy()
     tables = (before, np.asarray(sealed.last_inputs(X), dtype=np.float64))
     entries = []
     for table, after in zip(tables, (False, True), strict=True):

@@ -171,14 +171,16 @@ class Bench:
         try:
             arguments = {} if weight is None else fit_arguments(own, "sample_weight", weight)
         except ValueError as error:
-            raise ModelError(f"{error}, which this method needs. Use --method resample or thresholds.") from error
+            others = "resample or thresholds" if self.binary else "resample"
+            raise ModelError(f"{error}, which this method needs. Use --method {others}.") from error
         if penalty is not None:
             try:
                 arguments |= fit_arguments(own, "penalty", penalty)
             except ValueError as error:
+                others = "reweigh, reduction or thresholds" if self.binary else "reweigh or resample"
                 raise ModelError(
                     f"{error} in its loss; networks of trainers do (NetworkClassifier, NetworkRegressor). "
-                    "Use --method reweigh, reduction or thresholds."
+                    f"Use --method {others}."
                 ) from error
         return self._train(own, X, y, arguments)
 
@@ -252,6 +254,15 @@ class Bench:
             raise ModelError("the model gives scores that are not finite numbers; no threshold can be chosen on them.")
         earned = self.dataset.y[rows] == self.favorable
         return Scored(score, np.asarray(earned), self.groups.codes[rows].astype(np.intp), self.weight(rows))
+
+    def old_threshold(self) -> float:
+        """Return the score of the last class from which on the model answers it, as its own answers say."""
+        rows, model = self.rows("validation"), self.twin()
+        score = self.sign() * self.scores_of(model, rows).score
+        last = self.predictions(self.seal(model), rows).y_pred == list(self.labels()).index(self.model.classes[-1])  # type: ignore[index]
+        usual = 0.5 if hasattr(model, "predict_proba") else 0.0
+        below, above = score[~last].max(initial=-np.inf), score[last].min(initial=np.inf)
+        return usual if below < usual <= above or not below < above else float((below + above) / 2)
 
     def worth(self) -> Worth:
         """Return what decisions are worth: right ones alike, unless ``[costs]`` says otherwise."""

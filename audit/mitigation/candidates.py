@@ -101,9 +101,8 @@ def _rule(bench: Bench, scored: Scored, large: list[int], small: list[int], widt
     part = scored.take(inside)._replace(group=place[scored.group[inside]])
     reached = max(width, _resolution(bench, part))
     cuts = bench.sign() * best_cuts(part, len(large), bench.constraint.rates, reached, bench.worth())
-    old = 0.5 if hasattr(bench.model.predictor, "predict_proba") else 0.0
     fields = dict(zip(names_of(bench, large), cuts.tolist(), strict=True))
-    return {**fields, **dict.fromkeys(names_of(bench, small), old)}
+    return fields | dict.fromkeys(names_of(bench, small), bench.old_threshold()) if small else fields
 
 
 def _resolution(bench: Bench, part: Scored) -> float:

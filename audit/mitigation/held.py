@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import tempfile
 from collections.abc import Sequence
@@ -103,7 +104,7 @@ def _open(_sha256: str, content: _Content, suffix: str, classes: tuple[Any, ...]
 
 
 def hold(estimator: Any) -> Any:  # noqa: ANN401 -- any estimator
-    """Return an estimator in the form that a sealed one holds: boosters as bytes, others as they are.
+    """Return an estimator as a sealed one holds it: boosters as bytes, networks in double precision, others as is.
 
     Raises
     ------
@@ -122,11 +123,20 @@ def hold(estimator: Any) -> Any:  # noqa: ANN401 -- any estimator
         return _as_bytes(
             _native(estimator, library), library, None if classes is None else np.asarray(classes).tolist()
         )
+    if library == "trainers" and getattr(estimator, "dtype", "") == "float32" and hasattr(estimator, "network_"):
+        return _in_double_precision(estimator)
     if not hasattr(estimator, "get_params"):
         raise ModelError(
             f"{kind_of(estimator)} is not an estimator of scikit-learn's kind; it cannot be sealed in a .skops file."
         )
     return estimator
+
+
+def _in_double_precision(network: Any) -> Any:  # noqa: ANN401 -- of trainers, which is optional
+    """Return a copy of a network that calculates in float64: in float32 a score depends on the rows beside it."""
+    own = copy.copy(network)
+    own.network_, own.dtype = copy.deepcopy(network.network_).double(), "float64"
+    return own
 
 
 def _of_native(booster: Booster) -> HeldBooster:

@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.utils.validation import has_fit_parameter
+
+ENSEMBLES = (VotingClassifier, VotingRegressor, StackingClassifier, StackingRegressor)
+"""Hand weights on to their members, though their ``fit`` does not name them."""
+HANDS_ON = {GridSearchCV: "estimator", RandomizedSearchCV: "estimator", TransformedTargetRegressor: "regressor"}
+"""Whose ``fit`` hands all arguments on to the estimator that they hold, and under which name they hold it."""
 
 
 def parts(estimator: Any) -> tuple[Any, Any]:  # noqa: ANN401
@@ -48,8 +56,13 @@ def fit_arguments(estimator: Any, name: str, value: Any) -> dict[str, Any]:  # n
     ['logisticregression__sample_weight']
     """
     prefix, last = "", estimator
-    while isinstance(steps := getattr(last, "steps", None), list) and steps:
-        prefix, last = f"{prefix}{steps[-1][0]}__", steps[-1][1]
-    if not has_fit_parameter(last, name):
+    while True:
+        if isinstance(steps := getattr(last, "steps", None), list) and steps:
+            prefix, last = f"{prefix}{steps[-1][0]}__", steps[-1][1]
+        elif held := HANDS_ON.get(type(last)):
+            last = getattr(last, held)
+        else:
+            break
+    if not has_fit_parameter(last, name) and not (name == "sample_weight" and isinstance(last, ENSEMBLES)):
         raise ValueError(f"{type(last).__name__} takes no {name.replace('sample_weight', 'sample weights')}")
     return {f"{prefix}{name}": value}

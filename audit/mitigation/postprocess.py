@@ -23,7 +23,7 @@ def fit_centered(bench: Bench, rows: Rows, share: float, seed: int) -> tuple[Any
     """Train the model on columns from which a share of their mean difference among groups is taken.
 
     What is taken is the part of each column that the group explains linearly, as in fairlearn's
-    ``CorrelationRemover``; nonlinear traces stay.
+    ``CorrelationRemover``; nonlinear traces stay. A missing value stays missing.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ def fit_centered(bench: Bench, rows: Rows, share: float, seed: int) -> tuple[Any
         ) from error
     weight = bench.weight(rows)
     codes = bench.groups.codes[rows]
-    overall = np.average(values, axis=0, weights=weight)
+    overall = known_means(values, weight)
     shifts = np.zeros((len(bench.groups.levels), values.shape[1]))
     for code in np.unique(codes):
         inside = codes == code
-        shifts[code] = share * (np.average(values[inside], axis=0, weights=weight[inside]) - overall)
+        shifts[code] = share * np.nan_to_num(known_means(values[inside], weight[inside]) - overall)
     left: Any = values - shifts[codes]
     if before is None and isinstance(given, pd.DataFrame):
         left = pd.DataFrame(left, columns=given.columns)
@@ -71,6 +71,19 @@ def fit_centered(bench: Bench, rows: Rows, share: float, seed: int) -> tuple[Any
         fitted = own
     present = [int(code) for code in np.unique(codes)]
     return fitted, {bench.groups.levels[code]: shifts[code].tolist() for code in present}
+
+
+def known_means(values: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return the mean of each column over the rows where it is filled; NaN where it is filled in none.
+
+    Examples
+    --------
+    >>> known_means(np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]]), np.array([1.0, 1.0, 5.0])).tolist()
+    [2.0, nan]
+    """
+    filled = ~np.isnan(values)
+    total, count = weight @ np.where(filled, values, 0.0), weight @ filled
+    return np.asarray(np.divide(total, count, out=np.full(values.shape[1], np.nan), where=count > 0))
 
 
 def lines_by_group(bench: Bench, scored: Scored, share: float, *, margins: bool) -> dict[str, list[float]]:

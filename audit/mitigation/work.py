@@ -5,8 +5,10 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from audit.config.plan import RunPlan
@@ -174,14 +176,21 @@ def prove(bench: Bench, model: Model) -> None:
     rows = bench.rows("test")[:PROVEN]
     X = bench.dataset.frame.loc[:, list(model.feature_names or ())].take(rows).reset_index(drop=True)
     order = np.arange(len(rows))[::-1]
-    together = _labels(model, X)
-    turned = _labels(model, X.take(order).reset_index(drop=True))[order]
-    alone = np.concatenate([_labels(model, X.iloc[place : place + 1]) for place in range(len(rows))])
-    same = (together == turned) & (together == alone)
+    together = _values(model, X)
+    turned = _values(model, X.take(order).reset_index(drop=True))[order]
+    alone = np.concatenate([_values(model, X.iloc[place : place + 1]) for place in range(len(rows))])
+    same = _agree(together, turned) & _agree(together, alone)
     if not same.all():
         raise ModelError(f"{int((~same).sum())} of {len(rows)} answers depend on the rows asked beside them.")
 
 
-def _labels(model: Model, X: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+def _values(model: Model, X: pd.DataFrame) -> npt.NDArray[Any]:
     values = np.asarray(model.predictor.predict(as_model_input(model, X)))
-    return np.round(values, 6) if values.dtype.kind == "f" else label_texts(values)
+    return values if values.dtype.kind == "f" else label_texts(values)
+
+
+def _agree(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Tell which answers are the same: labels to the letter, numbers to nine digits."""
+    if first.dtype.kind != "f":
+        return np.asarray(first == second)
+    return np.asarray(np.isclose(first, second, rtol=1e-9, atol=1e-9 * float(np.abs(first).max(initial=0.0))))
