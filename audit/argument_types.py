@@ -144,7 +144,7 @@ def _is_one(given: object, wanted: object, origin: object, inner: tuple[object, 
 
 
 def _is_representable(number: object) -> bool:
-    """Return whether a number is no whole number of hundreds of digits."""
+    """Return whether a number is not a whole number of hundreds of digits."""
     return not isinstance(number, Integral) or abs(int(number)) < 1 << 1000
 
 

@@ -43,7 +43,7 @@ class Check:
     about: str
     measure: Callable[..., Measurement]
     by_column: bool = False
-    """Whether it looks at columns one by one, which says nothing of thousands of pixels or time steps."""
+    """Whether it looks at columns one by one, which says nothing about thousands of pixels or time steps."""
     requires: tuple[str, ...] = ()
     """What the evidence must hold for the question to arise, see :data:`audit.evidence.requirements.REQUIREMENTS`."""
     searches: bool = False

@@ -303,7 +303,7 @@ def run(
     positive : object, optional
         The positive class of a binary task: what the model detects.
     favorable : object, optional
-        The class that is good for the person, such as a loan granted; selection rates speak of it.
+        The class that is good for the person, such as a loan granted; selection rates count it.
     order : labels, optional
         Several classes from least to most, where they have an order; weighted kappas then exist.
     prediction, score, weight, cluster, time, drop : names of columns, optional
@@ -347,7 +347,7 @@ def run(
     seed : int
         All randomness is derived from it.
     time_limit : float
-        Seconds after which no new work begins; what is missing stands in the record.
+        Seconds after which no new work begins; what is missing is named in the record.
     timeout, memory : float, optional
         Of the model of a file: seconds for one answer (a fit has ten times as many), and GiB for the whole audit.
     quick : bool

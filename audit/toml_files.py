@@ -23,7 +23,7 @@ DEEP = re.compile(r"""(?<![\w"'-])(?:[\w"'-]+[ \t]*\.[ \t]*){30}""")
 
 
 class Line(NamedTuple):
-    """One line of a file, as far as places are told by it."""
+    """One line of a file, as far as it tells places."""
 
     number: int
     text: str

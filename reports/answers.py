@@ -33,7 +33,7 @@ from reports.topics import topics
 TRUST, BREAKS = (families_in(section, answering=True) for section in ("trusted", "breaks"))
 """Families whose concerns answer two of the questions."""
 MANY = 50.0
-"""Rows in 1,000 from which on a note about rows is told where there is no concern."""
+"""Rows in 1,000 from which on a note about rows is shown where there is no concern."""
 
 
 def answers(record: AuditRecord) -> tuple[Answer, ...]:

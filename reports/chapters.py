@@ -82,7 +82,7 @@ def _featured(record: AuditRecord, section: Section, drawer: Drawer) -> Iterator
 
 
 def _suits(exhibit: Exhibit, wanted: Featured) -> bool:
-    """Tell whether an exhibit is one that a chapter shows; crossed groups stand in the annex alone."""
+    """Tell whether an exhibit is one that a chapter shows; crossed groups are in the annex only."""
     if exhibit.kind not in wanted.kinds or " × " in exhibit.title or exhibit.title == (wanted.skip or None):
         return False
     return exhibit.title.startswith(wanted.begins) and not (isinstance(exhibit, Prose | Image) and not exhibit.title)

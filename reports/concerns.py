@@ -17,7 +17,7 @@ from reports.sentences import concern_words, known_words, reach_words, verdict_w
 from reports.topics import topic_name
 
 MOST_ALIKE = 5
-"""Further groups of a concern that are told one by one."""
+"""Further groups of a concern that are shown one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,13 +36,13 @@ class Budget:
     """Characters of a person's text."""
     pictures: bool = True
     drawings: int = 99
-    """Drawings of one measurement in the annex; further exhibits are told as tables."""
+    """Drawings of one measurement in the annex; further exhibits are shown as tables."""
     terse: bool = False
-    """Whether checks of data, drift, robustness and training whose gates all passed are told in a sentence."""
+    """Whether checks of data, drift, robustness and training whose gates all passed are shown in a sentence."""
     findings: int = EVERY_FINDING
     """Findings that the annex tells in full, those that matter most first; the others in a sentence."""
     fill: bool = False
-    """Whether findings may be told in a sentence to make the page fit."""
+    """Whether findings may be shown in a sentence to make the page fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class Drawer:
         return replace(self, budget=budget)
 
     def brief(self, finding: Finding) -> bool:
-        """Tell whether a measured finding is told in a sentence: a terse page, and all its gates passed, or no room."""
+        """Tell whether a measured finding is shown in a sentence: a terse page whose gates all passed, or no room."""
         if self.order[id(finding)] >= self.budget.findings:
             return True
         return self.budget.terse and family_named(finding.family).terse and finding.check in self.calm
@@ -140,7 +140,7 @@ class Drawer:
     def _figures(
         self, finding: Finding, exhibits: Sequence[Exhibit], views: list[View], tables: list[View], by: list[View]
     ) -> list[Figure]:
-        """Draw the exhibits whose numbers are not told already, as many as the budget allows."""
+        """Draw the exhibits whose numbers are not shown already, as many as the budget allows."""
         beside = Told(by).without(None)
         kept = {id(table) for table in tables if not (table.rows and figures_of(table) <= beside)}
         known = Told([*by, *(table for table in tables if id(table) in kept)])

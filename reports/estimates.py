@@ -2,7 +2,7 @@
 
 A check returns its estimates and may show the same numbers again in a table or a figure. A card that
 prints each number three times is read by nobody: what the table of estimates tells already is not
-told again.
+shown again.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _all_numbers(view: View) -> set[float]:
 
 
 def figures(view: View) -> set[float]:
-    """Return the numbers in the cells of a table, but for its first column."""
+    """Return the numbers in the cells of a table, without its first column."""
     return {value for row in view.rows for cell in row[1:] for value in _read(cell)}
 
 

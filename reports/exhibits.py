@@ -62,7 +62,7 @@ def view(exhibit: Exhibit) -> View:
 
 
 def cap_rows(view: View, rows: int) -> View:
-    """Keep about the first `rows` rows and say how many stand in the record alone."""
+    """Keep about the first `rows` rows and say how many are in the record only."""
     if len(view.rows) <= rows + rows // 4:
         return view
     note = f"The first {rows:,} of {len(view.rows):,} rows; all of them are in audit.json."
@@ -235,7 +235,7 @@ def _matrix(matrix: Matrix) -> View:
 
 
 def _image(image: Image) -> View:
-    """Pass pixels on only where they are a PNG; anything else is told, not shown."""
+    """Pass pixels on only where they are a PNG; anything else is named, not shown."""
     view = View(title=visible(image.title), caption=visible(image.caption, 600), alt=visible(image.alt, 400))
     try:
         sound = base64.b64decode(image.png_base64, validate=True).startswith(_PNG)

@@ -1,6 +1,6 @@
 """Charts of a record on matplotlib's axes, for notebooks and papers: ``report.plot.roc()``.
 
-Nothing is measured here: each chart shows the numbers that stand in the record. matplotlib is imported when
+Nothing is measured here: each chart shows the numbers that are in the record. matplotlib is imported when
 the first chart is drawn.
 """
 

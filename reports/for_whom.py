@@ -71,7 +71,7 @@ def first_gap(record: AuditRecord, known: Estimates, failed: Sequence[GateResult
 
 
 def rate_of_groups(record: AuditRecord) -> str:
-    """Name the number of groups that is told first."""
+    """Name the number of groups that is shown first."""
     return {"binary": "selection_rate", "multiclass": "accuracy"}.get(record.task, "mean_absolute_error")
 
 

@@ -46,7 +46,7 @@ USUAL: tuple[Budget, ...] = (
     Budget(rows=16, slices=6, words=20_000, drawings=0, terse=True),
     Budget(rows=8, slices=3, words=20_000, drawings=0, terse=True, fill=True),
 )
-"""The first that fits is taken: whole, then terse where all is well, then with fewer findings told in full."""
+"""The first that fits is taken: whole, then terse where all is well, then with fewer findings shown in full."""
 LARGE: tuple[Budget, ...] = (
     Budget(rows=40, slices=12, words=20_000, drawings=1, terse=True),
     Budget(rows=10, slices=3, words=1_000, pictures=False, terse=True, fill=True),
@@ -120,7 +120,7 @@ def write_card(record: AuditRecord, path: str | Path, edition: Edition = "full")
 
 
 def _fitting(budgets: Sequence[Budget], size: Callable[[Budget], int], room: int, findings: int) -> Budget | None:
-    """Return the first budget whose page fits, with about as many findings told in full as there is room for."""
+    """Return the first budget whose page fits, with about as many findings shown in full as there is room for."""
     for budget in budgets:
         largest = size(budget)
         if largest <= room:

@@ -8,7 +8,7 @@ from reports.phrases import estimate_text, metric_words, percent, percent_interv
 from reports.record import AuditRecord, Estimate
 
 MOST_PEOPLE = 5
-"""Groups of people that are told of, those with most changes first."""
+"""Groups of people that are shown, those with most changes first."""
 
 
 def lines(record: AuditRecord) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from reports.record import AuditRecord, Estimate
 
 
 class RateWords(NamedTuple):
-    """How a rate of groups is told."""
+    """How a rate of groups is worded."""
 
     begin: str
     """How a sentence about it begins."""
@@ -44,7 +44,7 @@ _OTHER = RateWords("", "", share=False)
 
 
 def words_of(rate: str) -> RateWords:
-    """Return how a metric of groups is told.
+    """Return how a metric of groups is worded.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def groups_in(where: Mapping[str, str]) -> dict[str, str]:
 def toward_positive(record: AuditRecord, rate: Estimate) -> Estimate:
     """Turn a rate of outcomes toward the class that the model detects.
 
-    Selection and base rates speak of the favorable class; a reader is told how often the model says what
+    Selection and base rates speak of the favorable class; a reader learns how often the model says what
     it was built to say, so that a refusal is called one.
     """
     spoken = rate.where.get("class") or record.data.favorable or record.data.positive
@@ -111,7 +111,7 @@ def gap_of(
     """Set a group beside the one it is compared with; of several classes, within the class that `where` names.
 
     The other group is the reference of `compared_by`, a difference or a ratio of the rate (the difference without one):
-    its ratio to itself is 1, its difference to itself is not made. Where that is the group itself or cannot be told,
+    its ratio to itself is 1, its difference to itself is not made. Where that is the group itself or is not known,
     it is the group with the farthest rate among those of at least `min_n` rows.
     """
     place = {key: level for key, level in where.items() if key != "class" or record.task != "binary"}

@@ -18,9 +18,9 @@ from reports.printable import visible as visible
 from reports.record import Estimate, Gate, Verdict
 
 NEARLY = 1.1
-"""Times the rows at hand up to which the number needed is told as a few more."""
+"""Times the rows at hand up to which the number needed is given as a few more."""
 BEYOND_REACH = 20
-"""Times the rows at hand beyond which a number of rows needed is told in words."""
+"""Times the rows at hand beyond which a number of rows needed is given in words."""
 
 _KNOWN_WORDS = {
     "auc": "AUC", "roc": "ROC", "pr": "PR", "tpr": "TPR", "fpr": "FPR", "tnr": "TNR", "fnr": "FNR", "ppv": "PPV",
@@ -183,7 +183,7 @@ def roughly(count: int) -> str:
 
 
 def rows_needed(verdict: Verdict) -> str:
-    """Say what would settle an inconclusive verdict; no number of rows that nobody will ever collect.
+    """Say what an inconclusive verdict needs; no number of rows that nobody will ever collect.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 NAME_LIMIT = 120
-"""Characters of a name that are shown; the whole name stands in the record."""
+"""Characters of a name that are shown; the whole name is in the record."""
 
 UNPRINTABLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff"

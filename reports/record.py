@@ -219,9 +219,9 @@ class Verdict:
     severity: Severity
     estimate: Estimate | None = None
     n_needed: int | None = None
-    """Rows that would settle an inconclusive verdict if the estimate holds."""
+    """Rows needed to settle an inconclusive verdict if the estimate holds."""
     detectable: float | None = None
-    """Smallest shortfall that this many rows would show with 80 % power."""
+    """Smallest distance past the limit that these rows would show with 80 % power."""
     p_adjusted: float | None = None
     """One-sided p-value of failing, after Holm's correction within the family."""
     extent: Estimate | None = None
@@ -232,7 +232,7 @@ class Verdict:
     next_step: str = ""
     source: Source | None = None
     slices: int = 1
-    """Slices that it speaks for: more than one where alike verdicts are told as one."""
+    """Slices that it speaks for: more than one where similar verdicts are shown as one."""
 
     def __post_init__(self) -> None:
         require_finite(f"verdict {self.gate!r}", detectable=self.detectable, p_adjusted=self.p_adjusted)
@@ -310,7 +310,7 @@ class AuditRecord:
         name : str
             As in the record: ``recall``, ``selection_rate``.
         where : mapping, optional
-            Levels by key, for keys that are no Python names.
+            Levels by key, for keys that are not Python names.
         **levels : str
             Levels by key; the test rows, where no ``split`` is named.
 

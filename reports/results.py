@@ -1,7 +1,7 @@
 """Verdicts gathered by gate, worst first, and the exit code they call for.
 
 Every renderer says the same because every renderer asks here. Nothing is measured and nothing is
-judged anew: the verdicts stand in the record.
+judged anew: the verdicts are in the record.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OUTCOME_MARKS: Mapping[VerdictOutcome, str] = {
 INTERRUPTED = "Interrupted"
 """How the record of a run that did not end begins to say that it is partial."""
 FEW_SLICES = 20
-"""Verdicts of one gate that are all told; of more, those that passed are counted."""
+"""Verdicts of one gate that are all shown; of more, those that passed are counted."""
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "off")
 """Gravest first."""
 

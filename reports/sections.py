@@ -36,7 +36,7 @@ class Section:
     parts: tuple[str, ...] = ()
     """Card fields (a person's words) that stand here."""
     figures: tuple[Featured, ...] = ()
-    """What is drawn here; all of it stands in the annex too."""
+    """What is drawn here; all of it is in the annex too."""
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ Tone = Literal["invalid", "missed", "owed", "concern", "met", "clear", "none"]
 """What stands out: an audit that cannot be relied on, a missed criterion, proof owed, concerns, and so on."""
 SHORT_LINES = 10
 CODE, MOST_CODES = re.compile(r"-?\d{1,3}(?:\.0)?"), 9
-"""A value that reads like a code, and how many of them a column has that is no quantity."""
+"""A value that reads like a code, and how many of them a column has that is not a quantity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""How each number of the catalogue is told: a sentence with the group, the number and its unit in words."""
+"""How each number of the catalogue is worded: a sentence with the group, the number and its unit in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ of 100 pairs are ranked right, as a ROC AUC says; ``chance``: how many of 1,000.
 
 
 class Telling(NamedTuple):
-    """How one metric is told."""
+    """How one metric is worded."""
 
     words: str
     """The sentence. ``{value}`` is the number with its interval; other places are those of :mod:`reports.sentences`."""
@@ -212,4 +212,4 @@ TELLINGS: Mapping[str, Telling] = {
         "{group}{n}: {value} {side} are called {positive} than in all other rows", "points", ("fewer", "more")
     ),
 }
-"""Metrics that are told in a sentence of their own; rates of groups are told by both rates, others by their name."""
+"""Metrics with a sentence of their own; rates of groups are shown by both rates, others by their name."""

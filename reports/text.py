@@ -57,7 +57,7 @@ def lines(record: AuditRecord, width: int = WIDTH, *, everything: bool = False, 
     width : int, default=100
         Characters of a line.
     everything : bool, default=False
-        Whether every concern and every open question is told; else at most 15 lines come back.
+        Whether every concern and every open question is shown; otherwise at most 15 lines come back.
     end : str, optional
         What follows the verdict on its line: where the card stands, the exit code.
 

@@ -58,7 +58,7 @@ def topic_name(result: GateResult) -> str:
 
 
 def _why(unsettled: Sequence[Verdict]) -> str:
-    """Say how many rows would settle the nearest and how many slices no number of rows will."""
+    """Say how many rows the nearest needs and how many slices no number of rows will settle."""
     reachable = [verdict.n_needed for verdict in unsettled if verdict.n_needed is not None and not _beyond(verdict)]
     if not reachable:
         flag = any(verdict.n_needed is not None for verdict in unsettled)

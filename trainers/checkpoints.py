@@ -61,7 +61,7 @@ class Checkpoint:
         if state is not None and state.get("mark") != self.mark:
             raise TrainerError(
                 f"checkpoint {quote(self.path)} belongs to another training (parameters or rows differ); name another "
-                "file, or delete it to begin anew"
+                "file, or delete it to start again"
             )
         return state
 

@@ -281,7 +281,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         ----------
         X, y, sample_weight : as in `fit`
         classes : array-like
-            All classes; needed in the first call, but for labels (several columns of 0 and 1). Standardization and
+            All classes; needed in the first call, except for labels (several columns of 0 and 1). Standardization and
             vocabulary are those of the first call's rows.
 
         Returns

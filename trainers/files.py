@@ -32,7 +32,7 @@ SUFFIX = ".safetensors"
 ESTIMATORS = {"NetworkClassifier": NetworkClassifier, "NetworkRegressor": NetworkRegressor}
 NUMBERS = ("n_features_in_", "n_iter_", "best_epoch_", "seed_", "validation_rows_")
 EXTRAS = ("search_", "transfer_", "data_")
-"""What else may stand in the file, as JSON: trials of a search, the origin of a backbone, fingerprints of data."""
+"""What else may be in the file, as JSON: trials of a search, the origin of a backbone, fingerprints of data."""
 LABELS = {"b": "bool", "i": "int64", "u": "uint64", "f": "float64", "U": "str", "O": "object"}
 
 Model = NetworkClassifier | NetworkRegressor
@@ -289,7 +289,7 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Any:  
         raise FileError(
             "the weights differ from the fingerprint in the header; the file was changed after it was saved"
         )
-    parameters = {"readout": "flatten"} | _restore(header["parameters"])  # files of old do not speak of it
+    parameters = {"readout": "flatten"} | _restore(header["parameters"])  # old files do not hold it
     estimator = ESTIMATORS[header["estimator"]](**parameters)
     estimator._check_parameters()
     if callable(estimator.network):
@@ -345,7 +345,7 @@ def _restore_state(estimator: Model, state: dict[str, Any]) -> None:
     )
     if state["feature_names_in_"] is not None:
         estimator.feature_names_in_ = np.array([str(name) for name in state["feature_names_in_"]], dtype=object)
-    estimator.n_outputs_ = int(state.get("n_outputs_", 1))  # files of old do not speak of it
+    estimator.n_outputs_ = int(state.get("n_outputs_", 1))  # old files do not hold it
     estimator.target_names_ = tuple(str(name) for name in state.get("target_names_", ()))
     if isinstance(estimator, NetworkRegressor):
         estimator.target_center_, estimator.target_scale_ = (
@@ -371,7 +371,7 @@ def _numbers(value: Any, outputs: int) -> float | NDArray[np.float64]:  # noqa: 
 
 
 def skops_types() -> tuple[str, ...]:
-    """Names that skops must be told to trust for our estimators, alone or in a pipeline.
+    """Names that skops must trust for our estimators, alone or in a pipeline.
 
     Examples
     --------

@@ -39,7 +39,7 @@ RECTIFIERS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "mish", "ha
 SHALLOW = 3
 """Hidden layers up to which small first weights do not make gradients vanish."""
 MOST_FEATURES = 4096
-"""Values that a convolutional network hands to its dense layers, unless it is told otherwise."""
+"""Values that a convolutional network hands to its dense layers, unless set otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a network can be told: the parameters of both estimators, and what a fit asks of the task."""
+"""What a network can be given: the parameters of both estimators, and what a fit asks of the task."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def read(path: str | os.PathLike[str]) -> Recipe:
     Raises
     ------
     TrainerError
-        If the file is missing, is no TOML, or holds an unknown key or a wrong value; the text names the place.
+        If the file is missing, is not TOML, or holds an unknown key or a wrong value; the text names the place.
     """
     source = Path(path)
     try:

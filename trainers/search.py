@@ -1,7 +1,7 @@
 """Search architecture and hyperparameters by cross-validation: Bayesian (TPE, Gaussian process) or evolutionary.
 
 The loop asks, trains, tells, in plain sight. What was tried, the seed and what was chosen are kept on the model as
-``search_`` and stand in its file. The chosen configuration's cross-validated score is the best of many, so it flatters;
+``search_`` and are in its file. The chosen configuration's cross-validated score is the best of many, so it flatters;
 rows that took no part in the search say how good the model is.
 """
 

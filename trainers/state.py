@@ -42,7 +42,7 @@ def thaw_state(state: dict[str, Any]) -> dict[str, Any]:
     if "network_" not in state:
         return state
     state["history_"] = tuple(HistoryRow(*row) for row in state["history_"])
-    state.setdefault("n_outputs_", 1)  # states of old do not speak of it
+    state.setdefault("n_outputs_", 1)  # old states do not hold it
     if state["spec_"] is None:
         state["network_"] = _called_again(state)
         return state

@@ -12,7 +12,7 @@ from reports.record import Measurement, ModelInfo
 def artifact_format(artifact: ModelInfo) -> Measurement:
     """Say whether the model's file format runs code when it is loaded.
 
-    Reading. pickle, joblib, whole-module torch files and ``.pt2`` run code that stands in the file; whoever
+    Reading. pickle, joblib, whole-module torch files and ``.pt2`` run code that is in the file; whoever
     can change the file can run anything on the machine that loads it. skops, safetensors and ONNX do not.
 
     Limits. A format that runs no code may still hold a model that was tampered with: compare fingerprints.

@@ -49,7 +49,7 @@ def attribution_ranking(
 
     Limits. A share tells what the model reads, not what causes the outcome, and is never a reason for a
     decision. Features that carry the same information split their share. Combinations of values that do
-    not occur in reality are asked of the model when features depend on each other. A model that does not
+    not occur in reality are put to the model when features depend on each other. A model that does not
     read a sensitive feature can still rely on what goes along with it.
     """
     first, level = attributions[0], predictions.settings.level

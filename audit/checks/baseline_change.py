@@ -30,7 +30,7 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
     not drop": a model of exactly equal quality drops half of the time. The gate asks whether the whole
     interval of the gain lies above minus the margin. Churn is the share of rows whose decision changed.
 
-    Limits. Paired numbers speak of these rows; a test set that many models were chosen by wears out. Where
+    Limits. Paired numbers describe these rows; a test set that many models were chosen by wears out. Where
     rows cannot be paired, the two audits count as independent samples, and far smaller losses stay open.
     """
     test = predictions.select(split="test")

@@ -14,7 +14,7 @@ def card_blanks(card: Card) -> Measurement:
     Reading. No measurement can say what a model is for, who answers for it and whom it may harm. Blank
     sections stay visible on the card.
 
-    Limits. That a section is filled says nothing of what stands in it.
+    Limits. That a section is filled says nothing about its content.
     """
     blank = blank_sections(card)
     every = blank_sections(Card())

@@ -22,11 +22,11 @@ def classification(predictions: Predictions) -> Measurement:
     """Measure labels and scores against the truth on the test rows.
 
     Reading. Accuracy counts right decisions; balanced accuracy gives every class the same say; precision,
-    recall and F1 speak of the positive class (binary) or of the mean over classes (macro). ROC AUC is the
+    recall and F1 describe the positive class (binary) or of the mean over classes (macro). ROC AUC is the
     chance that a positive row is scored above a negative one. Log loss and Brier score punish
     probabilities that are wrong and sure. Each number stands with its 95 % interval.
 
-    Limits. The intervals speak of rows drawn as these were; they know nothing of a change in the
+    Limits. The intervals hold for rows drawn as these were, not after a change in the
     population. Metrics of one test set are not independent of each other.
     """
     test = predictions.select(split="test")

@@ -1,4 +1,4 @@
-"""Does one person, device or household stand in training and test?"""
+"""Does one person, device or household occur in training and test?"""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ def compression(compressed: Perturbed) -> Measurement:
     rows. Churn is the share of rows whose decision changed. Of probabilities, the calibration shift is by how much
     the mean score moved away from the same outcomes, for all rows and by group.
 
-    Limits. Paired numbers speak of these rows. A group of few rows leaves its excess loss open. Latency and size
-    depend on the machine and stand in the notes of modelassay compress, not here.
+    Limits. Paired numbers describe these rows. A group of few rows leaves its excess loss open. Latency and size
+    depend on the machine and are in the notes of modelassay compress, not here.
     """
     if not compressed.names:
         raise NotApplicable("the compressed model returned no predictions")

@@ -49,7 +49,7 @@ def conflicting_labels(dataset: Dataset) -> Measurement:
         title="Rows in conflict by split",
         columns=("split", "rows", "in conflict", "share", "explained by chance", "beyond chance", "measured on rows"),
         rows=tuple(lines),
-        caption="The last three columns speak of the rows that chance seldom repeats.",
+        caption="The last three columns cover the rows that chance seldom repeats.",
     )
     return Measurement(summary=_summary(estimates), estimates=tuple(estimates), exhibits=(table,))
 

@@ -35,8 +35,8 @@ def dependence(dependence: Shapes, predictions: Predictions) -> Measurement:
     lowest. The interaction of a pair says how much the effect of one depends on the other, in units of the
     outputs' mean deviation from their base; 0 where the model adds up over the two.
 
-    Limits. Features that go together in reality are moved apart here, so parts of a line may speak of rows
-    that do not occur. The lines describe the model, not what a change would bring about.
+    Limits. Features that go together in reality are moved apart here, so parts of a line may describe rows that
+    do not occur. The lines describe the model, not what a change would bring about.
     """
     if not dependence.dependences:
         raise NotApplicable("no feature was varied")

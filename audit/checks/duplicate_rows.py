@@ -48,7 +48,7 @@ def duplicate_rows(dataset: Dataset) -> Measurement:
         title="Extra copies by split",
         columns=("split", "rows", "extra copies", "share", "explained by chance", "beyond chance", "measured on rows"),
         rows=tuple(lines),
-        caption="The last three columns speak of the rows that chance seldom repeats.",
+        caption="The last three columns cover the rows that chance seldom repeats.",
     )
     return Measurement(summary=_summary(estimates), estimates=tuple(estimates), exhibits=(table,))
 

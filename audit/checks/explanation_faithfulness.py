@@ -42,7 +42,7 @@ def explanation_faithfulness(
     similarity is the rank correlation of a row's attributions with those of the same network after its
     weights were shuffled; near 1, the explanation would not have noticed.
 
-    Limits. Values by permutation or enumeration add up by construction, so their residual says nothing of
+    Limits. Values by permutation or enumeration add up by construction, so their residual says nothing about
     their noise: see the stability. Deleting means replacing by other rows' values, which can make rows that
     do not occur.
     """

@@ -30,7 +30,7 @@ def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
     the feature, corrected by Holm over features. The detectable gap is the smallest that this many rows show
     four times out of five: where it is large, a small gap that was not found may still be there.
 
-    Rates of a binary task speak of the favorable outcome where it is stated, and else of the positive class.
+    Rates of a binary task count the favorable outcome where it is stated, and otherwise the positive class.
 
     Limits. A gap beyond chance may be small, and one within chance may be real. Rows count with their weights,
     rows of one cluster stay together, and groups under the least number of rows take no part.

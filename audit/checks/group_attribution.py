@@ -35,7 +35,7 @@ def group_attribution(group_attributions: Attributions, predictions: Predictions
     others do. The p-value says how often groups drawn at random lie as far apart, corrected over groups.
 
     Limits. Groups may differ in what drives decisions because they differ in the values they hold; that is
-    no unequal treatment by itself. Groups of few explained rows are left out.
+    not unequal treatment by itself. Groups of few explained rows are left out.
     """
     least = max(predictions.settings.min_n, predictions.settings.suppress_n)
     level = predictions.settings.level

@@ -20,7 +20,7 @@ METRICS = {
     "regression": ("mean_error",),
 }
 MANY = 10
-"""Levels from which on their spread is measured: of fewer, each is told by itself."""
+"""Levels from which on their spread is measured: with fewer, each is shown by itself."""
 
 
 @check(

@@ -1,4 +1,4 @@
-"""Single rows, told from several sides."""
+"""Single rows, shown from several sides."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DRAWN = 3
     ),
 )
 def local_cases(local_cases: tuple[LocalCase, ...], *, top: int = 6, values: bool = True) -> Measurement:
-    """Explain the rows that matter most by SHAP, by LIME and by the nearest row decided otherwise.
+    """Explain the rows that matter most by SHAP, by LIME and by the nearest row with another decision.
 
     Reading. For each row the strongest features stand with what they add to the output (SHAP) and with
     LIME's local weight. The counterfactual is the smallest change found that turns the decision, with

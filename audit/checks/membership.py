@@ -1,4 +1,4 @@
-"""Can the rows that a model learned from be told by how sure it is of them?"""
+"""Does the model's confidence give away the rows that it learned from?"""
 
 from __future__ import annotations
 

@@ -42,9 +42,9 @@ def mitigation(mitigated: Mitigated) -> Measurement:
     Reading. The gap is the largest difference of the chosen rate between two groups. Its change says what
     mitigation did; the control, the old model with one threshold moved to the same selection rate, says what
     would have come about without it. A gap can close because the worse-off gain, or because the better-off
-    lose (levelling down): both are told. Gained and lost count people whose decision changed.
+    lose (levelling down): both are shown. Gained and lost count people whose decision changed.
 
-    Limits. One gap closed may open another. Paired numbers speak of these rows. Who gained depends on which
+    Limits. One gap closed may open another. Paired numbers describe these rows. Who gained depends on which
     outcome is favorable. Whether the sensitive feature may be read for a decision is a question of law.
     """
     pair = mitigated.before_and_after
@@ -111,7 +111,7 @@ def _others(mitigated: Mitigated, before: Predictions, after: Predictions) -> li
 
 
 def _headlines(before: Predictions) -> tuple[str, ...]:
-    """Name the metrics that a cost is told in: of the answers, and of the scores where these are asked for."""
+    """Name the metrics that a cost is given in: of the answers, and of the scores where these are asked for."""
     if before.task == "regression":
         return ("r2_score",)
     return tuple(dict.fromkeys(("accuracy", before.headline)))

@@ -68,7 +68,7 @@ def gap(train: Estimate, test: Estimate) -> Estimate:
 
 
 def _span(estimate: Estimate) -> Span | None:
-    """Return value and limits; rows that are memorized leave no error to vary, and that is no doubt."""
+    """Return value and limits; rows that are memorized leave no error to vary, which is not a doubt."""
     if estimate.value is not None and estimate.low is None and estimate.value == metric(estimate.metric).perfect:
         return Span(estimate.value, estimate.value, estimate.value)
     return span_of(estimate)

@@ -18,7 +18,7 @@ def precision_of_headline(predictions: Predictions) -> Measurement:
 
     Reading. Half the width of the 95 % interval: how far the number may be off by chance alone.
 
-    Limits. It says nothing of rows that are unlike those to come.
+    Limits. It says nothing about rows that are unlike those to come.
     """
     test = predictions.select(split="test")
     name = scaled_headline(test)

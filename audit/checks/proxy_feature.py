@@ -19,7 +19,7 @@ from reports.record import Estimate, Measurement, Table
 def proxy_feature(proxies: Proxies, *, most: int = 1000) -> Measurement:
     """Measure how well each feature alone tells the members of each sensitive group from the rest.
 
-    Reading. ``proxy_auc`` is the chance that a member of the group is told from somebody outside it by this
+    Reading. ``proxy_auc`` is the chance that a member of the group is distinguished from somebody outside it by this
     feature alone, on rows held out from the fit: 0.5 is a coin, 1 gives the group away. Leaving a
     sensitive feature out of a model changes little if a proxy of it stays in.
 

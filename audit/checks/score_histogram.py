@@ -24,7 +24,7 @@ def score_histogram(predictions: Predictions) -> Measurement:
     """Draw how the scores are distributed, by true class and by the groups of each sensitive feature.
 
     Reading. Two classes whose lines lie apart are distinguished well; where they overlap, mistakes are made at
-    any threshold. Groups whose lines lie apart are decided upon differently by one threshold.
+    any threshold. Groups whose lines lie apart get different decisions from one threshold.
 
     Limits. Heights are shares of the rows of that line in a twentieth of the range of scores; neighboring bins
     that hold too few rows to be shown are drawn as one, at their mean height.

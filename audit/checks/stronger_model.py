@@ -28,7 +28,7 @@ def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement
     learned from: it underfits. The score is the headline metric. The stronger model is boosting or extra
     trees, whichever is better on held-out training rows, with default settings.
 
-    Limits. The stronger model is not tuned and learns from a sample where there are many rows: no gap is no
+    Limits. The stronger model is not tuned and learns from a sample where there are many rows: no gap is not
     proof that nothing is left to learn.
     """
     if "stronger" not in rivals.keys["variant"].levels:

@@ -1,4 +1,4 @@
-"""Do test rows stand in the training table too?"""
+"""Are test rows in the training table too?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COARSE = 0.2
     requires=("train", "features"),
 )
 def train_test_overlap(dataset: Dataset, predictions: Predictions | None = None) -> Measurement:
-    """Count test rows whose features and target stand in the training rows, beyond what chance repeats.
+    """Count test rows whose features and target occur in the training rows, beyond what chance repeats.
 
     Reading. ``overlap_share`` is the share of test rows that the model may have memorized. Coarse tables repeat
     by nature: how often is estimated from the pairs of test and training rows that differ in one and in two

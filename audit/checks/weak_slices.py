@@ -136,7 +136,7 @@ def weak_slices(
 
 
 def _of_rows(clusters: Mapping[str, Factor] | None, dataset: Dataset, rows: npt.NDArray[np.intp]) -> dict[str, Factor]:
-    """Put clusters, which are told by test row, into the order of the answers."""
+    """Put clusters, which are given by test row, into the order of the answers."""
     place = np.searchsorted(dataset.rows("test"), rows)
     return {name: factor.take(place) for name, factor in (clusters or {}).items()}
 

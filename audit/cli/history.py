@@ -39,7 +39,7 @@ def _read(file: Path) -> Entry:
 
     try:
         with file.open("rb") as content:
-            record = from_json(content.read(MOST_BYTES))  # a longer one is cut off, and is no JSON
+            record = from_json(content.read(MOST_BYTES))  # a longer one is cut off, and is not JSON
     except (ValueError, OSError, RecursionError) as error:
         raise DataError(f"{quote(file)} is not a record: {str(error)[:120]}.") from error
     if not isinstance(record, dict) or "verdicts" not in record or "schema_version" not in record:

@@ -285,7 +285,7 @@ def _refusal(start: Start, tables: Tables, model: Model | None) -> list[str]:
 
 
 def _try(model: Model, dataset: Dataset) -> None:
-    """Ask the model about a few rows: labels that do not meet the table's are told before the first run."""
+    """Ask the model about a few rows: labels that do not match the table's are reported before the first run."""
     few = dataset.rows("test")[:TRIED]
     if dataset.task != "regression" and model.classes is None:
         return  # a few rows' labels are not all that it knows

@@ -106,7 +106,7 @@ extends = "default"
 # id = "FAIR001"
 # threshold = 0.9
 
-# A failure that somebody takes upon themselves for a while, at most 180 days:
+# A failure that somebody accepts for a limited time, at most 180 days:
 # [[waiver]]
 # gate = "FAIR001"
 # owner = "a.person@example.org"

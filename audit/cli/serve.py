@@ -27,7 +27,7 @@ class Asked:
 
 
 def serve(model: Path, asked: Asked, *, data: Path | None, features: str, trust: bool) -> int:
-    """Open a model, say where it is served, and answer until told to stop."""
+    """Open a model, say where it is served, and answer until stopped."""
     from audit.deploy.app import Limits
     from audit.deploy.service import make_service, open_model
     from audit.deploy.service import serve as answer

@@ -9,7 +9,7 @@ from audit.errors import ConfigError
 from audit.optional import require
 
 MOST = 3
-"""Signs of trouble that are told after training, the likeliest cause first."""
+"""Signs of trouble that are shown after training, the likeliest cause first."""
 
 
 def train(config: Path, *, out: Path | None, search: bool) -> int:

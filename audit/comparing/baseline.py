@@ -165,7 +165,7 @@ def require_same_rows(rows: Pairing | RowsSeen | None, file: str, baseline: Audi
 def evaluated_file(splits: Iterable[SplitInfo], model_format: str) -> str:
     """Return the SHA-256 of the file that the evaluated rows came from, ``""`` where it is not known.
 
-    A file that carries a model's answers is another one for each model, so it says nothing of the rows.
+    A file that carries a model's answers is another one for each model, so it says nothing about the rows.
     """
     return "" if model_format == "none" else next((split.sha256 for split in splits if split.name == "test"), "")
 

@@ -1,8 +1,8 @@
 """What a comparison comes to: one word, and what it rests on.
 
-"Worse" is said at the risk of one in twenty, all told: the headline metric keeps half of it, the other
+"Worse" is said at the risk of one in twenty in all: the headline metric keeps half of it, the other
 metrics over all rows a quarter, the groups a quarter, each corrected for their number (Holm 1979). What lies
-within rounding, three decimals, is no change.
+within rounding, three decimals, is not a change.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _show(changes: Sequence[Change], risk: float, chance: Callable[[Change], flo
 
 
 def _against(names: Mapping[str, str], change: Change, *, loss: bool) -> float:
-    """Return the one-sided p-value of "it is no worse than before", else of "it is no better"."""
+    """Return the one-sided p-value of "it is not worse than before", else of "it is not better"."""
     return _chance(change, below=(names[change.metric] == "higher") == loss)
 
 

@@ -1,6 +1,6 @@
 """What a record keeps of each row so that a later audit of the same rows can be compared pair by pair.
 
-Kept are the true and the predicted label (regression: target and error), the score, weight, cluster and groups;
+It keeps the true and the predicted label (regression: target and error), the score, weight, cluster and groups;
 no features. Scores, weights and targets are coarsened so that no value is held by fewer than ``suppress_n``
 rows, and no row in a group that leaves no trace is distinguished by it. Rows stand in the order of a keyed hash
 of their content: whoever has the table *and the key* can find the order again, whatever the order of its rows

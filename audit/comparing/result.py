@@ -12,7 +12,7 @@ from reports.phrases import address, count_noun, list_names, metric_words, numbe
 from reports.record import Estimate, Table
 
 PER = 1000
-"""Decisions that a change is told of."""
+"""Decisions out of which changes are counted."""
 _BEGIN: Mapping[Word, str] = {
     "worse": "Worse",
     "better": "Better",

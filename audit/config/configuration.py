@@ -112,7 +112,7 @@ class DataTable:
     task: Task | None = None
     positive: str | int | float | bool | None = None
     favorable: str | int | float | bool | None = None
-    """The class that is good for the person; selection rates speak of it."""
+    """The class that is good for the person; selection rates count it."""
     order: list[str | int | float | bool] = field(default_factory=list)
     """Several classes from least to most, where they have an order: weighted kappas then exist."""
     names: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -376,7 +376,7 @@ def limits_of(config: Config) -> Limits:
 
 
 def gather_options(config: Config) -> dict[str, dict[str, JsonValue]]:
-    """Return the options of gatherers; what rows are (``[data] modality``) is told to those that ask."""
+    """Return the options of gatherers; what rows are (``[data] modality``) is given to those that ask."""
     options = {name: dict(values) for name, values in config.gather.items()}
     if config.data.modality != "tabular":
         table: dict[str, JsonValue] = {"modality": config.data.modality, "shape": list(config.data.shape)}

@@ -152,7 +152,7 @@ def _unfolding(path: Path, suffix: str) -> Iterator[IO[bytes]]:
 
 
 def _zstandard_blocks(path: Path) -> Iterator[bytes]:
-    """Unfold frame by frame; a frame that does not end is told, which the library's own stream passes over."""
+    """Unfold frame by frame; a frame that does not end is reported, which the library's own stream passes over."""
     zstandard = require("zstandard", extra="tables", purpose="tables that end in .zst")
     frame = zstandard.ZstdDecompressor().decompressobj()
     with path.open("rb") as raw:

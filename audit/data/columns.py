@@ -48,7 +48,7 @@ def column_kind(column: pd.Series) -> ColumnKind:
 
 
 MOST_BITS = 1000
-"""Whole numbers of more bits are written in hexadecimal digits: they are no floats, and Python writes no others."""
+"""Whole numbers of more bits are written in hexadecimal digits: they are not floats, and Python writes no others."""
 
 
 def label_texts(values: pd.Series | npt.NDArray[np.generic] | Sequence[object]) -> npt.NDArray[np.object_]:

@@ -157,7 +157,7 @@ def build(
         By split; ``test`` is the one that is evaluated, ``train`` is optional.
     roles : Roles
     sensitive_frames : mapping of str to DataFrame, optional
-        Sensitive features that do not stand in the tables, by split, row for row.
+        Sensitive features that are not in the tables, by split, row for row.
     infos : mapping of str to SplitInfo, optional
         File names and fingerprints.
     tables : Tables, optional

@@ -51,7 +51,7 @@ def read_images(folder: Path, shape: Shape | None = None) -> tuple[pd.DataFrame,
             f"with images of {quote_all(SUFFIXES, limit=10)}."
         )
     channels, height, width = shape or (1, *_size(files[0], folder))
-    require_size(len(files), channels * height * width, folder.name)  # told by the first before any is decoded
+    require_size(len(files), channels * height * width, folder.name)  # known from the first before any is decoded
     images = [_pixels(file, folder, shape) for file in files]
     channels = shape[0] if shape else max(len(image) for image in images)
     height, width = images[0].shape[1:]

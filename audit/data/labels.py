@@ -38,7 +38,7 @@ def in_words_of(texts: Texts, classes: Sequence[str]) -> Texts:
 def rewrite_labels(texts: Texts, labels: Mapping[str, str], what: str, beside: Collection[str] = ()) -> Texts:
     """Rewrite labels as ``[data.labels]`` says, if they are those that it rewrites.
 
-    Whose labels are meant is told by the words: those with a word that only stands on the left are rewritten, those
+    The words show whose labels are meant: those with a word that only stands on the left are rewritten, those
     with a word that only stands on the right are the words to be written.
 
     Parameters

@@ -97,7 +97,7 @@ def shown_levels(name: str, factor: Factor, hidden: frozenset[Address]) -> Facto
 def hidden_levels(factor: Factor, share: IntArray, least: int) -> list[str]:
     """Name the levels that one feature's own table hides: no fewer than two, of rows enough for any to be large.
 
-    Rows without a value are counted elsewhere, so they are no cover; where they are few themselves, one
+    Rows without a value are counted elsewhere, so they do not hide others; where they are few themselves, one
     level is hidden with them.
 
     Examples

@@ -5,8 +5,8 @@ cannot tell which answer belongs to which row. The key is 32 random bytes, made 
 ``modelassay/pairing.key`` in the user's configuration folder; ``MODELASSAY_PAIRING_KEY`` sets another one, as
 build servers need that compare each other's records, or go on from what another one kept.
 
-What a run keeps for the next one (evidence, counts of a log, records of windows, answers of an endpoint) bears a seal:
-a keyed hash of its content and of what it is kept as. What was changed, moved or planted counts as not there.
+What a run keeps for the next one (evidence, counts of a log, records of windows, answers of an endpoint) carries a
+seal: a keyed hash of its content and of what it is kept as. What was changed, moved or planted counts as not there.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def pairing_key() -> bytes:
 
 
 def key_name(key: bytes) -> str:
-    """Return eight letters that tell one key from another and say nothing of either.
+    """Return eight letters that tell one key from another and say nothing about either.
 
     Examples
     --------

@@ -103,7 +103,7 @@ def _require_short(length: int, limit: int) -> None:
 
 
 def _refusal(error: Exception) -> tuple[int, bytes]:
-    """Choose the status of an error; what is our own mistake is not told to strangers."""
+    """Choose the status of an error; what is our own mistake is not shown to strangers."""
     kinds: tuple[tuple[type[Exception], int], ...] = (
         (InputError, 422),
         (BadRequest, 400),

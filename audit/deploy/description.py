@@ -21,7 +21,7 @@ from audit.models.load import Model, load
 FORMAT = "modelassay.model"
 DESCRIPTION = "model.json"
 MOST_BYTES = 64 << 20
-"""Bytes of a description that are read: a longer one is cut off, and is no JSON."""
+"""Bytes of a description that are read: a longer one is cut off, and is not JSON."""
 VERSION = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 LONGEST = 200
 """Characters of a name and of a version."""

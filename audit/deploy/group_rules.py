@@ -1,7 +1,7 @@
 """Rules of decision by group around a graph: scores go through, the group is an input, whoever has no rule is refused.
 
 A graph has no way to say why it refuses. Rows without a known group get a place beyond the end of the table of rules,
-which stops the whole request: nobody is decided upon by a rule of others.
+which stops the whole request: nobody is decided by the rule of another group.
 """
 
 from __future__ import annotations

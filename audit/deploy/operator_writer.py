@@ -28,7 +28,7 @@ class OperatorWriter:
     def node(self, kind: str, *given: str, domain: str = "", out: str = "", **attributes: Any) -> str:  # noqa: ANN401
         """Add an operator; return the name of what it gives."""
         name = out or str(self._scope.get_unique_variable_name("part"))
-        # The converter knows no version 5 of this domain; the model is told to be of it once it is whole.
+        # The converter knows no version 5 of this domain; the model declares it once it is whole.
         self._container.add_node(
             kind, list(given), [name], op_domain=domain, op_version=3 if domain else 13,
             name=self._scope.get_unique_operator_name(kind), **attributes,

@@ -42,7 +42,7 @@ class PredictionLog:
     rows: int = 10_000
     seconds: float = 10.0
     written: int = 0
-    """Rows that stand in files."""
+    """Rows that are in files."""
     failures: int = 0
     """Files that could not be written; their rows wait for the next attempt."""
     _open: list[dict[str, Any]] = field(default_factory=list, init=False)

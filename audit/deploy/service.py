@@ -1,4 +1,4 @@
-"""Bring a model file or description to the network, until it is told to stop."""
+"""Bring a model file or description to the network, until it is stopped."""
 
 from __future__ import annotations
 

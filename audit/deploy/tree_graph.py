@@ -94,7 +94,7 @@ def _answer(
     *,
     raw: bool = False,
 ) -> None:
-    """Write leaves, their sum, the link (but for raw scores), and the label: the first of the most probable."""
+    """Write leaves, their sum, the link (except for raw scores), and the label: the first of the most probable."""
     if held.single:
         rows = node("Cast", node("Cast", rows, to=1), to=11)
     summed = node("TreeEnsemble", rows, domain="ai.onnx.ml", **_attributes(held))

@@ -83,7 +83,7 @@ class Metric:
     ordered: bool = False
     """Whether it exists of ordered classes only."""
     place: int = 500
-    """Where it stands in tables: lower first."""
+    """Its place in tables: lower first."""
     performance: tuple[Task, ...] = ()
     """Tasks in which it is measured over all rows; the headline metric is in any case."""
     groups: tuple[Task, ...] = ()
@@ -95,7 +95,7 @@ class Metric:
     rate: Rate | None = None
     """Counts: the proportion that it is."""
     composite: Composite | None = None
-    """Counts: how it follows from them where it is no proportion."""
+    """Counts: how it follows from them where it is not a proportion."""
     linear: Callable[[Predictions, int | None], Linear] | None = None
     """Scores and residuals: value and influence of each row, of a class where one is given; ``None``: not smooth."""
     measured: Callable[[Predictions, int | None], Measured] | None = None

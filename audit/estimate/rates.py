@@ -59,4 +59,4 @@ RATES: Mapping[str, Rate] = {
 }
 """Binary metrics that are proportions."""
 GAPS_OF_RATES = frozenset({"mean_calibration_gap"})
-"""Metrics that are a difference of two shares, so that they are told in points."""
+"""Metrics that are a difference of two shares, so that they are shown in points."""

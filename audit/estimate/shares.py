@@ -54,7 +54,7 @@ ROWS = Masses()
 
 def rows_behind(predictions: Predictions) -> Masses:
     """Return the rows of a counted log, without their weights, and their clusters."""
-    assert predictions.repeats is not None  # noqa: S101 -- asked of counted logs alone
+    assert predictions.repeats is not None  # noqa: S101 -- for counted logs only
     n = predictions.repeats.n.astype(np.float64)
     return Masses(n, predictions.cluster, Repeats(predictions.repeats.n, n))
 

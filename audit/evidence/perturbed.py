@@ -45,7 +45,7 @@ class Perturbed:
     notes: tuple[str, ...] = ()
     """What was sampled, capped or left out."""
     spread: float = 1.0
-    """Regression: standard deviation of the target, in whose units moves are told."""
+    """Regression: standard deviation of the target, the unit of moves."""
     pictures: Mapping[str, FloatArray] = field(default_factory=dict)
     """Of images: the first row by variant, shape (channels, height, width)."""
 

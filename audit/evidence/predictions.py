@@ -108,7 +108,7 @@ class Repeats(NamedTuple):
 
 
 NO_ROWS = "no rows"
-"""Why a group without rows has no number: its count, 0, is told."""
+"""Why a group without rows has no number: its count, 0, is shown."""
 COUNTED = "needs single rows, which a counted log does not keep"
 """Why evidence that needs single rows does not exist of a counted log."""
 

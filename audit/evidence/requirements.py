@@ -14,7 +14,7 @@ Given = Mapping[str, object]
 
 
 class Table(Protocol):
-    """What is asked of a :class:`audit.data.dataset.Dataset`."""
+    """What is read from a :class:`audit.data.dataset.Dataset`."""
 
     features: tuple[str, ...]
     sensitive: Mapping[str, object]
@@ -30,7 +30,7 @@ class Requirement(NamedTuple):
     reason: str
     holds: Callable[[Given], bool]
     evidence: tuple[str, ...]
-    """Evidence that it is asked of: the first of these that is there."""
+    """Evidence that is checked: the first of these that is there."""
 
 
 def _holder(given: Given, *names: str) -> object:

@@ -40,7 +40,7 @@ class Alone:
     feature: str
     reading: Reading
     where: Mapping[str, str] = field(default_factory=dict)
-    """What is told: a sensitive group as ``{"sex": "f"}``; empty for the target."""
+    """What is predicted: a sensitive group as ``{"sex": "f"}``; empty for the target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

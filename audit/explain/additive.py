@@ -18,7 +18,7 @@ from audit.explain.permutation import BATCH, Shapley
 IntArray = npt.NDArray[np.intp]
 TOLERANCE = 1e-5
 PROBE, HALVES = 8, 4
-"""Rows and halves of the features by which a model that does not add up is told quickly."""
+"""Rows and halves of the features by which a model that does not add up is found quickly."""
 
 
 def additive_shapley(score: Score, rows: FloatArray, background: FloatArray, *, batch: int = BATCH) -> Shapley | None:

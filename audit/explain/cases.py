@@ -1,4 +1,4 @@
-"""Single rows, told from several sides."""
+"""Single rows, shown from several sides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LocalCase:
-    """A row with its attributions by two methods and the nearest row that is decided otherwise."""
+    """A row with its attributions by two methods and the nearest row with another decision."""
 
     why: str
     """Why this row is looked at."""

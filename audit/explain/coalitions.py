@@ -74,7 +74,7 @@ def coalition_values(
 ) -> FloatArray:
     """Estimate Shapley values over a background.
 
-    Features that the model does not read are told first and get 0: where a feature's value is exchanged with
+    Features that the model does not read are found first and get 0: where a feature's value is exchanged with
     that of every background row, amid random other features, and no output of any row moves.
 
     Parameters

@@ -72,7 +72,7 @@ class Space:
 def nearest_counterfactual(
     decide: Decide, row: FloatArray, others: FloatArray, others_decided: npt.NDArray[np.int64], space: Space
 ) -> FloatArray | None:
-    """Find a row near `row` that is decided otherwise, changing few features by little.
+    """Find a row near `row` with another decision, changing few features by little.
 
     The free features of the nearest rows with another decision are taken over; then each change that
     is not needed is taken back, dearest first; then numbers are moved back as far as the decision holds.

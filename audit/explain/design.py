@@ -63,7 +63,7 @@ class _Form(NamedTuple):
     by_distance: FloatArray
     """Entries of G by the number of features in which two sets differ, shape (width + 1,)."""
     by_unknown: FloatArray
-    """Entries of C, but for their sign, by the number of other features that are not known, shape (width,)."""
+    """Entries of C, without their sign, by the number of other features that are not known, shape (width,)."""
     constant: float
 
 

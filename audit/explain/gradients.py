@@ -1,7 +1,7 @@
 """Attributions of networks by gradients, with their completeness held to a tolerance.
 
 A network is met as an estimator that has ``network_`` (a torch module of standardized inputs to raw
-outputs), ``input_shape_``, and ``center_`` and ``scale_`` (or ``None``); nothing else is asked of it.
+outputs), ``input_shape_``, and ``center_`` and ``scale_`` (or ``None``); it needs nothing else.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def integrated_gradients(
     rows : ndarray of shape (n, features)
     baseline : ndarray of shape (features,)
     tolerance : float
-        Largest error of a row's sum, relative to the distance of its output from base, but for rounding. Outputs
+        Largest error of a row's sum, relative to the distance of its output from base, apart from rounding. Outputs
         within a hundredth of the mean distance are held to that.
     most : int
         Gradients for a row: no part of a row is halved beyond so many. :func:`incomplete` counts what remains.

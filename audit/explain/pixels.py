@@ -45,7 +45,7 @@ class ImageCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageExplanations:
-    """Single images told by several methods."""
+    """Single images explained by several methods."""
 
     cases: tuple[ImageCase, ...]
     scale: str

@@ -25,7 +25,7 @@ def hires_cam(network: Network, rows: FloatArray) -> FloatArray | None:
     """Multiply what the last convolution finds by the gradient of the output, place by place, over all channels.
 
     The sign is kept: a class that the layers after it only lower has a map, too, which Grad-CAM leaves blank. Where
-    one dense layer reads the convolution, the map adds up to the output but for the constant.
+    one dense layer reads the convolution, the map adds up to the output except for the constant.
 
     Parameters
     ----------

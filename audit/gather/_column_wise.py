@@ -196,7 +196,7 @@ def lookup(model: Model, encoding: Encoding, rows: FloatArray, method: str) -> L
         answers = _looked_up(model, encoding, rows, values, parts)
         return answers if answers is not None and _same(answers, model, encoding, rows, method) else None
     except (AuditError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        return None  # whatever goes wrong on this way, the whole pipeline is asked, and its errors are told
+        return None  # whatever goes wrong on this way, the whole pipeline is asked, and its errors are shown
 
 
 def _looked_up(

@@ -67,7 +67,7 @@ def ask_variants(
     what : str
         Words for the progress bar.
     evaluations : int
-        Rows that the model may be asked for, fewer where it is large; what was left out stands in the notes.
+        Rows that the model may be asked for, fewer where it is large; what was left out is in the notes.
     notes : tuple of str
         What was sampled.
     scores : bool

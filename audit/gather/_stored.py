@@ -1,7 +1,7 @@
 """Evidence as a file of plain data: arrays, and a tree of what they belong to. Nothing in it can run.
 
 Only classes of this package are written and read, each as its name and its fields; a file that names anything
-else, does not hold what it should, or does not bear the user's seal, counts as not there.
+else, does not hold what it should, or does not carry the user's seal, counts as not there.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BLOCK, VALUES = 512, 2**20
 """Rows of a step at most, and numbers that they hold: beyond a cache every step waits for memory."""
 MOST_MOVED = 200
-"""Features at most of a model whose gradient is told by differences: each costs a call."""
+"""Features at most of a model whose gradient is estimated by differences: each costs a call."""
 PROBED = 200
 """Rows on which it is tried whether a model is smooth."""
 
@@ -51,7 +51,7 @@ def gather(
     """Attack a differentiable classifier by projected gradient descent, from a random start.
 
     Networks of `trainers` give their gradient. Of other models that are smooth in their numbers (linear ones,
-    kernels, networks of scikit-learn, pipelines of these) it is told by differences of scores.
+    kernels, networks of scikit-learn, pipelines of these) it is estimated by differences of scores.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def gather(
     pixels : float
         Reach for images, as a share of the range of pixels; they stay within it.
     calls : int
-        Rows that a model is asked for at most where its gradient is told by differences; test rows are fewer
+        Rows that a model is asked for at most where its gradient is estimated by differences; test rows are fewer
         where that would be exceeded.
 
     Raises
@@ -232,7 +232,7 @@ def _attack(context: Context, X: pd.DataFrame, rows: Positions, reach: Reach, st
 
 
 def _gradient(
-    predictor: Any,  # noqa: ANN401 -- told by its attributes
+    predictor: Any,  # noqa: ANN401 -- known by its attributes
     values: FloatArray,
     truth: np.ndarray,
 ) -> tuple[FloatArray, FloatArray]:

@@ -34,7 +34,7 @@ def gather(context: Context, *, rows: int = 50, texts: int = 2) -> tuple[Attenti
     Raises
     ------
     NotApplicable
-        If the model is no Transformer, or reads more than 40 steps.
+        If the model is not a Transformer, or reads more than 40 steps.
     """
     model, dataset = context.require_model(), context.dataset
     module = getattr(model.predictor, "network_", None)

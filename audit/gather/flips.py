@@ -82,7 +82,7 @@ def _variants(context: Context, column: str, factor: Factor, base: Positions, sh
     codes = factor.codes[base]
     joined = len(factor.levels) - 1 if address_name(column) in dataset.levels else None
     for code, level in enumerate(factor.levels):
-        if counts[code] < share * len(test) or code == joined:  # many levels together are no level to be written
+        if counts[code] < share * len(test) or code == joined:  # many levels together are not a level to be written
             continue
         others = base[(codes >= 0) & (codes != code)]
         if len(others):

@@ -44,7 +44,7 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000, test_rows: 
         Number of folds, at least 3; strata and clusters are respected.
     fits : int
         Training rows that all refits together may learn from, fewer where the model is large or went over them
-        often; three folds are refitted in any case, but for networks that would learn from twice as many.
+        often; three folds are refitted in any case, except for networks that would learn from twice as many.
     test_rows : int
         Test rows that each clone is asked for, at most.
 

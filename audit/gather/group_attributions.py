@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from audit.gather import Context
 
 DRAWN = "(drawn)"
-"""Level of the key ``variant`` for rows of the plain sample; other rows bear the feature they were added for."""
+"""Level of the key ``variant`` for rows of the plain sample; other rows carry the feature they were added for."""
 
 
 def gather(context: Context, *, rows: int = 40, evaluations: int = 1_000_000) -> Attributions:

@@ -116,7 +116,7 @@ def _strongest(rows: _Rows, dataset: Dataset, bins: int, settings: Settings) -> 
 def _parts(rows: _Rows, dataset: Dataset, hidden: int) -> list[_Rows]:
     """Return the rows where the feature is filled, and those without one of its common values, where they are many.
 
-    Their numbers are told, so neither the value nor the empty cells left out may be so few that they are to be hidden.
+    Their numbers are shown, so neither the value nor the empty cells left out may be so few that they are to be hidden.
     """
     codes, values = distinct(rows.column)
     filled = codes >= 0

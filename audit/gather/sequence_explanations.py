@@ -34,7 +34,7 @@ def gather(
     ----------
     context : Context
     cases : int
-        Series told one by one.
+        Series shown one by one.
     rows : int
         Further series, drawn at random, whose steps are weighed together.
     shape : sequence of int

@@ -36,7 +36,7 @@ def gather(
     ----------
     context : Context
     cases : int
-        Texts told one by one.
+        Texts shown one by one.
     texts : int
         Further texts, drawn at random, whose words are counted together.
     most_words : int

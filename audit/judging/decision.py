@@ -79,7 +79,7 @@ def decide(gate: Gate, estimate: Estimate, p_adjusted: float | None) -> VerdictO
 
 
 def rows_needed(gate: Gate, estimate: Estimate, p: float | None, p_adjusted: float | None) -> int | None:
-    """Return the rows that would settle the verdict if the estimate holds; ``None`` if it stands at the limit.
+    """Return the rows needed to settle the verdict if the estimate holds; ``None`` if it stands at the limit.
 
     Half widths fall with the square root of the rows, and so does the normal quantile of a p-value rise: a failure
     must be shown after correction, which is what its p-value at hand still lacks.
@@ -112,9 +112,9 @@ def _nearest_limit(gate: Gate, value: float) -> float:
 
 
 def detectable(gate: Gate, estimate: Estimate, tests: float = 1) -> float | None:
-    """Return the smallest shortfall that would have been found in four audits of five, on the value's own scale.
+    """Return the smallest distance past the limit that is found in four audits of five, on the value's own scale.
 
-    A failure among several numbers of a family must hold after Holm's correction, so the shortfall is that
+    A failure among several numbers of a family must hold after Holm's correction, so the distance is that
     of a number that is alone in failing. Ratios spread on the log scale, from the threshold on.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Alike verdicts told as one, where an audit asks more questions than anybody reads.
+"""Similar verdicts shown as one, where an audit asks more questions than anybody reads.
 
 Everything is decided first, each number by itself and with Holm's correction over all of them. Only then, where
 there are more verdicts than `MOST`, those that hold no question are folded: crossings of features that all passed,

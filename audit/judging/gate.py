@@ -1,7 +1,7 @@
 """Compare a record's numbers with a policy's gates.
 
 For ``metric ≥ T`` with interval [L, U]: pass if L ≥ T; fail if U < T, after Holm's correction over the
-family (single features before crossings); otherwise inconclusive, with the rows that would settle it. A fact
+family (single features before crossings); otherwise inconclusive, with the number of rows needed for an answer. A fact
 about the rows at hand is decided on its number. A number that does not exist is not assessed and never
 passes. Everything here works from a saved record alone.
 """

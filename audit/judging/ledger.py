@@ -22,7 +22,7 @@ MOST_BYTES = 16 << 20
 
 
 class Spent(str):
-    """The warning of a spent budget, which is told in the terminal too."""
+    """The warning of a spent budget, which is shown in the terminal too."""
 
     __slots__ = ()
 
@@ -67,7 +67,7 @@ def _counted(record: AuditRecord, ledger: Path, most: int) -> tuple[Uses, str]:
 
 
 def fingerprints(record: AuditRecord) -> tuple[str, str]:
-    """Return what tells these rows, and this model, from others; a model without file is told by its answers."""
+    """Return what tells these rows, and this model, from others; a model without file is known by its answers."""
     file = next((split.sha256 for split in record.data.splits if split.name == "test"), "")
     kept = record.pairing
     answers = f"{record.model.name}:{kept.y_pred}:{kept.y_score}" if kept else record.model.name

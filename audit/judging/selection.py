@@ -95,7 +95,7 @@ def find(gate: Gate, record: AuditRecord) -> Candidates:
 
 
 def names_of(gate: Gate) -> tuple[str, ...]:
-    """Return the names under which a gate's number may stand in a record.
+    """Return the names under which a gate's number may be in a record.
 
     Examples
     --------

@@ -89,7 +89,7 @@ def _plain(value: float, estimate: Estimate) -> str:
 
 
 def within_reach(needed: int | None, estimate: Estimate) -> int | None:
-    """Return the rows that would settle a verdict, unless nobody can be asked to collect so many.
+    """Return the rows needed to settle a verdict, unless nobody can be asked to collect so many.
 
     Examples
     --------

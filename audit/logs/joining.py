@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ROWS, FILE = "\trows", "\tfile"
 """Number of the window of so many rows, and name of the file; no column of a log has these names."""
 LATER = ("target", "label time")
-"""Parts that stand in the files of labels, where there are such."""
+"""Parts that are in the files of labels, where there are such."""
 FUTURE, EARLY = "lie in the future", "come before the decision"
 REMEDY = "correct or remove these rows."
 

@@ -25,7 +25,7 @@ ROOM = 0.5
 SURE = 0.999
 """Level at which a gap must be shown before anything is done: at 95 %, one feature in twenty without a gap has one."""
 MOST_GUESSED = 2000
-"""Rows that guesses of the group are trained on, and asked of."""
+"""Rows that guesses of the group are trained on, and made for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -108,7 +108,7 @@ class _Sealed(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no 
         return self.sensitive is not None
 
     def _learn(self) -> None:
-        """Take over what is asked of an estimator after it was fitted."""
+        """Take over what callers expect of an estimator after it was fitted."""
 
     @available_if(lambda self: _trains(self))  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401 -- arrays and frames

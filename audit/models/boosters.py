@@ -168,7 +168,7 @@ class CatboostModel(Booster):
         self._words = {*self._model.get_cat_feature_indices(), *self._model.get_text_feature_indices()}
 
     def scores(self, X: object) -> npt.NDArray[Any]:
-        """Return probabilities of the classes, or the number of a regression; counts are no logarithms."""
+        """Return probabilities of the classes, or the number of a regression; counts are not logarithms."""
         frame = typed_frame(X, {})
         frame.columns = pd.Index([str(name) for name in self.feature_names_in_])
         for place in self._words:

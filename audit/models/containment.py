@@ -373,7 +373,7 @@ def _be_the_child(
 def _settle(limits: Limits, board: mmap.mmap, outputs: list[int]) -> None:
     """Leave the terminal, give standard output away, and set the limits."""
     os.setpgid(0, 0)
-    faulthandler.disable()  # it would write where it was told to, past the pipes
+    faulthandler.disable()  # it would write past the pipes
     _die_with_parent()
     nothing = os.open(os.devnull, os.O_RDONLY)
     for here, there in zip((nothing, *outputs), (0, 1, 2), strict=True):

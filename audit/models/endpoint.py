@@ -245,7 +245,7 @@ class Endpoint:
         return read
 
     def _require_same_version(self, document: Mapping[str, Any]) -> None:
-        """Refuse an answer of another version than the one before: half an audit of each says nothing of either."""
+        """Refuse an answer of another version than the one before: half an audit of each says nothing about either."""
         version = document.get("model_version")
         if version is None:
             return

@@ -274,7 +274,7 @@ class Exchange:
 
 
 def _known(file: Path) -> bytes | None:
-    """Return an answer that was kept, where it bears the user's seal."""
+    """Return an answer that was kept, where it carries the user's seal."""
     return without_seal(_purpose(file), file.read_bytes()) if file.is_file() else None
 
 

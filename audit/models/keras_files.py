@@ -41,7 +41,7 @@ def load_keras(path: Path) -> object:
     Raises
     ------
     ModelError
-        If the file is no such archive, holds code, or the model reads several inputs; ends with the lines to write.
+        If the file is not such an archive, holds code, or the model reads several inputs; ends with the lines to write.
     MissingExtra
         If Keras is not installed.
     """

@@ -73,7 +73,7 @@ class OnnxModel:
     Raises
     ------
     ModelError
-        If the file is no ONNX graph, or its inputs are not a table.
+        If the file is not an ONNX graph, or its inputs are not a table.
     MissingExtra
         If onnx or onnxruntime is not installed.
     """

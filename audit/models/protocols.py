@@ -203,7 +203,7 @@ def json_values(column: pd.Series, datatype: str) -> list[Any]:
 
 
 def read_json(body: bytes, what: str) -> Any:  # noqa: ANN401 -- any JSON document
-    """Read JSON strictly: NaN and Infinity are no JSON, and a key that stands twice says nothing.
+    """Read JSON strictly: NaN and Infinity are not JSON, and a key that stands twice says nothing.
 
     Raises
     ------

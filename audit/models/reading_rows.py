@@ -1,4 +1,4 @@
-"""What is told of a model that cannot read the rows it is given, or changes them."""
+"""What is said about a model that cannot read the rows it is given, or changes them."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def _boosting(model: Any) -> bool:  # noqa: ANN401
 
 
 def _histogram_boosting(model: Any) -> bool:  # noqa: ANN401
-    """Tell whether stages fit the outputs, and categories are asked of columns that have some."""
+    """Tell whether stages fit the outputs, and categories belong to columns that have some."""
     stages = getattr(model, "_predictors", None)
     if stages is None:
         return True

@@ -129,7 +129,7 @@ class TextClassifier:
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """Read ``config.json`` and refuse what is no text classifier, names code, or has its weights pickled.
+    """Read ``config.json`` and refuse what is not a text classifier, names code, or has its weights pickled.
 
     Raises
     ------

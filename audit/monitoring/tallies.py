@@ -105,7 +105,7 @@ def _of_files(
 
 
 def _kept(folder: Path, digest: str) -> Cells | None:
-    """Return what was counted of a file before, where it bears the user's seal."""
+    """Return what was counted of a file before, where it carries the user's seal."""
     for place in sorted(folder.glob(f"{digest}-*.parquet")):
         if place.is_file() and place.name == _sealed_name(digest, place):
             return load(place)

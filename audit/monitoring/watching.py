@@ -63,7 +63,7 @@ class Watched(NamedTuple):
     name: str
     record: AuditRecord
     is_new: bool
-    """Whether it says something new: nothing is told again where nothing has changed."""
+    """Whether it says something new: nothing is reported again where nothing has changed."""
     is_kept: bool
     """Whether it stands in the folder of records, under the user's seal."""
 
@@ -176,8 +176,8 @@ def _at(predictions: Predictions, window: str) -> Predictions:
 def _record(plan: RunPlan, asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> tuple[AuditRecord, bool, bool]:
     """Return the record of a window, whether it is new, and whether it is kept.
 
-    The one that stands there is taken where nothing has changed and it bears the user's seal; without, as where another
-    computer wrote it, it is made again and compared.
+    An existing record is used where nothing has changed and it carries the user's seal; without the seal, as where
+    another computer wrote it, the record is made again and compared.
     """
     split = plan.dataset.splits[0]
     if asked.state is None:

@@ -91,7 +91,7 @@ class WaiverTable:
     gate: str
     """Id of the gate."""
     owner: str
-    """Who takes it upon themselves."""
+    """Who accepts it."""
     reason: str
     """Why."""
     created: datetime.date
@@ -186,7 +186,7 @@ class PolicyFile:
     override: list[GateTable] = field(default_factory=list)
     """Changes to gates of the extended policy."""
     waiver: list[WaiverTable] = field(default_factory=list)
-    """Failures that somebody takes upon themselves."""
+    """Failures that somebody accepts for a limited time."""
 
 
 def schema() -> str:

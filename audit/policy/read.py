@@ -1,4 +1,4 @@
-"""Read a policy: which gates are in force, and which failures somebody has taken upon themselves.
+"""Read a policy: which gates are in force, and which failures somebody has accepted.
 
 A policy may extend another file, or the catalogue; the files of such a chain are laid one over the
 other, the extended one first.

@@ -1,6 +1,6 @@
 """A table as conditions in words: which levels and bands of its columns rows are in.
 
-Numbers are cut into bands that hold about equal numbers of rows; a band can be told at several resolutions,
+Numbers are cut into bands that hold about equal numbers of rows; a band can be given at several resolutions,
 and bands beside each other can be joined.
 """
 
@@ -113,7 +113,7 @@ def columns_of(
     Returns
     -------
     tuple of list of Column, and of str
-        The columns, and the names of features that could not be told in levels.
+        The columns, and the names of features that could not be cut into levels.
     """
     columns, left_out = [], []
     sensitive = {str(name) for name in dataset.sensitive}

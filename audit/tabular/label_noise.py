@@ -1,7 +1,7 @@
 """Tell labels that are wrong from classes that honestly overlap.
 
 Overlap fades as the score goes up; mislabeling does not. So the share of a label at score s is taken to be
-``λ₀ + (1 − λ₀ − λ₁) σ(a + b s)``: logistic but for a floor and a ceiling, the shares of labels that are
+``λ₀ + (1 − λ₀ − λ₁) σ(a + b s)``: logistic except for a floor and a ceiling, the shares of labels that are
 wrong either way (Copas 1988, binary regression models for contaminated data). σ(a + b s) is then the
 chance of the class itself, with the mislabeling taken out.
 """

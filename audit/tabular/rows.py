@@ -1,7 +1,7 @@
-"""Rows that stand in a table more than once, and how many of them chance explains.
+"""Rows that occur in a table more than once, and how many of them chance explains.
 
 Every row is reduced to a 64-bit sum of column hashes, so twins are found in time linear in the rows,
-and "the same but for one column" is one subtraction away. Coarse tables repeat by nature; how often is
+and "the same except for one column" is one subtraction away. Coarse tables repeat by nature; how often is
 read off the pairs of rows that differ in exactly one and in exactly two columns: were agreement of one
 column independent of agreement of another, given the rest, then pairs(same) · pairs(differ in j and k)
 = pairs(differ in j) · pairs(differ in k). Planted copies raise the first number alone.

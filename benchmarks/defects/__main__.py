@@ -45,7 +45,7 @@ NATURAL = {
     "PERF003 acs": "one in eleven is positive, and the threshold stands at one half",
     "PERF005 acs": "one in eleven is positive, and the threshold stands at one half",
     "PERF005 adult": "one in four is positive, and the threshold stands at one half",
-    "PERF003 schooling": "the middle band is told from its neighbors in few rows",
+    "PERF003 schooling": "the middle band differs from its neighbors in few rows",
     "ROB001 schooling": "codes of occupations are numbers in this table, and noise makes others of them",
     "ROB006 digits": "a model on raw pixels does not stand shifts",
     "ROB006 power": "a linear model of hours does not stand lags",

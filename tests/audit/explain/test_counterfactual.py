@@ -1,4 +1,4 @@
-"""Nearest counterfactuals and the rows told one by one."""
+"""Nearest counterfactuals and the rows shown one by one."""
 
 from __future__ import annotations
 
