@@ -138,6 +138,8 @@ def percent(value: float) -> str:
         return "< 0.1 %"
     if 0.9995 < value < 1:
         return "> 99.9 %"
+    if -0.0005 < value < 0:
+        return "0 %"
     return f"{100 * value:.1f}".removesuffix(".0").replace("-", "−") + " %"
 
 

@@ -191,7 +191,8 @@ def _amount(value: float, kind: Kind) -> str:
     if kind == "share":
         return percent(value)
     if kind == "points" or (kind == "score" and abs(value) <= 1):
-        return f"{percent(value).removesuffix(' %')} points"
+        points = percent(value).removesuffix(" %")
+        return f"{points} point{'' if points in ('1', '−1') else 's'}"
     if kind == "pairs":
         return f"{100 * value:.0f} of 100 pairs"
     if kind == "times":

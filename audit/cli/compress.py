@@ -55,7 +55,7 @@ def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, o
         output.note(line)
     output.note(
         f"{compressed.bytes_before} bytes before, {compressed.bytes_after} after; a row takes "
-        f"{compressed.p50_ratio:.2f} of the time (95 %: {compressed.p95_ratio:.2f}); "
+        f"{compressed.p50_ratio:.2f} times as long (at the 95th percentile {compressed.p95_ratio:.2f} times); "
         f"{compressed.batch_dependent_rows} of 50 rows depend on their batch"
     )
     for change in compressed.changes:

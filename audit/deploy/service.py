@@ -58,7 +58,11 @@ def make_service(
     ------
     ConfigError, ModelError
         If a column to log is not an input, or the model cannot answer rows of its schema.
+    MissingExtra
+        If predictions are to be logged, and what writes their files is not installed.
     """
+    if log is not None:
+        require("pyarrow", extra="serve", purpose="logs of predictions")
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", description.name).strip("-.") or "model"
     description = replace(description, name=name)
     known = [column.name for column in description.columns]

@@ -119,6 +119,8 @@ def tables(data: Path | None, rows: int) -> tuple[pd.DataFrame, pd.DataFrame, di
     if data is None:
         told = {"target": "paid", "positive": "yes", "sensitive": ["sex", "region"], "drop": []}
         return applicants(rows, 1), applicants(rows // 2, 2), told
+    if missing := [part for part in ("train", "test") if not (data / f"adult_{part}.csv").is_file()]:
+        raise SystemExit(f"{data} holds no adult_{missing[0]}.csv; expected UCI Adult in two files with a header row.")
     train, test = (pd.read_csv(data / f"adult_{part}.csv").head(rows) for part in ("train", "test"))
     told = {"target": "income", "positive": ">50K", "sensitive": ["sex", "race"], "drop": ["fnlwgt", "education"]}
     return train, test, told
@@ -130,6 +132,14 @@ def command(*words: str, allowed: tuple[int, ...] = (0,)) -> None:
     code = subprocess.run([sys.executable, "-m", "audit", *words], check=False).returncode
     if code not in allowed:
         raise SystemExit(code)
+
+
+def compression(record: Path) -> None:
+    """Print what the rules on compression found, group by group."""
+    print("\nWhat compression changed, in the record of that audit (rules COMP001, COMP002, COMP003):")
+    for verdict in json.loads(record.read_text(encoding="utf-8"))["verdicts"]:
+        if verdict["gate"].startswith("COMP"):
+            print(f"  {verdict['gate']} {verdict['outcome']}: {verdict['message']}")
 
 
 @contextmanager
@@ -196,7 +206,7 @@ def main() -> None:
     os.chdir(given.out)
     train.to_csv("train.csv", index=False)
     test.to_csv("test.csv", index=False)
-    window = max(50, len(test) // 6)
+    window = max(50, -(-len(test) // 6))  # six windows, of which none is left with a few rows
     settings(Path(), {**told, "port": given.port, "window": window})
     groups = ",".join(told["sensitive"])  # type: ignore[arg-type]
 
@@ -207,6 +217,7 @@ def main() -> None:
         "--test", "test.csv", "--out", "small.onnx",
     )  # fmt: skip
     command("run", "compressed.toml", allowed=(0, 1, 3))
+    compression(Path("2-compressed/audit.json"))
     command("export", "model.safetensors", "--data", "train.csv", "--test", "test.csv", "--out", "model.onnx")
     with serving(given.port, "model.json", "--types-only"):  # an audit's questions are no decisions: without a log
         command("run", "endpoint.toml", allowed=(0, 1, 3))
