@@ -8,7 +8,7 @@ Environments are made under ``--cache`` by ``venv`` and ``pip``, with the versio
 installed, or fails, is named and left out. What each tool is asked stands in ``peer_jobs.py``, one function a question;
 tables are made up, from a seed, and each environment fits the same model beforehand. CPU seconds are user
 and system time of the process and its children, memory is the peak of resident memory; printed are the median and the
-range. Figures of one machine compare with each other alone.
+range. Compare figures of one machine only with each other.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def flips(entries: Sequence[Entry]) -> list[str]:
     >>> one = Entry(name="a", created="", data="x", policy={}, outcomes={"G": "pass"}, values={})
     >>> two = Entry(name="b", created="", data="x", policy={}, outcomes={"G": "fail"}, values={})
     >>> flips([one, two])
-    ['G turned from pass to fail on the same rows, from a to b']
+    ['G changed from pass to fail on the same rows, from a to b']
     """
     lines, last = [], dict[tuple[str, str], Entry]()
     for entry in entries:

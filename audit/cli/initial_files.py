@@ -88,7 +88,7 @@ extends = "default"
 # op = ">="
 # threshold = 0.8
 # severity = "error"
-# on_inconclusive = "block"  # it must be shown, not only not refuted
+# on_inconclusive = "block"  # it must be shown to hold: an open verdict blocks
 # because = "agreed in ..."
 
 # DECIDE: which gaps between groups stop a release; the catalogue only warns of them.

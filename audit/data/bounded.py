@@ -1,6 +1,6 @@
 """How much a file may unfold to, so that a small hostile one cannot fill the memory.
 
-A compressed file may unfold to 256 MiB, or to a hundred times its size where that is more, and to 8 GiB at
+A compressed file may decompress to 256 MiB, or to a hundred times its size where that is more, and to 8 GiB at
 most; a table may hold 1,000,000,000 values in 100,000 columns. Whoever has more unpacks it, or takes a sample.
 """
 

@@ -150,7 +150,7 @@ def _in_utc(log: nw.LazyFrame[Any], columns: Mapping[str, str], name: str) -> nw
 
 
 def _require_past(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str) -> None:
-    """Refuse decisions and labels of the future, and labels that were known before their decision."""
+    """Refuse decisions and labels in the future, and labels that were known before their decision."""
     nw = _nw()
     faults = [
         (part, nw.col(named[part]) > nw.lit(tomorrow(), dtype=nw.Datetime("us")), FUTURE)

@@ -71,7 +71,7 @@ def require_times(
 
 
 def require_past(connection: duckdb.DuckDBPyConnection, log: str, named: Mapping[str, str]) -> None:
-    """Refuse decisions and labels of the future, and labels that were known before their decision.
+    """Refuse decisions and labels in the future, and labels that were known before their decision.
 
     Raises
     ------

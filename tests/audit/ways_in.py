@@ -296,22 +296,23 @@ computes on the same rows.
 
 ORDER = """\
 A model without `classes_` is taken to order its scores as scikit-learn sorts the target's values. If its labels
-contradict that, or it gives one column and the positive class is not the last, it is asked to tell its classes.
+contradict that, or it gives one column and the positive class is not the last, it must declare its classes.
 """
 
 REST = """\
 ## What a file cannot say
 
 Delimited files hold text. The columns of all splits are typed together: numbers where every word of every split is a
-number, else words; `007` beside `A12` stays `007`. What an encoder of the model was taught as words is read as words.
+number, otherwise words; `007` beside `A12` stays `007`. What an encoder of the model learned as words is read as
+words.
 
 - Only the empty field is missing in a column of words. Columns of numbers or truth values also take `NA`, `null`, `nan`
   and the like for missing; the record counts them by column (`data.read_as_missing`).
 - `[data] missing = ["?", "-999"]` names further words, for all columns.
 - `[data] text = ["zip"]` and `number = ["code"]` say what a column holds.
 - `[data] labels = { "1" = "good", "2" = "bad" }` says which label of the table is which of the model.
-- `[data.csv] thousands = "."` says what stands between every three digits.
-- Splits that disagree in kind, labels that do not meet, groups that differ in case or blanks alone, a decimal comma,
+- `[data.csv] thousands = "."` names the separator between every three digits.
+- Splits that disagree in kind, labels that do not match, groups that differ only in case or blanks, a decimal comma,
   thousands or an encoding that was not declared: refused, with the column or the file and the line to write.
 
 Columns of lists, records, bytes and durations are left out, and the record says so; a model that reads one is refused.
@@ -319,7 +320,7 @@ Times with a zone are held in UTC. Series in another row order are brought into 
 
 ## Bounds
 
-A compressed file may unfold to 256 MiB, or to a hundred times its size where that is more, and to 8 GiB at most. A
+A compressed file may decompress to 256 MiB, or to a hundred times its size where that is more, and to 8 GiB at most. A
 table may have 100,000 columns and 1,000,000,000 values, an image 100,000 values (once it is resized, where the
 model states a size). Broken files end in one line and exit code 2.
 """
