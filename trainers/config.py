@@ -29,6 +29,8 @@ from trainers.transfer import STAGES, Stage, transfer
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_CLASSES = 20
+"""Different numbers up to which a target looks like classes."""
 Model = NetworkClassifier | NetworkRegressor
 Progress = Callable[[str, int, int], object]
 """Called with what is counted, how many are done, and how many there are."""
@@ -132,7 +134,8 @@ def _model(recipe: Recipe, progress: Progress | None) -> Model:
     }
     for name in given:
         if name not in known or name in {"on_epoch", "random_state"}:
-            raise TrainerError(f"[network] {quote(name)} is not a parameter of the network.{hint(name, known)}")
+            other = f" It belongs in [data]: {name} = …" if name in DataPart.model_fields else hint(name, known)
+            raise TrainerError(f"[network] {quote(name)} is not a parameter of the network.{other}")
     given.setdefault("validation_fraction", recipe.data.validation)
     if recipe.data.text:
         given.setdefault("tokens", "word")
@@ -219,7 +222,14 @@ def _check_targets(table: pd.DataFrame, data: DataPart) -> None:
             raise TrainerError(
                 f"target {quote(name)} is missing in {missing} of {len(table)} rows; drop those rows first"
             )
+    _check_task(table, data)
+
+
+def _check_task(table: pd.DataFrame, data: DataPart) -> None:
     several = len(data.targets) > 1
+    if not data.task:
+        task = _fitting_task(table, data)
+        raise TrainerError(f"[data] task is missing; for {quote_all(data.targets)} write task = {task!r}")
     if several != isinstance(data.target, list) or (several and data.task in {"binary", "multiclass"}):
         raise TrainerError(
             f"task is {data.task!r} and target names {quote_all(data.targets)}; several columns are several labels of "
@@ -227,11 +237,21 @@ def _check_targets(table: pd.DataFrame, data: DataPart) -> None:
         )
     if not several and data.task == "multilabel":
         raise TrainerError("task is 'multilabel' and target is one column; expected a list of columns of 0 and 1")
-    if several:
-        return
     classes = table[data.targets[0]].nunique()
     if data.task == "binary" and classes != 2:
         raise TrainerError(f"task is 'binary', and target {quote(data.target)} has {classes} classes; expected 2")
+
+
+def _fitting_task(table: pd.DataFrame, data: DataPart) -> str:
+    """Guess the task from what stands in the columns of the target."""
+    columns = [table[name] for name in data.targets]
+    classes = max(column.nunique() for column in columns)
+    numbers = all(column.dtype.kind in "iuf" for column in columns)
+    if len(columns) > 1:
+        return "regression" if numbers and classes > 2 else "multilabel"
+    if classes == 2:
+        return "binary"
+    return "regression" if numbers and classes > MOST_CLASSES else "multiclass"
 
 
 def _features(table: pd.DataFrame, data: DataPart) -> pd.DataFrame:
@@ -289,7 +309,7 @@ def _hold_out(recipe: Recipe, loaded: Loaded) -> tuple[NDArray[np.int64], NDArra
     share = float(recipe.network.get("validation_fraction", recipe.data.validation))
     if share <= 0 or rows * share < 8:
         return np.arange(rows), np.arange(0)
-    strata = loaded.y if recipe.data.task in {"binary", "multiclass"} else None
+    strata = loaded.y if recipe.data.task in {"", "binary", "multiclass"} else None
     if loaded.time is not None:
         parts = split_rows(rows, validation=share, test=0.0, time=loaded.time, seed=recipe.seed)
     else:

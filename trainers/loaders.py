@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.errors import TrainerError, hint, need, quote, quote_all
+from trainers.pictures import SUFFIXES, labeled_files, picture_values
 
 if TYPE_CHECKING:
     import pandas as pd
-
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 class Images(NamedTuple):
@@ -132,14 +131,11 @@ def _label(root: Path, channels: int) -> list[tuple[str, Path]]:
         raise TrainerError(f"there is no folder {quote(root)}; expected one with a folder for each label")
     if channels not in {1, 3}:
         raise TrainerError(f"channels is {channels}; expected 1 (grey) or 3 (color)")
-    labels = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    files = [
-        (label, path) for label in labels for path in sorted((root / label).iterdir()) if path.suffix.lower() in IMAGES
-    ]
+    files = labeled_files(root)
     if not files:
         raise TrainerError(
-            f"folder {quote(root)} holds {len(labels)} folders and no image in them; expected <label>/<image> with "
-            f"names that end in {quote_all(IMAGES)}"
+            f"folder {quote(root)} holds no folders with images; expected <label>/<image> with names that end in "
+            f"{quote_all(SUFFIXES)}"
         )
     return files
 
@@ -156,19 +152,15 @@ def _read(root: Path, files: list[tuple[str, Path]], size: tuple[int, int] | Non
 def _pixels(path: Path, size: tuple[int, int] | None, channels: int) -> NDArray[np.uint8]:
     import warnings
 
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
-                image = ImageOps.exif_transpose(opened).convert("L" if channels == 1 else "RGB")
-                if size is not None and image.size != (size[1], size[0]):
-                    image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-                values: NDArray[np.uint8] = np.asarray(image, dtype=np.uint8)
+                return picture_values(opened, size, channels)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TrainerError(f"image {quote(path)} cannot be read ({error}); take it out or replace it") from error
-    return values[None] if channels == 1 else np.moveaxis(values, 2, 0)
 
 
 def text_table(path: str | os.PathLike[str], *, text: str, target: str | None = None) -> Texts:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from trainers.errors import TrainerError, hint, quote, quote_all
 from trainers.space import Choice, Dimension, Real, Stack, Whole
@@ -29,7 +30,8 @@ class DataPart(_Part):
     """Folder of folders of images, one for each label; instead of `train`."""
     target: str | list[str] = ""
     """A column; several numbers, or several labels of 0 and 1, are predicted together."""
-    task: Literal["binary", "multiclass", "multilabel", "regression"]
+    task: Literal["", "binary", "multiclass", "multilabel", "regression"] = ""
+    """What is predicted; the folders of `images` say so themselves."""
     text: str = ""
     """Column of texts; then nothing else is read."""
     features: list[str] | None = None
@@ -120,6 +122,8 @@ class Recipe(_Part):
     model: ModelPart = ModelPart()
 
 
+MOST_FAULTS = 3
+"""Faults of a configuration that one message lists."""
 MOST_BYTES = 1 << 20
 """Bytes of a configuration that are read."""
 DEEP = re.compile(r"""(?<![\w"'-])(?:[\w"'-]+[ \t]*\.[ \t]*){30}""")
@@ -152,16 +156,22 @@ def read(path: str | os.PathLike[str]) -> Recipe:
 
 
 def _tell(error: ValidationError, content: str) -> str:
-    """Tell the first fault: its place, what was seen, what was expected, the nearest name."""
-    first = error.errors()[0]
-    place = ".".join(str(step) for step in first["loc"])
-    key = str(first["loc"][-1])
+    """Tell the first faults, unknown keys before others: place, what was seen, what was expected, the nearest name."""
+    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    return "; ".join(_tell_fault(fault, content) for fault in faults[:MOST_FAULTS])
+
+
+def _tell_fault(fault: ErrorDetails, content: str) -> str:
+    place = ".".join(str(step) for step in fault["loc"])
+    key = str(fault["loc"][-1])
     line = next((n for n, text in enumerate(content.splitlines(), 1) if text.strip(" [").startswith(key)), 0)
     where = f"{quote(place)}{f' (line {line})' if line else ''}"
-    if first["type"] != "extra_forbidden":
-        seen = "" if first["type"] == "missing" else f" is {quote(first['input'])}"
-        return f"{where}{seen}: {first['msg']}"
-    known = _keys(first["loc"][:-1])
+    if fault["type"] == "missing":
+        table = f"[{place}]" if len(fault["loc"]) == 1 else f"{key} = …"
+        return f"{where} is missing; write {table}"
+    if fault["type"] != "extra_forbidden":
+        return f"{where} is {quote(fault['input'])}: {fault['msg']}"
+    known = _keys(fault["loc"][:-1])
     return f"{where} is not a key here; expected {quote_all(known, limit=30)}.{hint(key, known)}"
 
 

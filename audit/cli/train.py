@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from audit.cli import output, progress
@@ -19,6 +20,7 @@ def train(config: Path, *, out: Path | None, search: bool) -> int:
     from trainers.config import fit_from_config
     from trainers.errors import TrainerError
     from trainers.files import history_of
+    from trainers.schema import read
 
     with progress.progress_bar() as bar:
         try:
@@ -27,5 +29,9 @@ def train(config: Path, *, out: Path | None, search: bool) -> int:
             raise ConfigError(str(error)) from error
     for sign in tripped_signs(diagnose(history_of(path)))[:MOST]:
         output.note(f"{sign.code} {sign.title}: {sign.evidence}. {sign.remedy}")
-    output.note(f"Wrote {path}. Next: modelassay init --model {path} --train … --test … --target …")
+    data = read(config).data
+    train = config.parent / (data.train or data.images)
+    target = data.targets[0] if data.targets else "label"
+    words = shlex.join(["--model", str(path), "--train", str(train), "--target", target])
+    output.note(f"Wrote {path}. Next, with rows that took no part: modelassay init {words} --test …")
     return 0

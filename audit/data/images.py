@@ -10,9 +10,9 @@ import pandas as pd
 from audit.data.bounded import require_size
 from audit.data.reading import explain_broken_file
 from audit.errors import DataError, quote, quote_all
+from trainers.pictures import SUFFIXES, labeled_files, picture_values
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-GREY = ("1", "L", "LA")
+GREY = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B")
 MOST_PIXELS = 100_000_000
 """Pixels of a picture, before it is resized."""
 
@@ -41,7 +41,7 @@ def read_images(folder: Path, shape: Shape | None = None) -> tuple[pd.DataFrame,
     DataError
         If there is no image in a folder of its label, one cannot be read, or they differ in size.
     """
-    files = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
+    files = [path for _, path in labeled_files(folder)]
     for path in files:
         if not path.is_file():  # a pipe or a device would be waited for
             raise DataError(f"{quote(str(path.relative_to(folder)))} is not a regular file; expected an image.")
@@ -88,14 +88,10 @@ def _require_pixels(height: int, width: int, name: str) -> None:
 
 def _pixels(file: Path, folder: Path, shape: Shape | None) -> np.ndarray:
     """Return one image as bytes, shape (channels, height, width)."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     name = str(file.relative_to(folder))
     with explain_broken_file(name), Image.open(file) as opened:
         _require_pixels(opened.height, opened.width, name)
         grey = opened.mode in GREY if shape is None else shape[0] == 1
-        image = ImageOps.exif_transpose(opened).convert("L" if grey else "RGB")
-        if shape is not None and image.size != (shape[2], shape[1]):
-            image = image.resize((shape[2], shape[1]), Image.Resampling.BILINEAR)
-        pixels = np.asarray(image, dtype=np.uint8)
-    return pixels[None] if grey else np.moveaxis(pixels, -1, 0)
+        return picture_values(opened, None if shape is None else (shape[1], shape[2]), 1 if grey else 3)

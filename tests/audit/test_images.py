@@ -15,6 +15,8 @@ from audit.cli import main
 from audit.data.images import read_images
 from audit.errors import DataError
 from reports import store
+from trainers.errors import TrainerError
+from trainers.loaders import image_folder
 
 
 def _folder(root: Path, seed: int, each: int = 40, *, color: bool = False) -> Path:
@@ -41,6 +43,43 @@ def test_grey_images_have_one_channel_unless_one_is_colored(tmp_path: Path) -> N
     assert read_images(_folder(tmp_path / "a", 0, each=2))[1] == (1, 6, 5)
     Image.new("RGB", (5, 6), (255, 0, 0)).save(tmp_path / "a" / "dark" / "red.png")
     assert read_images(tmp_path / "a")[1] == (3, 6, 5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I"])
+def test_a_picture_is_the_same_numbers_however_it_is_stored(tmp_path: Path, mode: str, channels: int) -> None:
+    """Black, white and shades of grey; both doors read them alike."""
+    grey = np.tile(np.array([[0, 255]] if mode == "1" else [[0, 51, 204, 255]], dtype=np.uint8), (3, 1))
+    folder = tmp_path / "pictures" / "a"
+    folder.mkdir(parents=True)
+    if mode in ("I;16", "I"):
+        deep = grey.astype(np.uint16 if mode == "I;16" else np.int32) * 257
+        Image.fromarray(deep).save(folder / ("p.png" if mode == "I;16" else "p.tif"))
+    else:
+        Image.fromarray(grey).convert(mode).save(folder / ("p.tif" if mode == "CMYK" else "p.png"))
+    height, width = grey.shape
+    read = read_images(tmp_path / "pictures", (channels, height, width))[0].iloc[0, :-1].to_numpy(dtype=np.uint8)
+    assert np.array_equal(read.reshape(channels, height, width), np.broadcast_to(grey, (channels, height, width)))
+    taught = image_folder(tmp_path / "pictures", size=(height, width), channels=channels).X
+    assert np.array_equal(taught[0], read.reshape(taught.shape[1:]))
+
+
+def test_hidden_folders_and_files_are_no_labels(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "a", 0, each=2)
+    (folder / ".ipynb_checkpoints").mkdir()
+    for name in (".ipynb_checkpoints/000.png", "dark/._000.png"):
+        (folder / name).write_bytes(b"no picture")
+    assert read_images(folder)[0]["label"].tolist() == ["dark", "dark", "light", "light"]
+    assert image_folder(folder).y.tolist() == ["dark", "dark", "light", "light"]
+
+
+def test_pictures_of_floating_point_numbers_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    Image.fromarray(np.ones((4, 4), dtype=np.float32)).save(tmp_path / "a" / "p.tif")
+    with pytest.raises(DataError, match="mode F; expected 8 or 16 bits"):
+        read_images(tmp_path)
+    with pytest.raises(TrainerError, match="mode F; expected 8 or 16 bits"):
+        image_folder(tmp_path)
 
 
 def test_what_is_no_folder_of_images_is_told(tmp_path: Path) -> None:

@@ -147,6 +147,9 @@ def test_a_search_is_described_in_the_file(folder: Path) -> None:
 WRONG: list[tuple[str, str, str]] = [
     ('target = "rich"', 'targt = "rich"', r"'data.targt' \(line 5\) is not a key here.*Did you mean 'target'"),
     ('task = "binary"', 'task = "binry"', r"'data.task' \(line 6\) is 'binry'"),
+    ('task = "binary"', "", r"\[data\] task is missing; for 'rich' write task = 'binary'"),
+    ("[data]", "[rows]", r"'rows' \(line \d+\) is not a key here.*'data' is missing; write \[data\]"),
+    ("epochs = 30", "validation = 0.2", r"'validation' is not a parameter.*It belongs in \[data\]"),
     ("seed = 3", 'seed = "many"', r"'seed' \(line 2\) is 'many'"),
     ("seed = 3", "sed = 3", "'sed' .* is not a key here.*Did you mean 'seed'"),
     ("epochs = 30", "epoch = 30", r"\[network\] 'epoch' is not a parameter.*Did you mean 'epochs'"),

@@ -163,7 +163,7 @@ def test_images_are_read_from_folders(tmp_path: Path) -> None:
 def test_bad_image_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(TrainerError, match="there is no folder"):
         image_folder(tmp_path / "nowhere")
-    with pytest.raises(TrainerError, match="no image in them"):
+    with pytest.raises(TrainerError, match="no folders with images"):
         image_folder(tmp_path)
     draw(tmp_path / "a" / "1.png", 0)
     draw(tmp_path / "a" / "2.png", 0, size=(3, 3))
