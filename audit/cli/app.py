@@ -299,6 +299,7 @@ def compress(
     out: Annotated[Path, typer.Option("--out", help="File to write; a report is written beside it.")] = Path(
         "small.onnx"
     ),
+    features: Features = "",
     trust: Trust = False,
 ) -> int:
     """Quantize, prune or distill a model, and say for which groups its answers change."""
@@ -306,8 +307,9 @@ def compress(
     from audit.cli.compress import compress as verb
 
     asked = Asked(
-        int8=int8, prune=prune, units=units, distill=distill, target=target, epochs=epochs, groups=groups, rows=rows
-    )
+        int8=int8, prune=prune, units=units, distill=distill, target=target, epochs=epochs, groups=groups, rows=rows,
+        features=features,
+    )  # fmt: skip
     return verb(model, asked, calibrate=calibrate, test=test, out=out, trust=trust)
 
 

@@ -38,6 +38,7 @@ class Asked:
     epochs: int
     groups: str
     rows: int
+    features: str
 
 
 def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, out: Path, trust: bool) -> int:
@@ -74,13 +75,14 @@ def _compressed(model: Path, asked: Asked, calibrate: Path, test: Path | None, o
     source, table = load(model, trust=trust), read_table(calibrate)
     smaller, done = _trained_on(source, asked, table)
     prune = 0.0 if smaller is not source else asked.prune
-    groups = names(asked.groups)
+    groups, features = names(asked.groups), names(asked.features)
     with tempfile.TemporaryDirectory(prefix="compress-") as folder:
         draft = Path(folder) / out.name
         done += work(
-            model, draft, model=smaller, precision=asked.int8, prune=prune, table=table, groups=groups, rows=asked.rows
-        )
-        compressed = compare(source, draft, table if test is None else read_table(test), groups, done)
+            model, draft, model=smaller, precision=asked.int8, prune=prune, table=table, groups=groups, rows=asked.rows,
+            features=features,
+        )  # fmt: skip
+        compressed = compare(source, draft, table if test is None else read_table(test), groups, done, features)
         contents = {out.name: draft.read_bytes(), out.with_suffix(".json").name: report_text(compressed).encode()}
     write_together(out.parent, contents, contents)
     return compressed

@@ -12,6 +12,7 @@ from audit.config.plan import plan_from_config
 from audit.gather._resume import Unfinished
 from audit.judging import ledger
 from audit.models.containment import PRINTS, contain, hand_over
+from audit.models.load import Model
 from audit.pipeline import execute, unfinished_of
 from audit.progress import Progress
 from reports.record import AuditRecord
@@ -49,7 +50,12 @@ def run(
         )
         kept = None if quick else unfinished_of(plan)
         record = execute(plan, progress=tell, kept=kept, stage=None if to_machine else hand_over)
-        lines = (*plan.warnings, *(warning for warning in record.warnings if isinstance(warning, ledger.Spent)))
+        latency = getattr(plan.model and plan.model.predictor, "latency", str)()
+        lines = (
+            *plan.warnings,
+            latency,
+            *(warning for warning in record.warnings if isinstance(warning, ledger.Spent)),
+        )
         return record, lines, kept
 
     def first(record: object) -> None:
@@ -71,6 +77,11 @@ def run(
     written = output.write_reports(record, target, names, shown.edition)
     _end(kept)
     return output.tell(record, written, strict=strict, everything=shown.everything)
+
+
+def _latency(model: Model | None) -> str:
+    """Say how fast an endpoint answered: on the terminal, since a second run repeats the record to the byte."""
+    return str(model.predictor.latency()) if model is not None and model.info.format == "endpoint" else ""  # type: ignore[attr-defined]
 
 
 def _end(kept: Unfinished | None) -> None:

@@ -18,6 +18,7 @@ from audit.data.columns import group_factor, label_texts
 from audit.data.suppression import groups_to_hide, shown_levels
 from audit.deploy import quantize
 from audit.deploy.network_graph import is_network, network_graph
+from audit.deploy.schema import columns_of
 from audit.deploy.shrinking import shrink
 from audit.errors import ConfigError, ModelError, hint, quote, quote_all
 from audit.models.answers import as_model_input, call, score_method
@@ -69,6 +70,7 @@ def compress(
     table: pd.DataFrame,
     groups: tuple[str, ...] = (),
     rows: int = CALIBRATION_ROWS,
+    features: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """Write a compressed ONNX model.
 
@@ -89,6 +91,8 @@ def compress(
         Columns whose groups give equally many calibration rows.
     rows : int
         Calibration rows.
+    features : tuple of str
+        Names of the inputs in their order, for a model that knows none.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def compress(
             current = Path(folder) / "pruned.onnx"
             done.append(f"{zero:.0%} of the weights zero, the smallest of each layer, not trained on")
         if precision == "static":
-            chosen = table.iloc[quantize.stratified_rows(table, groups, rows)]
+            chosen = _inputs(model, table.iloc[quantize.stratified_rows(table, groups, rows)], features)
             said = quantize.static(current, Path(folder) / "int8.onnx", chosen)
             done.append(said + (f" drawn equally by {quote_all(groups)}" if groups else " drawn at random"))
             current = Path(folder) / "int8.onnx"
@@ -144,8 +148,33 @@ def _as_onnx(source: Path, model: Model, path: Path) -> tuple[Path, int]:
     return path, taken_out
 
 
+def _inputs(model: Model, table: pd.DataFrame, features: tuple[str, ...]) -> pd.DataFrame:
+    """Return the columns that a model reads, in its order.
+
+    Raises
+    ------
+    ConfigError
+        If neither the model nor the user names them, and the table has more than it reads.
+    """
+    names = features or model.feature_names
+    if names is not None:
+        columns_of(table, names)  # whatever is missing is named here
+        return table.loc[:, list(names)]
+    if model.feature_count not in (None, table.shape[1]):
+        raise ConfigError(
+            f"the model reads {model.feature_count} columns without names, and the table has {table.shape[1]}. "
+            "Name them in their order: --features a,b,c."
+        )
+    return table
+
+
 def compare(
-    before: Path | Model, after: Path, table: pd.DataFrame, groups: Sequence[str], done: tuple[str, ...]
+    before: Path | Model,
+    after: Path,
+    table: pd.DataFrame,
+    groups: Sequence[str],
+    done: tuple[str, ...],
+    features: tuple[str, ...] = (),
 ) -> Compressed:
     """Measure size, time, batch invariance, and changed decisions by group.
 
@@ -158,10 +187,11 @@ def compare(
     groups : sequence of str
     done : tuple of str
         What was done, in words.
+    features : tuple of str
+        Names of the inputs in their order, for a model that knows none.
     """
     first, second = before if isinstance(before, Model) else load(before), load(after)
-    names = first.feature_names or second.feature_names
-    X = table.loc[:, list(names)].reset_index(drop=True) if names is not None else table
+    X = _inputs(second if first.feature_names is None else first, table, features).reset_index(drop=True)
     entries, other = _answers(first, X), _answers(second, X)
     ratios = _time_ratios(first, second, X)
     return Compressed(

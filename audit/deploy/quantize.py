@@ -77,9 +77,7 @@ def weights_only(source: Path, target: Path) -> int:
         model.graph.initializer.extend(onnx.numpy_helper.from_array(value, part) for part, value in parts.items())
         nodes.append(onnx.helper.make_node("DequantizeLinear", list(parts), [name], axis=axis))
     if not nodes:
-        raise ModelError(
-            f"the model has no weights of {quote_all(WEIGHTED)}; trees and linear models are not quantized."
-        )
+        raise _without_weights(model.graph)
     _put_first(model.graph, nodes)
     onnx.save(model, target)
     return len(nodes)
@@ -115,6 +113,19 @@ def _axes(graph: Any) -> dict[str, int]:  # noqa: ANN401 -- protobuf
     return counts
 
 
+def _without_weights(graph: Any) -> ModelError:  # noqa: ANN401 -- protobuf
+    """Say why there is nothing to compress."""
+    double = {initializer.name for initializer in graph.initializer if initializer.data_type == 11}
+    if any(node.op_type in WEIGHTED and set(node.input) & double for node in graph.node):
+        return ModelError(
+            "the model's weights are of double precision, as in exports of scikit-learn; weights of single precision "
+            "alone are quantized or pruned. Train the network with modelassay train, or export it from torch."
+        )
+    return ModelError(
+        f"the model has no weights of {quote_all(WEIGHTED)}; trees and linear models are not quantized or pruned."
+    )
+
+
 def static(source: Path, target: Path, rows: pd.DataFrame) -> str:
     """Quantize weights and activations to int8; ranges of activations are percentiles over calibration rows.
 
@@ -133,9 +144,7 @@ def static(source: Path, target: Path, rows: pd.DataFrame) -> str:
     model = onnx.load(source)
     _plain_opset(model)
     if not _axes(model.graph):
-        raise ModelError(
-            f"the model has no weights of {quote_all(WEIGHTED)}; trees and linear models are not quantized."
-        )
+        raise _without_weights(model.graph)
     del model.graph.value_info[:]
     given = OnnxModel(source).inputs_of(rows)
     with tempfile.TemporaryDirectory() as folder:
@@ -218,7 +227,7 @@ def prune(source: Path, target: Path, share: float) -> float:
     model = onnx.load(source)
     axes = _axes(model.graph)
     if not axes:
-        raise ModelError(f"the model has no weights of {quote_all(WEIGHTED)}; trees and linear models are not pruned.")
+        raise _without_weights(model.graph)
     zeros = total = 0
     for initializer in model.graph.initializer:
         if initializer.name not in axes:

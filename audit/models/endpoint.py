@@ -208,6 +208,10 @@ class Endpoint:
             return self._scores(latest[1])
         return self._scores(self._ask(frame)[1])
 
+    def latency(self) -> str:
+        """Say how long the endpoint took by rows of a request; answers from the cache took no time."""
+        return self._exchange.latency()
+
     def _bodies(self, frame: pd.DataFrame) -> list[bytes]:
         batch = max(1, self._exchange.budget.batch)
         build = protocols.REQUESTS[self._protocol]

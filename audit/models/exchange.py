@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from audit.data.user_key import with_seal, without_seal
 from audit.errors import AuditError, ConfigError, ModelError, quote
 from audit.optional import require
@@ -29,6 +31,8 @@ FORBID = {"extra": "forbid"}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SHORTEST_LIMIT, BYTES_PER_ROW = 1 << 20, 1 << 14
 """Bytes that an answer may have: the first, and the second for each row."""
+SIZES = (1, 10, 100, 1000, 10**9)
+"""Latency is summed up for requests of up to so many rows."""
 REPEATED = "(token)"
 """What stands where a server repeats the token."""
 MOST_FAILURES = 20
@@ -103,6 +107,8 @@ class Exchange:
     _requests: int = field(default=0, init=False)
     _failures: int = field(default=0, init=False)
     _seen: Counter[str] = field(default_factory=Counter, init=False)
+    _seconds: float = field(default=0.0, init=False)
+    _times: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
     _open: Line | None = field(default=None, init=False, repr=False)
     _jitter: random.Random = field(default_factory=random.Random, init=False, repr=False)
 
@@ -138,7 +144,22 @@ class Exchange:
             return known
         status, answer = self._ask("POST", url, body, SHORTEST_LIMIT + rows * BYTES_PER_ROW)
         self._require_success(status, answer, url, rows)
+        self._times.append((rows, self._seconds))
         return answer
+
+    def latency(self) -> str:
+        """Say how long requests took by their number of rows; ``""`` where nothing was asked."""
+        parts, edge = [], 0
+        for most in SIZES:
+            taken = [seconds for rows, seconds in self._times if edge < rows <= most]
+            if taken:
+                sizes = sorted({rows for rows, _ in self._times if edge < rows <= most})
+                size = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+                median, slow = (1000 * float(np.quantile(taken, share)) for share in (0.5, 0.95))
+                word = "row" if size == "1" else "rows"
+                parts.append(f"{size} {word} in {median:.0f} ms (95 % within {slow:.0f} ms; {len(taken):,} requests)")
+            edge = most
+        return f"The endpoint answered {', '.join(parts)}." if parts else ""
 
     def keep(self, url: str, body: bytes, answer: bytes) -> None:
         """Store an answer that could be read, whole or not at all."""
@@ -181,10 +202,12 @@ class Exchange:
                 self._sleep(max(wait, 0.1 * 2**attempt * self._jitter.uniform(0.5, 1.5)))
             self._wait_for_turn()
             try:
+                begun = time.monotonic()
                 reply = self._line().request(method, url, body, self._headers(), limit, self._remaining())
             except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
                 said, wait = f"{type(error).__name__} {self._quote(str(error))}".strip(), 0.0
                 continue
+            self._seconds = time.monotonic() - begun
             answer, wait = self._without_token(reply.body), reply.wait
             if reply.status != 429 and reply.status < 500:
                 return reply.status, answer

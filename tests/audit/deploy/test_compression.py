@@ -239,21 +239,53 @@ def test_what_cannot_be_done(
     assert not (tmp_path / "small.onnx").exists()
 
 
+def _layer(path: Path, kind: str = "float32") -> Path:
+    """Write a graph of one layer over a matrix of three columns without names."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    value_info, number = onnx.helper.make_tensor_value_info, onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    weights = np.random.default_rng(0).normal(size=(3, 1)).astype(kind)
+    node = onnx.helper.make_node("MatMul", ["X", "weights"], ["y"])
+    ends = [value_info("X", number, ["rows", 3])], [value_info("y", number, ["rows", 1])]
+    graph = onnx.helper.make_graph([node], "layer", *ends, [onnx.numpy_helper.from_array(weights, "weights")])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
 def test_pruning_a_file_of_another_kind_says_that_it_is_not_trained_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    told, number, generator = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT, np.random.default_rng(0)
-    weights = onnx.numpy_helper.from_array(generator.normal(size=(3, 1)).astype(np.float32), "weights")
-    node = onnx.helper.make_node("MatMul", ["X", "weights"], ["y"])
-    ends = [told("X", number, ["rows", 3])], [told("y", number, ["rows", 1])]
-    graph = onnx.helper.make_graph([node], "layer", *ends, [weights])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9)
-    onnx.save(model, tmp_path / "m.onnx")
-    pd.DataFrame(generator.normal(size=(100, 3)), columns=list("abc")).to_csv(tmp_path / "t.csv", index=False)
-    asked = ["compress", str(tmp_path / "m.onnx"), "--calibrate", str(tmp_path / "t.csv")]
+    model = _layer(tmp_path / "m.onnx")
+    table = pd.DataFrame(np.random.default_rng(1).normal(size=(100, 3)), columns=list("abc"))
+    table.to_csv(tmp_path / "t.csv", index=False)
+    asked = ["compress", str(model), "--calibrate", str(tmp_path / "t.csv")]
     assert main([*asked, "--prune", "0.5", "--out", str(tmp_path / "small.onnx")]) == 0
     assert "Pruned without further training" in " ".join(capsys.readouterr().err.split())
     assert main([*asked, "--distill", "4", "--out", str(tmp_path / "other.onnx")]) == 2
     assert "cannot be trained from its file" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("options", [["--int8", "static"], ["--int8", "weights"], ["--prune", "0.4"]], ids=" ".join)
+def test_a_matrix_without_names_is_told_which_columns_it_reads(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out = _layer(tmp_path / "m.onnx"), tmp_path / "small.onnx"
+    table = pd.DataFrame(np.random.default_rng(1).normal(size=(100, 3)), columns=list("abc"))
+    table.assign(sex=np.where(table["a"] > 0, "f", "m"), y=table["b"]).to_csv(tmp_path / "t.csv", index=False)
+    asked = ["compress", str(model), "--calibrate", str(tmp_path / "t.csv"), "--groups", "sex", "--out", str(out)]
+    assert main([*asked, *options]) == 2
+    assert "the model reads 3 columns without names, and the table has 5" in " ".join(capsys.readouterr().err.split())
+    assert main([*asked, *options, "--features", "a,b,d"]) == 2
+    assert "'d'" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*asked, *options, "--features", "c,a,b"]) == 0
+    assert "sex = f" in capsys.readouterr().err
+
+
+def test_weights_of_double_precision_are_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = _layer(tmp_path / "m.onnx", "float64")
+    pd.DataFrame(np.zeros((20, 3)), columns=list("abc")).to_csv(tmp_path / "t.csv", index=False)
+    for options in (["--int8", "static"], ["--int8", "weights"], ["--prune", "0.5"]):
+        asked = ["compress", str(model), "--calibrate", str(tmp_path / "t.csv"), "--out", str(tmp_path / "s.onnx")]
+        assert main([*asked, *options]) == 2
+        assert "weights are of double precision" in " ".join(capsys.readouterr().err.split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import socket
 import threading
 import time
@@ -199,3 +200,14 @@ def test_a_token_that_is_repeated_is_told_nowhere(
             predictor.predict(TABLE)
     assert TOKEN not in str(told.value)
     assert not any(TOKEN.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_latency_by_rows_of_a_request() -> None:
+    with serving(lambda b, _: answer(document(b))) as (url, _):
+        predictor: Any = connect(Address(url=url, budget=BUDGET)).predictor
+        assert predictor.latency() == ""
+        for rows in (1, 1, 7, 40):
+            predictor.predict(TABLE.iloc[:rows])
+    limits = r"in \d+ ms \(95 % within \d+ ms; {} requests\)"
+    expected = ", ".join(f"{size} {limits.format(n)}" for size, n in (("1 row", 2), ("7 rows", 1), ("40 rows", 1)))
+    assert re.fullmatch(rf"The endpoint answered {expected}\.", predictor.latency())
