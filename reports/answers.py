@@ -137,7 +137,7 @@ def _breaks(record: AuditRecord, known: Estimates, results: Sequence[GateResult]
     words = [f"{capital(record, concern_words(record, known, result.lead))}." for result in failed]
     if not words:
         tried = [result for result in mine if result.worst.outcome == "pass"]
-        sentence = "Nothing that was tried." if tried else f"Not tested: {_why_untested(record)}."
+        sentence = "No check broke it." if tried else f"Not tested: {_why_untested(record)}."
         words = [sentence, *_noise(known)]
     return Answer(
         id="breaks",

@@ -76,7 +76,7 @@ TELLINGS: Mapping[str, Telling] = {
     "calibration_error": Telling("predicted probabilities miss the true rates by {value} on average", "points"),
     "calibration_slope": Telling(
         "predicted probabilities are too {side} (calibration slope {value}, where 1 is right)",
-        sides=("extreme", "timid"),
+        sides=("extreme", "moderate"),
         pivot=1.0,
     ),
     "mean_calibration_gap": Telling(

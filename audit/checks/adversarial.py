@@ -21,10 +21,10 @@ def adversarial(adversarial: Perturbed) -> Measurement:
     """Move each row within a small reach by projected gradient steps, and divide accuracies.
 
     Reading. The share of the accuracy that is left under attack; under a half, changes too small to notice
-    turn most decisions. Whoever gains from a decision can look for them.
+    change most decisions. Anybody who gains from a decision can look for them.
 
     Limits. One attack with few steps and one random start: stronger ones find more, and a model whose
-    gradients vanish only seems to stand it. Features move as if each could be set freely.
+    gradients vanish only seems to resist it. Features move as if each could be set freely.
     """
     measured: list[Estimate] = []
     exhibits = []

@@ -21,7 +21,7 @@ def attention(attention: tuple[AttentionMap, ...], *, values: bool = True) -> Me
     """Show how much each step of a row draws from each other step, layer by layer.
 
     Reading. A row of a map shows from which steps (columns) that step draws, mean over heads; it adds up
-    to 1. The evenness of a head is 1 where it draws from all steps alike and near 0 where it draws from one.
+    to 1. The evenness of a head is 1 where it draws equally from all steps and near 0 where it draws from one.
 
     Limits. Attention is not attribution: large weights may carry nothing that matters, and what matters may
     flow past them; other weights can yield the same answer. Read the attributions for what drives the

@@ -43,7 +43,7 @@ def attribution_ranking(
     of test rows: 100 % is all that moves the output away from its average. The interval says how far
     another sample of rows could shift it. The spread shows in which direction and how far single rows
     are moved. How well the attributions add up to the model's output is stated as the residual. Sensitive
-    features that the model reads, and known proxies of them, are looked at apart: their share, and the rank
+    features that the model reads, and known proxies of them, are shown separately: their share, and the rank
     excess, which compares them with the third strongest of all other features (above 0: among the three
     strongest).
 

@@ -31,7 +31,7 @@ def baseline_change(predictions: Predictions, baseline: AuditRecord, pairing: Pa
     interval of the gain lies above minus the margin. Churn is the share of rows whose decision changed.
 
     Limits. Paired numbers describe these rows; a test set that many models were chosen by wears out. Where
-    rows cannot be paired, the two audits count as independent samples, and far smaller losses stay open.
+    rows cannot be paired, the two audits count as independent samples, and many more losses stay unsettled.
     """
     test = predictions.select(split="test")
 

@@ -18,7 +18,7 @@ Mask = npt.NDArray[np.bool_]
 def batch_invariance(repeated: Perturbed, *, tolerance: float = 1e-6) -> Measurement:
     """Predict rows backwards, in small batches and one by one, and count answers that differ.
 
-    Reading. Zero: each row is answered for itself. Anything else means that a person's score depends on who
+    Reading. Zero: each row is answered by itself. Anything else means that a person's score depends on who
     else was scored at the same moment: batch normalization or dropout left in training mode, dynamic
     quantization, features standardized over the batch. A score counts as changed beyond `tolerance`; in
     regression the prediction does, in standard deviations of the target.

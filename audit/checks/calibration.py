@@ -31,7 +31,7 @@ def calibration(predictions: Predictions, *, bins: int = 15) -> Measurement:
 
     Reading. Among rows given 70 %, seven in ten should be positive: points on the diagonal. The calibration
     error is the root of the mean squared distance from it, less what chance alone adds. A slope under 1
-    says that the probabilities are too extreme, over 1 that they are too timid. With several classes the
+    says that the probabilities are too extreme, over 1 that they are too moderate. With several classes the
     probability of the predicted class is compared with how often it is right.
 
     Limits. Calibrated on average is not calibrated for every group. The error depends on how the rows are

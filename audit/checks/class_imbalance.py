@@ -27,7 +27,7 @@ def class_imbalance(
     """Measure the share of every class in every split.
 
     Reading. ``class_share`` is the share of a split's rows that have the class. A class with few rows is
-    learned less well and measured less surely; accuracy says little where one class rules.
+    learned less well and measured less precisely; accuracy says little where one class dominates.
 
     Limits. Rare is not wrong: many events that matter are rare. Shares are of rows, not of sample weight.
     """

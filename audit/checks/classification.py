@@ -21,10 +21,10 @@ from reports.record import Measurement
 def classification(predictions: Predictions) -> Measurement:
     """Measure labels and scores against the truth on the test rows.
 
-    Reading. Accuracy counts right decisions; balanced accuracy gives every class the same say; precision,
+    Reading. Accuracy counts right decisions; balanced accuracy gives every class the same weight; precision,
     recall and F1 describe the positive class (binary) or of the mean over classes (macro). ROC AUC is the
-    chance that a positive row is scored above a negative one. Log loss and Brier score punish
-    probabilities that are wrong and sure. Each number stands with its 95 % interval.
+    chance that a positive row is scored above a negative one. Log loss and Brier score penalize
+    probabilities that are confident and wrong. Each number has its 95 % interval.
 
     Limits. The intervals hold for rows drawn as these were, not after a change in the
     population. Metrics of one test set are not independent of each other.

@@ -32,7 +32,7 @@ def compression(compressed: Perturbed) -> Measurement:
     rows. Churn is the share of rows whose decision changed. Of probabilities, the calibration shift is by how much
     the mean score moved away from the same outcomes, for all rows and by group.
 
-    Limits. Paired numbers describe these rows. A group of few rows leaves its excess loss open. Latency and size
+    Limits. Paired numbers describe these rows. In a group of few rows the excess loss is not settled. Latency and size
     depend on the machine and are in the notes of modelassay compress, not here.
     """
     if not compressed.names:

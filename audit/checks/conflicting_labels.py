@@ -25,7 +25,7 @@ def conflicting_labels(dataset: Dataset) -> Measurement:
     """Count rows that share every feature with a row of the same split that has another target.
 
     Reading. ``conflicting_share`` is the share of such rows beyond what chance repeats: in a coarse table
-    people who differ in fact look the same, and their targets differ by right. How many do so is
+    different people look the same, and their targets rightly differ. How many do so is
     estimated from the pairs of rows that differ in one and in two features and in the target.
 
     Limits. A table whose features have fewer distinct combinations than a fifth of its rows is not

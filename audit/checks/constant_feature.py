@@ -19,11 +19,11 @@ from reports.record import Estimate, Measurement, Table
 def constant_feature(dataset: Dataset, settings: Settings | None = None, *, most: int = 1000) -> Measurement:
     """Measure how many rows hold each feature's most frequent value.
 
-    Reading. ``top_value_share`` is 1 for a feature that says the same of every row the model learned from
+    Reading. ``top_value_share`` is 1 for a feature with the same value in every row the model learned from
     (the test rows, where there is no training table). Missing counts as a value, as its absence may say
     something. Such a feature cannot help the model, and breaks it if it varies later.
 
-    Limits. A rare but telling mark looks nearly constant too.
+    Limits. A rare but informative value looks nearly constant too.
     """
     split, rows = learned_from(dataset)
     estimates = []

@@ -26,9 +26,9 @@ def corruption_sensitivity(corrupted: Perturbed, *, values: bool = True) -> Meas
     """Corrupt images, texts or sequences at three severities and subtract accuracy.
 
     Reading. The accuracy that a corruption costs, on the same rows; in regression the R². Mild corruption is
-    what happens every day; medium and strong show where the model gives way.
+    what happens every day; medium and strong show where the model fails.
 
-    Limits. Simulated corruption is not the field's: a model that stands it may still fail in rain or fog.
+    Limits. Simulated corruption is not real corruption: a model that resists it may still fail in rain or fog.
     Severities are set by convention. A test image is shown unless the option `values` is false.
     """
     name = "r2_score" if corrupted.predictions.task == "regression" else "accuracy"

@@ -26,7 +26,7 @@ def cross_validation(folds: Predictions, predictions: Predictions | None = None)
     """Refit the model on parts of the training rows and score what each left out.
 
     Reading. The mean over folds says what this recipe of a model reaches; its corrected standard error says
-    how much that moves with the rows. A test score far outside what the folds lead one to expect hints at
+    how much that moves with the rows. A test score far outside what the folds predict hints at
     a lucky or unlucky split, a leak, or rows of another kind.
 
     Limits. Folds share training rows; the variance is corrected for that (Nadeau and Bengio), which is an

@@ -48,12 +48,12 @@ def decision_costs(predictions: Predictions) -> Measurement:
     """Measure what a decision costs by the declared costs, and what it would cost at the cheapest threshold.
 
     Reading. Cost of a row on average, in the unit of the declared costs. The cheapest threshold is chosen on
-    one half of the test rows and paid for on the other, and the other way round, so that its cost is not the
-    luck of the rows it was chosen on. The change is paired with the decisions as made: below zero is cheaper,
-    and an interval that holds zero says that the two are not distinguished. Groups are decided by the same
+    one half of the test rows and paid for on the other, and the other way round, so that its cost does not profit
+    from the rows it was chosen on. The change is paired with the decisions as made: below zero is cheaper,
+    and an interval that holds zero says that no difference is shown. Groups are decided by the same
     thresholds: the table says who would gain and who would pay.
 
-    Limits. As right as the costs: they are the user's, the same for every row, and this is not advice on what a
+    Limits. Only as right as the costs: they are the user's, the same for every row, and this is not advice on what a
     mistake done to a person is worth. The values by threshold are of all test rows, so the lowest of them
     looks a little lower than it is.
     """

@@ -23,8 +23,8 @@ from reports.record import Estimate, Exhibit, Measurement
 def decision_flips(flips: Mapping[str, Perturbed]) -> Measurement:
     """Change only the sensitive feature of each row, to every other frequent level, and count changed decisions.
 
-    Reading. The share of rows whose decision changes under any other level: people for whom the group alone,
-    all else equal, decides.
+    Reading. The share of rows whose decision changes under any other level: people whose decision depends on the
+    group alone, all else equal.
 
     Limits. Only the feature itself is changed, not what goes along with it, so a model that reads proxies may
     show no flips. A model that does not read the feature cannot be asked. Where numbers are cut into bands,

@@ -15,7 +15,7 @@ TEST = {"split": "test"}
 def determinism(repeated: Perturbed, *, tolerance: float = 1e-6) -> Measurement:
     """Predict the same rows twice, in the same order and in one piece, and count answers that differ.
 
-    Reading. Zero: asked again, the model says the same. Anything else means that a decision cannot be
+    Reading. Zero: asked again, the model gives the same answers. Anything else means that a decision cannot be
     reproduced, explained or contested. A score counts as changed beyond `tolerance`; in regression the
     prediction does, in standard deviations of the target.
 

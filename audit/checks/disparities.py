@@ -46,11 +46,12 @@ def disparities(predictions: Predictions) -> Measurement:
     favorable, the rates of both are compared, the second under the name of its class. The selection rate
     ratio compares each group with the most selected one (or a named reference);
     differences compare each group with the reference group, the largest unless another is named. Zero, or
-    a ratio of one, is not a gap. The interval of a ratio to the best allows for the best having been picked
-    by chance.
+    a ratio of one, is not a gap. The interval of a ratio to the best accounts for the choice of the best
+    from the data.
 
     Limits. Which gap matters is a choice that people must make: criteria conflict, and equal error rates
-    do not follow from equal selection rates. A gap is not proof of harm, and no gap none of its absence.
+    do not follow from equal selection rates. A gap is not proof of harm, and finding no gap is not proof
+    that there is none.
     """
     test = predictions.select(split="test")
     names = GAPS[test.task]

@@ -27,8 +27,8 @@ def drift_attribution(windows: Windows) -> Measurement:
     often. The two add up to the whole change, feature by feature. A large part within every feature says that
     the model, or what it predicts, has changed.
 
-    Limits. Each feature is looked at alone, and only those that the log names. Intervals are of this window
-    and feature alone: many of them hold some that miss. Not a cause: a feature may stand for another.
+    Limits. Each feature is looked at alone, and only those that the log names. Intervals are for this window
+    and feature alone: among many, some miss the truth. Not a cause: a feature may stand for another.
     """
     old, current = windows.reference, windows.current
     keys = tuple(dict.fromkeys((*old.labeled.sensitive, *windows.features)))

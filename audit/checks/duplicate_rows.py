@@ -20,7 +20,7 @@ COARSE = 0.2
     requires=("features",),
 )
 def duplicate_rows(dataset: Dataset) -> Measurement:
-    """Count rows whose features and target stand earlier in the same split already.
+    """Count rows whose features and target occur earlier in the same split.
 
     Reading. ``duplicate_share`` is the share of extra copies (the first of each kind is kept) beyond what
     chance repeats. Coarse tables repeat by nature; how often is estimated from the pairs of rows that

@@ -39,7 +39,7 @@ def error_rates_by_group(predictions: Predictions) -> Measurement:
     discovery rate is the share that are not. The average odds difference is the mean of the gaps in true and in
     false positive rate. ABROCA is the area between the ROC curves of a group and of the reference group.
 
-    Limits. These are the same counts as elsewhere, written otherwise, so that they can be compared with other
+    Limits. These are the same counts as elsewhere in another form, so that they can be compared with other
     reports; no rule looks at them. ABROCA is above 0 by chance alone, the more so the fewer the rows, and has no
     interval.
     """

@@ -30,9 +30,9 @@ def expected_performance(windows: Windows) -> Measurement:
     """Add up what the scores expect of the rows of the window, labeled or not.
 
     Reading. ``expected_accuracy`` is the share of decisions that are right if every score is the chance it says
-    (confidence-based estimation). It is not a measurement and stands apart from the measured numbers.
+    (confidence-based estimation). It is not a measurement and is shown apart from the measured numbers.
 
-    Limits. It holds if scores are calibrated on these very rows: a change in what a score means goes unseen. The
+    Limits. It holds if scores are calibrated on these very rows: a change in what a score means is not seen. The
     interval is that of the unknown labels alone, by the normal approximation.
     """
     if not windows.current.unlabeled.total:

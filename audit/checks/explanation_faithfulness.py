@@ -38,9 +38,9 @@ def explanation_faithfulness(
     Reading. The completeness residual is how far the attributions of a row are from adding up to the
     model's output, relative to how far outputs lie from their base; 0 is exact. The deletion advantage is
     how much faster the output falls when features are deleted in the order of their attributions than in
-    random order, in the same unit; above 0 the order means something to the model. Networks: the
+    random order, in the same unit; above 0 the order matters to the model. Networks: the
     similarity is the rank correlation of a row's attributions with those of the same network after its
-    weights were shuffled; near 1, the explanation would not have noticed.
+    weights were shuffled; near 1, the explanation does not depend on what the network learned.
 
     Limits. Values by permutation or enumeration add up by construction, so their residual says nothing about
     their noise: see the stability. Deleting means replacing by other rows' values, which can make rows that

@@ -28,10 +28,10 @@ def feature_visualization(feature_visualization: Visualization, *, values: bool 
     """Show first-layer filters, inputs that drive channels most, and the strongest real images.
 
     Reading. Filters of the first layer are the small patterns that it looks for. For channels of the last
-    convolution stand an input made to drive the channel most, and the test images that drive it most. A
+    convolution, an input made to drive the channel most is shown, and the test images that drive it most. A
     channel that no image drives is silent and of no use.
 
-    Limits. What a made input looks like depends on how it was made, and a channel may answer to several
+    Limits. What a made input looks like depends on how it was made, and a channel may respond to several
     unlike things. Resemblance to something that people know is in the eye of the reader. Test images are
     shown unless the option `values` is false.
     """

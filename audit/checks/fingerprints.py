@@ -14,7 +14,7 @@ from reports.record import Estimate, Measurement, Table
 def fingerprints(fingerprints: Mapping[str, tuple[str, str]]) -> Measurement:
     """Compare the SHA-256 of each file with the one that the configuration states.
 
-    Reading. One means that the file is another than the one that was agreed on; the table shows both. A file
+    Reading. One means that the file is not the one that was agreed on; the table shows both. A file
     whose fingerprint is not stated is not looked at.
 
     Limits. Equal fingerprints say that the bytes are the same, not that they are good, nor who made them.

@@ -23,7 +23,7 @@ from reports.record import Cell, Estimate, Measurement, Table
     revision=3,
 )
 def gap_against_chance(gaps_by_chance: tuple[Chance, ...]) -> Measurement:
-    """Hold the gaps among the groups of each feature against those of shuffled groups.
+    """Compare the gaps among the groups of each feature with those of shuffled groups.
 
     Reading. Some gap is always there: the largest less the smallest of several rates is above zero by chance
     alone. The p-value is the share of shuffles with an equally extreme group, over all groups and metrics of

@@ -23,8 +23,8 @@ LEAD = {"binary": ("selection_rate", "true_positive_rate"), "multiclass": ("accu
 def group_performance(predictions: Predictions) -> Measurement:
     """Measure every declared group, and every crossing of two, on the test rows.
 
-    Reading. Each group has its own row with its own interval; a hollow mark stands for fewer rows than are
-    needed to judge. Wide intervals mean that little is known of that group, not that all is well there.
+    Reading. Each group has its own row with its own interval; a hollow mark means fewer rows than are needed
+    to judge. Wide intervals mean that little is known about that group, not that all is well there.
 
     Limits. Rows without a value of a sensitive feature belong to no group. Groups of fewer than ten rows
     are named and not shown, nor are those by which they could be worked out. What differs between groups is

@@ -28,10 +28,10 @@ def identifier_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
 
     Reading. ``distinct_share`` near 1 means that nearly every row has a value of its own: a name, a serial
     number, a code of a case. A model can memorize such rows; on new rows the value says nothing, or
-    gives away when the row was made. Only short text and whole numbers are asked.
+    gives away when the row was made. Only short text and whole numbers are examined.
 
     Limits. Free text (several words) is content, not an identifier, and is left out. Few rows make whole
-    numbers distinct by nature: below 30 present values nothing is said.
+    numbers distinct by nature: with fewer than 30 present values nothing is reported.
     """
     split, rows = learned_from(dataset)
     kinds = dataset.kinds()

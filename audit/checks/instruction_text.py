@@ -52,11 +52,11 @@ PATTERNS = tuple(
     references=("Greshake et al. 2023, Not what you've signed up for: indirect prompt injection", "OWASP LLM01:2025"),
 )
 def instruction_text(dataset: Dataset, card: Card | None = None) -> Measurement:
-    """Look for names and texts of the user's that read like orders to a reader or a language model.
+    """Look for the user's names and texts that read like orders to a reader or a language model.
 
     Reading. Reports quote names of columns, classes and groups and the card's own words. Whoever has a
-    language model read the report passes such a text on to it. Signs that no reader sees are looked
-    through.
+    language model read the report passes such a text on to it. Invisible characters are ignored in the
+    search.
 
     Limits. Known turns of phrase only, most of them English; an order in other words is not found. Values
     of features that are not groups are not quoted anywhere, and not looked at.

@@ -17,8 +17,8 @@ def label_coverage(windows: Windows) -> Measurement:
     Reading. ``missing_label_share`` is the share of the window's rows without a label; the difference is a group's
     share less that of all rows. Performance is that of the rows with a label.
 
-    Limits. Whether labels miss by chance or by kind of row, counts do not say: a group whose labels come late is
-    known less well, and its numbers may change when they come.
+    Limits. Counts do not say whether labels are missing by chance or by kind of row: a group whose labels arrive late
+    is known less well, and its numbers may change when they arrive.
     """
     window = windows.current
     every = everyone(window)

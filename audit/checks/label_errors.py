@@ -18,16 +18,16 @@ from reports.record import Estimate, Measurement, Table
     ),
 )
 def label_errors(label_doubts: LabelDoubts) -> Measurement:
-    """Estimate the share of training labels that are wrong, by rows that are all but sure to be of a class.
+    """Estimate the share of training labels that are wrong, by rows whose class is nearly certain.
 
-    Reading. A small additive model scores each training row out of fold. Honest overlap of the classes
+    Reading. A small additive model scores each training row out of fold. Natural overlap of the classes
     fades as the score goes up, wrong labels do not: what remains is taken out of the probabilities. Among
     rows that then have a class with probability 0.9 or more, ``label_error_share`` is the share labeled
-    otherwise less the share these probabilities themselves expect; it stands for all rows.
+    differently less the share these probabilities themselves expect; it stands for all rows.
     ``doubted_label_share`` is the same excess as a share of all rows.
 
     Limits. Labels that are wrong for one kind of row only, or always in the same way, look right to every
-    model that learns from them. Where classes overlap everywhere nothing can be said, and nothing is.
+    model that learns from them. Where classes overlap everywhere, nothing can be reported.
     Which labels are wrong must be looked up by a person.
     """
     estimates = (

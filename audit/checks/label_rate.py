@@ -34,10 +34,10 @@ def label_rate(
 
     Reading. ``base_rate_ratio`` is a group's share of favorable labels over that of the group with the highest
     share. Where nobody said which label is favorable, both are compared. A model that fits such labels well
-    hands the difference on. The interval allows for the highest group being picked from the data.
+    passes the difference on. The interval accounts for picking the highest group from the data.
 
-    Limits. Why the rates differ, and whether the labels measure what they are taken for, the data does not
-    say. Without a training table, or where groups are known of test
+    Limits. The data does not say why the rates differ, or whether the labels measure what they are meant
+    to. Without a training table, or where groups are known of test
     rows alone, the test rows are taken.
     """
     chosen = settings or Settings()

@@ -23,7 +23,7 @@ def label_shift(dataset: Dataset, settings: Settings | None = None) -> Measureme
     Reading. ``class_share_difference`` is in points of share; 0.05 means that the class is five points more
     frequent in the test rows. Probabilities and thresholds learned on one mixture are off on another.
 
-    Limits. Splits that were balanced on purpose differ by intent.
+    Limits. Splits that were balanced on purpose differ intentionally.
     """
     level = (settings or Settings()).level
     train, test = dataset.rows("train"), dataset.rows("test")

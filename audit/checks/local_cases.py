@@ -24,13 +24,13 @@ DRAWN = 3
 def local_cases(local_cases: tuple[LocalCase, ...], *, top: int = 6, values: bool = True) -> Measurement:
     """Explain the rows that matter most by SHAP, by LIME and by the nearest row with another decision.
 
-    Reading. For each row the strongest features stand with what they add to the output (SHAP) and with
-    LIME's local weight. The counterfactual is the smallest change found that turns the decision, with
+    Reading. For each row the strongest features are listed with what they add to the output (SHAP) and
+    with LIME's local weight. The counterfactual is the smallest change found that changes the decision, with
     sensitive features held fixed.
 
     Limits. One row is an anecdote, chosen by a rule that is stated. Attributions are not reasons for a
     decision about a person, and the counterfactual is not advice: the change may be impossible, and there
-    may be nearer ones that the search did not meet. The rows' values are shown unless the option `values`
+    may be nearer ones that the search did not find. The rows' values are shown unless the option `values`
     is false.
     """
     if not local_cases:

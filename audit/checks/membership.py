@@ -24,10 +24,10 @@ CLIP = 1e-12
     requires=("train_answers",),
 )
 def membership(predictions: Predictions) -> Measurement:
-    """Tell training rows from test rows by the model's loss on each, at equal class shares.
+    """Distinguish training rows from test rows by the model's loss on each, at equal class shares.
 
-    Reading. The area under the curve of guessing that rows of low loss were learned from: 0.5 is a coin, 1.0
-    tells every member. What is far above one half has stored single rows; that is overfitting, and where
+    Reading. The area under the curve of guessing that rows of low loss were learned from: 0.5 is a coin toss,
+    1.0 identifies every member. A model far above one half has stored single rows; that is overfitting, and where
     rows are people, a leak of who was in the data.
 
     Limits. The simplest attack there is: stronger ones, with models of their own, find more. Test rows of

@@ -18,16 +18,16 @@ from reports.record import Estimate, Exhibit, Measurement, Table
 def missing_sensitivity(missing: Perturbed, *, least: float = 1 / 6) -> Measurement:
     """Leave one feature of each row out, or make it a new category, and count what breaks and what changes.
 
-    Reading. First: features on which the model raises when a value is missing. Second, by feature: the share
+    Reading. First: features on which the model raises an error when a value is missing. Second, by feature: the share
     of decisions that a missing value changes, over the share that another row's value changes; that is what
-    knowing nothing of the feature costs by itself. A ratio well above one says that the model reads
-    "missing" as something of its own. The share below the line is taken as at least `least`, so that a
+    knowing nothing of the feature costs by itself. A ratio well above one says that the model treats
+    "missing" as a signal in itself. The share below the line is taken as at least `least`, so that a
     feature which changes few decisions has a low ratio. Third: features on which the model raises when a
     category is one that it never saw, and the decisions that such a category changes; these are shown, not
-    judged, since every list of categories grows some day.
+    judged, since every list of categories grows sooner or later.
 
-    Limits. One feature at a time; values are missing for no reason, where in life they often have one. In
-    regression moves of the prediction are shown, not judged.
+    Limits. One feature at a time; values are removed for no reason, while in practice they are often missing
+    for one. In regression moves of the prediction are shown, not judged.
     """
     pairs = {name.removeprefix(MISSING): name for name in (*missing.names, *missing.failed) if name.startswith(MISSING)}
     if not pairs:

@@ -27,7 +27,7 @@ def missing_values(dataset: Dataset, settings: Settings | None = None, *, most: 
 
     Reading. ``missing_share`` is the share of a split's rows without a value of the feature.
     ``missing_share_difference`` is a group's missing share minus that of the largest group of the same
-    feature or crossing: values that miss more often in one group make the model know that group less.
+    feature or crossing: if values are missing more often in one group, the model knows that group less well.
 
     Limits. Only values that are stored as missing count; a 0, a -999 or the text "unknown" that stands for
     a missing value does not. Shares are of rows; differences between groups count sample weights.

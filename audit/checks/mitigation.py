@@ -41,10 +41,10 @@ def mitigation(mitigated: Mitigated) -> Measurement:
 
     Reading. The gap is the largest difference of the chosen rate between two groups. Its change says what
     mitigation did; the control, the old model with one threshold moved to the same selection rate, says what
-    would have come about without it. A gap can close because the worse-off gain, or because the better-off
+    would have happened without it. A gap can close because the worse-off gain, or because the better-off
     lose (levelling down): both are shown. Gained and lost count people whose decision changed.
 
-    Limits. One gap closed may open another. Paired numbers describe these rows. Who gained depends on which
+    Limits. Closing one gap may open another. Paired numbers describe these rows. Who gained depends on which
     outcome is favorable. Whether the sensitive feature may be read for a decision is a question of law.
     """
     pair = mitigated.before_and_after

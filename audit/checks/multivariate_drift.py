@@ -14,11 +14,11 @@ from reports.record import Bar, Bars, Measurement
     references=("Lopez-Paz and Oquab 2017, Revisiting classifier two-sample tests", "DeLong et al. 1988"),
 )
 def multivariate_drift(separation: Separation) -> Measurement:
-    """Measure how well a small classifier tells test rows from training rows.
+    """Measure how well a small classifier distinguishes test rows from training rows.
 
     Reading. ``split_auc`` is the chance that a test row looks more like a test row than a training row does,
     on rows held out from the fit: 0.5 if both come from one population. It sees changes in how features go
-    together that no single feature shows. The bars name the features it tells them by.
+    together that no single feature shows. The bars name the features that it uses.
 
     Limits. A drift that matters to the model may be small here and the other way round. Of free text only the
     length is looked at.

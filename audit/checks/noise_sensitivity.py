@@ -18,7 +18,7 @@ def noise_sensitivity(noise: Perturbed) -> Measurement:
     the prediction moves, in standard deviations of the target.
 
     Limits. Noise is independent across features and may leave their range or make rows that cannot exist.
-    Features with up to twelve distinct values stay as they are. A decision near its threshold turns easily
+    Features with up to twelve distinct values stay as they are. A decision near its threshold changes easily
     in any model.
     """
     regression = noise.predictions.task == "regression"

@@ -31,7 +31,7 @@ def out_of_range(dataset: Dataset, *, most: int = 1000) -> Measurement:
     training value. There a model extrapolates. By nature two new rows in n + 1 lie outside the range of n
     rows; where no more do than that brings in 999 samples of 1,000 (beta-binomial), none are counted.
 
-    Limits. Inside the range there may be gaps that training never covered; one training outlier widens the
+    Limits. Inside the range there may be gaps that no training row covers; one training outlier widens the
     range for all.
     """
     numeric = [name for name, kind in dataset.kinds().items() if kind == "numeric"]

@@ -20,8 +20,8 @@ MOSTLY = 0.8
 def output_validity(predictions: Predictions, dataset: Dataset | None = None) -> Measurement:
     """Count answers that no model of this task may give.
 
-    Reading. Zero: all scores are finite, probabilities lie in [0, 1] and sum to one, every label is one that
-    training knows. Each kind of fault is counted apart.
+    Reading. Zero: all scores are finite, probabilities lie in [0, 1] and sum to one, every label occurs in
+    training. Each kind of fault is counted apart.
 
     Limits. Margins (``decision_function``) may have any size; they are distinguished from probabilities by the method
     that gave them, in a table of predictions by whether four in five of them lie within [0, 1].

@@ -21,7 +21,7 @@ def own_metrics(predictions: Predictions) -> Measurement:
     """Measure the metrics that the user's own code computes, over all test rows and by group.
 
     Reading. The number is what the function returned for these rows. The interval says how far it might be
-    off by chance: parts of the rows are left out in turn, and what the number does then shows how much it hangs
+    off by chance: parts of the rows are left out in turn, and the change of the number shows how much it depends
     on them.
 
     Limits. The code is the user's own; it ran in this audit and nothing is known of whether it is right. A

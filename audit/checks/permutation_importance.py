@@ -40,13 +40,13 @@ def permutation_importance(
     """Measure what the headline score loses when one feature is shuffled among the test rows.
 
     Reading. The importance is the score on the rows as they are less the score with the feature shuffled,
-    paired row by row; its interval says how far other rows could move it. Beside it stands the share of
-    decisions that the shuffle changes (in regression: predictions that move by over a hundredth of the
+    paired row by row; its interval says how far other rows could move it. Shown with it is the share
+    of decisions that the shuffle changes (in regression: predictions that move by over a hundredth of the
     target's standard deviation). The feature use is the larger of the two: a feature whose use lies under
     0.001 at the upper limit can be left out. Where not one score moves, the model does not read the feature:
     its use is 0, however few the rows.
 
-    Limits. Features that carry the same information stand in for each other: each looks unimportant while
+    Limits. Features that carry the same information replace each other: each looks unimportant while
     both together are not. Shuffled rows may not occur in reality. Importance for the score is not the
     effect on the outcome.
     """

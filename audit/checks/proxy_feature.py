@@ -17,13 +17,13 @@ from reports.record import Estimate, Measurement, Table
     references=("Barocas and Selbst 2016, Big data's disparate impact", "DeLong et al. 1988"),
 )
 def proxy_feature(proxies: Proxies, *, most: int = 1000) -> Measurement:
-    """Measure how well each feature alone tells the members of each sensitive group from the rest.
+    """Measure how well each feature alone distinguishes the members of each sensitive group from the rest.
 
     Reading. ``proxy_auc`` is the chance that a member of the group is distinguished from somebody outside it by this
     feature alone, on rows held out from the fit: 0.5 is a coin, 1 gives the group away. Leaving a
     sensitive feature out of a model changes little if a proxy of it stays in.
 
-    Limits. Features are asked one by one: several weak ones may give a group away together. Groups are
+    Limits. Features are examined one by one: several weak ones may give a group away together. Groups are
     those of single sensitive features, not of their crossings. Numbers are cut into quantile bins.
     """
     estimates = [

@@ -27,7 +27,7 @@ def regression(predictions: Predictions, *, bins: int = 12) -> Measurement:
     target's own unit; the mean error (prediction minus truth) should be near zero everywhere along the
     curve of residuals.
 
-    Limits. Means hide rare large errors; compare with the median. The curve shows means of bins, no rows.
+    Limits. Means hide rare large errors; compare with the median. The curve shows means of bins, not rows.
     """
     test = predictions.select(split="test")
     if not np.isfinite(test.y_pred.astype(np.float64)).all():

@@ -31,7 +31,7 @@ def residual_disparities(predictions: Predictions) -> Measurement:
     too much, below too little. A ratio of mean absolute errors over one says that the model is less exact
     for the group than for the reference group.
 
-    Limits. A target that was itself measured with a slant shows no gap here.
+    Limits. A target that was itself measured with a bias shows no gap here.
     """
     test = predictions.select(split="test")
     spread = _spread(test)

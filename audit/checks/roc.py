@@ -31,7 +31,7 @@ def roc(predictions: Predictions, *, points: int = 60) -> Measurement:
 
     Reading. The curve of a model without skill is the diagonal; the area under it is the chance that a
     positive row is scored above a negative one. The band is the 95 % interval of the true positive rate
-    at that threshold, the dot stands where the model's own decisions are.
+    at that threshold, the dot shows the model's own decisions.
 
     Limits. The curve shows ranking alone: a model can rank well and be badly calibrated. With several
     classes each is compared with the rest, the most frequent ones are drawn.

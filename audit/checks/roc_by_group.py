@@ -33,7 +33,7 @@ def roc_by_group(predictions: Predictions, *, points: int = 40) -> Measurement:
 
     Reading. Where one group's line lies below another's, no threshold serves it as well: the scores rank its
     rows worse. Where the lines agree and the dots, which are the model's own decisions, lie apart, the
-    scores are as good but one threshold treats the groups otherwise.
+    scores are as good but one threshold treats the groups differently.
 
     Limits. A line of few rows is jagged, and two lines that cross are not distinguished by their areas. Groups of
     fewer rows than are needed to judge, or of too few rows of a class, have no line.

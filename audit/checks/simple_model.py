@@ -31,7 +31,7 @@ def simple_model(rivals: Predictions, predictions: Predictions) -> Measurement:
     Its numbers are standardized, its categories one-hot, its penalty the default.
 
     Limits. The linear model is not tuned, and learns from a sample where there are very many rows. A model
-    that is no better may still be wanted, for what the linear one cannot do.
+    that is not better may still be wanted, for what the linear one cannot do.
     """
     if "linear" not in rivals.keys["variant"].levels:
         raise NotApplicable("; ".join(rivals.notes) or "no linear model could be fitted")

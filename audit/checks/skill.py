@@ -30,11 +30,11 @@ def skill(predictions: Predictions) -> Measurement:
     """Compare the model with the best answer that ignores its input.
 
     Reading. A constant score has ROC AUC 0.5, a constant label balanced accuracy 1/k over k classes, the
-    mean an R² of 0. The skill is what the model has above that. A model whose answers are all alike is
-    taken to have none.
+    mean an R² of 0. The skill is what the model has above that. A model whose answers are all the same
+    has none.
 
     Where numbers are predicted worse than the mean would do, the rank correlation of answers and true values
-    stands beside it: a high one says that the answers may be on another scale.
+    is shown with it: a high one says that the answers may be on another scale.
 
     Limits. Beating a constant is the least one can ask; it does not make a model useful.
     """

@@ -32,7 +32,7 @@ Mask = npt.NDArray[np.bool_]
 def slice_gap(predictions: Predictions) -> Measurement:
     """Subtract the overall gap between training and test score from the gap of each group.
 
-    Reading. Above zero: what was learned of this group holds less for new rows than what was learned of
+    Reading. Above zero: what was learned about this group holds less for new rows than what was learned about
     everybody. Often the group is thin in training. The gap is that of accuracy, in regression of R².
 
     Limits. Groups are the declared sensitive features and their crossings; other slices are searched under

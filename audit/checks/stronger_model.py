@@ -22,10 +22,10 @@ from reports.record import Measurement
     requires=("train_answers",),
 )
 def stronger_model(rivals: Predictions, predictions: Predictions) -> Measurement:
-    """Hold the model's score on its own training rows against what a stronger model reaches on test rows.
+    """Compare the model's score on its own training rows with what a stronger model reaches on test rows.
 
-    Reading. Above zero, another model knows rows that it never saw better than the audited one knows those it
-    learned from: it underfits. The score is the headline metric. The stronger model is boosting or extra
+    Reading. Above zero, another model predicts new rows better than the audited one predicts those it learned
+    from: it underfits. The score is the headline metric. The stronger model is boosting or extra
     trees, whichever is better on held-out training rows, with default settings.
 
     Limits. The stronger model is not tuned and learns from a sample where there are many rows: no gap is not

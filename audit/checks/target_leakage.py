@@ -21,13 +21,13 @@ def target_leakage(leaks: Leaks, *, most: int = 1000) -> Measurement:
     """Measure how well each feature alone predicts the target on rows held out from the fit.
 
     Reading. ``leak_score`` is the ROC AUC (over several classes its mean, weighted by their size), in
-    regression R². Near 1, one column all but holds the answer. Where a column tells more on a part of the
+    regression R². Near 1, one column nearly gives the answer. Where a column tells more on a part of the
     rows (those where it is filled, or is not one common value), the number is that of the part, and a note says
     so. Such a column is usually written after the outcome is known, and will not be there, or not yet be
     filled, when the model is used.
 
     Limits. A leak may be spread over several features, or be weaker than near-perfect; and a feature may
-    predict the target perfectly by right. Only a person who knows how the table came about can tell.
+    predict the target perfectly for a good reason. Only a person who knows how the table was made can decide that.
     """
     estimates = [
         from_reading("leak_score", strongest.reading, {"feature": strongest.feature}, unit="score")

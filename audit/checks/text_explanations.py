@@ -30,10 +30,10 @@ def text_explanations(
     """Show what the words of texts add to the model's output.
 
     Reading. A word's attribution is what it adds to the output, averaged over orders in which words are put
-    into the text one by one (SHAP); beside it stands LIME's local weight. The mean over a sample of texts
-    tells which words the model listens to; at least two texts must hold a word.
+    into the text one by one (SHAP); LIME's local weight is shown beside it. The mean over a sample of texts
+    shows which words matter to the model; at least two texts must hold a word.
 
-    Limits. Texts with words left out are not natural texts. A word may stand for others that come along with
+    Limits. Texts with words left out are not natural texts. A word may represent others that occur with
     it. Single texts are shown unless the option `values` is false; attributions are not reasons.
     """
     given, level = text_explanations, predictions.settings.level

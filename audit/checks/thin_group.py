@@ -41,7 +41,7 @@ def thin_group(
     *,
     gap: float = 0.1,
 ) -> Measurement:
-    """Count the test rows that each group lacks for a gap of ten points to be found.
+    """Count the test rows that each group needs in addition for a gap of ten points to be found.
 
     Reading. A rate of p is known well enough to find a gap of 0.1 in four audits of five with
     (1.96 + 0.84)² p (1 − p) / 0.1² rows; p is the model's overall selection rate, 0.5 without one.
@@ -49,7 +49,7 @@ def thin_group(
     the rows behind true and false positive rates.
 
     Limits. Single sensitive features only; crossings need more. There is no number for a group of so few rows that its
-    count must leave no trace, nor for one by which such a count could be worked out. A smaller gap needs more:
+    count must not be shown, or for one from which such a count could be worked out. A smaller gap needs more:
     half the gap, four times the rows.
     """
     sizes_of = list(_sizes(dataset, predictions))

@@ -41,7 +41,7 @@ def threshold_choice(predictions: Predictions) -> Measurement:
     decisions lean to one class: often a threshold of one half where positives are rare. The table says what
     each threshold would do: how many rows it selects, and which share of the positive and the negative ones.
 
-    Limits. Balanced accuracy holds both kinds of error equally dear; where costs differ, so does the best
+    Limits. Balanced accuracy counts both kinds of error equally; where costs differ, so does the best
     threshold, and this gain is not a fault. The values by threshold are of all test rows: the best of them was
     chosen on the same rows and looks a little better than it is.
     """

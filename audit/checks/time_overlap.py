@@ -22,7 +22,7 @@ def time_overlap(dataset: Dataset) -> Measurement:
     """Count training rows that are later than the first test row, by the declared time column.
 
     Reading. A model that will be used on later rows must be tested on later rows. Training rows from after
-    the first test row let it know a future that it will not have.
+    the first test row give it knowledge of a future that it will not have.
 
     Limits. Times are compared as they are written. A column that cannot be read, or that reads as well with the day
     first as with the month first, is refused; rows without a time are left out, and so are up to 5 % that cannot be

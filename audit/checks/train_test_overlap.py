@@ -33,7 +33,7 @@ def train_test_overlap(dataset: Dataset, predictions: Predictions | None = None)
     measured on the rows that chance seldom repeats. The score without the test rows that have a training
     twin is shown beside the score with them.
 
-    Limits. Only exact copies are found; see near duplicates. Leaving out rows that repeat by nature changes
+    Limits. Only exact copies are found; see near duplicates. Leaving out rows that repeat naturally changes
     the mix of rows, so the two scores differ for that reason too.
     """
     train, test = dataset.rows("train"), dataset.rows("test")

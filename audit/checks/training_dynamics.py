@@ -42,7 +42,7 @@ def training_dynamics(history: tuple[HistoryRow, ...]) -> Measurement:
     Reading. Gradients that are hundreds of times smaller in the first layer than in the last, before training or in
     most epochs, leave the first layer untrained for long; so do those of early steps in a recurrent network.
     Gradients that grow without bound, or that are clipped at most steps, make training a matter of luck. A unit that
-    is never or always active carries no information. Inputs whose scales lie far apart let the large ones drown the
+    is never or always active carries no information. Inputs whose scales lie far apart let the large ones hide the
     small ones.
 
     Limits. Norms are those of one step an epoch; networks may recover from what a single epoch shows, so

@@ -33,7 +33,7 @@ def training_history(history: tuple[HistoryRow, ...]) -> Measurement:
     Reading. The training loss should fall below what a constant answer has. A validation loss that turns and rises
     while the training loss goes on falling shows overfitting, unless the best weights were put back; one that still
     falls at the end shows that training stopped too soon. A training score under what nearest neighbors or a linear
-    model reach on rows they have not seen shows underfitting; without held-out rows, one far above it may be memory.
+    model reach on rows they have not seen shows underfitting; without held-out rows, one far above it may be memorized.
 
     Limits. The curves belong to one run with one seed. Simple models say little about images and texts, where
     networks find what they cannot.

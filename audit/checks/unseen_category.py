@@ -29,7 +29,7 @@ def unseen_category(dataset: Dataset, settings: Settings | None = None, *, most:
     """Measure, feature by feature, how many test rows hold a value that no training row has.
 
     Reading. ``unseen_share`` is the share of test rows whose category does not occur in the training rows,
-    or whose value is missing where training misses none. Of numbers only missing values are asked; numbers
+    or whose value is missing while none is missing in training. For numbers, only missing values count; numbers
     outside the range are counted elsewhere. What a model does with such rows was never learned.
 
     Limits. Free text is left out: every sentence is new. A category seen once in training counts as seen.

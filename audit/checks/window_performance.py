@@ -29,7 +29,7 @@ def window_performance(windows: Windows, *, alpha: float = 0.035, margin: float 
     Reading. ``performance_alarm`` is 1 where a number is shown to be worse than the reference by more than `margin`;
     of a mean error a change in either direction is one for the worse. The chance of any false alarm in a whole period
     is at most `alpha`: it is shared out over the period's windows, the numbers that are watched and both looks, a
-    quarter of it for groups, with regard to how these move together. So intervals here are wider than elsewhere.
+    quarter of it for groups, considering how these move together. So intervals here are wider than elsewhere.
 
     Limits. Only rows with a label are looked at. A slow decline is found once three windows together show it. The
     reference's own uncertainty counts: a short reference hides small changes. Errors with long tails have wide limits.

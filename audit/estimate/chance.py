@@ -132,7 +132,7 @@ def gap_against_chance(
     min_n: int = 30,
     level: float = 0.95,
 ) -> Chance:
-    """Hold the gaps among the groups of one feature against those of shuffled groups.
+    """Compare the gaps among the groups of one feature with those of shuffled groups.
 
     Rows count with their weights. Where rows are clustered and each cluster lies in one group, whole clusters
     are shuffled; where a cluster lies in several groups there is nothing to shuffle, and no p-value.

@@ -122,7 +122,7 @@ def test_every_sentence_names_its_number_once() -> None:
             {"feature": "zip", "sex": "f"},
             "zip alone distinguishes sex: f from others in 93 of 100 pairs",
         ),
-        ("calibration_slope", 2.5, {}, "too timid (calibration slope 2.500 [2.480, 2.520], where 1 is right)"),
+        ("calibration_slope", 2.5, {}, "too moderate (calibration slope 2.500 [2.480, 2.520], where 1 is right)"),
         ("calibration_slope", 0.5, {}, "too extreme"),
         ("gap_p_value_adjusted", 0.0002, {"feature": "sex"}, "in fewer than 1 of 1,000 cases"),
         ("slice_error_ratio", 2.04, {"slice": "age up to 30"}, "age up to 30 (n 200): errors are 2.0 times [2.0, 2.1]"),
