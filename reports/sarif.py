@@ -48,6 +48,11 @@ def render(record: AuditRecord) -> str:
     return json.dumps(log, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def _text(text: str) -> dict[str, str]:
+    """Return a message in which a name makes no link: SARIF 3.11.6 reads ``[words](target)`` as one."""
+    return {"text": text.replace("](", "\\](")}
+
+
 def _rule(gates: Sequence[Gate]) -> dict[str, Any]:
     """Describe all gates of one code."""
     gate = gates[0]
@@ -57,13 +62,13 @@ def _rule(gates: Sequence[Gate]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "id": visible(gate.id),
         "name": visible(gate.title) or visible(gate.id),
-        "shortDescription": {"text": asked},
-        "fullDescription": {"text": reasons or asked},
+        "shortDescription": _text(asked),
+        "fullDescription": _text(reasons or asked),
         "defaultConfiguration": {"level": _LEVELS[severity], "enabled": severity != "off"},
     }
     remedies = " ".join(dict.fromkeys(visible(gate.remedy, 1000) for gate in gates if gate.remedy))
     if remedies:
-        fields["help"] = {"text": remedies}
+        fields["help"] = _text(remedies)
     targets = [target for gate in gates for reference in gate.references if (target := link(reference))]
     if targets:
         fields["helpUri"] = targets[0]
@@ -76,7 +81,7 @@ def _result(record: AuditRecord, known: Estimates, verdict: Verdict, positions: 
         "ruleId": visible(verdict.gate),
         "kind": kind,
         "level": _LEVELS[verdict.severity] if kind == "fail" else "none",
-        "message": {"text": _message(record, known, verdict)},
+        "message": _text(_message(record, known, verdict)),
         "locations": [_location(record, verdict)],
         "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint(verdict)}:1"},
     }

@@ -6,14 +6,19 @@ The file holds tensors and plain values and is read as such (``weights_only``); 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainers.errors import FileError, TrainerError, quote
+
+if TYPE_CHECKING:
+    import torch
 
 IGNORED = frozenset({"checkpoint", "on_epoch", "verbose", "device", "threads", "epochs", "random_state", "warm_start"})
 """Parameters that may differ between the run that was stopped and the one that goes on."""
@@ -89,6 +94,80 @@ def state_in(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     if not isinstance(result, dict) or "mark" not in result:
         raise FileError(f"{quote(path)} is not a checkpoint of this program; name another file")
     return result
+
+
+@contextmanager
+def explain_damage(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged state makes a network or its optimizer raise into one line.
+
+    Raises
+    ------
+    FileError
+    """
+    try:
+        yield
+    except Exception as error:
+        said = " ".join(str(error).split())[:120]
+        raise FileError(f"checkpoint {quote(path)} is damaged ({type(error).__name__}: {said}); delete it") from error
+
+
+def require_whole(state: Mapping[str, Any], weights: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> int:
+    """Return the epoch of a state that fits a network and its optimizer.
+
+    Parameters
+    ----------
+    state : mapping
+    weights : mapping of str to Tensor
+        Of the network, for names, shapes and types.
+    optimizer : torch.optim.Optimizer
+        A new one, for its settings and for what it learns.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        If it does not fit.
+    """
+    epochs = [epoch for epoch, *_ in state["history"]]
+    if any(type(epoch) is not int for epoch in (state["epoch"], *epochs)) or state["epoch"] != max(epochs):
+        raise ValueError(f"its epoch is {quote(state['epoch'])}, that of its history another")
+    for name in ("network", "weights"):
+        _require_like(state[name], weights, name)
+    _require_memory_of(state["optimizer"], optimizer)
+    best, *counts = state["watch"]
+    if type(best) is not float or math.isnan(best) or [type(count) for count in counts] != [int] * 3:
+        raise ValueError("what it says of the best epoch is not numbers")
+    for _, split, quantity, value in state["history"]:
+        if not isinstance(split, str) or not isinstance(quantity, str) or not math.isfinite(value):
+            raise ValueError(f"its history holds {quote((split, quantity, value))}")
+    return int(state["epoch"])
+
+
+def _require_like(held: Mapping[str, Any], weights: Mapping[str, Any], name: str) -> None:
+    if {key: (values.shape, values.dtype) for key, values in held.items()} != {
+        key: (values.shape, values.dtype) for key, values in weights.items()
+    }:
+        raise ValueError(f"{quote(name)} holds the weights of another network")
+    if any(bool(values.isnan().any()) for values in held.values()):
+        raise ValueError(f"{quote(name)} holds weights that are not numbers")
+
+
+def _require_memory_of(held: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> None:
+    """Refuse another optimizer's settings, and a memory of other shapes, which compiled steps write past."""
+    if _settings(held) != _settings(optimizer.state_dict()):
+        raise ValueError("the settings of its optimizer are those of another training")
+    learned = [values for group in optimizer.param_groups for values in group["params"]]
+    for place, memory in held["state"].items():
+        own = learned[place]
+        for name, values in memory.items():
+            if values is None or (name == "step" and values.shape == ()):
+                continue
+            if (values.shape, values.dtype, values.stride()) != (own.shape, own.dtype, own.stride()):
+                raise ValueError("its optimizer remembers other weights")
+
+
+def _settings(optimizer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings of each group of weights but for the rate, which each epoch sets."""
+    return [{name: value for name, value in group.items() if name != "lr"} for group in optimizer["param_groups"]]
 
 
 def mark_of(parameters: Mapping[str, object], parts: object) -> str:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch  # noqa: TID253 -- this module is imported only when a network is trained
 from torch import Tensor, nn  # noqa: TID253
 
 from trainers import probes
 from trainers.augmentation import augment, mix_rows
 from trainers.baselines import constant_loss, simple_score
-from trainers.checkpoints import Checkpoint
+from trainers.checkpoints import Checkpoint, explain_damage, require_whole
 from trainers.gradients import Flat, Rows, gradients_of, mean_loss
 from trainers.history import TRAIN, VALIDATION, HistoryRow
 from trainers.layers import PADDING, Dropout
@@ -115,7 +116,7 @@ def train(
             enough = watch.see(facts, epoch)
             if checkpoint is not None:
                 checkpoint.write(_state(epoch, network, optimizer, generator, watch, history))
-            if on_epoch is not None and on_epoch(tuple(entries)) is True:
+            if on_epoch is not None and _says_stop(on_epoch(tuple(entries))):
                 stopped = "callback"
                 break
             if enough:
@@ -127,6 +128,13 @@ def train(
     history += watch.restore(stopped, epoch)
     _warn(stopped, epoch, watch.best_epoch)
     return Outcome(history=tuple(history), epochs=epoch, best_epoch=watch.best_epoch, stopped=stopped)
+
+
+def _says_stop(answer: object) -> bool:
+    """Tell whether a function of the user answered True, as a truth value of Python, NumPy or torch."""
+    if isinstance(answer, Tensor) and answer.dtype == torch.bool and answer.numel() == 1:
+        return bool(answer)
+    return isinstance(answer, bool | np.bool_) and bool(answer)
 
 
 def _state(
@@ -161,16 +169,18 @@ def _resume(
 ) -> int:
     """Put the state of a checkpoint back; return the epochs done, 0 where there is none."""
     state = None if checkpoint is None else checkpoint.read()
-    if state is None:
+    if checkpoint is None or state is None:
         return 0
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    generator.set_state(state["generator"])
-    torch.set_rng_state(state["global"])
-    watch.best, watch.best_epoch, watch.waited, watch.setbacks = state["watch"]
-    watch.weights = state["weights"]
-    history += [HistoryRow(*row) for row in state["history"]]
-    return int(state["epoch"])
+    with explain_damage(checkpoint.path):
+        epoch = require_whole(state, network.state_dict(), optimizer)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        generator.set_state(state["generator"])
+        torch.set_rng_state(state["global"])
+        watch.best, watch.best_epoch, watch.waited, watch.setbacks = state["watch"]
+        watch.weights = state["weights"]
+        history += [HistoryRow(*row) for row in state["history"]]
+    return epoch
 
 
 @dataclass(slots=True)

@@ -115,14 +115,16 @@ def read_arrow(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Read a Feather or Arrow file, as a file or a stream of batches, and name its index columns."""
     require("pyarrow", extra="tables", purpose="Feather and Arrow files")
     import pyarrow as pa
-    import pyarrow.feather
-    import pyarrow.ipc
 
     with pa.memory_map(str(path)) as source:
         head = source.read(6)
         source.seek(0)
-        old = head[:4] == b"FEA1"
-        table = pyarrow.feather.read_table(path) if old else _batches(source, head == b"ARROW1", path)
+        if head[:4] == b"FEA1":  # whose reader trusts every offset of the file
+            raise DataError(
+                f"{quote(path.name)} has Feather's first format, which R's feather and old versions of pandas write; "
+                'expected its second. Write it anew: pandas.read_feather("old.feather").to_feather("new.feather").'
+            )
+        table = _batches(source, head == b"ARROW1", path)
     require_size(table.num_rows, table.num_columns, path.name)
     return of_arrow(table), _index_columns(table.schema.metadata or {})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Literal
@@ -12,6 +14,7 @@ import pandas as pd
 
 from audit.data.factor import MISSING, Factor
 from audit.errors import DataError, quote
+from reports.printable import visible
 
 MOST_GROUPS = 50
 """Levels of a sensitive feature that are compared one by one; of more, the largest are, and the others together."""
@@ -111,11 +114,14 @@ def sorted_labels(texts: Iterable[str]) -> tuple[str, ...]:
     >>> sorted_labels({"10", "9"}), sorted_labels({"b", "10"})
     (('9', '10'), ('10', 'b'))
     """
-    names = list(texts)
+    names = sorted(texts)
     try:
-        return tuple(sorted(names, key=float))
+        numbers = [float(text) for text in names]
     except ValueError:
-        return tuple(sorted(names))
+        return tuple(names)
+    if any(map(math.isnan, numbers)):  # which has no place among numbers
+        return tuple(names)
+    return tuple(text for _, text in sorted(zip(numbers, names, strict=True)))
 
 
 def plain_word(word: str) -> str:
@@ -131,7 +137,9 @@ def plain_word(word: str) -> str:
 
 
 def require_distinct(words: Iterable[str], what: str) -> None:
-    """Refuse classes or groups that differ in blanks alone, or in case alone if they are longer than a letter.
+    """Refuse classes or groups that differ in blanks or case alone, or that look alike in a report.
+
+    A letter alone may differ in case. Signs that are not seen, and what follows the 120th character, look alike.
 
     Raises
     ------
@@ -146,11 +154,10 @@ def require_distinct(words: Iterable[str], what: str) -> None:
     """
     first: dict[str, str] = {}
     for word in words:
-        if (other := first.setdefault(plain_word(word), word)) != word:
-            raise DataError(
-                f"{what} holds both {quote(other)} and {quote(word)}, which differ only in case or blanks; "
-                "write them alike."
-            )
+        look = plain_word(unicodedata.normalize("NFC", visible(word)))
+        if (other := first.setdefault(look, word)) != word:
+            how = "differ only in case or blanks" if plain_word(other) == plain_word(word) else "look alike in a report"
+            raise DataError(f"{what} holds both {quote(other)} and {quote(word)}, which {how}; write them alike.")
 
 
 def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None, *, most: int = MOST_GROUPS) -> Factor:

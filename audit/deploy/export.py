@@ -142,7 +142,9 @@ def _graphs(model: Model, train: pd.DataFrame) -> Iterator[Any]:
     if is_ensemble(model.predictor):
         try:
             graph = tree_graph(model.predictor, train, model.feature_names)
-        except (IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
+        except AuditError:
+            raise
+        except Exception as error:
             said = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
             raise ModelError(
                 f"the trees of the model are inconsistent ({said}). Check that its file is complete."

@@ -149,6 +149,7 @@ def _alarm(what: str, seconds: float) -> Iterator[None]:
     if board is None:
         yield
         return
+    process = os.getpid()
     _write(board, what, time.monotonic() + seconds)
     own = threading.current_thread() is threading.main_thread()
     if own:
@@ -158,7 +159,8 @@ def _alarm(what: str, seconds: float) -> Iterator[None]:
     finally:
         if own:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        _write(board, "", 0.0)
+        if os.getpid() == process:  # a fork that the model left behind would write among what its parent writes
+            _write(board, "", 0.0)
 
 
 def _write(board: mmap.mmap, what: str, until: float) -> None:

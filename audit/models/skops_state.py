@@ -26,6 +26,8 @@ DISTANCES = {
     "HaversineDistance64": "haversine",
 }
 """Distances without arrays of their own, by the class that a file names."""
+WORDS_OF_SET = 8
+"""Words of 32 bits in a set of categories, which are 256 at most."""
 
 
 def validate_trees(root: object) -> None:
@@ -152,9 +154,9 @@ def _validate_predictor(predictor: object) -> None:
         child = nodes[side][inner].astype(np.int64)
         sound = sound and bool(((child > here) & (child < len(nodes))).all())
     if "is_categorical" in names and sound:
-        sets = len(np.asarray(getattr(predictor, "raw_left_cat_bitsets", ())))
-        chosen = inner & (nodes["is_categorical"] == 1)
-        sound = bool((nodes["bitset_idx"][chosen].astype(np.int64) < sets).all())
+        sets = np.shape(getattr(predictor, "raw_left_cat_bitsets", ()))
+        chosen = nodes["bitset_idx"][inner & (nodes["is_categorical"] != 0)].astype(np.int64)
+        sound = not len(chosen) or (len(sets) == 2 and sets[1] == WORDS_OF_SET and bool((chosen < sets[0]).all()))
     if not sound or bool((nodes["feature_idx"][inner].astype(np.int64) < 0).any()):
         raise ModelError(
             "the model file holds a boosting tree whose nodes point outside it; the file is broken or hostile."

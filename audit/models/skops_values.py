@@ -210,14 +210,32 @@ def _histogram_boosting(model: Any) -> bool:  # noqa: ANN401
     outputs = classes if classes > 2 else 1
     result = getattr(model._bin_mapper, "is_categorical_", None)
     categorical = np.asarray(() if result is None else result, dtype=bool)
+    if not _keeps_columns(getattr(model, "_preprocessor", None), int(model.n_features_in_)):
+        return False
     for stage in stages:
         if len(stage) != outputs:
             return False
         for tree in stage:
-            asked = tree.nodes[(tree.nodes["is_leaf"] == 0) & (tree.nodes["is_categorical"] == 1)]["feature_idx"]
+            asked = tree.nodes[(tree.nodes["is_leaf"] == 0) & (tree.nodes["is_categorical"] != 0)]["feature_idx"]
             if len(asked) and (int(asked.max()) >= len(categorical) or not categorical[asked.astype(np.intp)].all()):
                 return False
     return True
+
+
+def _keeps_columns(preparation: Any, width: int) -> bool:  # noqa: ANN401
+    """Tell whether a table has as many columns after its categories were encoded; trees read them unchecked."""
+    if preparation is None:
+        return True
+    steps, chosen = [], np.zeros(width, dtype=np.int64)
+    for _, step, columns in preparation.transformers_[:2]:
+        mask = np.asarray(columns)
+        if mask.dtype != bool or mask.shape != (width,):
+            return False
+        chosen += mask
+        steps.append(getattr(getattr(step, "func", step), "func", step))
+    kinds = [getattr(step, "__name__", type(step).__name__) for step in steps]
+    rest = [step for _, step, _ in preparation.transformers_[2:]]
+    return kinds == ["OrdinalEncoder", "check_array"] and rest in ([], ["drop"]) and bool((chosen == 1).all())
 
 
 def _neighbors(model: Any) -> bool:  # noqa: ANN401

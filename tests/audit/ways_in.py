@@ -312,8 +312,9 @@ words.
 - `[data] text = ["zip"]` and `number = ["code"]` say what a column holds.
 - `[data] labels = { "1" = "good", "2" = "bad" }` says which label of the table is which of the model.
 - `[data.csv] thousands = "."` names the separator between every three digits.
-- Splits that disagree in kind, labels that do not match, groups that differ only in case or blanks, a decimal comma,
-  thousands or an encoding that was not declared: refused, with the column or the file and the line to write.
+- Splits that disagree in kind, labels that do not match, groups that differ only in case or blanks or look alike, a
+  decimal comma, thousands or an encoding that was not declared: refused, with the column or the file and the line to
+  write.
 
 Columns of lists, records, bytes and durations are left out, and the record says so; a model that reads one is refused.
 Times with a zone are held in UTC. Series in another row order are brought into order by label, or refused.

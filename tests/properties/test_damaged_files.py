@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from audit.config.configuration import read_card, read_config
 from audit.data.images import read_images
+from audit.data.tables import read_table
 from audit.errors import AuditError, ConfigError
 from audit.evidence.history import read_history
 from audit.judging import ledger
@@ -214,6 +215,46 @@ def test_event_files(place: Path, data: st.DataObject) -> None:
     path = place / "events.out.tfevents.1"
     path.write_bytes(data.draw(flipped(b"".join(event(step, 1 / step) for step in range(1, 6)))))
     assert is_one_short_line(told(read_history, path))
+
+
+TYPED = pd.DataFrame({"n": [1.5, None, 2.0] * 9, "w": ["a", "b", None] * 9, "k": pd.Categorical(["u", "v", "u"] * 9)})
+
+
+def feather_of_old(path: Path) -> None:
+    """Write Feather's first format, whose head alone tells it from the second."""
+    TYPED.to_feather(path)
+    path.write_bytes(b"FEA1" + path.read_bytes()[4:])
+
+
+TABLES: dict[str, Any] = {
+    "parquet": TYPED.to_parquet,
+    "feather": TYPED.to_feather,
+    "arrow": lambda path: TYPED.to_feather(path, compression="uncompressed"),
+}
+
+
+@pytest.mark.parametrize("suffix", TABLES)
+def test_a_damaged_table_that_knows_its_types_ends_in_a_message(place: Path, suffix: str) -> None:
+    pytest.importorskip("pyarrow")
+    path = place / f"table.{suffix}"
+    TABLES[suffix](path)
+    generator, content = np.random.default_rng(0), path.read_bytes()
+    ends = []
+    for _ in range(30):
+        damaged = bytearray(content)
+        for at in generator.integers(0, len(damaged), 3):
+            damaged[at] = generator.integers(0, 256)
+        path.write_bytes(bytes(damaged[: generator.integers(1, len(damaged) + 1)]))
+        ends.append(told(contain, lambda _: read_table(path), limits=Limits(timeout=5)))
+    assert any(ends)
+    assert all(is_one_short_line(end) and "crashed" not in end for end in ends)
+
+
+def test_the_first_format_of_feather_is_refused_before_it_is_read(place: Path) -> None:
+    pytest.importorskip("pyarrow")
+    feather_of_old(place / "old.feather")
+    with pytest.raises(AuditError, match=r"'old\.feather' has Feather's first format"):
+        read_table(place / "old.feather")
 
 
 # --- files of native libraries ----------------------------------------------------------------------

@@ -81,9 +81,70 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         NetworkClassifier(**SETTINGS, checkpoint=str(path)).fit(X, Y)
 
 
-def test_a_callback_can_stop() -> None:
-    model = NetworkClassifier(**SETTINGS, on_epoch=lambda rows: rows[0].epoch == 3).fit(X, Y)
+def _moments(change: Any) -> Any:  # noqa: ANN401
+    """Return a change of every moment that the optimizer remembers."""
+
+    def damage(state: dict[str, Any]) -> None:
+        for memory in state["optimizer"]["state"].values():
+            memory.update({name: change(values) for name, values in memory.items() if values.shape != ()})
+
+    return damage
+
+
+def _weights(change: Any) -> Any:  # noqa: ANN401
+    return lambda state: state["network"].update({name: change(held) for name, held in state["network"].items()})
+
+
+DAMAGES: dict[str, Any] = {
+    "no optimizer": lambda state: state.pop("optimizer"),
+    "an epoch that was not": lambda state: state.update(epoch=10**9),
+    "an epoch in words": lambda state: state.update(epoch="2"),
+    "weights that are no numbers": _weights(lambda held: held * float("nan")),
+    "weights of another shape": _weights(lambda held: held[:1]),
+    "weights of another type": _weights(lambda held: held.double()),
+    "best weights of another network": lambda state: state.update(weights={}),
+    "another penalty": lambda state: state["optimizer"]["param_groups"][0].update(weight_decay=1e9),
+    "short moments": _moments(lambda held: held[:1]),
+    "a moment for all": _moments(lambda held: torch.tensor(0.0)),
+    "moments that share their memory": _moments(lambda held: torch.zeros(1).expand(held.shape)),
+    "moments in words": _moments(str),
+    "moments of whole numbers": _moments(lambda held: held.to(torch.int8)),
+    "the best of no number": lambda state: state["watch"].__setitem__(0, float("nan")),
+    "a history of no number": lambda state: state["history"].append([2, "train", "loss", float("nan")]),
+    "a short generator": lambda state: state.update(generator=torch.zeros(3, dtype=torch.uint8)),
+}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("kept") / "run.ckpt"
+    with pytest.raises(KilledError):
+        NetworkClassifier(**SETTINGS, checkpoint=str(path), on_epoch=kill_after(2)).fit(X, Y)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_told_before_compiled_code_reads_it(damage: str, kept: bytes, tmp_path: Path) -> None:
+    """Moments of another shape end the process in a fused step."""
+    path = tmp_path / "run.ckpt"
+    path.write_bytes(kept)
+    state = torch.load(path, weights_only=True)
+    DAMAGES[damage](state)
+    torch.save(state, path)
+    with pytest.raises(FileError, match=r"'.*run.ckpt' is damaged \("):
+        NetworkClassifier(**SETTINGS, checkpoint=str(path)).fit(X, Y)
+
+
+@pytest.mark.parametrize("answer", [True, np.True_, torch.tensor(True)])
+def test_a_callback_can_stop(answer: object) -> None:
+    model = NetworkClassifier(**SETTINGS, on_epoch=lambda rows: answer if rows[0].epoch == 3 else None).fit(X, Y)
     assert (model.n_iter_, model.stopped_) == (3, "callback")
+
+
+@pytest.mark.parametrize("answer", [1, "stop", [True], np.array([True, False]), False, np.False_])
+def test_another_answer_of_a_callback_stops_nothing(answer: object) -> None:
+    model = NetworkClassifier(**{**SETTINGS, "epochs": 2}, on_epoch=lambda _: answer).fit(X, Y)
+    assert (model.n_iter_, model.stopped_) == (2, "epochs")
 
 
 def test_scorers_are_measured_each_epoch() -> None:

@@ -203,3 +203,11 @@ def test_what_a_graph_cannot_hold_is_refused_by_name(
     with pytest.raises(ModelError, match=said):
         export(wrap(model), table, table, tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_trees_whose_state_is_inconsistent_are_refused_in_one_line(tmp_path: Path) -> None:
+    model = hist().fit(N, TWO)
+    model.is_categorical_ = np.array([True, False])  # and there is nothing that encodes categories
+    with pytest.raises(ModelError, match="the trees of the model are inconsistent"):
+        export(wrap(model), N, N, tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())

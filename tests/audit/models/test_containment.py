@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copyreg
 import json
+import mmap
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,6 +182,19 @@ def test_forks_changes_and_seeds_leave_the_record_as_it_would_be(run: Run) -> No
         found, warnings = measured(name)
         assert found == expected, name
         assert any("changes the table" in one for one in warnings) == (name == "Mutates")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork there is no copy")
+def test_a_copy_that_the_model_left_behind_writes_nothing_among_what_its_parent_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board = mmap.mmap(-1, 4096)
+    monkeypatch.setattr(containment._child, "board", board)
+    with guard_call("predict on 2 rows"):
+        if copy := os.fork():  # the copy leaves the call, and ends there
+            os.waitpid(copy, 0)
+        assert containment._read(board)[0] == "predict on 2 rows"
+    assert containment._read(board) == ("", 0.0)
 
 
 def test_a_model_that_draws_global_numbers_is_found_and_found_again(run: Run) -> None:

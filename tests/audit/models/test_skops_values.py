@@ -131,6 +131,26 @@ def _sparse_columns() -> object:
     return model
 
 
+def _by_category(**states: object) -> HistGradientBoostingClassifier:
+    """Return histogram boosting that splits on categories, with its inner nodes, sets or preparation set."""
+    rows = np.column_stack([np.arange(60) % 5, X[:, 1]])
+    model = HistGradientBoostingClassifier(max_iter=1, categorical_features=[0], min_samples_leaf=5)
+    model.fit(rows, rows[:, 0] > 2)
+    (predictor,) = model._predictors[0]
+    nodes = predictor.nodes.copy()
+    inner = nodes["is_leaf"] == 0
+    assert nodes["is_categorical"][inner].any()
+    for name, value in states.items():
+        if name in nodes.dtype.names:
+            nodes[name][inner] = value
+    predictor.nodes = nodes
+    if "words" in states:
+        predictor.raw_left_cat_bitsets = predictor.raw_left_cat_bitsets[:, : states["words"]]
+    if "kept" in states:
+        model._preprocessor.transformers_ = model._preprocessor.transformers_[: states["kept"]]
+    return model
+
+
 HOSTILE: dict[str, Callable[[], object]] = {
     "counts of support vectors": lambda: _svc(_n_support=np.array([10**6, 10**6], dtype=np.int32)),
     "negative counts": lambda: _svc(_n_support=np.array([-5, 65], dtype=np.int32)),
@@ -144,6 +164,10 @@ HOSTILE: dict[str, Callable[[], object]] = {
     "histogram boosting of no output": lambda: _set(
         HistGradientBoostingClassifier(max_iter=2).fit(X, Y), classes_=np.arange(3)
     ),
+    "a set of categories that does not exist": lambda: _by_category(is_categorical=2, bitset_idx=2**32 - 1),
+    "categories of a column without": lambda: _by_category(is_categorical=255, feature_idx=1),
+    "sets of one word": lambda: _by_category(words=1),
+    "a preparation that leaves columns out": lambda: _by_category(kept=1),
     "a tree deeper than it says": _shallow,
     "neighbors of unknown classes": lambda: _set(KNeighborsClassifier().fit(X, Y), _y=np.full(60, 10**6)),
     "narrow centers": lambda: _set(KMeans(2, n_init=1).fit(X), cluster_centers_=np.zeros((2, 1))),
@@ -169,6 +193,12 @@ def test_hostile_values_and_states_are_refused(name: str, inside: bool) -> None:
 
     with pytest.raises(ModelError, match=r"broken or hostile|trusted_types|n_jobs|content"):
         load_it()
+
+
+def test_boosting_that_splits_on_categories_loads() -> None:
+    model = _by_category()
+    disarm(model)
+    validate_trees(model)
 
 
 def test_a_family_that_is_trusted_loads() -> None:
