@@ -166,7 +166,7 @@ def _require_memory_of(held: Mapping[str, Any], optimizer: torch.optim.Optimizer
 
 
 def _settings(optimizer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the settings of each group of weights but for the rate, which each epoch sets."""
+    """Return the settings of each group of weights, without the rate, which each epoch sets."""
     return [{name: value for name, value in group.items() if name != "lr"} for group in optimizer["param_groups"]]
 
 

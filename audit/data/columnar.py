@@ -6,7 +6,7 @@ import glob
 import json
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit.data.bounded import MOST_VALUES, allowed_bytes, require_size
+from audit.data.bounded import MOST_VALUES, allowed_bytes, require_memory, require_size
 from audit.errors import DataError, hint, quote, quote_all
 from audit.optional import require
 
 KINDS = "biufSUM"
 """Kinds of NumPy arrays that a table can hold."""
+ROWS = 8192
+"""Rows of a Parquet file that are read before their size is looked at."""
 
 
 def read_parquet(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -28,14 +30,25 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     Categories of dictionary columns, and their order, are known to pyarrow alone; without it they are words.
     """
     try:
+        import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
         return _parquet_by_duckdb(path)
     with pq.ParquetFile(path) as file:
         require_size(file.metadata.num_rows, file.metadata.num_columns, path.name)
         _require_unfolded(sum(_unfold(file.metadata)), path)
-        table = file.read(use_threads=False)
+        batches = file.iter_batches(batch_size=ROWS, use_threads=False)
+        table = pa.Table.from_batches(_within_memory(batches, path), schema=file.schema_arrow)
     return of_arrow(table), _index_columns(table.schema.metadata or {})
+
+
+def _within_memory(batches: Iterable[Any], path: Path) -> Iterator[Any]:
+    """Yield batches until they take more memory than a table may: a file may name one long text many times."""
+    size = 0
+    for batch in batches:
+        size += batch.nbytes
+        require_memory(size, path.name)
+        yield batch
 
 
 def _unfold(metadata: Any) -> Iterator[int]:  # noqa: ANN401 -- pyarrow is not typed
@@ -136,7 +149,8 @@ def _batches(source: Any, random: bool, path: Path) -> Any:  # noqa: ANN401 -- p
     reader = pyarrow.ipc.open_file(source) if random else pyarrow.ipc.open_stream(source)
     require_size(1, len(reader.schema), path.name)
     kept, rows = [], 0
-    for batch in (reader.get_batch(k) for k in range(reader.num_record_batches)) if random else reader:
+    batches = (reader.get_batch(place) for place in range(reader.num_record_batches)) if random else reader
+    for batch in _within_memory(batches, path):
         rows += batch.num_rows
         require_size(rows, len(reader.schema), path.name)
         kept.append(batch)

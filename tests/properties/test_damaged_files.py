@@ -250,6 +250,22 @@ def test_a_damaged_table_that_knows_its_types_ends_in_a_message(place: Path, suf
     assert all(is_one_short_line(end) and "crashed" not in end for end in ends)
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_one_long_text_many_times_is_refused_before_it_fills_the_memory(
+    place: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("audit.data.bounded.machine_memory", lambda: 64 << 20)
+    table, path = pd.DataFrame({"text": ["x" * 10_000] * 10_000}), place / f"long.{suffix}"
+    if suffix == "parquet":
+        table.to_parquet(path)
+    else:
+        table.to_feather(path, compression="zstd", chunksize=1000)
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(AuditError, match="more than half of this machine's memory"):
+        read_table(path)
+
+
 def test_the_first_format_of_feather_is_refused_before_it_is_read(place: Path) -> None:
     pytest.importorskip("pyarrow")
     feather_of_old(place / "old.feather")
