@@ -31,7 +31,9 @@ def lines(record: AuditRecord) -> tuple[str, ...]:
     known = {estimate.metric: estimate for estimate in estimates if "variant" not in estimate.where}
     names = [_line("Gap before", known.get("gap_before")), _line("Gap after", known.get("gap_after"))]
     names += [_line("Gap with one moved threshold", known.get("gap_control"))]
-    names += [_line("Narrowed by", known.get("gap_change"))]
+    change = known.get("gap_change")
+    widened = change is not None and change.value is not None and change.value < 0
+    names += [_line("The gap WIDENED; narrowed by" if widened else "Narrowed by", change)]
     names += [_line("Beyond the moved threshold", known.get("gap_beyond_control"))]
     names += [
         _line(f"Cost in {metric_words(estimate.metric.removesuffix('_cost'))}", estimate)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from audit.errors import AuditError
-from audit.estimate.gaps import ends, gap, toward_favorable
+from audit.errors import AuditError, ModelError
+from audit.estimate.gaps import ends, toward_favorable
 from audit.evidence import CONTROL, MITIGATED, NONE, Guess, Mitigated, Perturbed, Predictions, Strength, join
 from audit.gather._perturbed import share_classes
 from audit.gather._reference_models import linear_rival, strong_rivals
@@ -18,12 +18,10 @@ from audit.mitigation.candidates import SEEDS, Candidate, Method
 from audit.mitigation.pipelines import numbers_of, parts
 from audit.mitigation.rules import cut_for_rate
 from audit.models.load import Model
-from reports.record import Estimate, Task
+from reports.record import Task
 
 ROOM = 0.5
 """Share of the limit that a gap may take on validation rows, so that new rows have room."""
-SURE = 0.999
-"""Level at which a gap must be shown before anything is done: at 95 %, one feature in twenty without a gap has one."""
 MOST_GUESSED = 2000
 """Rows that guesses of the group are trained on, and made for."""
 
@@ -35,11 +33,7 @@ class Choice:
     candidates: tuple[Candidate, ...]
     gaps: tuple[float, ...]
     """On validation rows."""
-    losses: tuple[float, ...]
-    """Performance lost on validation rows."""
     place: int
-    before: Predictions
-    """Validation rows as they were answered before."""
 
     @property
     def candidate(self) -> Candidate:
@@ -61,34 +55,45 @@ def answers(bench: Bench, model: Sealed | Model, split: str) -> Predictions:
     return in_standard_deviations(bench, bench.predictions(model, bench.rows(split))).select(split=split)
 
 
-def gap_before(bench: Bench) -> tuple[Estimate, Estimate, Predictions]:
-    """Estimate the gap on validation rows at the usual level and at a strict one, with the answers it rests on."""
+def answers_before(bench: Bench, split: str) -> Predictions:
+    """Ask the model as it was for the rows of a split; a copy that has not seen them answers validation rows."""
     twin = bench.twin()
-    predictions = answers(bench, bench.model if twin is bench.model.predictor else bench.seal(twin), "validation")
-    strictly = replace(predictions, settings=replace(predictions.settings, level=SURE))
-    usual, sure = (gap("gap_before", part, bench.constraint.rates, bench.features) for part in (predictions, strictly))
-    return usual, sure, predictions
+    return answers(bench, bench.model if twin is bench.model.predictor else bench.seal(twin), split)
 
 
-def choose(bench: Bench, method: Method, before: Predictions, limit: float) -> Choice:
-    """Compare the candidates on validation rows.
+def choose(bench: Bench, method: Method, before: Predictions, limit: float, *, anyway: bool) -> Choice:
+    """Compare the candidates that narrow the gap on validation rows.
 
     A strict method takes the one whose gap and loss together are least. Others take the least loss among those
     whose gap leaves room below the limit; where none does, gap and loss together are least.
+
+    Raises
+    ------
+    ModelError
+        If none narrows the gap, unless the best of them is wanted `anyway`.
     """
     candidates = tuple(method.propose(bench))
-    gaps, losses = [], []
-    for candidate in candidates:
-        after = answers(bench, candidate.trial, "validation")
-        limits = ends(after, bench.constraint.rates, bench.features)
-        gaps.append(1.0 if limits is None else float(limits.gap.value or 0.0))
-        losses.append(_loss(before, after))
-    both = [value + max(loss, 0.0) for value, loss in zip(gaps, losses, strict=True)]
-    within = [place for place, value in enumerate(gaps) if value <= ROOM * limit]
-    place = int(np.argmin(both)) if method.strict or not within else min(within, key=lambda at: losses[at])
-    return Choice(
-        candidates=candidates, gaps=tuple(gaps), losses=tuple(losses), place=place, before=before
-    )  # fmt: skip
+    answered = [answers(bench, candidate.trial, "validation") for candidate in candidates]
+    was, *gaps = (_gap(bench, part) for part in (before, *answered))
+    losses = [_loss(before, after) for after in answered]
+    narrower = [place for place, value in enumerate(gaps) if value < was]
+    if not narrower and not anyway:
+        raise ModelError(
+            f"no strength of {method.name} narrows the gap on the validation rows: {was:.3f} before, {min(gaps):.3f} "
+            "at best. Use another method; --anyway writes the best of them."
+        )
+    places = narrower or range(len(candidates))
+    within = [place for place in places if gaps[place] <= ROOM * limit]
+    if method.strict or not within:
+        place = min(places, key=lambda at: gaps[at] + max(losses[at], 0.0))
+    else:
+        place = min(within, key=lambda at: losses[at])
+    return Choice(candidates=candidates, gaps=tuple(gaps), place=place)
+
+
+def _gap(bench: Bench, predictions: Predictions) -> float:
+    limits = ends(predictions, bench.constraint.rates, bench.features)
+    return 1.0 if limits is None else float(limits.gap.value or 0.0)
 
 
 def _loss(before: Predictions, after: Predictions) -> float:

@@ -14,18 +14,21 @@ import pandas as pd
 from audit.config.plan import RunPlan
 from audit.data.columns import label_texts
 from audit.errors import ConfigError, ModelError, quote
-from audit.mitigation.arms import SURE, choose, evidence, gap_before
+from audit.estimate.gaps import gap
+from audit.evidence import Predictions
+from audit.mitigation.arms import answers_before, choose, evidence
 from audit.mitigation.bench import Bench, fresh
 from audit.mitigation.candidates import method as method_of
 from audit.mitigation.constraints import constraint as constraint_of
 from audit.mitigation.files import as_file
+from audit.mitigation.gap_shown import gap_needed, is_shown
 from audit.mitigation.preparation import prepare, subset
 from audit.models.answers import as_model_input, learn_labels
 from audit.models.column_names import match
 from audit.models.load import Model, load
 from audit.policy.read import overridden
 from audit.progress import Progress, silent
-from reports.record import Estimate, Policy
+from reports.record import Policy
 
 CHECKS = (
     "mitigation", "classification", "regression", "calibration", "group_performance", "disparities",
@@ -49,7 +52,7 @@ class Asked:
     limit: float = LIMIT
     """Largest gap that is accepted on test rows."""
     anyway: bool = False
-    """Whether to go on where no gap is shown."""
+    """Whether to go on where no gap is shown, or none is narrowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +97,11 @@ def mitigate_plan(plan: RunPlan, asked: Asked, *, progress: Progress = silent) -
     bench.favorable  # noqa: B018 -- refuses a task whose favorable class is not known
     if method.trains:
         fresh(bench.model, 0)  # refuses a model that cannot be trained anew before anything is asked
-    usual, sure, before = gap_before(bench)
-    if not asked.anyway and (reason := _no_gap(usual, sure.low, bench, asked.limit)):
+    before = answers_before(bench, "validation")
+    if not asked.anyway and (reason := _no_gap(bench, before, asked.limit)):
         return Outcome(reason=reason)
     progress("choosing", 0, 1)
-    choice = choose(bench, method, before, asked.limit)
+    choice = choose(bench, method, before, asked.limit, anyway=asked.anyway)
     progress("choosing", 1, 1)
     file = as_file(choice.candidate.final())
     with tempfile.TemporaryDirectory(prefix="mitigate-") as folder:
@@ -139,21 +142,25 @@ def _bench(plan: RunPlan, asked: Asked, progress: Progress) -> Bench:
     )
 
 
-def _no_gap(usual: Estimate, sure: float | None, bench: Bench, limit: float) -> str:
-    """Say why there is nothing to narrow, if there is not: `sure` is the least that chance hardly passes."""
+def _no_gap(bench: Bench, before: Predictions, limit: float) -> str:
+    """Say why there is nothing to narrow, if there is not."""
+    rates, features = bench.constraint.rates, bench.features
+    usual = gap("gap_before", before, rates, features)
     value, low, high = usual.value, usual.low, usual.high
     what = f"among groups of {quote(bench.feature)} in {bench.constraint.words}"
     if value is None or low is None or high is None:
         return f"no gap to mitigate {what}: fewer than two groups have enough validation rows."
-    text = f"{value:.3f} [{low:.3f}, {high:.3f}] on {len(bench.rows('validation'))} validation rows"
+    text = f"{value:.3f} [{low:.3f}, {high:.3f}] on {len(before)} validation rows"
     if high <= limit:
         return f"no gap to mitigate {what}: {text}, within the limit of {limit:g}."
-    if sure is None or sure <= 0:
-        return (
-            f"no gap to mitigate {what}: {text} cannot be distinguished from none at a level of {100 * SURE:g} %. "
-            "More validation rows would tell; --anyway goes on."
-        )
-    return ""
+    if is_shown(before, lambda: answers_before(bench, "train"), rates, features):
+        return ""
+    needed = gap_needed(before, answers_before(bench, "train"), rates, features)
+    reach = "" if needed is None else f" As many rows as these show a gap of about {needed:.2f} or more."
+    return (
+        f"no gap to mitigate {what}: {text} cannot be distinguished from none.{reach} More validation rows would tell. "
+        "--anyway goes on; if the gap is chance, some people then get another answer for nothing."
+    )
 
 
 def _policy(policy: Policy, limit: float) -> Policy:

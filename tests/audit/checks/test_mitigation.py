@@ -81,6 +81,12 @@ def test_a_gap_that_did_not_close_was_not_levelled() -> None:
     assert "levelling_down" not in _made(_mitigated(0, down=-0.1, up=0.0))
 
 
+def test_a_gap_that_grew_is_said_to_have_grown() -> None:
+    text = lines(_judged(_mitigated(0, down=-0.1, up=0.0)))
+    assert any(line.startswith("The gap WIDENED; narrowed by: −10.2 points") for line in text)
+    assert not any(line.startswith("Narrowed by") for line in text)
+
+
 def test_a_gap_that_is_left_misses_its_constraint() -> None:
     assert _outcomes(_judged(_mitigated(0, down=0.03, up=0.03)))["MIT001"] == "fail"
     assert _outcomes(_judged(_mitigated(0, down=0.1, up=0.1)))["MIT001"] in ("pass", "inconclusive")
