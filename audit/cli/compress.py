@@ -16,7 +16,7 @@ from reports.together import write_together
 if TYPE_CHECKING:
     import pandas as pd
 
-    from audit.deploy.compress import Compressed
+    from audit.deploy.compress import Compressed, GroupChange
     from audit.models.load import Model
 
 NOT_TRAINED_ON = (
@@ -60,10 +60,16 @@ def compress(model: Path, asked: Asked, *, calibrate: Path, test: Path | None, o
         f"{compressed.batch_dependent_rows} of 50 rows depend on their batch"
     )
     for change in compressed.changes:
-        limits = "" if change.low is None or change.high is None else f" [{change.low:.2%}, {change.high:.2%}]"
-        output.note(f"  {change.group}: {change.changed:.2%}{limits} of {change.rows} decisions change")
+        output.note(f"  {change.group}: {_change(change)}")
     output.note(f'Wrote {out}. Next: audit it with [model] path = "{out.name}" and source = "{model.name}".')
     return 0
+
+
+def _change(change: GroupChange) -> str:
+    """Say how many decisions of a group change, or how far numbers move."""
+    if change.low is None or change.high is None:
+        return f"{change.rows} answers move by {change.changed:.2%} of a standard deviation on average"
+    return f"{change.changed:.2%} [{change.low:.2%}, {change.high:.2%}] of {change.rows} decisions change"
 
 
 def _compressed(model: Path, asked: Asked, calibrate: Path, test: Path | None, out: Path, *, trust: bool) -> Compressed:

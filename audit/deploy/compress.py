@@ -252,10 +252,15 @@ def _change(group: str, moved: Array, shift: Array | None, *, counts: bool) -> G
 def _batch_dependent(model: Model, X: pd.DataFrame, rows: int = 50) -> int:
     part = X.iloc[:rows]
     label, score = _answers(model, part)
+    numbers = label.dtype.kind == "f"
+    least = 1e-6 * max(1.0, float(np.std(label))) if numbers else 0.0
     count = 0
     for row in range(len(part)):
         alone, alone_score = _answers(model, part.iloc[row : row + 1])
-        same = bool(np.all(label_texts(alone) == label_texts(label[row : row + 1])))
+        if numbers:
+            same = bool(abs(alone[0] - label[row]) <= least)
+        else:
+            same = bool(np.all(label_texts(alone) == label_texts(label[row : row + 1])))
         if score is not None and alone_score is not None:
             same = same and bool(np.abs(alone_score[0] - score[row]).max() <= 1e-6)
         count += not same

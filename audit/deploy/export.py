@@ -74,6 +74,8 @@ def export(
         raise ModelError("the model does not name its inputs. Name the columns in their order: --features a,b,c.")
     columns_of(test, names)  # whatever is missing is named here
     rows = test.loc[:, list(names)].reset_index(drop=True)
+    first = rows.iloc[:1]  # what the source itself refuses, such as two targets at once, is said in its own words
+    call(model.predictor.predict, as_model_input(model, first), len(first), "predict")
     reason = ""
     for graph in _graphs(inner, train.loc[:, list(names)]) if ruled is None else _rule(ruled, inner, train):
         with tempfile.TemporaryDirectory(prefix="export-") as folder:

@@ -35,13 +35,16 @@ def stratified_rows(table: pd.DataFrame, groups: tuple[str, ...], rows: int, see
     >>> table = pd.DataFrame({"g": ["a"] * 90 + ["b"] * 10})
     >>> table["g"].iloc[stratified_rows(table, ("g",), 20)].value_counts().to_dict()
     {'a': 10, 'b': 10}
+    >>> table["h"] = ["c"] * 95 + [None] * 5
+    >>> table["h"].iloc[stratified_rows(table, ("h",), 10)].isna().sum()
+    np.int64(5)
     """
     if missing := [name for name in groups if name not in table.columns]:
         raise ConfigError(f"no grouping column {quote_all(missing)} in the calibration table.")
     generator = np.random.default_rng(seed)
     if not groups:
         return np.sort(generator.permutation(len(table))[:rows])
-    cells = table.loc[:, list(groups)].astype(str).agg("\t".join, axis=1).to_numpy()
+    cells = table.groupby(list(groups), dropna=False, observed=True, sort=False).ngroup().to_numpy()
     order = generator.permutation(len(table))
     turn = pd.Series(cells[order]).groupby(cells[order]).cumcount().to_numpy()  # the first of each group, the second …
     return np.sort(order[np.argsort(turn, kind="stable")][:rows])
