@@ -127,13 +127,10 @@ def _spread(record: AuditRecord, known: Estimates, *, shown: bool = False) -> st
         return ""
     widest = max(estimates, key=value_of)
     feature = visible(widest.where.get("feature", ""), 60)
-    share = words_of(rate_of_groups(record)).share
-    size = f"{percent(value_of(widest)).removesuffix(' %')} points" if share else f"{value_of(widest):.3g}"
-    span = percent_interval(widest) if share else interval(widest)
-    called = f"the share called {class_words(record, record.data.positive)}"
-    what = {"selection_rate": called, "accuracy": "the share of right decisions"}.get(
-        rate_of_groups(record), "the mean error"
-    )
+    words = words_of(rate_of_groups(record))
+    size = f"{percent(value_of(widest)).removesuffix(' %')} points" if words.share else f"{value_of(widest):.3g}"
+    span = percent_interval(widest) if words.share else interval(widest)
+    what = words.noun.format(positive=class_words(record, record.data.positive))
     if widest.low:
         return f"{what} varies by {size} {span} between the levels of {feature}, beyond chance"
     return f"{what} is not shown to vary between the levels of {feature} beyond chance (by {size} {span})"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from reports.answer import Answer
 from reports.lookup import Estimates, headline_words, value_of
-from reports.people import (
-    class_words,
-)
+from reports.people import class_words, words_of
 from reports.phrases import (
     estimate_text,
     metric_words,
@@ -27,10 +25,6 @@ SAID = frozenset({"accuracy", "r2_score"})
 """Headline metrics that the first sentence says."""
 FOLLOWS = 0.3
 """Rank correlation from which on answers that are worse than a constant follow the truth all the same."""
-CHANCE = {"roc_auc": 0.5}
-"""What scores that say nothing reach, of metrics below which they rank the classes the wrong way round."""
-LONG = {"roc_auc": "Ranking (ROC AUC)"}
-"""Metrics that are called otherwise at the start of a sentence."""
 
 
 def how_good(record: AuditRecord, known: Estimates) -> Answer:
@@ -122,10 +116,11 @@ def _headline(record: AuditRecord, known: Estimates) -> str:
     estimate = known.get(record.headline)
     if estimate is None or record.headline in SAID:
         return ""
-    words = LONG.get(record.headline) or metric_words(record.headline).capitalize()
-    turned = estimate.high is not None and estimate.high < CHANCE.get(record.headline, estimate.high)
+    words = words_of(record.headline)
+    called = words.title or metric_words(record.headline).capitalize()
+    turned = estimate.high is not None and words.chance is not None and estimate.high < words.chance
     tail = "; worse than chance: higher scores go with the other class" if turned else ""
-    return f"{words} {estimate_text(estimate)}{tail}."
+    return f"{called} {estimate_text(estimate)}{tail}."
 
 
 def _calibration(known: Estimates) -> str:

@@ -7,11 +7,8 @@ from functools import cache
 
 from reports.addresses import address
 from reports.lookup import Estimates
-from reports.people import class_words
+from reports.people import class_words, words_of
 from reports.record import AuditRecord, Bars, Curve, Exhibit, Forest, Matrix
-
-OF_OUTCOME = frozenset({"selection_rate"})
-"""Rates that speak of the favorable outcome where it is stated."""
 
 
 def relabel_exhibit(record: AuditRecord, exhibit: Exhibit, estimates: Estimates) -> Exhibit:
@@ -48,7 +45,7 @@ def _forest(record: AuditRecord, forest: Forest, estimates: Estimates) -> Forest
         for row in forest.rows
     )
     outcome = record.data.favorable or record.data.positive
-    rate = metric in OF_OUTCOME and record.task == "binary" and outcome
+    rate = words_of(metric).of_decision and record.task == "binary" and outcome
     x_label = f"{forest.x_label}: called {class_words(record, outcome)}" if rate else forest.x_label
     return replace(forest, rows=rows, x_label=x_label)
 

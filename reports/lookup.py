@@ -14,14 +14,10 @@ from reports.record import AuditRecord, Estimate, Finding
 
 Made = TypeVar("Made")
 Shape = tuple[frozenset[str], frozenset[tuple[str, str]]]
-_SAME = {
-    "recall": ("true_positive_rate",),
-    "sensitivity": ("recall", "true_positive_rate"),
-    "true_positive_rate": ("recall",),
-    "specificity": ("true_negative_rate",),
-    "true_negative_rate": ("specificity",),
-}
-"""Other names under which a record may hold the same number."""
+SYNONYMS = (("recall", "true_positive_rate"), ("specificity", "true_negative_rate"))
+"""Names of one number; a record may hold it under either."""
+_ALIASES = {"sensitivity": "recall"}
+"""What a reader may ask for under a name that no record holds."""
 _FIELDS = ("value", "low", "high", "level", "method", "n", "unit", "reason")
 
 
@@ -97,7 +93,8 @@ def other_names(name: str) -> tuple[str, ...]:
     >>> other_names("recall"), other_names("f1")
     (('recall', 'true_positive_rate'), ('f1',))
     """
-    return (name, *_SAME.get(name, ()))
+    alike = next((names for names in SYNONYMS if _ALIASES.get(name, name) in names), ())
+    return (name, *(other for other in alike if other != name))
 
 
 def _on_test_rows(where: Mapping[str, str]) -> dict[str, str]:

@@ -26,18 +26,28 @@ class RateWords(NamedTuple):
     """Whether it speaks of the favorable outcome where one is stated, else of the positive class."""
     of_decision: bool = False
     """Whether it says how often the model decides so: value labels of the outcome alone tell it."""
+    noun: str = ""
+    """What varies between groups, within a sentence."""
+    title: str = ""
+    """What it is called at the start of a sentence, where that is not its name."""
+    chance: float | None = None
+    """What scores that say nothing reach, if below it they rank the classes the wrong way round."""
 
 
 RATES: Mapping[str, RateWords] = {
-    "selection_rate": RateWords("called {positive}", "called", of_outcome=True, of_decision=True),
+    "selection_rate": RateWords(
+        "called {positive}", "called", of_outcome=True, of_decision=True, noun="the share called {positive}"
+    ),
     "base_rate": RateWords("labeled {positive}", "called", of_outcome=True),
     "true_positive_rate": RateWords("found among those who are {positive}", "found"),
     "false_positive_rate": RateWords("called {positive} although they are not", "called"),
     "precision": RateWords("right among those called {positive}", "lower"),
     "error_rate": RateWords("wrong decisions", "higher"),
-    "accuracy": RateWords("right decisions", "lower"),
-    "roc_auc": RateWords("ranking within the group (ROC AUC)", "lower", share=False),
-    "mean_absolute_error": RateWords("mean size of the error", "higher", share=False),
+    "accuracy": RateWords("right decisions", "lower", noun="the share of right decisions"),
+    "roc_auc": RateWords(
+        "ranking within the group (ROC AUC)", "lower", share=False, title="Ranking (ROC AUC)", chance=0.5
+    ),
+    "mean_absolute_error": RateWords("mean size of the error", "higher", share=False, noun="the mean error"),
 }
 """Rates that are compared among groups."""
 _OTHER = RateWords("", "", share=False)

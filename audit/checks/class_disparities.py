@@ -39,9 +39,7 @@ def class_disparities(predictions: Predictions) -> Measurement:
         against = _against_the_rest(test, code)
         for features in test.crossings():
             estimates += [_at_class(gap, name) for gap in _gaps(against, features)]
-    known = [
-        estimate for estimate in estimates if estimate.metric == "selection_rate_ratio" and estimate.value is not None
-    ]
+    known = [ratio for ratio in of_metrics(estimates, "selection_rate_ratio") if ratio.value is not None]
     lowest = min(known, key=lambda estimate: estimate.value or 0.0, default=None)
     text = (
         "No gap could be measured."

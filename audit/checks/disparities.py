@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from audit.check import check
 from audit.estimate.disparity import extremes
+from audit.estimate.influence import carries
 from audit.estimate.making import exact, of_metrics
 from audit.estimate.measure import (
     by_group,
@@ -16,15 +17,11 @@ from audit.estimate.measure import (
     ratios_to_highest,
     reference_group,
 )
+from audit.estimate.metrics import metrics_for
 from audit.evidence import Predictions
 from audit.exhibits import by_address_table, forest, label
 from reports.phrases import metric_words
 from reports.record import Estimate, Exhibit, Measurement
-
-GAPS = {
-    "binary": ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate"),
-    "multiclass": ("error_rate",),
-}
 
 
 @check(
@@ -54,9 +51,7 @@ def disparities(predictions: Predictions) -> Measurement:
     that there is none.
     """
     test = predictions.select(split="test")
-    names = GAPS[test.task]
-    if test.task == "binary" and test.y_score is not None:
-        names = (*names, "roc_auc")
+    names = [name for name in metrics_for("gaps", test.task) if carries(test, name)]
     estimates: list[Estimate] = []
     exhibits: list[Exhibit] = []
     for features in test.crossings():
@@ -75,11 +70,7 @@ def _gaps(
 ) -> tuple[list[Estimate], list[Exhibit]]:
     by = " × ".join(features)
     reference = reference_group(test, features)
-    apart = [
-        difference
-        for difference in differences(groups, reference, test.settings.min_n)
-        if difference.metric != "selection_rate_difference" or test.task == "binary"
-    ]
+    apart = differences(groups, reference, test.settings.min_n)
     text = label(reference)
     exhibits: list[Exhibit] = []
     ratios: list[Estimate] = []
@@ -100,7 +91,7 @@ def _gaps(
             )
         )
     for metric in ("true_positive_rate_difference", "error_rate_difference"):
-        lines = [estimate for estimate in apart if estimate.metric == metric]
+        lines = of_metrics(apart, metric)
         if lines and len(features) == 1:
             exhibits.append(
                 forest(
@@ -149,8 +140,8 @@ def _direction(test: Predictions) -> list[Estimate]:
 def _summary(estimates: list[Estimate]) -> str:
     ratios = [
         estimate
-        for estimate in estimates
-        if estimate.metric == "selection_rate_ratio" and estimate.value is not None and "class" not in estimate.where
+        for estimate in of_metrics(estimates, "selection_rate_ratio")
+        if estimate.value is not None and "class" not in estimate.where
     ]
     if ratios:
         lowest = min(ratios, key=lambda estimate: estimate.value or 0.0)

@@ -6,9 +6,8 @@ from audit.check import check
 from audit.estimate.making import from_reading
 from audit.estimate.shares import worst_first
 from audit.evidence import Leaks
+from reports.phrases import metric_words
 from reports.record import Bar, Bars, Measurement
-
-SHORT = {"r2_score": "R²", "roc_auc": "ROC AUC"}
 
 
 @check(
@@ -37,7 +36,7 @@ def target_leakage(leaks: Leaks, *, most: int = 1000) -> Measurement:
         (estimate for estimate in estimates if estimate.value is not None),
         key=lambda estimate: -(estimate.value or 0.0),
     )
-    name = SHORT[leaks.metric]
+    name = metric_words(leaks.metric).removesuffix(" score")
     summary = "No feature could be measured."
     if measured:
         summary = f"The most telling single feature is {measured[0].where['feature']!r}: {name} {measured[0]}."

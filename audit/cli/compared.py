@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from audit.comparing.changes import Change, Turn
 from audit.comparing.result import Comparison, per_thousand, signed_interval
-from audit.estimate.metrics import METRICS
+from audit.estimate.metrics import twin
 from reports.phrases import address, count_noun, estimate_text, metric_words, number, visible
 from reports.record import HOUSE_WORDS, Estimate
 
@@ -26,16 +26,12 @@ class Section:
     """What stands in its place where it is folded."""
 
 
-def _copy(metric: str) -> str:
-    return METRICS[metric].same_as if metric in METRICS else ""
-
-
 def first(comparison: Comparison) -> list[Section]:
     """Return the tables to look at first, those without rows left out."""
     overall = [
         change for change in _once(comparison.changes) if _is_overall(comparison, change) and change.direction != "same"
     ]
-    overall = [change for change in overall if _copy(change.metric) not in {other.metric for other in overall}]
+    overall = [change for change in overall if twin(change.metric) not in {other.metric for other in overall}]
     overall.sort(key=lambda change: change.metric != comparison.headline)
     moved = [
         estimate

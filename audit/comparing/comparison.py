@@ -39,8 +39,6 @@ from reports.record import AuditRecord, Estimate, Verdict
 
 Address = tuple[str, str, tuple[tuple[str, str], ...]]
 """Check, metric and where."""
-PAIRED_TOO = ("selection_rate",)
-"""Compared pair by pair although neither direction is better."""
 
 
 def compare(before: AuditRecord, after: AuditRecord, *others: AuditRecord, names: Sequence[str] = ()) -> Comparison:
@@ -174,7 +172,7 @@ def _identity(before: AuditRecord, after: AuditRecord) -> tuple[tuple[str, str, 
 
 def _paired_gaps(new: Predictions, old: Predictions) -> dict[tuple[str, tuple[tuple[str, str], ...]], Estimate]:
     """Return paired differences by metric and address, for all metrics that kept answers carry."""
-    wanted = dict.fromkeys((new.headline, *metrics_for("comparison", new.task), *PAIRED_TOO))
+    wanted = dict.fromkeys((new.headline, *metrics_for("comparison", new.task), *metrics_for("paired", new.task)))
     names = tuple(name for name in wanted if name in METRICS and both_carry(new, old, name))
     estimates = [paired_difference(new, old, name) for name in names]
     for features in new.crossings():

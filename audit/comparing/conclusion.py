@@ -14,7 +14,7 @@ from typing import Literal
 
 from audit.comparing.changes import Change, Turn
 from audit.estimate.comparing import span_of
-from audit.estimate.metrics import METRICS
+from audit.estimate.metrics import twin
 from audit.statistics.intervals import holm, p_above, p_below
 from reports.record import HOUSE_WORDS, Estimate
 
@@ -116,15 +116,9 @@ def _once(changes: Sequence[Change], names: Mapping[str, str]) -> list[Change]:
             table.setdefault((change.metric, tuple(sorted(change.where.items()))), change)
     order = list(names)
     once = [
-        change
-        for (metric, where), change in table.items()
-        if metric == order[0] or (_same_as(metric), where) not in table
+        change for (metric, where), change in table.items() if metric == order[0] or (twin(metric), where) not in table
     ]
     return sorted(once, key=lambda change: order.index(change.metric))
-
-
-def _same_as(metric: str) -> str:
-    return METRICS[metric].same_as if metric in METRICS else ""
 
 
 def _size(change: Change) -> tuple[int, float]:

@@ -10,7 +10,7 @@ number of rows, so that groups may be weighted unlike each other (Janssen 1997).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from audit.errors import DataError
 from audit.estimate.cells import rate_masks
+from audit.estimate.metrics import METRICS, metrics_for
 from audit.estimate.rates import RATES
 from audit.estimate.tally import Tally
 from audit.estimate.views import with_weight
@@ -25,15 +26,12 @@ from audit.evidence import COUNTED, Predictions
 from audit.statistics.intervals import wilson, z_value
 from audit.statistics.shuffles import Draws, by_cluster, cluster_groups, of_counts, of_units
 from audit.statistics.variance import Undefined, cluster_codes
-from reports.record import Estimate
+from reports.record import Estimate, Task
 
 Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-BINARY_GAPS = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "error_rate")
-MULTICLASS_GAPS = ("error_rate",)
-NUMBER_GAPS: Mapping[str, Callable[[Array], Array]] = {"mean_error": np.asarray, "mean_absolute_error": np.abs}
 LIES_ACROSS = "clusters contain rows of several groups, so groups cannot be shuffled between clusters"
 _TOO_LARGE = 1e150
 UNITS = "whole clusters"
@@ -169,10 +167,11 @@ def gap_against_chance(
         except Undefined as reason:
             return _nothing(feature, source.where, str(reason))
     if isinstance(source, Predictions) and source.task == "regression":
-        return _numbers(source, feature, tuple(metrics or NUMBER_GAPS), generator, permutations, min_n, level)
+        names = tuple(metrics or _default_metrics("regression"))
+        return _numbers(source, feature, names, generator, permutations, min_n, level)
     tally = (source if isinstance(source, Tally) else Tally.of(source, feature)).by(feature)
     kept = tally.rows() >= max(min_n, 1)
-    names = tuple(metrics or (BINARY_GAPS if len(tally.classes) == 2 else MULTICLASS_GAPS))
+    names = tuple(metrics or _default_metrics("binary" if len(tally.classes) == 2 else "multiclass"))
     n = int(tally.rows()[kept].sum())
     if int(kept.sum()) < 2:
         return _nothing(feature, tally.where, f"fewer than two groups of {min_n} rows")
@@ -203,6 +202,12 @@ def _place(predictions: Predictions, feature: str, codes: IntArray) -> tuple[npt
     place[codes] = np.arange(len(codes))
     inside = place[factor.codes] >= 0
     return inside, place[factor.codes][inside]
+
+
+def _default_metrics(task: Task) -> list[str]:
+    """Name the metrics whose groups can be shuffled; first those of which neither direction is better."""
+    names = [name for name in metrics_for("gaps", task) if METRICS[name].rate or METRICS[name].of_error]
+    return sorted(names, key=lambda name: METRICS[name].better != "neither")
 
 
 def _kinds(masks: Sequence[tuple[Mask, Mask]]) -> tuple[IntArray, list[tuple[Mask, Mask]]]:
@@ -325,10 +330,9 @@ def _numbers(
     level: float,
 ) -> Chance:
     """Shuffle rows of errors; of very many rows, draw the group means from their normal limit."""
-    if set(names) - set(NUMBER_GAPS) or feature not in predictions.keys:
-        raise DataError(
-            f"Gaps of {names} over {feature!r} cannot be compared with chance; metrics are {tuple(NUMBER_GAPS)}."
-        )
+    means = {name: of_error for name, metric in METRICS.items() if (of_error := metric.of_error) is not None}
+    if set(names) - set(means) or feature not in predictions.keys:
+        raise DataError(f"Gaps of {names} over {feature!r} cannot be compared with chance; metrics are {tuple(means)}.")
     if predictions.repeats is not None:
         return _nothing(feature, predictions.where, COUNTED)
     factor = predictions.keys[feature]
@@ -344,7 +348,7 @@ def _numbers(
     if own is None:
         return _nothing(feature, predictions.where, LIES_ACROSS)
     weight = None if predictions.weight is None else predictions.weight[inside]
-    columns = np.stack([NUMBER_GAPS[name](error) for name in names])
+    columns = np.stack([means[name](error) for name in names])
     values, errors, wholes, method = _means(columns, weight, cluster, own, generator, permutations)
     p, gaps = _judge(names, [factor.levels[code] for code in codes], values, errors, wholes, level)
     return Chance(

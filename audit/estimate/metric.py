@@ -19,7 +19,7 @@ from reports.record import Task
 Inexact = npt.NDArray[np.inexact]
 Array = npt.NDArray[np.float64]
 Needs = Literal["counts", "score", "probabilities", "residuals", "rows"]
-Place = Literal["performance", "groups", "comparison"]
+Place = Literal["performance", "groups", "gaps", "comparison", "paired"]
 Edge = Callable[[float, Counts, float, Rows | None], Interval]
 
 CLASSES: tuple[Task, ...] = ("binary", "multiclass")
@@ -88,8 +88,12 @@ class Metric:
     """Tasks in which it is measured over all rows; the headline metric is in any case."""
     groups: tuple[Task, ...] = ()
     """Tasks in which it is measured by group."""
+    gaps: tuple[Task, ...] = ()
+    """Tasks in which groups are compared by it, with each other and with groups shuffled by chance."""
     comparison: tuple[Task, ...] = ()
     """Tasks in which it is compared with a baseline."""
+    paired: tuple[Task, ...] = ()
+    """Tasks in which two audits compare it row by row although neither direction is better."""
     same_as: str = ""
     """Metric that says the same and is judged in its place where both are compared."""
     rate: Rate | None = None
@@ -100,6 +104,8 @@ class Metric:
     """Scores and residuals: value and influence of each row, of a class where one is given; ``None``: not smooth."""
     measured: Callable[[Predictions, int | None], Measured] | None = None
     """All but counts: the number with its interval."""
+    of_error: Callable[[Array], Array] | None = None
+    """Residuals: what of each error it is the mean of, where it is a mean; groups can then be shuffled."""
     difference: Difference | None = None
     """Two models on the same rows, where neither proportions nor influence values tell."""
     paired_method: str = "paired, linearized"

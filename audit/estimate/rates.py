@@ -58,5 +58,3 @@ RATES: Mapping[str, Rate] = {
     "false_positive_rate": Rate((0, 1, 0, 0), _FALSE, _NO_NEGATIVE, "lower"),
 }
 """Binary metrics that are proportions."""
-GAPS_OF_RATES = frozenset({"mean_calibration_gap"})
-"""Metrics that are a difference of two shares, so that they are shown in points."""

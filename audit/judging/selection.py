@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from audit.errors import PolicyError, hint, quote, quote_all
 from audit.estimate.best import against_best
 from audit.estimate.comparing import compare_estimates
+from reports.lookup import SYNONYMS
 from reports.record import HOUSE_WORDS, AuditRecord, Estimate, Finding, Gate, VerdictOutcome, Waiver, Where
 
-SYNONYMS = (("recall", "true_positive_rate"), ("specificity", "true_negative_rate"))
-"""Names of one number; a gate may use either."""
 CHANGE = "baseline_change"
 """The check that compares a record with a baseline; ``no_regression`` gates read its gains."""
 

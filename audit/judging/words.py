@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from audit.estimate.comparing import span_of
-from audit.estimate.rates import GAPS_OF_RATES, RATES
+from audit.estimate.rates import RATES
 from audit.policy.limits import limits
 from audit.statistics.intervals import p_above, p_below, scale_of
 from reports.lookup import Estimates
@@ -71,9 +71,11 @@ def _is_shown(estimate: Estimate, tests: float) -> bool:
 
 
 def _is_gap_of_rates(estimate: Estimate) -> bool:
+    from audit.estimate.metrics import METRICS
+
     base = estimate.metric.removesuffix("_difference").removesuffix("_gain")
     if base == estimate.metric or estimate.unit != "difference":
-        return estimate.metric in GAPS_OF_RATES
+        return estimate.metric in METRICS and METRICS[estimate.metric].unit == "difference"
     return base in RATES or base.endswith("_share")
 
 

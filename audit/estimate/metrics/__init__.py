@@ -55,7 +55,7 @@ def metric(name: str) -> Metric:
 
 
 def metrics_for(place: Place, task: Task) -> tuple[str, ...]:
-    """Name the metrics that are measured over all rows, by group or against a baseline, in the order of tables.
+    """Name the metrics that are measured in a place, such as over all rows or by group, in the order of tables.
 
     Examples
     --------
@@ -63,3 +63,14 @@ def metrics_for(place: Place, task: Task) -> tuple[str, ...]:
     ('r2_score', 'mean_absolute_error', 'mean_error')
     """
     return tuple(name for name, metric in METRICS.items() if task in getattr(metric, place))
+
+
+def twin(name: str) -> str:
+    """Name the metric that says the same and is judged in its place; ``""`` where there is none.
+
+    Examples
+    --------
+    >>> twin("error_rate"), twin("recall"), twin("profit")
+    ('accuracy', '', '')
+    """
+    return METRICS[name].same_as if name in METRICS else ""

@@ -109,7 +109,7 @@ ROC_AUC_LINEAR, AVERAGE_PRECISION_LINEAR = _mean_over_classes(_area), _mean_over
 
 ROC_AUC = Metric(
     name="roc_auc", needs="score", tasks=CLASSES, unit="score", place=160, performance=CLASSES, groups=BINARY,
-    comparison=CLASSES, linear=ROC_AUC_LINEAR, measured=_measured_area, paired_method="paired delong",
+    gaps=BINARY, comparison=CLASSES, linear=ROC_AUC_LINEAR, measured=_measured_area, paired_method="paired delong",
 )  # fmt: skip
 AVERAGE_PRECISION = Metric(
     name="average_precision", needs="score", tasks=CLASSES, unit="score", place=170, performance=BINARY,

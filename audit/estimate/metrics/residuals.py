@@ -89,7 +89,7 @@ ERRORS = (
     ),
     _smooth(
         "mean_absolute_error", residuals.mean_absolute_error, place=310, performance=NUMBER, groups=NUMBER,
-        comparison=NUMBER,
+        gaps=NUMBER, comparison=NUMBER, of_error=np.abs,
     ),
     _smooth(
         "root_mean_squared_error", residuals.root_mean_squared_error, of_squares=True, place=320, performance=NUMBER,
@@ -102,6 +102,6 @@ ERRORS = (
     _smooth("mean_squared_error", residuals.mean_squared_error, of_squares=True, unit="squared target", place=340),
     _smooth(
         "mean_error", residuals.mean_error, residuals.mean_interval, better="neither", bounds=(-math.inf, math.inf),
-        place=350, performance=NUMBER, groups=NUMBER,
+        place=350, performance=NUMBER, groups=NUMBER, gaps=NUMBER, of_error=np.asarray,
     ),
 )  # fmt: skip
