@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from audit.errors import AuditError as AuditError
     from audit.errors import NotApplicable as NotApplicable
     from audit.integrations.assertions import assert_passes as assert_passes
+    from audit.integrations.auditing import run as run
     from audit.integrations.mitigation import mitigate as mitigate
     from audit.integrations.monitoring import monitor as monitor
     from audit.judging.gate import judge as judge
     from audit.pipeline import execute as execute
-    from audit.pipeline import run as run
     from audit.policy.read import default_policy as default_policy
     from audit.policy.read import read_policy as read_policy
     from audit.statistics.training import diagnose as diagnose
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from reports.store import save as save
 
 _HOMES = {
-    "run": "audit.pipeline:run",
+    "run": "audit.integrations.auditing:run",
     "execute": "audit.pipeline:execute",
     "compare": "audit.comparing.comparison:compare",
     "Comparison": "audit.comparing.result:Comparison",

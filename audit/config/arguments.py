@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit.comparing.baseline import load_baseline
 from audit.config.configuration import TIME_LIMIT, read_card
-from audit.config.log_arguments import LogGiven, data_table, frames_of, names_of
+from audit.config.log_arguments import LogGiven, data_table, frames_of, names_of, relabelling
 from audit.config.logs import load_log
 from audit.config.own_metrics import describe_code
 from audit.config.plan import RunPlan, current, require_fitting, suppression
@@ -365,6 +365,20 @@ def target_name(parts: Mapping[str, Part], sensitive: object | None = None) -> s
     return name if isinstance(name, str) and name and name not in taken else "target"
 
 
+def roles_given(target: str, **stated: object) -> Roles:
+    """Return the roles of columns as the functions of Python are given them; ``None`` states nothing.
+
+    Examples
+    --------
+    >>> roles = roles_given("paid", features=["age", "income"], text="zip", order=None, names={"sex": {1: "men"}})
+    >>> roles.features, roles.text, roles.order, roles.names
+    (('age', 'income'), ('zip',), (), {'sex': {'1': 'men'}})
+    """
+    known = {name: value for name, value in stated.items() if value is not None}
+    plain = {name: _FORMS[name](value) if name in _FORMS else value for name, value in known.items()}
+    return Roles(target=target, **plain)  # type: ignore[arg-type]
+
+
 def by_label(words: Mapping[str, Mapping[object, str]] | None) -> dict[str, dict[str, str]]:
     """Return words for the values of columns, each value as reports write it.
 
@@ -392,6 +406,13 @@ def as_levels(reference: Mapping[str, object] | None) -> dict[str, str] | None:
 def to_tuple(given: Iterable[str] | str | None) -> tuple[str, ...]:
     """Return names as a tuple; a single name stands for itself."""
     return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+
+
+_FORMS: Mapping[str, Callable[..., object]] = {
+    "order": tuple, "names": by_label, "labels": relabelling, "sensitive": names_of,
+    "features": to_tuple, "drop": to_tuple, "text": to_tuple, "number": to_tuple,
+}  # fmt: skip
+"""What makes of a role as it is given what :class:`Roles` holds."""
 
 
 def _fingerprints(

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, plan_from_arguments, tables_given, to_tuple
+from audit.config.arguments import Extras, Part, PolicyChoice, costs_of, plan_from_arguments, roles_given, tables_given
 from audit.costs import Costs
-from audit.data.dataset import Roles
 from audit.errors import DataError
 from audit.evidence import Settings
 from audit.mitigation.work import FILE, LIMIT, Asked, mitigate_plan
@@ -106,7 +105,7 @@ def mitigate(
     anyway : bool
         Continue even if no gap is shown.
     target, task, positive, favorable, weight, cluster, features, drop, bins, settings, costs, policy, seed
-        As for :func:`audit.pipeline.run`.
+        As for :func:`audit.integrations.auditing.run`.
     progress : callable
         Told of long work.
 
@@ -137,17 +136,10 @@ def mitigate(
     >>> len(done.model.predict(parts[2][["x", "sex"]]))
     400
     """
-    roles = Roles(
-        target=target,
-        task=task,
-        positive=positive,  # type: ignore[arg-type]
-        favorable=favorable,  # type: ignore[arg-type]
-        bins=bins or {},
-        weight=weight,
-        cluster=cluster,
-        features=None if features is None else to_tuple(features),
-        drop=to_tuple(drop),
-    )
+    roles = roles_given(
+        target, task=task, positive=positive, favorable=favorable, bins=bins, weight=weight, cluster=cluster,
+        features=features, drop=drop,
+    )  # fmt: skip
     stated = settings or Settings()
     if costs is not None:
         stated = replace(stated, costs=costs_of(costs))

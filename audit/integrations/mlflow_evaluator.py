@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from audit.errors import ConfigError
-from audit.pipeline import run
+from audit.integrations.auditing import run
 from reports import html
 from reports.record import AuditRecord
 from reports.results import gate_results

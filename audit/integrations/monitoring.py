@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from audit.config.arguments import PolicyChoice, by_label, card_of, judged_by, override_settings, to_tuple
+from audit.config.arguments import PolicyChoice, card_of, judged_by, override_settings, roles_given, to_tuple
 from audit.config.configuration import MonitorTable
-from audit.config.log_arguments import data_table, frames_of, log_given, names_of, relabelling
+from audit.config.log_arguments import data_table, frames_of, log_given
 from audit.config.plan import suppression
-from audit.data.dataset import Roles
 from audit.errors import ConfigError
 from audit.evidence import Settings
 from audit.monitoring.watching import Watch, keep, watch
@@ -57,9 +56,8 @@ def monitor(
 
     Parameters
     ----------
-    log : path, pattern of paths, or frame
-        Parquet or CSV files, a DuckDB file with `table`, a DuckDB relation, or a frame of pandas, Polars, PyArrow,
-        Dask or Spark.
+    log, prediction, score, weight, cluster, id, table, spark, labels, label_time
+        As for :func:`audit.integrations.auditing.run`.
     time : str
         Column by which the log is divided into windows.
     target : str
@@ -73,12 +71,10 @@ def monitor(
         Windows over which the promise of few false alarms is kept.
     state : str or Path, optional
         Folder of records and of what was counted; nothing is kept without one.
-    prediction, score, weight, cluster, id, table, spark, labels, label_time
-        As for :func:`audit.pipeline.run`.
     sensitive, features : names of columns
         Groups, and further columns whose drift is watched.
     task, positive, favorable, order, bins, text, names, settings, policy, select, ignore, override, card, seed
-        As for :func:`audit.pipeline.run`.
+        As for :func:`audit.integrations.auditing.run`.
 
     Returns
     -------
@@ -101,24 +97,12 @@ def monitor(
     >>> len(records), [verdict.outcome for verdict in records[0].verdicts if verdict.gate == "MON001"][:1]
     (6, ['pass'])
     """
-    roles = Roles(
-        target=target,
-        task=task,
-        positive=positive,  # type: ignore[arg-type]
-        favorable=favorable,  # type: ignore[arg-type]
-        order=tuple(order),  # type: ignore[arg-type]
-        names=by_label(names),
-        sensitive=names_of(sensitive),
-        features=to_tuple(features),
-        bins=bins or {},
-        prediction=prediction,
-        score=score,
-        weight=weight,
-        cluster=cluster,
-        time=time,
-        text=to_tuple(text),
-        labels=relabelling(labels),
-    )
+    roles = roles_given(
+        target,
+        task=task, positive=positive, favorable=favorable, order=order, names=names, sensitive=sensitive,
+        features=features, bins=bins, prediction=prediction, score=score, weight=weight, cluster=cluster, time=time,
+        text=text, labels=labels,
+    )  # fmt: skip
     given = log_given(log, labels, table=table, spark=spark, id_=id, label_time=label_time)
     if given is None:
         raise ConfigError("log is None; expected paths or a frame of predictions, or spark and table.")

@@ -14,7 +14,7 @@ from audit.cli.initial_files import drafts
 from audit.config.configuration import read_config
 from audit.config.loading import load_dataset
 from audit.errors import DataError
-from audit.pipeline import run
+from audit.integrations.auditing import run
 from reports.record import AuditRecord
 
 CHECKS = ["disparities", "label_rate", "group_performance"]

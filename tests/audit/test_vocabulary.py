@@ -9,8 +9,8 @@ import pytest
 
 from audit.cli import main
 from audit.errors import PolicyError
+from audit.integrations.auditing import run
 from audit.judging.vocabulary import require_known_words
-from audit.pipeline import run
 from audit.policy.read import default_policy
 from reports.rules import Policy
 from tests.audit.verdict_records import gate, policy

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from audit.errors import DataError
-from audit.pipeline import run
+from audit.integrations.auditing import run
 from reports.record import AuditRecord, Verdict
 
 

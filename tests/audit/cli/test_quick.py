@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from audit.check import Check
 from audit.checks import discover
 from audit.cli import main
-from audit.pipeline import run
+from audit.integrations.auditing import run
 from reports.record import LEFT_OUT, AuditRecord
 from reports.results import exit_code
 from reports.store import dumps
