@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
 
 from audit.gather import _stored
 
@@ -123,8 +122,6 @@ def program() -> str:
     digest = hashlib.sha256(sys.version.encode())
     for file in sorted(root.rglob("*.py")):
         digest.update(file.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    versions: list[Any] = sorted(
-        (distribution.name or "", distribution.version or "") for distribution in distributions()
-    )
+    versions = sorted((distribution.name or "", distribution.version or "") for distribution in distributions())
     digest.update(repr(versions).encode())
     return digest.hexdigest()

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from audit.data.user_key import with_seal, without_seal
 
+Array = npt.NDArray[Any]
 VERSION = 2
 ROOMS = ("audit.", "reports.")
 MOST_BYTES = 256 << 20
@@ -54,7 +56,7 @@ def write(path: Path, value: object) -> bool:
     ...     done, read(path)[0].value
     (True, 0.5)
     """
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    arrays: dict[str, Array] = {}
     try:
         text = json.dumps({"version": VERSION, "value": _tree(value, arrays)})
     except (NotPlainError, RecursionError, ValueError):
@@ -107,7 +109,7 @@ def _purpose(path: Path) -> str:
     return f"evidence {path.parent.name} {path.name}"
 
 
-def _tree(value: object, arrays: dict[str, np.ndarray[Any, Any]]) -> object:
+def _tree(value: object, arrays: dict[str, Array]) -> object:
     if type(value) in PLAIN:
         return {"f": repr(value)} if isinstance(value, float) else value
     if isinstance(value, np.ndarray | np.generic):
@@ -125,7 +127,7 @@ def _tree(value: object, arrays: dict[str, np.ndarray[Any, Any]]) -> object:
     return {"c": [kind.__module__, kind.__qualname__], "v": {n: _tree(getattr(value, n), arrays) for n in names}}
 
 
-def _array(value: np.ndarray[Any, Any] | np.generic, arrays: dict[str, np.ndarray[Any, Any]]) -> object:
+def _array(value: Array | np.generic, arrays: dict[str, Array]) -> object:
     if isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1:
         return {"o": [_tree(item, arrays) for item in value.tolist()]}
     if value.dtype.kind not in "biufUM":
@@ -143,7 +145,7 @@ def _fields(kind: type) -> tuple[str, ...] | None:
     return tuple(named) if issubclass(kind, tuple) and named is not None else None
 
 
-def _value(tree: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> object:  # noqa: ANN401 -- parsed JSON
+def _value(tree: Any, arrays: Mapping[str, Array]) -> object:  # noqa: ANN401 -- parsed JSON
     if not isinstance(tree, dict):
         return tree
     if "c" in tree:
@@ -152,11 +154,11 @@ def _value(tree: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> object:  # 
     return _READ[mark](held, arrays)
 
 
-def _all(held: list[Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> list[object]:
+def _all(held: list[Any], arrays: Mapping[str, Array]) -> list[object]:
     return [_value(value, arrays) for value in held]
 
 
-_READ: dict[str, Callable[[Any, Mapping[str, np.ndarray[Any, Any]]], object]] = {
+_READ: dict[str, Callable[[Any, Mapping[str, Array]], object]] = {
     "f": lambda held, _: float(held),
     "a": lambda held, arrays: arrays[held],
     "s": lambda held, arrays: arrays[held][()],
