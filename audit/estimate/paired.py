@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from audit.errors import DataError, quote_all
 from audit.estimate.cells import rate_masks
 from audit.estimate.influence import linear_form, metric_of, requirements, speaks_of_negative
 from audit.estimate.measure import estimate, groups
+from audit.estimate.metric import Metric
 from audit.estimate.rates import Rate
 from audit.estimate.views import position_of, rows_of, toward_negative
 from audit.evidence import NO_ROWS, Predictions
@@ -203,7 +204,10 @@ def paired_difference(
     '-0.286 [-0.517, -0.026]'
     """
     predictions, other = align_predictions(first, second)
-    return _difference(predictions, other, name, class_, generator or np.random.default_rng(0), resamples)
+    source = generator or np.random.default_rng(0)
+    return _difference(
+        _Pair(first=predictions, second=other, name=name, class_=class_, generator=source, resamples=resamples)
+    )
 
 
 def paired_by_group(
@@ -224,8 +228,11 @@ def paired_by_group(
             n = 0 if reason == NO_ROWS else None
             estimates += [_without(predictions, name, {**predictions.where, **where}, n, reason) for name in names]
             continue
-        pair = predictions.take(rows, where), other.take(rows, where)
-        estimates += [_difference(*pair, name, None, source, 500) for name in names]
+        parts = predictions.take(rows, where), other.take(rows, where)
+        estimates += [
+            _difference(_Pair(first=parts[0], second=parts[1], name=name, generator=source, resamples=500))
+            for name in names
+        ]
     return tuple(estimates)
 
 
@@ -276,6 +283,36 @@ def fold_difference(
 # --- one difference -------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """A metric of two models on the same rows in the same order."""
+
+    first: Predictions
+    second: Predictions
+    name: str
+    class_: str | None = None
+    """The class taken against the rest."""
+    generator: np.random.Generator
+    resamples: int
+    """Of a metric whose difference has no other form."""
+
+    @property
+    def metric(self) -> Metric:
+        return metric_of(self.first, self.name)
+
+    @property
+    def level(self) -> float:
+        return self.first.settings.level
+
+    def rows_that_count(self) -> _Pair:
+        """Drop rows of weight 0; weights and clusters are the first's."""
+        first, second = self.first, self.second
+        if first.weight is not None and len(first) and first.weight.min() <= 0:
+            kept = first.weight > 0
+            first, second = first.take(kept), second.take(kept)
+        return replace(self, first=first, second=replace(second, weight=first.weight, cluster=first.cluster))
+
+
 def _without(predictions: Predictions, name: str, where: dict[str, str], n: int | None, reason: str) -> Estimate:
     return Estimate(
         metric=f"{name}_difference", value=None, n=n, where=where, unit=_unit(predictions, name), reason=reason
@@ -287,38 +324,28 @@ def _unit(predictions: Predictions, name: str) -> str:
     return "difference" if unit in ("proportion", "score", "difference") else unit
 
 
-def _difference(
-    predictions: Predictions,
-    other: Predictions,
-    name: str,
-    class_: str | None,
-    generator: np.random.Generator,
-    resamples: int,
-) -> Estimate:
-    where = {**predictions.where, **({} if class_ is None else {"class": class_})}
-    if predictions.weight is not None and len(predictions) and predictions.weight.min() <= 0:
-        kept = predictions.weight > 0
-        predictions, other = predictions.take(kept), other.take(kept)
-    other = replace(other, weight=predictions.weight, cluster=predictions.cluster)
+def _difference(pair: _Pair) -> Estimate:
+    where = {**pair.first.where, **({} if pair.class_ is None else {"class": pair.class_})}
+    pair = pair.rows_that_count()
     limits: Interval | None
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            value, limits = _measure(predictions, other, name, class_, generator, resamples)
-        limits = None if limits is None else _within(limits, metric_of(predictions, name).bounds)
+            value, limits = _measure(pair)
+        limits = None if limits is None else _within(limits, pair.metric.bounds)
         if not all(map(math.isfinite, (value, *(limits or ())[:2]))):
             raise Undefined("the number is too large to be computed")
     except Undefined as reason:
-        return _without(predictions, name, where, len(predictions), str(reason))
+        return _without(pair.first, pair.name, where, len(pair.first), str(reason))
     return Estimate(
-        metric=f"{name}_difference",
+        metric=f"{pair.name}_difference",
         value=value,
         low=None if limits is None else limits.low,
         high=None if limits is None else limits.high,
-        level=predictions.settings.level,
+        level=pair.level,
         method="" if limits is None else limits.method,
-        n=len(predictions),
+        n=len(pair.first),
         where=where,
-        unit=_unit(predictions, name),
+        unit=_unit(pair.first, pair.name),
         reason="" if limits is not None else STILL,
     )
 
@@ -335,40 +362,32 @@ def _within(limits: Interval, bounds: tuple[float, float]) -> Interval:
     return limits._replace(low=max(limits.low, -most), high=min(limits.high, most))
 
 
-def _measure(
-    predictions: Predictions,
-    other: Predictions,
-    name: str,
-    class_: str | None,
-    generator: np.random.Generator,
-    resamples: int,
-) -> tuple[float, Interval | None]:
-    metric = metric_of(predictions, name)
+def _measure(pair: _Pair) -> tuple[float, Interval | None]:
+    metric = pair.metric
     if metric.difference is not None:
-        return metric.difference(predictions, other)
+        return metric.difference(pair.first, pair.second)
     if metric.needs != "counts" and metric.linear is None:
-        return _resample(predictions, other, name, class_, generator, resamples)
-    return _linear(predictions, other, name, class_)
+        return _resample(pair)
+    return _linear(pair)
 
 
-def _linear(
-    predictions: Predictions, other: Predictions, name: str, class_: str | None
-) -> tuple[float, Interval | None]:
-    if speaks_of_negative(predictions, name, class_):
+def _linear(pair: _Pair) -> tuple[float, Interval | None]:
+    predictions, other, metric = pair.first, pair.second, pair.metric
+    if speaks_of_negative(predictions, pair.name, pair.class_):
         predictions, other = toward_negative(predictions), toward_negative(other)
-    position = position_of(predictions, class_)
-    requirements(predictions, name, position)
-    metric, multiclass = metric_of(predictions, name), len(predictions.classes) > 2 and position is None
+    position = position_of(predictions, pair.class_)
+    requirements(predictions, pair.name, position)
+    multiclass = len(predictions.classes) > 2 and position is None
     if metric.rate is not None and metric.rate.by_truth and (not multiclass or metric.rate.every_class):
         return _proportions(predictions, other, metric.rate, position)
-    a, b = linear_form(predictions, name, class_), linear_form(other, name, class_)
-    value, level = a.value - b.value, predictions.settings.level
+    a, b = (linear_form(part, pair.name, pair.class_) for part in (predictions, other))
+    value = a.value - b.value
     if _same(predictions, other):
         return 0.0, _NO_CHANGE
     spread = variance(a.influence - b.influence, predictions.weight, predictions.cluster)
     if spread.value <= 0 or spread.degrees <= 0:
         return value, None
-    limits = on_scale(value, math.sqrt(spread.value), level=level, degrees=spread.degrees)
+    limits = on_scale(value, math.sqrt(spread.value), level=pair.level, degrees=spread.degrees)
     return value, limits._replace(method=metric.paired_method)
 
 
@@ -410,29 +429,23 @@ def _proportions(
     return span.value, around(span.value, span.low, span.high, method)
 
 
-def _resample(
-    predictions: Predictions,
-    other: Predictions,
-    name: str,
-    class_: str | None,
-    generator: np.random.Generator,
-    resamples: int,
-) -> tuple[float, Interval]:
+def _resample(pair: _Pair) -> tuple[float, Interval]:
     """Compare by the bootstrap, both models on the same resamples; clusters are drawn whole."""
-    first, second = estimate(predictions, name, class_=class_), estimate(other, name, class_=class_)
+    parts = pair.first, pair.second
+    first, second = (estimate(part, pair.name, class_=pair.class_) for part in parts)
     if first.value is None or second.value is None:
         raise Undefined(first.reason or second.reason)
     value = first.value - second.value
-    clusters = None if predictions.cluster is None else cluster_codes(predictions.cluster)
+    clusters = None if pair.first.cluster is None else cluster_codes(pair.first.cluster)
     drawn = []
-    for _ in range(resamples):
-        rows = _draw(len(predictions), clusters, generator)
-        a, b = (estimate(part.take(rows), name, class_=class_).value for part in (predictions, other))
+    for _ in range(pair.resamples):
+        rows = _draw(len(pair.first), clusters, pair.generator)
+        a, b = (estimate(part.take(rows), pair.name, class_=pair.class_).value for part in parts)
         if a is not None and b is not None:
             drawn.append(a - b)
-    if len(drawn) < resamples / 2:
+    if len(drawn) < pair.resamples / 2:
         raise Undefined("the metric is undefined on most resamples")
-    tail = (1 - predictions.settings.level) / 2
+    tail = (1 - pair.level) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return value, around(value, float(low), float(high), f"bootstrap, {len(drawn)} shared resamples")
 
