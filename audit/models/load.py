@@ -318,7 +318,7 @@ def _loader(suffix: str, path: Path, trusted_types: Sequence[str]) -> Callable[[
     if suffix in table:
         loader: Callable[[Path], object] = table[suffix].load()
         return loader
-    known = [".skops", ".onnx", ".keras", *SUFFIXES, ".joblib", ".pkl", *sorted(table)]
+    known = [".skops", ".onnx", *SUFFIXES, *OTHERS, *sorted(table)]
     raise ModelError(
         f"{quote(path.name)}: no loader for {suffix or 'a file without suffix'}; formats are {', '.join(known)}."
     )
