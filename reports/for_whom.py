@@ -194,6 +194,7 @@ def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
         (level for level in gap.levels if level not in first and (level.n or 0) >= 30),
         key=lambda estimate: -(estimate.n or 0),
     )
+    end = "highest" if value_of(gap.other) > value_of(gap.group) else "lowest"
     rows = [
         StripRow(
             label=group_words(record, estimate.where),
@@ -201,7 +202,7 @@ def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
             low=estimate.low,
             high=estimate.high,
             text=rate_words(estimate) + (f" (n {estimate.n:,})" if estimate.n is not None else ""),
-            tag="compared with" if estimate is gap.other else "",
+            tag=end if estimate is gap.other and len(first) + len(rest) > 2 else "",
             strong=estimate is gap.group and not _is_open(record, gap),
         )
         for estimate in [*first, *rest[:2]]

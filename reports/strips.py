@@ -20,7 +20,7 @@ class StripRow:
     text: str = ""
     """The number, as it stands beside the line."""
     tag: str = ""
-    """``compared with``, where the group is the one that others are compared with."""
+    """``highest`` or ``lowest``, where a chart of several groups begins with the two that lie farthest apart."""
     strong: bool = False
     """Whether this is the line to look at."""
     mark: float | None = None

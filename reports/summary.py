@@ -6,6 +6,7 @@ the audit itself unreliable speaks first.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ Tone = Literal["invalid", "missed", "owed", "concern", "met", "clear", "none"]
 SHORT_LINES = 10
 CODE, MOST_CODES = re.compile(r"-?\d{1,3}(?:\.0)?"), 9
 """A value that reads like a code, and how many of them a column has that is not a quantity."""
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,40}")
+"""A name that TOML takes without quotation marks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +152,10 @@ def title(record: AuditRecord) -> str:
         return name
     target = visible(record.data.target, 60)
     if record.task == "binary" and record.data.positive:
-        other = class_words(record, other_class(record))
-        return f"Predicts {target}: {class_words(record, record.data.positive)} or {other}"
+        positive = class_words(record, record.data.positive)
+        if record.data.positive not in record.data.names.get(record.data.target, {}):
+            return f"Predicts whether {target} is {positive}"
+        return f"Predicts {target}: {positive} or {class_words(record, other_class(record))}"
     if record.data.classes:
         return f"Predicts {target}: which of {len(record.data.classes)} classes"
     return f"Predicts {target}: how much" if target else "Unnamed model"
@@ -162,15 +167,19 @@ def unnamed_codes(record: AuditRecord) -> str:
     levels = {data.target: list(data.classes)} if record.task == "binary" else {}
     for group in data.groups:
         levels.setdefault(group.feature, []).append(group.level)
-    bare = [
-        visible(column, 40)
+    bare = {
+        column: values
         for column, values in levels.items()
         if len(values) <= MOST_CODES
         and all(CODE.fullmatch(value) and value not in data.names.get(column, {}) for value in values)
-    ]
+    }
     if not bare:
         return ""
-    return f"What the values of {list_names(bare, limit=3)} stand for can be written under [data.names]."
+    column, values = next(iter(bare.items()))
+    key = column if BARE_KEY.fullmatch(column) else json.dumps(visible(column, 40), ensure_ascii=False)
+    words = ", ".join(f'"{value}" = "…"' for value in values)
+    which = list_names([visible(name, 40) for name in bare], limit=3)
+    return f"The values of {which} are shown as codes. To show words, write under [data.names]: {key} = {{ {words} }}"
 
 
 def subtitle(record: AuditRecord) -> str:

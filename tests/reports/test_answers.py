@@ -210,8 +210,24 @@ def test_without_value_labels_classes_stand_between_quotation_marks() -> None:
 @pytest.mark.parametrize(
     ("target", "levels", "said"),
     [
-        ({}, (), "What the values of deny stand for can be written under [data.names]."),
-        ({}, ("1", "2"), "What the values of deny, sex stand for can be written under [data.names]."),
+        (
+            {},
+            (),
+            """The values of deny are shown as codes. To show words, write under [data.names]: \
+deny = { "0" = "…", "1" = "…" }""",
+        ),
+        (
+            {},
+            ("1", "2"),
+            """The values of deny, sex are shown as codes. To show words, write under [data.names]: \
+deny = { "0" = "…", "1" = "…" }""",
+        ),
+        (
+            {"1": "refused", "0": "granted"},
+            ("1", "2"),
+            """The values of sex are shown as codes. \
+To show words, write under [data.names]: sex = { "1" = "…", "2" = "…" }""",
+        ),
         ({"1": "refused", "0": "granted"}, ("f", "m"), ""),
         ({"1": "refused", "0": "granted"}, tuple(map(str, range(18, 60))), ""),
     ],
@@ -225,7 +241,22 @@ def test_codes_without_words_are_asked_for(target: dict[str, str], levels: tuple
 
 def test_a_title_says_what_is_predicted() -> None:
     assert title(mortgages("no")) == "Predicts deny: refused or granted"
-    assert title(mortgages("no", {})) == "Predicts deny: “yes” or “no”"
+    assert title(mortgages("no", {})) == "Predicts whether deny is “yes”"
+
+
+@pytest.mark.parametrize(("favorable", "end", "other"), [("no", "lowest", "b"), ("yes", "highest", "c")])
+def test_a_chart_of_several_groups_says_which_end_the_second_is(favorable: str, end: str, other: str) -> None:
+    shares = {"a": (0.2, 900), "b": (0.1, 105), "c": (0.4, 300)}
+    rates = tuple(
+        rate("selection_rate", 1 - share if favorable == "no" else share, n, afam=level)
+        for level, (share, n) in shares.items()
+    )
+    strip = answer(audit({"disparities": rates}, favorable=favorable, names={}), "worse").strip
+    assert strip is not None
+    assert [(row.label, row.tag) for row in strip.rows if row.tag] == [(f"afam: {other}", end)]
+    pair = answer(mortgages(favorable), "worse").strip
+    assert pair is not None
+    assert [row.tag for row in pair.rows] == ["", ""]
 
 
 def test_performance_stands_beside_a_constant() -> None:
