@@ -20,6 +20,7 @@ from audit.logs.cells import Cells, Counted, answers
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
 from audit.logs.frames import open_frame, open_spark
+from audit.logs.label_times import doubts
 from audit.logs.sources import Source, log_files, open_files, open_table
 from reports.record import SplitInfo
 
@@ -125,7 +126,7 @@ def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, sett
     """
     counted = answers(cells, columns, roles, settings)
     missing = counted.unlabeled.total
-    if missing and not (roles.drop_missing_target or columns.id):
+    if missing and not (roles.drop_missing_target or columns.id or columns.label_time):
         raise DataError(
             f"{missing} of {cells.rows} rows of the log have no target {roles.target!r}. Name later labels in "
             "[data] labels, or set [data] drop_missing_target = true to leave them out (the card says how many)."
@@ -133,6 +134,7 @@ def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, sett
     dataset = without_rows(
         counted, roles, SplitInfo(name="test", rows=0, file=source.name, sha256=source.sha256 or cells.sha256())
     )
+    dataset = replace(dataset, notes=doubts(cells, columns))
     require_references(settings.reference, dataset)
     absent = Absence(outcome="not_applicable", reason=COUNTED)
     return Log(

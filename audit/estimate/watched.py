@@ -18,7 +18,7 @@ from audit.statistics.variance import Undefined, cluster_codes
 WATCHED: Mapping[str, tuple[str, ...]] = {
     "binary": ("accuracy", "recall", "precision"),
     "multiclass": ("accuracy",),
-    "regression": ("mean_absolute_error", "root_mean_squared_error", "mean_error", "r2_score"),
+    "regression": ("typical_error", "mean_absolute_error", "root_mean_squared_error", "mean_error", "r2_score"),
 }
 OF_GROUPS: Mapping[str, tuple[str, ...]] = {
     "binary": ("accuracy", "recall"),

@@ -35,6 +35,8 @@ FAULTS = (
     (OUTSIDE, "scores outside [0, 1]", "scores lie outside [0, 1]; margins are not counted"),
     (NO_SUM, "rows of scores that do not sum to 1", "rows have scores that do not sum to 1"),
 )
+EARLY, LATE = "early_sum", "late_sum"
+"""How many labels came before their decision, and how many lie in the future; neither are believed."""
 FIXED = 2.0**24
 NO_WINDOW = -(2**24)
 REFERENCE = NO_WINDOW + 1
@@ -53,11 +55,14 @@ class Cells:
         ``n``, and where they were counted ``score_sum``, ``weight_sum``, ``square_sum`` in fixed point.
     scales : mapping of str to float
         What weights, their squares and amounts were multiplied by, by name of the sum.
+    doubted : tuple of str
+        Files with labels that are not believed.
     """
 
     keys: pd.DataFrame
     sums: pd.DataFrame
     scales: Mapping[str, float] = field(default_factory=dict)
+    doubted: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sums)
@@ -90,6 +95,11 @@ class Cells:
         """Return a fingerprint of the counts, the same on every engine."""
         texts = {name: label_texts(self.keys[name]) for name in self.keys.columns}
         return frame_sha256(pd.concat([pd.DataFrame(texts, dtype=object), self.sums], axis=1))
+
+    def counted_in(self, name: str) -> Cells:
+        """Return the cells with the name of the file that they were counted in, where labels of it are not believed."""
+        doubtful = EARLY in self.sums and int(self.sums[[EARLY, LATE]].to_numpy().sum()) > 0
+        return replace(self, doubted=(name,) if doubtful else ())
 
     def windows(self) -> tuple[int, ...]:
         """Return the numbers of the windows that hold rows, in order of time; rows without a time have none."""
@@ -139,7 +149,8 @@ def add(parts: Iterable[Cells]) -> Cells:
                 own[name] = np.rint(own[name].to_numpy() * (scale / cells.scales[name])).astype(np.int64)
         sums.append(own)
     keys = pd.concat([cells.keys for cells in every], ignore_index=True)
-    return Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scales=scales).merge()
+    doubted = tuple(dict.fromkeys(name for cells in every for name in cells.doubted))
+    return Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scales=scales, doubted=doubted).merge()
 
 
 def _alike(parts: list[Cells]) -> list[Cells]:

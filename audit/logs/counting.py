@@ -1,7 +1,7 @@
 """Count a log: one normalizing step, one group-by, the same whole numbers on every engine.
 
 Weights are summed in fixed point, because sums of floating-point numbers depend on the order of rows. Missing keys
-become a level of their own before rows are grouped, because engines treat missing keys differently.
+become a level of their own: before rows are grouped where an engine would drop them, and after it elsewhere.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import pandas as pd
 
 from audit.errors import DataError, quote
 from audit.logs.amounts import UNKNOWN, amount_keys, amount_sums, largest_amount
-from audit.logs.cells import NO_WINDOW, Cells, sum_of, words
+from audit.logs.cells import EARLY, LATE, NO_WINDOW, Cells, sum_of, words
 from audit.logs.columns import LogColumns
 from audit.logs.joining import ROWS
+from audit.logs.label_times import without_impossible
 from audit.logs.score_bins import raw_scores, whole, with_bins
 from audit.logs.sources import Source, unreadable
 from audit.logs.windows import window_number
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 MOST_CELLS = 3_000_000
 NO_YEAR = ("pandas", "modin", "dask")
 """Engines in which a missing time has no whole year."""
+GROUPS_MISSING = ("duckdb", "pyspark")
+"""Engines in which missing values are one group like any other."""
 _NO_TEXT = "\uf8ff no value"
 _NO_NUMBER = -1.7976931348623157e308
 _NO_INTEGER = -(2**62)
@@ -54,6 +57,9 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     """
     try:
         schema = dict(source.frame.collect_schema())
+        if columns.label_time is not None:
+            source = replace(source, frame=without_impossible(source.frame, columns, schema))
+            schema = dict(source.frame.collect_schema())
         scales = _scales(source, columns, schema)
         frame = _group(source, columns, schema, scales, window)
         if len(frame) > MOST_CELLS and columns.scores() and columns.prediction is not None:
@@ -67,7 +73,7 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
         raise DataError(f"log {quote(source.name)} cannot be counted: {why}.") from error
     if sizes:
         raise DataError(_too_many(source, columns, sizes))
-    return _cells(frame, columns, schema, scales)
+    return _cells(frame, columns, schema, scales).counted_in(source.name)
 
 
 def _group(
@@ -76,7 +82,10 @@ def _group(
     """Return sums by key; a row more than may be kept where there are too many."""
     import narwhals.stable.v2 as nw
 
-    keys, weights = _normalize(columns, schema, window, source.engine), _weights(columns, schema, scales)
+    keys, weights = _computed(columns, schema, window, source.engine), _weights(columns, schema, scales)
+    as_written, late = _levels(columns), source.engine in GROUPS_MISSING
+    levels = {key: _level(key if late else name, name, schema[name]) for key, name in as_written.items()}
+    keys |= {key: nw.col(name) for key, name in as_written.items()} if late else levels
     shaped = source.frame.select(**keys, **raw_scores(columns.scores(), schema), **weights)
     places, decide = tuple(columns.scores()), columns.prediction is None
     names = list(keys)
@@ -86,6 +95,8 @@ def _group(
     sums = {"n": nw.len()}
     sums |= {name: nw.col(name).sum() for name in (*map(sum_of, places), *weights)}
     table = shaped.group_by(*names).agg(**sums).with_columns(nw.col(name).cast(nw.Int64) for name in sums)
+    if late and levels:
+        table = table.with_columns(**levels)
     frame: pd.DataFrame = table.head(MOST_CELLS + 1).collect(backend="pandas").to_native()
     return frame
 
@@ -120,21 +131,25 @@ def _say(error: Exception) -> str:
 # --- normalizing ----------------------------------------------------------------------------------
 
 
-def _normalize(columns: LogColumns, schema: dict[str, Any], window: str, engine: str) -> dict[str, nw.Expr]:
+def _levels(columns: LogColumns) -> dict[str, str]:
+    """Return the columns that rows are counted by as they are written, by the name of their key."""
+    levels = {f"key_{place}": name for place, name in enumerate(columns.counted_by()) if name not in columns.bins}
+    if not columns.amounts:
+        levels |= {"true": columns.target} | ({} if columns.prediction is None else {"predicted": columns.prediction})
+    return levels | ({} if columns.cluster is None else {"cluster": columns.cluster})
+
+
+def _computed(columns: LogColumns, schema: dict[str, Any], window: str, engine: str) -> dict[str, nw.Expr]:
+    """Return the keys that are computed: bands, bins of amounts, windows."""
     import narwhals.stable.v2 as nw
 
-    expressions = {}
-    for place, name in enumerate(columns.counted_by()):
-        edges = columns.bins.get(name)
-        expressions[f"key_{place}"] = _level(name, schema) if edges is None else _band(name, edges, schema)
+    expressions = {
+        f"key_{place}": _band(name, columns.bins[name], schema)
+        for place, name in enumerate(columns.counted_by())
+        if name in columns.bins
+    }
     if columns.amounts:
         expressions |= amount_keys(columns, schema)
-    else:
-        expressions["true"] = _level(columns.target, schema)
-        if columns.prediction is not None:
-            expressions["predicted"] = _level(columns.prediction, schema)
-    if columns.cluster is not None:
-        expressions["cluster"] = _level(columns.cluster, schema)
     if window == "rows":
         expressions["window"] = nw.col(ROWS).cast(nw.Int64)
     elif window and columns.time is not None:
@@ -144,13 +159,15 @@ def _normalize(columns: LogColumns, schema: dict[str, Any], window: str, engine:
     return expressions
 
 
-def _level(name: str, schema: dict[str, Any]) -> nw.Expr:
-    """Return a key whose missing values are a value."""
+def _level(key: str, name: str, dtype: nw.dtypes.DType) -> nw.Expr:
+    """Return a key, which comes from this column, with missing values that are a value."""
     import narwhals.stable.v2 as nw
 
-    dtype, column = schema[name], nw.col(name)
+    column = nw.col(key)
     if dtype == nw.Boolean:
         return nw.when(column.is_null()).then(nw.lit(-1, dtype=nw.Int8)).otherwise(column.cast(nw.Int8))
+    if dtype in (nw.UInt64, nw.Int128, nw.UInt128):  # beyond what 64 bits with a sign hold; such numbers are names
+        return nw.when(column.is_null()).then(nw.lit(_NO_TEXT)).otherwise(column.cast(nw.String))
     if dtype.is_integer():
         whole = column.cast(nw.Int64)
         return nw.when(column.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(whole)
@@ -183,7 +200,7 @@ def _band(name: str, edges: tuple[float, ...], schema: dict[str, Any]) -> nw.Exp
 
 
 def _weights(columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, float]) -> dict[str, nw.Expr]:
-    """Return weights, their squares and amounts as whole numbers."""
+    """Return weights, their squares, amounts and labels that are not believed as whole numbers."""
     import narwhals.stable.v2 as nw
 
     expressions = {}
@@ -191,6 +208,8 @@ def _weights(columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, f
         weight = nw.col(columns.weight).cast(nw.Float64)
         expressions["weight_sum"] = whole(weight * scales["weight_sum"])
         expressions["square_sum"] = whole(weight * weight * scales["square_sum"])
+    if columns.label_time is not None:
+        expressions |= {name: nw.col(name) for name in (EARLY, LATE)}
     return expressions | (amount_sums(columns, schema, scales["true_sum"]) if columns.amounts else {})
 
 

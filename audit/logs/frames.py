@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from audit.errors import DataError, MissingExtra, quote
-from audit.logs.joining import EARLY, FUTURE, LATER, ROWS, impossible, tomorrow, twice
+from audit.logs.joining import LATER, ROWS, future, nameless, twice
 from audit.logs.sources import Source, require_columns
+from audit.logs.windows import latest_time
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -114,13 +115,11 @@ def _open(frame: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[
 def _plain(frame: object, columns: Mapping[str, str]) -> object:
     """Give columns of Python objects in a pandas frame the type of their values, and times that of UTC."""
     if not isinstance(frame, pd.DataFrame):
-        return frame
+        return _without_zones(frame, columns) if type(frame).__module__.startswith("dask.") else frame
     from decimal import Decimal
 
-    plain = frame.copy(deep=False)
+    plain = _without_zones(frame.copy(deep=False), columns)
     for name in columns:
-        if name in plain and isinstance(plain[name].dtype, pd.DatetimeTZDtype):
-            plain[name] = plain[name].dt.tz_convert("UTC").dt.tz_localize(None)
         if name in plain and plain[name].dtype == object:
             present = plain[name].dropna()
             if len(present) and present.map(lambda value: isinstance(value, Decimal | float | int)).all():
@@ -129,6 +128,13 @@ def _plain(frame: object, columns: Mapping[str, str]) -> object:
             else:
                 plain[name] = plain[name].convert_dtypes()
     return plain
+
+
+def _without_zones(frame: Any, columns: Mapping[str, str]) -> Any:  # noqa: ANN401 -- of pandas or Dask
+    """Return a frame with its times in UTC, without a zone; Narwhals does not know Dask's zones."""
+    zoned = [name for name in columns if name in frame and isinstance(frame[name].dtype, pd.DatetimeTZDtype)]
+    times = {name: frame[name].dt.tz_convert("UTC").dt.tz_localize(None) for name in zoned}
+    return frame.assign(**times) if times else frame
 
 
 def _in_utc(log: nw.LazyFrame[Any], columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
@@ -150,20 +156,15 @@ def _in_utc(log: nw.LazyFrame[Any], columns: Mapping[str, str], name: str) -> nw
 
 
 def _require_past(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str) -> None:
-    """Refuse decisions and labels in the future, and labels that were known before their decision."""
+    """Refuse decisions in the future."""
     nw = _nw()
-    faults = [
-        (part, nw.col(named[part]) > nw.lit(tomorrow(), dtype=nw.Datetime("us")), FUTURE)
-        for part in ("time", "label time")
-        if part in named
-    ]
-    if len(faults) == 2:
-        faults.append(("label time", nw.col(named["label time"]) < nw.col(named["time"]), EARLY))
-    for part, bad, what in faults:
-        column = nw.col(named[part])
-        row = _row(log.filter(bad).select(n=nw.len(), example=column.min()))
-        if int(row["n"]):
-            raise DataError(impossible(part, named[part], int(row["n"]), row["example"], what, f" in {quote(name)}"))
+    if "time" not in named:
+        return
+    time = nw.col(named["time"])
+    bad = time > nw.lit(latest_time(), dtype=nw.Datetime("us"))
+    row = _row(log.filter(bad).select(n=nw.len(), example=time.min()))
+    if int(row["n"]):
+        raise DataError(future(named["time"], int(row["n"]), row["example"], f" in {quote(name)}"))
 
 
 def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
@@ -172,10 +173,11 @@ def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
     missing = int(_row(log.select(n=nw.col(id_).is_null().cast(nw.Int64).sum()))["n"] or 0)
     counts = log.select(id_).filter(~nw.col(id_).is_null()).group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
     repeated = _row(counts.select(ids=nw.len(), rows=nw.col("n").sum(), example=nw.col(id_).min()))
-    if missing or int(repeated["ids"]):
-        example = None if not int(repeated["ids"]) else repeated["example"]
-        rows = missing + int(repeated["rows"] or 0)
-        raise DataError(twice(id_, int(repeated["ids"]) + (missing > 0), rows, example, f" in {quote(name)}"))
+    where = f" in {quote(name)}"
+    if missing:
+        raise DataError(nameless(id_, missing, where))
+    if int(repeated["ids"]):
+        raise DataError(twice(id_, int(repeated["ids"]), int(repeated["rows"]), repeated["example"], where))
 
 
 def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit.errors import DataError, quote
+from audit.logs.windows import latest_time
+from reports.phrases import count_noun
 
 if TYPE_CHECKING:
     import duckdb
@@ -16,8 +17,6 @@ ROWS, FILE = "\trows", "\tfile"
 """Number of the window of so many rows, and name of the file; no column of a log has these names."""
 LATER = ("target", "label time")
 """Parts that are in the files of labels, where there are such."""
-FUTURE, EARLY = "lie in the future", "come before the decision"
-REMEDY = "correct or remove these rows."
 
 
 def quote_sql(name: str) -> str:
@@ -71,46 +70,34 @@ def require_times(
 
 
 def require_past(connection: duckdb.DuckDBPyConnection, log: str, named: Mapping[str, str]) -> None:
-    """Refuse decisions and labels in the future, and labels that were known before their decision.
+    """Refuse decisions in the future.
 
     Raises
     ------
     DataError
         With column, file and an example.
     """
-    faults = [
-        (part, f"{quote_sql(named[part])} > TIMESTAMP {literal(tomorrow())}", FUTURE)
-        for part in ("time", "label time")
-        if part in named
-    ]
-    if len(faults) == 2:
-        faults.append(("label time", f"{quote_sql(named['label time'])} < {quote_sql(named['time'])}", EARLY))
-    if not faults:
+    if "time" not in named:
         return
-    counts = ", ".join(
-        f"count(*) FILTER ({bad}), min({quote_sql(named[part])}) FILTER ({bad})" for part, bad, _ in faults
-    )
-    any_ = " OR ".join(bad for _, bad, _ in faults)  # files whose times are all before tomorrow are not read for this
-    pair = connection.execute(f"SELECT {counts} FROM {log} WHERE {any_}").fetchall()[0]  # noqa: S608
-    for (part, bad, what), rows, example in zip(faults, pair[::2], pair[1::2], strict=True):
-        if rows:
-            raise DataError(impossible(part, named[part], rows, example, what, _file_of(connection, log, bad)))
+    name = quote_sql(named["time"])
+    bad = f"{name} > TIMESTAMP {literal(latest_time())}"  # files whose times are all before it are not read for this
+    rows, example = connection.execute(f"SELECT count(*), min({name}) FROM {log} WHERE {bad}").fetchall()[0]  # noqa: S608
+    if rows:
+        raise DataError(future(named["time"], rows, example, _file_of(connection, log, bad)))
 
 
-def tomorrow() -> datetime.datetime:
-    """Return the latest time that may stand in a log: a day from now, since clocks and time zones differ."""
-    return datetime.datetime.now(tz=datetime.UTC).replace(tzinfo=None, microsecond=0) + datetime.timedelta(days=1)
-
-
-def impossible(part: str, name: str, rows: int, example: object, what: str, where: str) -> str:
-    """Say that times cannot be as they are written.
+def future(name: str, rows: int, example: object, where: str) -> str:
+    """Say that decisions lie in the future.
 
     Examples
     --------
-    >>> impossible("time", "t", 2, "2999-01-01", FUTURE, "")
+    >>> future("t", 2, "2999-01-01", "")
     "time column 't' has 2 values that lie in the future, such as '2999-01-01'; correct or remove these rows."
     """
-    return f"{part} column {quote(name)} has {rows} values that {what}, such as {quote(example)}{where}; {REMEDY}"
+    return (
+        f"time column {quote(name)} has {rows} values that lie in the future, such as {quote(example)}{where}; correct "
+        "or remove these rows."
+    )
 
 
 def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -> None:
@@ -123,10 +110,29 @@ def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -
     """
     column = quote_sql(name)
     sql = f"SELECT {column}, count(*) AS n FROM {log} GROUP BY 1 HAVING n > 1 OR {column} IS NULL"  # noqa: S608
-    pair = connection.execute(f"SELECT count(*), any_value({column}), sum(n) FROM ({sql})").fetchall()[0]  # noqa: S608
-    if pair[0]:
-        where = _file_of(connection, log, f"{column} = {literal(pair[1])}") if pair[1] is not None else ""
-        raise DataError(twice(name, pair[0], pair[2], pair[1], where))
+    facts = (
+        f"count({column}), any_value({column}), sum(n) FILTER ({column} IS NOT NULL), sum(n) FILTER ({column} IS NULL)"
+    )
+    values, example, rows, missing = connection.execute(f"SELECT {facts} FROM ({sql})").fetchall()[0]  # noqa: S608
+    if missing:
+        raise DataError(nameless(name, missing, _file_of(connection, log, f"{column} IS NULL")))
+    if values:
+        where = _file_of(connection, log, f"{column} = {literal(example)}")
+        raise DataError(twice(name, values, rows, example, where))
+
+
+def nameless(name: str, rows: int, where: str) -> str:
+    """Say that rows have no identifier.
+
+    Examples
+    --------
+    >>> nameless("id", 1, " in 'a.csv'")
+    "id column 'id' has no value in 1 row in 'a.csv'; give each row an identifier of its own, or leave [data] id out."
+    """
+    return (
+        f"id column {quote(name)} has no value in {count_noun(rows, 'row')}{where}; give each row an identifier of its "
+        "own, or leave [data] id out."
+    )
 
 
 def twice(name: str, values: int, rows: int, example: object, where: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from audit.errors import DataError, quote
 from audit.logs.cells import FIXED, NO_SUM, NOT_FINITE, OUTSIDE, sum_of
+from audit.logs.joining import quote_sql
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -79,6 +80,7 @@ def with_bins(frame: nw.LazyFrame[Any], places: Sequence[str], *, decide: bool) 
     frame = frame.with_columns(
         **{f"odds {place}": nw.col(f"odds {place}") / (1.0 - nw.col(f"odds {place}")) for place in places}
     )
+    frame = _with_log_odds(frame, places)
     per_logit = BINS_PER_LOGIT if len(places) == 1 else BINS_OF_MANY
     expressions = {place: _bin(place, inside[place], per_logit) for place in places}
     expressions |= {sum_of(place): whole(nw.col(f"used {place}") * FIXED) for place in places}
@@ -94,6 +96,17 @@ def whole(number: nw.Expr) -> nw.Expr:
     import narwhals.stable.v2 as nw
 
     return (number + 0.5).floor().cast(nw.Int64)
+
+
+def _with_log_odds(frame: nw.LazyFrame[Any], places: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Add natural logarithms; those that Narwhals writes for DuckDB take a tenth of all counting more."""
+    import narwhals.stable.v2 as nw
+
+    if frame.implementation.is_duckdb():
+        logs = (f"ln({quote_sql(f'odds {place}')}) AS {quote_sql(f'log odds {place}')}" for place in places)
+        shaped: nw.LazyFrame[Any] = nw.from_native(frame.to_native().project(", ".join(["*", *logs])))
+        return shaped
+    return frame.with_columns(**{f"log odds {place}": nw.col(f"odds {place}").log() for place in places})
 
 
 def _of_core(place: str, other: nw.Expr) -> nw.Expr:
@@ -122,7 +135,7 @@ def _bin(place: str, inside: nw.Expr, per_logit: int) -> nw.Expr:
     outermost = [math.floor(sign * math.log(EDGE / (1 - EDGE)) * per_logit + NUDGE) for sign in (1, -1)]
     edge = _choose(nw.col(raw(place)) < 0.5, nw.lit(outermost[0]), nw.lit(outermost[1]))
     fault = _choose(_is_finite(place), nw.lit(OUTSIDE), nw.lit(NOT_FINITE))
-    at = (nw.col(f"odds {place}").log() * per_logit + NUDGE).floor().cast(nw.Int64)
+    at = (nw.col(f"log odds {place}") * per_logit + NUDGE).floor().cast(nw.Int64)
     return _choose(nw.col(f"core {place}"), at, _choose(inside, edge, fault))
 
 

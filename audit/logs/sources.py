@@ -60,6 +60,10 @@ def log_files(folder: Path, pattern: str) -> tuple[Path, ...]:
     """
     if (folder / pattern).is_file():
         return (folder / pattern,)
+    if (folder / pattern).is_dir():
+        raise DataError(
+            f"log {quote(pattern)} is a folder; name its files, such as {quote(f'{pattern}/**/*.parquet')}."
+        )
     names = glob.glob(str(Path(glob.escape(str(folder))) / pattern), recursive=True)  # noqa: PTH207 -- absolute patterns
     paths = sorted(Path(name) for name in names)
     files = tuple(path for path in paths if path.is_file())
@@ -177,6 +181,8 @@ def _open(
         )
     schemas: dict[Path, dict[str, str]] = {}
     for file in files:
+        if not file.stat().st_size:
+            raise DataError(f"log file {quote(file.name)} is empty, without even a header; remove it.")
         _require_few_columns(file)
         try:
             relation = _read(connection, [file], text)

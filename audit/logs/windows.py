@@ -51,3 +51,8 @@ def window_name(number: int, window: str) -> str:
         return date.isoformat()
     year, week, _ = date.isocalendar()
     return f"{year}-W{week:02d}"
+
+
+def latest_time() -> datetime.datetime:
+    """Return the latest time that may stand in a log: a day from now, since clocks and time zones differ."""
+    return datetime.datetime.now(tz=datetime.UTC).replace(tzinfo=None, microsecond=0) + datetime.timedelta(days=1)

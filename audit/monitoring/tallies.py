@@ -12,12 +12,12 @@ from audit.config.logs import Frames, source_of
 from audit.data.tables import files_sha256
 from audit.data.user_key import seal
 from audit.errors import ConfigError, quote
-from audit.logs.cells import REFERENCE, WINDOW, Cells, add, load, save
+from audit.logs.cells import LATE, REFERENCE, WINDOW, Cells, add, load, save
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
 from audit.logs.sources import log_files, open_files
 
-HOW = "v5"
+HOW = "v6"
 """Changes when the same files would be counted differently."""
 
 
@@ -98,9 +98,9 @@ def _of_files(
         if cells is None:
             source = open_files([file], columns.parts(), fingerprint=False, labels=late, text=columns.text)
             cells = count(source, columns, window=window)
-            if kept is not None:
+            if kept is not None and not (LATE in cells.sums and cells.sums[LATE].any()):  # the future comes
                 _keep(cells, kept, digest)
-        parts.append(cells)
+        parts.append(cells.counted_in(file.name))
     return add(parts)
 
 

@@ -23,6 +23,7 @@ from audit.estimate.monitoring import together
 from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Windows
 from audit.logs.cells import NO_WINDOW, WINDOW, Counted, add, answers
 from audit.logs.columns import LogColumns
+from audit.logs.label_times import doubts
 from audit.logs.windows import REFERENCE_NAME, WINDOWS
 from audit.monitoring.from_record import is_record, reference_from
 from audit.monitoring.tallies import count_reference, count_windows
@@ -92,7 +93,9 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
         cells = add((cells, own))
     counted = answers(cells, columns, roles_of(asked.data), asked.settings, window=window)
     lost = int(cells.sums["n"].to_numpy()[cells.keys[WINDOW].to_numpy() == NO_WINDOW].sum())
-    warnings = (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",) if lost else ()
+    warnings = doubts(cells, columns)
+    if lost:
+        warnings += (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",)
     asked = replace(asked, policy=_gates(asked.policy))
     count = 0
     for windows in _series(counted, columns, asked):

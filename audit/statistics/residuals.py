@@ -15,6 +15,9 @@ from audit.statistics.intervals import Interval, around, on_scale, t_value, wils
 from audit.statistics.variance import Linear, Undefined, Variance, effective_n, variance
 
 Array = npt.NDArray[np.float64]
+DEGREES = 3
+"""Of Student's t, whose scale is the typical error."""
+MOST_STEPS = 1_000
 
 
 def mean_error(y_true: Array, y_pred: Array, weight: Array | None = None) -> Linear:
@@ -86,6 +89,40 @@ def r2_score(y_true: Array, y_pred: Array, weight: Array | None = None) -> Linea
     squared = (y_true - y_pred) ** 2
     unexplained = float(np.average(squared, weights=weight)) / spread
     return Linear(1 - unexplained, -(squared - unexplained * around_mean) / spread)
+
+
+def typical_error(y_true: Array, y_pred: Array, weight: Array | None = None) -> Linear:
+    """Return the scale of the errors around 0, as Student's t with three degrees of freedom has it.
+
+    Its maximum likelihood (Lange, Little and Taylor 1989): a mean of squares in which far errors have less weight.
+    Where errors are skewed or have long tails it is known from fewer rows than the mean absolute error.
+
+    Raises
+    ------
+    Undefined
+        Without rows, or where three quarters of the errors are 0.
+
+    Examples
+    --------
+    >>> errors = np.array([1.0, -1.0, 2.0, -2.0, 100.0])
+    >>> round(typical_error(np.zeros(5), errors).value, 2), round(mean_absolute_error(np.zeros(5), errors).value, 2)
+    (3.47, 21.2)
+    """
+    squares = (y_pred - y_true) ** 2
+    if not len(squares) or np.average(squares > 0, weights=weight) * (DEGREES + 1) <= 1:
+        raise Undefined("three quarters of the errors are 0" if len(squares) else "no rows")
+    size = float(squares.max())
+    ratio = squares / size
+    place = float(np.average(ratio, weights=weight))
+    for _ in range(MOST_STEPS):
+        factor = float(np.average((DEGREES + 1) * ratio / (DEGREES * place + ratio), weights=weight))
+        place *= factor
+        if abs(factor - 1) < 1e-12:
+            break
+    pull = (DEGREES + 1) * ratio / (DEGREES * place + ratio)
+    slope = 2 * float(np.average(pull * (1 - pull / (DEGREES + 1)), weights=weight))
+    scale = math.sqrt(place * size)
+    return Linear(scale, (pull - 1) / slope * scale)
 
 
 def _average(values: Array, weight: Array | None) -> Linear:

@@ -90,7 +90,7 @@ def _joint_alpha(
 
     size = len(shares)
     before = max(LOOKS) - 1
-    both, factor = np.array(sides) == 2, np.linalg.cholesky(np.array(correlation) + 1e-6 * np.eye(size))
+    both, factor = np.array(sides) == 2, _root(np.array(correlation))
     generator, step = np.random.default_rng(0), max(_AT_ONCE // ((period + before) * size), 1)
     smallest: list[npt.NDArray[np.float64]] = []
     for start in range(0, PERIODS, step):
@@ -108,3 +108,17 @@ def _joint_alpha(
     place = int(alpha * PERIODS)
     smallest_share = float(np.partition(np.concatenate(smallest), place)[place])
     return max(alpha, math.floor(smallest_share * 1000) / 1000)  # last bits differ between machines
+
+
+def _root(correlation: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the Cholesky factor of correlations, of which rounding may have made an eigenvalue negative.
+
+    Examples
+    --------
+    >>> _root(np.array([[1.0, 1.00001], [1.00001, 1.0]])).round(2).tolist()
+    [[1.0, 0.0], [1.0, 0.0]]
+    """
+    values, vectors = np.linalg.eigh(correlation)
+    positive = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    factor: npt.NDArray[np.float64] = np.linalg.cholesky(positive + 1e-6 * np.eye(len(values)))
+    return factor

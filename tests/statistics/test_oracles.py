@@ -22,6 +22,7 @@ from audit.estimate.disparity import differences, ratios_to
 from audit.estimate.measure import by_class, by_group, estimate, estimates
 from audit.estimate.paired import paired_difference
 from audit.evidence import Predictions, Settings
+from audit.statistics import residuals
 from audit.statistics.calibration import expected_calibration_error, reliability
 from audit.statistics.intervals import Span, corrected_resampled, on_scale, p_above, wilson
 from audit.statistics.ranking import roc_auc
@@ -333,3 +334,13 @@ def test_several_metrics_at_once_are_each_alone(shape: tuple[int, int, bool]) ->
     one = several(shape, 3)
     names = ("accuracy", "f1_macro", "roc_auc", "log_loss")
     assert estimates(one, names) == tuple(estimate(one, name) for name in names)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_typical_error_is_the_scale_of_scipys_t_and_its_influence_the_jackknifes(seed: int) -> None:
+    errors = np.random.default_rng(seed).lognormal(0, 1, 120) * 1e6
+    form = residuals.typical_error(np.zeros(120), errors)
+    assert form.value == pytest.approx(stats.t.fit(errors, fdf=3, floc=0)[2], rel=1e-3)
+    without = np.array([residuals.typical_error(np.zeros(119), np.delete(errors, row)).value for row in range(120)])
+    assert (without.mean() - without) * 119 == pytest.approx(form.influence, rel=0.1, abs=0.02 * form.value)
+    assert form.influence.mean() == pytest.approx(0, abs=1e-6 * form.value)

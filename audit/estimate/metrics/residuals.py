@@ -99,6 +99,7 @@ ERRORS = (
         name="median_absolute_error", needs="residuals", tasks=NUMBER, unit="target", better="lower",
         bounds=(0.0, math.inf), place=330, performance=NUMBER, measured=_median,
     ),
+    _smooth("typical_error", residuals.typical_error, place=335),
     _smooth("mean_squared_error", residuals.mean_squared_error, of_squares=True, unit="squared target", place=340),
     _smooth(
         "mean_error", residuals.mean_error, residuals.mean_interval, better="neither", bounds=(-math.inf, math.inf),

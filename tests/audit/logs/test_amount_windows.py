@@ -75,9 +75,8 @@ def test_larger_errors_and_moved_amounts_alarm() -> None:
     frame = amounts()
     last = frame["month"] == 5
     wider = watch(frame.assign(p=frame["p"] + 1.0 * last * (frame["p"] - frame["y"])))[-1]
-    assert {("mean_absolute_error", ""), ("root_mean_squared_error", ""), ("r2_score", "")} <= alarms(
-        wider, "performance_alarm"
-    )
+    sizes = ("typical_error", "mean_absolute_error", "root_mean_squared_error", "r2_score")
+    assert {(name, "") for name in sizes} <= alarms(wider, "performance_alarm")
     dearer = watch(frame.assign(y=frame["y"] * (1 + last), p=frame["p"] * (1 + last)))[-1]
     assert {("prediction", ""), ("labels", "")} <= alarms(dearer, "drift_alarm")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 import modelassay
 from audit.cli import main
 from audit.errors import DataError
-from audit.logs.cells import Cells
+from audit.logs import label_times
+from audit.logs.cells import TRUE, Cells
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
-from audit.logs.sources import open_files
+from audit.logs.label_times import doubts
+from audit.logs.sources import log_files, open_files
 
 COLUMNS = LogColumns(target="y", prediction="p", time="t")
 MANY = "1,1,2025-01-01\n" * 30_000
@@ -61,17 +64,16 @@ TIMED_LATE = LogColumns(target="y", prediction="p", time="t", id="id", label_tim
          "values that are not times, such as '01/02/2025' in 'a.csv'"),
         ({"a.csv": "y,p,t\n1,1,2025-01-01\n", "b.csv": "y,p,t\n1,1,2999-01-01\n0,1,2025-01-02\n"}, COLUMNS, "",
          "time column 't' has 1 values that lie in the future, such as '2999-01-01 00:00:00' in 'b.csv'"),
-        ({"a.csv": "y,p,t,known\n1,1,2025-01-05,2025-01-06\n0,1,2025-01-05,2025-01-04\n"}, TIMED, "",
-         "label time column 'known' has 1 values that come before the decision, such as '2025-01-04 00:00:00' in 'a"),
-        ({"a.csv": "y,p,t,known\n1,1,2025-01-05,2999-01-06\n"}, TIMED, "",
-         "label time column 'known' has 1 values that lie in the future, such as '2999-01-06 00:00:00' in 'a.csv'"),
-        ({"a.csv": "id,p,t\n1,1,2025-01-05\n2,1,2025-01-05\n"}, TIMED_LATE,
-         "id,y,known\n1,1,2025-01-04\n2,1,2025-02-01\n",
-         "label time column 'known' has 1 values that come before the decision, such as '2025-01-04 00:00:00' in 'a"),
+        ({"a.csv": "y,p,t,known\n1,1,2025-01-05,soon\n"}, TIMED, "",
+         "label time column 'known' holds 1 values that are not times, such as 'soon' in 'a.csv'"),
         ({"a.csv": "id,p,t\n1,1,2025-01-05\n"}, TIMED_LATE, "id,y,known\n1,1,later\n",
          "label time column 'known' holds 1 values that are not times, such as 'later' in 'late.csv'"),
         ({"a.csv": "id,p,y\n1,1,0\n2,1,0\n", "b.csv": "id,p,y\n2,1,0\n"}, JOINED, "",
          "id column 'id' does not distinguish rows: 1 values belong to 2 rows, such as '2' in 'a.csv' and 'b.csv'"),
+        ({"a.csv": "id,p,y\n1,1,0\n", "b.csv": "id,p,y\n,1,0\n2,1,0\n"}, JOINED, "",
+         "id column 'id' has no value in 1 row in 'b.csv'; give each row an identifier of its own"),
+        ({"a.csv": "id,p,y\n1,1,0\n", "b.csv": ""}, JOINED, "",
+         "log file 'b.csv' is empty, without even a header; remove it."),
         ({"a.csv": "id,p\nx7,1\n"}, JOINED, "id,y\n7,1\n",
          "id column 'id' has type VARCHAR in the log and BIGINT in 'late.csv'; write it in one type in both"),
         ({"a.parquet": pd.DataFrame({"y": [1], "p": [1], "t": ["2025-01-01"]}),
@@ -119,18 +121,59 @@ FRAME = pd.DataFrame(
 STATED: dict[str, Any] = {"target": "y", "prediction": "p", "time": "t", "positive": 1}
 
 
-def test_frames_of_the_future_are_refused_alike() -> None:
+@pytest.mark.parametrize(
+    ("log", "late", "said"),
+    [
+        ("id,y,p,t,known\n1,1,1,2025-01-05,2025-01-06\n2,0,1,2025-01-05,2025-01-04\n", "",
+         "1 label comes before its decision;"),
+        ("id,y,p,t,known\n1,1,1,2025-01-05,2999-01-06\n2,0,1,2025-01-05,\n", "", "1 label lies in the future;"),
+        ("id,p,t\n1,1,2025-01-05\n2,1,2025-01-05\n", "id,y,known\n1,1,2025-01-04\n2,1,2025-02-01\n",
+         "1 label comes before its decision;"),
+    ],
+)  # fmt: skip
+def test_a_label_of_an_impossible_time_is_not_believed_and_its_row_is_counted(
+    tmp_path: Path, log: str, late: str, said: str
+) -> None:
+    cells = counted(tmp_path, {"a.csv": log}, TIMED_LATE, late)
+    (warning,) = doubts(cells, TIMED_LATE)
+    assert warning.startswith(f"label time column 'known' in 'a.csv': {said}")
+    assert cells.rows == 2
+    assert cells.sums["n"][cells.keys[TRUE].isna()].sum() == 1
+
+
+def test_frames_of_the_future_are_refused_and_labels_of_it_are_told() -> None:
     late = FRAME.assign(known=FRAME["t"] + pd.Timedelta(days=3))
     assert modelassay.run(log=late, label_time="known", checks=["classification"], **STATED).metric("accuracy").n == 40
-    for known, said in ((pd.Timestamp("2999-01-01"), "lie in the future"), (pd.Timestamp("2024-01-01"), "come before")):
-        wrong = late.assign(known=late["known"].where(late["id"] != 7, known))
-        with pytest.raises(DataError, match=f"label time column 'known' has 1 values that {said}"):
-            modelassay.run(log=wrong, label_time="known", checks=["classification"], **STATED)
+    for known, said in (("2999-01-01", "lies in the future"), ("2024-01-01", "comes before its decision")):
+        wrong = late.assign(known=late["known"].where(late["id"] != 7, pd.Timestamp(known)))
+        record = modelassay.run(log=wrong, label_time="known", checks=["classification"], **STATED)
+        assert record.metric("accuracy").n == 39
+        assert f"label time column 'known' in 'pandas frame': 1 label {said}" in " ".join(record.warnings)
     labels = late[["id", "y", "known"]]
     stated = {**STATED, "id": "id", "label_time": "known", "checks": ["classification"]}
     assert modelassay.run(log=FRAME.drop(columns="y"), labels=labels, **stated).metric("accuracy").n == 40
     with pytest.raises(DataError, match="time column 't' has 40 values that lie in the future"):
         modelassay.run(log=FRAME.assign(t=pd.Timestamp("2999-01-01")), checks=["classification"], **STATED)
+
+
+def test_a_label_of_the_future_counts_when_its_time_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = FRAME.assign(known=FRAME["t"] + pd.Timedelta(days=3))
+    late.to_parquet(tmp_path / "log.parquet")
+    stated = {**STATED, "label_time": "known", "reference": 1, "state": tmp_path / "state"}
+    monkeypatch.setattr(label_times, "latest_time", lambda: datetime.datetime(2025, 2, 20))
+    (record,) = modelassay.monitor(tmp_path / "log.parquet", **stated)
+    assert "in 'log.parquet': 1 label lies in the future" in record.warnings[0]
+    assert (record.data.splits[0].rows, record.data.splits[0].dropped_rows) == (17, 1)
+    monkeypatch.undo()
+    (record,) = modelassay.monitor(tmp_path / "log.parquet", **stated)
+    assert not record.warnings
+    assert record.data.splits[0].rows == 18
+
+
+def test_a_folder_is_refused_with_a_pattern_for_its_files(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(DataError, match=r"log 'logs' is a folder; name its files, such as 'logs/\*\*/\*.parquet'"):
+        log_files(tmp_path, "logs")
 
 
 def test_rows_without_a_time_are_told_and_in_no_window() -> None:

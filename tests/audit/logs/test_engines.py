@@ -20,12 +20,13 @@ from audit.logs.cells import Cells
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
 from audit.logs.frames import open_frame
+from audit.logs.label_times import doubts
 from audit.logs.sources import connect
 from reports.store import dumps
 
 COLUMNS = LogColumns(
     target="y", prediction="p", score="s", sensitive=("sex", "age", "rate"), bins={"age": (30.0, 50.0)}, weight="w",
-    time="t", id="id", cluster="person",
+    time="t", id="id", cluster="person", label_time="known",
 )  # fmt: skip
 EDGES = [1 / (1 + math.exp(-place / 64)) for place in (-700, -64, -1, 0, 1, 64, 700)]
 ODD = [0.0, 1.0, 0.5, float("nan"), float("inf"), -float("inf"), -0.1, 1.5, 1e-12, 1 - 1e-12, 0.1, 0.2, 0.7]
@@ -66,8 +67,8 @@ def in_dask(frame: pd.DataFrame) -> object:
 def in_spark(frame: pd.DataFrame, session: Any) -> object:  # noqa: ANN401 -- pyspark may be absent
     scores = "float" if frame["s"].dtype == np.float32 else "double"
     schema = (
-        f"id long, person long, t timestamp_ntz, y long, p string, s {scores}, sex string, age double, "
-        "rate decimal(6, 2), w double"
+        f"id long, person long, t timestamp_ntz, known timestamp_ntz, y long, p string, s {scores}, "
+        "sex string, age double, rate decimal(6, 2), w double"
     )
     words = frame.assign(sex=frame["sex"].where(frame["sex"].notna(), None))
     plain = [tuple(_plain(one) for one in row) for row in words.itertuples(index=False)]
@@ -92,13 +93,16 @@ def odd_frame(rows: list[tuple[Any, ...]], width: str) -> pd.DataFrame:
     frame.insert(1, "person", number // 2)
     times = pd.Series(pd.Timestamp("2024-12-28") + pd.to_timedelta(number * 13, unit="h"))
     frame.insert(2, "t", times.where(number % 7 != 3))
+    known = (times + pd.Timedelta(days=2)).where(number % 5 != 1, times - pd.Timedelta(hours=1))
+    known = known.where(number % 11 != 2, pd.Timestamp("2999-01-01")).where(number % 13 != 4)
+    frame.insert(3, "known", known.where(number < len(frame) - 2, times))
     return frame
 
 
 def told(native: object) -> str:
     """Return what was counted, byte for byte."""
-    cells: Cells = count(open_frame(native, COLUMNS.parts()), COLUMNS, window="week")
-    return f"{cells.sha256()} {dict(cells.scales)} {cells.rows}"
+    cells: Cells = count(open_frame(native, COLUMNS.parts(), name="log"), COLUMNS, window="week")
+    return f"{doubts(cells, COLUMNS)} {cells.sha256()} {dict(cells.scales)} {cells.rows}"
 
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what engines call in each other
@@ -118,6 +122,10 @@ ROW = st.tuples(
 def test_pandas_duckdb_and_dask_count_alike(rows: list[tuple[Any, ...]], width: str) -> None:
     frame = odd_frame(rows, width)
     expected = told(in_pandas(frame))
+    every, late, early = len(frame), (frame["known"] > "2900").sum(), (frame["known"] < frame["t"]).sum()
+    assert expected.endswith(f" {every}"), "nothing is lost, nothing counted twice"
+    assert (f"{late} label" in expected) == (late > 0)
+    assert (f"{early} label" in expected) == (early > 0)
     assert told(in_duckdb(frame)) == expected
     assert told(in_dask(frame)) == expected
 
@@ -145,7 +153,8 @@ def whole_log(odd: bool) -> pd.DataFrame:
 
 STATED: dict[str, Any] = {
     "target": "y", "prediction": "p", "score": "s", "time": "t", "id": "id", "weight": "w", "cluster": "person",
-    "positive": 1, "favorable": 1, "sensitive": ["sex", "age", "rate"], "bins": {"age": (30.0, 50.0)},
+    "label_time": "known", "positive": 1, "favorable": 1, "sensitive": ["sex", "age", "rate"],
+    "bins": {"age": (30.0, 50.0)},
 }  # fmt: skip
 
 
@@ -174,7 +183,7 @@ def test_the_record_of_spark_is_the_same(spark: Any, monkeypatch: pytest.MonkeyP
     assert record_of(native, "pyspark", SOME) == record_of(in_pandas(frame), "pandas", SOME)
     native.createOrReplaceTempView("decisions")  # type: ignore[attr-defined]  # a Spark frame
     with_late = modelassay.run(
-        log=native.drop("y"), labels=native.select("id", "y"), checks=("classification",), **STATED  # type: ignore[attr-defined]
+        log=native.drop("y", "known"), labels=native.select("id", "y", "known"), checks=("classification",), **STATED  # type: ignore[attr-defined]
     )  # fmt: skip
     assert with_late.metric("accuracy") == modelassay.run(log=frame, checks=("classification",), **STATED).metric(
         "accuracy"
@@ -213,3 +222,28 @@ def test_amounts_of_spark_are_counted_alike(spark: Any) -> None:  # noqa: ANN401
     plain = [tuple(None if pd.isna(one) else float(one) for one in row) for row in frame.itertuples(index=False)]
     native = spark.createDataFrame(plain, schema="y double, p double, w double")
     assert amounts_told(native) == amounts_told(frame)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(np.arange(6).astype(np.uint64) % 2 + np.uint64(2**63)),
+        pd.Series(pd.date_range("2025-03-29", periods=6, freq="13h", tz="Europe/Berlin")),
+        pd.Series(pd.date_range("2025-03-29", periods=6, freq="13h")),
+    ],
+)
+def test_large_numbers_and_zones_are_counted_alike(column: pd.Series) -> None:
+    columns = LogColumns(target="y", prediction="y", sensitive=("group",), time="t")
+    is_time = column.dtype.kind == "M"
+    times = column if is_time else pd.Series(pd.date_range("2025-01-01", periods=6))
+    groups = pd.Series(list("ababab"), dtype=object) if is_time else column
+    frame = pd.DataFrame({"y": [0, 1] * 3, "group": groups, "t": times})
+    frames = (
+        in_pandas(frame),
+        in_duckdb(frame),
+        pytest.importorskip("dask.dataframe").from_pandas(frame, npartitions=2),
+    )
+    cells = [count(open_frame(native, columns.parts()), columns, window="day") for native in frames]
+    assert len({one.sha256() for one in cells}) == 1
+    texts = set(cells[0].keys["group"].astype(str))
+    assert texts == set(groups.astype(str))
