@@ -330,10 +330,18 @@ def override_settings(settings: Settings, stated: Mapping[str, object]) -> Setti
 
 
 def parts_of(
-    X: object | None, y: object | None, test: Part | None, train: Part | None, *, log: object | None = None
+    X: object | None,
+    y: object | None,
+    test: Part | None,
+    train: Part | None,
+    *,
+    log: object | None = None,
+    model: object | None = None,
 ) -> dict[str, Part]:
     """Return the splits by name; test rows are given once, as `X` and `y` or as `test`, or not at all with a log."""
     if log is not None:
+        if model is not None:
+            raise DataError("a model is given beside a log, which holds its answers: leave out one of them.")
         if any(value is not None for value in (X, y, test, train)):
             raise DataError("rows are given beside a log: the log holds them; leave X, y, test and train out.")
         return {}

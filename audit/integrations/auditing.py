@@ -208,7 +208,7 @@ def run(
     [('PERF001', 'pass')]
     """
     given = log_given(log, labels, table=table, spark=spark, id_=id, label_time=label_time)
-    parts, output_column = one_target(parts_of(X, y, test, train, log=given), output_column, model)
+    parts, output_column = one_target(parts_of(X, y, test, train, log=given, model=model), output_column, model)
     roles = roles_given(
         target or target_name(parts, sensitive),
         task=task, positive=positive, favorable=favorable, order=order, names=names, monotone=monotone, bins=bins,

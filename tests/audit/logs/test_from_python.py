@@ -113,6 +113,7 @@ def test_run_and_monitor_say_what_the_command_line_says(tmp_path: Path) -> None:
     assert [one.data.splits[0].rows for one in again] == [400, 400]
 
 
+
 @pytest.mark.parametrize("library", ["pandas", "duckdb", "dask"])
 @pytest.mark.filterwarnings("ignore")
 def test_labels_that_come_later_are_a_frame_beside_a_frame(library: str) -> None:
@@ -212,6 +213,7 @@ def _wide(record: AuditRecord, metric: str, where: dict[str, str]) -> float:
         ({"log": 7}, "log is a 'int'; expected a path, or a frame that Narwhals knows"),
         ({"log": None, "table": "x"}, "table is given without a log"),
         ({"X": [[1.0]]}, "rows are given beside a log"),
+        ({"model": "nowhere.skops"}, "a model is given beside a log"),
         ({"sensitive": pd.DataFrame({"sex": ["f"]})}, "sensitive features of a log are columns of it"),
         ({"labels": "late.csv"}, "labels are files and the log is a frame"),
         ({"labels": pd.DataFrame({"id": [1], "y": [1]}), "id": None}, "labels need id"),
