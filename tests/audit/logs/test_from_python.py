@@ -113,7 +113,6 @@ def test_run_and_monitor_say_what_the_command_line_says(tmp_path: Path) -> None:
     assert [one.data.splits[0].rows for one in again] == [400, 400]
 
 
-
 @pytest.mark.parametrize("library", ["pandas", "duckdb", "dask"])
 @pytest.mark.filterwarnings("ignore")
 def test_labels_that_come_later_are_a_frame_beside_a_frame(library: str) -> None:
