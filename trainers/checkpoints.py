@@ -108,7 +108,8 @@ def explain_damage(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         said = " ".join(str(error).split())[:120]
-        raise FileError(f"checkpoint {quote(path)} is damaged ({type(error).__name__}: {said}); delete it") from error
+        place = quote(path, limit=500)
+        raise FileError(f"checkpoint {place} is damaged ({type(error).__name__}: {said}); delete it") from error
 
 
 def require_whole(state: Mapping[str, Any], weights: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> int:

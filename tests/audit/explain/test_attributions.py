@@ -139,7 +139,7 @@ def test_a_wrong_tree_explanation_is_not_shown(fitted: Fitted, monkeypatch: pyte
     assert found.method != "tree"
     assert found.residual is not None
     assert found.residual < 1e-6
-    assert any("not by tree: its sums miss" in note for note in found.notes)
+    assert any("method tree was not used: its sums miss" in note for note in found.notes)
 
 
 def test_without_shap_the_next_method_serves(fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> None:

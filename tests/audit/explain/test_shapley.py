@@ -168,7 +168,7 @@ def test_one_feature_and_one_row_are_enough() -> None:
 
 
 def test_enumeration_refuses_many_features() -> None:
-    with pytest.raises(ValueError, match="15 features"):
+    with pytest.raises(ValueError, match="up to 14 features; the table has 15"):
         exact_shapley(interacting, np.zeros((1, 15)), np.zeros((1, 15)))
 
 
