@@ -55,7 +55,7 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
     mine = of_families(record, results, TRUST)
     mine += [result for result in results if result.gate and result.gate.invalidates and result not in mine]
     invalid = [result for result in mine if result.gate and result.gate.invalidates and result.worst.outcome == "fail"]
-    failed = concerns_of(record, TRUST)
+    failed, ticks = concerns_of(record, TRUST), _ticks(record, mine)
     if invalid:
         sentence = f"The numbers cannot be relied on: {verdict_words(record, known, invalid[0].lead)}."
     elif failed:
@@ -64,9 +64,7 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
     elif noted := _large_notes(record, mine):
         sentence = f"No concern, but mind a note: {concern_words(record, known, noted[0].lead)}."
     else:
-        sentence = (
-            "No test gives a reason to doubt the numbers." if _test(mine) else "Not known: nothing here was tested."
-        )
+        sentence = _without_concern(ticks) if _test(mine) else "Not known: nothing here was tested."
     rest = [
         f"{capital(record, verdict_words(record, known, result.lead))}." for result in failed if result not in invalid
     ][1:2]
@@ -75,8 +73,16 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
         question="Can the numbers be trusted?",
         sentence=sentence,
         details=tuple(rest),
-        ticks=_ticks(record, mine),
+        ticks=ticks,
     )
+
+
+def _without_concern(ticks: Sequence[Tick]) -> str:
+    """Say that nothing was found, and of how much that is not settled."""
+    left = sum(tick.outcome == "inconclusive" for tick in ticks)
+    verb = "is" if left == 1 else "are"
+    rest = f"; {left} of {len(ticks)} kinds of test {verb} not settled" if left else ""
+    return f"No test gives a reason to doubt the numbers{rest}."
 
 
 def _large_notes(record: AuditRecord, mine: Sequence[GateResult]) -> list[GateResult]:

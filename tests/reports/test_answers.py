@@ -314,6 +314,17 @@ def test_a_note_that_reaches_many_rows_is_told_where_there_is_no_concern(rows: f
     assert said in answer.sentence
 
 
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [("pass", "doubt the numbers."), ("inconclusive", "doubt the numbers; 1 of 5 kinds of test is not settled.")],
+)
+def test_trust_says_how_much_is_not_settled(outcome: VerdictOutcome, said: str) -> None:
+    gate = rule("LEAK001", "overlap_share")
+    measured = rate("overlap_share", 0.004, 500)
+    answer = answers(audit({"overlap": (measured,)}, (gate,), (verdict("LEAK001", outcome, measured),)))[2]
+    assert answer.sentence.endswith(said)
+
+
 def test_actions_are_ranked_by_reach_and_paperwork_comes_last() -> None:
     gap = rate("selection_rate_ratio", 0.4, 126, "ratio", afam="yes")
     weak = Estimate(metric="slice_error_ratio", value=2.0, low=1.6, high=2.5, n=91, where={"slice": "a = b"})
