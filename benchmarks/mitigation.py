@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from audit.data.factor import Factor
+from audit.errors import ModelError
 from audit.estimate.gaps import gap_change
 from audit.evidence import Predictions
 from audit.integrations.mitigation import mitigate
@@ -166,8 +167,8 @@ def last_step(table: Real, method: str) -> object:
     return NetworkClassifier(hidden=(8,), epochs=15, learning_rate=0.01, random_state=0)
 
 
-def real_once(table: Real, method: str, constraint: str, seed: int) -> Kept:
-    """Mitigate one split of a table: 40 % train, 30 % validation, 30 % test."""
+def real_once(table: Real, method: str, constraint: str, seed: int) -> Kept | None:
+    """Mitigate one split of a table: 40 % train, 30 % validation, 30 % test; ``None`` where it is refused in words."""
     frame, feature = table.frame, table.feature
     order = np.random.default_rng(seed).permutation(len(frame))
     cuts = [len(order) * share // 10 for share in (4, 7)]
@@ -177,10 +178,13 @@ def real_once(table: Real, method: str, constraint: str, seed: int) -> Kept:
     coded = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     columns = make_column_transformer((coded, words), remainder=StandardScaler())
     model = make_pipeline(columns, last_step(table, method)).fit(train[features], train["y"])
-    done = mitigate(
-        model, train=train, validation=validation, test=test, target="y", positive="yes", favorable="yes",
-        sensitive=[feature], features=features, method=method, constraint=constraint, limit=LIMIT, anyway=True,
-    )  # fmt: skip
+    try:
+        done = mitigate(
+            model, train=train, validation=validation, test=test, target="y", positive="yes", favorable="yes",
+            sensitive=[feature], features=features, method=method, constraint=constraint, limit=LIMIT, anyway=True,
+        )  # fmt: skip
+    except ModelError:
+        return None
     if done.record is None:
         raise SystemExit(done.reason)
     before, after = (done.record.metric(f"gap_{arm}", feature=feature) for arm in ("before", "after"))
@@ -199,15 +203,20 @@ def real(only: str = "") -> int:
     for name, table in real_tables().items():
         for method in candidates.METHODS if name.startswith(only) else ():
             for constraint in candidates.OF_CLASSES:
-                splits = [real_once(table, method, constraint, seed) for seed in range(SPLITS)]
+                runs_of = [real_once(table, method, constraint, seed) for seed in range(SPLITS)]
+                splits = [run for run in runs_of if run is not None]
+                refused = f"{SPLITS - len(splits)} refused"
+                if not splits:
+                    print(f"| {name}, {table.feature} | {method} | {constraint} | | | | {refused} |", flush=True)
+                    continue
                 before, after, cost = (float(np.mean(column)) for column in list(zip(*splits, strict=True))[:3])
                 inside = sum(split.inside for split in splits)
                 untold += sum(not split.told for split in splits)
-                missed += SPLITS - inside if method == "thresholds" else 0
-                runs += SPLITS if method == "thresholds" else 0
+                missed += len(splits) - inside if method == "thresholds" else 0
+                runs += len(splits) if method == "thresholds" else 0
                 print(
                     f"| {name}, {table.feature} | {method} | {constraint} | {before:.3f} | {after:.3f} | {cost:+.3f} | "
-                    f"{inside} of {SPLITS} |",
+                    f"{inside} of {len(splits)}{'' if len(splits) == SPLITS else ', ' + refused} |",
                     flush=True,
                 )
     print(f"thresholds leave more than the limit in {missed} of {runs} runs; {untold} runs of any method do not say so")

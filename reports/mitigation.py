@@ -40,6 +40,7 @@ def lines(record: AuditRecord) -> tuple[str, ...]:
         for estimate in estimates
         if estimate.metric.endswith("_cost")
     ][:1]
+    names += [_line("A decision costs more by", known.get("expected_cost_change"))]
     names += list(people(record, estimates))
     names += _levelling(known)
     return tuple(line for line in names if line)[:12]

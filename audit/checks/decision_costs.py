@@ -10,6 +10,7 @@ import numpy as np
 from audit.check import check
 from audit.costs import Costs
 from audit.errors import NotApplicable
+from audit.estimate.cost_changes import cost_change
 from audit.estimate.making import absent, with_interval
 from audit.estimate.measure import groups
 from audit.estimate.thresholds import (
@@ -18,7 +19,6 @@ from audit.estimate.thresholds import (
     cross_chosen,
     cut_in_use,
     cuts,
-    mean_of_changes,
     mean_within,
     score_of,
     spread_cuts,
@@ -115,11 +115,8 @@ def _cost(part: Predictions, costs: Costs) -> Estimate:
 
 
 def _change(part: Predictions, moved: Predictions, costs: Costs) -> Estimate:
-    before, after = (costs.by_row(predictions.y_true, predictions.y_pred) for predictions in (part, moved))
-    change, positive = after - before, part.y_true == 1
-    kinds = ((np.where(positive, 0.0, change), costs.of_alarm), (np.where(positive, change, 0.0), costs.of_miss))
-    span = mean_of_changes(kinds, weight=part.weight, cluster=part.cluster, level=part.settings.level)
-    return _write("expected_cost_change", span, part, "tango, chosen and measured on halves")
+    method = "tango, chosen and measured on halves"
+    return cost_change("expected_cost_change", part, moved, costs, method=method)
 
 
 def _write(name: str, span: Span, part: Predictions, method: str) -> Estimate:

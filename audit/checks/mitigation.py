@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from audit.check import check
+from audit.costs import Costs
 from audit.errors import quote, quote_all
 from audit.estimate.changes import share
+from audit.estimate.cost_changes import cost_change
 from audit.estimate.gaps import Shift, gap, gap_change, shift, toward_favorable
 from audit.estimate.influence import metric_of
 from audit.estimate.making import absent
 from audit.estimate.measure import by_group, estimate, groups
-from audit.estimate.paired import churn, paired_by_group, paired_difference
+from audit.estimate.paired import align_predictions, churn, paired_by_group, paired_difference
 from audit.evidence import Mitigated, Predictions
 from audit.exhibits import by_address_table, forest, label
 from reports.mitigation import sentence
@@ -57,7 +59,7 @@ def mitigation(mitigated: Mitigated) -> Measurement:
         if closed.value is not None and closed.value > 0:
             estimates.append(moved.excess)
     others = _others(mitigated, before, after)
-    costs = _costs(before, after, control)
+    costs = [*_costs(before, after, control), *_decisions(mitigated.costs, before, after, control)]
     people = _people(mitigated, before, after)
     calibrated = _calibration(mitigated, before, after)
     rest = [*_front(mitigated), *_seeds(mitigated), *_proxies(mitigated)]
@@ -129,6 +131,20 @@ def _costs(before: Predictions, after: Predictions, control: Predictions | None)
         if control is not None and needs == "counts":
             estimates.append(_cost(f"{name}_cost_control", before, control, name))
     return estimates
+
+
+def _decisions(
+    costs: Costs | None, before: Predictions, after: Predictions, control: Predictions | None
+) -> list[Estimate]:
+    """Measure what decisions cost more, by the costs stated or those that the model's own threshold implies."""
+    if costs is None or before.task != "binary":
+        return []
+    arms = {"expected_cost_change": after, "expected_cost_change_control": control}
+    return [
+        cost_change(name, *align_predictions(before, part), costs, method="paired, tango")
+        for name, part in arms.items()
+        if part is not None
+    ]
 
 
 def _cost(label: str, before: Predictions, after: Predictions, name: str) -> Estimate:

@@ -83,7 +83,7 @@ def _decide(graph: Graph, result: Any, sealed: Any, train: pd.DataFrame, outputs
     kinds, names = graph.onnx.TensorProto, [graph.free(output) for output in ("label", "probabilities")]
     shares, margins = graph.node("Cast", outputs[-1], to=kinds.DOUBLE), decides_on_margins(sealed)
     score = graph.node("Gather", shares, graph.constant(np.int64(-1)), axis=1)
-    limit = graph.constant(np.float64(0.5))
+    limit = _of_group(graph, result, sealed, 0.5 if sealed.thresholds is None else sealed.thresholds, train)
     if sealed.calibration is not None:
         lines = {name: list(map(float, line)) for name, line in sealed.calibration.items()}
         slope, start = (
@@ -99,7 +99,6 @@ def _decide(graph: Graph, result: Any, sealed: Any, train: pd.DataFrame, outputs
         ]
         graph.node("Concat", *wide, axis=1, out=names[1])
     else:
-        limit = _of_group(graph, result, sealed, sealed.thresholds, train)
         if margins:
             del names[1]  # raw scores would be taken for probabilities
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from audit.costs import Costs
 from audit.evidence.perturbed import Pair, Perturbed
 from audit.evidence.predictions import Predictions
 
@@ -57,6 +58,8 @@ class Mitigated:
     seeds: tuple[Predictions, ...] = ()
     """Test rows answered after mitigation on rows drawn anew."""
     proxies: tuple[Guess, ...] = ()
+    costs: Costs | None = None
+    """What decisions cost: as stated, or as the threshold of the model before weighs mistakes."""
     notes: tuple[str, ...] = ()
 
     @property

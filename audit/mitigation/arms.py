@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from audit.costs import Costs
 from audit.errors import AuditError, ModelError
 from audit.estimate.gaps import ends, toward_favorable
 from audit.evidence import CONTROL, MITIGATED, NONE, Guess, Mitigated, Perturbed, Predictions, Strength, join
@@ -17,6 +18,7 @@ from audit.mitigation.bench import Bench, FloatArray, Rows, Sealed
 from audit.mitigation.candidates import SEEDS, Candidate, Method
 from audit.mitigation.pipelines import numbers_of, parts
 from audit.mitigation.rules import cut_for_rate
+from audit.mitigation.tradeoff import costs_of, tradeoff
 from audit.models.load import Model
 from reports.record import Task
 
@@ -75,7 +77,8 @@ def choose(bench: Bench, method: Method, before: Predictions, limit: float, *, a
     candidates = tuple(method.propose(bench))
     answered = [answers(bench, candidate.trial, "validation") for candidate in candidates]
     was, *gaps = (_gap(bench, part) for part in (before, *answered))
-    losses = [_loss(before, after) for after in answered]
+    costs = costs_of(bench)
+    losses = [_loss(before, after, costs) for after in answered]
     narrower = [place for place, value in enumerate(gaps) if value < was]
     if not narrower and not anyway:
         raise ModelError(
@@ -96,10 +99,9 @@ def _gap(bench: Bench, predictions: Predictions) -> float:
     return 1.0 if limits is None else float(limits.gap.value or 0.0)
 
 
-def _loss(before: Predictions, after: Predictions) -> float:
-    """Return what is lost: cost in its own range where costs are stated, else accuracy, else explained variance."""
+def _loss(before: Predictions, after: Predictions, costs: Costs | None) -> float:
+    """Return what is lost: cost in its own range where it is known, else accuracy, else explained variance."""
     weight = before.weight
-    costs = before.settings.costs
     if before.task == "regression":
         true = before.y_true.astype(np.float64)
         spread = float(np.average((true - np.average(true, weights=weight)) ** 2, weights=weight)) or 1.0
@@ -187,6 +189,8 @@ def evidence(bench: Bench, method: Method, choice: Choice, final: Sealed | Model
         chosen = place == choice.place
         shown = after if chosen else answers(bench, candidate.trial if method.trains else candidate.final(), "test")
         front.append(Strength(label=candidate.label, chosen=chosen, predictions=shown, tuning_gap=tuned))
+    if bench.settings.costs is None and (weighed := tradeoff(bench)) is not None:
+        bench.notes.append(weighed.words)
     return Mitigated(
         method=method.name,
         constraint=bench.constraint.name,
@@ -200,6 +204,7 @@ def evidence(bench: Bench, method: Method, choice: Choice, final: Sealed | Model
         front=tuple(front),
         seeds=tuple(answers(bench, choice.candidate.redrawn(seed), "test") for seed in SEEDS),
         proxies=tuple(proxies(bench, choice.candidate.trial)),
+        costs=costs_of(bench),
         notes=tuple(bench.notes),
     )
 

@@ -19,8 +19,8 @@ from audit.gather.predictions import predictions_of
 from audit.mitigation.constraints import Constraint
 from audit.mitigation.held import hold
 from audit.mitigation.pipelines import fit_arguments
-from audit.mitigation.rules import Scored, Worth
-from audit.mitigation.sealed import MitigatedClassifier, MitigatedRegressor
+from audit.mitigation.rules import Scored, cut_for_rate
+from audit.mitigation.sealed import MitigatedClassifier, MitigatedRegressor, log_odds
 from audit.models.answers import as_model_input, ask, own_names
 from audit.models.containment import guard_call
 from audit.models.load import Model, wrap
@@ -255,23 +255,27 @@ class Bench:
         earned = self.dataset.y[rows] == self.favorable
         return Scored(score, np.asarray(earned), self.groups.codes[rows].astype(np.intp), self.weight(rows))
 
+    def odds(self, score: FloatArray) -> FloatArray:
+        """Return scores of the favorable class as log odds; margins as they are."""
+        sign = self.sign()
+        return score if not hasattr(self.twin(), "predict_proba") else sign * log_odds(sign * score)
+
     def old_threshold(self) -> float:
         """Return the score of the last class from which on the model answers it, as its own answers say."""
         rows, model = self.rows("validation"), self.twin()
-        score = self.sign() * self.scores_of(model, rows).score
+        scored = self.scores_of(model, rows)
+        score = self.sign() * scored.score
         last = self.predictions(self.seal(model), rows).y_pred == list(self.labels()).index(self.model.classes[-1])  # type: ignore[index]
         usual = 0.5 if hasattr(model, "predict_proba") else 0.0
         below, above = score[~last].max(initial=-np.inf), score[last].min(initial=np.inf)
-        return usual if below < usual <= above or not below < above else float((below + above) / 2)
+        if below < usual <= above:
+            return usual
+        return cut_for_rate(score, scored.weight, float(np.average(last, weights=scored.weight)))
 
-    def worth(self) -> Worth:
-        """Return what decisions are worth: right ones alike, unless ``[costs]`` says otherwise."""
-        costs = self.settings.costs
-        if costs is None:
-            return Worth()
-        right, wrong = -costs.true_positive, -costs.false_positive
-        missed, spared = -costs.false_negative, -costs.true_negative
-        return Worth(right, wrong, missed, spared) if self.favorable == 1 else Worth(spared, missed, wrong, right)
+    def old_cut(self) -> float:
+        """Return the score from which on the model gives the favorable answer."""
+        threshold = self.old_threshold()
+        return threshold if self.sign() > 0 else float(np.nextafter(-threshold, np.inf))
 
 
 def fresh(model: Model, seed: int) -> Any:  # noqa: ANN401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,10 +14,14 @@ from audit.mitigation.bench import Bench, FloatArray, Rows, Sealed, known_groups
 from audit.mitigation.postprocess import fit_centered, lines_by_group, offsets_by_group
 from audit.mitigation.reductions import best_response, multipliers
 from audit.mitigation.rules import Scored, best_cuts
+from audit.mitigation.shrinkage import share_of_gap
+from audit.mitigation.tradeoff import required_tradeoff
 from reports.record import Task
 
 SEEDS = (1, 2)
 """Draws that show how much hangs on the rows."""
+NEARLY_ALL = 0.95
+"""Share of a correction from which on nothing is said of the rest."""
 WIDTHS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12)
 """Widest gaps on validation rows that thresholds are chosen for."""
 POWERS = (0.5, 1.0, 2.0, 3.0)
@@ -74,34 +78,50 @@ def thresholds(bench: Bench) -> Iterator[Candidate]:
         bench.notes.append(
             f"{quote_all(names_of(bench, small))}: fewer than 30 validation rows, the old threshold stays"
         )
-    scored = bench.scores_of(twin, rows)
+    scored, weighed = bench.scores_of(twin, rows), required_tradeoff(bench)
+    cluster = None if bench.dataset.cluster is None else bench.dataset.cluster.take(rows)
+    share = share_of_gap(scored, weighed.home, bench.constraint.rates, cluster)
+    if share == 0:
+        raise ModelError(
+            f"{len(rows)} validation rows are too few to choose {len(large)} thresholds: groups differ by no more than "
+            "chance alone makes of so many rows, and thresholds that follow chance widen a gap on new rows. Give more "
+            "validation rows, or use another method."
+        )
+    if share < NEARLY_ALL:
+        bench.notes.append(
+            f"thresholds go {share:.0%} of the way that the validation rows suggest: chance explains the rest"
+        )
+    rule = partial(_rule, bench, large=large, small=small, home=weighed.home, share=share)
 
     for width in WIDTHS:
-        rule = _rule(bench, scored, large, small, width)
+        fields = rule(scored, weighed.gain, width=width)
         yield Candidate(
             label="smallest possible gap" if width == 0 else f"gap up to {width:g}",
-            trial=bench.seal(twin, thresholds=rule),
-            final=lambda rule=rule: bench.seal(given, thresholds=rule),  # type: ignore[misc]
+            trial=bench.seal(twin, thresholds=fields),
+            final=lambda fields=fields: bench.seal(given, thresholds=fields),  # type: ignore[misc]
             redrawn=lambda seed, width=width: bench.seal(  # type: ignore[misc]
-                given, thresholds=_rule(bench, _redrawn(bench, scored, seed), large, small, width)
+                given, thresholds=rule(*_redrawn(bench, scored, weighed.gain, seed), width=width)
             ),
         )
 
 
-def _redrawn(bench: Bench, scored: Scored, seed: int) -> Scored:
+def _redrawn(bench: Bench, scored: Scored, gain: FloatArray, seed: int) -> tuple[Scored, FloatArray]:
     rows = bench.redrawn(np.arange(len(scored.score)), seed)
-    return scored.take(rows)
+    return scored.take(rows), gain[rows]
 
 
-def _rule(bench: Bench, scored: Scored, large: list[int], small: list[int], width: float) -> dict[str, float]:
+def _rule(
+    bench: Bench, scored: Scored, gain: FloatArray, *, large: list[int], small: list[int], width: float, home: float,
+    share: float,
+) -> dict[str, float]:  # fmt: skip
     """Choose cuts on rows of the large groups; small groups keep the old threshold."""
     place = np.full(len(bench.groups.levels), -1, dtype=np.intp)
     place[large] = np.arange(len(large))
     inside = place[scored.group] >= 0
     part = scored.take(inside)._replace(group=place[scored.group[inside]])
     reached = max(width, _resolution(bench, part))
-    cuts = bench.sign() * best_cuts(part, len(large), bench.constraint.rates, reached, bench.worth())
-    fields = dict(zip(names_of(bench, large), cuts.tolist(), strict=True))
+    cuts = best_cuts(part, gain[inside], len(large), bench.constraint.rates, reached, home, share)
+    fields = dict(zip(names_of(bench, large), (bench.sign() * cuts).tolist(), strict=True))
     return fields | dict.fromkeys(names_of(bench, small), bench.old_threshold()) if small else fields
 
 
@@ -244,29 +264,48 @@ def remove_correlation(bench: Bench) -> Iterator[Candidate]:
 
 def group_calibration(bench: Bench) -> Iterator[Candidate]:
     """Propose scores that mean the same in every group; in regression, answers that are right on average in each."""
-    twin, given = bench.twin(), bench.model.predictor
-    rows = bench.rows("validation")
-    if bench.dataset.task == "regression":
-        for share in SHARES:
-            yield Candidate(
-                label=f"{share:.0%} of each group's mean error",
-                trial=bench.seal(twin, offsets=offsets_by_group(bench, twin, rows, share)),
-                final=lambda share=share: bench.seal(given, offsets=offsets_by_group(bench, twin, rows, share)),  # type: ignore[misc]
-                redrawn=lambda seed, share=share: bench.seal(  # type: ignore[misc]
-                    given, offsets=offsets_by_group(bench, twin, bench.redrawn(rows, seed), share)
-                ),
-            )
-        return
-    scored, margins = bench.scores_of(twin, rows), not hasattr(twin, "predict_proba")
-    for share in SHARES:
-        lines = lines_by_group(bench, scored, share, margins=margins)
+    yield from _mean_errors(bench) if bench.dataset.task == "regression" else _lines(bench)
+
+
+def _lines(bench: Bench) -> Iterator[Candidate]:
+    twin, given, rows = bench.twin(), bench.model.predictor, bench.rows("validation")
+    scored, weighed = bench.scores_of(twin, rows), required_tradeoff(bench)
+    limit = weighed.grants_at if bench.sign() > 0 else 1 - weighed.grants_at
+    by_share = {share: lines_by_group(bench, scored, share) for share in SHARES}
+    _require_difference(bench, map(tuple, by_share[1.0].values()), "scores mean something else by group")
+    for share, lines in by_share.items():
         yield Candidate(
             label=f"{share:.0%} of the way to lines by group",
-            trial=bench.seal(twin, calibration=lines),
-            final=lambda lines=lines: bench.seal(given, calibration=lines),  # type: ignore[misc]
+            trial=bench.seal(twin, calibration=lines, thresholds=limit),
+            final=lambda lines=lines: bench.seal(given, calibration=lines, thresholds=limit),  # type: ignore[misc]
             redrawn=lambda seed, share=share: bench.seal(  # type: ignore[misc]
-                given, calibration=lines_by_group(bench, _redrawn(bench, scored, seed), share, margins=margins)
+                given,
+                calibration=lines_by_group(bench, _redrawn(bench, scored, weighed.gain, seed)[0], share),
+                thresholds=limit,
             ),
+        )
+
+
+def _mean_errors(bench: Bench) -> Iterator[Candidate]:
+    twin, given, rows = bench.twin(), bench.model.predictor, bench.rows("validation")
+    by_share = {share: offsets_by_group(bench, twin, rows, share) for share in SHARES}
+    _require_difference(bench, by_share[1.0].values(), "mean errors differ by group")
+    for share, offsets in by_share.items():
+        yield Candidate(
+            label=f"{share:.0%} of each group's mean error",
+            trial=bench.seal(twin, offsets=offsets),
+            final=lambda offsets=offsets: bench.seal(given, offsets=offsets),  # type: ignore[misc]
+            redrawn=lambda seed, share=share: bench.seal(  # type: ignore[misc]
+                given, offsets=offsets_by_group(bench, twin, bench.redrawn(rows, seed), share)
+            ),
+        )
+
+
+def _require_difference(bench: Bench, rules: Iterable[object], what: str) -> None:
+    if len(set(rules)) < 2:
+        raise ModelError(
+            f"{len(bench.rows('validation'))} validation rows do not show that {what}: chance alone explains what "
+            "differs. Give more validation rows, or use another method."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import minimize
 from sklearn.base import clone
@@ -13,8 +14,10 @@ from audit.errors import ModelError, quote_all
 from audit.mitigation.bench import Bench, FloatArray, Rows, fresh, known_groups, names_of
 from audit.mitigation.pipelines import numbers_of, parts
 from audit.mitigation.rules import Scored
-from audit.mitigation.sealed import log_odds
+from audit.mitigation.shrinkage import beyond_chance, differences
+from audit.statistics.variance import effective_n
 
+Mask = npt.NDArray[np.bool_]
 FEWEST = 10
 """Rows of either outcome that a group needs for a calibration of its own."""
 
@@ -86,11 +89,11 @@ def known_means(values: FloatArray, weight: FloatArray) -> FloatArray:
     return np.asarray(np.divide(total, count, out=np.full(values.shape[1], np.nan), where=count > 0))
 
 
-def lines_by_group(bench: Bench, scored: Scored, share: float, *, margins: bool) -> dict[str, list[float]]:
+def lines_by_group(bench: Bench, scored: Scored, share: float) -> dict[str, list[float]]:
     """Fit Platt's line of the log odds by group, drawn toward the line of all rows by 1 less `share`.
 
-    Groups of few rows of either outcome have the line of all rows. A line never falls: the order of two people of
-    one group stays.
+    Lines by group are drawn there, too, by what chance alone makes of their differences. Groups of few rows of either
+    outcome have the line of all rows. A line never falls: the order of two people of one group stays.
 
     Parameters
     ----------
@@ -99,44 +102,61 @@ def lines_by_group(bench: Bench, scored: Scored, share: float, *, margins: bool)
         Score of the favorable class.
     share : float
         1 for lines by group, 0 for one line.
-    margins : bool
-        Whether scores are margins, not probabilities.
 
     Returns
     -------
     dict of str to [slope, intercept]
         Of the model's last class.
     """
-    sign = bench.sign()
-    score = sign * scored.score
-    odds = score if margins else log_odds(score)
-    hit = scored.earned if sign > 0 else ~scored.earned
-    whole = _line(odds, hit, scored.weight)
+    odds, sign = bench.odds(scored.score), bench.sign()
+    whole = platt_line(odds, scored.earned, scored.weight)
     if whole is None:
         raise ModelError("the model's scores do not rank the validation rows; there is nothing to calibrate.")
     large, small = known_groups(bench, bench.rows("validation"))
-    fields = {}
+    own, gain = {}, 0.0
     for code in large:
-        inside = scored.group == code
-        few = min(int(hit[inside].sum()), int((~hit[inside]).sum())) < FEWEST
-        line = None if few else _line(odds[inside], hit[inside], scored.weight[inside])
+        part = scored.take(scored.group == code)
+        given = bench.odds(part.score)
+        few = min(int(part.earned.sum()), int((~part.earned).sum())) < FEWEST
+        line = None if few else platt_line(given, part.earned, part.weight)
         if line is None:
             small.append(code)
             continue
-        fields[bench.groups.levels[code]] = (share * line + (1 - share) * whole).tolist()
+        own[bench.groups.levels[code]] = line
+        gain += _log_loss(whole, given, part) - _log_loss(line, given, part)
     if small and share == 1:
         bench.notes.append(f"{quote_all(names_of(bench, small))}: too few validation rows, calibrated as all rows are")
-    return {**fields, **{name: whole.tolist() for name in names_of(bench, small)}}
+    rows = effective_n(scored.weight) / float(scored.weight.sum())  # of equal weight, for each unit of weight
+    kept = share * beyond_chance(2 * rows * gain, 2 * (len(own) + bool(small) - 1))
+    lines = {name: kept * line + (1 - kept) * whole for name, line in own.items()}
+    lines |= dict.fromkeys(names_of(bench, small), whole)
+    return {name: [float(line[0]), sign * float(line[1])] for name, line in lines.items()}
 
 
-def _line(odds: FloatArray, hit: np.ndarray[Any, np.dtype[np.bool_]], weight: FloatArray) -> FloatArray | None:
-    """Fit slope and intercept by maximum likelihood (Platt 1999, with his smoothed targets); ``None`` if it falls."""
+def platt_line(odds: FloatArray, hit: Mask, weight: FloatArray) -> FloatArray | None:
+    """Fit slope and intercept by maximum likelihood (Platt 1999, with his smoothed targets); ``None`` if it falls.
+
+    Parameters
+    ----------
+    odds : ndarray of shape (n,)
+        Log odds, or margins.
+    hit : ndarray of shape (n,)
+        Whether the outcome came true.
+    weight : ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> odds = np.linspace(-3, 3, 601)
+    >>> hit = np.random.default_rng(0).random(601) < share_at(np.array([1.0, 0.5]), odds)
+    >>> platt_line(odds, hit, np.ones(601)).round(1).tolist(), platt_line(-odds, hit, np.ones(601))
+    ([1.0, 0.4], None)
+    """
     right, wrong = float(weight[hit].sum()), float(weight[~hit].sum())
     target = np.where(hit, (right + 1) / (right + 2), 1 / (wrong + 2))
 
     def loss(line: FloatArray) -> tuple[float, FloatArray]:
         value = line[0] * odds + line[1]
-        error = weight * (1 / (1 + np.exp(-np.clip(value, -500, 500))) - target)
+        error = weight * (share_at(line, odds) - target)
         total = float((weight * (np.logaddexp(0.0, value) - target * value)).sum())
         return total, np.array([float(error @ odds), float(error.sum())])
 
@@ -144,13 +164,34 @@ def _line(odds: FloatArray, hit: np.ndarray[Any, np.dtype[np.bool_]], weight: Fl
     return values if np.isfinite(values).all() and values[0] > 1e-3 else None
 
 
+def share_at(line: FloatArray, odds: FloatArray) -> FloatArray:
+    """Return the probability that a line gives to log odds, or margins.
+
+    Examples
+    --------
+    >>> share_at(np.array([1.0, 0.0]), np.array([0.0])).tolist()
+    [0.5]
+    """
+    return np.asarray(1 / (1 + np.exp(-np.clip(line[0] * odds + line[1], -500, 500))))
+
+
+def _log_loss(line: FloatArray, odds: FloatArray, part: Scored) -> float:
+    value = line[0] * odds + line[1]
+    return float((part.weight * (np.logaddexp(0.0, value) - part.earned * value)).sum())
+
+
 def offsets_by_group(bench: Bench, estimator: object, rows: Rows, share: float) -> dict[str, float]:
-    """Return a share of each group's mean residual on rows, in the unit of the target; of few rows, that of all."""
+    """Return a share of each group's mean residual on rows, in the unit of the target; of few rows, that of all.
+
+    Of the differences among groups, what chance alone makes of them is left out.
+    """
     answer = bench.predictions(bench.seal(estimator), rows).y_pred.astype(np.float64)
     residual = bench.dataset.y[rows].astype(np.float64) - answer
-    weight, codes = bench.weight(rows), bench.groups.codes[rows]
+    weight, codes = bench.weight(rows), bench.groups.codes[rows].astype(np.intp)
     whole = float(np.average(residual, weights=weight))
     large, small = known_groups(bench, rows)
+    cluster = None if bench.dataset.cluster is None else bench.dataset.cluster.take(rows)
+    share *= beyond_chance(*differences(residual, codes, weight, cluster))
     values = {}
     for code in large:
         inside = codes == code

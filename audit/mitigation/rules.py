@@ -34,74 +34,91 @@ class Scored(NamedTuple):
         return Scored(self.score[rows], self.earned[rows], self.group[rows], self.weight[rows])
 
 
-class Worth(NamedTuple):
-    """What a decision is worth, by what came true."""
-
-    granted_earned: float = 1.0
-    granted_unearned: float = 0.0
-    refused_earned: float = 0.0
-    refused_unearned: float = 1.0
-
-
 class GroupCuts(NamedTuple):
     """Cuts of a group, from nobody to everybody, each with its rates and its worth."""
 
     at: FloatArray
     rates: dict[str, FloatArray]
     worth: FloatArray
+    home: int
+    """Place of the cut that all groups share before any is moved."""
 
 
-def group_cuts(rows: Scored, code: int, worth: Worth) -> GroupCuts:
-    """Return the cuts of a group: halfway between neighboring scores, and one at either end.
+def every_cut(score: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """Return the cuts of scores that fall: halfway between neighbors, and one at either end; and the rows above each.
+
+    Examples
+    --------
+    >>> at, above = every_cut(np.array([0.8, 0.4, 0.4]))
+    >>> at.round(2).tolist(), above.tolist()
+    ([1.8, 0.6, -0.6], [0, 1, 3])
+    """
+    last = np.flatnonzero(np.append(score[1:] != score[:-1], True))
+    halves = (score[last[:-1]] + score[last[:-1] + 1]) / 2
+    return np.concatenate([[score[0] + 1.0], halves, [score[-1] - 1.0]]), np.concatenate([[0], last + 1])
+
+
+def group_cuts(rows: Scored, gain: FloatArray, code: int, home: float) -> GroupCuts:
+    """Return the cuts of a group: `home`, where it stands now, and others between neighboring scores.
+
+    Parameters
+    ----------
+    rows : Scored
+    gain : ndarray of shape (n,)
+        What the favorable answer to a row is worth over the other one.
+    code : int
+    home : float
 
     Examples
     --------
     >>> rows = Scored(np.array([0.2, 0.4, 0.8]), np.array([False, True, True]), np.zeros(3, int), np.ones(3))
-    >>> found = group_cuts(rows, 0, Worth())
-    >>> found.at.round(2).tolist(), found.rates["true_positive_rate"].tolist(), found.worth.tolist()
-    ([1.8, 0.6, 0.3, -0.8], [0.0, 0.5, 1.0, 1.0], [1.0, 2.0, 3.0, 2.0])
+    >>> cuts = group_cuts(rows, np.array([-1.0, 1.0, 1.0]), 0, home=0.5)
+    >>> cuts.at.round(2).tolist(), cuts.rates["true_positive_rate"].tolist(), cuts.worth.tolist(), cuts.home
+    ([1.8, 0.5, 0.3, -0.8], [0.0, 0.5, 1.0, 1.0], [0.0, 1.0, 2.0, 1.0], 1)
     """
-    inside = rows.group == code
+    inside = np.flatnonzero(rows.group == code)
+    inside = inside[np.argsort(-rows.score[inside], kind="stable")]
     score, earned, weight = rows.score[inside], rows.earned[inside], rows.weight[inside]
-    order = np.argsort(-score, kind="stable")
-    score, earned, weight = score[order], earned[order], weight[order]
-    last = np.flatnonzero(np.append(score[1:] != score[:-1], True))
-    halves = (score[last[:-1]] + score[last[:-1] + 1]) / 2
-    at = np.concatenate([[score[0] + 1.0], halves, [score[-1] - 1.0]])
-    sums = [np.concatenate([[0.0], np.cumsum(part)[last]]) for part in (weight * earned, weight * ~earned)]
-    right, wrong = sums
-    kept = np.unique(np.round(np.linspace(0, len(at) - 1, min(MOST_CUTS, len(at)))).astype(np.intp))
-    at, right, wrong = at[kept], right[kept], wrong[kept]
-    all_right, all_wrong = float(sums[0][-1]), float(sums[1][-1])
-    total = all_right + all_wrong
-    value = (
-        worth.granted_earned * right
-        + worth.granted_unearned * wrong
-        + worth.refused_earned * (all_right - right)
-        + worth.refused_unearned * (all_wrong - wrong)
+    at, above = every_cut(score)
+    now = int(np.searchsorted(above, np.count_nonzero(score >= home)))
+    at[now] = home
+    spread = np.round(np.linspace(0, len(at) - 1, min(MOST_CUTS, len(at)))).astype(np.intp)
+    kept = np.union1d(spread, [now])
+    right, wrong, value = (
+        np.concatenate([[0.0], np.cumsum(part)])[above[kept]]
+        for part in (weight * earned, weight * ~earned, weight * gain[inside])
     )
+    all_right, all_wrong = float(right[-1]), float(wrong[-1])
+    total = all_right + all_wrong
     rates = {
         "selection_rate": (right + wrong) / total,
         "true_positive_rate": right / all_right if all_right else np.zeros(len(right)),
         "false_positive_rate": wrong / all_wrong if all_wrong else np.zeros(len(wrong)),
         "error_rate": (all_right - right + wrong) / total,
     }
-    return GroupCuts(at, rates, value)
+    return GroupCuts(at[kept], rates, value, int(np.searchsorted(kept, now)))
 
 
-def best_cuts(rows: Scored, groups: int, rates: Sequence[str], width: float, worth: Worth) -> FloatArray:
+def best_cuts(
+    rows: Scored, gain: FloatArray, groups: int, rates: Sequence[str], width: float, home: float, share: float = 1.0
+) -> FloatArray:
     """Return the cut of each group that together are worth most, with rates at most `width` apart.
 
     Parameters
     ----------
     rows : Scored
+    gain : ndarray of shape (n,)
+        What the favorable answer to a row is worth over the other one.
     groups : int
         Number of groups; each has rows.
     rates : sequence of str
         One or two rates.
     width : float
         Largest gap on these rows, from 0 to 1.
-    worth : Worth
+    home : float
+        The cut that all groups share before any is moved.
+    share : float
+        How much of the way from `home` each group goes, counted in its rows.
 
     Returns
     -------
@@ -112,14 +129,25 @@ def best_cuts(rows: Scored, groups: int, rates: Sequence[str], width: float, wor
     --------
     >>> rows = Scored(np.tile([0.2, 0.4, 0.6, 0.8], 2), np.array([0, 0, 1, 1, 0, 1, 1, 1], bool),
     ...               np.repeat([0, 1], 4), np.ones(8))
-    >>> best_cuts(rows, 2, ["selection_rate"], 0.0, Worth()).round(2).tolist()
+    >>> gain = np.where(rows.earned, 1.0, -1.0)
+    >>> best_cuts(rows, gain, 2, ["selection_rate"], 0.0, 0.5).round(2).tolist()
     [0.5, 0.5]
-    >>> best_cuts(rows, 2, ["selection_rate"], 0.5, Worth()).round(2).tolist()
+    >>> best_cuts(rows, gain, 2, ["selection_rate"], 0.5, 0.5).round(2).tolist()
     [0.5, 0.3]
+    >>> best_cuts(rows, gain, 2, ["selection_rate"], 0.5, 0.5, share=0.0).round(2).tolist()
+    [0.5, 0.5]
     """
-    cuts = [group_cuts(rows, code, worth) for code in range(groups)]
+    cuts = [group_cuts(rows, gain, code, home) for code in range(groups)]
     numbers = _windows_of_one(cuts, rates[0], width) if len(rates) == 1 else _windows_of_two(cuts, rates, width)
-    return np.array([choice.at[place] for choice, place in zip(cuts, numbers, strict=True)])
+    return np.array([choice.at[_toward(choice, place, share)] for choice, place in zip(cuts, numbers, strict=True)])
+
+
+def _toward(cuts: GroupCuts, place: int, share: float) -> int:
+    """Go a share of the way from home to a cut."""
+    selected = cuts.rates["selection_rate"]
+    wanted = selected[cuts.home] + share * (selected[place] - selected[cuts.home])
+    between = np.arange(min(cuts.home, place), max(cuts.home, place) + 1)
+    return int(between[np.abs(selected[between] - wanted).argmin()])
 
 
 def _windows_of_one(cuts: Sequence[GroupCuts], name: str, width: float) -> list[int]:
@@ -165,11 +193,7 @@ def cut_for_rate(score: FloatArray, weight: FloatArray, rate: float) -> float:
     >>> cut_for_rate(np.array([0.1, 0.2, 0.8, 0.9]), np.ones(4), 0.5)
     0.5
     """
-    rows = Scored(score, np.ones(len(score), bool), np.zeros(len(score), np.intp), weight)
-    cuts = group_cuts(rows, 0, Worth())
-    if len(cuts.at) >= MOST_CUTS:  # finer than the grid of the search: a control must match
-        order = np.argsort(-score, kind="stable")
-        share = np.cumsum(weight[order]) / weight.sum()
-        here = min(int(np.searchsorted(share, rate)), len(score) - 2)
-        return float((score[order[here]] + score[order[here + 1]]) / 2)
-    return float(cuts.at[int(np.abs(cuts.rates["selection_rate"] - rate).argmin())])
+    order = np.argsort(-score, kind="stable")
+    at, above = every_cut(score[order])
+    share = np.concatenate([[0.0], np.cumsum(weight[order])])[above] / weight.sum()
+    return float(at[int(np.abs(share - rate).argmin())])

@@ -223,7 +223,7 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
     thresholds : float or mapping of group to float, optional
         From which score on the positive class is answered; without one, what the estimator answers.
     calibration : mapping of group to (slope, intercept), optional
-        Of the log odds of a score; slopes are above 0. The positive class is then answered from 0.5 on.
+        Of the log odds of a score; slopes are above 0. Thresholds then speak of calibrated scores; 0.5 without one.
     shifts : mapping of group to sequence of float, optional
         What is taken from each column that the last step reads.
 

@@ -20,7 +20,7 @@ from audit.evidence import Mitigated, Perturbed, Predictions, Settings, join
 from audit.mitigation.candidates import cell_weights
 from audit.mitigation.constraints import constraint
 from audit.mitigation.preparation import prepare
-from audit.mitigation.rules import Scored, Worth, best_cuts, cut_for_rate
+from audit.mitigation.rules import Scored, best_cuts, cut_for_rate
 from audit.models.load import wrap
 from reports.mitigation import people
 from reports.record import AuditRecord, DataInfo, Environment, Estimate, ModelInfo
@@ -181,6 +181,7 @@ def test_cuts_do_not_depend_on_the_order_of_rows(seed: int, width: float) -> Non
         generator.integers(1, 4, 90).astype(np.float64),
     )
     first, second = (
-        best_cuts(part, 3, ["selection_rate"], width, Worth()) for part in (rows, rows.take(generator.permutation(90)))
+        best_cuts(part, np.where(part.earned, 0.6, -0.4), 3, ["selection_rate"], width, 0.6)
+        for part in (rows, rows.take(generator.permutation(90)))
     )
     assert first == pytest.approx(second)

@@ -97,7 +97,7 @@ def test_crossings_with_few_rows_have_one_rule_together() -> None:
 
 def test_levels_beyond_the_largest_have_one_rule_together() -> None:
     wide = {}
-    for place, (name, part) in enumerate(PARTS.items()):
+    for place, (name, part) in enumerate(_parts(1600).items()):
         town = np.random.default_rng(place).integers(0, 120, len(part))
         town = np.where(part.index % 2 == 0, np.where(part["sex"] == "m", 200, 201), town)
         wide[name] = part.assign(town=[f"t{number}" for number in town])

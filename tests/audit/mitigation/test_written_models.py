@@ -22,10 +22,11 @@ from audit.mitigation import candidates
 from audit.mitigation.candidates import METHODS
 from audit.models.load import load as load_model
 from reports.store import load
-from tests.audit.mitigation.worlds import pipeline, table
+from tests.audit.mitigation.worlds import misled, pipeline, table
 
 FEATURES = ["x", "z", "kind"]
 PARTS = {name: table(400, place, gap=1.2) for place, name in enumerate(("train", "validation", "test"))}
+MISLED = {name: misled(400, place, gap=1.2) for place, name in enumerate(PARTS)}
 NEED = {"reduction": "fairlearn", "penalty": "torch"}
 
 
@@ -35,8 +36,10 @@ def _one_strength(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "POWERS", (1.0,))
 
 
-def _written(folder: Path, model: Any, method: str, parts: Any = PARTS, **more: Any) -> Path:  # noqa: ANN401
+def _written(folder: Path, model: Any, method: str, parts: Any = None, **more: Any) -> Path:  # noqa: ANN401
     """Mitigate and write; return the folder."""
+    if parts is None:
+        parts = MISLED if method == "group-calibration" else PARTS
     asked = {"target": "y", "features": FEATURES, "sensitive": ["sex"], "constraint": "demographic-parity", **more}
     group = [one for one in asked["sensitive"] if one not in asked["features"]]
     given = {name: part[[*asked["features"], *group, asked["target"]]] for name, part in parts.items()}

@@ -23,6 +23,13 @@ def table(rows: int, seed: int, *, gap: float = 0.8) -> pd.DataFrame:
     return pd.DataFrame({"x": x, "z": z, "kind": kind, "sex": sex, "y": np.where(score > 0.8, "yes", "no"), "v": score})
 
 
+def misled(rows: int, seed: int, *, gap: float = 0.8) -> pd.DataFrame:
+    """Return rows in which outcomes of women are rarer than their columns say: scores mean something else by group."""
+    frame = table(rows, seed, gap=gap)
+    turned = (frame["sex"] == "f") & (frame["y"] == "yes") & (np.arange(rows) % 2 == 0)
+    return frame.assign(y=frame["y"].mask(turned, "no"))
+
+
 def pipeline(last: object) -> Pipeline:
     """Return a preprocessing of the table with an estimator at its end."""
     columns = make_column_transformer(
