@@ -12,12 +12,18 @@ import pandas as pd
 from audit.data.columns import MOST_GROUPS, MOST_LEVELS, ColumnKind, column_kind, group_factor, label_texts, pool_levels
 from audit.data.factor import Factor
 from audit.data.joining import join_columns, outside_column
+from audit.data.kinds import may_round_codes
 from audit.data.reading import Tables
 from audit.data.roles import Roles as Roles
 from audit.data.target import encode_target, require_both_classes
 from audit.data.times import moments
 from audit.errors import DataError, hint, quote, quote_all
 from reports.record import HOUSE_WORDS, FeatureInfo, SplitInfo, Task
+
+ROUNDED = (
+    "column {quoted} holds whole numbers of more than 15 digits beside missing values, and their last digits may be "
+    'rounded; if they are codes, write them as text (of a CSV file: [data] text = ["{name}"])'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -209,6 +215,7 @@ def build(
         notes=(
             *(() if tables is None else tables.notes),
             *(f"column {quote(name)} holds {what} and was left out" for name, what in ignored.items()),
+            *(ROUNDED.format(name=name, quoted=quote(name)) for name in frame.columns if may_round_codes(frame[name])),
         ),
         read_as_missing={} if tables is None else tables.read_as_missing,
         features=features,

@@ -26,8 +26,6 @@ from audit.errors import DataError, quote, quote_all
 TRUTH = {"true": True, "false": False}
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 Holds = Callable[[Sequence[str], Reading], bool]
-EXACT = 2.0**53
-"""Whole numbers up to which floating-point numbers hold every one."""
 LOOKED_AT = 1000
 """So many distinct words are looked at before all are: most columns of words show it at once."""
 
@@ -238,11 +236,6 @@ def _kind(name: str, columns: list[pd.Series], reading: Reading, notes: list[str
     if name in reading.text:
         return "words"
     if set(kinds) <= {"number", "empty"}:
-        if any(map(_rounds_codes, columns)):
-            notes.append(
-                f"column {quote(name)} holds whole numbers of more than 15 digits beside missing values, and the last "
-                f'digits were rounded; if they are codes, state [data] text = ["{name}"]'
-            )
         return "number" if reading.missing else "kept"
     if set(kinds) <= {"boolean", "empty"} and name not in reading.number:
         return "kept"
@@ -255,14 +248,6 @@ def _kind(name: str, columns: list[pd.Series], reading: Reading, notes: list[str
     _require_one_kind(name, kinds, words, reading)
     _tell_almost_numbers(name, words, reading, notes)
     return "words"
-
-
-def _rounds_codes(column: pd.Series) -> bool:
-    """Tell whether whole numbers became floating-point numbers that cannot hold all of their digits."""
-    if column.dtype.kind != "f" or not column.isna().any():
-        return False
-    values = column.dropna().to_numpy()
-    return bool(len(values) and EXACT <= np.abs(values).max() < 2.0**64 and (values == np.floor(values)).all())
 
 
 def _parsed_kind(column: pd.Series) -> str:

@@ -15,6 +15,8 @@ from audit.errors import DataError, quote, quote_all
 
 Kind = Literal["empty", "boolean", "number", "text", "time", "mixed", "other"]
 SCALARS = (str, bool, int, float, np.generic, datetime.date)
+EXACT = 2.0**53
+"""Whole numbers up to which floating-point numbers hold every one."""
 
 
 def plain(column: pd.Series) -> pd.Series:
@@ -105,6 +107,20 @@ def _plain_categories(column: pd.Series) -> pd.Series:
         return column
     texts = [label_text(category) for category in categories]
     return column.cat.rename_categories(texts) if len(set(texts)) == len(texts) else column.astype(str).astype("str")
+
+
+def may_round_codes(column: pd.Series) -> bool:
+    """Tell whether whole numbers are held as floating-point numbers that cannot hold all of their digits.
+
+    Examples
+    --------
+    >>> may_round_codes(pd.Series([2**53 + 1, None])), may_round_codes(pd.Series([2**53 + 1]))
+    (True, False)
+    """
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return False
+    largest = column.abs().max()
+    return bool(EXACT <= largest < 2.0**64 and (column.dropna() % 1 == 0).all())
 
 
 def unfit(column: pd.Series) -> str:

@@ -85,7 +85,12 @@ class Served:
         """Return counters and gauges as OpenMetrics text."""
         gauges = {"ready": float(self.ready), "queue_rows": float(self.batcher.waiting)}
         if self.log is not None:
-            gauges |= {"logged_rows": float(self.log.written), "log_failures": float(self.log.failures)}
+            gauges |= {
+                "logged_rows": float(self.log.written),
+                "log_waiting_rows": float(self.log.waiting),
+                "log_dropped_rows": float(self.log.dropped),
+                "log_failures": float(self.log.failures),
+            }
         return self.counters.text(gauges)
 
 
@@ -204,7 +209,7 @@ def _lifespan(served: Served) -> "Callable[[FastAPI], AbstractAsyncContextManage
         await served.batcher.stop()
         flushing.cancel()
         if served.log is not None:
-            await asyncio.to_thread(served.log.flush)
+            await asyncio.to_thread(served.log.close)
 
     return lifespan
 

@@ -26,6 +26,8 @@ DISTANCES = {
     "HaversineDistance64": "haversine",
 }
 """Distances without arrays of their own, by the class that a file names."""
+FLAGS = ("is_leaf", "missing_go_to_left", "is_categorical")
+"""Fields of a node of histogram boosting that are 0 or 1."""
 WORDS_OF_SET = 8
 """Words of 32 bits in a set of categories, which are 256 at most."""
 
@@ -87,9 +89,8 @@ def _validate_widths(owner: object) -> None:
     width = getattr(owner, "n_features_in_", None)
     if not isinstance(width, int | np.integer):
         return
-    entries = [
-        int(getattr(tree, "n_features", -1)) == width for tree in [getattr(owner, "tree_", None)] if tree is not None
-    ]
+    own: Any = getattr(owner, "tree_", None)
+    entries = [int(own.n_features) == width] if hasattr(own, "n_features") else []  # trees of neighbors have none
     chosen = getattr(owner, "estimators_features_", None)
     children = _children(getattr(owner, "estimators_", ()))
     widths = [width] * len(children) if chosen is None else [len(features) for features in chosen]
@@ -127,10 +128,17 @@ def _validate_tree(tree: object) -> None:
         sound = sound and bool(((child[inner] > here[inner]) & (child[inner] < count)).all())
     limit = int(getattr(tree, "n_features", 0))
     sound = sound and bool(((feature[inner] >= 0) & (feature[inner] < limit)).all())
+    sound = sound and _are_cuts(np.asarray(getattr(tree, "threshold")), inner)  # noqa: B009 -- compiled, without types
+    sound = sound and bool(np.isfinite(np.asarray(getattr(tree, "value"))).all())  # noqa: B009
     if not sound or _depth(left, right) > int(getattr(tree, "max_depth", 0)):
         raise ModelError(
             "the model file holds a decision tree whose nodes point outside it; the file is broken or hostile."
         )
+
+
+def _are_cuts(thresholds: npt.NDArray[Any], inner: npt.NDArray[np.bool_]) -> bool:
+    """Tell whether inner nodes cut at numbers; one that parts missing values from all others cuts at infinity."""
+    return bool((thresholds[inner] > -np.inf).all())
 
 
 def _depth(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> int:
@@ -145,7 +153,7 @@ def _depth(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> int:
 def _validate_predictor(predictor: object) -> None:
     nodes = np.asarray(getattr(predictor, "nodes", np.zeros(0)))
     names = set(nodes.dtype.names or ())
-    if not {"left", "right", "is_leaf", "feature_idx"} <= names:
+    if not {"left", "right", "is_leaf", "feature_idx", "num_threshold", "value"} <= names:
         raise ModelError("the model file holds a boosting tree without nodes; the file is broken or hostile.")
     inner = nodes["is_leaf"] == 0
     here = np.arange(len(nodes))[inner]
@@ -157,6 +165,10 @@ def _validate_predictor(predictor: object) -> None:
         sets = np.shape(getattr(predictor, "raw_left_cat_bitsets", ()))
         chosen = nodes["bitset_idx"][inner & (nodes["is_categorical"] != 0)].astype(np.int64)
         sound = not len(chosen) or (len(sets) == 2 and sets[1] == WORDS_OF_SET and bool((chosen < sets[0]).all()))
+    cuts = inner & (nodes["is_categorical"] == 0) if "is_categorical" in names else inner
+    sound = sound and _are_cuts(nodes["num_threshold"], cuts) and bool(np.isfinite(nodes["value"]).all())
+    flags = [nodes[name] for name in FLAGS if name in names]
+    sound = sound and all(bool((flag <= 1).all()) for flag in flags)
     if not sound or bool((nodes["feature_idx"][inner].astype(np.int64) < 0).any()):
         raise ModelError(
             "the model file holds a boosting tree whose nodes point outside it; the file is broken or hostile."

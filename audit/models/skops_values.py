@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from audit.data.factor import crossed_levels
 from audit.errors import ModelError, quote, quote_all
+from audit.models.skops_fitted import is_consistent
 from audit.models.skops_state import walk
 
 FAMILIES = (
@@ -66,6 +67,7 @@ def disarm(root: object, *, trusted: Iterable[str] = ()) -> tuple[str, ...]:
         elif hasattr(value, "__dict__"):
             _refuse_shadows(value)
             notes |= dict.fromkeys(_disarm(value))
+            _validate(is_consistent, value)
         for kind in type(value).__mro__:
             if kind.__name__ in STATES:
                 _validate(STATES[kind.__name__], value)
@@ -243,7 +245,7 @@ def _neighbors(model: Any) -> bool:  # noqa: ANN401
     rows = getattr(model, "_fit_X", None)
     if rows is None:
         return True
-    sound = rows.shape[1] == int(model.n_features_in_)
+    sound = rows.shape[1] == int(model.n_features_in_) and _is_finite_for(model.metric, rows)
     classes, y = getattr(model, "classes_", None), getattr(model, "_y", None)
     if y is None:
         return bool(sound)
@@ -252,6 +254,13 @@ def _neighbors(model: Any) -> bool:  # noqa: ANN401
         return bool(sound)
     codes: npt.NDArray[Any] = np.asarray(y)
     return bool(sound and codes.min() >= 0 and codes.max() < len(classes) <= MOST_CLASSES)
+
+
+def _is_finite_for(metric: object, rows: Any) -> bool:  # noqa: ANN401 -- dense or sparse
+    values = rows.data if hasattr(rows, "indptr") else np.asarray(rows)
+    if metric == "nan_euclidean" or values.dtype.kind not in "fc":
+        return True
+    return values.dtype.kind == "f" and bool(np.isfinite(values).all())
 
 
 def _centers(model: Any) -> bool:  # noqa: ANN401

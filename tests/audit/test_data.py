@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from audit.data.columns import group_factor, label_texts
 from audit.data.dataset import Roles, build
 from audit.data.factor import Factor, concatenate
-from audit.data.tables import read_table
+from audit.data.reading import Reading
+from audit.data.tables import read_table, read_tables
 from audit.data.times import moments
 from audit.errors import DataError
 
@@ -183,3 +184,59 @@ def test_the_value_that_is_not_a_time_is_named(values: list[str], told: str) -> 
 def test_labels_without_missing_values_are_written_as_any_others(values: np.ndarray) -> None:
     assert label_texts(values).tolist() == label_texts(pd.Series(values)).tolist()
     assert {type(text) for text in label_texts(values)} <= {str}
+
+
+# --- codes that a number cannot hold ------------------------------------------------------------------
+
+CODE = 2**53 + 1
+
+
+def _written(suffix: str, values: list[int | None], path: Path) -> Path:
+    frame = pd.DataFrame({"code": pd.array(values, dtype="Int64"), "y": [0, 1, 0, 1]})
+    file = path / f"table.{suffix}"
+    if suffix == "csv":
+        frame.to_csv(file, index=False)
+    elif suffix == "duckdb":
+        duckdb = pytest.importorskip("duckdb")
+        with duckdb.connect(str(file)) as connection:
+            connection.execute("CREATE TABLE t AS SELECT * FROM frame")
+    else:
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(file) if suffix == "parquet" else frame.to_feather(file)
+    return file
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "feather", "arrow", "duckdb"])
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [([CODE, None, 7, 8], True), ([CODE, 6, 7, 8], False), ([12, None, 7, 8], False), ([CODE - 2, None, 7, 8], False)],
+)
+def test_long_codes_beside_missing_values_are_named(
+    suffix: str, values: list[int | None], said: bool, tmp_path: Path
+) -> None:
+    tables = read_tables({"test": _written(suffix, values, tmp_path)})
+    data = build(tables.frames, Roles(target="y"), tables=tables)
+    assert any("column 'code' holds whole numbers of more than 15 digits" in note for note in data.notes) == said
+    assert said or data.frame["code"].iloc[0] == values[0]
+
+
+def test_long_codes_of_one_split_are_named_where_another_misses_some() -> None:
+    frames = {
+        "train": pd.DataFrame({"code": [CODE, 5], "y": [0, 1]}),
+        "test": pd.DataFrame({"code": [None, 5], "y": [0, 1]}),
+    }
+    assert any("'code'" in note for note in build(frames, Roles(target="y")).notes)
+
+
+@pytest.mark.parametrize("value", [1e300, 0.5, float("inf"), -1e17])
+def test_amounts_are_no_codes_unless_all_are_whole(value: float) -> None:
+    notes = build({"test": pd.DataFrame({"a": [value, 0.25, None], "y": [0, 1, 1]})}, Roles(target="y")).notes
+    assert notes == ()
+
+
+def test_words_keep_every_digit_of_a_csv_file(tmp_path: Path) -> None:
+    file = _written("csv", [CODE, None, 7, 8], tmp_path)
+    tables = read_tables({"test": file}, Reading(text=("code",)))
+    data = build(tables.frames, Roles(target="y", text=("code",)), tables=tables)
+    assert data.frame["code"].iloc[0] == str(CODE)
+    assert data.notes == ()

@@ -43,21 +43,6 @@ def test_stated_words_are_missing_everywhere_and_counted(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "said"),
-    [("9007199254740993", "", True), ("9007199254740993", "7", False), ("12", "", False), ("1e300", "", False)],
-)
-def test_long_codes_beside_missing_values_are_said_to_be_rounded(
-    first: str, second: str, said: bool, tmp_path: Path
-) -> None:
-    text = f"code,y\n{first},1\n{second},0\n"
-    notes = read(tmp_path, {"test": text}).notes
-    assert any("column 'code' holds whole numbers of more than 15 digits" in note for note in notes) == said
-    as_words = read(tmp_path, {"test": text}, text=("code",))
-    assert as_words.frames["test"]["code"].iloc[0] == first
-    assert not as_words.notes
-
-
-@pytest.mark.parametrize(
     ("train", "test"),
     [(["1", "2", "A"], ["1", "2"]), (["True", "unknown"], ["True", "False"]), (["007", "012"], ["A12", "008"])],
 )

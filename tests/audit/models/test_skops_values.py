@@ -14,7 +14,9 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import Birch, FeatureAgglomeration, KMeans
 from sklearn.compose import ColumnTransformer
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
+    AdaBoostClassifier,
     BaggingClassifier,
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
@@ -23,12 +25,15 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.naive_bayes import BernoulliNB, CategoricalNB, GaussianNB
+from sklearn.neighbors import KernelDensity, KNeighborsClassifier, LocalOutlierFactor
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, SVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
@@ -151,6 +156,35 @@ def _by_category(**states: object) -> HistGradientBoostingClassifier:
     return model
 
 
+def _tree(part: str = "", **fields: object) -> DecisionTreeClassifier:
+    """Return a tree with a field of all its nodes set, or with its values replaced."""
+    model = DecisionTreeClassifier(max_depth=2, random_state=0).fit(X, Y)
+    state = model.tree_.__getstate__()
+    nodes = state["nodes"].copy()
+    for name, value in fields.items():
+        if name in nodes.dtype.names:
+            nodes[name] = value
+    values = state["values"] if part != "values" else np.full_like(state["values"], fields["value"])
+    model.tree_.__setstate__({**state, "nodes": nodes, "values": values})
+    return model
+
+
+def _bagged(**values: object) -> object:
+    return _set(BaggingClassifier(n_estimators=2, max_features=2).fit(X, Y), **values)
+
+
+def _process(**values: object) -> object:
+    model = GaussianProcessClassifier().fit(X[:20], Y[:20])
+    _set(model.base_estimator_, **values)
+    return model
+
+
+def _leaves(value: float) -> object:
+    model = HistGradientBoostingClassifier(max_iter=1).fit(X, Y)
+    model._predictors[0][0].nodes["value"] = value
+    return model
+
+
 HOSTILE: dict[str, Callable[[], object]] = {
     "counts of support vectors": lambda: _svc(_n_support=np.array([10**6, 10**6], dtype=np.int32)),
     "negative counts": lambda: _svc(_n_support=np.array([-5, 65], dtype=np.int32)),
@@ -169,6 +203,49 @@ HOSTILE: dict[str, Callable[[], object]] = {
     "sets of one word": lambda: _by_category(words=1),
     "a preparation that leaves columns out": lambda: _by_category(kept=1),
     "a tree deeper than it says": _shallow,
+    "a child that is its parent": lambda: _tree(left_child=0, right_child=0),
+    "a child beyond the tree": lambda: _tree(left_child=10**6, right_child=10**6),
+    "a feature beyond the table": lambda: _tree(feature=4),
+    "cuts at no number": lambda: _tree(threshold=np.nan),
+    "cuts at minus infinity": lambda: _tree(threshold=-np.inf),
+    "leaves without a number": lambda: _tree("values", value=np.nan),
+    "leaves with negative shares": lambda: _tree("values", value=-1.0),
+    "leaves of no class": lambda: _tree("values", value=0.0),
+    "fewer classes than leaves have": lambda: _set(_tree(), n_classes_=-1),
+    "classes that repeat": lambda: _set(_tree(), classes_=np.array([1, 1])),
+    "a member without classes": lambda: _set(_bagged(), estimators_=[_set(_tree(), classes_=np.array([]))]),
+    "a member of columns that do not exist": lambda: _bagged(estimators_features_=[np.array([0, -1])] * 2),
+    "a member without weight": lambda: _set(
+        AdaBoostClassifier(n_estimators=3).fit(X, np.arange(60) % 2), estimator_weights_=np.ones(1)
+    ),
+    "an infinite coefficient": lambda: _set(LogisticRegression().fit(X, Y), coef_=np.full((1, 4), np.inf)),
+    "complex coefficients": lambda: _set(LogisticRegression().fit(X, Y), coef_=np.full((1, 4), 1j)),
+    "an infinite slope of probabilities": lambda: _svc(_probA=np.array([np.inf]), _probB=np.zeros(1)),
+    "an infinite support vector": lambda: _svc(support_vectors_=np.full_like(SVC().fit(X, Y).support_vectors_, np.inf)),
+    "layers without numbers": lambda: _set(
+        MLPClassifier(hidden_layer_sizes=(2,), max_iter=3, tol=9.0, n_iter_no_change=1).fit(X, Y),
+        coefs_=[np.full((4, 2), np.nan), np.zeros((2, 1))],
+    ),
+    "more intercepts than lines": lambda: _set(LogisticRegression().fit(X, Y), intercept_=np.zeros(2)),
+    "a narrow line": lambda: _set(LogisticRegression().fit(X, Y), coef_=np.zeros((1, 3))),
+    "weights in words": lambda: _set(LogisticRegression().fit(X, Y), coef_=np.full((1, 4), "1")),
+    "one shift for a layer": lambda: _set(
+        MLPClassifier(hidden_layer_sizes=(2,), max_iter=3, tol=9.0, n_iter_no_change=1).fit(X, Y),
+        intercepts_=[np.zeros(()), np.zeros(1)],
+    ),
+    "means of fewer classes": lambda: _set(GaussianNB().fit(X, Y), classes_=np.array([0])),
+    "negative variances": lambda: _set(GaussianNB().fit(X, Y), var_=-np.ones((2, 4))),
+    "shares turned over": lambda: _set(
+        CategoricalNB().fit((X > 0).astype(int), Y), feature_log_prob_=[np.zeros((2, 3))] * 4
+    ),
+    "complex edges": lambda: _set(StandardScaler().fit(X), mean_=np.zeros(4, dtype=complex)),
+    "a factor turned over": lambda: _process(L_=np.triu(np.ones((20, 20)))),
+    "a process of fewer rows": lambda: _process(pi_=np.zeros(3)),
+    "leaves of boosting without a number": lambda: _leaves(np.nan),
+    "missing neighbors": lambda: _set(
+        KNeighborsClassifier(algorithm="brute").fit(X, Y), _fit_X=np.full((60, 4), np.nan)
+    ),
+    "densities of fewer rows": lambda: _set(LocalOutlierFactor(novelty=True).fit(X), _lrd=np.ones(3)),
     "neighbors of unknown classes": lambda: _set(KNeighborsClassifier().fit(X, Y), _y=np.full(60, 10**6)),
     "narrow centers": lambda: _set(KMeans(2, n_init=1).fit(X), cluster_centers_=np.zeros((2, 1))),
     "words beyond the vocabulary": lambda: _set(CountVectorizer().fit(["a bc"]), vocabulary_={"bc": 10**6}),
@@ -197,6 +274,32 @@ def test_hostile_values_and_states_are_refused(name: str, inside: bool) -> None:
 
 def test_boosting_that_splits_on_categories_loads() -> None:
     model = _by_category()
+    disarm(model)
+    validate_trees(model)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        DecisionTreeClassifier().fit(np.where(X > 1, np.nan, X), Y),
+        HistGradientBoostingClassifier(max_iter=2).fit(np.where(X > 1, np.nan, X), Y),
+        RandomForestClassifier(n_estimators=2).fit(X, np.array(["b", "a", "c"])[Y + (X[:, 1] > 1)]),
+        AdaBoostClassifier(n_estimators=3).fit(X, np.arange(60) % 3),
+        BaggingClassifier(n_estimators=2, max_features=0.5).fit(X, Y),
+        GaussianNB().fit(X, Y),
+        CategoricalNB().fit(np.arange(240).reshape(60, 4) % 3, Y),
+        BernoulliNB().fit(X, Y),
+        LogisticRegression(fit_intercept=False).fit(X, Y),
+        RidgeClassifier().fit(X, np.column_stack([Y, Y, 1 - Y])),
+        LinearDiscriminantAnalysis().fit(X, Y),
+        GaussianProcessClassifier().fit(X[:20], np.arange(20) % 3),
+        MultiLabelBinarizer(classes=["b", "a"]).fit([["a"]]),
+        KernelDensity().fit(X),
+        LocalOutlierFactor(novelty=True).fit(X),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_what_was_fitted_honestly_is_consistent(model: object) -> None:
     disarm(model)
     validate_trees(model)
 
