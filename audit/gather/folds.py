@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from audit.gather.predictions import labels_follow_scores, predictions_of
 from audit.models.answers import ask
 from audit.models.cost import counts_epochs
 from audit.models.exchange import BudgetSpent
+from audit.models.fit_arguments import WEIGHTS, fit_arguments
 from audit.models.load import Model, Predictor
 from audit.models.threads import thread_limit
 
@@ -63,11 +63,8 @@ def gather(context: Context, *, folds: int = 5, fits: int = 600_000, test_rows: 
     model = context.require_model()
     dataset = context.dataset
     require_evidence("train", dataset=dataset)
-    if not model.refittable():
-        raise NotApplicable(
-            f"needs to refit the model, but {type(model.predictor).__name__} has no fit or get_params; an estimator "
-            "of scikit-learn has both"
-        )
+    if obstacle := model.obstacle_to_refit():
+        raise NotApplicable(f"needs to refit the model, but {obstacle}")
     rows = dataset.rows("train")
     parts, levels = [], []
     asked, paid = max(folds, 3), context.learnable(fits)
@@ -111,7 +108,7 @@ def require_paid(model: Model, rows: int, paid: int, option: str) -> None:
 
 def weight_notes(model: Model, dataset: Dataset) -> tuple[str, ...]:
     """Say whether refits use the sample weights."""
-    if dataset.weight is None or weight_parameter(model.predictor) is not None:
+    if dataset.weight is None or _weight_arguments(model.predictor, dataset.weight):
         return ()
     return ("the model takes no sample weights: refits give all rows the same weight",)
 
@@ -174,50 +171,21 @@ def _fitted_clone(
     copy.set_params(**_shape_of_rows(predictor, copy.get_params()))
     open_states = [name for name, value in copy.get_params().items() if name.endswith("random_state") and value is None]
     copy.set_params(**dict.fromkeys(open_states, seed))
-    name = None if weight is None else weight_parameter(copy)
-    fitted: Predictor
-    try:
-        fitted = clone(copy).fit(X, y, **({} if name is None else {name: weight}))
-    except TypeError:  # an ensemble that takes weights for members that do not
-        if name is None:
-            raise
-        fitted = copy.fit(X, y)
+    fitted: Predictor = copy.fit(X, y, **({} if weight is None else _weight_arguments(copy, weight)))
     return fitted
+
+
+def _weight_arguments(predictor: object, weight: npt.NDArray[np.float64]) -> dict[str, object]:
+    try:
+        return fit_arguments(predictor, WEIGHTS, weight)
+    except ValueError:
+        return {}
 
 
 def _shape_of_rows(predictor: Predictor, parameters: Mapping[str, object]) -> dict[str, object]:
     """Return the shape that a network saw its rows in, which a table of pixels has lost."""
     shape = getattr(predictor, "input_shape_", None)
     return {"input_shape": shape} if shape and "input_shape" in parameters and parameters["input_shape"] is None else {}
-
-
-def weight_parameter(estimator: object) -> str | None:
-    """Name the argument of ``fit`` that brings sample weights to an estimator; ``None`` if it takes none.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> weight_parameter(make_pipeline(StandardScaler(), LogisticRegression()))
-    'logisticregression__sample_weight'
-    >>> weight_parameter(KNeighborsClassifier())
-    """
-    from sklearn.utils.validation import has_fit_parameter
-
-    steps = getattr(estimator, "steps", None)
-    if isinstance(steps, list) and steps:
-        name, last = steps[-1]
-        inner = weight_parameter(last)
-        return None if inner is None else f"{name}__{inner}"
-    if has_fit_parameter(estimator, "sample_weight"):
-        return "sample_weight"
-    # Searches and wrappers hand what they are given on to the estimator within.
-    inside = getattr(estimator, "estimator", None) or getattr(estimator, "regressor", None)
-    parameters = inspect.signature(getattr(estimator, "fit")).parameters.values()  # noqa: B009 -- any object may come
-    passes_on = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-    return weight_parameter(inside) if passes_on and hasattr(inside, "fit") else None
 
 
 def _labels_as_taught(model: Model, dataset: Dataset, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.generic]:

@@ -69,11 +69,8 @@ def gather(
     """
     model, dataset = context.require_model(), context.dataset
     require_evidence("train", dataset=dataset)
-    if not model.refittable():
-        raise NotApplicable(
-            f"needs to refit the model, but {type(model.predictor).__name__} has no fit or get_params; an estimator "
-            "of scikit-learn has both"
-        )
+    if obstacle := model.obstacle_to_refit():
+        raise NotApplicable(f"needs to refit the model, but {obstacle}")
     folds = context("folds")
     refits = _of_folds(folds, len(dataset.rows("train"))) if isinstance(folds, Predictions) else []
     if refits and refits[0].rows >> (sizes - 1) < LEAST:  # all training rows leave more for the smallest size

@@ -18,11 +18,11 @@ from audit.evidence import Predictions, Settings
 from audit.gather.predictions import predictions_of
 from audit.mitigation.constraints import Constraint
 from audit.mitigation.held import hold
-from audit.mitigation.pipelines import fit_arguments
 from audit.mitigation.rules import Scored, cut_for_rate
 from audit.mitigation.sealed import MitigatedClassifier, MitigatedRegressor, log_odds
 from audit.models.answers import as_model_input, ask, own_names
 from audit.models.containment import guard_call
+from audit.models.fit_arguments import fit_arguments
 from audit.models.load import Model, wrap
 from audit.progress import Progress, silent
 
@@ -286,9 +286,9 @@ def fresh(model: Model, seed: int) -> Any:  # noqa: ANN401
     ModelError
         If it cannot be trained anew.
     """
-    if not model.refittable():
+    if obstacle := model.obstacle_to_refit():
         raise ModelError(
-            f"{model.info.kind} cannot be refitted (it has no fit), which this method needs. Give the estimator "
+            f"{obstacle}, and this method needs to refit the model. Give the estimator "
             "as scikit-learn knows it (.skops), or use --method thresholds, relaxed-thresholds or group-calibration."
         )
     own = clone(model.predictor)

@@ -20,12 +20,13 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, has_fit_parameter, validate_data
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from audit.data.columns import MOST_LEVELS, group_factor
 from audit.data.factor import cross_factors
 from audit.errors import quote, quote_all
-from audit.mitigation.pipelines import fit_arguments, numbers_of, parts
+from audit.mitigation.pipelines import numbers_of, parts
+from audit.models.fit_arguments import WEIGHTS, fit_arguments
 
 Array = npt.NDArray[Any]
 DIGITS = 12
@@ -130,12 +131,8 @@ class _Sealed(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no 
         X = self._looked_at(X, reset=True)
         self.columns_, self.bare_ = None, False
         own = clone(self._inner())
-        if sample_weight is None:
-            self.estimator_ = own.fit(self._own(X), y)
-        elif has_fit_parameter(own, "sample_weight"):
-            self.estimator_ = own.fit(self._own(X), y, sample_weight=sample_weight)
-        else:
-            self.estimator_ = own.fit(self._own(X), y, **fit_arguments(own, "sample_weight", sample_weight))
+        arguments = {} if sample_weight is None else fit_arguments(own, WEIGHTS, sample_weight)
+        self.estimator_ = own.fit(self._own(X), y, **arguments)
         self._learn()
         return self
 
@@ -170,8 +167,7 @@ class _Sealed(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no 
             return own
         before, _ = self.steps()
         table = numbers_of(own if before is None else before.transform(own))
-        known = list(self.shifts)
-        moved = table - np.array([list(self.shifts[name]) for name in known], dtype=np.float64)[self._codes(X, known)]
+        moved = table - self._of_group(X, self.shifts)
         if before is None and isinstance(own, pd.DataFrame):
             return pd.DataFrame(moved, columns=own.columns, index=own.index)
         return moved
@@ -180,6 +176,30 @@ class _Sealed(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no 
         """Ask the estimator inside, or its last step where the rows are shifted before it."""
         asked = self.estimator_ if self.shifts is None else self.steps()[1]
         return getattr(asked, method)(self.last_inputs(X))
+
+    def predict(self, X: Any) -> Array:  # noqa: ANN401
+        """Return the answer to each row: a label, or a number in the unit of the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features)
+
+        Raises
+        ------
+        ValueError
+            For a row without a group, or of a group without a rule, by name.
+        """
+        return self._decide(self._check(X))
+
+    @abstractmethod
+    def _decide(self, X: Any) -> Array:  # noqa: ANN401
+        """Return the answer to each row of a table that was looked at."""
+
+    def _of_group(self, X: Any, rule: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
+        """Return the numbers of a rule for each row: by its group, or the same for all."""
+        if not isinstance(rule, Mapping):
+            return np.asarray(rule, dtype=np.float64)
+        return np.array([rule[name] for name in rule], dtype=np.float64)[self._codes(X, list(rule))]
 
     def _codes(self, X: Any, known: Sequence[str]) -> npt.NDArray[np.intp]:  # noqa: ANN401
         """Return each row's place among the known groups."""
@@ -275,23 +295,12 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
                 f"Only binary classification is supported with thresholds; the target has {len(self.classes_)} classes."
             )
 
-    def predict(self, X: Any) -> Array:  # noqa: ANN401
-        """Return the label of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, features)
-
-        Raises
-        ------
-        ValueError
-            For a row without a group, or of a group without a rule, by name.
-        """
-        X = self._check(X)
+    def _decide(self, X: Any) -> Array:  # noqa: ANN401
         if self.thresholds is None and self.calibration is None:
             return np.asarray(self._ask("predict", X))
         score = self._calibrate(X) if self.calibration is not None else self.raw_scores(X)
-        return np.asarray(self.classes_[(score >= self._limits(X)).astype(np.intp)])
+        limits = self._of_group(X, 0.5 if self.thresholds is None else self.thresholds)
+        return np.asarray(self.classes_[(score >= limits).astype(np.intp)])
 
     @available_if(lambda self: self.calibration is not None or _answers(self, "predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
@@ -317,18 +326,8 @@ class MitigatedClassifier(ClassifierMixin, _Sealed):  # type: ignore[misc]
             score = np.asarray(self._ask("decision_function", X), dtype=np.float64)
         return np.round(score, DIGITS)
 
-    def _limits(self, X: Any) -> npt.NDArray[np.float64] | float:  # noqa: ANN401
-        if self.thresholds is None:
-            return 0.5
-        if not isinstance(self.thresholds, Mapping):
-            return float(self.thresholds)
-        known = list(self.thresholds)
-        return np.array([self.thresholds[name] for name in known])[self._codes(X, known)]
-
     def _calibrate(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
-        assert self.calibration is not None  # noqa: S101 -- asked before
-        known = list(self.calibration)
-        lines = np.array([list(self.calibration[name]) for name in known], dtype=np.float64)[self._codes(X, known)]
+        lines = self._of_group(X, self.calibration)
         odds = self.raw_scores(X)
         if hasattr(self.estimator_, "predict_proba"):
             odds = log_odds(odds)
@@ -382,24 +381,9 @@ class MitigatedRegressor(RegressorMixin, _Sealed):  # type: ignore[misc]
     def _reads_group(self) -> bool:
         return self.sensitive is not None and (isinstance(self.offsets, Mapping) or self.shifts is not None)
 
-    def predict(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
-        """Return the answer of each row, in the unit of the target.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, features)
-
-        Raises
-        ------
-        ValueError
-            For a row without a group, or of a group without a rule, by name.
-        """
-        X = self._check(X)
+    def _decide(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401
         answer = np.asarray(self._ask("predict", X), dtype=np.float64)
-        if not isinstance(self.offsets, Mapping):
-            return answer + float(self.offsets)
-        known = list(self.offsets)
-        return np.asarray(answer + np.array([self.offsets[name] for name in known])[self._codes(X, known)])
+        return np.asarray(answer + self._of_group(X, self.offsets))
 
 
 def log_odds(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

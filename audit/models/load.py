@@ -120,9 +120,19 @@ class Model:
             first = steps[0][1]
         return hasattr(first, "build_analyzer") or bool(getattr(first, "reads_texts_", False))
 
-    def refittable(self) -> bool:
-        """Tell whether scikit-learn could clone and refit it."""
-        return all(hasattr(self.predictor, name) for name in ("fit", "get_params"))
+    def obstacle_to_refit(self) -> str:
+        """Say why scikit-learn cannot clone and refit it; nothing where it can."""
+        kind = type(self.predictor).__name__
+        parameters = getattr(self.predictor, "get_params", None)
+        if parameters is None or not hasattr(self.predictor, "fit"):
+            return f"{kind} has no fit or get_params; an estimator of scikit-learn has both"
+        if any(_is_frozen(part) for part in (self.predictor, *parameters().values())):
+            return f"{kind} holds a FrozenEstimator, which stays as it is whatever rows are given"
+        return ""
+
+
+def _is_frozen(part: object) -> bool:
+    return type(part).__name__ == "FrozenEstimator" and hasattr(part, "predict")
 
 
 def wrap(

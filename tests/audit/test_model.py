@@ -189,7 +189,7 @@ def test_identity_of_an_object() -> None:
     assert model.info.kind == "Pipeline ending in sklearn.linear_model._logistic.LogisticRegression"
     assert model.info.parameters["C"] == "2.0"
     assert model.feature_count == 3
-    assert model.refittable()
+    assert model.obstacle_to_refit() == ""
 
 
 def test_weights_alone_are_told_to_name_their_code(tmp_path: Path) -> None:

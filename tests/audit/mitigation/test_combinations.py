@@ -77,7 +77,7 @@ def test_native_boosters_are_told_which_methods_need_no_training(
     for method in ("reweigh", "reduction") if library == "xgboost" else ("penalty",):
         assert _mitigate(config, method) == 2
         said = " ".join(capsys.readouterr().err.split())
-        assert "cannot be refitted" in said
+        assert "this method needs to refit the model" in said
         assert "--method thresholds, relaxed-thresholds or group-calibration" in said
         assert not (tmp_path / "p" / method).exists()
     assert library != "xgboost" or _mitigate(config, "thresholds") == 0

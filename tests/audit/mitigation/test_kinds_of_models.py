@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from audit.errors import ModelError
 from audit.integrations.mitigation import Mitigation, mitigate
 from audit.mitigation import candidates
-from audit.mitigation.pipelines import fit_arguments
+from audit.models.fit_arguments import fit_arguments
 from tests.audit.mitigation.worlds import table
 
 FEATURES = ["x", "z"]
