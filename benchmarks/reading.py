@@ -59,14 +59,16 @@ def adult(folder: Path) -> Audit:
         split: pd.read_csv(folder / "adult" / f"adult_{split}.csv").drop(columns=["fnlwgt", "education"])
         for split in ("train", "test")
     }
-    roles = {"target": "income", "positive": ">50K", "favorable": ">50K", "sensitive": ["sex", "race"]}
+    roles = {"target": "income", "positive": ">50K", "favorable": ">50K", "sensitive": ["sex", "race"],
+             "names": {"sex": {"Female": "women", "Male": "men"}}}  # fmt: skip
     return Audit(**frames, model=_linear(), roles=roles)
 
 
 def compas(folder: Path) -> Audit:
     """Rearrest within two years."""
     frame = pd.read_csv(folder / "compas" / "compas_two_years.csv")[[*COMPAS]]
-    roles = {"target": "two_year_recid", "positive": 1, "favorable": 0, "sensitive": ["sex", "race"]}
+    roles = {"target": "two_year_recid", "positive": 1, "favorable": 0, "sensitive": ["sex", "race"],
+             "names": {"two_year_recid": {1: "rearrested", 0: "not rearrested"}}}  # fmt: skip
     return Audit(**_split(frame), model=_linear(), roles=roles)
 
 
@@ -86,7 +88,9 @@ def acs_sample(folder: Path) -> Audit:
     """High income, one in eleven."""
     files = {split: folder / "acs_sample" / f"acs_sample_{split}.parquet" for split in ("train", "test")}
     frames = {split: pd.read_parquet(file) for split, file in files.items()}
-    roles = {"target": "PINCP", "positive": 1, "favorable": 1, "sensitive": ["SEX", "RAC1P"]}
+    names = {"PINCP": {1: "high income", 0: "lower income"}, "SEX": {1: "men", 2: "women"},
+             "RAC1P": {1: "White people", 2: "Black people"}}  # fmt: skip
+    roles = {"target": "PINCP", "positive": 1, "favorable": 1, "sensitive": ["SEX", "RAC1P"], "names": names}
     model = HistGradientBoostingClassifier(max_iter=60, random_state=0)
     return Audit(train=frames["train"][:20_000], test=frames["test"], model=model, roles=roles)
 
@@ -95,7 +99,8 @@ def heart(folder: Path) -> Audit:
     """Heart disease of 297 patients without missing values."""
     frame = pd.read_csv(folder / "heart_cleveland" / "heart_cleveland.csv", na_values="?").dropna()
     frame["num"] = (frame["num"] > 0).astype(int)
-    roles = {"target": "num", "positive": 1, "sensitive": ["sex"]}
+    names = {"num": {1: "disease", 0: "no disease"}, "sex": {1: "men", 0: "women"}}
+    roles = {"target": "num", "positive": 1, "sensitive": ["sex"], "names": names}
     return Audit(**_split(frame), model=_linear(), roles=roles)
 
 
@@ -126,10 +131,12 @@ def main() -> None:
     folder = data_folder()
     if folder is None or len(sys.argv) != 2:
         raise SystemExit("python -m benchmarks.reading FOLDER, with MODELASSAY_DATA set")
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
     for name in TABLES:
         record = audited(name, folder)
-        (Path(sys.argv[1]) / f"{name}.html").write_text(html.first_screen(record), encoding="utf-8")
-        record.save(Path(sys.argv[1]) / f"{name}.json")
+        (out / f"{name}.html").write_text(html.first_screen(record), encoding="utf-8")
+        record.save(out / f"{name}.json")
 
 
 if __name__ == "__main__":

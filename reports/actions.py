@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from reports.families import family_named
 from reports.lookup import Estimates
-from reports.people import capital, class_words
+from reports.people import capital, quoted_class
 from reports.phrases import count_noun, list_names, visible
 from reports.ranking import by_attention, families, family_of
 from reports.record import LEFT_OUT, UNREACHED, AuditRecord, Finding, Verdict, blank_sections
-from reports.results import GateResult, gate_of
+from reports.results import GateResult, gate_of, gate_results
 from reports.sentences import concern_words, verdict_words
 from reports.summary import standing
+
+FEW = 5
+"""Rules that are not settled from which on more test rows are a step of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ def actions(record: AuditRecord, limit: int = 3) -> tuple[Action, ...]:
     """Name what to do next: one step a kind of concern, more of the same kind, what the owner owes, notes, the rest.
 
     More of the same kind comes before what ranks behind it and reaches nobody knows how many decisions.
+    Where the rows leave much open, more of them come right after the first step.
     Where no release criteria have been set, setting them is never farther down than the last step named.
     """
     here, known, names = standing(record), Estimates(record), families(record)
@@ -55,6 +59,7 @@ def actions(record: AuditRecord, limit: int = 3) -> tuple[Action, ...]:
             first.append(step)
             kinds.add(kind)
     steps = [*first, *alike, *behind]
+    steps[1:1] = _more_rows(record)
     owed = [*_criteria(record, bool(here.criteria)), *_blanks(record)]
     rest = max(limit - min(len(owed), 1), 0)
     return tuple([*steps[:rest], *owed, *steps[rest:], *notes, *_skip(record)][:limit])
@@ -80,9 +85,20 @@ def _subject(record: AuditRecord, verdict: Verdict) -> str:
     """Name the feature, the rows or the class that a step is about."""
     for key in ("feature", "slice"):
         if verdict.where.get(key, "*") != "*":
-            return visible(verdict.where[key], 40)
+            return visible(verdict.where[key], 100)
     label = verdict.where.get("class", "*")
-    return f"class {class_words(record, label)}" if label != "*" else ""
+    return f"class {quoted_class(record, label)}" if label != "*" else ""
+
+
+def _more_rows(record: AuditRecord) -> list[Action]:
+    """Ask for more test rows where for two rules that are settled there is at least one that is not."""
+    outcomes = [result.worst.outcome for result in gate_results(record)]
+    unsettled, settled = outcomes.count("inconclusive"), sum(outcome in ("pass", "fail") for outcome in outcomes)
+    rows = next((split.rows for split in record.data.splits if split.name == "test"), 0)
+    if not rows or unsettled < FEW or 2 * unsettled < settled:
+        return []
+    text = f"Test on more rows: {unsettled} of {unsettled + settled} rules are not settled by these {rows:,}."
+    return [Action(text=text, who="data scientist")]
 
 
 def _criteria(record: AuditRecord, there: bool) -> list[Action]:

@@ -27,8 +27,9 @@ from reports.ranking import concerns_of, families, family_of, of_families
 from reports.record import AuditRecord, VerdictOutcome
 from reports.results import GateResult, gate_results
 from reports.sentences import concern_words, verdict_words
-from reports.strips import Strip, StripRow, share_row, strip
-from reports.topics import topics
+from reports.strips import Strip, StripRow, bars, points, share_row
+from reports.summary import largest
+from reports.topics import topic_name, topics
 
 TRUST, BREAKS = (families_in(section, answering=True) for section in ("trusted", "breaks"))
 """Families whose concerns answer two of the questions."""
@@ -59,15 +60,13 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
     if invalid:
         sentence = f"The numbers cannot be relied on: {verdict_words(record, known, invalid[0].lead)}."
     elif failed:
-        first = f"{count_noun(len(failed), 'concern')}; first, {concern_words(record, known, failed[0].lead)}"
-        sentence = f"Read the numbers with care: {first}."
+        sentence = f"Read the numbers with care: {list_names([topic_name(result) for result in failed], limit=3)}."
     elif noted := _large_notes(record, mine):
         sentence = f"No concern, but mind a note: {concern_words(record, known, noted[0].lead)}."
     else:
         sentence = _without_concern(ticks) if _test(mine) else "Not known: nothing here was tested."
-    rest = [
-        f"{capital(record, verdict_words(record, known, result.lead))}." for result in failed if result not in invalid
-    ][1:2]
+    words = [capital(record, concern_words(record, known, result.lead)) for result in failed if result not in invalid]
+    rest = [f"{text}." for text in words if text not in largest(record)][:1]
     return Answer(
         id="trusted",
         question="Can the numbers be trusted?",
@@ -80,9 +79,10 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
 def _without_concern(ticks: Sequence[Tick]) -> str:
     """Say that nothing was found, and of how much that is not settled."""
     left = sum(tick.outcome == "inconclusive" for tick in ticks)
+    if not left:
+        return "No test gives a reason to doubt the numbers."
     verb = "is" if left == 1 else "are"
-    rest = f"; {left} of {len(ticks)} kinds of test {verb} not settled" if left else ""
-    return f"No test gives a reason to doubt the numbers{rest}."
+    return f"In part: {left} of {len(ticks)} kinds of test {verb} not settled, the others give no reason for doubt."
 
 
 def _large_notes(record: AuditRecord, mine: Sequence[GateResult]) -> list[GateResult]:
@@ -140,17 +140,18 @@ def _breaks(record: AuditRecord, known: Estimates, results: Sequence[GateResult]
         if not (of_family.gate and of_family.gate.invalidates)
     ]
     failed = [result for result in concerns_of(record, BREAKS) if not (result.gate and result.gate.invalidates)]
-    words = [f"{capital(record, concern_words(record, known, result.lead))}." for result in failed]
+    words = [f"{capital(record, verdict_words(record, known, result.lead))}." for result in failed]
     if not words:
         tried = [result for result in mine if result.worst.outcome == "pass"]
-        sentence = "No check broke it." if tried else f"Not tested: {_why_untested(record)}."
+        sentence = f"Nothing that was tried broke it: {list_names([topic_name(result) for result in tried], limit=2)}."
+        sentence = sentence if tried else f"Not tested: {_why_untested(record)}."
         words = [sentence, *_noise(known)]
     return Answer(
         id="breaks",
         question="What breaks it?",
         sentence=words[0],
         details=tuple(words[1:3]),
-        strip=_slice_strip(known),
+        strip=_slice_strip(known, failed[0].lead.where.get("slice", "") if failed else ""),
     )
 
 
@@ -169,17 +170,24 @@ def _why_untested(record: AuditRecord) -> str:
     return "no check of robustness or of slices was run"
 
 
-def _slice_strip(known: Estimates) -> Strip | None:
+def _slice_strip(known: Estimates, named: str) -> Strip | None:
+    """Draw the slices with more errors than all rows; `named`: the slice that the sentence above names."""
     slices = [
         estimate
         for estimate in known.of("error_rate")
         if set(estimate.where) - {"split"} == {"slice"} and estimate.value is not None
     ]
     overall = known.get("error_rate")
-    if not slices or overall is None:
+    if overall is None or overall.value is None:
         return None
-    rows = [share_row(visible(estimate.where["slice"], 40), estimate) for estimate in slices[:2]]
-    return strip([*rows, share_row("all rows", overall)], points=True, note="share of wrong decisions")
+    slices = [estimate for estimate in slices if estimate.low is not None and estimate.low > overall.value]
+    if not slices:
+        return None
+    rows = [
+        share_row("this slice" if estimate.where["slice"] == named else visible(estimate.where["slice"], 80), estimate)
+        for estimate in slices[:2]
+    ]
+    return points([*rows, share_row("all rows", overall)], share=True, note="share of wrong decisions")
 
 
 # --- what is not known? ---------------------------------------------------------------------------
@@ -189,9 +197,9 @@ def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
     open_topics = topics(record, results)
     untested = [finding for finding in record.findings if finding.outcome in ("skipped", "error")]
     silent = [result for result in results if result.worst.outcome == "not_assessed"]
-    parts = [list_names([open_topic.name for open_topic in open_topics], limit=3)] if open_topics else []
+    parts = [list_names([open_topic.name for open_topic in open_topics], limit=2)] if open_topics else []
     sentence = f"Not settled by these rows: {parts[0]}." if parts else "Every question that was asked is settled."
-    details: list[str] = []
+    details = [f"{capital(record, topic.line.split('; ')[0])}." for topic in open_topics[:1]]
     if untested:
         details.append(f"Not run: {list_names([visible(finding.title, 40) for finding in untested], limit=3)}.")
     return Answer(
@@ -199,22 +207,34 @@ def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
         question="What is not known?",
         sentence=sentence,
         details=tuple(details),
-        strip=_counts(results, silent),
+        strip=_counts(record, results, silent),
     )
 
 
-def _counts(results: Sequence[GateResult], silent: Sequence[GateResult]) -> Strip | None:
+def _counts(record: AuditRecord, results: Sequence[GateResult], silent: Sequence[GateResult]) -> Strip | None:
     """Show how many questions were asked and what became of them."""
     if not results:
         return None
-    named: tuple[tuple[str, tuple[str, ...]], ...] = (
-        ("rules that hold", ("pass", "waived")),
-        ("not met: concerns and notes", ("fail", "error")),
-        ("not settled", ("inconclusive",)),
+    outcomes = [result.worst.outcome for result in results]
+    broken = [result for result in results if result.worst.outcome in ("fail", "error")]
+    notes = sum(result.worst.severity == "note" for result in broken)
+    own = any(result.gate is not None and not result.gate.from_catalogue for result in broken)
+    lost = {finding.check for finding in record.findings if finding.outcome in ("skipped", "error")}
+    also = f" (and {count_noun(notes, 'note')})" if notes else ""
+    unrun = sum(result.gate is not None and result.gate.check in lost for result in silent)
+    wanting = {finding.check for finding in record.findings if finding.reason.startswith("needs ")} - lost
+    lacking = sum(result.gate is not None and result.gate.check in wanting for result in silent)
+    named = (
+        (f"rules that hold, of {len(results):,}", outcomes.count("pass") + outcomes.count("waived")),
+        (("concerns, missed criteria" if own else "concerns") + also, len(broken) - notes),
+        ("not settled", outcomes.count("inconclusive")),
+        ("not run", unrun),
+        ("need what was not given", lacking),
+        ("do not apply", len(silent) - unrun - lacking),
     )
-    rows = []
-    for words, outcomes in named:
-        n = sum(1 for result in results if result.worst.outcome in outcomes)
-        rows.append(StripRow(label=words, value=float(n), text=number(n, "count"), strong="not met" in words))
-    rows.append(StripRow(label="do not apply, or not run", value=float(len(silent)), text=f"{len(silent):,}"))
-    return strip(rows, ends=(0.0, float(len(results))), note=f"of {count_noun(len(results), 'rule')} asked")
+    rows = [
+        StripRow(label=words, value=float(n), text=number(n, "count"), strong=words.startswith("concerns"))
+        for words, n in named
+        if n or words != "not run"
+    ]
+    return bars(rows, end=float(len(results)))

@@ -27,14 +27,16 @@ from reports.phrases import (
     percent_interval,
     visible,
 )
-from reports.ranking import concerns_of
-from reports.record import AuditRecord
-from reports.results import GateResult, gate_of
-from reports.sentences import known_words, reach_words, verdict_words
-from reports.strips import Strip, StripRow, strip
+from reports.ranking import concerns_of, of_families
+from reports.record import AuditRecord, Estimate
+from reports.results import GateResult, gate_of, gate_results
+from reports.sentences import known_words, limit_words, reach_words, verdict_words
+from reports.strips import Strip, StripRow, points, share_row
 from reports.traits import is_trait
 
 GROUPS = families_in("worse", answering=True)
+MOST_GROUPS = 4
+"""Groups that are drawn."""
 
 
 def for_whom(record: AuditRecord, known: Estimates) -> Answer:
@@ -42,18 +44,27 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
     question = "For whom is it worse?"
     if not record.data.sensitive:
         sentence = "Not asked: no column that distinguishes people was declared."
-        return Answer(id="worse", question=question, sentence=sentence, details=_undeclared(record))
+        return Answer(
+            id="worse",
+            question=question,
+            sentence=sentence,
+            details=_undeclared(record),
+            strip=_by_class(record, known),
+        )
     failed = [
         result for result in concerns_of(record, GROUPS) if result.worst.outcome == "fail" and not _is_direction(result)
     ]
     gap = first_gap(record, known, failed)
-    details = _about_first(record, known, failed, gap)
+    first, *others = _about_first(record, known, failed, gap) or [""]
+    details = (first, _errors(record, known, gap), *others, *_varies(record, known, gap), *_direction(record, gap))
+    outcome = _outcome(record, gap) if gap else ""
+    words = f"{capital(record, gap_sentence(record, gap))}{_JUDGED.get(outcome, '')}" if gap else ""
     return Answer(
         id="worse",
         question=question,
-        sentence=f"{capital(record, gap_sentence(record, gap)) if gap else _first_words(record, known, failed)}.",
-        details=(*_withheld(record, gap), *details, *_varies(record, known, gap), *_direction(record, gap)),
-        strip=gap_strip(record, gap) if gap else None,
+        sentence=f"{words or _first_words(record, known, failed)}.",
+        details=(*_withheld(record, gap), *(detail for detail in details if detail)),
+        strip=gap_strip(record, known, gap, over=outcome == "fail") if gap else None,
     )
 
 
@@ -139,20 +150,37 @@ def _spread(record: AuditRecord, known: Estimates, *, shown: bool = False) -> st
 def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateResult], gap: Gap | None) -> list[str]:
     """Say what the first two concerns are about, how far they reach and what is certain of them."""
     if not failed:
-        return [] if gap is None else ["No gap over the limits is shown among the groups."]
+        return [] if gap is None else [_no_gap(record)]
     lines = []
-    for result in failed[:2]:
+    for result in sorted(failed[:2], key=lambda result: gap is not None and not _same_gap(result, gap)):
         said = result is failed[0] if gap is None else _same_gap(result, gap)  # in the sentence above
+        gate, reach = gate_of(record, result.lead), reach_words(record, result.lead)
+        shown = known_words(result.lead, gate) if result is failed[0] else ""
+        limit = "" if said or shown else limit_words(record, result.lead, gate)
         words = "" if said else verdict_words(record, known, result.lead)
-        shown = known_words(result.lead, gate_of(record, result.lead)) if result is failed[0] else ""
-        reach = reach_words(record, result.lead)
-        reached = f"about {reach} would have to come out differently" if reach else ""
-        if reach and said and not shown:
-            reached = f"to keep the limit, about {reach} would have to change"
-        text = "; ".join(text for text in (words, shown, reached) if text)
+        reached = f"to keep the limit, about {reach} would have to change" if reach else ""
+        if reach and limit:
+            limit, reached = f"{limit}, about {reach} over it", ""
+        text = "; ".join(text for text in (words, shown, limit, reached) if text)
         if text:
             lines.append(f"{capital(record, text)}.")
     return lines
+
+
+def _no_gap(record: AuditRecord) -> str:
+    """Say that no limit is shown to be passed, and whether it may be all the same."""
+    results = of_families(record, gate_results(record), GROUPS)
+    unsettled = any(result.worst.outcome == "inconclusive" for result in results)
+    rest = "; these rows are too few to rule it out" if unsettled else ""
+    return f"No gap over the limits is shown among the groups{rest}."
+
+
+def _by_class(record: AuditRecord, known: Estimates) -> Strip | None:
+    """Draw how often each true class is missed, where no groups of people were named."""
+    recalls = [level for level in known.levels("recall", "class") if level.value is not None]
+    missed = sorted((level.affine(-1.0, 1.0) for level in recalls), key=value_of, reverse=True)[:MOST_GROUPS]
+    rows = [share_row(class_words(record, level.where["class"]), level) for level in missed]
+    return points(rows, share=True, note="called something else, by true class")
 
 
 def _varies(record: AuditRecord, known: Estimates, gap: Gap | None) -> list[str]:
@@ -164,6 +192,37 @@ def _is_direction(result: GateResult) -> bool:
     """Tell whether a concern says that the direction is open, which `_direction` says with both readings."""
     estimate = result.lead.estimate
     return estimate is not None and estimate.metric == "favorable_outcome_not_stated"
+
+
+_JUDGED = {"pass": "; within the limit", "inconclusive": "; not shown to be over the limit"}
+"""What is added to a gap by what its rule says of it."""
+
+
+def _outcome(record: AuditRecord, gap: Gap) -> str:
+    """Return what the rule on a gap says of it, the worst first; ``""`` where none was judged."""
+    outcomes = {
+        verdict.outcome
+        for result in of_families(record, gate_results(record), GROUPS)
+        for verdict in result.verdicts
+        if verdict.estimate is not None
+        and verdict.estimate.metric.startswith(gap.rate)
+        and gap.features == set(groups_in(verdict.where))
+    }
+    return next((outcome for outcome in ("fail", "inconclusive", "pass") if outcome in outcomes), "")
+
+
+def _errors(record: AuditRecord, known: Estimates, gap: Gap | None) -> str:
+    """Say how often each of the two groups is wrongly called positive, and how often missed."""
+    if gap is None or record.task != "binary":
+        return ""
+    wrong = [known.get("false_positive_rate", level.where) for level in (gap.group, gap.other)]
+    right = [known.get("true_positive_rate", level.where) for level in (gap.group, gap.other)]
+    alarms = [percent(level.value) for level in wrong if level is not None and level.value is not None]
+    missed = [percent(1 - level.value) for level in right if level is not None and level.value is not None]
+    if len(alarms) < 2 or len(missed) < 2:
+        return ""
+    positive = class_words(record, record.data.positive)
+    return f"Wrongly called {positive}: {' and '.join(alarms)}; missed: {' and '.join(missed)}."
 
 
 def _same_gap(result: GateResult, gap: Gap) -> bool:
@@ -187,14 +246,18 @@ def _direction(record: AuditRecord, gap: Gap | None) -> list[str]:
     return [f"Which outcome is good for the person was not stated ([data] favorable). The other way round, {rest}."]
 
 
-def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
-    """Draw a rate by the groups of a feature, the two compared first."""
+def gap_strip(record: AuditRecord, known: Estimates, gap: Gap, *, over: bool) -> Strip | None:
+    """Draw a rate by the groups of a feature, from the group that fares worse on; `over`: whether a limit is passed.
+
+    Where decisions are drawn, a dashed line stands at the share that has the outcome in truth.
+    """
     first = [gap.group, gap.other]
     rest = sorted(
         (level for level in gap.levels if level not in first and (level.n or 0) >= 30),
         key=lambda estimate: -(estimate.n or 0),
-    )
-    end = "highest" if value_of(gap.other) > value_of(gap.group) else "lowest"
+    )[: MOST_GROUPS - len(first)]
+    falls = value_of(gap.group) > value_of(gap.other)
+    decided = words_of(gap.rate).of_decision
     rows = [
         StripRow(
             label=group_words(record, estimate.where),
@@ -202,14 +265,27 @@ def gap_strip(record: AuditRecord, gap: Gap) -> Strip | None:
             low=estimate.low,
             high=estimate.high,
             text=rate_words(estimate) + (f" (n {estimate.n:,})" if estimate.n is not None else ""),
-            tag=end if estimate is gap.other and len(first) + len(rest) > 2 else "",
-            strong=estimate is gap.group and not _is_open(record, gap),
+            strong=over and estimate is gap.group and not _is_open(record, gap),
+            mark=_true_share(record, known, estimate) if decided else None,
         )
-        for estimate in [*first, *rest[:2]]
+        for estimate in sorted([*first, *rest], key=value_of, reverse=falls)
     ]
     positive = class_words(record, record.data.positive)
-    caption = f"called {positive} by the model" if words_of(gap.rate).of_decision else metric_words(gap.rate)
-    return strip(rows, points=True, note=f"{caption}, with 95 % intervals")
+    caption = f"called {positive}" if decided else metric_words(gap.rate)
+    left = sum({group.feature} == gap.features for group in record.data.groups) - len(rows)
+    marked = "dashed: truly so" if any(row.mark is not None for row in rows) else ""
+    red = "red: worse off" if any(row.strong for row in rows) else ""
+    missing = count_noun(left, "more group") if left > 0 else ""
+    notes = (caption, marked, red, missing)
+    return points(rows, share=words_of(gap.rate).share, note="; ".join(note for note in notes if note))
+
+
+def _true_share(record: AuditRecord, known: Estimates, level: Estimate) -> float | None:
+    """Work out from two counts of the record how many of a group are positive; nothing where rows have weights."""
+    if record.task != "binary" or record.data.weight or not level.n:
+        return None
+    found = known.get("true_positive_rate", level.where)
+    return None if found is None or found.n is None else found.n / level.n
 
 
 def _undeclared(record: AuditRecord) -> tuple[str, ...]:

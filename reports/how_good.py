@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.answer import Answer
 from reports.lookup import Estimates, headline_words, value_of
-from reports.people import class_words, words_of
+from reports.people import class_words, quoted_class, words_of
 from reports.phrases import (
     estimate_text,
     metric_words,
@@ -16,10 +16,13 @@ from reports.phrases import (
     visible,
 )
 from reports.record import AuditRecord, Estimate
-from reports.strips import Strip, StripRow, share_row, strip
+from reports.strips import Strip, StripRow, bars, share_row
 
 SAME = 0.0005
 """A difference of scores below which two models are the same to a reader."""
+
+NEAR = 0.01
+"""A difference of right decisions below which a model is hardly better than a constant."""
 
 SAID = frozenset({"accuracy", "r2_score"})
 """Headline metrics that the first sentence says."""
@@ -46,13 +49,23 @@ def _decisions(record: AuditRecord, known: Estimates) -> tuple[str, Strip | None
         return "This record holds no performance figure.", None
     sentence = f"Right in {per_hundred(right.value)} decisions {percent_interval(right)}".rstrip()
     if base is not None and base.value is not None:
-        name = class_words(record, base.where["class"])
-        name = f"“{name.strip('“”')}”"
-        sentence += f"; always saying {name} is right in {per_hundred(base.value)}"
+        name = quoted_class(record, base.where["class"])
+        sentence += _beside_constant(right, base, name)
     rows = [share_row("right decisions", right, mark=base.value if base else None)]
     rows += _binary_rows(record, known) if record.task == "binary" else _class_rows(record, known)
     note = "dashed: always the most frequent class" if base else ""
-    return f"{sentence}.", strip(rows, ends=(0.0, 1.0), note=note)
+    return f"{sentence}.", bars(rows, end=1.0, note=note)
+
+
+def _beside_constant(right: Estimate, base: Estimate, name: str) -> str:
+    """Set right decisions beside those of an answer that never changes; say so where the two are hardly different."""
+    mine, constant = value_of(right), value_of(base)
+    reached = per_hundred(constant)
+    if constant > (right.high if right.high is not None else mine):
+        return f"; worse than always saying {name}, which is right in {reached}"
+    if mine - constant < NEAR:
+        return f"; hardly better than always saying {name}, which is right in {reached}"
+    return f"; always saying {name} is right in {reached}"
 
 
 def always(known: Estimates) -> Estimate | None:
@@ -71,7 +84,7 @@ def _class_rows(record: AuditRecord, known: Estimates) -> list[StripRow]:
     """Show the classes that are found least."""
     weakest = sorted((level for level in known.levels("recall", "class") if level.value is not None), key=value_of)[:3]
     return [
-        share_row(f"found in class {class_words(record, estimate.where['class'])}", estimate) for estimate in weakest
+        share_row(f"found in class {quoted_class(record, estimate.where['class'])}", estimate) for estimate in weakest
     ]
 
 
@@ -86,7 +99,7 @@ def _regression(record: AuditRecord, known: Estimates) -> tuple[str, Strip | Non
     if not parts:
         return "This record holds no performance figure.", None
     rows = [share_row("variation explained (R²)", explained)] if explained and (explained.low or 0) >= 0 else []
-    return f"{'; '.join(parts)}.", strip(rows, ends=(0.0, 1.0))
+    return f"{'; '.join(parts)}.", bars(rows, end=1.0)
 
 
 def _no_skill(known: Estimates) -> str:
@@ -127,7 +140,8 @@ def _calibration(known: Estimates) -> str:
     error = known.get("calibration_error")
     if error is None or error.value is None:
         return ""
-    return f"Scores miss the outcome rates by {100 * error.value:.1f} points {percent_interval(error)} on average."
+    points = percent(error.value).removesuffix(" %")
+    return f"Predicted probabilities miss the true rates by {points} points {percent_interval(error)} on average."
 
 
 def _simple_model(record: AuditRecord, known: Estimates) -> str:

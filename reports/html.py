@@ -236,6 +236,8 @@ def _first_screen(record: AuditRecord) -> dict[str, object]:
         "verdict": summary.verdict_sentence(record),
         "tone": summary.tone(record),
         "largest": summary.largest(record),
+        "for_the_owner": summary.for_the_owner(record),
+        "good": summary.good_outcome(record),
         "answers": answers(record),
         "actions": actions(record),
     }
@@ -329,14 +331,15 @@ def _environment() -> Environment:
 
 
 def glue(text: str) -> str:
-    """Keep an interval, a count and a percentage on one line each.
+    """Keep an interval, a range, a count and a percentage on one line each.
 
     Examples
     --------
     >>> len(glue("52.3 % [49.2, 55.4] (n 31)").split(" "))
     3
     """
-    return re.sub(r"(?<=,) (?=[^\[\]]*\])| (?=%)|(?<=\(n) ", "\u00a0", text)
+    joined = re.sub(r"(?<=\d)–(?=\d)", "\u2060–\u2060", text)
+    return re.sub(r"(?<=,) (?=[^\[\]]*\])| (?=%)|(?<=\(n) ", "\u00a0", joined)
 
 
 def _flush(numeric: tuple[bool, ...]) -> dict[str, str]:

@@ -86,6 +86,11 @@ def class_words(record: AuditRecord, name: str) -> str:
     return visible(label, 60) or f"“{visible(name, 40)}”"
 
 
+def quoted_class(record: AuditRecord, name: str) -> str:
+    """Write a class between quotation marks, whether it has a value label or not."""
+    return f"“{class_words(record, name).strip('“”')}”"
+
+
 def group_words(record: AuditRecord, where: Mapping[str, str]) -> str:
     """Write a slice with value labels; test rows go without saying."""
     return address(where, record.data.names)

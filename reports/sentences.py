@@ -16,6 +16,7 @@ from reports.people import (
     group_words,
     groups_in,
     harmed_first,
+    quoted_class,
     rate_sentence,
     words_of,
 )
@@ -162,10 +163,10 @@ def _limit(value: float, kind: Kind) -> str:
 def _ratio_limit(record: AuditRecord, estimate: Estimate, threshold: float) -> str:
     spoken = estimate.where.get("class") or record.data.favorable or record.data.positive
     text = record.data.positive if record.task == "binary" else spoken
-    outcome = f"{class_words(record, spoken)} " if words_of(estimate.metric.removesuffix("_ratio")).of_outcome else ""
-    if not outcome or spoken == text:
+    if not words_of(estimate.metric.removesuffix("_ratio")).of_outcome:
         return f"limit: the lower at least {percent(threshold)} of the higher"
-    return f"limit: {outcome}at least {percent(threshold)} as often as in the other group"
+    outcome = "" if spoken == text else f"{class_words(record, spoken)} "
+    return f"{outcome}{percent(value_of(estimate))} as often; limit: at least {percent(threshold)}"
 
 
 def _kind(estimate: Estimate) -> Kind:
@@ -240,7 +241,7 @@ def _places(record: AuditRecord, known: Estimates, estimate: Estimate) -> dict[s
         "n": f" (n {estimate.n:,})" if estimate.n is not None else "",
         "split": "" if split in ("test", "*") else f" ({visible(split, 40)} rows)",
         "gap": _GAPS.get(record.task, "a gap of ten points in decisions"),
-        "features": count_noun(record.data.feature_count, "feature"),
+        "in_features": _in_features(record, estimate),
         "variant": visible(estimate.where.get("variant", "a change"), 60).replace("_", " "),
         "metric": (
             metric_words(estimate.where.get("metric", "a metric")) + (f", {group_words(record, own)}" if own else "")
@@ -252,6 +253,12 @@ def _places(record: AuditRecord, known: Estimates, estimate: Estimate) -> dict[s
         },
         "file": visible(estimate.where.get("file", "a file"), 60),
     }
+
+
+def _in_features(record: AuditRecord, estimate: Estimate) -> str:
+    """Say in how many of the features, where there are several."""
+    every = record.data.feature_count
+    return f", in {number(value_of(estimate), 'count')} of {count_noun(every, 'feature')}" if every != 1 else ""
 
 
 def _rates_of_groups(record: AuditRecord, known: Estimates, verdict: Verdict, estimate: Estimate) -> str:
@@ -273,7 +280,7 @@ def _of_class(record: AuditRecord, estimate: Estimate) -> str:
     n = f" (n {estimate.n:,})" if estimate.n is not None else ""
     groups = groups_in(estimate.where)
     among = f"{group_words(record, groups)}: " if groups else ""
-    return f"{among}finds {per_hundred(value_of(estimate))} of class {class_words(record, estimate.where['class'])}{n}"
+    return f"{among}finds {per_hundred(value_of(estimate))} of class {quoted_class(record, estimate.where['class'])}{n}"
 
 
 def _plain(record: AuditRecord, known: Estimates, estimate: Estimate) -> str:

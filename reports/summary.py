@@ -27,6 +27,8 @@ Tone = Literal["invalid", "missed", "owed", "concern", "met", "clear", "none"]
 SHORT_LINES = 10
 CODE, MOST_CODES = re.compile(r"-?\d{1,3}(?:\.0)?"), 9
 """A value that reads like a code, and how many of them a column has that is not a quantity."""
+NAMED = 6
+"""Concerns that are named beside the first two."""
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """A name that TOML takes without quotation marks."""
 
@@ -219,11 +221,31 @@ def tone(record: AuditRecord) -> Tone:
 
 
 def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
-    """Put the first findings in words, paperwork left out."""
+    """Put the first findings in words, paperwork left out; then name all other concerns."""
     known, names = Estimates(record), families(record)
     results = [
         result for result in by_attention(record) if family_of(result, names) != "card" and not _invalidates(result)
     ]
-    return tuple(dict.fromkeys(capital(record, concern_words(record, known, result.lead)) for result in results))[
-        :limit
-    ]
+    said: dict[str, GateResult] = {}
+    for result in results:
+        said.setdefault(capital(record, concern_words(record, known, result.lead)), result)
+    first = list(said.items())[:limit]
+    spoken = [result for _, result in first]
+    rest = [result for result in (*standing(record).missed, *standing(record).concerns) if result not in spoken]
+    also = list_names(dict.fromkeys(topic_name(result) for result in rest), limit=NAMED)
+    return (*(words for words, _ in first), *([f"{len(rest)} more: {also}"] if rest else []))
+
+
+def for_the_owner(record: AuditRecord) -> str:
+    """Say whose the limits are where nobody has said what a release must reach; else ``""``."""
+    here = standing(record)
+    if here.criteria or here.untested or here.invalid or not record.verdicts:
+        return ""
+    return "It is open whether it may be used; limits are rules of thumb."
+
+
+def good_outcome(record: AuditRecord) -> str | None:
+    """Name the outcome that is good for a person; ``""`` where nobody stated it, None where it makes no difference."""
+    if record.task != "binary" or not record.data.sensitive:
+        return None
+    return class_words(record, record.data.favorable) if record.data.favorable else ""

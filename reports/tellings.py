@@ -106,7 +106,7 @@ TELLINGS: Mapping[str, Telling] = {
         "the test score lies {value} outside the range that cross-validation predicts", "score"
     ),
     "gain_from_twice_the_rows": Telling("twice the training rows would gain {value} of {headline}", "score"),
-    "membership_auc": Telling("the model's answers give away which row it was trained on in {value}", "pairs"),
+    "membership_auc": Telling("the model's answers distinguish a training row from a new one in {value}", "pairs"),
     # training
     "training_loss_ratio": Telling("training ends at {value} of the loss of a constant answer", "share"),
     "validation_loss_rise": Telling(
@@ -134,10 +134,10 @@ TELLINGS: Mapping[str, Telling] = {
     "noise_flip_share": Telling("slight noise on the numbers changes {value} of decisions", "share"),
     "noise_move": Telling("slight noise on the numbers moves predictions by {value} standard deviations of {target}"),
     "features_that_raise_when_missing": Telling(
-        "the model stops with an error where a value is missing, in {value} of {features}", "count"
+        "the model stops with an error where a value is missing{in_features}", "count"
     ),
     "features_that_raise_when_unseen": Telling(
-        "the model stops with an error at values that do not occur in training, in {value} of {features}", "count"
+        "the model stops with an error at values that do not occur in training{in_features}", "count"
     ),
     "missing_flip_share": Telling("{what}: a missing value changes {value} of decisions", "share"),
     "missing_flip_ratio": Telling(

@@ -64,10 +64,12 @@ def _why(unsettled: Sequence[Verdict]) -> str:
         flag = any(verdict.n_needed is not None for verdict in unsettled)
         return "practically at the threshold; more rows will not help" if flag else "these rows cannot tell"
     least, most = (roughly(count) for count in (min(reachable), max(reachable)))
-    rows = f"about {least} rows of this kind" if least == most else f"about {least} to {most} rows of each kind"
+    here = {verdict.estimate.n for verdict in unsettled if verdict.estimate is not None}
+    now = f" in place of {here.pop():,}" if len(here) == 1 and None not in here else ""
+    rows = f"needs about {least} rows{now}" if least == most else f"needs about {least} to {most} rows in each"
     hopeless = len(unsettled) - len(reachable)
     rest = f"; {count_noun(hopeless, 'slice')} too close to the limit" if hopeless else ""
-    return f"{rows} needed{rest}"
+    return f"{rows}{rest}"
 
 
 def _beyond(verdict: Verdict) -> bool:

@@ -20,10 +20,11 @@ from reports.record import (
     Measurement,
     ModelInfo,
     Policy,
+    SplitInfo,
     Verdict,
     VerdictOutcome,
 )
-from reports.summary import title, unnamed_codes, verdict_sentence
+from reports.summary import largest, title, unnamed_codes, verdict_sentence
 from reports.topics import topics
 
 NAMES = {"afam": {"yes": "Black applicants", "no": "others"}, "deny": {"yes": "refused", "no": "granted"}}
@@ -184,11 +185,25 @@ def test_an_open_direction_shows_both_rates_and_says_so() -> None:
     assert "not stated" not in " ".join(answer(mortgages("no"), "worse").details)
 
 
-@pytest.mark.parametrize(("favorable", "strong"), [("", 0), ("no", 1)])
-def test_no_group_is_marked_as_worse_off_while_the_direction_is_open(favorable: str, strong: int) -> None:
-    drawn = answer(mortgages(favorable), "worse").strip
-    assert drawn is not None
-    assert sum(row.strong for row in drawn.rows) == strong
+def over_the_limit(record: AuditRecord, outcome: VerdictOutcome = "fail") -> AuditRecord:
+    """Judge the ratio of the two groups' rates by four fifths."""
+    gap = rate("selection_rate_ratio", 0.6, 126, "ratio", afam="yes")
+    gate = rule("FAIR001", "selection_rate_ratio", op=">=", threshold=0.8)
+    return replace(record, verdicts=(verdict("FAIR001", outcome, gap),), policy=Policy(gates=(gate,)))
+
+
+@pytest.mark.parametrize(
+    ("favorable", "outcome", "strong"),
+    [("", "fail", 0), ("no", "fail", 1), ("no", "inconclusive", 0), ("no", "pass", 0)],
+)
+def test_a_group_is_marked_as_worse_off_where_a_limit_is_passed_and_the_direction_known(
+    favorable: str, outcome: VerdictOutcome, strong: int
+) -> None:
+    said = answer(over_the_limit(mortgages(favorable), outcome), "worse")
+    assert said.strip is not None
+    assert sum(row.strong for row in said.strip.rows) == strong
+    assert ("No gap over the limits is shown" in " ".join(said.details)) == (outcome != "fail")
+    assert ("too few to rule it out" in " ".join(said.details)) == (outcome == "inconclusive")
 
 
 def test_the_reach_of_the_gap_that_was_told_says_what_for() -> None:
@@ -244,8 +259,8 @@ def test_a_title_says_what_is_predicted() -> None:
     assert title(mortgages("no", {})) == "Predicts whether deny is “yes”"
 
 
-@pytest.mark.parametrize(("favorable", "end", "other"), [("no", "lowest", "b"), ("yes", "highest", "c")])
-def test_a_chart_of_several_groups_says_which_end_the_second_is(favorable: str, end: str, other: str) -> None:
+@pytest.mark.parametrize(("favorable", "order"), [("no", "cab"), ("yes", "bac")])
+def test_a_chart_of_groups_begins_with_the_one_that_fares_worst(favorable: str, order: str) -> None:
     shares = {"a": (0.2, 900), "b": (0.1, 105), "c": (0.4, 300)}
     rates = tuple(
         rate("selection_rate", 1 - share if favorable == "no" else share, n, afam=level)
@@ -253,10 +268,66 @@ def test_a_chart_of_several_groups_says_which_end_the_second_is(favorable: str, 
     )
     strip = answer(audit({"disparities": rates}, favorable=favorable, names={}), "worse").strip
     assert strip is not None
-    assert [(row.label, row.tag) for row in strip.rows if row.tag] == [(f"afam: {other}", end)]
-    pair = answer(mortgages(favorable), "worse").strip
-    assert pair is not None
-    assert [row.tag for row in pair.rows] == ["", ""]
+    assert [row.label for row in strip.rows] == [f"afam: {level}" for level in order]
+
+
+@pytest.mark.parametrize("favorable", ["no", "yes"])
+def test_a_dashed_line_stands_where_the_outcome_is_true_unless_rows_have_weights(favorable: str) -> None:
+    """40 of the 126 and 41 of the 826 were refused in truth: the counts behind two true positive rates."""
+    plain = mortgages(favorable)
+    found = tuple(rate("true_positive_rate", 0.3, n, afam=level) for level, n in (("yes", 40), ("no", 41)))
+    record = audit({"disparities": (*plain.findings[-1].measurement.estimates, *found)}, favorable=favorable, names={})
+    strip = answer(record, "worse").strip
+    assert strip is not None
+    assert {row.label: round(row.mark or 0, 3) for row in strip.rows} == {"afam: yes": 0.317, "afam: no": 0.05}
+    assert "dashed: truly so" in strip.note
+    assert all(row.mark is not None and row.mark <= strip.high for row in strip.rows)
+    assert strip.note.endswith("axis to 40 %")
+    weighted = answer(replace(record, data=replace(record.data, weight="w")), "worse").strip
+    assert weighted is not None
+    assert [row.mark for row in weighted.rows] == [None, None]
+
+
+def test_without_groups_the_classes_that_are_missed_are_drawn() -> None:
+    recalls = (rate("recall", 0.25, 40, **{"class": "yes"}), rate("recall", 0.99, 400, **{"class": "no"}))
+    record = audit({"classification": (*RATES, *recalls)}, names={})
+    strip = answer(replace(record, data=replace(record.data, sensitive=())), "worse").strip
+    assert strip is not None
+    assert [(row.label, row.text) for row in strip.rows] == [("“yes”", "75 % [72, 78]"), ("“no”", "1 % [0, 4]")]
+
+
+def test_all_other_concerns_are_named_beside_the_first_two() -> None:
+    codes = ("FAIR001", "SLICE001", "LEAK001", "CAL003")
+    metrics = ("selection_rate_ratio", "slice_error_ratio", "overlap_share", "mean_calibration_gap")
+    named = [rule(code, metric, topic=f"topic of {code}") for code, metric in zip(codes, metrics, strict=True)]
+    verdicts = [verdict(code, "fail", rate(metric, 0.5, 90)) for code, metric in zip(codes, metrics, strict=True)]
+    lines = largest(audit({}, tuple(named), tuple(verdicts)))
+    assert len(lines) == 3
+    assert lines[-1].startswith("2 more: topic of ")
+    assert len(largest(audit({}, tuple(named[:2]), tuple(verdicts[:2])))) == 2
+
+
+@pytest.mark.parametrize(
+    ("constant", "said"),
+    [(0.88, "; always saying"), (0.895, "; hardly better than always"), (0.95, "; worse than always")],
+)
+def test_a_constant_that_does_as_well_is_called_so(constant: float, said: str) -> None:
+    rates = tuple(one for one in RATES if one.metric != "class_share")
+    record = audit({"classification": (*rates, rate("class_share", constant, 952, **{"class": "no"}))}, names={})
+    assert said in answer(record, "good").sentence
+
+
+def test_many_open_questions_ask_for_more_test_rows() -> None:
+    gates = tuple(rule("LEAK001", "overlap_share") for _ in range(1))
+    record = audit({}, gates, (verdict("LEAK001", "fail", rate("overlap_share", 0.5, 90)),))
+    split = replace(record.data, splits=(SplitInfo(name="test", rows=90, sha256=""),))
+    few = replace(record, data=split)
+    assert "Test on more rows" not in " ".join(step.text for step in actions(few))
+    codes = ("FAIR001", "FAIR003", "SLICE001", "CAL003", "PERF003")
+    more = tuple(verdict(code, "inconclusive", rate("error_rate", 0.5, 90)) for code in codes)
+    many = replace(few, verdicts=(*few.verdicts, *more),
+                   policy=Policy(gates=(*gates, *(rule(code, "error_rate") for code in codes))))  # fmt: skip
+    assert [step.text for step in actions(many)][1] == "Test on more rows: 5 of 6 rules are not settled by these 90."
 
 
 def test_performance_stands_beside_a_constant() -> None:
@@ -316,7 +387,10 @@ def test_a_note_that_reaches_many_rows_is_told_where_there_is_no_concern(rows: f
 
 @pytest.mark.parametrize(
     ("outcome", "said"),
-    [("pass", "doubt the numbers."), ("inconclusive", "doubt the numbers; 1 of 5 kinds of test is not settled.")],
+    [
+        ("pass", "doubt the numbers."),
+        ("inconclusive", "1 of 5 kinds of test is not settled, the others give no reason for doubt."),
+    ],
 )
 def test_trust_says_how_much_is_not_settled(outcome: VerdictOutcome, said: str) -> None:
     gate = rule("LEAK001", "overlap_share")
@@ -349,7 +423,7 @@ def test_actions_are_ranked_by_reach_and_paperwork_comes_last() -> None:
 
 @pytest.mark.parametrize(
     ("needed", "said"),
-    [(900, "about 900 rows of this kind needed"), (254_085, "practically at the threshold"), (None, "cannot tell")],
+    [(900, "needs about 900 rows in place of 126"), (254_085, "practically at the threshold"), (None, "cannot tell")],
 )
 def test_open_questions_name_no_number_that_nobody_will_reach(needed: int | None, said: str) -> None:
     open_gap = rate("mean_calibration_gap", 0.04, 126, "difference", afam="yes")

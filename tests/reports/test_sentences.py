@@ -107,7 +107,8 @@ def test_every_rule_is_told_in_words(name: str, task: str) -> None:
 
 def test_every_sentence_names_its_number_once() -> None:
     silent = {"favorable_outcome_not_stated", "runs_code", "fingerprint_differs", "performance_alarm", "drift_alarm"}
-    assert {name for name, one in TELLINGS.items() if one.words.count("{value}") != 1} == silent
+    numbers = {name: len(re.findall(r"\{(value|in_features)\}", one.words)) for name, one in TELLINGS.items()}
+    assert {name for name, n in numbers.items() if n != 1} == silent
     assert [name for name, one in TELLINGS.items() if bool(one.sides[0]) != ("{side}" in one.words)] == []
 
 
@@ -171,7 +172,7 @@ def test_a_ratio_is_told_beside_the_group_that_it_is_a_ratio_to() -> None:
 
 @pytest.mark.parametrize(
     ("positive", "limit"),
-    [("yes", "the lower at least 80 % of the higher"), ("no", "“yes” at least 80 % as often as in the other group")],
+    [("yes", "(n 200); 50 % as often; limit: at least 80 %"), ("no", "; “yes” 50 % as often; limit: at least 80 %")],
 )
 def test_the_same_group_is_accused_whichever_class_is_positive(positive: str, limit: str) -> None:
     rates = groups("selection_rate", {}, f=0.3, m=0.6)  # of the favorable outcome, "yes"
