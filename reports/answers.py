@@ -143,8 +143,8 @@ def _breaks(record: AuditRecord, known: Estimates, results: Sequence[GateResult]
     words = [f"{capital(record, verdict_words(record, known, result.lead))}." for result in failed]
     if not words:
         tried = [result for result in mine if result.worst.outcome == "pass"]
-        sentence = f"Nothing that was tried broke it: {list_names([topic_name(result) for result in tried], limit=2)}."
-        sentence = sentence if tried else f"Not tested: {_why_untested(record)}."
+        names = list_names([topic_name(result) for result in tried], limit=2)
+        sentence = f"No check broke it ({names})." if tried else f"Not tested: {_why_untested(record)}."
         words = [sentence, *_noise(known)]
     return Answer(
         id="breaks",
@@ -212,7 +212,7 @@ def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
 
 
 def _counts(record: AuditRecord, results: Sequence[GateResult], silent: Sequence[GateResult]) -> Strip | None:
-    """Show how many questions were asked and what became of them."""
+    """Show what became of the rules that apply."""
     if not results:
         return None
     outcomes = [result.worst.outcome for result in results]
@@ -224,17 +224,17 @@ def _counts(record: AuditRecord, results: Sequence[GateResult], silent: Sequence
     unrun = sum(result.gate is not None and result.gate.check in lost for result in silent)
     wanting = {finding.check for finding in record.findings if finding.reason.startswith("needs ")} - lost
     lacking = sum(result.gate is not None and result.gate.check in wanting for result in silent)
+    apply = len(results) - len(silent) + unrun + lacking
     named = (
-        (f"rules that hold, of {len(results):,}", outcomes.count("pass") + outcomes.count("waived")),
+        (f"rules that hold, of {apply:,}", outcomes.count("pass") + outcomes.count("waived")),
         (("concerns, missed criteria" if own else "concerns") + also, len(broken) - notes),
         ("not settled", outcomes.count("inconclusive")),
         ("not run", unrun),
         ("need what was not given", lacking),
-        ("do not apply", len(silent) - unrun - lacking),
     )
     rows = [
         StripRow(label=words, value=float(n), text=number(n, "count"), strong=words.startswith("concerns"))
         for words, n in named
         if n or words != "not run"
     ]
-    return bars(rows, end=float(len(results)))
+    return bars(rows, end=float(max(apply, 1)))

@@ -22,7 +22,6 @@ from reports.phrases import (
     count_noun,
     interval,
     list_names,
-    metric_words,
     percent,
     percent_interval,
     visible,
@@ -180,7 +179,7 @@ def _by_class(record: AuditRecord, known: Estimates) -> Strip | None:
     recalls = [level for level in known.levels("recall", "class") if level.value is not None]
     missed = sorted((level.affine(-1.0, 1.0) for level in recalls), key=value_of, reverse=True)[:MOST_GROUPS]
     rows = [share_row(class_words(record, level.where["class"]), level) for level in missed]
-    return points(rows, share=True, note="called something else, by true class")
+    return points(rows, share=True, note="wrong decisions, by true class")
 
 
 def _varies(record: AuditRecord, known: Estimates, gap: Gap | None) -> list[str]:
@@ -194,8 +193,10 @@ def _is_direction(result: GateResult) -> bool:
     return estimate is not None and estimate.metric == "favorable_outcome_not_stated"
 
 
-_JUDGED = {"pass": "; within the limit", "inconclusive": "; not shown to be over the limit"}
+_JUDGED = {"pass": "; within its limit", "inconclusive": "; not shown to be over its limit"}
 """What is added to a gap by what its rule says of it."""
+_OPPOSITE = {"accuracy": "error_rate"}
+"""A rate whose gaps are judged by what is left of one."""
 
 
 def _outcome(record: AuditRecord, gap: Gap) -> str:
@@ -205,7 +206,7 @@ def _outcome(record: AuditRecord, gap: Gap) -> str:
         for result in of_families(record, gate_results(record), GROUPS)
         for verdict in result.verdicts
         if verdict.estimate is not None
-        and verdict.estimate.metric.startswith(gap.rate)
+        and verdict.estimate.metric.startswith((gap.rate, _OPPOSITE.get(gap.rate, gap.rate)))
         and gap.features == set(groups_in(verdict.where))
     }
     return next((outcome for outcome in ("fail", "inconclusive", "pass") if outcome in outcomes), "")
@@ -221,8 +222,13 @@ def _errors(record: AuditRecord, known: Estimates, gap: Gap | None) -> str:
     missed = [percent(1 - level.value) for level in right if level is not None and level.value is not None]
     if len(alarms) < 2 or len(missed) < 2:
         return ""
-    positive = class_words(record, record.data.positive)
-    return f"Wrongly called {positive}: {' and '.join(alarms)}; missed: {' and '.join(missed)}."
+    positive, where = class_words(record, record.data.positive), groups_in(gap.group.where)
+    mine, other = (
+        group_words(record, groups_in(level.where)).removeprefix(f"{next(iter(where))}: ")
+        for level in (gap.group, gap.other)
+    )
+    called = f"{alarms[0]} of {mine}, {alarms[1]} of {other}"
+    return f"Wrongly called {positive}: {called}; missed: {missed[0]}, {missed[1]}."
 
 
 def _same_gap(result: GateResult, gap: Gap) -> bool:
@@ -271,7 +277,7 @@ def gap_strip(record: AuditRecord, known: Estimates, gap: Gap, *, over: bool) ->
         for estimate in sorted([*first, *rest], key=value_of, reverse=falls)
     ]
     positive = class_words(record, record.data.positive)
-    caption = f"called {positive}" if decided else metric_words(gap.rate)
+    caption = f"called {positive}" if decided else words_of(gap.rate).begin
     left = sum({group.feature} == gap.features for group in record.data.groups) - len(rows)
     marked = "dashed: truly so" if any(row.mark is not None for row in rows) else ""
     red = "red: worse off" if any(row.strong for row in rows) else ""
@@ -284,8 +290,8 @@ def _true_share(record: AuditRecord, known: Estimates, level: Estimate) -> float
     """Work out from two counts of the record how many of a group are positive; nothing where rows have weights."""
     if record.task != "binary" or record.data.weight or not level.n:
         return None
-    found = known.get("true_positive_rate", level.where)
-    return None if found is None or found.n is None else found.n / level.n
+    rate = known.get("true_positive_rate", level.where)
+    return None if rate is None or rate.n is None else rate.n / level.n
 
 
 def _undeclared(record: AuditRecord) -> tuple[str, ...]:

@@ -221,11 +221,12 @@ def tone(record: AuditRecord) -> Tone:
 
 
 def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
-    """Put the first findings in words, paperwork left out; then name all other concerns."""
+    """Put the first findings in words, paperwork left out, notes where there is nothing else; then name the rest."""
     known, names = Estimates(record), families(record)
     results = [
         result for result in by_attention(record) if family_of(result, names) != "card" and not _invalidates(result)
     ]
+    results = [result for result in results if result.worst.severity != "note"] or results
     said: dict[str, GateResult] = {}
     for result in results:
         said.setdefault(capital(record, concern_words(record, known, result.lead)), result)

@@ -106,7 +106,9 @@ TELLINGS: Mapping[str, Telling] = {
         "the test score lies {value} outside the range that cross-validation predicts", "score"
     ),
     "gain_from_twice_the_rows": Telling("twice the training rows would gain {value} of {headline}", "score"),
-    "membership_auc": Telling("the model's answers distinguish a training row from a new one in {value}", "pairs"),
+    "membership_auc": Telling(
+        "the answers give training rows away, distinguishing them from new ones in {value}", "pairs"
+    ),
     # training
     "training_loss_ratio": Telling("training ends at {value} of the loss of a constant answer", "share"),
     "validation_loss_rise": Telling(
