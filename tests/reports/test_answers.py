@@ -274,9 +274,12 @@ def test_a_chart_of_groups_begins_with_the_one_that_fares_worst(favorable: str, 
 @pytest.mark.parametrize("favorable", ["no", "yes"])
 def test_a_dashed_line_stands_where_the_outcome_is_true_unless_rows_have_weights(favorable: str) -> None:
     """40 of the 126 and 41 of the 826 were refused in truth: the counts behind two true positive rates."""
-    plain = mortgages(favorable)
-    found = tuple(rate("true_positive_rate", 0.3, n, afam=level) for level, n in (("yes", 40), ("no", 41)))
-    record = audit({"disparities": (*plain.findings[-1].measurement.estimates, *found)}, favorable=favorable, names={})
+    rates = tuple(
+        rate("selection_rate", 1 - share if favorable == "no" else share, n, afam=level)
+        for level, (share, n) in {"yes": (0.175, 126), "no": (0.024, 826)}.items()
+    )
+    positives = tuple(rate("true_positive_rate", 0.3, n, afam=level) for level, n in (("yes", 40), ("no", 41)))
+    record = audit({"disparities": (*rates, *positives)}, favorable=favorable, names={})
     strip = answer(record, "worse").strip
     assert strip is not None
     assert {row.label: round(row.mark or 0, 3) for row in strip.rows} == {"afam: yes": 0.317, "afam: no": 0.05}
