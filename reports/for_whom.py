@@ -195,8 +195,6 @@ def _is_direction(result: GateResult) -> bool:
 
 _JUDGED = {"pass": "; within its limit", "inconclusive": "; not shown to be over its limit"}
 """What is added to a gap by what its rule says of it."""
-_OPPOSITE = {"accuracy": "error_rate"}
-"""A rate whose gaps are judged by what is left of one."""
 
 
 def _outcome(record: AuditRecord, gap: Gap) -> str:
@@ -206,7 +204,7 @@ def _outcome(record: AuditRecord, gap: Gap) -> str:
         for result in of_families(record, gate_results(record), GROUPS)
         for verdict in result.verdicts
         if verdict.estimate is not None
-        and verdict.estimate.metric.startswith((gap.rate, _OPPOSITE.get(gap.rate, gap.rate)))
+        and verdict.estimate.metric.startswith((gap.rate, words_of(gap.rate).judged_as or gap.rate))
         and gap.features == set(groups_in(verdict.where))
     }
     return next((outcome for outcome in ("fail", "inconclusive", "pass") if outcome in outcomes), "")

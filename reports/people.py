@@ -30,6 +30,8 @@ class RateWords(NamedTuple):
     """What varies between groups, within a sentence."""
     title: str = ""
     """What it is called at the start of a sentence, where that is not its name."""
+    judged_as: str = ""
+    """The rate whose gaps the rules judge in its place."""
     chance: float | None = None
     """What scores that say nothing reach, if below it they rank the classes the wrong way round."""
 
@@ -43,7 +45,7 @@ RATES: Mapping[str, RateWords] = {
     "false_positive_rate": RateWords("called {positive} although they are not", "called"),
     "precision": RateWords("right among those called {positive}", "lower"),
     "error_rate": RateWords("wrong decisions", "higher"),
-    "accuracy": RateWords("right decisions", "lower", noun="the share of right decisions"),
+    "accuracy": RateWords("right decisions", "lower", noun="the share of right decisions", judged_as="error_rate"),
     "roc_auc": RateWords(
         "ranking within the group (ROC AUC)", "lower", share=False, title="Ranking (ROC AUC)", chance=0.5
     ),
