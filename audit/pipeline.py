@@ -232,5 +232,8 @@ def _data_info(dataset: Dataset, settings: Settings, predictions: Predictions) -
         cluster=roles.cluster or "",
         time=roles.time or "",
         names={address_name(name): dict(labels) for name, labels in roles.names.items()},
-        read_as_missing=dataset.read_as_missing,
+        read_as_missing={
+            name: {word: None if settings.hides_missing(name) else rows for word, rows in words.items()}
+            for name, words in dataset.read_as_missing.items()
+        },
     )

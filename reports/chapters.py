@@ -132,7 +132,8 @@ def on_faith(record: AuditRecord) -> tuple[str, ...]:
     lines = [visible(record.partial, 300)] if record.partial.strip() else []
     lines += [visible(note, 300) for note in record.model.notes]
     for column, words in sorted(record.data.read_as_missing.items()):
-        text = ", ".join(f"“{visible(word, 30)}” ({n:,} rows)" for word, n in sorted(words.items()))
+        counts = {word: "" if n is None else f" ({n:,} rows)" for word, n in sorted(words.items())}
+        text = ", ".join(f"“{visible(word, 30)}”{count}" for word, count in counts.items())
         lines.append(f"{visible(column, 60)}: read as missing: {text}")
     if record.reused:
         lines.append(f"Reused from an earlier run: {', '.join(visible(text, 40) for text in record.reused)}")

@@ -179,8 +179,8 @@ class DataInfo:
     time: str = ""
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Value labels: column → value → words."""
-    read_as_missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Words that were read as missing values: column → word → rows."""
+    read_as_missing: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
+    """Words that were read as missing values: column → word → rows; ``None`` where their number may not be shown."""
 
     @property
     def feature_count(self) -> int:

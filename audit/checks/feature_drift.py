@@ -11,6 +11,7 @@ from audit.check import check
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.estimate.drift import effective_counts, stability_index
+from audit.estimate.making import absent
 from audit.estimate.shares import worst_first
 from audit.evidence import FloatArray, Predictions, Settings
 from audit.statistics.psi import Bins, counts, level_bins, numeric_bins
@@ -69,6 +70,8 @@ def feature_drift(
 
 
 def _move(dataset: Dataset, name: str, kind: str, bins: int, score: FloatArray | None, settings: Settings) -> Moved:
+    if kind in ("numeric", "datetime") and (why := settings.hides_missing(name)):
+        return Moved(name, absent("stability_index", {"split": "test", "feature": name}, why, unit="score"), None, "")
     cut = _cut(dataset, name, kind, bins, settings)
     size = len(cut.labels)
     index = stability_index(
@@ -77,7 +80,7 @@ def _move(dataset: Dataset, name: str, kind: str, bins: int, score: FloatArray |
         effective_counts(cut.new, size, *_masses(dataset, "test")),
         {"split": "test", "feature": name},
         level=settings.level,
-        n=None if settings.hides_missing(name) else int((cut.new >= 0).sum()),
+        n=int((cut.new >= 0).sum()),
         reason="fewer than two different present values, or none in a split",
     )
     if index.value is None:
@@ -106,6 +109,7 @@ def _cut(dataset: Dataset, name: str, kind: str, bins: int, settings: Settings) 
     codes, names = levels_of(column)
     if settings.hides_levels(name):  # taken together, so that no small count follows from the index
         hidden = [at for at, level in enumerate(names) if settings.why_hidden({name: level}, settings.suppress_n)]
+        hidden += [-1] if settings.hides_missing(name) else []  # so that the rows with a value are not counted
         codes = np.where(np.isin(codes, hidden), hidden[0] if hidden else -1, codes)
     return level_bins(codes[train], codes[test], names)
 

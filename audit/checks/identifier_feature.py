@@ -12,6 +12,7 @@ from audit.data.groups import learned_from
 from audit.errors import NotApplicable
 from audit.estimate.making import absent, exact
 from audit.estimate.shares import worst_first
+from audit.evidence import Settings
 from audit.tabular.rows import column_hash
 from reports.record import Estimate, Measurement
 
@@ -23,7 +24,7 @@ from reports.record import Estimate, Measurement
     references=("Kaufman et al. 2012, Leakage in data mining",),
     requires=("features",),
 )
-def identifier_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
+def identifier_feature(dataset: Dataset, settings: Settings | None = None, *, most: int = 1000) -> Measurement:
     """Measure how many of a feature's present values are distinct, where it is text or whole numbers.
 
     Reading. ``distinct_share`` near 1 means that nearly every row has a value of its own: a name, a serial
@@ -33,6 +34,7 @@ def identifier_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
     Limits. Free text (several words) is content, not an identifier, and is left out. Few rows make whole
     numbers distinct by nature: with fewer than 30 present values nothing is reported.
     """
+    chosen = settings or Settings()
     split, rows = learned_from(dataset)
     kinds = dataset.kinds()
     estimates: list[Estimate] = []
@@ -41,6 +43,9 @@ def identifier_feature(dataset: Dataset, *, most: int = 1000) -> Measurement:
         if not _may_identify(column, kinds[name]):
             continue
         where = {"split": split, "feature": name}
+        if why := chosen.hides_missing(name):
+            estimates.append(absent("distinct_share", where, why))
+            continue
         if len(column) < 30:
             estimates.append(absent("distinct_share", where, f"{len(column)} present values, fewer than 30"))
             continue

@@ -96,8 +96,11 @@ def _gaps(dataset: Dataset, split: str, rows: Positions, missing: Flags, setting
                 continue
             names = [*(dataset.features[hole] for hole in holes)] + [COMPLETE] * (len(holes) < len(dataset.features))
             for name, estimate, other in zip(names, shares[id(group)], shares[id(largest)], strict=True):
-                measured = proportion_difference("missing_share_difference", estimate, other)
-                yield replace(measured, where={"split": split, "feature": name, **group.where})
+                where = {"split": split, "feature": name, **group.where}
+                if why := settings.hides_missing(name):
+                    yield absent("missing_share_difference", where, why, unit="difference")
+                    continue
+                yield replace(proportion_difference("missing_share_difference", estimate, other), where=where)
 
 
 def _shares(dataset: Dataset, group: Group, missing: Flags, settings: Settings) -> list[Estimate]:

@@ -18,9 +18,9 @@ from audit.estimate.comparing import span_of
 from audit.estimate.making import absent, exact, with_interval
 from audit.estimate.measure import estimate
 from audit.estimate.split_half import halves
-from audit.evidence import FloatArray, Predictions
+from audit.evidence import FloatArray, Predictions, Settings
 from audit.exhibits import forest
-from audit.slices.conditions import Column, Condition, columns_of, in_words, inside, resolutions
+from audit.slices.conditions import Column, Condition, columns_of, group_of, in_words, inside, resolutions
 from audit.slices.refinement import Refinement
 from audit.slices.slicing import search
 from audit.statistics.intervals import Span, ratio
@@ -113,7 +113,7 @@ def weak_slices(
         by_half.append(_apart(_search(columns, useful, error, half, (conditions, times, least)), most))
         notes += [note for note in lines if note not in notes]
     kept = _match(by_half[0], by_half[1], first, most)
-    secret = _secret(kept, columns, test.settings.suppress_n)
+    secret = _secret(kept, columns, test.settings)
     entries = [
         _confirm(test, weak_slice, in_words(columns, weak_slice.conditions), secret=place in secret)
         for place, weak_slice in enumerate(kept)
@@ -254,11 +254,16 @@ def _share(mask: Mask, other: Mask) -> float:
 # --- confirmation ---------------------------------------------------------------------------------
 
 
-def _secret(kept: list[_Weak], columns: list[Column], least: int) -> set[int]:
-    """Return the places of slices that tell of fewer than `least` rows when taken from another that is shown."""
+def _secret(kept: list[_Weak], columns: list[Column], settings: Settings) -> set[int]:
+    """Return the places of slices that lie in a hidden crossing, or tell of few rows when taken from another."""
     places: set[int] = set()
     shown: list[_Weak] = []
+    least = settings.suppress_n
     for place, weak_slice in enumerate(kept):
+        group = group_of(columns, weak_slice.conditions)
+        if least > 1 and (len(group) > settings.depth or settings.why_hidden(group, least)):
+            places.add(place)
+            continue
         parts = [weak_slice.rows & weak_slice.seen, weak_slice.seen]
         for size in range(1, len(weak_slice.conditions)):
             parts += [inside(columns, some) & weak_slice.seen for some in combinations(weak_slice.conditions, size)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -79,7 +78,7 @@ def _indices(
         levels = tuple(dict.fromkeys((*old.keys[key].levels, *new.keys[key].levels)))
         estimate = shift(level_counts(old, key, levels), level_counts(new, key, levels), {**at, "of": key}, tail)
         if estimate is not None:
-            yield replace(estimate, n=None) if old.settings.hides_missing(key) else estimate
+            yield estimate
 
 
 def _of_numbers(every: Pair, labeled: Pair, at: dict[str, str], tail: float) -> Iterator[Estimate]:

@@ -168,6 +168,8 @@ def shift(reference: FloatArray, recent: FloatArray, where: Mapping[str, str], t
 def level_counts(part: Predictions, key: str, levels: Sequence[str]) -> FloatArray:
     """Count rows by level of a key, levels that leave no trace together; clustered, as many rows as tell the same.
 
+    Rows without a value are counted with those levels where their number may not be shown.
+
     Examples
     --------
     >>> from audit.data.factor import Factor
@@ -179,7 +181,8 @@ def level_counts(part: Predictions, key: str, levels: Sequence[str]) -> FloatArr
     facts = {level: "" if settings.why_hidden({key: level}, settings.suppress_n) else level for level in levels}
     places = {name: position for position, name in enumerate(dict.fromkeys(facts.values()))}
     codes = [places[facts[level]] if level in facts else -1 for level in factor.levels]
-    place = np.array([*codes, -1], dtype=np.int64)[factor.codes]
+    without = places.get("", -1) if settings.hides_missing(key) else -1
+    place = np.array([*codes, without], dtype=np.int64)[factor.codes]
     return effective_counts(place, len(places), cluster=part.cluster, rows=_rows_behind(part))
 
 

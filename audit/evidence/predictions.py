@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.costs import Costs
+from audit.data.dataset import address_name
 from audit.data.factor import Factor, concatenate
 from audit.data.suppression import UNSTATED, Address, shown_levels
 from audit.evidence.own_metrics import OwnMetric
@@ -82,12 +83,13 @@ class Settings:
         >>> Settings().hides_levels("race")
         ''
         """
-        hidden = any(len(address) == 1 and next(iter(address))[0] == feature for address in self.suppressed)
+        name = address_name(feature)
+        hidden = any(len(address) == 1 and next(iter(address))[0] == name for address in self.suppressed)
         return self._suppress() if hidden else ""
 
     def hides_missing(self, feature: str) -> str:
         """Return why the number of rows with, or without, a value of a feature may not be shown."""
-        return self._suppress() if frozenset({(feature, UNSTATED)}) in self.suppressed else ""
+        return self._suppress() if frozenset({(address_name(feature), UNSTATED)}) in self.suppressed else ""
 
     def _suppress(self) -> str:
         return f"suppressed: fewer than {self.suppress_n} rows, or so few could be worked out from it"

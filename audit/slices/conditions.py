@@ -56,6 +56,8 @@ class Column:
     """Number of bands; levels beyond them (missing) do not join."""
     kind: str = ""
     """``whole`` for whole numbers, ``day`` for dates."""
+    sensitive: str = ""
+    """The sensitive feature whose levels these are, as addresses name it."""
 
     def words(self, first: int, last: int) -> str:
         """Name a run of levels."""
@@ -128,7 +130,8 @@ def columns_of(
     for name, factor in {**dict(dataset.sensitive), **(extra or {})}.items():
         shown = f"{name} (sensitive)" if name in sensitive else name
         part = shown_levels(name, factor, hidden).take(rows) if name in sensitive else factor
-        columns.append(Column(name=shown, codes=part.codes.astype(np.int64), levels=part.levels))
+        own = name if name in sensitive else ""
+        columns.append(Column(name=shown, codes=part.codes.astype(np.int64), levels=part.levels, sensitive=own))
     return columns, tuple(left_out)
 
 
@@ -210,3 +213,9 @@ def inside(columns: Sequence[Column], conditions: Sequence[Condition]) -> npt.ND
 def in_words(columns: Sequence[Column], conditions: Sequence[Condition]) -> str:
     """Write a conjunction of conditions as a phrase."""
     return " and ".join(columns[condition.feature].words(condition.first, condition.last) for condition in conditions)
+
+
+def group_of(columns: Sequence[Column], conditions: Sequence[Condition]) -> dict[str, str]:
+    """Return the group of sensitive features that conditions name."""
+    chosen = ((columns[condition.feature], condition.first) for condition in conditions)
+    return {column.sensitive: column.levels[level] for column, level in chosen if column.sensitive}

@@ -11,8 +11,8 @@ import pytest
 from audit.checks.weak_slices import _secret, _Weak, to_overall, weak_slices
 from audit.data.dataset import Roles, build
 from audit.data.factor import Factor
-from audit.evidence import Predictions
-from audit.slices.conditions import Column, Condition
+from audit.evidence import Predictions, Settings
+from audit.slices.conditions import Column, Condition, inside
 from audit.statistics.intervals import Span, wilson
 from reports.record import AuditRecord, Verdict
 
@@ -216,7 +216,7 @@ def test_no_few_rows_are_told_by_two_slices(beside: int, hidden: set[int]) -> No
     narrow = np.arange(400) < 100 - beside
     column = Column(name="age", codes=np.arange(400) // 100, levels=("a", "b", "c", "d"))
     kept = [_Weak((Condition(0, 0, 0),), seen, rows, 1.0) for rows in (wide, narrow)]
-    assert _secret(kept, [column], 10) == hidden
+    assert _secret(kept, [column], Settings(suppress_n=10)) == hidden
 
 
 def test_no_few_rows_are_told_by_a_slice_and_what_is_around_it() -> None:
@@ -226,6 +226,23 @@ def test_no_few_rows_are_told_by_a_slice_and_what_is_around_it() -> None:
         Column(name="age", codes=(np.arange(400) % 100 >= 95).astype(np.int64), levels=("young", "old")),
     ]
     conditions = (Condition(0, 0, 0), Condition(1, 0, 0))
-    assert _secret([_Weak(conditions, seen, rows, 1.0)], columns, 10) == {0}, "five women are old"
-    assert _secret([_Weak(conditions, seen, rows, 1.0)], columns, 5) == set()
-    assert _secret([_Weak(conditions[:1], seen, np.arange(400) < 395, 1.0)], columns, 10) == {0}
+    assert _secret([_Weak(conditions, seen, rows, 1.0)], columns, Settings(suppress_n=10)) == {0}, "five women are old"
+    assert _secret([_Weak(conditions, seen, rows, 1.0)], columns, Settings(suppress_n=5)) == set()
+    assert _secret([_Weak(conditions[:1], seen, np.arange(400) < 395, 1.0)], columns, Settings(suppress_n=10)) == {0}
+
+
+@pytest.mark.parametrize(
+    ("levels", "depth", "secret"),
+    [((0, 0), 2, False), ((0, 1), 2, True), ((0, 0), 1, True), ((0, -1), 1, False)],
+)
+def test_a_slice_within_a_hidden_crossing_is_not_shown(levels: tuple[int, int], depth: int, secret: bool) -> None:
+    """Nor is one of more sensitive features than are crossed: whether its rest is small was not looked at."""
+    generator = np.random.default_rng(0)
+    columns = [
+        Column(name=f"{name} (sensitive)", codes=generator.integers(0, 2, 400), levels=("a", "b"), sensitive=name)
+        for name in ("sex", "race")
+    ]
+    conditions = tuple(Condition(place, level, level) for place, level in enumerate(levels) if level >= 0)
+    settings = Settings(suppressed=frozenset({frozenset({("sex", "a"), ("race", "b")})}), depth=depth)
+    weak = _Weak(conditions, np.ones(400, dtype=np.bool_), inside(columns, conditions), 1.0)
+    assert _secret([weak], columns, settings) == ({0} if secret else set())
