@@ -223,7 +223,8 @@ class Bench:
     def predictions(self, sealed: Sealed | Model, rows: Rows) -> Predictions:
         """Ask a model for rows."""
         model = sealed if isinstance(sealed, Model) else wrap(sealed)
-        names = list(model.feature_names or self.dataset.features)
+        own = model is self.model  # whose library may write the table's names otherwise
+        names = list(self.dataset.features if own or model.feature_names is None else model.feature_names)
         X = self.dataset.frame.loc[:, names].take(rows).reset_index(drop=True)
         answers = ask(model, X, self.dataset, progress=self.progress, what="answering")
         return predictions_of(answers, self.dataset, rows, self.settings)

@@ -27,7 +27,7 @@ STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.3)
 
 
 class Answering(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """The model as fairlearn may train it: rows come by number, answers are 0 and 1, 1 favorable."""
+    """The model as fairlearn may train it: rows come by number, answers are 0 and 1 (favorable), or between."""
 
     def __init__(self, bench: Bench | None = None) -> None:
         self.bench = bench
@@ -49,7 +49,7 @@ class Answering(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         assert self.bench is not None  # noqa: S101
         answer = np.asarray(self.fitted_.predict(self.bench.inputs(np.asarray(X)[:, 0].astype(np.intp))))
         if self.bench.dataset.task == "regression":
-            return answer.astype(np.float64)
+            return _in_range(self.bench, answer)
         return np.asarray(answer == self.bench.labels()[self.bench.favorable], dtype=np.float64)
 
 
@@ -65,10 +65,8 @@ def fit_on_answers(bench: Bench, rows: Rows, y: Any, weight: FloatArray | None, 
 def _moment(bench: Bench, bound: float) -> Any:  # noqa: ANN401
     reductions = require("fairlearn.reductions", extra="fair", purpose="reductions")
     if bench.constraint.name == "bounded-group-loss":
-        y = bench.dataset.y[bench.rows("train")].astype(np.float64)
-        loss = reductions.SquareLoss(float(y.min()), float(y.max()))
-        spread = max(float(y.max() - y.min()), 1e-12)
-        return reductions.BoundedGroupLoss(loss, upper_bound=bound * float(np.var(y)) / spread**2)
+        spread = float(np.var(_answers(bench, bench.rows("train"))))
+        return reductions.BoundedGroupLoss(reductions.SquareLoss(0.0, 1.0), upper_bound=bound * spread)
     kinds = {
         "demographic-parity": reductions.DemographicParity,
         "equalized-odds": reductions.EqualizedOdds,
@@ -145,7 +143,14 @@ def best_response(bench: Bench, rows: Rows, multiplier: pd.Series, seed: int) ->
 
 def _answers(bench: Bench, rows: Rows) -> FloatArray:
     y = bench.dataset.y[rows]
-    return y.astype(np.float64) if bench.dataset.task == "regression" else (y == bench.favorable).astype(np.float64)
+    return _in_range(bench, y) if bench.dataset.task == "regression" else (y == bench.favorable).astype(np.float64)
+
+
+def _in_range(bench: Bench, values: np.ndarray[Any, Any]) -> FloatArray:
+    """Return numbers as shares of the range of the training target: fairlearn's steps grow with the loss."""
+    y = bench.dataset.y[bench.rows("train")].astype(np.float64)
+    low, high = float(y.min()), float(y.max())
+    return np.asarray((values.astype(np.float64) - low) / max(high - low, 1e-12))
 
 
 def _groups(bench: Bench, rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -207,7 +207,8 @@ class _Sealed(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no 
         table = _frame(X, list(columns))
         factors = []
         for name, edges in columns.items():
-            factor = group_factor(table[name], None if edges is None else tuple(edges), most=MOST_LEVELS)
+            column = table[name] if edges is None else _numbers(table[name])
+            factor = group_factor(column, None if edges is None else tuple(edges), most=MOST_LEVELS)
             if (missing := int((factor.codes < 0).sum())) > 0:
                 raise ValueError(
                     f"{missing} of {len(table)} rows have no value of {quote(name)}, by which this model decides. "
@@ -405,6 +406,17 @@ def _target(y: Any) -> Any:  # noqa: ANN401
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
     return y
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """Return a column whose bands tell the group as numbers, whatever type it came in."""
+    values = pd.to_numeric(column, errors="coerce")
+    if (strange := values.isna() & column.notna()).any():
+        raise ValueError(
+            f"{quote(column.name)} is {quote_all(column[strange].unique())}; this model decides by bands of a number. "
+            "Give the number, or decide on these rows by hand."
+        )
+    return values.astype(np.float64)
 
 
 def _trains(sealed: _Sealed) -> bool:

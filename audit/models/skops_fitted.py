@@ -100,7 +100,7 @@ def _linear(model: Any) -> bool:  # noqa: ANN401 -- an estimator of scikit-learn
     """Tell whether a linear classifier has a line of weights and an intercept for each class, or one for two."""
     if "coef_" not in vars(model):
         return True
-    rows, width = model.coef_.shape
+    rows, width = np.atleast_2d(model.coef_).shape  # ridge classifiers keep one line for two classes
     intercepts = np.shape(model.intercept_)
     return rows in (1, len(model.classes_)) and width == int(model.n_features_in_) and intercepts in ((), (rows,))
 

@@ -101,3 +101,24 @@ def test_a_network_answers_a_row_alone_as_among_others(monkeypatch: pytest.Monke
 def test_what_is_advised_goes_with_the_task() -> None:
     with pytest.raises(ModelError, match=r"no penalty in its loss; .*Use --method reweigh or resample\."):
         _done(LinearRegression(), "penalty", PARTS, target="v")
+
+
+@pytest.mark.parametrize("method", ["thresholds", "remove-correlation"])
+def test_a_library_may_write_the_names_of_columns_otherwise(method: str) -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    names = {"x": "years of work", "z": "last pay"}
+    parts: dict[str, Any] = {
+        name: part.drop(columns=["kind", "v"]).rename(columns=names) for name, part in PARTS.items()
+    }
+    columns = list(names.values())
+    model = lightgbm.LGBMClassifier(n_estimators=10, n_jobs=1, verbose=-1)
+    model.fit(parts["train"][columns], parts["train"]["y"])
+    assert list(model.feature_name_) != columns
+    done = mitigate(
+        model, **parts, target="y", positive="yes", favorable="yes", sensitive=["sex"], features=columns, method=method,
+        constraint="demographic-parity",
+    )  # fmt: skip
+    assert done.record is not None
+    before, after = (done.record.metric(f"gap_{arm}", feature="sex").value or 0.0 for arm in ("before", "after"))
+    assert after < before
+    assert len(done.model.predict(parts["test"][[*columns, "sex"]])) == len(parts["test"])

@@ -337,3 +337,13 @@ def test_clusters_stay_whole_where_validation_rows_are_carved_out() -> None:
     del parts["validation"]
     before, after = _gaps(_done(method="thresholds", parts=parts, cluster="person"))
     assert after < before
+
+
+def test_the_unit_of_the_target_does_not_matter_to_the_reduction() -> None:
+    pytest.importorskip("fairlearn")
+    gaps = []
+    for unit in (1.0, 1e4):
+        parts = {name: part.assign(v=unit * part["v"] + unit * (part["sex"] == "f")) for name, part in PARTS.items()}
+        done = _done(method="reduction", constraint="bounded-group-loss", target="v", parts=parts, anyway=True)
+        gaps.append(_gaps(done)[1])
+    assert gaps[1] == pytest.approx(gaps[0], rel=1e-6)

@@ -161,3 +161,20 @@ def test_offsets_move_numbers_by_group() -> None:
     moved = rule.predict(frame[["x", "z", "sex"]]) - model.predict(frame[["x", "z"]])
     assert moved == pytest.approx((frame["sex"] == "f").astype(float).to_numpy())
     assert np.isfinite(log_odds(np.array([0.0, 1.0]))).all()
+
+
+def test_bands_of_a_number_are_read_whatever_type_the_column_came_in() -> None:
+    frame = pd.DataFrame({"x": [0.2, 0.4, 0.6, 0.8] * 5, "age": [20, 30, 70, 80] * 5})
+    base = LogisticRegression().fit(frame[["x"]], [0, 0, 1, 1] * 5)
+    rule = MitigatedClassifier(
+        base, sensitive="age", edges=[60], thresholds={"under 60": 0.9, "60 and over": 0.1}
+    ).seal(["x"], bare=False)
+    wanted = rule.predict(frame).tolist()
+    assert wanted[:4] == [0, 0, 1, 1]
+    for age in (frame["age"].astype(object), frame["age"].astype(str), frame["age"].astype("Int64")):
+        assert rule.predict(frame.assign(age=age)).tolist() == wanted
+    for odd, named in (("old", "'age' is 'old'"), (None, "no value of 'age'"), (pd.NA, "no value of 'age'")):
+        ages = frame["age"].astype(object)
+        ages[3] = odd
+        with pytest.raises(ValueError, match=named):
+            rule.predict(frame.assign(age=ages))

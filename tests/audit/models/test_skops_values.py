@@ -26,7 +26,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.gaussian_process import GaussianProcessClassifier
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier, RidgeClassifierCV
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB, GaussianNB
@@ -291,6 +291,8 @@ def test_boosting_that_splits_on_categories_loads() -> None:
         BernoulliNB().fit(X, Y),
         LogisticRegression(fit_intercept=False).fit(X, Y),
         RidgeClassifier().fit(X, np.column_stack([Y, Y, 1 - Y])),
+        RidgeClassifier().fit(X, Y),
+        RidgeClassifierCV(fit_intercept=False).fit(X, Y),
         LinearDiscriminantAnalysis().fit(X, Y),
         GaussianProcessClassifier().fit(X[:20], np.arange(20) % 3),
         MultiLabelBinarizer(classes=["b", "a"]).fit([["a"]]),
