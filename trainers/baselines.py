@@ -75,30 +75,34 @@ def simple_score(rows: Rows, objective: str) -> float | None:
     Returns
     -------
     float or None
-        Accuracy or R²; None with fewer than 40 rows, or a class in one half alone.
+        Accuracy or R², weighted as the rows are; None with fewer than 40 rows, a class in one half alone, or a loss
+        of numbers other than squared error: what learns a quantile is not meant to reach the best R².
     """
     from sklearn.linear_model import Ridge, RidgeClassifier
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-    if len(rows.inputs) < LEAST_ROWS:
+    if len(rows.inputs) < LEAST_ROWS or (objective == "regression" and not is_plain(objective)):
         return None
     X, y = _columns(rows.inputs), rows.targets.cpu().numpy()
+    weights = np.ones(len(y)) if rows.weights is None else rows.weights.cpu().numpy()
     count = min(NEIGHBOURS, len(y) // 8)
-    models: list[Any]
+    models: tuple[Any, Any]
     if objective == "regression":
-        models = [Ridge(alpha=1.0), KNeighborsRegressor(count, algorithm="brute")]
+        models = Ridge(alpha=1.0), KNeighborsRegressor(count, algorithm="brute")
     else:
-        models = [RidgeClassifier(alpha=1.0), KNeighborsClassifier(count, algorithm="brute")]
+        models = RidgeClassifier(alpha=1.0), KNeighborsClassifier(count, algorithm="brute")
     parts = [(slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))]
     if objective != "regression" and any(len(np.unique(y[train])) < 2 for train, _ in parts):
         return None
+    linear, neighbors = models
+    scores = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an ill-conditioned column is not a concern of the user's network
-        scores = [
-            float(np.mean([model.fit(X[train], y[train]).score(X[test], y[test]) for train, test in parts]))
-            for model in models
-        ]
-    return max(scores)
+        for train, test in parts:
+            linear.fit(X[train], y[train], sample_weight=weights[train])
+            neighbors.fit(X[train], y[train])
+            scores.append([model.score(X[test], y[test], sample_weight=weights[test]) for model in models])
+    return float(np.mean(scores, axis=0).max())
 
 
 def _columns(inputs: Tensor) -> NDArray[np.float64]:

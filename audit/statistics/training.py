@@ -19,6 +19,7 @@ from audit.statistics.training_log import (
     LEARNING,
     LIMITS,
     LOWER,
+    SPARE,
     Log,
     Row,
     Sign,
@@ -120,7 +121,7 @@ def _training_loss_ratio(log: Log) -> Sign:
         evidence += "" if constant is None else f"; a constant answer has {constant:.4g}"
     return Sign(
         code="TRAIN001", title="loss not decreasing", quantity="training_loss_ratio", value=value, evidence=evidence,
-        remedy=_rate_remedy(log, EITHER),
+        remedy=_rate_remedy(log, CAPACITY if _too_narrow(log) else EITHER),
     )  # fmt: skip
 
 
@@ -157,7 +158,7 @@ def _memorized_share(log: Log) -> Sign:
     elif score is not None and simple is not None:
         seen, constant = log.values("unseen_loss"), log.before("constant_loss")
         learned = bool(seen) and constant is not None and seen[0] < 0.97 * constant
-        perfect = score > 0.9
+        perfect = score > 0.9 or score - max(simple, 0.0) > 0.5
         value = max(0.0, score - max(simple, 0.0)) if perfect and not learned else 0.0
         evidence = (
             f"no rows were held out; training score {score:.3f}, while neighbors and a linear model reach "
@@ -235,6 +236,7 @@ def _first_to_last_gradient(log: Log) -> Sign:
     """TRAIN004: gradient of the first layer by that of the last, before training or in its median, if less."""
     names = log.layers("gradient_norm")
     value: float | None = None
+    born_well = False  # what vanishes only while training is the steps' fault, not the depth's
     evidence = "the network has fewer than two layers with gradients"
     if len(names) >= 2:
         first, last = (dict(log.rows["train", f"gradient_norm:{name}"]) for name in (names[0], names[-1]))
@@ -243,7 +245,9 @@ def _first_to_last_gradient(log: Log) -> Sign:
         if ratios:
             value = min(ratios.get(0, math.inf), statistics.median(ratios.values()))
             evidence = f"gradient of {names[0]} is {value:.2g} of that of {names[-1]}"
-    remedy = BORN if _born_dead(log) else DEPTH
+            born_well = ratios.get(0, 0.0) > LIMITS["first_to_last_gradient"]
+    remedy = LOWER_RATE if born_well else BORN if _born_dead(log) else DEPTH
+    remedy = CAPACITY if _too_narrow(log) else remedy
     return Sign(
         code="TRAIN004", title="vanishing gradients", quantity="first_to_last_gradient", value=value, evidence=evidence,
         remedy=_rate_remedy(log, remedy) if is_penalized(log) or rate_too_high(log) else remedy,
@@ -314,18 +318,20 @@ def _clipped_share(log: Log) -> Sign:
 
 
 def _dead_units(log: Log) -> list[Sign]:
-    """TRAIN006: by layer, at the weights that are kept."""
-    kept, signs = log.kept_epoch(), []
+    """TRAIN006: by layer, at the weights that are kept; of one or two inputs a third of all units is born so."""
+    kept, signs, learned = log.kept_epoch(), [], _keeps_up(log)
     for layer in log.layers("dead_units"):
         rows = dict(log.rows["train", f"dead_units:{layer}"])
         share = rows[kept] if kept in rows else rows[max(rows)]
         evidence = f"{share:.0%} of the units of {layer} are never (or always) active"
+        spare = learned and LIMITS["dead_units"] < share <= SPARE
+        evidence += "; the network learned its task with the others" if spare else ""
         signs.append(
             Sign(
                 code="TRAIN006",
                 title="dead units",
                 quantity="dead_units",
-                value=share,
+                value=None if spare else share,
                 evidence=evidence,
                 remedy=SCALE if _unscaled(log) else DEAD,
                 layer=layer,
@@ -334,6 +340,13 @@ def _dead_units(log: Log) -> list[Sign]:
     reason = "the network has no activations that can die"
     none = Sign(code="TRAIN006", title="dead units", quantity="dead_units", value=None, evidence=reason, remedy=DEAD)
     return signs or [none]
+
+
+def _keeps_up(log: Log) -> bool:
+    """Tell whether the network learned something, and no simple model is ahead of it."""
+    losses, constant = log.values("loss"), log.before("constant_loss")
+    learned = bool(losses) and constant is not None and tail(losses) < LEARNING * constant
+    return learned and (_lead(log) or 0.0) <= LIMITS["simple_model_lead"]
 
 
 def _unscaled(log: Log) -> bool:

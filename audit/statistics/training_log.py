@@ -32,6 +32,8 @@ LEARNED = 0.5
 """A training loss under this share of a constant answer's shows that a task was learned."""
 LEARNING = 0.97
 """A training loss under this share of a constant answer's shows that something was learned."""
+SPARE = 0.5
+"""Share of silent units that a layer can do without, where the task was learned."""
 STRONG_DROPOUT = 0.6
 SHRUNK = 0.5
 """Under a penalty, weights that end under this share of their first length were held down by it."""
@@ -147,10 +149,12 @@ def step_lengths(log: Log) -> list[float]:
 
 
 def rate_too_high(log: Log) -> bool:
-    """Tell whether the loss jumped up, or the first steps were as long as the weights."""
+    """Tell whether the loss jumped up, or the first steps were as long as the weights, now and at first."""
     losses = log.values("loss")
     floor = [value for value in (log.before("initial_loss"), log.before("constant_loss")) if value is not None]
-    steps = step_lengths(log)
+    shares = log.values("weight_ratio")
+    lengths = step_lengths(log)
+    steps = [step * min(1.0, share) for step, share in zip(lengths, shares, strict=False)] if shares else lengths
     jumped = bool(floor) and bool(losses) and max(losses) > 2 * max(floor)
     rose = not floor and len(losses) > 1 and max(losses[1:]) > 1.2 * losses[0]
     return log.missing > 0 or jumped or rose or (bool(steps) and max(steps[:3]) > HIGH_STEP)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer, load_digits, make_friedman1
+from sklearn.datasets import load_breast_cancer, load_digits, make_circles, make_classification, make_friedman1
 
 import audit
 from audit.policy.read import default_policy
@@ -31,17 +31,28 @@ RNG = np.random.default_rng(0)
 NOISE = RNG.normal(size=(200, 40)), RNG.integers(0, 2, 200)
 LONG = RNG.normal(size=(120, 200, 1))
 FIRST = LONG, (LONG[:, :3].sum(axis=(1, 2)) > 0).astype(int)
+LINE = RNG.uniform(-3, 3, (400, 1))
+SINE = LINE, np.sin(2 * LINE[:, 0])
+WAITS = LINE, LINE[:, 0] + RNG.exponential(1.0, 400)
+STRAY = DIGITS[0], RNG.permutation(DIGITS[1])
+CIRCLES = make_circles(300, noise=0.1, factor=0.5, random_state=0)
+RARE = make_classification(1200, 12, n_informative=3, weights=[0.93], class_sep=0.4, random_state=0)
 DATA: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {
     "digits": DIGITS,
     "tumors": TUMORS,
     "friedman": FRIEDMAN,
     "noise": NOISE,
     "first": FIRST,
+    "sine": SINE,
+    "waits": WAITS,
+    "stray": STRAY,
+    "circles": CIRCLES,
+    "rare": RARE,
 }
 
 
 def fit(rows: str, parameters: dict[str, Any]) -> NetworkClassifier | NetworkRegressor:
-    kind = NetworkRegressor if rows == "friedman" else NetworkClassifier
+    kind = NetworkRegressor if rows in {"friedman", "sine", "waits"} else NetworkClassifier
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return kind(**parameters, random_state=0).fit(*DATA[rows])
@@ -84,7 +95,10 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("digits", {"epochs": 2}, "Train for more epochs"),
     ("noise", {"epochs": 50, "early_stopping": False, "validation_fraction": 0.3}, "Stop at the minimum"),
     ("noise", {"epochs": 50, "early_stopping": False, "validation_fraction": 0.0}, "Hold rows out"),
+    ("stray", {"epochs": 36, "early_stopping": False, "validation_fraction": 0.0}, "Hold rows out"),
     ("tumors", {"standardize": False, "epochs": 5}, "Keep standardize"),
+    ("tumors", {"batch_size": 1, "epochs": 3, "learning_rate": 0.05}, "Lower learning_rate"),
+    ("circles", {"hidden": (), "learning_rate": 5e-3}, "Give more capacity"),
 ]
 
 
@@ -105,6 +119,9 @@ HEALTHY: list[tuple[str, dict[str, Any]]] = [
     ("digits", {"hidden": (32,) * 6, "epochs": 30}),
     ("digits", {"network": "cnn", "input_shape": (1, 8, 8), "epochs": 12, "learning_rate": 3e-3}),
     ("digits", {"l2": 1e-4, "batch_norm": True, "epochs": 20}),
+    ("sine", {"hidden": (64,) * 5, "learning_rate": 3e-3}),
+    ("waits", {"learning_rate": 5e-3, "activation": "tanh", "loss": "quantile", "alpha": 0.9}),
+    ("rare", {"class_weight": "balanced"}),
 ]
 
 
