@@ -5,6 +5,7 @@ The file holds tensors and plain values and is read as such (``weights_only``); 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 import os
@@ -153,17 +154,43 @@ def _require_like(held: Mapping[str, Any], weights: Mapping[str, Any], name: str
 
 
 def _require_memory_of(held: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> None:
-    """Refuse another optimizer's settings, and a memory of other shapes, which compiled steps write past."""
+    """Refuse another optimizer's settings, and a memory that lacks parts or has other shapes: steps trust it."""
     if _settings(held) != _settings(optimizer.state_dict()):
         raise ValueError("the settings of its optimizer are those of another training")
-    learned = [values for group in optimizer.param_groups for values in group["params"]]
-    for place, memory in held["state"].items():
-        own = learned[place]
-        for name, values in memory.items():
-            if values is None or (name == "step" and values.shape == ()):
-                continue
-            if (values.shape, values.dtype, values.stride()) != (own.shape, own.dtype, own.stride()):
-                raise ValueError("its optimizer remembers other weights")
+    expected, layouts = _layouts(_after_a_step(optimizer)), _layouts(held["state"])
+    on_cpu = all(values.device.type == "cpu" for group in optimizer.param_groups for values in group["params"])
+    absent = expected.keys() - layouts.keys() if on_cpu else ()  # elsewhere parts that nothing uses have no memory
+    if absent or any(expected.get(place) != layout for place, layout in layouts.items()):
+        raise ValueError("its optimizer remembers other weights")
+    if not all(bool(values.isfinite().all()) for memory in held["state"].values() for values in _tensors(memory)):
+        raise ValueError("its optimizer remembers what is not numbers")
+
+
+def _after_a_step(optimizer: torch.optim.Optimizer) -> Mapping[int, Mapping[str, Any]]:
+    """Return what such an optimizer remembers after one step, taken by a copy that learns nothing."""
+    import torch
+
+    twin = copy.deepcopy(optimizer)
+    for values in (values for group in twin.param_groups for values in group["params"]):
+        values.grad = torch.zeros_like(values)
+    twin.step()
+    memory: Mapping[int, Mapping[str, Any]] = twin.state_dict()["state"]
+    return memory
+
+
+def _layouts(memory: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, tuple[object, ...] | None]]:
+    """Return shape, type and steps in memory of all that an optimizer remembers, by the place of the weights."""
+    return {
+        place: {
+            name: None if values is None else (values.shape, values.dtype, values.stride())
+            for name, values in parts.items()
+        }
+        for place, parts in memory.items()
+    }
+
+
+def _tensors(memory: Mapping[str, Any]) -> list[torch.Tensor]:
+    return [values for values in memory.values() if values is not None]
 
 
 def _settings(optimizer: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -72,14 +72,22 @@ class _Network(Parameters):
         ------
         TrainerError
             If a parameter or the data do not fit; nothing was trained then.
+
+        Notes
+        -----
+        Where it raises, be it in a callback, the estimator is as it was before the call. An interrupt from the keyboard
+        does not raise: it ends the training, and the best weights so far are kept.
         """
         self._check_parameters()
         fresh = not (self.warm_start and hasattr(self, "network_"))
-        return self._train(X, y, sample_weight, validation, fresh=fresh, epochs=int(self.epochs), penalty=penalty)
+        with fitting.whole_or_nothing(self, fresh=fresh):
+            return self._train(X, y, sample_weight, validation, fresh=fresh, epochs=int(self.epochs), penalty=penalty)
 
     def _partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         self._check_parameters()
-        return self._train(X, y, sample_weight, None, fresh=not hasattr(self, "network_"), epochs=1, streamed=True)
+        fresh = not hasattr(self, "network_")
+        with fitting.whole_or_nothing(self, fresh=fresh):
+            return self._train(X, y, sample_weight, None, fresh=fresh, epochs=1, streamed=True)
 
     def _check_parameters(self) -> None:
         need("torch", extra="torch", purpose="a network")

@@ -82,6 +82,26 @@ def product(values: Floats | None, two: Floats | None) -> Floats | None:
     return values * two
 
 
+@contextmanager
+def whole_or_nothing(estimator: Parameters, *, fresh: bool) -> Iterator[None]:
+    """Put an estimator back as it was where training raises: unfitted, or with the weights that it had."""
+    before = dict(vars(estimator))
+    network = None if fresh else estimator.network_
+    weights = {} if network is None else {name: held.clone() for name, held in network.state_dict().items()}
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        if network is not None:
+            from trainers.gradients import unflatten
+
+            network.load_state_dict(weights)
+            unflatten(network.eval())
+            estimator.__dict__.pop("_engine", None)  # its moments have seen the rows that failed
+        raise
+
+
 def run(
     estimator: Parameters,
     train: Part,

@@ -124,7 +124,8 @@ def train(
                 break
     except KeyboardInterrupt:
         stopped = "interrupted"
-    _seed_dropout(network, None)
+    finally:
+        _seed_dropout(network, None)
     history += watch.restore(stopped, epoch)
     _warn(stopped, epoch, watch.best_epoch)
     return Outcome(history=tuple(history), epochs=epoch, best_epoch=watch.best_epoch, stopped=stopped)

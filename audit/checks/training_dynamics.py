@@ -57,7 +57,8 @@ def training_dynamics(history: tuple[HistoryRow, ...]) -> Measurement:
     measured = [sign for sign in signs if sign.value is not None]
     first = [f"{sign.title}: {sign.evidence}" for sign in measured if sign.quantity != "epochs_not_finite"][:1]
     layers = _layers(history, "gradient_norm")
-    rows: list[tuple[Cell, ...]] = [(s.title, s.layer, s.value, s.evidence, s.remedy) for s in signs if s in measured or s.layer]
+    shown = [sign for sign in signs if sign.value is not None or sign.layer]
+    rows: list[tuple[Cell, ...]] = [(s.title, s.layer, s.value, s.evidence, s.remedy) for s in shown]
     columns = ("sign", "layer", "value", "what was seen", "what to do beyond the limit")
     exhibits: list[Exhibit] = [_curves(history, layers)] if layers else []
     return Measurement(

@@ -165,13 +165,15 @@ class TorchModel:
 
         with torch.no_grad():
             try:
-                return _plain_output(self._run(self._inputs(rows)), len(rows))
+                answer = self._run(self._inputs(rows))
             except (RuntimeError, ValueError, IndexError):
                 other = _shape_read(self.module, self.input_shape_)
                 if other == self.input_shape_:
                     raise
                 self.input_shape_ = other
-                return _plain_output(self._run(self._inputs(rows)), len(rows))
+                answer = self._run(self._inputs(rows))
+        _require_one_answer(answer, len(rows))
+        return _plain_output(answer, len(rows))
 
     # --- scikit-learn's methods ---------------------------------------------------------------------
 
@@ -304,10 +306,10 @@ def _plain_output(answer: Any, rows: int) -> torch.Tensor:  # noqa: ANN401 -- a 
                 f"the module gives a dict of {quote_all(answer)}, and none is called {quote_all(KEYS)}. Return the "
                 "answer alone, or call it 'logits'."
             )
-    elif isinstance(answer, tuple | list):
-        result = next((value for value in answer if isinstance(value, torch.Tensor) and len(value) == rows), None)
     elif hasattr(answer, "logits"):
         result = answer.logits
+    elif isinstance(answer, tuple | list):
+        result = next(iter(_by_row(answer, rows)), None)
     if not isinstance(result, torch.Tensor):
         raise ModelError(
             f"the module gives {quote(type(answer).__name__)}; expected a tensor, a dict or a tuple of them."
@@ -318,6 +320,28 @@ def _plain_output(answer: Any, rows: int) -> torch.Tensor:  # noqa: ANN401 -- a 
         )
     flat = result.reshape(rows, -1)
     return flat if flat.is_floating_point() else flat.double()
+
+
+def _by_row(answer: Sequence[Any], rows: int) -> list[torch.Tensor]:
+    """Return the tensors of a tuple that hold something for each row; the first is the answer."""
+    import torch
+
+    return [value for value in answer if isinstance(value, torch.Tensor) and value.dim() and len(value) == rows]
+
+
+def _require_one_answer(answer: Any, rows: int) -> None:  # noqa: ANN401 -- a module gives what it likes
+    """Refuse a tuple of which two could be the answer.
+
+    Raises
+    ------
+    ModelError
+    """
+    whole = _by_row(answer, rows) if isinstance(answer, tuple | list) and not hasattr(answer, "logits") else []
+    if any(value.shape == whole[0].shape for value in whole[1:]):
+        raise ModelError(
+            f"the module gives a tuple of {len(answer)}, and two of them have the shape {tuple(whole[0].shape)} for "
+            f"{rows} rows: either could be the answer. Return the answer alone, or a dict that calls it 'logits'."
+        )
 
 
 def _kind(stated: str, answer: torch.Tensor, task: str, module: torch.nn.Module, *, known: bool = False) -> str:

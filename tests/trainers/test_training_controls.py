@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import balanced_accuracy_score
 
 from audit.models.load import wrap
@@ -108,6 +109,13 @@ DAMAGES: dict[str, Any] = {
     "a moment for all": _moments(lambda held: torch.tensor(0.0)),
     "moments that share their memory": _moments(lambda held: torch.zeros(1).expand(held.shape)),
     "moments in words": _moments(str),
+    "no second moment": lambda state: [memory.pop("exp_avg_sq") for memory in state["optimizer"]["state"].values()],
+    "no moments": lambda state: state["optimizer"]["state"].clear(),
+    "moments of half the weights": lambda state: state["optimizer"]["state"].popitem(),
+    "moments that are no numbers": _moments(lambda held: held * float("nan")),
+    "moments of another optimizer": lambda state: state["optimizer"]["state"].update(
+        {place: {"momentum_buffer": memory["exp_avg"]} for place, memory in state["optimizer"]["state"].items()}
+    ),
     "moments of whole numbers": _moments(lambda held: held.to(torch.int8)),
     "the best of no number": lambda state: state["watch"].__setitem__(0, float("nan")),
     "a history of no number": lambda state: state["history"].append([2, "train", "loss", float("nan")]),
@@ -133,6 +141,38 @@ def test_a_damaged_checkpoint_is_told_before_compiled_code_reads_it(damage: str,
     torch.save(state, path)
     with pytest.raises(FileError, match=r"'.*run.ckpt' is damaged \("):
         NetworkClassifier(**SETTINGS, checkpoint=str(path)).fit(X, Y)
+
+
+def test_a_fit_whose_callback_raises_leaves_the_estimator_as_it_was() -> None:
+    model = NetworkClassifier(**SETTINGS, on_epoch=kill_after(2))
+    with pytest.raises(KilledError):
+        model.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+    model.set_params(on_epoch=None).fit(X, Y)
+    before, history = model.predict_proba(X), model.history_
+    for parameters in ({"warm_start": False}, {"warm_start": True}):
+        model.set_params(**parameters, on_epoch=kill_after(10 if parameters["warm_start"] else 2))
+        with pytest.raises(KilledError):
+            model.fit(X, Y)
+        np.testing.assert_array_equal(model.predict_proba(X), before)
+        assert model.history_ == history
+    model.set_params(on_epoch=None)
+    assert model.fit(X, Y).n_iter_ > len(series(history, "loss"))
+
+
+def test_a_refused_or_broken_part_of_a_stream_changes_nothing() -> None:
+    model = NetworkClassifier(**SETTINGS).partial_fit(X, Y, classes=[0, 1])
+    before = model.predict_proba(X)
+    with pytest.raises(TrainerError):
+        model.partial_fit(X, np.full(len(X), 2))
+    model.set_params(on_epoch=kill_after(2))
+    with pytest.raises(KilledError):
+        model.partial_fit(X, Y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    with pytest.raises(TrainerError):
+        model.fit(X[:, :3], np.zeros(len(X)))
+    np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
 @pytest.mark.parametrize("answer", [True, np.True_, torch.tensor(True)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,13 @@ MARGIN = X.to_numpy() @ SLOPE
 LABELS = np.where(MARGIN > 0, "yes", "no")
 
 
+class Named(NamedTuple):
+    """What a module with two heads gives."""
+
+    hidden: torch.Tensor
+    logits: torch.Tensor
+
+
 class Plain(nn.Module):
     """A linear logit, given in one of many forms."""
 
@@ -61,6 +68,8 @@ FORMS: dict[str, tuple[Callable[[torch.Tensor], Any], str]] = {
     "log-softmax": (lambda z: both(z).log_softmax(dim=1), "auto"),
     "dict": (lambda z: {"hidden": z * 7, "logits": both(z)}, "auto"),
     "tuple": (lambda z: (both(z), z), "logits"),
+    "loss and logits": (lambda z: (z.mean(), both(z)), "logits"),
+    "named tuple": (lambda z: Named(hidden=z * 7, logits=both(z)), "logits"),
     "one probability": (torch.sigmoid, "probabilities"),
     "two probabilities": (lambda z: both(z).softmax(dim=1), "auto"),
 }
@@ -150,6 +159,7 @@ REFUSED: list[tuple[Callable[[torch.Tensor], Any], str, str, dict[str, Any]]] = 
     (lambda z: torch.cat([z, z, z], dim=1), "logits", r"3 logits a row.*expected 1 or 2", {}),
     (lambda z: {"first": z, "second": z}, "auto", r"'first', 'second'.*call it 'logits'", {}),
     (lambda z: z.sum(), "auto", r"expected one a row", {}),
+    (lambda z: (z, 2 * z), "logits", r"tuple of 2.*shape \(120, 1\).*a dict that calls it 'logits'", {}),
     (lambda _: "text", "auto", r"gives 'str'; expected a tensor", {}),
     (lambda z: z, "logits", r"the task is regression; expected 'value'", {"task": "regression", "positive": None}),
 ]
