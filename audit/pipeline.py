@@ -96,10 +96,9 @@ def _prepared(plan: RunPlan, progress: Progress, kept: Unfinished | None) -> tup
         columns, note = match(model.feature_names, model.feature_count, dataset)
         dataset = dataset.for_model(columns, model.feature_count)
         require_task(model, dataset.task)
-        learn_labels(model, dataset)
+        notes = [text for text in (note, learn_labels(model, dataset)) if text]
         dataset = replace(dataset, pictures=reads_images(model, plan.gather))
-        if note:
-            model = replace(model, info=replace(model.info, notes=(*model.info.notes, note)))
+        model = replace(model, info=replace(model.info, notes=(*model.info.notes, *notes)))
     info = model.info if model is not None else ModelInfo(name="predictions", kind="predictions only", format="none")
     context = Context(
         model=model,

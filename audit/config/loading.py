@@ -15,7 +15,6 @@ from audit.data.images import Shape, read_images
 from audit.data.reading import Reading, Tables
 from audit.data.tables import display_name, files_sha256, match_files, read_tables
 from audit.errors import ConfigError, DataError, hint, quote, quote_all
-from audit.models.boosters import Booster, with_classes
 from audit.models.endpoint import Address, connect
 from audit.models.load import Model, load, with_output
 from audit.models.objects import from_builder, from_object
@@ -42,9 +41,6 @@ def load_model(config: Config, folder: Path) -> Model | None:
         model = from_builder(asked.torch, None if asked.weights is None else folder / asked.weights, folder)
     else:
         model = load(folder / str(asked.path), trust=asked.trust, trusted_types=asked.trusted_types)
-    if asked.classes and isinstance(model.predictor, Booster):
-        with_classes(model.predictor, asked.classes)
-        return model
     return with_output(
         model,
         output=asked.output,

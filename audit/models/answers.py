@@ -12,6 +12,7 @@ import pandas as pd
 from audit.data.columns import label_texts
 from audit.data.dataset import Dataset
 from audit.data.labels import in_words_of, require_same_labels, rewrite_labels
+from audit.data.reading import is_number
 from audit.errors import AuditError, DataError, ModelError, quote_all
 from audit.models.agreement import require_agreement
 from audit.models.boosters import typed_frame
@@ -53,8 +54,13 @@ class Answers:
     """Rows whose label is one of the classes; ``None`` for all."""
 
 
-def learn_labels(model: Model, dataset: Dataset) -> None:
+def learn_labels(model: Model, dataset: Dataset) -> str:
     """Tell a model that knows no labels (a bare torch module, an ONNX graph of logits) those of the target.
+
+    Returns
+    -------
+    str
+        A note where the order of words as classes is taken for granted; else empty.
 
     Raises
     ------
@@ -63,7 +69,7 @@ def learn_labels(model: Model, dataset: Dataset) -> None:
     """
     learn = getattr(model.predictor, "learn_labels", None)
     if learn is None:
-        return
+        return ""
     labels = () if dataset.task == "regression" else dataset.label_order or dataset.classes
     rows = dataset.inputs(dataset.rows("test" if dataset.has("test") else "train")[:PROBED])
     try:
@@ -76,6 +82,12 @@ def learn_labels(model: Model, dataset: Dataset) -> None:
             f"the model raised {type(error).__name__} on rows of {len(dataset.features)} features: {said}. State "
             'what it reads: [data] features = ["…"]; images and sequences: [data] modality and shape.'
         ) from error
+    if not getattr(model.predictor, "sorts_labels", False) or not labels or is_number(labels):
+        return ""
+    return (
+        f"The model names no classes, and its outputs are read in the order {quote_all(labels)}. If it was trained in "
+        "another order, state it: [model] classes (from Python classes)."
+    )
 
 
 def ask(

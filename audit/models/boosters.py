@@ -300,7 +300,10 @@ def with_classes(predictor: object, classes: Sequence[object]) -> None:
         If it has another number of classes, or is not a booster from a native file.
     """
     if not isinstance(predictor, Booster) or predictor.classes_ is None:
-        raise ModelError("[model] classes names the classes of native boosters; this model knows its own or has none.")
+        raise ModelError(
+            "[model] classes names the classes of torch modules, ONNX graphs and native boosters, in the order of "
+            "their outputs; this model knows its own or has none. Leave it out."
+        )
     if len(classes) != len(predictor.classes_):
         there = f"the model has {len(predictor.classes_)}"
         raise ModelError(f"[model] classes names {len(classes)} classes, {quote_all(classes)}; {there}.")

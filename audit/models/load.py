@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from audit.data.tables import files_sha256
 from audit.errors import AuditError, ConfigError, ModelError, UntrustedTypesError, hint, quote, quote_all
-from audit.models.boosters import SUFFIXES, adapt, load_booster, taught_categories
+from audit.models.boosters import SUFFIXES, adapt, load_booster, taught_categories, with_classes
 from audit.models.column_names import known_count, known_names
 from audit.models.containment import guard_call
 from audit.models.keras_files import load_keras, of_keras
@@ -226,7 +226,12 @@ def with_output(
     inner = model.predictor
     if isinstance(inner, TorchModel):
         inner.state(output=output, classes=classes, shape=shape)
-    elif hasattr(inner, "state_output"):
+        return model
+    if classes and hasattr(inner, "state_classes"):
+        inner.state_classes(classes)
+    elif classes:
+        with_classes(inner, classes)
+    if hasattr(inner, "state_output"):
         inner.state_output(output)
     elif output != "auto":
         raise ConfigError(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit.data.columns import label_text
 from audit.errors import ModelError, hint, quote, quote_all
 from audit.models.offered import available_if
 from audit.models.torch_modules import OUTPUTS
@@ -100,7 +101,9 @@ class OnnxModel:
         stated = _stated_classes(properties.get(PROBABILITIES_OF, ""))
         self._probable |= self._score is not None and stated is not None
         self._last = _maker(str(self._score), makers)
-        self._output, self._logits = "auto", False
+        self._output, self._logits, self._claimed = "auto", False, False
+        self._stated: list[object] | None = None
+        self.sorts_labels = False
         self._column: int | None = None
         self.classes_ = self._classes(graph, scores[0] if scores else None, stated)
         if len(self._inputs) > 1:
@@ -134,9 +137,31 @@ class OnnxModel:
             raise ModelError(
                 f"output is {quote(output)}; expected one of {quote_all(OUTPUTS)}." + hint(output, OUTPUTS)
             )
-        if output == "probabilities" and not self._probable and self._label is None:
-            self._probable = True
+        if output == "logits" and self._probable and self._label is None:
+            raise ModelError(
+                f'output is "logits", and the ONNX graph ends in {self._last or "probabilities"}: these are '
+                'probabilities. State [model] output = "probabilities", or leave it out.'
+            )
+        self._claimed = output == "probabilities" and not self._probable and self._label is None
+        self._probable |= self._claimed
         self._output, self._logits = output, output == "logits" and not self._probable and self._label is None
+
+    def state_classes(self, classes: Sequence[object]) -> None:
+        """Take the labels of the scores, in their order.
+
+        Raises
+        ------
+        ModelError
+            If the graph names its classes.
+        """
+        if self._label is not None or (self.classes_ is not None and not self._unnamed()):
+            raise ModelError(
+                f"[model] classes is {quote_all(classes)}, and the ONNX graph names its classes itself. Leave it out."
+            )
+        self._stated = list(classes)
+
+    def _unnamed(self) -> bool:
+        return self.classes_ is None or list(self.classes_) == [*range(len(self.classes_))]
 
     def state_column(self, place: int) -> None:
         """Take which of several scores is the answer.
@@ -165,16 +190,24 @@ class OnnxModel:
         """
         if task == "regression" or self._label is not None:
             return
-        columns = self._scores(rows.iloc[:1]).shape[1]
-        if self.classes_ is None and columns == 1 and self._output in {"auto", "value"}:
+        scores = self._scores(rows)
+        if self.classes_ is None and scores.shape[1] == 1 and self._output in {"auto", "value"}:
             raise ModelError(
                 f"the ONNX graph ends in {self._last or 'its input'} and gives one raw number a row, and the task is "
                 f'{task}: the Sigmoid is missing. State [model] output = "logits" if the number is a logit, "margin" '
                 "if only its sign counts, or export the network with its activation."
             )
-        unnamed = self.classes_ is None or list(self.classes_) == [*range(len(self.classes_))]
-        if unnamed and len(labels) == (2 if self.classes_ is None else len(self.classes_)):
-            self.classes_ = np.asarray(labels)
+        if self._claimed and not ((scores >= 0) & (scores <= 1)).all():
+            raise ModelError(
+                f'output is "probabilities", and the ONNX graph gives values from {scores.min():.3g} to '
+                f"{scores.max():.3g}: the {'Sigmoid' if scores.shape[1] == 1 else 'Softmax'} is missing. "
+                'State [model] output = "logits".'
+            )
+        if self._stated is not None and sorted(map(label_text, self._stated)) != sorted(map(label_text, labels)):
+            raise ModelError(f"classes names {quote_all(self._stated)}; the target has {quote_all(labels)}.")
+        if self._unnamed() and len(labels) == (2 if self.classes_ is None else len(self.classes_)):
+            self.sorts_labels = self._stated is None
+            self.classes_ = np.asarray(labels if self._stated is None else self._stated)
 
     def predict(self, X: object) -> npt.NDArray[Any]:
         """Return a label or a number for each row."""

@@ -159,6 +159,11 @@ class TorchModel:
         self.probable = kind in {"logits", "probabilities"} and task != "regression"
         self.network_ = _outputs_of(self.module, kind, classes, self._column)
 
+    @property
+    def sorts_labels(self) -> bool:
+        """Whether labels stand in sorted order, since the user states no other."""
+        return self._stated is None
+
     def _probe(self, rows: pd.DataFrame) -> torch.Tensor:
         """Answer some rows in the shape they came in; where the module cannot, in the one that it reads."""
         import torch

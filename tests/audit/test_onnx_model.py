@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
 
 import audit
 from audit.data.tables import file_sha256
@@ -180,3 +181,31 @@ def test_weights_elsewhere_are_refused(tmp_path: Path, place: str) -> None:
     (tmp_path / "w.bin").write_bytes(bytes(1000))
     with pytest.raises(ModelError, match="expected the name of a file beside it"):
         load(_outside(tmp_path / "in", place))
+
+
+def test_stated_classes_are_the_order_of_the_scores(tmp_path: Path) -> None:
+    path = _saved(tmp_path / "m.onnx", *_linear("Identity"))
+    words = np.array(["low", "mid", "high"])
+    y = words[(X @ WEIGHTS.T).argmax(axis=1)]
+    checks = ["classification"]
+    assert audit.run(str(path), X, y, classes=words.tolist(), checks=checks).metric("accuracy").value == 1.0
+    assumed = audit.run(str(path), X, y, checks=checks)
+    assert any("in the order 'high', 'low', 'mid'" in note for note in assumed.model.notes)
+    with pytest.raises(ModelError, match="classes names 'low', 'mid'; the target has"):
+        audit.run(str(path), X, y, classes=["low", "mid"], checks=checks)
+    with pytest.raises(ModelError, match="Leave it out"):
+        audit.run(DummyClassifier().fit(X, y), X, y, classes=words.tolist(), checks=checks)
+
+
+@pytest.mark.parametrize(
+    ("last", "output", "text"),
+    [
+        ("Identity", "probabilities", r'the Softmax is missing.*output = "logits"'),
+        ("Softmax", "logits", r'ends in Softmax.*output = "probabilities"'),
+    ],
+)
+def test_what_is_stated_of_the_scores_must_be_true(last: str, output: str, text: str, tmp_path: Path) -> None:
+    path = _saved(tmp_path / "m.onnx", *_linear(last))
+    y = (X @ WEIGHTS.T).argmax(axis=1)
+    with pytest.raises(ModelError, match=text):
+        audit.run(str(path), X, y, task="multiclass", output=output)

@@ -152,6 +152,15 @@ def test_stated_classes_say_the_order_of_outputs() -> None:
     assert found.predict(X).tolist() == np.where(LABELS == "yes", "no", "yes").tolist()
 
 
+def test_words_in_an_order_that_nobody_stated_are_noted() -> None:
+    checks = ["classification"]
+    assumed = audit.run(Plain(both), X, LABELS, positive="yes", checks=checks)
+    assert any("in the order 'no', 'yes'" in note for note in assumed.model.notes)
+    stated = audit.run(Plain(both), X, LABELS, positive="yes", classes=["no", "yes"], checks=checks)
+    numbers = audit.run(Plain(both), X, (LABELS == "yes").astype(int), checks=checks)
+    assert not any("in the order" in note for note in (*stated.model.notes, *numbers.model.notes))
+
+
 REFUSED: list[tuple[Callable[[torch.Tensor], Any], str, str, dict[str, Any]]] = [
     (torch.sigmoid, "auto", r"could be logits or probabilities.*\[model\] output", {}),
     (lambda z: z, "probabilities", r"the Sigmoid is missing.*output = \"logits\"", {}),
