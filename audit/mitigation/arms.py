@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -100,21 +101,23 @@ def _gap(bench: Bench, predictions: Predictions) -> float:
 
 
 def _loss(before: Predictions, after: Predictions, costs: Costs | None) -> float:
-    """Return what is lost: cost in its own range where it is known, else accuracy, else explained variance."""
-    weight = before.weight
+    """Return what is lost, as a share of what the best constant answer costs more than right answers do.
+
+    Costs count where they are known, else errors; of a regression squared errors, so that explained variance is lost.
+    """
+    weight, true = before.weight, before.y_true
     if before.task == "regression":
-        true = before.y_true.astype(np.float64)
-        spread = float(np.average((true - np.average(true, weights=weight)) ** 2, weights=weight)) or 1.0
-        first, second = (
-            np.average((true - part.y_pred.astype(np.float64)) ** 2, weights=weight) for part in (before, after)
-        )
-        return float((second - first) / spread)
-    if costs is not None:
-        least, most = costs.range
-        moved = costs.by_row(after.y_true, after.y_pred) - costs.by_row(before.y_true, before.y_pred)
-        return float(np.average(moved, weights=weight) / max(most - least, 1e-12))
-    right = (before.y_pred == before.y_true).astype(np.float64) - (after.y_pred == after.y_true)
-    return float(np.average(right, weights=weight))
+        number = true.astype(np.float64)
+        spread = float(np.average((number - np.average(number, weights=weight)) ** 2, weights=weight))
+        paid = [(number - part.y_pred.astype(np.float64)) ** 2 for part in (before, after)]
+        return float(np.average(paid[1] - paid[0], weights=weight)) / (spread or 1.0)
+
+    def pay(answer: np.ndarray[Any, Any]) -> float:
+        row = (answer != true).astype(np.float64) if costs is None else costs.by_row(true, answer)
+        return float(np.average(row, weights=weight))
+
+    constant = min(pay(np.full_like(true, code)) for code in range(len(before.classes)))
+    return (pay(after.y_pred) - pay(before.y_pred)) / max(constant - pay(true), 1e-12)
 
 
 def control_of(bench: Bench, trial: Sealed) -> Sealed | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,12 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import LinearSVC
 
+from audit.costs import Costs
 from audit.data.factor import Factor
 from audit.errors import AuditError
+from audit.evidence import Predictions
 from audit.integrations.mitigation import Mitigation, mitigate
+from audit.mitigation.arms import _loss
 from audit.mitigation.rules import Scored, best_cuts
 from audit.mitigation.shrinkage import beyond_chance, differences, share_of_gap
 
@@ -145,3 +149,15 @@ def test_groups_within_the_width_stay_where_they_are() -> None:
     home = 0.37
     cuts = best_cuts(rows, rows.score - home, 3, ["selection_rate"], 0.2, home)
     assert cuts.tolist() == [home] * 3
+
+
+@pytest.mark.parametrize(
+    "costs", [None, Costs(false_positive=0.2, false_negative=1.8), Costs(false_positive=70, false_negative=10)]
+)
+def test_what_is_lost_is_counted_from_right_answers_to_the_best_constant_one(costs: Costs | None) -> None:
+    true = (np.arange(200) % 10 == 0).astype(np.int64)
+    perfect = Predictions(task="binary", classes=("no", "yes"), y_true=true, y_pred=true)
+    constant = [replace(perfect, y_pred=np.full(200, code)) for code in (0, 1)]
+    assert min(_loss(perfect, part, costs) for part in constant) == pytest.approx(1)
+    assert _loss(constant[0], perfect, costs) < 0
+    assert _loss(perfect, perfect, costs) == 0
