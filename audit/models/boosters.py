@@ -20,7 +20,7 @@ from scipy.special import expit, softmax
 
 from audit.data.columns import label_text
 from audit.errors import ModelError, quote, quote_all
-from audit.models import lightgbm_text, xgboost_files
+from audit.models import catboost_files, lightgbm_text, xgboost_files
 from audit.models.offered import available_if
 from audit.optional import require
 
@@ -158,6 +158,7 @@ class CatboostModel(Booster):
 
     def __init__(self, path: Path) -> None:
         self._model = require("catboost", extra=EXTRA, purpose="CatBoost models").CatBoost()
+        catboost_files.require_sound(path)
         self._model.load_model(str(path))
         self.feature_names_in_ = np.array(self._model.feature_names_, dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)

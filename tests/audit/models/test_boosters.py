@@ -134,7 +134,7 @@ def test_classes_are_named_where_a_file_has_none(tmp_path: Path) -> None:
 def test_broken_files_are_told_in_one_line(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"model{suffix}"
     path.write_bytes(b"{}\n")
-    with pytest.raises(ModelError, match=r"could not be loaded|is not a complete (LightGBM|xgboost) model"):
+    with pytest.raises(ModelError, match=r"could not be loaded|is not a complete (LightGBM|xgboost|CatBoost) model"):
         load(path)
 
 
