@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,23 +100,18 @@ def _gap(bench: Bench, predictions: Predictions) -> float:
 
 
 def _loss(before: Predictions, after: Predictions, costs: Costs | None) -> float:
-    """Return what is lost, as a share of what the best constant answer costs more than right answers do.
-
-    Costs count where they are known, else errors; of a regression squared errors, so that explained variance is lost.
-    """
+    """Return what a decision loses: cost in its own range where it is known, else accuracy, else explained variance."""
     weight, true = before.weight, before.y_true
     if before.task == "regression":
         number = true.astype(np.float64)
-        spread = float(np.average((number - np.average(number, weights=weight)) ** 2, weights=weight))
-        paid = [(number - part.y_pred.astype(np.float64)) ** 2 for part in (before, after)]
-        return float(np.average(paid[1] - paid[0], weights=weight)) / (spread or 1.0)
-
-    def pay(answer: np.ndarray[Any, Any]) -> float:
-        row = (answer != true).astype(np.float64) if costs is None else costs.by_row(true, answer)
-        return float(np.average(row, weights=weight))
-
-    constant = min(pay(np.full_like(true, code)) for code in range(len(before.classes)))
-    return (pay(after.y_pred) - pay(before.y_pred)) / max(constant - pay(true), 1e-12)
+        spread = float(np.average((number - np.average(number, weights=weight)) ** 2, weights=weight)) or 1.0
+        paid = [(number - part.y_pred.astype(np.float64)) ** 2 / spread for part in (before, after)]
+    elif costs is None:
+        paid = [(part.y_pred != true).astype(np.float64) for part in (before, after)]
+    else:
+        least, most = costs.range
+        paid = [costs.by_row(true, part.y_pred) / (most - least) for part in (before, after)]
+    return float(np.average(paid[1] - paid[0], weights=weight))
 
 
 def control_of(bench: Bench, trial: Sealed) -> Sealed | None:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 def parts(estimator: Any) -> tuple[Any, Any]:  # noqa: ANN401
     """Return the steps before the last one as a pipeline, ``None`` where there are none, and the last step."""
     steps = getattr(estimator, "steps", None)
-    if not isinstance(steps, list) or len(steps) < 2:
-        return None, estimator if not steps else steps[-1][1]
-    return estimator[:-1], steps[-1][1]
+    if not isinstance(steps, list) or not steps:
+        return None, estimator
+    return (estimator[:-1] if len(steps) > 1 else None), steps[-1][1]
 
 
 def numbers_of(table: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401 -- a frame, an array, a sparse matrix

@@ -18,6 +18,7 @@ from sklearn.svm import LinearSVC
 from audit.errors import AuditError
 from audit.integrations.mitigation import Mitigation, mitigate
 from audit.mitigation.constraints import CONSTRAINTS
+from audit.mitigation.sealed import MitigatedClassifier
 from audit.models.load import load as load_model
 from tests.audit.mitigation.worlds import misled, pipeline, table
 
@@ -347,3 +348,12 @@ def test_the_unit_of_the_target_does_not_matter_to_the_reduction() -> None:
         done = _done(method="reduction", constraint="bounded-group-loss", target="v", parts=parts, anyway=True)
         gaps.append(_gaps(done)[1])
     assert gaps[1] == pytest.approx(gaps[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["remove-correlation", "reweigh"])
+def test_what_was_mitigated_can_be_mitigated_again(method: str) -> None:
+    numbers = ["x", "z"]
+    inside = LogisticRegression().fit(PARTS["train"][numbers], PARTS["train"]["y"])
+    sealed = MitigatedClassifier(inside, thresholds=0.4).seal(numbers, bare=False)
+    before, after = _gaps(_done(sealed, method=method, features=numbers))
+    assert after < before
