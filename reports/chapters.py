@@ -63,7 +63,8 @@ def chapter(record: AuditRecord, section: Section, drawer: Drawer) -> Chapter:
 
 _TOLD = frozenset({"skill", "simple_model", "threshold_choice", "gap_against_chance", "decision_flips",
                    "overfitting", "membership", "train_test_overlap", "multivariate_drift", "missing_sensitivity",
-                   "determinism", "cross_validation", "adversarial", "baseline_change"})  # fmt: skip
+                   "determinism", "cross_validation", "adversarial", "baseline_change", "window_performance",
+                   "window_drift", "label_coverage", "expected_performance", "drift_attribution"})  # fmt: skip
 """Checks whose sentence stands in a chapter."""
 
 

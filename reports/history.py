@@ -1,13 +1,15 @@
-"""Many records, one page: what became of each gate over time. No server, no script, standard library and jinja2."""
+"""Many records, one page: what became of each gate and number. No server, no script, standard library and jinja2."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
+from reports.phrases import metric_words
 from reports.printable import visible
 
 MOST_COLUMNS = 120
@@ -16,6 +18,9 @@ MOST_LINES = 40
 ORDER = ("error", "fail", "inconclusive", "waived", "not_assessed", "pass")
 """Outcomes, worst first."""
 HEIGHT = 14
+PERFORMANCE = ("classification", "regression")
+"""Checks whose numbers of all test rows are drawn."""
+MOST_NUMBERS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,15 @@ class Entry:
     outcomes: Mapping[str, str]
     """Worst outcome by gate."""
     values: Mapping[str, tuple[float, float, float]]
-    """Value and limits of the verdict that the outcome rests on."""
+    """Value and limits of the verdict that the outcome rests on; none of a plain count of alarms."""
+    numbers: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    """How good the model was on all test rows, with limits."""
+    topics: Mapping[str, str] = field(default_factory=dict)
+    """What each gate asks, in a few words."""
+    model: str = ""
+    """Fingerprint of the model file, or its kind."""
+    window: bool = False
+    """Whether it is a window of a log."""
 
 
 def entry(name: str, record: Mapping[str, object]) -> Entry:
@@ -53,17 +66,54 @@ def entry(name: str, record: Mapping[str, object]) -> Entry:
         outcomes[gate] = outcome
         values.pop(gate, None)
         numbers = _numbers(verdict.get("estimate"))
-        if numbers is not None:
+        if numbers is not None and numbers[1] < numbers[2]:
             values[gate] = numbers
-    data, policy = record.get("data"), record.get("policy")
+    data, policy, model = (record.get(part) for part in ("data", "policy", "model"))
     splits = _list(data, "splits") if isinstance(data, Mapping) else []
-    tested = [str(split.get("sha256", "")) for split in splits if split.get("name") == "test"]
+    tests = [split for split in splits if split.get("name") == "test"]
     gates = _list(policy, "gates") if isinstance(policy, Mapping) else []
     words = {f"{gate.get('id')} {gate.get('metric')}": f"{gate.get('op')} {gate.get('threshold')}" for gate in gates}
+    made_by = [str(model.get(part) or "") for part in ("sha256", "kind")] if isinstance(model, Mapping) else [""]
     return Entry(
-        name=name, created=str(record.get("created", "")), data=tested[0] if tested else "", policy=words,
-        outcomes=outcomes, values=values,
+        name=name, created=str(record.get("created", "")), data=str(tests[0].get("sha256", "")) if tests else "",
+        policy=words, outcomes=outcomes, values=values, numbers=_performance(record),
+        topics={str(gate.get("id")): str(gate.get("topic") or "") for gate in gates},
+        model=next((text for text in made_by if text), ""),
+        window=bool(tests) and str(tests[0].get("file", "")).startswith("window "),
     )  # fmt: skip
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Put records in order of time: windows of one log by their window, as late files renew earlier ones.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> window = partial(Entry, created="", data="", policy={}, outcomes={}, values={}, window=True)
+    >>> [one.name for one in in_order([window(name="rows-10"), window(name="rows-9")])]
+    ['rows-9', 'rows-10']
+    """
+    every = list(entries)
+    if all(entry.window for entry in every):
+        return sorted(every, key=lambda entry: _words_and_numbers(entry.name))
+    return sorted(every, key=lambda entry: (entry.created, entry.name))
+
+
+def _words_and_numbers(name: str) -> list[tuple[str, int]]:
+    return [(text, int(digits or 0)) for text, digits in re.findall(r"([^0-9]*)([0-9]{0,18})", name)]
+
+
+def _performance(record: Mapping[str, object]) -> dict[str, tuple[float, float, float]]:
+    """Return numbers of all test rows."""
+    performance = {}
+    for finding in _list(record, "findings"):
+        measurement = finding.get("measurement")
+        if finding.get("check") in PERFORMANCE and isinstance(measurement, Mapping):
+            for estimate in _list(measurement, "estimates"):
+                numbers = _numbers(estimate)
+                if numbers is not None and estimate.get("where") == {"split": "test"}:
+                    performance[str(estimate.get("metric", ""))] = numbers
+    return performance
 
 
 def _list(where: object, name: str) -> list[Mapping[str, object]]:
@@ -99,6 +149,19 @@ class Strip:
     line: str
     band: str
     words: str
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """One number over time, ready to be drawn."""
+
+    name: str
+    line: str
+    band: str
+    words: str
+    range: str
+    """From what to what the picture goes."""
 
 
 def page(entries: Sequence[Entry]) -> str:
@@ -122,10 +185,45 @@ def page(entries: Sequence[Entry]) -> str:
     strips = sorted(
         (_strip(gate, entries) for gate in gates), key=lambda strip: (_rank(strip.last), -strip.failed, strip.gate)
     )
+    names = dict.fromkeys(name for entry in entries for name in entry.numbers)
+    numbers = [number for name in names if (number := _number(name, entries)) is not None]
     return environment.get_template("history.html.j2").render(
-        entries=entries, strips=strips, flips=flips(entries)[-MOST_LINES:], changes=changes(entries)[-MOST_LINES:],
-        uses=uses(entries)[:MOST_LINES], columns=min(len(entries), MOST_COLUMNS), height=HEIGHT, visible=visible,
+        entries=entries, strips=strips, numbers=numbers[:MOST_NUMBERS], marks=_marks(entries),
+        models=models(entries)[-MOST_LINES:], flips=flips(entries)[-MOST_LINES:],
+        changes=changes(entries)[-MOST_LINES:], uses=uses(entries)[:MOST_LINES], dates=_dates(entries),
+        columns=min(len(entries), MOST_COLUMNS), height=HEIGHT, visible=visible,
     )  # fmt: skip
+
+
+def _dates(entries: Sequence[Entry]) -> str:
+    """Say on which days the records were made."""
+    days = sorted(entry.created[:10] for entry in entries)
+    return days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+
+
+def _marks(entries: Sequence[Entry]) -> str:
+    """Draw a line where model or policy differ from those of the record before."""
+    changed = [
+        bool(place) and (before.model != after.model or dict(before.policy) != dict(after.policy))
+        for place, (before, after) in enumerate(pairwise((entries[0], *entries)))
+    ]
+    places = dict(zip(map(id, entries), changed, strict=True))
+    columns = [place for place, group in enumerate(_columns(entries)) if any(places[id(entry)] for entry in group)]
+    return "".join(f"M{place} 0v{HEIGHT * 2}" for place in columns)
+
+
+def _number(name: str, entries: Sequence[Entry]) -> Number | None:
+    """Draw a number of all test rows; the last one of records that share a column."""
+    drawn = [
+        next((entry.numbers[name] for entry in group[::-1] if name in entry.numbers), None)
+        for group in _columns(entries)
+    ]
+    line, band, words = _curve(drawn)
+    there = [numbers for numbers in drawn if numbers is not None]
+    if not line:
+        return None
+    lowest, highest = min(numbers[1] for numbers in there), max(numbers[2] for numbers in there)
+    return Number(name=metric_words(name), line=line, band=band, words=words, range=f"{lowest:.3g} to {highest:.3g}")
 
 
 def _strip(gate: str, entries: Sequence[Entry]) -> Strip:
@@ -143,7 +241,10 @@ def _strip(gate: str, entries: Sequence[Entry]) -> Strip:
         [next((e.values[gate] for e in group[::-1] if gate in e.values), None) for group in groups]
     )
     failed = sum(outcome == "fail" for outcome in outcomes)
-    return Strip(gate=gate, last=outcomes[-1], failed=failed, paths=tuple(paths), line=line, band=band, words=words)
+    topic = next((entry.topics[gate] for entry in reversed(entries) if gate in entry.topics), "")
+    return Strip(
+        gate=gate, last=outcomes[-1], failed=failed, paths=tuple(paths), line=line, band=band, words=words, topic=topic
+    )
 
 
 def _columns(entries: Sequence[Entry]) -> list[Sequence[Entry]]:
@@ -214,8 +315,24 @@ def changes(entries: Sequence[Entry]) -> list[str]:
     return lines
 
 
+def models(entries: Sequence[Entry]) -> list[str]:
+    """Say from which record on another model was audited.
+
+    Examples
+    --------
+    >>> made = [Entry(name=n, created="", data="", policy={}, outcomes={}, values={}, model=m) for n, m in ("ax", "by")]
+    >>> models(made)
+    ['b: another model (y) than in a (x)']
+    """
+    return [
+        f"{after.name}: another model ({after.model[:12]}) than in {before.name} ({before.model[:12]})"
+        for before, after in pairwise(entries)
+        if before.model != after.model
+    ]
+
+
 def uses(entries: Sequence[Entry]) -> list[tuple[str, int]]:
-    """Count how often the same rows were used for a test, most often first.
+    """Count how often the same rows were used for a test, most often first; rows used once are left out.
 
     Examples
     --------
@@ -224,4 +341,4 @@ def uses(entries: Sequence[Entry]) -> list[tuple[str, int]]:
     [('0123456789ab', 2)]
     """
     counted = Counter(entry.data for entry in entries if entry.data)
-    return [(data[:12], number) for data, number in counted.most_common()]
+    return [(data[:12], number) for data, number in counted.most_common() if number > 1]

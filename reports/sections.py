@@ -52,6 +52,7 @@ SECTIONS: tuple[Section, ...] = (
         kind="chapter",
         parts=("metrics",),
         figures=(
+            Featured(check="window_performance", kinds=("curve",), most=5),
             Featured(check="confusion", kinds=("matrix",)),
             Featured(check="roc", kinds=("curve",)),
             Featured(check="score_histogram", kinds=("curve",), begins="Scores by class"),

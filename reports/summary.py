@@ -133,6 +133,7 @@ def short(record: AuditRecord) -> str:
     """Describe a record in at most ten lines, for a Python prompt."""
     name = title(record)
     rows = ", ".join(f"{split.rows:,} {visible(split.name, 20)}" for split in record.data.splits) or "no"
+    rows = f"{window_of(record)}{rows}"
     lines = [f"AuditRecord of {name} ({record.task}, {rows} rows)", f"  {visible(verdict_sentence(record), 200)}"]
     here = standing(record)
     troubles = (*here.invalid, *here.missed, *here.concerns)
@@ -189,10 +190,16 @@ def subtitle(record: AuditRecord) -> str:
     overview = paragraphs(record.card.overview, 300)
     rows = [split for split in record.data.splits if split.name == "test"] or list(record.data.splits)
     parts = [overview[0].rstrip(".")] if overview else []
-    parts += [f"{split.rows:,} {visible(split.name, 20)} rows" for split in rows[:1]]
+    parts += [f"{window_of(record)}{split.rows:,} {visible(split.name, 20)} rows" for split in rows[:1]]
     parts.append(model_words(record))
     parts += [f"audited {moment(record.created).split(' ')[0]}"] if record.created else []
     return " · ".join(parts)
+
+
+def window_of(record: AuditRecord) -> str:
+    """Begin with the window of a log that is watched; nothing else is said of other rows."""
+    files = [split.file for split in record.data.splits if split.file.startswith("window ")]
+    return f"{visible(files[0], 60)}: " if files else ""
 
 
 def model_words(record: AuditRecord) -> str:

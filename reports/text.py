@@ -13,7 +13,7 @@ from reports.chapters import untested_checks
 from reports.concerns import KIND_WORDS, Concern, found_concerns
 from reports.phrases import count_noun, visible
 from reports.record import AuditRecord, blank_sections
-from reports.summary import model_words, title, tone, verdict_sentence
+from reports.summary import model_words, title, tone, verdict_sentence, window_of
 from reports.topics import topics
 
 WIDTH = 100
@@ -95,7 +95,7 @@ def tame(line: str) -> str:
 def _head(record: AuditRecord) -> str:
     rows = next((split.rows for split in record.data.splits if split.name == "test"), None)
     parts = [title(record), model_words(record)]
-    return " · ".join([*parts, count_noun(rows, "test row")] if rows is not None else parts)
+    return " · ".join([*parts, f"{window_of(record)}{count_noun(rows, 'test row')}"] if rows is not None else parts)
 
 
 def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:

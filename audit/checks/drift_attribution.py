@@ -51,7 +51,7 @@ def drift_attribution(windows: Windows) -> Measurement:
         raise NotApplicable("the current window or the reference has no rows")
     lines = [text for value in pairs if (text := _sentence(value, estimates))]
     return Measurement(
-        summary=f"{current.name}: {'; '.join(lines)}." if lines else f"{current.name}: no change is shown.",
+        summary=f"{current.name}: {'; '.join(lines) or 'no change by another mix of rows is shown'}.",
         estimates=tuple(estimates),
         exhibits=(by_address_table("Changes since the reference, by what they come from", estimates, folded=True),),
     )

@@ -42,7 +42,7 @@ def expected_performance(windows: Windows) -> Measurement:
     where = {"split": "test", "window": windows.current.name}
     estimates = tuple(_expected(test, name, where) for name in ("accuracy", "precision", "recall"))
     return Measurement(
-        summary=f"If the scores are right, accuracy is {estimates[0]}.",
+        summary=f"{windows.current.name}: expected accuracy of all rows, if the scores are right: {estimates[0]}.",
         estimates=estimates,
         exhibits=(estimates_table("Expected, not measured", estimates),),
         notes=(ASSUMED,),

@@ -10,7 +10,7 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.monitoring import change, everyone, level_counts, number_counts, number_edges, shift, together
 from audit.estimate.shares import exact
-from audit.evidence import Predictions, Windows
+from audit.evidence import FloatArray, Predictions, Windows
 from audit.exhibits import by_address_table
 from audit.statistics.sequential import LOOKS, alpha_of_look
 from reports.record import Estimate, Measurement
@@ -31,9 +31,9 @@ def window_drift(
     """Compare the last window, and the last three together, with the reference.
 
     Reading. ``drift_alarm`` is 1 where the stability index of scores, of a feature or of the groups is shown to be
-    over `index_limit`, or the share of positive decisions or labels to have moved by more than `share_limit`; in a
-    regression predictions and labels are compared by their index. The chance of any false alarm in a whole period is at
-    most `alpha`.
+    over `index_limit`, or the share of positive decisions or labels to have moved by more than `share_limit`; with
+    several classes, and in a regression, predictions and labels are compared by their index. The chance of any false
+    alarm in a whole period is at most `alpha`.
 
     Limits. Each distribution is looked at alone. Labels are those of rows that have one.
     """
@@ -42,7 +42,7 @@ def window_drift(
     old = everyone(windows.reference)
     keys = (*old.sensitive, *windows.features)
     binary = old.task == "binary"
-    number = len(keys) + (old.y_score is not None) + 2 * (old.task != "multiclass")
+    number = len(keys) + len(_scores(old)) + 2
     where = {"split": "test", "window": windows.current.name}
     estimates: list[Estimate] = []
     for look in LOOKS:
@@ -65,7 +65,7 @@ def window_drift(
     alarms = [estimate for estimate in estimates if estimate.metric == "drift_alarm" and estimate.value]
     text = ", ".join(dict.fromkeys(alarm.where["of"] for alarm in alarms))
     return Measurement(
-        summary=f"{windows.current.name}: {text} moved." if alarms else f"{windows.current.name}: no drift alarm.",
+        summary=f"{windows.current.name}: {f'drift alarm: {text}' if alarms else 'no drift alarm'}.",
         estimates=tuple(estimates),
         exhibits=(by_address_table("Drift since the reference", estimates, folded=True),),
     )
@@ -82,20 +82,31 @@ def _indices(
 
 
 def _of_numbers(every: Pair, labeled: Pair, at: dict[str, str], tail: float) -> Iterator[Estimate]:
-    """Compare scores; of a regression predictions and labels."""
-    numbers = [("score", every, [part.y_score for part in every])]
-    if every[0].task == "regression":
+    """Compare scores; of several classes, and of amounts, predictions and labels too."""
+    before, after = (_scores(part) for part in every)
+    numbers = [(of, every, (before[of], after[of])) for of in before if of in after]
+    if every[0].task != "binary":
         numbers += [
-            ("prediction", every, [part.y_pred.astype(np.float64) for part in every]),
-            ("labels", labeled, [part.y_true.astype(np.float64) for part in labeled]),
+            ("prediction", every, (every[0].y_pred.astype(np.float64), every[1].y_pred.astype(np.float64))),
+            ("labels", labeled, (labeled[0].y_true.astype(np.float64), labeled[1].y_true.astype(np.float64))),
         ]
-    for of, (old, new), (before, after) in numbers:
-        if before is None or after is None or not len(new):
+    for of, (old, new), (earlier, later) in numbers:
+        if not len(new):
             continue
-        edges = number_edges(old, before)
-        estimate = shift(number_counts(old, before, edges), number_counts(new, after, edges), {**at, "of": of}, tail)
+        classes = np.arange(len(old.classes) - 1.0)  # codes of classes are bins of their own
+        edges = classes if old.task == "multiclass" and of not in before else number_edges(old, earlier)
+        estimate = shift(number_counts(old, earlier, edges), number_counts(new, later, edges), {**at, "of": of}, tail)
         if estimate is not None:
             yield estimate
+
+
+def _scores(part: Predictions) -> dict[str, FloatArray]:
+    """Return the scores by name; with several classes, one a class."""
+    if part.y_score is None:
+        return {}
+    if part.y_score.ndim == 1:
+        return {"score": part.y_score}
+    return {f"score of {name}": part.y_score[:, place] for place, name in enumerate(part.classes)}
 
 
 def _shares(every: Pair, labeled: Pair, at: dict[str, str], tail: float) -> Iterator[Estimate]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from audit.check import check
 from audit.errors import NotApplicable
-from audit.estimate.monitoring import change, is_worse, span_of, together
+from audit.estimate.making import of_metrics
+from audit.estimate.monitoring import change, detectable_change, is_worse, span_of, together
 from audit.estimate.shares import exact
 from audit.estimate.watched import WATCHED, Watched, alpha_to_share, watched_series
 from audit.evidence import Windows
-from audit.exhibits import by_address_table
-from audit.statistics.sequential import LOOKS, alpha_of_look
+from audit.exhibits import by_address_table, label, size_of_change
+from audit.statistics.sequential import LONGEST, LOOKS, alpha_of_look
+from reports.phrases import list_names as few
 from reports.phrases import metric_words
 from reports.record import Curve, Estimate, Measurement, Series
+
+WHOLE = {"split", "window", "metric"}
+"""Address of a number of all rows."""
 
 
 @check(
@@ -31,25 +36,47 @@ def window_performance(windows: Windows, *, alpha: float = 0.035, margin: float 
     is at most `alpha`: it is shared out over the period's windows, the numbers that are watched and both looks, a
     quarter of it for groups, considering how these move together. So intervals here are wider than elsewhere.
 
+    ``detectable_change`` is how large a change must be for three windows together to show it nine times of ten.
+
     Limits. Only rows with a label are looked at. A slow decline is found once three windows together show it. The
     reference's own uncertainty counts: a short reference hides small changes. Errors with long tails have wide limits.
     """
     current, reference = windows.current, windows.reference.labeled
-    if not len(current.labeled) or not len(reference):
+    start = reference if windows.start is None else windows.start.labeled
+    if not len(current.labeled) or not len(start):
         raise NotApplicable("needs labels in the current window and in the reference; one of them has none")
     where = {"split": "test", "window": current.name}
-    series = watched_series(reference)
-    shared = alpha_to_share(reference, series, alpha=alpha, period=windows.period)
+    series = watched_series(start)
+    shared = alpha_to_share(start, series, alpha=alpha, period=windows.period)
     estimates: list[Estimate] = []
-    for number in series:
-        estimates += _looks(windows, number, {**where, **number.group}, shared, margin)
-    alarms = [estimate for estimate in estimates if estimate.metric == "performance_alarm" and estimate.value]
-    text = ", ".join(f"{metric_words(alarm.where['metric'])} ({alarm.where['over']})" for alarm in alarms[:3])
+    for watched in series:
+        estimates += _looks(windows, watched, {**where, **watched.group}, shared, margin)
     return Measurement(
-        summary=f"{current.name}: {len(alarms)} alarms: {text}." if alarms else f"{current.name}: no alarm.",
+        summary=f"{current.name}: {_alarms_in_words(estimates)}.",
         estimates=tuple(estimates),
-        exhibits=(*_curves(windows), by_address_table("Changes since the reference", estimates, folded=True)),
+        exhibits=(
+            *_curves(windows, of_metrics(estimates, "detectable_change")),
+            by_address_table("Changes since the reference", estimates, folded=True),
+        ),
     )
+
+
+def _alarms_in_words(estimates: list[Estimate]) -> str:
+    """Say by how much each number that alarms has changed, the largest look first."""
+    where = [estimate.where for estimate in of_metrics(estimates, "performance_alarm") if estimate.value]
+    changed = [change for change in of_metrics(estimates, "performance_change") if change.where in where]
+    by_number = {_number_in_words(change): change for change in changed}
+    texts = [f"{name} {_signed(change)} over {change.where['over']}" for name, change in by_number.items()]
+    return f"alarm: {few(texts, limit=3)}" if texts else "no performance alarm"
+
+
+def _signed(change: Estimate) -> str:
+    return f"{'+' if (change.value or 0.0) > 0 else ''}{size_of_change(change)}"
+
+
+def _number_in_words(estimate: Estimate) -> str:
+    group = {key: level for key, level in estimate.where.items() if key not in (*WHOLE, "over")}
+    return metric_words(estimate.where["metric"]) + (f" of {label(group)}" if group else "")
 
 
 def _looks(windows: Windows, series: Watched, where: dict[str, str], alpha: float, margin: float) -> list[Estimate]:
@@ -68,10 +95,13 @@ def _looks(windows: Windows, series: Watched, where: dict[str, str], alpha: floa
                 estimate,
                 exact("performance_alarm", alarm, estimate.where, n=estimate.n, unit="count"),
             ]
-    return estimates
+    recent = [series.of(window.labeled) for window in windows.recent[-LONGEST:]]
+    tail = alpha_of_look(alpha * series.share / series.sides, period=windows.period, series=1, look=LONGEST)
+    smallest = detectable_change(old, recent, series.name, where, tail, LONGEST)
+    return estimates if smallest is None else [*estimates, smallest]
 
 
-def _curves(windows: Windows) -> list[Curve]:
+def _curves(windows: Windows, detectable: list[Estimate]) -> list[Curve]:
     """Draw each number over the windows, with the reference as a line."""
     drawn = []
     reference = windows.reference.labeled
@@ -93,9 +123,18 @@ def _curves(windows: Windows) -> list[Curve]:
         flat = Series(name="reference", x=ends, y=(old[0].value, old[0].value), style="dashed")
         caption = (
             f"0 is {windows.recent[0].name}, {len(spans) - 1} is {windows.current.name}; the band is each window's own."
+            f" The reference is {windows.reference.name}.{_found(name, detectable)}"
         )
         title = f"{metric_words(name)} by window"
         drawn.append(
             Curve(title=title, x_label="window", y_label=metric_words(name), series=(line, flat), caption=caption)
         )
     return drawn
+
+
+def _found(name: str, detectable: list[Estimate]) -> str:
+    """Say how large a change of a number of all rows would be found."""
+    own = [change for change in detectable if change.where["metric"] == name and change.where.keys() == WHOLE]
+    return "".join(
+        f" A change by {size_of_change(change)} is found within {LONGEST} windows nine times of ten." for change in own
+    )

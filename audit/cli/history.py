@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audit.cli.output import note, require_replaceable
 from audit.errors import ConfigError, DataError, quote
-from reports.history import Entry, entry, page
+from reports.history import Entry, entry, in_order, page
 from reports.store import MOST_BYTES, write_text_atomically
 
 
@@ -18,8 +18,7 @@ def history(records: list[Path], *, out: Path) -> int:
     entries = [_read(file) for file in files]
     if not entries:
         raise ConfigError("no record found; name audit.json files, or folders that hold some.")
-    entries.sort(key=lambda entry: (entry.created, entry.name))
-    write_text_atomically(out, page(entries))
+    write_text_atomically(out, page(in_order(entries)))
     note(f"{len(entries)} records: {out}")
     return 0
 

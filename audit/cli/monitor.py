@@ -9,13 +9,20 @@ from audit.cli import output
 from audit.config.configuration import limits_of, load_card, load_policy, settings_of
 from audit.config.own_code import open_config
 from audit.config.plan import current
+from audit.estimate.making import of_metrics
+from audit.exhibits import size_of_change
 from audit.models.containment import PRINTS, contain, hand_over
+from audit.monitoring.reference import ALARMS, has_alarm
 from audit.monitoring.watching import FAMILY, Watch, Watched, keep, watch
 from audit.pipeline import execute
 from audit.progress import Progress
-from reports.record import AuditRecord
+from reports.phrases import list_names as few
+from reports.phrases import metric_words
+from reports.record import AuditRecord, Finding
 from reports.results import exit_code
 
+WHOLE = {"split", "window", "metric"}
+"""Address of a number of all rows."""
 WORST_FIRST = (2, 1, 3, 0, 5)
 
 
@@ -68,14 +75,45 @@ def monitor(
         last = replace(last, warnings=(*last.warnings, PRINTS))
     target = Path(out) if out is not None else state / "latest"
     code = output.tell(last, output.write_reports(last, target, names), strict=strict)
+    output.note(_reference(every[-1]))
+    output.note(f"Next: modelassay history {state}/*.json --out history.html draws all windows on one page.")
     keep(every, state)  # last: a window counts as told once everything of it was
     return next((number for number in WORST_FIRST if number in codes), code)
 
 
 def _summary(record: AuditRecord) -> str:
-    lines = [
-        finding.measurement.summary for finding in record.findings if finding.family == FAMILY and finding.measurement
-    ]
+    """Say in one line what alarms in a window, and what is not known of it."""
     name = record.data.splits[0].file.removeprefix("window ")
-    bare = [text.removeprefix(f"{name}: ").rstrip(".") for text in lines]
-    return f"{'; '.join(bare)}."
+    alarms, alarming = [], has_alarm(record)
+    findings = {finding.check: finding for finding in record.findings if finding.family == FAMILY}
+    for check in ("window_performance", "window_drift"):
+        finding = findings[check]
+        if finding.measurement is None:
+            alarms.append(f"{finding.title.lower()} not judged: {finding.reason}")
+        elif any(estimate.metric in ALARMS and estimate.value for estimate in finding.measurement.estimates):
+            alarms.append(finding.measurement.summary)
+    also = ["label_coverage"] if _lacks_labels(findings["label_coverage"]) else []
+    also += ["expected_performance", *(["drift_attribution"] if alarming else [])]
+    measured = [findings[check].measurement for check in also if check in findings]
+    lines = [*(alarms or ["no alarm"]), *(measurement.summary for measurement in measured if measurement is not None)]
+    return f"{'; '.join(line.removeprefix(f'{name}: ').rstrip('.') for line in lines)}."
+
+
+def _lacks_labels(finding: Finding) -> bool:
+    return finding.measurement is not None and any(estimate.value for estimate in finding.measurement.estimates)
+
+
+def _reference(last: Watched) -> str:
+    """Say what the last window was compared with, and how small a change that shows."""
+    measured = [
+        estimate
+        for finding in last.record.findings
+        if finding.check == "window_performance" and finding.measurement is not None
+        for estimate in of_metrics(finding.measurement.estimates, "detectable_change")
+        if estimate.where.keys() == WHOLE
+    ]
+    sizes = [f"{metric_words(change.where['metric'])} by {size_of_change(change)}" for change in measured]
+    shown = (
+        f" Three windows show nine times of ten a change of {few(sizes)}; more rows show smaller ones." if sizes else ""
+    )
+    return f"{last.name} was compared with {last.reference}.{shown}"

@@ -222,6 +222,8 @@ class MonitorTable:
     """``day``, ``week``, ``month``, or a number of rows."""
     reference: int | str = 4
     """How many of the first windows are taken together as the reference; or files of a log, or a record, that is."""
+    grow_to: int = 25
+    """Windows that join a reference of first windows while none alarms, until it has so many; 0 for none."""
     period: int = 52
     """Windows over which the promise of few false alarms is kept."""
     state: str = "monitor"

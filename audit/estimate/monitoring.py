@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -17,7 +18,7 @@ from audit.estimate.rates import RATES
 from audit.estimate.views import rows_of, with_weight
 from audit.evidence import FloatArray, Predictions, Repeats, Window
 from audit.statistics.binning import quantile_edges
-from audit.statistics.intervals import Span, difference
+from audit.statistics.intervals import Span, difference, z_value
 from audit.statistics.psi import stability
 from audit.statistics.variance import Undefined, effective_n, variance
 from reports.record import Estimate
@@ -141,8 +142,50 @@ def change(
     return Estimate(
         metric="performance_change", value=gap.value, low=gap.low, high=gap.high, level=level,
         method=f"mover of {limits} limits, level shared out over the period", n=n, where={**where, "metric": name},
-        unit="target" if metric(name).unit == "target" else "difference",
+        unit=_unit(name),
     )  # fmt: skip
+
+
+def detectable_change(
+    reference: Predictions, recent: Sequence[Predictions], name: str, where: Mapping[str, str], tail: float, look: int
+) -> Estimate | None:
+    """Return how large a change must be to alarm nine times of ten once `look` windows together show it.
+
+    Normal approximation: what both sides of the comparison vary by, times the normal quantiles of the alarm's level and
+    of nine in ten. Windows to come are taken to have as many rows as the recent ones; a proportion that fell varies as
+    much as it does there.
+
+    Examples
+    --------
+    >>> old = Predictions(task="binary", classes=("no", "yes"), y_true=np.ones(400, int), y_pred=np.repeat([1, 0], 200))
+    >>> detectable_change(old, [old], "recall", {}, 0.001, 1).value.__round__(3)
+    0.151
+    """
+    new, old = span_of(together(recent), name, 0.95), span_of(reference, name, 0.95)
+    if new is None or old is None:
+        return None
+    errors = [(span.high - span.low) / (2 * z_value(0.95)) for span, _ in (new, old)]
+    reach, wider, size = z_value(1 - 2 * tail) + z_value(0.8), 1.0, 0.0
+    for _ in range(20):  # a few are enough: how much it varies changes slowly
+        size = reach * math.hypot(errors[0] * math.sqrt(len(recent) / look) * wider, errors[1])
+        wider = _spread(old[0].value - size) / _spread(new[0].value) if metric(name).unit == "proportion" else 1.0
+    return Estimate(
+        metric="detectable_change", value=size, n=new[1],
+        method="normal approximation, found nine times of ten", where={**where, "metric": name},
+        unit=_unit(name),
+        reason="computed from limits, not measured",
+    )  # fmt: skip
+
+
+def _spread(share: float) -> float:
+    """Return what single rows of a share vary by; never none."""
+    share = min(max(share, 0.01), 0.99)
+    return math.sqrt(share * (1 - share))
+
+
+def _unit(name: str) -> str:
+    """Return the unit of a difference: points of proportions, the target's own, or a score's."""
+    return {"proportion": "difference", "target": "target"}.get(metric(name).unit, "score")
 
 
 def is_worse(estimate: Estimate, name: str, margin: float) -> bool:

@@ -40,12 +40,16 @@ class Windows:
         Number of windows over which false alarms keep their promise.
     features : tuple of str
         Keys whose distribution is watched beside scores, decisions, labels and groups.
+    start : Window, optional
+        What the reference was before it grew: what is watched, and what share of the false alarms each number has, is
+        planned from it. The reference itself unless given.
     """
 
     reference: Window
     recent: tuple[Window, ...]
     period: int = 52
     features: tuple[str, ...] = ()
+    start: Window | None = None
 
     @property
     def current(self) -> Window:

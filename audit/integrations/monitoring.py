@@ -24,6 +24,7 @@ def monitor(
     target: str = "target",
     window: str | int = "month",
     reference: object = 4,
+    grow_to: int = 25,
     period: int = 52,
     state: str | Path | None = None,
     prediction: str | None = None,
@@ -67,6 +68,8 @@ def monitor(
     reference : int, path, pattern of paths, or frame
         How many of the first windows are the reference, or a log of its own that is, or the ``audit.json`` of an
         earlier audit: then rates of all rows are compared, without groups and scores.
+    grow_to : int
+        Later windows join a reference of first windows until it has so many, as long as none alarms; 0 for none.
     period : int
         Windows over which the promise of few false alarms is kept.
     state : str or Path, optional
@@ -117,7 +120,7 @@ def monitor(
         settings=settings,
         policy=gates,
         card=card_of(card),
-        monitor=replace(MonitorTable(), window=window, period=period),
+        monitor=replace(MonitorTable(), window=window, grow_to=grow_to, period=period),
         reference=reference,
         state=None if state is None else Path(state),
         seed=seed,

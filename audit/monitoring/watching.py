@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from audit.checks import discover
@@ -19,15 +20,17 @@ from audit.config.plan import RunPlan
 from audit.data.tables import frame_sha256
 from audit.data.user_key import is_seal, seal
 from audit.errors import ConfigError, DataError, quote, quote_all
-from audit.estimate.monitoring import together
+from audit.estimate.season import weekly_pattern
 from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Windows
 from audit.logs.cells import NO_WINDOW, WINDOW, Counted, add, answers
 from audit.logs.columns import LogColumns
 from audit.logs.label_times import doubts
 from audit.logs.windows import REFERENCE_NAME, WINDOWS
 from audit.monitoring.from_record import is_record, reference_from
+from audit.monitoring.reference import Reference, has_alarm, own_log, reference_of
 from audit.monitoring.tallies import count_reference, count_windows
 from reports.formats import render
+from reports.phrases import metric_words
 from reports.record import AuditRecord, Card, Json, Policy, SplitInfo
 from reports.store import RecordError, dumps, loads, write_bytes_atomically
 from reports.store import load as load_record
@@ -67,6 +70,8 @@ class Watched(NamedTuple):
     """Whether it says something new: nothing is reported again where nothing has changed."""
     is_kept: bool
     """Whether it stands in the folder of records, under the user's seal."""
+    reference: str
+    """What it was compared with."""
 
 
 def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[Watched]:
@@ -97,19 +102,29 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
     if lost:
         warnings += (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",)
     asked = replace(asked, policy=_gates(asked.policy))
-    count = 0
-    for windows in _series(counted, columns, asked):
-        count += 1
-        plan = replace(_plan(windows, counted, asked), warnings=warnings)
-        yield Watched(windows.current.name, *_record(plan, asked, execute))
-    if not count:
-        levels = counted.predictions.keys["window"].levels
-        raise ConfigError(
-            f"the log holds {len(levels)} windows; the first {asked.reference} are the reference, and no window comes "
-            "after them."
-            if isinstance(asked.reference, int)
-            else "no row of the log has a time, so there is no window to compare with the reference."
-        )
+    reference, first = _divided(counted, asked)
+    for end in range(first, len(reference.windows)):
+        windows = Windows(
+            reference=reference.now, start=reference.start, recent=tuple(reference.windows[first : end + 1]),
+            period=asked.monitor.period, features=() if is_record(asked.reference) else columns.features,
+        )  # fmt: skip
+        season = _season(reference.windows[: end + 1]) if window == "day" else ()
+        plan = replace(_plan(windows, counted, asked), warnings=(*warnings, *season))
+        record, is_new, is_kept = _record(plan, asked, execute)
+        yield Watched(windows.current.name, record, is_new, is_kept, reference.now.name)
+        reference = reference.after(end + 1, alarm=has_alarm(record))
+
+
+def _season(windows: Sequence[Window]) -> tuple[str, ...]:
+    """Warn where days are compared that differ by day of the week."""
+    weekly = weekly_pattern(windows)
+    if weekly is None:
+        return ()
+    text = (
+        f"the {metric_words(weekly.metric)} differs by day of the week, from {weekly.low:.3f} to {weekly.high:.3f} on "
+        "average; alarms of daily windows may say no more than that. Take --window week."
+    )
+    return (text,)
 
 
 def keep(every: Iterable[Watched], state: Path) -> None:
@@ -142,8 +157,8 @@ def _columns(asked: Watch) -> LogColumns:
     return columns
 
 
-def _series(counted: Counted, columns: LogColumns, asked: Watch) -> Iterator[Windows]:
-    """Yield the reference with the windows up to each one after it."""
+def _divided(counted: Counted, asked: Watch) -> tuple[Reference, int]:
+    """Return the reference with the log's windows, and the place of the first window after it."""
     names = counted.predictions.keys["window"].levels
     if counted.unlabeled.keys["window"].levels != names:
         raise DataError("windows of labeled and unlabeled rows differ.")
@@ -151,25 +166,21 @@ def _series(counted: Counted, columns: LogColumns, asked: Watch) -> Iterator[Win
         Window(name=name, labeled=_at(counted.predictions, name), unlabeled=_at(counted.unlabeled, name))
         for name in names
     ]
-    if is_record(asked.reference):
-        reference = reference_from(asked.folder / str(asked.reference), counted)
-        for end in range(1, len(every) + 1):
-            yield Windows(reference=reference, recent=tuple(every[:end]), period=asked.monitor.period)
-        return
     if isinstance(asked.reference, int):
-        first = every[: asked.reference]
+        start, size = reference_of(every[: asked.reference]), asked.reference
+        if len(every) <= size:
+            raise ConfigError(
+                f"the log holds {len(every)} windows, and the first {size} are the reference: no window comes after "
+                "them. Set [monitor] reference to fewer windows, or take shorter ones (--window week)."
+            )
+        return Reference(start=start, now=start, windows=every, size=size, most=asked.monitor.grow_to), size
+    if is_record(asked.reference):
+        start, later = reference_from(asked.folder / str(asked.reference), counted), every
     else:
-        first = [window for window in every if window.name == REFERENCE_NAME]
-    if not first:
-        raise DataError("no row of the log has a time.")
-    reference = Window(
-        name=first[0].name if len(first) == 1 else f"{first[0].name} to {first[-1].name}",
-        labeled=together([window.labeled for window in first]),
-        unlabeled=together([window.unlabeled for window in first]),
-    )
-    for end in range(len(first) + 1, len(every) + 1):
-        recent = tuple(every[len(first) : end])
-        yield Windows(reference=reference, recent=recent, period=asked.monitor.period, features=columns.features)
+        start, later = own_log(every), [window for window in every if window.name != REFERENCE_NAME]
+    if not later:
+        raise ConfigError("no row of the log has a time, so there is no window to compare with the reference.")
+    return Reference(start=start, now=start, windows=later), 0
 
 
 def _at(predictions: Predictions, window: str) -> Predictions:
@@ -233,11 +244,12 @@ def _keep(place: Path) -> AuditRecord | None:
 def _digest(windows: Windows) -> str:
     """Return a fingerprint of all counts that the record of a window rests on."""
     texts = []
-    for window in (windows.reference, *windows.recent[-3:]):
+    for window in (windows.start or windows.reference, windows.reference, *windows.recent[-3:]):
         for part in (window.labeled, window.unlabeled):
             table = {"true": part.y_true, "predicted": part.y_pred, "weight": part.weight}
             table |= {name: factor.codes for name, factor in part.keys.items()}
-            table |= {} if part.y_score is None else {"score": part.y_score}
+            scores = () if part.y_score is None else np.atleast_2d(part.y_score.T)  # a column a class
+            table |= {f"score {place}": score for place, score in enumerate(scores)}
             texts.append(frame_sha256(pd.DataFrame(table)))
     return hashlib.sha256("\0".join([*texts, str(windows.period)]).encode()).hexdigest()
 

@@ -14,6 +14,7 @@ LOOKS: Mapping[int, float] = {1: 0.1, 3: 0.9}
 
 The last window alone finds large changes with any share; three together find small ones, which need every bit of it.
 """
+LONGEST = max(LOOKS)
 PERIODS = 10_000
 """Periods that are drawn; the chance of a false alarm is then known to a twentieth of itself."""
 _AT_ONCE = 4_000_000
@@ -89,7 +90,7 @@ def _joint_alpha(
     from scipy.special import ndtr
 
     size = len(shares)
-    before = max(LOOKS) - 1
+    before = LONGEST - 1
     both, factor = np.array(sides) == 2, _root(np.array(correlation))
     generator, step = np.random.default_rng(0), max(_AT_ONCE // ((period + before) * size), 1)
     smallest: list[npt.NDArray[np.float64]] = []

@@ -17,10 +17,13 @@ from audit.checks.window_performance import window_performance
 from audit.cli import main
 from audit.data.factor import Factor
 from audit.errors import DataError
+from audit.estimate.monitoring import change, detectable_change, is_worse
+from audit.estimate.season import weekly_pattern
 from audit.estimate.watched import Watched, correlation
 from audit.evidence import Predictions, Repeats, Window, Windows
 from audit.logs.cells import load
 from audit.logs.sources import log_files, open_files
+from audit.monitoring.reference import KEPT_OUT, Reference, reference_of
 from audit.statistics.sequential import joint_alpha
 from reports.store import load as load_record
 
@@ -72,6 +75,52 @@ def test_a_year_without_change_rarely_alarms() -> None:
 def test_a_drop_of_three_points_is_found_within_three_windows() -> None:
     found = [year(100 + seed, recall=(0.87,) * 3) for seed in range(40)]
     assert sum(one is not None for one in found) >= 34
+
+
+def test_the_reference_grows_until_a_window_alarms() -> None:
+    generator = np.random.default_rng(0)
+    windows = [window(f"{place:02d}", drawn(generator, 100, 0.9)) for place in range(20)]
+    start = reference_of(windows[:4])
+    reference = Reference(start=start, now=start, windows=windows, size=4, most=8)
+    sizes, frozen = [], reference
+    for judged in range(5, 20):
+        reference = reference.after(judged, alarm=False)
+        frozen = frozen.after(judged, alarm=judged == 11)
+        sizes.append(reference.size)
+        assert reference.size <= max(4, judged + 1 - KEPT_OUT)
+    assert sizes == [4, 4, 4, 4, 4, 5, 6, 7, 8, 8, 8, 8, 8, 8, 8]
+    assert reference.now.labeled.total == 800
+    assert reference.now.name == "00 to 07"
+    assert reference.start is start
+    assert frozen.size == 5
+
+
+def test_a_change_of_the_size_that_is_told_is_found_nine_times_of_ten() -> None:
+    generator, tail = np.random.default_rng(5), 2e-4
+    told = detectable_change(drawn(generator, 8000, 0.9), [drawn(generator, 2000, 0.9)], "recall", {}, tail, 3)
+    assert told is not None
+    assert told.value == pytest.approx(0.036, abs=0.002)
+    found = 0
+    for _ in range(200):
+        old, new = drawn(generator, 8000, 0.9), drawn(generator, 6000, 0.9 - (told.value or 0.0))
+        change_of_recall = change(old, new, "recall", {}, tail)
+        found += change_of_recall is not None and is_worse(change_of_recall, "recall", 0.0)
+    assert 168 <= found <= 192
+
+
+@pytest.mark.parametrize(("swing", "step", "said"), [(0.05, 0.0, True), (0.0, 0.1, False), (0.0, 0.0, False)])
+def test_days_that_follow_the_week_are_no_change_that_comes_once(swing: float, step: float, said: bool) -> None:
+    generator = np.random.default_rng(1)
+    days = []
+    for place in range(35):
+        rate = 0.3 + swing * (place % 7 >= 5) + step * (place >= 17)
+        shares = np.array([[0.9 * (1 - rate), 0.1 * (1 - rate)], [0.1 * rate, 0.9 * rate]])
+        table = generator.multinomial(1000, (shares * np.array([0.4, 0.6])[:, None, None]).reshape(-1))
+        day = pd.Timestamp(2025, 3, 3) + pd.Timedelta(days=place)
+        days.append(window(day.date().isoformat(), counted(table.reshape(2, 2, 2))))
+    weekly = weekly_pattern(days)
+    assert (weekly is not None) == said
+    assert weekly is None or (weekly.metric == "base_rate" and weekly.low < 0.32 < 0.33 < weekly.high)
 
 
 @pytest.mark.parametrize("period", [1, 3, 52, 104])
@@ -191,6 +240,55 @@ def test_windows_are_judged_once_and_again_when_a_late_file_comes(tmp_path: Path
     assert "MON001" in page.read_text()
     assert main([*command, "--window", "800"]) == 0
     assert (state / "rows-1601-to-2400.json").is_file()
+
+
+def test_the_screen_says_what_alarms_and_how_small_a_change_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "audit.toml").write_text(TOML.format(more=""))
+    for place in range(1, 11):
+        frame = month(place)
+        (frame.assign(p=1 - frame["p"]) if place == 10 else frame).to_csv(tmp_path / f"log-{place}.csv", index=False)
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == 0
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert lines[:7] == [f"2025-{place:02d}: no alarm." for place in range(3, 10)]
+    assert lines[7].startswith("2025-10: alarm: accuracy −")
+    assert "2025-10 was compared with 2025-01 to 2025-04. Three windows show nine times of ten a change of acc" in err
+    assert "modelassay history" in lines[-1]
+    assert "window 2025-10: 600" in out
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == 0
+    assert not capsys.readouterr().err.startswith("2025-03")
+
+
+def test_windows_of_several_classes_watch_each_score(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    rows = 1500
+    truth = generator.integers(0, 3, rows)
+    score = np.full((rows, 3), 0.2)
+    score[np.arange(rows), np.where(generator.random(rows) < 0.8, truth, generator.integers(0, 3, rows))] = 0.6
+    frame = pd.DataFrame(score, columns=["sa", "sb", "sc"])
+    names = np.array(["a", "b", "c"])
+    frame = frame.assign(y=names[truth], p=names[score.argmax(axis=1)])
+    frame["t"] = pd.Timestamp(2025, 1, 1) + pd.to_timedelta(np.arange(rows) // 300, unit="D")
+    frame.loc[frame["t"] >= "2025-01-05", "p"] = "a"
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    (tmp_path / "audit.toml").write_text(
+        '[data]\nlog = "log.csv"\ntarget = "y"\nprediction = "p"\ntime = "t"\n'
+        '[data.score]\na = "sa"\nb = "sb"\nc = "sc"\n[report]\nformats = ["json"]\n'
+        '[monitor]\nwindow = "day"\nreference = 3\n'
+    )
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == 0
+    outcomes = {
+        day: {
+            verdict.where["of"]: verdict.outcome
+            for verdict in load_record(tmp_path / "monitor" / f"2025-01-0{day}.json").verdicts
+            if verdict.gate == "MON002"
+        }
+        for day in (4, 5)
+    }
+    quiet = {"score of a": "pass", "score of b": "pass", "score of c": "pass", "prediction": "pass", "labels": "pass"}
+    assert outcomes == {4: quiet, 5: {**quiet, "prediction": "fail"}}
 
 
 def test_labels_that_come_later_meet_their_rows(tmp_path: Path) -> None:
