@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from audit.errors import DataError, MissingExtra, quote
-from audit.logs.joining import LATER, ROWS, future, nameless, twice
+from audit.logs.joining import LATER, ROWS, contradicting, differing_ids, future, nameless, twice
 from audit.logs.sources import Source, require_columns
 from audit.logs.windows import latest_time
 
@@ -115,19 +115,38 @@ def _open(frame: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[
 def _plain(frame: object, columns: Mapping[str, str]) -> object:
     """Give columns of Python objects in a pandas frame the type of their values, and times that of UTC."""
     if not isinstance(frame, pd.DataFrame):
-        return _without_zones(frame, columns) if type(frame).__module__.startswith("dask.") else frame
-    from decimal import Decimal
-
+        return _plain_dask(frame, columns) if type(frame).__module__.startswith("dask.") else frame
     plain = _without_zones(frame.copy(deep=False), columns)
     for name in columns:
         if name in plain and plain[name].dtype == object:
-            present = plain[name].dropna()
-            if len(present) and present.map(lambda value: isinstance(value, Decimal | float | int)).all():
-                flags = present.map(lambda value: isinstance(value, bool))
-                plain[name] = plain[name].astype("boolean") if flags.all() else plain[name].astype("float64")
-            else:
-                plain[name] = plain[name].convert_dtypes()
+            plain[name] = plain[name].astype(_type_of(_kinds(plain[name])) or plain[name].convert_dtypes().dtype)
     return plain
+
+
+def _plain_dask(frame: Any, columns: Mapping[str, str]) -> Any:  # noqa: ANN401 -- of Dask
+    """Give columns of objects of a Dask frame, which would be taken for text, the type of their values."""
+    plain = _without_zones(frame, columns)
+    objects = [name for name in columns if name in plain and plain[name].dtype == object]
+    kinds = {name: plain[name].map_partitions(_kinds, meta=(name, object)).compute() for name in objects}
+    return plain.astype({name: dtype for name in objects if (dtype := _type_of(kinds[name]))}) if objects else plain
+
+
+def _kinds(column: pd.Series) -> pd.Series:
+    """Return which kinds of objects a column holds: truth values, other numbers, anything else."""
+    from decimal import Decimal
+
+    def kind(value: object) -> str:
+        return "flag" if isinstance(value, bool) else "number" if isinstance(value, Decimal | float | int) else ""
+
+    return column.dropna().map(kind).drop_duplicates().astype(object)
+
+
+def _type_of(kinds: pd.Series) -> str:
+    """Return the type that holds such objects; ``""`` where they are anything else, or there are none."""
+    present = set(kinds)
+    if not present or "" in present:
+        return ""
+    return "boolean" if present == {"flag"} else "float64"
 
 
 def _without_zones(frame: Any, columns: Mapping[str, str]) -> Any:  # noqa: ANN401 -- of pandas or Dask
@@ -192,19 +211,24 @@ def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], na
             f"labels are a {late.implementation.value} frame and {quote(name)} is of {log.implementation.value}; "
             "give both as frames of one library."
         )
+    types = [frame.collect_schema()[id_] for frame in (log, late)]
+    if len({_kind(dtype) for dtype in types}) > 1:
+        raise DataError(differing_ids(id_, *types, "the labels"))
     known = late.filter(~nw.col(id_).is_null() & ~nw.col(target).is_null())
     counts = known.unique([id_, target]).group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
     row = _row(counts.select(ids=nw.len(), example=nw.col(id_).min()))
     if int(row["ids"]):
-        raise DataError(
-            f"labels: {int(row['ids'])} values of {quote(id_)} have two labels, such as {quote(row['example'])}; "
-            "keep the one that holds."
-        )
+        raise DataError(contradicting(id_, int(row["ids"]), row["example"], ""))
     if late.implementation.value in ("pandas", "modin", "dask"):  # they have no missing whole number, nor truth value
         dtype = known.collect_schema()[target]
         kind = nw.Float64 if dtype.is_integer() else nw.String if dtype == nw.Boolean else dtype
         known = known.with_columns(nw.col(target).cast(kind))
     return log.join(known.group_by(id_).agg(nw.col(*(text for text in own if text != id_)).min()), on=id_, how="left")
+
+
+def _kind(dtype: Any) -> str:  # noqa: ANN401 -- of Narwhals
+    """Return what identifiers must share for their values to meet."""
+    return "number" if dtype.is_numeric() else str(dtype).replace("Categorical", "String").replace("Enum", "String")
 
 
 def _row(frame: nw.LazyFrame[Any]) -> pd.Series:

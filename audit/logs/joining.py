@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,6 +143,25 @@ def twice(name: str, values: int, rows: int, example: object, where: str) -> str
     )
 
 
+def contradicting(name: str, values: int, example: object, where: str) -> str:
+    """Say that identifiers have more than one label.
+
+    Examples
+    --------
+    >>> print(contradicting("id", 1, 7, " in 'late.csv'")[:78])
+    labels contradict each other: 1 values of 'id' have more than one, such as '7'
+    """
+    return (
+        f"labels contradict each other: {values} values of {quote(name)} have more than one, such as "
+        f"{quote(example)}{where}; keep the correct one."
+    )
+
+
+def differing_ids(name: str, log: object, labels: object, where: str) -> str:
+    """Say that identifiers are written in one type in the log and in another in the labels."""
+    return f"id column {quote(name)} has type {log} in the log and {labels} in {where}; write it in one type in both."
+
+
 def literal(value: object) -> str:
     """Write a value as a text of SQL.
 
@@ -169,7 +188,7 @@ def later_labels(
     labels: str,
     named: Mapping[str, str],
     when: Mapping[str, str],
-    files: Sequence[Path],
+    name: str,
 ) -> str:
     """Return the query of one label an identifier, with the earliest time at which it was known.
 
@@ -181,12 +200,10 @@ def later_labels(
     key, truth = quote_sql(named["id"]), quote_sql(named["target"])
     known = "".join(f", min({expression}) AS {quote_sql(name)}" for name, expression in when.items())
     sql = f"SELECT {key}, any_value({truth}) AS {truth}{known}, count(DISTINCT {truth}) AS n FROM {labels} GROUP BY 1"  # noqa: S608
-    twice = connection.execute(f"SELECT count(*), any_value({key}) FROM ({sql}) WHERE n > 1").fetchall()[0]  # noqa: S608
-    if twice[0]:
-        raise DataError(
-            f"labels {quote(files[0].name)}: {twice[0]} values of {quote(named['id'])} have two labels, such as "
-            f"{quote(twice[1])}; keep the correct one."
-        )
+    values, example = connection.execute(f"SELECT count(*), min({key}) FROM ({sql}) WHERE n > 1").fetchall()[0]  # noqa: S608
+    if values:
+        where = _file_of(connection, labels, f"{key} = {literal(example)}")
+        raise DataError(contradicting(named["id"], values, example, where or f" in {quote(name)}"))
     return f"SELECT * EXCLUDE (n) FROM ({sql})"  # noqa: S608
 
 

@@ -418,12 +418,10 @@ def join_labels(
         late.create_view("late", replace=True)
         kinds = dict(zip(late.columns, map(str, late.types), strict=True))
         if _family(kinds[named["id"]]) != _family(types[named["id"]]):
-            raise DataError(
-                f"id column {quote(named['id'])} has type {types[named['id']]} in the log and {kinds[named['id']]} in "
-                f"{quote(labels[0].name)}; write it in one type in both."
-            )
+            where = quote(labels[0].name)
+            raise DataError(joining.differing_ids(named["id"], types[named["id"]], kinds[named["id"]], where))
         when = joining.require_times(connection, "late", named, kinds, "label time")
-        unique = joining.later_labels(connection, "late", named, when, labels)
+        unique = joining.later_labels(connection, "late", named, when, labels[0].name)
         query = f"SELECT * FROM ({query}) LEFT JOIN ({unique}) USING ({quote_sql(named['id'])})"  # noqa: S608
     joining.require_past(connection, f"({query})", named)
     if every:

@@ -58,10 +58,10 @@ def in_duckdb(frame: pd.DataFrame) -> object:
 
 def in_dask(frame: pd.DataFrame) -> object:
     dask = pytest.importorskip("dask.dataframe")
-    plain = frame.assign(rate=frame["rate"].astype("float64"))  # Dask knows no decimals
-    with warnings.catch_warnings():
+    config = pytest.importorskip("dask").config
+    with warnings.catch_warnings(), config.set({"dataframe.convert-string": False}):  # which makes text of decimals
         warnings.simplefilter("ignore")
-        return dask.from_pandas(plain, npartitions=3)
+        return dask.from_pandas(frame, npartitions=3)
 
 
 def in_spark(frame: pd.DataFrame, session: Any) -> object:  # noqa: ANN401 -- pyspark may be absent

@@ -328,7 +328,10 @@ def test_bad_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str],
 def test_labels_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     month(1).drop(columns="y").to_csv(tmp_path / "log.csv", index=False)
     pd.DataFrame({"id": [10_000, 10_000], "y": [0, 1]}).to_csv(tmp_path / "labels.csv", index=False)
-    with pytest.raises(DataError, match=r"labels 'labels.csv': 1 values of 'id' have two labels, such as '10000'"):
+    with pytest.raises(
+        DataError,
+        match=r"labels contradict each other: 1 values of 'id' have more than one, such as '10000' in 'labels.csv'",
+    ):
         open_files(
             log_files(tmp_path, "log.csv"), {"id": "id", "y": "target", "p": "prediction"},
             labels=log_files(tmp_path, "labels.csv"),
