@@ -123,7 +123,7 @@ def _curves(windows: Windows, detectable: list[Estimate]) -> list[Curve]:
         flat = Series(name="reference", x=ends, y=(old[0].value, old[0].value), style="dashed")
         caption = (
             f"0 is {windows.recent[0].name}, {len(spans) - 1} is {windows.current.name}; the band is each window's own."
-            f" The reference is {windows.reference.name}.{_found(name, detectable)}"
+            f" The reference is {windows.reference.name}.{_detectable_in_words(name, detectable)}"
         )
         title = f"{metric_words(name)} by window"
         drawn.append(
@@ -132,9 +132,13 @@ def _curves(windows: Windows, detectable: list[Estimate]) -> list[Curve]:
     return drawn
 
 
-def _found(name: str, detectable: list[Estimate]) -> str:
+def _detectable_in_words(name: str, detectable: list[Estimate]) -> str:
     """Say how large a change of a number of all rows would be found."""
-    own = [change for change in detectable if change.where["metric"] == name and change.where.keys() == WHOLE]
+    own = [
+        change
+        for change in detectable
+        if change.where["metric"] == name and change.where.keys() == WHOLE and change.value is not None
+    ]
     return "".join(
         f" A change by {size_of_change(change)} is found within {LONGEST} windows nine times of ten." for change in own
     )

@@ -75,7 +75,8 @@ def monitor(
         last = replace(last, warnings=(*last.warnings, PRINTS))
     target = Path(out) if out is not None else state / "latest"
     code = output.tell(last, output.write_reports(last, target, names), strict=strict)
-    output.note(_reference(every[-1]))
+    for text in (*last.warnings, _reference(every[-1])):
+        output.note(text)
     output.note(f"Next: modelassay history {state}/*.json --out history.html draws all windows on one page.")
     keep(every, state)  # last: a window counts as told once everything of it was
     return next((number for number in WORST_FIRST if number in codes), code)
@@ -112,8 +113,14 @@ def _reference(last: Watched) -> str:
         for estimate in of_metrics(finding.measurement.estimates, "detectable_change")
         if estimate.where.keys() == WHOLE
     ]
-    sizes = [f"{metric_words(change.where['metric'])} by {size_of_change(change)}" for change in measured]
-    shown = (
-        f" Three windows show nine times of ten a change of {few(sizes)}; more rows show smaller ones." if sizes else ""
-    )
-    return f"{last.name} was compared with {last.reference}.{shown}"
+    sizes = [
+        f"{metric_words(change.where['metric'])} by {size_of_change(change)}"
+        for change in measured
+        if change.value is not None
+    ]
+    lines = [f"{last.name} was compared with {last.reference}."]
+    if sizes:
+        lines.append(f"Three windows show nine times of ten a change of {few(sizes)}; more rows show smaller ones.")
+    elif measured:
+        lines.append("So few rows show no change, however large; take longer windows.")
+    return " ".join(lines)

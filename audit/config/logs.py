@@ -95,7 +95,7 @@ def source_of(
     labels = data.labels if isinstance(data.labels, str) else ""
     if data.spark is not None:
         return open_spark(data.spark, data.table, needed, labels=labels, every=every)
-    late = log_files(folder, labels) if labels else ()
+    late = log_files(folder, labels, what="labels") if labels else ()
     if data.table:
         return open_table(folder / str(data.log), data.table, needed, labels=late, every=every)
     return open_files(

@@ -169,11 +169,11 @@ def detectable_change(
     for _ in range(20):  # a few are enough: how much it varies changes slowly
         size = reach * math.hypot(errors[0] * math.sqrt(len(recent) / look) * wider, errors[1])
         wider = _spread(old[0].value - size) / _spread(new[0].value) if metric(name).unit == "proportion" else 1.0
+    is_share = metric(name).unit == "proportion"
     return Estimate(
-        metric="detectable_change", value=size, n=new[1],
-        method="normal approximation, found nine times of ten", where={**where, "metric": name},
-        unit=_unit(name),
-        reason="computed from limits, not measured",
+        metric="detectable_change", value=None if is_share and size >= old[0].value else size, n=new[1],
+        method="normal approximation, found nine times of ten", where={**where, "metric": name}, unit=_unit(name),
+        reason="computed from limits, not measured; none where even a fall to 0 would not be found",
     )  # fmt: skip
 
 

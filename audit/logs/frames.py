@@ -211,9 +211,9 @@ def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], na
             f"labels are a {late.implementation.value} frame and {quote(name)} is of {log.implementation.value}; "
             "give both as frames of one library."
         )
-    types = [frame.collect_schema()[id_] for frame in (log, late)]
-    if len({_kind(dtype) for dtype in types}) > 1:
-        raise DataError(differing_ids(id_, *types, "the labels"))
+    own_type, late_type = (frame.collect_schema()[id_] for frame in (log, late))
+    if _kind(own_type) != _kind(late_type):
+        raise DataError(differing_ids(id_, str(own_type), str(late_type), "the labels"))
     known = late.filter(~nw.col(id_).is_null() & ~nw.col(target).is_null())
     counts = known.unique([id_, target]).group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
     row = _row(counts.select(ids=nw.len(), example=nw.col(id_).min()))

@@ -157,7 +157,7 @@ def contradicting(name: str, values: int, example: object, where: str) -> str:
     )
 
 
-def differing_ids(name: str, log: object, labels: object, where: str) -> str:
+def differing_ids(name: str, log: str, labels: str, where: str) -> str:
     """Say that identifiers are written in one type in the log and in another in the labels."""
     return f"id column {quote(name)} has type {log} in the log and {labels} in {where}; write it in one type in both."
 

@@ -18,6 +18,7 @@ from audit.data.tables import files_sha256
 from audit.errors import DataError, hint, quote, quote_all
 from audit.logs import joining
 from audit.logs.joining import FILE, quote_sql
+from audit.logs.reading import CSV, MISSING_TEXTS, pattern_of, read_csv, read_files, separator
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,12 +30,6 @@ MOST_COLUMNS = 2_000
 """Columns of a CSV file; a Parquet file may have more."""
 MOST_HEAD = 1 << 24
 """Characters of a CSV file's first line that are looked at."""
-MISSING_TEXTS = (
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
-    "NULL", "NaN", "None", "n/a", "nan", "null",
-)  # fmt: skip
-"""Texts of a CSV file that stand for no value, as in every other table that is read."""
-CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _FAMILIES = {"VARCHAR": "text", "BOOLEAN": "true or false", "DATE": "time", "TIME": "time"}
 
 
@@ -50,26 +45,33 @@ class Source:
     files: tuple[Path, ...] = ()
 
 
-def log_files(folder: Path, pattern: str) -> tuple[Path, ...]:
+def log_files(folder: Path, pattern: str, *, what: str = "log") -> tuple[Path, ...]:
     """Return the files that a pattern names, sorted by name.
 
     Raises
     ------
     DataError
-        If there is none.
+        If there is none, or it names a folder that looks like a file (as Spark writes), or a link to nothing.
     """
     if (folder / pattern).is_file():
         return (folder / pattern,)
     if (folder / pattern).is_dir():
         raise DataError(
-            f"log {quote(pattern)} is a folder; name its files, such as {quote(f'{pattern}/**/*.parquet')}."
+            f"{what} {quote(pattern)} is a folder; name its files, such as {quote(f'{pattern}/**/*.parquet')}."
         )
     names = glob.glob(str(Path(glob.escape(str(folder))) / pattern), recursive=True)  # noqa: PTH207 -- absolute patterns
     paths = sorted(Path(name) for name in names)
-    files = tuple(path for path in paths if path.is_file())
-    if not files:
-        raise DataError(f"log {quote(pattern)}: no such file. Paths are relative to the configuration.")
-    return files
+    if not paths:
+        raise DataError(f"{what} {quote(pattern)}: no such file. Paths are relative to the configuration.")
+    for path in paths:
+        if path.is_dir() and path.suffix and "**" not in pattern:
+            raise DataError(
+                f"{what} {quote(pattern)}: {quote(path.name)} is a folder; name its files, such as "
+                f"{quote(f'{pattern}/*')}, or give it another name."
+            )
+        if not path.exists():
+            raise DataError(f"{what} {quote(pattern)}: {quote(path.name)} is a link to no file; remove or renew it.")
+    return tuple(path for path in paths if path.is_file())
 
 
 def connect(*files: Path, folder: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -92,18 +94,13 @@ def connect(*files: Path, folder: Path | None = None) -> duckdb.DuckDBPyConnecti
         "temp_directory": _spill_folder(),
     }
     connection = duckdb.connect(config=settings)
-    paths = [text for file in files for text in (str(file), _pattern(file), f"{file}.wal")]
+    paths = [text for file in files for text in (str(file), pattern_of(file), f"{file}.wal")]
     connection.execute(f"SET allowed_paths = [{', '.join(map(joining.literal, paths))}]")
     if folder is not None:
         connection.execute(f"SET allowed_directories = [{joining.literal(folder)}]")
     connection.execute("SET enable_external_access = false; SET preserve_insertion_order = false")
     connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
     return connection
-
-
-def _pattern(file: Path) -> str:
-    """Return the pattern that matches this file alone: DuckDB takes every name for a pattern."""
-    return glob.escape(str(file))
 
 
 def _spill_folder() -> str:
@@ -127,6 +124,7 @@ def open_files(
     labels: Sequence[Path] = (),
     every: int = 0,
     text: Collection[str] = (),
+    types: Mapping[str, str] | None = None,
 ) -> Source:
     """Open Parquet or CSV files as one log.
 
@@ -144,6 +142,8 @@ def open_files(
         Number the windows of so many rows in order of time; 0 for none.
     text : collection of str
         Columns of a CSV file that are read as they are written, zeros in front included.
+    types : mapping of str to str, optional
+        Types of columns that may be empty here, as :func:`types_of_empty` gives them.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def open_files(
 
     connection = connect(*files, *labels)
     needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
-    relation = _open(connection, files, needed, text)
+    relation = _open(connection, files, needed, text, types)
     try:
         relation = join_labels(connection, relation, columns, labels, every)
     except duckdb.Error as error:
@@ -170,8 +170,38 @@ def _open(
     files: Sequence[Path],
     columns: Mapping[str, str],
     text: Collection[str] = (),
+    types: Mapping[str, str] | None = None,
 ) -> duckdb.DuckDBPyRelation:
     """Open files of one kind whose columns are there, with types that agree."""
+    agreed = _require_agreement(connection, files, columns, text, whole=types is None)
+    stated = {**(types or {}), **agreed}
+    return read_files(connection, files, text, stated)
+
+
+def types_of_empty(files: Sequence[Path], columns: Mapping[str, str], text: Collection[str] = ()) -> dict[str, str]:
+    """Return the types of columns that are empty in some of the files; what is counted file by file needs them.
+
+    Raises
+    ------
+    DataError
+        If files lack a column, or their types differ.
+    """
+    with connect(*files) as connection:
+        return _require_agreement(connection, files, columns, text)
+
+
+def _require_agreement(
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    columns: Mapping[str, str],
+    text: Collection[str],
+    *,
+    whole: bool = True,
+) -> dict[str, str]:
+    """Refuse files whose columns or types differ; return the types of columns that are empty in some CSV files.
+
+    Files that are a `whole` log must hold a row.
+    """
     import duckdb
 
     kinds = {"csv" if file.name.lower().endswith(CSV) else file.suffix.lower() for file in files}
@@ -185,15 +215,22 @@ def _open(
             raise DataError(f"log file {quote(file.name)} is empty, without even a header; remove it.")
         _require_few_columns(file)
         try:
-            relation = _read(connection, [file], text)
+            relation = read_files(connection, [file], text)
             _require_unique(connection, file, relation.columns, columns)
             schemas[file] = dict(zip(relation.columns, map(str, relation.types), strict=True))
         except duckdb.Error as error:
             raise DataError(f"log file {quote(file.name)} cannot be read: {_say(error)}.") from error
     require_columns(schemas, columns)
+    if (
+        whole
+        and kinds == {"csv"}
+        and not any(_has_rows(connection, file, schema, text) for file, schema in schemas.items())
+    ):
+        names = quote(files[0].name) if len(files) == 1 else f"{quote(files[0].name)} and the others"
+        raise DataError(f"log file {names}: no rows below the header.")
     types = _types_of_empty(connection, schemas, columns, text) if kinds == {"csv"} else {}
     _require_one_type(schemas, columns)
-    return _read(connection, files, text, types) if len(files) > 1 or types else relation
+    return types
 
 
 def _require_few_columns(file: Path) -> None:
@@ -226,17 +263,13 @@ def _require_unique(
     renamed = {name.lower() for name in known}
     for name in (column for column in columns if f"{column}_1".lower() in renamed):
         if file.name.lower().endswith(CSV):
-            names = next(csv.reader([_head(file)], delimiter=_separator(file)), [])
+            names = next(csv.reader([_head(file)], delimiter=separator(file)), [])
         else:
             query = "SELECT DISTINCT path_in_schema, column_id FROM parquet_metadata(?)"
-            names = [str(row[0]) for row in connection.execute(query, [_pattern(file)]).fetchall()]
+            names = [str(row[0]) for row in connection.execute(query, [pattern_of(file)]).fetchall()]
         alike = [other for other in names if other.strip().lower() == name.lower()]
         if len(alike) > 1:
             raise DataError(f"log file {quote(file.name)} has {len(alike)} columns {quote(name)}; rename or drop one.")
-
-
-def _separator(file: Path) -> str:
-    return "\t" if file.name.lower().removesuffix(".gz").endswith(".tsv") else ","
 
 
 def _types_of_empty(
@@ -260,8 +293,15 @@ def _types_of_empty(
     return texts
 
 
+def _has_rows(
+    connection: duckdb.DuckDBPyConnection, file: Path, schema: Mapping[str, str], text: Collection[str]
+) -> bool:
+    """Tell whether a CSV file has a row; one whose columns are not all words has."""
+    return set(schema.values()) != {"VARCHAR"} or bool(read_files(connection, [file], text).limit(1).fetchall())
+
+
 def _has_values(connection: duckdb.DuckDBPyConnection, file: Path, name: str, text: Collection[str]) -> bool:
-    rows = _read(connection, [file], text).aggregate(f"count({quote_sql(name)})").fetchall()
+    rows = read_files(connection, [file], text).aggregate(f"count({quote_sql(name)})").fetchall()
     return bool(rows[0][0])
 
 
@@ -277,9 +317,9 @@ def unreadable(files: Sequence[Path], columns: Collection[str]) -> str:
     if not files or not files[0].name.lower().endswith(CSV):
         return ""
     with connect(*files) as connection:
-        guessed = _guessed(connection, files, MISSING_TEXTS, None)
+        guessed = read_csv(connection, files, MISSING_TEXTS, None)
         types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
-        words = _guessed(connection, files, MISSING_TEXTS, dict.fromkeys(set(types) - {FILE}, "VARCHAR"))
+        words = read_csv(connection, files, MISSING_TEXTS, dict.fromkeys(set(types) - {FILE}, "VARCHAR"))
         for name in (column for column in columns if types.get(column, "VARCHAR") != "VARCHAR"):
             column = quote_sql(name)
             bad = f"{column} IS NOT NULL AND TRY_CAST({column} AS {types[name]}) IS NULL"
@@ -329,63 +369,6 @@ def open_table(
         frame=nw.from_native(relation), name=f"{database.name}: {table}", engine="duckdb", files=(database,),
         sha256=files_sha256((database, *labels)),
     )  # fmt: skip
-
-
-def _guessed(
-    connection: duckdb.DuckDBPyConnection,
-    files: Sequence[Path],
-    missing: Sequence[str],
-    types: Mapping[str, str] | None,
-) -> duckdb.DuckDBPyRelation:
-    """Open CSV files with these types, or those that DuckDB guesses."""
-    return connection.read_csv(
-        [_pattern(file) for file in files],  # type: ignore[arg-type]  # several names are read as one table
-        header=True,
-        quotechar='"',
-        escapechar='"',
-        sep=_separator(files[0]),
-        na_values=list(missing),
-        filename=FILE,
-        union_by_name=len(files) > 1,
-        dtype=None if types is None else dict(types),
-    )
-
-
-def _read(
-    connection: duckdb.DuckDBPyConnection,
-    files: Sequence[Path],
-    text: Collection[str],
-    stated: Mapping[str, str] | None = None,
-) -> duckdb.DuckDBPyRelation:
-    """Open files of one kind; of CSV files some types may be stated, and times stay words until they are read."""
-    if not files[0].name.lower().endswith(CSV):
-        names = ", ".join(joining.literal(_pattern(file)) for file in files)
-        how = f"union_by_name = {len(files) > 1}, filename = {joining.literal(FILE)}"
-        return connection.sql(f"SELECT * FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
-    guessed = _guessed(connection, files, MISSING_TEXTS, None)
-    types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
-    del types[FILE]
-    types |= {name: kind for name, kind in (stated or {}).items() if name in types}
-    times = {name for name, kind in types.items() if kind.startswith(("DATE", "TIME"))}
-    types |= dict.fromkeys(times | (set(text) & set(types)), "VARCHAR")
-    if not stated and not {"VARCHAR", "BOOLEAN"} & set(types.values()):
-        return guessed
-    words = _guessed(connection, files, [""], dict.fromkeys(types, "VARCHAR"))
-    return words.project(", ".join([*(_typed(name, kind) for name, kind in types.items()), quote_sql(FILE)]))
-
-
-def _typed(name: str, kind: str) -> str:
-    """Write a column read as words in its type; in a column of words only the empty field is missing.
-
-    Words such as NA stand for a missing number, and are words among words; yes and no are words, too.
-    """
-    column = quote_sql(name)
-    if kind == "VARCHAR":
-        return column
-    if kind == "BOOLEAN":
-        return f"CASE lower({column}) WHEN 'true' THEN 'True' WHEN 'false' THEN 'False' ELSE {column} END AS {column}"
-    missing = ", ".join(f"'{text}'" for text in MISSING_TEXTS)
-    return f"CAST(CASE WHEN {column} IN ({missing}) THEN NULL ELSE {column} END AS {kind}) AS {column}"
 
 
 def join_labels(

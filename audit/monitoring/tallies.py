@@ -15,7 +15,8 @@ from audit.errors import ConfigError, quote
 from audit.logs.cells import LATE, REFERENCE, WINDOW, Cells, add, load, save
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
-from audit.logs.sources import log_files, open_files
+from audit.logs.joining import LATER
+from audit.logs.sources import log_files, open_files, types_of_empty
 
 HOW = "v6"
 """Changes when the same files would be counted differently."""
@@ -87,16 +88,18 @@ def count_reference(
 def _of_files(
     files: Sequence[Path], data: DataTable, folder: Path, columns: LogColumns, window: str, kept: Path | None
 ) -> Cells:
-    late = log_files(folder, data.labels) if isinstance(data.labels, str) and data.labels else ()
+    late = log_files(folder, data.labels, what="labels") if isinstance(data.labels, str) and data.labels else ()
+    needed = {name: part for name, part in columns.parts().items() if not (late and part in LATER)}
+    types = types_of_empty(files, needed, columns.text)
     if columns.id is not None:
         open_files(files, {columns.id: "id"}, fingerprint=False)  # an identifier must not stand in two files
-    how = f"{columns}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"
+    how = f"{columns}\0{types}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"
     parts = []
     for file in files:
         digest = hashlib.sha256(f"{files_sha256([file])}{how}".encode()).hexdigest()[:32]
         cells = None if kept is None else _kept(kept, digest)
         if cells is None:
-            source = open_files([file], columns.parts(), fingerprint=False, labels=late, text=columns.text)
+            source = open_files([file], columns.parts(), fingerprint=False, labels=late, text=columns.text, types=types)
             cells = count(source, columns, window=window)
             if kept is not None and not (LATE in cells.sums and cells.sums[LATE].any()):  # the future comes
                 _keep(cells, kept, digest)

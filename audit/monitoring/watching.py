@@ -101,6 +101,8 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
     warnings = doubts(cells, columns)
     if lost:
         warnings += (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",)
+    if invalid := ", ".join(f"{rows:,} {kind}" for kind, rows in counted.predictions.invalid.items() if rows):
+        warnings += (f"the log holds answers that a model of this task cannot give: {invalid}.",)
     asked = replace(asked, policy=_gates(asked.policy))
     reference, first = _divided(counted, asked)
     for end in range(first, len(reference.windows)):

@@ -115,6 +115,51 @@ def test_what_can_be_read_loses_nothing(tmp_path: Path, files: dict[str, str | p
     assert counted(tmp_path, files).rows == 2
 
 
+MONITORED = (
+    '[data]\nlog = "l*.csv"\ntarget = "y"\npositive = 1\nprediction = "p"\nscore = "s"\ntime = "t"\n'
+    '[report]\nformats = ["json"]\n[monitor]\nreference = 1\n'
+)
+HEAD = "y,p,s,t\n"
+FIRST = "1,1,0.9,2025-01-05\n0,0,0.2,2025-01-06\n"
+SECOND = "1,0,0.4,2025-02-05\n0,1,0.7,2025-02-06\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"l1.csv": HEAD + FIRST + SECOND, "l2.csv": HEAD}, ""),  # nothing yet
+        ({"l1.csv": HEAD + FIRST, "l2.csv": HEAD + "1,0,,2025-02-05\n0,1,,2025-02-06\n"}, ""),  # without any score
+        ({"l1.csv": HEAD, "l2.csv": HEAD}, "log file 'l1.csv' and the others: no rows below the header."),
+        ({"l1.csv": HEAD + FIRST, "l2.csv": HEAD + "yes,0,0.4,2025-02-05\n"},
+         "column 'y' has type BIGINT in 'l1.csv' and VARCHAR in 'l2.csv'; write it in one type in every file."),
+        ({"l1.csv": HEAD + FIRST, "l2.csv": None}, "'l2.csv' is a folder; name its files, such as 'l*.csv/*'"),
+        ({"l1.csv": HEAD + FIRST, "l2.csv": Path("gone.csv")}, "'l2.csv' is a link to no file; remove or renew it."),
+    ],
+)  # fmt: skip
+def test_files_that_are_counted_one_by_one_agree_and_none_is_passed_over(
+    tmp_path: Path, files: dict[str, str | Path | None], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "audit.toml").write_text(MONITORED)
+    for name, content in files.items():
+        path = tmp_path / name
+        if content is None:
+            path.mkdir()
+        elif isinstance(content, Path):
+            path.symlink_to(content)
+        else:
+            path.write_text(content)
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == (2 if said else 0)
+    assert said in capsys.readouterr().err
+
+
+def test_answers_that_cannot_be_are_told_on_the_screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "audit.toml").write_text(MONITORED)
+    (tmp_path / "l1.csv").write_text(HEAD + FIRST + SECOND + "1,7,40,2025-02-07\n")
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == 0
+    said = "a model of this task cannot give: 1 labels that the target does not have, 1 scores outside [0, 1]."
+    assert said in capsys.readouterr().err
+
+
 FRAME = pd.DataFrame(
     {"id": range(40), "y": [0, 1] * 20, "p": [0, 1, 1, 1] * 10, "t": pd.date_range("2025-01-10", periods=40)}
 )

@@ -1,0 +1,87 @@
+"""Read Parquet and CSV files as one relation of DuckDB: the latter's values as every other table of ours has them."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audit.logs.joining import FILE, literal, quote_sql
+
+if TYPE_CHECKING:
+    import duckdb
+
+MISSING_TEXTS = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+"""Texts of a CSV file that stand for no value, as in every other table that is read."""
+CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+
+
+def pattern_of(file: Path) -> str:
+    """Return the pattern that matches this file alone: DuckDB takes every name for a pattern."""
+    return glob.escape(str(file))
+
+
+def separator(file: Path) -> str:
+    """Return what stands between the values of a text file."""
+    return "\t" if file.name.lower().removesuffix(".gz").endswith(".tsv") else ","
+
+
+def read_csv(
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    missing: Sequence[str],
+    types: Mapping[str, str] | None,
+) -> duckdb.DuckDBPyRelation:
+    """Open CSV files with these types, or those that DuckDB guesses."""
+    return connection.read_csv(
+        [pattern_of(file) for file in files],  # type: ignore[arg-type]  # several names are read as one table
+        header=True,
+        quotechar='"',
+        escapechar='"',
+        sep=separator(files[0]),
+        na_values=list(missing),
+        filename=FILE,
+        union_by_name=len(files) > 1,
+        dtype=None if types is None else dict(types),
+    )
+
+
+def read_files(
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    text: Collection[str],
+    stated: Mapping[str, str] | None = None,
+) -> duckdb.DuckDBPyRelation:
+    """Open files of one kind; of CSV files some types may be stated, and times stay words until they are read."""
+    if not files[0].name.lower().endswith(CSV):
+        names = ", ".join(literal(pattern_of(file)) for file in files)
+        how = f"union_by_name = {len(files) > 1}, filename = {literal(FILE)}"
+        return connection.sql(f"SELECT * FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
+    guessed = read_csv(connection, files, MISSING_TEXTS, None)
+    types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
+    del types[FILE]
+    types |= {name: kind for name, kind in (stated or {}).items() if name in types}
+    times = {name for name, kind in types.items() if kind.startswith(("DATE", "TIME"))}
+    types |= dict.fromkeys(times | (set(text) & set(types)), "VARCHAR")
+    if not stated and not {"VARCHAR", "BOOLEAN"} & set(types.values()):
+        return guessed
+    words = read_csv(connection, files, [""], dict.fromkeys(types, "VARCHAR"))
+    return words.project(", ".join([*(_typed(name, kind) for name, kind in types.items()), quote_sql(FILE)]))
+
+
+def _typed(name: str, kind: str) -> str:
+    """Write a column read as words in its type; in a column of words only the empty field is missing.
+
+    Words such as NA stand for a missing number, and are words among words; yes and no are words, too.
+    """
+    column = quote_sql(name)
+    if kind == "VARCHAR":
+        return column
+    if kind == "BOOLEAN":
+        return f"CASE lower({column}) WHEN 'true' THEN 'True' WHEN 'false' THEN 'False' ELSE {column} END AS {column}"
+    missing = ", ".join(f"'{text}'" for text in MISSING_TEXTS)
+    return f"CAST(CASE WHEN {column} IN ({missing}) THEN NULL ELSE {column} END AS {kind}) AS {column}"
