@@ -129,14 +129,15 @@ def _through_network(estimator: object) -> int | None:
     import torch
 
     counts: list[int] = []
-    handles = [part.register_forward_hook(_counter(counts)) for part in network.modules()]
+    handles: list[Any] = []
     first = next(network.parameters(), torch.zeros(1))
     kind = torch.int64 if _attribute(estimator, "token_count_") else first.dtype
     training = network.training
     try:
+        handles.extend(part.register_forward_hook(_counter(counts)) for part in network.modules())
         with torch.no_grad():
             network.eval()(torch.zeros(1, *shape, dtype=kind, device=first.device))
-    except Exception:  # one that insists on another number of rows: its weights alone are counted
+    except Exception:  # one that insists on another number of rows, or a script: its weights alone are counted
         return sum(int(parameter.numel()) for parameter in network.parameters())
     finally:
         for handle in handles:

@@ -157,7 +157,7 @@ class TorchModel:
             if len(self.classes_) != classes:
                 raise ModelError(f"classes names {quote_all(self.classes_)}; the target has {quote_all(labels)}.")
         self.probable = kind in {"logits", "probabilities"} and task != "regression"
-        self.network_ = _outputs_of(self.module, kind, classes, self._column)
+        self.network_ = _outputs_of(self, kind, classes, self._column)
 
     @property
     def sorts_labels(self) -> bool:
@@ -170,13 +170,13 @@ class TorchModel:
 
         with torch.no_grad():
             try:
-                answer = self._run(self._inputs(rows))
+                answer = self.run(self._inputs(rows))
             except (RuntimeError, ValueError, IndexError):
                 other = _shape_read(self.module, self.input_shape_)
                 if other == self.input_shape_:
                     raise
                 self.input_shape_ = other
-                answer = self._run(self._inputs(rows))
+                answer = self.run(self._inputs(rows))
         _require_one_answer(answer, len(rows))
         return _plain_output(answer, len(rows))
 
@@ -212,22 +212,21 @@ class TorchModel:
         size = max(1, BLOCK // max(1, frame.shape[1]))
         with torch.no_grad():
             parts = [
-                self._run(self._inputs(frame.iloc[start : start + size]), self.network_)
-                for start in range(0, len(frame), size)
+                self.network_(self._inputs(frame.iloc[start : start + size])) for start in range(0, len(frame), size)
             ]
         return np.concatenate([part.to("cpu", torch.float64).numpy() for part in parts])
 
-    def _run(self, given: torch.Tensor, module: Any = None) -> Any:  # noqa: ANN401 -- a module gives what it likes
+    def run(self, given: torch.Tensor) -> Any:  # noqa: ANN401 -- a module gives what it likes
+        """Return what the module gives, in blocks of as many rows as it insists on."""
         import torch
 
-        module = self.module if module is None else module
         if self.fixed is None or len(given) == 0:
-            return module(given)
+            return self.module(given)
         parts = []
         for start in range(0, len(given), self.fixed):
             block = given[start : start + self.fixed]
             filled = torch.cat([block, block[-1:].expand(self.fixed - len(block), *block.shape[1:])])
-            parts.append(_plain_output(module(filled), self.fixed)[: len(block)])
+            parts.append(_plain_output(self.module(filled), self.fixed)[: len(block)])
         return torch.cat(parts)
 
     def _inputs(self, frame: pd.DataFrame) -> torch.Tensor:
@@ -268,7 +267,7 @@ def _pick(answer: torch.Tensor, column: int | None) -> torch.Tensor:
     return answer[:, column : column + 1]
 
 
-def _outputs_of(module: torch.nn.Module, kind: str, classes: int, column: int | None = None) -> torch.nn.Module:
+def _outputs_of(model: TorchModel, kind: str, classes: int, column: int | None) -> torch.nn.Module:
     """Wrap a module so that it gives one logit for two classes, K for more, one number in regression."""
     import torch
 
@@ -277,11 +276,17 @@ def _outputs_of(module: torch.nn.Module, kind: str, classes: int, column: int | 
 
         def __init__(self) -> None:
             super().__init__()
-            self.module = module
+            self.module = model.module
+
+        def train(self, mode: bool = True) -> Outputs:
+            """Change the mode; that of an exported program is fixed."""
+            with contextlib.suppress(NotImplementedError):
+                super().train(mode)
+            return self
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             """Answer rows."""
-            raw = _pick(_plain_output(self.module(inputs), len(inputs)), column)
+            raw = _pick(_plain_output(model.run(inputs), len(inputs)), column)
             if kind == "probabilities":
                 raw = raw.clamp(SMALLEST, 1 - SMALLEST)
                 raw = torch.logit(raw) if raw.shape[1] == 1 else raw.log()

@@ -300,6 +300,27 @@ def test_programs_and_scripts_need_trust(tmp_path: Path) -> None:
     assert model.info.runs_code
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("kind", ["script", "program", "program of five rows"])
+def test_programs_and_scripts_are_explained_and_attacked_as_the_module_is(kind: str, tmp_path: Path) -> None:
+    module, path = Plain(both), tmp_path / ("m.pt" if kind == "script" else "m.pt2")
+    if kind == "script":
+        torch.jit.save(torch.jit.trace(module, torch.zeros(5, 3)), path)
+    else:
+        shapes = None if "five" in kind else ({0: torch.export.Dim("rows")},)
+        torch.export.save(torch.export.export(module, (torch.zeros(5, 3),), dynamic_shapes=shapes), path)
+    checks = ["classification", "attribution_ranking", "explanation_faithfulness", "adversarial"]
+    records = [
+        audit.run(given, X, LABELS, positive="yes", classes=["no", "yes"], checks=checks)
+        for given in (module, load(path, trust=True))
+    ]
+    assert [finding.outcome for finding in records[1].findings] == ["measured"] * 4
+    for name in ("accuracy", "roc_auc"):
+        assert records[1].metric(name).value == records[0].metric(name).value
+    tables = [{f.check: f.measurement.summary for f in record.findings if f.measurement} for record in records]
+    assert tables[0] == tables[1]
+
+
 def test_a_file_of_weights_alone_says_the_lines_to_write(tmp_path: Path) -> None:
     torch.save(nn.Linear(3, 1).state_dict(), tmp_path / "state.pt")
     with pytest.raises(ModelError, match=r'torch = "package.module:build".*weights = "state.safetensors"'):
