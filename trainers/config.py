@@ -165,6 +165,9 @@ def load_rows(data: DataPart, folder: Path, sensitive: str) -> Loaded:
         raise TrainerError("[data] names both or neither of train and images; expected one of them")
     if data.images:
         images = image_folder(folder / data.images, size=data.size, channels=data.channels)
+        if data.task not in {"", "binary", "multiclass"}:
+            raise TrainerError(f"task is {data.task!r}, and the labels of images are the names of their folders")
+        _require_two(data, len(set(images.y)), f"{quote(data.images)} has pictures of")
         digest = hashlib.sha256(images.X.tobytes() + "\n".join(images.files).encode()).hexdigest()
         about: dict[str, object] = {"file": data.images, "sha256": digest, "rows": len(images.y)}
         return Loaded(X=images.X, y=images.y, weight=None, cluster=None, time=None, groups=None, about=about)
@@ -237,9 +240,12 @@ def _check_task(table: pd.DataFrame, data: DataPart) -> None:
         )
     if not several and data.task == "multilabel":
         raise TrainerError("task is 'multilabel' and target is one column; expected a list of columns of 0 and 1")
-    classes = table[data.targets[0]].nunique()
+    _require_two(data, table[data.targets[0]].nunique(), f"target {quote(data.target)} has")
+
+
+def _require_two(data: DataPart, classes: int, where: str) -> None:
     if data.task == "binary" and classes != 2:
-        raise TrainerError(f"task is 'binary', and target {quote(data.target)} has {classes} classes; expected 2")
+        raise TrainerError(f"task is 'binary', and {where} {classes} classes; expected 2")
 
 
 def _fitting_task(table: pd.DataFrame, data: DataPart) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.errors import TrainerError, hint, need, quote, quote_all
-from trainers.pictures import SUFFIXES, labeled_files, picture_values
+from trainers.pictures import SUFFIXES, labeled_files, left_out, picture_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,6 +138,9 @@ def _label(root: Path, channels: int) -> list[tuple[str, Path]]:
             f"folder {quote(root)} holds no folders with images; expected <label>/<image> with names that end in "
             f"{quote_all(SUFFIXES)}"
         )
+    note = left_out(root)
+    if note:
+        warnings.warn(note, UserWarning, stacklevel=3)
     return files
 
 
@@ -150,8 +154,6 @@ def _read(root: Path, files: list[tuple[str, Path]], size: tuple[int, int] | Non
 
 
 def _pixels(path: Path, size: tuple[int, int] | None, channels: int) -> NDArray[np.uint8]:
-    import warnings
-
     from PIL import Image
 
     try:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from trainers.errors import quote, quote_all
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -25,6 +27,23 @@ def labeled_files(folder: Path) -> list[tuple[str, Path]]:
     """
     pictures = (path for path in folder.glob("[!.]*/[!.]*") if path.suffix.lower() in SUFFIXES)
     return sorted((path.parent.name, path) for path in pictures)
+
+
+def left_out(folder: Path) -> str:
+    """Say which folders hold no picture and which pictures no label; empty where neither is.
+
+    Examples
+    --------
+    >>> left_out(Path("no such folder"))
+    ''
+    """
+    labels = {label for label, _ in labeled_files(folder)}
+    others = [path for path in folder.glob("[!.]*") if path.name not in labels]
+    empty = sorted(path.name for path in others if path.is_dir())
+    loose = sorted(path.name for path in others if path.is_file() and path.suffix.lower() in SUFFIXES)
+    parts = [f"{quote_all(empty, limit=5)} without a picture that can be read"] if empty else []
+    parts += [f"{quote_all(loose, limit=5)} in no folder of a label"] if loose else []
+    return f"{quote(folder.name)}: left out {' and '.join(parts)}" if parts else ""
 
 
 def picture_values(picture: Image, size: tuple[int, int] | None, channels: int) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from audit.models.load import Model, load, with_output
 from audit.models.objects import from_builder, from_object
 from audit.models.taught import taught_words
 from reports.record import SplitInfo
+from trainers.pictures import left_out
 
 
 def load_model(config: Config, folder: Path) -> Model | None:
@@ -185,7 +186,10 @@ def read_rows(
     rest = {split: path for split, path in files.items() if split not in frames}
     tables = read_tables(rest, reading) if rest else Tables(frames={})
     whole = {split: frames[split] if split in frames else tables.frames[split] for split in files}
-    return replace(tables, frames=whole), {split: shapes.get(split, ()) for split in files}
+    notes = [note for split in shapes if (note := left_out(files[split]))]
+    return replace(tables, frames=whole, notes=(*tables.notes, *notes)), {
+        split: shapes.get(split, ()) for split in files
+    }
 
 
 def _read(files: Mapping[str, Path], data: DataTable, reading: Reading, model: Model | None) -> Tables:

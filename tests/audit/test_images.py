@@ -12,7 +12,9 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from audit.cli import main
+from audit.config.loading import read_rows
 from audit.data.images import read_images
+from audit.data.reading import Reading
 from audit.errors import DataError
 from reports import store
 from trainers.errors import TrainerError
@@ -62,6 +64,30 @@ def test_a_picture_is_the_same_numbers_however_it_is_stored(tmp_path: Path, mode
     assert np.array_equal(read.reshape(channels, height, width), np.broadcast_to(grey, (channels, height, width)))
     taught = image_folder(tmp_path / "pictures", size=(height, width), channels=channels).X
     assert np.array_equal(taught[0], read.reshape(taught.shape[1:]))
+
+
+def test_folders_without_pictures_and_pictures_without_a_folder_are_told(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "a", 0, each=4)
+    (folder / "empty").mkdir()
+    (folder / "dark" / "000.png").rename(folder / "loose.PNG")
+    with pytest.warns(UserWarning, match=r"'a': left out 'empty' without a picture.* and 'loose.PNG' in no folder"):
+        assert set(image_folder(folder).y) == {"dark", "light"}
+    tables, _ = read_rows({"test": folder}, Reading(), None)
+    assert any("left out 'empty'" in note for note in tables.notes)
+
+
+def test_a_task_of_two_classes_wants_two_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = _folder(tmp_path / "a", 0, each=4)
+    (folder / "third").mkdir()
+    (folder / "dark" / "000.png").rename(folder / "third" / "0.png")
+    recipe = tmp_path / "train.toml"
+    for task, text in (
+        ("binary", "'a' has pictures of 3 classes; expected 2"),
+        ("regression", "names of their folders"),
+    ):
+        recipe.write_text(f'[data]\nimages = "a"\ntask = "{task}"\n[network]\nnetwork = "cnn"\n')
+        assert main(["train", str(recipe)]) == 2
+        assert text in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
 def test_hidden_folders_and_files_are_no_labels(tmp_path: Path) -> None:

@@ -305,7 +305,7 @@ def test_programs_and_scripts_need_trust(tmp_path: Path) -> None:
 def test_programs_and_scripts_are_explained_and_attacked_as_the_module_is(kind: str, tmp_path: Path) -> None:
     module, path = Plain(both), tmp_path / ("m.pt" if kind == "script" else "m.pt2")
     if kind == "script":
-        torch.jit.save(torch.jit.trace(module, torch.zeros(5, 3)), path)
+        torch.jit.save(torch.jit.trace(module, torch.zeros(5, 3)), path)  # type: ignore[no-untyped-call]
     else:
         shapes = None if "five" in kind else ({0: torch.export.Dim("rows")},)
         torch.export.save(torch.export.export(module, (torch.zeros(5, 3),), dynamic_shapes=shapes), path)
