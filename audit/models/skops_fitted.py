@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 FINITE = frozenset({
-    "L_", "X_thresholds_", "X_train_", "_baseline_prediction", "_distances_fit_X_", "_dual_coef_", "_gamma",
+    "L_", "X_max_", "X_min_", "X_thresholds_", "X_train_",
+    "_baseline_prediction", "_distances_fit_X_", "_dual_coef_", "_gamma",
     "_intercept_", "_lrd", "_probA", "_probB", "_y_train_mean", "_y_train_std", "a_", "alpha_", "b_", "centroids_",
     "class_prior_", "classes_", "cluster_centers_", "code_book_", "coef_", "coefs_", "components_", "constant_value",
     "dual_coef_", "estimator_weights_", "idf_", "intercept_", "intercepts_", "length_scale", "means_", "offset_", "pi_",
@@ -178,6 +179,20 @@ def _outliers(model: Any) -> bool:  # noqa: ANN401
     return lengths == {rows.shape[0]}
 
 
+def _isotonic(model: Any) -> bool:  # noqa: ANN401
+    """Tell whether a line of steps has a height for each of its places, in order."""
+    places, heights = vars(model).get("X_thresholds_"), vars(model).get("y_thresholds_")
+    if places is None and heights is None:
+        return True
+    return np.ndim(places) == 1 and np.shape(places) == np.shape(heights) and bool((np.diff(places) >= 0).all())
+
+
+def _neighbor_imputer(model: Any) -> bool:  # noqa: ANN401
+    """Tell whether it is known of each value memorized whether it is there."""
+    rows, mask = vars(model).get("_fit_X"), vars(model).get("_mask_fit_X")
+    return rows is None or (np.shape(rows) == np.shape(mask) and rows.shape[1] == int(model.n_features_in_))
+
+
 FITTED: dict[str, Callable[[Any], bool]] = {
     "LinearClassifierMixin": _linear,
     "BaseMultilayerPerceptron": _network,
@@ -188,5 +203,7 @@ FITTED: dict[str, Callable[[Any], bool]] = {
     "GaussianProcessRegressor": _gaussian_process,
     "_BinaryGaussianProcessClassifierLaplace": _gaussian_process,
     "LocalOutlierFactor": _outliers,
+    "IsotonicRegression": _isotonic,
+    "KNNImputer": _neighbor_imputer,
 }
 """By the class that keeps the state: do its parts belong together?"""

@@ -185,6 +185,7 @@ def _support_vectors(machine: Any) -> bool:  # noqa: ANN401 -- an estimator of s
     sound = sound and tuple(machine._dual_coef_.shape) == (1 if one_class else classes - 1, rows)
     sound = sound and _length(machine._intercept_) == (1 if one_class else pairs)
     sound = sound and all(_length(getattr(machine, name, ())) in (0, pairs) for name in ("_probA", "_probB"))
+    sound = sound and float(getattr(machine, "_gamma", 0.0)) >= 0
     width, support = int(machine.n_features_in_), np.asarray(machine.support_).astype(np.int64)
     if machine.kernel == "precomputed":
         return sound and bool(((support >= 0) & (support < width)).all())

@@ -26,6 +26,8 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.impute import KNNImputer
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, RidgeClassifierCV
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -222,6 +224,12 @@ HOSTILE: dict[str, Callable[[], object]] = {
     "complex coefficients": lambda: _set(LogisticRegression().fit(X, Y), coef_=np.full((1, 4), 1j)),
     "an infinite slope of probabilities": lambda: _svc(_probA=np.array([np.inf]), _probB=np.zeros(1)),
     "an infinite support vector": lambda: _svc(support_vectors_=np.full_like(SVC().fit(X, Y).support_vectors_, np.inf)),
+    "a negative width of a kernel": lambda: _svc(_gamma=-1.0),
+    "steps without heights": lambda: _set(IsotonicRegression().fit(X[:, 0], Y), y_thresholds_=np.zeros(1)),
+    "steps out of order": lambda: _set(
+        IsotonicRegression().fit(X[:, 0], X[:, 0]), X_thresholds_=np.arange(60.0)[::-1], y_thresholds_=np.arange(60.0)
+    ),
+    "a mask of fewer rows": lambda: _set(KNNImputer().fit(X), _mask_fit_X=np.zeros((3, 4), dtype=bool)),
     "layers without numbers": lambda: _set(
         MLPClassifier(hidden_layer_sizes=(2,), max_iter=3, tol=9.0, n_iter_no_change=1).fit(X, Y),
         coefs_=[np.full((4, 2), np.nan), np.zeros((2, 1))],
@@ -286,6 +294,8 @@ def test_boosting_that_splits_on_categories_loads() -> None:
         RandomForestClassifier(n_estimators=2).fit(X, np.array(["b", "a", "c"])[Y + (X[:, 1] > 1)]),
         AdaBoostClassifier(n_estimators=3).fit(X, np.arange(60) % 3),
         BaggingClassifier(n_estimators=2, max_features=0.5).fit(X, Y),
+        IsotonicRegression().fit(X[:, 0], Y),
+        KNNImputer().fit(np.where(X > 1, np.nan, X)),
         GaussianNB().fit(X, Y),
         CategoricalNB().fit(np.arange(240).reshape(60, 4) % 3, Y),
         BernoulliNB().fit(X, Y),
