@@ -1,4 +1,4 @@
-"""Shapley values of tree ensembles through shap's TreeExplainer, where it can be had exactly."""
+"""Shapley values of tree ensembles, exact: scikit-learn's leaf by leaf, others through shap's TreeExplainer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 import warnings
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from audit.errors import NotApplicable
 from audit.explain.encoding import FloatArray
+from audit.explain.leaves import Integers, Tree, leaf_shapley
 from audit.explain.permutation import Shapley
 from audit.optional import require
 
@@ -38,7 +40,7 @@ FORESTS = {
 
 
 def tree_scale(estimator: object, *, regression: bool) -> str | None:
-    """Return the scale on which TreeExplainer explains an estimator, ``None`` for what is not a tree.
+    """Return the scale on which a tree ensemble is explained, ``None`` for what is not a tree.
 
     Examples
     --------
@@ -54,7 +56,15 @@ def tree_scale(estimator: object, *, regression: bool) -> str | None:
     return "log-odds" if names & BOOSTING else "probability"
 
 
-def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame, *, column: int | None) -> Shapley:
+def tree_shapley(
+    estimator: object,
+    rows: pd.DataFrame,
+    background: pd.DataFrame,
+    *,
+    column: int | None,
+    owner: Integers | None = None,
+    features: int | None = None,
+) -> Shapley:
     """Compute interventional Shapley values of a tree ensemble.
 
     Parameters
@@ -65,6 +75,11 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
         Numbers only.
     column : int or None
         Class explained, where there is a column a class.
+    owner : ndarray of shape (columns,), optional
+        Which feature each column was prepared from, ``features`` for one that is the same in all rows; without it,
+        each column is a feature.
+    features : int, optional
+        Number of features.
 
     Returns
     -------
@@ -82,14 +97,82 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
     ----------
     Lundberg et al. 2020, From local explanations to global understanding with explainable AI for trees.
     """
-    leaves = _require_plain(estimator, rows, len(background))
+    _require_numbers(estimator, rows)
+    width = rows.shape[1] if features is None else features
+    owner = np.arange(rows.shape[1]) if owner is None else owner
+    numbers, behind = (frame.to_numpy(dtype=np.float64) for frame in (rows, background))
+    ensemble = _own_trees(estimator, column)
+    if ensemble is not None:
+        trees, start, single = ensemble
+        if single:
+            numbers, behind = (array.astype(np.float32).astype(np.float64) for array in (numbers, behind))
+        values, base = leaf_shapley(trees, numbers, behind, owner, width)
+        return Shapley(values, base + start, values.sum(axis=1) + base + start)
+    if (np.bincount(owner, minlength=width + 1)[:width] > 1).any():
+        raise NotApplicable("shap's TreeExplainer attributes columns, not features that were prepared to several")
+    by_column = _by_shap(estimator, numbers, behind, column)
+    values = np.zeros((len(numbers), width + 1))
+    values[:, owner] = by_column.values
+    return by_column._replace(values=values[:, :width])
+
+
+def _own_trees(estimator: object, column: int | None) -> tuple[list[Tree], float, bool] | None:
+    """Read the trees of scikit-learn's ensembles, what they start from, and whether they read single precision."""
+    names = {kind.__name__ for kind in type(estimator).__mro__ if kind.__module__.partition(".")[0] == "sklearn"}
+    if names & {"DecisionTreeClassifier", "DecisionTreeRegressor"}:
+        return [_tree_of(estimator, 1.0, column)], 0.0, True
+    if names & FORESTS:
+        members = estimator.estimators_  # type: ignore[attr-defined]
+        return [_tree_of(member, 1.0 / len(members), column) for member in members], 0.0, True
+    if names & {"GradientBoostingClassifier", "GradientBoostingRegressor"}:
+        rate, members = estimator.learning_rate, estimator.estimators_[:, 0]  # type: ignore[attr-defined]
+        start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_)))  # type: ignore[attr-defined]
+        return [_tree_of(member, rate, None) for member in members], float(start[0, 0]), True
+    if names & {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"}:
+        rounds = estimator._predictors  # type: ignore[attr-defined]
+        start = np.ravel(estimator._baseline_prediction)  # type: ignore[attr-defined]
+        return [_histogram_tree(of_round[0].nodes) for of_round in rounds], float(start[0]), False
+    return None
+
+
+def _tree_of(member: object, scale: float, column: int | None) -> Tree:
+    tree = member.tree_  # type: ignore[attr-defined]
+    value = tree.value[:, 0, :]
+    value = value[:, 0] if column is None else value[:, column] / value.sum(axis=1)
+    missing = getattr(tree, "missing_go_to_left", None)
+    return Tree(
+        feature=np.maximum(tree.feature, 0).astype(np.int64),
+        threshold=tree.threshold,
+        left=tree.children_left.astype(np.int64),
+        right=tree.children_right.astype(np.int64),
+        missing_left=np.zeros(len(value), dtype=bool) if missing is None else np.asarray(missing, dtype=bool),
+        value=scale * value,
+    )
+
+
+def _histogram_tree(nodes: npt.NDArray[np.void]) -> Tree:
+    ends = nodes["is_leaf"] != 0
+    return Tree(
+        feature=nodes["feature_idx"].astype(np.int64),
+        threshold=nodes["num_threshold"].astype(np.float64),
+        left=np.where(ends, -1, nodes["left"].astype(np.int64)),
+        right=np.where(ends, -1, nodes["right"].astype(np.int64)),
+        missing_left=nodes["missing_go_to_left"] != 0,
+        value=nodes["value"].astype(np.float64),
+    )
+
+
+def _by_shap(estimator: object, numbers: FloatArray, behind: FloatArray, column: int | None) -> Shapley:
+    """Ask shap's TreeExplainer about boosting of other libraries."""
+    leaves = count_leaves(estimator)
+    if leaves * len(numbers) * len(behind) > MOST_STEPS:
+        raise NotApplicable(f"{leaves:,} leaves are slower to walk than the model is to ask")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # importing shap touches deprecated corners of matplotlib
         shap = require("shap", extra="explain", purpose="SHAP attributions of trees")
-    numbers, behind = (_off_thresholds(estimator, frame.to_numpy(dtype=np.float64)) for frame in (rows, background))
     try:
         explainer = shap.TreeExplainer(estimator, behind, feature_perturbation="interventional")
-        step = max(1, STEPS_A_CALL // (leaves * len(background)))
+        step = max(1, STEPS_A_CALL // (leaves * len(behind)))
         parts = [numbers[start : start + step] for start in range(0, len(numbers), step)]
         array = np.concatenate([explainer.shap_values(part, check_additivity=False) for part in parts])
         expected = np.atleast_1d(np.asarray(explainer.expected_value, dtype=np.float64))
@@ -104,38 +187,12 @@ def tree_shapley(estimator: object, rows: pd.DataFrame, background: pd.DataFrame
     return Shapley(values, base, values.sum(axis=1) + base)
 
 
-def _off_thresholds(estimator: object, numbers: FloatArray) -> FloatArray:
-    """Move numbers to the middle between the thresholds around them, for histogram boosting.
-
-    Thresholds there are often numbers of the table, and TreeExplainer sends a number that equals one the other way. No
-    tree tells a number from another one between the same thresholds, so the attributions stay what they are.
-    """
-    rounds = getattr(estimator, "_predictors", None)
-    if rounds is None:
-        return numbers
-    nodes = np.concatenate([tree.nodes for value in rounds for tree in value])
-    inner = nodes[(nodes["is_leaf"] == 0) & np.isfinite(nodes["num_threshold"])]
-    moved = numbers.copy()
-    for column in range(numbers.shape[1]):
-        cuts = np.unique(inner["num_threshold"][inner["feature_idx"] == column])
-        if len(cuts):
-            ends = np.concatenate([cuts[:1] - 1 - abs(cuts[:1]), cuts, cuts[-1:] + 1 + abs(cuts[-1:])])
-            place = np.searchsorted(cuts, numbers[:, column])
-            middle = (ends[place] + ends[np.minimum(place + 1, len(cuts) + 1)]) / 2
-            moved[:, column] = np.where(np.isnan(numbers[:, column]), np.nan, middle)
-    return moved
-
-
-def _require_plain(estimator: object, rows: pd.DataFrame, background: int) -> int:
-    """Return the number of leaves of trees that shap explains rightly and in time."""
+def _require_numbers(estimator: object, rows: pd.DataFrame) -> None:
+    """Refuse trees that ask about categories."""
     if getattr(estimator, "is_categorical_", None) is not None:
-        raise NotApplicable("shap's TreeExplainer is wrong on boosting with native categories")
+        raise NotApplicable("trees that ask about native categories are not explained exactly")
     if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in rows.dtypes):
-        raise NotApplicable("shap's TreeExplainer reads numbers only")
-    leaves = count_leaves(estimator)
-    if leaves * len(rows) * background > MOST_STEPS:
-        raise NotApplicable(f"{leaves:,} leaves are slower to walk than the model is to ask")
-    return leaves
+        raise NotApplicable("trees are explained on numbers only")
 
 
 def count_leaves(estimator: object) -> int:
@@ -157,7 +214,7 @@ def count_leaves(estimator: object) -> int:
     >>> count_leaves(DecisionTreeClassifier().fit([[0], [1]], [0, 1]))
     2
     """
-    for count in (_of_trees, _of_histograms, _of_lightgbm, _of_xgboost):
+    for count in (_of_trees, _of_lightgbm, _of_xgboost):
         number = count(estimator)
         if number is not None:
             return number
@@ -171,11 +228,6 @@ def _of_trees(estimator: object) -> int | None:
     if trees is None:
         return None
     return sum(int(tree.get_n_leaves()) for tree in np.asarray(trees, dtype=object).ravel())
-
-
-def _of_histograms(estimator: object) -> int | None:
-    rounds = getattr(estimator, "_predictors", None)
-    return None if rounds is None else sum(int(tree.get_n_leaf_nodes()) for value in rounds for tree in value)
 
 
 def _of_lightgbm(estimator: object) -> int | None:

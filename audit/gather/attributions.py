@@ -26,7 +26,7 @@ from audit.explain.shap_explainers import shap_deep, shap_kernel, shap_permutati
 from audit.explain.tree import tree_scale, tree_shapley
 from audit.gather import LATE
 from audit.gather._column_wise import Lookup
-from audit.gather._explained import MOST_COLUMNS, Explained, draw_explained
+from audit.gather._explained import MOST_COLUMNS, Explained, Positions, draw_explained
 
 if TYPE_CHECKING:
     from audit.gather import Context
@@ -171,7 +171,7 @@ def _pack(what: Explained, name: str, parts: list[tuple[np.ndarray, Shapley]], k
 
 
 def _tree(context: Context, what: Explained, plan: Plan) -> Attributions:
-    dataset, inner = what.output.dataset, what.lookup if _is_one_to_one(what.lookup) else None
+    dataset, inner = what.output.dataset, what.lookup
     estimator = what.output.model.predictor if inner is None else inner.estimator
     scale = tree_scale(estimator, regression=dataset.task == "regression")
     if scale is None:
@@ -183,20 +183,27 @@ def _tree(context: Context, what: Explained, plan: Plan) -> Attributions:
     parts = []
     for code, here in what.groups():
         column = _column(what, code)
-        attribution = tree_shapley(estimator, rows.iloc[here], background, column=column)
+        attribution = tree_shapley(
+            estimator, rows.iloc[here], background, column=column, owner=_owner(inner), features=what.X.shape[1]
+        )
         if scale == "log-odds" and column == 0:  # one output, that of the other class
             attribution = Shapley(-attribution.values, -attribution.base, -attribution.output)
-        if inner is not None:
-            attribution = attribution._replace(values=_by_feature(attribution.values, inner))
         parts.append((here, attribution._replace(output=what.score(code)(what.X[here]))))
     context.progress("explaining trees", 1, 1)
     through = [] if inner is None else ["the trees behind a preparation of single columns were explained"]
     return _pack(what, "tree", parts, len(what.rows), *through)
 
 
-def _is_one_to_one(lookup: Lookup | None) -> bool:
-    """Tell whether each column of the table is prepared to one column, whose attribution is then its own."""
-    return lookup is not None and all(len(place) <= 1 for place in lookup.places)
+def _owner(inner: Lookup | None) -> Positions | None:
+    """Return which column of the table each prepared one was made from; the number of columns for one that stays."""
+    if inner is None:
+        return None
+    owner = np.full(len(inner.constant), len(inner.places), dtype=np.intp)
+    for column, places in enumerate(inner.places):
+        if (owner[places] < len(inner.places)).any():
+            raise NotApplicable("a prepared column depends on two columns of the table")
+        owner[places] = column
+    return owner
 
 
 def _as_trees_read(numbers: FloatArray, what: Explained, inner: Lookup | None) -> pd.DataFrame:
@@ -206,14 +213,6 @@ def _as_trees_read(numbers: FloatArray, what: Explained, inner: Lookup | None) -
     if given is None:
         raise NotApplicable("a value of these rows has no prepared form")
     return pd.DataFrame(given if isinstance(given, np.ndarray) else given.toarray())
-
-
-def _by_feature(values: FloatArray, inner: Lookup) -> FloatArray:
-    """Give each column of the table the attribution of the one it was prepared to."""
-    array = np.zeros((len(values), len(inner.places)))
-    for column, places in enumerate(inner.places):
-        array[:, column] = values[:, places].sum(axis=1)
-    return array
 
 
 def _column(what: Explained, code: int) -> int | None:

@@ -9,12 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from audit.data.dataset import Dataset, Roles, build
 from audit.errors import ConfigError, MissingExtra, ModelError, NotApplicable
 from audit.evidence import Absence, Settings
+from audit.explain.exact import exact_shapley
 from audit.explain.tree import count_leaves, tree_scale, tree_shapley
 from audit.gather import Context
 from audit.gather._explained import draw_explained
@@ -83,6 +93,65 @@ def test_trees_agree_with_enumeration(kind: str, fitted: Fitted) -> None:
     assert trees.values == pytest.approx(exact.values, abs=1e-4)
 
 
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        (GradientBoostingClassifier, 1),
+        (GradientBoostingRegressor, None),
+        (HistGradientBoostingClassifier, 1),
+        (HistGradientBoostingRegressor, None),
+        (RandomForestClassifier, 0),
+        (ExtraTreesRegressor, None),
+        (DecisionTreeClassifier, 1),
+    ],
+)
+def test_leaf_by_leaf_trees_are_what_shap_says(kind: type, column: int | None, missing: bool) -> None:
+    shap = pytest.importorskip("shap", reason="shap is an extra: pip install 'modelassay[explain]'")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 6)).astype(np.float32).astype(float)
+    y = X[:, 0] + X[:, 1] * X[:, 2] + 0.3 * rng.normal(size=500)
+    if missing and "Hist" not in kind.__name__:
+        pytest.skip("shap sends missing values of these trees elsewhere")
+    X[rng.random(X.shape) < 0.2 * missing] = np.nan
+    model = kind(random_state=0, max_depth=4).fit(X, y if column is None else (y > 0).astype(int))
+    rows, behind = pd.DataFrame(X[:30]), pd.DataFrame(X[100:140])
+    found = tree_shapley(model, rows, behind, column=column)
+    theirs = shap.TreeExplainer(model, behind.to_numpy(), feature_perturbation="interventional")
+    values = theirs.shap_values(rows.to_numpy(), check_additivity=False)
+    base = np.ravel(theirs.expected_value)
+    assert found.values == pytest.approx(values[..., column] if values.ndim == 3 else values, abs=1e-6)
+    assert found.base == pytest.approx(base[min(column or 0, len(base) - 1)], abs=1e-6)
+
+
+def test_features_of_several_columns_are_one_player() -> None:
+    """Trees behind one-hot columns: the exact values of all coalitions of the table's own features."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=400), "z": rng.normal(size=400), "job": rng.integers(0, 4, 400)})
+    hot = pd.get_dummies(table, columns=["job"], dtype=float)
+    truth = table["x"] + (table["job"] == 0) * table["z"] + 0.5 * (table["job"] == 1)
+    model = HistGradientBoostingRegressor(max_iter=15, random_state=0).fit(hot.to_numpy(), truth)
+
+    def score(numbers: np.ndarray) -> np.ndarray:
+        jobs = np.eye(4)[numbers[:, 2].astype(int)]
+        return np.asarray(model.predict(np.column_stack([numbers[:, :2], jobs])))
+
+    exact = exact_shapley(score, table[:20].to_numpy(), table[50:80].to_numpy())
+    owner = np.array([0, 1, 2, 2, 2, 2])
+    found = tree_shapley(model, hot[:20], hot[50:80], column=None, owner=owner, features=3)
+    assert found.values == pytest.approx(exact.values, abs=1e-9)
+    assert found.base == pytest.approx(exact.base, abs=1e-9)
+
+
+def test_pairs_are_counted_in_parts_without_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(300, 5))
+    model = RandomForestRegressor(3, random_state=0).fit(X, X[:, 0] * X[:, 1])
+    rows, behind = pd.DataFrame(X[:20]), pd.DataFrame(X[50:90])
+    whole = tree_shapley(model, rows, behind, column=None)
+    monkeypatch.setattr("audit.explain.leaves.PAIRS_AT_A_TIME", 50)
+    assert tree_shapley(model, rows, behind, column=None).values == pytest.approx(whole.values, abs=1e-12)
+
+
 def test_numbers_on_a_threshold_go_the_way_the_trees_send_them() -> None:
     X = pd.DataFrame(np.random.default_rng(0).integers(0, 2000, (600, 3)) / 1000, columns=list("abc"))
     model = HistGradientBoostingRegressor(max_iter=20, random_state=0).fit(X, X["a"] + X["b"] * X["c"])
@@ -146,7 +215,7 @@ def test_without_shap_the_next_method_serves(fitted: Fitted, monkeypatch: pytest
     def missing(*_: object, **__: object) -> object:
         raise MissingExtra("SHAP attributions of trees need 'shap'. Run: pip install 'modelassay[explain]'")
 
-    monkeypatch.setattr("audit.explain.tree.require", missing)
+    monkeypatch.setattr("audit.gather.attributions.tree_shapley", missing)
     (found,) = gather(fitted("boosting"), rows=10, background=20)
     assert found.method in {"exact", "permutation"}
     assert any("pip install" in note for note in found.notes)
@@ -292,11 +361,20 @@ def test_leaves_are_counted_whatever_the_library() -> None:
         count_leaves(object())
 
 
-def test_trees_too_many_to_walk_are_refused() -> None:
+def test_trees_too_many_to_walk_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     model = RandomForestClassifier(3, random_state=0).fit(np.arange(40.0).reshape(-1, 1), np.arange(40) % 2)
-    many = pd.DataFrame({"x0": np.arange(30_000.0)})
+    many = pd.DataFrame({"x0": np.arange(40.0)})
+    monkeypatch.setattr("audit.explain.leaves.MOST_PAIRS", 30)
+    with pytest.raises(NotApplicable, match="too many ways"):
+        tree_shapley(model, many, many, column=1)
+    xgboost = pytest.importorskip("xgboost", reason="xgboost is an extra: pip install 'modelassay[boosting]'")
+    monkeypatch.setattr("audit.explain.tree.MOST_STEPS", 30)
+    extreme = xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(many, np.arange(40) % 2)
     with pytest.raises(NotApplicable, match="slower to walk"):
-        tree_shapley(model, many, many.iloc[:1000], column=1)
+        tree_shapley(extreme, many, many, column=1)
+    twice = many.assign(x1=1.0)
+    with pytest.raises(NotApplicable, match="several"):
+        tree_shapley(extreme, twice, twice, column=1, owner=np.zeros(2, dtype=int), features=1)
 
 
 def test_a_class_of_ones_own_that_extends_a_forest_is_a_forest() -> None:
