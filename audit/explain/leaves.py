@@ -118,7 +118,7 @@ class _Ways(NamedTuple):
 
     leaf: Integers
     gone: Masks
-    count: Integers
+    rows: Integers
     """Rows that leave so."""
     place: Integers
     """Which of the ways is that of a row and leaf, shape (n, leaves)."""
@@ -144,7 +144,7 @@ def _shares(mine: _Ways, behind: _Ways, value: FloatArray, bits: int) -> FloatAr
     shares, table = np.zeros((len(mine.leaf), bits)), _orders(bits)
     for here, there in _together(mine, behind):
         a, b = (np.bitwise_count(gone).astype(np.int64) for gone in (behind.gone[there], mine.gone[here]))
-        weight = value[mine.leaf[here]] * behind.count[there]
+        weight = value[mine.leaf[here]] * behind.rows[there]
         gained, lost = weight * table[a, b], weight * table[b, a]
         ends = np.bincount(here, weights=lost, minlength=len(mine.leaf))
         for bit in range(bits):
@@ -168,7 +168,7 @@ def _together(mine: _Ways, behind: _Ways) -> Iterator[tuple[Integers, Integers]]
 
 
 def _holds(gone: Masks, bit: int) -> npt.NDArray[np.bool_]:
-    return (gone >> np.uint64(bit)) & np.uint64(1) != 0
+    return np.asarray((gone >> np.uint64(bit)) & np.uint64(1) != 0)
 
 
 def _orders(most: int) -> FloatArray:
