@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -131,6 +132,9 @@ def run(
     rows = _rows(estimator, train, device, penalty)
     held = None if test is None else _rows(estimator, test, device, penalty)
     if fresh:
+        if callable(estimator.network):
+            with _seed(estimator, first):  # a module may draw without being asked to train
+                _require_answers(network, rows, estimator._objective()[1])
         _center(network, rows)
     before = known_before(estimator, rows, held) if fresh else ()
     keeper = _checkpoint(estimator, train, penalty) if fresh else None
@@ -248,9 +252,7 @@ def build_network(estimator: Parameters, seed: int) -> torch.nn.Module:
     if callable(estimator.network):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            network = estimator.network(estimator.input_shape_, outputs)
-        if not isinstance(network, torch.nn.Module):
-            raise TrainerError(f"network gave {type(network).__name__}; expected a torch.nn.Module")
+            network = _call_builder(estimator, outputs)
         estimator.spec_ = None
     else:
         networks.fits(estimator.network, estimator.input_shape_, tokens=bool(estimator.token_count_))
@@ -261,6 +263,52 @@ def build_network(estimator: Parameters, seed: int) -> torch.nn.Module:
     if hasattr(estimator, "_borrowed"):
         estimator._borrowed.lend(network, str(estimator.network))
     return network.to(getattr(torch, estimator.dtype))
+
+
+def _call_builder(estimator: Parameters, outputs: int) -> torch.nn.Module:
+    """Call the user's function, and see that what it builds can learn and answers rows in the form that is trained."""
+    import torch
+
+    builder, shape = estimator.network, estimator.input_shape_
+    if isinstance(builder, torch.nn.Module) or not callable(builder):
+        raise TrainerError(
+            "network is a module; expected a function that builds a new one for each fit: "
+            f"def build(shape, outputs): return {type(builder).__name__}(...)"
+        )
+    try:
+        inspect.signature(builder).bind(shape, outputs)
+    except TypeError as error:
+        raise TrainerError(
+            f"network cannot be called ({error}); it is given the shape of a row, here {shape}, and the number of "
+            f"outputs, here {outputs}: def build(shape, outputs): ..."
+        ) from error
+    network = builder(shape, outputs)
+    if not isinstance(network, torch.nn.Module):
+        raise TrainerError(f"network gave {type(network).__name__}; expected a torch.nn.Module")
+    if not any(values.requires_grad for values in network.parameters()):
+        raise TrainerError("network gave a module without weights that learn; expected at least one parameter")
+    return network
+
+
+def _require_answers(network: torch.nn.Module, rows: Rows, outputs: int) -> None:
+    """Refuse a module of the user's whose answers do not have the form that is trained.
+
+    Raises
+    ------
+    TrainerError
+    """
+    import torch
+
+    given = rows.inputs[:2]
+    with torch.inference_mode():
+        answer = network.eval()(given)
+    expected, seen = (len(given), outputs), getattr(answer, "shape", type(answer).__name__)
+    if seen != expected:
+        seen = f"shape {tuple(seen)}" if isinstance(seen, torch.Size) else seen
+        raise TrainerError(
+            f"network answers {len(given)} rows with {seen}; expected a tensor of shape {expected}: one logit for two "
+            "classes, one a class for more, one a label, or a number for each target"
+        )
 
 
 def warn_of_size(network: torch.nn.Module) -> None:

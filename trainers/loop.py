@@ -310,21 +310,25 @@ def raw_outputs(network: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def evaluate(network: nn.Module, rows: Rows, objective: str) -> tuple[float, float]:
-    """Loss and score (weighted accuracy, of labels all at once, or mean R²) without training."""
+    """Return loss and score without training."""
     outputs = raw_outputs(network, rows.inputs)
-    loss = float(mean_loss(outputs, rows, objective))
+    return float(mean_loss(outputs, rows, objective)), score_of(outputs, rows, objective)
+
+
+def score_of(outputs: Tensor, rows: Rows, objective: str) -> float:
+    """Return weighted accuracy, of labels all at once, or mean R²."""
     weights = outputs.new_ones(len(outputs)) if rows.weights is None else rows.weights
     if objective == "regression":
         targets, each = rows.targets.reshape(outputs.shape), weights.unsqueeze(1)
         center = (each * targets).sum(dim=0) / weights.sum()
         spread = (each * (targets - center) ** 2).sum(dim=0)
         missed = (each * (targets - outputs) ** 2).sum(dim=0)
-        return loss, float(torch.where(spread > 0, 1 - missed / spread, torch.zeros_like(spread)).mean())
+        return float(torch.where(spread > 0, 1 - missed / spread, torch.zeros_like(spread)).mean())
     if objective == "multiclass":
         hits = outputs.argmax(dim=1) == rows.targets
     else:
         hits = ((outputs > 0) == rows.targets.reshape(outputs.shape).bool()).all(dim=1)
-    return loss, float((weights * hits).sum() / weights.sum())
+    return float((weights * hits).sum() / weights.sum())
 
 
 def _before(network: nn.Module, rows: Rows, objective: str, sight: probes.Sight) -> list[HistoryRow]:
@@ -343,7 +347,7 @@ def _look(network: nn.Module, rows: Rows, validation: Rows | None, plan: Plan, s
     """Measure what needs no gradient: scores, held-out loss, dead units."""
     part, objective = rows.take(sight.rows), plan.objective
     with sight.watching():
-        _, score = evaluate(network, part, objective)
+        score = score_of(raw_outputs(network, part.inputs), part, objective)
     facts: Facts = {(TRAIN, "score"): score} | sight.dead_units() | sight.early_steps(part, objective)
     if validation is not None:
         facts[VALIDATION, "loss"], facts[VALIDATION, "score"] = evaluate(network, validation, objective)

@@ -112,8 +112,8 @@ class Parameters(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn ship
     """Whether `fit` goes on from the last weights."""
     scoring: tuple[str, ...] = ()
     """Names of scikit-learn's scorers, measured on the held-out rows after each epoch (``score:<name>``)."""
-    verbose: int = 0
-    """A line after every so many epochs; 0 for none."""
+    verbose: int | bool = 0
+    """A line after every so many epochs, True for each; 0 for none."""
     checkpoint: str | None = None
     """File that keeps the state after each epoch; the same fit, called again, goes on from there. Gone at the end."""
     on_epoch: Callable[[tuple[HistoryRow, ...]], object] | None = None

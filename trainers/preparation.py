@@ -239,10 +239,10 @@ def _is_number(column: pd.Series[Any]) -> bool:
 
 
 def _is_date(column: pd.Series[Any]) -> bool:
-    """Tell whether a column holds times, dates, or words that are all written as ISO dates, such as 2024-05-31."""
+    """Tell whether a column holds times, dates, durations, or words that are all ISO dates, such as 2024-05-31."""
     import pandas as pd
 
-    if pd.api.types.is_datetime64_any_dtype(column):
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
         return True
     words = column.dropna()
     if len(words) and all(isinstance(word, datetime.date) for word in words):
@@ -255,9 +255,11 @@ def _is_date(column: pd.Series[Any]) -> bool:
 
 
 def _days(column: pd.Series[Any]) -> NDArray[np.float64]:
-    """Turn times into days since 1970; what is not a time is missing."""
+    """Turn times into days since 1970, and durations into days; what is neither is missing."""
     import pandas as pd
 
+    if pd.api.types.is_timedelta64_dtype(column):
+        return np.asarray(column.dt.total_seconds() / 86_400, dtype=np.float64)
     stated = pd.api.types.is_datetime64_any_dtype(column)
     if not stated:
         column = column.map(str, na_action="ignore")

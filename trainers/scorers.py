@@ -74,9 +74,15 @@ def score_outputs(outputs: Tensor, rows: Rows, plan: Plan) -> dict[tuple[str, st
     kinds = {"regression": _Numbers, "multilabel": _Several}
     kind = kinds.get(plan.objective, _Labels)
     truth = truth if plan.objective == "regression" else truth.astype(np.int64)
-    return {
-        (VALIDATION, f"score:{name}"): float(get_scorer(name)(kind(values), values, truth)) for name in plan.scoring
-    }
+    return {(VALIDATION, f"score:{name}"): _score(name, kind(values), values, truth) for name in plan.scoring}
+
+
+def _score(name: str, answers: _Answers, values: NDArray[np.float64], truth: NDArray[np.generic]) -> float:
+    try:
+        return float(get_scorer(name)(answers, values, truth))
+    except ValueError as error:
+        said = " ".join(str(error).split())[:150]
+        raise TrainerError(f"scoring names {quote(name)}, which cannot be measured here: {said}") from error
 
 
 def require_scorers(names: tuple[str, ...]) -> None:

@@ -111,7 +111,7 @@ RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
         f"a mapping of {quote_all(AUGMENTATIONS)} to numbers of at least 0, or None",
     ),
     "scoring": (_names, "a tuple of names of scikit-learn's scorers"),
-    "verbose": (_whole(0), "a whole number of epochs, at least 0"),
+    "verbose": (lambda value: _flag(value) or _is_whole(value, 0), "a whole number of epochs, at least 0, or True"),
     "checkpoint": (_or(None, lambda value: isinstance(value, str | os.PathLike)), "a path, or None"),
     "on_epoch": (_or(None, callable), "a function of the epoch's history rows, or None"),
     "batch_norm": (_flag, "True or False"),
@@ -166,6 +166,8 @@ def _check_together(parameters: Mapping[str, object]) -> None:
         raise TrainerError(f"alpha is {parameters.get('alpha')} with loss='quantile'; expected a share between 0 and 1")
     if float(str(dict(parameters.get("augment") or {}).get("crop", 0.0))) >= 1:  # type: ignore[call-overload]
         raise TrainerError("augment crops all of an image; expected a share under 1")
+    if float(str(dict(parameters.get("augment") or {}).get("flip", 0.0))) > 1:  # type: ignore[call-overload]
+        raise TrainerError("augment flips with a probability above 1; expected one of at most 1")
     units, heads = parameters.get("units", 64), parameters.get("heads", 4)
     if parameters.get("network") == "transformer" and int(str(units)) % int(str(heads)):
         raise TrainerError(f"units is {units} with {heads} heads; expected a multiple of the heads")

@@ -40,6 +40,7 @@ BAD_PARAMETERS: list[tuple[dict[str, Any], str]] = [
     ({"layers": 10**9}, "layers is"),
     ({"augment": {"turn": 1.0}}, "augment is"),
     ({"augment": {"crop": 1.0}}, "augment crops all of an image"),
+    ({"augment": {"flip": 1.5}}, "augment flips with a probability above 1"),
     ({"augment": {"flip": 0.5}}, "augment moves, turns or mirrors rows of shape"),
     ({"network": "transformer", "units": 30, "heads": 4}, "expected a multiple of the heads"),
     ({"tokens": "word"}, "network='mlp', which cannot read a sequence"),

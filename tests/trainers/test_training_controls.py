@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import NotFittedError
@@ -14,6 +15,7 @@ from sklearn.metrics import balanced_accuracy_score
 from audit.models.load import wrap
 from trainers import FileError, NetworkClassifier, NetworkRegressor, TrainerError, load, save
 from trainers.history import HistoryRow, series, without_seconds
+from trainers.preparation import TablePreparation
 from trainers.search import search
 from trainers.space import Choice
 
@@ -207,6 +209,42 @@ def test_verbose_prints_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> N
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 2", "epoch 4"]
     assert "validation loss" in lines[0]
+
+
+BUILDERS: dict[str, tuple[Any, str]] = {
+    "a module": (nn.Linear(30, 1), r"is a module; expected a function.*def build\(shape, outputs\)"),
+    "another call": (
+        lambda shape: nn.Linear(*shape, 1),
+        r"cannot be called \(too many positional arguments\).*\(30,\)",
+    ),
+    "nothing that learns": (lambda _shape, _outputs: nn.Identity(), "without weights that learn"),
+    "two logits": (lambda shape, _: nn.Linear(*shape, 2), r"shape \(2, 2\); expected a tensor of shape \(2, 1\)"),
+    "a tuple": (lambda shape, outputs: Pair(*shape, outputs), "2 rows with tuple; expected a tensor"),
+}
+
+
+class Pair(nn.Linear):
+    def forward(self, rows: Any) -> Any:  # noqa: ANN401
+        return super().forward(rows), rows
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_network_that_cannot_be_trained_is_refused_with_what_to_write(name: str) -> None:
+    network, text = BUILDERS[name]
+    with pytest.raises(TrainerError, match=text):
+        NetworkClassifier(**{**SETTINGS, "network": network}).fit(X, Y)
+
+
+def test_a_scorer_that_does_not_fit_the_task_is_told() -> None:
+    with pytest.raises(TrainerError, match="'roc_auc', which cannot be measured here: multi_class"):
+        NetworkClassifier(**SETTINGS, scoring=("roc_auc",)).fit(X, np.arange(len(X)) % 3)
+
+
+def test_durations_are_numbers() -> None:
+    table = pd.DataFrame({"waited": pd.to_timedelta(np.arange(60), unit="h")})
+    preparation = TablePreparation(clip=0.0).fit(table)
+    assert preparation.get_feature_names_out().tolist() == ["waited"]
+    assert np.diff(preparation.transform(table)[:, 0]) == pytest.approx(3.46 / 60, rel=0.01)
 
 
 @pytest.mark.parametrize("activation", ["leaky_relu", "elu", "silu"])
