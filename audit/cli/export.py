@@ -15,7 +15,7 @@ def export(
     model: Path, *, data: Path, test: Path | None, out: Path, format_: str, features: str, version: str, trust: bool
 ) -> int:
     """Convert, prove parity, write model and ``model.json``, and say what was found."""
-    from audit.data.tables import read_table
+    from audit.data.images import read_examples
     from audit.deploy.description import DESCRIPTION, Description
     from audit.deploy.export import export as convert
     from audit.models.load import load
@@ -30,9 +30,10 @@ def export(
     output.require_own(out.with_name(DESCRIPTION), b'"parity"', *sources)
 
     def work(_: Progress) -> Description:
-        loaded, train = load(model, trust=trust), read_table(data)
-        rows = train if test is None else read_table(test)
-        return convert(loaded, train, rows, out, features=names(features), version=version)
+        loaded = load(model, trust=trust)
+        train, pixels = read_examples(data, loaded.image_shape)
+        rows = train if test is None else read_examples(test, loaded.image_shape)[0]
+        return convert(loaded, train, rows, out, features=names(features) or pixels, version=version)
 
     description: Description = contain(work).value
     values = description.parity

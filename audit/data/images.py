@@ -9,6 +9,7 @@ import pandas as pd
 
 from audit.data.bounded import require_size
 from audit.data.reading import explain_broken_file
+from audit.data.tables import read_table
 from audit.errors import DataError, quote, quote_all
 from trainers.pictures import SUFFIXES, labeled_files, picture_values
 
@@ -68,6 +69,26 @@ def read_images(folder: Path, shape: Shape | None = None) -> tuple[pd.DataFrame,
     frame = pd.DataFrame(block, columns=[f"x{place:0{digits}d}" for place in range(block.shape[1])])
     labels = pd.DataFrame({"label": [file.parent.name for file in files]})
     return pd.concat([frame, labels], axis=1), (channels, height, width)
+
+
+def read_examples(path: Path, shape: Shape | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Read a table, or a folder of images with the names of its values in the order in which a network reads them.
+
+    Parameters
+    ----------
+    path : Path
+    shape : (channels, height, width), optional
+        As in :func:`read_images`.
+
+    Returns
+    -------
+    DataFrame, tuple of str
+        The names are empty for a table.
+    """
+    if not path.is_dir():
+        return read_table(path), ()
+    frame, _ = read_images(path, shape)
+    return frame, tuple(frame.columns[:-1])
 
 
 def _size(file: Path, folder: Path) -> tuple[int, int]:

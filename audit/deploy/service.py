@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from audit.data.tables import read_table
+from audit.data.images import read_examples
 from audit.deploy.app import Limits, Served, create_app
 from audit.deploy.batching import Batcher, Service
 from audit.deploy.description import Description, describe, read_description
@@ -36,10 +36,11 @@ def open_model(
     if data is None:
         raise ConfigError(
             f"{quote(path.name)} does not say what its input looks like. Serve the model.json that modelassay export "
-            "writes, or name a table of its inputs: --data train.csv."
+            "writes, or name a table of its inputs, or a folder of pictures: --data train.csv."
         )
     model = load(path, trust=trust)
-    return describe(model, path, read_table(data), features=features), model
+    table, pixels = read_examples(data, model.image_shape)
+    return describe(model, path, table, features=features or pixels), model
 
 
 def make_service(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +89,31 @@ def test_a_task_of_two_classes_wants_two_folders(tmp_path: Path, capsys: pytest.
         recipe.write_text(f'[data]\nimages = "a"\ntask = "{task}"\n[network]\nnetwork = "cnn"\n')
         assert main(["train", str(recipe)]) == 2
         assert text in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_a_network_of_pictures_is_exported_and_served_by_their_folder(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxruntime")
+    from audit.deploy.service import open_model
+    from trainers import NetworkClassifier, save
+
+    folder = _folder(tmp_path / "a", 0)
+    images = image_folder(folder)
+    settings: dict[str, Any] = {"network": "cnn", "channels": (2,), "hidden": (4,), "epochs": 2, "random_state": 0}
+    model = NetworkClassifier(**settings).fit(images.X, images.y)
+    path = save(model, tmp_path / "m.safetensors")
+    description, served = open_model(path, data=folder)
+    assert [column.name for column in description.columns] == [f"x{place:02d}" for place in range(30)]
+    assert description.classes == ("dark", "light")
+    out = tmp_path / "out"
+    out.mkdir()
+    assert main(["export", str(path), "--data", str(folder), "--out", str(out / "m.onnx")]) == 0
+    again, exported = open_model(out / "model.json", data=None)
+    assert again.parity["rows"] == 80
+    rows = read_images(folder)[0].drop(columns="label").to_numpy()
+    given: Any = (served.predictor, exported.predictor)
+    for predictor in given:
+        np.testing.assert_allclose(predictor.predict_proba(rows), model.predict_proba(images.X), atol=1e-5)
 
 
 def test_hidden_folders_and_files_are_no_labels(tmp_path: Path) -> None:

@@ -214,12 +214,12 @@ def test_verbose_prints_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> N
 BUILDERS: dict[str, tuple[Any, str]] = {
     "a module": (nn.Linear(30, 1), r"is a module; expected a function.*def build\(shape, outputs\)"),
     "another call": (
-        lambda shape: nn.Linear(*shape, 1),
+        lambda shape: nn.Linear(shape[0], 1),
         r"cannot be called \(too many positional arguments\).*\(30,\)",
     ),
     "nothing that learns": (lambda _shape, _outputs: nn.Identity(), "without weights that learn"),
-    "two logits": (lambda shape, _: nn.Linear(*shape, 2), r"shape \(2, 2\); expected a tensor of shape \(2, 1\)"),
-    "a tuple": (lambda shape, outputs: Pair(*shape, outputs), "2 rows with tuple; expected a tensor"),
+    "two logits": (lambda shape, _: nn.Linear(shape[0], 2), r"shape \(2, 2\); expected a tensor of shape \(2, 1\)"),
+    "a tuple": (lambda shape, outputs: Pair(shape[0], outputs), "2 rows with tuple; expected a tensor"),
 }
 
 
