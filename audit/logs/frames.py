@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
 
 UTC = ("UTC", "Etc/UTC")
+SQL = ("duckdb", "pyspark", "sqlframe")
+"""Engines that compare times of UTC with times without a zone; others refuse to."""
 
 
 def open_spark(address: str, table: str, columns: Mapping[str, str], *, labels: str = "", every: int = 0) -> Source:
@@ -128,7 +130,16 @@ def _plain_dask(frame: Any, columns: Mapping[str, str]) -> Any:  # noqa: ANN401 
     plain = _without_zones(frame, columns)
     objects = [name for name in columns if name in plain and plain[name].dtype == object]
     kinds = {name: plain[name].map_partitions(_kinds, meta=(name, object)).compute() for name in objects}
-    return plain.astype({name: dtype for name in objects if (dtype := _type_of(kinds[name]))}) if objects else plain
+    types = {name: dtype for name in objects if (dtype := _type_of(kinds[name]))}
+    for name in (name for name in columns if name in plain and _is_whole(plain[name].dtype)):
+        if plain[name].isna().any().compute():  # Dask casts no missing whole number, nor truth value
+            types[name] = "string" if plain[name].dtype.kind == "b" else "float64"
+    return plain.astype(types) if types else plain
+
+
+def _is_whole(dtype: object) -> bool:
+    """Tell whether a column holds whole numbers or truth values, and can miss some."""
+    return isinstance(dtype, pd.api.extensions.ExtensionDtype) and dtype.kind in "iub"
 
 
 def _kinds(column: pd.Series) -> pd.Series:
@@ -167,8 +178,8 @@ def _in_utc(log: nw.LazyFrame[Any], columns: Mapping[str, str], name: str) -> nw
             log = log.with_columns(nw.col(time).cast(nw.Datetime("us")))
         elif not isinstance(dtype, nw.Datetime):
             raise DataError(f"{where} has type {dtype}; expected dates or times without a zone, or in UTC.")
-        elif dtype.time_zone is not None and dtype.time_zone not in UTC:
-            if log.implementation.value in ("duckdb", "pyspark", "sqlframe"):
+        elif dtype.time_zone is not None and not (dtype.time_zone in UTC and log.implementation.value in SQL):
+            if log.implementation.value in SQL:
                 raise DataError(f"{where} is read in the time zone {dtype.time_zone}; set the session's zone to UTC.")
             log = log.with_columns(nw.col(time).dt.convert_time_zone("UTC").dt.replace_time_zone(None))
     return log

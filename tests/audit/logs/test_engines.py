@@ -247,3 +247,44 @@ def test_large_numbers_and_zones_are_counted_alike(column: pd.Series) -> None:
     assert len({one.sha256() for one in cells}) == 1
     texts = set(cells[0].keys["group"].astype(str))
     assert texts == set(groups.astype(str))
+
+
+KINDS: dict[str, Any] = {
+    "whole": lambda codes: pd.Series(codes, dtype="Int64").mask(pd.Series(codes == 2)),
+    "small": lambda codes: pd.Series(codes.astype("int8")),
+    "truth": lambda codes: pd.Series(codes > 0, dtype="boolean").mask(pd.Series(codes == 2)),
+    "arrow": lambda codes: pd.Series(codes, dtype="int64[pyarrow]").mask(pd.Series(codes == 2)),
+    "float": lambda codes: pd.Series(np.where(codes == 2, np.nan, codes / 2)),
+    "category": lambda codes: pd.Series(pd.Categorical(codes)),
+    "decimal": lambda codes: pd.Series([Decimal(int(code)) / 10 for code in codes], dtype=object),
+}
+TEXTS = (['q"x', "it's", "b"], ["a\nb", "c", "a\x00b"], ["", " a", "é"], ["1", "01", "1.0"], ["nan", "None", "NULL"])
+TYPED = LogColumns(target="y", prediction="p", score="s", sensitive=("text", "kind"), time="t")
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.integers(0, 1000), st.sampled_from(sorted(KINDS)), st.sampled_from(TEXTS),
+    st.sampled_from(["object", "category", "string"]), st.sampled_from([None, "UTC", "Europe/Berlin"]),
+    st.permutations(["y", "p", "s", "text", "kind", "t"]),
+)  # fmt: skip
+def test_how_a_frame_holds_its_columns_does_not_matter(
+    seed: int, kind: str, texts: list[str], text_type: str, zone: str | None, order: list[str]
+) -> None:
+    """Numbers and texts that miss some, categories, decimals, zones, quotes, columns in any order."""
+    pyarrow, dask, config = (pytest.importorskip(name) for name in ("pyarrow", "dask.dataframe", "dask"))
+    generator = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "y": KINDS["whole"](generator.integers(0, 3, 30)),
+            "p": generator.integers(0, 2, 30),
+            "s": generator.choice([0.1, 0.5, 0.9, float("nan")], 30).astype("float32"),
+            "text": pd.Series(generator.choice(np.array([*texts, None], dtype=object), 30), dtype=object),
+            "kind": KINDS[kind](generator.integers(0, 3, 30)),
+            "t": pd.date_range("2025-01-01", periods=30, freq="7h", tz=zone),
+        }
+    ).astype({"text": text_type})[order]
+    with config.config.set({"dataframe.convert-string": False}):
+        frames = (frame, in_duckdb(frame), dask.from_pandas(frame, npartitions=2), pyarrow.Table.from_pandas(frame))
+    counts = [count(open_frame(native, TYPED.parts(), name="log"), TYPED, window="week").sha256() for native in frames]
+    assert len(set(counts)) == 1
