@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
 from reports.actions import actions
 from reports.answer import Answer
 from reports.answers import answers
+from reports.html import first_screen
 from reports.record import (
     AuditRecord,
     DataInfo,
@@ -252,6 +254,7 @@ def test_codes_without_words_are_asked_for(target: dict[str, str], levels: tuple
     record = audit()
     data = replace(record.data, classes=("0", "1"), positive="1", favorable="", groups=groups, names={"deny": target})
     assert unnamed_codes(replace(record, data=data)) == said
+    assert said in unescape(first_screen(replace(record, data=data)))
 
 
 def test_a_title_says_what_is_predicted() -> None:

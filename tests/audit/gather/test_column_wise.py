@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+from sklearn.ensemble import AdaBoostClassifier, GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -107,7 +107,7 @@ def test_explanations_say_the_same_either_way(monkeypatch: pytest.MonkeyPatch) -
     from reports.store import dumps
 
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    frame, model = _table(120), MODELS["trees"]()
+    frame, model = _table(120), _model(AdaBoostClassifier(n_estimators=10, random_state=0))
     y = model.predict(frame) ^ (np.arange(len(frame)) % 7 == 0)
     options: dict[str, dict[str, Json]] = {
         "local_cases": {"most": 3, "samples": 200, "evaluations": 20_000},
