@@ -130,7 +130,9 @@ def from_builder(name: str, weights: Path | None, folder: Path) -> Model:
             raise ModelError(f"[model] torch: {quote(name)} raised {type(error).__name__}: {said}") from error
     model = wrap(fill(value, weights, name), name=name.partition(":")[2], format_="torch", file=weights, runs_code=True)
     parameters = {**model.info.parameters, "builder": f"{name} (code of your own)"}
-    return replace(model, info=replace(model.info, parameters=parameters))
+    unstated = f"No [model] weights are stated: the module has those that {name} gives it."
+    notes = (*model.info.notes, *(() if weights is not None else (unstated,)))
+    return replace(model, info=replace(model.info, parameters=parameters, notes=notes))
 
 
 def import_object(key: str, name: str, folder: Path, *, trust: bool = False, trusted_by: str = "[model]") -> object:

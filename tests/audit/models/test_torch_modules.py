@@ -253,6 +253,11 @@ def test_a_builder_and_its_weights_are_audited(folder: Path) -> None:
     assert "code of your own" in record["model"]["parameters"]["builder"]
     outcomes = {verdict["gate"]: verdict["outcome"] for verdict in record["verdicts"]}
     assert outcomes["TRAIN001"] == "fail"
+    assert not any("weights" in note for note in record["model"]["notes"])
+    configure(folder, 'torch = "mynet:build"\noutput = "logits"')
+    assert main(["run", "audit.toml"]) in {0, 1, 3, 5}
+    notes = json.loads((folder / "audit-report" / "audit.json").read_text())["model"]["notes"]
+    assert any("No [model] weights are stated" in note for note in notes)
 
 
 @pytest.mark.parametrize(
