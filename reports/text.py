@@ -94,8 +94,8 @@ def tame(line: str) -> str:
 
 def _head(record: AuditRecord) -> str:
     rows = next((split.rows for split in record.data.splits if split.name == "test"), None)
-    parts = [title(record), model_words(record)]
-    return " · ".join([*parts, f"{window_of(record)}{count_noun(rows, 'test row')}"] if rows is not None else parts)
+    size = [f"{window_of(record)}{count_noun(rows, 'test row')}"] if rows is not None else []
+    return " · ".join([title(record), *size, model_words(record)])
 
 
 def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:

@@ -59,7 +59,7 @@ def test_text_fits_a_screen_and_ends_with_the_verdict(record: AuditRecord) -> No
     lines = [line.text for line in text.lines(record, end="→ card.html (exit 0)")]
     assert max(map(len, lines)) <= text.WIDTH
     assert len(lines) <= text.MOST_LINES
-    assert lines[0].startswith("Adult income · HistGradientBoostingClassifier · 16,281 test rows")
+    assert lines[0].startswith("Adult income · 16,281 test rows · HistGradientBoostingClassifier")
     assert " ".join(lines[-2:]).endswith("→ card.html (exit 0)")
     assert record.verdict.split(":")[0] in " ".join(lines[-2:])
 
