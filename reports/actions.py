@@ -94,7 +94,7 @@ def _more_rows(record: AuditRecord) -> list[Action]:
     """Ask for more test rows where for two rules that are settled there is at least one that is not."""
     outcomes = [result.worst.outcome for result in gate_results(record)]
     unsettled, settled = outcomes.count("inconclusive"), sum(outcome in ("pass", "fail") for outcome in outcomes)
-    rows = next((split.rows for split in record.data.splits if split.name == "test"), 0)
+    rows = record.data.rows_of("test")
     if not rows or unsettled < FEW or 2 * unsettled < settled:
         return []
     text = f"Test on more rows: {unsettled} of {unsettled + settled} rules are not settled by these {rows:,}."

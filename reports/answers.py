@@ -66,7 +66,8 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
     else:
         sentence = _without_concern(ticks) if _test(mine) else "Not known: nothing here was tested."
     words = [capital(record, concern_words(record, known, result.lead)) for result in failed if result not in invalid]
-    rest = [f"{text}." for text in words if text not in largest(record)][:1]
+    above = largest(record)
+    rest = [f"{text}." for text in words if text not in above][:1]
     return Answer(
         id="trusted",
         question="Can the numbers be trusted?",

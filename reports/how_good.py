@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.answer import Answer
 from reports.lookup import Estimates, headline_words, value_of
-from reports.people import class_words, quoted_class, words_of
+from reports.people import capital, class_words, quoted_class, words_of
 from reports.phrases import (
     estimate_text,
     metric_words,
@@ -16,6 +16,7 @@ from reports.phrases import (
     visible,
 )
 from reports.record import AuditRecord, Estimate
+from reports.sentences import telling_words
 from reports.strips import Strip, StripRow, bars, share_row
 
 SAME = 0.0005
@@ -33,7 +34,7 @@ FOLLOWS = 0.3
 def how_good(record: AuditRecord, known: Estimates) -> Answer:
     """Say how often the model is right, beside what a constant would reach."""
     sentence, chart = _regression(record, known) if record.task == "regression" else _decisions(record, known)
-    details = (_no_skill(known), _headline(record, known), _calibration(known), _simple_model(record, known))
+    details = (_no_skill(known), _headline(record, known), _calibration(record, known), _simple_model(record, known))
     return Answer(
         id="good",
         question="How good is it?",
@@ -136,12 +137,9 @@ def _headline(record: AuditRecord, known: Estimates) -> str:
     return f"{called} {estimate_text(estimate)}{tail}."
 
 
-def _calibration(known: Estimates) -> str:
+def _calibration(record: AuditRecord, known: Estimates) -> str:
     error = known.get("calibration_error")
-    if error is None or error.value is None:
-        return ""
-    points = percent(error.value).removesuffix(" %")
-    return f"Predicted probabilities miss the true rates by {points} points {percent_interval(error)} on average."
+    return f"{capital(record, telling_words(record, known, error))}." if error is not None else ""
 
 
 def _simple_model(record: AuditRecord, known: Estimates) -> str:

@@ -182,6 +182,10 @@ class DataInfo:
     read_as_missing: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     """Words that were read as missing values: column → word → rows; ``None`` where their number may not be shown."""
 
+    def rows_of(self, split: str) -> int | None:
+        """Rows of a split; None where there is no such split."""
+        return next((info.rows for info in self.splits if info.name == split), None)
+
     @property
     def feature_count(self) -> int:
         """Columns that the model reads."""

@@ -44,14 +44,18 @@ def verdict_words(record: AuditRecord, known: Estimates, verdict: Verdict) -> st
         return (
             f"{_on(record, verdict.where)}{metric_words(estimate.metric)} is undefined: {visible(estimate.reason, 120)}"
         )
-    telling = TELLINGS.get(estimate.metric)
-    if telling is not None:
-        return _fill(record, known, estimate, telling)
     return (
-        _rates_of_groups(record, known, verdict, estimate)
+        telling_words(record, known, estimate)
+        or _rates_of_groups(record, known, verdict, estimate)
         or _of_class(record, estimate)
         or _plain(record, known, estimate)
     )
+
+
+def telling_words(record: AuditRecord, known: Estimates, estimate: Estimate) -> str:
+    """Put a number that has a value into the sentence of its metric; ``""`` where it has none of its own."""
+    telling = TELLINGS.get(estimate.metric)
+    return _fill(record, known, estimate, telling) if telling is not None else ""
 
 
 def met_words(record: AuditRecord, known: Estimates, verdict: Verdict, gate: Gate) -> str:

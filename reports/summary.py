@@ -229,7 +229,7 @@ def tone(record: AuditRecord) -> Tone:
 
 def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
     """Put the first findings in words, paperwork left out, notes where there is nothing else; then name the rest."""
-    known, names = Estimates(record), families(record)
+    known, names, here = Estimates(record), families(record), standing(record)
     results = [
         result for result in by_attention(record) if family_of(result, names) != "card" and not _invalidates(result)
     ]
@@ -239,7 +239,7 @@ def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
         said.setdefault(capital(record, concern_words(record, known, result.lead)), result)
     first = list(said.items())[:limit]
     spoken = [result for _, result in first]
-    rest = [result for result in (*standing(record).missed, *standing(record).concerns) if result not in spoken]
+    rest = [result for result in (*here.missed, *here.concerns) if result not in spoken]
     also = list_names(dict.fromkeys(topic_name(result) for result in rest), limit=NAMED)
     return (*(words for words, _ in first), *([f"{len(rest)} more: {also}"] if rest else []))
 

@@ -93,7 +93,7 @@ def tame(line: str) -> str:
 
 
 def _head(record: AuditRecord) -> str:
-    rows = next((split.rows for split in record.data.splits if split.name == "test"), None)
+    rows = record.data.rows_of("test")
     size = [f"{window_of(record)}{count_noun(rows, 'test row')}"] if rows is not None else []
     return " · ".join([title(record), *size, model_words(record)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
-from audit.estimate.monitoring import change, detectable_change, is_worse, span_of, together
+from audit.estimate.monitoring import WHOLE, change, detectable_change, is_worse, of_all_rows, span_of, together
 from audit.estimate.shares import exact
 from audit.estimate.watched import WATCHED, Watched, alpha_to_share, watched_series
 from audit.evidence import Windows
@@ -14,9 +14,6 @@ from audit.statistics.sequential import LONGEST, LOOKS, alpha_of_look
 from reports.phrases import list_names as few
 from reports.phrases import metric_words
 from reports.record import Curve, Estimate, Measurement, Series
-
-WHOLE = {"split", "window", "metric"}
-"""Address of a number of all rows."""
 
 
 @check(
@@ -137,7 +134,7 @@ def _detectable_in_words(name: str, detectable: list[Estimate]) -> str:
     own = [
         change
         for change in detectable
-        if change.where["metric"] == name and change.where.keys() == WHOLE and change.value is not None
+        if change.where["metric"] == name and of_all_rows(change) and change.value is not None
     ]
     return "".join(
         f" A change by {size_of_change(change)} is found within {LONGEST} windows nine times of ten." for change in own

@@ -10,6 +10,7 @@ from audit.config.configuration import limits_of, load_card, load_policy, settin
 from audit.config.own_code import open_config
 from audit.config.plan import current
 from audit.estimate.making import of_metrics
+from audit.estimate.monitoring import of_all_rows
 from audit.exhibits import size_of_change
 from audit.models.containment import PRINTS, contain, hand_over
 from audit.monitoring.reference import ALARMS, has_alarm
@@ -21,8 +22,6 @@ from reports.phrases import metric_words
 from reports.record import AuditRecord, Finding
 from reports.results import exit_code
 
-WHOLE = {"split", "window", "metric"}
-"""Address of a number of all rows."""
 WORST_FIRST = (2, 1, 3, 0, 5)
 
 
@@ -111,7 +110,7 @@ def _reference(last: Watched) -> str:
         for finding in last.record.findings
         if finding.check == "window_performance" and finding.measurement is not None
         for estimate in of_metrics(finding.measurement.estimates, "detectable_change")
-        if estimate.where.keys() == WHOLE
+        if of_all_rows(estimate)
     ]
     sizes = [
         f"{metric_words(change.where['metric'])} by {size_of_change(change)}"

@@ -23,6 +23,9 @@ from audit.statistics.psi import stability
 from audit.statistics.variance import Undefined, effective_n, variance
 from reports.record import Estimate
 
+WHOLE = {"split", "window", "metric"}
+"""Address of a number of all rows of a window."""
+
 
 def together(parts: Sequence[Predictions]) -> Predictions:
     """Stack the answers of several windows.
@@ -146,6 +149,17 @@ def change(
     )  # fmt: skip
 
 
+def of_all_rows(estimate: Estimate) -> bool:
+    """Tell whether a number of a window is of all its rows, not of a group.
+
+    Examples
+    --------
+    >>> of_all_rows(Estimate(metric="detectable_change", value=0.1, where={"window": "1", "sex": "f"}))
+    False
+    """
+    return estimate.where.keys() == WHOLE
+
+
 def detectable_change(
     reference: Predictions, recent: Sequence[Predictions], name: str, where: Mapping[str, str], tail: float, look: int
 ) -> Estimate | None:
@@ -164,7 +178,7 @@ def detectable_change(
     new, old = span_of(together(recent), name, 0.95), span_of(reference, name, 0.95)
     if new is None or old is None:
         return None
-    errors = [(span.high - span.low) / (2 * z_value(0.95)) for span, _ in (new, old)]
+    errors = [span.standard_error() for span, _ in (new, old)]
     reach, wider, size = z_value(1 - 2 * tail) + z_value(0.8), 1.0, 0.0
     for _ in range(20):  # a few are enough: how much it varies changes slowly
         size = reach * math.hypot(errors[0] * math.sqrt(len(recent) / look) * wider, errors[1])

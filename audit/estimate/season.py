@@ -12,7 +12,7 @@ import numpy as np
 
 from audit.estimate.monitoring import everyone, span_of
 from audit.evidence import FloatArray, Window
-from audit.statistics.intervals import Span, z_value
+from audit.statistics.intervals import Span
 
 OF_LABELED = ("base_rate", "accuracy")
 OF_ALL = ("selection_rate",)
@@ -81,11 +81,11 @@ def _whole_weeks(windows: Sequence[Window]) -> list[Sequence[Window]]:
 
 def _measured(weeks: list[Sequence[Window]], name: str) -> tuple[FloatArray, FloatArray] | None:
     """Return the values of a number, a row a week and a column a day, and their variances."""
-    spans = [[_span(window, name) for window in week] for week in weeks]
-    if any(span is None for week in spans for span in week):
+    spans = [span for week in weeks for window in week if (span := _span(window, name)) is not None]
+    if len(spans) < DAYS * len(weeks):
         return None
-    values, lows, highs = np.moveaxis(np.array(spans, dtype=np.float64), -1, 0)
-    return values, ((highs - lows) / (2 * z_value(0.95))) ** 2
+    values, errors = np.array([(span.value, span.standard_error()) for span in spans]).T.reshape(2, -1, DAYS)
+    return values, errors**2
 
 
 @lru_cache(maxsize=256)  # each day of the last weeks is asked for again with every window

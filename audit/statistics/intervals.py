@@ -34,6 +34,16 @@ class Span(NamedTuple):
     low: float
     high: float
 
+    def standard_error(self, level: float = 0.95) -> float:
+        """Return the standard error of which the limits lie on both sides, as those of a normal interval do.
+
+        Examples
+        --------
+        >>> round(Span(0.0, -1.96, 1.96).standard_error(), 3)
+        1.0
+        """
+        return (self.high - self.low) / (2 * z_value(level))
+
 
 @lru_cache(maxsize=256)
 def z_value(level: float) -> float:
