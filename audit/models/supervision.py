@@ -45,12 +45,14 @@ def supervise(work: Callable[[], None]) -> None:
             os.kill(child, number)
 
     before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # one that comes now waits until the child is known
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # threads of BLAS mind a fork no more
         child = os.fork()
     if child == 0:
-        _be_the_child(work)
+        _be_the_child(work, mask)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         _, status = os.waitpid(child, 0)
     finally:
         for number, handler in before.items():
@@ -62,12 +64,13 @@ def supervise(work: Callable[[], None]) -> None:
     signal.raise_signal(got[-1])
 
 
-def _be_the_child(work: Callable[[], None]) -> NoReturn:
+def _be_the_child(work: Callable[[], None], mask: set[int | signal.Signals]) -> NoReturn:
     os.setpgid(0, 0)  # a terminal's Ctrl+C goes to the parent alone, which passes it on once
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with_parent()
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         work()
     except (SystemExit, KeyboardInterrupt):
         pass  # the parent says what it means
