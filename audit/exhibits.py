@@ -117,6 +117,19 @@ def by_address_table(
     return Table(title=title, columns=(first, "n", *metrics), rows=tuple(rows), caption=caption, folded=folded)
 
 
+def by_decider_tables(deciders: Sequence[str], estimates: Sequence[Estimate]) -> tuple[Table, ...]:
+    """Lay out numbers by model and version; no table where a log does not say what answered.
+
+    Examples
+    --------
+    >>> one = Estimate(metric="recall", value=0.5, n=4, where={"split": "test", "version": "1.10"})
+    >>> [(table.title, table.rows) for table in by_decider_tables(("version",), [one])]
+    [('Metrics by version', (('version: 1.10', 4, '0.500'),))]
+    """
+    title = f"Metrics by {' and '.join(deciders)}"
+    return (by_address_table(title, estimates, first="answers"),) if estimates else ()
+
+
 def _told(estimate: Estimate | None) -> str | None:
     return None if estimate is None else str(estimate) if estimate.value is not None else f"– ({estimate.reason})"
 

@@ -10,11 +10,11 @@ import numpy.typing as npt
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
-from audit.estimate.measure import estimates
+from audit.estimate.measure import by_decider, estimates
 from audit.estimate.metrics import metrics_for
 from audit.estimate.views import variance_of
 from audit.evidence import FloatArray, Predictions
-from audit.exhibits import estimates_table
+from audit.exhibits import by_decider_tables, estimates_table
 from audit.statistics.intervals import Span, on_scale
 from reports.record import Curve, Measurement, Series
 
@@ -32,12 +32,17 @@ def regression(predictions: Predictions, *, bins: int = 12) -> Measurement:
     test = predictions.select(split="test")
     if not np.isfinite(test.y_pred.astype(np.float64)).all():
         raise NotApplicable("; ".join(f"{n} {what}" for what, n in predictions.invalid.items()))
-    measured = estimates(test, tuple(dict.fromkeys((*metrics_for("performance", test.task), test.headline))))
+    names = tuple(dict.fromkeys((*metrics_for("performance", test.task), test.headline)))
+    measured, apart = estimates(test, names), by_decider(predictions, names)
     explained, miss = (of_metrics(measured, name)[0] for name in ("r2_score", "mean_absolute_error"))
     return Measurement(
         summary=f"R² is {explained}, mean absolute error {miss}.",
-        estimates=measured,
-        exhibits=(estimates_table("Metrics on the test rows", measured), _residuals(test, bins)),
+        estimates=(*measured, *apart),
+        exhibits=(
+            estimates_table("Metrics on the test rows", measured),
+            *by_decider_tables(predictions.deciders, apart),
+            _residuals(test, bins),
+        ),
     )
 
 

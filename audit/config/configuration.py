@@ -105,6 +105,10 @@ class DataTable:
     """Column by which labels that came later meet their rows."""
     label_time: str | None = None
     """Column of a log, or of its later labels, that says when a label became known: after the decision, and by now."""
+    version: str | None = None
+    """Column of a log that says which version answered; each version has numbers of its own."""
+    model: str | None = None
+    """Column of a log that says which model answered; several may have answered the same requests."""
     rows: Literal["auto", "keep", "count"] = "auto"
     """Whether a table of predictions is kept or counted: counted above 200,000 rows, unless stated."""
     split: str | None = None
@@ -293,6 +297,9 @@ def _require_one_source(config: Config, file: str) -> None:
         )
     if isinstance(data.labels, str) and not log:
         raise ConfigError(f"{file}: [data] labels names files; these belong to a log. Name it in [data] log.")
+    for name in ("version", "model"):
+        if getattr(data, name) is not None and not log:
+            raise ConfigError(f"{file}: [data] {name} names a column of a log. Name the log in [data] log.")
     if isinstance(data.labels, str) and data.id is None:
         raise ConfigError(f"{file}: [data] labels needs 'id', the column that matches labels to rows.")
     if log and (config.model is not None or data.train is not None):

@@ -27,10 +27,20 @@ class LogGiven:
     labels: object | None = None
     """Files, or a frame, of labels that came later."""
     label_time: str | None = None
+    version: str | None = None
+    model: str | None = None
 
 
 def log_given(
-    log: object | None, labels: object | None, *, table: str, spark: str | None, id_: str | None, label_time: str | None
+    log: object | None,
+    labels: object | None,
+    *,
+    table: str,
+    spark: str | None,
+    id_: str | None,
+    label_time: str | None,
+    version: str | None = None,
+    model: str | None = None,
 ) -> LogGiven | None:
     """Return the log that was given, if one was.
 
@@ -41,11 +51,14 @@ def log_given(
     """
     late = None if isinstance(labels, Mapping) else labels
     if log is not None or spark is not None:
-        return LogGiven(log=log, table=table, spark=spark, id=id_, labels=late, label_time=label_time)
+        return LogGiven(
+            log=log, table=table, spark=spark, id=id_, labels=late, label_time=label_time, version=version, model=model
+        )
     for name, value in (
         ("table", table),
         ("id", id_),
         ("label_time", label_time),
+        ("version", version),
         ("labels of rows that came later", late),
     ):
         if not isinstance(value, str | None) or value:
@@ -90,6 +103,8 @@ def data_table(given: LogGiven, roles: Roles, settings: Settings) -> DataTable:
         spark=given.spark,
         id=given.id,
         label_time=given.label_time,
+        version=given.version,
+        model=given.model,
         labels=str(given.labels) if isinstance(given.labels, str | Path) else dict(roles.labels),
         task=roles.task,
         positive=roles.positive,

@@ -14,7 +14,7 @@ from audit.config.loading import require_references, roles_of
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.data.roles import Roles
-from audit.errors import ConfigError, DataError
+from audit.errors import ConfigError, DataError, quote
 from audit.evidence import COUNTED, Absence, Predictions, Settings
 from audit.logs.cells import Cells, Counted, answers
 from audit.logs.columns import LogColumns
@@ -22,6 +22,7 @@ from audit.logs.counting import count
 from audit.logs.frames import open_frame, open_spark
 from audit.logs.label_times import doubts
 from audit.logs.sources import Source, log_files, open_files, open_table
+from audit.logs.versions import shadow_notes
 from reports.record import SplitInfo
 
 MANY_ROWS = 200_000
@@ -54,6 +55,8 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
     for name in data.bins:
         if name not in data.sensitive and name not in (data.features or ()):
             raise ConfigError(f"[data.bins] cuts {name!r}, which is neither a sensitive feature nor a feature.")
+    deciders = {key: name for key in ("model", "version") if (name := getattr(data, key)) is not None}
+    _require_own_columns(deciders, data)
     return LogColumns(
         target=data.target,
         prediction=data.prediction,
@@ -61,14 +64,34 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
         sensitive=tuple(data.sensitive),
         features=tuple(data.features or ()) if features else (),
         bins={name: tuple(edges) for name, edges in data.bins.items()},
-        text=frozenset(data.text),
+        text=tuple(sorted({*data.text, *deciders.values()})),
         weight=data.weight,
         cluster=data.cluster,
         time=data.time,
         id=data.id,
         label_time=data.label_time,
+        version=data.version,
+        model=data.model,
         amounts=data.task == "regression",
     )
+
+
+def _require_own_columns(deciders: Mapping[str, str], data: DataTable) -> None:
+    """Refuse a version or model column that plays another part, and a group of the same name as their keys."""
+    scores = data.score.values() if isinstance(data.score, Mapping) else [data.score]
+    single = (data.target, data.prediction, data.weight, data.cluster, data.time, data.id, data.label_time)
+    taken = {*single, *scores, *data.sensitive, *(data.features or ())}
+    for key, name in deciders.items():
+        others = {other for at, other in deciders.items() if at != key}
+        if name in taken | others:
+            raise ConfigError(
+                f"[data] {key} names {quote(name)}, which has another part in [data]; leave one of them out."
+            )
+        if key != name and key in {*data.sensitive, *(data.features or ())}:
+            raise ConfigError(
+                f"[data] {key} = {quote(name)} would stand under the same name as the column {quote(key)}, which is a "
+                "sensitive feature or a feature; rename that column."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +157,8 @@ def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, sett
     dataset = without_rows(
         counted, roles, SplitInfo(name="test", rows=0, file=source.name, sha256=source.sha256 or cells.sha256())
     )
-    dataset = replace(dataset, notes=doubts(cells, columns))
-    require_references(settings.reference, dataset)
+    dataset = replace(dataset, notes=(*doubts(cells, columns), *shadow_notes(counted.predictions)))
+    require_references(groups_compared(settings.reference, columns), dataset)
     absent = Absence(outcome="not_applicable", reason=COUNTED)
     return Log(
         dataset=dataset,
@@ -144,9 +167,14 @@ def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, sett
     )
 
 
+def groups_compared(reference: Mapping[str, str], columns: LogColumns) -> dict[str, str]:
+    """Return the reference groups, without the model that decides where several answered the same requests."""
+    return {name: level for name, level in reference.items() if not (name == "model" and columns.model is not None)}
+
+
 def without_rows(counted: Counted, roles: Roles, split: SplitInfo) -> Dataset:
     """Return a data set without rows that tells what was counted."""
-    test = counted.predictions
+    test, unlabeled = counted.predictions.select(split="test"), counted.unlabeled.select(split="test")
     return Dataset(
         frame=pd.DataFrame(),
         split=Factor(codes=np.zeros(0, dtype=np.int32), levels=("test",)),
@@ -163,7 +191,7 @@ def without_rows(counted: Counted, roles: Roles, split: SplitInfo) -> Dataset:
             name: Factor(codes=np.zeros(0, dtype=np.int32), levels=factor.levels)
             for name, factor in test.levels.items()
         },
-        splits=(replace(split, rows=test.total, dropped_rows=counted.unlabeled.total),),
+        splits=(replace(split, rows=test.total, dropped_rows=unlabeled.total),),
     )
 
 

@@ -26,6 +26,7 @@ from reports.record import Estimate, Task
 
 __all__ = [
     "by_class",
+    "by_decider",
     "by_group",
     "differences",
     "estimate",
@@ -125,6 +126,30 @@ def by_group(
         part = bare if all(_from_counts(predictions, name) for name in names) else bare.take(rows)
         estimates += [_one(part, name, class_, counts.get(levels), where) for name in names]
     return tuple(estimates)
+
+
+def by_decider(predictions: Predictions, names: Sequence[str]) -> tuple[Estimate, ...]:
+    """Measure metrics of each model and version that answered, at ``where + {"version": name}``; of logs alone.
+
+    Examples
+    --------
+    >>> from audit.data.factor import Factor
+    >>> keys = {"split": Factor.constant("test", 40), "version": Factor.of(["1"] * 30 + ["2"] * 10)}
+    >>> answers = Predictions(task="binary", classes=("no", "yes"), y_true=np.tile([0, 1], 20),
+    ...                       y_pred=np.ones(40, dtype=int), keys=keys, deciders=("version",))
+    >>> for one in by_decider(answers, ["accuracy"]):
+    ...     print(dict(one.where), one)
+    {'split': 'test', 'version': '1'} 0.500 [0.332, 0.668]
+    {'split': 'test', 'version': '2'} 0.500 [0.237, 0.763]
+    """
+    parts = [predictions.select(split=split) for split in predictions.keys["split"].levels]
+    return tuple(
+        estimate
+        for keys in predictions.by_decider()
+        for part in parts
+        for estimate in by_group(part, names, keys)
+        if estimate.reason != NO_ROWS
+    )
 
 
 def from_tally(

@@ -137,6 +137,8 @@ class Predictions:
         ``split``, ``fold``, ``variant``, and each sensitive feature.
     sensitive : tuple of str
         Which of the keys are sensitive features.
+    deciders : tuple of str
+        Which of the keys say who answered: ``model`` and ``version``.
     levels : mapping of str to Factor
         Every level of the sensitive features of which `keys` holds only the largest by name.
     where : mapping of str to str
@@ -169,6 +171,7 @@ class Predictions:
     cluster: Factor | None = None
     keys: Mapping[str, Factor] = field(default_factory=dict)
     sensitive: tuple[str, ...] = ()
+    deciders: tuple[str, ...] = ()
     levels: Mapping[str, Factor] = field(default_factory=dict)
     where: Mapping[str, str] = field(default_factory=dict)
     row: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -243,6 +246,17 @@ class Predictions:
             for group in self.select(**{features[0]: level}).groups(*features[1:]):
                 if len(group):
                     yield group
+
+    def by_decider(self) -> tuple[tuple[str, ...], ...]:
+        """Name the keys of what answered: models, and the versions of each.
+
+        Examples
+        --------
+        >>> none = np.zeros(0)
+        >>> Predictions(task="regression", y_true=none, y_pred=none, deciders=("model", "version")).by_decider()
+        (('model',), ('model', 'version'))
+        """
+        return tuple(self.deciders[: size + 1] for size in range(len(self.deciders)))
 
     @property
     def headline(self) -> str:

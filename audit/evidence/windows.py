@@ -24,6 +24,8 @@ class Window:
     """Answers whose truth is known."""
     unlabeled: Predictions
     """Answers whose truth is not known yet."""
+    shadow: Predictions | None = None
+    """Labeled answers of models that decided nothing, to requests on which another model decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -48,6 +48,7 @@ def run(
     spark: str | None = None,
     id: ColumnName | None = None,  # noqa: A002 -- its name in [data]
     label_time: ColumnName | None = None,
+    version: ColumnName | None = None,
     sensitive: object | None = None,
     target: str = "",
     task: Task | None = None,
@@ -108,7 +109,7 @@ def run(
     ----------
     model : object with ``predict``, or the path of a model file that runs no code, optional
         A file is loaded and asked in a process of its own, as from the command line. Without a model, `test` is a
-        frame that carries `prediction` or `score` columns.
+        frame that carries `prediction` or `score` columns. Of a log, the column that says which model answered.
     X, y : array-like of shape (n, features) and (n,), optional
         Features and target of the rows the model is judged on; the same as ``test=(X, y)``.
     test, train : (X, y) or DataFrame
@@ -117,9 +118,10 @@ def run(
     log : path, pattern of paths, or frame, optional
         A prediction log in place of `test`: Parquet or CSV files, a DuckDB file with `table`, a DuckDB relation, or
         a frame of pandas, Polars, PyArrow, Dask or Spark. It is counted where it lies and not kept.
-    table, spark, id, label_time : str, optional
+    table, spark, id, label_time, version : str, optional
         Of a log: its table in a DuckDB file or in the Spark session at ``sc://…``, the column by which `labels` that
-        came later meet their rows, and the one that says when a label became known.
+        came later meet their rows, the one that says when a label became known, and the one that says which version
+        answered.
     sensitive : DataFrame, Series, mapping or list of str, optional
         Sensitive features of the test rows, or a mapping of split to such a frame, or names of columns.
     target : str, optional
@@ -207,7 +209,11 @@ def run(
     >>> [(verdict.gate, verdict.outcome) for verdict in record.verdicts if verdict.gate == "PERF001"]
     [('PERF001', 'pass')]
     """
-    given = log_given(log, labels, table=table, spark=spark, id_=id, label_time=label_time)
+    has_column = isinstance(model, str) and (log is not None or spark is not None)
+    column, model = (str(model), None) if has_column else (None, model)
+    given = log_given(
+        log, labels, table=table, spark=spark, id_=id, label_time=label_time, version=version, model=column
+    )
     parts, output_column = one_target(parts_of(X, y, test, train, log=given, model=model), output_column, model)
     roles = roles_given(
         target or target_name(parts, sensitive),

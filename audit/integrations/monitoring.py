@@ -36,6 +36,8 @@ def monitor(
     id: str | None = None,  # noqa: A002 -- its name in [data]
     labels: object | None = None,
     label_time: str | None = None,
+    version: str | None = None,
+    model: str | None = None,
     table: str = "",
     spark: str | None = None,
     task: Task | None = None,
@@ -57,8 +59,10 @@ def monitor(
 
     Parameters
     ----------
-    log, prediction, score, weight, cluster, id, table, spark, labels, label_time
+    log, prediction, score, weight, cluster, id, table, spark, labels, label_time, version
         As for :func:`audit.integrations.auditing.run`.
+    model : str, optional
+        Column that says which model answered; several may have answered the same requests.
     time : str
         Column by which the log is divided into windows.
     target : str
@@ -106,7 +110,9 @@ def monitor(
         features=features, bins=bins, prediction=prediction, score=score, weight=weight, cluster=cluster, time=time,
         text=text, labels=labels,
     )  # fmt: skip
-    given = log_given(log, labels, table=table, spark=spark, id_=id, label_time=label_time)
+    given = log_given(
+        log, labels, table=table, spark=spark, id_=id, label_time=label_time, version=version, model=model
+    )
     if given is None:
         raise ConfigError("log is None; expected paths or a frame of predictions, or spark and table.")
     gates, terms, _ = judged_by(

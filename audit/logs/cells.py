@@ -23,6 +23,7 @@ from audit.data.target import Target, encode_target
 from audit.errors import DataError, quote, quote_all
 from audit.evidence import COUNTED, Predictions, Repeats, Settings
 from audit.logs.columns import LogColumns
+from audit.logs.versions import decider_factor, splits_of
 from audit.logs.windows import REFERENCE_NAME, window_name
 from reports.together import sweep
 
@@ -57,12 +58,15 @@ class Cells:
         What weights, their squares and amounts were multiplied by, by name of the sum.
     doubted : tuple of str
         Files with labels that are not believed.
+    shadowed : bool
+        Whether several models answered the same requests.
     """
 
     keys: pd.DataFrame
     sums: pd.DataFrame
     scales: Mapping[str, float] = field(default_factory=dict)
     doubted: tuple[str, ...] = ()
+    shadowed: bool = False
 
     def __len__(self) -> int:
         return len(self.sums)
@@ -150,7 +154,9 @@ def add(parts: Iterable[Cells]) -> Cells:
         sums.append(own)
     keys = pd.concat([cells.keys for cells in every], ignore_index=True)
     doubted = tuple(dict.fromkeys(name for cells in every for name in cells.doubted))
-    return Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scales=scales, doubted=doubted).merge()
+    shadowed = any(cells.shadowed for cells in every)
+    whole = Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scales=scales, doubted=doubted, shadowed=shadowed)
+    return whole.merge()
 
 
 def _alike(parts: list[Cells]) -> list[Cells]:
@@ -207,7 +213,7 @@ def answers(
     if window:
         keys["window"] = _window_factor(cells, window)
     levels: dict[str, Factor] = {}
-    for name in columns.counted_by():
+    for name in columns.groups():
         most = MOST_LEVELS if name in columns.sensitive else MOST_GROUPS
         values = cells.keys[name]
         if name in columns.text:
@@ -216,11 +222,17 @@ def answers(
         if len(factor.levels) > MOST_GROUPS:
             rows = np.bincount(factor.codes + 1, cells.sums["n"], minlength=len(factor.levels) + 1)[1:]
             levels[address_name(name)], keys[address_name(name)] = factor, pool_levels(factor, rows.astype(np.int64))
+    deciders = columns.deciders()
+    for key, name in deciders.items():
+        keys[key] = decider_factor(cells.keys[name], cells.sums["n"].to_numpy(), key)
+    if cells.shadowed and "model" in keys:
+        named = (settings or Settings()).reference.get("model")
+        keys["split"] = splits_of(keys["model"], keys.get("window"), cells.sums["n"].to_numpy(), named)
     everything = Predictions(
         task=target.task, y_true=answers.true, y_pred=answers.predicted, y_score=answers.score,
         probabilities=answers.score is not None, classes=answers.classes, weight=weight, cluster=_clusters(cells),
         keys=keys, repeats=Repeats(cells.sums["n"].to_numpy(), squares),
-        sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels,
+        sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels, deciders=tuple(deciders),
         settings=replace(settings or Settings(), favorable=target.favorable, ordered=bool(roles.order)),
         invalid=answers.invalid, score_reason=answers.reason,
     )  # fmt: skip

@@ -25,7 +25,7 @@ class LogColumns:
     """Further columns whose distribution is watched."""
     bins: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Edges at which a numeric key is cut; continuous numbers need them."""
-    text: frozenset[str] = frozenset()
+    text: tuple[str, ...] = ()
     """Columns whose numbers are names, as ZIP codes are."""
     weight: str | None = None
     cluster: str | None = None
@@ -34,12 +34,39 @@ class LogColumns:
     id: str | None = None
     label_time: str | None = None
     """When the label became known."""
+    version: str | None = None
+    model: str | None = None
     amounts: bool = False
     """Whether target and prediction are amounts, as in a regression, and not classes."""
 
+    def deciders(self) -> dict[str, str]:
+        """Return the columns that say what answered, by the key that they become.
+
+        Examples
+        --------
+        >>> LogColumns(target="y", version="release").deciders()
+        {'version': 'release'}
+        """
+        named = {"model": self.model, "version": self.version}
+        return {key: name for key, name in named.items() if name is not None}
+
+    def identity(self) -> dict[str, str]:
+        """Return the columns whose values together belong to one row, by column, with the part each plays.
+
+        Examples
+        --------
+        >>> LogColumns(target="y", id="number", model="name").identity()
+        {'number': 'id', 'name': 'model'}
+        """
+        return {name: part for name, part in self.parts().items() if part == "id" or (part == "model" and self.id)}
+
+    def groups(self) -> tuple[str, ...]:
+        """Name the sensitive features, and the features whose distribution is watched."""
+        return tuple(dict.fromkeys((*self.sensitive, *self.features)))
+
     def counted_by(self) -> tuple[str, ...]:
         """Name the columns that rows are counted by, beside truth and answer."""
-        return tuple(dict.fromkeys((*self.sensitive, *self.features)))
+        return tuple(dict.fromkeys((*self.groups(), *self.deciders().values())))
 
     def keyed_by(self) -> tuple[str, ...]:
         """Name all columns that make cells many."""
@@ -62,7 +89,7 @@ class LogColumns:
         """Return the part that each needed column plays, by column."""
         parts = {"target": self.target, "prediction": self.prediction}
         parts |= {"weight": self.weight, "cluster": self.cluster, "time": self.time, "id": self.id}
-        parts |= {"label time": self.label_time}
+        parts |= {"label time": self.label_time, **self.deciders()}
         named = {name: part for part, name in parts.items() if name is not None}
         groups = {**dict.fromkeys(self.features, "feature"), **dict.fromkeys(self.sensitive, "sensitive")}
         return {**groups, **dict.fromkeys(self.scores().values(), "score"), **named}

@@ -73,7 +73,8 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
         raise DataError(f"log {quote(source.name)} cannot be counted: {why}.") from error
     if sizes:
         raise DataError(_too_many(source, columns, sizes))
-    return _cells(frame, columns, schema, scales).counted_in(source.name)
+    cells = _cells(frame, columns, schema, scales).counted_in(source.name)
+    return replace(cells, shadowed=source.shadowed)
 
 
 def _group(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from audit.errors import DataError, MissingExtra, quote
-from audit.logs.joining import LATER, ROWS, contradicting, differing_ids, future, nameless, twice
+from audit.logs.joining import LATER, ORDER, ROWS, contradicting, differing_ids, future, nameless, twice
 from audit.logs.sources import Source, require_columns
 from audit.logs.windows import latest_time
 
@@ -77,20 +77,18 @@ def open_frame(
     named = {part: column for column, part in columns.items()}
     try:
         log = _in_utc(log, own, name)
-        if "id" in named:
-            _require_unique(log, named["id"], name)
+        shadowed = "id" in named and _require_unique(log, named, name)
         if labels is not None:
             log = _join(log, labels, columns, name)
         _require_past(log, named, name)
         if every:
-            order = [named["time"], *([named["id"]] if "id" in named else [])]
-            log = log.with_row_index(ROWS, order_by=order)
+            log = log.with_row_index(ROWS, order_by=[named[part] for part in ORDER if part in named])
             log = log.with_columns(_nw().col(ROWS).cast(_nw().Int64) // every)
     except DataError:
         raise
     except Exception as error:
         raise DataError(f"log {quote(name)} cannot be read: {_say(error)}.") from error
-    return Source(frame=log, name=name, engine=str(log.implementation.value))
+    return Source(frame=log, name=name, engine=str(log.implementation.value), shadowed=shadowed)
 
 
 def _nw() -> Any:  # noqa: ANN401 -- a module
@@ -197,17 +195,31 @@ def _require_past(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str) -
         raise DataError(future(named["time"], int(row["n"]), row["example"], f" in {quote(name)}"))
 
 
-def _require_unique(log: nw.LazyFrame[Any], id_: str, name: str) -> None:
-    """Refuse a log in which an identifier stands twice, or nowhere."""
+def _require_unique(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str) -> bool:
+    """Refuse a log in which an identifier stands twice, or nowhere; tell whether it stands once for several models."""
     nw = _nw()
+    id_, model = named["id"], named.get("model")
+    several = False
+    if model is not None:
+        several = _repeated(log, [id_])["ids"] > 0
+        names = nw.col(model).cast(nw.String)
+        log = log.with_columns(nw.when(names.is_null()).then(nw.lit(ROWS)).otherwise(names).alias(model))
     missing = int(_row(log.select(n=nw.col(id_).is_null().cast(nw.Int64).sum()))["n"] or 0)
-    counts = log.select(id_).filter(~nw.col(id_).is_null()).group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
-    repeated = _row(counts.select(ids=nw.len(), rows=nw.col("n").sum(), example=nw.col(id_).min()))
+    repeated = _repeated(log, [id_] if model is None else [id_, model])
     where = f" in {quote(name)}"
     if missing:
         raise DataError(nameless(id_, missing, where))
     if int(repeated["ids"]):
-        raise DataError(twice(id_, int(repeated["ids"]), int(repeated["rows"]), repeated["example"], where))
+        raise DataError(twice(id_, int(repeated["ids"]), int(repeated["rows"]), repeated["example"], where, model))
+    return several
+
+
+def _repeated(log: nw.LazyFrame[Any], names: list[str]) -> pd.Series:
+    """Count the identifiers, the first of these columns, that stand twice with the same values of the others."""
+    nw = _nw()
+    id_ = names[0]
+    counts = log.select(*names).filter(~nw.col(id_).is_null()).group_by(*names).agg(n=nw.len()).filter(nw.col("n") > 1)
+    return _row(counts.select(ids=nw.len(), rows=nw.col("n").sum(), example=nw.col(id_).min()))
 
 
 def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:

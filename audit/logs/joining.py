@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ROWS, FILE = "\trows", "\tfile"
 """Number of the window of so many rows, and name of the file; no column of a log has these names."""
+ORDER = ("time", "id", "model")
+"""Parts by which rows are in order."""
 LATER = ("target", "label time")
 """Parts that are in the files of labels, where there are such."""
 
@@ -100,25 +102,38 @@ def future(name: str, rows: int, example: object, where: str) -> str:
     )
 
 
-def require_unique(connection: duckdb.DuckDBPyConnection, log: str, name: str) -> None:
-    """Refuse a log in which an identifier stands twice, or nowhere.
+def require_unique(connection: duckdb.DuckDBPyConnection, log: str, named: Mapping[str, str]) -> bool:
+    """Refuse a log in which an identifier stands twice, or nowhere; with a model column, twice for one model.
+
+    Returns
+    -------
+    bool
+        Whether identifiers stand once for each of several models.
 
     Raises
     ------
     DataError
         With the number of identifiers and an example.
     """
+    name, model = named["id"], named.get("model")
     column = quote_sql(name)
-    sql = f"SELECT {column}, count(*) AS n FROM {log} GROUP BY 1 HAVING n > 1 OR {column} IS NULL"  # noqa: S608
-    facts = (
-        f"count({column}), any_value({column}), sum(n) FILTER ({column} IS NOT NULL), sum(n) FILTER ({column} IS NULL)"
+    models = "1" if model is None else f"count(DISTINCT coalesce(CAST({quote_sql(model)} AS VARCHAR), {literal(FILE)}))"
+    sql = (
+        f"SELECT {column}, count(*) AS n, {models} AS models FROM {log} GROUP BY 1 "  # noqa: S608
+        f"HAVING n > 1 OR {column} IS NULL"
     )
-    values, example, rows, missing = connection.execute(f"SELECT {facts} FROM ({sql})").fetchall()[0]  # noqa: S608
+    double = f"{column} IS NOT NULL AND n > models"
+    facts = (
+        f"count(*) FILTER ({double}), any_value({column}) FILTER ({double}), sum(n) FILTER ({double}), "
+        f"sum(n) FILTER ({column} IS NULL), count(*) FILTER (models > 1)"
+    )
+    values, example, rows, missing, several = connection.execute(f"SELECT {facts} FROM ({sql})").fetchall()[0]  # noqa: S608
     if missing:
         raise DataError(nameless(name, missing, _file_of(connection, log, f"{column} IS NULL")))
     if values:
         where = _file_of(connection, log, f"{column} = {literal(example)}")
-        raise DataError(twice(name, values, rows, example, where))
+        raise DataError(twice(name, values, rows, example, where, model))
+    return bool(several)
 
 
 def nameless(name: str, rows: int, where: str) -> str:
@@ -135,12 +150,16 @@ def nameless(name: str, rows: int, where: str) -> str:
     )
 
 
-def twice(name: str, values: int, rows: int, example: object, where: str) -> str:
-    """Say that identifiers do not distinguish rows."""
-    return (
-        f"id column {quote(name)} does not distinguish rows: {values} values belong to {rows} rows, such as "
+def twice(name: str, values: int, rows: int, example: object, where: str, model: str | None = None) -> str:
+    """Say that identifiers do not distinguish rows, or the rows of one model."""
+    what = "rows" if model is None else f"rows of one {quote(model)}"
+    text = (
+        f"id column {quote(name)} does not distinguish {what}: {values} values belong to {rows} rows, such as "
         f"{quote(example)}{where}. Rows would count twice; keep one of each, or leave [data] id out."
     )
+    if model is None:
+        text += " Where several models answered each request, name the column that says which in [data] model."
+    return text
 
 
 def contradicting(name: str, values: int, example: object, where: str) -> str:

@@ -43,6 +43,8 @@ class Source:
     engine: str
     sha256: str = ""
     files: tuple[Path, ...] = ()
+    shadowed: bool = False
+    """Whether several models answered the same requests."""
 
 
 def log_files(folder: Path, pattern: str, *, what: str = "log") -> tuple[Path, ...]:
@@ -157,12 +159,14 @@ def open_files(
     needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
     relation = _open(connection, files, needed, text, types)
     try:
-        relation = join_labels(connection, relation, columns, labels, every)
+        relation, shadowed = join_labels(connection, relation, columns, labels, every)
     except duckdb.Error as error:
         raise DataError(f"log file {quote(files[0].name)} cannot be read: {_say(error)}.") from error
     name = files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name} ({len(files)} files)"
     digest = files_sha256((*files, *labels)) if fingerprint else ""
-    return Source(frame=nw.from_native(relation), name=name, engine="duckdb", files=tuple(files), sha256=digest)
+    return Source(
+        frame=nw.from_native(relation), name=name, engine="duckdb", files=tuple(files), sha256=digest, shadowed=shadowed
+    )
 
 
 def _open(
@@ -362,12 +366,12 @@ def open_table(
         schema = dict(zip(relation.columns, map(str, relation.types), strict=True))
         needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
         require_columns({database: schema}, needed)
-        relation = join_labels(connection, relation, columns, labels, every)
+        relation, shadowed = join_labels(connection, relation, columns, labels, every)
     except duckdb.Error as error:
         raise DataError(f"database {quote(database.name)} cannot be read: {_say(error)}.") from error
     return Source(
         frame=nw.from_native(relation), name=f"{database.name}: {table}", engine="duckdb", files=(database,),
-        sha256=files_sha256((database, *labels)),
+        sha256=files_sha256((database, *labels)), shadowed=shadowed,
     )  # fmt: skip
 
 
@@ -377,8 +381,10 @@ def join_labels(
     columns: Mapping[str, str],
     labels: Sequence[Path] = (),
     every: int = 0,
-) -> duckdb.DuckDBPyRelation:
+) -> tuple[duckdb.DuckDBPyRelation, bool]:
     """Return a log's columns with times read, identifiers checked, and labels that came later beside their rows.
+
+    And whether several models answered the same requests.
 
     Raises
     ------
@@ -391,8 +397,7 @@ def join_labels(
     times = joining.require_times(connection, "log", named, types, "time")
     if not labels:
         times |= joining.require_times(connection, "log", named, types, "label time")
-    if "id" in named:
-        joining.require_unique(connection, "log", named["id"])
+    shadowed = "id" in named and joining.require_unique(connection, "log", named)
     own = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
     query = f"SELECT {joining.select_columns(own, times, files=FILE in relation.columns)} FROM log"  # noqa: S608 -- quoted
     if labels:
@@ -408,10 +413,10 @@ def join_labels(
         query = f"SELECT * FROM ({query}) LEFT JOIN ({unique}) USING ({quote_sql(named['id'])})"  # noqa: S608
     joining.require_past(connection, f"({query})", named)
     if every:
-        order = f"{quote_sql(named['time'])}, {quote_sql(named['id'])}" if "id" in named else quote_sql(named["time"])
+        order = ", ".join(quote_sql(named[part]) for part in joining.ORDER if part in named)
         place = f"(row_number() OVER (ORDER BY {order}) - 1) // {int(every)}"
         query = f"SELECT *, {place} AS {quote_sql(joining.ROWS)} FROM ({query})"  # noqa: S608
-    return connection.sql(query)
+    return connection.sql(query), shadowed
 
 
 def _say(error: Exception) -> str:

@@ -80,7 +80,7 @@ def count_reference(
                 f"file {quote(both[0].name)} belongs to the log and to its reference; its rows would count twice."
             )
         if columns.id is not None and log:
-            open_files([*files, *sorted(log)], {columns.id: "id"}, fingerprint=False)
+            open_files([*files, *sorted(log)], columns.identity(), fingerprint=False, text=columns.text)
         cells = _of_files(files, data, folder, columns, "", kept)
     return replace(cells, keys=cells.keys.assign(**{WINDOW: REFERENCE}))
 
@@ -91,8 +91,9 @@ def _of_files(
     late = log_files(folder, data.labels, what="labels") if isinstance(data.labels, str) and data.labels else ()
     needed = {name: part for name, part in columns.parts().items() if not (late and part in LATER)}
     types = types_of_empty(files, needed, columns.text)
-    if columns.id is not None:
-        open_files(files, {columns.id: "id"}, fingerprint=False)  # an identifier must not stand in two files
+    shadowed = False
+    if columns.id is not None:  # an identifier must not stand in two files
+        shadowed = open_files(files, columns.identity(), fingerprint=False, text=columns.text).shadowed
     how = f"{columns}\0{types}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"
     parts = []
     for file in files:
@@ -104,7 +105,7 @@ def _of_files(
             if kept is not None and not (LATE in cells.sums and cells.sums[LATE].any()):  # the future comes
                 _keep(cells, kept, digest)
         parts.append(cells.counted_in(file.name))
-    return add(parts)
+    return replace(add(parts), shadowed=shadowed)
 
 
 def _kept(folder: Path, digest: str) -> Cells | None:

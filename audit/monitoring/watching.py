@@ -20,11 +20,13 @@ from audit.config.plan import RunPlan
 from audit.data.tables import frame_sha256
 from audit.data.user_key import is_seal, seal
 from audit.errors import ConfigError, DataError, quote, quote_all
+from audit.estimate.monitoring import together
 from audit.estimate.season import weekly_pattern
 from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Windows
 from audit.logs.cells import NO_WINDOW, WINDOW, Counted, add, answers
 from audit.logs.columns import LogColumns
 from audit.logs.label_times import doubts
+from audit.logs.versions import SHADOW, shadow_notes
 from audit.logs.windows import REFERENCE_NAME, WINDOWS
 from audit.monitoring.from_record import is_record, reference_from
 from audit.monitoring.reference import Reference, has_alarm, own_log, reference_of
@@ -98,7 +100,7 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
         cells = add((cells, own))
     counted = answers(cells, columns, roles_of(asked.data), asked.settings, window=window)
     lost = int(cells.sums["n"].to_numpy()[cells.keys[WINDOW].to_numpy() == NO_WINDOW].sum())
-    warnings = doubts(cells, columns)
+    warnings = (*doubts(cells, columns), *shadow_notes(counted.predictions))
     if lost:
         warnings += (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",)
     if invalid := ", ".join(f"{rows:,} {kind}" for kind, rows in counted.predictions.invalid.items() if rows):
@@ -164,10 +166,7 @@ def _divided(counted: Counted, asked: Watch) -> tuple[Reference, int]:
     names = counted.predictions.keys["window"].levels
     if counted.unlabeled.keys["window"].levels != names:
         raise DataError("windows of labeled and unlabeled rows differ.")
-    every = [
-        Window(name=name, labeled=_at(counted.predictions, name), unlabeled=_at(counted.unlabeled, name))
-        for name in names
-    ]
+    every = [_window(counted, name) for name in names]
     if isinstance(asked.reference, int):
         start, size = reference_of(every[: asked.reference]), asked.reference
         if len(every) <= size:
@@ -185,8 +184,17 @@ def _divided(counted: Counted, asked: Watch) -> tuple[Reference, int]:
     return Reference(start=start, now=start, windows=later), 0
 
 
-def _at(predictions: Predictions, window: str) -> Predictions:
-    return predictions.take(predictions.keys["window"].mask(window))
+def _window(counted: Counted, name: str) -> Window:
+    has_shadow = SHADOW in counted.predictions.keys["split"].levels
+    shadow = _at(counted.predictions, name, SHADOW) if has_shadow else None
+    return Window(
+        name=name, labeled=_at(counted.predictions, name), unlabeled=_at(counted.unlabeled, name), shadow=shadow
+    )
+
+
+def _at(predictions: Predictions, window: str, split: str = "test") -> Predictions:
+    keys = predictions.keys
+    return predictions.take(keys["window"].mask(window) & keys["split"].mask(split))
 
 
 def _record(plan: RunPlan, asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> tuple[AuditRecord, bool, bool]:
@@ -221,7 +229,9 @@ def _said(record: AuditRecord) -> object:
 
 
 def _plan(windows: Windows, counted: Counted, asked: Watch) -> RunPlan:
-    own = Counted(windows.current.labeled, windows.current.unlabeled, counted.target)
+    current = windows.current
+    every = current.labeled if current.shadow is None else together([current.labeled, current.shadow])
+    own = Counted(every, current.unlabeled, counted.target)
     split = SplitInfo(name="test", rows=0, file=f"window {windows.current.name}", sha256=_digest(windows))
     absent = Absence(outcome="not_applicable", reason=COUNTED)
     return RunPlan(
