@@ -101,6 +101,8 @@ class DataTable:
     """Files of a prediction log (a pattern), or a DuckDB file with `table`; counted, not kept."""
     spark: str | None = None
     """Address of a Spark session (``sc://host``) whose `table` is the log."""
+    dask: str | None = None
+    """Address of a Dask scheduler (``tcp://host:8786``) that counts the log's Parquet files; ``local`` for threads."""
     id: str | None = None
     """Column by which labels that came later meet their rows."""
     label_time: str | None = None
@@ -295,17 +297,27 @@ def _require_one_source(config: Config, file: str) -> None:
         raise ConfigError(
             f"{file}: [data] needs either 'test' (and 'train'), or one 'path' with 'split' or 'test_size', or a 'log'."
         )
-    if isinstance(data.labels, str) and not log:
+    if log:
+        _require_countable(config, file)
+        return
+    if isinstance(data.labels, str):
         raise ConfigError(f"{file}: [data] labels names files; these belong to a log. Name it in [data] log.")
-    for name in ("version", "model"):
-        if getattr(data, name) is not None and not log:
-            raise ConfigError(f"{file}: [data] {name} names a column of a log. Name the log in [data] log.")
+    for name in ("version", "model", "dask"):
+        if getattr(data, name) is not None:
+            raise ConfigError(f"{file}: [data] {name} belongs to a log. Name the log in [data] log.")
+
+
+def _require_countable(config: Config, file: str) -> None:
+    """Refuse a log of which something is missing, or beside which something stands that it does not need."""
+    data = config.data
     if isinstance(data.labels, str) and data.id is None:
         raise ConfigError(f"{file}: [data] labels needs 'id', the column that matches labels to rows.")
-    if log and (config.model is not None or data.train is not None):
+    if config.model is not None or data.train is not None:
         raise ConfigError(f"{file}: [data] log already holds predictions; leave [model] and 'train' out.")
     if data.spark is not None and not data.table:
         raise ConfigError(f"{file}: [data] spark needs 'table', the table to count.")
+    if data.dask is not None and (data.log is None or data.table or data.spark is not None):
+        raise ConfigError(f"{file}: [data] dask counts the Parquet files of 'log'; leave 'table' and 'spark' out.")
 
 
 def _require_readable(data: DataTable, file: str) -> None:

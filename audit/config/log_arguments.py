@@ -23,6 +23,8 @@ class LogGiven:
     table: str = ""
     """Table of a DuckDB file, or of a Spark session."""
     spark: str | None = None
+    dask: str | None = None
+    """Scheduler that counts Parquet files."""
     id: str | None = None
     labels: object | None = None
     """Files, or a frame, of labels that came later."""
@@ -37,6 +39,7 @@ def log_given(
     *,
     table: str,
     spark: str | None,
+    dask: str | None,
     id_: str | None,
     label_time: str | None,
     version: str | None = None,
@@ -52,10 +55,12 @@ def log_given(
     late = None if isinstance(labels, Mapping) else labels
     if log is not None or spark is not None:
         return LogGiven(
-            log=log, table=table, spark=spark, id=id_, labels=late, label_time=label_time, version=version, model=model
-        )
+            log=log, table=table, spark=spark, dask=dask, id=id_, labels=late, label_time=label_time, version=version,
+            model=model,
+        )  # fmt: skip
     for name, value in (
         ("table", table),
+        ("dask", dask),
         ("id", id_),
         ("label_time", label_time),
         ("version", version),
@@ -96,11 +101,14 @@ def data_table(given: LogGiven, roles: Roles, settings: Settings) -> DataTable:
         raise ConfigError("labels need id, the column that matches them to rows.")
     if given.spark is not None and not given.table:
         raise ConfigError("spark needs table, the table to count.")
+    if given.dask is not None and (given.table or given.spark is not None or not isinstance(given.log, str | Path)):
+        raise ConfigError("dask counts Parquet files; name them in log, and leave table and spark out.")
     return DataTable(
         target=roles.target,
         log=str(given.log) if isinstance(given.log, str | Path) else None,
         table=given.table,
         spark=given.spark,
+        dask=given.dask,
         id=given.id,
         label_time=given.label_time,
         version=given.version,

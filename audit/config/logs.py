@@ -19,7 +19,8 @@ from audit.evidence import COUNTED, Absence, Predictions, Settings
 from audit.logs.cells import Cells, Counted, answers
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
-from audit.logs.frames import open_frame, open_spark
+from audit.logs.engines import open_dask, open_spark
+from audit.logs.frames import open_frame
 from audit.logs.label_times import doubts
 from audit.logs.sources import Source, log_files, open_files, open_table
 from audit.logs.versions import shadow_notes
@@ -102,9 +103,7 @@ class Frames:
     labels: object | None = None
 
 
-def source_of(
-    data: DataTable, folder: Path, columns: LogColumns, *, every: int = 0, frames: Frames | None = None
-) -> Source:
+def source_of(data: DataTable, folder: Path, columns: LogColumns, frames: Frames | None = None) -> Source:
     """Open what ``[data] log`` names, or the frame that was given.
 
     Raises
@@ -114,16 +113,17 @@ def source_of(
     """
     needed = columns.parts()
     if frames is not None:
-        return open_frame(frames.log, needed, labels=frames.labels, every=every)
+        return open_frame(frames.log, needed, labels=frames.labels)
     labels = data.labels if isinstance(data.labels, str) else ""
     if data.spark is not None:
-        return open_spark(data.spark, data.table, needed, labels=labels, every=every)
+        return open_spark(data.spark, data.table, needed, labels=labels)
     late = log_files(folder, labels, what="labels") if labels else ()
     if data.table:
-        return open_table(folder / str(data.log), data.table, needed, labels=late, every=every)
-    return open_files(
-        log_files(folder, str(data.log or data.test)), needed, labels=late, every=every, text=columns.text
-    )
+        return open_table(folder / str(data.log), data.table, needed, labels=late)
+    files = log_files(folder, str(data.log or data.test))
+    if data.dask is not None:
+        return open_dask(data.dask, files, needed, labels=late)
+    return open_files(files, needed, labels=late, text=columns.text)
 
 
 def load_log(data: DataTable, settings: Settings, folder: Path, frames: Frames | None = None) -> Log:
@@ -135,7 +135,7 @@ def load_log(data: DataTable, settings: Settings, folder: Path, frames: Frames |
         If it cannot be opened or counted.
     """
     columns = columns_of(data)
-    source = source_of(data, folder, columns, frames=frames)
+    source = source_of(data, folder, columns, frames)
     return log_of(count(source, columns), columns, source, roles_of(data), settings)
 
 

@@ -46,6 +46,7 @@ def run(
     log: object | None = None,
     table: str = "",
     spark: str | None = None,
+    dask: str | None = None,
     id: ColumnName | None = None,  # noqa: A002 -- its name in [data]
     label_time: ColumnName | None = None,
     version: ColumnName | None = None,
@@ -118,10 +119,10 @@ def run(
     log : path, pattern of paths, or frame, optional
         A prediction log in place of `test`: Parquet or CSV files, a DuckDB file with `table`, a DuckDB relation, or
         a frame of pandas, Polars, PyArrow, Dask or Spark. It is counted where it lies and not kept.
-    table, spark, id, label_time, version : str, optional
-        Of a log: its table in a DuckDB file or in the Spark session at ``sc://…``, the column by which `labels` that
-        came later meet their rows, the one that says when a label became known, and the one that says which version
-        answered.
+    table, spark, dask, id, label_time, version : str, optional
+        Of a log: its table in a DuckDB file or in the Spark session at ``sc://…``, the Dask scheduler (``tcp://…``, or
+        ``local``) that counts its Parquet files, the column by which `labels` that came later meet their rows, the one
+        that says when a label became known, and the one that says which version answered.
     sensitive : DataFrame, Series, mapping or list of str, optional
         Sensitive features of the test rows, or a mapping of split to such a frame, or names of columns.
     target : str, optional
@@ -212,7 +213,7 @@ def run(
     has_column = isinstance(model, str) and (log is not None or spark is not None)
     column, model = (str(model), None) if has_column else (None, model)
     given = log_given(
-        log, labels, table=table, spark=spark, id_=id, label_time=label_time, version=version, model=column
+        log, labels, table=table, spark=spark, dask=dask, id_=id, label_time=label_time, version=version, model=column
     )
     parts, output_column = one_target(parts_of(X, y, test, train, log=given, model=model), output_column, model)
     roles = roles_given(

@@ -40,6 +40,7 @@ def monitor(
     model: str | None = None,
     table: str = "",
     spark: str | None = None,
+    dask: str | None = None,
     task: Task | None = None,
     positive: object | None = None,
     favorable: object | None = None,
@@ -59,7 +60,7 @@ def monitor(
 
     Parameters
     ----------
-    log, prediction, score, weight, cluster, id, table, spark, labels, label_time, version
+    log, prediction, score, weight, cluster, id, table, spark, dask, labels, label_time, version
         As for :func:`audit.integrations.auditing.run`.
     model : str, optional
         Column that says which model answered; several may have answered the same requests.
@@ -111,7 +112,7 @@ def monitor(
         text=text, labels=labels,
     )  # fmt: skip
     given = log_given(
-        log, labels, table=table, spark=spark, id_=id, label_time=label_time, version=version, model=model
+        log, labels, table=table, spark=spark, dask=dask, id_=id, label_time=label_time, version=version, model=model
     )
     if given is None:
         raise ConfigError("log is None; expected paths or a frame of predictions, or spark and table.")

@@ -24,7 +24,7 @@ from audit.errors import DataError, quote, quote_all
 from audit.evidence import COUNTED, Predictions, Repeats, Settings
 from audit.logs.columns import LogColumns
 from audit.logs.versions import decider_factor, splits_of
-from audit.logs.windows import REFERENCE_NAME, window_name
+from audit.logs.windows import NO_WINDOW, REFERENCE_NAME, window_name
 from reports.together import sweep
 
 TRUE, PREDICTED, BIN, WINDOW, CLUSTER = "\ttrue", "\tpredicted", "\tbin", "\twindow", "\tcluster"
@@ -39,7 +39,6 @@ FAULTS = (
 EARLY, LATE = "early_sum", "late_sum"
 """How many labels came before their decision, and how many lie in the future; neither are believed."""
 FIXED = 2.0**24
-NO_WINDOW = -(2**24)
 REFERENCE = NO_WINDOW + 1
 """Window of a reference that is a log of its own; it comes before all others."""
 

@@ -17,13 +17,12 @@ import pandas as pd
 
 from audit.errors import DataError, quote
 from audit.logs.amounts import UNKNOWN, amount_keys, amount_sums, largest_amount
-from audit.logs.cells import EARLY, LATE, NO_WINDOW, Cells, sum_of, words
+from audit.logs.cells import EARLY, LATE, Cells, sum_of, words
 from audit.logs.columns import LogColumns
-from audit.logs.joining import ROWS
 from audit.logs.label_times import without_impossible
 from audit.logs.score_bins import raw_scores, whole, with_bins
 from audit.logs.sources import Source, unreadable
-from audit.logs.windows import window_number
+from audit.logs.windows import NO_WINDOW, TIME, latest_time, window_number, with_places
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -47,8 +46,8 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     ----------
     source : Source
     columns : LogColumns
-    window : {"day", "week", "month", "rows"}, optional
-        Count by windows of time, too; ``rows`` takes those that the source numbered.
+    window : str, optional
+        Count by windows of time, too: ``day``, ``week``, ``month`` or a number of rows.
 
     Raises
     ------
@@ -83,18 +82,23 @@ def _group(
     """Return sums by key; a row more than may be kept where there are too many."""
     import narwhals.stable.v2 as nw
 
+    size = int(window) if window.isdigit() else 0
     keys, weights = _computed(columns, schema, window, source.engine), _weights(columns, schema, scales)
-    as_written, late = _levels(columns), source.engine in GROUPS_MISSING
+    as_written, late = _levels(columns), source.engine in GROUPS_MISSING and not size
     levels = {key: _level(key if late else name, name, schema[name]) for key, name in as_written.items()}
     keys |= {key: nw.col(name) for key, name in as_written.items()} if late else levels
-    shaped = source.frame.select(**keys, **raw_scores(columns.scores(), schema), **weights)
+    order = _order(columns) if size else {}
+    shaped = source.frame.select(**keys, **raw_scores(columns.scores(), schema), **weights, **order)
     places, decide = tuple(columns.scores()), columns.prediction is None
     names = list(keys)
     if places:
         shaped = with_bins(shaped, places, decide=decide)
         names += [*places, *(["bin"] if len(places) > 1 else []), *(["predicted"] if decide else [])]
-    sums = {"n": nw.len()}
-    sums |= {name: nw.col(name).sum() for name in (*map(sum_of, places), *weights)}
+    summed = (*map(sum_of, places), *weights)
+    if size:
+        shaped = with_places(shaped, size, (*order, *names, *summed))
+        names.append("window")
+    sums = {"n": nw.len()} | {name: nw.col(name).sum() for name in summed}
     table = shaped.group_by(*names).agg(**sums).with_columns(nw.col(name).cast(nw.Int64) for name in sums)
     if late and levels:
         table = table.with_columns(**levels)
@@ -151,13 +155,22 @@ def _computed(columns: LogColumns, schema: dict[str, Any], window: str, engine: 
     }
     if columns.amounts:
         expressions |= amount_keys(columns, schema)
-    if window == "rows":
-        expressions["window"] = nw.col(ROWS).cast(nw.Int64)
-    elif window and columns.time is not None:
+    if window and not window.isdigit() and columns.time is not None:
         time, early = nw.col(columns.time), nw.lit(datetime.datetime(1970, 1, 1), dtype=nw.Datetime("us"))
         there = nw.when(time.is_null()).then(early).otherwise(time) if engine in NO_YEAR else time
         expressions["window"] = nw.when(time.is_null()).then(nw.lit(NO_WINDOW)).otherwise(window_number(there, window))
     return expressions
+
+
+def _order(columns: LogColumns) -> dict[str, nw.Expr]:
+    """Return what rows are put in order by before all else: time, missing ones last, and identifier."""
+    import narwhals.stable.v2 as nw
+
+    time = nw.col(str(columns.time))
+    last = nw.lit(latest_time() + datetime.timedelta(days=1), dtype=nw.Datetime("us"))
+    return {TIME: nw.when(time.is_null()).then(last).otherwise(time)} | (
+        {} if columns.id is None else {"id": nw.col(columns.id)}
+    )
 
 
 def _level(key: str, name: str, dtype: nw.dtypes.DType) -> nw.Expr:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from audit.errors import DataError, MissingExtra, quote
-from audit.logs.joining import LATER, ORDER, ROWS, contradicting, differing_ids, future, nameless, twice
+from audit.errors import DataError, quote
+from audit.logs.joining import LATER, contradicting, differing_ids, future, nameless, twice
 from audit.logs.sources import Source, require_columns
 from audit.logs.windows import latest_time
 
@@ -17,42 +17,13 @@ if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
 
 UTC = ("UTC", "Etc/UTC")
+NAMELESS = "\tnone"
+"""Stands for a missing name; no name in a log is this one."""
 SQL = ("duckdb", "pyspark", "sqlframe")
 """Engines that compare times of UTC with times without a zone; others refuse to."""
 
 
-def open_spark(address: str, table: str, columns: Mapping[str, str], *, labels: str = "", every: int = 0) -> Source:
-    """Open a table of a Spark session, by its Connect address (``sc://…``) or ``local[…]``.
-
-    Parameters
-    ----------
-    address, table : str
-    columns : mapping of column to the part it plays
-    labels : str
-        Table of labels that came later.
-    every : int
-        Number the windows of so many rows in order of time; 0 for none.
-
-    Raises
-    ------
-    MissingExtra
-        Without pyspark.
-    DataError
-        If the table lacks a column.
-    """
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise MissingExtra("a log on Spark needs pyspark: pip install 'modelassay[spark]'") from error
-    builder = SparkSession.builder
-    session = (builder.remote(address) if address.startswith("sc://") else builder.master(address)).getOrCreate()
-    late = session.table(labels) if labels else None
-    return open_frame(session.table(table), columns, name=table, labels=late, every=every)
-
-
-def open_frame(
-    frame: object, columns: Mapping[str, str], *, name: str = "", labels: object | None = None, every: int = 0
-) -> Source:
+def open_frame(frame: object, columns: Mapping[str, str], *, name: str = "", labels: object | None = None) -> Source:
     """Take a frame that Narwhals knows: pandas, Polars, PyArrow, DuckDB, Dask, Spark.
 
     Parameters
@@ -63,8 +34,6 @@ def open_frame(
         What the record calls it; the engine's name without one.
     labels : object, optional
         Frame of the same library with identifier and target of rows whose label came later.
-    every : int
-        Number the windows of so many rows in order of time; 0 for none.
 
     Raises
     ------
@@ -81,9 +50,6 @@ def open_frame(
         if labels is not None:
             log = _join(log, labels, columns, name)
         _require_past(log, named, name)
-        if every:
-            log = log.with_row_index(ROWS, order_by=[named[part] for part in ORDER if part in named])
-            log = log.with_columns(_nw().col(ROWS).cast(_nw().Int64) // every)
     except DataError:
         raise
     except Exception as error:
@@ -203,7 +169,7 @@ def _require_unique(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str)
     if model is not None:
         several = _repeated(log, [id_])["ids"] > 0
         names = nw.col(model).cast(nw.String)
-        log = log.with_columns(nw.when(names.is_null()).then(nw.lit(ROWS)).otherwise(names).alias(model))
+        log = log.with_columns(nw.when(names.is_null()).then(nw.lit(NAMELESS)).otherwise(names).alias(model))
     missing = int(_row(log.select(n=nw.col(id_).is_null().cast(nw.Int64).sum()))["n"] or 0)
     repeated = _repeated(log, [id_] if model is None else [id_, model])
     where = f" in {quote(name)}"

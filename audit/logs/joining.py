@@ -13,10 +13,8 @@ from reports.phrases import count_noun
 if TYPE_CHECKING:
     import duckdb
 
-ROWS, FILE = "\trows", "\tfile"
-"""Number of the window of so many rows, and name of the file; no column of a log has these names."""
-ORDER = ("time", "id", "model")
-"""Parts by which rows are in order."""
+FILE = "\tfile"
+"""Name of the file; no column of a log has this name."""
 LATER = ("target", "label time")
 """Parts that are in the files of labels, where there are such."""
 

@@ -45,6 +45,19 @@ class Source:
     files: tuple[Path, ...] = ()
     shadowed: bool = False
     """Whether several models answered the same requests."""
+    held: object | None = None
+    """What must stay open until the log is counted."""
+
+
+def name_of(files: Sequence[Path]) -> str:
+    """Return what a record calls the files of a log.
+
+    Examples
+    --------
+    >>> name_of([Path("a.csv"), Path("b.csv"), Path("c.csv")])
+    'a.csv … c.csv (3 files)'
+    """
+    return files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name} ({len(files)} files)"
 
 
 def log_files(folder: Path, pattern: str, *, what: str = "log") -> tuple[Path, ...]:
@@ -124,7 +137,6 @@ def open_files(
     *,
     fingerprint: bool = True,
     labels: Sequence[Path] = (),
-    every: int = 0,
     text: Collection[str] = (),
     types: Mapping[str, str] | None = None,
 ) -> Source:
@@ -140,8 +152,6 @@ def open_files(
         Whether the files' contents are hashed.
     labels : sequence of Path
         Files with identifier and target of rows whose label came later.
-    every : int
-        Number the windows of so many rows in order of time; 0 for none.
     text : collection of str
         Columns of a CSV file that are read as they are written, zeros in front included.
     types : mapping of str to str, optional
@@ -159,14 +169,14 @@ def open_files(
     needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
     relation = _open(connection, files, needed, text, types)
     try:
-        relation, shadowed = join_labels(connection, relation, columns, labels, every)
+        relation, shadowed = join_labels(connection, relation, columns, labels)
     except duckdb.Error as error:
         raise DataError(f"log file {quote(files[0].name)} cannot be read: {_say(error)}.") from error
-    name = files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name} ({len(files)} files)"
     digest = files_sha256((*files, *labels)) if fingerprint else ""
     return Source(
-        frame=nw.from_native(relation), name=name, engine="duckdb", files=tuple(files), sha256=digest, shadowed=shadowed
-    )
+        frame=nw.from_native(relation), name=name_of(files), engine="duckdb", files=tuple(files), sha256=digest,
+        shadowed=shadowed,
+    )  # fmt: skip
 
 
 def _open(
@@ -335,10 +345,8 @@ def unreadable(files: Sequence[Path], columns: Collection[str]) -> str:
     return ""
 
 
-def open_table(
-    database: Path, table: str, columns: Mapping[str, str], *, labels: Sequence[Path] = (), every: int = 0
-) -> Source:
-    """Open a table or view of a DuckDB file, read only; labels that came later and windows as in :func:`open_files`.
+def open_table(database: Path, table: str, columns: Mapping[str, str], *, labels: Sequence[Path] = ()) -> Source:
+    """Open a table or view of a DuckDB file, read only; labels that came later as in :func:`open_files`.
 
     Raises
     ------
@@ -366,7 +374,7 @@ def open_table(
         schema = dict(zip(relation.columns, map(str, relation.types), strict=True))
         needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
         require_columns({database: schema}, needed)
-        relation, shadowed = join_labels(connection, relation, columns, labels, every)
+        relation, shadowed = join_labels(connection, relation, columns, labels)
     except duckdb.Error as error:
         raise DataError(f"database {quote(database.name)} cannot be read: {_say(error)}.") from error
     return Source(
@@ -380,7 +388,6 @@ def join_labels(
     relation: duckdb.DuckDBPyRelation,
     columns: Mapping[str, str],
     labels: Sequence[Path] = (),
-    every: int = 0,
 ) -> tuple[duckdb.DuckDBPyRelation, bool]:
     """Return a log's columns with times read, identifiers checked, and labels that came later beside their rows.
 
@@ -412,10 +419,6 @@ def join_labels(
         unique = joining.later_labels(connection, "late", named, when, labels[0].name)
         query = f"SELECT * FROM ({query}) LEFT JOIN ({unique}) USING ({quote_sql(named['id'])})"  # noqa: S608
     joining.require_past(connection, f"({query})", named)
-    if every:
-        order = ", ".join(quote_sql(named[part]) for part in joining.ORDER if part in named)
-        place = f"(row_number() OVER (ORDER BY {order}) - 1) // {int(every)}"
-        query = f"SELECT *, {place} AS {quote_sql(joining.ROWS)} FROM ({query})"  # noqa: S608
     return connection.sql(query), shadowed
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 Window = Literal["day", "week", "month"]
 WINDOWS: tuple[Window, ...] = ("day", "week", "month")
 REFERENCE_NAME = "the reference"
+NO_WINDOW = -(2**24)
+"""Window of rows without a time."""
+TIME = "\ttime"
+"""Time of a row while rows are put in order; no column of a log has this name."""
 _EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -29,6 +34,31 @@ def window_number(time: nw.Expr, window: str) -> nw.Expr:
     y, m = year - early, month + early * 12 - 3
     days = y * 365 + y // 4 - y // 100 + y // 400 + (m * 153 + 2) // 5 + day - 719469
     return days if window == "day" else (days + 3) // 7
+
+
+def with_places(frame: nw.LazyFrame[Any], size: int, order: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Add the number of the window of so many rows; rows whose time is beyond the latest belong to none.
+
+    Parameters
+    ----------
+    frame : LazyFrame
+        Without missing values.
+    size : int
+        Rows in a window.
+    order : sequence of str
+        ``TIME``, and what decides between rows of one time: windows would otherwise depend on the order of rows.
+    """
+    import narwhals.stable.v2 as nw
+
+    if frame.implementation.is_dask():  # whose rows have no number across partitions
+        native = frame.to_native().sort_values(list(order)).reset_index(drop=True)
+        native["place"] = native[TIME].notnull().astype("int64").cumsum() - 1
+        frame = nw.from_native(native)
+    else:
+        frame = frame.with_row_index("place", order_by=list(order))
+    last = nw.lit(latest_time(), dtype=nw.Datetime("us"))
+    place = nw.col("place").cast(nw.Int64) // size
+    return frame.with_columns(window=nw.when(nw.col(TIME) > last).then(nw.lit(NO_WINDOW)).otherwise(place))
 
 
 def window_name(number: int, window: str) -> str:

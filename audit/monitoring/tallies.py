@@ -45,12 +45,14 @@ def count_windows(
     AuditError
         If the log cannot be opened or counted.
     """
-    if window.isdigit():
-        source = source_of(data, folder, columns, every=int(window), frames=frames)
-        return count(source, columns, window="rows")
-    if frames is not None or data.spark is not None or data.table:
-        return count(source_of(data, folder, columns, frames=frames), columns, window=window)
+    if window.isdigit() or frames is not None or not _is_files(data):
+        return count(source_of(data, folder, columns, frames), columns, window=window)
     return _of_files(log_files(folder, str(data.log)), data, folder, columns, window, kept)
+
+
+def _is_files(data: DataTable) -> bool:
+    """Tell whether the log is files that are counted one by one, and kept."""
+    return data.log is not None and not data.table and data.dask is None
 
 
 def count_reference(
@@ -71,10 +73,10 @@ def count_reference(
     """
     if not isinstance(reference, str | Path):
         given = Frames(log=reference, labels=None if frames is None else frames.labels)
-        cells = count(source_of(data, folder, columns, frames=given), columns)
+        cells = count(source_of(data, folder, columns, given), columns)
     else:
         files = log_files(folder, str(reference))
-        log = set() if frames is not None or data.spark or data.table else set(log_files(folder, str(data.log)))
+        log = set(log_files(folder, str(data.log))) if frames is None and _is_files(data) else set()
         if both := [file for file in files if file in log]:
             raise ConfigError(
                 f"file {quote(both[0].name)} belongs to the log and to its reference; its rows would count twice."

@@ -23,11 +23,11 @@ from audit.errors import ConfigError, DataError, quote, quote_all
 from audit.estimate.monitoring import together
 from audit.estimate.season import weekly_pattern
 from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Windows
-from audit.logs.cells import NO_WINDOW, WINDOW, Counted, add, answers
+from audit.logs.cells import WINDOW, Counted, add, answers
 from audit.logs.columns import LogColumns
 from audit.logs.label_times import doubts
 from audit.logs.versions import SHADOW, shadow_notes
-from audit.logs.windows import REFERENCE_NAME, WINDOWS
+from audit.logs.windows import NO_WINDOW, REFERENCE_NAME, WINDOWS
 from audit.monitoring.from_record import is_record, reference_from
 from audit.monitoring.reference import Reference, has_alarm, own_log, reference_of
 from audit.monitoring.tallies import count_reference, count_windows

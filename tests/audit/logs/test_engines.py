@@ -6,7 +6,9 @@ import importlib.util
 import math
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import modelassay
-from audit.logs.cells import Cells
+from audit.logs.cells import WINDOW, Cells
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
 from audit.logs.frames import open_frame
 from audit.logs.label_times import doubts
 from audit.logs.sources import connect
+from audit.logs.windows import NO_WINDOW
 from reports.store import dumps
 
 COLUMNS = LogColumns(
@@ -99,10 +102,10 @@ def odd_frame(rows: list[tuple[Any, ...]], width: str) -> pd.DataFrame:
     return frame
 
 
-def told(native: object) -> str:
+def told(native: object, columns: LogColumns = COLUMNS, window: str = "week") -> str:
     """Return what was counted, byte for byte."""
-    cells: Cells = count(open_frame(native, COLUMNS.parts(), name="log"), COLUMNS, window="week")
-    return f"{doubts(cells, COLUMNS)} {cells.sha256()} {dict(cells.scales)} {cells.rows}"
+    cells: Cells = count(open_frame(native, columns.parts(), name="log"), columns, window=window)
+    return f"{doubts(cells, columns)} {cells.sha256()} {dict(cells.scales)} {cells.rows}"
 
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what engines call in each other
@@ -130,11 +133,37 @@ def test_pandas_duckdb_and_dask_count_alike(rows: list[tuple[Any, ...]], width: 
     assert told(in_dask(frame)) == expected
 
 
+WITHOUT_ID = replace(COLUMNS, id=None, cluster=None)
+
+
+def timeless(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """Return rows of few times, of which some have none."""
+    frame = odd_frame(rows, "float32")
+    return frame.assign(t=frame["t"].dt.to_period("M").dt.to_timestamp(), known=frame["known"].mask(frame["t"].isna()))
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(ROW, min_size=2, max_size=30), st.randoms(use_true_random=False))
+def test_windows_of_rows_do_not_depend_on_engine_nor_order(rows: list[tuple[Any, ...]], chance: Random) -> None:
+    frame = timeless(rows)
+    shuffled = frame.sample(frac=1, random_state=chance.randrange(1000)).reset_index(drop=True)
+    for columns in (COLUMNS, WITHOUT_ID):
+        expected = told(in_pandas(frame), columns, "5")
+        for native in (in_pandas(shuffled), in_duckdb(frame), in_duckdb(shuffled), in_dask(shuffled)):
+            assert told(native, columns, "5") == expected
+    cells = count(open_frame(frame, COLUMNS.parts()), COLUMNS, window="5")
+    sizes = cells.sums["n"].groupby(cells.keys[WINDOW]).sum()
+    assert sizes.drop(NO_WINDOW, errors="ignore").iloc[:-1].eq(5).all()
+    assert sizes.get(NO_WINDOW, 0) == frame["t"].isna().sum()
+
+
 @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(st.lists(ROW, min_size=2, max_size=30), st.sampled_from(["float32", "float64"]))
 def test_spark_counts_alike(spark: Any, rows: list[tuple[Any, ...]], width: str) -> None:  # noqa: ANN401
     frame = odd_frame(rows, width)
     assert told(in_spark(frame, spark)) == told(in_pandas(frame))
+    few = timeless(rows)
+    assert told(in_spark(few, spark), WITHOUT_ID, "5") == told(in_pandas(few), WITHOUT_ID, "5")
 
 
 def whole_log(odd: bool) -> pd.DataFrame:

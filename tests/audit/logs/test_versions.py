@@ -259,7 +259,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_versions_belong_to_a_log(tmp_path: Path) -> None:
     (tmp_path / "audit.toml").write_text('[data]\ntest = "a.csv"\ntarget = "y"\nprediction = "p"\nversion = "v"\n')
-    with pytest.raises(ConfigError, match=r"\[data\] version names a column of a log"):
+    with pytest.raises(ConfigError, match=r"\[data\] version belongs to a log"):
         read_config(tmp_path / "audit.toml")
     with pytest.raises(AuditError, match="version is given without a log"):
         modelassay.run(test=log(), target="y", prediction="p", version="v")

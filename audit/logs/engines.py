@@ -1,0 +1,105 @@
+"""Open a log that another engine counts: a table of Spark, or Parquet files that Dask reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from audit.data.tables import files_sha256
+from audit.errors import DataError, MissingExtra, quote
+from audit.logs.frames import open_frame
+from audit.logs.joining import LATER
+from audit.logs.sources import Source, name_of, types_of_empty
+
+HERE = "local"
+"""In place of the address of a Dask scheduler: the threads of this computer."""
+_ANSWERS_WITHIN = "10s"
+
+
+def open_spark(address: str, table: str, columns: Mapping[str, str], *, labels: str = "") -> Source:
+    """Open a table of a Spark session, by its Connect address (``sc://…``) or ``local[…]``.
+
+    Parameters
+    ----------
+    address, table : str
+    columns : mapping of column to the part it plays
+    labels : str
+        Table of labels that came later.
+
+    Raises
+    ------
+    MissingExtra
+        Without pyspark.
+    DataError
+        If the table lacks a column.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MissingExtra("a log on Spark needs pyspark: pip install 'modelassay[spark]'") from error
+    builder = SparkSession.builder
+    session = (builder.remote(address) if address.startswith("sc://") else builder.master(address)).getOrCreate()
+    late = session.table(labels) if labels else None
+    return open_frame(session.table(table), columns, name=table, labels=late)
+
+
+def open_dask(
+    address: str, files: Sequence[Path], columns: Mapping[str, str], *, labels: Sequence[Path] = ()
+) -> Source:
+    """Open Parquet files that Dask reads and counts.
+
+    Parameters
+    ----------
+    address : str
+        Of a scheduler (``tcp://host:8786``), whose workers see the files under the same names and have this package;
+        ``local`` for the threads of this computer.
+    files : sequence of Path
+    columns : mapping of column to the part it plays
+    labels : sequence of Path
+        Files with identifier and target of rows whose label came later.
+
+    Raises
+    ------
+    MissingExtra
+        Without Dask.
+    DataError
+        If the scheduler does not answer, files are of another kind, lack a column, or their types differ.
+    """
+    try:
+        import dask.dataframe as dd
+    except ImportError as error:
+        raise MissingExtra("a log on Dask needs it: pip install 'modelassay[dask]'") from error
+    for file in (*files, *labels):
+        if file.suffix.lower() != ".parquet":
+            raise DataError(
+                f"log file {quote(file.name)}: of files, Dask reads Parquet; leave [data] dask out, or write Parquet."
+            )
+    own = {name: part for name, part in columns.items() if not (labels and part in LATER)}
+    of_labels = {name: part for name, part in columns.items() if part in ("id", *LATER)}
+    frames = []
+    for paths, needed in ((files, own), (labels, of_labels)):
+        types_of_empty(paths, needed)
+        names = [str(path.absolute()) for path in paths]
+        frames.append(dd.read_parquet(names, columns=list(needed)) if names else None)
+    log, late = frames
+    client = None if address == HERE else _client(address)
+    source = open_frame(log, columns, name=name_of(files), labels=late)
+    return replace(source, files=tuple(files), sha256=files_sha256((*files, *labels)), held=client)
+
+
+def _client(address: str) -> object:
+    """Connect to a scheduler, which then counts whatever Dask is asked for."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingExtra("a Dask scheduler needs distributed: pip install 'modelassay[dask]'") from error
+    try:
+        client: object = Client(address, timeout=_ANSWERS_WITHIN)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, ImportError) as error:
+        why = " ".join(str(error).split())[:200].rstrip(".")
+        raise DataError(
+            f"Dask scheduler {quote(address)} does not answer: {why}. Expected an address such as tcp://host:8786, or "
+            f'dask = "{HERE}".'
+        ) from error
+    return client
