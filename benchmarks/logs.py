@@ -4,6 +4,7 @@ python -m benchmarks.logs --rows 1e7 1e8     CPU seconds and memory of counting,
                                              three groups and twelve of them, by twelve months and bins of scores
 python -m benchmarks.logs --areas 5          ROC AUC from bins beside that of the rows, in standard errors
 python -m benchmarks.logs --promises 600     years without change, and drops of three points of recall, by base rate
+python -m benchmarks.logs --versions 200     years without change in which 0, 1 and 4 versions come, and worse versions
 python -m benchmarks.logs --amounts 200      years of a regression without change, and errors that grow by a tenth
 """
 
@@ -15,7 +16,8 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,10 +26,12 @@ import pandas as pd
 
 from audit.checks.window_drift import window_drift
 from audit.checks.window_performance import window_performance
+from audit.checks.window_versions import window_versions
 from audit.config.configuration import MonitorTable
 from audit.data.factor import Factor
 from audit.data.roles import Roles
 from audit.estimate.measure import estimate
+from audit.estimate.monitoring import together
 from audit.evidence import Predictions, Repeats, Window, Windows
 from audit.logs.cells import answers
 from audit.logs.columns import LogColumns
@@ -153,6 +157,70 @@ def first_alarm(
     return 0
 
 
+def rolled_out(
+    generator: np.random.Generator, base_rate: float, rows: int, changes: Sequence[int], lost: float, place: int
+) -> Predictions:
+    """Draw a window: a new version has a fifth of the rows of its first window, then all; the last one lost recall."""
+    number = sum(place > change for change in changes)
+    shares = {number: 1.0} if place not in changes else {number: 0.8, number + 1: 0.2}
+    parts = []
+    for version, share in shares.items():
+        recall = 0.9 - lost * (version == len(changes) and bool(changes))
+        part = drawn(generator, base_rate, recall, int(rows * share), False)
+        keys = {**part.keys, "version": Factor.constant(f"1.{version}", len(part))}
+        parts.append(replace(part, keys=keys, deciders=("version",)))
+    return together(parts)
+
+
+def alarms_of_year(
+    draw: Callable[[int], Predictions], windows: int, *, reference: int = 4, until: str = ""
+) -> dict[str, int]:
+    """Return the first window of each kind of alarm in a year whose log names versions."""
+    every = []
+    for place in range(reference + windows):
+        part = draw(place - reference)
+        every.append(Window(name=f"{place:02d}", labeled=part, unlabeled=part.take(np.zeros(0, dtype=np.int64))))
+    start = reference_of(every[:reference])
+    now = Reference(start=start, now=start, windows=every, size=reference, most=MonitorTable().grow_to)
+    alarms: dict[str, int] = {}
+    for place in range(reference, len(every)):
+        seen = Windows(reference=now.now, start=start, recent=tuple(every[reference : place + 1]))
+        found = [one for check in (window_performance, window_drift, window_versions) for one in check(seen).estimates]
+        for name in {one.metric for one in found if one.metric in ALARMS and one.value}:
+            alarms.setdefault(name, place + 1 - reference)
+        if until in alarms or (not until and alarms):
+            return alarms
+        now = now.after(place + 1, alarm=bool(alarms))
+    return alarms
+
+
+def versions(seeds: int, first: int) -> Iterator[str]:
+    """Yield how many years alarm in which versions come that are as good, and how soon a worse one is found."""
+    for base_rate, rows in ((0.5, 2000), (0.2, 5000)):
+        what = f"base rate {base_rate}, {rows:,} rows a window"
+        for changes in ((), (26,), (8, 19, 30, 41)):
+            years = []
+            for seed in range(first, first + seeds):
+                draw = partial(rolled_out, np.random.default_rng(seed), base_rate, rows, changes, 0.0)
+                years.append(alarms_of_year(draw, 52))
+            by_version = sum("version_alarm" in year for year in years)
+            yield (
+                f"{what}, {len(changes)} new versions: {sum(map(bool, years))} of {seeds} years without change alarm, "
+                f"{by_version} of them by version"
+            )
+        for start, reference in ((0, 4), (29, 4), (0, 25)):
+            after = []
+            for seed in range(first, first + seeds):
+                draw = partial(rolled_out, np.random.default_rng(seed), base_rate, rows, (start,), 0.03)
+                year = alarms_of_year(draw, start + 13, reference=reference, until="version_alarm")
+                after.append(year.get("version_alarm", 99) - start - 1)
+            soon = [sum(0 <= windows <= most for windows in after) for most in (3, 6, 12)]
+            yield (
+                f"{what}, a version with recall 3 points lower, {start} windows after a reference of {reference}: "
+                f"found within 3, 6, 12 windows of its take-over in {soon} of {seeds}"
+            )
+
+
 def promises(seeds: int, first: int) -> Iterator[str]:
     """Yield how many years without change alarm, and how many falls of recall are found, by base rate.
 
@@ -197,6 +265,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", type=float, default=[])
     parser.add_argument("--areas", type=int, default=0)
     parser.add_argument("--promises", type=int, default=0)
+    parser.add_argument("--versions", type=int, default=0)
     parser.add_argument("--amounts", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     asked = parser.parse_args()
@@ -206,6 +275,8 @@ def main() -> None:
     for line in areas(asked.areas) if asked.areas else ():
         print(line)
     for line in promises(asked.promises, asked.first) if asked.promises else ():
+        print(line, flush=True)
+    for line in versions(asked.versions, asked.first) if asked.versions else ():
         print(line, flush=True)
     for line in regressions(asked.amounts, asked.first) if asked.amounts else ():
         print(line, flush=True)

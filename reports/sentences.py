@@ -31,7 +31,7 @@ _NONE = 1e-6
 """A limit below this is none: the sentence alone says what is wrong."""
 FOUND = frozenset(other_names("recall"))
 """Metrics that say how many rows of a class are found."""
-_NAMED = ("file", "layer", "window", "over", "of")
+_NAMED = ("file", "layer", "window", "over", "of", "against")
 """Keys of addresses that name neither a group nor rows."""
 
 
@@ -255,6 +255,7 @@ def _places(record: AuditRecord, known: Estimates, estimate: Estimate) -> dict[s
             key: visible(estimate.where.get(key, ""), 60).replace("_", " ") or f"a {key}"
             for key in ("of", "layer", "window")
         },
+        "against": visible(estimate.where.get("against", ""), 60) or "the version before",
         "file": visible(estimate.where.get("file", "a file"), 60),
     }
 

@@ -10,6 +10,7 @@ from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.monitoring import change, everyone, level_counts, number_counts, number_edges, shift, together
 from audit.estimate.shares import exact
+from audit.estimate.versions import OF_VERSIONS
 from audit.evidence import FloatArray, Predictions, Windows
 from audit.exhibits import by_address_table
 from audit.statistics.sequential import LOOKS, alpha_of_look
@@ -33,7 +34,8 @@ def window_drift(
     Reading. ``drift_alarm`` is 1 where the stability index of scores, of a feature or of the groups is shown to be
     over `index_limit`, or the share of positive decisions or labels to have moved by more than `share_limit`; with
     several classes, and in a regression, predictions and labels are compared by their index. The chance of any false
-    alarm in a whole period is at most `alpha`.
+    alarm in a whole period is at most `alpha`; half of it where the log says which version answered, whose comparison
+    has the other half.
 
     Limits. Each distribution is looked at alone. Labels are those of rows that have one.
     """
@@ -42,6 +44,7 @@ def window_drift(
     old = everyone(windows.reference)
     keys = (*old.sensitive, *windows.features)
     binary = old.task == "binary"
+    alpha = alpha * (1 - OF_VERSIONS) if windows.current.labeled.deciders else alpha
     number = len(keys) + len(_scores(old)) + 2
     where = {"split": "test", "window": windows.current.name}
     estimates: list[Estimate] = []

@@ -86,8 +86,9 @@ def _summary(record: AuditRecord) -> str:
     name = record.data.splits[0].file.removeprefix("window ")
     alarms, alarming = [], has_alarm(record)
     findings = {finding.check: finding for finding in record.findings if finding.family == FAMILY}
-    for check in ("window_performance", "window_drift"):
-        finding = findings[check]
+    for finding in (
+        findings[check] for check in ("window_performance", "window_drift", "window_versions") if check in findings
+    ):
         if finding.measurement is None:
             alarms.append(f"{finding.title.lower()} not judged: {finding.reason}")
         elif any(estimate.metric in ALARMS and estimate.value for estimate in finding.measurement.estimates):

@@ -14,7 +14,7 @@ from reports.record import AuditRecord
 
 KEPT_OUT = 2 * LONGEST
 """How many of the latest windows have not joined: a change is looked for in each of them before it can join."""
-ALARMS = ("performance_alarm", "drift_alarm")
+ALARMS = ("performance_alarm", "drift_alarm", "version_alarm")
 
 
 def reference_of(windows: Sequence[Window]) -> Window:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from audit.data.user_key import is_seal, seal
 from audit.errors import ConfigError, DataError, quote, quote_all
 from audit.estimate.monitoring import together
 from audit.estimate.season import weekly_pattern
+from audit.estimate.versions import comparisons
 from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Windows
 from audit.logs.cells import WINDOW, Counted, add, answers
 from audit.logs.columns import LogColumns
@@ -105,7 +106,7 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
         warnings += (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",)
     if invalid := ", ".join(f"{rows:,} {kind}" for kind, rows in counted.predictions.invalid.items() if rows):
         warnings += (f"the log holds answers that a model of this task cannot give: {invalid}.",)
-    asked = replace(asked, policy=_gates(asked.policy))
+    asked = replace(asked, policy=_gates(asked.policy, _left_out(columns.deciders())))
     reference, first = _divided(counted, asked)
     for end in range(first, len(reference.windows)):
         windows = Windows(
@@ -240,7 +241,7 @@ def _plan(windows: Windows, counted: Counted, asked: Watch) -> RunPlan:
         policy=asked.policy,
         card=asked.card,
         seed=asked.seed,
-        checks=tuple(text for text, check in discover().items() if check.family == FAMILY or text in ALSO),
+        checks=_checks(_left_out(counted.predictions.deciders)),
         config=asked.config,
         evidence={**dict.fromkeys(NEED_ROWS, absent), "predictions": own.predictions, "windows": windows},
     )
@@ -255,19 +256,42 @@ def _keep(place: Path) -> AuditRecord | None:
 
 def _digest(windows: Windows) -> str:
     """Return a fingerprint of all counts that the record of a window rests on."""
-    texts = []
-    for window in (windows.start or windows.reference, windows.reference, *windows.recent[-3:]):
-        for part in (window.labeled, window.unlabeled):
-            table = {"true": part.y_true, "predicted": part.y_pred, "weight": part.weight}
-            table |= {name: factor.codes for name, factor in part.keys.items()}
-            scores = () if part.y_score is None else np.atleast_2d(part.y_score.T)  # a column a class
-            table |= {f"score {place}": score for place, score in enumerate(scores)}
-            texts.append(frame_sha256(pd.DataFrame(table)))
+    parts = [
+        part
+        for window in (windows.start or windows.reference, windows.reference, *windows.recent[-3:])
+        for part in (window.labeled, window.unlabeled)
+    ]
+    compared = comparisons(windows) if windows.current.labeled.deciders else ()
+    texts = [_digest_of(part) for part in parts]
+    for comparison in compared:
+        texts.append(repr((comparison.decider, comparison.look, comparison.against)))
+        texts += [_digest_of(part) for part in (comparison.new, comparison.old)]
     return hashlib.sha256("\0".join([*texts, str(windows.period)]).encode()).hexdigest()
 
 
-def _gates(policy: Policy) -> Policy:
+def _digest_of(part: Predictions) -> str:
+    table = {"true": part.y_true, "predicted": part.y_pred, "weight": part.weight}
+    table |= {name: factor.codes for name, factor in part.keys.items()}
+    for name in part.deciders:  # whose codes change when another one comes
+        table[name] = np.array([*part.keys[name].levels, ""], dtype=object)[part.keys[name].codes]
+    scores = () if part.y_score is None else np.atleast_2d(part.y_score.T)  # a column a class
+    table |= {f"score {place}": score for place, score in enumerate(scores)}
+    return frame_sha256(pd.DataFrame(table))
+
+
+def _left_out(deciders: Collection[str]) -> frozenset[str]:
+    """Name the checks that do not arise: of versions, where the log names none."""
+    return frozenset() if deciders else frozenset({"window_versions"})
+
+
+def _checks(left_out: frozenset[str]) -> tuple[str, ...]:
+    return tuple(
+        text for text, check in discover().items() if (check.family == FAMILY or text in ALSO) and text not in left_out
+    )
+
+
+def _gates(policy: Policy, left_out: frozenset[str]) -> Policy:
     """Return the gates that windows are judged by: those of monitoring, and the user's own."""
-    known = {text for text, check in discover().items() if check.family == FAMILY}
+    known = {text for text, check in discover().items() if check.family == FAMILY} - left_out
     kept = [gate for gate in policy.gates if gate.check in known or (gate.check in ALSO and not gate.from_catalogue)]
     return replace(policy, gates=tuple(kept))
