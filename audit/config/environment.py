@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from reports.record import Environment
@@ -27,6 +28,7 @@ def describe_environment() -> Environment:
     )
 
 
+@cache  # a package's whole metadata are parsed for it
 def version_of(package: str) -> str:
     """Return the version of an installed package, ``""`` of one that is not installed."""
     try:

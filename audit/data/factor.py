@@ -114,11 +114,42 @@ def cross_factors(factors: Sequence[Factor]) -> Factor:
     if len(factors) == 1:
         return factors[0]
     known = np.all([factor.codes >= 0 for factor in factors], axis=0)
-    places, inverse = np.unique([factor.codes[known] for factor in factors], axis=1, return_inverse=True)
+    places, inverse = unique_combinations([factor.codes[known] for factor in factors])
     codes = np.full(len(known), MISSING, dtype=np.int32)
-    codes[known] = inverse.reshape(-1)
-    names = [[factor.levels[at] for factor, at in zip(factors, place, strict=True)] for place in places.T]
+    codes[known] = inverse
+    names = [[factor.levels[at] for factor, at in zip(factors, place, strict=True)] for place in places]
     return Factor(codes=codes, levels=tuple(crossed_name(levels) for levels in names))
+
+
+def unique_combinations(
+    columns: Sequence[npt.NDArray[np.integer]],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the combinations of codes that occur, a row each in order, and which of them each row has.
+
+    Parameters
+    ----------
+    columns : sequence of ndarray of shape (n,)
+        At least one; no code is negative.
+
+    Examples
+    --------
+    >>> places, inverse = unique_combinations([np.array([1, 0, 1]), np.array([5, 7, 5])])
+    >>> places.tolist(), inverse.tolist()
+    ([[0, 7], [1, 5]], [1, 0, 1])
+    """
+    import pandas as pd
+
+    own, most = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for column in columns:
+        size = int(column.max(initial=0)) + 1
+        if most > 2**62 // size:
+            own, most = pd.factorize(own, sort=True)[0].astype(np.int64), len(own)
+        own, most = own * size + column, most * size
+    inverse, distinct = pd.factorize(own, sort=True)  # it sorts the distinct ones alone
+    example = np.zeros(len(distinct), dtype=np.int64)
+    example[inverse] = np.arange(len(inverse))
+    places = np.stack([column[example] for column in columns], axis=1).astype(np.int64)
+    return places, inverse.astype(np.int64)
 
 
 def concatenate(factors: Sequence[Factor]) -> Factor:
@@ -129,7 +160,10 @@ def concatenate(factors: Sequence[Factor]) -> Factor:
     >>> concatenate([Factor.of(["a"]), Factor.of(["b", "a"])]).codes.tolist()
     [0, 1, 0]
     """
-    levels = tuple(dict.fromkeys(level for factor in factors for level in factor.levels))
+    distinct = dict.fromkeys(factor.levels for factor in factors)
+    levels = tuple(dict.fromkeys(level for names in distinct for level in names))
+    if len(distinct) == 1:
+        return Factor(codes=np.concatenate([factor.codes for factor in factors]), levels=levels)
     place = {level: position for position, level in enumerate(levels)}
     parts = []
     for factor in factors:

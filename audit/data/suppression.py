@@ -20,7 +20,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from audit.data.factor import MISSING, Factor
+from audit.data.factor import MISSING, Factor, unique_combinations
 
 Address = frozenset[tuple[str, str]]
 Codes = tuple[int, ...]
@@ -65,17 +65,22 @@ def groups_to_hide(
     >>> sorted(dict(one)["race"] for one in groups_to_hide({"race": race}, 10, 2, [np.ones(300, dtype=np.int64)]))
     ['b', 'c']
     """
-    shares = [part for part in parts if part.any()]
     if least <= 1 or not factors:
         return frozenset()
+    occurring, place = unique_combinations([_codes(factor) for factor in factors.values()])
+    factors = {
+        name: Factor(codes=np.where(codes < len(factor.levels), codes, MISSING).astype(np.int32), levels=factor.levels)
+        for (name, factor), codes in zip(factors.items(), occurring.T, strict=True)
+    }
+    shares = [np.bincount(place, part, minlength=len(occurring)).astype(np.int64) for part in parts if part.any()]
     hidden = {
         frozenset({(name, level)})
-        for part in shares
+        for share in shares
         for name, factor in factors.items()
-        for level in hidden_levels(factor, part, least)
+        for level in hidden_levels(factor, share, least)
     }
-    for part in shares:
-        hidden |= _Table(factors, part, least, min(depth, len(factors)), hidden).hide()
+    for share in shares:
+        hidden |= _Table(factors, share, least, min(depth, len(factors)), hidden).hide()
     return frozenset(hidden)
 
 
@@ -124,12 +129,16 @@ def _covered(sizes: IntArray, least: int) -> bool:
 
 
 def _sizes(factor: Factor, share: IntArray) -> IntArray:
-    codes = np.where(factor.codes < 0, len(factor.levels), factor.codes)
-    return np.bincount(codes, share, minlength=len(factor.levels) + 1).astype(np.int64)
+    return np.bincount(_codes(factor), share, minlength=len(factor.levels) + 1).astype(np.int64)
+
+
+def _codes(factor: Factor) -> IntArray:
+    """Return the codes of a factor; the code after the last level stands for rows without a value."""
+    return np.where(factor.codes < 0, len(factor.levels), factor.codes).astype(np.int64)
 
 
 class _Table:
-    """All crossings of one part, down to a depth, with what is hidden of them."""
+    """All crossings of one part, down to a depth, with what is hidden of them; each combination of all is a row."""
 
     def __init__(
         self, factors: Mapping[str, Factor], share: IntArray, least: int, depth: int, hidden: set[Address]
@@ -137,11 +146,9 @@ class _Table:
         self.levels = {name: factor.levels for name, factor in factors.items()}
         self.least = least
         self.crossed = [names for size in range(1, depth + 1) for names in combinations(factors, size)]
-        codes = {name: np.where(factor.codes < 0, len(factor.levels), factor.codes) for name, factor in factors.items()}
-        every = np.stack(list(codes.values()), axis=1)[share > 0]
-        self.combinations, own = np.unique(every, axis=0, return_inverse=True)
-        rows = np.bincount(own.reshape(-1), share[share > 0], minlength=len(self.combinations))
-        self.rows: FloatArray = rows.astype(np.float64)
+        codes = {name: _codes(factor) for name, factor in factors.items()}
+        self.combinations = np.stack(list(codes.values()), axis=1)[share > 0]
+        self.rows: FloatArray = share[share > 0].astype(np.float64)
         self.n: dict[Cell, int] = {}
         for names in self.crossed:
             self.n.update(_count(names, codes, self.levels, share))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -36,31 +35,30 @@ def together(parts: Sequence[Predictions]) -> Predictions:
     >>> len(together([one, one]))
     2
     """
-    return reduce(_stack, parts)
-
-
-def _stack(predictions: Predictions, other: Predictions) -> Predictions:
-    pairs = ((predictions.weight, other.weight), (predictions.y_score, other.y_score))
-    clusters = [part.cluster for part in (predictions, other) if part.cluster is not None]
-    weight, score = (None if a is None or b is None else np.concatenate([a, b]) for a, b in pairs)
-    repeats = None
-    if predictions.repeats is not None and other.repeats is not None:
-        repeats = Repeats(*(np.concatenate(pair) for pair in zip(predictions.repeats, other.repeats, strict=True)))
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    repeats = [part.repeats for part in parts if part.repeats is not None]
+    clusters = [part.cluster for part in parts if part.cluster is not None]
+    names = [name for name in first.keys if all(name in part.keys for part in parts)]
+    whole = len(parts)
     return replace(
-        predictions,
-        y_true=np.concatenate([predictions.y_true, other.y_true]),
-        y_pred=np.concatenate([predictions.y_pred, other.y_pred]),
-        y_score=score,
-        weight=weight,
-        cluster=concatenate(clusters) if len(clusters) == 2 else None,
-        repeats=repeats,
-        keys={
-            name: concatenate([predictions.keys[name], other.keys[name]])
-            for name in predictions.keys
-            if name in other.keys
-        },
+        first,
+        y_true=np.concatenate([part.y_true for part in parts]),
+        y_pred=np.concatenate([part.y_pred for part in parts]),
+        y_score=_stack([part.y_score for part in parts]),
+        weight=_stack([part.weight for part in parts]),
+        cluster=concatenate(clusters) if len(clusters) == whole else None,
+        repeats=Repeats(*map(np.concatenate, zip(*repeats, strict=True))) if len(repeats) == whole else None,
+        keys={name: concatenate([part.keys[name] for part in parts]) for name in names},
         levels={},
     )
+
+
+def _stack(columns: Sequence[FloatArray | None]) -> FloatArray | None:
+    """Stack a column that all parts have."""
+    known = [column for column in columns if column is not None]
+    return np.concatenate(known) if len(known) == len(columns) else None
 
 
 def span_of(part: Predictions, name: str, level: float) -> tuple[Span, int] | None:
