@@ -23,6 +23,8 @@ from reports.svg import BLUE, DASHES, PALETTE, Canvas, simplify
 MOST_ROWS = 40
 """Groups or bars that one figure draws."""
 MOST_POINTS = 300
+MOST_NAMES, MOST_OF_NAME = 5, 14
+"""Names under an axis, and characters of each."""
 MOST_SERIES = 8
 MOST_CELLS = 16
 """Rows or columns of a grid that is drawn; larger ones stand as a table alone."""
@@ -110,13 +112,14 @@ def _axis(values: Sequence[float], start: float, end: float, *, log: bool = Fals
     return _Axis(low=low - room * (low != 0 or not zero), high=high + room, start=start, end=end)
 
 
-def _bottom(canvas: Canvas, axis: _Axis, top: float, y: float, label: str) -> None:
-    """Draw a horizontal axis with light lines up to `top`."""
-    ticks = axis.ticks()
-    for tick in ticks:
+def _bottom(canvas: Canvas, axis: _Axis, top: float, y: float, label: str, names: Sequence[str] = ()) -> None:
+    """Draw a horizontal axis with light lines up to `top`; `names` say what its whole numbers stand for."""
+    numbers = axis.ticks()
+    ticks = {float(k): names[k] for k in thin_places(len(names), MOST_NAMES)} or {k: _tick(k, numbers) for k in numbers}
+    for tick, words in ticks.items():
         x = axis.at(tick)
         canvas.line((x, x), (top, y), width=0.8, alpha=0.15)
-        canvas.text(x, y + 15, _tick(tick, ticks), anchor="middle", quiet=True)
+        canvas.text(x, y + 15, words, anchor="middle", limit=MOST_OF_NAME, quiet=True)
     canvas.line((axis.start, axis.end), (y, y), width=1.0, alpha=0.6)
     canvas.text((axis.start + axis.end) / 2, y + 32, label, anchor="middle", limit=48)
 
@@ -279,7 +282,7 @@ def _curve(curve: Curve, anchor: str) -> Markup:
     named = len(drawn) > 1
     canvas = Canvas(700.0 if named else 480.0, 360.0 + (18 if len(drawn) < len(curve.series) else 0))
     across, down = _axes(curve, drawn)
-    _bottom(canvas, across, 30.0, 312.0, curve.x_label)
+    _bottom(canvas, across, 30.0, 312.0, curve.x_label, curve.x_names)
     ticks = down.ticks()
     for tick in ticks:
         canvas.line((56.0, 456.0), (down.at(tick),) * 2, width=0.8, alpha=0.15)

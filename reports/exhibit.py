@@ -106,6 +106,8 @@ class Curve:
     """Whether the line y = x is drawn as a reference."""
     unit_square: bool = False
     """Whether both axes run from 0 to 1."""
+    x_names: tuple[str, ...] = ()
+    """What the places 0, 1, 2 … across stand for, such as windows of time; numbers stand for themselves."""
     caption: str = ""
     kind: Literal["curve"] = "curve"
 

@@ -116,27 +116,34 @@ def _curve(curve: Curve) -> View:
         title=visible(curve.title),
         caption=visible(curve.caption, 600),
         columns=("Line", *names),
-        rows=tuple(row for series in curve.series for row in _points(series)),
+        rows=tuple(row for series in curve.series for row in _points(series, curve.x_names)),
         notes=(note,) if longest > CURVE_ROWS else (),
     )
     if shared:
         several = len(curve.series) > 1
         heads = tuple(_line_name(series) for series in curve.series) if several else (names[1],)
         marked = tuple(_mark(series) for series in curve.series if series.mark is not None)
-        view = replace(view, columns=(names[0], *heads), rows=_across(curve.series), notes=(*view.notes, *marked))
-    return replace(view, numeric=(shared, *(True for _ in view.columns[1:])))
+        rows = _across(curve.series, curve.x_names)
+        view = replace(view, columns=(names[0], *heads), rows=rows, notes=(*view.notes, *marked))
+    return replace(view, numeric=(shared and not curve.x_names, *(True for _ in view.columns[1:])))
 
 
-def _across(series: Sequence[Series]) -> tuple[tuple[str, ...], ...]:
+def _across(series: Sequence[Series], names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Set lines over the same places side by side."""
     x = series[0].x
-    return tuple((number(x[k]), *(_height(series_, k) for series_ in series)) for k in thin_places(len(x), CURVE_ROWS))
+    places = thin_places(len(x), CURVE_ROWS)
+    return tuple((_place(x[k], names), *(_height(series_, k) for series_ in series)) for k in places)
 
 
-def _points(series: Series) -> list[tuple[str, ...]]:
+def _place(x: float, names: Sequence[str]) -> str:
+    """Name a place across, or write its number."""
+    return visible(names[int(x)]) if x.is_integer() and 0 <= x < len(names) else number(x)
+
+
+def _points(series: Series, names: Sequence[str]) -> list[tuple[str, ...]]:
     name = _line_name(series)
     rows: list[tuple[str, ...]] = []
-    rows += [(name, number(series.x[k]), _height(series, k)) for k in thin_places(len(series.x), CURVE_ROWS)]
+    rows += [(name, _place(series.x[k], names), _height(series, k)) for k in thin_places(len(series.x), CURVE_ROWS)]
     if series.mark is not None:
         rows.append((f"{name}, {visible(series.mark_name, 60)}", number(series.mark[0]), number(series.mark[1])))
     return rows

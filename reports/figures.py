@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
+from reports.charts import MOST_NAMES
 from reports.exhibit import Curve, Matrix, Series
+from reports.exhibits import thin_places
 from reports.for_whom import rate_of_groups
 from reports.lookup import Estimates
 from reports.people import class_words, group_words, words_of
@@ -160,6 +162,9 @@ def _curve(axes: Axes, curve: Curve) -> None:
         axes.plot((0, 1), (0, 1), color="0.6", linestyle=":", linewidth=1)
     if curve.unit_square:
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    if curve.x_names:
+        places = thin_places(len(curve.x_names), MOST_NAMES)
+        axes.set_xticks(places, [_text(curve.x_names[place]) for place in places])
     axes.set_xlabel(_text(curve.x_label))
     axes.set_ylabel(_text(curve.y_label))
     if len(curve.series) > 1 or curve.series[0].mark:

@@ -117,14 +117,19 @@ def _curves(windows: Windows, detectable: list[Estimate]) -> list[Curve]:
             high=tuple(span.high for _, span in there),
         )
         ends = (0.0, max(float(len(spans) - 1), 1.0))
-        flat = Series(name="reference", x=ends, y=(old[0].value, old[0].value), style="dashed")
-        caption = (
-            f"0 is {windows.recent[0].name}, {len(spans) - 1} is {windows.current.name}; the band is each window's own."
-            f" The reference is {windows.reference.name}.{_detectable_in_words(name, detectable)}"
-        )
-        title = f"{metric_words(name)} by window"
+        flat = Series(name=windows.reference.name, x=ends, y=(old[0].value, old[0].value), style="dashed")
         drawn.append(
-            Curve(title=title, x_label="window", y_label=metric_words(name), series=(line, flat), caption=caption)
+            Curve(
+                title=f"{metric_words(name)} by window",
+                x_label="window",
+                y_label=metric_words(name),
+                x_names=tuple(window.name for window in windows.recent),
+                series=(line, flat),
+                caption=(
+                    f"The band is each window's own; dashed is the reference, {windows.reference.name}."
+                    f"{_detectable_in_words(name, detectable)}"
+                ),
+            )
         )
     return drawn
 

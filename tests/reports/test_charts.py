@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from reports import charts
+from reports.exhibits import view
 from reports.record import Bar, Bars, Curve, Exhibit, Forest, ForestRow, Image, Matrix, Prose, Series, Table
 from reports.svg import PALETTE, Canvas
 
@@ -151,3 +152,16 @@ def test_text_of_the_card_reaches_its_contrast() -> None:
         for text, ground in pairs:
             dark, light = sorted((luminance(colors[text]), luminance(colors[ground])))
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+def test_places_across_have_their_names(samples: ModuleType) -> None:
+    names = tuple(f"2025-W{week:02d}" for week in range(1, 21))
+    line = Series(name="accuracy", x=tuple(float(k) for k in range(20)), y=(0.8,) * 20)
+    curve = Curve(title="t", x_label="window", y_label="accuracy", series=(line,), x_names=names)
+    texts = [text.text for text in ET.fromstring(str(charts.draw(curve, "f"))).iter() if text.tag.endswith("text")]
+    weeks = [text for text in texts if text in names]
+    assert (weeks[0], weeks[-1]) == (names[0], names[-1])
+    assert len(weeks) == charts.MOST_NAMES
+    assert {row[0] for row in view(curve).rows} <= set(names)
+    hostile = replace(curve, x_names=(samples.HOSTILE[0], *names[1:]))
+    assert "<script>" not in str(charts.draw(hostile, "f"))
