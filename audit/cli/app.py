@@ -251,11 +251,18 @@ def monitor(
     formats: Formats = None,
     strict: Strict = False,
     trust: Trust = False,
+    judge_again: Annotated[
+        bool,
+        typer.Option("--judge-again", help="Judge earlier windows again, too, where the rules have changed since."),
+    ] = False,
 ) -> int:
     """Watch a prediction log: judge each new window against the reference, and keep its record."""
     from audit.cli.monitor import monitor as verb
 
-    return verb(config, window=window, out=out, policy=policy, formats=formats, strict=strict, trust=trust)
+    return verb(
+        config, window=window, out=out, policy=policy, formats=formats, strict=strict, trust=trust,
+        judge_again=judge_again,
+    )  # fmt: skip
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def monitor(
     formats: str | None,
     strict: bool,
     trust: bool,
+    judge_again: bool,
 ) -> int:
     """Count what is new, judge each new or changed window, keep its record, and return the worst exit code."""
     asked = open_config(config, trust=trust)
@@ -54,6 +56,7 @@ def monitor(
             monitor=asked.monitor if window is None else replace(asked.monitor, window=window),
             reference=asked.monitor.reference,
             state=state,
+            judge_again=judge_again,
             seed=asked.audit.seed,
             config=asked.as_json(),
         )
@@ -74,7 +77,7 @@ def monitor(
         last = replace(last, warnings=(*last.warnings, PRINTS))
     target = Path(out) if out is not None else state / "latest"
     code = output.tell(last, output.write_reports(last, target, names), strict=strict)
-    for text in (*last.warnings, _reference(every[-1])):
+    for text in (*last.warnings, _reference(every[-1]), *_other_rules(every)):
         output.note(text)
     output.note(f"Next: modelassay history {state}/*.json --out history.html draws all windows on one page.")
     keep(every, state)  # last: a window counts as told once everything of it was
@@ -98,6 +101,19 @@ def _summary(record: AuditRecord) -> str:
     measured = [findings[check].measurement for check in also if check in findings]
     lines = [*(alarms or ["no alarm"]), *(measurement.summary for measurement in measured if measurement is not None)]
     return f"{'; '.join(line.removeprefix(f'{name}: ').rstrip('.') for line in lines)}."
+
+
+def _other_rules(every: Sequence[Watched]) -> tuple[str, ...]:
+    """Say which windows keep the verdicts of other rules, and how to judge them again."""
+    names = [watched.name for watched in every if watched.has_other_rules]
+    if not names:
+        return ()
+    which = f"{names[0]} keeps" if len(names) == 1 else f"{len(names)} windows from {names[0]} to {names[-1]} keep"
+    text = (
+        f"The rules have changed: {which} the verdicts of the rules of that time. --judge-again judges all windows by "
+        "those of now."
+    )
+    return (text,)
 
 
 def _lacks_labels(finding: Finding) -> bool:

@@ -54,6 +54,7 @@ def monitor(
     ignore: Iterable[str] = (),
     override: Iterable[Mapping[str, Json]] = (),
     card: Card | Mapping[str, str] | str | Path | None = None,
+    judge_again: bool = False,
     seed: int = 0,
 ) -> tuple[AuditRecord, ...]:
     """Compare each window of a prediction log with its reference; alarms keep their promise for the whole period.
@@ -81,6 +82,9 @@ def monitor(
         Folder of records and of what was counted; nothing is kept without one.
     sensitive, features : names of columns
         Groups, and further columns whose drift is watched.
+    judge_again : bool
+        Judge windows again that the rules of another time have judged; without it they keep those verdicts, and new and
+        changed windows and the last one are judged by the rules of now.
     task, positive, favorable, order, bins, text, names, settings, policy, select, ignore, override, card, seed
         As for :func:`audit.integrations.auditing.run`.
 
@@ -130,6 +134,7 @@ def monitor(
         monitor=replace(MonitorTable(), window=window, grow_to=grow_to, period=period),
         reference=reference,
         state=None if state is None else Path(state),
+        judge_again=judge_again,
         seed=seed,
         frames=frames_of(given),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,14 +34,15 @@ from audit.monitoring.reference import Reference, has_alarm, own_log, reference_
 from audit.monitoring.tallies import count_reference, count_windows
 from reports.formats import render
 from reports.phrases import metric_words
-from reports.record import AuditRecord, Card, Json, Policy, SplitInfo
+from reports.record import AuditRecord, Card, Gate, Json, Policy, SplitInfo
 from reports.store import RecordError, dumps, loads, write_bytes_atomically
 from reports.store import load as load_record
 from reports.together import write_together
 
 FAMILY = "monitoring"
 ALSO = ("classification", "regression", "group_performance")
-TALLIES = "tallies"
+TALLIES, EARLIER = "tallies", "earlier"
+"""Folders of what was counted, and of records that others replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,8 @@ class Watch:
     """How many of the first windows, a log of its own, or the record of an audit."""
     state: Path | None
     """Folder of records; nothing is kept without one."""
+    judge_again: bool = False
+    """Whether windows that were judged by other rules are judged again by those of now."""
     seed: int = 0
     frames: Frames | None = None
     config: Mapping[str, Json] = field(default_factory=dict)
@@ -75,6 +78,8 @@ class Watched(NamedTuple):
     """Whether it stands in the folder of records, under the user's seal."""
     reference: str
     """What it was compared with."""
+    has_other_rules: bool
+    """Whether it keeps the verdicts of the rules of its time, which are not those of now."""
 
 
 def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[Watched]:
@@ -115,8 +120,10 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
         )  # fmt: skip
         season = _season(reference.windows[: end + 1]) if window == "day" else ()
         plan = replace(_plan(windows, counted, asked), warnings=(*warnings, *season))
-        record, is_new, is_kept = _record(plan, asked, execute)
-        yield Watched(windows.current.name, record, is_new, is_kept, reference.now.name)
+        is_last = end == len(reference.windows) - 1
+        record, is_new, is_kept = _record(plan, asked, execute, may_keep_rules=not (is_last or asked.judge_again))
+        has_other_rules = rules_of(record.policy) != rules_of(asked.policy)
+        yield Watched(windows.current.name, record, is_new, is_kept, reference.now.name, has_other_rules)
         reference = reference.after(end + 1, alarm=has_alarm(record))
 
 
@@ -132,8 +139,17 @@ def _season(windows: Sequence[Window]) -> tuple[str, ...]:
     return (text,)
 
 
-def keep(every: Iterable[Watched], state: Path) -> None:
-    """Write the records that are not kept yet into the folder of records, all of them or none, and then their seals."""
+def keep(every: Sequence[Watched], state: Path) -> None:
+    """Write the records that are not kept yet into the folder of records, all of them or none, and then their seals.
+
+    A record that another one replaces, which says something else, stays in a folder of earlier ones.
+    """
+    replaced = [_file(watched.name) for watched in every if watched.is_new]
+    for name in (name for name in replaced if (state / name).is_file()):
+        before = (state / name).read_bytes()
+        (state / EARLIER).mkdir(exist_ok=True)
+        digest = hashlib.sha256(before).hexdigest()[:12]
+        write_bytes_atomically(state / EARLIER / f"{name.removesuffix('.json')}-{digest}.json", before)
     new = {_file(watched.name): render(watched.record, "json").encode() for watched in every if not watched.is_kept}
     if new:
         write_together(state, new, new)
@@ -198,23 +214,31 @@ def _at(predictions: Predictions, window: str, split: str = "test") -> Predictio
     return predictions.take(keys["window"].mask(window) & keys["split"].mask(split))
 
 
-def _record(plan: RunPlan, asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> tuple[AuditRecord, bool, bool]:
+def _record(
+    plan: RunPlan, asked: Watch, execute: Callable[[RunPlan], AuditRecord], *, may_keep_rules: bool
+) -> tuple[AuditRecord, bool, bool]:
     """Return the record of a window, whether it is new, and whether it is kept.
 
     An existing record is used where nothing has changed and it carries the user's seal; without the seal, as where
-    another computer wrote it, the record is made again and compared.
+    another computer wrote it, the record is made again and compared. A record of other rules is used, too, where it
+    `may_keep_rules`: the verdicts that stood at the time are not lost.
     """
     split = plan.dataset.splits[0]
     if asked.state is None:
         return execute(plan), True, False
     name = _file(split.file.removeprefix("window "))
     before = _keep(asked.state / name)
-    if before is None or before.data.splits[0].sha256 != split.sha256 or before.policy.gates != plan.policy.gates:
+    if before is None or before.data.splits[0].sha256 != split.sha256:
+        return execute(plan), True, False
+    has_other_rules = rules_of(before.policy) != rules_of(plan.policy)
+    if has_other_rules and not may_keep_rules:
         return execute(plan), True, False
     if _is_ours(asked.state, name):
         return before, False, True
-    anew = loads(dumps(execute(plan)))
-    return anew, _said(anew) != _said(before), False
+    anew = loads(dumps(execute(replace(plan, policy=before.policy) if has_other_rules else plan)))
+    if _said(anew) == _said(before):
+        return anew, False, False
+    return (execute(plan) if has_other_rules else anew), True, False
 
 
 def _is_ours(state: Path, name: str) -> bool:
@@ -277,6 +301,19 @@ def _digest_of(part: Predictions) -> str:
     scores = () if part.y_score is None else np.atleast_2d(part.y_score.T)  # a column a class
     table |= {f"score {place}": score for place, score in enumerate(scores)}
     return frame_sha256(pd.DataFrame(table))
+
+
+def rules_of(policy: Policy) -> tuple[Gate, ...]:
+    """Return the gates without what is said about them, which decides nothing."""
+    silent: dict[str, Any] = {
+        "title": "",
+        "topic": "",
+        "because": "",
+        "remedy": "",
+        "references": (),
+        "evidence_for": (),
+    }
+    return tuple(replace(gate, **silent) for gate in policy.gates)
 
 
 def _left_out(deciders: Collection[str]) -> frozenset[str]:
