@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 
 from reports.addresses import address
-from reports.phrases import percent, significant
 from reports.record import Cell, Estimate, Forest, ForestRow, Table, Where
 
 HOUSE_WORDS = ("split", "fold", "variant", "class", "feature")
@@ -74,20 +73,6 @@ def _row(estimate: Estimate) -> tuple[Cell, ...]:
         estimate.n,
         estimate.method if estimate.value is not None else estimate.reason,
     )
-
-
-def size_of_change(estimate: Estimate) -> str:
-    """Write a difference in points where it is one of shares.
-
-    Examples
-    --------
-    >>> size_of_change(Estimate(metric="performance_change", value=-0.0412, where={}, unit="difference"))
-    '−4.1 points'
-    >>> size_of_change(Estimate(metric="performance_change", value=12.34, where={}, unit="target"))
-    '12.3'
-    """
-    value = estimate.value or 0.0
-    return f"{percent(value).removesuffix(' %')} points" if estimate.unit == "difference" else significant(value)
 
 
 def by_address_table(

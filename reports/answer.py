@@ -21,6 +21,8 @@ class Answer:
     """One of the five questions with its answer."""
 
     id: str
+    short: str
+    """The question where there is little room."""
     question: str
     sentence: str
     details: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from reports.families import families_in, family_named
 from reports.for_whom import for_whom
 from reports.how_good import how_good
 from reports.lookup import Estimates, value_of
+from reports.over_time import change_since, course_of, trust_in
 from reports.people import (
     capital,
 )
@@ -40,11 +41,12 @@ MANY = 50.0
 def answers(record: AuditRecord) -> tuple[Answer, ...]:
     """Answer the five questions, in their order."""
     known, results = Estimates(record), gate_results(record)
+    course = course_of(record)
     return (
         how_good(record, known),
         for_whom(record, known),
-        _trust(record, known, results),
-        _breaks(record, known, results),
+        _trust(record, known, results) if course is None else trust_in(record, known, results),
+        _breaks(record, known, results) if course is None else change_since(record, known, course),
         _unknown(record, results),
     )
 
@@ -70,6 +72,7 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
     rest = [f"{text}." for text in words if text not in above][:1]
     return Answer(
         id="trusted",
+        short="Trust",
         question="Can the numbers be trusted?",
         sentence=sentence,
         details=tuple(rest),
@@ -149,6 +152,7 @@ def _breaks(record: AuditRecord, known: Estimates, results: Sequence[GateResult]
         words = [sentence, *_noise(known)]
     return Answer(
         id="breaks",
+        short="Breaks",
         question="What breaks it?",
         sentence=words[0],
         details=tuple(words[1:3]),
@@ -205,6 +209,7 @@ def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
         details.append(f"Not run: {list_names([visible(finding.title, 40) for finding in untested], limit=3)}.")
     return Answer(
         id="unknown",
+        short="Not known",
         question="What is not known?",
         sentence=sentence,
         details=tuple(details),

@@ -45,6 +45,7 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
         sentence = "Not asked: no column that distinguishes people was declared."
         return Answer(
             id="worse",
+            short="For whom",
             question=question,
             sentence=sentence,
             details=_undeclared(record),
@@ -60,6 +61,7 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
     words = f"{capital(record, gap_sentence(record, gap))}{_JUDGED.get(outcome, '')}" if gap else ""
     return Answer(
         id="worse",
+        short="For whom",
         question=question,
         sentence=f"{words or _first_words(record, known, failed)}.",
         details=(*_withheld(record, gap), *(detail for detail in details if detail)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reports.answer import Answer
 from reports.lookup import Estimates, headline_words, value_of
+from reports.over_time import with_course
 from reports.people import capital, class_words, quoted_class, words_of
 from reports.phrases import (
     estimate_text,
@@ -27,6 +28,12 @@ NEAR = 0.01
 
 SAID = frozenset({"accuracy", "r2_score"})
 """Headline metrics that the first sentence says."""
+_DRAWN = {
+    "binary": ("accuracy", "recall", "precision"),
+    "multiclass": ("accuracy",),
+    "regression": ("mean_absolute_error", "root_mean_squared_error", "r2_score"),
+}
+"""Numbers of a window that are drawn as they went."""
 FOLLOWS = 0.3
 """Rank correlation from which on answers that are worse than a constant follow the truth all the same."""
 
@@ -34,9 +41,11 @@ FOLLOWS = 0.3
 def how_good(record: AuditRecord, known: Estimates) -> Answer:
     """Say how often the model is right, beside what a constant would reach."""
     sentence, chart = _regression(record, known) if record.task == "regression" else _decisions(record, known)
+    chart = with_course(chart, record, known, _DRAWN[record.task])
     details = (_no_skill(known), _headline(record, known), _calibration(record, known), _simple_model(record, known))
     return Answer(
         id="good",
+        short="How good",
         question="How good is it?",
         sentence=sentence,
         strip=chart,

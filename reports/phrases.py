@@ -159,6 +159,20 @@ def percent_interval(estimate: Estimate) -> str:
     return f"[{low}, {high}]"
 
 
+def size_of_change(estimate: Estimate) -> str:
+    """Write a difference in points where it is one of shares.
+
+    Examples
+    --------
+    >>> size_of_change(Estimate(metric="performance_change", value=-0.0412, where={}, unit="difference"))
+    '−4.1 points'
+    >>> size_of_change(Estimate(metric="performance_change", value=12.34, where={}, unit="target"))
+    '12.3'
+    """
+    value = estimate.value or 0.0
+    return f"{percent(value).removesuffix(' %')} points" if estimate.unit == "difference" else significant(value)
+
+
 def per_hundred(value: float) -> str:
     """Write a share as people count.
 

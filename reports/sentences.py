@@ -250,6 +250,7 @@ def _places(record: AuditRecord, known: Estimates, estimate: Estimate) -> dict[s
         "metric": (
             metric_words(estimate.where.get("metric", "a metric")) + (f", {group_words(record, own)}" if own else "")
         ),
+        "change": _change_words(known, estimate),
         "scope": f"over {visible(over, 40)}" if over else "",
         **{
             key: visible(estimate.where.get(key, ""), 60).replace("_", " ") or f"a {key}"
@@ -258,6 +259,16 @@ def _places(record: AuditRecord, known: Estimates, estimate: Estimate) -> dict[s
         "against": visible(estimate.where.get("against", ""), 60) or "the version before",
         "file": visible(estimate.where.get("file", "a file"), 60),
     }
+
+
+def _change_words(known: Estimates, alarm: Estimate) -> str:
+    """Say by how much a number has changed for the worse, with the interval that its alarm goes by."""
+    change = known.get(alarm.metric.replace("_alarm", "_change"), alarm.where)
+    if change is None:
+        return ""
+    size = change.affine(-1.0) if value_of(change) < 0 else change
+    kind: Kind = "points" if change.unit == "difference" else "number"
+    return f" by {_with_ends(size, kind)}"
 
 
 def _in_features(record: AuditRecord, estimate: Estimate) -> str:

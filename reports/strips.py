@@ -11,6 +11,52 @@ from reports.record import Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """A number over the windows of a log, drawn in 100 by 28 units with an axis of its own.
+
+    Examples
+    --------
+    >>> Trend(places=(0.0, 100.0), values=(0.8, 0.9), lows=(0.7, 0.8), highs=(0.9, 1.0), reference=0.85).line
+    'M0 17.7L100 10.3'
+    """
+
+    places: tuple[float, ...]
+    """Where the windows stand, from 0 to 100; those without labels have none."""
+    values: tuple[float, ...]
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+    reference: float
+
+    @property
+    def line(self) -> str:
+        """The numbers from the first window to the last."""
+        return self._path(self.values)
+
+    @property
+    def band(self) -> str:
+        """Their intervals, as an area."""
+        back = [f"{x:g} {self._y(low):g}" for x, low in reversed(list(zip(self.places, self.lows, strict=True)))]
+        return f"{self._path(self.highs)}L{'L'.join(back)}z"
+
+    @property
+    def before(self) -> str:
+        """The reference, as a level line."""
+        return f"M0 {self._y(self.reference):g}H100"
+
+    @property
+    def now(self) -> str:
+        """The last window, as a point."""
+        return f"M{self.places[-1]:g} {self._y(self.values[-1]):g}h.01"
+
+    def _y(self, value: float) -> float:
+        low, high = min(*self.lows, self.reference), max(*self.highs, self.reference)
+        return round(25 - 22 * (value - low) / ((high - low) or 1.0), 1)
+
+    def _path(self, values: tuple[float, ...]) -> str:
+        return "M" + "L".join(f"{x:g} {self._y(value):g}" for x, value in zip(self.places, values, strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StripRow:
     """One line of a small chart."""
 
@@ -24,6 +70,8 @@ class StripRow:
     """Whether this is the line to look at."""
     mark: float | None = None
     """Where a dashed line stands, such as what a constant would reach."""
+    trend: Trend | None = None
+    """Drawn in place of a bar or point."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,9 +89,10 @@ def verdict_sentence(record: AuditRecord) -> str:
         known = Estimates(record)
         why = [verdict_words(record, known, result.lead) for result in here.invalid]
         return f"This audit cannot be relied on: {'; '.join(why[:2])}."
-    concerns = count_noun(len(here.concerns), "concern")
+    noun = "alarm" if window_of(record) else "concern"
+    concerns = count_noun(len(here.concerns), noun)
     if not (here.criteria or here.untested):
-        return f"{concerns if here.concerns else 'No concerns'}. No release criteria have been set."
+        return f"{concerns if here.concerns else f'No {noun}s'}. No release criteria have been set."
     more = f"; {concerns}" if here.concerns else ""
     every = count_noun(len(here.criteria) + len(here.untested), "release criterion", "release criteria")
     if here.untested:
@@ -247,7 +248,7 @@ def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
 def for_the_owner(record: AuditRecord) -> str:
     """Say whose the limits are where nobody has said what a release must reach; else ``""``."""
     here = standing(record)
-    if here.criteria or here.untested or here.invalid or not record.verdicts:
+    if here.criteria or here.untested or here.invalid or not record.verdicts or window_of(record):
         return ""
     return "It is open whether it may be used; limits are rules of thumb."
 

@@ -190,9 +190,9 @@ TELLINGS: Mapping[str, Telling] = {
     "fingerprint_differs": Telling("{file} is not the file that was agreed on", "count"),
     "instruction_texts": Telling("{value} names or texts read like instructions to whoever reads the report", "count"),
     "blank_sections": Telling("{value} sections of the card are blank", "count"),
-    "performance_alarm": Telling("{window}: {metric} is shown to be worse than in the reference ({scope})", "count"),
+    "performance_alarm": Telling("{window}: {metric} is worse than in the reference{change}, {scope}", "count"),
     "drift_alarm": Telling("{window}: {of} has moved from the reference ({scope})", "count"),
-    "version_alarm": Telling("{window}: {metric} is shown to be worse than that of {against} ({scope})", "count"),
+    "version_alarm": Telling("{window}: {metric} is worse than that of {against}{change}, {scope}", "count"),
     "missing_label_share": Telling("{window}: {value} of rows have no label", "share"),
     "missing_label_share_difference": Telling(
         "{window}: rows of {group} have no label {value} {side} than all rows", "points", ("less often", "more often")

@@ -18,8 +18,6 @@ from reports.topics import topics
 
 WIDTH = 100
 MOST_LINES = 15
-_ASKED = {"good": "How good", "worse": "For whom", "trusted": "Trust", "breaks": "Breaks", "unknown": "Not known",
-          "next": "Next"}  # fmt: skip
 _INDENT = 11
 _FEW = 12
 """Characters that say too little to stand for a sentence."""
@@ -100,9 +98,11 @@ def _head(record: AuditRecord) -> str:
 
 def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:
     """Draw five answers and the steps in as many lines as there are: each told, the first in full."""
+    given_answers = answers(record)
+    asked = {**{answer.id: answer.short for answer in given_answers}, "next": "Next"}
     said = {
         (answer.id, k): text
-        for answer in answers(record)
+        for answer in given_answers
         for k, text in enumerate((answer.sentence, *answer.details[:1]))
     }
     steps = actions(record)
@@ -120,7 +120,7 @@ def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:
     drawn: list[Line] = []
     for pair in (pair for pair in said if pair in given):
         cut = [cuts[pair] + tails.get(pair, "")]
-        label = _ASKED[pair[0]] if pair[1] == 0 else ""
+        label = asked[pair[0]] if pair[1] == 0 else ""
         for k, text in enumerate(whole[pair] if len(whole[pair]) <= given[pair] else cut):
             drawn.append(Line(text=f"{label if k == 0 else '':<{_INDENT}}{text}"))
     return drawn[: max(room, 1)]

@@ -9,10 +9,10 @@ from audit.estimate.monitoring import WHOLE, change, detectable_change, is_worse
 from audit.estimate.shares import exact
 from audit.estimate.watched import WATCHED, Watched, alpha_to_share, watched_series
 from audit.evidence import Windows
-from audit.exhibits import by_address_table, label, size_of_change
+from audit.exhibits import by_address_table, label
 from audit.statistics.sequential import LONGEST, LOOKS, alpha_of_look
 from reports.phrases import list_names as few
-from reports.phrases import metric_words
+from reports.phrases import metric_words, size_of_change
 from reports.record import Curve, Estimate, Measurement, Series
 
 

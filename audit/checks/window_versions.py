@@ -11,9 +11,9 @@ from audit.estimate.monitoring import is_worse
 from audit.estimate.shares import exact
 from audit.estimate.versions import version_changes
 from audit.evidence import Windows
-from audit.exhibits import by_address_table, size_of_change
+from audit.exhibits import by_address_table
 from reports.phrases import list_names as few
-from reports.phrases import metric_words, visible
+from reports.phrases import metric_words, size_of_change, visible
 from reports.record import Estimate, Measurement
 
 

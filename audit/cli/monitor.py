@@ -12,14 +12,13 @@ from audit.config.own_code import open_config
 from audit.config.plan import current
 from audit.estimate.making import of_metrics
 from audit.estimate.monitoring import of_all_rows
-from audit.exhibits import size_of_change
 from audit.models.containment import PRINTS, contain, hand_over
 from audit.monitoring.reference import ALARMS, has_alarm
 from audit.monitoring.watching import FAMILY, Watch, Watched, keep, watch
 from audit.pipeline import execute
 from audit.progress import Progress
 from reports.phrases import list_names as few
-from reports.phrases import metric_words
+from reports.phrases import metric_words, size_of_change
 from reports.record import AuditRecord, Finding
 from reports.results import exit_code
 

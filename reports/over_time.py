@@ -1,0 +1,186 @@
+"""The first screen of a window of a log: how its numbers went, and what has changed since the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from reports.answer import Answer, Tick
+from reports.exhibit import Curve
+from reports.lookup import Estimates, value_of
+from reports.people import group_words, groups_in
+from reports.phrases import estimate_text, list_names, metric_words, percent, significant, size_of_change, visible
+from reports.record import AuditRecord, Estimate, VerdictOutcome
+from reports.results import GateResult
+from reports.strips import Strip, StripRow, Trend, bars, points
+
+_LOOKED_AT = (
+    ("rows, scores and decisions", "window_drift"),
+    ("labels", "label_coverage"),
+    ("usable answers", "output_validity"),
+)
+_SHAPE = {"split", "window", "metric", "over"}
+"""What the address of a change of all rows holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How the numbers of a log went over its windows."""
+
+    trends: dict[str, Trend]
+    """By the words of the metric."""
+    first: str
+    last: str
+    reference: str
+
+
+def course_of(record: AuditRecord) -> Course | None:
+    """Return how the numbers went up to the window of a record; nothing for other records."""
+    curves = [
+        exhibit
+        for finding in record.findings
+        if finding.check == "window_performance" and finding.measurement is not None
+        for exhibit in finding.measurement.exhibits
+        if isinstance(exhibit, Curve) and exhibit.x_names and len(exhibit.series) > 1
+    ]
+    if not curves:
+        return None
+    names = curves[0].x_names
+    trends = {curve.y_label: trend for curve in curves if (trend := _trend(curve)) is not None}
+    return Course(trends=trends, first=names[0], last=names[-1], reference=curves[0].series[1].name)
+
+
+def _trend(curve: Curve) -> Trend | None:
+    line, reference = curve.series[:2]
+    if line.low is None or line.high is None or len(line.x) < 2:
+        return None
+    end = max(len(curve.x_names) - 1, 1)
+    return Trend(
+        places=tuple(round(100 * x / end, 1) for x in line.x),
+        values=line.y, lows=line.low, highs=line.high, reference=reference.y[0],
+    )  # fmt: skip
+
+
+def with_course(chart: Strip | None, record: AuditRecord, known: Estimates, metrics: Sequence[str]) -> Strip | None:
+    """Draw how numbers went in place of their bars, where the record is that of a window.
+
+    Parameters
+    ----------
+    chart : Strip, optional
+    record : AuditRecord
+    known : Estimates
+    metrics : sequence of str
+        What the rows of the chart are; of a regression, whose errors have no bars, rows are made of those there are.
+    """
+    course = course_of(record)
+    if course is None or not course.trends:
+        return chart
+    if record.task == "regression":
+        rows = [_amount(name, known) for name in metrics if known.get(name) is not None]
+    else:
+        rows, metrics = list(chart.rows if chart else ()), metrics[: len(chart.rows) if chart else 0]
+    drawn = [
+        replace(row, trend=course.trends.get(metric_words(name))) for row, name in zip(rows, metrics, strict=False)
+    ]
+    note = f"{course.first} to {course.last}; dashed: the reference, {course.reference}"
+    return bars([*drawn, *rows[len(drawn) :]], end=1.0, note=visible(note, 120))
+
+
+def _amount(name: str, known: Estimates) -> StripRow:
+    estimate = known.get(name)
+    value = 0.0 if estimate is None else value_of(estimate)
+    return StripRow(label=metric_words(name), value=value, text=significant(value))
+
+
+def trust_in(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
+    """Say which labels are missing, and what of rows and answers has moved from the reference."""
+    ticks = tuple(Tick(words=words, outcome=_outcome(results, check)) for words, check in _LOOKED_AT)
+    drift, labels, answers = (tick.outcome for tick in ticks)
+    doubts = [_missing(record, known, results)] if labels == "fail" else []
+    if drift == "fail":
+        moved = dict.fromkeys(visible(alarm.where["of"], 40) for alarm in known.of("drift_alarm") if alarm.value)
+        doubts.append(f"{list_names(tuple(moved), limit=3)} moved from the reference")
+    if answers == "fail":
+        doubts.append("some answers cannot be used")
+    tested = any(tick.outcome != "not_assessed" for tick in ticks)
+    calm = "No test gives a reason to doubt the numbers." if tested else "Not known: nothing here was tested."
+    expected = [estimate for estimate in known.of("expected_accuracy") if estimate.value is not None]
+    return Answer(
+        id="trusted",
+        short="Trust",
+        question="Can the numbers be trusted?",
+        sentence=f"Read the numbers with care: {'; '.join(doubts)}." if doubts else calm,
+        details=tuple(
+            f"Accuracy of all rows, if the scores are right: {estimate_text(estimate)} (expected, not measured)."
+            for estimate in expected[:1]
+            if labels == "fail"
+        ),
+        ticks=ticks,
+    )
+
+
+def _missing(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> str:
+    """Say of how many rows the label is missing, or of which group it is missing more often."""
+    beyond = [
+        verdict.estimate
+        for result in results
+        if result.gate is not None and result.gate.check == "label_coverage"
+        for verdict in result.verdicts
+        if verdict.outcome == "fail" and verdict.estimate is not None
+    ]
+    if any(estimate.metric == "missing_label_share" for estimate in beyond) or not beyond:
+        share = next((estimate.value for estimate in known.of("missing_label_share")), None)
+        return f"{percent(share or 0.0)} of the rows have no label"
+    most = max(beyond, key=value_of)
+    side = "more" if value_of(most) > 0 else "less"
+    size = size_of_change(most).lstrip("−")
+    return f"labels of {group_words(record, _groups(most))} are missing {side} often than others, by {size}"
+
+
+def _outcome(results: Sequence[GateResult], check: str) -> VerdictOutcome:
+    order: tuple[VerdictOutcome, ...] = ("fail", "error", "inconclusive", "waived", "pass", "not_assessed")
+    there = {result.worst.outcome for result in results if result.gate is not None and result.gate.check == check}
+    return next((outcome for outcome in order if outcome in there), "not_assessed")
+
+
+def change_since(record: AuditRecord, known: Estimates, course: Course) -> Answer:
+    """Say which numbers are worse than in the reference, and draw all changes of all rows."""
+    alarms = [alarm.where for alarm in known.of("performance_alarm") if alarm.value]
+    worse = [change for change in known.of("performance_change") if change.where in alarms]
+    whole = [change for change in known.of("performance_change") if set(change.where) == _SHAPE]
+    longest = {_number_in_words(record, change): change for change in worse}  # the look at most windows comes last
+    texts = [f"{name} {_signed(change)}" for name, change in longest.items()]
+    since = visible(course.reference, 60)
+    sentence = f"Since {since}: {list_names(texts, limit=2)}." if texts else f"No alarm since {since}."
+    return Answer(
+        id="breaks", short="Changed", question="What has changed?", sentence=sentence, strip=_changes(whole, alarms)
+    )
+
+
+def _number_in_words(record: AuditRecord, change: Estimate) -> str:
+    groups = _groups(change)
+    return metric_words(change.where["metric"]) + (f" of {group_words(record, groups)}" if groups else "")
+
+
+def _signed(change: Estimate) -> str:
+    return ("+" if value_of(change) > 0 else "") + size_of_change(change)
+
+
+def _groups(estimate: Estimate) -> dict[str, str]:
+    return groups_in({key: level for key, level in estimate.where.items() if key not in _SHAPE})
+
+
+def _changes(whole: Sequence[Estimate], alarms: Sequence[object]) -> Strip | None:
+    """Draw the changes over as many windows as there are together, of one unit."""
+    longest = max((change.where["over"] for change in whole), default="")
+    shown = [change for change in whole if change.where["over"] == longest and change.unit == whole[0].unit]
+    rows = [
+        StripRow(
+            label=metric_words(change.where["metric"]), value=change.value, low=change.low, high=change.high,
+            text=_signed(change), strong=change.where in alarms, mark=0.0,
+        )
+        for change in shown
+        if change.value is not None
+    ]  # fmt: skip
+    note = f"change over {visible(longest, 40)}; lines: the intervals that alarms go by"
+    return points(rows, share=bool(rows) and whole[0].unit == "difference", note=note)

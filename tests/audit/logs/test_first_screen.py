@@ -1,0 +1,138 @@
+"""The first screen of a window of a log says how its numbers went, what has changed and what is missing."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+import modelassay
+from reports.answer import Answer
+from reports.answers import answers
+from reports.exhibit import Curve
+from reports.html import render
+from reports.lookup import Estimates
+from reports.record import AuditRecord
+from reports.strips import Trend
+from reports.summary import verdict_sentence
+from reports.text import lines
+
+
+def weeks(*, right: float, labeled: float = 1.0, windows: int = 6, rows: int = 900) -> pd.DataFrame:
+    """Rows of a log whose last three weeks are right in so many of 100 decisions, with so many of their labels."""
+    generator = np.random.default_rng(7)
+    week = np.repeat(np.arange(windows), rows)
+    y = generator.integers(0, 2, len(week)).astype(float)
+    late = week >= windows - 3
+    answered = np.where(generator.random(len(week)) < np.where(late, right, 0.9), y, 1 - y)
+    frame = pd.DataFrame({"t": pd.Timestamp("2025-01-06") + pd.to_timedelta(7 * week, unit="D"), "y": y, "p": answered})
+    frame["sex"] = generator.choice(["f", "m"], len(week))
+    frame.loc[late & (generator.random(len(week)) >= labeled), "y"] = np.nan
+    return frame
+
+
+def last(frame: pd.DataFrame, **more: object) -> AuditRecord:
+    stated = {"target": "y", "prediction": "p", "time": "t", "reference": 2, "grow_to": 0, **more}
+    return modelassay.monitor(frame, window="week", **stated)[-1]  # type: ignore[arg-type]
+
+
+def by_id(record: AuditRecord) -> dict[str, Answer]:
+    return {answer.id: answer for answer in answers(record)}
+
+
+def test_a_fall_is_said_with_its_size_and_drawn() -> None:
+    record = last(weeks(right=0.78), positive=1, sensitive=["sex"])
+    said = by_id(record)
+    assert verdict_sentence(record).startswith("1 alarm.")
+    assert said["breaks"].question == "What has changed?"
+    sentence = said["breaks"].sentence
+    change = Estimates(record).get(
+        "performance_change", {"split": "test", "window": "2025-W07", "metric": "accuracy", "over": "3 windows"}
+    )
+    assert change is not None
+    assert change.value is not None
+    size = f"{100 * abs(change.value):.1f}".removesuffix(".0")
+    assert sentence.startswith("Since 2025-W02 to 2025-W03: ")
+    assert f"accuracy −{size} points" in sentence
+    strip = said["breaks"].strip
+    assert strip is not None
+    assert [row.label for row in strip.rows] == ["accuracy", "recall", "precision"]
+    assert all(row.strong for row in strip.rows)
+    page = render(record)
+    assert f"accuracy is worse than in the reference by {size} points [" in page
+    assert "Changed" in "\n".join(line.text for line in lines(record))
+
+
+def test_numbers_are_drawn_as_they_went() -> None:
+    record = last(weeks(right=0.9), positive=1)
+    chart = by_id(record)["good"].strip
+    assert chart is not None
+    curve = next(
+        exhibit
+        for finding in record.findings
+        if finding.check == "window_performance" and finding.measurement is not None
+        for exhibit in finding.measurement.exhibits
+        if isinstance(exhibit, Curve)
+    )
+    trend = chart.rows[0].trend
+    assert trend is not None
+    assert trend.values == curve.series[0].y
+    assert trend.reference == curve.series[1].y[0]
+    assert (trend.places[0], trend.places[-1]) == (0.0, 100.0)
+    assert chart.note == "2025-W04 to 2025-W07; dashed: the reference, 2025-W02 to 2025-W03"
+    assert by_id(record)["breaks"].sentence == "No alarm since 2025-W02 to 2025-W03."
+    assert verdict_sentence(record).startswith("No alarms.")
+    numbers = re.findall(r'class="(?:band|course|point)" d="([^"]*)"', render(record))
+    assert numbers
+    assert not [text for text in numbers if "nan" in text or "inf" in text]
+
+
+def test_labels_that_are_missing_are_said() -> None:
+    record = last(weeks(right=0.9, labeled=0.3), positive=1)
+    trusted = by_id(record)["trusted"]
+    share = Estimates(record).of("missing_label_share")[0].value
+    assert share is not None
+    assert trusted.sentence == f"Read the numbers with care: {100 * share:.1f} % of the rows have no label."
+    assert {tick.words: tick.outcome for tick in trusted.ticks}["labels"] == "fail"
+    calm = by_id(last(weeks(right=0.9), positive=1))["trusted"]
+    assert calm.sentence == "No test gives a reason to doubt the numbers."
+
+
+def test_labels_of_a_group_that_are_missing_are_said() -> None:
+    frame = weeks(right=0.9)
+    gone = (frame["t"] >= "2025-02-10") & (frame["sex"] == "f") & (np.arange(len(frame)) % 3 == 0)
+    frame.loc[gone, "y"] = np.nan
+    record = last(frame, positive=1, sensitive=["sex"])
+    assert "labels of sex: f are missing more often than others, by" in by_id(record)["trusted"].sentence
+
+
+def test_errors_of_a_regression_are_drawn() -> None:
+    generator = np.random.default_rng(3)
+    frame = weeks(right=0.9)
+    frame["y"] = generator.lognormal(0, 0.5, len(frame))
+    late = frame["t"] >= "2025-01-27"
+    frame["p"] = frame["y"] + generator.normal(0, np.where(late, 0.3, 0.2))
+    said = by_id(last(frame, task="regression"))
+    chart = said["good"].strip
+    assert chart is not None
+    assert [row.label for row in chart.rows if row.trend] == [
+        "mean absolute error",
+        "root mean squared error",
+        "R² score",
+    ]
+    assert said["breaks"].sentence.startswith("Since 2025-W02 to 2025-W03: typical error +0.0")
+    assert said["breaks"].sentence.count("typical error") == 1
+
+
+def test_a_window_without_others_is_drawn_without_a_line() -> None:
+    record = last(weeks(right=0.9, windows=3), positive=1)
+    chart = by_id(record)["good"].strip
+    assert chart is not None
+    assert [row.trend for row in chart.rows] == [None, None, None]
+
+
+def test_a_trend_that_never_moves_is_level() -> None:
+    level = (1.0, 1.0, 1.0)
+    trend = Trend(places=(0.0, 50.0, 100.0), values=level, lows=level, highs=level, reference=1.0)
+    assert trend.line == "M0 25L50 25L100 25"
