@@ -99,12 +99,12 @@ def _looks(windows: Windows, series: Watched, where: dict[str, str], alpha: floa
 
 
 def _curves(windows: Windows, detectable: list[Estimate]) -> list[Curve]:
-    """Draw each number over the windows, with the reference as a line."""
-    drawn = []
+    """Draw each number over the windows of a period, with the reference as a line."""
+    drawn, recent = [], windows.recent[-max(windows.period, LONGEST) :]
     reference = windows.reference.labeled
     for name in WATCHED[reference.task]:
         level = reference.settings.level
-        spans = [span_of(window.labeled, name, level) if len(window.labeled) else None for window in windows.recent]
+        spans = [span_of(window.labeled, name, level) if len(window.labeled) else None for window in recent]
         old = span_of(reference, name, level)
         there = [(float(place), span[0]) for place, span in enumerate(spans) if span is not None]
         if not there or old is None:
@@ -123,7 +123,7 @@ def _curves(windows: Windows, detectable: list[Estimate]) -> list[Curve]:
                 title=f"{metric_words(name)} by window",
                 x_label="window",
                 y_label=metric_words(name),
-                x_names=tuple(window.name for window in windows.recent),
+                x_names=tuple(window.name for window in recent),
                 series=(line, flat),
                 caption=(
                     f"The band is each window's own; dashed is the reference, {windows.reference.name}."

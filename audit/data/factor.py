@@ -114,17 +114,18 @@ def cross_factors(factors: Sequence[Factor]) -> Factor:
     if len(factors) == 1:
         return factors[0]
     known = np.all([factor.codes >= 0 for factor in factors], axis=0)
-    places, inverse = unique_combinations([factor.codes[known] for factor in factors])
+    example, inverse = unique_combinations([factor.codes[known] for factor in factors])
     codes = np.full(len(known), MISSING, dtype=np.int32)
     codes[known] = inverse
-    names = [[factor.levels[at] for factor, at in zip(factors, place, strict=True)] for place in places]
+    at = np.flatnonzero(known)[example]
+    names = [[factor.levels[factor.codes[row]] for factor in factors] for row in at]
     return Factor(codes=codes, levels=tuple(crossed_name(levels) for levels in names))
 
 
 def unique_combinations(
     columns: Sequence[npt.NDArray[np.integer]],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the combinations of codes that occur, a row each in order, and which of them each row has.
+    """Return a row of each combination of codes that occurs, in order, and which combination each row has.
 
     Parameters
     ----------
@@ -133,9 +134,9 @@ def unique_combinations(
 
     Examples
     --------
-    >>> places, inverse = unique_combinations([np.array([1, 0, 1]), np.array([5, 7, 5])])
-    >>> places.tolist(), inverse.tolist()
-    ([[0, 7], [1, 5]], [1, 0, 1])
+    >>> example, place = unique_combinations([np.array([1, 0, 1]), np.array([5, 7, 5])])
+    >>> example.tolist(), place.tolist()
+    ([1, 2], [1, 0, 1])
     """
     import pandas as pd
 
@@ -145,11 +146,10 @@ def unique_combinations(
         if most > 2**62 // size:
             own, most = pd.factorize(own, sort=True)[0].astype(np.int64), len(own)
         own, most = own * size + column, most * size
-    inverse, distinct = pd.factorize(own, sort=True)  # it sorts the distinct ones alone
+    place, distinct = pd.factorize(own, sort=True)  # it sorts the distinct ones alone
     example = np.zeros(len(distinct), dtype=np.int64)
-    example[inverse] = np.arange(len(inverse))
-    places = np.stack([column[example] for column in columns], axis=1).astype(np.int64)
-    return places, inverse.astype(np.int64)
+    example[place] = np.arange(len(place))
+    return example, place.astype(np.int64)
 
 
 def concatenate(factors: Sequence[Factor]) -> Factor:

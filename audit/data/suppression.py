@@ -67,12 +67,9 @@ def groups_to_hide(
     """
     if least <= 1 or not factors:
         return frozenset()
-    occurring, place = unique_combinations([_codes(factor) for factor in factors.values()])
-    factors = {
-        name: Factor(codes=np.where(codes < len(factor.levels), codes, MISSING).astype(np.int32), levels=factor.levels)
-        for (name, factor), codes in zip(factors.items(), occurring.T, strict=True)
-    }
-    shares = [np.bincount(place, part, minlength=len(occurring)).astype(np.int64) for part in parts if part.any()]
+    example, place = unique_combinations([_codes(factor) for factor in factors.values()])
+    factors = {name: factor.take(example) for name, factor in factors.items()}
+    shares = [np.bincount(place, part, minlength=len(example)).astype(np.int64) for part in parts if part.any()]
     hidden = {
         frozenset({(name, level)})
         for share in shares

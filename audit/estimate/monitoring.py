@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from audit.data.factor import concatenate
+from audit.data.factor import concatenate, unique_combinations
 from audit.estimate.cells import Counts, count_rows, effective, proportion, rate_masks
 from audit.estimate.drift import effective_counts
 from audit.estimate.metrics import metric
@@ -59,6 +60,41 @@ def _stack(columns: Sequence[FloatArray | None]) -> FloatArray | None:
     """Stack a column that all parts have."""
     known = [column for column in columns if column is not None]
     return np.concatenate(known) if len(known) == len(columns) else None
+
+
+def merge_cells(part: Predictions, keys: Iterable[str] | None = None, *, scores: bool = True) -> Predictions:
+    """Return a counted log with those cells taken together that differ in nothing that is kept.
+
+    Rows that were not counted stay as they are, and so do amounts, of which each cell has its own.
+
+    Parameters
+    ----------
+    part : Predictions
+    keys : iterable of str, optional
+        Keys that are kept, as far as they are there; all unless given.
+    scores : bool
+        Whether scores are kept.
+
+    Examples
+    --------
+    >>> from audit.data.factor import Factor
+    >>> one = Predictions(task="binary", y_true=np.array([1, 1]), y_pred=np.array([1, 1]), weight=np.array([2.0, 3.0]),
+    ...                   repeats=Repeats(np.array([2, 3]), np.array([2.0, 3.0])), keys={"k": Factor.of(["a", "b"])})
+    >>> [merge_cells(one, keys).repeats.n.tolist() for keys in (None, ())]
+    [[2, 3], [5]]
+    """
+    repeats, weight = part.repeats, part.weight
+    if repeats is None or weight is None or part.task == "regression":
+        return part
+    kept = {name: factor for name, factor in part.keys.items() if keys is None or name in set(keys)}
+    part = replace(part, keys=kept, levels={}, y_score=part.y_score if scores else None)
+    rows = rows_of(part)
+    columns: list[npt.NDArray[np.integer]] = [rows.true, rows.predicted]
+    columns += [factor.codes + 1 for factor in (*kept.values(), *([] if part.cluster is None else [part.cluster]))]
+    columns += [] if part.y_score is None else [pd.factorize(score)[0] for score in np.atleast_2d(part.y_score.T)]
+    example, place = unique_combinations(columns)
+    n, total, squares = (np.bincount(place, sums).astype(np.float64) for sums in (repeats.n, weight, repeats.squares))
+    return replace(part.take(example), weight=total, repeats=Repeats(n.astype(np.int64), squares))
 
 
 def span_of(part: Predictions, name: str, level: float) -> tuple[Span, int] | None:

@@ -26,6 +26,8 @@ class Window:
     """Answers whose truth is not known yet."""
     shadow: Predictions | None = None
     """Labeled answers of models that decided nothing, to requests on which another model decided."""
+    sha256: str = ""
+    """Fingerprint of its counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,7 +39,7 @@ class Windows:
     reference : Window
         Taken together: what a window is compared with.
     recent : tuple of Window
-        In order of time.
+        In order of time; those before the last three may lack groups and scores.
     period : int
         Number of windows over which false alarms keep their promise.
     features : tuple of str

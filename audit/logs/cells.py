@@ -39,6 +39,7 @@ FAULTS = (
 EARLY, LATE = "early_sum", "late_sum"
 """How many labels came before their decision, and how many lie in the future; neither are believed."""
 FIXED = 2.0**24
+Mask = npt.NDArray[np.bool_]
 REFERENCE = NO_WINDOW + 1
 """Window of a reference that is a log of its own; it comes before all others."""
 
@@ -108,6 +109,12 @@ class Cells:
         """Return the numbers of the windows that hold rows, in order of time; rows without a time have none."""
         numbers = sorted(set(self.keys[WINDOW].tolist()))
         return tuple(number for number in numbers if number != NO_WINDOW)
+
+    def in_windows(self, first: int | None) -> Mask:
+        """Tell which cells are in the first windows; all without a number of them."""
+        if first is None:
+            return np.ones(len(self), dtype=np.bool_)
+        return np.asarray(self.keys[WINDOW].isin(self.windows()[:first]))
 
 
 def words(column: pd.Series) -> pd.Series:
@@ -181,7 +188,13 @@ class Counted(NamedTuple):
 
 
 def answers(
-    cells: Cells, columns: LogColumns, roles: Roles, settings: Settings | None = None, *, window: str = ""
+    cells: Cells,
+    columns: LogColumns,
+    roles: Roles,
+    settings: Settings | None = None,
+    *,
+    window: str = "",
+    means_of: int | None = None,
 ) -> Counted:
     """Turn cells into predictions whose rows are cells.
 
@@ -194,6 +207,9 @@ def answers(
     settings : Settings, optional
     window : str
         How cells were divided by time; windows become the key ``window``.
+    means_of : int, optional
+        How many of the first windows say what the mean score of a bin is, so that none that comes later changes it; of
+        a bin that they do not have, each window's own rows do. All rows unless given.
 
     Raises
     ------
@@ -206,7 +222,12 @@ def answers(
             f"no row of the log has a target {quote(columns.target)}; name labels that arrive later in [data] labels."
         )
     weight, squares = _weights(cells)
-    answers = _amounts(cells, columns, roles, known, weight) if columns.amounts else _told(cells, columns, roles, known)
+    shared = cells.in_windows(means_of)
+    answers = (
+        _amounts(cells, columns, roles, known, weight)
+        if columns.amounts
+        else _told(cells, columns, roles, known, shared)
+    )
     target = answers.target
     keys = {"split": Factor.constant("test", len(cells))}
     if window:
@@ -250,12 +271,12 @@ class _Told(NamedTuple):
     invalid: Mapping[str, int] = {}
 
 
-def _told(cells: Cells, columns: LogColumns, roles: Roles, known: npt.NDArray[np.bool_]) -> _Told:
+def _told(cells: Cells, columns: LogColumns, roles: Roles, known: Mask, shared: Mask) -> _Told:
     target = _target(cells.keys[TRUE][known].rename(columns.target), roles)
     truth = np.zeros(len(cells), dtype=np.int64)
     truth[known] = target.y
     predicted, invalid, classes = _predict(cells, columns, target, roles)
-    score, reason, faults = _scores(cells, columns, target, classes)
+    score, reason, faults = _scores(cells, columns, target, classes, shared)
     return _Told(target, truth, predicted, classes, score, reason, {**invalid, **faults})
 
 
@@ -307,7 +328,7 @@ def _predict(
 
 
 def _scores(
-    cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...]
+    cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...], shared: Mask
 ) -> tuple[npt.NDArray[np.float64] | None, str, dict[str, int]]:
     """Return the mean score of each cell's bin, or why there is none."""
     if columns.score is None:
@@ -330,29 +351,35 @@ def _scores(
         if faulty := int(n[place == kind].sum()):
             return None, f"{faulty} of {n.sum()} {text}", {what: faulty}
     if not several:
-        return _mean_of_bins(cells, "bin"), "", {}
-    return _by_class(cells, columns, target, classes), "", {}
+        return _mean_of_bins(cells, "bin", shared), "", {}
+    return _by_class(cells, columns, target, classes, shared), "", {}
 
 
-def _by_class(cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...]) -> npt.NDArray[np.float64]:
+def _by_class(
+    cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...], shared: Mask
+) -> npt.NDArray[np.float64]:
     """Return the mean scores of each cell's bins, a column a class; of the positive one alone in a binary task."""
     assert columns.score is not None  # noqa: S101 -- asked for by the caller
     named = {label_text(name): f"bin {at}" for at, name in enumerate(columns.score)}
     missing = [name for name in target.classes if name not in named]
     if missing:
         raise DataError(f"[data.score] names no column for class {quote(missing[0])}.")
-    means = [_mean_of_bins(cells, named[name]) for name in target.classes]
+    means = [_mean_of_bins(cells, named[name], shared) for name in target.classes]
     if target.task == "binary":
         return means[1]
     return np.stack([*means, *[np.zeros(len(cells))] * (len(classes) - len(target.classes))], -1)
 
 
-def _mean_of_bins(cells: Cells, place: str) -> npt.NDArray[np.float64]:
-    """Return the mean score of each cell's bin, over all cells in it."""
-    _, code = np.unique(cells.keys[f"\t{place}"].to_numpy(), return_inverse=True)
+def _mean_of_bins(cells: Cells, place: str, shared: Mask) -> npt.NDArray[np.float64]:
+    """Return the mean score of each cell's bin, over the shared cells in it; without any, over those of its window."""
+    codes = pd.factorize(cells.keys[f"\t{place}"])[0]
+    alone = ~np.isin(codes, codes[shared])
+    if alone.any():
+        codes = codes + (int(codes.max()) + 1) * np.where(alone, pd.factorize(cells.keys[WINDOW])[0] + 1, 0)
+    code = pd.factorize(codes)[0]
     totals = np.zeros((2, int(code.max()) + 1), dtype=np.int64)
     for row, name in zip(totals, ("n", sum_of(place)), strict=True):
-        np.add.at(row, code, cells.sums[name].to_numpy())
+        np.add.at(row, code[shared | alone], cells.sums[name].to_numpy()[shared | alone])
     mean: npt.NDArray[np.float64] = np.clip(totals[1] / totals[0] / FIXED, 0.0, 1.0)
     return mean[code]
 

@@ -11,6 +11,7 @@ from audit.errors import ConfigError, quote, quote_all
 from audit.evidence import Predictions, Repeats, Window
 from audit.logs.cells import Counted
 from audit.logs.windows import REFERENCE_NAME
+from audit.monitoring.dividing import digest_of
 from reports.record import AuditRecord, Matrix
 from reports.store import RecordError, load
 
@@ -57,7 +58,8 @@ def reference_from(path: Path, counted: Counted) -> Window:
         repeats=Repeats(n, whole), keys={"split": Factor.constant("test", len(n))},
         settings=counted.predictions.settings, score_reason="the reference is a record, which holds no scores",
     ).take(n > 0)  # fmt: skip
-    return Window(name=REFERENCE_NAME, labeled=answers, unlabeled=answers.take(np.zeros(0, dtype=np.int64)))
+    none = answers.take(np.zeros(0, dtype=np.int64))
+    return Window(name=REFERENCE_NAME, labeled=answers, unlabeled=none, sha256=digest_of([answers]))
 
 
 def _counts(record: AuditRecord, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:

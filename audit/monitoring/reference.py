@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from audit.errors import DataError
-from audit.estimate.monitoring import together
+from audit.estimate.monitoring import merge_cells, together
 from audit.evidence import Window
 from audit.logs.windows import REFERENCE_NAME
 from audit.statistics.sequential import LONGEST
@@ -30,8 +31,9 @@ def reference_of(windows: Sequence[Window]) -> Window:
     first, last = windows[0].name, windows[-1].name
     return Window(
         name=first if len(windows) == 1 else f"{first} to {last}",
-        labeled=together([window.labeled for window in windows]),
-        unlabeled=together([window.unlabeled for window in windows]),
+        labeled=merge_cells(together([window.labeled for window in windows])),
+        unlabeled=merge_cells(together([window.unlabeled for window in windows])),
+        sha256=hashlib.sha256(" ".join(window.sha256 for window in windows).encode()).hexdigest(),
     )
 
 
@@ -78,13 +80,9 @@ class Reference:
         size = min(judged + 1 - KEPT_OUT, self.most)
         if size <= self.size:
             return self
-        joined = reference_of(self.windows[self.size : size])
-        now = Window(
-            name=f"{self.windows[0].name} to {self.windows[size - 1].name}",
-            labeled=together([self.now.labeled, joined.labeled]),
-            unlabeled=together([self.now.unlabeled, joined.unlabeled]),
-        )
-        return replace(self, now=now, size=size)
+        now = reference_of([self.now, *self.windows[self.size : size]])
+        name = f"{self.windows[0].name} to {self.windows[size - 1].name}"
+        return replace(self, now=replace(now, name=name), size=size)
 
 
 def has_alarm(record: AuditRecord) -> bool:

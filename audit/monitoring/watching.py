@@ -9,29 +9,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
 from audit.checks import discover
 from audit.config.configuration import DataTable, MonitorTable
 from audit.config.loading import roles_of
 from audit.config.logs import NEED_ROWS, Frames, columns_of, without_rows
 from audit.config.plan import RunPlan
-from audit.data.tables import frame_sha256
 from audit.data.user_key import is_seal, seal
-from audit.errors import ConfigError, DataError, quote, quote_all
+from audit.errors import ConfigError, quote, quote_all
 from audit.estimate.monitoring import together
 from audit.estimate.season import weekly_pattern
 from audit.estimate.versions import comparisons
-from audit.evidence import COUNTED, Absence, Predictions, Settings, Window, Windows
+from audit.evidence import COUNTED, Absence, Settings, Window, Windows
 from audit.logs.cells import WINDOW, Counted, add, answers
 from audit.logs.columns import LogColumns
 from audit.logs.label_times import doubts
-from audit.logs.versions import SHADOW, shadow_notes
+from audit.logs.versions import shadow_notes
 from audit.logs.windows import NO_WINDOW, REFERENCE_NAME, WINDOWS
+from audit.monitoring.dividing import answers_alone, digest_of, divide_by_window, windows_until
 from audit.monitoring.from_record import is_record, reference_from
 from audit.monitoring.reference import Reference, has_alarm, own_log, reference_of
 from audit.monitoring.tallies import count_reference, count_windows
+from audit.statistics.sequential import LONGEST
 from reports.formats import render
 from reports.phrases import metric_words
 from reports.record import AuditRecord, Card, Gate, Json, Policy, SplitInfo
@@ -104,7 +102,9 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
     if not isinstance(asked.reference, int) and not is_record(asked.reference):
         own = count_reference(asked.reference, asked.data, asked.folder, columns, kept, asked.frames)
         cells = add((cells, own))
-    counted = answers(cells, columns, roles_of(asked.data), asked.settings, window=window)
+    counted = answers(
+        cells, columns, roles_of(asked.data), asked.settings, window=window, means_of=_reference_windows(asked)
+    )
     lost = int(cells.sums["n"].to_numpy()[cells.keys[WINDOW].to_numpy() == NO_WINDOW].sum())
     warnings = (*doubts(cells, columns), *shadow_notes(counted.predictions))
     if lost:
@@ -113,12 +113,14 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
         warnings += (f"the log holds answers that a model of this task cannot give: {invalid}.",)
     asked = replace(asked, policy=_gates(asked.policy, _left_out(columns.deciders())))
     reference, first = _divided(counted, asked)
+    alone = [answers_alone(window) for window in reference.windows]
     for end in range(first, len(reference.windows)):
         windows = Windows(
-            reference=reference.now, start=reference.start, recent=tuple(reference.windows[first : end + 1]),
+            reference=reference.now, start=reference.start,
+            recent=windows_until(end, first, reference.windows, alone),
             period=asked.monitor.period, features=() if is_record(asked.reference) else columns.features,
         )  # fmt: skip
-        season = _season(reference.windows[: end + 1]) if window == "day" else ()
+        season = _season(alone[: end + 1]) if window == "day" else ()
         plan = replace(_plan(windows, counted, asked), warnings=(*warnings, *season))
         is_last = end == len(reference.windows) - 1
         record, is_new, is_kept = _record(plan, asked, execute, may_keep_rules=not (is_last or asked.judge_again))
@@ -178,12 +180,16 @@ def _columns(asked: Watch) -> LogColumns:
     return columns
 
 
+def _reference_windows(asked: Watch) -> int:
+    """Return how many of the first windows are the reference at first."""
+    if isinstance(asked.reference, int):
+        return asked.reference
+    return 0 if is_record(asked.reference) else 1  # a log of its own comes before all windows
+
+
 def _divided(counted: Counted, asked: Watch) -> tuple[Reference, int]:
     """Return the reference with the log's windows, and the place of the first window after it."""
-    names = counted.predictions.keys["window"].levels
-    if counted.unlabeled.keys["window"].levels != names:
-        raise DataError("windows of labeled and unlabeled rows differ.")
-    every = [_window(counted, name) for name in names]
+    every = divide_by_window(counted)
     if isinstance(asked.reference, int):
         start, size = reference_of(every[: asked.reference]), asked.reference
         if len(every) <= size:
@@ -199,19 +205,6 @@ def _divided(counted: Counted, asked: Watch) -> tuple[Reference, int]:
     if not later:
         raise ConfigError("no row of the log has a time, so there is no window to compare with the reference.")
     return Reference(start=start, now=start, windows=later), 0
-
-
-def _window(counted: Counted, name: str) -> Window:
-    has_shadow = SHADOW in counted.predictions.keys["split"].levels
-    shadow = _at(counted.predictions, name, SHADOW) if has_shadow else None
-    return Window(
-        name=name, labeled=_at(counted.predictions, name), unlabeled=_at(counted.unlabeled, name), shadow=shadow
-    )
-
-
-def _at(predictions: Predictions, window: str, split: str = "test") -> Predictions:
-    keys = predictions.keys
-    return predictions.take(keys["window"].mask(window) & keys["split"].mask(split))
 
 
 def _record(
@@ -280,27 +273,12 @@ def _keep(place: Path) -> AuditRecord | None:
 
 def _digest(windows: Windows) -> str:
     """Return a fingerprint of all counts that the record of a window rests on."""
-    parts = [
-        part
-        for window in (windows.start or windows.reference, windows.reference, *windows.recent[-3:])
-        for part in (window.labeled, window.unlabeled)
-    ]
-    compared = comparisons(windows) if windows.current.labeled.deciders else ()
-    texts = [_digest_of(part) for part in parts]
-    for comparison in compared:
+    every = (windows.start or windows.reference, windows.reference, *windows.recent[-LONGEST:])
+    texts = [window.sha256 for window in every]
+    for comparison in comparisons(windows) if windows.current.labeled.deciders else ():
         texts.append(repr((comparison.decider, comparison.look, comparison.against)))
-        texts += [_digest_of(part) for part in (comparison.new, comparison.old)]
+        texts.append(digest_of([comparison.new, comparison.old]))
     return hashlib.sha256("\0".join([*texts, str(windows.period)]).encode()).hexdigest()
-
-
-def _digest_of(part: Predictions) -> str:
-    table = {"true": part.y_true, "predicted": part.y_pred, "weight": part.weight}
-    table |= {name: factor.codes for name, factor in part.keys.items()}
-    for name in part.deciders:  # whose codes change when another one comes
-        table[name] = np.array([*part.keys[name].levels, ""], dtype=object)[part.keys[name].codes]
-    scores = () if part.y_score is None else np.atleast_2d(part.y_score.T)  # a column a class
-    table |= {f"score {place}": score for place, score in enumerate(scores)}
-    return frame_sha256(pd.DataFrame(table))
 
 
 def rules_of(policy: Policy) -> tuple[Gate, ...]:

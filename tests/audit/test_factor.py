@@ -14,16 +14,16 @@ def test_combinations_are_those_of_sorted_rows(size: int, columns: int) -> None:
     """Five columns of a million codes have more combinations than a number has values."""
     generator = np.random.default_rng(size + columns)
     codes = generator.choice(generator.integers(0, size, 12), (columns, 400))
-    places, inverse = unique_combinations(list(codes))
+    example, place = unique_combinations(list(codes))
     rows, expected = np.unique(codes.T, axis=0, return_inverse=True)
-    assert places.tolist() == rows.tolist()
-    assert inverse.tolist() == expected.reshape(-1).tolist()
+    assert codes.T[example].tolist() == rows.tolist()
+    assert place.tolist() == expected.reshape(-1).tolist()
 
 
 def test_no_rows_have_no_combination() -> None:
-    places, inverse = unique_combinations([np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)])
-    assert places.shape == (0, 2)
-    assert not len(inverse)
+    example, place = unique_combinations([np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)])
+    assert not len(example)
+    assert not len(place)
 
 
 def test_stacked_factors_keep_missing_values_and_all_levels() -> None:
