@@ -25,7 +25,8 @@ BEYOND_REACH = 20
 _KNOWN_WORDS = {
     "auc": "AUC", "roc": "ROC", "pr": "PR", "tpr": "TPR", "fpr": "FPR", "tnr": "TNR", "fnr": "FNR", "ppv": "PPV",
     "npv": "NPV", "mcc": "MCC", "f1": "F1", "mae": "MAE", "mse": "MSE", "rmse": "RMSE", "r2": "R²", "ece": "ECE",
-    "psi": "PSI", "shap": "SHAP", "lime": "LIME", "brier": "Brier",
+    "psi": "PSI", "shap": "SHAP", "lime": "LIME", "brier": "Brier", "matthews": "Matthews", "corrcoef": "correlation",
+    "cohen": "Cohen's",
 }  # fmt: skip
 _REFERENCES = {
     "": "the reference group's",

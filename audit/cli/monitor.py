@@ -19,8 +19,8 @@ from audit.pipeline import execute
 from audit.progress import Progress
 from reports.phrases import list_names as few
 from reports.phrases import metric_words, size_of_change
-from reports.record import AuditRecord, Finding
-from reports.results import exit_code
+from reports.record import AuditRecord
+from reports.results import exit_code, gate_of
 
 WORST_FIRST = (2, 1, 3, 0, 5)
 
@@ -95,8 +95,8 @@ def _summary(record: AuditRecord) -> str:
             alarms.append(f"{finding.title.lower()} not judged: {finding.reason}")
         elif any(estimate.metric in ALARMS and estimate.value for estimate in finding.measurement.estimates):
             alarms.append(finding.measurement.summary)
-    also = ["label_coverage"] if _lacks_labels(findings["label_coverage"]) else []
-    also += ["expected_performance", *(["drift_attribution"] if alarming else [])]
+    also = ["label_coverage", "expected_performance"] if _lacks_labels(record) else []
+    also += ["drift_attribution"] if alarming else []
     measured = [findings[check].measurement for check in also if check in findings]
     lines = [*(alarms or ["no alarm"]), *(measurement.summary for measurement in measured if measurement is not None)]
     return f"{'; '.join(line.removeprefix(f'{name}: ').rstrip('.') for line in lines)}."
@@ -115,8 +115,10 @@ def _other_rules(every: Sequence[Watched]) -> tuple[str, ...]:
     return (text,)
 
 
-def _lacks_labels(finding: Finding) -> bool:
-    return finding.measurement is not None and any(estimate.value for estimate in finding.measurement.estimates)
+def _lacks_labels(record: AuditRecord) -> bool:
+    """Tell whether more labels are missing than the rules allow."""
+    failed = (gate_of(record, verdict) for verdict in record.verdicts if verdict.outcome == "fail")
+    return any(gate is not None and gate.check == "label_coverage" for gate in failed)
 
 
 def _reference(last: Watched) -> str:
