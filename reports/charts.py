@@ -15,9 +15,9 @@ from typing import assert_never
 
 from markupsafe import Markup
 
-from reports.exhibits import thin_places
+from reports.exhibits import place_name, thin_places
 from reports.phrases import metric_words, number, visible
-from reports.record import Bars, Curve, Exhibit, Forest, ForestRow, Image, Matrix, Prose, Series, Table
+from reports.record import Bars, Curve, Exhibit, Forest, ForestRow, Image, Mark, Matrix, Prose, Series, Table
 from reports.svg import BLUE, DASHES, PALETTE, Canvas, simplify
 
 MOST_ROWS = 40
@@ -26,6 +26,8 @@ MOST_POINTS = 300
 MOST_NAMES, MOST_OF_NAME = 5, 14
 """Names under an axis, and characters of each."""
 MOST_SERIES = 8
+MOST_MARKS = 8
+"""Places across a curve that are marked; of more, the last are."""
 MOST_CELLS = 16
 """Rows or columns of a grid that is drawn; larger ones stand as a table alone."""
 
@@ -279,7 +281,7 @@ def _bars(bars: Bars, anchor: str) -> Markup:
 
 def _curve(curve: Curve, anchor: str) -> Markup:
     drawn = curve.series[:MOST_SERIES]
-    named = len(drawn) > 1
+    named = len(drawn) > 1 or bool(curve.marks)
     canvas = Canvas(700.0 if named else 480.0, 360.0 + (18 if len(drawn) < len(curve.series) else 0))
     across, down = _axes(curve, drawn)
     _bottom(canvas, across, 30.0, 312.0, curve.x_label, curve.x_names)
@@ -293,6 +295,8 @@ def _curve(curve: Curve, anchor: str) -> Markup:
         if low < high:
             ends = (across.at(low), across.at(high)), (down.at(low), down.at(high))
             canvas.line(*ends, width=1.0, alpha=0.5, dashes=(2.0, 2.0))
+    for k, mark in enumerate(curve.marks[-MOST_MARKS:]):
+        _mark(canvas, mark, across.at(mark.x), k, 60.0 + 20.0 * len(drawn))
     for k, series in enumerate(drawn):
         _series(canvas, series, k, across.at, down.at)
         if named:
@@ -304,7 +308,16 @@ def _curve(curve: Curve, anchor: str) -> Markup:
         :1
     ]
     story = f"{visible(curve.y_label, 60)} against {visible(curve.x_label, 60)}: {names}.{''.join(marked)}"
+    happened = [f"{place_name(mark.x, curve.x_names)} {visible(mark.label, 60)}" for mark in curve.marks[-MOST_MARKS:]]
+    story += f" Marked: {'; '.join(happened)}." if happened else ""
     return canvas.svg(anchor, curve.title, story)
+
+
+def _mark(canvas: Canvas, mark: Mark, x: float, k: int, top: float) -> None:
+    """Draw a line down the plot with its number above it, and what the number stands for in the key."""
+    canvas.line((x, x), (30.0, 312.0), width=1.2, alpha=0.8, dashes=(2.0, 2.0))
+    canvas.text(x, 26, f"{k + 1}", anchor="middle")
+    canvas.text(480, top + 18.0 * k, f"{k + 1}: {visible(mark.label, 32)}", limit=36)
 
 
 def _axes(curve: Curve, drawn: Sequence[Series]) -> tuple[_Axis, _Axis]:

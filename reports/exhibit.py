@@ -95,6 +95,17 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A place across a curve at which something happened, such as a new version of the model."""
+
+    x: float
+    label: str
+
+    def __post_init__(self) -> None:
+        require_drawable(f"mark {self.label!r}", x=self.x)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
     """Lines over common axes: ROC, calibration, losses over epochs."""
 
@@ -108,6 +119,7 @@ class Curve:
     """Whether both axes run from 0 to 1."""
     x_names: tuple[str, ...] = ()
     """What the places 0, 1, 2 … across stand for, such as windows of time; numbers stand for themselves."""
+    marks: tuple[Mark, ...] = ()
     caption: str = ""
     kind: Literal["curve"] = "curve"
 

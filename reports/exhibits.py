@@ -125,6 +125,8 @@ def _curve(curve: Curve) -> View:
         marked = tuple(_mark(series) for series in curve.series if series.mark is not None)
         rows = _across(curve.series, curve.x_names)
         view = replace(view, columns=(names[0], *heads), rows=rows, notes=(*view.notes, *marked))
+    happened = tuple(f"{place_name(mark.x, curve.x_names)}: {visible(mark.label)}." for mark in curve.marks)
+    view = replace(view, notes=(*view.notes, *happened))
     return replace(view, numeric=(shared and not curve.x_names, *(True for _ in view.columns[1:])))
 
 
@@ -132,18 +134,24 @@ def _across(series: Sequence[Series], names: Sequence[str]) -> tuple[tuple[str, 
     """Set lines over the same places side by side."""
     x = series[0].x
     places = thin_places(len(x), CURVE_ROWS)
-    return tuple((_place(x[k], names), *(_height(series_, k) for series_ in series)) for k in places)
+    return tuple((place_name(x[k], names), *(_height(series_, k) for series_ in series)) for k in places)
 
 
-def _place(x: float, names: Sequence[str]) -> str:
-    """Name a place across, or write its number."""
+def place_name(x: float, names: Sequence[str]) -> str:
+    """Name a place across, or write its number.
+
+    Examples
+    --------
+    >>> place_name(1.0, ["May", "June"]), place_name(0.5, [])
+    ('June', '0.500')
+    """
     return visible(names[int(x)]) if x.is_integer() and 0 <= x < len(names) else number(x)
 
 
 def _points(series: Series, names: Sequence[str]) -> list[tuple[str, ...]]:
     name = _line_name(series)
     rows: list[tuple[str, ...]] = []
-    rows += [(name, _place(series.x[k], names), _height(series, k)) for k in thin_places(len(series.x), CURVE_ROWS)]
+    rows += [(name, place_name(series.x[k], names), _height(series, k)) for k in thin_places(len(series.x), CURVE_ROWS)]
     if series.mark is not None:
         rows.append((f"{name}, {visible(series.mark_name, 60)}", number(series.mark[0]), number(series.mark[1])))
     return rows

@@ -165,6 +165,9 @@ def _curve(axes: Axes, curve: Curve) -> None:
     if curve.x_names:
         places = thin_places(len(curve.x_names), MOST_NAMES)
         axes.set_xticks(places, [_text(curve.x_names[place]) for place in places])
+    for mark in curve.marks:
+        axes.axvline(mark.x, color="0.4", linestyle=":", linewidth=1)
+        axes.annotate(_text(mark.label), (mark.x, 1), xycoords=("data", "axes fraction"), rotation=90, va="top", size=8)
     axes.set_xlabel(_text(curve.x_label))
     axes.set_ylabel(_text(curve.y_label))
     if len(curve.series) > 1 or curve.series[0].mark:

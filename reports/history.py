@@ -45,6 +45,8 @@ class Entry:
     """Fingerprint of the model file, or its kind."""
     window: bool = False
     """Whether it is a window of a log."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """Rows with a label by version or model, where a log says which answered."""
 
 
 def entry(name: str, record: Mapping[str, object]) -> Entry:
@@ -79,7 +81,7 @@ def entry(name: str, record: Mapping[str, object]) -> Entry:
         policy=words, outcomes=outcomes, values=values, numbers=_performance(record),
         topics={str(gate.get("id")): str(gate.get("topic") or "") for gate in gates},
         model=next((text for text in made_by if text), ""),
-        window=bool(tests) and str(tests[0].get("file", "")).startswith("window "),
+        window=bool(tests) and str(tests[0].get("file", "")).startswith("window "), versions=_versions(record),
     )  # fmt: skip
 
 
@@ -114,6 +116,45 @@ def _performance(record: Mapping[str, object]) -> dict[str, tuple[float, float, 
                 if numbers is not None and estimate.get("where") == {"split": "test"}:
                     performance[str(estimate.get("metric", ""))] = numbers
     return performance
+
+
+def _versions(record: Mapping[str, object]) -> dict[str, int]:
+    """Return the rows of each version that decided; of each version of each model, where both are known."""
+    rows: dict[tuple[str, ...], int] = {}
+    for finding in _list(record, "findings"):
+        measurement = finding.get("measurement")
+        if finding.get("check") in PERFORMANCE and isinstance(measurement, Mapping):
+            for estimate in _list(measurement, "estimates"):
+                where, n = estimate.get("where"), estimate.get("n")
+                keys = {*where} - {"split"} if isinstance(where, Mapping) and where.get("split") == "test" else set()
+                if isinstance(where, Mapping) and keys and keys <= {"model", "version"}:
+                    name = tuple(str(where[key]) for key in sorted(keys))
+                    rows[name] = max(rows.get(name, 0), n if isinstance(n, int) else 0)
+    longest = max(map(len, rows), default=0)
+    return {" ".join(name): n for name, n in rows.items() if len(name) == longest}
+
+
+def turns(entries: Sequence[Entry]) -> dict[str, str]:
+    """Say at which records a version first answers, or another one has most rows.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> one = partial(Entry, created="", data="", policy={}, outcomes={}, values={})
+    >>> rows = {"a": {"1": 9}, "b": {"1": 9, "2": 1}, "c": {"2": 9}}
+    >>> turns([one(name=name, versions=versions) for name, versions in rows.items()])
+    {'b': '2 first answers', 'c': '2 takes over'}
+    """
+    seen: set[str] = set()
+    leading, lines = "", dict[str, str]()
+    for entry in (entry for entry in entries if entry.versions):
+        largest = max(entry.versions, key=lambda name: entry.versions[name])
+        words = [f"{largest} takes over"] if leading and largest != leading else []
+        fresh = [name for name in entry.versions if seen and name not in seen and not (words and name == largest)]
+        words = [*(f"{name} first answers" for name in fresh), *words]
+        lines |= {entry.name: ", ".join(words)} if words else {}
+        leading, seen = largest, seen | set(entry.versions)
+    return lines
 
 
 def _list(where: object, name: str) -> list[Mapping[str, object]]:
@@ -189,6 +230,7 @@ def page(entries: Sequence[Entry]) -> str:
     numbers = [number for name in names if (number := _number(name, entries)) is not None]
     return environment.get_template("history.html.j2").render(
         entries=entries, strips=strips, numbers=numbers[:MOST_NUMBERS], marks=_marks(entries),
+        happened=[f"{name}: {words}" for name, words in events(entries).items()][-MOST_LINES:],
         models=models(entries)[-MOST_LINES:], flips=flips(entries)[-MOST_LINES:],
         changes=changes(entries)[-MOST_LINES:], uses=uses(entries)[:MOST_LINES], dates=_dates(entries),
         columns=min(len(entries), MOST_COLUMNS), height=HEIGHT, visible=visible,
@@ -201,15 +243,29 @@ def _dates(entries: Sequence[Entry]) -> str:
     return days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
 
 
+def events(entries: Sequence[Entry]) -> dict[str, str]:
+    """Say at which records the model, its leading version or the rules changed, or a version first answered.
+
+    Examples
+    --------
+    >>> made = [Entry(name=n, created="", data="", policy={}, outcomes={}, values={}, model=m) for n, m in ("ax", "by")]
+    >>> events(made)
+    {'b': 'another model'}
+    """
+    turned, lines = turns(entries), dict[str, str]()
+    for before, after in pairwise(entries):
+        words = ["another model"] if before.model != after.model else []
+        words += [turned[after.name]] if after.name in turned else []
+        words += ["rules changed"] if dict(before.policy) != dict(after.policy) else []
+        lines |= {after.name: ", ".join(words)} if words else {}
+    return lines
+
+
 def _marks(entries: Sequence[Entry]) -> str:
-    """Draw a line where model or policy differ from those of the record before."""
-    changed = [
-        bool(place) and (before.model != after.model or dict(before.policy) != dict(after.policy))
-        for place, (before, after) in enumerate(pairwise((entries[0], *entries)))
-    ]
-    places = dict(zip(map(id, entries), changed, strict=True))
-    columns = [place for place, group in enumerate(_columns(entries)) if any(places[id(entry)] for entry in group)]
-    return "".join(f"M{place} 0v{HEIGHT * 2}" for place in columns)
+    """Draw a line where something happened."""
+    happened = events(entries)
+    groups = enumerate(_columns(entries))
+    return "".join(f"M{place} 0v{HEIGHT * 2}" for place, group in groups if any(e.name in happened for e in group))
 
 
 def _number(name: str, entries: Sequence[Entry]) -> Number | None:

@@ -28,6 +28,7 @@ from reports.exhibit import (
     Forest,
     ForestRow,
     Image,
+    Mark,
     Matrix,
     Prose,
     Series,
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HOUSE_WORDS", "LEFT_OUT", "SCHEMA_VERSION", "UNREACHED", "AuditRecord", "Bar", "Bars", "Card", "Cell", "Curve",
     "DataInfo", "Environment", "Estimate", "Exhibit", "FeatureInfo", "Finding", "FindingOutcome", "Forest",
-    "ForestRow", "Gate", "GateKind", "GroupInfo", "Image", "Json", "Matrix", "Measurement", "ModelInfo",
+    "ForestRow", "Gate", "GateKind", "GroupInfo", "Image", "Json", "Mark", "Matrix", "Measurement", "ModelInfo",
     "OnInconclusive", "Operator", "PairedGroups", "Pairing", "Policy", "Prose", "Series", "Severity", "Source",
     "SplitInfo", "Table", "Task", "Verdict", "VerdictOutcome", "Waiver", "Where", "blank_sections", "require_finite",
 ]  # fmt: skip

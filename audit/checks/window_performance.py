@@ -7,13 +7,14 @@ from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
 from audit.estimate.monitoring import WHOLE, change, detectable_change, is_worse, of_all_rows, span_of, together
 from audit.estimate.shares import exact
+from audit.estimate.versions import turning_points
 from audit.estimate.watched import WATCHED, Watched, alpha_to_share, watched_series
 from audit.evidence import Windows
 from audit.exhibits import by_address_table, label
 from audit.statistics.sequential import LONGEST, LOOKS, alpha_of_look
 from reports.phrases import list_names as few
 from reports.phrases import metric_words, size_of_change
-from reports.record import Curve, Estimate, Measurement, Series
+from reports.record import Curve, Estimate, Mark, Measurement, Series
 
 
 @check(
@@ -102,6 +103,12 @@ def _curves(windows: Windows, detectable: list[Estimate]) -> list[Curve]:
     """Draw each number over the windows of a period, with the reference as a line."""
     drawn, recent = [], windows.recent[-max(windows.period, LONGEST) :]
     reference = windows.reference.labeled
+    earlier = len(windows.recent) - len(recent)
+    marks = tuple(
+        Mark(x=float(place - earlier), label=label)
+        for place, label in turning_points(windows).items()
+        if place >= earlier
+    )
     for name in WATCHED[reference.task]:
         level = reference.settings.level
         spans = [span_of(window.labeled, name, level) if len(window.labeled) else None for window in recent]
@@ -125,6 +132,7 @@ def _curves(windows: Windows, detectable: list[Estimate]) -> list[Curve]:
                 y_label=metric_words(name),
                 x_names=tuple(window.name for window in recent),
                 series=(line, flat),
+                marks=marks,
                 caption=(
                     f"The band is each window's own; dashed is the reference, {windows.reference.name}."
                     f"{_detectable_in_words(name, detectable)}"

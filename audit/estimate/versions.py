@@ -118,6 +118,39 @@ def _largest(sizes: Mapping[Address, int]) -> Address:
     return max(sizes, key=lambda address: sizes[address])
 
 
+def turning_points(windows: Windows) -> dict[int, str]:
+    """Say at which recent windows a version first answers, another has most rows, or other rules judge.
+
+    Examples
+    --------
+    >>> from audit.data.factor import Factor
+    >>> def window(*versions):
+    ...     part = Predictions(task="regression", y_true=np.zeros(len(versions)), y_pred=np.zeros(len(versions)),
+    ...                        keys={"version": Factor.of(versions)}, deciders=("version",))
+    ...     return Window(name=f"{len(versions)}", labeled=part, unlabeled=part.take(np.zeros(0, dtype=int)))
+    >>> recent = (window("a", "a", "b"), window("a", "b", "b", "b"))
+    >>> turning_points(Windows(reference=window("a"), recent=recent, rules=("4",)))
+    {0: 'b first answers', 1: 'b takes over, rules changed'}
+    """
+    known = rows_by_decider(windows.reference)
+    leading, seen = _largest(known) if known else (), set(known)
+    points: dict[int, str] = {}
+    for place, window in enumerate(windows.recent):
+        sizes = rows_by_decider(window)
+        largest = _largest(sizes) if sizes else leading
+        words = [f"{_name(largest)} takes over"] if leading and largest != leading else []
+        fresh = [address for address in sizes if seen and address not in seen and not (words and address == largest)]
+        words = [f"{_name(address)} first answers" for address in fresh] + words
+        words += ["rules changed"] if window.name in windows.rules else []
+        points |= {place: ", ".join(words)} if words else {}
+        leading, seen = largest, seen | set(sizes)
+    return points
+
+
+def _name(address: Address) -> str:
+    return " ".join(level for _, level in address)
+
+
 def comparisons(windows: Windows) -> Iterator[Comparison]:
     """Yield each version beside the one before, for each look, where both have labels.
 

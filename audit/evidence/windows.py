@@ -47,6 +47,8 @@ class Windows:
     start : Window, optional
         What the reference was before it grew: what is watched, and what share of the false alarms each number has, is
         planned from it. The reference itself unless given.
+    rules : tuple of str
+        Recent windows that were judged by other rules than the one before.
     """
 
     reference: Window
@@ -54,6 +56,7 @@ class Windows:
     period: int = 52
     features: tuple[str, ...] = ()
     start: Window | None = None
+    rules: tuple[str, ...] = ()
 
     @property
     def current(self) -> Window:

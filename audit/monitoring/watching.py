@@ -32,7 +32,7 @@ from audit.monitoring.tallies import count_reference, count_windows
 from audit.statistics.sequential import LONGEST
 from reports.formats import render
 from reports.phrases import metric_words
-from reports.record import AuditRecord, Card, Gate, Json, Policy, SplitInfo
+from reports.record import AuditRecord, Card, Curve, Gate, Json, Measurement, Policy, SplitInfo
 from reports.store import RecordError, dumps, loads, write_bytes_atomically
 from reports.store import load as load_record
 from reports.together import write_together
@@ -114,6 +114,8 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
     asked = replace(asked, policy=_gates(asked.policy, _left_out(columns.deciders())))
     reference, first = _divided(counted, asked)
     alone = [answers_alone(window) for window in reference.windows]
+    rules: list[str] = []
+    last: Policy | None = None
     for end in range(first, len(reference.windows)):
         windows = Windows(
             reference=reference.now, start=reference.start,
@@ -121,9 +123,11 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
             period=asked.monitor.period, features=() if is_record(asked.reference) else columns.features,
         )  # fmt: skip
         season = _season(alone[: end + 1]) if window == "day" else ()
-        plan = replace(_plan(windows, counted, asked), warnings=(*warnings, *season))
+        plans = _Plans(windows, counted, asked, (*warnings, *season), tuple(rules), last)
         is_last = end == len(reference.windows) - 1
-        record, is_new, is_kept = _record(plan, asked, execute, may_keep_rules=not (is_last or asked.judge_again))
+        record, is_new, is_kept = _record(plans, asked, execute, may_keep_rules=not (is_last or asked.judge_again))
+        rules += [windows.current.name] if last is not None and rules_of(last) != rules_of(record.policy) else []
+        last = record.policy
         has_other_rules = rules_of(record.policy) != rules_of(asked.policy)
         yield Watched(windows.current.name, record, is_new, is_kept, reference.now.name, has_other_rules)
         reference = reference.after(end + 1, alarm=has_alarm(record))
@@ -207,8 +211,28 @@ def _divided(counted: Counted, asked: Watch) -> tuple[Reference, int]:
     return Reference(start=start, now=start, windows=later), 0
 
 
+class _Plans(NamedTuple):
+    """The plan of a window, by whatever rules."""
+
+    windows: Windows
+    counted: Counted
+    asked: Watch
+    warnings: tuple[str, ...]
+    rules: tuple[str, ...]
+    """Earlier windows at which the rules changed."""
+    before: Policy | None
+    """What the window before was judged by."""
+
+    def by(self, policy: Policy) -> RunPlan:
+        """Return the plan with some rules; where they are not those of the window before, this is marked."""
+        has_changed = self.before is not None and rules_of(self.before) != rules_of(policy)
+        rules = (*self.rules, *([self.windows.current.name] if has_changed else []))
+        plan = _plan(replace(self.windows, rules=rules), self.counted, replace(self.asked, policy=policy))
+        return replace(plan, warnings=self.warnings)
+
+
 def _record(
-    plan: RunPlan, asked: Watch, execute: Callable[[RunPlan], AuditRecord], *, may_keep_rules: bool
+    plans: _Plans, asked: Watch, execute: Callable[[RunPlan], AuditRecord], *, may_keep_rules: bool
 ) -> tuple[AuditRecord, bool, bool]:
     """Return the record of a window, whether it is new, and whether it is kept.
 
@@ -216,6 +240,7 @@ def _record(
     another computer wrote it, the record is made again and compared. A record of other rules is used, too, where it
     `may_keep_rules`: the verdicts that stood at the time are not lost.
     """
+    plan = plans.by(asked.policy)
     split = plan.dataset.splits[0]
     if asked.state is None:
         return execute(plan), True, False
@@ -228,7 +253,7 @@ def _record(
         return execute(plan), True, False
     if _is_ours(asked.state, name):
         return before, False, True
-    anew = loads(dumps(execute(replace(plan, policy=before.policy) if has_other_rules else plan)))
+    anew = loads(dumps(execute(plans.by(before.policy) if has_other_rules else plan)))
     if _said(anew) == _said(before):
         return anew, False, False
     return (execute(plan) if has_other_rules else anew), True, False
@@ -242,8 +267,20 @@ def _is_ours(state: Path, name: str) -> bool:
 
 
 def _said(record: AuditRecord) -> object:
-    """Return what a record says, without the time that it took."""
-    return [replace(finding, seconds=0.0) for finding in record.findings], record.verdicts, record.data, record.warnings
+    """Return what a record says, without the time that it took, and what other windows were judged by."""
+    findings = [
+        replace(finding, seconds=0.0, measurement=_unmarked(finding.measurement)) for finding in record.findings
+    ]
+    return findings, record.verdicts, record.data, record.warnings
+
+
+def _unmarked(measurement: Measurement | None) -> Measurement | None:
+    if measurement is None:
+        return None
+    exhibits = (
+        replace(exhibit, marks=()) if isinstance(exhibit, Curve) else exhibit for exhibit in measurement.exhibits
+    )
+    return replace(measurement, exhibits=tuple(exhibits))
 
 
 def _plan(windows: Windows, counted: Counted, asked: Watch) -> RunPlan:

@@ -11,7 +11,8 @@ import pytest
 
 from reports import charts
 from reports.exhibits import view
-from reports.record import Bar, Bars, Curve, Exhibit, Forest, ForestRow, Image, Matrix, Prose, Series, Table
+from reports.printable import visible
+from reports.record import Bar, Bars, Curve, Exhibit, Forest, ForestRow, Image, Mark, Matrix, Prose, Series, Table
 from reports.svg import PALETTE, Canvas
 
 
@@ -165,3 +166,26 @@ def test_places_across_have_their_names(samples: ModuleType) -> None:
     assert {row[0] for row in view(curve).rows} <= set(names)
     hostile = replace(curve, x_names=(samples.HOSTILE[0], *names[1:]))
     assert "<script>" not in str(charts.draw(hostile, "f"))
+
+
+def test_marks_are_lines_with_a_number_that_the_key_and_the_text_explain(samples: ModuleType) -> None:
+    line = Series(name="accuracy", x=(0.0, 1.0, 2.0), y=(0.9, 0.9, 0.8))
+    marks = (Mark(x=1.0, label="1.10 first answers"), Mark(x=2.0, label=samples.HOSTILE[0]))
+    curve = Curve(
+        title="t", x_label="window", y_label="a", series=(line,), x_names=("May", "June", "July"), marks=marks
+    )
+    drawn = str(charts.draw(curve, "a"))
+    root = ET.fromstring(drawn)
+    texts = [element.text or "" for element in root.iter() if element.tag.endswith("text")]
+    assert {"1", "2", "1: 1.10 first answers"} <= set(texts)
+    (story,) = (element.text or "" for element in root.iter() if element.tag.endswith("desc"))
+    assert f"Marked: June 1.10 first answers; July {visible(samples.HOSTILE[0], 60)}" in story
+    assert "June: 1.10 first answers." in view(curve).notes
+    many = replace(curve, marks=tuple(Mark(x=k / 10, label=f"v{k}") for k in range(20)))
+    numbered = [text for text in _texts(many) if re.fullmatch(r"\d: v\d+", text)]
+    assert numbered == [f"{k - 11}: v{k}" for k in range(12, 20)]
+
+
+def _texts(curve: Curve) -> list[str]:
+    root = ET.fromstring(str(charts.draw(curve, "a")))
+    return [element.text or "" for element in root.iter() if element.tag.endswith("text")]

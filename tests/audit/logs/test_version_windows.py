@@ -20,7 +20,7 @@ from audit.estimate.monitoring import together
 from audit.estimate.versions import comparisons, deciders
 from audit.evidence import Predictions, Window, Windows
 from benchmarks.logs import alarms_of_year, rolled_out
-from reports.record import AuditRecord
+from reports.record import AuditRecord, Curve
 from reports.store import load
 
 NONE = np.zeros(0, dtype=np.int64)
@@ -172,7 +172,26 @@ def test_windows_say_which_version_is_worse(tmp_path: Path, capsys: pytest.Captu
     assert {one.where["metric"] for one in failed} == {"accuracy", "recall", "precision"}
     assert {(one.where["version"], one.where["against"]) for one in failed} == {("1.10", "1.9")}
     page = (tmp_path / "monitor" / "latest" / "card.html").read_text()
-    assert "is shown to be worse than that of 1.9" in page
+    assert "is worse than that of 1.9 by" in page
+
+
+def test_marks_say_when_versions_came_and_rules_changed(tmp_path: Path) -> None:
+    frame = log(6, 4)
+    mixed = (frame["t"].dt.month == 4) & (frame["id"] % 5 == 0)
+    frame.assign(release=lambda one: one["release"].mask(mixed, "1.10")).to_csv(tmp_path / "log-1.csv", index=False)
+    monitored(tmp_path, 'version = "release"')
+    override = '[[policy.override]]\nid = "MON003"\nthreshold = 0.5'
+    *_, last = monitored(tmp_path, f'version = "release"\n{override}')
+    (finding,) = (finding for finding in last.findings if finding.check == "window_performance")
+    assert finding.measurement is not None
+    curve = finding.measurement.exhibits[0]
+    assert isinstance(curve, Curve)
+    assert [(curve.x_names[int(mark.x)], mark.label) for mark in curve.marks] == [
+        ("2025-04", "1.10 first answers"), ("2025-05", "1.10 takes over"), ("2025-06", "rules changed"),
+    ]  # fmt: skip
+    page = tmp_path / "h.html"
+    assert main(["history", *map(str, (tmp_path / "monitor").glob("2025-*.json")), "--out", str(page)]) == 0
+    assert "<li>2025-05: 1.10 takes over</li><li>2025-06: rules changed</li>" in page.read_text()
 
 
 def test_a_version_that_comes_changes_no_record_of_an_earlier_window(
