@@ -13,6 +13,7 @@ import pytest
 
 import modelassay
 from audit.checks.window_drift import window_drift
+from audit.checks.window_performance import window_performance
 from audit.checks.window_versions import window_versions
 from audit.cli import main
 from audit.data.factor import Factor
@@ -192,6 +193,15 @@ def test_marks_say_when_versions_came_and_rules_changed(tmp_path: Path) -> None:
     page = tmp_path / "h.html"
     assert main(["history", *map(str, (tmp_path / "monitor").glob("2025-*.json")), "--out", str(page)]) == 0
     assert "<li>2025-05: 1.10 takes over</li><li>2025-06: rules changed</li>" in page.read_text()
+
+
+def test_marks_stand_at_their_windows_where_curves_show_the_last_period_alone() -> None:
+    recent = [window(f"{place:02d}", part("ab"[place > 3], 90, 10)) for place in range(6)]
+    seen = Windows(reference=window("r", part("a", 90, 10)), recent=tuple(recent), period=4, rules=("00", "05"))
+    curve = window_performance(seen).exhibits[0]
+    assert isinstance(curve, Curve)
+    marked = [(curve.x_names[int(mark.x)], mark.label) for mark in curve.marks]
+    assert marked == [("04", "b takes over"), ("05", "rules changed")]
 
 
 def test_a_version_that_comes_changes_no_record_of_an_earlier_window(
