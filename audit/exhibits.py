@@ -112,7 +112,10 @@ def by_decider_tables(deciders: Sequence[str], estimates: Sequence[Estimate]) ->
     [('Metrics by version', (('version: 1.10', 4, '0.500'),))]
     """
     title = f"Metrics by {' and '.join(deciders)}"
-    return (by_address_table(title, estimates, first="answers"),) if estimates else ()
+    decided = [estimate for estimate in estimates if estimate.where.get("split") == "test"]
+    shadow = [estimate for estimate in estimates if estimate not in decided]
+    tables = ((title, decided), (f"{title}, in the shadow", shadow))
+    return tuple(by_address_table(name, part, first="answers") for name, part in tables if part)
 
 
 def _told(estimate: Estimate | None) -> str | None:

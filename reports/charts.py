@@ -317,7 +317,7 @@ def _mark(canvas: Canvas, mark: Mark, x: float, k: int, top: float) -> None:
     """Draw a line down the plot with its number above it, and what the number stands for in the key."""
     canvas.line((x, x), (30.0, 312.0), width=1.2, alpha=0.8, dashes=(2.0, 2.0))
     canvas.text(x, 26, f"{k + 1}", anchor="middle")
-    canvas.text(480, top + 18.0 * k, f"{k + 1}: {visible(mark.label, 32)}", limit=36)
+    canvas.text(470, top + 18.0 * k, f"{k + 1}: {visible(mark.label, 28)}", limit=32)
 
 
 def _axes(curve: Curve, drawn: Sequence[Series]) -> tuple[_Axis, _Axis]:

@@ -7,7 +7,7 @@ from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
 from audit.estimate.monitoring import WHOLE, change, detectable_change, is_worse, of_all_rows, span_of, together
 from audit.estimate.shares import exact
-from audit.estimate.versions import turning_points
+from audit.estimate.versions import turning_points, windows_shown
 from audit.estimate.watched import WATCHED, Watched, alpha_to_share, watched_series
 from audit.evidence import Windows
 from audit.exhibits import by_address_table, label
@@ -101,14 +101,9 @@ def _looks(windows: Windows, series: Watched, where: dict[str, str], alpha: floa
 
 def _curves(windows: Windows, detectable: list[Estimate]) -> list[Curve]:
     """Draw each number over the windows of a period, with the reference as a line."""
-    drawn, recent = [], windows.recent[-max(windows.period, LONGEST) :]
+    drawn, recent = [], windows_shown(windows)
     reference = windows.reference.labeled
-    earlier = len(windows.recent) - len(recent)
-    marks = tuple(
-        Mark(x=float(place - earlier), label=label)
-        for place, label in turning_points(windows).items()
-        if place >= earlier
-    )
+    marks = tuple(Mark(x=float(place), label=label) for place, label in turning_points(windows).items())
     for name in WATCHED[reference.task]:
         level = reference.settings.level
         spans = [span_of(window.labeled, name, level) if len(window.labeled) else None for window in recent]

@@ -9,12 +9,13 @@ from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
 from audit.estimate.monitoring import is_worse
 from audit.estimate.shares import exact
-from audit.estimate.versions import version_changes
+from audit.estimate.versions import MOST_DRAWN, spans_by_decider, version_changes, windows_shown
+from audit.estimate.watched import WATCHED
 from audit.evidence import Windows
 from audit.exhibits import by_address_table
 from reports.phrases import list_names as few
 from reports.phrases import metric_words, size_of_change, visible
-from reports.record import Estimate, Measurement
+from reports.record import Curve, Estimate, Measurement, Series
 
 
 @check(
@@ -54,9 +55,28 @@ def window_versions(windows: Windows, *, alpha: float = 0.005, margin: float = 0
             alarm = is_worse(change, change.where["metric"], margin)
             estimates.append(exact("version_alarm", alarm, change.where, n=change.n, unit="count"))
     tables = [by_address_table("Changes since the version before", estimates, folded=True)] if estimates else []
+    every = (_curve(windows, name) for name in WATCHED[windows.current.labeled.task])
+    curves = [curve for curve in every if curve.series]
     return Measurement(
-        summary=f"{windows.current.name}: {_in_words(estimates)}.", estimates=tuple(estimates), exhibits=tuple(tables),
-        notes=tuple(notes),
+        summary=f"{windows.current.name}: {_in_words(estimates)}.", estimates=tuple(estimates),
+        exhibits=(*curves, *tables), notes=tuple(notes),
+    )  # fmt: skip
+
+
+def _curve(windows: Windows, name: str) -> Curve:
+    """Draw a number of each version over the windows; without lines where there is one version alone."""
+    lines = [
+        Series(
+            name=version, x=tuple(map(float, spans)), y=tuple(span.value for span in spans.values()),
+            low=tuple(span.low for span in spans.values()), high=tuple(span.high for span in spans.values()),
+        )
+        for version, spans in spans_by_decider(windows, name).items()
+    ]  # fmt: skip
+    return Curve(
+        title=f"{metric_words(name)} by window and version", x_label="window", y_label=metric_words(name),
+        series=tuple(lines), x_names=tuple(window.name for window in windows_shown(windows)),
+        caption=f"The band is each window's own. Windows in which a version has few rows are left out, and versions "
+        f"beyond the {MOST_DRAWN} with most rows.",
     )  # fmt: skip
 
 

@@ -8,14 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audit.estimate.monitoring import change, together
+from audit.estimate.monitoring import change, span_of, together
 from audit.estimate.watched import WATCHED, Watched, alpha_to_share
 from audit.evidence import Predictions, Window, Windows
-from audit.statistics.sequential import LOOKS, alpha_of_look
+from audit.statistics.intervals import Span
+from audit.statistics.sequential import LONGEST, LOOKS, alpha_of_look
+from reports.printable import visible
 from reports.record import Estimate
 
 OF_VERSIONS = 0.5
 """Share of drift's chance of a false alarm that versions have, where a log says which answered."""
+MOST_DRAWN = 6
+"""Versions that one figure draws."""
 Address = tuple[tuple[str, str], ...]
 """A model, a version, or a version of a model: the level of each key."""
 
@@ -119,7 +123,7 @@ def _largest(sizes: Mapping[Address, int]) -> Address:
 
 
 def turning_points(windows: Windows) -> dict[int, str]:
-    """Say at which recent windows a version first answers, another has most rows, or other rules judge.
+    """Say at which windows that are shown a version first answers, another has most rows, or other rules judge.
 
     Examples
     --------
@@ -135,20 +139,51 @@ def turning_points(windows: Windows) -> dict[int, str]:
     known = rows_by_decider(windows.reference)
     leading, seen = _largest(known) if known else (), set(known)
     points: dict[int, str] = {}
-    for place, window in enumerate(windows.recent):
+    for place, window in enumerate(windows.recent, start=len(windows_shown(windows)) - len(windows.recent)):
         sizes = rows_by_decider(window)
         largest = _largest(sizes) if sizes else leading
-        words = [f"{_name(largest)} takes over"] if leading and largest != leading else []
+        words = [f"{visible(_name(largest), 14)} takes over"] if leading and largest != leading else []
         fresh = [address for address in sizes if seen and address not in seen and not (words and address == largest)]
-        words = [f"{_name(address)} first answers" for address in fresh] + words
+        words = [f"{visible(_name(address), 14)} first answers" for address in fresh] + words
         words += ["rules changed"] if window.name in windows.rules else []
         points |= {place: ", ".join(words)} if words else {}
         leading, seen = largest, seen | set(sizes)
-    return points
+    return {place: label for place, label in points.items() if place >= 0}
 
 
 def _name(address: Address) -> str:
     return " ".join(level for _, level in address)
+
+
+def windows_shown(windows: Windows) -> tuple[Window, ...]:
+    """Return the recent windows that curves show: those of a period."""
+    return windows.recent[-max(windows.period, LONGEST) :]
+
+
+def spans_by_decider(windows: Windows, name: str) -> dict[str, dict[int, Span]]:
+    """Return a number with its limits by version and place of the window, where enough of its rows have a label.
+
+    Of many versions those with most rows; nothing where a single one answers.
+
+    Parameters
+    ----------
+    windows : Windows
+    name : str
+        A number that :func:`~audit.estimate.monitoring.span_of` knows.
+    """
+    shown = windows_shown(windows)
+    sizes: dict[Address, int] = {}
+    for window in shown:
+        for address, rows in _sizes(window.labeled).items():
+            sizes[address] = sizes.get(address, 0) + rows
+    drawn = sorted(sizes, key=lambda address: -sizes[address])[:MOST_DRAWN]
+    spans: dict[str, dict[int, Span]] = {}
+    for address in sorted(drawn, key=list(sizes).index) if len(sizes) > 1 else ():
+        for place, part in enumerate(_rows([window.labeled], address) for window in shown):
+            known = span_of(part, name, part.settings.level) if part.total >= max(part.settings.min_n, 1) else None
+            if known is not None:
+                spans.setdefault(_name(address), {})[place] = known[0]
+    return spans
 
 
 def comparisons(windows: Windows) -> Iterator[Comparison]:

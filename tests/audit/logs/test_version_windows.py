@@ -176,6 +176,19 @@ def test_windows_say_which_version_is_worse(tmp_path: Path, capsys: pytest.Captu
     assert "is worse than that of 1.9 by" in page
 
 
+def test_each_version_has_a_line_of_its_own() -> None:
+    recent = (window("1", part("a", 90, 10), part("b", 40, 10), part("c", 5, 1)), window("2", part("b", 80, 20)))
+    seen = Windows(reference=window("r", part("a", 90, 10)), recent=recent)
+    curve = window_versions(seen).exhibits[0]
+    assert isinstance(curve, Curve)
+    assert {line.name: (line.x, line.y) for line in curve.series} == {
+        "a": ((0.0,), (0.9,)),
+        "b": ((0.0, 1.0), (0.8, 0.8)),
+    }
+    alone = Windows(reference=window("r", part("a", 90, 10)), recent=(window("1", part("a", 90, 10)),))
+    assert window_versions(alone).exhibits == ()
+
+
 def test_marks_say_when_versions_came_and_rules_changed(tmp_path: Path) -> None:
     frame = log(6, 4)
     mixed = (frame["t"].dt.month == 4) & (frame["id"] % 5 == 0)
