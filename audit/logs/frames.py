@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 UTC = ("UTC", "Etc/UTC")
 NAMELESS = "\tnone"
 """Stands for a missing name; no name in a log is this one."""
+TIMES = ("time", "label time")
 SQL = ("duckdb", "pyspark", "sqlframe")
 """Engines that compare times of UTC with times without a zone; others refuse to."""
 
@@ -85,7 +87,8 @@ def _plain(frame: object, columns: Mapping[str, str]) -> object:
     plain = _without_zones(frame.copy(deep=False), columns)
     for name in columns:
         if name in plain and plain[name].dtype == object:
-            plain[name] = plain[name].astype(_type_of(_kinds(plain[name])) or plain[name].convert_dtypes().dtype)
+            dtype = _type_of(_kinds(plain[name]), columns[name])
+            plain[name] = plain[name].astype(dtype or plain[name].convert_dtypes().dtype)
     return plain
 
 
@@ -94,7 +97,7 @@ def _plain_dask(frame: Any, columns: Mapping[str, str]) -> Any:  # noqa: ANN401 
     plain = _without_zones(frame, columns)
     objects = [name for name in columns if name in plain and plain[name].dtype == object]
     kinds = {name: plain[name].map_partitions(_kinds, meta=(name, object)).compute() for name in objects}
-    types = {name: dtype for name in objects if (dtype := _type_of(kinds[name]))}
+    types = {name: dtype for name in objects if (dtype := _type_of(kinds[name], columns[name]))}
     for name in (name for name in columns if name in plain and _is_whole(plain[name].dtype)):
         if plain[name].isna().any().compute():  # Dask casts no missing whole number, nor truth value
             types[name] = "string" if plain[name].dtype.kind == "b" else "float64"
@@ -107,19 +110,26 @@ def _is_whole(dtype: object) -> bool:
 
 
 def _kinds(column: pd.Series) -> pd.Series:
-    """Return which kinds of objects a column holds: truth values, other numbers, anything else."""
+    """Return which kinds of objects a column holds: truth values, other numbers, dates, anything else."""
     from decimal import Decimal
 
     def kind(value: object) -> str:
+        if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+            return "date"
         return "flag" if isinstance(value, bool) else "number" if isinstance(value, Decimal | float | int) else ""
 
     return column.dropna().map(kind).drop_duplicates().astype(object)
 
 
-def _type_of(kinds: pd.Series) -> str:
-    """Return the type that holds such objects; ``""`` where they are anything else, or there are none."""
+def _type_of(kinds: pd.Series, part: str) -> str:
+    """Return the type that holds such objects; ``""`` where they are anything else, or there are none.
+
+    Rows are counted by dates as by texts.
+    """
     present = set(kinds)
-    if not present or "" in present:
+    if present == {"date"}:
+        return "datetime64[us]" if part in TIMES else "string"
+    if not present or present & {"", "date"}:
         return ""
     return "boolean" if present == {"flag"} else "float64"
 
@@ -135,7 +145,7 @@ def _in_utc(log: nw.LazyFrame[Any], columns: Mapping[str, str], name: str) -> nw
     """Return the log with its times in UTC; refuse a column of other things."""
     nw = _nw()
     for time, part in columns.items():
-        if part not in ("time", "label time"):
+        if part not in TIMES:
             continue
         dtype, where = log.collect_schema()[time], f"{part} column {quote(time)} in {quote(name)}"
         if dtype == nw.Date:

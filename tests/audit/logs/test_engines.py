@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.util
 import math
 import warnings
@@ -286,6 +287,9 @@ KINDS: dict[str, Any] = {
     "float": lambda codes: pd.Series(np.where(codes == 2, np.nan, codes / 2)),
     "category": lambda codes: pd.Series(pd.Categorical(codes)),
     "decimal": lambda codes: pd.Series([Decimal(int(code)) / 10 for code in codes], dtype=object),
+    "date": lambda codes: pd.Series([dt.date(2024, 2, 27 + int(code)) for code in codes], dtype=object).mask(
+        codes == 2
+    ),
 }
 TEXTS = (['q"x', "it's", "b"], ["a\nb", "c", "a\x00b"], ["", " a", "é"], ["1", "01", "1.0"], ["nan", "None", "NULL"])
 TYPED = LogColumns(target="y", prediction="p", score="s", sensitive=("text", "kind"), time="t")
