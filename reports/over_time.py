@@ -32,6 +32,8 @@ class Course:
     first: str
     last: str
     reference: str
+    marks: tuple[str, ...] = ()
+    """What changed on the way, such as the version that answers, in order of time."""
 
 
 def course_of(record: AuditRecord) -> Course | None:
@@ -47,7 +49,10 @@ def course_of(record: AuditRecord) -> Course | None:
         return None
     names = curves[0].x_names
     trends = {curve.y_label: trend for curve in curves if (trend := _trend(curve)) is not None}
-    return Course(trends=trends, first=names[0], last=names[-1], reference=curves[0].series[1].name)
+    return Course(
+        trends=trends, first=names[0], last=names[-1], reference=curves[0].series[1].name,
+        marks=tuple(mark.label for mark in curves[0].marks),
+    )  # fmt: skip
 
 
 def _trend(curve: Curve) -> Trend | None:
@@ -58,6 +63,7 @@ def _trend(curve: Curve) -> Trend | None:
     return Trend(
         places=tuple(round(100 * x / end, 1) for x in line.x),
         values=line.y, lows=line.low, highs=line.high, reference=reference.y[0],
+        marks=tuple(round(100 * mark.x / end, 1) for mark in curve.marks),
     )  # fmt: skip
 
 
@@ -82,8 +88,9 @@ def with_course(chart: Strip | None, record: AuditRecord, known: Estimates, metr
     drawn = [
         replace(row, trend=course.trends.get(metric_words(name))) for row, name in zip(rows, metrics, strict=False)
     ]
-    note = f"{course.first} to {course.last}; dashed: the reference, {course.reference}"
-    return bars([*drawn, *rows[len(drawn) :]], end=1.0, note=visible(note, 120))
+    upright = f"; upright: {list_names(course.marks, limit=2)}" if course.marks else ""
+    note = f"{course.first} to {course.last}; dashed: the reference, {course.reference}{upright}"
+    return bars([*drawn, *rows[len(drawn) :]], end=1.0, note=visible(note, 200))
 
 
 def _amount(name: str, known: Estimates) -> StripRow:

@@ -26,6 +26,8 @@ class Trend:
     lows: tuple[float, ...]
     highs: tuple[float, ...]
     reference: float
+    marks: tuple[float, ...] = ()
+    """Where something changed, such as the version that answers, from 0 to 100."""
 
     @property
     def line(self) -> str:
@@ -42,6 +44,11 @@ class Trend:
     def before(self) -> str:
         """The reference, as a level line."""
         return f"M0 {self._y(self.reference):g}H100"
+
+    @property
+    def changes(self) -> str:
+        """Upright lines where something changed."""
+        return "".join(f"M{place:g} 0V28" for place in self.marks)
 
     @property
     def now(self) -> str:

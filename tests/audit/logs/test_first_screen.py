@@ -136,3 +136,17 @@ def test_a_trend_that_never_moves_is_level() -> None:
     level = (1.0, 1.0, 1.0)
     trend = Trend(places=(0.0, 50.0, 100.0), values=level, lows=level, highs=level, reference=1.0)
     assert trend.line == "M0 25L50 25L100 25"
+
+
+def test_a_new_version_is_marked_where_numbers_are_drawn() -> None:
+    frame = weeks(right=0.9)
+    frame["release"] = np.where(frame["t"] >= "2025-02-03", "<b>2", "1")
+    record = last(frame, positive=1, version="release")
+    chart = by_id(record)["good"].strip
+    assert chart is not None
+    trend = chart.rows[0].trend
+    assert trend is not None
+    assert len(trend.marks) == 1
+    assert 0 < trend.marks[0] < 100
+    assert "upright: <b>2" in chart.note
+    assert "upright: &lt;b&gt;2" in render(record)
