@@ -23,7 +23,7 @@ from audit.data.target import Target, encode_target
 from audit.errors import DataError, quote, quote_all
 from audit.evidence import COUNTED, Predictions, Repeats, Settings
 from audit.logs.columns import LogColumns
-from audit.logs.versions import decider_factor, splits_of
+from audit.logs.versions import decider_factor, require_known, splits_of
 from audit.logs.windows import NO_WINDOW, REFERENCE_NAME, window_name
 from reports.together import sweep
 
@@ -242,21 +242,28 @@ def answers(
         if len(factor.levels) > MOST_GROUPS:
             rows = np.bincount(factor.codes + 1, cells.sums["n"], minlength=len(factor.levels) + 1)[1:]
             levels[address_name(name)], keys[address_name(name)] = factor, pool_levels(factor, rows.astype(np.int64))
-    deciders = columns.deciders()
-    for key, name in deciders.items():
-        keys[key] = decider_factor(cells.keys[name], cells.sums["n"].to_numpy(), key)
-    if cells.shadowed and "model" in keys:
-        named = (settings or Settings()).reference.get("model")
-        keys["split"] = splits_of(keys["model"], keys.get("window"), cells.sums["n"].to_numpy(), named)
+    keys |= _who_answered(cells, columns, keys.get("window"), settings or Settings())
     everything = Predictions(
         task=target.task, y_true=answers.true, y_pred=answers.predicted, y_score=answers.score,
         probabilities=answers.score is not None, classes=answers.classes, weight=weight, cluster=_clusters(cells),
         keys=keys, repeats=Repeats(cells.sums["n"].to_numpy(), squares),
-        sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels, deciders=tuple(deciders),
+        sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels,
+        deciders=tuple(columns.deciders()),
         settings=replace(settings or Settings(), favorable=target.favorable, ordered=bool(roles.order)),
         invalid=answers.invalid, score_reason=answers.reason,
     )  # fmt: skip
     return Counted(everything.take(known), everything.take(~known), target)
+
+
+def _who_answered(cells: Cells, columns: LogColumns, window: Factor | None, settings: Settings) -> dict[str, Factor]:
+    """Return model and version of each cell; where models answered the same requests, which of them decided, too."""
+    rows = cells.sums["n"].to_numpy()
+    keys = {key: decider_factor(cells.keys[name], rows, key) for key, name in columns.deciders().items()}
+    if "model" in keys:
+        named = settings.reference.get("model")
+        require_known(named, keys["model"])
+        keys |= {"split": splits_of(keys["model"], window, rows, named)} if cells.shadowed else {}
+    return keys
 
 
 class _Told(NamedTuple):

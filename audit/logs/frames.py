@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from audit.errors import DataError, quote
-from audit.logs.joining import LATER, contradicting, differing_ids, future, nameless, twice
+from audit.logs.joining import LATER, NAMELESS, contradicting, differing_ids, future, is_shadowed, nameless, twice
 from audit.logs.sources import Source, require_columns
 from audit.logs.windows import latest_time
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
 
 UTC = ("UTC", "Etc/UTC")
-NAMELESS = "\tnone"
-"""Stands for a missing name; no name in a log is this one."""
 TIMES = ("time", "label time")
 SQL = ("duckdb", "pyspark", "sqlframe")
 """Engines that compare times of UTC with times without a zone; others refuse to."""
@@ -172,12 +170,10 @@ def _require_past(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str) -
 
 
 def _require_unique(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str) -> bool:
-    """Refuse a log in which an identifier stands twice, or nowhere; tell whether it stands once for several models."""
+    """Refuse a log in which an identifier stands twice, or nowhere; tell whether models share requests."""
     nw = _nw()
     id_, model = named["id"], named.get("model")
-    several = False
     if model is not None:
-        several = _repeated(log, [id_])["ids"] > 0
         names = nw.col(model).cast(nw.String)
         log = log.with_columns(nw.when(names.is_null()).then(nw.lit(NAMELESS)).otherwise(names).alias(model))
     missing = int(_row(log.select(n=nw.col(id_).is_null().cast(nw.Int64).sum()))["n"] or 0)
@@ -187,7 +183,11 @@ def _require_unique(log: nw.LazyFrame[Any], named: Mapping[str, str], name: str)
         raise DataError(nameless(id_, missing, where))
     if int(repeated["ids"]):
         raise DataError(twice(id_, int(repeated["ids"]), int(repeated["rows"]), repeated["example"], where, model))
-    return several
+    again = None if model is None else _repeated(log, [id_])
+    if again is None or model is None or not int(again["ids"]):
+        return False
+    sizes = _row(log.group_by(model).agg(n=nw.len()).select(total=nw.col("n").sum(), largest=nw.col("n").max()))
+    return is_shadowed(int(again["rows"]) - int(again["ids"]), int(sizes["total"]), int(sizes["largest"]))
 
 
 def _repeated(log: nw.LazyFrame[Any], names: list[str]) -> pd.Series:

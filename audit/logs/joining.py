@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FILE = "\tfile"
 """Name of the file; no column of a log has this name."""
+NAMELESS = "\tnone"
+"""Stands for a missing name; no name in a log is this one."""
 LATER = ("target", "label time")
 """Parts that are in the files of labels, where there are such."""
 
@@ -106,7 +108,7 @@ def require_unique(connection: duckdb.DuckDBPyConnection, log: str, named: Mappi
     Returns
     -------
     bool
-        Whether identifiers stand once for each of several models.
+        Whether several models answered the same requests, see :func:`is_shadowed`.
 
     Raises
     ------
@@ -115,23 +117,47 @@ def require_unique(connection: duckdb.DuckDBPyConnection, log: str, named: Mappi
     """
     name, model = named["id"], named.get("model")
     column = quote_sql(name)
-    models = "1" if model is None else f"count(DISTINCT coalesce(CAST({quote_sql(model)} AS VARCHAR), {literal(FILE)}))"
+    who = "1" if model is None else f"coalesce(CAST({quote_sql(model)} AS VARCHAR), {literal(NAMELESS)})"
     sql = (
-        f"SELECT {column}, count(*) AS n, {models} AS models FROM {log} GROUP BY 1 "  # noqa: S608
+        f"SELECT {column}, count(*) AS n, count(DISTINCT {who}) AS models FROM {log} GROUP BY 1 "  # noqa: S608
         f"HAVING n > 1 OR {column} IS NULL"
     )
     double = f"{column} IS NOT NULL AND n > models"
     facts = (
         f"count(*) FILTER ({double}), any_value({column}) FILTER ({double}), sum(n) FILTER ({double}), "
-        f"sum(n) FILTER ({column} IS NULL), count(*) FILTER (models > 1)"
+        f"sum(n) FILTER ({column} IS NULL), sum(models - 1)"
     )
-    values, example, rows, missing, several = connection.execute(f"SELECT {facts} FROM ({sql})").fetchall()[0]  # noqa: S608
+    values, example, rows, missing, again = connection.execute(f"SELECT {facts} FROM ({sql})").fetchall()[0]  # noqa: S608
     if missing:
         raise DataError(nameless(name, missing, _file_of(connection, log, f"{column} IS NULL")))
     if values:
         where = _file_of(connection, log, f"{column} = {literal(example)}")
         raise DataError(twice(name, values, rows, example, where, model))
-    return bool(several)
+    if model is None or not again:
+        return False
+    sizes = f"SELECT count(*) AS n FROM {log} GROUP BY {who}"  # noqa: S608 -- names are quoted
+    total, largest = connection.execute(f"SELECT sum(n), max(n) FROM ({sizes})").fetchall()[0]  # noqa: S608
+    return is_shadowed(int(again), int(total), int(largest))
+
+
+def is_shadowed(again: int, total: int, largest: int) -> bool:
+    """Tell whether models answered the same requests by intent: at least half of the rows of all but the largest.
+
+    A request that was sent to another model once more, as after a failure, is none.
+
+    Parameters
+    ----------
+    again : int
+        Rows whose request another model answered, too, the first of each left out.
+    total, largest : int
+        All rows, and those of the model that has most.
+
+    Examples
+    --------
+    >>> is_shadowed(50, 1050, 1000), is_shadowed(3, 2000, 1000)
+    (True, False)
+    """
+    return 2 * again >= total - largest > 0
 
 
 def nameless(name: str, rows: int, where: str) -> str:

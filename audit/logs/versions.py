@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from reports.printable import visible
 
 SHADOW = "shadow"
 """Split of answers that decided nothing: another model answered the same requests."""
+ALIKE = 0.9
+"""Share of the largest model's rows from which on another one may as well be the one that decides."""
 
 
 def decider_factor(values: pd.Series, rows: npt.NDArray[np.int64], key: str) -> Factor:
@@ -92,6 +95,21 @@ the shadow, with numbers of its own. If another decided, name it: [data.referenc
     return (text,)
 
 
+def require_known(named: str | None, model: Factor) -> None:
+    """Refuse the name of a model that decides which no row has.
+
+    Raises
+    ------
+    DataError
+        With the nearest one.
+    """
+    if named is not None and named not in model.levels:
+        raise DataError(
+            f"[data.reference] model = {quote(named)}: {quote(named)} is not in the model column (it holds "
+            f"{quote_all(model.levels)}).{hint(named, model.levels)}"
+        )
+
+
 def splits_of(model: Factor, window: Factor | None, rows: npt.NDArray[np.int64], named: str | None) -> Factor:
     """Return which answers decided and which stood in the shadow, where several models answered the same requests.
 
@@ -108,7 +126,7 @@ def splits_of(model: Factor, window: Factor | None, rows: npt.NDArray[np.int64],
     Raises
     ------
     DataError
-        If no model has that name.
+        If none was named, and two have about as many rows at first.
 
     Examples
     --------
@@ -116,11 +134,6 @@ def splits_of(model: Factor, window: Factor | None, rows: npt.NDArray[np.int64],
     >>> splits_of(who, Factor.of(["1", "1", "2", "2", "3"]), np.array([5, 4, 5, 6, 9]), None).codes.tolist()
     [0, 1, 0, 1, 0]
     """
-    if named is not None and named not in model.levels:
-        raise DataError(
-            f"[data.reference] model = {quote(named)}: {quote(named)} is not in the model column (it holds "
-            f"{quote_all(model.levels)}).{hint(named, model.levels)}"
-        )
     place = np.zeros(len(model), dtype=np.int64) if window is None else window.codes + 1
     sizes = np.zeros((int(place.max(initial=0)) + 1, len(model.levels)))
     np.add.at(sizes, (place, model.codes), rows)
@@ -131,5 +144,16 @@ def splits_of(model: Factor, window: Factor | None, rows: npt.NDArray[np.int64],
     if named is not None:
         first = model.levels.index(named)
         deciding = np.where(sizes[:, first] > 0, first, deciding)
-    codes = (deciding[place] != model.codes).astype(np.int32)
-    return Factor(codes=codes, levels=("test", SHADOW))
+    else:
+        _require_larger(sizes[min(1, len(sizes) - 1)], model.levels)
+    return Factor(codes=(deciding[place] != model.codes).astype(np.int32), levels=("test", SHADOW))
+
+
+def _require_larger(sizes: npt.NDArray[np.float64], names: Sequence[str]) -> None:
+    """Refuse models of which none has clearly most rows."""
+    first, second = np.argsort(-sizes, kind="stable")[:2]
+    if sizes[second] > ALIKE * sizes[first]:
+        raise DataError(
+            f"models {quote(names[first])} and {quote(names[second])} answered the same requests, and the log does not "
+            f'say which decided. Name it: [data.reference] model = "{visible(names[first])}".'
+        )

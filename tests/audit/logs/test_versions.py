@@ -17,6 +17,7 @@ from audit.cli import main
 from audit.config.configuration import read_config
 from audit.data.roles import Roles
 from audit.errors import AuditError, ConfigError, DataError
+from audit.evidence import Settings
 from audit.logs.cells import Cells, answers
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
@@ -107,6 +108,11 @@ def test_doubled_requests_are_seen_on_every_engine() -> None:
         assert count(open_frame(native, COLUMNS.parts()), COLUMNS).shadowed
         with pytest.raises(DataError, match=r"40 values belong to 80 rows.*\[data\] model"):
             open_frame(native, {"id": "id"})
+    once_more = pd.concat(
+        [frame[frame["m"] == "old"], frame[frame["m"] == "new"].assign(id=lambda one: one["id"] + 35)]
+    )
+    for native in (once_more, HOUSE.from_df(once_more), in_dask(once_more), in_arrow(once_more)):
+        assert not count(open_frame(native, COLUMNS.parts()), COLUMNS).shadowed
     thrice = pd.concat([frame, frame[frame["m"] == "new"].head(2)]).assign(
         m=lambda one: one["m"].mask(one["m"] == "new")
     )
@@ -160,12 +166,40 @@ def test_numbers_of_all_rows_are_those_of_the_model_that_decides() -> None:
     assert record.data.groups == alone.data.groups
     assert numbers[at(SHADOW, model="new")]["accuracy"].n == 1200
     assert any("numbers of all rows are those of 'old'" in text for text in record.warnings)
+    few = both(frame)[lambda one: (one["m"] == "old") | (one["id"] < 900)]
+    assert apart(record_of(few, "m", **stated))[at()] == numbers[at()]
     routed = both(frame).assign(id=lambda one: np.arange(len(one)))
     shared = record_of(routed, "m", **stated)
     assert shared.data.splits[0].rows == 2400
     assert not any("shadow" in text for text in shared.warnings)
     with pytest.raises(DataError, match=r"model = 'odl': 'odl' is not in the model column .* Did you mean 'old'"):
         record_of(both(frame), "m", reference={"model": "odl"}, **stated)
+
+
+def test_the_shadow_may_come_to_decide() -> None:
+    frame = log(2400).assign(t=lambda one: pd.Timestamp(2025, 1, 1) + pd.to_timedelta(one["id"] // 10, unit="D"))
+    new = both(frame)[lambda one: one["m"] == "new"]
+    every = pd.concat([frame[frame["t"] < "2025-06-01"].assign(m="old"), new])
+    stated: dict[str, Any] = {"target": "y", "prediction": "p", "time": "t", "model": "m", "id": "id", "positive": 1}
+    with pytest.raises(
+        DataError, match=r"models 'new' and 'old' .* does not say which decided. Name it: \[data.reference\]"
+    ):
+        modelassay.monitor(every, reference=3, **stated)
+    records = modelassay.monitor(every, reference=3, settings=Settings(reference={"model": "old"}), **stated)
+    whole = [apart(record)[at()]["accuracy"].value for record in records]
+    shadow = [
+        one["accuracy"].value
+        for record in records
+        for where, one in apart(record).items()
+        if ("split", SHADOW) in where
+    ]
+    assert min(value or 0.0 for value in whole[:2]) > 0.8 > max(value or 0.0 for value in whole[2:])
+    assert len(shadow) == 2
+    changes = [apart(record, "window_versions") for record in records]
+    assert [{dict(where)["split"] for where in one} for one in changes[:3]] == [{SHADOW}, {SHADOW}, {"test"}]
+    assert "version_alarm" not in {metric for one in changes[:2] for numbers in one.values() for metric in numbers}
+    alarms = [numbers["version_alarm"] for numbers in changes[2].values()]
+    assert {alarm.where["against"] for alarm in alarms} == {"old"}
 
 
 def test_more_than_fifty_versions_are_joined() -> None:
