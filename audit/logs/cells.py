@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from audit.logs.columns import LogColumns
 from audit.logs.versions import decider_factor, require_known, splits_of
 from audit.logs.windows import NO_WINDOW, REFERENCE_NAME, window_name
 from reports.together import sweep
+
+if TYPE_CHECKING:
+    import duckdb
 
 TRUE, PREDICTED, BIN, WINDOW, CLUSTER = "\ttrue", "\tpredicted", "\tbin", "\twindow", "\tcluster"
 """Names that no column of a log has."""
@@ -423,18 +426,14 @@ def _name(number: int, window: str) -> str:
 # --- on disk --------------------------------------------------------------------------------------
 
 
-def save(cells: Cells, path: Path) -> None:
+def save(cells: Cells, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
     """Write cells to a file, whole or not at all."""
-    from audit.logs.sources import connect
-
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     table = pd.concat([cells.keys, cells.sums], axis=1)
     table.attrs = {}
     scales = {f"\tscale {name}": scale for name, scale in cells.scales.items()}
     try:
-        with connect(folder=path.parent) as connection:
-            relation = connection.from_df(table.assign(**scales))
-            relation.write_parquet(str(draft))
+        connection.from_df(table.assign(**scales)).write_parquet(str(draft))
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
@@ -443,17 +442,14 @@ def save(cells: Cells, path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def load(path: Path) -> Cells | None:
+def load(path: Path, connection: duckdb.DuckDBPyConnection) -> Cells | None:
     """Read cells from a file; ``None`` if there is none, or none that can be read."""
     import duckdb
-
-    from audit.logs.sources import connect
 
     if not path.is_file():
         return None
     try:
-        with connect(path) as connection:
-            table: pd.DataFrame = connection.read_parquet(str(path)).df()
+        table: pd.DataFrame = connection.read_parquet(str(path)).df()
     except duckdb.Error:
         return None
     names = [name for name in map(str, table.columns) if name == "n" or name.endswith("_sum")]

@@ -19,6 +19,7 @@ from audit.errors import DataError, quote
 from audit.logs.amounts import UNKNOWN, amount_keys, amount_sums, largest_amount
 from audit.logs.cells import EARLY, LATE, Cells, sum_of, words
 from audit.logs.columns import LogColumns
+from audit.logs.joining import FILE
 from audit.logs.label_times import without_impossible
 from audit.logs.score_bins import raw_scores, whole, with_bins
 from audit.logs.sources import Source, unreadable
@@ -76,8 +77,39 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     return replace(cells, shadowed=source.shadowed)
 
 
+def count_files(source: Source, columns: LogColumns, *, window: str = "") -> dict[str, Cells]:
+    """Count each file of a log in one pass over all of them.
+
+    Parameters
+    ----------
+    source : Source
+        Of files of one schema; without weights and amounts, whose units depend on all rows.
+    columns : LogColumns
+    window : str, optional
+        As for :func:`count`.
+
+    Returns
+    -------
+    dict of str to Cells
+        By name of the file; empty where there are too many cells for one pass.
+    """
+    schema = dict(source.frame.collect_schema())
+    if columns.label_time is not None:
+        source = replace(source, frame=without_impossible(source.frame, columns, schema))
+        schema = dict(source.frame.collect_schema())
+    frame = _group(source, columns, schema, {}, window, by_file=True)
+    parts = frame.groupby("file", sort=False) if len(frame) <= MOST_CELLS else ()
+    return {str(file): _cells(part.reset_index(drop=True), columns, schema, {}) for file, part in parts}
+
+
 def _group(
-    source: Source, columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, float], window: str
+    source: Source,
+    columns: LogColumns,
+    schema: dict[str, Any],
+    scales: Mapping[str, float],
+    window: str,
+    *,
+    by_file: bool = False,
 ) -> pd.DataFrame:
     """Return sums by key; a row more than may be kept where there are too many."""
     import narwhals.stable.v2 as nw
@@ -87,6 +119,7 @@ def _group(
     as_written, late = _levels(columns), source.engine in GROUPS_MISSING and not size
     levels = {key: _level(key if late else name, name, schema[name]) for key, name in as_written.items()}
     keys |= {key: nw.col(name) for key, name in as_written.items()} if late else levels
+    keys |= {"file": nw.col(FILE)} if by_file else {}
     order = _order(columns) if size else {}
     shaped = source.frame.select(**keys, **raw_scores(columns.scores(), schema), **weights, **order)
     places, decide = tuple(columns.scores()), columns.prediction is None

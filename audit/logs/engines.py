@@ -10,7 +10,7 @@ from audit.data.tables import files_sha256
 from audit.errors import DataError, MissingExtra, quote
 from audit.logs.frames import open_frame
 from audit.logs.joining import LATER
-from audit.logs.sources import Source, name_of, types_of_empty
+from audit.logs.sources import Source, agreement_of, name_of
 
 HERE = "local"
 """In place of the address of a Dask scheduler: the threads of this computer."""
@@ -79,7 +79,7 @@ def open_dask(
     of_labels = {name: part for name, part in columns.items() if part in ("id", *LATER)}
     frames = []
     for paths, needed in ((files, own), (labels, of_labels)):
-        types_of_empty(paths, needed)
+        agreement_of(paths, needed)
         names = [str(path.absolute()) for path in paths]
         frames.append(dd.read_parquet(names, columns=list(needed)) if names else None)
     log, late = frames

@@ -58,19 +58,36 @@ def read_files(
 ) -> duckdb.DuckDBPyRelation:
     """Open files of one kind; of CSV files some types may be stated, and times stay words until they are read."""
     if not files[0].name.lower().endswith(CSV):
-        names = ", ".join(literal(pattern_of(file)) for file in files)
-        how = f"union_by_name = {len(files) > 1}, filename = {literal(FILE)}"
-        return connection.sql(f"SELECT * FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
+        return _read_parquet(connection, files)
     guessed = read_csv(connection, files, MISSING_TEXTS, None)
-    types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
-    del types[FILE]
-    types |= {name: kind for name, kind in (stated or {}).items() if name in types}
-    times = {name for name, kind in types.items() if kind.startswith(("DATE", "TIME"))}
-    types |= dict.fromkeys(times | (set(text) & set(types)), "VARCHAR")
+    types = _types(guessed, text) | {name: kind for name, kind in (stated or {}).items() if name in guessed.columns}
     if not stated and not {"VARCHAR", "BOOLEAN"} & set(types.values()):
         return guessed
     words = read_csv(connection, files, [""], dict.fromkeys(types, "VARCHAR"))
     return words.project(", ".join([*(_typed(name, kind) for name, kind in types.items()), quote_sql(FILE)]))
+
+
+def types_of_file(connection: duckdb.DuckDBPyConnection, file: Path, text: Collection[str]) -> dict[str, str]:
+    """Return the types that a file's columns have as :func:`read_files` reads them, without reading its rows."""
+    if not file.name.lower().endswith(CSV):
+        relation = _read_parquet(connection, [file])
+        return dict(zip(relation.columns, map(str, relation.types), strict=True))
+    types = _types(read_csv(connection, [file], MISSING_TEXTS, None), text)
+    return {name: "VARCHAR" if kind == "BOOLEAN" else kind for name, kind in types.items()}
+
+
+def _read_parquet(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> duckdb.DuckDBPyRelation:
+    names = ", ".join(literal(pattern_of(file)) for file in files)
+    how = f"union_by_name = {len(files) > 1}, filename = {literal(FILE)}"
+    return connection.sql(f"SELECT * FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
+
+
+def _types(guessed: duckdb.DuckDBPyRelation, text: Collection[str]) -> dict[str, str]:
+    """Return the types that were guessed of a CSV file's columns, without times and those that are texts."""
+    types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
+    del types[FILE]
+    times = {name for name, kind in types.items() if kind.startswith(("DATE", "TIME"))}
+    return types | dict.fromkeys(times | (set(text) & set(types)), "VARCHAR")
 
 
 def _typed(name: str, kind: str) -> str:

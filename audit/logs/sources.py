@@ -12,13 +12,13 @@ import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from audit.data.tables import files_sha256
 from audit.errors import DataError, hint, quote, quote_all
 from audit.logs import joining
 from audit.logs.joining import FILE, quote_sql
-from audit.logs.reading import CSV, MISSING_TEXTS, pattern_of, read_csv, read_files, separator
+from audit.logs.reading import CSV, MISSING_TEXTS, pattern_of, read_csv, read_files, separator, types_of_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -155,7 +155,7 @@ def open_files(
     text : collection of str
         Columns of a CSV file that are read as they are written, zeros in front included.
     types : mapping of str to str, optional
-        Types of columns that may be empty here, as :func:`types_of_empty` gives them.
+        Types of columns that may be empty here, where :func:`agreement_of` has looked at the files.
 
     Raises
     ------
@@ -187,13 +187,22 @@ def _open(
     types: Mapping[str, str] | None = None,
 ) -> duckdb.DuckDBPyRelation:
     """Open files of one kind whose columns are there, with types that agree."""
-    agreed = _require_agreement(connection, files, columns, text, whole=types is None)
-    stated = {**(types or {}), **agreed}
-    return read_files(connection, files, text, stated)
+    if types is None:
+        types = _require_agreement(connection, files, columns, text).of_empty
+    return read_files(connection, files, text, types)
 
 
-def types_of_empty(files: Sequence[Path], columns: Mapping[str, str], text: Collection[str] = ()) -> dict[str, str]:
-    """Return the types of columns that are empty in some of the files; what is counted file by file needs them.
+class Agreement(NamedTuple):
+    """What files of one log have in common."""
+
+    of_empty: dict[str, str]
+    """Types of columns that are empty in some of the files."""
+    schemas: dict[Path, tuple[str, ...]]
+    """Types of the columns that are needed, by file."""
+
+
+def agreement_of(files: Sequence[Path], columns: Mapping[str, str], text: Collection[str] = ()) -> Agreement:
+    """Return the types of files that are read as one log, though not all at once.
 
     Raises
     ------
@@ -205,17 +214,9 @@ def types_of_empty(files: Sequence[Path], columns: Mapping[str, str], text: Coll
 
 
 def _require_agreement(
-    connection: duckdb.DuckDBPyConnection,
-    files: Sequence[Path],
-    columns: Mapping[str, str],
-    text: Collection[str],
-    *,
-    whole: bool = True,
-) -> dict[str, str]:
-    """Refuse files whose columns or types differ; return the types of columns that are empty in some CSV files.
-
-    Files that are a `whole` log must hold a row.
-    """
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], columns: Mapping[str, str], text: Collection[str]
+) -> Agreement:
+    """Refuse files whose columns or types differ, and CSV files without any row."""
     import duckdb
 
     kinds = {"csv" if file.name.lower().endswith(CSV) else file.suffix.lower() for file in files}
@@ -229,22 +230,17 @@ def _require_agreement(
             raise DataError(f"log file {quote(file.name)} is empty, without even a header; remove it.")
         _require_few_columns(file)
         try:
-            relation = read_files(connection, [file], text)
-            _require_unique(connection, file, relation.columns, columns)
-            schemas[file] = dict(zip(relation.columns, map(str, relation.types), strict=True))
+            schemas[file] = types_of_file(connection, file, text)
+            _require_unique(connection, file, list(schemas[file]), columns)
         except duckdb.Error as error:
             raise DataError(f"log file {quote(file.name)} cannot be read: {_say(error)}.") from error
     require_columns(schemas, columns)
-    if (
-        whole
-        and kinds == {"csv"}
-        and not any(_has_rows(connection, file, schema, text) for file, schema in schemas.items())
-    ):
+    if kinds == {"csv"} and not any(_has_rows(connection, file, schema, text) for file, schema in schemas.items()):
         names = quote(files[0].name) if len(files) == 1 else f"{quote(files[0].name)} and the others"
         raise DataError(f"log file {names}: no rows below the header.")
     types = _types_of_empty(connection, schemas, columns, text) if kinds == {"csv"} else {}
     _require_one_type(schemas, columns)
-    return types
+    return Agreement(types, {file: tuple(schema[name] for name in columns) for file, schema in schemas.items()})
 
 
 def _require_few_columns(file: Path) -> None:

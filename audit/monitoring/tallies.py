@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from audit.config.configuration import DataTable
 from audit.config.logs import Frames, source_of
@@ -14,12 +18,17 @@ from audit.data.user_key import seal
 from audit.errors import ConfigError, quote
 from audit.logs.cells import LATE, REFERENCE, WINDOW, Cells, add, load, save
 from audit.logs.columns import LogColumns
-from audit.logs.counting import count
+from audit.logs.counting import count, count_files
 from audit.logs.joining import LATER
-from audit.logs.sources import log_files, open_files, types_of_empty
+from audit.logs.sources import Source, agreement_of, connect, log_files, open_files
+
+if TYPE_CHECKING:
+    import duckdb
 
 HOW = "v6"
 """Changes when the same files would be counted differently."""
+AT_ONCE = 1 << 24
+"""Bytes of files that are counted in one pass, which keeps what is counted of them at once small."""
 
 
 def count_windows(
@@ -92,36 +101,75 @@ def _of_files(
 ) -> Cells:
     late = log_files(folder, data.labels, what="labels") if isinstance(data.labels, str) and data.labels else ()
     needed = {name: part for name, part in columns.parts().items() if not (late and part in LATER)}
-    types = types_of_empty(files, needed, columns.text)
+    agreement = agreement_of(files, needed, columns.text)
     shadowed = False
     if columns.id is not None:  # an identifier must not stand in two files
         shadowed = open_files(files, columns.identity(), fingerprint=False, text=columns.text).shadowed
-    how = f"{columns}\0{types}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"
-    parts = []
+
+    def open_some(some: Sequence[Path]) -> Source:
+        return open_files(
+            some, columns.parts(), fingerprint=False, labels=late, text=columns.text, types=agreement.of_empty
+        )
+
+    how = f"{columns}\0{agreement.of_empty}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"
+    digests = {file: hashlib.sha256(f"{files_sha256([file])}{how}".encode()).hexdigest()[:32] for file in files}
+    with nullcontext() if kept is None else connect(folder=kept) as store:
+        parts = {} if kept is None or store is None else _kept(kept, digests, store)
+        for batch in _batches([file for file in files if file not in parts], agreement.schemas, columns):
+            for file, cells in _counted(batch, open_some, columns, window):
+                parts[file] = cells
+                if kept is not None and store is not None and not _has_future(cells):
+                    _keep(cells, kept, digests[file], store)
+    return replace(add(parts[file].counted_in(file.name) for file in files), shadowed=shadowed)
+
+
+def _has_future(cells: Cells) -> bool:
+    """Tell whether labels lie in the future, which comes, and changes what is counted."""
+    return LATE in cells.sums and bool(cells.sums[LATE].any())
+
+
+def _batches(
+    files: Sequence[Path], schemas: Mapping[Path, tuple[str, ...]], columns: LogColumns
+) -> Iterator[Sequence[Path]]:
+    """Yield files that can be counted in one pass: alike, and small; sums of weights and amounts have units by file."""
+    if columns.weight is not None or columns.amounts:
+        yield from ([file] for file in files)
+        return
+    for schema in dict.fromkeys(schemas[file] for file in files):
+        alike = [file for file in files if schemas[file] == schema]
+        number = np.cumsum([file.stat().st_size for file in alike]) // AT_ONCE
+        for place in np.unique(number):
+            yield [file for file, own in zip(alike, number, strict=True) if own == place]
+
+
+def _counted(
+    files: Sequence[Path], open_some: Callable[[Sequence[Path]], Source], columns: LogColumns, window: str
+) -> Iterator[tuple[Path, Cells]]:
+    """Yield what each file holds; one by one where they cannot be counted together, so that an error names the file."""
+    together: dict[str, Cells] = {}
+    if len(files) > 1:
+        with suppress(Exception):
+            together = count_files(open_some(files), columns, window=window)
     for file in files:
-        digest = hashlib.sha256(f"{files_sha256([file])}{how}".encode()).hexdigest()[:32]
-        cells = None if kept is None else _kept(kept, digest)
-        if cells is None:
-            source = open_files([file], columns.parts(), fingerprint=False, labels=late, text=columns.text, types=types)
-            cells = count(source, columns, window=window)
-            if kept is not None and not (LATE in cells.sums and cells.sums[LATE].any()):  # the future comes
-                _keep(cells, kept, digest)
-        parts.append(cells.counted_in(file.name))
-    return replace(add(parts), shadowed=shadowed)
+        cells = together.get(str(file))
+        yield file, count(open_some([file]), columns, window=window) if cells is None else cells
 
 
-def _kept(folder: Path, digest: str) -> Cells | None:
-    """Return what was counted of a file before, where it carries the user's seal."""
-    for place in sorted(folder.glob(f"{digest}-*.parquet")):
-        if place.is_file() and place.name == _sealed_name(digest, place):
-            return load(place)
-    return None
+def _kept(folder: Path, digests: Mapping[Path, str], store: duckdb.DuckDBPyConnection) -> dict[Path, Cells]:
+    """Return what was counted of files before, where it carries the user's seal."""
+    wanted, places = set(digests.values()), dict[str, Path]()
+    for place in sorted(folder.glob("*-*.parquet")):
+        digest = place.name.partition("-")[0]
+        if digest in wanted and place.is_file() and place.name == _sealed_name(digest, place):
+            places.setdefault(digest, place)
+    known = {file: load(places[digest], store) for file, digest in digests.items() if digest in places}
+    return {file: cells for file, cells in known.items() if cells is not None}
 
 
-def _keep(cells: Cells, folder: Path, digest: str) -> None:
+def _keep(cells: Cells, folder: Path, digest: str, store: duckdb.DuckDBPyConnection) -> None:
     """Write what was counted under a name that is its seal; without a key it is counted again each time."""
     place = folder / f"{digest}.parquet"
-    save(cells, place)
+    save(cells, place, store)
     place.replace(folder / _sealed_name(digest, place))
 
 

@@ -123,12 +123,13 @@ def test_parts_add_up_in_any_order_and_come_back_from_disk(tmp_path: Path) -> No
     whole = count(open_frame(frame, columns.parts()), columns)
     same(add(parts), whole)
     same(add(parts[::-1]), whole)
-    save(whole, tmp_path / "cells.parquet")
-    again = load(tmp_path / "cells.parquet")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 half")
+    with connect(folder=tmp_path) as store:
+        save(whole, tmp_path / "cells.parquet", store)
+        again = load(tmp_path / "cells.parquet", store)
+        assert load(tmp_path / "broken.parquet", store) is None
     assert again is not None
     same(again, whole)
-    (tmp_path / "broken.parquet").write_bytes(b"PAR1 half")
-    assert load(tmp_path / "broken.parquet") is None
     assert [one.name for one in tmp_path.iterdir() if one.name.endswith(".part")] == []
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audit.config.configuration import DataTable
 from audit.config.plan import RunPlan
 from audit.data.factor import Factor
 from audit.data.roles import Roles
@@ -17,10 +18,12 @@ from audit.estimate.measure import estimate
 from audit.estimate.monitoring import merge_cells, span_of, together
 from audit.evidence import Predictions
 from audit.integrations.monitoring import monitor
-from audit.logs.cells import Counted, answers
+from audit.logs.cells import Cells, Counted, answers
 from audit.logs.columns import LogColumns
-from audit.logs.counting import count
+from audit.logs.counting import count, count_files
 from audit.logs.frames import open_frame
+from audit.logs.sources import Source
+from audit.monitoring import tallies
 from audit.monitoring.dividing import answers_alone, digest_of, divide_by_window, windows_until
 from audit.pipeline import execute
 from reports.record import AuditRecord
@@ -64,6 +67,35 @@ def test_a_new_file_is_counted_and_judged_alone(tmp_path: Path, monkeypatch: pyt
             score="s", sensitive=["sex"], positive=1,
         )  # fmt: skip
     assert judged == [f"window 2025-0{place}" for place in (3, 4, 5, 6, 7)]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_files_counted_in_one_pass_are_counted_as_each_alone(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among them one without rows, one with another type, and one whose labels have not come."""
+    passes: list[int] = []
+
+    def count_together(source: Source, columns: LogColumns, *, window: str) -> dict[str, Cells]:
+        passes.append(len(source.files))
+        return count_files(source, columns, window=window)
+
+    monkeypatch.setattr("audit.monitoring.tallies.count_files", count_together)
+    frame = rows(6, 50).assign(y=lambda table: table["y"].astype("Int64"))
+    frame.loc[frame["t"].dt.month == 6, "y"] = pd.NA
+    parts = [part for _, part in frame.groupby(frame["t"].dt.month)]
+    parts[1] = parts[1].assign(p=parts[1]["p"] + 0.0)
+    for place, part in enumerate([*parts, parts[0][:0]]):
+        path = tmp_path / f"{place}.{suffix}"
+        part.to_csv(path, index=False) if suffix == "csv" else part.to_parquet(path, index=False)
+    data = DataTable(log=f"*.{suffix}", target="y", prediction="p", score="s", sensitive=["sex"], time="t")
+    counts = []
+    for at_once in (tallies.AT_ONCE, 1):
+        monkeypatch.setattr(tallies, "AT_ONCE", at_once)
+        counts.append(tallies.count_windows(data, tmp_path, COLUMNS, "month", None))
+    assert passes[0] == max(passes) >= 5
+    assert counts[0].sha256() == counts[1].sha256()
+    assert counts[0].rows == 300
 
 
 def test_windows_are_the_same_whatever_comes_later() -> None:

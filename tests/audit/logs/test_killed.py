@@ -14,6 +14,7 @@ import pytest
 
 from audit.cli import main
 from audit.logs.cells import load
+from audit.logs.sources import connect
 from reports.store import load as load_record
 
 TOML = """
@@ -51,7 +52,7 @@ at({module}, {name!r}, {call})
 main(["monitor", sys.argv[1]])
 """
 POINTS = [
-    ("audit.monitoring.tallies", "count", 3),  # while the third file is counted
+    ("audit.monitoring.tallies", "_keep", 3),  # before the third tally is written
     ("audit.logs.cells.os", "fsync", 2),  # while the second tally is written
     ("reports.together", "_write", 2),  # while records and reports are written
 ]
@@ -87,8 +88,9 @@ def test_what_a_killed_run_counted_is_used_again(
     )
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     tallies = sorted((folders[1] / "monitor" / "tallies").glob("[!.]*"))
-    assert len(tallies) == {"count": 2, "fsync": 1, "_write": 4}[name]
-    assert all(load(one) is not None for one in tallies)
+    assert len(tallies) == {"_keep": 2, "fsync": 1, "_write": 4}[name]
+    with connect(*tallies) as store:
+        assert all(load(one, store) is not None for one in tallies)
     for one in (folders[1] / "monitor").rglob("[!.]*.json"):
         load_record(one)
     before = [one.stat().st_mtime_ns for one in tallies]

@@ -22,7 +22,7 @@ from audit.estimate.season import weekly_pattern
 from audit.estimate.watched import Watched, correlation
 from audit.evidence import Predictions, Repeats, Window, Windows
 from audit.logs.cells import load
-from audit.logs.sources import log_files, open_files
+from audit.logs.sources import connect, log_files, open_files
 from audit.monitoring.reference import KEPT_OUT, Reference, reference_of
 from audit.statistics.sequential import joint_alpha
 from reports.store import load as load_record
@@ -233,7 +233,8 @@ def test_windows_are_judged_once_and_again_when_a_late_file_comes(tmp_path: Path
     assert main(command) == 0
     assert load_record(state / "2025-03.json").data.splits[0].rows == 650
     assert list(state.rglob("*.part")) == []
-    parts = [load(one) for one in (state / "tallies").iterdir()]
+    with connect(folder=state / "tallies") as store:
+        parts = [load(one, store) for one in (state / "tallies").iterdir()]
     assert sum(one.rows for one in parts if one is not None) == 4 * 600 + 50
     page = tmp_path / "h.html"
     assert main(["history", *map(str, state.glob("2025-*.json")), "--out", str(page)]) == 0
