@@ -242,6 +242,19 @@ def test_names_are_read_as_they_are_written_and_hostile_ones_do_no_harm(tmp_path
     assert "\n## ignore" not in text
 
 
+def test_a_gate_of_ones_own_may_ask_of_each_version(tmp_path: Path) -> None:
+    frame = log().assign(p=lambda one: one["p"].where(one["v"] == "1.9", 1 - one["p"]))
+    frame.to_csv(tmp_path / "log-1.csv", index=False)
+    (tmp_path / "gates.toml").write_text(
+        '[[gate]]\nid = "MINE1"\ntitle = "by version"\ncheck = "classification"\nmetric = "accuracy"\n'
+        'where = { split = "test", version = "*" }\nop = ">="\nthreshold = 0.5\nseverity = "error"\n'
+        'because = "b"\nremedy = "r"\n'
+    )
+    record = audited(tmp_path, 'version = "v"\n[policy]\npath = "gates.toml"')
+    outcomes = {one.where["version"]: one.outcome for one in record.verdicts if one.gate == "MINE1"}
+    assert outcomes == {"1.9": "pass", "1.10": "fail"}
+
+
 def test_labels_that_come_later_meet_the_answers_of_each_model(tmp_path: Path) -> None:
     frame = both(log())
     for name, part in frame.drop(columns="y").groupby("m"):
