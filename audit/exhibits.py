@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from reports.addresses import address
-from reports.record import Cell, Estimate, Forest, ForestRow, Table, Where
+from reports.phrases import metric_words
+from reports.record import Cell, Estimate, Exhibit, Forest, ForestRow, Table, Where
 
 HOUSE_WORDS = ("split", "fold", "variant", "class", "feature")
 
@@ -102,20 +103,36 @@ def by_address_table(
     return Table(title=title, columns=(first, "n", *metrics), rows=tuple(rows), caption=caption, folded=folded)
 
 
-def by_decider_tables(deciders: Sequence[str], estimates: Sequence[Estimate]) -> tuple[Table, ...]:
-    """Lay out numbers by model and version; no table where a log does not say what answered.
+def by_decider_exhibits(deciders: Sequence[str], estimates: Sequence[Estimate], whole: Estimate) -> tuple[Exhibit, ...]:
+    """Lay out numbers by model and version, and draw one of them; nothing where a log does not say what answered.
+
+    Parameters
+    ----------
+    deciders : sequence of str
+        The keys of what answered.
+    estimates : sequence of Estimate
+        Numbers by what answered.
+    whole : Estimate
+        The number of all rows that is drawn by what answered, where several did.
 
     Examples
     --------
-    >>> one = Estimate(metric="recall", value=0.5, n=4, where={"split": "test", "version": "1.10"})
-    >>> [(table.title, table.rows) for table in by_decider_tables(("version",), [one])]
-    [('Metrics by version', (('version: 1.10', 4, '0.500'),))]
+    >>> made = [Estimate(metric="recall", value=0.5, n=40, where={"split": "test", "version": name}) for name in "ab"]
+    >>> [exhibit.title for exhibit in by_decider_exhibits(("version",), made, made[0])]
+    ['recall by version', 'Metrics by version']
     """
-    title = f"Metrics by {' and '.join(deciders)}"
+    names = " and ".join(deciders)
     decided = [estimate for estimate in estimates if estimate.where.get("split") == "test"]
     shadow = [estimate for estimate in estimates if estimate not in decided]
-    tables = ((title, decided), (f"{title}, in the shadow", shadow))
-    return tuple(by_address_table(name, part, first="answers") for name, part in tables if part)
+    tables = ((f"Metrics by {names}", decided), (f"Metrics by {names}, in the shadow", shadow))
+    drawn = [estimate for estimate in estimates if estimate.metric == whole.metric]
+    caption = f"The line is the value over all rows{' that decided' if shadow else ''}."
+    words = metric_words(whole.metric)
+    figure = forest(f"{words} by {names}", drawn, x_label=words, reference=whole.value, caption=caption)
+    return (
+        *((figure,) if len(drawn) > 1 else ()),
+        *(by_address_table(title, part, first="answers") for title, part in tables if part),
+    )
 
 
 def _told(estimate: Estimate | None) -> str | None:

@@ -54,6 +54,7 @@ SECTIONS: tuple[Section, ...] = (
         figures=(
             Featured(check="window_performance", kinds=("curve",), most=5),
             Featured(check="window_versions", kinds=("curve",), most=3),
+            Featured(check="classification", kinds=("forest",)),
             Featured(check="confusion", kinds=("matrix",)),
             Featured(check="roc", kinds=("curve",)),
             Featured(check="score_histogram", kinds=("curve",), begins="Scores by class"),

@@ -7,7 +7,7 @@ from audit.estimate.influence import carries
 from audit.estimate.measure import by_decider, estimate, estimates
 from audit.estimate.metrics import metrics_for
 from audit.evidence import Predictions
-from audit.exhibits import by_decider_tables, estimates_table
+from audit.exhibits import by_decider_exhibits, estimates_table
 from reports.phrases import metric_words
 from reports.record import Measurement
 
@@ -43,7 +43,7 @@ def classification(predictions: Predictions) -> Measurement:
         estimates=(*measured, *apart),
         exhibits=(
             estimates_table("Metrics on the test rows", measured),
-            *by_decider_tables(predictions.deciders, apart),
+            *by_decider_exhibits(predictions.deciders, apart, first),
         ),
         notes=(*predictions.notes, *(() if test.probabilities else (predictions.score_reason,))),
     )

@@ -14,7 +14,7 @@ from audit.estimate.measure import by_decider, estimates
 from audit.estimate.metrics import metrics_for
 from audit.estimate.views import variance_of
 from audit.evidence import FloatArray, Predictions
-from audit.exhibits import by_decider_tables, estimates_table
+from audit.exhibits import by_decider_exhibits, estimates_table
 from audit.statistics.intervals import Span, on_scale
 from reports.record import Curve, Measurement, Series
 
@@ -40,7 +40,7 @@ def regression(predictions: Predictions, *, bins: int = 12) -> Measurement:
         estimates=(*measured, *apart),
         exhibits=(
             estimates_table("Metrics on the test rows", measured),
-            *by_decider_tables(predictions.deciders, apart),
+            *by_decider_exhibits(predictions.deciders, apart, miss),
             _residuals(test, bins),
         ),
     )
