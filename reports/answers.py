@@ -69,7 +69,8 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
         sentence = _without_concern(ticks) if _test(mine) else "Not known: nothing here was tested."
     words = [capital(record, concern_words(record, known, result.lead)) for result in failed if result not in invalid]
     above = largest(record)
-    rest = [f"{text}." for text in words if text not in above][:1]
+    rest = [_summary_of(record, result) for result in invalid if result.gate and result.gate.check == "output_validity"]
+    rest += [f"{text}." for text in words if text not in above][:1]
     return Answer(
         id="trusted",
         short="Trust",
@@ -77,6 +78,15 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
         sentence=sentence,
         details=tuple(rest),
         ticks=ticks,
+    )
+
+
+def _summary_of(record: AuditRecord, result: GateResult) -> str:
+    """Return what the check of a rule says it found."""
+    return next(
+        visible(finding.measurement.summary, 400)
+        for finding in record.findings
+        if result.gate is not None and finding.check == result.gate.check and finding.measurement is not None
     )
 
 
@@ -107,7 +117,7 @@ _LOOKED_AT = (
     ("sound data and labels", ("data",)),
     ("drift from training to test", ("drift",)),
     ("overfitting and stability", ("generalization", "training")),
-    ("same answer twice", ("robustness",)),
+    ("valid answers, the same twice", ("robustness",)),
 )
 _INVALIDATING_TITLES = ("nondeterministic", "batch-dependent", "invalid-output")
 

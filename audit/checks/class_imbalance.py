@@ -65,6 +65,6 @@ def _class_shares(dataset: Dataset | None, predictions: Predictions | None, leve
     if predictions is None:
         raise NotApplicable(COUNTED)
     test = predictions.select(split="test")
-    for code, name in enumerate(test.classes):
-        where = {"split": "test", "class": name}
+    for code in np.unique(test.y_true.astype(np.int64)):  # answers may name further classes
+        where = {"split": "test", "class": test.classes[code]}
         yield proportion("class_share", np.asarray(test.y_true == code), where, rows_behind(test), level=level)

@@ -41,7 +41,8 @@ def drift_attribution(windows: Windows) -> Measurement:
     if every[0].total and every[1].total:
         binary = every[0].task == "binary"
         pairs |= {"decisions": every} if binary else {}
-        pairs |= {"score": every} if binary and all(part.y_score is not None for part in every) else {}
+        scores = (every[0] if old.with_scores is None else old.with_scores, every[1])
+        pairs |= {"score": scores} if binary and all(part.y_score is not None for part in scores) else {}
     where = {"split": "test", "window": current.name}
     estimates: list[Estimate] = []
     for value, (before, after) in pairs.items():

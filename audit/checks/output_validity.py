@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from audit.check import check
 from audit.data.dataset import Dataset
+from audit.data.labels import UNKNOWN
+from audit.errors import quote
 from audit.estimate.making import exact
-from audit.evidence import Predictions
+from audit.evidence import InvalidRows, Predictions
 from audit.models.answers import ROUNDING
+from reports.addresses import address
+from reports.phrases import list_names
 from reports.record import Estimate, Measurement, Table
 
 TEST = {"split": "test"}
@@ -21,7 +27,9 @@ def output_validity(predictions: Predictions, dataset: Dataset | None = None) ->
     """Count answers that no model of this task may give.
 
     Reading. Zero: all scores are finite, probabilities lie in [0, 1] and sum to one, every label occurs in
-    training. Each kind of fault is counted apart.
+    training. Each kind of fault is counted apart. In a binary task an answer that is neither class is left out of
+    every measure: it is neither the one decision nor the other; what the share of right answers is if each counts as
+    wrong is said here. With more classes it is a wrong answer.
 
     Limits. Margins (``decision_function``) may have any size; they are distinguished from probabilities by the method
     that gave them, in a table of predictions by whether four in five of them lie within [0, 1].
@@ -30,16 +38,51 @@ def output_validity(predictions: Predictions, dataset: Dataset | None = None) ->
     for kind, count in (_unknown_to_training(predictions, dataset), _outside(predictions)):
         if count and kind not in faults:
             faults[kind] = count
-    n = predictions.total
-    estimates: list[Estimate] = [exact("invalid_outputs", sum(faults.values()), TEST, n=n, unit="count")]
-    text = ", ".join(f"{count} {kind}" for kind, count in faults.items()) or "none"
+    rows = predictions.invalid_rows or InvalidRows(rows=predictions.total)
+    estimates: list[Estimate] = [exact("invalid_outputs", sum(faults.values()), TEST, n=rows.rows, unit="count")]
+    kinds = [f"{count:,} {kind}{_said(rows) if kind == UNKNOWN else ''}" for kind, count in faults.items()]
     table = Table(
         title="Invalid outputs",
         columns=("kind", "rows"),
         rows=tuple(faults.items()) or (("none", 0),),
-        caption=f"Of {n} answers.",
+        caption=f"Of {rows.rows:,} answers.",
     )
-    return Measurement(summary=f"Invalid outputs: {text}.", estimates=tuple(estimates), exhibits=(table,))
+    lines = [", ".join(kinds) or "none", *_counted_as_wrong(predictions, rows.left_out)]
+    groups = _by_group(predictions, rows)
+    return Measurement(
+        summary=f"Invalid outputs: {'; '.join(lines)}.",
+        estimates=tuple(estimates),
+        exhibits=(table, *((groups,) if groups.rows else ())),
+    )
+
+
+def _said(rows: InvalidRows) -> str:
+    """Quote the labels that the target does not have."""
+    labels = list_names([f"{quote(text, limit=30)} {count:,}" for text, count in rows.said.items()], limit=4)
+    return f" ({labels})" if labels else ""
+
+
+def _counted_as_wrong(predictions: Predictions, left_out: float) -> Iterator[str]:
+    """Say how many answers are right if those that are left out count as wrong."""
+    test = predictions.select(split="test") if predictions.has(split="test") else predictions
+    weight = np.ones(len(test)) if test.weight is None else test.weight
+    right, whole = float(weight[test.y_true == test.y_pred].sum()), float(weight.sum())
+    if left_out and whole:
+        yield f"with answers that are not a class counted as wrong, {right / (whole + left_out):.1%} are right"
+        yield f"{right / whole:.1%} without them"
+
+
+def _by_group(predictions: Predictions, rows: InvalidRows) -> Table:
+    """Count rows with such an answer by group, features with a group that leaves no trace left out."""
+    few = predictions.settings.suppress_n
+    hidden = {name for (name, _), (_, every) in rows.groups.items() if every < few}
+    hidden |= {name for name in predictions.sensitive if predictions.settings.hides_levels(name)}
+    shown = tuple(
+        (address({name: level}), faulty, every)
+        for (name, level), (faulty, every) in rows.groups.items()
+        if name not in hidden
+    )
+    return Table(title="Invalid outputs by group", columns=("group", "rows with one", "rows"), rows=shown)
 
 
 def _unknown_to_training(predictions: Predictions, dataset: Dataset | None) -> tuple[str, int]:

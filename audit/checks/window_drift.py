@@ -11,7 +11,7 @@ from audit.errors import NotApplicable
 from audit.estimate.monitoring import change, everyone, level_counts, number_counts, number_edges, shift, together
 from audit.estimate.shares import exact
 from audit.estimate.versions import OF_VERSIONS
-from audit.evidence import FloatArray, Predictions, Windows
+from audit.evidence import FloatArray, Predictions, Window, Windows
 from audit.exhibits import by_address_table
 from audit.statistics.sequential import LOOKS, alpha_of_look
 from reports.record import Estimate, Measurement
@@ -42,10 +42,11 @@ def window_drift(
     if not windows.recent or not len(windows.reference.labeled):
         raise NotApplicable("needs labels in the reference; none of its rows has one")
     old = everyone(windows.reference)
+    old_scores = old if windows.reference.with_scores is None else windows.reference.with_scores
     keys = (*old.sensitive, *windows.features)
     binary = old.task == "binary"
     alpha = alpha * (1 - OF_VERSIONS) if windows.current.labeled.deciders else alpha
-    number = len(keys) + len(_scores(old)) + 2
+    number = len(keys) + len(_scores(old_scores)) + 2
     where = {"split": "test", "window": windows.current.name}
     estimates: list[Estimate] = []
     for look in LOOKS:
@@ -57,7 +58,7 @@ def window_drift(
         labeled = together([window.labeled for window in windows.recent[-look:]])
         indices = [
             *_indices(old, new, keys, at, tail),
-            *_of_numbers((old, new), (windows.reference.labeled, labeled), at, tail),
+            *_of_numbers((old, new), (windows.reference.labeled, labeled), old_scores, at, tail),
         ]
         for index in indices:
             alarm = index.low is not None and index.low > index_limit
@@ -67,11 +68,18 @@ def window_drift(
             estimates += [index, exact("drift_alarm", outside, index.where, n=index.n, unit="count")]
     alarms = [estimate for estimate in estimates if estimate.metric == "drift_alarm" and estimate.value]
     text = ", ".join(dict.fromkeys(alarm.where["of"] for alarm in alarms))
+    now = everyone(windows.current)
+    without = now.y_score is None and old_scores.y_score is not None
     return Measurement(
         summary=f"{windows.current.name}: {f'drift alarm: {text}' if alarms else 'no drift alarm'}.",
         estimates=tuple(estimates),
         exhibits=(by_address_table("Drift since the reference", estimates, folded=True),),
+        notes=(f"Scores are not compared: {_why_no_scores(windows.current)}.",) if without else (),
     )
+
+
+def _why_no_scores(window: Window) -> str:
+    return next(part.score_reason for part in (window.labeled, window.unlabeled) if part.y_score is None)
 
 
 def _indices(
@@ -84,10 +92,12 @@ def _indices(
             yield estimate
 
 
-def _of_numbers(every: Pair, labeled: Pair, at: dict[str, str], tail: float) -> Iterator[Estimate]:
+def _of_numbers(
+    every: Pair, labeled: Pair, old_scores: Predictions, at: dict[str, str], tail: float
+) -> Iterator[Estimate]:
     """Compare scores; of several classes, and of amounts, predictions and labels too."""
-    before, after = (_scores(part) for part in every)
-    numbers = [(of, every, (before[of], after[of])) for of in before if of in after]
+    before, after = _scores(old_scores), _scores(every[1])
+    numbers = [(of, (old_scores, every[1]), (before[of], after[of])) for of in before if of in after]
     if every[0].task != "binary":
         numbers += [
             ("prediction", every, (every[0].y_pred.astype(np.float64), every[1].y_pred.astype(np.float64))),

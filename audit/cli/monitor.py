@@ -14,7 +14,7 @@ from audit.estimate.making import of_metrics
 from audit.estimate.monitoring import of_all_rows
 from audit.models.containment import PRINTS, contain, hand_over
 from audit.monitoring.reference import ALARMS, has_alarm
-from audit.monitoring.watching import FAMILY, Watch, Watched, keep, watch
+from audit.monitoring.watching import Watch, Watched, keep, watch
 from audit.pipeline import execute
 from audit.progress import Progress
 from reports.phrases import list_names as few
@@ -87,7 +87,7 @@ def _summary(record: AuditRecord) -> str:
     """Say in one line what alarms in a window, and what is not known of it."""
     name = record.data.splits[0].file.removeprefix("window ")
     alarms, alarming = [], has_alarm(record)
-    findings = {finding.check: finding for finding in record.findings if finding.family == FAMILY}
+    findings = {finding.check: finding for finding in record.findings}
     for finding in (
         findings[check] for check in ("window_performance", "window_drift", "window_versions") if check in findings
     ):
@@ -95,7 +95,8 @@ def _summary(record: AuditRecord) -> str:
             alarms.append(f"{finding.title.lower()} not judged: {finding.reason}")
         elif any(estimate.metric in ALARMS and estimate.value for estimate in finding.measurement.estimates):
             alarms.append(finding.measurement.summary)
-    also = ["label_coverage", "expected_performance"] if _lacks_labels(record) else []
+    also = ["output_validity"] if _has_invalid(record) else []
+    also += ["label_coverage", "expected_performance"] if _lacks_labels(record) else []
     also += ["drift_attribution"] if alarming else []
     measured = [findings[check].measurement for check in also if check in findings]
     lines = [*(alarms or ["no alarm"]), *(measurement.summary for measurement in measured if measurement is not None)]
@@ -113,6 +114,11 @@ def _other_rules(every: Sequence[Watched]) -> tuple[str, ...]:
         "those of now."
     )
     return (text,)
+
+
+def _has_invalid(record: AuditRecord) -> bool:
+    measured = [finding.measurement for finding in record.findings if finding.check == "output_validity"]
+    return any(estimate.value for measurement in measured if measurement for estimate in measurement.estimates)
 
 
 def _lacks_labels(record: AuditRecord) -> bool:

@@ -11,6 +11,8 @@ from audit.data.columns import plain_word, sorted_labels
 from audit.errors import DataError, quote_all
 
 Texts = npt.NDArray[np.object_]
+NO_LABEL, UNKNOWN = "answers without a label", "labels that the target does not have"
+"""Kinds of answers that are not a class."""
 TRUTHS = (
     ({"0", "1"}, {"true": "1", "false": "0"}),
     ({"False", "True"}, {"1": "True", "0": "False"}),
@@ -151,3 +153,19 @@ def _pairs(said: Sequence[str], classes: Sequence[str]) -> Mapping[str, str]:
     # Numbers stand for words in their order, as encoders of labels number them; words for words are anybody's guess.
     ordered = any(all(word.lstrip("-").replace(".", "", 1).isdigit() for word in side) for side in (said, classes))
     return dict(zip(classes, said if ordered else ["?"] * len(said), strict=True))
+
+
+def require_answers(answered: npt.NDArray[np.bool_], classes: Sequence[str]) -> None:
+    """Refuse answers of which none is a class.
+
+    Examples
+    --------
+    >>> require_answers(np.array([False]), ("no", "yes"))
+    Traceback (most recent call last):
+    audit.errors.DataError: no predicted label is a class of the target ('no', 'yes'): there is nothing to audit...
+    """
+    if not answered.any():
+        raise DataError(
+            f"no predicted label is a class of the target ({quote_all(classes)}): there is nothing to audit. "
+            "Check that the predictions and the target name the classes alike."
+        )

@@ -6,6 +6,7 @@ Checks ask for evidence by parameter name, so a name stands for one kind of thin
 :class:`audit.data.dataset.Dataset`.
 """
 
+from audit.evidence.invalid import InvalidRows
 from audit.evidence.mitigated import CONTROL, MITIGATED, Guess, Mitigated, Strength
 from audit.evidence.own_metrics import OwnMetric
 from audit.evidence.perturbed import MISSING, NONE, SWAPPED, UNSEEN, Pair, Perturbed
@@ -51,6 +52,7 @@ __all__ = [
     "Guess",
     "HistoryRow",
     "IntArray",
+    "InvalidRows",
     "LabelDoubts",
     "Leaks",
     "Mitigated",

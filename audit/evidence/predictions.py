@@ -14,6 +14,7 @@ from audit.costs import Costs
 from audit.data.dataset import address_name
 from audit.data.factor import Factor, concatenate
 from audit.data.suppression import UNSTATED, Address, shown_levels
+from audit.evidence.invalid import InvalidRows
 from audit.evidence.own_metrics import OwnMetric
 from reports.record import FindingOutcome, Task
 
@@ -181,6 +182,8 @@ class Predictions:
     """What was sampled, capped or odd about these answers; a check passes it on."""
     invalid: Mapping[str, int] = field(default_factory=dict)
     """Answers that a model of this task must not give, counted by kind over all splits."""
+    invalid_rows: InvalidRows | None = None
+    """Where these answers are; ``None`` where nobody has looked."""
     score_reason: str = "the model gives no scores"
     """Why `y_score` is ``None``, or why it is not a probability."""
 
@@ -213,6 +216,48 @@ class Predictions:
             repeats=None if self.repeats is None else Repeats(self.repeats.n[rows], self.repeats.squares[rows]),
             where={**self.where, **(where or {})},
         )
+
+    def without_invalid(
+        self, answered: npt.NDArray[np.bool_], faulty: npt.NDArray[np.bool_], said: npt.NDArray[np.object_]
+    ) -> Predictions:
+        """Leave out the rows whose answer is not a class, and count what is invalid by label and by group.
+
+        Parameters
+        ----------
+        answered : ndarray of shape (n,), bool
+            Rows whose answer is a class.
+        faulty : ndarray of shape (n,), bool
+            Rows whose answer, or score, cannot be.
+        said : ndarray of shape (n,), object
+            The label of rows whose label the target does not have; ``None`` elsewhere.
+
+        Examples
+        --------
+        >>> part = Predictions(task="binary", classes=("no", "yes"), y_true=np.array([0, 1]), y_pred=np.array([0, 0]))
+        >>> known = np.array([True, False])
+        >>> kept = part.without_invalid(known, ~known, np.array([None, "maybe"], dtype=object))
+        >>> len(kept), dict(kept.invalid_rows.said), kept.invalid_rows.left_out
+        (1, {'maybe': 1}, 1.0)
+        """
+        words = sorted({text for text in said if text is not None})
+        labels = {text: self.count(said == text) for text in words}
+        groups = {
+            (name, level): (self.count(mask & faulty), self.count(mask))
+            for name in (self.sensitive if faulty.any() else ())
+            for level in self.keys[name].levels
+            if (mask := self.keys[name].mask(level)).any()
+        }
+        test = self.keys["split"].mask("test") if "split" in self.keys else np.ones(len(self), dtype=np.bool_)
+        lost = ~answered & test
+        rows = InvalidRows(
+            rows=self.total,
+            said=dict(sorted(labels.items(), key=lambda label: -label[1])),
+            groups=groups,
+            left_out=float(lost.sum() if self.weight is None else self.weight[lost].sum()),
+        )
+        note = "rows have no label that is a class; they are left out of every measure and counted as invalid"
+        notes = () if answered.all() else (f"{self.count(~answered)} {note}",)
+        return replace(self.take(answered), invalid_rows=rows, notes=(*self.notes, *notes))
 
     def select(self, **where: str) -> Predictions:
         """Keep the rows at an address and write the address into the slice, so no number is mislabeled."""

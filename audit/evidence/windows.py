@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from audit.evidence.invalid import InvalidRows
 from audit.evidence.predictions import Predictions
 
 
@@ -24,8 +26,14 @@ class Window:
     """Answers whose truth is known."""
     unlabeled: Predictions
     """Answers whose truth is not known yet."""
+    with_scores: Predictions | None = None
+    """Of windows taken together: all answers of those whose scores can be used; ``None`` where that is all or none."""
     shadow: Predictions | None = None
     """Labeled answers of models that decided nothing, to requests on which another model decided."""
+    invalid: Mapping[str, int] = field(default_factory=dict)
+    """Answers of all its rows that a model of this task must not give, by kind."""
+    invalid_rows: InvalidRows | None = None
+    """Where these answers are."""
     sha256: str = ""
     """Fingerprint of its counts."""
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.data.dataset import Dataset
+from audit.data.labels import require_answers
 from audit.errors import DataError, quote, quote_all
 from audit.evidence import Predictions, Settings
 
@@ -39,16 +40,13 @@ def gather(context: Context, *, batch: int = 8192) -> Predictions:
 
 def _answer(predictions: Predictions, answers: Answers, dataset: Dataset) -> Predictions:
     """Leave out rows whose answer is not a class: they are counted apart, as `invalid`."""
-    if answers.answered is None:
-        return predictions
-    if not answers.answered.any():
-        raise DataError(
-            f"no predicted label is a class of the target ({quote_all(dataset.classes)}): there is nothing to audit. "
-            "Check that the predictions and the target name the classes alike."
-        )
-    left_out = int((~answers.answered).sum())
-    note = f"{left_out} rows have no label that is a class; they are left out of every measure and counted as invalid"
-    return replace(predictions.take(answers.answered), notes=(*predictions.notes, note))
+    everyone = np.ones(len(predictions), dtype=np.bool_)
+    answered = everyone if answers.answered is None else answers.answered
+    if len(answered):
+        require_answers(answered, dataset.classes)
+    faulty = ~everyone if answers.faulty is None else answers.faulty
+    said = np.full(len(predictions), None, dtype=object) if answers.said is None else answers.said
+    return predictions.without_invalid(answered, faulty, said)
 
 
 def predictions_of(answers: Answers, dataset: Dataset, rows: npt.NDArray[np.intp], settings: Settings) -> Predictions:

@@ -13,16 +13,32 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.columns import MOST_GROUPS, MOST_LEVELS, group_factor, label_text, label_texts, pool_levels
+from audit.data.columns import (
+    MOST_GROUPS,
+    MOST_LEVELS,
+    group_factor,
+    label_text,
+    label_texts,
+    pool_levels,
+    sorted_labels,
+)
 from audit.data.dataset import address_name
 from audit.data.factor import Factor
-from audit.data.labels import in_words_of, require_same_labels, rewrite_labels
+from audit.data.labels import (
+    NO_LABEL,
+    UNKNOWN,
+    in_words_of,
+    require_answers,
+    require_same_labels,
+    rewrite_labels,
+)
 from audit.data.roles import Roles
 from audit.data.tables import frame_sha256
 from audit.data.target import Target, encode_target
 from audit.errors import DataError, quote, quote_all
 from audit.evidence import COUNTED, Predictions, Repeats, Settings
 from audit.logs.columns import LogColumns
+from audit.logs.faults import FAULTS, NO_SUM, Faults, no_faults, usable
 from audit.logs.versions import decider_factor, require_known, splits_of
 from audit.logs.windows import NO_WINDOW, REFERENCE_NAME, window_name
 from reports.together import sweep
@@ -32,13 +48,6 @@ if TYPE_CHECKING:
 
 TRUE, PREDICTED, BIN, WINDOW, CLUSTER = "\ttrue", "\tpredicted", "\tbin", "\twindow", "\tcluster"
 """Names that no column of a log has."""
-NOT_FINITE, OUTSIDE, NO_SUM = -4096, -4095, -4094
-"""Bins of scores that cannot be used."""
-FAULTS = (
-    (NOT_FINITE, "scores that are not finite numbers", "scores are not finite numbers"),
-    (OUTSIDE, "scores outside [0, 1]", "scores lie outside [0, 1]; margins are not counted"),
-    (NO_SUM, "rows of scores that do not sum to 1", "rows have scores that do not sum to 1"),
-)
 EARLY, LATE = "early_sum", "late_sum"
 """How many labels came before their decision, and how many lie in the future; neither are believed."""
 FIXED = 2.0**24
@@ -188,6 +197,15 @@ class Counted(NamedTuple):
     unlabeled: Predictions
     """Answers to rows that have no label yet; their truth is written as the first class."""
     target: Target
+    every: Predictions
+    """All answers, with those that cannot be."""
+    known: npt.NDArray[np.bool_]
+    """Which of all answers have a label."""
+    faults: Faults
+
+    def part(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Predictions:
+        """Return some of all answers, without scores where they hold one that cannot be used."""
+        return usable(self.every, self.faults, rows)
 
 
 def answers(
@@ -253,9 +271,12 @@ def answers(
         sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels,
         deciders=tuple(columns.deciders()),
         settings=replace(settings or Settings(), favorable=target.favorable, ordered=bool(roles.order)),
-        invalid=answers.invalid, score_reason=answers.reason,
+        score_reason=answers.reason,
     )  # fmt: skip
-    return Counted(everything.take(known), everything.take(~known), target)
+    faults = answers.faults or no_faults(len(cells))
+    require_answers(faults.answered & known, target.classes)
+    labeled, unlabeled = (usable(everything, faults, rows) for rows in (known, ~known))
+    return Counted(labeled, unlabeled, target, everything, known, faults)
 
 
 def _who_answered(cells: Cells, columns: LogColumns, window: Factor | None, settings: Settings) -> dict[str, Factor]:
@@ -278,16 +299,17 @@ class _Told(NamedTuple):
     classes: tuple[str, ...] = ()
     score: npt.NDArray[np.float64] | None = None
     reason: str = "a regression has no scores"
-    invalid: Mapping[str, int] = {}
+    faults: Faults | None = None
 
 
 def _told(cells: Cells, columns: LogColumns, roles: Roles, known: Mask, shared: Mask) -> _Told:
     target = _target(cells.keys[TRUE][known].rename(columns.target), roles)
     truth = np.zeros(len(cells), dtype=np.int64)
     truth[known] = target.y
-    predicted, invalid, classes = _predict(cells, columns, target, roles)
-    score, reason, faults = _scores(cells, columns, target, classes, shared)
-    return _Told(target, truth, predicted, classes, score, reason, {**invalid, **faults})
+    predicted, faults, classes = _predict(cells, columns, target, roles)
+    score, reason, kinds = _scores(cells, columns, target, classes, shared)
+    faults = faults._replace(kinds={**faults.kinds, **kinds})
+    return _Told(target, truth, predicted, classes, score, reason, faults)
 
 
 def _amounts(
@@ -313,7 +335,8 @@ def _target(truth: pd.Series, roles: Roles) -> Target:
 
 def _predict(
     cells: Cells, columns: LogColumns, target: Target, roles: Roles
-) -> tuple[npt.NDArray[np.int64], dict[str, int], tuple[str, ...]]:
+) -> tuple[npt.NDArray[np.int64], Faults, tuple[str, ...]]:
+    """Return the code of each cell's answer, 0 where it is not a class, and which these are."""
     classes, binary = target.classes, target.task == "binary"
     if columns.prediction is None:
         if (cells.keys[BIN] <= NO_SUM).any() or (isinstance(columns.score, str) and not binary):
@@ -322,25 +345,26 @@ def _predict(
                 "probabilities, or one score is for more than two classes. Add [data] prediction."
             )
         if isinstance(columns.score, str):
-            return cells.keys[PREDICTED].to_numpy(dtype=np.int64), {}, classes
+            return cells.keys[PREDICTED].to_numpy(dtype=np.int64), no_faults(len(cells)), classes
     what = "[data.score]" if columns.prediction is None else f"prediction {quote(columns.prediction)}"
-    texts = in_words_of(rewrite_labels(label_texts(cells.keys[PREDICTED]), roles.labels, what), classes)
+    own = [None if text is None or not text.strip() else text for text in label_texts(cells.keys[PREDICTED])]
+    texts = in_words_of(rewrite_labels(np.array(own, dtype=object), roles.labels, what), classes)
     said = {text for text in texts if text is not None}
     require_same_labels(said, classes, what=f"{what} holds", whole=False, binary=binary)
-    own = np.array(["(no label)" if text is None else text for text in texts], dtype=object)
-    outside = ~np.isin(own, classes)
     if not binary:
-        classes = (*classes, *sorted(set(own[outside].tolist())))
-    codes = pd.Index(classes).get_indexer(pd.Index(own))
-    rows = int(cells.sums["n"].to_numpy()[outside].sum())
-    invalid = {"labels that the target does not have": rows} if rows else {}
-    return np.where(codes < 0, 0, codes).astype(np.int64), invalid, classes
+        classes = (*classes, *sorted_labels(said - set(classes)))
+    codes = pd.Index(classes).get_indexer(pd.Index(texts, dtype=object))
+    missing = np.array([text is None for text in texts], dtype=np.bool_)
+    outside = ~missing & ((codes < 0) | (codes >= len(target.classes)))
+    texts[~outside] = None
+    faults = Faults({NO_LABEL: missing, UNKNOWN: outside}, codes >= 0, texts)
+    return np.maximum(codes, 0).astype(np.int64), faults, classes
 
 
 def _scores(
     cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...], shared: Mask
-) -> tuple[npt.NDArray[np.float64] | None, str, dict[str, int]]:
-    """Return the mean score of each cell's bin, or why there is none."""
+) -> tuple[npt.NDArray[np.float64] | None, str, dict[str, npt.NDArray[np.bool_]]]:
+    """Return the mean score of each cell's bin, or why there is none, and which cannot be used."""
     if columns.score is None:
         return None, "the log has no scores", {}
     if BIN not in cells.keys:
@@ -356,13 +380,11 @@ def _scores(
             "[data] score names one column, a multiclass task needs one a class: "
             f'[data.score] {target.classes[0]} = "column" …'
         )
-    place, n = cells.keys[BIN].to_numpy(), cells.sums["n"].to_numpy()
-    for kind, what, text in FAULTS:
-        if faulty := int(n[place == kind].sum()):
-            return None, f"{faulty} of {n.sum()} {text}", {what: faulty}
-    if not several:
-        return _mean_of_bins(cells, "bin", shared), "", {}
-    return _by_class(cells, columns, target, classes, shared), "", {}
+    place = cells.keys[BIN].to_numpy()
+    kinds = {kind: place == code for code, kind, _ in FAULTS}
+    if several:
+        return _by_class(cells, columns, target, classes, shared), "", kinds
+    return _mean_of_bins(cells, "bin", shared), "", kinds
 
 
 def _by_class(

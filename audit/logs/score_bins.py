@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import DataError, quote
-from audit.logs.cells import FIXED, NO_SUM, NOT_FINITE, OUTSIDE, sum_of
+from audit.logs.cells import FIXED, sum_of
+from audit.logs.faults import NO_SUM, NOT_FINITE, OUTSIDE
 from audit.logs.joining import quote_sql
 
 if TYPE_CHECKING:

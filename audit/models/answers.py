@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.columns import label_texts
+from audit.data.columns import label_texts, sorted_labels
 from audit.data.dataset import Dataset
-from audit.data.labels import in_words_of, require_same_labels, rewrite_labels
+from audit.data.labels import NO_LABEL, UNKNOWN, in_words_of, require_same_labels, rewrite_labels
 from audit.data.reading import is_number
 from audit.errors import AuditError, DataError, ModelError, quote_all
 from audit.models.agreement import require_agreement
@@ -52,6 +52,10 @@ class Answers:
     score_reason: str = "the model gives no scores"
     answered: npt.NDArray[np.bool_] | None = None
     """Rows whose label is one of the classes; ``None`` for all."""
+    faulty: npt.NDArray[np.bool_] | None = None
+    """Rows counted in `invalid`; ``None`` for none."""
+    said: npt.NDArray[np.object_] | None = None
+    """Labels that the target does not have, ``None`` in rows that have another; ``None`` for none."""
 
 
 def learn_labels(model: Model, dataset: Dataset) -> str:
@@ -304,9 +308,9 @@ def _numbers(values: npt.NDArray[np.generic]) -> Answers:
         numbers = as_scores(values, "predict").astype(np.float64)
     except (TypeError, ValueError, ModelError) as error:
         raise ModelError(f"the model predicts {quote_all(values[:1])} where regression needs numbers.") from error
-    bad = int((~np.isfinite(numbers)).sum())
-    invalid = {"predictions that are not finite numbers": bad} if bad else {}
-    return Answers(y_pred=numbers, y_score=None, probabilities=False, classes=(), invalid=invalid)
+    faulty = ~np.isfinite(numbers)
+    invalid = {"predictions that are not finite numbers": int(faulty.sum())} if faulty.any() else {}
+    return Answers(y_pred=numbers, y_score=None, probabilities=False, classes=(), invalid=invalid, faulty=faulty)
 
 
 def classify(
@@ -330,23 +334,32 @@ def classify(
     texts, own = labels_of(label, known, dataset, what=what)
     classes = dataset.classes
     if dataset.task == "multiclass":
-        classes = (*classes, *(t for t in dict.fromkeys((*(own or ()), *texts)) if t is not None and t not in classes))
+        classes = (*classes, *(name for name in own or () if name not in classes))
+        classes = (*classes, *sorted_labels({text for text in texts if text is not None} - set(classes)))
     codes = pd.Index(classes).get_indexer(pd.Index(texts, dtype=object))
     taught = () if own is None or dataset.has("train") else own  # without training rows the model tells its classes
-    invalid = _odd_labels(texts, codes, len({*classes} & {*dataset.classes, *taught}))
+    odd = _odd_labels(texts, codes, len({*classes} & {*dataset.classes, *taught}))
     answered = codes >= 0
     y_pred = np.where(answered, codes, 0).astype(np.int64)
-    kept = None if answered.all() else answered
-    if raw is None:
-        return Answers(
-            y_pred=y_pred, y_score=None, probabilities=False, classes=classes, invalid=invalid, answered=kept
-        )
-    invalid |= (faults := _faults(raw, from_probabilities))
-    score = columns_of(raw, own, classes, dataset, from_probabilities=from_probabilities)
-    if answered.any():
-        require_agreement(y_pred[answered], score[answered], dataset, classes, own=own)
-    answers = _scored(y_pred, score, classes, invalid, faults if from_probabilities or faults else None)
-    return replace(answers, answered=kept)
+    answers = Answers(y_pred=y_pred, y_score=None, probabilities=False, classes=classes)
+    if raw is not None:
+        faults = _faults(raw, from_probabilities)
+        odd |= faults
+        score = columns_of(raw, own, classes, dataset, from_probabilities=from_probabilities)
+        if answered.any():
+            require_agreement(y_pred[answered], score[answered], dataset, classes, own=own)
+        counted = {kind: int(rows.sum()) for kind, rows in faults.items()}
+        answers = _scored(y_pred, score, classes, counted if from_probabilities or faults else None)
+    none = np.zeros(len(texts), dtype=np.bool_)
+    said = texts.copy()
+    said[~odd.get(UNKNOWN, none)] = None
+    return replace(
+        answers,
+        invalid={kind: int(rows.sum()) for kind, rows in odd.items()},
+        answered=None if answered.all() else answered,
+        faulty=np.logical_or.reduce([none, *odd.values()]),
+        said=said,
+    )
 
 
 def labels_of(
@@ -385,12 +398,13 @@ def own_names(
     return in_words_of(mapped, dataset.classes)
 
 
-def _odd_labels(texts: npt.NDArray[np.object_], codes: npt.NDArray[np.intp], classes: int) -> dict[str, int]:
-    """Count rows without a label, and rows whose label is none of the first `classes`."""
+def _odd_labels(
+    texts: npt.NDArray[np.object_], codes: npt.NDArray[np.intp], classes: int
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return by kind which rows have no label, or one that is none of the first `classes`."""
     missing = np.array([text is None for text in texts], dtype=np.bool_)
     outside = ~missing & ((codes < 0) | (codes >= classes))
-    counts = {"answers without a label": int(missing.sum()), "labels that the target does not have": int(outside.sum())}
-    return {kind: count for kind, count in counts.items() if count}
+    return {kind: rows for kind, rows in ((NO_LABEL, missing), (UNKNOWN, outside)) if rows.any()}
 
 
 def columns_of(
@@ -443,35 +457,29 @@ def _single(
     return np.asarray(1 - score if from_probabilities else -score)
 
 
-def _faults(raw: FloatArray, from_probabilities: bool) -> dict[str, int]:
-    """Count rows whose scores cannot be, over all columns that the model gives."""
+def _faults(raw: FloatArray, from_probabilities: bool) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return by kind which rows have scores that cannot be, over all columns that the model gives."""
     table = raw[:, None] if raw.ndim == 1 else raw
     with np.errstate(invalid="ignore"):
         outside = ((table < -ROUNDING) | (table > 1 + ROUNDING)).any(axis=1) & from_probabilities
         off = (np.abs(table.sum(axis=1) - 1) > SUM_SLACK) & from_probabilities & (table.shape[1] > 1)
-    counts = {NOT_FINITE: ~np.isfinite(table).all(axis=1), "scores outside [0, 1]": outside, NO_SUM: off}
-    return {kind: int(rows.sum()) for kind, rows in counts.items() if rows.any()}
+    kinds = {NOT_FINITE: ~np.isfinite(table).all(axis=1), "scores outside [0, 1]": outside, NO_SUM: off}
+    return {kind: rows for kind, rows in kinds.items() if rows.any()}
 
 
 def _scored(
     y_pred: npt.NDArray[np.int64],
     score: FloatArray,
     classes: tuple[str, ...],
-    invalid: dict[str, int],
     faults: dict[str, int] | None,
 ) -> Answers:
     """Keep scores that can be used, as probabilities where they have no fault; ``None`` stands for margins."""
     reason = "the model gives margins, not probabilities"
     if faults is not None and NOT_FINITE in faults:
         reason = f"{faults[NOT_FINITE]} of {len(score)} scores are not finite numbers"
-        return Answers(
-            y_pred=y_pred, y_score=None, probabilities=False, classes=classes, invalid=invalid, score_reason=reason
-        )
+        return Answers(y_pred=y_pred, y_score=None, probabilities=False, classes=classes, score_reason=reason)
     if faults == {}:
-        clean = np.clip(score, 0.0, 1.0)
-        return Answers(y_pred=y_pred, y_score=clean, probabilities=True, classes=classes, invalid=invalid)
+        return Answers(y_pred=y_pred, y_score=np.clip(score, 0.0, 1.0), probabilities=True, classes=classes)
     if faults is not None:
         reason = "some scores are not probabilities: outside [0, 1] or not summing to 1"
-    return Answers(
-        y_pred=y_pred, y_score=score, probabilities=False, classes=classes, invalid=invalid, score_reason=reason
-    )
+    return Answers(y_pred=y_pred, y_score=score, probabilities=False, classes=classes, score_reason=reason)

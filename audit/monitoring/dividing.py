@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from audit.errors import DataError
+from audit.data.factor import Factor
 from audit.estimate.monitoring import merge_cells
 from audit.evidence import Predictions, Window
 from audit.logs.cells import Counted
@@ -19,37 +19,31 @@ from audit.statistics.sequential import LONGEST
 
 
 def divide_by_window(counted: Counted) -> list[Window]:
-    """Return the windows of a counted log, in order of time.
-
-    Raises
-    ------
-    DataError
-        If labeled and unlabeled rows have different windows.
-    """
-    names = counted.predictions.keys["window"].levels
-    if counted.unlabeled.keys["window"].levels != names:
-        raise DataError("windows of labeled and unlabeled rows differ.")
-    has_shadow = SHADOW in counted.predictions.keys["split"].levels
-    shadows = _parts(counted.predictions, SHADOW) if has_shadow else (None for _ in names)
-    every = zip(names, _parts(counted.predictions), _parts(counted.unlabeled), shadows, strict=True)
-    return [
-        Window(
-            name=name, labeled=labeled, unlabeled=unlabeled, shadow=shadow,
-            sha256=digest_of([part for part in (labeled, unlabeled, shadow) if part is not None]),
-        )
-        for name, labeled, unlabeled, shadow in every
-    ]  # fmt: skip
+    """Return the windows of a counted log, in order of time, without its key."""
+    window, split = (counted.every.keys[name] for name in ("window", "split"))
+    keys = {name: factor for name, factor in counted.every.keys.items() if name != "window"}
+    counted = counted._replace(every=replace(counted.every, keys=keys))
+    order = np.argsort(window.codes, kind="stable")
+    bounds = np.searchsorted(window.codes[order], np.arange(len(window.levels) + 1))
+    places = (order[start:end] for start, end in pairwise(bounds))
+    return [_window(counted, name, rows, split.take(rows)) for name, rows in zip(window.levels, places, strict=True)]
 
 
-def _parts(predictions: Predictions, split: str = "test") -> Iterator[Predictions]:
-    """Yield the rows of each window, in their order, without its key."""
-    window = predictions.keys["window"]
-    place: npt.NDArray[np.int64] = np.where(predictions.keys["split"].mask(split), window.codes, -1).astype(np.int64)
-    order = np.argsort(place, kind="stable")
-    bounds = np.searchsorted(place[order], np.arange(len(window.levels) + 1))
-    keys = {name: factor for name, factor in predictions.keys.items() if name != "window"}
-    for start, end in pairwise(bounds):
-        yield replace(predictions, keys=keys).take(order[start:end])
+def _window(counted: Counted, name: str, rows: npt.NDArray[np.intp], split: Factor) -> Window:
+    known, decided = counted.known[rows], split.mask("test")
+    labeled, unlabeled = counted.part(rows[decided & known]), counted.part(rows[decided & ~known])
+    shadow = counted.part(rows[split.mask(SHADOW) & known]) if SHADOW in split.levels else None
+    invalid, invalid_rows = labeled.invalid, labeled.invalid_rows
+    if counted.faults.any() and invalid_rows is not None:
+        every = counted.part(rows)
+        invalid, left_out = every.invalid, invalid_rows.left_out
+        invalid_rows = None if every.invalid_rows is None else replace(every.invalid_rows, left_out=left_out)
+    digest = digest_of([part for part in (labeled, unlabeled, shadow) if part is not None])
+    said = f"{digest}{dict(invalid)}{invalid_rows}" if invalid else digest
+    return Window(
+        name=name, labeled=labeled, unlabeled=unlabeled, shadow=shadow, invalid=invalid, invalid_rows=invalid_rows,
+        sha256=hashlib.sha256(said.encode()).hexdigest(),
+    )  # fmt: skip
 
 
 def windows_until(end: int, first: int, windows: Sequence[Window], answers: Sequence[Window]) -> tuple[Window, ...]:

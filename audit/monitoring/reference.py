@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from audit.errors import DataError
-from audit.estimate.monitoring import merge_cells, together
+from audit.estimate.monitoring import everyone, merge_cells, together
 from audit.evidence import Window
 from audit.logs.windows import REFERENCE_NAME
 from audit.statistics.sequential import LONGEST
@@ -29,10 +30,15 @@ def reference_of(windows: Sequence[Window]) -> Window:
     if not windows:
         raise DataError("no row of the log has a time.")
     first, last = windows[0].name, windows[-1].name
+    every = [everyone(window) if window.with_scores is None else window.with_scores for window in windows]
+    usable = [part for part in every if part.y_score is not None]
+    partly = len(usable) < len(windows) or any(window.with_scores is not None for window in windows)
     return Window(
         name=first if len(windows) == 1 else f"{first} to {last}",
         labeled=merge_cells(together([window.labeled for window in windows])),
         unlabeled=merge_cells(together([window.unlabeled for window in windows])),
+        with_scores=merge_cells(together(usable)) if usable and partly else None,
+        invalid=sum((Counter(window.invalid) for window in windows), Counter[str]()),
         sha256=hashlib.sha256(" ".join(window.sha256 for window in windows).encode()).hexdigest(),
     )
 

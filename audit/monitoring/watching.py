@@ -38,7 +38,7 @@ from reports.store import load as load_record
 from reports.together import write_together
 
 FAMILY = "monitoring"
-ALSO = ("classification", "regression", "group_performance")
+ALSO = ("classification", "regression", "group_performance", "output_validity")
 TALLIES, EARLIER = "tallies", "earlier"
 """Folders of what was counted, and of records that others replaced."""
 
@@ -109,10 +109,9 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
     warnings = (*doubts(cells, columns), *shadow_notes(counted.predictions))
     if lost:
         warnings += (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",)
-    if invalid := ", ".join(f"{rows:,} {kind}" for kind, rows in counted.predictions.invalid.items() if rows):
-        warnings += (f"the log holds answers that a model of this task cannot give: {invalid}.",)
     asked = replace(asked, policy=_gates(asked.policy, _left_out(columns.deciders())))
     reference, first = _divided(counted, asked)
+    warnings += _invalid_of(reference.start)
     alone = [answers_alone(window) for window in reference.windows]
     rules: list[str] = []
     last: Policy | None = None
@@ -131,6 +130,12 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
         has_other_rules = rules_of(record.policy) != rules_of(asked.policy)
         yield Watched(windows.current.name, record, is_new, is_kept, reference.now.name, has_other_rules)
         reference = reference.after(end + 1, alarm=has_alarm(record))
+
+
+def _invalid_of(reference: Window) -> tuple[str, ...]:
+    """Warn where what windows are compared with holds answers that cannot be."""
+    kinds = ", ".join(f"{rows:,} {kind}" for kind, rows in reference.invalid.items())
+    return (f"the reference, {reference.name}, holds answers that a model cannot give: {kinds}.",) if kinds else ()
 
 
 def _season(windows: Sequence[Window]) -> tuple[str, ...]:
@@ -286,7 +291,8 @@ def _unmarked(measurement: Measurement | None) -> Measurement | None:
 def _plan(windows: Windows, counted: Counted, asked: Watch) -> RunPlan:
     current = windows.current
     every = current.labeled if current.shadow is None else together([current.labeled, current.shadow])
-    own = Counted(every, current.unlabeled, counted.target)
+    every = replace(every, invalid=current.invalid, invalid_rows=current.invalid_rows)
+    own = counted._replace(predictions=every, unlabeled=current.unlabeled)
     split = SplitInfo(name="test", rows=0, file=f"window {windows.current.name}", sha256=_digest(windows))
     absent = Absence(outcome="not_applicable", reason=COUNTED)
     return RunPlan(
@@ -345,5 +351,6 @@ def _checks(left_out: frozenset[str]) -> tuple[str, ...]:
 def _gates(policy: Policy, left_out: frozenset[str]) -> Policy:
     """Return the gates that windows are judged by: those of monitoring, and the user's own."""
     known = {text for text, check in discover().items() if check.family == FAMILY} - left_out
+    known |= {"output_validity"}
     kept = [gate for gate in policy.gates if gate.check in known or (gate.check in ALSO and not gate.from_catalogue)]
     return replace(policy, gates=tuple(kept))

@@ -128,7 +128,6 @@ SECOND = "1,0,0.4,2025-02-05\n0,1,0.7,2025-02-06\n"
     ("files", "said"),
     [
         ({"l1.csv": HEAD + FIRST + SECOND, "l2.csv": HEAD}, ""),  # nothing yet
-        ({"l1.csv": HEAD + FIRST, "l2.csv": HEAD + "1,0,,2025-02-05\n0,1,,2025-02-06\n"}, ""),  # without any score
         ({"l1.csv": HEAD, "l2.csv": HEAD}, "log file 'l1.csv' and the others: no rows below the header."),
         ({"l1.csv": HEAD + FIRST, "l2.csv": HEAD + "yes,0,0.4,2025-02-05\n"},
          "column 'y' has type BIGINT in 'l1.csv' and VARCHAR in 'l2.csv'; write it in one type in every file."),
@@ -155,9 +154,30 @@ def test_files_that_are_counted_one_by_one_agree_and_none_is_passed_over(
 def test_answers_that_cannot_be_are_told_on_the_screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "audit.toml").write_text(MONITORED)
     (tmp_path / "l1.csv").write_text(HEAD + FIRST + SECOND + "1,7,40,2025-02-07\n")
-    assert main(["monitor", str(tmp_path / "audit.toml")]) == 0
-    said = "a model of this task cannot give: 1 labels that the target does not have, 1 scores outside [0, 1]."
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == 1
+    said = "2025-02: no alarm; Invalid outputs: 1 labels that the target does not have ('7' 1), 1 scores outside [0, 1]"
     assert said in capsys.readouterr().err
+
+
+def test_a_window_with_a_score_that_cannot_be_used_leaves_those_of_others_alone() -> None:
+    months = [f"2025-{month:02d}-{day:02d}" for month in (1, 2, 3, 4) for day in range(1, 29) for _ in (0, 1)]
+    frame = pd.DataFrame({"t": pd.to_datetime(months), "y": [0, 1] * 112, "p": [0, 1, 1, 1] * 56})
+    frame["s"] = [0.2, 0.9, 0.6, 0.7] * 56
+    frame.loc[[0, 120], "s"] = float("nan")  # of the first month and of the third
+    third, fourth = modelassay.monitor(
+        frame, target="y", prediction="p", score="s", time="t", positive=1, window="month", reference=2
+    )
+    outcomes = [next(one.outcome for one in record.verdicts if one.gate == "ROB007") for record in (third, fourth)]
+    assert outcomes == ["fail", "pass"]
+    assert fourth.metric("roc_auc").value == 1.0
+    with pytest.raises(LookupError):
+        third.metric("roc_auc")
+    moved = [
+        {estimate.where["of"] for finding in record.findings if finding.check == "window_drift" and finding.measurement
+         for estimate in finding.measurement.estimates} for record in (third, fourth)
+    ]  # fmt: skip
+    assert ["score" in of for of in moved] == [False, True]  # the second month is the reference of scores
+    assert "the reference, 2025-01 to 2025-02, holds answers that a model cannot give: 1 scores" in fourth.warnings[-1]
 
 
 FRAME = pd.DataFrame(

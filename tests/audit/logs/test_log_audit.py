@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import modelassay
 from audit.cli import main
-from reports.record import AuditRecord, Estimate
+from audit.errors import DataError
+from reports.formats import render
+from reports.record import AuditRecord, Estimate, Table
 from reports.store import load
 
 TOML = """
@@ -92,6 +96,51 @@ def test_verdicts_of_a_log_are_those_of_its_rows(tmp_path: Path, more: str) -> N
     absent = {one.check: one.reason for one in log.findings if "counted log" in one.reason}
     assert ROW_CHECKS | {"duplicate_rows", "missing_values"} <= set(absent)
     assert set(absent.values()) == {"needs single rows, which a counted log does not keep"}
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_answers_that_are_no_class_are_treated_as_those_of_rows(classes: int) -> None:
+    """In a binary task they are in no measure, else they are wrong answers; a blank is no answer."""
+    frame = rows(1500).assign(p=lambda table: table["p"].astype(str), y=lambda table: table["y"].astype(str))
+    if classes == 3:
+        frame.loc[frame["age"] > 70, ["y", "p"]] = "2"
+    frame.loc[:19, "p"], frame.loc[20:24, "p"], frame.loc[25:31, "p"] = "maybe", None, " "
+    stated: dict[str, Any] = {
+        "target": "y",
+        "prediction": "p",
+        "sensitive": ["sex"],
+        "task": "binary" if classes == 2 else "multiclass",
+    }
+    stated |= {"positive": "1", "favorable": "1"} if classes == 2 else {}
+    log, kept = modelassay.run(log=frame, **stated), modelassay.run(test=frame, **stated)
+    counted, by_rows = estimates(log), estimates(kept)
+    assert len(counted) > 30
+    of_labels = {"thin_group", "label_rate", "class_imbalance"}  # of rows without an answer, too, where rows are kept
+    counted = {key: one for key, one in counted.items() if key[0] not in of_labels}
+    assert {key: by_rows[key] for key in counted} == counted
+    summary = next(
+        one.measurement.summary for one in log.findings if one.check == "output_validity" and one.measurement
+    )
+    kinds = "Invalid outputs: 12 answers without a label, 20 labels that the target does not have ('maybe' 20)"
+    assert summary.startswith(kinds)
+    assert log.metric("accuracy").n == (1468 if classes == 2 else 1488)
+    for record in (log, kept):
+        tables = [
+            exhibit for one in record.findings if one.check == "output_validity" and one.measurement
+            for exhibit in one.measurement.exhibits if isinstance(exhibit, Table)
+        ]  # fmt: skip
+        sexes = frame["sex"].value_counts()
+        odd = frame.loc[:31, "sex"].value_counts()
+        assert tables[1].rows == tuple((f"sex: {sex}", int(odd[sex]), int(sexes[sex])) for sex in ("f", "m"))
+    assert [one.outcome for one in log.verdicts if one.gate == "ROB007"] == ["fail"]
+    first = render(log, "html").partition("Do next")[0]
+    assert "20 labels that the target does not have (&#39;maybe&#39; 20)" in first
+
+
+def test_a_log_of_which_no_answer_is_a_class_is_refused() -> None:
+    frame = rows(100).assign(p=None)
+    with pytest.raises(DataError, match=r"no predicted label is a class of the target \('0', '1'\)"):
+        modelassay.run(log=frame, target="y", prediction="p", positive=1)
 
 
 def test_unequal_weights_leave_no_mark_of_counting(tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ def test_windows_are_judged_once_and_again_when_a_late_file_comes(tmp_path: Path
     assert sorted(one.name for one in state.glob("*.json")) == ["2025-03.json", "2025-04.json"]
     record = load_record(state / "2025-04.json")
     assert record.data.splits[0].rows == 600
-    assert {one.gate for one in record.verdicts} == {"MON001", "MON002", "MON003"}
+    assert {one.gate for one in record.verdicts} == {"MON001", "MON002", "MON003", "ROB007"}
     before = {one: one.stat().st_mtime_ns for one in state.rglob("*") if one.is_file() and "latest" not in str(one)}
     assert main(command) == 0
     assert {one: one.stat().st_mtime_ns for one in before} == before
