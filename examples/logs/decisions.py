@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 def month(number: int, rows: int = 5000) -> pd.DataFrame:
-    """Draw the decisions of a month; from October on the score no longer knows the applicants so well."""
+    """Draw the decisions of a month; a new release in October no longer knows the applicants so well."""
     generator = np.random.default_rng(number)
     age = generator.integers(18, 80, rows)
     logit = generator.normal(0.3, 1.2, rows) + 0.01 * (age - 45)
@@ -28,6 +28,7 @@ def month(number: int, rows: int = 5000) -> pd.DataFrame:
             "decided": pd.Timestamp(2025, number, 1) + pd.to_timedelta(generator.integers(0, 27 * 24, rows), unit="h"),
             "granted": (score >= 0.5).astype(int),
             "score": score.round(4),
+            "release": "1.9" if number < 10 else "1.10",
             "sex": generator.choice(["woman", "man"], rows),
             "age": age,
             "paid": paid.astype(int),
