@@ -282,7 +282,7 @@ def answers(
 def _who_answered(cells: Cells, columns: LogColumns, window: Factor | None, settings: Settings) -> dict[str, Factor]:
     """Return model and version of each cell; where models answered the same requests, which of them decided, too."""
     rows = cells.sums["n"].to_numpy()
-    keys = {key: decider_factor(cells.keys[name], rows, key) for key, name in columns.deciders().items()}
+    keys = {key: decider_factor(cells.keys[name], rows, key, window) for key, name in columns.deciders().items()}
     if "model" in keys:
         named = settings.reference.get("model")
         require_known(named, keys["model"])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audit.data.columns import MOST_GROUPS, label_texts, pool_levels, require_distinct
+from audit.data.columns import MOST_GROUPS, MOST_LEVELS, POOL, label_texts, require_distinct
 from audit.data.factor import Factor
 from audit.errors import DataError, hint, quote, quote_all
 from audit.evidence import Predictions
@@ -21,8 +21,8 @@ ALIKE = 0.9
 """Share of the largest model's rows from which on another one may as well be the one that decides."""
 
 
-def decider_factor(values: pd.Series, rows: npt.NDArray[np.int64], key: str) -> Factor:
-    """Return who answered as levels; of more than fifty the rarest are one level, the last.
+def decider_factor(values: pd.Series, rows: npt.NDArray[np.int64], key: str, window: Factor | None = None) -> Factor:
+    """Return what answered as levels; of more than fifty in a window, or without windows, the rarest are one level.
 
     Parameters
     ----------
@@ -31,11 +31,13 @@ def decider_factor(values: pd.Series, rows: npt.NDArray[np.int64], key: str) -> 
     rows : ndarray of int
         How many rows each value stands for.
     key : {"version", "model"}
+    window : Factor, optional
+        What a window's levels are depends on its own rows alone.
 
     Raises
     ------
     DataError
-        If two names differ in case or blanks alone, or look alike in a report.
+        If there are so many that they name rows, or two differ in case or blanks alone, or look alike in a report.
 
     Examples
     --------
@@ -44,6 +46,11 @@ def decider_factor(values: pd.Series, rows: npt.NDArray[np.int64], key: str) -> 
     """
     texts = [None if text is None or not text.strip() else text for text in label_texts(values)]
     names = sorted({text for text in texts if text is not None}, key=by_number)
+    if len(names) > MOST_LEVELS:
+        raise DataError(
+            f"{key} column {quote(values.name)} has {len(names):,} values; expected the names of at most "
+            f"{MOST_LEVELS:,} {key}s, not one of each row."
+        )
     require_distinct(names, f"{key} column {quote(values.name)}")
     if None in texts:
         unnamed = f"(no {key})"
@@ -52,10 +59,24 @@ def decider_factor(values: pd.Series, rows: npt.NDArray[np.int64], key: str) -> 
         names.append(unnamed)
         texts = [unnamed if text is None else text for text in texts]
     factor = Factor.of(texts, names)
-    if len(names) <= MOST_GROUPS:
-        return factor
-    sizes = np.bincount(factor.codes, rows, minlength=len(names)).astype(np.int64)
-    return pool_levels(factor, sizes, named=MOST_GROUPS - 1)
+    return factor if len(names) <= MOST_GROUPS else _pooled(factor, rows, window)
+
+
+def _pooled(factor: Factor, rows: npt.NDArray[np.int64], window: Factor | None) -> Factor:
+    """Return a factor in which the rarest levels of each window that has too many are one, the last."""
+    place = np.zeros(len(factor), dtype=np.int64) if window is None else window.codes.astype(np.int64)
+    codes = factor.codes.astype(np.int64)
+    for at in np.unique(place):
+        inside = place == at
+        sizes = np.bincount(factor.codes[inside], rows[inside], minlength=len(factor.levels))
+        if np.count_nonzero(sizes) > MOST_GROUPS:
+            named = np.argsort(-sizes, kind="stable")[: MOST_GROUPS - 1]
+            codes[inside & ~np.isin(codes, named)] = len(factor.levels)
+    other = POOL
+    while other in factor.levels:
+        other += " (joined)"
+    used, place = np.unique(codes, return_inverse=True)
+    return Factor(codes=place.astype(np.int32), levels=tuple((*factor.levels, other)[code] for code in used))
 
 
 def by_number(name: str) -> tuple[tuple[bool, int, str], ...]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import modelassay
 from audit.cli import main
 from audit.config.configuration import read_config
+from audit.data.factor import Factor
 from audit.data.roles import Roles
 from audit.errors import AuditError, ConfigError, DataError
 from audit.evidence import Settings
@@ -23,7 +24,7 @@ from audit.logs.columns import LogColumns
 from audit.logs.counting import count
 from audit.logs.frames import open_frame
 from audit.logs.sources import connect
-from audit.logs.versions import SHADOW
+from audit.logs.versions import SHADOW, decider_factor
 from reports.record import AuditRecord, Estimate
 from reports.store import load
 
@@ -240,6 +241,17 @@ def test_names_are_read_as_they_are_written_and_hostile_ones_do_no_harm(tmp_path
     page, text = ((tmp_path / "out" / name).read_text() for name in ("card.html", "card.md"))
     assert "<b onclick" not in page
     assert "\n## ignore" not in text
+
+
+def test_the_versions_of_a_window_depend_on_its_own_rows_alone() -> None:
+    values, rows = pd.Series([f"r{place % 60}" for place in range(120)]), np.ones(120, dtype=np.int64)
+    months = Factor.of(["1"] * 60 + [str(2 + place // 30) for place in range(60)])
+    factor = decider_factor(values, rows, "version", months)
+    names = [[factor.levels[code] for code in factor.codes[months.mask(month)]] for month in ("1", "2", "3")]
+    assert names[0] == [*(f"r{place}" for place in range(49)), *["all others"] * 11]
+    assert [*names[1], *names[2]] == [f"r{place}" for place in range(60)]
+    with pytest.raises(DataError, match="version column 'v' has 10,001 values"):
+        decider_factor(pd.Series(map(str, range(10_001)), name="v"), np.ones(10_001, dtype=np.int64), "version")
 
 
 def test_a_gate_of_ones_own_may_ask_of_each_version(tmp_path: Path) -> None:
