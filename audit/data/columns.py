@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -16,6 +17,8 @@ from audit.data.factor import MISSING, Factor
 from audit.errors import DataError, quote
 from reports.printable import visible
 
+ZEROS = re.compile(r"(?<=\d)\.0+$")
+"""What a whole number may end in."""
 MOST_GROUPS = 50
 """Levels of a sensitive feature that are compared one by one; of more, the largest are, and the others together."""
 MOST_LEVELS = 10_000
@@ -136,10 +139,11 @@ def plain_word(word: str) -> str:
     return bare.casefold() if len(bare) > 1 else bare
 
 
-def require_distinct(words: Iterable[str], what: str) -> None:
+def require_distinct(words: Iterable[str], what: str, *, numbers: bool = False) -> None:
     """Refuse classes or groups that differ in blanks or case alone, or that look alike in a report.
 
-    A letter alone may differ in case. Signs that are not seen, and what follows the 120th character, look alike.
+    A letter alone may differ in case. Signs that are not seen, and what follows the 120th character, look alike. Where
+    words may be `numbers`, 1 and 1.0 are refused, too; names, such as those of versions, they may be.
 
     Raises
     ------
@@ -151,13 +155,21 @@ def require_distinct(words: Iterable[str], what: str) -> None:
     >>> require_distinct(("yes", "no", "Yes"), "target 'y'")
     Traceback (most recent call last):
     audit.errors.DataError: target 'y' holds both 'yes' and 'Yes', which differ only in case or blanks; write them...
+    >>> require_distinct(("1", "1.0"), "target 'y'", numbers=True)
+    Traceback (most recent call last):
+    audit.errors.DataError: target 'y' holds both '1' and '1.0', which are the same number; write them alike.
     """
-    first: dict[str, str] = {}
+    first: dict[tuple[str, str], str] = {}
     for word in words:
-        look = plain_word(unicodedata.normalize("NFC", visible(word)))
-        if (other := first.setdefault(look, word)) != word:
-            how = "differ only in case or blanks" if plain_word(other) == plain_word(word) else "look alike in a report"
-            raise DataError(f"{what} holds both {quote(other)} and {quote(word)}, which {how}; write them alike.")
+        bare = plain_word(word)
+        likeness = {
+            "differ only in case or blanks": bare,
+            "look alike in a report": plain_word(unicodedata.normalize("NFC", visible(word))),
+            **({"are the same number": ZEROS.sub("", bare)} if numbers else {}),
+        }
+        for how, look in likeness.items():
+            if (other := first.setdefault((how, look), word)) != word:
+                raise DataError(f"{what} holds both {quote(other)} and {quote(word)}, which {how}; write them alike.")
 
 
 def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None, *, most: int = MOST_GROUPS) -> Factor:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from audit.data.columns import plain_word, sorted_labels
+from audit.data.columns import ZEROS, plain_word, sorted_labels
 from audit.errors import DataError, quote_all
 
 Texts = npt.NDArray[np.object_]
@@ -77,7 +77,7 @@ def rewrite_labels(texts: Texts, labels: Mapping[str, str], what: str, beside: C
 
 
 def _near(text: str, other: str) -> bool:
-    return plain_word(text) == plain_word(other)
+    return ZEROS.sub("", plain_word(text)) == ZEROS.sub("", plain_word(other))
 
 
 def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: str, whole: bool, binary: bool) -> None:

@@ -68,7 +68,7 @@ def encode_target(column: pd.Series, roles: Roles) -> Target:
     classes = sorted_labels(set(texts))
     if len(classes) > 1000:
         raise DataError(f'target {quote(roles.target)} has {len(classes)} classes; is task = "regression" meant?')
-    require_distinct(classes, f"target {quote(roles.target)}")
+    require_distinct(classes, f"target {quote(roles.target)}", numbers=True)
     order = _sorted_as_values(column) if given is texts else sorted_labels(classes)
     if roles.order:
         classes = _stated_order(classes, task, roles)

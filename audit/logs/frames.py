@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from audit.data.columns import label_texts
 from audit.errors import DataError, quote
 from audit.logs.joining import LATER, NAMELESS, contradicting, differing_ids, future, is_shadowed, nameless, twice
 from audit.logs.sources import Source, require_columns
@@ -85,7 +86,11 @@ def _plain(frame: object, columns: Mapping[str, str]) -> object:
     plain = _without_zones(frame.copy(deep=False), columns)
     for name in columns:
         if name in plain and plain[name].dtype == object:
-            dtype = _type_of(_kinds(plain[name]), columns[name])
+            kinds = _kinds(plain[name])
+            if _are_mixed(kinds):
+                plain[name] = _texts(plain[name])
+                continue
+            dtype = _type_of(kinds, columns[name])
             plain[name] = plain[name].astype(dtype or plain[name].convert_dtypes().dtype)
     return plain
 
@@ -96,6 +101,8 @@ def _plain_dask(frame: Any, columns: Mapping[str, str]) -> Any:  # noqa: ANN401 
     objects = [name for name in columns if name in plain and plain[name].dtype == object]
     kinds = {name: plain[name].map_partitions(_kinds, meta=(name, object)).compute() for name in objects}
     types = {name: dtype for name in objects if (dtype := _type_of(kinds[name], columns[name]))}
+    mixed = [name for name in objects if _are_mixed(kinds[name])]
+    plain = plain.assign(**{name: plain[name].map_partitions(_texts, meta=(name, "string")) for name in mixed})
     for name in (name for name in columns if name in plain and _is_whole(plain[name].dtype)):
         if plain[name].isna().any().compute():  # Dask casts no missing whole number, nor truth value
             types[name] = "string" if plain[name].dtype.kind == "b" else "float64"
@@ -117,6 +124,16 @@ def _kinds(column: pd.Series) -> pd.Series:
         return "flag" if isinstance(value, bool) else "number" if isinstance(value, Decimal | float | int) else ""
 
     return column.dropna().map(kind).drop_duplicates().astype(object)
+
+
+def _are_mixed(kinds: pd.Series) -> bool:
+    """Tell whether a column holds texts beside numbers, truth values or dates."""
+    return "" in set(kinds) and len(set(kinds)) > 1
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """Write values as labels are written: 1, 1.0 and "1" are one."""
+    return pd.Series(label_texts(column), index=column.index, name=column.name, dtype="string")
 
 
 def _type_of(kinds: pd.Series, part: str) -> str:

@@ -6,6 +6,7 @@ import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -259,3 +260,51 @@ def test_an_identifier_of_the_reference_does_not_come_back(tmp_path: Path, capsy
     )
     assert main(["monitor", str(tmp_path / "audit.toml")]) == 2
     assert "1 values belong to 2 rows, such as '39' in 'new.parquet' and 'old.parquet'" in capsys.readouterr().err
+
+
+MIXED = [1, 0, "1", "0"]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "dask", "duckdb", "csv", "table"])
+@pytest.mark.parametrize("labels", [MIXED, [*MIXED, None], [1, 0, "yes"], [1.0, 0.0, "1"], [1, 0, 1.0, 0.0]])
+def test_labels_of_several_types_are_those_of_rows_or_refused(kind: str, labels: list[object], tmp_path: Path) -> None:
+    """Frames of some libraries hold 1.0 as a text: then 1 and 1.0 are one label twice, and never two."""
+    values = pd.Series((labels * 60)[:60], dtype=object)
+    frame = pd.DataFrame({"y": values, "p": values})
+    log: object = frame
+    if kind == "dask":
+        log = pytest.importorskip("dask.dataframe").from_pandas(frame, npartitions=3)
+    elif kind == "duckdb":
+        log = duckdb.from_df(frame)
+    elif kind == "csv":
+        frame.to_csv(tmp_path / "a.csv", index=False)
+        log = tmp_path / "a.csv"
+    elif kind == "table":
+        with duckdb.connect(str(tmp_path / "a.duckdb")) as connection:
+            connection.from_df(frame).create("log")
+        log = tmp_path / "a.duckdb"
+    stated: dict[str, Any] = {"target": "y", "prediction": "p", "drop_missing_target": True}
+    stated |= {} if "yes" in labels else {"positive": 1}
+    by_rows = modelassay.run(test=frame, checks=["classification"], **stated)
+    stated |= {"table": "log"} if kind == "table" else {}
+    as_texts = kind == "dask" or (kind in ("duckdb", "table") and "1" in labels)
+    if as_texts and any(isinstance(label, float) for label in labels):
+        with pytest.raises(DataError, match=r"target 'y' holds both .* which are the same number; write them alike"):
+            modelassay.run(log=log, checks=["classification"], **stated)
+        return
+    counted = modelassay.run(log=log, checks=["classification"], **stated)
+    assert counted.data.classes == by_rows.data.classes
+    assert counted.metric("accuracy") == by_rows.metric("accuracy")
+    assert counted.metric("accuracy").n == values.notna().sum()
+
+
+def test_a_label_of_another_type_in_one_of_many_files_is_not_another_label(tmp_path: Path) -> None:
+    first = pd.DataFrame({"y": ["1", "0"] * 30, "p": ["1", "0"] * 30})
+    first.to_parquet(tmp_path / "a.parquet")
+    (first + ".0").to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"target 'y' holds both '0' and '0.0', which are the same number"):
+        modelassay.run(log=f"{tmp_path}/*.parquet", target="y", prediction="p")
+    first.assign(y="0").to_parquet(tmp_path / "b.parquet")
+    (first[["p"]] + ".0").assign(y="0").to_parquet(tmp_path / "c.parquet")
+    with pytest.raises(DataError, match=r"prediction 'p' holds '0', '0.0', '1', '1.0', the target holds '0', '1'"):
+        modelassay.run(log=f"{tmp_path}/*.parquet", target="y", prediction="p", positive=1)
