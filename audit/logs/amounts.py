@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from audit.errors import DataError, quote
 from audit.logs.columns import LogColumns
-from audit.logs.score_bins import NUDGE, whole
+from audit.logs.numbers import is_number, whole
+from audit.logs.score_bins import NUDGE
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -36,7 +37,7 @@ def amount_keys(columns: LogColumns, schema: dict[str, Any]) -> dict[str, nw.Exp
     import narwhals.stable.v2 as nw
 
     true, predicted = _numbers(columns, schema)
-    known = _is_number(true)
+    known = is_number(true)
     error = nw.when(known).then(predicted - true).otherwise(predicted)
     return {"true": nw.when(known).then(_bin(true)).otherwise(nw.lit(UNKNOWN)), "predicted": _bin(error)}
 
@@ -47,7 +48,7 @@ def amount_sums(columns: LogColumns, schema: dict[str, Any], scale: float) -> di
 
     true, predicted = _numbers(columns, schema)
     weight = nw.lit(1.0) if columns.weight is None else nw.col(columns.weight).cast(nw.Float64)
-    given = nw.when(_is_number(true)).then(true).otherwise(nw.lit(0.0))
+    given = nw.when(is_number(true)).then(true).otherwise(nw.lit(0.0))
     return {"true_sum": whole(given * weight * scale), "predicted_sum": whole(predicted * weight * scale)}
 
 
@@ -62,7 +63,7 @@ def largest_amount(frame: nw.LazyFrame[Any], columns: LogColumns, schema: dict[s
     import narwhals.stable.v2 as nw
 
     true, predicted = _numbers(columns, schema)
-    known, answered = _is_number(true), _is_number(predicted) & predicted.is_finite()
+    known, answered = is_number(true), is_number(predicted) & predicted.is_finite()
     endless = known & ~true.is_finite()
     shaped = frame.select(
         unanswered=(~answered).cast(nw.Int64),
@@ -91,10 +92,6 @@ def _numbers(columns: LogColumns, schema: dict[str, Any]) -> tuple[nw.Expr, nw.E
         if not schema[name].is_numeric():
             raise DataError(f"column {quote(name)} holds {schema[name]}; a regression needs numbers.")
     return nw.col(columns.target).cast(nw.Float64), nw.col(str(columns.prediction)).cast(nw.Float64)
-
-
-def _is_number(column: nw.Expr) -> nw.Expr:
-    return (~column.is_null()) & ~column.is_nan()
 
 
 def _bin(number: nw.Expr) -> nw.Expr:

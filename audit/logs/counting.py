@@ -21,7 +21,8 @@ from audit.logs.cells import EARLY, LATE, Cells, sum_of, words
 from audit.logs.columns import LogColumns
 from audit.logs.joining import FILE
 from audit.logs.label_times import without_impossible
-from audit.logs.score_bins import raw_scores, whole, with_bins
+from audit.logs.numbers import is_number, whole
+from audit.logs.score_bins import raw_scores, with_bins
 from audit.logs.sources import Source, unreadable
 from audit.logs.windows import NO_WINDOW, TIME, latest_time, window_number, with_places
 
@@ -220,7 +221,7 @@ def _level(key: str, name: str, dtype: nw.dtypes.DType) -> nw.Expr:
         return nw.when(column.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(whole)
     if dtype.is_numeric():
         number = column.cast(nw.Float64)
-        return nw.when(column.is_null() | number.is_nan()).then(nw.lit(_NO_NUMBER)).otherwise(number)
+        return nw.when(is_number(number)).then(number).otherwise(nw.lit(_NO_NUMBER))
     if dtype in (nw.String, nw.Categorical, nw.Date) or isinstance(dtype, nw.Enum):
         return nw.when(column.is_null()).then(nw.lit(_NO_TEXT)).otherwise(column.cast(nw.String))
     raise DataError(f"column {quote(name)} has type {dtype}; rows are counted by texts, numbers or true and false.")
@@ -235,12 +236,11 @@ def _band(name: str, edges: tuple[float, ...], schema: dict[str, Any]) -> nw.Exp
             f"[data.bins] {quote(name)}: expected increasing numbers for a numeric column, got {list(edges)} "
             f"for type {schema[name]}."
         )
-    column = nw.col(name)
-    number = column.cast(nw.Float64)
+    number = nw.col(name).cast(nw.Float64)
     band = (number >= edges[0]).cast(nw.Int64)
     for edge in edges[1:]:
         band = band + (number >= edge).cast(nw.Int64)
-    return nw.when(column.is_null() | number.is_nan()).then(nw.lit(_NO_INTEGER)).otherwise(band)
+    return nw.when(is_number(number)).then(band).otherwise(nw.lit(_NO_INTEGER))
 
 
 # --- summing --------------------------------------------------------------------------------------

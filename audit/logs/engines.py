@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from audit.data.tables import files_sha256
 from audit.errors import DataError, MissingExtra, quote
+from audit.logs.column_types import family_of
 from audit.logs.frames import open_frame
 from audit.logs.joining import LATER
 from audit.logs.sources import Source, agreement_of, name_of
@@ -67,7 +71,7 @@ def open_dask(
         If the scheduler does not answer, files are of another kind, lack a column, or their types differ.
     """
     try:
-        import dask.dataframe as dd
+        import dask.dataframe  # noqa: F401 -- asked for, not used yet
     except ImportError as error:
         raise MissingExtra("a log on Dask needs it: pip install 'modelassay[dask]'") from error
     for file in (*files, *labels):
@@ -77,15 +81,43 @@ def open_dask(
             )
     own = {name: part for name, part in columns.items() if not (labels and part in LATER)}
     of_labels = {name: part for name, part in columns.items() if part in ("id", *LATER)}
-    frames = []
-    for paths, needed in ((files, own), (labels, of_labels)):
-        agreement_of(paths, needed)
-        names = [str(path.absolute()) for path in paths]
-        frames.append(dd.read_parquet(names, columns=list(needed)) if names else None)
-    log, late = frames
-    client = None if address == HERE else _client(address)
+    log, late = _read(files, own), _read(labels, of_labels) if labels else None
+    held = _threads() if address == HERE else _client(address)
     source = open_frame(log, columns, name=name_of(files), labels=late)
-    return replace(source, files=tuple(files), sha256=files_sha256((*files, *labels)), held=client)
+    return replace(source, files=tuple(files), sha256=files_sha256((*files, *labels)), held=held)
+
+
+def _read(files: Sequence[Path], columns: Mapping[str, str]) -> Any:  # noqa: ANN401 -- of Dask
+    """Read files as one frame; those of which a column has no value have no type for it, so that each is read alone."""
+    import dask.dataframe as dd
+
+    types = {name: _dtype(kind) for name, kind in agreement_of(files, columns).of_empty.items()}
+    names = [str(path.absolute()) for path in files]
+    if not types:
+        return dd.read_parquet(names, columns=list(columns))
+    parts = [dd.read_parquet(name, columns=list(columns)).astype(types) for name in names]
+    return dd.concat(parts)  # type: ignore[no-untyped-call]
+
+
+def _dtype(kind: str) -> str:
+    """Return the type of a column of Dask that DuckDB calls so; truth values that may be missing are texts.
+
+    Examples
+    --------
+    >>> _dtype("VARCHAR"), _dtype("DECIMAL(4,2)"), _dtype("TIMESTAMP")
+    ('string[pyarrow]', 'float64', 'datetime64[us]')
+    """
+    family = family_of(kind)
+    return {"number": "float64", "time": "datetime64[us]"}.get(family, "string[pyarrow]")
+
+
+def _threads() -> object:
+    """Let Dask count with threads of our own: those of its own may have stayed behind where a process was forked."""
+    import dask
+
+    pool = ThreadPoolExecutor(os.cpu_count())
+    dask.config.set(pool=pool)
+    return pool
 
 
 def _client(address: str) -> object:

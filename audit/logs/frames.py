@@ -76,7 +76,19 @@ def _open(frame: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[
         raise DataError(f"log is a {kind}; expected a path, or a frame that Narwhals knows.") from error
     place = Path(name or f"{lazy.implementation.value} frame")
     require_columns({place: lazy.collect_schema()}, columns)
-    return lazy.select(*columns)
+    return _typed(lazy.select(*columns), columns)
+
+
+def _typed(log: nw.LazyFrame[Any], columns: Mapping[str, str]) -> nw.LazyFrame[Any]:
+    """Give columns without a type, as Arrow and Polars have them where there is no value, the type of their part."""
+    nw, schema = _nw(), log.collect_schema()
+    untyped = [name for name in columns if schema[name] == nw.Unknown]
+    if not untyped:
+        return log
+    counts = _row(log.select(**{f"n{place}": nw.col(name).count() for place, name in enumerate(untyped)}))
+    empty = [name for place, name in enumerate(untyped) if not int(counts[f"n{place}"])]
+    types = {"score": nw.Float64, "weight": nw.Float64, **dict.fromkeys(TIMES, nw.Datetime("us"))}
+    return log.with_columns(*(nw.col(name).cast(types.get(columns[name], nw.String)) for name in empty))
 
 
 def _plain(frame: object, columns: Mapping[str, str]) -> object:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from audit.errors import quote, quote_all
 from audit.logs.cells import EARLY, LATE, Cells
 from audit.logs.columns import LogColumns
+from audit.logs.numbers import is_number
 from audit.logs.windows import latest_time
 from reports.phrases import count_noun
 
@@ -33,8 +34,8 @@ def without_impossible(frame: nw.LazyFrame[Any], columns: LogColumns, schema: di
     import narwhals.stable.v2 as nw
 
     target, known = nw.col(columns.target), nw.col(str(columns.label_time))
-    there = ~target.is_null() & ~known.is_null()
-    there = there & ~target.is_nan() if schema[columns.target].is_float() else there
+    given = is_number(target) if schema[columns.target].is_float() else ~target.is_null()
+    there = given & ~known.is_null()
     late = there & (known > nw.lit(latest_time(), dtype=nw.Datetime("us")))
     early = nw.lit(value=False)
     if columns.time is not None:

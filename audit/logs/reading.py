@@ -56,9 +56,9 @@ def read_files(
     text: Collection[str],
     stated: Mapping[str, str] | None = None,
 ) -> duckdb.DuckDBPyRelation:
-    """Open files of one kind; of CSV files some types may be stated, and times stay words until they are read."""
+    """Open files of one kind, with the types that are stated; times of CSV files stay words until they are read."""
     if not files[0].name.lower().endswith(CSV):
-        return _read_parquet(connection, files)
+        return _read_parquet(connection, files, stated or {})
     guessed = read_csv(connection, files, MISSING_TEXTS, None)
     types = _types(guessed, text) | {name: kind for name, kind in (stated or {}).items() if name in guessed.columns}
     if not stated and not {"VARCHAR", "BOOLEAN"} & set(types.values()):
@@ -70,16 +70,20 @@ def read_files(
 def types_of_file(connection: duckdb.DuckDBPyConnection, file: Path, text: Collection[str]) -> dict[str, str]:
     """Return the types that a file's columns have as :func:`read_files` reads them, without reading its rows."""
     if not file.name.lower().endswith(CSV):
-        relation = _read_parquet(connection, [file])
+        relation = _read_parquet(connection, [file], {})
         return dict(zip(relation.columns, map(str, relation.types), strict=True))
     types = _types(read_csv(connection, [file], MISSING_TEXTS, None), text)
     return {name: "VARCHAR" if kind == "BOOLEAN" else kind for name, kind in types.items()}
 
 
-def _read_parquet(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> duckdb.DuckDBPyRelation:
+def _read_parquet(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], stated: Mapping[str, str]
+) -> duckdb.DuckDBPyRelation:
     names = ", ".join(literal(pattern_of(file)) for file in files)
     how = f"union_by_name = {len(files) > 1}, filename = {literal(FILE)}"
-    return connection.sql(f"SELECT * FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
+    casts = ", ".join(f"CAST({quote_sql(name)} AS {kind}) AS {quote_sql(name)}" for name, kind in stated.items())
+    what = f"* REPLACE ({casts})" if casts else "*"
+    return connection.sql(f"SELECT {what} FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
 
 
 def _types(guessed: duckdb.DuckDBPyRelation, text: Collection[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from audit.errors import DataError, quote
 from audit.logs.cells import FIXED, sum_of
 from audit.logs.faults import NO_SUM, NOT_FINITE, OUTSIDE
 from audit.logs.joining import quote_sql
+from audit.logs.numbers import is_share, whole
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -70,9 +71,8 @@ def with_bins(frame: nw.LazyFrame[Any], places: Sequence[str], *, decide: bool) 
     import narwhals.stable.v2 as nw
 
     columns = {place: nw.col(raw(place)) for place in places}
-    there = {place: ~score.is_null() for place, score in columns.items()}
-    inside = {place: there[place] & (score >= 0.0) & (score <= 1.0) for place, score in columns.items()}
-    core = {place: there[place] & (score >= EDGE) & (score <= 1 - EDGE) for place, score in columns.items()}
+    inside = {place: is_share(score) for place, score in columns.items()}
+    core = {place: is_share(score, EDGE) for place, score in columns.items()}
     frame = frame.with_columns(**{f"core {place}": expression for place, expression in core.items()})
     frame = frame.with_columns(
         **{f"used {place}": _choose(inside[place], columns[place], nw.lit(0.0)) for place in places},
@@ -90,13 +90,6 @@ def with_bins(frame: nw.LazyFrame[Any], places: Sequence[str], *, decide: bool) 
     if decide:
         expressions["predicted"] = _likeliest(places)
     return frame.with_columns(**expressions)
-
-
-def whole(number: nw.Expr) -> nw.Expr:
-    """Round to a whole number, halves up."""
-    import narwhals.stable.v2 as nw
-
-    return (number + 0.5).floor().cast(nw.Int64)
 
 
 def _with_log_odds(frame: nw.LazyFrame[Any], places: Sequence[str]) -> nw.LazyFrame[Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from audit.data.tables import files_sha256
 from audit.errors import DataError, hint, quote, quote_all
 from audit.logs import joining
+from audit.logs.column_types import common_type, family_of, require_one_type, types_of_nothing
 from audit.logs.joining import FILE, quote_sql
 from audit.logs.reading import CSV, MISSING_TEXTS, pattern_of, read_csv, read_files, separator, types_of_file
 
@@ -30,7 +31,6 @@ MOST_COLUMNS = 2_000
 """Columns of a CSV file; a Parquet file may have more."""
 MOST_HEAD = 1 << 24
 """Characters of a CSV file's first line that are looked at."""
-_FAMILIES = {"VARCHAR": "text", "BOOLEAN": "true or false", "DATE": "time", "TIME": "time"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,8 +238,9 @@ def _require_agreement(
     if kinds == {"csv"} and not any(_has_rows(connection, file, schema, text) for file, schema in schemas.items()):
         names = quote(files[0].name) if len(files) == 1 else f"{quote(files[0].name)} and the others"
         raise DataError(f"log file {names}: no rows below the header.")
-    types = _types_of_empty(connection, schemas, columns, text) if kinds == {"csv"} else {}
-    _require_one_type(schemas, columns)
+    csv_files = kinds == {"csv"}
+    types = _types_of_empty(connection, schemas, columns, text) if csv_files else types_of_nothing(schemas, columns)
+    require_one_type(schemas, columns)
     return Agreement(types, {file: tuple(schema[name] for name in columns) for file, schema in schemas.items()})
 
 
@@ -297,7 +298,7 @@ def _types_of_empty(
             continue
         empty = [file for file in words if not _has_values(connection, file, name, text)]
         if len(empty) == len(words):
-            texts[name] = "DOUBLE" if "DOUBLE" in stated else sorted(stated)[0]
+            texts[name] = common_type(stated)
             for file in empty:
                 schemas[file][name] = texts[name]
     return texts
@@ -408,7 +409,7 @@ def join_labels(
         late = _open(connection, labels, needed)
         late.create_view("late", replace=True)
         kinds = dict(zip(late.columns, map(str, late.types), strict=True))
-        if _family(kinds[named["id"]]) != _family(types[named["id"]]):
+        if family_of(kinds[named["id"]]) != family_of(types[named["id"]]):
             where = quote(labels[0].name)
             raise DataError(joining.differing_ids(named["id"], types[named["id"]], kinds[named["id"]], where))
         when = joining.require_times(connection, "late", named, kinds, "label time")
@@ -445,22 +446,3 @@ def require_columns(schemas: Mapping[Path, Mapping[str, object]], columns: Mappi
                 f"{part} column {quote(name)} is not in {quote(without[0].name)}{where}; columns are "
                 f"{quote_all(known)}." + hint(name, known)
             )
-
-
-def _require_one_type(schemas: Mapping[Path, Mapping[str, str]], columns: Mapping[str, str]) -> None:
-    for name in columns:
-        table: dict[str, tuple[Path, str]] = {}
-        for file, schema in schemas.items():
-            table.setdefault(_family(schema[name]), (file, schema[name]))
-        if len(table) > 1:
-            (first, text), (second, other) = list(table.values())[:2]
-            raise DataError(
-                f"column {quote(name)} has type {text} in {quote(first.name)} and {other} in {quote(second.name)}; "
-                "write it in one type in every file."
-            )
-
-
-def _family(type_: str) -> str:
-    if type_.startswith("TIMESTAMP"):
-        return "time"
-    return _FAMILIES.get(type_, "text" if type_.startswith("ENUM") else "number")
