@@ -12,6 +12,7 @@ import pandas as pd
 from audit.data.columns import label_texts
 from audit.errors import DataError, quote
 from audit.logs.joining import LATER, NAMELESS, contradicting, differing_ids, future, is_shadowed, nameless, twice
+from audit.logs.numbers import is_number
 from audit.logs.sources import Source, require_columns
 from audit.logs.windows import latest_time
 
@@ -242,7 +243,9 @@ def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], na
     own_type, late_type = (frame.collect_schema()[id_] for frame in (log, late))
     if _kind(own_type) != _kind(late_type):
         raise DataError(differing_ids(id_, str(own_type), str(late_type), "the labels"))
-    known = late.filter(~nw.col(id_).is_null() & ~nw.col(target).is_null())
+    is_float = late.collect_schema()[target].is_float()
+    given = is_number(nw.col(target)) if is_float else ~nw.col(target).is_null()
+    known = late.filter(~nw.col(id_).is_null() & given)
     counts = known.unique([id_, target]).group_by(id_).agg(n=nw.len()).filter(nw.col("n") > 1)
     row = _row(counts.select(ids=nw.len(), example=nw.col(id_).min()))
     if int(row["ids"]):

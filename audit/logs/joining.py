@@ -231,9 +231,24 @@ def later_labels(
     labels: str,
     named: Mapping[str, str],
     when: Mapping[str, str],
+    types: Mapping[str, str],
     name: str,
 ) -> str:
     """Return the query of one label an identifier, with the earliest time at which it was known.
+
+    Rows without an identifier or without a label, NaN included, say nothing.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+    labels : str
+        Name of a view.
+    named : mapping of part to column
+    when : mapping of column to expression
+        The time at which a label was known, if there is one.
+    types : mapping of column to type
+    name : str
+        What the labels are called where no file is known.
 
     Raises
     ------
@@ -241,8 +256,11 @@ def later_labels(
         If an identifier has two labels.
     """
     key, truth = quote_sql(named["id"]), quote_sql(named["target"])
-    known = "".join(f", min({expression}) AS {quote_sql(name)}" for name, expression in when.items())
-    sql = f"SELECT {key}, any_value({truth}) AS {truth}{known}, count(DISTINCT {truth}) AS n FROM {labels} GROUP BY 1"  # noqa: S608
+    is_float = types[named["target"]] in ("FLOAT", "DOUBLE")  # as in audit.logs.numbers.is_number
+    there = f"isfinite({truth}) OR abs({truth}) = 'inf'::DOUBLE" if is_float else f"{truth} IS NOT NULL"
+    known = "".join(f", min({expression}) AS {quote_sql(column)}" for column, expression in when.items())
+    sums = f"any_value({truth}) AS {truth}{known}, count(DISTINCT {truth}) AS n"
+    sql = f"SELECT {key}, {sums} FROM {labels} WHERE {key} IS NOT NULL AND ({there}) GROUP BY 1"  # noqa: S608 -- quoted
     values, example = connection.execute(f"SELECT count(*), min({key}) FROM ({sql}) WHERE n > 1").fetchall()[0]  # noqa: S608
     if values:
         where = _file_of(connection, labels, f"{key} = {literal(example)}")

@@ -413,7 +413,7 @@ def join_labels(
             where = quote(labels[0].name)
             raise DataError(joining.differing_ids(named["id"], types[named["id"]], kinds[named["id"]], where))
         when = joining.require_times(connection, "late", named, kinds, "label time")
-        unique = joining.later_labels(connection, "late", named, when, labels[0].name)
+        unique = joining.later_labels(connection, "late", named, when, kinds, labels[0].name)
         query = f"SELECT * FROM ({query}) LEFT JOIN ({unique}) USING ({quote_sql(named['id'])})"  # noqa: S608
     joining.require_past(connection, f"({query})", named)
     return connection.sql(query), shadowed

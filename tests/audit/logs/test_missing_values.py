@@ -133,3 +133,25 @@ def test_a_frame_whose_column_has_no_type_is_counted() -> None:
     expected = count(open_frame(frame, COLUMNS.parts()), COLUMNS).sha256()
     natives = [table, connect().from_arrow(table)]
     assert [count(open_frame(native, COLUMNS.parts()), COLUMNS).sha256() for native in natives] == [expected] * 2
+
+
+def test_a_later_label_of_nothing_says_nothing(tmp_path: Path) -> None:
+    """Neither a second row without a label, nor one without an identifier, contradicts a label or makes it early."""
+    start = pd.Timestamp("2025-01-01")
+    log = pd.DataFrame({"id": np.arange(4.0), "p": [0, 1, 0, 1], "t": [start] * 4})
+    entries = [(0.0, 1.0, 3), (0.0, np.nan, -9), (1.0, np.nan, 1), (2.0, 0.0, 2), (np.nan, 1.0, 1), (np.nan, 0.0, 1)]
+    later = pd.DataFrame(entries, columns=["id", "y", "day"])
+    later["known"] = start + pd.to_timedelta(later.pop("day"), unit="D")
+    columns = LogColumns(target="y", prediction="p", time="t", id="id", label_time="known")
+    expected = count(open_frame(log, columns.parts(), labels=later), columns)
+    assert expected.sums["early_sum"].sum() == 0
+    assert expected.keys["\ttrue"].notna().sum() == 2
+    nan = {name: arrow.array(later[name].to_numpy(), from_pandas=False) for name in ("id", "y")}
+    nan["id"] = arrow.array(later["id"])
+    table = arrow.table(nan | {"known": arrow.array(later["known"])})
+    parquet.write_table(arrow.Table.from_pandas(log, preserve_index=False), tmp_path / "log.parquet")
+    parquet.write_table(table, tmp_path / "later.parquet")
+    source = open_files([tmp_path / "log.parquet"], columns.parts(), labels=[tmp_path / "later.parquet"])
+    assert count(source, columns).sha256() == expected.sha256()
+    native = arrow.Table.from_pandas(log, preserve_index=False)
+    assert count(open_frame(native, columns.parts(), labels=table), columns).sha256() == expected.sha256()
