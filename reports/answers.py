@@ -213,8 +213,11 @@ def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
     untested = [finding for finding in record.findings if finding.outcome in ("skipped", "error")]
     silent = [result for result in results if result.worst.outcome == "not_assessed"]
     parts = [list_names([open_topic.name for open_topic in open_topics], limit=2)] if open_topics else []
-    sentence = f"Not settled by these rows: {parts[0]}." if parts else "Every question that was asked is settled."
+    unlabeled = _unlabeled(record)
+    settled = unlabeled or "Every question that was asked is settled."
+    sentence = f"Not settled by these rows: {parts[0]}." if parts else settled
     details = [f"{capital(record, topic.line.split('; ')[0])}." for topic in open_topics[:1]]
+    details += [unlabeled] if parts and unlabeled else []
     if untested:
         details.append(f"Not run: {list_names([visible(finding.title, 40) for finding in untested], limit=3)}.")
     return Answer(
@@ -225,6 +228,15 @@ def _unknown(record: AuditRecord, results: Sequence[GateResult]) -> Answer:
         details=tuple(details),
         strip=_counts(record, results, silent),
     )
+
+
+def _unlabeled(record: AuditRecord) -> str:
+    """Say of how many test rows the truth is not known; ``""`` where it is known of all."""
+    for split in record.data.splits:
+        if split.name == "test" and split.dropped_rows:
+            every = split.rows + split.dropped_rows
+            return f"Whether the answers to {split.dropped_rows:,} of {every:,} rows are right: they have no label."
+    return ""
 
 
 def _counts(record: AuditRecord, results: Sequence[GateResult], silent: Sequence[GateResult]) -> Strip | None:

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from markupsafe import Markup
 
-from reports.exhibits import place_name, thin_places
+from reports.exhibits import named_places, place_name, thin_places
 from reports.phrases import metric_words, number, visible
 from reports.record import Bars, Curve, Exhibit, Forest, ForestRow, Image, Mark, Matrix, Prose, Series, Table
 from reports.svg import BLUE, DASHES, PALETTE, Canvas, simplify
@@ -23,7 +23,7 @@ from reports.svg import BLUE, DASHES, PALETTE, Canvas, simplify
 MOST_ROWS = 40
 """Groups or bars that one figure draws."""
 MOST_POINTS = 300
-MOST_NAMES, MOST_OF_NAME = 5, 14
+MOST_NAMES, MOST_OF_NAME = 5, 24
 """Names under an axis, and characters of each."""
 MOST_SERIES = 8
 MOST_MARKS = 8
@@ -117,7 +117,9 @@ def _axis(values: Sequence[float], start: float, end: float, *, log: bool = Fals
 def _bottom(canvas: Canvas, axis: _Axis, top: float, y: float, label: str, names: Sequence[str] = ()) -> None:
     """Draw a horizontal axis with light lines up to `top`; `names` say what its whole numbers stand for."""
     numbers = axis.ticks()
-    ticks = {float(k): names[k] for k in thin_places(len(names), MOST_NAMES)} or {k: _tick(k, numbers) for k in numbers}
+    room = 6.4 * min(max(map(len, names), default=0), MOST_OF_NAME) + 20
+    fits = max(1, min(MOST_NAMES, int((axis.end - axis.start) / room)))
+    ticks = {float(k): names[k] for k in named_places(len(names), fits)} or {k: _tick(k, numbers) for k in numbers}
     for tick, words in ticks.items():
         x = axis.at(tick)
         canvas.line((x, x), (top, y), width=0.8, alpha=0.15)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -185,6 +186,17 @@ def thin_places(n: int, most: int) -> list[int]:
     if n <= most:
         return list(range(n))
     return sorted({round(k * (n - 1) / (most - 1)) for k in range(most)})
+
+
+def named_places(n: int, most: int) -> list[int]:
+    """Pick at most `most` places of `n` that are equally far apart, the last one among them.
+
+    Examples
+    --------
+    >>> named_places(3, 5), named_places(12, 5)
+    ([0, 1, 2], [2, 5, 8, 11])
+    """
+    return list(range(n - 1, -1, -max(1, math.ceil(n / most))))[::-1]
 
 
 def _span(low: float | None, high: float | None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from reports.charts import MOST_NAMES
 from reports.exhibit import Curve, Matrix, Series
-from reports.exhibits import thin_places
+from reports.exhibits import named_places
 from reports.for_whom import rate_of_groups
 from reports.lookup import Estimates
 from reports.people import class_words, group_words, words_of
@@ -163,7 +163,7 @@ def _curve(axes: Axes, curve: Curve) -> None:
     if curve.unit_square:
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     if curve.x_names:
-        places = thin_places(len(curve.x_names), MOST_NAMES)
+        places = named_places(len(curve.x_names), MOST_NAMES)
         axes.set_xticks(places, [_text(curve.x_names[place]) for place in places])
     for mark in curve.marks:
         axes.axvline(mark.x, color="0.4", linestyle=":", linewidth=1)

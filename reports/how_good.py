@@ -26,6 +26,9 @@ SAME = 0.0005
 NEAR = 0.01
 """A difference of right decisions below which a model is hardly better than a constant."""
 
+UNLABELED = 0.01
+"""Share of rows without a label from which on numbers are said to be those of the others."""
+
 SAID = frozenset({"accuracy", "r2_score"})
 """Headline metrics that the first sentence says."""
 _DRAWN = {
@@ -42,7 +45,13 @@ def how_good(record: AuditRecord, known: Estimates) -> Answer:
     """Say how often the model is right, beside what a constant would reach."""
     sentence, chart = _regression(record, known) if record.task == "regression" else _decisions(record, known)
     chart = with_course(chart, record, known, _DRAWN[record.task])
-    details = (_no_skill(known), _headline(record, known), _calibration(record, known), _simple_model(record, known))
+    details = (
+        _labeled(record),
+        _no_skill(known),
+        _headline(record, known),
+        _calibration(record, known),
+        _simple_model(record, known),
+    )
     return Answer(
         id="good",
         short="How good",
@@ -51,6 +60,14 @@ def how_good(record: AuditRecord, known: Estimates) -> Answer:
         strip=chart,
         details=tuple(detail for detail in details if detail)[:2],
     )
+
+
+def _labeled(record: AuditRecord) -> str:
+    """Say of which rows the numbers are where not a few labels are missing."""
+    for split in record.data.splits:
+        if split.name == "test" and split.dropped_rows > UNLABELED * (split.rows + split.dropped_rows):
+            return f"This is of the {split.rows:,} rows with a label; {split.dropped_rows:,} have none."
+    return ""
 
 
 def _decisions(record: AuditRecord, known: Estimates) -> tuple[str, Strip | None]:

@@ -9,7 +9,16 @@ from reports.answer import Answer, Tick
 from reports.exhibit import Curve
 from reports.lookup import Estimates, value_of
 from reports.people import group_words, groups_in
-from reports.phrases import estimate_text, list_names, metric_words, percent, significant, size_of_change, visible
+from reports.phrases import (
+    estimate_text,
+    list_names,
+    metric_words,
+    percent,
+    significant,
+    size_of_change,
+    span_words,
+    visible,
+)
 from reports.record import AuditRecord, Estimate, VerdictOutcome
 from reports.results import GateResult
 from reports.strips import Strip, StripRow, Trend, bars, points
@@ -89,7 +98,7 @@ def with_course(chart: Strip | None, record: AuditRecord, known: Estimates, metr
         replace(row, trend=course.trends.get(metric_words(name))) for row, name in zip(rows, metrics, strict=False)
     ]
     upright = f"; upright: {list_names(course.marks, limit=2)}" if course.marks else ""
-    note = f"{course.first} to {course.last}; dashed: the reference, {course.reference}{upright}"
+    note = f"{span_words(course.first, course.last)}; dashed: the reference, {course.reference}{upright}"
     return bars([*drawn, *rows[len(drawn) :]], end=1.0, note=visible(note, 200))
 
 
@@ -158,7 +167,10 @@ def change_since(record: AuditRecord, known: Estimates, course: Course) -> Answe
     longest = {_number_in_words(record, change): change for change in worse}  # the look at most windows comes last
     texts = [f"{name} {_signed(change)}" for name, change in longest.items()]
     since = visible(course.reference, 60)
-    sentence = f"Since {since}: {list_names(texts, limit=2)}." if texts else f"No alarm since {since}."
+    moved = dict.fromkeys(visible(alarm.where["of"], 40) for alarm in known.of("drift_alarm") if alarm.value)
+    parts = [list_names(texts, limit=2)] if texts else []
+    parts += [f"{list_names(moved, limit=2)} moved"] if moved else []
+    sentence = f"Since {since}: {'; '.join(parts)}." if parts else f"No alarm since {since}."
     return Answer(
         id="breaks", short="Changed", question="What has changed?", sentence=sentence, strip=_changes(whole, alarms)
     )

@@ -377,3 +377,19 @@ def link(reference: str) -> str | None:
     if re.fullmatch(r"doi:10\.\d{4,9}/[^\s\"<>]+", text):
         return "https://doi.org/" + text.removeprefix("doi:")
     return text if re.fullmatch(r"https?://[^\s\"<>\\]+", text) else None
+
+
+def span_words(first: str, last: str) -> str:
+    """Name what goes from one window of a log to another.
+
+    Examples
+    --------
+    >>> span_words("2025-01", "2025-03"), span_words("2025-01", "2025-01")
+    ('2025-01 to 2025-03', '2025-01')
+    >>> span_words("rows 1 to 1,000", "rows 9,001 to 10,000")
+    'rows 1 to 10,000'
+    """
+    if first == last:
+        return first
+    begin, end = (re.fullmatch(r"rows ([\d,]+) to ([\d,]+)", name) for name in (first, last))
+    return f"rows {begin[1]} to {end[2]}" if begin and end else f"{first} to {last}"

@@ -41,6 +41,14 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "off")
 """Gravest first."""
 
 
+LOOK_WORDS = frozenset({"metric", "of", "over", "against"})
+"""Keys of addresses that say which number of a window is looked at."""
+
+
+def _features(verdict: Verdict) -> set[str]:
+    return set(verdict.where) - HOUSE_WORDS - LOOK_WORDS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
     """One gate with all its verdicts, worst first."""
@@ -59,13 +67,13 @@ class GateResult:
     def lead(self) -> Verdict:
         """The verdict to tell first: of the worst outcome, groups of one feature before crossed ones, widest reach."""
         alike = [verdict for verdict in self.verdicts if verdict.outcome == self.worst.outcome]
-        single = [verdict for verdict in alike if len(set(verdict.where) - HOUSE_WORDS) <= 1]
+        single = [verdict for verdict in alike if len(_features(verdict)) <= 1]
         return min(single or alike, key=_reach)
 
     @property
     def crossed(self) -> tuple[Verdict, ...]:
         """Verdicts on groups of several features at once, which are folded under those of one."""
-        return tuple(verdict for verdict in self.verdicts if len(set(verdict.where) - HOUSE_WORDS) > 1)
+        return tuple(verdict for verdict in self.verdicts if len(_features(verdict)) > 1)
 
     @property
     def passed(self) -> str:

@@ -17,7 +17,7 @@ from reports.lookup import Estimates
 from reports.people import capital, class_words, other_class
 from reports.phrases import count_noun, list_names, moment, paragraphs, visible
 from reports.ranking import by_attention, families, family_of
-from reports.record import AuditRecord, Verdict
+from reports.record import AuditRecord, SplitInfo, Verdict
 from reports.results import GateResult, blocks, gate_results
 from reports.sentences import concern_words, verdict_words
 from reports.topics import topic_name
@@ -191,10 +191,25 @@ def subtitle(record: AuditRecord) -> str:
     overview = paragraphs(record.card.overview, 300)
     rows = [split for split in record.data.splits if split.name == "test"] or list(record.data.splits)
     parts = [overview[0].rstrip(".")] if overview else []
-    parts += [f"{window_of(record)}{split.rows:,} {visible(split.name, 20)} rows" for split in rows[:1]]
+    parts += [f"{window_of(record)}{rows_words(split)}" for split in rows[:1]]
     parts.append(model_words(record))
     parts += [f"audited {moment(record.created).split(' ')[0]}"] if record.created else []
     return " · ".join(parts)
+
+
+def rows_words(split: SplitInfo) -> str:
+    """Say how many rows there are, and of how many the truth is known.
+
+    Examples
+    --------
+    >>> rows_words(SplitInfo(name="test", rows=65)), rows_words(SplitInfo(name="test", rows=65, dropped_rows=1269))
+    ('65 test rows', '65 of 1,334 test rows have a label')
+    """
+    name = visible(split.name, 20)
+    if not split.dropped_rows:
+        return count_noun(split.rows, f"{name} row")
+    verb = "has" if split.rows == 1 else "have"
+    return f"{split.rows:,} of {split.rows + split.dropped_rows:,} {name} rows {verb} a label"
 
 
 def window_of(record: AuditRecord) -> str:

@@ -13,7 +13,7 @@ from reports.chapters import untested_checks
 from reports.concerns import KIND_WORDS, Concern, found_concerns
 from reports.phrases import count_noun, visible
 from reports.record import AuditRecord, blank_sections
-from reports.summary import model_words, title, tone, verdict_sentence, window_of
+from reports.summary import model_words, rows_words, title, tone, verdict_sentence, window_of
 from reports.topics import topics
 
 WIDTH = 100
@@ -91,8 +91,7 @@ def tame(line: str) -> str:
 
 
 def _head(record: AuditRecord) -> str:
-    rows = record.data.rows_of("test")
-    size = [f"{window_of(record)}{count_noun(rows, 'test row')}"] if rows is not None else []
+    size = [f"{window_of(record)}{rows_words(split)}" for split in record.data.splits if split.name == "test"]
     return " · ".join([title(record), *size, model_words(record)])
 
 

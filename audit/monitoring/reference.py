@@ -12,6 +12,7 @@ from audit.estimate.monitoring import everyone, merge_cells, together
 from audit.evidence import Window
 from audit.logs.windows import REFERENCE_NAME
 from audit.statistics.sequential import LONGEST
+from reports.phrases import span_words
 from reports.record import AuditRecord
 
 KEPT_OUT = 2 * LONGEST
@@ -34,7 +35,7 @@ def reference_of(windows: Sequence[Window]) -> Window:
     usable = [part for part in every if part.y_score is not None]
     partly = len(usable) < len(windows) or any(window.with_scores is not None for window in windows)
     return Window(
-        name=first if len(windows) == 1 else f"{first} to {last}",
+        name=span_words(first, last),
         labeled=merge_cells(together([window.labeled for window in windows])),
         unlabeled=merge_cells(together([window.unlabeled for window in windows])),
         with_scores=merge_cells(together(usable)) if usable and partly else None,
@@ -87,7 +88,7 @@ class Reference:
         if size <= self.size:
             return self
         now = reference_of([self.now, *self.windows[self.size : size]])
-        name = f"{self.windows[0].name} to {self.windows[size - 1].name}"
+        name = span_words(self.windows[0].name, self.windows[size - 1].name)
         return replace(self, now=replace(now, name=name), size=size)
 
 

@@ -25,7 +25,9 @@ from audit.logs.cells import load
 from audit.logs.sources import connect, log_files, open_files
 from audit.monitoring.reference import KEPT_OUT, Reference, reference_of
 from audit.statistics.sequential import joint_alpha
+from reports.answers import answers as first_screen
 from reports.store import load as load_record
+from reports.summary import subtitle
 
 NONE = np.zeros(0, dtype=np.int64)
 
@@ -305,6 +307,10 @@ def test_labels_that_come_later_meet_their_rows(tmp_path: Path) -> None:
     by_gate = {(one.gate, one.estimate.metric if one.estimate else ""): one.outcome for one in record.verdicts}
     assert by_gate["MON003", "missing_label_share"] == "fail"
     assert {one.check: one.outcome for one in record.findings}["expected_performance"] == "measured"
+    assert "window 2025-03: 300 of 600 test rows have a label" in subtitle(record)
+    texts = {answer.id: (answer.sentence, *answer.details) for answer in first_screen(record)}
+    assert "This is of the 300 rows with a label; 300 have none." in texts["good"]
+    assert "Whether the answers to 300 of 600 rows are right: they have no label." in texts["unknown"]
 
 
 @pytest.mark.parametrize(
