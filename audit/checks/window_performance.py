@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from audit.check import check
 from audit.errors import NotApplicable
 from audit.estimate.making import of_metrics
-from audit.estimate.monitoring import WHOLE, change, detectable_change, is_worse, of_all_rows, span_of, together
+from audit.estimate.monitoring import (
+    WHOLE,
+    change,
+    detectable_change,
+    is_worse,
+    merge_cells,
+    of_all_rows,
+    span_of,
+    together,
+)
 from audit.estimate.shares import exact
 from audit.estimate.versions import turning_points, windows_shown
 from audit.estimate.watched import WATCHED, Watched, alpha_to_share, watched_series
-from audit.evidence import Windows
+from audit.evidence import Window, Windows
 from audit.exhibits import by_address_table, label
 from audit.statistics.sequential import LONGEST, LOOKS, alpha_of_look
 from reports.phrases import list_names as few
@@ -39,6 +50,7 @@ def window_performance(windows: Windows, *, alpha: float = 0.035, margin: float 
     Limits. Only rows with a label are looked at. A slow decline is found once three windows together show it. The
     reference's own uncertainty counts: a short reference hides small changes. Errors with long tails have wide limits.
     """
+    windows = _by_group(windows)
     current, reference = windows.current, windows.reference.labeled
     start = reference if windows.start is None else windows.start.labeled
     if not len(current.labeled) or not len(start):
@@ -57,6 +69,17 @@ def window_performance(windows: Windows, *, alpha: float = 0.035, margin: float 
             by_address_table("Changes since the reference", estimates, folded=True),
         ),
     )
+
+
+def _by_group(windows: Windows) -> Windows:
+    """Return the windows with labeled answers by group alone: scores and features are not looked at."""
+
+    def by_group(window: Window) -> Window:
+        return replace(window, labeled=merge_cells(window.labeled, window.labeled.sensitive, scores=False))
+
+    start = None if windows.start is None else by_group(windows.start)
+    recent = (*windows.recent[:-LONGEST], *map(by_group, windows.recent[-LONGEST:]))
+    return replace(windows, reference=by_group(windows.reference), start=start, recent=recent)
 
 
 def _alarms_in_words(estimates: list[Estimate]) -> str:
