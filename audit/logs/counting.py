@@ -189,6 +189,8 @@ def _computed(columns: LogColumns, schema: dict[str, Any], window: str, engine: 
     }
     if columns.amounts:
         expressions |= amount_keys(columns, schema)
+    if columns.weight is not None:  # else whether a row without weight counts would depend on who shares its cell
+        expressions["weightless"] = (nw.col(columns.weight).cast(nw.Float64) <= 0).cast(nw.Int64)
     if window and not window.isdigit() and columns.time is not None:
         time, early = nw.col(columns.time), nw.lit(datetime.datetime(1970, 1, 1), dtype=nw.Datetime("us"))
         there = nw.when(time.is_null()).then(early).otherwise(time) if engine in NO_YEAR else time
@@ -319,7 +321,7 @@ def _cells(counts: pd.DataFrame, columns: LogColumns, schema: dict[str, Any], sc
             frame["\tpredicted"] = np.array(list(columns.score), dtype=object)[counts["predicted"]]
     if columns.cluster is not None:
         frame["\tcluster"] = _values(counts["cluster"], False)
-    for name in ("bin", *columns.scores(), "window"):
+    for name in ("bin", *columns.scores(), "window", "weightless"):
         if name in counts:
             frame[f"\t{name}"] = counts[name].astype(np.int64)
     sums = counts[["n", *(name for name in counts if str(name).endswith("_sum"))]].astype(np.int64)
@@ -336,7 +338,9 @@ def _values(raw: pd.Series, flags: bool) -> pd.Series:
         missing = raw == _NO_NUMBER
     else:
         return words(raw.mask(raw == _NO_TEXT))
-    return raw.astype(np.float64).where(~missing, np.nan) if missing.any() else raw
+    if not missing.any():
+        return raw
+    return (raw if raw.dtype.kind == "f" else raw.astype("Int64")).mask(missing)
 
 
 def _within(raw: pd.Series, edges: tuple[float, ...]) -> pd.Series:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 UTC = ("UTC", "Etc/UTC")
 TIMES = ("time", "label time")
+MOST_EXACT = 2**53
+"""Up to it, a double holds every whole number."""
 SQL = ("duckdb", "pyspark", "sqlframe")
 """Engines that compare times of UTC with times without a zone; others refuse to."""
 
@@ -118,7 +120,8 @@ def _plain_dask(frame: Any, columns: Mapping[str, str]) -> Any:  # noqa: ANN401 
     plain = plain.assign(**{name: plain[name].map_partitions(_texts, meta=(name, "string")) for name in mixed})
     for name in (name for name in columns if name in plain and _is_whole(plain[name].dtype)):
         if plain[name].isna().any().compute():  # Dask casts no missing whole number, nor truth value
-            types[name] = "string" if plain[name].dtype.kind == "b" else "float64"
+            is_exact = plain[name].dtype.kind != "b" and plain[name].abs().max().compute() <= MOST_EXACT
+            types[name] = "float64" if is_exact else "string"
     return plain.astype(types) if types else plain
 
 
