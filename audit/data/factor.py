@@ -160,10 +160,9 @@ def concatenate(factors: Sequence[Factor]) -> Factor:
     >>> concatenate([Factor.of(["a"]), Factor.of(["b", "a"])]).codes.tolist()
     [0, 1, 0]
     """
-    distinct = dict.fromkeys(factor.levels for factor in factors)
-    levels = tuple(dict.fromkeys(level for names in distinct for level in names))
-    if len(distinct) == 1:
-        return Factor(codes=np.concatenate([factor.codes for factor in factors]), levels=levels)
+    if factors and all(factor.levels is factors[0].levels for factor in factors):  # parts of one column
+        return Factor(codes=np.concatenate([factor.codes for factor in factors]), levels=factors[0].levels)
+    levels = tuple(dict.fromkeys(level for factor in factors for level in factor.levels))
     place = {level: position for position, level in enumerate(levels)}
     parts = []
     for factor in factors:

@@ -27,7 +27,9 @@ def test_no_rows_have_no_combination() -> None:
 
 
 def test_stacked_factors_keep_missing_values_and_all_levels() -> None:
-    alike = concatenate([Factor.of(["a", None], ["a", "b"]), Factor.of(["b"], ["a", "b"])])
-    assert (alike.levels, alike.codes.tolist()) == (("a", "b"), [0, -1, 1])
+    whole = Factor.of(["a", None, "b"])
+    for second in (whole, Factor.of(["a", None, "b"])):
+        alike = concatenate([whole, second.take(np.array([2]))])
+        assert (alike.levels, alike.codes.tolist()) == (("a", "b"), [0, -1, 1, 1])
     unlike = concatenate([Factor.of(["b", None]), Factor.of(["a", "b"]), Factor.of(["c"])])
     assert (unlike.levels, unlike.codes.tolist()) == (("b", "a", "c"), [0, -1, 1, 0, 2])
