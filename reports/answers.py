@@ -26,7 +26,7 @@ from reports.phrases import (
 )
 from reports.ranking import concerns_of, families, family_of, of_families
 from reports.record import AuditRecord, VerdictOutcome
-from reports.results import GateResult, gate_results
+from reports.results import GateResult, gate_results, summary_of
 from reports.sentences import concern_words, verdict_words
 from reports.strips import Strip, StripRow, bars, points, share_row
 from reports.summary import largest
@@ -69,7 +69,7 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
         sentence = _without_concern(ticks) if _test(mine) else "Not known: nothing here was tested."
     words = [capital(record, concern_words(record, known, result.lead)) for result in failed if result not in invalid]
     above = largest(record)
-    rest = [_summary_of(record, result) for result in invalid if result.gate and result.gate.check == "output_validity"]
+    rest = [summary_of(record, "output_validity") for result in invalid if result.gate_id == "ROB007"]
     rest += [f"{text}." for text in words if text not in above][:1]
     return Answer(
         id="trusted",
@@ -78,15 +78,6 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
         sentence=sentence,
         details=tuple(rest),
         ticks=ticks,
-    )
-
-
-def _summary_of(record: AuditRecord, result: GateResult) -> str:
-    """Return what the check of a rule says it found."""
-    return next(
-        visible(finding.measurement.summary, 400)
-        for finding in record.findings
-        if result.gate is not None and finding.check == result.gate.check and finding.measurement is not None
     )
 
 
@@ -236,6 +227,8 @@ def _unlabeled(record: AuditRecord) -> str:
         if split.name == "test" and split.dropped_rows:
             every = split.rows + split.dropped_rows
             return f"Whether the answers to {split.dropped_rows:,} of {every:,} rows are right: they have no label."
+        if split.name == "test" and not split.rows:
+            return "How good the answers are: no row has an answer that can be used and a label."
     return ""
 
 

@@ -66,7 +66,8 @@ def _labeled(record: AuditRecord) -> str:
     """Say of which rows the numbers are where not a few labels are missing."""
     for split in record.data.splits:
         if split.name == "test" and split.dropped_rows > UNLABELED * (split.rows + split.dropped_rows):
-            return f"This is of the {split.rows:,} rows with a label; {split.dropped_rows:,} have none."
+            some = f"This is of the {split.rows:,} rows with a label; {split.dropped_rows:,} have none."
+            return some if split.rows else f"None of the {split.dropped_rows:,} rows has a label."
     return ""
 
 

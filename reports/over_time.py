@@ -20,7 +20,7 @@ from reports.phrases import (
     visible,
 )
 from reports.record import AuditRecord, Estimate, VerdictOutcome
-from reports.results import GateResult
+from reports.results import GateResult, summary_of
 from reports.strips import Strip, StripRow, Trend, bars, points
 
 _LOOKED_AT = (
@@ -126,10 +126,13 @@ def trust_in(record: AuditRecord, known: Estimates, results: Sequence[GateResult
         short="Trust",
         question="Can the numbers be trusted?",
         sentence=f"Read the numbers with care: {'; '.join(doubts)}." if doubts else calm,
-        details=tuple(
-            f"Accuracy of all rows, if the scores are right: {estimate_text(estimate)} (expected, not measured)."
-            for estimate in expected[:1]
-            if labels == "fail"
+        details=(
+            *((summary_of(record, "output_validity"),) if answers == "fail" else ()),
+            *(
+                f"Accuracy of all rows, if the scores are right: {estimate_text(estimate)} (expected, not measured)."
+                for estimate in expected[:1]
+                if labels == "fail"
+            ),
         ),
         ticks=ticks,
     )

@@ -39,10 +39,20 @@ FEW_SLICES = 20
 """Verdicts of one gate that are all shown; of more, those that passed are counted."""
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note", "off")
 """Gravest first."""
-
-
 LOOK_WORDS = frozenset({"metric", "of", "over", "against"})
 """Keys of addresses that say which number of a window is looked at."""
+
+
+def summary_of(record: AuditRecord, check: str) -> str:
+    """Return what a check says it found; ``""`` where it found nothing."""
+    return next(
+        (
+            visible(finding.measurement.summary, 400)
+            for finding in record.findings
+            if finding.check == check and finding.measurement is not None
+        ),
+        "",
+    )
 
 
 def _features(verdict: Verdict) -> set[str]:

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import modelassay
 from reports.answer import Answer
@@ -97,6 +98,19 @@ def test_labels_that_are_missing_are_said() -> None:
     assert {tick.words: tick.outcome for tick in trusted.ticks}["labels"] == "fail"
     calm = by_id(last(weeks(right=0.9), positive=1))["trusted"]
     assert calm.sentence == "No test gives a reason to doubt the numbers."
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_answers_that_are_not_a_class_are_quoted(every: bool) -> None:
+    frame = weeks(right=0.9)
+    frame["p"] = frame["p"].astype(int).astype(str)
+    late = frame.index[frame["t"] >= frame["t"].max() - pd.Timedelta(days=3)]
+    frame.loc[late if every else late[:7], "p"] = "may<b>e"
+    screen = by_id(last(frame, positive=1))
+    rows = len(late) if every else 7
+    said = f"Invalid outputs: {rows:,} labels that the target does not have ('may<b>e' {rows:,})"
+    assert screen["trusted"].details[0].startswith(said)
+    assert ("no row has an answer that can be used" in screen["unknown"].sentence) == every
 
 
 def test_labels_of_a_group_that_are_missing_are_said() -> None:
