@@ -84,7 +84,7 @@ def _in_words(estimates: Iterable[Estimate]) -> str:
     """Say which versions are worse and by how much, the largest look of each number."""
     every = tuple(estimates)
     if not every:
-        return "no version has another to be compared with"
+        return "no version with labels has another to be compared with"
     where = [alarm.where for alarm in of_metrics(every, "version_alarm") if alarm.value]
     worse = [change for change in of_metrics(every, "version_change") if change.where in where]
     last = {(_who(change), change.where["metric"]): change for change in worse}
