@@ -72,10 +72,11 @@ def window_performance(windows: Windows, *, alpha: float = 0.035, margin: float 
 
 
 def _by_group(windows: Windows) -> Windows:
-    """Return the windows with labeled answers by group alone: scores and features are not looked at."""
+    """Return the windows with labeled answers by group and version alone: scores and features are not looked at."""
 
     def by_group(window: Window) -> Window:
-        return replace(window, labeled=merge_cells(window.labeled, window.labeled.sensitive, scores=False))
+        keys = (*window.labeled.sensitive, *window.labeled.deciders)
+        return replace(window, labeled=merge_cells(window.labeled, keys, scores=False))
 
     start = None if windows.start is None else by_group(windows.start)
     recent = (*windows.recent[:-LONGEST], *map(by_group, windows.recent[-LONGEST:]))

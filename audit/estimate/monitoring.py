@@ -87,7 +87,8 @@ def merge_cells(part: Predictions, keys: Iterable[str] | None = None, *, scores:
     if repeats is None or weight is None or part.task == "regression":
         return part
     kept = {name: factor for name, factor in part.keys.items() if keys is None or name in set(keys)}
-    part = replace(part, keys=kept, levels={}, y_score=part.y_score if scores else None)
+    deciders = tuple(name for name in part.deciders if name in kept)
+    part = replace(part, keys=kept, deciders=deciders, levels={}, y_score=part.y_score if scores else None)
     rows = rows_of(part)
     columns: list[npt.NDArray[np.integer]] = [rows.true, rows.predicted]
     columns += [factor.codes + 1 for factor in (*kept.values(), *([] if part.cluster is None else [part.cluster]))]
