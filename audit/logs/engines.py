@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from audit.data.tables import files_sha256
 from audit.errors import DataError, MissingExtra, quote
@@ -18,7 +20,9 @@ from audit.logs.sources import Source, agreement_of, name_of
 
 HERE = "local"
 """In place of the address of a Dask scheduler: the threads of this computer."""
-_ANSWERS_WITHIN = "10s"
+_SECONDS = 10
+"""Within which a server answers."""
+_SPARK_PORT = 15002
 
 
 def open_spark(address: str, table: str, columns: Mapping[str, str], *, labels: str = "") -> Source:
@@ -42,10 +46,30 @@ def open_spark(address: str, table: str, columns: Mapping[str, str], *, labels: 
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise MissingExtra("a log on Spark needs pyspark: pip install 'modelassay[spark]'") from error
+    if address.startswith("sc://"):
+        _require_answer(address)
     builder = SparkSession.builder
-    session = (builder.remote(address) if address.startswith("sc://") else builder.master(address)).getOrCreate()
-    late = session.table(labels) if labels else None
-    return open_frame(session.table(table), columns, name=table, labels=late)
+    try:
+        session = (builder.remote(address) if address.startswith("sc://") else builder.master(address)).getOrCreate()
+        log, late = session.table(table), session.table(labels) if labels else None
+        log.schema  # noqa: B018 -- asks whether there is such a table, which a server says no sooner
+    except Exception as error:
+        why = " ".join(str(error).split())[:200].rstrip(".")
+        raise DataError(f"table {quote(table)} cannot be opened on Spark: {why}.") from error
+    return open_frame(log, columns, name=table, labels=late)
+
+
+def _require_answer(address: str) -> None:
+    """Refuse the address of a Spark server at which nothing answers: its client tries again for many minutes."""
+    try:
+        known = urlsplit(address.partition(";")[0])
+        place = (known.hostname or "", known.port or _SPARK_PORT)
+        socket.create_connection(place, timeout=_SECONDS).close()
+    except (OSError, ValueError) as error:
+        where = quote(address.partition(";")[0])
+        raise DataError(
+            f"Spark server {where} does not answer: {error}. Expected an address such as sc://host:{_SPARK_PORT}."
+        ) from error
 
 
 def open_dask(
@@ -128,7 +152,7 @@ def _client(address: str) -> object:
     except ImportError as error:
         raise MissingExtra("a Dask scheduler needs distributed: pip install 'modelassay[dask]'") from error
     try:
-        client: object = Client(address, timeout=_ANSWERS_WITHIN)  # type: ignore[no-untyped-call]
+        client: object = Client(address, timeout=f"{_SECONDS}s")  # type: ignore[no-untyped-call]
     except (OSError, ValueError, ImportError) as error:
         why = " ".join(str(error).split())[:200].rstrip(".")
         raise DataError(

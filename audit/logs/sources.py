@@ -86,7 +86,26 @@ def log_files(folder: Path, pattern: str, *, what: str = "log") -> tuple[Path, .
             )
         if not path.exists():
             raise DataError(f"{what} {quote(pattern)}: {quote(path.name)} is a link to no file; remove or renew it.")
-    return tuple(path for path in paths if path.is_file())
+    files = tuple(path for path in paths if path.is_file())
+    if not files:
+        raise DataError(
+            f"{what} {quote(pattern)} names no file, but {quote(paths[0].name)}, which cannot be read as one."
+        )
+    _require_apart(files, f"{what} {quote(pattern)}")
+    return files
+
+
+def _require_apart(files: Sequence[Path], what: str) -> None:
+    """Refuse one file under two names, as links give it: its rows would count twice."""
+    names: dict[tuple[int, int], Path] = {}
+    for file in files:
+        known = file.stat()
+        first = names.setdefault((known.st_dev, known.st_ino), file)
+        if first is not file:
+            raise DataError(
+                f"{what}: {quote(first.name)} and {quote(file.name)} are one file, as a link makes them; rows would "
+                "count twice. Remove the link, or name files that leave it out."
+            )
 
 
 def connect(*files: Path, folder: Path | None = None) -> duckdb.DuckDBPyConnection:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import os
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from audit.logs import label_times
 from audit.logs.cells import TRUE, Cells
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
+from audit.logs.engines import open_spark
 from audit.logs.label_times import doubts
 from audit.logs.sources import log_files, open_files
 
@@ -240,6 +244,36 @@ def test_a_folder_is_refused_with_a_pattern_for_its_files(tmp_path: Path) -> Non
     (tmp_path / "logs").mkdir()
     with pytest.raises(DataError, match=r"log 'logs' is a folder; name its files, such as 'logs/\*\*/\*.parquet'"):
         log_files(tmp_path, "logs")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes, and links need a right")
+def test_one_file_under_two_names_and_what_is_no_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a1.csv").write_text("y,p\n1,1\n")
+    for name, link in (("a2.csv", Path.symlink_to), ("a3.csv", Path.hardlink_to)):
+        link(tmp_path / name, tmp_path / "a1.csv")
+        with pytest.raises(
+            DataError, match=rf"log 'a\*.csv': 'a1.csv' and '{name}' are one file, as a link makes them"
+        ):
+            log_files(tmp_path, "a*.csv")
+        (tmp_path / name).unlink()
+    assert log_files(tmp_path, "a*.csv") == (tmp_path / "a1.csv",)
+    os.mkfifo(tmp_path / "b.csv")
+    with pytest.raises(DataError, match=r"log 'b\*.csv' names no file, but 'b.csv', which cannot be read as one"):
+        log_files(tmp_path, "b*.csv")
+
+
+def test_a_spark_server_that_does_not_answer_is_said_at_once() -> None:
+    pytest.importorskip("pyspark", reason="pyspark is not installed; pip install 'modelassay[spark]'")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]  # bound, and nobody listens
+        with pytest.raises(
+            DataError, match=f"Spark server 'sc://127.0.0.1:{port}/' does not answer: .*refused"
+        ) as caught:
+            open_spark(f"sc://127.0.0.1:{port}/;token=secret", "decisions", {"y": "target"})
+    assert "secret" not in str(caught.value)
+    with pytest.raises(DataError, match="Spark server 'sc://host:many' does not answer"):
+        open_spark("sc://host:many", "decisions", {"y": "target"})
 
 
 def test_rows_without_a_time_are_told_and_in_no_window() -> None:

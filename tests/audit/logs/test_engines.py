@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import modelassay
+from audit.errors import DataError
 from audit.logs.cells import WINDOW, Cells
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
@@ -221,6 +222,8 @@ def test_the_record_of_spark_is_the_same(spark: Any, monkeypatch: pytest.MonkeyP
     named = modelassay.run(spark="local[2]", table="decisions", checks=("classification",), **STATED)
     assert named.metric("accuracy") == with_late.metric("accuracy")
     assert named.data.splits[0].file == "decisions"
+    with pytest.raises(DataError, match=r"table 'decision' cannot be opened on Spark: .*TABLE_OR_VIEW_NOT_FOUND"):
+        modelassay.run(spark="local[2]", table="decision", checks=("classification",), **STATED)
 
 
 AMOUNTS = LogColumns(target="y", prediction="p", weight="w", amounts=True)
