@@ -239,9 +239,10 @@ def answers(
     """
     known = cells.keys[TRUE].notna().to_numpy()
     if not known.any():
-        raise DataError(
-            f"no row of the log has a target {quote(columns.target)}; name labels that arrive later in [data] labels."
-        )
+        text = f"no row of the log has a target {quote(columns.target)}; name labels that arrive later in [data] labels"
+        if columns.id is not None:
+            text += f", whose {quote(columns.id)} must be written as in the log, blanks included"
+        raise DataError(f"{text}.")
     weight, squares = _weights(cells)
     shared = cells.in_windows(means_of)
     answers = (

@@ -276,6 +276,21 @@ def test_a_spark_server_that_does_not_answer_is_said_at_once() -> None:
         open_spark("sc://host:many", "decisions", {"y": "target"})
 
 
+def test_labels_that_meet_no_row_are_said_to_be_written_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log.csv").write_text("id,p\nk1,1\nk2,0\n")
+    (tmp_path / "late.csv").write_text("id,y\n k1,1\n k2,0\n")
+    (tmp_path / "audit.toml").write_text(
+        '[data]\nlog = "log.csv"\nlabels = "late.csv"\nid = "id"\ntarget = "y"\nprediction = "p"\n'
+    )
+    assert main(["run", str(tmp_path / "audit.toml")]) == 2
+    said = (
+        "no row of the log has a target 'y'; name labels that arrive later in [data] labels, whose 'id' must be written"
+    )
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
 def test_rows_without_a_time_are_told_and_in_no_window() -> None:
     frame = FRAME.assign(t=FRAME["t"].where(FRAME["id"] % 10 > 0))
     records = modelassay.monitor(frame, reference=1, **STATED)
