@@ -117,10 +117,9 @@ def _read(files: Sequence[Path], columns: Mapping[str, str]) -> Any:  # noqa: AN
 
     types = {name: _dtype(kind) for name, kind in agreement_of(files, columns).of_empty.items()}
     names = [str(path.absolute()) for path in files]
-    how: dict[str, Any] = {"columns": list(columns), "dtype_backend": "pyarrow"}  # numpy's numbers cannot be missing
     if not types:
-        return dd.read_parquet(names, **how)
-    parts = [dd.read_parquet(name, **how).astype(types) for name in names]
+        return dd.read_parquet(names, columns=list(columns))
+    parts = [dd.read_parquet(name, columns=list(columns)).astype(types) for name in names]
     return dd.concat(parts)  # type: ignore[no-untyped-call]
 
 

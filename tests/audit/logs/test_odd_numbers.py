@@ -14,7 +14,6 @@ import modelassay
 from audit.logs.cells import Cells, load, save
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
-from audit.logs.engines import open_dask
 from audit.logs.frames import open_frame
 from audit.logs.sources import connect, open_files
 
@@ -63,8 +62,9 @@ def _of_files(folder: Path) -> Cells:
 
 
 def _of_dask(folder: Path) -> Cells:
-    pytest.importorskip("dask.dataframe", reason="Dask is not installed; pip install 'modelassay[dask]'")
-    return count(open_dask("local", [folder / "log.parquet"], TYPED.parts()), TYPED)
+    dask = pytest.importorskip("dask.dataframe", reason="Dask is not installed; pip install 'modelassay[dask]'")
+    frame = dask.read_parquet(folder / "log.parquet", dtype_backend="pyarrow")
+    return count(open_frame(frame, TYPED.parts()), TYPED)
 
 
 @pytest.mark.parametrize("engine", [_of_files, _of_dask])
