@@ -13,6 +13,7 @@ process: exceptions, prints and random states are contained there too, crashes a
 from __future__ import annotations
 
 import faulthandler
+import gc
 import mmap
 import os
 import pickle
@@ -350,6 +351,7 @@ def _be_the_child(
     work: Callable[[Progress], object], limits: Limits, board: mmap.mmap, sender: Connection, outputs: list[int]
 ) -> NoReturn:
     """Do the work, send what came of it, and leave without the parent's clean-up."""
+    gc.freeze()  # what the parent left, such as a database whose threads are not here, must not be taken down here
     process = os.getpid()
     try:
         _settle(limits, board, outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -65,6 +66,7 @@ def supervise(work: Callable[[], None]) -> None:
 
 
 def _be_the_child(work: Callable[[], None], mask: set[int | signal.Signals]) -> NoReturn:
+    gc.freeze()  # as in audit.models.containment
     os.setpgid(0, 0)  # a terminal's Ctrl+C goes to the parent alone, which passes it on once
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copyreg
+import gc
 import json
 import mmap
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -211,6 +213,28 @@ def test_global_random_states_belong_to_the_caller() -> None:
         np.random.seed(0)
         np.random.random(10)
     assert np.array_equal(np.random.random(3), expected)
+
+
+class Database:
+    """What has threads of its own, which a fork does not have, dies where it is taken down in one."""
+
+    def __init__(self) -> None:
+        self.itself, self.home = self, os.getpid()
+
+    def __del__(self) -> None:
+        if os.getpid() != self.home:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_the_caller_left_is_not_taken_down_elsewhere() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        Database()
+        assert contain(lambda tell: gc.collect() >= 0).value is True
+    finally:
+        gc.enable()
+        gc.collect()
 
 
 def test_errors_and_values_come_through() -> None:
