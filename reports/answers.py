@@ -13,7 +13,7 @@ from reports.families import families_in, family_named
 from reports.for_whom import for_whom
 from reports.how_good import how_good
 from reports.lookup import Estimates, value_of
-from reports.over_time import change_since, course_of, trust_in
+from reports.over_time import change_since, trust_in
 from reports.people import (
     capital,
 )
@@ -29,7 +29,7 @@ from reports.record import AuditRecord, VerdictOutcome
 from reports.results import GateResult, gate_results, summary_of
 from reports.sentences import concern_words, verdict_words
 from reports.strips import Strip, StripRow, bars, points, share_row
-from reports.summary import largest
+from reports.summary import largest, window_of
 from reports.topics import topic_name, topics
 
 TRUST, BREAKS = (families_in(section, answering=True) for section in ("trusted", "breaks"))
@@ -41,12 +41,12 @@ MANY = 50.0
 def answers(record: AuditRecord) -> tuple[Answer, ...]:
     """Answer the five questions, in their order."""
     known, results = Estimates(record), gate_results(record)
-    course = course_of(record)
+    watched = window_of(record) != ""
     return (
         how_good(record, known),
         for_whom(record, known),
-        _trust(record, known, results) if course is None else trust_in(record, known, results),
-        _breaks(record, known, results) if course is None else change_since(record, known, course),
+        trust_in(record, known, results) if watched else _trust(record, known, results),
+        change_since(record, known) if watched else _breaks(record, known, results),
         _unknown(record, results),
     )
 

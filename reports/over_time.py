@@ -162,21 +162,38 @@ def _outcome(results: Sequence[GateResult], check: str) -> VerdictOutcome:
     return next((outcome for outcome in order if outcome in there), "not_assessed")
 
 
-def change_since(record: AuditRecord, known: Estimates, course: Course) -> Answer:
+def change_since(record: AuditRecord, known: Estimates) -> Answer:
     """Say which numbers are worse than in the reference, and draw all changes of all rows."""
+    course = course_of(record)
     alarms = [alarm.where for alarm in known.of("performance_alarm") if alarm.value]
     worse = [change for change in known.of("performance_change") if change.where in alarms]
     whole = [change for change in known.of("performance_change") if set(change.where) == _SHAPE]
     longest = {_number_in_words(record, change): change for change in worse}  # the look at most windows comes last
     texts = [f"{name} {_signed(change)}" for name, change in longest.items()]
-    since = visible(course.reference, 60)
+    since = visible(course.reference, 60) if course is not None else "the reference"
     moved = dict.fromkeys(visible(alarm.where["of"], 40) for alarm in known.of("drift_alarm") if alarm.value)
     parts = [list_names(texts, limit=2)] if texts else []
     parts += [f"{list_names(moved, limit=2)} moved"] if moved else []
-    sentence = f"Since {since}: {'; '.join(parts)}." if parts else f"No alarm since {since}."
+    parts += _worse_versions(known)[:1]
+    calm = f"No alarm since {since}." if whole else "Not known: no row here has a label."
+    sentence = f"Since {since}: {'; '.join(parts)}." if parts else calm
     return Answer(
         id="breaks", short="Changed", question="What has changed?", sentence=sentence, strip=_changes(whole, alarms)
     )
+
+
+def _worse_versions(known: Estimates) -> list[str]:
+    """Say which versions are worse than the one before, the largest look of each number."""
+    alarms = [alarm.where for alarm in known.of("version_alarm") if alarm.value]
+    worse = [change for change in known.of("version_change") if change.where in alarms]
+    texts = {}
+    for change in worse:
+        who = " ".join(visible(change.where[key], 40) for key in ("model", "version") if key in change.where)
+        beside = visible(change.where["against"], 40)
+        texts[who, change.where["metric"]] = (
+            f"{metric_words(change.where['metric'])} of {who} {_signed(change)} against {beside}"
+        )
+    return list(texts.values())
 
 
 def _number_in_words(record: AuditRecord, change: Estimate) -> str:

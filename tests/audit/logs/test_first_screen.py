@@ -164,3 +164,19 @@ def test_a_new_version_is_marked_where_numbers_are_drawn() -> None:
     assert 0 < trend.marks[0] < 100
     assert "upright: <b>2" in chart.note
     assert "upright: &lt;b&gt;2" in render(record)
+
+
+def test_a_window_without_labels_says_that_nothing_is_known() -> None:
+    said = by_id(last(weeks(right=0.9, labeled=0.0), positive=1))
+    assert said["breaks"].sentence == "Not known: no row here has a label."
+    assert said["trusted"].sentence == "Read the numbers with care: 100 % of the rows have no label."
+
+
+def test_a_version_that_is_worse_is_named() -> None:
+    frame = weeks(right=0.9, rows=2000)
+    new = (frame["t"] >= "2025-02-03") & (np.arange(len(frame)) % 2 == 0)
+    wrong = new & (np.random.default_rng(1).random(len(frame)) < 0.15)
+    frame["release"] = np.where(new, "2", "1")
+    frame.loc[wrong, "p"] = 1 - frame.loc[wrong, "y"]
+    said = by_id(last(frame, positive=1, version="release"))["breaks"].sentence
+    assert re.search(r"accuracy of 2 −\d+(\.\d)? points against 1\.$", said)
