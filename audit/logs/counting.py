@@ -215,14 +215,14 @@ def _level(key: str, name: str, dtype: nw.dtypes.DType) -> nw.Expr:
 
     column = nw.col(key)
     if dtype == nw.Boolean:
-        return nw.when(column.is_null()).then(nw.lit(-1, dtype=nw.Int8)).otherwise(column.cast(nw.Int8))
+        return nw.when(column.is_null()).then(nw.lit(2, dtype=nw.Int8)).otherwise(column.cast(nw.Int8))
     if dtype in (nw.UInt64, nw.Int128, nw.UInt128):  # beyond what 64 bits with a sign hold; such numbers are names
         return nw.when(column.is_null()).then(nw.lit(_NO_TEXT)).otherwise(column.cast(nw.String))
     if dtype.is_integer():
         whole = column.cast(nw.Int64)
         return nw.when(column.is_null()).then(nw.lit(_NO_INTEGER)).otherwise(whole)
     if dtype.is_numeric():
-        number = column.cast(nw.Float64)
+        number = column.cast(nw.Float64) + 0.0  # which makes one number of 0.0 and -0.0
         return nw.when(is_number(number)).then(number).otherwise(nw.lit(_NO_NUMBER))
     if dtype in (nw.String, nw.Categorical, nw.Date) or isinstance(dtype, nw.Enum):
         return nw.when(column.is_null()).then(nw.lit(_NO_TEXT)).otherwise(column.cast(nw.String))

@@ -118,8 +118,10 @@ def _read(files: Sequence[Path], columns: Mapping[str, str]) -> Any:  # noqa: AN
     types = {name: _dtype(kind) for name, kind in agreement_of(files, columns).of_empty.items()}
     names = [str(path.absolute()) for path in files]
     if not types:
-        return dd.read_parquet(names, columns=list(columns))
-    parts = [dd.read_parquet(name, columns=list(columns)).astype(types) for name in names]
+        return dd.read_parquet(names, columns=list(columns), dtype_backend="numpy_nullable")
+    parts = [
+        dd.read_parquet(name, columns=list(columns), dtype_backend="numpy_nullable").astype(types) for name in names
+    ]
     return dd.concat(parts)  # type: ignore[no-untyped-call]
 
 

@@ -257,8 +257,11 @@ def _require_agreement(
     if kinds == {"csv"} and not any(_has_rows(connection, file, schema, text) for file, schema in schemas.items()):
         names = quote(files[0].name) if len(files) == 1 else f"{quote(files[0].name)} and the others"
         raise DataError(f"log file {names}: no rows below the header.")
-    csv_files = kinds == {"csv"}
-    types = _types_of_empty(connection, schemas, columns, text) if csv_files else types_of_nothing(schemas, columns)
+    if kinds == {"csv"}:
+        types = _types_of_numbers(connection, schemas, columns, text)
+        types |= _types_of_empty(connection, schemas, columns, text)
+    else:
+        types = types_of_nothing(schemas, columns)
     require_one_type(schemas, columns)
     return Agreement(types, {file: tuple(schema[name] for name in columns) for file, schema in schemas.items()})
 
@@ -300,6 +303,27 @@ def _require_unique(
         alike = [other for other in names if other.strip().lower() == name.lower()]
         if len(alike) > 1:
             raise DataError(f"log file {quote(file.name)} has {len(alike)} columns {quote(name)}; rename or drop one.")
+
+
+def _types_of_numbers(
+    connection: duckdb.DuckDBPyConnection,
+    schemas: dict[Path, dict[str, str]],
+    columns: Mapping[str, str],
+    text: Collection[str],
+) -> dict[str, str]:
+    """Give scores and weights of CSV files that are taken for words, as DuckDB takes `inf`, the type of numbers."""
+    types = {}
+    missing = ", ".join(map(joining.literal, MISSING_TEXTS))
+    for name in (name for name, part in columns.items() if part in ("score", "weight")):
+        words = [file for file, schema in schemas.items() if schema[name] == "VARCHAR"]
+        column = quote_sql(name)
+        bad = f"count(*) FILTER ({column} NOT IN ({missing}) AND TRY_CAST({column} AS DOUBLE) IS NULL), count({column})"
+        counts = [read_files(connection, [file], text).aggregate(bad).fetchall()[0] for file in words]
+        if counts and not any(wrong for wrong, _ in counts) and any(there for _, there in counts):
+            types[name] = "DOUBLE"
+            for file in words:
+                schemas[file][name] = "DOUBLE"
+    return types
 
 
 def _types_of_empty(

@@ -25,7 +25,7 @@ from audit.logs.sources import Source, agreement_of, connect, log_files, open_fi
 if TYPE_CHECKING:
     import duckdb
 
-HOW = "v8"
+HOW = "v9"
 """Changes when the same files would be counted differently."""
 AT_ONCE = 1 << 24
 """Bytes of files that are counted in one pass, which keeps what is counted of them at once small."""

@@ -11,14 +11,17 @@ import pytest
 
 import modelassay
 from audit.cli import main
+from audit.errors import DataError
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
+from audit.logs.engines import open_dask
 from audit.logs.frames import open_frame
 from audit.logs.sources import connect, open_files
 from reports.store import load
 
 arrow: Any = pytest.importorskip("pyarrow", reason="pyarrow is not installed; pip install 'modelassay[tables]'")
 parquet: Any = pytest.importorskip("pyarrow.parquet")
+pytest.importorskip("pyarrow.compute")
 COLUMNS = LogColumns(
     target="y", prediction="p", score="s", sensitive=("size", "age"), bins={"age": (30.0,)}, weight="w"
 )
@@ -155,3 +158,47 @@ def test_a_later_label_of_nothing_says_nothing(tmp_path: Path) -> None:
     assert count(source, columns).sha256() == expected.sha256()
     native = arrow.Table.from_pandas(log, preserve_index=False)
     assert count(open_frame(native, columns.parts(), labels=table), columns).sha256() == expected.sha256()
+
+
+@pytest.mark.parametrize("endless", ["inf", "-Infinity", "+INF"])
+def test_infinite_scores_of_a_csv_file_are_numbers(tmp_path: Path, endless: str) -> None:
+    frame = pd.DataFrame({"y": [0, 1] * 20, "p": [0, 1] * 20, "s": [endless, "0.5", "", "0.25"] * 10})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.assign(s=0.5).to_csv(tmp_path / "b.csv", index=False)
+    both = pd.concat([frame.assign(s=pd.to_numeric(frame["s"])), frame.assign(s=0.5)])
+    columns = LogColumns(target="y", prediction="p", score="s")
+    expected = count(open_frame(both, columns.parts()), columns).sha256()
+    files = sorted(tmp_path.glob("*.csv"))
+    assert count(open_files(files, columns.parts()), columns).sha256() == expected
+    (tmp_path / "a.csv").write_text((tmp_path / "a.csv").read_text().replace(f",{endless}", ",high", 1))
+    with pytest.raises(DataError, match=r"column 's' has type VARCHAR in 'a.csv' and DOUBLE in 'b.csv'"):
+        open_files(files, columns.parts())
+
+
+@pytest.mark.filterwarnings("ignore")  # of what engines call in each other
+def test_dask_reads_what_is_missing_as_duckdb_does(tmp_path: Path) -> None:
+    """Files that say nothing of pandas: whole numbers and truth values of which some are missing, and both zeros."""
+    pytest.importorskip("dask.dataframe")
+    generator = np.random.default_rng(6)
+    for place in range(2):
+        there = generator.random(80) < 0.8
+        columns = {
+            "y": arrow.array([int(one) if known else None for one, known in zip(range(80), there, strict=True)]),
+            "p": arrow.array(generator.integers(0, 2, 80)),
+            "flag": arrow.array([bool(one % 3) if known else None for one, known in enumerate(there)]),
+            "zero": arrow.array(generator.choice([0.0, -0.0, 1.5, np.nan, np.inf], 80)),
+            "t": arrow.array(
+                pd.Series(pd.date_range("2025-01-01", periods=80, freq="D")).sample(frac=1, random_state=1)
+            ),
+        }
+        columns["y"] = arrow.compute.bit_wise_and(columns["y"], 1)
+        parquet.write_table(arrow.table(columns), tmp_path / f"{place}.parquet")
+    files = sorted(tmp_path.glob("*.parquet"))
+    named = LogColumns(target="y", prediction="p", sensitive=("flag", "zero"), time="t")
+    table = arrow.concat_tables([parquet.read_table(file) for file in files])
+    for window in ("week", "9"):
+        expected = count(open_files(files, named.parts()), named, window=window)
+        for source in (open_dask("local", files, named.parts()), open_frame(table, named.parts())):
+            assert count(source, named, window=window).sha256() == expected.sha256()
+        zeros = set(np.signbit(expected.keys["zero"][expected.keys["zero"] == 0.0]))
+        assert zeros == {False}
