@@ -68,9 +68,10 @@ def require_one_type(schemas: Mapping[Path, Mapping[str, str]], columns: Mapping
             table.setdefault(family_of(schema[name]), (file, schema[name]))
         if len(table) > 1:
             (first, text), (second, other) = list(table.values())[:2]
+            words = "" if first.suffix == ".parquet" else ", or name it in [data] text, to read it as it is written"
             raise DataError(
                 f"column {quote(name)} has type {text} in {quote(first.name)} and {other} in {quote(second.name)}; "
-                "write it in one type in every file."
+                f"write it in one type in every file{words}."
             )
 
 

@@ -17,6 +17,7 @@ from audit.data import user_key
 from audit.data.user_key import VARIABLE
 from audit.gather import _stored
 from audit.logs import cells
+from audit.logs.sources import connect
 from audit.models import exchange
 from audit.monitoring import watching
 from reports.record import AuditRecord
@@ -59,10 +60,11 @@ def test_what_is_sealed_is_neither_counted_nor_made_again(log: Path, monkeypatch
 def forged_counts(folder: Path) -> None:
     """Turn the counts of one month around, under the name of the true ones and under that of another month."""
     one, other, *_ = sorted((folder / "state" / "tallies").glob("*.parquet"))
-    known = cells.load(one)
-    assert known is not None
-    known.sums["n"] = known.sums["n"].to_numpy()[::-1]
-    cells.save(known, one)
+    with connect(folder=one.parent) as store:
+        known = cells.load(one, store)
+        assert known is not None
+        known.sums["n"] = known.sums["n"].to_numpy()[::-1]
+        cells.save(known, one, store)
     shutil.copy(other, other.with_name(other.name.replace("-", "-0")))
 
 

@@ -135,7 +135,7 @@ SECOND = "1,0,0.4,2025-02-05\n0,1,0.7,2025-02-06\n"
         ({"l1.csv": HEAD + FIRST + SECOND, "l2.csv": HEAD}, ""),  # nothing yet
         ({"l1.csv": HEAD, "l2.csv": HEAD}, "log file 'l1.csv' and the others: no rows below the header."),
         ({"l1.csv": HEAD + FIRST, "l2.csv": HEAD + "yes,0,0.4,2025-02-05\n"},
-         "column 'y' has type BIGINT in 'l1.csv' and VARCHAR in 'l2.csv'; write it in one type in every file."),
+         "has type BIGINT in 'l1.csv' and VARCHAR in 'l2.csv'; write it in one type in every file, or"),
         ({"l1.csv": HEAD + FIRST, "l2.csv": None}, "'l2.csv' is a folder; name its files, such as 'l*.csv/*'"),
         ({"l1.csv": HEAD + FIRST, "l2.csv": Path("gone.csv")}, "'l2.csv' is a link to no file; remove or renew it."),
     ],
