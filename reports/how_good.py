@@ -19,15 +19,13 @@ from reports.phrases import (
 from reports.record import AuditRecord, Estimate
 from reports.sentences import telling_words
 from reports.strips import Strip, StripRow, bars, share_row
+from reports.summary import UNLABELED
 
 SAME = 0.0005
 """A difference of scores below which two models are the same to a reader."""
 
 NEAR = 0.01
 """A difference of right decisions below which a model is hardly better than a constant."""
-
-UNLABELED = 0.01
-"""Share of rows without a label from which on numbers are said to be those of the others."""
 
 SAID = frozenset({"accuracy", "r2_score"})
 """Headline metrics that the first sentence says."""

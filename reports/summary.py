@@ -27,6 +27,8 @@ Tone = Literal["invalid", "missed", "owed", "concern", "met", "clear", "none"]
 SHORT_LINES = 10
 CODE, MOST_CODES = re.compile(r"-?\d{1,3}(?:\.0)?"), 9
 """A value that reads like a code, and how many of them a column has that is not a quantity."""
+UNLABELED = 0.01
+"""Share of rows without a label from which on numbers are said to be those of the others."""
 NAMED = 6
 """Concerns that are named beside the first two."""
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -206,7 +208,7 @@ def rows_words(split: SplitInfo) -> str:
     ('65 test rows', '65 of 1,334 test rows have a label')
     """
     name = visible(split.name, 20)
-    if not split.dropped_rows:
+    if split.dropped_rows <= UNLABELED * (split.rows + split.dropped_rows):
         return count_noun(split.rows, f"{name} row")
     verb = "has" if split.rows == 1 else "have"
     return f"{split.rows:,} of {split.rows + split.dropped_rows:,} {name} rows {verb} a label"

@@ -162,7 +162,9 @@ def _pixels(path: Path, size: tuple[int, int] | None, channels: int) -> NDArray[
             with Image.open(path) as opened:
                 return picture_values(opened, size, channels)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TrainerError(f"image {quote(path)} cannot be read ({error}); take it out or replace it") from error
+        raise TrainerError(
+            f"image {quote(f'{path.parent.name}/{path.name}')} cannot be read ({error}); take it out or replace it"
+        ) from error
 
 
 def text_table(path: str | os.PathLike[str], *, text: str, target: str | None = None) -> Texts:

@@ -155,8 +155,10 @@ def keep(every: Sequence[Watched], state: Path) -> None:
 
     A record that another one replaces, which says something else, stays in a folder of earlier ones.
     """
-    replaced = [_file(watched.name) for watched in every if watched.is_new]
-    for name in (name for name in replaced if (state / name).is_file()):
+    for watched in (watched for watched in every if watched.is_new):
+        name = _file(watched.name)
+        if not (state / name).is_file() or _says(_keep(state / name), watched.record):
+            continue
         before = (state / name).read_bytes()
         (state / EARLIER).mkdir(exist_ok=True)
         digest = hashlib.sha256(before).hexdigest()[:12]
@@ -277,6 +279,14 @@ def _said(record: AuditRecord) -> object:
         replace(finding, seconds=0.0, measurement=_unmarked(finding.measurement)) for finding in record.findings
     ]
     return findings, record.verdicts, record.data, record.warnings
+
+
+def _says(before: AuditRecord | None, record: AuditRecord) -> bool:
+    """Tell whether a record on disk says what another one says, by the same rules."""
+    if before is None:
+        return False
+    anew = loads(dumps(record))
+    return rules_of(before.policy) == rules_of(anew.policy) and _said(before) == _said(anew)
 
 
 def _unmarked(measurement: Measurement | None) -> Measurement | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -133,3 +134,18 @@ def test_without_a_key_nothing_is_taken_up(monkeypatch: pytest.MonkeyPatch, tmp_
     assert _stored.write(tmp_path / "kept", 1)
     with pytest.raises(_stored.NotPlainError):
         _stored.read(tmp_path / "kept")
+
+
+def test_a_record_that_says_the_same_replaces_another_without_a_trace(log: Path) -> None:
+    """As where two monitors write one window: nothing is said twice."""
+    record = watched(log)[-1]
+    state, name = log / "state", record.data.splits[0].file.removeprefix("window ")
+
+    def keep(record: AuditRecord) -> None:
+        entry = watching.Watched(name, record, is_new=True, is_kept=False, reference="", has_other_rules=False)
+        watching.keep([entry], state)
+
+    keep(replace(record, findings=tuple(replace(finding, seconds=9.0) for finding in record.findings)))
+    assert not (state / "earlier").exists()
+    keep(replace(record, warnings=("something else",)))
+    assert len(list((state / "earlier").glob(f"{name}-*.json"))) == 1
