@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from reports.record import VerdictOutcome
@@ -30,3 +31,17 @@ class Answer:
     """A small chart: bars or points over one axis."""
     ticks: tuple[Tick, ...] = ()
     """What was looked at, where there is no number to draw."""
+
+
+_WORST_FIRST: tuple[VerdictOutcome, ...] = ("fail", "error", "inconclusive", "waived", "pass", "not_assessed")
+
+
+def worst_of(outcomes: Collection[VerdictOutcome]) -> VerdictOutcome:
+    """Return the outcome that a tick shows where there are several.
+
+    Examples
+    --------
+    >>> worst_of(["pass", "waived"]), worst_of([])
+    ('waived', 'not_assessed')
+    """
+    return next((outcome for outcome in _WORST_FIRST if outcome in outcomes), "not_assessed")

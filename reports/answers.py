@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.answer import Answer, Tick
+from reports.answer import Answer, Tick, worst_of
 from reports.families import families_in, family_named
 from reports.for_whom import for_whom
 from reports.how_good import how_good
@@ -25,7 +25,7 @@ from reports.phrases import (
     visible,
 )
 from reports.ranking import concerns_of, families, family_of, of_families
-from reports.record import AuditRecord, VerdictOutcome
+from reports.record import AuditRecord
 from reports.results import GateResult, gate_results, summary_of
 from reports.sentences import concern_words, verdict_words
 from reports.strips import Strip, StripRow, bars, points, share_row
@@ -122,13 +122,8 @@ def _ticks(record: AuditRecord, mine: Sequence[GateResult]) -> tuple[Tick, ...]:
             for result in mine
             if family_of(result, known) in names and result.worst.severity != "note"
         ]
-        ticks.append(Tick(words=words, outcome=_worst(here)))
+        ticks.append(Tick(words=words, outcome=worst_of(here)))
     return tuple(ticks)
-
-
-def _worst(outcomes: Sequence[VerdictOutcome]) -> VerdictOutcome:
-    order: tuple[VerdictOutcome, ...] = ("fail", "error", "inconclusive", "waived", "pass", "not_assessed")
-    return next((outcome for outcome in order if outcome in outcomes), "not_assessed")
 
 
 def _test(results: Sequence[GateResult]) -> bool:

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from reports.phrases import metric_words
 from reports.printable import visible
+from reports.turns import turns
 
 MOST_COLUMNS = 120
 """Columns of a strip; more records share a column, which shows the worst of them."""
@@ -134,29 +135,6 @@ def _versions(record: Mapping[str, object]) -> dict[str, int]:
     return {" ".join(name): n for name, n in rows.items() if len(name) == longest}
 
 
-def turns(entries: Sequence[Entry]) -> dict[str, str]:
-    """Say at which records a version first answers, or another one has most rows.
-
-    Examples
-    --------
-    >>> from functools import partial
-    >>> one = partial(Entry, created="", data="", policy={}, outcomes={}, values={})
-    >>> rows = {"a": {"1": 9}, "b": {"1": 9, "2": 1}, "c": {"2": 9}}
-    >>> turns([one(name=name, versions=versions) for name, versions in rows.items()])
-    {'b': '2 first answers', 'c': '2 takes over'}
-    """
-    seen: set[str] = set()
-    leading, lines = "", dict[str, str]()
-    for entry in (entry for entry in entries if entry.versions):
-        largest = max(entry.versions, key=lambda name: entry.versions[name])
-        words = [f"{largest} takes over"] if leading and largest != leading else []
-        fresh = [name for name in entry.versions if seen and name not in seen and not (words and name == largest)]
-        words = [*(f"{name} first answers" for name in fresh), *words]
-        lines |= {entry.name: ", ".join(words)} if words else {}
-        leading, seen = largest, seen | set(entry.versions)
-    return lines
-
-
 def _list(where: object, name: str) -> list[Mapping[str, object]]:
     result = where.get(name) if isinstance(where, Mapping) else None
     return [value for value in result if isinstance(value, Mapping)] if isinstance(result, list | tuple) else []
@@ -252,10 +230,10 @@ def events(entries: Sequence[Entry]) -> dict[str, str]:
     >>> events(made)
     {'b': 'another model'}
     """
-    turned, lines = turns(entries), dict[str, str]()
-    for before, after in pairwise(entries):
+    turned, lines = turns([entry.versions for entry in entries]), dict[str, str]()
+    for place, (before, after) in enumerate(pairwise(entries), start=1):
         words = ["another model"] if before.model != after.model else []
-        words += [turned[after.name]] if after.name in turned else []
+        words += turned.get(place, [])
         words += ["rules changed"] if dict(before.policy) != dict(after.policy) else []
         lines |= {after.name: ", ".join(words)} if words else {}
     return lines

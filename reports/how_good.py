@@ -19,7 +19,7 @@ from reports.phrases import (
 from reports.record import AuditRecord, Estimate
 from reports.sentences import telling_words
 from reports.strips import Strip, StripRow, bars, share_row
-from reports.summary import UNLABELED
+from reports.summary import lacks_labels
 
 SAME = 0.0005
 """A difference of scores below which two models are the same to a reader."""
@@ -63,7 +63,7 @@ def how_good(record: AuditRecord, known: Estimates) -> Answer:
 def _labeled(record: AuditRecord) -> str:
     """Say of which rows the numbers are where not a few labels are missing."""
     for split in record.data.splits:
-        if split.name == "test" and split.dropped_rows > UNLABELED * (split.rows + split.dropped_rows):
+        if split.name == "test" and lacks_labels(split):
             some = f"This is of the {split.rows:,} rows with a label; {split.dropped_rows:,} have none."
             return some if split.rows else f"None of the {split.dropped_rows:,} rows has a label."
     return ""

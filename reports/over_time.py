@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reports.answer import Answer, Tick
+from reports.answer import Answer, Tick, worst_of
 from reports.exhibit import Curve
 from reports.lookup import Estimates, value_of
 from reports.people import group_words, groups_in
@@ -14,6 +14,7 @@ from reports.phrases import (
     list_names,
     metric_words,
     percent,
+    signed_change,
     significant,
     size_of_change,
     span_words,
@@ -114,8 +115,7 @@ def trust_in(record: AuditRecord, known: Estimates, results: Sequence[GateResult
     drift, labels, answers = (tick.outcome for tick in ticks)
     doubts = [_missing(record, known, results)] if labels == "fail" else []
     if drift == "fail":
-        moved = dict.fromkeys(visible(alarm.where["of"], 40) for alarm in known.of("drift_alarm") if alarm.value)
-        doubts.append(f"{list_names(tuple(moved), limit=3)} moved from the reference")
+        doubts.append(f"{list_names(_moved(known), limit=3)} moved from the reference")
     if answers == "fail":
         doubts.append("some answers cannot be used")
     tested = any(tick.outcome != "not_assessed" for tick in ticks)
@@ -157,41 +157,46 @@ def _missing(record: AuditRecord, known: Estimates, results: Sequence[GateResult
 
 
 def _outcome(results: Sequence[GateResult], check: str) -> VerdictOutcome:
-    order: tuple[VerdictOutcome, ...] = ("fail", "error", "inconclusive", "waived", "pass", "not_assessed")
-    there = {result.worst.outcome for result in results if result.gate is not None and result.gate.check == check}
-    return next((outcome for outcome in order if outcome in there), "not_assessed")
+    return worst_of([result.worst.outcome for result in results if result.gate and result.gate.check == check])
+
+
+def _moved(known: Estimates) -> tuple[str, ...]:
+    """Name what drift alarms speak of."""
+    return tuple(dict.fromkeys(visible(alarm.where["of"], 40) for alarm in known.of("drift_alarm") if alarm.value))
+
+
+def _alarming(known: Estimates, what: str) -> list[Estimate]:
+    """Return the changes of performance, or of versions, that raise an alarm."""
+    alarms = [alarm.where for alarm in known.of(f"{what}_alarm") if alarm.value]
+    return [change for change in known.of(f"{what}_change") if change.where in alarms]
 
 
 def change_since(record: AuditRecord, known: Estimates) -> Answer:
     """Say which numbers are worse than in the reference, and draw all changes of all rows."""
     course = course_of(record)
-    alarms = [alarm.where for alarm in known.of("performance_alarm") if alarm.value]
-    worse = [change for change in known.of("performance_change") if change.where in alarms]
+    worse, moved = _alarming(known, "performance"), _moved(known)
     whole = [change for change in known.of("performance_change") if set(change.where) == _SHAPE]
     longest = {_number_in_words(record, change): change for change in worse}  # the look at most windows comes last
-    texts = [f"{name} {_signed(change)}" for name, change in longest.items()]
+    texts = [f"{name} {signed_change(change)}" for name, change in longest.items()]
     since = visible(course.reference, 60) if course is not None else "the reference"
-    moved = dict.fromkeys(visible(alarm.where["of"], 40) for alarm in known.of("drift_alarm") if alarm.value)
     parts = [list_names(texts, limit=2)] if texts else []
     parts += [f"{list_names(moved, limit=2)} moved"] if moved else []
     parts += _worse_versions(known)[:1]
     calm = f"No alarm since {since}." if whole else "Not known: no row here has a label."
     sentence = f"Since {since}: {'; '.join(parts)}." if parts else calm
     return Answer(
-        id="breaks", short="Changed", question="What has changed?", sentence=sentence, strip=_changes(whole, alarms)
+        id="breaks", short="Changed", question="What has changed?", sentence=sentence, strip=_changes(whole, worse)
     )
 
 
 def _worse_versions(known: Estimates) -> list[str]:
     """Say which versions are worse than the one before, the largest look of each number."""
-    alarms = [alarm.where for alarm in known.of("version_alarm") if alarm.value]
-    worse = [change for change in known.of("version_change") if change.where in alarms]
     texts = {}
-    for change in worse:
+    for change in _alarming(known, "version"):
         who = " ".join(visible(change.where[key], 40) for key in ("model", "version") if key in change.where)
         beside = visible(change.where["against"], 40)
         texts[who, change.where["metric"]] = (
-            f"{metric_words(change.where['metric'])} of {who} {_signed(change)} against {beside}"
+            f"{metric_words(change.where['metric'])} of {who} {signed_change(change)} against {beside}"
         )
     return list(texts.values())
 
@@ -201,22 +206,18 @@ def _number_in_words(record: AuditRecord, change: Estimate) -> str:
     return metric_words(change.where["metric"]) + (f" of {group_words(record, groups)}" if groups else "")
 
 
-def _signed(change: Estimate) -> str:
-    return ("+" if value_of(change) > 0 else "") + size_of_change(change)
-
-
 def _groups(estimate: Estimate) -> dict[str, str]:
     return groups_in({key: level for key, level in estimate.where.items() if key not in _SHAPE})
 
 
-def _changes(whole: Sequence[Estimate], alarms: Sequence[object]) -> Strip | None:
+def _changes(whole: Sequence[Estimate], worse: Sequence[Estimate]) -> Strip | None:
     """Draw the changes over as many windows as there are together, of one unit."""
     longest = max((change.where["over"] for change in whole), default="")
     shown = [change for change in whole if change.where["over"] == longest and change.unit == whole[0].unit]
     rows = [
         StripRow(
             label=metric_words(change.where["metric"]), value=change.value, low=change.low, high=change.high,
-            text=_signed(change), strong=change.where in alarms, mark=0.0,
+            text=signed_change(change), strong=change in worse, mark=0.0,
         )
         for change in shown
         if change.value is not None

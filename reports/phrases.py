@@ -174,6 +174,17 @@ def size_of_change(estimate: Estimate) -> str:
     return f"{percent(value).removesuffix(' %')} points" if estimate.unit == "difference" else significant(value)
 
 
+def signed_change(estimate: Estimate) -> str:
+    """Write a difference with its sign.
+
+    Examples
+    --------
+    >>> signed_change(Estimate(metric="performance_change", value=0.0412, where={}, unit="difference"))
+    '+4.1 points'
+    """
+    return ("+" if (estimate.value or 0.0) > 0 else "") + size_of_change(estimate)
+
+
 def per_hundred(value: float) -> str:
     """Write a share as people count.
 

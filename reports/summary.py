@@ -208,10 +208,15 @@ def rows_words(split: SplitInfo) -> str:
     ('65 test rows', '65 of 1,334 test rows have a label')
     """
     name = visible(split.name, 20)
-    if split.dropped_rows <= UNLABELED * (split.rows + split.dropped_rows):
+    if not lacks_labels(split):
         return count_noun(split.rows, f"{name} row")
     verb = "has" if split.rows == 1 else "have"
     return f"{split.rows:,} of {split.rows + split.dropped_rows:,} {name} rows {verb} a label"
+
+
+def lacks_labels(split: SplitInfo) -> bool:
+    """Tell whether more than a few rows have no label."""
+    return split.dropped_rows > UNLABELED * (split.rows + split.dropped_rows)
 
 
 def window_of(record: AuditRecord) -> str:

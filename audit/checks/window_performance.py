@@ -24,7 +24,7 @@ from audit.evidence import Window, Windows
 from audit.exhibits import by_address_table, label
 from audit.statistics.sequential import LONGEST, LOOKS, alpha_of_look
 from reports.phrases import list_names as few
-from reports.phrases import metric_words, size_of_change
+from reports.phrases import metric_words, signed_change, size_of_change
 from reports.record import Curve, Estimate, Mark, Measurement, Series
 
 
@@ -88,12 +88,8 @@ def _alarms_in_words(estimates: list[Estimate]) -> str:
     where = [estimate.where for estimate in of_metrics(estimates, "performance_alarm") if estimate.value]
     changed = [change for change in of_metrics(estimates, "performance_change") if change.where in where]
     by_number = {_number_in_words(change): change for change in changed}
-    texts = [f"{name} {_signed(change)} over {change.where['over']}" for name, change in by_number.items()]
+    texts = [f"{name} {signed_change(change)} over {change.where['over']}" for name, change in by_number.items()]
     return f"alarm: {few(texts, limit=3)}" if texts else "no performance alarm"
-
-
-def _signed(change: Estimate) -> str:
-    return f"{'+' if (change.value or 0.0) > 0 else ''}{size_of_change(change)}"
 
 
 def _number_in_words(estimate: Estimate) -> str:

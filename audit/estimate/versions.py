@@ -13,8 +13,8 @@ from audit.estimate.watched import WATCHED, Watched, alpha_to_share
 from audit.evidence import Predictions, Window, Windows
 from audit.statistics.intervals import Span
 from audit.statistics.sequential import LONGEST, LOOKS, alpha_of_look
-from reports.printable import visible
 from reports.record import Estimate
+from reports.turns import turns
 
 OF_VERSIONS = 0.5
 """Share of drift's chance of a false alarm that versions have, where a log says which answered."""
@@ -136,19 +136,14 @@ def turning_points(windows: Windows) -> dict[int, str]:
     >>> turning_points(Windows(reference=window("a"), recent=recent, rules=("4",)))
     {0: 'b first answers', 1: 'b takes over, rules changed'}
     """
-    known = rows_by_decider(windows.reference)
-    leading, seen = _largest(known) if known else (), set(known)
-    points: dict[int, str] = {}
-    for place, window in enumerate(windows.recent, start=len(windows_shown(windows)) - len(windows.recent)):
-        sizes = rows_by_decider(window)
-        largest = _largest(sizes) if sizes else leading
-        words = [f"{visible(_name(largest), 14)} takes over"] if leading and largest != leading else []
-        fresh = [address for address in sizes if seen and address not in seen and not (words and address == largest)]
-        words = [f"{visible(_name(address), 14)} first answers" for address in fresh] + words
-        words += ["rules changed"] if window.name in windows.rules else []
-        points |= {place: ", ".join(words)} if words else {}
-        leading, seen = largest, seen | set(sizes)
-    return {place: label for place, label in points.items() if place >= 0}
+    every = (windows.reference, *windows.recent)
+    rows = [{_name(address): n for address, n in rows_by_decider(window).items()} for window in every]
+    first = len(windows_shown(windows)) - len(windows.recent) - 1  # the place of the reference
+    words = {first + place: words for place, words in turns(rows, limit=14).items()}
+    for place, window in enumerate(windows.recent, start=first + 1):
+        if window.name in windows.rules:
+            words[place] = [*words.get(place, []), "rules changed"]
+    return {place: ", ".join(words[place]) for place in sorted(words) if place >= 0}
 
 
 def _name(address: Address) -> str:

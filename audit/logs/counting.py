@@ -57,10 +57,7 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
         If a column has a type that cannot be counted, weights are negative or not numbers, or there are too many cells.
     """
     try:
-        schema = dict(source.frame.collect_schema())
-        if columns.label_time is not None:
-            source = replace(source, frame=without_impossible(source.frame, columns, schema))
-            schema = dict(source.frame.collect_schema())
+        source, schema = _believed(source, columns)
         scales = _scales(source, columns, schema)
         frame = _group(source, columns, schema, scales, window)
         if len(frame) > MOST_CELLS and columns.scores() and columns.prediction is not None:
@@ -94,13 +91,19 @@ def count_files(source: Source, columns: LogColumns, *, window: str = "") -> dic
     dict of str to Cells
         By name of the file; empty where there are too many cells for one pass.
     """
-    schema = dict(source.frame.collect_schema())
-    if columns.label_time is not None:
-        source = replace(source, frame=without_impossible(source.frame, columns, schema))
-        schema = dict(source.frame.collect_schema())
+    source, schema = _believed(source, columns)
     frame = _group(source, columns, schema, {}, window, by_file=True)
     parts = frame.groupby("file", sort=False) if len(frame) <= MOST_CELLS else ()
     return {str(file): _cells(part.reset_index(drop=True), columns, schema, {}) for file, part in parts}
+
+
+def _believed(source: Source, columns: LogColumns) -> tuple[Source, dict[str, Any]]:
+    """Return a log without labels that cannot be, and the types of its columns."""
+    schema = dict(source.frame.collect_schema())
+    if columns.label_time is None:
+        return source, schema
+    source = replace(source, frame=without_impossible(source.frame, columns, schema))
+    return source, dict(source.frame.collect_schema())
 
 
 def _group(
