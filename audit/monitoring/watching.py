@@ -35,7 +35,7 @@ from reports.phrases import metric_words
 from reports.record import AuditRecord, Card, Curve, Gate, Json, Measurement, Policy, SplitInfo
 from reports.store import RecordError, dumps, loads, write_bytes_atomically
 from reports.store import load as load_record
-from reports.together import write_together
+from reports.together import alone, write_together
 
 FAMILY = "monitoring"
 ALSO = ("classification", "regression", "group_performance", "output_validity")
@@ -153,23 +153,25 @@ def _season(windows: Sequence[Window]) -> tuple[str, ...]:
 def keep(every: Sequence[Watched], state: Path) -> None:
     """Write the records that are not kept yet into the folder of records, all of them or none, and then their seals.
 
-    A record that another one replaces, which says something else, stays in a folder of earlier ones.
+    A record that another one replaces, which says something else, stays in a folder of earlier ones. Two programs that
+    keep records wait for each other, so that neither takes the other's for an earlier one, nor loses it.
     """
-    for watched in (watched for watched in every if watched.is_new):
-        name = _file(watched.name)
-        if not (state / name).is_file() or _says(_keep(state / name), watched.record):
-            continue
-        before = (state / name).read_bytes()
-        (state / EARLIER).mkdir(exist_ok=True)
-        digest = hashlib.sha256(before).hexdigest()[:12]
-        write_bytes_atomically(state / EARLIER / f"{name.removesuffix('.json')}-{digest}.json", before)
-    new = {_file(watched.name): render(watched.record, "json").encode() for watched in every if not watched.is_kept}
-    if new:
-        write_together(state, new, new)
-    for name, content in new.items():
-        with suppress(OSError):  # a record without a seal is made again and compared
-            (state / TALLIES).mkdir(exist_ok=True)
-            write_bytes_atomically(_seal_of(state, name), seal(name, content))
+    (state / TALLIES).mkdir(parents=True, exist_ok=True)
+    with alone(state / TALLIES):
+        for watched in (watched for watched in every if watched.is_new):
+            name = _file(watched.name)
+            if not (state / name).is_file() or _says(_keep(state / name), watched.record):
+                continue
+            before = (state / name).read_bytes()
+            (state / EARLIER).mkdir(exist_ok=True)
+            digest = hashlib.sha256(before).hexdigest()[:12]
+            write_bytes_atomically(state / EARLIER / f"{name.removesuffix('.json')}-{digest}.json", before)
+        new = {_file(watched.name): render(watched.record, "json").encode() for watched in every if not watched.is_kept}
+        if new:
+            write_together(state, new, new)
+        for name, content in new.items():
+            with suppress(OSError):  # a record without a seal is made again and compared
+                write_bytes_atomically(_seal_of(state, name), seal(name, content))
 
 
 def _seal_of(state: Path, name: str) -> Path:

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -22,8 +22,10 @@ from sklearn.neural_network import MLPClassifier
 from audit.cli import main
 from audit.integrations.mitigation import Mitigation
 from audit.models import containment
+from audit.monitoring import watching
 from audit.progress import Progress, silent
 from reports import together
+from reports.record import AuditRecord
 from reports.store import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -288,6 +290,29 @@ def test_two_monitors_at_once_write_what_one_writes(folder: Path) -> None:
         if len(seen) < at:
             break
     assert 1 < at < MOST
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_records_are_kept_by_one_monitor_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, new = before_and_after(folder, monitor)
+    fresh(folder, inputs())
+    monitor(folder, 0)
+    others: list[int] = []
+    keep, says = watching.keep, watching._says
+
+    def kept(every: Sequence[watching.Watched], place: Path) -> None:
+        def compared(before: AuditRecord | None, record: AuditRecord) -> bool:
+            if not others:
+                others.append(begun(lambda *_: keep(every, place), folder))
+            return says(before, record)
+
+        monkeypatch.setattr(watching, "_says", compared)
+        keep(every, place)
+
+    monkeypatch.setattr("audit.cli.monitor.keep", kept)
+    monitor(folder, 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(others[0], 0)[1]) == 0
+    assert state(folder) == new
 
 
 def begun(work: Work, folder: Path, flavor: int = 0) -> int:
