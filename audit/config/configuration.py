@@ -9,63 +9,19 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from audit.config.model_table import ModelTable
 from audit.config.own_metrics import MetricTable, metrics_from_tables
 from audit.costs import Costs
 from audit.errors import ConfigError, hint, quote, quote_all
 from audit.evidence import Settings
-from audit.models.containment import TIMEOUT, Limits
-from audit.models.endpoint import Outputs
-from audit.models.exchange import Budget, require_plain_address
+from audit.models.containment import Limits
+from audit.models.exchange import require_plain_address
 from audit.policy.read import Terms, default_policy, overridden, read_policy_and_terms, select_gates, with_margin
 from audit.toml_files import read_toml, validate
 from reports.record import Card, Json, ModelInfo, Policy, SplitInfo, Task
 
 FORBID = {"extra": "forbid"}
 TIME_LIMIT = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelTable:
-    """``[model]``: one of `path`, `object`, `torch` and `url`."""
-
-    __pydantic_config__ = FORBID
-
-    path: str | None = None
-    object: str | None = None
-    url: str | None = None
-    """Address of a running endpoint."""
-    protocol: Literal["", "oip", "mlflow", "tensorflow"] = ""
-    token_env: str = ""
-    """Environment variable that holds the endpoint's bearer token."""
-    inputs: dict[str, str] = field(default_factory=dict)
-    outputs: Outputs = field(default_factory=Outputs)
-    budget: Budget = field(default_factory=Budget)
-    cache: str | None = ".modelassay/endpoint"
-    """Folder of an endpoint's answers, so that an interrupted audit asks nothing twice; ``""`` keeps none."""
-    torch: str | None = None
-    """``package.module:build``: a function of yours that builds a torch module."""
-    weights: str | None = None
-    """State dict of that module, as safetensors."""
-    output: Literal["auto", "logits", "probabilities", "margin", "value"] = "auto"
-    """What a torch module or an ONNX graph gives."""
-    output_column: int | str | None = None
-    """Which output of a model of several is audited: its number from 0, or its name where the model knows names."""
-    history: str | None = None
-    """Log of the training, as CSV: of Lightning, Keras, fastai, or epoch, split, quantity, value."""
-    source: str | None = None
-    """File of the model that this one was compressed from."""
-    trust: bool = False
-    trusted_types: list[str] = field(default_factory=list)
-    classes: list[str | int | float | bool] = field(default_factory=list)
-    """Labels in the order of the model's scores, where its file does not hold them."""
-    timeout: float = TIMEOUT
-    """Seconds that one answer may take; a fit may take ten times as long."""
-    memory: float | None = None
-    """GiB that the audit may take; without a number, what the machine has."""
-    sha256: str = ""
-    """Fingerprint that the file must have (``SEC002``)."""
-
-
 SHAPES = {"image": ("channels", "height", "width"), "sequence": ("steps", "channels")}
 """What the numbers of ``[data] shape`` are."""
 
@@ -147,12 +103,24 @@ class DataTable:
     number: list[str] = field(default_factory=list)
     """Columns that hold numbers although they are written as words."""
     labels: dict[str, str | int | float | bool] | str = field(default_factory=dict)
-    """Labels of the table → labels of the model, where they differ; of a log, files of labels that came later."""
+    """Labels of the table → labels of the model, where they differ; of a log, also files of labels that came later."""
+    label_files: str = ""
+    """Files of labels that came later, where `labels` says which word means which."""
     csv: CsvTable = field(default_factory=CsvTable)
     table: str = ""
     """Table or view of a DuckDB file that holds several, or of a Spark session."""
     sha256: dict[str, str] = field(default_factory=dict)
     """Fingerprint that each split's file must have (``SEC002``)."""
+
+    @property
+    def late_labels(self) -> str:
+        """Files of labels that came later; empty without any."""
+        return self.labels if isinstance(self.labels, str) else self.label_files
+
+    @property
+    def words(self) -> dict[str, str | int | float | bool]:
+        """Labels of the table → labels of the model, where they differ."""
+        return {} if isinstance(self.labels, str) else self.labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,8 +268,9 @@ def _require_one_source(config: Config, file: str) -> None:
     if log:
         _require_countable(config, file)
         return
-    if isinstance(data.labels, str):
-        raise ConfigError(f"{file}: [data] labels names files; these belong to a log. Name it in [data] log.")
+    if data.late_labels:
+        key = "labels" if isinstance(data.labels, str) else "label_files"
+        raise ConfigError(f"{file}: [data] {key} names files; these belong to a log. Name it in [data] log.")
     for name in ("version", "model", "dask"):
         if getattr(data, name) is not None:
             raise ConfigError(f"{file}: [data] {name} belongs to a log. Name the log in [data] log.")
@@ -310,8 +279,14 @@ def _require_one_source(config: Config, file: str) -> None:
 def _require_countable(config: Config, file: str) -> None:
     """Refuse a log of which something is missing, or beside which something stands that it does not need."""
     data = config.data
-    if isinstance(data.labels, str) and data.id is None:
-        raise ConfigError(f"{file}: [data] labels needs 'id', the column that matches labels to rows.")
+    if isinstance(data.labels, str) and data.label_files:
+        raise ConfigError(
+            f"{file}: [data] labels and label_files both name files of labels; name them in label_files, and in labels "
+            "which word means which."
+        )
+    if data.late_labels and data.id is None:
+        key = "labels" if isinstance(data.labels, str) else "label_files"
+        raise ConfigError(f"{file}: [data] {key} needs 'id', the column that matches labels to rows.")
     if config.model is not None or data.train is not None:
         raise ConfigError(f"{file}: [data] log already holds predictions; leave [model] and 'train' out.")
     if data.spark is not None and not data.table:

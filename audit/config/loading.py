@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from audit.config.configuration import Config, DataTable, ModelTable
+from audit.config.configuration import Config, DataTable
+from audit.config.model_table import ModelTable
 from audit.data.columns import label_text
 from audit.data.dataset import Dataset, Roles, build
 from audit.data.images import Shape, read_images
@@ -118,7 +119,6 @@ def load_dataset(config: Config, folder: Path, model: Model | None = None, *, va
 
 def roles_of(data: DataTable) -> Roles:
     """Return which column plays which part."""
-    labels = {} if isinstance(data.labels, str) else data.labels
     return Roles(
         target=data.target,
         task=data.task,
@@ -137,7 +137,7 @@ def roles_of(data: DataTable) -> Roles:
         score=data.score,
         bins={name: tuple(edges) for name, edges in data.bins.items()},
         drop_missing_target=data.drop_missing_target,
-        labels={left: label_text(right) for left, right in labels.items()},
+        labels={left: label_text(right) for left, right in data.words.items()},
         text=tuple(data.text),
         number=tuple(data.number),
     )

@@ -44,15 +44,19 @@ def log_given(
     label_time: str | None,
     version: str | None = None,
     model: str | None = None,
+    label_files: object | None = None,
 ) -> LogGiven | None:
     """Return the log that was given, if one was.
 
     Raises
     ------
     ConfigError
-        If something of a log is given without one.
+        If something of a log is given without one, or later labels twice.
     """
     late = None if isinstance(labels, Mapping) else labels
+    if late is not None and label_files is not None:
+        raise ConfigError("labels and label_files both hold later labels; give in labels which word means which.")
+    late = label_files if late is None else late
     if log is not None or spark is not None:
         return LogGiven(
             log=log, table=table, spark=spark, dask=dask, id=id_, labels=late, label_time=label_time, version=version,
@@ -113,7 +117,8 @@ def data_table(given: LogGiven, roles: Roles, settings: Settings) -> DataTable:
         label_time=given.label_time,
         version=given.version,
         model=given.model,
-        labels=str(given.labels) if isinstance(given.labels, str | Path) else dict(roles.labels),
+        labels=dict(roles.labels),
+        label_files=str(given.labels) if isinstance(given.labels, str | Path) else "",
         task=roles.task,
         positive=roles.positive,
         favorable=roles.favorable,

@@ -114,7 +114,7 @@ def source_of(data: DataTable, folder: Path, columns: LogColumns, frames: Frames
     needed = columns.parts()
     if frames is not None:
         return open_frame(frames.log, needed, labels=frames.labels)
-    labels = data.labels if isinstance(data.labels, str) else ""
+    labels = data.late_labels
     if data.spark is not None:
         return open_spark(data.spark, data.table, needed, labels=labels)
     late = log_files(folder, labels, what="labels") if labels else ()

@@ -204,7 +204,7 @@ def group_factor(column: pd.Series, edges: tuple[float, ...] | None = None, *, m
     if numeric and column.nunique() > NUMERIC_GROUPS:
         quartiles = ", ".join(f"{edge:g}" for edge in column.quantile([0.25, 0.5, 0.75]).unique())
         raise DataError(
-            f"sensitive feature {quote(column.name)} is a number with {column.nunique()} values; cut it into bands: "
+            f"column {quote(column.name)} is a number with {column.nunique()} values; cut it into bands: "
             f"[data.bins] {column.name} = [{quartiles}]; or, where its numbers are names as ZIP codes are: "
             f'[data] text = ["{column.name}"]'
         )

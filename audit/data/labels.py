@@ -80,7 +80,9 @@ def _near(text: str, other: str) -> bool:
     return ZEROS.sub("", plain_word(text)) == ZEROS.sub("", plain_word(other))
 
 
-def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: str, whole: bool, binary: bool) -> None:
+def require_same_labels(
+    said: Collection[str], classes: Sequence[str], *, what: str, whole: bool, binary: bool, late: bool = False
+) -> None:
     """Refuse labels that do not meet the target's, so that none is counted as another.
 
     Parameters
@@ -94,6 +96,8 @@ def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: 
     whole : bool
         Whether `said` is all that can be said: a model's classes, not some rows' predictions.
     binary : bool
+    late : bool
+        Whether ``[data] labels`` may already name files of later labels.
 
     Raises
     ------
@@ -119,7 +123,9 @@ def require_same_labels(said: Collection[str], classes: Sequence[str], *, what: 
                 "or "
                 "amounts, expected labels. Scores belong in predict_proba, or in the column that [data] score names."
             )
-        raise DataError(f"{what} {quote_all(theirs)}, the target holds {quote_all(ours)}. {_advice(theirs, ours)}")
+        raise DataError(
+            f"{what} {quote_all(theirs)}, the target holds {quote_all(ours)}. {_advice(theirs, ours, late)}"
+        )
 
 
 def _has_fractions(words: Sequence[str]) -> bool:
@@ -130,15 +136,16 @@ def _has_fractions(words: Sequence[str]) -> bool:
         return False
 
 
-def _advice(said: Sequence[str], classes: Sequence[str]) -> str:
+def _advice(said: Sequence[str], classes: Sequence[str], late: bool) -> str:
     """Say which label may be which: by spelling, by the order of numbers, else for a person to fill in."""
     pairs = _pairs(said, classes)
     if not pairs:
         return "Write the labels alike."
     line = ", ".join(f'"{text}" = "{other}"' for text, other in list(pairs.items())[:6])
+    files = ", name files of later labels in label_files" if late else ""
     return (
-        f"If they mean the same, state [data] labels = {{ {line} }} ((a word = the word that it means)), or write the "
-        "labels alike."
+        f"If they mean the same, state [data] labels = {{ {line} }} (a word = the word that it means){files}, or write "
+        "the labels alike."
     )
 
 

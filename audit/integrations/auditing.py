@@ -72,6 +72,7 @@ def run(
     text: Iterable[str] = (),
     number: Iterable[str] = (),
     labels: object | None = None,
+    label_files: object | None = None,
     bins: Mapping[str, tuple[float, ...]] | None = None,
     names: Mapping[str, Mapping[object, str]] | None = None,
     monotone: Mapping[str, str] | None = None,
@@ -121,7 +122,7 @@ def run(
         a frame of pandas, Polars, PyArrow, Dask or Spark. It is counted where it lies and not kept.
     table, spark, dask, id, label_time, version : str, optional
         Of a log: its table in a DuckDB file or in the Spark session at ``sc://…``, the Dask scheduler (``tcp://…``, or
-        ``local``) that counts its Parquet files, the column by which `labels` that came later meet their rows, the one
+        ``local``) that counts its Parquet files, the column by which labels that came later meet their rows, the one
         that says when a label became known, and the one that says which version answered.
     sensitive : DataFrame, Series, mapping or list of str, optional
         Sensitive features of the test rows, or a mapping of split to such a frame, or names of columns.
@@ -151,8 +152,9 @@ def run(
     text, number : names of columns, optional
         That hold words although they look like numbers, and the other way round.
     labels : mapping of label to label, optional
-        Labels of the table → labels of the model, where they differ; of a log also files, or a frame of the same
-        library, with `id` and target of rows whose label came later.
+        Labels of the table → labels of the model, where they differ; of a log also what `label_files` are.
+    label_files : path, pattern of paths, or frame, optional
+        Of a log: files, or a frame of the same library, with `id` and target of rows whose label came later.
     bins : mapping of column to edges, optional
         How a numeric sensitive feature is cut into groups.
     names : mapping of column to mapping, optional
@@ -213,8 +215,9 @@ def run(
     has_column = isinstance(model, str) and (log is not None or spark is not None)
     column, model = (str(model), None) if has_column else (None, model)
     given = log_given(
-        log, labels, table=table, spark=spark, dask=dask, id_=id, label_time=label_time, version=version, model=column
-    )
+        log, labels, table=table, spark=spark, dask=dask, id_=id, label_time=label_time, version=version, model=column,
+        label_files=label_files,
+    )  # fmt: skip
     parts, output_column = one_target(parts_of(X, y, test, train, log=given, model=model), output_column, model)
     roles = roles_given(
         target or target_name(parts, sensitive),

@@ -35,6 +35,7 @@ def monitor(
     cluster: str | None = None,
     id: str | None = None,  # noqa: A002 -- its name in [data]
     labels: object | None = None,
+    label_files: object | None = None,
     label_time: str | None = None,
     version: str | None = None,
     model: str | None = None,
@@ -61,7 +62,7 @@ def monitor(
 
     Parameters
     ----------
-    log, prediction, score, weight, cluster, id, table, spark, dask, labels, label_time, version
+    log, prediction, score, weight, cluster, id, table, spark, dask, labels, label_files, label_time, version
         As for :func:`audit.integrations.auditing.run`.
     model : str, optional
         Column that says which model answered; several may have answered the same requests.
@@ -116,8 +117,9 @@ def monitor(
         text=text, labels=labels,
     )  # fmt: skip
     given = log_given(
-        log, labels, table=table, spark=spark, dask=dask, id_=id, label_time=label_time, version=version, model=model
-    )
+        log, labels, table=table, spark=spark, dask=dask, id_=id, label_time=label_time, version=version, model=model,
+        label_files=label_files,
+    )  # fmt: skip
     if given is None:
         raise ConfigError("log is None; expected paths or a frame of predictions, or spark and table.")
     gates, terms, _ = judged_by(

@@ -351,7 +351,7 @@ def _predict(
     own = [None if text is None or not text.strip() else text for text in label_texts(cells.keys[PREDICTED])]
     texts = in_words_of(rewrite_labels(np.array(own, dtype=object), roles.labels, what), classes)
     said = {text for text in texts if text is not None}
-    require_same_labels(said, classes, what=f"{what} holds", whole=False, binary=binary)
+    require_same_labels(said, classes, what=f"{what} holds", whole=False, binary=binary, late=columns.id is not None)
     if not binary:
         classes = (*classes, *sorted_labels(said - set(classes)))
     codes = pd.Index(classes).get_indexer(pd.Index(texts, dtype=object))

@@ -23,7 +23,7 @@ from audit.logs.joining import FILE
 from audit.logs.label_times import without_impossible
 from audit.logs.numbers import is_number, whole
 from audit.logs.score_bins import raw_scores, with_bins
-from audit.logs.sources import Source, unreadable
+from audit.logs.sources import Source, say_briefly, unreadable
 from audit.logs.windows import NO_WINDOW, TIME, latest_time, window_number, with_places
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     except DataError:
         raise
     except Exception as error:
-        why = unreadable(source.files, tuple(columns.parts())) or _say(error)
+        why = unreadable(source.files, tuple(columns.parts())) or say_briefly(error)
         raise DataError(f"log {quote(source.name)} cannot be counted: {why}.") from error
     if sizes:
         raise DataError(_too_many(source, columns, sizes))
@@ -164,10 +164,6 @@ def _too_many(source: Source, columns: LogColumns, sizes: Mapping[str, int]) -> 
     if columns.scores():
         ways.append("give [data] prediction, so that the log can be counted without its scores")
     return f"log {quote(source.name)} has more than {MOST_CELLS:,} combinations of {table}; {'; '.join(ways)}."
-
-
-def _say(error: Exception) -> str:
-    return " ".join(str(error).split())[:250].rstrip(".")
 
 
 # --- normalizing ----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from audit.data.columns import label_texts
 from audit.errors import DataError, quote
 from audit.logs.joining import LATER, NAMELESS, contradicting, differing_ids, future, is_shadowed, nameless, twice
 from audit.logs.numbers import is_number
-from audit.logs.sources import Source, require_columns
+from audit.logs.sources import Source, require_columns, say_briefly
 from audit.logs.windows import latest_time
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def open_frame(frame: object, columns: Mapping[str, str], *, name: str = "", lab
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"log {quote(name)} cannot be read: {_say(error)}.") from error
+        raise DataError(f"log {quote(name)} cannot be read: {say_briefly(error)}.") from error
     return Source(frame=log, name=name, engine=str(log.implementation.value), shadowed=shadowed)
 
 
@@ -65,10 +65,6 @@ def _nw() -> Any:  # noqa: ANN401 -- a module
     import narwhals.stable.v2
 
     return narwhals.stable.v2
-
-
-def _say(error: Exception) -> str:
-    return " ".join(str(error).split())[:250].rstrip(".")
 
 
 def _open(frame: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:

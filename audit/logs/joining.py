@@ -32,6 +32,19 @@ def quote_sql(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def as_time(column: str) -> str:
+    """Return the expression of a time in UTC without a zone, of dates and times of any unit.
+
+    Nanoseconds with a zone, as pandas writes them, have no way to a plain time but by one with a zone.
+
+    Examples
+    --------
+    >>> as_time('"t"')
+    'CAST(CAST("t" AS TIMESTAMPTZ) AS TIMESTAMP)'
+    """
+    return f"CAST(CAST({column} AS TIMESTAMPTZ) AS TIMESTAMP)"
+
+
 def require_times(
     connection: duckdb.DuckDBPyConnection, log: str, named: Mapping[str, str], types: Mapping[str, str], part: str
 ) -> dict[str, str]:
@@ -57,7 +70,7 @@ def require_times(
     name = named[part]
     column, type_ = quote_sql(name), types[name]
     if type_.startswith(("TIMESTAMP", "DATE")):
-        return {name: f"CAST({column} AS TIMESTAMP)"}
+        return {name: as_time(column)}
     if type_ != "VARCHAR":
         raise DataError(f"{part} column {quote(name)} has type {type_}; expected dates or times.")
     bad = f"{column} IS NOT NULL AND TRY_CAST({column} AS TIMESTAMP) IS NULL"

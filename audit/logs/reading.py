@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audit.logs.joining import FILE, literal, quote_sql
+from audit.logs.joining import FILE, as_time, literal, quote_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,9 +81,13 @@ def _read_parquet(
 ) -> duckdb.DuckDBPyRelation:
     names = ", ".join(literal(pattern_of(file)) for file in files)
     how = f"union_by_name = {len(files) > 1}, filename = {literal(FILE)}"
-    casts = ", ".join(f"CAST({quote_sql(name)} AS {kind}) AS {quote_sql(name)}" for name, kind in stated.items())
+    casts = ", ".join(f"{_cast(quote_sql(name), kind)} AS {quote_sql(name)}" for name, kind in stated.items())
     what = f"* REPLACE ({casts})" if casts else "*"
     return connection.sql(f"SELECT {what} FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
+
+
+def _cast(column: str, kind: str) -> str:
+    return as_time(column) if kind == "TIMESTAMP" else f"CAST({column} AS {kind})"
 
 
 def _types(guessed: duckdb.DuckDBPyRelation, text: Collection[str]) -> dict[str, str]:

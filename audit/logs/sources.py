@@ -8,6 +8,7 @@ import gzip
 import os
 import stat
 import tempfile
+import textwrap
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ def open_files(
     try:
         relation, shadowed = join_labels(connection, relation, columns, labels)
     except duckdb.Error as error:
-        raise DataError(f"log file {quote(files[0].name)} cannot be read: {_say(error)}.") from error
+        raise DataError(f"log file {quote(files[0].name)} cannot be read: {say_briefly(error)}.") from error
     digest = files_sha256((*files, *labels)) if fingerprint else ""
     return Source(
         frame=nw.from_native(relation), name=name_of(files), engine="duckdb", files=tuple(files), sha256=digest,
@@ -252,7 +253,7 @@ def _require_agreement(
             schemas[file] = types_of_file(connection, file, text)
             _require_unique(connection, file, list(schemas[file]), columns)
         except duckdb.Error as error:
-            raise DataError(f"log file {quote(file.name)} cannot be read: {_say(error)}.") from error
+            raise DataError(f"log file {quote(file.name)} cannot be read: {say_briefly(error)}.") from error
     require_columns(schemas, columns)
     if kinds == {"csv"} and not any(_has_rows(connection, file, schema, text) for file, schema in schemas.items()):
         names = quote(files[0].name) if len(files) == 1 else f"{quote(files[0].name)} and the others"
@@ -416,7 +417,7 @@ def open_table(database: Path, table: str, columns: Mapping[str, str], *, labels
         require_columns({database: schema}, needed)
         relation, shadowed = join_labels(connection, relation, columns, labels)
     except duckdb.Error as error:
-        raise DataError(f"database {quote(database.name)} cannot be read: {_say(error)}.") from error
+        raise DataError(f"database {quote(database.name)} cannot be read: {say_briefly(error)}.") from error
     return Source(
         frame=nw.from_native(relation), name=f"{database.name}: {table}", engine="duckdb", files=(database,),
         sha256=files_sha256((database, *labels)), shadowed=shadowed,
@@ -462,14 +463,15 @@ def join_labels(
     return connection.sql(query), shadowed
 
 
-def _say(error: Exception) -> str:
-    text = " ".join(str(error).split())
+def say_briefly(error: Exception) -> str:
+    """Return the words of an engine's error, without the query that it quotes, or what is wrong with a CSV file."""
+    text = " ".join(str(error).split("\nLINE 1:")[0].split())
     if "Error when sniffing file" in text:
         return (
             "its rows do not fit its header. Expected UTF-8, a comma (.tsv: a tab) between values, as many values in "
             'each row as the header has names, and " around texts, closed again and doubled inside them'
         )
-    return text[:200].rstrip(".")
+    return textwrap.shorten(text, 250, placeholder=" …").rstrip(".")
 
 
 def require_columns(schemas: Mapping[Path, Mapping[str, object]], columns: Mapping[str, str]) -> None:

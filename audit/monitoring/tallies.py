@@ -99,7 +99,7 @@ def count_reference(
 def _of_files(
     files: Sequence[Path], data: DataTable, folder: Path, columns: LogColumns, window: str, kept: Path | None
 ) -> Cells:
-    late = log_files(folder, data.labels, what="labels") if isinstance(data.labels, str) and data.labels else ()
+    late = log_files(folder, data.late_labels, what="labels") if data.late_labels else ()
     needed = {name: part for name, part in columns.parts().items() if not (late and part in LATER)}
     agreement = agreement_of(files, needed, columns.text)
     shadowed = False

@@ -17,12 +17,13 @@ import modelassay
 from audit.cli import main
 from audit.errors import DataError
 from audit.logs import label_times
-from audit.logs.cells import TRUE, Cells
+from audit.logs.cells import TRUE, WINDOW, Cells
 from audit.logs.columns import LogColumns
 from audit.logs.counting import count
 from audit.logs.engines import open_spark
 from audit.logs.label_times import doubts
 from audit.logs.sources import log_files, open_files
+from reports import store
 
 COLUMNS = LogColumns(target="y", prediction="p", time="t")
 MANY = "1,1,2025-01-01\n" * 30_000
@@ -47,6 +48,8 @@ def counted(folder: Path, files: dict[str, str | pd.DataFrame], columns: LogColu
 JOINED = LogColumns(target="y", prediction="p", id="id")
 TIMED = LogColumns(target="y", prediction="p", time="t", label_time="known")
 TIMED_LATE = LogColumns(target="y", prediction="p", time="t", id="id", label_time="known")
+NANOSECONDS = pd.Series(pd.to_datetime(["2025-01-01 09:00"])).dt.tz_localize("Europe/Berlin").dt.as_unit("ns")
+"""As pandas writes times with a zone to Parquet."""
 
 
 @pytest.mark.parametrize(
@@ -106,6 +109,13 @@ def test_one_message_names_file_and_column(
                 {"y": [1, 0], "p": [1, 0], "filename": "x", "t": pd.to_datetime(["2025-01-01"] * 2)}
             )
         },
+        *(
+            {
+                f"{name}.parquet": pd.DataFrame({"y": [1], "p": [1], "t": times})
+                for name, times in {"a": NANOSECONDS, "b": other}.items()
+            }
+            for other in (NANOSECONDS, NANOSECONDS.dt.as_unit("us"), NANOSECONDS.dt.tz_localize(None))
+        ),
         {
             "a.parquet": pd.DataFrame({"y": [1.0], "p": [1], "t": pd.to_datetime(["2025-01-01"], utc=True)}),
             "b.parquet": pd.DataFrame({"y": [300], "p": [True], "t": pd.to_datetime(["2025-01-01"])}),
@@ -274,6 +284,53 @@ def test_a_spark_server_that_does_not_answer_is_said_at_once() -> None:
     assert "secret" not in str(caught.value)
     with pytest.raises(DataError, match="Spark server 'sc://host:many' does not answer"):
         open_spark("sc://host:many", "decisions", {"y": "target"})
+
+
+def test_nanoseconds_with_a_zone_are_times_of_decisions_and_of_labels(tmp_path: Path) -> None:
+    """One decision is of the year before in UTC; one label came before its decision."""
+    times = pd.to_datetime(["2025-01-01 00:30", "2025-01-05 00:30"]).tz_localize("Europe/Berlin").as_unit("ns")
+    decided = pd.DataFrame({"id": ["a", "b"], "p": [1, 1], "t": times})
+    later = pd.DataFrame({"id": ["a", "b"], "y": [1, 0], "known": times[[1, 0]]})
+    decided.to_parquet(tmp_path / "log.parquet")
+    later.to_parquet(tmp_path / "late.parquet")
+    cells = count(
+        open_files([tmp_path / "log.parquet"], TIMED_LATE.parts(), labels=[tmp_path / "late.parquet"]), TIMED_LATE,
+        window="month",
+    )  # fmt: skip
+    assert (cells.rows, set(cells.keys[WINDOW])) == (2, {2024 * 12 + 11, 2025 * 12})
+    assert "1 label comes before its decision" in doubts(cells, TIMED_LATE)[0]
+
+
+def test_decisions_in_other_words_than_labels_that_came_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = pd.DataFrame({"id": range(60), "p": ["approve", "decline"] * 30})
+    late = pd.DataFrame({"id": range(60), "y": ["paid", "lost", "paid"] * 20})
+    log.to_csv(tmp_path / "log.csv", index=False)
+    late.to_csv(tmp_path / "late.csv", index=False)
+    file, start = tmp_path / "audit.toml", '[data]\nlog = "log.csv"\nid = "id"\ntarget = "y"\nprediction = "p"\n'
+    words = {"approve": "paid", "decline": "lost"}
+    start += 'positive = "paid"\n'
+    file.write_text(start + 'labels = "late.csv"\n')
+    assert main(["run", str(file)]) == 2
+    assert "(a word = the word that it means), name files of later labels in label_files" in _error(capsys)
+    file.write_text(f'{start}label_files = "late.csv"\nlabels = {{ approve = "paid", decline = "lost" }}\n')
+    assert main(["run", str(file), "--format", "json"]) == 3
+    stated: dict[str, Any] = {"id": "id", "target": "y", "prediction": "p", "positive": "paid", "labels": words}
+    kept = store.load(tmp_path / "audit-report" / "audit.json").metric("accuracy")
+    for frame, files in ((log, late), (tmp_path / "log.csv", tmp_path / "late.csv")):
+        assert modelassay.run(log=frame, label_files=files, **stated).metric("accuracy") == kept
+    assert kept.value == 0.5
+    with pytest.raises(modelassay.AuditError, match="labels and label_files both hold later labels"):
+        modelassay.run(log=log, label_files=late, **{**stated, "labels": late})
+    for wrong in ('label_files = "late.csv"\nlabels = "late.csv"\n', 'label_files = "late.csv"\n'):
+        file.write_text(start.replace('id = "id"\n', "") + wrong)
+        assert main(["run", str(file)]) == 2
+        assert "label_files" in _error(capsys)
+
+
+def _error(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().err.split())
 
 
 def test_labels_that_meet_no_row_are_said_to_be_written_otherwise(
