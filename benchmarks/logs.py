@@ -35,9 +35,9 @@ from audit.estimate.monitoring import together
 from audit.evidence import Predictions, Repeats, Window, Windows
 from audit.logs.cells import answers
 from audit.logs.columns import LogColumns
+from audit.logs.connection import connect
 from audit.logs.counting import count
 from audit.logs.frames import open_frame
-from audit.logs.sources import connect
 from audit.monitoring.reference import ALARMS, Reference, reference_of
 from audit.statistics.ranking import roc_auc
 from audit.statistics.variance import variance

@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 
 from audit.logs.columns import LogColumns
+from audit.logs.connection import connect
 from audit.logs.counting import count
-from audit.logs.sources import connect, open_files
+from audit.logs.sources import open_files
 
 QUERY = """
 SELECT year(t) * 12 + month(t) AS w, {groups}, truth, predicted,

@@ -119,7 +119,7 @@ def source_of(data: DataTable, folder: Path, columns: LogColumns, frames: Frames
         return open_spark(data.spark, data.table, needed, labels=labels)
     late = log_files(folder, labels, what="labels") if labels else ()
     if data.table:
-        return open_table(folder / str(data.log), data.table, needed, labels=late)
+        return open_table(folder / str(data.log), data.table, needed, labels=late, text=columns.text)
     files = log_files(folder, str(data.log or data.test))
     if data.dask is not None:
         return open_dask(data.dask, files, needed, labels=late)

@@ -45,12 +45,16 @@ def common_type(types: Collection[str]) -> str:
 
     Examples
     --------
-    >>> common_type({"BIGINT"}), common_type({"BIGINT", "DECIMAL(4,2)"}), common_type({"ENUM('a')"})
-    ('BIGINT', 'DOUBLE', 'VARCHAR')
+    >>> common_type({"BIGINT"}), common_type({"BIGINT", "HUGEINT"}), common_type({"BIGINT", "DECIMAL(4,2)"})
+    ('BIGINT', 'HUGEINT', 'DOUBLE')
+    >>> common_type({"ENUM('a')"}), common_type({"BOOLEAN", "VARCHAR"})
+    ('VARCHAR', 'VARCHAR')
     """
     first = next(iter(types))
     if len(types) == 1 and not first.startswith("ENUM"):
         return first
+    if all(kind.endswith("INT") or kind == "INTEGER" for kind in types):
+        return "HUGEINT" if {"HUGEINT", "UHUGEINT", "UBIGINT"} & set(types) else "BIGINT"
     return {"number": "DOUBLE", "time": "TIMESTAMP"}.get(family_of(first), "VARCHAR")
 
 

@@ -16,14 +16,16 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import DataError, quote
+from audit.logs.agreement import unreadable
 from audit.logs.amounts import UNKNOWN, amount_keys, amount_sums, largest_amount
 from audit.logs.cells import EARLY, LATE, Cells, sum_of, words
 from audit.logs.columns import LogColumns
 from audit.logs.joining import FILE
 from audit.logs.label_times import without_impossible
 from audit.logs.numbers import is_number, whole
+from audit.logs.reading import say_briefly
 from audit.logs.score_bins import raw_scores, with_bins
-from audit.logs.sources import Source, say_briefly, unreadable
+from audit.logs.sources import Source
 from audit.logs.windows import NO_WINDOW, TIME, latest_time, window_number, with_places
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     except DataError:
         raise
     except Exception as error:
-        why = unreadable(source.files, tuple(columns.parts())) or say_briefly(error)
+        why = unreadable(source.files, tuple(columns.parts()), columns.text) or say_briefly(error)
         raise DataError(f"log {quote(source.name)} cannot be counted: {why}.") from error
     if sizes:
         raise DataError(_too_many(source, columns, sizes))

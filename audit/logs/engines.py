@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 from audit.data.tables import files_sha256
 from audit.errors import DataError, MissingExtra, quote
+from audit.logs.agreement import agreement_of
 from audit.logs.column_types import family_of
 from audit.logs.frames import open_frame
 from audit.logs.joining import LATER
-from audit.logs.sources import Source, agreement_of, name_of
+from audit.logs.sources import Source, name_of
 
 HERE = "local"
 """In place of the address of a Dask scheduler: the threads of this computer."""
@@ -115,7 +116,7 @@ def _read(files: Sequence[Path], columns: Mapping[str, str]) -> Any:  # noqa: AN
     """Read files as one frame; those of which a column has no value have no type for it, so that each is read alone."""
     import dask.dataframe as dd
 
-    types = {name: _dtype(kind) for name, kind in agreement_of(files, columns).of_empty.items()}
+    types = {name: _dtype(kind) for name, kind in agreement_of(files, columns).types.items()}
     names = [str(path.absolute()) for path in files]
     if not types:
         return dd.read_parquet(names, columns=list(columns), dtype_backend="numpy_nullable")

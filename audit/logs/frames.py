@@ -11,9 +11,11 @@ import pandas as pd
 
 from audit.data.columns import label_texts
 from audit.errors import DataError, quote
+from audit.logs.agreement import require_columns
 from audit.logs.joining import LATER, NAMELESS, contradicting, differing_ids, future, is_shadowed, nameless, twice
 from audit.logs.numbers import is_number
-from audit.logs.sources import Source, require_columns, say_briefly
+from audit.logs.reading import say_briefly
+from audit.logs.sources import Source
 from audit.logs.windows import latest_time
 
 if TYPE_CHECKING:

@@ -17,6 +17,11 @@ FILE = "\tfile"
 """Name of the file; no column of a log has this name."""
 NAMELESS = "\tnone"
 """Stands for a missing name; no name in a log is this one."""
+MISSING_TEXTS = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+"""Texts of a CSV file that stand for no value, as in every other table that is read."""
 LATER = ("target", "label time")
 """Parts that are in the files of labels, where there are such."""
 
@@ -30,6 +35,17 @@ def quote_sql(name: str) -> str:
     "a""b"
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def is_value(column: str) -> str:
+    """Write the condition that a word does not stand for a missing value.
+
+    Parameters
+    ----------
+    column : str
+        A quoted name.
+    """
+    return f"{column} NOT IN ({', '.join(map(literal, MISSING_TEXTS))})"
 
 
 def as_time(column: str) -> str:
@@ -73,7 +89,7 @@ def require_times(
         return {name: as_time(column)}
     if type_ != "VARCHAR":
         raise DataError(f"{part} column {quote(name)} has type {type_}; expected dates or times.")
-    bad = f"{column} IS NOT NULL AND TRY_CAST({column} AS TIMESTAMP) IS NULL"
+    bad = f"{is_value(column)} AND TRY_CAST({column} AS TIMESTAMP) IS NULL"
     pair = connection.execute(f"SELECT count(*), any_value({column}) FROM {log} WHERE {bad}").fetchall()[0]  # noqa: S608
     if pair[0]:
         where = _file_of(connection, log, bad)
@@ -81,7 +97,7 @@ def require_times(
             f"{part} column {quote(name)} holds {pair[0]} values that are not times, such as "
             f"{quote(pair[1])}{where}; expected ISO dates or times."
         )
-    return {name: f"CAST({column} AS TIMESTAMP)"}
+    return {name: f"CAST(CASE WHEN {is_value(column)} THEN {column} END AS TIMESTAMP)"}
 
 
 def require_past(connection: duckdb.DuckDBPyConnection, log: str, named: Mapping[str, str]) -> None:

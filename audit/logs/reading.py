@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import glob
+import gzip
+import textwrap
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from audit.logs.joining import FILE, as_time, literal, quote_sql
+from audit.errors import DataError, quote
+from audit.logs.joining import FILE, MISSING_TEXTS, as_time, is_value, literal, quote_sql
 
 if TYPE_CHECKING:
     import duckdb
 
-MISSING_TEXTS = (
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
-    "NULL", "NaN", "None", "n/a", "nan", "null",
-)  # fmt: skip
-"""Texts of a CSV file that stand for no value, as in every other table that is read."""
 CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+MISFIT = (
+    "its rows do not fit its header. Expected UTF-8, a comma (.tsv: a tab) between values, as many values in each row "
+    'as the header has names, and " around texts, closed again and doubled inside them'
+)
+MOST_HEAD = 1 << 24
+"""Characters of a line of a CSV file that are looked at."""
 
 
 def pattern_of(file: Path) -> str:
@@ -25,63 +30,112 @@ def pattern_of(file: Path) -> str:
     return glob.escape(str(file))
 
 
+def is_csv(file: Path) -> bool:
+    """Tell by its name whether a file is one of text.
+
+    Examples
+    --------
+    >>> is_csv(Path("a.CSV.gz")), is_csv(Path("a.parquet"))
+    (True, False)
+    """
+    return file.name.lower().endswith(CSV)
+
+
 def separator(file: Path) -> str:
     """Return what stands between the values of a text file."""
     return "\t" if file.name.lower().removesuffix(".gz").endswith(".tsv") else ","
 
 
-def read_csv(
-    connection: duckdb.DuckDBPyConnection,
-    files: Sequence[Path],
-    missing: Sequence[str],
-    types: Mapping[str, str] | None,
-) -> duckdb.DuckDBPyRelation:
-    """Open CSV files with these types, or those that DuckDB guesses."""
-    return connection.read_csv(
-        [pattern_of(file) for file in files],  # type: ignore[arg-type]  # several names are read as one table
-        header=True,
-        quotechar='"',
-        escapechar='"',
-        sep=separator(files[0]),
-        na_values=list(missing),
-        filename=FILE,
-        union_by_name=len(files) > 1,
-        dtype=None if types is None else dict(types),
+def say_briefly(error: Exception) -> str:
+    """Return the words of an engine's error, without the query that it quotes, or what is wrong with a CSV file."""
+    text = " ".join(str(error).split("\nLINE 1:")[0].split())
+    return MISFIT if "Error when sniffing file" in text else textwrap.shorten(text, 250, placeholder=" …").rstrip(".")
+
+
+class CsvFile(NamedTuple):
+    """What was learned of a CSV file from its first rows."""
+
+    path: Path
+    types: dict[str, str]
+    """Type of each column, in their order; words for times and for what is read as it is written."""
+    layout: str
+    """Where its header stands and how its lines end, in the words of DuckDB."""
+
+
+def look_at(connection: duckdb.DuckDBPyConnection, file: Path, text: Collection[str] = ()) -> CsvFile:
+    """Learn how a CSV file is written.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+    file : Path
+    text : collection of str
+        Columns that are read as they are written, zeros in front included.
+
+    Raises
+    ------
+    duckdb.Error
+        If it cannot be read.
+    DataError
+        If rows fit a line that is not the first one, and are perhaps not read as they were meant.
+    """
+    missing = ", ".join(map(literal, MISSING_TEXTS))
+    query = (
+        "SELECT NewLineDelimiter, SkipRows, Columns FROM "  # noqa: S608 -- names are quoted
+        f"sniff_csv({literal(pattern_of(file))}, {_dialect(file)}, nullstr = [{missing}])"
     )
+    ((newline, skipped, columns),) = connection.execute(query).fetchall()
+    if any(line.strip() for line in first_lines(file, skipped)):
+        raise DataError(f"log file {quote(file.name)} cannot be read: {MISFIT}.")
+    types = {str(column["name"]): str(column["type"]) for column in columns}
+    words = {name for name, kind in types.items() if kind.startswith(("DATE", "TIME"))} | (set(text) & set(types))
+    layout = f"skip = {skipped}" + (f", new_line = {literal(newline)}" if newline.startswith("\\") else "")
+    return CsvFile(file, types | dict.fromkeys(words, "VARCHAR"), layout)
 
 
-def read_files(
-    connection: duckdb.DuckDBPyConnection,
-    files: Sequence[Path],
-    text: Collection[str],
-    stated: Mapping[str, str] | None = None,
+def first_lines(file: Path, count: int) -> list[str]:
+    """Return the first lines of a text file, at most so many; what is wrong with the file is said by its reader."""
+    unpacked = gzip.open if file.name.lower().endswith(".gz") else open
+    try:
+        with unpacked(file, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
+            return [lines.readline(MOST_HEAD).strip("\r\n") for _ in range(count)]
+    except (OSError, EOFError, zlib.error):
+        return []
+
+
+def read_csv(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[CsvFile], types: Mapping[str, str]
 ) -> duckdb.DuckDBPyRelation:
-    """Open files of one kind, with the types that are stated; times of CSV files stay words until they are read."""
-    if not files[0].name.lower().endswith(CSV):
-        return _read_parquet(connection, files, stated or {})
-    guessed = read_csv(connection, files, MISSING_TEXTS, None)
-    types = _types(guessed, text) | {name: kind for name, kind in (stated or {}).items() if name in guessed.columns}
-    if not stated and not {"VARCHAR", "BOOLEAN"} & set(types.values()):
-        return guessed
-    words = read_csv(connection, files, [""], dict.fromkeys(types, "VARCHAR"))
-    return words.project(", ".join([*(_typed(name, kind) for name, kind in types.items()), quote_sql(FILE)]))
+    """Open some columns of CSV files, with their types, and the name of the file of each row.
+
+    Files with the same header are read as one, and none is looked at again: that takes longer than reading it.
+    """
+    alike: dict[tuple[object, ...], list[CsvFile]] = {}
+    for file in files:
+        alike.setdefault((tuple(file.types), file.layout, separator(file.path)), []).append(file)
+    wanted = ", ".join([*(_typed(name, kind) for name, kind in types.items()), quote_sql(FILE)])
+    parts = []
+    for group in alike.values():
+        names = ", ".join(literal(pattern_of(file.path)) for file in group)
+        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in group[0].types)
+        how = f"{_dialect(group[0].path)}, {group[0].layout}, auto_detect = false, columns = {{{columns}}}"
+        source = f"read_csv([{names}], {how}, nullstr = [''], filename = {literal(FILE)})"
+        parts.append(f"SELECT {wanted} FROM {source}")  # noqa: S608 -- names are quoted
+    return connection.sql(" UNION ALL ".join(parts))
 
 
-def types_of_file(connection: duckdb.DuckDBPyConnection, file: Path, text: Collection[str]) -> dict[str, str]:
-    """Return the types that a file's columns have as :func:`read_files` reads them, without reading its rows."""
-    if not file.name.lower().endswith(CSV):
-        relation = _read_parquet(connection, [file], {})
-        return dict(zip(relation.columns, map(str, relation.types), strict=True))
-    types = _types(read_csv(connection, [file], MISSING_TEXTS, None), text)
-    return {name: "VARCHAR" if kind == "BOOLEAN" else kind for name, kind in types.items()}
+def _dialect(file: Path) -> str:
+    """Say how CSV files are written, whatever their first rows look like; no row is taken for a comment."""
+    return f"""header = true, quote = '"', escape = '"', comment = '', sep = {literal(separator(file))}"""
 
 
-def _read_parquet(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], stated: Mapping[str, str]
+def read_parquet(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], types: Mapping[str, str]
 ) -> duckdb.DuckDBPyRelation:
+    """Open Parquet files, with the types that are stated of some columns, and the name of the file of each row."""
     names = ", ".join(literal(pattern_of(file)) for file in files)
     how = f"union_by_name = {len(files) > 1}, filename = {literal(FILE)}"
-    casts = ", ".join(f"{_cast(quote_sql(name), kind)} AS {quote_sql(name)}" for name, kind in stated.items())
+    casts = ", ".join(f"{_cast(quote_sql(name), kind)} AS {quote_sql(name)}" for name, kind in types.items())
     what = f"* REPLACE ({casts})" if casts else "*"
     return connection.sql(f"SELECT {what} FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
 
@@ -90,23 +144,15 @@ def _cast(column: str, kind: str) -> str:
     return as_time(column) if kind == "TIMESTAMP" else f"CAST({column} AS {kind})"
 
 
-def _types(guessed: duckdb.DuckDBPyRelation, text: Collection[str]) -> dict[str, str]:
-    """Return the types that were guessed of a CSV file's columns, without times and those that are texts."""
-    types = dict(zip(guessed.columns, map(str, guessed.types), strict=True))
-    del types[FILE]
-    times = {name for name, kind in types.items() if kind.startswith(("DATE", "TIME"))}
-    return types | dict.fromkeys(times | (set(text) & set(types)), "VARCHAR")
-
-
 def _typed(name: str, kind: str) -> str:
     """Write a column read as words in its type; in a column of words only the empty field is missing.
 
-    Words such as NA stand for a missing number, and are words among words; yes and no are words, too.
+    Words such as NA stand for a missing number or truth value, and are words among words; yes and no are words, too.
     """
     column = quote_sql(name)
     if kind == "VARCHAR":
         return column
     if kind == "BOOLEAN":
-        return f"CASE lower({column}) WHEN 'true' THEN 'True' WHEN 'false' THEN 'False' ELSE {column} END AS {column}"
-    missing = ", ".join(f"'{text}'" for text in MISSING_TEXTS)
-    return f"CAST(CASE WHEN {column} IN ({missing}) THEN NULL ELSE {column} END AS {kind}) AS {column}"
+        truth = f"CASE lower({column}) WHEN 'true' THEN 'True' WHEN 'false' THEN 'False' ELSE {column} END"
+        return f"CASE WHEN {is_value(column)} THEN {truth} END AS {column}"
+    return f"CAST(CASE WHEN {is_value(column)} THEN {column} END AS {kind}) AS {column}"

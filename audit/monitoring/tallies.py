@@ -16,11 +16,13 @@ from audit.config.logs import Frames, source_of
 from audit.data.tables import files_sha256
 from audit.data.user_key import seal
 from audit.errors import ConfigError, quote
+from audit.logs.agreement import agreement_of
 from audit.logs.cells import LATE, REFERENCE, WINDOW, Cells, add, load, save
 from audit.logs.columns import LogColumns
+from audit.logs.connection import connect
 from audit.logs.counting import count, count_files
 from audit.logs.joining import LATER
-from audit.logs.sources import Source, agreement_of, connect, log_files, open_files
+from audit.logs.sources import Source, log_files, open_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -104,14 +106,12 @@ def _of_files(
     agreement = agreement_of(files, needed, columns.text)
     shadowed = False
     if columns.id is not None:  # an identifier must not stand in two files
-        shadowed = open_files(files, columns.identity(), fingerprint=False, text=columns.text).shadowed
+        shadowed = open_files(files, columns.identity(), fingerprint=False, agreement=agreement).shadowed
 
     def open_some(some: Sequence[Path]) -> Source:
-        return open_files(
-            some, columns.parts(), fingerprint=False, labels=late, text=columns.text, types=agreement.of_empty
-        )
+        return open_files(some, columns.parts(), fingerprint=False, labels=late, text=columns.text, agreement=agreement)
 
-    how = f"{columns}\0{agreement.of_empty}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"
+    how = f"{columns}\0{agreement.types}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"
     digests = {file: hashlib.sha256(f"{files_sha256([file])}{how}".encode()).hexdigest()[:32] for file in files}
     with nullcontext() if kept is None else connect(folder=kept) as store:
         parts = {} if kept is None or store is None else _kept(kept, digests, store)

@@ -18,7 +18,7 @@ from audit.data import user_key
 from audit.data.user_key import VARIABLE
 from audit.gather import _stored
 from audit.logs import cells
-from audit.logs.sources import connect
+from audit.logs.connection import connect
 from audit.models import exchange
 from audit.monitoring import watching
 from reports.record import AuditRecord

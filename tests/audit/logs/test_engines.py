@@ -22,10 +22,10 @@ import modelassay
 from audit.errors import DataError
 from audit.logs.cells import WINDOW, Cells
 from audit.logs.columns import LogColumns
+from audit.logs.connection import connect
 from audit.logs.counting import count
 from audit.logs.frames import open_frame
 from audit.logs.label_times import doubts
-from audit.logs.sources import connect
 from audit.logs.windows import NO_WINDOW
 from reports.store import dumps
 

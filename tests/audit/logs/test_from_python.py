@@ -13,7 +13,7 @@ import pytest
 import modelassay
 from audit.cli import main
 from audit.errors import AuditError
-from audit.logs.sources import connect
+from audit.logs.connection import connect
 from reports.record import AuditRecord, Estimate
 from reports.store import dumps, load
 

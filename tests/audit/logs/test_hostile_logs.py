@@ -12,7 +12,8 @@ import pytest
 
 from audit.cli import main
 from audit.errors import DataError
-from audit.logs.sources import connect, log_files, open_files, open_table
+from audit.logs.connection import connect
+from audit.logs.sources import log_files, open_files, open_table
 
 COLUMNS = {"y": "target", "p": "prediction"}
 ROWS = "".join(f"{k},{k % 2},{k // 2 % 2}\n" for k in range(200))

@@ -14,7 +14,7 @@ import pytest
 
 from audit.cli import main
 from audit.logs.cells import load
-from audit.logs.sources import connect
+from audit.logs.connection import connect
 from reports.store import load as load_record
 
 TOML = """

@@ -13,10 +13,11 @@ import modelassay
 from audit.cli import main
 from audit.errors import DataError
 from audit.logs.columns import LogColumns
+from audit.logs.connection import connect
 from audit.logs.counting import count
 from audit.logs.engines import open_dask
 from audit.logs.frames import open_frame
-from audit.logs.sources import connect, open_files
+from audit.logs.sources import open_files
 from reports.store import load
 
 arrow: Any = pytest.importorskip("pyarrow", reason="pyarrow is not installed; pip install 'modelassay[tables]'")

@@ -13,9 +13,10 @@ import pytest
 import modelassay
 from audit.logs.cells import Cells, load, save
 from audit.logs.columns import LogColumns
+from audit.logs.connection import connect
 from audit.logs.counting import count
 from audit.logs.frames import open_frame
-from audit.logs.sources import connect, open_files
+from audit.logs.sources import open_files
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what engines call in each other
 BANDED = LogColumns(target="y", prediction="p", score="s", sensitive=("age",), bins={"age": (30.0, 50.0)})

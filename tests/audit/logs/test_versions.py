@@ -21,9 +21,9 @@ from audit.errors import AuditError, ConfigError, DataError
 from audit.evidence import Settings
 from audit.logs.cells import Cells, answers
 from audit.logs.columns import LogColumns
+from audit.logs.connection import connect
 from audit.logs.counting import count
 from audit.logs.frames import open_frame
-from audit.logs.sources import connect
 from audit.logs.versions import SHADOW, decider_factor
 from reports.record import AuditRecord, Estimate
 from reports.store import load
