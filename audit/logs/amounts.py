@@ -52,8 +52,8 @@ def amount_sums(columns: LogColumns, schema: dict[str, Any], scale: float) -> di
     return {"true_sum": whole(given * weight * scale), "predicted_sum": whole(predicted * weight * scale)}
 
 
-def largest_amount(frame: nw.LazyFrame[Any], columns: LogColumns, schema: dict[str, Any]) -> float:
-    """Return the largest sum that can come out, without regard to sign and weights.
+def largest_amount(frame: nw.LazyFrame[Any], columns: LogColumns, schema: dict[str, Any]) -> tuple[int, float]:
+    """Return how many rows there are, and the largest amount, without regard to sign and weights.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def largest_amount(frame: nw.LazyFrame[Any], columns: LogColumns, schema: dict[s
     ):
         if int(rows or 0):
             raise DataError(f"{part} column {quote(name)} has {int(rows)} values that are not finite numbers.")
-    return float(row["n"]) * max(float(row["true"] or 0.0), float(row["predicted"] or 0.0))
+    return int(row["n"]), max(float(row["true"] or 0.0), float(row["predicted"] or 0.0))
 
 
 def _numbers(columns: LogColumns, schema: dict[str, Any]) -> tuple[nw.Expr, nw.Expr]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -68,6 +68,8 @@ class Cells:
         ``n``, and where they were counted ``score_sum``, ``weight_sum``, ``square_sum`` in fixed point.
     scales : mapping of str to float
         What weights, their squares and amounts were multiplied by, by name of the sum.
+    file : str
+        Where they were counted; of several files, the one with the largest weights or amounts.
     doubted : tuple of str
         Files with labels that are not believed.
     shadowed : bool
@@ -77,6 +79,7 @@ class Cells:
     keys: pd.DataFrame
     sums: pd.DataFrame
     scales: Mapping[str, float] = field(default_factory=dict)
+    file: str = ""
     doubted: tuple[str, ...] = ()
     shadowed: bool = False
 
@@ -113,9 +116,9 @@ class Cells:
         return frame_sha256(pd.concat([pd.DataFrame(texts, dtype=object), self.sums], axis=1))
 
     def counted_in(self, name: str) -> Cells:
-        """Return the cells with the name of the file that they were counted in, where labels of it are not believed."""
+        """Return the cells with the name of the file that they were counted in."""
         doubtful = EARLY in self.sums and int(self.sums[[EARLY, LATE]].to_numpy().sum()) > 0
-        return replace(self, doubted=(name,) if doubtful else ())
+        return replace(self, file=name, doubted=(name,) if doubtful else ())
 
     def windows(self) -> tuple[int, ...]:
         """Return the numbers of the windows that hold rows, in order of time; rows without a time have none."""
@@ -151,39 +154,6 @@ def sum_of(place: str) -> str:
     ('score_sum', 'score_2_sum')
     """
     return f"{place.replace('bin', 'score').replace(' ', '_')}_sum"
-
-
-def add(parts: Iterable[Cells]) -> Cells:
-    """Add up cells of several logs, or of several parts of one.
-
-    Raises
-    ------
-    DataError
-        If there are none, or weights were counted in units that differ.
-    """
-    every = _alike([part for part in parts if len(part)])
-    scales = {name: min(cells.scales[name] for cells in every) for name in every[0].scales}
-    sums = []
-    for cells in every:
-        own = cells.sums.copy()
-        for name, scale in scales.items():
-            if cells.scales[name] != scale:
-                own[name] = np.rint(own[name].to_numpy() * (scale / cells.scales[name])).astype(np.int64)
-        sums.append(own)
-    keys = pd.concat([cells.keys for cells in every], ignore_index=True)
-    doubted = tuple(dict.fromkeys(name for cells in every for name in cells.doubted))
-    shadowed = any(cells.shadowed for cells in every)
-    whole = Cells(keys=keys, sums=pd.concat(sums, ignore_index=True), scales=scales, doubted=doubted, shadowed=shadowed)
-    return whole.merge()
-
-
-def _alike(parts: list[Cells]) -> list[Cells]:
-    """Return the parts with the keys that all of them have: scores of many classes may be too many in some."""
-    if not parts:
-        raise DataError("the log has no rows.")
-    keys = [name for name in parts[0].keys if all(name in part.keys for part in parts)]
-    sums = [name for name in parts[0].sums if all(name in part.sums for part in parts)]
-    return [replace(part, keys=part.keys[keys], sums=part.sums[sums]) for part in parts]
 
 
 # --- answers --------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import DataError, quote
+from audit.logs.adding import require_kept
 from audit.logs.agreement import unreadable
 from audit.logs.amounts import UNKNOWN, amount_keys, amount_sums, largest_amount
 from audit.logs.cells import EARLY, LATE, Cells, sum_of, words
@@ -74,6 +75,7 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     if sizes:
         raise DataError(_too_many(source, columns, sizes))
     cells = _cells(frame, columns, schema, scales).counted_in(source.name)
+    require_kept(cells)
     return replace(cells, shadowed=source.shadowed)
 
 
@@ -268,9 +270,10 @@ def _scales(source: Source, columns: LogColumns, schema: dict[str, Any]) -> dict
     values, heaviest = {}, 1.0
     if columns.weight is not None:
         n, heaviest = _heaviest(source, columns.weight, schema)
-        values = {"weight_sum": _power(n * heaviest), "square_sum": _power(n * heaviest * heaviest)}
+        values = {"weight_sum": _power(n, heaviest), "square_sum": _power(n, heaviest * heaviest)}
     if columns.amounts:
-        power = _power(largest_amount(source.frame, columns, schema) * heaviest)
+        n, largest = largest_amount(source.frame, columns, schema)
+        power = _power(n, largest * heaviest)
         values |= {"true_sum": power, "predicted_sum": power}
     return values
 
@@ -296,9 +299,15 @@ def _heaviest(source: Source, name: str, schema: dict[str, Any]) -> tuple[int, f
     return n, most
 
 
-def _power(most: float) -> float:
-    """Return the largest power of two up to 2⁵² per unit at which a sum of `most` stays below 2⁶²."""
-    return 2.0 ** min(61 - math.ceil(math.log2(most)) if most > 0 else 52, 52)
+def _power(n: int, largest: float) -> float:
+    """Return the largest power of two at which a sum of `n` numbers stays below 2⁶².
+
+    It is 2⁵² at most, so that files of few rows have it in common, or 2⁷², 2⁹² … where all numbers are tiny.
+    """
+    if not n or not largest > 0:
+        return 2.0**52
+    most = 52 + 20 * max(math.floor(-math.log2(largest) / 20), 0)
+    return 2.0 ** max(min(61 - math.ceil(math.log2(n) + math.log2(largest)), most), -1000)
 
 
 # --- the small result -----------------------------------------------------------------------------

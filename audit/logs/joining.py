@@ -51,7 +51,8 @@ def is_value(column: str) -> str:
 def as_time(column: str) -> str:
     """Return the expression of a time in UTC without a zone, of dates and times of any unit.
 
-    Nanoseconds with a zone, as pandas writes them, have no way to a plain time but by one with a zone.
+    Nanoseconds with a zone, as pandas writes them, have no way to a plain time but by one with a zone; texts would lose
+    their zone on any other.
 
     Examples
     --------
@@ -89,7 +90,7 @@ def require_times(
         return {name: as_time(column)}
     if type_ != "VARCHAR":
         raise DataError(f"{part} column {quote(name)} has type {type_}; expected dates or times.")
-    bad = f"{is_value(column)} AND TRY_CAST({column} AS TIMESTAMP) IS NULL"
+    bad = f"{is_value(column)} AND TRY_CAST({column} AS TIMESTAMPTZ) IS NULL"
     pair = connection.execute(f"SELECT count(*), any_value({column}) FROM {log} WHERE {bad}").fetchall()[0]  # noqa: S608
     if pair[0]:
         where = _file_of(connection, log, bad)
@@ -97,7 +98,7 @@ def require_times(
             f"{part} column {quote(name)} holds {pair[0]} values that are not times, such as "
             f"{quote(pair[1])}{where}; expected ISO dates or times."
         )
-    return {name: f"CAST(CASE WHEN {is_value(column)} THEN {column} END AS TIMESTAMP)"}
+    return {name: as_time(f"CASE WHEN {is_value(column)} THEN {column} END")}
 
 
 def require_past(connection: duckdb.DuckDBPyConnection, log: str, named: Mapping[str, str]) -> None:

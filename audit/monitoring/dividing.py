@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +82,9 @@ def digest_of(parts: Sequence[Predictions]) -> str:
     """
     digest = hashlib.sha256()
     for part in parts:
-        columns = {"true": part.y_true, "predicted": part.y_pred, "weight": part.weight, "score": part.y_score}
+        amounts = {"true": part.y_true, "predicted": part.y_pred, "weight": part.weight}
+        columns = {name: None if column is None else _rounded(column) for name, column in amounts.items()}
+        columns["score"] = part.y_score
         texts = [*part.classes]
         for name, factor in part.keys.items():
             used = np.unique(factor.codes) if name in part.deciders else np.arange(len(factor.levels))
@@ -92,3 +95,11 @@ def digest_of(parts: Sequence[Predictions]) -> str:
         for column in columns.values():
             digest.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()
+
+
+def _rounded(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Round numbers that are not whole to 32 bits: the units that sums are counted in change with the largest file."""
+    if column.dtype.kind != "f" or np.array_equal(column, np.rint(column)):
+        return column
+    share, power = np.frexp(column)
+    return np.asarray(np.ldexp(np.rint(share * 2.0**32), power - 32))

@@ -16,8 +16,9 @@ from audit.config.logs import Frames, source_of
 from audit.data.tables import files_sha256
 from audit.data.user_key import seal
 from audit.errors import ConfigError, quote
+from audit.logs.adding import add
 from audit.logs.agreement import agreement_of
-from audit.logs.cells import LATE, REFERENCE, WINDOW, Cells, add, load, save
+from audit.logs.cells import LATE, REFERENCE, WINDOW, Cells, load, save
 from audit.logs.columns import LogColumns
 from audit.logs.connection import connect
 from audit.logs.counting import count, count_files
@@ -27,7 +28,7 @@ from audit.logs.sources import Source, log_files, open_files
 if TYPE_CHECKING:
     import duckdb
 
-HOW = "v9"
+HOW = "v10"
 """Changes when the same files would be counted differently."""
 AT_ONCE = 1 << 24
 """Bytes of files that are counted in one pass, which keeps what is counted of them at once small."""

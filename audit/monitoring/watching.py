@@ -20,7 +20,8 @@ from audit.estimate.monitoring import together
 from audit.estimate.season import weekly_pattern
 from audit.estimate.versions import comparisons
 from audit.evidence import COUNTED, Absence, Settings, Window, Windows
-from audit.logs.cells import WINDOW, Counted, add, answers
+from audit.logs.adding import add
+from audit.logs.cells import WINDOW, Counted, answers
 from audit.logs.columns import LogColumns
 from audit.logs.label_times import doubts
 from audit.logs.versions import shadow_notes

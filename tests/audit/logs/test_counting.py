@@ -16,7 +16,8 @@ from audit.data.roles import Roles
 from audit.errors import DataError
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
-from audit.logs.cells import Cells, Counted, add, answers, load, save
+from audit.logs.adding import add
+from audit.logs.cells import Cells, Counted, answers, load, save
 from audit.logs.columns import LogColumns
 from audit.logs.connection import connect
 from audit.logs.counting import count
