@@ -7,13 +7,14 @@ Nothing is measured here: a sentence puts numbers of the record in words, and sa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reports.answer import Answer, Tick, worst_of
 from reports.families import families_in, family_named
 from reports.for_whom import for_whom
 from reports.how_good import how_good
 from reports.lookup import Estimates, value_of
-from reports.over_time import change_since, trust_in
+from reports.over_time import change_since, groups_that_alarm, trust_in
 from reports.people import (
     capital,
 )
@@ -44,11 +45,15 @@ def answers(record: AuditRecord) -> tuple[Answer, ...]:
     watched = window_of(record) != ""
     return (
         how_good(record, known),
-        for_whom(record, known),
+        _with_alarms(for_whom(record, known), groups_that_alarm(record, known)),
         trust_in(record, known, results) if watched else _trust(record, known, results),
         change_since(record, known) if watched else _breaks(record, known, results),
         _unknown(record, results),
     )
+
+
+def _with_alarms(answer: Answer, alarms: str) -> Answer:
+    return replace(answer, details=(alarms, *answer.details)) if alarms else answer
 
 
 # --- can the numbers be trusted? ------------------------------------------------------------------

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from reports.phrases import metric_words
 from reports.printable import visible
@@ -19,6 +19,8 @@ MOST_LINES = 40
 ORDER = ("error", "fail", "inconclusive", "waived", "not_assessed", "pass")
 """Outcomes, worst first."""
 HEIGHT = 14
+BARS = {"error": HEIGHT, "fail": HEIGHT, "inconclusive": 9, "pass": 5}
+"""How high the bar of an outcome is, so that it is read without colors; others are a line."""
 PERFORMANCE = ("classification", "regression")
 """Checks whose numbers of all test rows are drawn."""
 MOST_NUMBERS = 16
@@ -48,6 +50,8 @@ class Entry:
     """Whether it is a window of a log."""
     versions: Mapping[str, int] = field(default_factory=dict)
     """Rows with a label by version or model, where a log says which answered."""
+    target: str = ""
+    """What the model predicts."""
 
 
 def entry(name: str, record: Mapping[str, object]) -> Entry:
@@ -83,6 +87,7 @@ def entry(name: str, record: Mapping[str, object]) -> Entry:
         topics={str(gate.get("id")): str(gate.get("topic") or "") for gate in gates},
         model=next((text for text in made_by if text), ""),
         window=bool(tests) and str(tests[0].get("file", "")).startswith("window "), versions=_versions(record),
+        target=str(data.get("target") or "") if isinstance(data, Mapping) else "",
     )  # fmt: skip
 
 
@@ -163,6 +168,8 @@ class Strip:
     gate: str
     last: str
     failed: int
+    since: str
+    """Record from which on it has failed without a break up to the last; ``""`` where the last did not fail."""
     paths: tuple[tuple[str, str], ...]
     """Outcome and path of its columns."""
     line: str
@@ -208,6 +215,7 @@ def page(entries: Sequence[Entry]) -> str:
     numbers = [number for name in names if (number := _number(name, entries)) is not None]
     return environment.get_template("history.html.j2").render(
         entries=entries, strips=strips, numbers=numbers[:MOST_NUMBERS], marks=_marks(entries),
+        targets=list(dict.fromkeys(entry.target for entry in entries if entry.target)),
         happened=[f"{name}: {words}" for name, words in events(entries).items()][-MOST_LINES:],
         models=models(entries)[-MOST_LINES:], flips=flips(entries)[-MOST_LINES:],
         changes=changes(entries)[-MOST_LINES:], uses=uses(entries)[:MOST_LINES], dates=_dates(entries),
@@ -269,16 +277,19 @@ def _strip(gate: str, entries: Sequence[Entry]) -> Strip:
     paths = []
     for outcome in dict.fromkeys(text for text in worst if text):
         places = [place for place, text in enumerate(worst) if text == outcome]
-        paths.append((outcome, "".join(f"M{place}.5 0v{HEIGHT}" for place in places)))
-    outcomes = [entry.outcomes[gate] for entry in entries if gate in entry.outcomes]
+        paths.append((outcome, "".join(f"M{place}.5 {HEIGHT}v-{BARS.get(outcome, 2)}" for place in places)))
+    judged = [entry for entry in entries if gate in entry.outcomes]
+    outcomes = [entry.outcomes[gate] for entry in judged]
+    run = len(list(takewhile(lambda outcome: outcome == "fail", reversed(outcomes))))
     line, band, words = _curve(
         [next((e.values[gate] for e in group[::-1] if gate in e.values), None) for group in groups]
     )
     failed = sum(outcome == "fail" for outcome in outcomes)
     topic = next((entry.topics[gate] for entry in reversed(entries) if gate in entry.topics), "")
     return Strip(
-        gate=gate, last=outcomes[-1], failed=failed, paths=tuple(paths), line=line, band=band, words=words, topic=topic
-    )
+        gate=gate, last=outcomes[-1], failed=failed, since=judged[-run].name if run else "", paths=tuple(paths),
+        line=line, band=band, words=words, topic=topic,
+    )  # fmt: skip
 
 
 def _columns(entries: Sequence[Entry]) -> list[Sequence[Entry]]:

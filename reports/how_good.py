@@ -32,7 +32,7 @@ SAID = frozenset({"accuracy", "r2_score"})
 _DRAWN = {
     "binary": ("accuracy", "recall", "precision"),
     "multiclass": ("accuracy",),
-    "regression": ("mean_absolute_error", "root_mean_squared_error", "r2_score"),
+    "regression": ("typical_error", "mean_absolute_error", "r2_score"),
 }
 """Numbers of a window that are drawn as they went."""
 FOLLOWS = 0.3
@@ -42,7 +42,7 @@ FOLLOWS = 0.3
 def how_good(record: AuditRecord, known: Estimates) -> Answer:
     """Say how often the model is right, beside what a constant would reach."""
     sentence, chart = _regression(record, known) if record.task == "regression" else _decisions(record, known)
-    chart = with_course(chart, record, known, _DRAWN[record.task])
+    chart = with_course(chart, record, _DRAWN[record.task])
     details = (
         _labeled(record),
         _no_skill(known),

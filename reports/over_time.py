@@ -26,7 +26,7 @@ from reports.strips import Strip, StripRow, Trend, bars, points
 
 _LOOKED_AT = (
     ("rows, scores and decisions", "window_drift"),
-    ("labels", "label_coverage"),
+    ("missing labels", "label_coverage"),
     ("usable answers", "output_validity"),
 )
 _SHAPE = {"split", "window", "metric", "over"}
@@ -73,18 +73,18 @@ def _trend(curve: Curve) -> Trend | None:
     return Trend(
         places=tuple(round(100 * x / end, 1) for x in line.x),
         values=line.y, lows=line.low, highs=line.high, reference=reference.y[0],
+        windows=tuple(curve.x_names[round(x)] for x in line.x),
         marks=tuple(round(100 * mark.x / end, 1) for mark in curve.marks),
     )  # fmt: skip
 
 
-def with_course(chart: Strip | None, record: AuditRecord, known: Estimates, metrics: Sequence[str]) -> Strip | None:
+def with_course(chart: Strip | None, record: AuditRecord, metrics: Sequence[str]) -> Strip | None:
     """Draw how numbers went in place of their bars, where the record is that of a window.
 
     Parameters
     ----------
     chart : Strip, optional
     record : AuditRecord
-    known : Estimates
     metrics : sequence of str
         What the rows of the chart are; of a regression, whose errors have no bars, rows are made of those there are.
     """
@@ -92,7 +92,8 @@ def with_course(chart: Strip | None, record: AuditRecord, known: Estimates, metr
     if course is None or not course.trends:
         return chart
     if record.task == "regression":
-        rows = [_amount(name, known) for name in metrics if known.get(name) is not None]
+        amounts = _amounts(course, metrics)
+        rows, metrics = list(amounts.values()), list(amounts)
     else:
         rows, metrics = list(chart.rows if chart else ()), metrics[: len(chart.rows) if chart else 0]
     drawn = [
@@ -103,10 +104,14 @@ def with_course(chart: Strip | None, record: AuditRecord, known: Estimates, metr
     return bars([*drawn, *rows[len(drawn) :]], end=1.0, note=visible(note, 200))
 
 
-def _amount(name: str, known: Estimates) -> StripRow:
-    estimate = known.get(name)
-    value = 0.0 if estimate is None else value_of(estimate)
-    return StripRow(label=metric_words(name), value=value, text=significant(value))
+def _amounts(course: Course, metrics: Sequence[str]) -> dict[str, StripRow]:
+    """Make a row of each size of errors that the last window has."""
+    trends = {name: course.trends.get(metric_words(name)) for name in metrics}
+    return {
+        name: StripRow(label=metric_words(name), value=trend.values[-1], text=significant(trend.values[-1]))
+        for name, trend in trends.items()
+        if trend is not None and trend.windows[-1] == course.last
+    }
 
 
 def trust_in(record: AuditRecord, known: Estimates, results: Sequence[GateResult]) -> Answer:
@@ -172,21 +177,46 @@ def _alarming(known: Estimates, what: str) -> list[Estimate]:
 
 
 def change_since(record: AuditRecord, known: Estimates) -> Answer:
-    """Say which numbers are worse than in the reference, and draw all changes of all rows."""
+    """Say which numbers are worse than in the reference, since when, and draw all changes of all rows."""
     course = course_of(record)
     worse, moved = _alarming(known, "performance"), _moved(known)
     whole = [change for change in known.of("performance_change") if set(change.where) == _SHAPE]
-    longest = {_number_in_words(record, change): change for change in worse}  # the look at most windows comes last
+    shown = [change for change in worse if not _groups(change)] or worse  # groups stand where they are compared
+    longest = {_number_in_words(record, change): change for change in shown}  # the look at most windows comes last
     texts = [f"{name} {signed_change(change)}" for name, change in longest.items()]
-    since = visible(course.reference, 60) if course is not None else "the reference"
+    if texts:
+        texts[0] += _since(course, next(iter(longest.values())))
+    before = visible(course.reference, 60) if course is not None else "the reference"
     parts = [list_names(texts, limit=2)] if texts else []
     parts += [f"{list_names(moved, limit=2)} moved"] if moved else []
     parts += _worse_versions(known)[:1]
-    calm = f"No alarm since {since}." if whole else "Not known: no row here has a label."
-    sentence = f"Since {since}: {'; '.join(parts)}." if parts else calm
+    calm = f"No alarm, compared with {before}." if whole else "Not known: no row here has a label."
+    sentence = f"Compared with {before}: {'; '.join(parts)}." if parts else calm
     return Answer(
         id="breaks", short="Changed", question="What has changed?", sentence=sentence, strip=_changes(whole, worse)
     )
+
+
+def _since(course: Course | None, change: Estimate) -> str:
+    """Say since which window the number of all rows lies beyond the reference, interval and all, without a break."""
+    trend = course.trends.get(metric_words(change.where["metric"])) if course is not None else None
+    if course is None or trend is None or set(change.where) != _SHAPE or trend.windows[-1] != course.last:
+        return ""
+    lower = value_of(change) < 0
+    limits = trend.highs if lower else trend.lows
+    beyond = [limit < trend.reference if lower else limit > trend.reference for limit in limits]
+    run = len(beyond) if all(beyond) else beyond[::-1].index(False)
+    return f" ({'lower' if lower else 'higher'} since {visible(trend.windows[-run], 40)})" if run else ""
+
+
+def groups_that_alarm(record: AuditRecord, known: Estimates) -> str:
+    """Say which groups have an alarm of performance, the largest change of each number first; ``""`` for none."""
+    by_number = {
+        _number_in_words(record, change): change for change in _alarming(known, "performance") if _groups(change)
+    }
+    ranked = sorted(by_number, key=lambda words: -abs(value_of(by_number[words])))
+    texts = [f"{words} {signed_change(by_number[words])}" for words in ranked]
+    return f"Alarms by group: {list_names(texts, limit=2)}." if texts else ""
 
 
 def _worse_versions(known: Estimates) -> list[str]:
@@ -211,16 +241,29 @@ def _groups(estimate: Estimate) -> dict[str, str]:
 
 
 def _changes(whole: Sequence[Estimate], worse: Sequence[Estimate]) -> Strip | None:
-    """Draw the changes over as many windows as there are together, of one unit."""
+    """Draw the changes over as many windows as there are together, of one unit; amounts on axes of their own."""
     longest = max((change.where["over"] for change in whole), default="")
     shown = [change for change in whole if change.where["over"] == longest and change.unit == whole[0].unit]
+    share = bool(shown) and shown[0].unit == "difference"
     rows = [
-        StripRow(
-            label=metric_words(change.where["metric"]), value=change.value, low=change.low, high=change.high,
-            text=signed_change(change), strong=change in worse, mark=0.0,
-        )
+        _change_row(change, 1.0 if share else _reach(change), strong=change in worse)
         for change in shown
         if change.value is not None
-    ]  # fmt: skip
+    ]
     note = f"change over {visible(longest, 40)}; lines: the intervals that alarms go by"
-    return points(rows, share=bool(rows) and whole[0].unit == "difference", note=note)
+    if share or not rows:
+        return points(rows, share=share, note=note)
+    return Strip(rows=tuple(rows), low=-1.0, high=1.0, points=True, note=f"{note}, each on an axis of its own")
+
+
+def _reach(change: Estimate) -> float:
+    """Return how far a change and its limits lie from none."""
+    return max(abs(number) for number in (change.value, change.low, change.high) if number is not None) or 1.0
+
+
+def _change_row(change: Estimate, scale: float, *, strong: bool) -> StripRow:
+    low, high = (None if limit is None else limit / scale for limit in (change.low, change.high))
+    return StripRow(
+        label=metric_words(change.where["metric"]), value=value_of(change) / scale, low=low, high=high,
+        text=signed_change(change), strong=strong, mark=0.0,
+    )  # fmt: skip

@@ -169,9 +169,14 @@ def size_of_change(estimate: Estimate) -> str:
     '−4.1 points'
     >>> size_of_change(Estimate(metric="performance_change", value=12.34, where={}, unit="target"))
     '12.3'
+    >>> size_of_change(Estimate(metric="performance_change", value=-0.01, where={}, unit="difference"))
+    '−1 point'
     """
     value = estimate.value or 0.0
-    return f"{percent(value).removesuffix(' %')} points" if estimate.unit == "difference" else significant(value)
+    if estimate.unit != "difference":
+        return significant(value)
+    size = percent(value).removesuffix(" %")
+    return f"{size} {'point' if size in ('1', '−1') else 'points'}"
 
 
 def signed_change(estimate: Estimate) -> str:

@@ -151,6 +151,10 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("False positive rate", "Of those who are not of the class, the share that the model says are."),
     ("Precision", "Of those that the model says are of the class, the share that is."),
     ("Calibrated", "Scores mean what they say: of rows scored 0.3, about 30 of 100 are of the class."),
+    ("Typical error", ("Of amounts: the size that most errors have. A few large ones count less in it than in the "
+     "mean.")),
+    ("Alarm", ("A number of a window is shown to be worse than in the windows that it is compared with, or its rows "
+     "have moved.")),
     ("Drift", "Test rows differ from the rows that the model learned from."),
     ("Leak", "The model could see what it is tested on; the figures are then too good."),
     ("Overfitting", "The model is better on the rows it learned from than on new ones."),

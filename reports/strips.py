@@ -26,6 +26,8 @@ class Trend:
     lows: tuple[float, ...]
     highs: tuple[float, ...]
     reference: float
+    windows: tuple[str, ...] = ()
+    """Names of these windows."""
     marks: tuple[float, ...] = ()
     """Where something changed, such as the version that answers, from 0 to 100."""
 

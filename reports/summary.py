@@ -260,7 +260,7 @@ def largest(record: AuditRecord, limit: int = 2) -> tuple[str, ...]:
     said: dict[str, GateResult] = {}
     for result in results:
         said.setdefault(capital(record, concern_words(record, known, result.lead)), result)
-    first = list(said.items())[:limit]
+    first = list(said.items())[: limit + (len(said) == limit + 1)]  # one more takes no more room than its name
     spoken = [result for _, result in first]
     rest = [result for result in (*here.missed, *here.concerns) if result not in spoken]
     also = list_names(dict.fromkeys(topic_name(result) for result in rest), limit=NAMED)

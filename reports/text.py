@@ -69,7 +69,7 @@ def lines(record: AuditRecord, width: int = WIDTH, *, everything: bool = False, 
     last = [Line(text=text, tone=tone(record), strong=True) for text in textwrap.wrap(verdict, width)]
     if record.partial:
         last.insert(0, Line(text=_shorten(f"{'Partial':<{_INDENT}}{visible(record.partial, 300)}", width)))
-    head = Line(text=_shorten(_head(record), width), strong=True)
+    head = Line(text=_shorten(_head(record, width), width), strong=True)
     entries = [head, *_screen(record, width, MOST_LINES - len(last) - 1)]
     if everything:
         entries += _everything(record, width)
@@ -90,9 +90,12 @@ def tame(line: str) -> str:
     return line.replace("##[", "## [").replace("##vso[", "## vso[").replace("##teamcity[", "## teamcity[")
 
 
-def _head(record: AuditRecord) -> str:
+def _head(record: AuditRecord, width: int) -> str:
+    """Name what is audited; how it answers is left out where it does not fit."""
     size = [f"{window_of(record)}{rows_words(split)}" for split in record.data.splits if split.name == "test"]
-    return " · ".join([title(record), *size, model_words(record)])
+    parts = [title(record), *size, model_words(record).partition(";")[0]]
+    whole = " · ".join(parts)
+    return whole if len(whole) <= width else " · ".join(parts[:-1])
 
 
 def _screen(record: AuditRecord, width: int, room: int) -> list[Line]:

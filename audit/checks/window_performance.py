@@ -45,7 +45,8 @@ def window_performance(windows: Windows, *, alpha: float = 0.035, margin: float 
     is at most `alpha`: it is shared out over the period's windows, the numbers that are watched and both looks, a
     quarter of it for groups, considering how these move together. So intervals here are wider than elsewhere.
 
-    ``detectable_change`` is how large a change must be for three windows together to show it nine times of ten.
+    ``detectable_change`` is how large a change must be for three windows together to show it nine times in ten; none
+    where that is as large as the number itself, as where a few large errors decide it.
 
     Limits. Only rows with a label are looked at. A slow decline is found once three windows together show it. The
     reference's own uncertainty counts: a short reference hides small changes. Errors with long tails have wide limits.
@@ -159,11 +160,10 @@ def _curves(windows: Windows, detectable: list[Estimate]) -> list[Curve]:
 
 def _detectable_in_words(name: str, detectable: list[Estimate]) -> str:
     """Say how large a change of a number of all rows would be found."""
-    own = [
-        change
-        for change in detectable
-        if change.where["metric"] == name and of_all_rows(change) and change.value is not None
-    ]
+    own = [change for change in detectable if change.where["metric"] == name and of_all_rows(change)]
     return "".join(
-        f" A change by {size_of_change(change)} is found within {LONGEST} windows nine times of ten." for change in own
+        " No change smaller than the number itself would be found."
+        if change.value is None
+        else f" A change by {size_of_change(change)} is found within {LONGEST} windows nine times in ten."
+        for change in own
     )

@@ -136,14 +136,15 @@ def _reference(last: Watched) -> str:
         for estimate in of_metrics(finding.measurement.estimates, "detectable_change")
         if of_all_rows(estimate)
     ]
-    sizes = [
-        f"{metric_words(change.where['metric'])} by {size_of_change(change)}"
-        for change in measured
-        if change.value is not None
-    ]
+    every = {metric_words(change.where["metric"]): change for change in measured}
+    sizes = [f"{name} by {size_of_change(change)}" for name, change in every.items() if change.value is not None]
+    hidden = [name for name, change in every.items() if change.value is None]
     lines = [f"{last.name} was compared with {last.reference}."]
     if sizes:
-        lines.append(f"Three windows show nine times of ten a change of {few(sizes)}; more rows show smaller ones.")
-    elif measured:
-        lines.append("So few rows show no change, however large; take longer windows.")
+        shown = few(sizes, limit=5)
+        lines.append(f"Found within three windows nine times in ten: a change of {shown}; more rows show smaller ones.")
+    if hidden and sizes:
+        lines.append(f"Of {few(hidden, limit=5)} no change smaller than the number itself would be found.")
+    elif hidden:
+        lines.append("So few rows show no change smaller than the number itself; take longer windows.")
     return " ".join(lines)

@@ -218,12 +218,20 @@ def detectable_change(
     for _ in range(20):  # a few are enough: how much it varies changes slowly
         size = reach * math.hypot(errors[0] * math.sqrt(len(recent) / look) * wider, errors[1])
         wider = _spread(old[0].value - size) / _spread(new[0].value) if metric(name).unit == "proportion" else 1.0
-    is_share = metric(name).unit == "proportion"
     return Estimate(
-        metric="detectable_change", value=None if is_share and size >= old[0].value else size, n=new[1],
+        metric="detectable_change", value=size if size < _room(reference, name, old[0].value) else None, n=new[1],
         method="normal approximation, found nine times of ten", where={**where, "metric": name}, unit=_unit(name),
-        reason="computed from limits, not measured; none where even a fall to 0 would not be found",
+        reason="computed from limits, not measured; none where no change smaller than the number itself would be found",
     )  # fmt: skip
+
+
+def _room(reference: Predictions, name: str, value: float) -> float:
+    """Return the size of a number, beyond which a change needs no telling: a share falls to 0, an error doubles.
+
+    A mean error has no size of its own; that of the errors stands for it.
+    """
+    size = span_of(reference, "mean_absolute_error", 0.95) if metric(name).better == "neither" else None
+    return abs(value) if size is None else size[0].value
 
 
 def _spread(share: float) -> float:

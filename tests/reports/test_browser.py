@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from reports import history, html, store
-from reports.record import Finding, Forest, ForestRow, Measurement
+from reports.record import Curve, Finding, Forest, ForestRow, Measurement, Series
 
 ROOT = Path(__file__).parents[2]
 CARD = ROOT / "tests" / "golden" / "card.html"
@@ -228,6 +228,20 @@ def _long_numbers() -> Finding:
     return Finding(check="l", title="Long", family="groups", revision=1, outcome="measured", measurement=measured)
 
 
+def _course() -> Finding:
+    """Write what a window of a log says of the windows before it."""
+    line = Series(name="accuracy", x=(0.0, 1.0, 2.0), y=(0.9, 0.9, 0.8), low=(0.8, 0.8, 0.7), high=(1.0, 1.0, 0.9))
+    flat = Series(name="2024", x=(0.0, 2.0), y=(0.9, 0.9), style="dashed")
+    curve = Curve(
+        title="accuracy", x_label="window", y_label="accuracy", x_names=("01", "02", "03"), series=(line, flat)
+    )
+    measured = Measurement(summary="As before.", exhibits=(curve,))
+    return Finding(
+        check="window_performance", title="Window", family="monitoring", revision=1, outcome="measured",
+        measurement=measured,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Write every kind of page that this package draws."""
@@ -241,6 +255,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "bare": html.render(replace(record, findings=(), verdicts=(), warnings=())),
         "regression": html.render(replace(record, task="regression")),
         "history": history.page(entries),
+        "window": html.render(replace(record, findings=(_course(), *record.findings))),
         "long": html.render(replace(record, findings=(_long_numbers(), *record.findings))),
     }
     for name, text in drawn.items():
@@ -262,3 +277,22 @@ def test_axe_finds_nothing(tab: Tab, pages: dict[str, Path], width: int, theme: 
             "axe.run(document).then(r => r.passes.length ? r.violations.map(v => v.id + v.nodes[0].html) : ['?'])"
         )
         assert found == [], f"{name}: {found}"
+
+
+def test_courses_keep_their_height_in_print(tab: Tab, pages: dict[str, Path]) -> None:
+    tab.show(700, media="print", page=pages["window"])
+    heights = tab.ask("[...document.querySelectorAll('svg.trend')].map(one => one.getBoundingClientRect().height)")
+    assert heights
+    assert min(heights) >= 24
+
+
+@pytest.mark.parametrize("media", ["", "print"])
+def test_no_word_in_the_head_of_the_history_is_broken(tab: Tab, pages: dict[str, Path], media: str) -> None:
+    tab.show(700, media=media, page=pages["history"])
+    heads = tab.ask(
+        "[...document.querySelectorAll('th')].map(one => { const text = document.createRange();"
+        " text.selectNodeContents(one);"
+        " return [one.textContent, new Set([...text.getClientRects()].map(box => Math.round(box.top))).size] })"
+    )
+    assert heads
+    assert [text for text, lines in heads if lines > len(text.split()) and max(map(len, text.split())) < 20] == []

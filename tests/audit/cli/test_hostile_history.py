@@ -62,3 +62,21 @@ def test_a_record_of_wrong_types_makes_no_trouble(folder: Path, change: dict[str
         text = (folder / "page.html").read_text()
         assert "<b>" not in text
         assert "<script" not in text
+
+
+def test_outcomes_are_read_without_colors_and_say_since_when(folder: Path) -> None:
+    """A bar is the higher the worse the outcome; a rule that fails at last says from which record on."""
+    for place, outcome in enumerate(("fail", "pass", "inconclusive", "fail", "fail", "waived")):
+        rules = [{"gate": "G", "outcome": outcome}, {"gate": "H", "outcome": "fail" if place > 3 else "pass"}]
+        whole = json.loads(RECORD.read_text())
+        data = {**whole["data"], "target": "<i>paid"}
+        text = json.dumps({**whole, "created": f"2025-0{place + 1}-01", "verdicts": rules, "data": data})
+        (folder / "in" / f"{place}.json").write_text(text)
+    (folder / "in" / "a.json").unlink()
+    assert history(folder) == 0
+    page = (folder / "page.html").read_text()
+    assert '<path class="fail" d="M0.5 14v-14M3.5 14v-14M4.5 14v-14"/>' in page
+    for outcome, path in {"pass": "M1.5 14v-5", "inconclusive": "M2.5 14v-9", "waived": "M5.5 14v-2"}.items():
+        assert f'<path class="{outcome}" d="{path}"/>' in page
+    assert page.count(", since 4</td>") == 1
+    assert "6 records of a model that predicts &lt;i&gt;paid, 0 on the left" in " ".join(page.split())

@@ -10,7 +10,7 @@ import pytest
 
 import modelassay
 from audit.cli import main
-from reports.record import AuditRecord
+from reports.record import AuditRecord, Curve
 from reports.store import load
 
 STATED = {"target": "y", "prediction": "p", "task": "regression", "time": "t", "id": "id", "sensitive": ["sex"]}
@@ -96,3 +96,41 @@ def test_amounts_without_a_label_keep_their_predictions(tmp_path: Path) -> None:
     assert (record.data.splits[0].rows, record.data.splits[0].dropped_rows) == (750, 750)
     assert record.metric("missing_label_share", window="2025-06").value == 0.5
     assert not alarms(record, "drift_alarm")
+
+
+def test_sizes_of_changes_that_say_nothing_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A few errors a thousand times as large decide all means, and not the typical error."""
+    frame = amounts()
+    far = np.arange(len(frame)) % 400 == 0
+    frame["p"] = frame["p"].where(~far, frame["y"] * np.random.default_rng(8).pareto(0.8, len(frame)) * 1000)
+    frame.drop(columns="month").to_csv(tmp_path / "log.csv", index=False)
+    (tmp_path / "audit.toml").write_text(
+        '[data]\nlog = "log.csv"\ntask = "regression"\ntarget = "y"\nprediction = "p"\ntime = "t"\n'
+        '[monitor]\nreference = 2\n[report]\nformats = ["json"]\n'
+    )
+    assert main(["monitor", str(tmp_path / "audit.toml")]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Found within three windows nine times in ten: a change of typical error by 0." in said
+    hidden = "mean absolute error, root mean squared error, mean error, R² score"
+    assert f"Of {hidden} no change smaller than the number itself would be found." in said
+    for record in watch(frame):
+        sizes = [
+            one
+            for finding in record.findings
+            if finding.measurement
+            for one in finding.measurement.estimates
+            if one.metric == "detectable_change" and one.value is not None
+        ]
+        assert {one.where["metric"] for one in sizes if "sex" not in one.where} == {"typical_error"}
+        assert any("typical error" in one for one in _captions(record, "nine times in ten"))
+        assert len(_captions(record, "No change smaller than the number itself would be found")) == 4
+
+
+def _captions(record: AuditRecord, words: str) -> list[str]:
+    return [
+        exhibit.title
+        for finding in record.findings
+        if finding.check == "window_performance" and finding.measurement
+        for exhibit in finding.measurement.exhibits
+        if isinstance(exhibit, Curve) and words in exhibit.caption
+    ]

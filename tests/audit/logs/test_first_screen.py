@@ -54,8 +54,9 @@ def test_a_fall_is_said_with_its_size_and_drawn() -> None:
     assert change is not None
     assert change.value is not None
     size = f"{100 * abs(change.value):.1f}".removesuffix(".0")
-    assert sentence.startswith("Since 2025-W02 to 2025-W03: ")
-    assert f"accuracy −{size} points" in sentence
+    assert sentence.startswith(f"Compared with 2025-W02 to 2025-W03: accuracy −{size} points (lower since 2025-W05), ")
+    assert "sex" not in sentence
+    assert re.match(r"Alarms by group: (accuracy|recall) of sex: [fm] −1\d(\.\d)? points,", said["worse"].details[0])
     strip = said["breaks"].strip
     assert strip is not None
     assert [row.label for row in strip.rows] == ["accuracy", "recall", "precision"]
@@ -82,7 +83,7 @@ def test_numbers_are_drawn_as_they_went() -> None:
     assert trend.reference == curve.series[1].y[0]
     assert (trend.places[0], trend.places[-1]) == (0.0, 100.0)
     assert chart.note == "2025-W04 to 2025-W07; dashed: the reference, 2025-W02 to 2025-W03"
-    assert by_id(record)["breaks"].sentence == "No alarm since 2025-W02 to 2025-W03."
+    assert by_id(record)["breaks"].sentence == "No alarm, compared with 2025-W02 to 2025-W03."
     assert verdict_sentence(record).startswith("No alarms.")
     numbers = re.findall(r'class="(?:band|course|point)" d="([^"]*)"', render(record))
     assert numbers
@@ -95,7 +96,7 @@ def test_labels_that_are_missing_are_said() -> None:
     share = Estimates(record).of("missing_label_share")[0].value
     assert share is not None
     assert trusted.sentence == f"Read the numbers with care: {100 * share:.1f} % of the rows have no label."
-    assert {tick.words: tick.outcome for tick in trusted.ticks}["labels"] == "fail"
+    assert {tick.words: tick.outcome for tick in trusted.ticks}["missing labels"] == "fail"
     calm = by_id(last(weeks(right=0.9), positive=1))["trusted"]
     assert calm.sentence == "No test gives a reason to doubt the numbers."
 
@@ -131,11 +132,19 @@ def test_errors_of_a_regression_are_drawn() -> None:
     chart = said["good"].strip
     assert chart is not None
     assert [row.label for row in chart.rows if row.trend] == [
+        "typical error",
         "mean absolute error",
-        "root mean squared error",
         "R² score",
     ]
-    assert said["breaks"].sentence.startswith("Since 2025-W02 to 2025-W03: typical error +0.0")
+    assert said["breaks"].sentence.startswith("Compared with 2025-W02 to 2025-W03: typical error +0.0")
+    assert "(higher since 2025-W05)" in said["breaks"].sentence
+    strip = said["breaks"].strip
+    assert strip is not None
+    assert strip.note.endswith("each on an axis of its own")
+    for row in strip.rows:
+        assert row.low is not None
+        assert row.high is not None
+        assert max(abs(row.low), abs(row.high)) == pytest.approx(1.0)  # none is dwarfed by another's interval
     assert said["breaks"].sentence.count("typical error") == 1
 
 
@@ -180,3 +189,21 @@ def test_a_version_that_is_worse_is_named() -> None:
     frame.loc[wrong, "p"] = 1 - frame.loc[wrong, "y"]
     said = by_id(last(frame, positive=1, version="release"))["breaks"].sentence
     assert re.search(r"accuracy of 2 −\d+(\.\d)? points against 1\.$", said)
+
+
+def test_a_number_that_came_back_and_fell_again_is_lower_since_it_fell_again() -> None:
+    frame = weeks(right=0.78, windows=8)
+    back = frame["t"].dt.isocalendar().week == 8
+    frame.loc[back, "p"] = frame.loc[back, "y"]
+    sentence = by_id(last(frame, positive=1))["breaks"].sentence
+    assert "(lower since 2025-W09)" in sentence
+
+
+def test_the_head_of_a_terminal_is_whole_or_without_how_it_answers() -> None:
+    record = last(weeks(right=0.9, labeled=0.9), positive=1)
+    for width in range(60, 130):
+        head = lines(record, width)[0].text
+        whole = "Predicts whether y is “1” · window 2025-W07: "
+        assert not head.startswith(whole) or head.endswith(("label", "answers only", "…"))
+    assert lines(record, 130)[0].text.endswith(" have a label · answers only")
+    assert lines(record, 88)[0].text.endswith(" have a label")

@@ -258,7 +258,10 @@ def test_the_screen_says_what_alarms_and_how_small_a_change_shows(
     lines = err.splitlines()
     assert lines[:7] == [f"2025-{place:02d}: no alarm." for place in range(3, 10)]
     assert lines[7].startswith("2025-10: alarm: accuracy −")
-    assert "2025-10 was compared with 2025-01 to 2025-04. Three windows show nine times of ten a change of acc" in err
+    assert (
+        "2025-10 was compared with 2025-01 to 2025-04. Found within three windows nine times in ten: a change of acc"
+        in err
+    )
     assert "modelassay history" in lines[-1]
     assert "window 2025-10: 600" in out
     assert main(["monitor", str(tmp_path / "audit.toml")]) == 0
