@@ -56,6 +56,8 @@ def window_performance(windows: Windows, *, alpha: float = 0.035, margin: float 
     start = reference if windows.start is None else windows.start.labeled
     if not len(current.labeled) or not len(start):
         raise NotApplicable("needs labels in the current window and in the reference; one of them has none")
+    if not all(part.weight is None or part.weight.any() for part in (current.labeled, start)):
+        raise NotApplicable("needs rows that weigh something in the current window and in the reference")
     where = {"split": "test", "window": current.name}
     series = watched_series(start)
     shared = alpha_to_share(start, series, alpha=alpha, period=windows.period)

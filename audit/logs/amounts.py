@@ -7,6 +7,7 @@ and squares to two parts in ten thousand.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import DataError, quote
@@ -36,7 +37,7 @@ def amount_keys(columns: LogColumns, schema: dict[str, Any]) -> dict[str, nw.Exp
     """
     import narwhals.stable.v2 as nw
 
-    true, predicted = _numbers(columns, schema)
+    true, predicted = amounts_of(columns, schema)
     known = is_number(true)
     error = nw.when(known).then(predicted - true).otherwise(predicted)
     return {"true": nw.when(known).then(_bin(true)).otherwise(nw.lit(UNKNOWN)), "predicted": _bin(error)}
@@ -46,46 +47,20 @@ def amount_sums(columns: LogColumns, schema: dict[str, Any], scale: float) -> di
     """Return target and prediction as whole numbers, each times the row's weight."""
     import narwhals.stable.v2 as nw
 
-    true, predicted = _numbers(columns, schema)
+    true, predicted = amounts_of(columns, schema)
     weight = nw.lit(1.0) if columns.weight is None else nw.col(columns.weight).cast(nw.Float64)
     given = nw.when(is_number(true)).then(true).otherwise(nw.lit(0.0))
     return {"true_sum": whole(given * weight * scale), "predicted_sum": whole(predicted * weight * scale)}
 
 
-def largest_amount(frame: nw.LazyFrame[Any], columns: LogColumns, schema: dict[str, Any]) -> tuple[int, float]:
-    """Return how many rows there are, and the largest amount, without regard to sign and weights.
+def amounts_of(columns: LogColumns, schema: Mapping[str, Any]) -> tuple[nw.Expr, nw.Expr]:
+    """Return target and prediction as numbers.
 
     Raises
     ------
     DataError
-        If predictions are missing or not finite, or targets are not finite.
+        If a column holds anything but numbers.
     """
-    import narwhals.stable.v2 as nw
-
-    true, predicted = _numbers(columns, schema)
-    known, answered = is_number(true), is_number(predicted) & predicted.is_finite()
-    endless = known & ~true.is_finite()
-    shaped = frame.select(
-        unanswered=(~answered).cast(nw.Int64),
-        endless=endless.cast(nw.Int64),
-        true=nw.when(known & ~endless).then(true.abs()).otherwise(nw.lit(0.0)),
-        predicted=nw.when(answered).then(predicted.abs()).otherwise(nw.lit(0.0)),
-    )
-    facts = shaped.select(
-        n=nw.len(), unanswered=nw.col("unanswered").sum(), endless=nw.col("endless").sum(),
-        true=nw.col("true").max(), predicted=nw.col("predicted").max(),
-    )  # fmt: skip
-    row = facts.collect(backend="pandas").to_native().iloc[0]
-    for name, part, rows in (
-        (columns.prediction, "prediction", row["unanswered"]),
-        (columns.target, "target", row["endless"]),
-    ):
-        if int(rows or 0):
-            raise DataError(f"{part} column {quote(name)} has {int(rows)} values that are not finite numbers.")
-    return int(row["n"]), max(float(row["true"] or 0.0), float(row["predicted"] or 0.0))
-
-
-def _numbers(columns: LogColumns, schema: dict[str, Any]) -> tuple[nw.Expr, nw.Expr]:
     import narwhals.stable.v2 as nw
 
     for name in (columns.target, str(columns.prediction)):

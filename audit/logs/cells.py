@@ -214,6 +214,8 @@ def answers(
             text += f", whose {quote(columns.id)} must be written as in the log, blanks included"
         raise DataError(f"{text}.")
     weight, squares = _weights(cells)
+    if not weight.any():
+        raise DataError(f"weight column {quote(columns.weight)} is 0 in every row; expected numbers of 0 or more.")
     shared = cells.in_windows(means_of)
     answers = (
         _amounts(cells, columns, roles, known, weight)
@@ -448,7 +450,7 @@ def load(path: Path, connection: duckdb.DuckDBPyConnection) -> Cells | None:
     names = [name for name in map(str, table.columns) if name == "n" or name.endswith("_sum")]
     sums = table[names].astype(np.int64)
     stated = [name for name in map(str, table.columns) if name.startswith("\tscale ")]
-    scales = {name.removeprefix("\tscale "): float(table[name].iloc[0]) for name in stated}
+    scales = {name.removeprefix("\tscale "): float(table[name].max()) for name in stated}
     keys = table.drop(columns=[*names, *stated])
     for name in keys.columns:
         if keys[name].dtype.kind not in "iuf":

@@ -7,9 +7,9 @@ become a level of their own: before rows are grouped where an engine would drop 
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import pandas as pd
 from audit.errors import DataError, quote
 from audit.logs.adding import require_kept
 from audit.logs.agreement import unreadable
-from audit.logs.amounts import UNKNOWN, amount_keys, amount_sums, largest_amount
+from audit.logs.amounts import UNKNOWN, amount_keys, amount_sums
 from audit.logs.cells import EARLY, LATE, Cells, sum_of, words
 from audit.logs.columns import LogColumns
 from audit.logs.joining import FILE
@@ -27,6 +27,7 @@ from audit.logs.numbers import is_number, whole
 from audit.logs.reading import say_briefly
 from audit.logs.score_bins import raw_scores, with_bins
 from audit.logs.sources import Source
+from audit.logs.units import units_of
 from audit.logs.windows import NO_WINDOW, TIME, latest_time, window_number, with_places
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     """
     try:
         source, schema = _believed(source, columns)
-        scales = _scales(source, columns, schema)
+        scales = units_of(source.frame, columns, schema)[""]
         frame = _group(source, columns, schema, scales, window)
         if len(frame) > MOST_CELLS and columns.scores() and columns.prediction is not None:
             columns = replace(columns, score=None)
@@ -79,26 +80,52 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     return replace(cells, shadowed=source.shadowed)
 
 
-def count_files(source: Source, columns: LogColumns, *, window: str = "") -> dict[str, Cells]:
+def count_files(
+    source: Source, columns: LogColumns, *, window: str = "", scales: Mapping[str, float] | None = None
+) -> dict[str, Cells]:
     """Count each file of a log in one pass over all of them.
 
     Parameters
     ----------
     source : Source
-        Of files of one schema; without weights and amounts, whose units depend on all rows.
+        Of files of one schema, whose weights and amounts have the same units.
     columns : LogColumns
     window : str, optional
         As for :func:`count`.
+    scales : mapping of str to float, optional
+        Units of the files, as :func:`units_of_files` gives them.
 
     Returns
     -------
     dict of str to Cells
         By name of the file; empty where there are too many cells for one pass.
     """
+    scales = {} if scales is None else scales
     source, schema = _believed(source, columns)
-    frame = _group(source, columns, schema, {}, window, by_file=True)
+    frame = _group(source, columns, schema, scales, window, by_file=True)
     parts = frame.groupby("file", sort=False) if len(frame) <= MOST_CELLS else ()
-    return {str(file): _cells(part.reset_index(drop=True), columns, schema, {}) for file, part in parts}
+    every = {str(file): _cells(part.reset_index(drop=True), columns, schema, scales) for file, part in parts}
+    for name, cells in every.items():
+        require_kept(cells.counted_in(Path(name).name))
+    return every
+
+
+def units_of_files(source: Source, columns: LogColumns) -> dict[str, dict[str, float]]:
+    """Return the units in which weights and amounts of each file are added up, by its name.
+
+    Parameters
+    ----------
+    source : Source
+        Of files.
+    columns : LogColumns
+
+    Raises
+    ------
+    DataError
+        As :func:`~audit.logs.units.units_of` does.
+    """
+    source, schema = _believed(source, columns)
+    return units_of(source.frame, columns, schema, by_file=True)
 
 
 def _believed(source: Source, columns: LogColumns) -> tuple[Source, dict[str, Any]]:
@@ -263,51 +290,6 @@ def _weights(columns: LogColumns, schema: dict[str, Any], scales: Mapping[str, f
     if columns.label_time is not None:
         expressions |= {name: nw.col(name) for name in (EARLY, LATE)}
     return expressions | (amount_sums(columns, schema, scales["true_sum"]) if columns.amounts else {})
-
-
-def _scales(source: Source, columns: LogColumns, schema: dict[str, Any]) -> dict[str, float]:
-    """Return the powers of two by which sums are made whole, so that none overflows."""
-    values, heaviest = {}, 1.0
-    if columns.weight is not None:
-        n, heaviest = _heaviest(source, columns.weight, schema)
-        values = {"weight_sum": _power(n, heaviest), "square_sum": _power(n, heaviest * heaviest)}
-    if columns.amounts:
-        n, largest = largest_amount(source.frame, columns, schema)
-        power = _power(n, largest * heaviest)
-        values |= {"true_sum": power, "predicted_sum": power}
-    return values
-
-
-def _heaviest(source: Source, name: str, schema: dict[str, Any]) -> tuple[int, float]:
-    """Return how many rows there are, and the largest weight."""
-    import narwhals.stable.v2 as nw
-
-    if not schema[name].is_numeric():
-        raise DataError(f"weight column {quote(name)} holds {schema[name]}; expected numbers of 0 or more.")
-    weight = nw.col(name).cast(nw.Float64)
-    good = (~weight.is_null()) & weight.is_finite() & (weight >= 0)
-    shaped = source.frame.select(good=good.cast(nw.Int64), weight=nw.when(good).then(weight).otherwise(nw.lit(0.0)))
-    facts = shaped.select(n=nw.len(), good=nw.col("good").sum(), most=nw.col("weight").max())
-    row = facts.collect(backend="pandas").to_native().iloc[0]
-    n, most = int(row["n"]), float(row["most"]) if row["most"] is not None else 0.0
-    if int(row["good"] or 0) < n or not most > 0:
-        bad = n - int(row["good"] or 0)
-        raise DataError(
-            f"weight column {quote(name)} holds {bad} missing, negative or infinite weights, and the largest is "
-            f"{most:g}; expected numbers of 0 or more, not all 0."
-        )
-    return n, most
-
-
-def _power(n: int, largest: float) -> float:
-    """Return the largest power of two at which a sum of `n` numbers stays below 2⁶².
-
-    It is 2⁵² at most, so that files of few rows have it in common, or 2⁷², 2⁹² … where all numbers are tiny.
-    """
-    if not n or not largest > 0:
-        return 2.0**52
-    most = 52 + 20 * max(math.floor(-math.log2(largest) / 20), 0)
-    return 2.0 ** max(min(61 - math.ceil(math.log2(n) + math.log2(largest)), most), -1000)
 
 
 # --- the small result -----------------------------------------------------------------------------

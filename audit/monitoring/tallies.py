@@ -21,7 +21,7 @@ from audit.logs.agreement import agreement_of
 from audit.logs.cells import LATE, REFERENCE, WINDOW, Cells, load, save
 from audit.logs.columns import LogColumns
 from audit.logs.connection import connect
-from audit.logs.counting import count, count_files
+from audit.logs.counting import count, count_files, units_of_files
 from audit.logs.joining import LATER
 from audit.logs.sources import Source, log_files, open_files
 
@@ -116,7 +116,7 @@ def _of_files(
     digests = {file: hashlib.sha256(f"{files_sha256([file])}{how}".encode()).hexdigest()[:32] for file in files}
     with nullcontext() if kept is None else connect(folder=kept) as store:
         parts = {} if kept is None or store is None else _kept(kept, digests, store)
-        for batch in _batches([file for file in files if file not in parts], agreement.schemas, columns):
+        for batch in _batches([file for file in files if file not in parts], agreement.schemas):
             for file, cells in _counted(batch, open_some, columns, window):
                 parts[file] = cells
                 if kept is not None and store is not None and not _has_future(cells):
@@ -129,13 +129,8 @@ def _has_future(cells: Cells) -> bool:
     return LATE in cells.sums and bool(cells.sums[LATE].any())
 
 
-def _batches(
-    files: Sequence[Path], schemas: Mapping[Path, tuple[str, ...]], columns: LogColumns
-) -> Iterator[Sequence[Path]]:
-    """Yield files that can be counted in one pass: alike, and small; sums of weights and amounts have units by file."""
-    if columns.weight is not None or columns.amounts:
-        yield from ([file] for file in files)
-        return
+def _batches(files: Sequence[Path], schemas: Mapping[Path, tuple[str, ...]]) -> Iterator[Sequence[Path]]:
+    """Yield files that can be counted in one pass: alike, and small."""
     for schema in dict.fromkeys(schemas[file] for file in files):
         alike = [file for file in files if schemas[file] == schema]
         number = np.cumsum([file.stat().st_size for file in alike]) // AT_ONCE
@@ -150,10 +145,24 @@ def _counted(
     together: dict[str, Cells] = {}
     if len(files) > 1:
         with suppress(Exception):
-            together = count_files(open_some(files), columns, window=window)
+            together = _counted_together(open_some(files), open_some, columns, window)
     for file in files:
         cells = together.get(str(file))
         yield file, count(open_some([file]), columns, window=window) if cells is None else cells
+
+
+def _counted_together(
+    source: Source, open_some: Callable[[Sequence[Path]], Source], columns: LogColumns, window: str
+) -> dict[str, Cells]:
+    """Return what each file holds, those of the same units in one pass."""
+    if columns.weight is None and not columns.amounts:
+        return count_files(source, columns, window=window)
+    units = units_of_files(source, columns)
+    together: dict[str, Cells] = {}
+    for same in {tuple(own.items()): own for own in units.values()}.values():
+        files = [file for file in source.files if units.get(str(file)) == same]
+        together |= count_files(open_some(files), columns, window=window, scales=same)
+    return together
 
 
 def _kept(folder: Path, digests: Mapping[Path, str], store: duckdb.DuckDBPyConnection) -> dict[Path, Cells]:

@@ -200,7 +200,7 @@ def test_types_that_differ_between_files_are_named(tmp_path: Path) -> None:
 def test_weights_that_are_none_are_refused(weight: float | None) -> None:
     frame = frame_of(50, 0.5).assign(w=1.0)
     frame.loc[3, "w"] = weight
-    with pytest.raises(DataError, match=r"weight column 'w' holds 1 missing, negative or infinite weights"):
+    with pytest.raises(DataError, match=r"weight column 'w' has 1 missing, negative or infinite weights"):
         count(open_frame(frame, COLUMNS.parts()), COLUMNS)
 
 
