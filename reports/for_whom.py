@@ -31,6 +31,7 @@ from reports.record import AuditRecord, Estimate
 from reports.results import GateResult, gate_of, gate_results
 from reports.sentences import known_words, limit_words, reach_words, verdict_words
 from reports.strips import Strip, StripRow, points, share_row
+from reports.summary import lacks_labels
 from reports.traits import is_trait
 
 GROUPS = families_in("worse", answering=True)
@@ -58,7 +59,9 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
     first, *others = _about_first(record, known, failed, gap) or [""]
     details = (first, _errors(record, known, gap), *others, *_varies(record, known, gap), *_direction(record, gap))
     outcome = _outcome(record, gap) if gap else ""
-    words = f"{capital(record, gap_sentence(record, gap))}{_JUDGED.get(outcome, '')}" if gap else ""
+    words = (
+        f"{capital(record, gap_sentence(record, gap))}{_of_labeled(record)}{_JUDGED.get(outcome, '')}" if gap else ""
+    )
     return Answer(
         id="worse",
         short="For whom",
@@ -67,6 +70,12 @@ def for_whom(record: AuditRecord, known: Estimates) -> Answer:
         details=(*_withheld(record, gap), *(detail for detail in details if detail)),
         strip=gap_strip(record, known, gap, over=outcome == "fail") if gap else None,
     )
+
+
+def _of_labeled(record: AuditRecord) -> str:
+    """Say of decisions, which need no label, that those without one are left out all the same."""
+    lacks = record.task == "binary" and any(lacks_labels(split) for split in record.data.splits if split.name == "test")
+    return ", of rows with a label" if lacks else ""
 
 
 def first_gap(record: AuditRecord, known: Estimates, failed: Sequence[GateResult]) -> Gap | None:
@@ -171,9 +180,15 @@ def _about_first(record: AuditRecord, known: Estimates, failed: Sequence[GateRes
 def _no_gap(record: AuditRecord) -> str:
     """Say that no limit is shown to be passed, and whether it may be all the same."""
     results = of_families(record, gate_results(record), GROUPS)
-    unsettled = any(result.worst.outcome == "inconclusive" for result in results)
-    rest = "; these rows are too few to rule it out" if unsettled else ""
-    return f"No gap over the limits is shown among the groups{rest}."
+    every = [verdict.estimate for result in results for verdict in result.verdicts if verdict.outcome == "inconclusive"]
+    sizes: dict[str, int] = {}
+    for estimate in every:
+        if estimate is not None and len(groups := groups_in(estimate.where)) == 1:
+            name = group_words(record, groups)
+            sizes[name] = min(estimate.n or 0, sizes.get(name, estimate.n or 0))
+    smallest = [f"{name} (n {sizes[name]:,})" for name in sorted(sizes, key=lambda name: sizes[name])]
+    whom = f" for {list_names(smallest, limit=2)}" if smallest else ""
+    return f"No gap over the limits is shown among the groups{f'; not ruled out{whom}' if every else ''}."
 
 
 def _by_class(record: AuditRecord, known: Estimates) -> Strip | None:

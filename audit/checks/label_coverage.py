@@ -7,6 +7,7 @@ from audit.estimate.monitoring import everyone, groups_of
 from audit.estimate.shares import exact
 from audit.evidence import Windows
 from audit.exhibits import by_address_table
+from audit.logs.known_labels import labels_by_answer
 from reports.record import Estimate, Measurement
 
 
@@ -16,6 +17,8 @@ def label_coverage(windows: Windows) -> Measurement:
 
     Reading. ``missing_label_share`` is the share of the window's rows without a label; the difference is a group's
     share less that of all rows. Performance is that of the rows with a label.
+
+    The summary says so where labels are known of one answer far more often than of another.
 
     Limits. Counts do not say whether labels are missing by chance or by kind of row: a group whose labels arrive late
     is known less well, and its numbers may change when they arrive.
@@ -33,8 +36,9 @@ def label_coverage(windows: Windows) -> Measurement:
         estimates.append(
             exact("missing_label_share_difference", own - share, {**where, **group}, n=n, unit="difference")
         )
+    by_answer = "".join(f"; {text.rstrip('.')}" for text in labels_by_answer(window.labeled, window.unlabeled))
     return Measurement(
-        summary=f"{window.name}: {missing:,} of {rows:,} rows have no label ({share:.1%}).",
+        summary=f"{window.name}: {missing:,} of {rows:,} rows have no label ({share:.1%}){by_answer}.",
         estimates=tuple(estimates),
         exhibits=(by_address_table("Rows without a label", estimates, folded=True),),
     )

@@ -53,6 +53,7 @@ def run(
         latency = getattr(plan.model and plan.model.predictor, "latency", str)()
         lines = (
             *plan.warnings,
+            *(plan.dataset.notes if "predictions" in plan.evidence else ()),  # of a log, as monitor says them
             latency,
             *(warning for warning in record.warnings if isinstance(warning, ledger.Spent)),
         )

@@ -21,6 +21,7 @@ from audit.logs.columns import LogColumns
 from audit.logs.counting import count
 from audit.logs.engines import open_dask, open_spark
 from audit.logs.frames import open_frame
+from audit.logs.known_labels import labels_by_answer
 from audit.logs.label_times import doubts
 from audit.logs.sources import Source, log_files, open_files, open_table
 from audit.logs.versions import shadow_notes
@@ -157,7 +158,8 @@ def log_of(cells: Cells, columns: LogColumns, source: Source, roles: Roles, sett
     dataset = without_rows(
         counted, roles, SplitInfo(name="test", rows=0, file=source.name, sha256=source.sha256 or cells.sha256())
     )
-    dataset = replace(dataset, notes=(*doubts(cells, columns), *shadow_notes(counted.predictions)))
+    notes = labels_by_answer(counted.predictions.select(split="test"), counted.unlabeled.select(split="test"))
+    dataset = replace(dataset, notes=(*doubts(cells, columns), *shadow_notes(counted.predictions), *notes))
     require_references(groups_compared(settings.reference, columns), dataset)
     absent = Absence(outcome="not_applicable", reason=COUNTED)
     return Log(

@@ -205,7 +205,7 @@ def test_a_group_is_marked_as_worse_off_where_a_limit_is_passed_and_the_directio
     assert said.strip is not None
     assert sum(row.strong for row in said.strip.rows) == strong
     assert ("No gap over the limits is shown" in " ".join(said.details)) == (outcome != "fail")
-    assert ("too few to rule it out" in " ".join(said.details)) == (outcome == "inconclusive")
+    assert ("; not ruled out for Black applicants (n 126)." in " ".join(said.details)) == (outcome == "inconclusive")
 
 
 def test_the_reach_of_the_gap_that_was_told_says_what_for() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import modelassay
+from audit.cli import main
 from reports.answer import Answer
 from reports.answers import answers
 from reports.exhibit import Curve
@@ -207,3 +209,25 @@ def test_the_head_of_a_terminal_is_whole_or_without_how_it_answers() -> None:
         assert not head.startswith(whole) or head.endswith(("label", "answers only", "…"))
     assert lines(record, 130)[0].text.endswith(" have a label · answers only")
     assert lines(record, 88)[0].text.endswith(" have a label")
+
+
+def test_labels_of_one_answer_alone_are_said_in_run_and_monitor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where nobody learns how refused loans would have gone."""
+    frame = weeks(right=0.9)
+    words = "labels are known of 100 % of the rows answered '1' and of 0 % of those answered '0'"
+    for name, gone in (("all", False), ("granted", frame["p"] == 0)):
+        frame.mask(
+            pd.DataFrame({"y": gone}, index=frame.index).reindex(columns=frame.columns, fill_value=False)
+        ).to_csv(tmp_path / f"{name}.csv", index=False)
+        (tmp_path / "audit.toml").write_text(
+            f'[data]\nlog = "{name}.csv"\ntarget = "y"\npositive = 1\nprediction = "p"\nsensitive = ["sex"]\n'
+            f'time = "t"\ndrop_missing_target = true\n[monitor]\nwindow = "week"\nreference = 2\nstate = "{name}"\n'
+        )
+        for verb in ("run", "monitor"):
+            main([verb, str(tmp_path / "audit.toml")])
+            out, err = capsys.readouterr()
+            assert (words in err) == (name == "granted"), verb
+            assert (", of rows with a label" in " ".join(out.split())) == (name == "granted"), verb
+    assert words.replace("'", "&#39;") in (tmp_path / "granted" / "latest" / "card.html").read_text()
