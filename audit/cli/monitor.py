@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from audit.cli import output
 from audit.config.configuration import limits_of, load_card, load_policy, settings_of
 from audit.config.own_code import open_config
 from audit.config.plan import current
+from audit.errors import ConfigError, quote
 from audit.estimate.making import of_metrics
 from audit.estimate.monitoring import of_all_rows
 from audit.models.containment import PRINTS, contain, hand_over
@@ -23,6 +25,8 @@ from reports.record import AuditRecord
 from reports.results import exit_code, gate_of
 
 WORST_FIRST = (2, 1, 3, 0, 5)
+LATEST = "latest"
+"""Folder of the last window's reports, in the folder of records."""
 
 
 def monitor(
@@ -41,7 +45,10 @@ def monitor(
     folder = config.resolve().parent
     names = output.chosen_formats(formats, asked.report.formats)
     state = folder / asked.monitor.state
-    output.require_writable(state)
+    target = state / LATEST if out is None else Path(out)
+    output.require_writable(state, "[monitor] state")
+    output.require_writable(target)
+    _require_apart(target, state)
     codes: list[int] = []
     every: list[Watched] = []
 
@@ -74,13 +81,21 @@ def monitor(
     last = every[-1].record
     if done.printed:
         last = replace(last, warnings=(*last.warnings, PRINTS))
-    target = Path(out) if out is not None else state / "latest"
     code = output.tell(last, output.write_reports(last, target, names), strict=strict)
     for text in (*last.warnings, _reference(every[-1]), *_other_rules(every)):
         output.note(text)
     output.note(f"Next: modelassay history {state}/*.json --out history.html draws all windows on one page.")
     keep(every, state)  # last: a window counts as told once everything of it was
     return next((number for number in WORST_FIRST if number in codes), code)
+
+
+def _require_apart(target: Path, state: Path) -> None:
+    """Refuse reports among the records, of which they would be one, or in the place of one."""
+    place, records = (Path(os.path.realpath(path)) for path in (target, state))
+    if place.is_relative_to(records) and not place.is_relative_to(records / LATEST):
+        raise ConfigError(
+            f"--out {quote(target)} is in the folder of records {quote(state)} ([monitor] state); name another folder."
+        )
 
 
 def _summary(record: AuditRecord) -> str:

@@ -60,8 +60,14 @@ def chosen_formats(asked: str | None, default: list[str]) -> list[str]:
 FILE_ENDINGS = frozenset({".toml", ".json", ".html", ".md", ".txt", ".xml", ".csv", ".sarif", ".onnx", ".skops"})
 
 
-def require_writable(folder: Path) -> None:
+def require_writable(folder: Path, what: str = "--out") -> None:
     """Refuse a folder that cannot be made, before the long work begins.
+
+    Parameters
+    ----------
+    folder : Path
+    what : str
+        What names it.
 
     Raises
     ------
@@ -72,7 +78,7 @@ def require_writable(folder: Path) -> None:
 
     if folder.suffix.lower() in FILE_ENDINGS and not folder.exists():
         raise ConfigError(
-            f"--out {quote(folder)} is named like a file; expected a folder, such as {quote(folder.stem)}."
+            f"{what} {quote(folder)} is named like a file; expected a folder, such as {quote(folder.stem)}."
         )
     here = folder
     while not here.exists() and here != here.parent:

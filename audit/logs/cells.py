@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,8 +41,10 @@ from audit.errors import DataError, quote, quote_all
 from audit.evidence import COUNTED, Predictions, Repeats, Settings
 from audit.logs.columns import LogColumns
 from audit.logs.faults import FAULTS, NO_SUM, Faults, no_faults, usable
+from audit.logs.reading import say_briefly
 from audit.logs.versions import decider_factor, require_known, splits_of
 from audit.logs.windows import NO_WINDOW, REFERENCE_NAME, window_name
+from reports.store import OutputError
 from reports.together import sweep
 
 if TYPE_CHECKING:
@@ -421,20 +425,53 @@ def _name(number: int, window: str) -> str:
 # --- on disk --------------------------------------------------------------------------------------
 
 
-def save(cells: Cells, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    """Write cells to a file, whole or not at all."""
+def save(
+    cells: Cells, path: Path, connection: duckdb.DuckDBPyConnection, name: Callable[[Path], str] | None = None
+) -> None:
+    """Write cells to a file, whole or not at all, also where others write it at the same time.
+
+    Parameters
+    ----------
+    cells : Cells
+    path : Path
+    connection : DuckDBPyConnection
+    name : callable, optional
+        Gives the name of the file by what was written; that of `path` without it.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to.
+    """
+    import duckdb
+
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     table = pd.concat([cells.keys, cells.sums], axis=1)
     table.attrs = {}
-    scales = {f"\tscale {name}": scale for name, scale in cells.scales.items()}
+    scales = {f"\tscale {scale}": number for scale, number in cells.scales.items()}
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         connection.from_df(table.assign(**scales)).write_parquet(str(draft))
         with draft.open("rb") as file:
             os.fsync(file.fileno())
-        draft.replace(path)
+        draft.replace(path if name is None else path.with_name(name(draft)))
         sweep([path])
+    except (OSError, duckdb.Error) as error:
+        raise OutputError(
+            f"cannot write what was counted into {str(path.parent)!r}: {_reason(error)}. Make room, or name another "
+            "folder."
+        ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    """Return what the system says, of whose errors DuckDB tells the number among other things."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    number = re.search(r'"errno":"(\d+)"', str(error))
+    return say_briefly(error) if number is None else os.strerror(int(number[1]))
 
 
 def load(path: Path, connection: duckdb.DuckDBPyConnection) -> Cells | None:

@@ -28,6 +28,7 @@ from audit.logs.reading import say_briefly
 from audit.logs.score_bins import raw_scores, with_bins
 from audit.logs.sources import Source
 from audit.logs.units import units_of
+from audit.logs.vanished import missing_of
 from audit.logs.windows import NO_WINDOW, TIME, latest_time, window_number, with_places
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     except DataError:
         raise
     except Exception as error:
-        why = unreadable(source.files, tuple(columns.parts()), columns.text) or say_briefly(error)
+        why = missing_of(source.files) or unreadable(source.files, tuple(columns.parts()), columns.text)
+        why = why or say_briefly(error)
         raise DataError(f"log {quote(source.name)} cannot be counted: {why}.") from error
     if sizes:
         raise DataError(_too_many(source, columns, sizes))

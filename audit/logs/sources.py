@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,15 @@ from audit.logs.column_types import family_of
 from audit.logs.connection import connect
 from audit.logs.joining import FILE, quote_sql
 from audit.logs.reading import say_briefly
+from audit.logs.vanished import require_files
 
 if TYPE_CHECKING:
     import duckdb
     import narwhals.stable.v2 as nw
+
+TALLIES = "tallies"
+"""Folder of what was counted, in the folder of records."""
+_TALLY = re.compile(r"[0-9a-f]{32}-([0-9a-f]{64}|none)\.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +70,7 @@ def log_files(folder: Path, pattern: str, *, what: str = "log") -> tuple[Path, .
             f"{what} {quote(pattern)} is a folder; name its files, such as {quote(f'{pattern}/**/*.parquet')}."
         )
     names = glob.glob(str(Path(glob.escape(str(folder))) / pattern), recursive=True)  # noqa: PTH207 -- absolute patterns
-    paths = sorted(Path(name) for name in names)
+    paths = sorted(path for path in map(Path, names) if not is_tally(path))
     if not paths:
         raise DataError(f"{what} {quote(pattern)}: no such file. Paths are relative to the configuration.")
     for path in paths:
@@ -82,6 +88,18 @@ def log_files(folder: Path, pattern: str, *, what: str = "log") -> tuple[Path, .
         )
     _require_apart(files, f"{what} {quote(pattern)}")
     return files
+
+
+def is_tally(path: Path) -> bool:
+    """Tell whether a file is what an earlier run counted, which a pattern such as ``**/*.parquet`` names, too.
+
+    Examples
+    --------
+    >>> digest = "0123456789abcdef" * 2
+    >>> is_tally(Path(f"monitor/tallies/{digest}-none.parquet")), is_tally(Path(f"logs/{digest}-none.parquet"))
+    (True, False)
+    """
+    return path.parent.name == TALLIES and _TALLY.fullmatch(path.name) is not None
 
 
 def _require_apart(files: Sequence[Path], what: str) -> None:
@@ -131,15 +149,16 @@ def open_files(
     import duckdb
     import narwhals.stable.v2 as nw
 
-    connection = connect(*files, *labels)
     needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
-    agreement = agreement_of(files, needed, text) if agreement is None else agreement
-    try:
-        relation = agreement.read(connection, files)
-        relation, shadowed = join_labels(connection, relation, columns, labels, text)
-    except duckdb.Error as error:
-        raise DataError(f"log file {quote(files[0].name)} cannot be read: {say_briefly(error)}.") from error
-    digest = files_sha256((*files, *labels)) if fingerprint else ""
+    with require_files((*files, *labels)):
+        connection = connect(*files, *labels)
+        agreement = agreement_of(files, needed, text) if agreement is None else agreement
+        try:
+            relation = agreement.read(connection, files)
+            relation, shadowed = join_labels(connection, relation, columns, labels, text)
+        except duckdb.Error as error:
+            raise DataError(f"log file {quote(files[0].name)} cannot be read: {say_briefly(error)}.") from error
+        digest = files_sha256((*files, *labels)) if fingerprint else ""
     return Source(
         frame=nw.from_native(relation), name=name_of(files), engine="duckdb", files=tuple(files), sha256=digest,
         shadowed=shadowed,

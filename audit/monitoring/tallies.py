@@ -24,6 +24,7 @@ from audit.logs.connection import connect
 from audit.logs.counting import count, count_files, units_of_files
 from audit.logs.joining import LATER
 from audit.logs.sources import Source, log_files, open_files
+from audit.logs.vanished import require_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -103,6 +104,13 @@ def _of_files(
     files: Sequence[Path], data: DataTable, folder: Path, columns: LogColumns, window: str, kept: Path | None
 ) -> Cells:
     late = log_files(folder, data.late_labels, what="labels") if data.late_labels else ()
+    with require_files((*files, *late)):
+        return _of_these(files, late, columns, window, kept)
+
+
+def _of_these(
+    files: Sequence[Path], late: Sequence[Path], columns: LogColumns, window: str, kept: Path | None
+) -> Cells:
     needed = {name: part for name, part in columns.parts().items() if not (late and part in LATER)}
     agreement = agreement_of(files, needed, columns.text)
     shadowed = False
@@ -113,15 +121,22 @@ def _of_files(
         return open_files(some, columns.parts(), fingerprint=False, labels=late, text=columns.text, agreement=agreement)
 
     how = f"{columns}\0{agreement.types}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"
+    states = {file: _state(file) for file in files}
     digests = {file: hashlib.sha256(f"{files_sha256([file])}{how}".encode()).hexdigest()[:32] for file in files}
     with nullcontext() if kept is None else connect(folder=kept) as store:
         parts = {} if kept is None or store is None else _kept(kept, digests, store)
         for batch in _batches([file for file in files if file not in parts], agreement.schemas):
             for file, cells in _counted(batch, open_some, columns, window):
                 parts[file] = cells
-                if kept is not None and store is not None and not _has_future(cells):
+                if kept is not None and store is not None and not _has_future(cells) and _state(file) == states[file]:
                     _keep(cells, kept, digests[file], store)
     return replace(add(parts[file].counted_in(file.name) for file in files), shadowed=shadowed)
+
+
+def _state(file: Path) -> tuple[int, int, int]:
+    """Return what changes when a file is written: what is counted meanwhile is not kept under its fingerprint."""
+    known = file.stat()
+    return known.st_ino, known.st_size, known.st_mtime_ns
 
 
 def _has_future(cells: Cells) -> bool:
@@ -178,9 +193,7 @@ def _kept(folder: Path, digests: Mapping[Path, str], store: duckdb.DuckDBPyConne
 
 def _keep(cells: Cells, folder: Path, digest: str, store: duckdb.DuckDBPyConnection) -> None:
     """Write what was counted under a name that is its seal; without a key it is counted again each time."""
-    place = folder / f"{digest}.parquet"
-    save(cells, place, store)
-    place.replace(folder / _sealed_name(digest, place))
+    save(cells, folder / f"{digest}.parquet", store, lambda written: _sealed_name(digest, written))
 
 
 def _sealed_name(digest: str, place: Path) -> str:

@@ -24,6 +24,7 @@ from audit.logs.adding import add
 from audit.logs.cells import WINDOW, Counted, answers
 from audit.logs.columns import LogColumns
 from audit.logs.label_times import doubts
+from audit.logs.sources import TALLIES
 from audit.logs.versions import shadow_notes
 from audit.logs.windows import NO_WINDOW, REFERENCE_NAME, WINDOWS
 from audit.monitoring.dividing import answers_alone, digest_of, divide_by_window, windows_until
@@ -34,14 +35,14 @@ from audit.statistics.sequential import LONGEST
 from reports.formats import render
 from reports.phrases import metric_words
 from reports.record import AuditRecord, Card, Curve, Gate, Json, Measurement, Policy, SplitInfo
-from reports.store import RecordError, dumps, loads, write_bytes_atomically
+from reports.store import RecordError, dumps, loads, require_plain, write_bytes_atomically
 from reports.store import load as load_record
 from reports.together import alone, write_together
 
 FAMILY = "monitoring"
 ALSO = ("classification", "regression", "group_performance", "output_validity")
-TALLIES, EARLIER = "tallies", "earlier"
-"""Folders of what was counted, and of records that others replaced."""
+EARLIER = "earlier"
+"""Folder of records that others replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +98,8 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
     """
     columns, window = _columns(asked), str(asked.monitor.window)
     kept = None if asked.state is None else asked.state / TALLIES
-    if kept is not None:
-        kept.mkdir(parents=True, exist_ok=True)
+    if asked.state is not None:
+        require_folders(asked.state)
     cells = count_windows(asked.data, asked.folder, columns, window, kept, asked.frames)
     if not isinstance(asked.reference, int) and not is_record(asked.reference):
         own = count_reference(asked.reference, asked.data, asked.folder, columns, kept, asked.frames)
@@ -112,6 +113,9 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
         warnings += (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",)
     asked = replace(asked, policy=_gates(asked.policy, _left_out(columns.deciders())))
     reference, first = _divided(counted, asked)
+    if asked.state is not None:
+        for later in reference.windows[first:]:
+            require_plain(asked.state / _file(later.name))
     warnings += _invalid_of(reference.start)
     alone = [answers_alone(window) for window in reference.windows]
     rules: list[str] = []
@@ -149,6 +153,19 @@ def _season(windows: Sequence[Window]) -> tuple[str, ...]:
         "average; alarms of daily windows may say no more than that. Take --window week."
     )
     return (text,)
+
+
+def require_folders(state: Path) -> None:
+    """Refuse a folder of records that is something else, or in which something else stands in the way of a folder.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for place in (state, state / TALLIES, state / EARLIER):
+        if (place.is_symlink() or place.exists()) and not place.is_dir():
+            kind = "a link to nothing" if place.is_symlink() and not place.exists() else "not a folder"
+            raise ConfigError(f"[monitor] state: {quote(place)} is {kind}; remove it, or name another folder.")
 
 
 def keep(every: Sequence[Watched], state: Path) -> None:
