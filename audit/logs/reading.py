@@ -135,13 +135,16 @@ def read_parquet(
     """Open Parquet files, with the types that are stated of some columns, and the name of the file of each row."""
     names = ", ".join(literal(pattern_of(file)) for file in files)
     how = f"union_by_name = {len(files) > 1}, filename = {literal(FILE)}"
-    casts = ", ".join(f"{_cast(quote_sql(name), kind)} AS {quote_sql(name)}" for name, kind in types.items())
-    what = f"* REPLACE ({casts})" if casts else "*"
-    return connection.sql(f"SELECT {what} FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
+    relation = connection.sql(f"SELECT * FROM read_parquet([{names}], {how})")  # noqa: S608 -- names are quoted
+    if not types:
+        return relation
+    own = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    casts = ", ".join(f"{_cast(quote_sql(name), own[name], kind)} AS {quote_sql(name)}" for name, kind in types.items())
+    return relation.project(f"* REPLACE ({casts})")
 
 
-def _cast(column: str, kind: str) -> str:
-    return as_time(column) if kind == "TIMESTAMP" else f"CAST({column} AS {kind})"
+def _cast(column: str, own: str, kind: str) -> str:
+    return as_time(column, own) if kind == "TIMESTAMP" else f"CAST({column} AS {kind})"
 
 
 def _typed(name: str, kind: str) -> str:
