@@ -8,6 +8,8 @@ from audit.estimate.attribution import PARTS, attribute_change
 from audit.estimate.monitoring import everyone
 from audit.evidence import Predictions, Windows
 from audit.exhibits import by_address_table
+from reports.phrases import list_names as few
+from reports.phrases import percent
 from reports.record import Estimate, Measurement
 
 WORDS = {"accuracy": "accuracy", "decisions": "the share of positive decisions", "score": "the mean score"}
@@ -51,8 +53,9 @@ def drift_attribution(windows: Windows) -> Measurement:
     if not estimates:
         raise NotApplicable("the current window or the reference has no rows")
     lines = [text for value in pairs if (text := _sentence(value, estimates))]
+    calm = f"no part of a change is shown to come from another mix of {few(keys, limit=3)}"
     return Measurement(
-        summary=f"{current.name}: {'; '.join(lines) or 'no change by another mix of rows is shown'}.",
+        summary=f"{current.name}: {'; '.join(lines) or calm}.",
         estimates=tuple(estimates),
         exhibits=(by_address_table("Changes since the reference, by what they come from", estimates, folded=True),),
     )
@@ -67,7 +70,12 @@ def _sentence(value: str, estimates: list[Estimate]) -> str:
     mix = max(shown, key=lambda estimate: abs(estimate.value or 0.0))
     rest = next(estimate for estimate in own if estimate.metric == PARTS[1] and estimate.where == mix.where)
     whole = (mix.value or 0.0) + (rest.value or 0.0)
-    return f"{WORDS[value]} changed by {whole:+.3f}, {mix.value:+.3f} of it by another mix of {mix.where['feature']}"
+    changed, by_mix = _points(whole), _points(mix.value or 0.0)
+    return f"{WORDS[value]} changed by {changed}, {by_mix} of it by another mix of {mix.where['feature']}"
+
+
+def _points(change: float) -> str:
+    return f"{'+' if change > 0 else '−'}{percent(abs(change)).removesuffix(' %')} points"
 
 
 def _is_shown(estimate: Estimate) -> bool:

@@ -8,6 +8,7 @@ from audit.estimate.shares import exact
 from audit.evidence import Windows
 from audit.exhibits import by_address_table
 from audit.logs.known_labels import labels_by_answer
+from reports.phrases import percent
 from reports.record import Estimate, Measurement
 
 
@@ -38,7 +39,7 @@ def label_coverage(windows: Windows) -> Measurement:
         )
     by_answer = "".join(f"; {text.rstrip('.')}" for text in labels_by_answer(window.labeled, window.unlabeled))
     return Measurement(
-        summary=f"{window.name}: {missing:,} of {rows:,} rows have no label ({share:.1%}){by_answer}.",
+        summary=f"{window.name}: {missing:,} of {rows:,} rows have no label ({percent(share)}){by_answer}.",
         estimates=tuple(estimates),
         exhibits=(by_address_table("Rows without a label", estimates, folded=True),),
     )

@@ -70,7 +70,8 @@ def agreement_of(files: Sequence[Path], columns: Mapping[str, str], text: Collec
     kinds = {"csv" if is_csv(file) else file.suffix.lower() for file in files}
     if kinds != {"csv"} and kinds != {".parquet"}:
         raise DataError(
-            f"log {quote(files[0].name)}: files end in {quote_all(sorted(kinds))}; expected .parquet, or .csv or .tsv."
+            f"log {quote(files[0].name)}: files end in {quote_all(sorted(kinds))}; expected .parquet, or .csv or .tsv. "
+            "A DuckDB file needs [data] table, the table to count."
         )
     looks: dict[Path, CsvFile] = {}
     schemas: dict[Path, dict[str, str]] = {}

@@ -307,7 +307,10 @@ def _target(truth: pd.Series, roles: Roles) -> Target:
         raise DataError(
             f"target {quote(roles.target)} has one class only: {only}; a classifier cannot be measured on one class."
         )
-    return encode_target(truth, roles)
+    target = encode_target(truth, roles)
+    if target.task == "regression":  # amounts are counted otherwise
+        raise DataError(f'target {quote(roles.target)} holds amounts, not classes; state [data] task = "regression".')
+    return target
 
 
 def _predict(
@@ -344,6 +347,10 @@ def _scores(
     """Return the mean score of each cell's bin, or why there is none, and which cannot be used."""
     if columns.score is None:
         return None, "the log has no scores", {}
+    named = set(target.classes) if isinstance(columns.score, str) else {label_text(name) for name in columns.score}
+    missing = [name for name in target.classes if name not in named]
+    if missing:
+        raise DataError(f"[data.score] names no column for class {quote(missing[0])}.")
     if BIN not in cells.keys:
         what = (
             "scores, of too many combinations"
@@ -370,9 +377,6 @@ def _by_class(
     """Return the mean scores of each cell's bins, a column a class; of the positive one alone in a binary task."""
     assert columns.score is not None  # noqa: S101 -- asked for by the caller
     named = {label_text(name): f"bin {at}" for at, name in enumerate(columns.score)}
-    missing = [name for name in target.classes if name not in named]
-    if missing:
-        raise DataError(f"[data.score] names no column for class {quote(missing[0])}.")
     means = [_mean_of_bins(cells, named[name], shared) for name in target.classes]
     if target.task == "binary":
         return means[1]

@@ -414,3 +414,27 @@ def test_a_label_of_another_type_in_one_of_many_files_is_not_another_label(tmp_p
     (first[["p"]] + ".0").assign(y="0").to_parquet(tmp_path / "c.parquet")
     with pytest.raises(DataError, match=r"prediction 'p' holds '0', '0.0', '1', '1.0', the target holds '0', '1'"):
         modelassay.run(log=f"{tmp_path}/*.parquet", target="y", prediction="p", positive=1)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("", "target 'y' holds amounts, not classes; state [data] task = \"regression\"."),
+        ('target = "team"\n[data.score]\na = "s"\n', "[data.score] names no column for class 'b'."),
+        ('log = "log.duckdb"\n', "A DuckDB file needs [data] table, the table to count."),
+    ],
+)
+def test_what_a_configuration_leaves_out_is_named(
+    tmp_path: Path, more: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Amounts without the task, scores of some classes, and a database without its table."""
+    team = ["a", "b", "c"] * 20
+    frame = pd.DataFrame({"y": [place / 8 for place in range(60)], "team": team, "s": 0.5, "t": "2025-01-01"})
+    frame.assign(p=team if "team" in more else frame["y"] + 1).to_csv(tmp_path / "log.csv", index=False)
+    duckdb.connect(str(tmp_path / "log.duckdb")).close()
+    stated = {"log": "log.csv", "target": "y", "prediction": "p", "time": "t"}
+    lines = [f'{name} = "{value}"\n' for name, value in stated.items() if f"{name} =" not in more]
+    (tmp_path / "audit.toml").write_text(f"[data]\n{''.join(lines)}{more}")
+    for verb in ("run", "monitor"):
+        assert main([verb, str(tmp_path / "audit.toml")]) == 2
+        assert said in _error(capsys)
