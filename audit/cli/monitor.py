@@ -82,7 +82,8 @@ def monitor(
     if done.printed:
         last = replace(last, warnings=(*last.warnings, PRINTS))
     code = output.tell(last, output.write_reports(last, target, names), strict=strict)
-    for text in (*last.warnings, _reference(every[-1]), *_other_rules(every)):
+    of_record = last.warnings if every[-1].is_new or done.printed else ()
+    for text in (*dict.fromkeys((*every[-1].warnings, *of_record)), _reference(every[-1]), *_other_rules(every)):
         output.note(text)
     output.note(f"Next: modelassay history {state}/*.json --out history.html draws all windows on one page.")
     keep(every, state)  # last: a window counts as told once everything of it was

@@ -43,11 +43,16 @@ def add(parts: Iterable[Cells]) -> Cells:
         sums.append(own)
     whole = Cells(
         keys=keys, sums=pd.concat(sums, ignore_index=True), scales=scales, file=_largest(every),
-        doubted=tuple(dict.fromkeys(name for cells in every for name in cells.doubted)),
+        doubted=_distinct(cells.doubted for cells in every), timeless=_distinct(cells.timeless for cells in every),
+        repeated=_distinct(cells.repeated for cells in every),
         shadowed=any(cells.shadowed for cells in every),
     ).merge()  # fmt: skip
     require_kept(whole)
     return whole
+
+
+def _distinct(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for some in names for name in some))
 
 
 def _alike(parts: list[Cells]) -> list[Cells]:

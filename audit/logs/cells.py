@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
-import secrets
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,14 +36,8 @@ from audit.errors import DataError, quote, quote_all
 from audit.evidence import COUNTED, Predictions, Repeats, Settings
 from audit.logs.columns import LogColumns
 from audit.logs.faults import FAULTS, NO_SUM, Faults, no_faults, usable
-from audit.logs.reading import say_briefly
 from audit.logs.versions import decider_factor, require_known, splits_of
 from audit.logs.windows import NO_WINDOW, REFERENCE_NAME, window_name
-from reports.store import OutputError
-from reports.together import sweep
-
-if TYPE_CHECKING:
-    import duckdb
 
 TRUE, PREDICTED, BIN, WINDOW, CLUSTER = "\ttrue", "\tpredicted", "\tbin", "\twindow", "\tcluster"
 """Names that no column of a log has."""
@@ -76,6 +65,8 @@ class Cells:
         Where they were counted; of several files, the one with the largest weights or amounts.
     doubted : tuple of str
         Files with labels that are not believed.
+    timeless, repeated : tuple of str
+        Files with rows of no window, and files that hold the same bytes as one before them.
     shadowed : bool
         Whether several models answered the same requests.
     """
@@ -85,6 +76,8 @@ class Cells:
     scales: Mapping[str, float] = field(default_factory=dict)
     file: str = ""
     doubted: tuple[str, ...] = ()
+    timeless: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
     shadowed: bool = False
 
     def __len__(self) -> int:
@@ -94,6 +87,13 @@ class Cells:
     def rows(self) -> int:
         """How many rows were counted."""
         return int(self.sums["n"].sum())
+
+    @property
+    def lost(self) -> int:
+        """How many rows belong to no window."""
+        if WINDOW not in self.keys:
+            return 0
+        return int(self.sums["n"].to_numpy()[self.keys[WINDOW].to_numpy() == NO_WINDOW].sum())
 
     def merge(self) -> Cells:
         """Return the cells with each address once, sorted, missing values last."""
@@ -122,7 +122,8 @@ class Cells:
     def counted_in(self, name: str) -> Cells:
         """Return the cells with the name of the file that they were counted in."""
         doubtful = EARLY in self.sums and int(self.sums[[EARLY, LATE]].to_numpy().sum()) > 0
-        return replace(self, file=name, doubted=(name,) if doubtful else ())
+        timeless = (name,) if self.lost else ()
+        return replace(self, file=name, doubted=(name,) if doubtful else (), timeless=timeless)
 
     def windows(self) -> tuple[int, ...]:
         """Return the numbers of the windows that hold rows, in order of time; rows without a time have none."""
@@ -424,76 +425,3 @@ def _window_factor(cells: Cells, window: str) -> Factor:
 
 def _name(number: int, window: str) -> str:
     return REFERENCE_NAME if number == REFERENCE else window_name(number, window)
-
-
-# --- on disk --------------------------------------------------------------------------------------
-
-
-def save(
-    cells: Cells, path: Path, connection: duckdb.DuckDBPyConnection, name: Callable[[Path], str] | None = None
-) -> None:
-    """Write cells to a file, whole or not at all, also where others write it at the same time.
-
-    Parameters
-    ----------
-    cells : Cells
-    path : Path
-    connection : DuckDBPyConnection
-    name : callable, optional
-        Gives the name of the file by what was written; that of `path` without it.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written to.
-    """
-    import duckdb
-
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    table = pd.concat([cells.keys, cells.sums], axis=1)
-    table.attrs = {}
-    scales = {f"\tscale {scale}": number for scale, number in cells.scales.items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection.from_df(table.assign(**scales)).write_parquet(str(draft))
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.replace(path if name is None else path.with_name(name(draft)))
-        sweep([path])
-    except (OSError, duckdb.Error) as error:
-        raise OutputError(
-            f"cannot write what was counted into {str(path.parent)!r}: {_reason(error)}. Make room, or name another "
-            "folder."
-        ) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-
-
-def _reason(error: Exception) -> str:
-    """Return what the system says, of whose errors DuckDB tells the number among other things."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    number = re.search(r'"errno":"(\d+)"', str(error))
-    return say_briefly(error) if number is None else os.strerror(int(number[1]))
-
-
-def load(path: Path, connection: duckdb.DuckDBPyConnection) -> Cells | None:
-    """Read cells from a file; ``None`` if there is none, or none that can be read."""
-    import duckdb
-
-    if not path.is_file():
-        return None
-    try:
-        table: pd.DataFrame = connection.read_parquet(str(path)).df()
-    except duckdb.Error:
-        return None
-    names = [name for name in map(str, table.columns) if name == "n" or name.endswith("_sum")]
-    sums = table[names].astype(np.int64)
-    stated = [name for name in map(str, table.columns) if name.startswith("\tscale ")]
-    scales = {name.removeprefix("\tscale "): float(table[name].max()) for name in stated}
-    keys = table.drop(columns=[*names, *stated])
-    for name in keys.columns:
-        if keys[name].dtype.kind not in "iuf":
-            keys[name] = words(keys[name])
-    return Cells(keys=keys, sums=sums, scales=scales).merge()

@@ -29,7 +29,7 @@ from audit.logs.score_bins import raw_scores, with_bins
 from audit.logs.sources import Source
 from audit.logs.units import units_of
 from audit.logs.vanished import missing_of
-from audit.logs.windows import NO_WINDOW, TIME, latest_time, window_number, with_places
+from audit.logs.windows import NO_WINDOW, TIME, has_window, latest_time, window_number, with_places
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -226,17 +226,18 @@ def _computed(columns: LogColumns, schema: dict[str, Any], window: str, engine: 
     if window and not window.isdigit() and columns.time is not None:
         time, early = nw.col(columns.time), nw.lit(datetime.datetime(1970, 1, 1), dtype=nw.Datetime("us"))
         there = nw.when(time.is_null()).then(early).otherwise(time) if engine in NO_YEAR else time
-        expressions["window"] = nw.when(time.is_null()).then(nw.lit(NO_WINDOW)).otherwise(window_number(there, window))
+        number = window_number(there, window)
+        expressions["window"] = nw.when(has_window(time)).then(number).otherwise(nw.lit(NO_WINDOW))
     return expressions
 
 
 def _order(columns: LogColumns) -> dict[str, nw.Expr]:
-    """Return what rows are put in order by before all else: time, missing ones last, and identifier."""
+    """Return what rows are put in order by before all else: time, those of no window last, and identifier."""
     import narwhals.stable.v2 as nw
 
     time = nw.col(str(columns.time))
     last = nw.lit(latest_time() + datetime.timedelta(days=1), dtype=nw.Datetime("us"))
-    return {TIME: nw.when(time.is_null()).then(last).otherwise(time)} | (
+    return {TIME: nw.when(has_window(time)).then(time).otherwise(last)} | (
         {} if columns.id is None else {"id": nw.col(columns.id)}
     )
 

@@ -1,6 +1,7 @@
-"""Labels that cannot have been known when the log says: before their decision, or in the future.
+"""What of a log is in doubt: labels of impossible times, rows without a time, and files that stand there twice.
 
-They are not believed: their rows count as rows without a label, and the record says how many there are and where.
+Labels that cannot have been known when the log says, before their decision or in the future, are not believed: their
+rows count as rows without a label, and the record says how many there are and where.
 """
 
 from __future__ import annotations
@@ -75,10 +76,38 @@ rows count as rows without a label.
     ]
     if not parts:
         return ()
-    more = len(cells.doubted) - MOST_FILES
-    where = quote_all(cells.doubted[:MOST_FILES]) + (f" and {count_noun(more, 'more file')}" if more > 0 else "")
     text = (
-        f"label time column {quote(columns.label_time)} in {where}: {' and '.join(parts)}; these rows count as rows "
-        "without a label."
+        f"label time column {quote(columns.label_time)} in {_name_files(cells.doubted)}: {' and '.join(parts)}; these "
+        "rows count as rows without a label."
     )
     return (text,)
+
+
+def rows_in_doubt(cells: Cells) -> tuple[str, ...]:
+    """Say how many rows belong to no window, which files count twice, and where.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from audit.logs.cells import NO_WINDOW, WINDOW
+    >>> counted = Cells(keys=pd.DataFrame({WINDOW: [NO_WINDOW, 3]}), sums=pd.DataFrame({"n": [4, 36]}))
+    >>> print(*rows_in_doubt(counted.counted_in("a.csv")))
+    4 of 40 rows of the log, in 'a.csv', have no time, or one before the year 1; they belong to no window.
+    """
+    texts = []
+    if cells.lost:
+        texts.append(
+            f"{cells.lost:,} of {cells.rows:,} rows of the log, in {_name_files(cells.timeless)}, have no time, or one "
+            "before the year 1; they belong to no window."
+        )
+    if cells.repeated:
+        texts.append(
+            f"{_name_files(cells.repeated)}: same bytes as in an earlier file of the log; their rows count twice. "
+            "Remove the copies, or state [data] id, with which repeated rows are refused."
+        )
+    return tuple(texts)
+
+
+def _name_files(names: tuple[str, ...]) -> str:
+    more = len(names) - MOST_FILES
+    return quote_all(names[:MOST_FILES]) + (f" and {count_noun(more, 'more file')}" if more > 0 else "")

@@ -36,6 +36,11 @@ def window_number(time: nw.Expr, window: str) -> nw.Expr:
     return days if window == "day" else (days + 3) // 7
 
 
+def has_window(time: nw.Expr) -> nw.Expr:
+    """Tell whether a time lies in a window: it is there, and not before the year 1, in which names of windows begin."""
+    return (~time.is_null()) & (time.dt.year() >= 1)
+
+
 def with_places(frame: nw.LazyFrame[Any], size: int, order: Sequence[str]) -> nw.LazyFrame[Any]:
     """Add the number of the window of so many rows; rows whose time is beyond the latest belong to none.
 
@@ -80,7 +85,7 @@ def window_name(number: int, window: str) -> str:
     if window == "day":
         return date.isoformat()
     year, week, _ = date.isocalendar()
-    return f"{year}-W{week:02d}"
+    return f"{year:04d}-W{week:02d}"
 
 
 def latest_time() -> datetime.datetime:

@@ -18,18 +18,19 @@ from audit.data.user_key import seal
 from audit.errors import ConfigError, quote
 from audit.logs.adding import add
 from audit.logs.agreement import agreement_of
-from audit.logs.cells import LATE, REFERENCE, WINDOW, Cells, load, save
+from audit.logs.cells import LATE, REFERENCE, WINDOW, Cells
 from audit.logs.columns import LogColumns
 from audit.logs.connection import connect
 from audit.logs.counting import count, count_files, units_of_files
 from audit.logs.joining import LATER
 from audit.logs.sources import Source, log_files, open_files
+from audit.logs.stored import load, save
 from audit.logs.vanished import require_files
 
 if TYPE_CHECKING:
     import duckdb
 
-HOW = "v10"
+HOW = "v11"
 """Changes when the same files would be counted differently."""
 AT_ONCE = 1 << 24
 """Bytes of files that are counted in one pass, which keeps what is counted of them at once small."""
@@ -120,17 +121,21 @@ def _of_these(
     def open_some(some: Sequence[Path]) -> Source:
         return open_files(some, columns.parts(), fingerprint=False, labels=late, text=columns.text, agreement=agreement)
 
+    states = {file: _state(file) for file in (*files, *late)}
     how = f"{columns}\0{agreement.types}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"
-    states = {file: _state(file) for file in files}
     digests = {file: hashlib.sha256(f"{files_sha256([file])}{how}".encode()).hexdigest()[:32] for file in files}
     with nullcontext() if kept is None else connect(folder=kept) as store:
         parts = {} if kept is None or store is None else _kept(kept, digests, store)
         for batch in _batches([file for file in files if file not in parts], agreement.schemas):
             for file, cells in _counted(batch, open_some, columns, window):
                 parts[file] = cells
-                if kept is not None and store is not None and not _has_future(cells) and _state(file) == states[file]:
+                is_final = all(_state(path) == states[path] for path in (file, *late)) and not _has_future(cells)
+                if kept is not None and store is not None and is_final:
                     _keep(cells, kept, digests[file], store)
-    return replace(add(parts[file].counted_in(file.name) for file in files), shadowed=shadowed)
+    first = {digest: file for file, digest in reversed(digests.items())}
+    repeated = tuple(file.name for file in files if first[digests[file]] != file and parts[file].rows)
+    whole = add(parts[file].counted_in(file.name) for file in files)
+    return replace(whole, shadowed=shadowed, repeated=repeated)
 
 
 def _state(file: Path) -> tuple[int, int, int]:

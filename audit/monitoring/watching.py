@@ -21,12 +21,12 @@ from audit.estimate.season import weekly_pattern
 from audit.estimate.versions import comparisons
 from audit.evidence import COUNTED, Absence, Settings, Window, Windows
 from audit.logs.adding import add
-from audit.logs.cells import WINDOW, Counted, answers
+from audit.logs.cells import Counted, answers
 from audit.logs.columns import LogColumns
-from audit.logs.label_times import doubts
+from audit.logs.label_times import doubts, rows_in_doubt
 from audit.logs.sources import TALLIES
 from audit.logs.versions import shadow_notes
-from audit.logs.windows import NO_WINDOW, REFERENCE_NAME, WINDOWS
+from audit.logs.windows import REFERENCE_NAME, WINDOWS
 from audit.monitoring.dividing import answers_alone, digest_of, divide_by_window, windows_until
 from audit.monitoring.from_record import is_record, reference_from
 from audit.monitoring.reference import Reference, has_alarm, own_log, reference_of
@@ -78,6 +78,8 @@ class Watched(NamedTuple):
     """Whether it stands in the folder of records, under the user's seal."""
     reference: str
     """What it was compared with."""
+    warnings: tuple[str, ...]
+    """What is to be said of the log as it is now, whether the record says so or is an earlier one."""
     has_other_rules: bool
     """Whether it keeps the verdicts of the rules of its time, which are not those of now."""
 
@@ -107,15 +109,15 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
     counted = answers(
         cells, columns, roles_of(asked.data), asked.settings, window=window, means_of=_reference_windows(asked)
     )
-    lost = int(cells.sums["n"].to_numpy()[cells.keys[WINDOW].to_numpy() == NO_WINDOW].sum())
-    warnings = (*doubts(cells, columns), *shadow_notes(counted.predictions))
-    if lost:
-        warnings += (f"{lost:,} of {cells.rows:,} rows of the log have no time; they belong to no window.",)
+    warnings = (*doubts(cells, columns), *shadow_notes(counted.predictions), *rows_in_doubt(cells))
     asked = replace(asked, policy=_gates(asked.policy, _left_out(columns.deciders())))
     reference, first = _divided(counted, asked)
+    left: tuple[str, ...] = ()
     if asked.state is not None:
-        for later in reference.windows[first:]:
-            require_plain(asked.state / _file(later.name))
+        records = [_file(window.name) for window in reference.windows[first:]]
+        for name in records:
+            require_plain(asked.state / name)
+        left = _left_records(asked.state, records)
     warnings += _invalid_of(reference.start)
     alone = [answers_alone(window) for window in reference.windows]
     rules: list[str] = []
@@ -133,7 +135,8 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
         rules += [windows.current.name] if last is not None and rules_of(last) != rules_of(record.policy) else []
         last = record.policy
         has_other_rules = rules_of(record.policy) != rules_of(asked.policy)
-        yield Watched(windows.current.name, record, is_new, is_kept, reference.now.name, has_other_rules)
+        now = (*warnings, *season, *left)
+        yield Watched(windows.current.name, record, is_new, is_kept, reference.now.name, now, has_other_rules)
         reference = reference.after(end + 1, alarm=has_alarm(record))
 
 
@@ -141,6 +144,20 @@ def _invalid_of(reference: Window) -> tuple[str, ...]:
     """Warn where what windows are compared with holds answers that cannot be."""
     kinds = ", ".join(f"{rows:,} {kind}" for kind, rows in reference.invalid.items())
     return (f"the reference, {reference.name}, holds answers that a model cannot give: {kinds}.",) if kinds else ()
+
+
+def _left_records(state: Path, records: Sequence[str]) -> tuple[str, ...]:
+    """Warn of records that were kept of windows which the log has no longer."""
+    names = [path.name.removesuffix(".json") for path in sorted(state.glob("*.json")) if path.name not in records]
+    left = [name for name in names if _seal_of(state, f"{name}.json").is_file()]
+    if not left:
+        return ()
+    text = (
+        f"the folder of records {quote(state)} holds {quote_all(left, limit=3)}, and the log has no such window after "
+        "the reference: its files were removed, or window or reference changed. The records stay as they are; history "
+        "draws them, too."
+    )
+    return (text,)
 
 
 def _season(windows: Sequence[Window]) -> tuple[str, ...]:
@@ -294,11 +311,11 @@ def _is_ours(state: Path, name: str) -> bool:
 
 
 def _said(record: AuditRecord) -> object:
-    """Return what a record says, without the time that it took, and what other windows were judged by."""
+    """Return what a record says of its window, without the time that it took, and what was said of the whole log."""
     findings = [
         replace(finding, seconds=0.0, measurement=_unmarked(finding.measurement)) for finding in record.findings
     ]
-    return findings, record.verdicts, record.data, record.warnings
+    return findings, record.verdicts, record.data
 
 
 def _says(before: AuditRecord | None, record: AuditRecord) -> bool:
@@ -306,7 +323,8 @@ def _says(before: AuditRecord | None, record: AuditRecord) -> bool:
     if before is None:
         return False
     anew = loads(dumps(record))
-    return rules_of(before.policy) == rules_of(anew.policy) and _said(before) == _said(anew)
+    has_same_words = rules_of(before.policy) == rules_of(anew.policy) and before.warnings == anew.warnings
+    return has_same_words and _said(before) == _said(anew)
 
 
 def _unmarked(measurement: Measurement | None) -> Measurement | None:

@@ -17,7 +17,7 @@ import modelassay
 from audit.data import user_key
 from audit.data.user_key import VARIABLE
 from audit.gather import _stored
-from audit.logs import cells
+from audit.logs import stored
 from audit.logs.connection import connect
 from audit.models import exchange
 from audit.monitoring import watching
@@ -62,10 +62,10 @@ def forged_counts(folder: Path) -> None:
     """Turn the counts of one month around, under the name of the true ones and under that of another month."""
     one, other, *_ = sorted((folder / "state" / "tallies").glob("*.parquet"))
     with connect(folder=one.parent) as store:
-        known = cells.load(one, store)
+        known = stored.load(one, store)
         assert known is not None
         known.sums["n"] = known.sums["n"].to_numpy()[::-1]
-        cells.save(known, one, store)
+        stored.save(known, one, store)
     shutil.copy(other, other.with_name(other.name.replace("-", "-0")))
 
 
@@ -142,7 +142,9 @@ def test_a_record_that_says_the_same_replaces_another_without_a_trace(log: Path)
     state, name = log / "state", record.data.splits[0].file.removeprefix("window ")
 
     def keep(record: AuditRecord) -> None:
-        entry = watching.Watched(name, record, is_new=True, is_kept=False, reference="", has_other_rules=False)
+        entry = watching.Watched(
+            name, record, is_new=True, is_kept=False, reference="", warnings=(), has_other_rules=False
+        )
         watching.keep([entry], state)
 
     keep(replace(record, findings=tuple(replace(finding, seconds=9.0) for finding in record.findings)))

@@ -351,9 +351,10 @@ def test_labels_that_meet_no_row_are_said_to_be_written_otherwise(
 def test_rows_without_a_time_are_told_and_in_no_window() -> None:
     frame = FRAME.assign(t=FRAME["t"].where(FRAME["id"] % 10 > 0))
     records = modelassay.monitor(frame, reference=1, **STATED)
-    assert [record.warnings for record in records] == [
-        ("4 of 40 rows of the log have no time; they belong to no window.",)
-    ]
+    text = (
+        "4 of 40 rows of the log, in 'pandas frame', have no time, or one before the year 1; they belong to no window."
+    )
+    assert [record.warnings for record in records] == [(text,)]
     assert records[0].data.splits[0].rows == 17
 
 

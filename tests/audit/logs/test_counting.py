@@ -17,12 +17,13 @@ from audit.errors import DataError
 from audit.estimate.measure import estimate
 from audit.evidence import Predictions
 from audit.logs.adding import add
-from audit.logs.cells import Cells, Counted, answers, load, save
+from audit.logs.cells import Cells, Counted, answers
 from audit.logs.columns import LogColumns
 from audit.logs.connection import connect
 from audit.logs.counting import count
 from audit.logs.frames import open_frame
 from audit.logs.sources import log_files, open_files
+from audit.logs.stored import load, save
 from audit.statistics.ranking import roc_auc
 
 COLUMNS = LogColumns(target="y", prediction="p", score="s", sensitive=("sex",), weight="w")

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from audit.cli import main
-from audit.logs.cells import load
 from audit.logs.connection import connect
+from audit.logs.stored import load
 from reports.store import load as load_record
 
 TOML = """

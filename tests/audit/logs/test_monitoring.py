@@ -21,9 +21,9 @@ from audit.estimate.monitoring import change, detectable_change, is_worse
 from audit.estimate.season import weekly_pattern
 from audit.estimate.watched import Watched, correlation
 from audit.evidence import Predictions, Repeats, Window, Windows
-from audit.logs.cells import load
 from audit.logs.connection import connect
 from audit.logs.sources import log_files, open_files
+from audit.logs.stored import load
 from audit.monitoring.reference import KEPT_OUT, Reference, reference_of
 from audit.statistics.sequential import joint_alpha
 from reports.answers import answers as first_screen

@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 
 import modelassay
-from audit.logs.cells import Cells, load, save
+from audit.logs.cells import Cells
 from audit.logs.columns import LogColumns
 from audit.logs.connection import connect
 from audit.logs.counting import count
 from audit.logs.frames import open_frame
 from audit.logs.sources import open_files
+from audit.logs.stored import load, save
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what engines call in each other
 BANDED = LogColumns(target="y", prediction="p", score="s", sensitive=("age",), bins={"age": (30.0, 50.0)})

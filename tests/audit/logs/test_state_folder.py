@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from audit.cli import main
-from audit.logs import cells
+from audit.logs import stored
+from audit.logs.cells import Cells
 from audit.logs.connection import connect
 from audit.monitoring import tallies
 from reports.store import load
@@ -156,20 +157,20 @@ def test_a_disk_that_is_full_while_counts_are_kept_is_said(
 
 def test_what_duckdb_says_of_a_full_disk_is_what_the_system_says() -> None:
     text = f'IO Error: Async write failed: {{"exception_type":"IO","errno":"{errno.ENOSPC}"}}'
-    assert cells._reason(RuntimeError(text)) == os.strerror(errno.ENOSPC)
+    assert stored._reason(RuntimeError(text)) == os.strerror(errno.ENOSPC)
 
 
 def test_two_that_keep_the_same_counts_at_once_both_succeed(tmp_path: Path) -> None:
-    known = cells.Cells(keys=pd.DataFrame({"a": [1]}), sums=pd.DataFrame({"n": [2]}))
+    known = Cells(keys=pd.DataFrame({"a": [1]}), sums=pd.DataFrame({"n": [2]}))
     with connect(folder=tmp_path) as store:
 
         def name(_: Path) -> str:
-            cells.save(known, tmp_path / "x.parquet", store, lambda _: "same.parquet")
+            stored.save(known, tmp_path / "x.parquet", store, lambda _: "same.parquet")
             return "same.parquet"
 
-        cells.save(known, tmp_path / "x.parquet", store, name)
+        stored.save(known, tmp_path / "x.parquet", store, name)
         assert [path.name for path in tmp_path.iterdir()] == ["same.parquet"]
-        assert cells.load(tmp_path / "same.parquet", store) is not None
+        assert stored.load(tmp_path / "same.parquet", store) is not None
 
 
 def before_step(monkeypatch: pytest.MonkeyPatch, step: str, happen: Callable[[], object]) -> None:
@@ -219,3 +220,45 @@ def test_a_pattern_that_names_what_was_counted_counts_it_once(folder: Path, log:
         if state != "state":
             shutil.copytree(folder / state, folder / "state", dirs_exist_ok=True)
         assert rows(folder) == {"2025-02": 40, "2025-03": 40}
+
+
+def test_rows_of_a_late_file_that_are_in_no_window_are_said_in_each_run(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert monitor() == 0
+    month(1).assign(t=None).to_parquet(folder / "log" / "4.parquet")
+    for _ in range(2):
+        capsys.readouterr()
+        assert monitor() == 0
+        assert "40 of 160 rows of the log, in '4.parquet', have no time" in capsys.readouterr().err
+    assert rows(folder) == {"2025-02": 40, "2025-03": 40}
+    assert not (folder / "state" / "earlier").exists()
+
+
+def test_a_copy_of_a_file_is_said_in_each_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(folder / "log" / "2.parquet", folder / "log" / "9.parquet")
+    month(1, rows=0).to_parquet(folder / "log" / "empty.parquet")
+    month(1, rows=0).to_parquet(folder / "log" / "empty too.parquet")
+    for _ in range(2):
+        capsys.readouterr()
+        assert monitor() == 0
+        assert (
+            "'9.parquet': same bytes as in an earlier file of the log; their rows count twice."
+            in capsys.readouterr().err
+        )
+
+
+@pytest.mark.parametrize(("gone", "left"), [("1", "2025-02"), ("2", "2025-02"), ("3", "2025-03")])
+def test_records_of_windows_that_the_log_has_no_longer_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], gone: str, left: str
+) -> None:
+    month(4).to_parquet(folder / "log" / "4.parquet")
+    assert monitor() == 0
+    assert "folder of records" not in capsys.readouterr().err
+    before = (folder / "state" / f"{left}.json").read_bytes()
+    (folder / "log" / f"{gone}.parquet").unlink()
+    (folder / "state" / "mine.json").write_text("{}")
+    assert monitor() == 0
+    said = capsys.readouterr().err
+    assert f"holds '{left}', and the log has no such window" in said
+    assert (folder / "state" / f"{left}.json").read_bytes() == before
