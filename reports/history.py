@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, takewhile
 
-from reports.phrases import metric_words
+from reports.phrases import metric_words, significant
 from reports.printable import visible
+from reports.strips import height_of
 from reports.turns import turns
 
 MOST_COLUMNS = 120
@@ -120,8 +121,22 @@ def _performance(record: Mapping[str, object]) -> dict[str, tuple[float, float, 
             for estimate in _list(measurement, "estimates"):
                 numbers = _numbers(estimate)
                 if numbers is not None and estimate.get("where") == {"split": "test"}:
-                    performance[str(estimate.get("metric", ""))] = numbers
+                    performance[metric_words(str(estimate.get("metric", "")))] = numbers
+        if finding.get("check") == "window_performance" and isinstance(measurement, Mapping):
+            curves = (_last_of(curve) for curve in _list(measurement, "exhibits"))
+            performance |= {name: numbers for name, numbers in curves if numbers and name not in performance}
     return performance
+
+
+def _last_of(curve: Mapping[str, object]) -> tuple[str, tuple[float, float, float] | None]:
+    """Return the number of the last window that a curve over windows ends with, and its name."""
+    names, series = curve.get("x_names"), _list(curve, "series")
+    lines = [series[0].get(part) for part in ("x", "y", "low", "high")] if len(series) > 1 else []
+    places, *numbers = [line if isinstance(line, list | tuple) and line else [None] for line in lines] or [[None]]
+    if not numbers or not isinstance(names, list | tuple) or places[-1] != len(names) - 1:
+        return "", None
+    value, low, high = (line[-1] for line in numbers)
+    return str(curve.get("y_label", "")), _numbers({"value": value, "low": low, "high": high})
 
 
 def _versions(record: Mapping[str, object]) -> dict[str, int]:
@@ -265,7 +280,7 @@ def _number(name: str, entries: Sequence[Entry]) -> Number | None:
     if not line:
         return None
     lowest, highest = min(numbers[1] for numbers in there), max(numbers[2] for numbers in there)
-    return Number(name=metric_words(name), line=line, band=band, words=words, range=f"{lowest:.3g} to {highest:.3g}")
+    return Number(name=name, line=line, band=band, words=words, range=f"{_text(lowest)} to {_text(highest)}")
 
 
 def _strip(gate: str, entries: Sequence[Entry]) -> Strip:
@@ -304,7 +319,7 @@ def _curve(values: Sequence[tuple[float, float, float] | None]) -> tuple[str, st
     if len(there) < 2:
         return "", "", ""
     low, high = min(numbers[1] for _, numbers in there), max(numbers[2] for _, numbers in there)
-    height = high - low or 1.0
+    height = height_of(low, high)
 
     def at(value: float) -> str:
         return f"{HEIGHT * 2 * (1 - (value - low) / height):.1f}"
@@ -313,7 +328,11 @@ def _curve(values: Sequence[tuple[float, float, float] | None]) -> tuple[str, st
     upper = [f"{place + 0.5},{at(numbers[2])}" for place, numbers in there]
     lower = [f"{place + 0.5},{at(numbers[1])}" for place, numbers in reversed(there)]
     last = there[-1][1]
-    return line, " ".join(upper + lower), f"{last[0]:.3g} [{last[1]:.3g}, {last[2]:.3g}]"
+    return line, " ".join(upper + lower), f"{_text(last[0])} [{_text(last[1])}, {_text(last[2])}]"
+
+
+def _text(value: float) -> str:
+    return significant(value).replace("-", "−")
 
 
 def flips(entries: Sequence[Entry]) -> list[str]:

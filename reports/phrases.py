@@ -174,7 +174,7 @@ def size_of_change(estimate: Estimate) -> str:
     """
     value = estimate.value or 0.0
     if estimate.unit != "difference":
-        return significant(value)
+        return significant(value).replace("-", "−")
     size = percent(value).removesuffix(" %")
     return f"{size} {'point' if size in ('1', '−1') else 'points'}"
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from reports.phrases import percent, percent_interval
 from reports.record import Estimate
 
+LEAST = 0.02
+"""Least that an axis spans, as a share of its numbers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
@@ -59,10 +62,21 @@ class Trend:
 
     def _y(self, value: float) -> float:
         low, high = min(*self.lows, self.reference), max(*self.highs, self.reference)
-        return round(25 - 22 * (value - low) / ((high - low) or 1.0), 1)
+        return round(25 - 22 * (value - low) / height_of(low, high), 1)
 
     def _path(self, values: tuple[float, ...]) -> str:
         return "M" + "L".join(f"{x:g} {self._y(value):g}" for x, value in zip(self.places, values, strict=True))
+
+
+def height_of(low: float, high: float) -> float:
+    """Return how much an axis spans: never so little that a number which hardly moves seems to.
+
+    Examples
+    --------
+    >>> height_of(0.5, 0.9), round(height_of(0.9996, 1.0), 3), height_of(0.0, 0.0)
+    (0.4, 0.02, 1.0)
+    """
+    return max(high - low, LEAST * max(abs(low), abs(high))) or 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +129,8 @@ def points(rows: Sequence[StripRow], *, share: bool, note: str) -> Strip | None:
     if not rows:
         return None
     values = [value for row in rows for value in (row.value, row.low, row.high, row.mark) if value is not None]
-    low, high = round_end(min(0.0, *values)), round_end(max(values))
+    limits = min(0.0, *values), max(values)
+    low, high = (round_end(limit) if abs(limit) > LEAST * max(map(abs, limits)) else 0.0 for limit in limits)
     if share:
         high = min(high, 1.0)
     low, high = (low, high) if high > low else (low, low + 1.0)

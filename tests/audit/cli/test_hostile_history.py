@@ -78,5 +78,5 @@ def test_outcomes_are_read_without_colors_and_say_since_when(folder: Path) -> No
     assert '<path class="fail" d="M0.5 14v-14M3.5 14v-14M4.5 14v-14"/>' in page
     for outcome, path in {"pass": "M1.5 14v-5", "inconclusive": "M2.5 14v-9", "waived": "M5.5 14v-2"}.items():
         assert f'<path class="{outcome}" d="{path}"/>' in page
-    assert page.count(", since 4</td>") == 1
+    assert page.count(', <span class="whole">since 4</span></td>') == 1
     assert "6 records of a model that predicts &lt;i&gt;paid, 0 on the left" in " ".join(page.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import pytest
 
 import modelassay
 from audit.cli import main
+from reports import history, store
 from reports.answer import Answer
 from reports.answers import answers
 from reports.exhibit import Curve
 from reports.html import render
 from reports.lookup import Estimates
 from reports.record import AuditRecord
-from reports.strips import Trend
+from reports.strips import StripRow, Trend, points
 from reports.summary import verdict_sentence
 from reports.text import lines
 
@@ -231,3 +233,33 @@ def test_labels_of_one_answer_alone_are_said_in_run_and_monitor(
             assert (words in err) == (name == "granted"), verb
             assert (", of rows with a label" in " ".join(out.split())) == (name == "granted"), verb
     assert words.replace("'", "&#39;") in (tmp_path / "granted" / "latest" / "card.html").read_text()
+
+
+def test_a_number_that_hardly_moves_is_drawn_level() -> None:
+    """A recall of 100 % in each window has limits of a hundredth of a point, which fill no picture."""
+    trend = Trend(places=(0.0, 100.0), values=(1.0, 1.0), lows=(0.9995, 0.9996), highs=(1.0, 1.0), reference=1.0)
+    heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", trend.band)]
+    assert max(heights) - min(heights) < 1
+    chart = points([StripRow(label="x", value=-0.13, low=-0.15, high=0.0001)], share=True, note="n")
+    assert chart is not None
+    assert chart.note.endswith("axis from −15 to 0 %")
+
+
+def test_the_history_of_amounts_draws_the_typical_error(tmp_path: Path) -> None:
+    frame = weeks(right=0.9)
+    frame["y"] = np.random.default_rng(3).lognormal(3, 0.5, len(frame)) * 1000
+    frame["p"] = frame["y"] * np.random.default_rng(4).lognormal(0, 0.2, len(frame))
+    stated = {"target": "y", "prediction": "p", "time": "t", "task": "regression", "reference": 2}
+    records = modelassay.monitor(frame, window="week", **stated)  # type: ignore[arg-type]
+    entries = [history.entry(f"{place}", json.loads(store.dumps(one))) for place, one in enumerate(records)]
+    curve = next(
+        exhibit
+        for finding in records[-1].findings
+        if finding.measurement is not None
+        for exhibit in finding.measurement.exhibits
+        if isinstance(exhibit, Curve) and exhibit.y_label == "typical error"
+    )
+    assert entries[-1].numbers["typical error"][0] == curve.series[0].y[-1]
+    page = history.page(entries)
+    assert f"{curve.series[0].y[-1]:,.0f} [" in page
+    assert not re.search(r"\de\+0|>-\d", page)
