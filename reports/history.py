@@ -11,7 +11,7 @@ from itertools import pairwise, takewhile
 
 from reports.phrases import metric_words, significant
 from reports.printable import visible
-from reports.strips import height_of
+from reports.strips import axis_of
 from reports.turns import turns
 
 MOST_COLUMNS = 120
@@ -319,10 +319,10 @@ def _curve(values: Sequence[tuple[float, float, float] | None]) -> tuple[str, st
     if len(there) < 2:
         return "", "", ""
     low, high = min(numbers[1] for _, numbers in there), max(numbers[2] for _, numbers in there)
-    height = height_of(low, high)
+    bottom, height = axis_of(low, high)
 
     def at(value: float) -> str:
-        return f"{HEIGHT * 2 * (1 - (value - low) / height):.1f}"
+        return f"{HEIGHT * 2 * (1 - (value - bottom) / height):.1f}"
 
     line = " ".join(f"{place + 0.5},{at(numbers[0])}" for place, numbers in there)
     upper = [f"{place + 0.5},{at(numbers[2])}" for place, numbers in there]

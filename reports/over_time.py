@@ -170,6 +170,19 @@ def _moved(known: Estimates) -> tuple[str, ...]:
     return tuple(dict.fromkeys(visible(alarm.where["of"], 40) for alarm in known.of("drift_alarm") if alarm.value))
 
 
+def _with_sizes(known: Estimates) -> list[str]:
+    """Name what drift alarms speak of, and how far it moved in the alarm over most windows."""
+    alarms = {alarm.where["of"]: alarm.where for alarm in known.of("drift_alarm") if alarm.value}
+    texts = []
+    for what, where in alarms.items():
+        change = known.get("performance_change", where)
+        index = known.get("window_stability_index", where)
+        size = f" ({signed_change(change)})" if change is not None else ""
+        size = f" (index {significant(value_of(index))})" if index is not None else size
+        texts.append(f"{visible(what, 40)}{size}")
+    return texts
+
+
 def _alarming(known: Estimates, what: str) -> list[Estimate]:
     """Return the changes of performance, or of versions, that raise an alarm."""
     alarms = [alarm.where for alarm in known.of(f"{what}_alarm") if alarm.value]
@@ -188,7 +201,7 @@ def change_since(record: AuditRecord, known: Estimates) -> Answer:
         texts[0] += _since(course, next(iter(longest.values())))
     before = visible(course.reference, 60) if course is not None else "the reference"
     parts = [list_names(texts, limit=2)] if texts else []
-    parts += [f"{list_names(moved, limit=2)} moved"] if moved else []
+    parts += [f"{list_names(moved if texts else _with_sizes(known), limit=2)} moved"] if moved else []
     parts += _worse_versions(known)[:1]
     calm = f"No alarm, compared with {before}." if whole else "Not known: no row here has a label."
     sentence = f"Compared with {before}: {'; '.join(parts)}." if parts else calm

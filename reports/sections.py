@@ -156,6 +156,8 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Alarm", ("A number of a window is shown to be worse than in the windows that it is compared with, or its rows "
      "have moved.")),
     ("Drift", "Test rows differ from the rows that the model learned from."),
+    ("Index", ("Population stability index: how differently values are spread from before. 0 is alike, above 0.2 is "
+     "much.")),
     ("Leak", "The model could see what it is tested on; the figures are then too good."),
     ("Overfitting", "The model is better on the rows it learned from than on new ones."),
     ("Attribution", "How much a feature moves the model's output, on average over rows."),

@@ -62,21 +62,23 @@ class Trend:
 
     def _y(self, value: float) -> float:
         low, high = min(*self.lows, self.reference), max(*self.highs, self.reference)
-        return round(25 - 22 * (value - low) / height_of(low, high), 1)
+        bottom, height = axis_of(low, high)
+        return round(25 - 22 * (value - bottom) / height, 1)
 
     def _path(self, values: tuple[float, ...]) -> str:
         return "M" + "L".join(f"{x:g} {self._y(value):g}" for x, value in zip(self.places, values, strict=True))
 
 
-def height_of(low: float, high: float) -> float:
-    """Return how much an axis spans: never so little that a number which hardly moves seems to.
+def axis_of(low: float, high: float) -> tuple[float, float]:
+    """Return where an axis begins and how much it spans: never so little that a number which hardly moves seems to.
 
     Examples
     --------
-    >>> height_of(0.5, 0.9), round(height_of(0.9996, 1.0), 3), height_of(0.0, 0.0)
-    (0.4, 0.02, 1.0)
+    >>> axis_of(0.5, 0.75), axis_of(1.0, 1.0), axis_of(0.0, 0.0)
+    ((0.5, 0.25), (0.99, 0.02), (-0.5, 1.0))
     """
-    return max(high - low, LEAST * max(abs(low), abs(high))) or 1.0
+    height = max(high - low, LEAST * max(abs(low), abs(high))) or 1.0
+    return low - (height - (high - low)) / 2, height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +137,8 @@ def points(rows: Sequence[StripRow], *, share: bool, note: str) -> Strip | None:
         high = min(high, 1.0)
     low, high = (low, high) if high > low else (low, low + 1.0)
     unit, scale = (" %", 100) if share else ("", 1)
-    begin = f"from {scale * low:.6g} " if low else ""
-    ends = f"axis {begin}to {scale * high:.6g}{unit}".replace("-", "−")
+    begin = f"from {scale * low:,.6g} " if low else ""
+    ends = f"axis {begin}to {scale * high:,.6g}{unit}".replace("-", "−")
     return Strip(rows=tuple(rows), low=low, high=high, points=True, note=f"{note}; {ends}")
 
 

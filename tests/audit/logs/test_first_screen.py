@@ -162,7 +162,7 @@ def test_a_window_without_others_is_drawn_without_a_line() -> None:
 def test_a_trend_that_never_moves_is_level() -> None:
     level = (1.0, 1.0, 1.0)
     trend = Trend(places=(0.0, 50.0, 100.0), values=level, lows=level, highs=level, reference=1.0)
-    assert trend.line == "M0 25L50 25L100 25"
+    assert trend.line == "M0 14L50 14L100 14"
 
 
 def test_a_new_version_is_marked_where_numbers_are_drawn() -> None:
@@ -263,3 +263,15 @@ def test_the_history_of_amounts_draws_the_typical_error(tmp_path: Path) -> None:
     page = history.page(entries)
     assert f"{curve.series[0].y[-1]:,.0f} [" in page
     assert not re.search(r"\de\+0|>-\d", page)
+
+
+def test_what_moved_alone_is_said_with_its_size() -> None:
+    frame = weeks(right=0.9)
+    late = frame["t"] >= "2025-02-03"
+    frame["channel"] = np.where(late & (np.arange(len(frame)) % 2 == 0), "web", "shop")
+    frame.loc[late & (np.arange(len(frame)) % 5 < 2), ["y", "p"]] = 1.0
+    sentence = by_id(last(frame, positive=1, features=["channel"]))["breaks"].sentence
+    said = (
+        r"Compared with \S+ to \S+: channel \(index \d(\.\d+)?\), decisions \(\+\d+(\.\d)? points\) and 1 more moved\."
+    )
+    assert re.fullmatch(said, sentence)
