@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from audit.statistics.psi import stability
 from audit.statistics.variance import Undefined, effective_n, variance
 from reports.record import Estimate
 
+Column = TypeVar("Column", bound=np.generic)
 WHOLE = {"split", "window", "metric"}
 """Address of a number of all rows of a window."""
 
@@ -51,12 +53,13 @@ def together(parts: Sequence[Predictions]) -> Predictions:
         weight=_stack([part.weight for part in parts]),
         cluster=concatenate(clusters) if len(clusters) == whole else None,
         repeats=Repeats(*map(np.concatenate, zip(*repeats, strict=True))) if len(repeats) == whole else None,
+        ties=_stack([part.ties for part in parts]),
         keys={name: concatenate([part.keys[name] for part in parts]) for name in names},
         levels={},
     )
 
 
-def _stack(columns: Sequence[FloatArray | None]) -> FloatArray | None:
+def _stack(columns: Sequence[npt.NDArray[Column] | None]) -> npt.NDArray[Column] | None:
     """Stack a column that all parts have."""
     known = [column for column in columns if column is not None]
     return np.concatenate(known) if len(known) == len(columns) else None

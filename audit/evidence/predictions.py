@@ -149,6 +149,8 @@ class Predictions:
     repeats : Repeats, optional
         Of a counted log: a row is then a cell, `weight` the sum of its rows' weights, and `y_score` the mean
         score of its bin.
+    ties : ndarray of the shape of `y_score`, bool, optional
+        Of a counted log: whether all rows of a bin have one score; the order of others was not kept.
 
     Examples
     --------
@@ -177,6 +179,7 @@ class Predictions:
     where: Mapping[str, str] = field(default_factory=dict)
     row: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     repeats: Repeats | None = None
+    ties: npt.NDArray[np.bool_] | None = None
     settings: Settings = field(default_factory=Settings)
     notes: tuple[str, ...] = ()
     """What was sampled, capped or odd about these answers; a check passes it on."""
@@ -214,6 +217,7 @@ class Predictions:
             levels={name: factor.take(rows) for name, factor in self.levels.items()},
             row=self.row[rows] if len(self.row) else self.row,
             repeats=None if self.repeats is None else Repeats(self.repeats.n[rows], self.repeats.squares[rows]),
+            ties=None if self.ties is None else self.ties[rows],
             where={**self.where, **(where or {})},
         )
 

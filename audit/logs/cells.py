@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -243,7 +244,7 @@ def answers(
             levels[address_name(name)], keys[address_name(name)] = factor, pool_levels(factor, rows.astype(np.int64))
     keys |= _who_answered(cells, columns, keys.get("window"), settings or Settings())
     everything = Predictions(
-        task=target.task, y_true=answers.true, y_pred=answers.predicted, y_score=answers.score,
+        task=target.task, y_true=answers.true, y_pred=answers.predicted, y_score=answers.score, ties=answers.ties,
         probabilities=answers.score is not None, classes=answers.classes, weight=weight, cluster=_clusters(cells),
         keys=keys, repeats=Repeats(cells.sums["n"].to_numpy(), squares),
         sensitive=tuple(address_name(name) for name in columns.sensitive), levels=levels,
@@ -276,8 +277,20 @@ class _Told(NamedTuple):
     predicted: npt.NDArray[np.generic]
     classes: tuple[str, ...] = ()
     score: npt.NDArray[np.float64] | None = None
+    ties: Mask | None = None
     reason: str = "a regression has no scores"
     faults: Faults | None = None
+
+
+class _Scores(NamedTuple):
+    """The mean score of each cell's bin, or why there is none."""
+
+    mean: npt.NDArray[np.float64] | None
+    ties: Mask | None = None
+    """Whether all rows of a bin have one score."""
+    reason: str = ""
+    kinds: Mapping[str, Mask] = MappingProxyType({})
+    """Which scores cannot be used."""
 
 
 def _told(cells: Cells, columns: LogColumns, roles: Roles, known: Mask, shared: Mask) -> _Told:
@@ -285,9 +298,9 @@ def _told(cells: Cells, columns: LogColumns, roles: Roles, known: Mask, shared: 
     truth = np.zeros(len(cells), dtype=np.int64)
     truth[known] = target.y
     predicted, faults, classes = _predict(cells, columns, target, roles)
-    score, reason, kinds = _scores(cells, columns, target, classes, shared)
-    faults = faults._replace(kinds={**faults.kinds, **kinds})
-    return _Told(target, truth, predicted, classes, score, reason, faults)
+    scores = _scores(cells, columns, target, classes, shared)
+    faults = faults._replace(kinds={**faults.kinds, **scores.kinds})
+    return _Told(target, truth, predicted, classes, scores.mean, scores.ties, scores.reason, faults)
 
 
 def _amounts(
@@ -342,23 +355,16 @@ def _predict(
     return np.maximum(codes, 0).astype(np.int64), faults, classes
 
 
-def _scores(
-    cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...], shared: Mask
-) -> tuple[npt.NDArray[np.float64] | None, str, dict[str, npt.NDArray[np.bool_]]]:
-    """Return the mean score of each cell's bin, or why there is none, and which cannot be used."""
+def _scores(cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...], shared: Mask) -> _Scores:
     if columns.score is None:
-        return None, "the log has no scores", {}
-    named = set(target.classes) if isinstance(columns.score, str) else {label_text(name) for name in columns.score}
-    missing = [name for name in target.classes if name not in named]
-    if missing:
-        raise DataError(f"[data.score] names no column for class {quote(missing[0])}.")
+        return _Scores(None, reason="the log has no scores")
     if BIN not in cells.keys:
         what = (
             "scores, of too many combinations"
             if isinstance(columns.score, str)
             else f"scores of {len(columns.scores())} classes"
         )
-        return None, f"{what}: {COUNTED}", {}
+        return _Scores(None, reason=f"{what}: {COUNTED}")
     several = not isinstance(columns.score, str)
     if target.task != "binary" and not several:
         raise DataError(
@@ -368,20 +374,28 @@ def _scores(
     place = cells.keys[BIN].to_numpy()
     kinds = {kind: place == code for code, kind, _ in FAULTS}
     if several:
-        return _by_class(cells, columns, target, classes, shared), "", kinds
-    return _mean_of_bins(cells, "bin", shared), "", kinds
+        mean, ties = _by_class(cells, columns, target, classes, shared)
+    else:
+        mean, ties = _mean_of_bins(cells, "bin", shared), _are_tied(cells, "bin")
+    return _Scores(mean, ties, kinds=kinds)
 
 
 def _by_class(
     cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...], shared: Mask
-) -> npt.NDArray[np.float64]:
+) -> tuple[npt.NDArray[np.float64], Mask]:
     """Return the mean scores of each cell's bins, a column a class; of the positive one alone in a binary task."""
     assert columns.score is not None  # noqa: S101 -- asked for by the caller
     named = {label_text(name): f"bin {at}" for at, name in enumerate(columns.score)}
+    missing = [name for name in target.classes if name not in named]
+    if missing:
+        raise DataError(f"[data.score] names no column for class {quote(missing[0])}.")
     means = [_mean_of_bins(cells, named[name], shared) for name in target.classes]
+    ties = [_are_tied(cells, named[name]) for name in target.classes]
     if target.task == "binary":
-        return means[1]
-    return np.stack([*means, *[np.zeros(len(cells))] * (len(classes) - len(target.classes))], -1)
+        return means[1], ties[1]
+    others = len(classes) - len(target.classes)
+    zeros, all_tied = np.zeros(len(cells)), np.ones(len(cells), dtype=np.bool_)
+    return np.stack([*means, *[zeros] * others], -1), np.stack([*ties, *[all_tied] * others], -1)
 
 
 def _mean_of_bins(cells: Cells, place: str, shared: Mask) -> npt.NDArray[np.float64]:
@@ -396,6 +410,18 @@ def _mean_of_bins(cells: Cells, place: str, shared: Mask) -> npt.NDArray[np.floa
         np.add.at(row, code[shared | alone], cells.sums[name].to_numpy()[shared | alone])
     mean: npt.NDArray[np.float64] = np.clip(totals[1] / totals[0] / FIXED, 0.0, 1.0)
     return mean[code]
+
+
+def _are_tied(cells: Cells, place: str) -> Mask:
+    """Tell which cells are of a bin of which all rows have one score: each sum is then a multiple of it."""
+    code = pd.factorize(cells.keys[f"\t{place}"])[0]
+    score, rest = np.divmod(cells.sums[sum_of(place)].to_numpy(), cells.sums["n"].to_numpy())
+    least = np.full(int(code.max(initial=0)) + 1, np.iinfo(np.int64).max)
+    most = np.zeros_like(least)
+    np.minimum.at(least, code, score)
+    np.maximum.at(most, code, score + (rest > 0))
+    tied: Mask = (least == most)[code]
+    return tied
 
 
 def _weights(cells: Cells) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -35,7 +35,9 @@ def require_both(y: npt.NDArray[np.bool_], weight: Array | None = None) -> None:
         raise Undefined("no rows of the negative class")
 
 
-def roc_auc(y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None) -> Linear:
+def roc_auc(
+    y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None, squares: Array | None = None
+) -> Linear:
     """Return the area under the ROC curve: the chance that a positive row outscores a negative one.
 
     Ties count half. Influence values are DeLong's structural components (DeLong et al. 1988) by the
@@ -46,6 +48,8 @@ def roc_auc(y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None)
     y : ndarray of shape (n,), bool
     score : ndarray of shape (n,)
     weight : ndarray of shape (n,), optional
+    squares : ndarray of shape (n,), optional
+        Sums of squared weights, where rows are cells of counts.
 
     Raises
     ------
@@ -71,17 +75,19 @@ def roc_auc(y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None)
     sizes = np.diff(np.append(starts, len(ranked)))
     share = all_positive / (all_positive + all_negative)
     # Each class gives up its own degree of freedom, as DeLong has it, in place of one for all rows.
-    of_all = _unbias(positive + negative)
-    of_positive = (beaten - area) / share * _unbias(positive) / of_all
-    of_negative = (beating - area) / (1 - share) * _unbias(negative) / of_all
+    sides = (positive, negative, positive + negative)
+    of_cells = (None, None, None) if squares is None else (*_sides(y, squares), squares)
+    factors = [_unbias(side, square) for side, square in zip(sides, of_cells, strict=True)]
+    of_positive = (beaten - area) / share * factors[0] / factors[2]
+    of_negative = (beating - area) / (1 - share) * factors[1] / factors[2]
     influence = np.empty(len(y))
     influence[order] = np.where(hit, np.repeat(of_positive, sizes), np.repeat(of_negative, sizes))
     return Linear(min(max(area, 0.0), 1.0), influence)
 
 
-def _unbias(weight: Array) -> float:
+def _unbias(weight: Array, squares: Array | None) -> float:
     """Return the factor that makes a class's sum of squares unbiased."""
-    n = effective_n(weight)
+    n = effective_n(weight, squares)
     return math.sqrt(n / (n - 1)) if n > 1 else 1.0
 
 
@@ -166,12 +172,23 @@ def _edge(outside: Callable[[float], bool], far: float, near: float) -> float:
 
 
 def average_precision(
-    y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None, *, binned: bool = False
+    y: npt.NDArray[np.bool_], score: Array, weight: Array | None = None, *, ties: npt.NDArray[np.bool_] | None = None
 ) -> Linear:
     """Return the average precision, scikit-learn's sum over thresholds without interpolation.
 
-    With `binned` scores rows of one score are not ties but rows whose order was not kept: their precision is
-    averaged along the bin as if both classes were spread evenly in it.
+    Parameters
+    ----------
+    y : ndarray of shape (n,), bool
+    score : ndarray of shape (n,)
+    weight : ndarray of shape (n,), optional
+    ties : ndarray of shape (n,), bool, optional
+        Which rows really share their score with the others that have it. Of others the order was not kept: their
+        precision is averaged along the bin as if both classes were spread evenly in it. All unless given.
+
+    Raises
+    ------
+    Undefined
+        If no row of the positive class has a weight.
 
     Examples
     --------
@@ -190,7 +207,8 @@ def average_precision(
     safe = np.where(chosen > 0, chosen, 1.0)
     precision = values / safe
     total, everything = float(values[-1]), float(chosen[-1])
-    value = float(at @ (_within_bins(at, values, chosen) if binned else precision)) / total
+    blurred = precision if ties is None else np.where(ties[order][starts], precision, _within_bins(at, values, chosen))
+    value = float(at @ blurred) / total
     # A row raises what stands below it: its own precision, and those of the thresholds it passes.
     gained = np.cumsum((at / safe)[::-1])[::-1]
     paid = np.cumsum((at * values / safe**2)[::-1])[::-1]
@@ -210,7 +228,7 @@ def _within_bins(at: Array, values: Array, chosen: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = at / d
         mean = slope + (a - slope * c) / d * np.log1p(d / c)
-    return np.where(c > 0, mean, np.where(d > 0, slope, 0.0))
+    return np.where(d > 0, np.where(c > 0, mean, slope), 0.0)
 
 
 def average_precision_interval(value: float, spread: Variance, positives: float, level: float) -> Interval:

@@ -30,11 +30,14 @@ Edge = Callable[[float, float, float, Variance, float], Interval]
 
 
 def _area(part: Predictions, position: int | None) -> Linear:
-    return ranking.roc_auc(*binary_view(part, position), part.weight)
+    return ranking.roc_auc(*binary_view(part, position), part.weight, squares_of(part))
 
 
 def _precision(part: Predictions, position: int | None) -> Linear:
-    return ranking.average_precision(*binary_view(part, position), part.weight, binned=part.repeats is not None)
+    ties = part.ties
+    if ties is not None and ties.ndim == 2:
+        ties = ties[:, 1 if position is None else position]
+    return ranking.average_precision(*binary_view(part, position), part.weight, ties=ties)
 
 
 def _mean_over_classes(of_class: OfOneClass) -> OfOneClass:
