@@ -88,11 +88,12 @@ def _trust(record: AuditRecord, known: Estimates, results: Sequence[GateResult])
 
 def _without_concern(ticks: Sequence[Tick]) -> str:
     """Say that nothing was found, and of how much that is not settled."""
-    left = sum(tick.outcome == "inconclusive" for tick in ticks)
+    left = [tick.words for tick in ticks if tick.outcome == "inconclusive"]
     if not left:
         return "No test gives a reason to doubt the numbers."
-    verb = "is" if left == 1 else "are"
-    return f"In part: {left} of {len(ticks)} kinds of test {verb} not settled, the others give no reason for doubt."
+    verb = "is" if len(left) == 1 else "are"
+    some = f"{len(left)} of {len(ticks)} kinds of test {verb} not settled ({list_names(left, limit=2)})"
+    return f"In part: {some}, the others give no reason for doubt."
 
 
 def _large_notes(record: AuditRecord, mine: Sequence[GateResult]) -> list[GateResult]:

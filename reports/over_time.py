@@ -204,7 +204,9 @@ def change_since(record: AuditRecord, known: Estimates) -> Answer:
     parts += [f"{list_names(moved if texts else _with_sizes(known), limit=2)} moved"] if moved else []
     parts += _worse_versions(known)[:1]
     calm = f"No alarm, compared with {before}." if whole else "Not known: no row here has a label."
-    sentence = f"Compared with {before}: {'; '.join(parts)}." if parts else calm
+    looks = {visible(change.where["over"], 40) for change in longest.values()}
+    over = f", over {next(iter(looks))}" if len(looks) == 1 else ""
+    sentence = f"Compared with {before}{over}: {'; '.join(parts)}." if parts else calm
     return Answer(
         id="breaks", short="Changed", question="What has changed?", sentence=sentence, strip=_changes(whole, worse)
     )
@@ -263,7 +265,7 @@ def _changes(whole: Sequence[Estimate], worse: Sequence[Estimate]) -> Strip | No
         for change in shown
         if change.value is not None
     ]
-    note = f"change over {visible(longest, 40)}; lines: the intervals that alarms go by"
+    note = f"change over {visible(longest, 40)}; lines: limits that alarms go by"
     if share or not rows:
         return points(rows, share=share, note=note)
     return Strip(rows=tuple(rows), low=-1.0, high=1.0, points=True, note=f"{note}, each on an axis of its own")

@@ -395,7 +395,10 @@ def test_a_note_that_reaches_many_rows_is_told_where_there_is_no_concern(rows: f
     ("outcome", "said"),
     [
         ("pass", "doubt the numbers."),
-        ("inconclusive", "1 of 5 kinds of test is not settled, the others give no reason for doubt."),
+        (
+            "inconclusive",
+            "1 of 5 kinds of test is not settled (leak from training to test), the others give no reason for doubt.",
+        ),
     ],
 )
 def test_trust_says_how_much_is_not_settled(outcome: VerdictOutcome, said: str) -> None:

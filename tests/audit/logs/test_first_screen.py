@@ -58,7 +58,9 @@ def test_a_fall_is_said_with_its_size_and_drawn() -> None:
     assert change is not None
     assert change.value is not None
     size = f"{100 * abs(change.value):.1f}".removesuffix(".0")
-    assert sentence.startswith(f"Compared with 2025-W02 to 2025-W03: accuracy −{size} points (lower since 2025-W05), ")
+    assert sentence.startswith(
+        f"Compared with 2025-W02 to 2025-W03, over 3 windows: accuracy −{size} points (lower since 2025-W05), "
+    )
     assert "sex" not in sentence
     assert re.match(r"Alarms by group: (accuracy|recall) of sex: [fm] −1\d(\.\d)? points,", said["worse"].details[0])
     strip = said["breaks"].strip
@@ -140,7 +142,7 @@ def test_errors_of_a_regression_are_drawn() -> None:
         "mean absolute error",
         "R² score",
     ]
-    assert said["breaks"].sentence.startswith("Compared with 2025-W02 to 2025-W03: typical error +0.0")
+    assert said["breaks"].sentence.startswith("Compared with 2025-W02 to 2025-W03, over 3 windows: typical error +0.0")
     assert "(higher since 2025-W05)" in said["breaks"].sentence
     strip = said["breaks"].strip
     assert strip is not None
