@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from audit.cli import output
 from audit.config.configuration import limits_of, load_card, load_policy, settings_of
 from audit.config.own_code import open_config
 from audit.config.plan import current
+from audit.data.user_key import missing_key
 from audit.errors import ConfigError, quote
 from audit.estimate.making import of_metrics
 from audit.estimate.monitoring import of_all_rows
@@ -81,13 +83,18 @@ def monitor(
     last = every[-1].record
     if done.printed:
         last = replace(last, warnings=(*last.warnings, PRINTS))
-    code = output.tell(last, output.write_reports(last, target, names), strict=strict)
+    code = next((number for number in WORST_FIRST if number in codes), None)
+    code = output.tell(last, output.write_reports(last, target, names), strict=strict, code=code)
     of_record = last.warnings if every[-1].is_new or done.printed else ()
     for text in (*dict.fromkeys((*every[-1].warnings, *of_record)), _reference(every[-1]), *_other_rules(every)):
         output.note(text)
-    output.note(f"Next: modelassay history {state}/*.json --out history.html draws all windows on one page.")
+    if why := missing_key():
+        output.note(f"Each run counts the whole log again and makes all records again: {why}")
+    output.note(
+        f"Next: modelassay history {shlex.quote(str(state))}/*.json --out history.html draws all windows on one page."
+    )
     keep(every, state)  # last: a window counts as told once everything of it was
-    return next((number for number in WORST_FIRST if number in codes), code)
+    return code
 
 
 def _require_apart(target: Path, state: Path) -> None:

@@ -247,9 +247,20 @@ def to_standard_output(record: AuditRecord, names: list[str]) -> None:
     emit(draw(record, names[0]), names[0])
 
 
-def tell(record: AuditRecord, written: list[Path], *, strict: bool, everything: bool = False) -> int:
-    """Print five answers, what to do next, the verdict, where the card stands and what blocks; return the exit code."""
-    code = exit_code(record, strict)
+def tell(
+    record: AuditRecord, written: list[Path], *, strict: bool, everything: bool = False, code: int | None = None
+) -> int:
+    """Print five answers, what to do next, the verdict, where the card stands and what blocks; return the exit code.
+
+    Parameters
+    ----------
+    record : AuditRecord
+    written : list of Path
+    strict, everything : bool
+    code : int, optional
+        With which the program ends, where that is not by this record alone.
+    """
+    code = exit_code(record, strict) if code is None else code
     card = next((path for path in written if path.suffix == ".html"), written[0] if written else None)
     gates = dict.fromkeys(visible(verdict.gate, 40) for verdict in blocking(record, strict))
     end = f"(exit {code}{f': {few(gates, limit=3)}' if gates else ''})"

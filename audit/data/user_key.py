@@ -80,6 +80,20 @@ def seal(purpose: str, content: bytes) -> bytes:
     return hashlib.blake2b(name + content, digest_size=SEAL, key=key, person=b"kept for later").digest()
 
 
+def missing_key() -> str:
+    """Say why nothing can be sealed; ``""`` where it can."""
+    try:
+        pairing_key()
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def has_key() -> bool:
+    """Tell whether there is a key, or one can be made."""
+    return not missing_key()
+
+
 def is_seal(given: bytes, purpose: str, content: bytes) -> bool:
     """Tell whether a seal is that of what is kept."""
     return bool(given) and hmac.compare_digest(given, seal(purpose, content))

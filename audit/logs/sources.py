@@ -86,7 +86,7 @@ def log_files(folder: Path, pattern: str, *, what: str = "log") -> tuple[Path, .
         raise DataError(
             f"{what} {quote(pattern)} names no file, but {quote(paths[0].name)}, which cannot be read as one."
         )
-    _require_apart(files, f"{what} {quote(pattern)}")
+    _require_apart(files, f"{what} {quote(pattern)}", folder)
     return files
 
 
@@ -102,16 +102,17 @@ def is_tally(path: Path) -> bool:
     return path.parent.name == TALLIES and _TALLY.fullmatch(path.name) is not None
 
 
-def _require_apart(files: Sequence[Path], what: str) -> None:
+def _require_apart(files: Sequence[Path], what: str, folder: Path) -> None:
     """Refuse one file under two names, as links give it: its rows would count twice."""
-    names: dict[tuple[int, int], Path] = {}
+    places: dict[tuple[int, int], Path] = {}
     for file in files:
         known = file.stat()
-        first = names.setdefault((known.st_dev, known.st_ino), file)
+        first = places.setdefault((known.st_dev, known.st_ino), file)
         if first is not file:
+            names = [path.relative_to(folder) if path.is_relative_to(folder) else path for path in (first, file)]
             raise DataError(
-                f"{what}: {quote(first.name)} and {quote(file.name)} are one file, as a link makes them; rows would "
-                "count twice. Remove the link, or name files that leave it out."
+                f"{what}: {' and '.join(map(quote, names))} are one file, as a link makes them; rows would count "
+                "twice. Remove the link, or name files that leave it out."
             )
 
 

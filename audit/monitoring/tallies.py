@@ -14,7 +14,7 @@ import numpy as np
 from audit.config.configuration import DataTable
 from audit.config.logs import Frames, source_of
 from audit.data.tables import files_sha256
-from audit.data.user_key import seal
+from audit.data.user_key import has_key, seal
 from audit.errors import ConfigError, quote
 from audit.logs.adding import add
 from audit.logs.agreement import agreement_of
@@ -130,7 +130,7 @@ def _of_these(
             for file, cells in _counted(batch, open_some, columns, window):
                 parts[file] = cells
                 is_final = all(_state(path) == states[path] for path in (file, *late)) and not _has_future(cells)
-                if kept is not None and store is not None and is_final:
+                if kept is not None and store is not None and is_final and has_key():
                     _keep(cells, kept, digests[file], store)
     first = {digest: file for file, digest in reversed(digests.items())}
     repeated = tuple(file.name for file in files if first[digests[file]] != file and parts[file].rows)
@@ -187,7 +187,7 @@ def _counted_together(
 
 def _kept(folder: Path, digests: Mapping[Path, str], store: duckdb.DuckDBPyConnection) -> dict[Path, Cells]:
     """Return what was counted of files before, where it carries the user's seal."""
-    wanted, places = set(digests.values()), dict[str, Path]()
+    wanted, places = set(digests.values()) if has_key() else set(), dict[str, Path]()
     for place in sorted(folder.glob("*-*.parquet")):
         digest = place.name.partition("-")[0]
         if digest in wanted and place.is_file() and place.name == _sealed_name(digest, place):
@@ -197,9 +197,9 @@ def _kept(folder: Path, digests: Mapping[Path, str], store: duckdb.DuckDBPyConne
 
 
 def _keep(cells: Cells, folder: Path, digest: str, store: duckdb.DuckDBPyConnection) -> None:
-    """Write what was counted under a name that is its seal; without a key it is counted again each time."""
+    """Write what was counted under a name that is its seal."""
     save(cells, folder / f"{digest}.parquet", store, lambda written: _sealed_name(digest, written))
 
 
 def _sealed_name(digest: str, place: Path) -> str:
-    return f"{digest}-{seal(f'tally {digest}', place.read_bytes()).hex() or 'none'}.parquet"
+    return f"{digest}-{seal(f'tally {digest}', place.read_bytes()).hex()}.parquet"

@@ -136,6 +136,19 @@ def test_without_a_key_nothing_is_taken_up(monkeypatch: pytest.MonkeyPatch, tmp_
         _stored.read(tmp_path / "kept")
 
 
+def test_without_a_key_no_count_of_a_log_is_kept_or_taken_up(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = watched(log)
+    tallies = log / "state" / "tallies"
+    forged_counts(log)
+    monkeypatch.setenv(VARIABLE, "short")
+    for file in list(tallies.glob("*.parquet")):
+        for seal in ("none", ""):
+            shutil.copy(file, tallies / f"{file.name.partition('-')[0]}-{seal}.parquet")
+    before = sorted(tallies.glob("*.parquet"))
+    assert said(watched(log)) == said(first)
+    assert sorted(tallies.glob("*.parquet")) == before
+
+
 def test_a_record_that_says_the_same_replaces_another_without_a_trace(log: Path) -> None:
     """As where two monitors write one window: nothing is said twice."""
     record = watched(log)[-1]

@@ -272,6 +272,14 @@ def test_one_file_under_two_names_and_what_is_no_file_are_refused(tmp_path: Path
         log_files(tmp_path, "b*.csv")
 
 
+def test_a_link_that_leads_back_is_named_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "a.csv").write_text("y\n1\n")
+    (tmp_path / "log" / "loop").symlink_to(".")
+    with pytest.raises(DataError, match=r"'log/a\.csv' and 'log/loop/a\.csv' are one file"):
+        log_files(tmp_path, "log/**/a.csv")
+
+
 def test_a_spark_server_that_does_not_answer_is_said_at_once() -> None:
     pytest.importorskip("pyspark", reason="pyspark is not installed; pip install 'modelassay[spark]'")
     with socket.socket() as closed:

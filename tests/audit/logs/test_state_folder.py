@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from audit.cli import main
+from audit.data.user_key import VARIABLE
 from audit.logs import stored
 from audit.logs.cells import Cells
 from audit.logs.connection import connect
@@ -262,3 +263,23 @@ def test_records_of_windows_that_the_log_has_no_longer_are_named(
     said = capsys.readouterr().err
     assert f"holds '{left}', and the log has no such window" in said
     assert (folder / "state" / f"{left}.json").read_bytes() == before
+
+
+def test_a_key_that_seals_nothing_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, "short")
+    assert monitor() == 0
+    assert "Each run counts the whole log again and makes all records again: the key" in capsys.readouterr().err
+    assert list((folder / "state" / "tallies").glob("*.parquet")) == []
+
+
+def test_the_exit_code_on_the_screen_is_that_of_the_program(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An alarm of a window that is not the last one counts, too."""
+    month(2).assign(p=lambda rows: 1 - rows["y"]).to_parquet(folder / "log" / "2.parquet")
+    for number in (4, 5):
+        month(number).to_parquet(folder / "log" / f"{number}.parquet")
+    assert monitor("--strict") == 1
+    assert "(exit 1" in capsys.readouterr().out
+    assert monitor("--strict") == 0
+    assert "(exit 0" in capsys.readouterr().out
