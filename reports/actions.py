@@ -87,7 +87,7 @@ def _subject(record: AuditRecord, verdict: Verdict) -> str:
         if verdict.where.get(key, "*") != "*":
             return visible(verdict.where[key], 100)
     label = verdict.where.get("class", "*")
-    return f"class {quoted_class(record, label)}" if label != "*" else ""
+    return f"Class {quoted_class(record, label)}" if label != "*" else ""
 
 
 def _more_rows(record: AuditRecord) -> list[Action]:

@@ -164,7 +164,7 @@ def test_a_model_that_may_be_no_better_than_a_constant_is_told_so(
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ({"class": "fire"}, "class “fire”: weight it"),
+        ({"class": "fire"}, "Class “fire”: weight it"),
         ({"slice": "age up to 30"}, "age up to 30: weight it"),
         ({}, "Weight it"),
     ],

@@ -53,7 +53,7 @@ main(["monitor", sys.argv[1]])
 """
 POINTS = [
     ("audit.monitoring.tallies", "_keep", 3),  # before the third tally is written
-    ("audit.logs.cells.os", "fsync", 2),  # while the second tally is written
+    ("audit.logs.stored.os", "fsync", 2),  # while the second tally is written
     ("reports.together", "_write", 2),  # while records and reports are written
 ]
 
