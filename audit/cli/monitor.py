@@ -47,9 +47,9 @@ def monitor(
     folder = config.resolve().parent
     names = output.chosen_formats(formats, asked.report.formats)
     state = folder / asked.monitor.state
-    target = state / LATEST if out is None else Path(out)
+    target, what = (state / LATEST, "[monitor] state") if out is None else (Path(out), "--out")
     output.require_writable(state, "[monitor] state")
-    output.require_writable(target)
+    output.require_writable(target, what)
     _require_apart(target, state)
     codes: list[int] = []
     every: list[Watched] = []

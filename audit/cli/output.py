@@ -72,10 +72,18 @@ def require_writable(folder: Path, what: str = "--out") -> None:
     Raises
     ------
     ConfigError
-        If a file stands in its way, no rights are had, or a new folder would be named like a file.
+        If no folder can have this name, a file stands in its way, no rights are had, or a new folder would be named
+        like a file.
     """
     import os
 
+    try:
+        folder.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # said below
+    except (OSError, ValueError) as error:  # a name that is too long, or holds what no name may
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{what} {quote(folder)} cannot be a folder: {reason}. Name another one.") from error
     if folder.suffix.lower() in FILE_ENDINGS and not folder.exists():
         raise ConfigError(
             f"{what} {quote(folder)} is named like a file; expected a folder, such as {quote(folder.stem)}."

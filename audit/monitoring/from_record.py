@@ -27,13 +27,13 @@ def is_record(reference: object) -> bool:
     return isinstance(reference, str | Path) and str(reference).endswith(".json")
 
 
-def reference_from(path: Path, counted: Counted) -> Window:
-    """Return the answers that a record tells of, by true and predicted class.
+def read_reference(path: Path) -> AuditRecord:
+    """Read a record that windows can be compared with.
 
     Raises
     ------
     ConfigError
-        If the record cannot be read, has other classes, counts weights or clusters, or has no confusion matrix.
+        If it cannot be read, or counts weights or clusters.
     """
     try:
         record = load(path)
@@ -44,6 +44,18 @@ def reference_from(path: Path, counted: Counted) -> Window:
             f"reference {quote(path.name)} counts weights or clusters, which its matrix does not hold; name the log "
             "that it was made of."
         )
+    return record
+
+
+def reference_from(path: Path, counted: Counted) -> Window:
+    """Return the answers that a record tells of, by true and predicted class.
+
+    Raises
+    ------
+    ConfigError
+        If the record cannot be read, has other classes, counts weights or clusters, or has no confusion matrix.
+    """
+    record = read_reference(path)
     counts, classes = _counts(record, path), counted.target.classes
     true, predicted = np.indices(counts.shape).reshape(2, -1)
     n = counts.reshape(-1)

@@ -13,7 +13,7 @@ import numpy as np
 
 from audit.config.configuration import DataTable
 from audit.config.logs import Frames, source_of
-from audit.data.tables import files_sha256
+from audit.data.tables import file_sha256, files_sha256
 from audit.data.user_key import has_key, seal
 from audit.errors import ConfigError, quote
 from audit.logs.adding import add
@@ -89,16 +89,43 @@ def count_reference(
         given = Frames(log=reference, labels=None if frames is None else frames.labels)
         cells = count(source_of(data, folder, columns, given), columns)
     else:
-        files = log_files(folder, str(reference))
-        log = set(log_files(folder, str(data.log))) if frames is None and _is_files(data) else set()
-        if both := [file for file in files if file in log]:
-            raise ConfigError(
-                f"file {quote(both[0].name)} belongs to the log and to its reference; its rows would count twice."
-            )
+        files, log = reference_files(reference, data, folder, frames)
         if columns.id is not None and log:
-            open_files([*files, *sorted(log)], columns.identity(), fingerprint=False, text=columns.text)
+            open_files([*files, *log], columns.identity(), fingerprint=False, text=columns.text)
         cells = _of_files(files, data, folder, columns, "", kept)
+        with require_files((*files, *log)):
+            cells = replace(cells, repeated=(*cells.repeated, *_copies(files, log)))
     return replace(cells, keys=cells.keys.assign(**{WINDOW: REFERENCE}))
+
+
+def reference_files(
+    reference: str | Path, data: DataTable, folder: Path, frames: Frames | None
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Return the files of the reference, and those of the log.
+
+    Raises
+    ------
+    AuditError
+        If there are none, or a file belongs to both.
+    """
+    files = log_files(folder, str(reference), what="[monitor] reference")
+    log = log_files(folder, str(data.log)) if frames is None and _is_files(data) else ()
+    if both := [file for file in files if file in log]:
+        raise ConfigError(
+            f"file {quote(both[0].name)} belongs to the log and to its reference; its rows would count twice."
+        )
+    return files, log
+
+
+def _copies(files: Sequence[Path], log: Sequence[Path]) -> tuple[str, ...]:
+    """Name the files that hold the same bytes as one of the log."""
+    sizes: dict[int, list[Path]] = {}
+    for file in log:
+        sizes.setdefault(file.stat().st_size, []).append(file)
+    alike = {file: sizes.get(file.stat().st_size, ()) for file in files}
+    return tuple(
+        file.name for file, others in alike.items() if file_sha256(file) in {file_sha256(other) for other in others}
+    )
 
 
 def _of_files(

@@ -28,9 +28,9 @@ from audit.logs.sources import TALLIES
 from audit.logs.versions import shadow_notes
 from audit.logs.windows import REFERENCE_NAME, WINDOWS
 from audit.monitoring.dividing import answers_alone, digest_of, divide_by_window, windows_until
-from audit.monitoring.from_record import is_record, reference_from
+from audit.monitoring.from_record import is_record, read_reference, reference_from
 from audit.monitoring.reference import Reference, has_alarm, own_log, reference_of
-from audit.monitoring.tallies import count_reference, count_windows
+from audit.monitoring.tallies import count_reference, count_windows, reference_files
 from audit.statistics.sequential import LONGEST
 from reports.formats import render
 from reports.phrases import metric_words
@@ -102,6 +102,10 @@ def watch(asked: Watch, execute: Callable[[RunPlan], AuditRecord]) -> Iterator[W
     kept = None if asked.state is None else asked.state / TALLIES
     if asked.state is not None:
         require_folders(asked.state)
+    if is_record(asked.reference):
+        read_reference(asked.folder / str(asked.reference))
+    elif isinstance(asked.reference, str | Path):
+        reference_files(asked.reference, asked.data, asked.folder, asked.frames)
     cells = count_windows(asked.data, asked.folder, columns, window, kept, asked.frames)
     if not isinstance(asked.reference, int) and not is_record(asked.reference):
         own = count_reference(asked.reference, asked.data, asked.folder, columns, kept, asked.frames)

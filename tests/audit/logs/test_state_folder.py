@@ -30,7 +30,7 @@ prediction = "p"
 time = "{time}"
 [monitor]
 window = "month"
-reference = 1
+reference = {reference}
 state = "{state}"
 [report]
 formats = ["json"]
@@ -52,8 +52,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def monitor(*words: str, log: str = "log/*.parquet", time: str = "t", state: str = "state") -> int:
-    Path("audit.toml").write_text(CONFIG.format(log=log, time=time, state=state))
+def monitor(
+    *words: str, log: str = "log/*.parquet", time: str = "t", state: str = "state", reference: str = "1"
+) -> int:
+    Path("audit.toml").write_text(CONFIG.format(log=log, time=time, state=state, reference=reference))
     return main(["monitor", "audit.toml", *words])
 
 
@@ -113,7 +115,7 @@ def test_what_is_no_folder_is_named_before_anything_is_counted(
     assert monitor() == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert f"{place}'" in said
+    assert folder / place == Path(said.split("'")[1]) or f"{place}/latest'" in said
     assert "folder" in said
     assert contents(folder) == before
 
@@ -283,3 +285,39 @@ def test_the_exit_code_on_the_screen_is_that_of_the_program(folder: Path, capsys
     assert "(exit 1" in capsys.readouterr().out
     assert monitor("--strict") == 0
     assert "(exit 0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("state", ["n" * 300, "nul\\u0000"])
+def test_what_can_be_no_folder_is_said(folder: Path, capsys: pytest.CaptureFixture[str], state: str) -> None:
+    assert monitor(state=state) == 2
+    assert "cannot be a folder" in capsys.readouterr().err
+
+
+def broken_record(folder: Path) -> str:
+    (folder / "old.json").write_text("{}")
+    return "old.json"
+
+
+def file_of_the_log(_: Path) -> str:
+    return "log/1.parquet"
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda _: "nowhere/*.parquet", lambda _: "none.json", broken_record, file_of_the_log]
+)
+def test_a_reference_that_cannot_be_is_said_before_anything_is_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], str]
+) -> None:
+    reference = spoil(folder)
+    before = contents(folder)
+    assert monitor(reference=f'"{reference}"') == 2
+    assert "reference" in capsys.readouterr().err
+    assert contents(folder) == before
+
+
+def test_a_reference_that_is_a_copy_of_a_file_of_the_log_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(folder / "log" / "1.parquet", folder / "old.parquet")
+    assert monitor(reference='"old.parquet"') == 0
+    assert "'old.parquet': same bytes as in an earlier file of the log" in capsys.readouterr().err
