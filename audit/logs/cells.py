@@ -376,7 +376,8 @@ def _scores(cells: Cells, columns: LogColumns, target: Target, classes: tuple[st
     if several:
         mean, ties = _by_class(cells, columns, target, classes, shared)
     else:
-        mean, ties = _mean_of_bins(cells, "bin", shared), _are_tied(cells, "bin")
+        mean = _mean_of_bins(cells, "bin", shared)
+        ties = _are_tied(cells, "bin", mean)
     return _Scores(mean, ties, kinds=kinds)
 
 
@@ -390,7 +391,7 @@ def _by_class(
     if missing:
         raise DataError(f"[data.score] names no column for class {quote(missing[0])}.")
     means = [_mean_of_bins(cells, named[name], shared) for name in target.classes]
-    ties = [_are_tied(cells, named[name]) for name in target.classes]
+    ties = [_are_tied(cells, named[name], mean) for name, mean in zip(target.classes, means, strict=True)]
     if target.task == "binary":
         return means[1], ties[1]
     others = len(classes) - len(target.classes)
@@ -412,16 +413,16 @@ def _mean_of_bins(cells: Cells, place: str, shared: Mask) -> npt.NDArray[np.floa
     return mean[code]
 
 
-def _are_tied(cells: Cells, place: str) -> Mask:
-    """Tell which cells are of a bin of which all rows have one score: each sum is then a multiple of it."""
+def _are_tied(cells: Cells, place: str, mean: npt.NDArray[np.float64]) -> Mask:
+    """Tell which cells are of a bin of which all rows of their window have its mean: each sum is a multiple of it.
+
+    Other windows do not count, or later rows would change the numbers of earlier windows.
+    """
     code = pd.factorize(cells.keys[f"\t{place}"])[0]
-    score, rest = np.divmod(cells.sums[sum_of(place)].to_numpy(), cells.sums["n"].to_numpy())
-    least = np.full(int(code.max(initial=0)) + 1, np.iinfo(np.int64).max)
-    most = np.zeros_like(least)
-    np.minimum.at(least, code, score)
-    np.maximum.at(most, code, score + (rest > 0))
-    tied: Mask = (least == most)[code]
-    return tied
+    if WINDOW in cells.keys:
+        code = pd.factorize(code + (int(code.max(initial=0)) + 1) * pd.factorize(cells.keys[WINDOW])[0])[0]
+    differs = cells.sums[sum_of(place)].to_numpy() != np.rint(mean * FIXED) * cells.sums["n"].to_numpy()
+    return np.asarray(np.bincount(code, differs)[code] == 0)
 
 
 def _weights(cells: Cells) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -207,7 +207,11 @@ def average_precision(
     safe = np.where(chosen > 0, chosen, 1.0)
     precision = values / safe
     total, everything = float(values[-1]), float(chosen[-1])
-    blurred = precision if ties is None else np.where(ties[order][starts], precision, _within_bins(at, values, chosen))
+    blurred = (
+        precision
+        if ties is None
+        else np.where(np.logical_and.reduceat(ties[order], starts), precision, _within_bins(at, values, chosen))
+    )
     value = float(at @ blurred) / total
     # A row raises what stands below it: its own precision, and those of the thresholds it passes.
     gained = np.cumsum((at / safe)[::-1])[::-1]

@@ -91,3 +91,15 @@ def test_a_bin_without_weight_changes_nothing() -> None:
         whole = average_precision(y, score, weight, ties=ties).value
         rest = average_precision(*(column[weight > 0] for column in (y, score, weight)), ties=ties[weight > 0]).value
         assert whole == pytest.approx(rest, abs=1e-15)
+
+
+def test_later_rows_change_no_number_of_an_earlier_window() -> None:
+    """Scores of three digits, of which a bin holds one here and several there."""
+    months = [frame_of(month, 3, 100).assign(t=pd.Timestamp(2025, month, 1)) for month in range(1, 7)]
+
+    def second(frames: list[pd.DataFrame]) -> list[object]:
+        log = pd.concat(frames, ignore_index=True)
+        records = modelassay.monitor(log, time="t", target="y", prediction="p", score="s", positive=1, reference=1)
+        return [finding.measurement for finding in records[0].findings]
+
+    assert second(months[:2]) == second(months[:3]) == second(months)
