@@ -31,6 +31,8 @@ class LogGiven:
     label_time: str | None = None
     version: str | None = None
     model: str | None = None
+    missing: tuple[str, ...] = ()
+    """Words that stand for a missing value, in any column."""
 
 
 def log_given(
@@ -45,6 +47,7 @@ def log_given(
     version: str | None = None,
     model: str | None = None,
     label_files: object | None = None,
+    missing: tuple[str, ...] = (),
 ) -> LogGiven | None:
     """Return the log that was given, if one was.
 
@@ -60,7 +63,7 @@ def log_given(
     if log is not None or spark is not None:
         return LogGiven(
             log=log, table=table, spark=spark, dask=dask, id=id_, labels=late, label_time=label_time, version=version,
-            model=model,
+            model=model, missing=missing,
         )  # fmt: skip
     for name, value in (
         ("table", table),
@@ -134,7 +137,9 @@ def data_table(given: LogGiven, roles: Roles, settings: Settings) -> DataTable:
         reference=dict(settings.reference),
         bins={name: list(edges) for name, edges in roles.bins.items()},
         drop_missing_target=roles.drop_missing_target,
+        missing=list(given.missing),
         text=list(roles.text),
+        number=list(roles.number),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from audit.config.configuration import Config, DataTable
-from audit.config.loading import require_references, roles_of
+from audit.config.loading import reading_of, require_references, roles_of
 from audit.data.dataset import Dataset
 from audit.data.factor import Factor
 from audit.data.roles import Roles
@@ -23,6 +23,7 @@ from audit.logs.engines import open_dask, open_spark
 from audit.logs.frames import open_frame
 from audit.logs.known_labels import labels_by_answer
 from audit.logs.label_times import doubts
+from audit.logs.reading import can_decode, is_csv
 from audit.logs.sources import Source, log_files, open_files, open_table
 from audit.logs.versions import shadow_notes
 from reports.record import SplitInfo
@@ -66,7 +67,7 @@ def columns_of(data: DataTable, *, features: bool = False) -> LogColumns:
         sensitive=tuple(data.sensitive),
         features=tuple(data.features or ()) if features else (),
         bins={name: tuple(edges) for name, edges in data.bins.items()},
-        text=tuple(sorted({*data.text, *deciders.values()})),
+        reading=replace(reading_of(data), text=tuple(sorted({*data.text, *deciders.values()})), stated=()),
         weight=data.weight,
         cluster=data.cluster,
         time=data.time,
@@ -112,19 +113,21 @@ def source_of(data: DataTable, folder: Path, columns: LogColumns, frames: Frames
     DataError, MissingExtra
         If it cannot be opened.
     """
-    needed = columns.parts()
+    needed, reading = columns.parts(), columns.reading
     if frames is not None:
-        return open_frame(frames.log, needed, labels=frames.labels)
+        return open_frame(frames.log, needed, labels=frames.labels, missing=reading.missing)
     labels = data.late_labels
     if data.spark is not None:
-        return open_spark(data.spark, data.table, needed, labels=labels)
+        return open_spark(data.spark, data.table, needed, labels=labels, missing=reading.missing)
     late = log_files(folder, labels, what="labels") if labels else ()
     if data.table:
-        return open_table(folder / str(data.log), data.table, needed, labels=late, text=columns.text)
+        return open_table(folder / str(data.log), data.table, needed, labels=late, reading=reading)
     files = log_files(folder, str(data.log or data.test))
+    if reading.number and not is_csv(files[0]):
+        raise ConfigError("[data] number is for CSV files; of others write columns of numbers as numbers.")
     if data.dask is not None:
-        return open_dask(data.dask, files, needed, labels=late)
-    return open_files(files, needed, labels=late, text=columns.text)
+        return open_dask(data.dask, files, needed, labels=late, missing=reading.missing)
+    return open_files(files, needed, labels=late, reading=reading)
 
 
 def load_log(data: DataTable, settings: Settings, folder: Path, frames: Frames | None = None) -> Log:
@@ -205,7 +208,14 @@ def is_counted(config: Config, folder: Path) -> bool:
     if data.rows == "keep" or not _can_be_counted(config):
         return False
     many = data.cluster is None and _rows_of(folder / str(data.test)) > MANY_ROWS
-    return data.rows == "count" or many
+    return data.rows == "count" or (many and _is_read_alike(data))
+
+
+def _is_read_alike(data: DataTable) -> bool:
+    """Tell whether a table of predictions can be counted as it is written."""
+    if not is_csv(Path(str(data.test))):
+        return not data.number
+    return can_decode(data.csv.encoding)
 
 
 def _can_be_counted(config: Config) -> bool:

@@ -144,21 +144,42 @@ def _parse(stream: IO[bytes], source: Source, **options: object) -> pd.DataFrame
 
 
 def _require_encoding(stream: IO[bytes], path: Path, reading: Reading) -> None:
+    if reading.encoding:
+        require_known_encoding(reading.encoding)
+        return
     head = stream.read(4)
     stream.seek(0)
-    if reading.encoding:
-        try:
-            "".encode(reading.encoding)
-        except LookupError:
-            raise DataError(
-                f"[data.csv] encoding {quote(reading.encoding)} is not known; expected e.g. 'utf-8', 'latin-1'."
-            ) from None
-        return
     if (name := ENCODINGS.get(head[:2])) is not None:
         raise DataError(
             f"cannot read {quote(path.name)}: it is written in {name.upper()}, expected UTF-8; "
             f'state [data.csv] encoding = "{name}", or save it as UTF-8.'
         )
+
+
+def require_known_encoding(name: str) -> None:
+    """Refuse an encoding that Python does not know.
+
+    Raises
+    ------
+    DataError
+        With examples.
+    """
+    try:
+        "".encode(name or "utf-8")
+    except LookupError:
+        raise DataError(f"[data.csv] encoding {quote(name)} is not known; expected e.g. 'utf-8', 'latin-1'.") from None
+
+
+def require_utf8(path: Path) -> None:
+    """Refuse a file that begins as one in another encoding does.
+
+    Raises
+    ------
+    DataError
+        With what to state.
+    """
+    with path.open("rb") as stream:
+        _require_encoding(stream, path, Reading())
 
 
 def _no_unicode(path: Path, error: UnicodeDecodeError) -> DataError:
@@ -195,19 +216,26 @@ def _header(stream: IO[bytes], source: Source) -> tuple[str, ...]:
         if name in seen:
             raise DataError(f"{quote(path.name)} has two columns {quote(name)}; rename or drop one.")
         seen.add(name)
-    _require_separator(names, source)
+    require_separator(names, path.name, separator)
     return tuple(names)
 
 
-def _require_separator(names: Sequence[str], source: Source) -> None:
-    other = next((sign for sign in ";\t|," if sign != source.separator and sign in names[0]), None)
+def require_separator(names: Sequence[str], file: str, separator: str) -> None:
+    """Refuse a header of one column that holds another separator.
+
+    Raises
+    ------
+    DataError
+        With what to state.
+    """
+    other = next((sign for sign in ";\t|," if sign != separator and names and sign in names[0]), None)
     if len(names) == 1 and other is not None:
         sign = "\\t" if other == "\t" else other
         way = " (or the suffix .tsv)" if other == "\t" else ""
         decimal = ', and decimal = "," if its numbers have a decimal comma' if other == ";" else ""
         raise DataError(
-            f"{quote(source.path.name)} has one column, {quote(names[0])}: it looks separated by {other!r}; expected "
-            f'{source.separator!r}{way}. State [data.csv] separator = "{sign}"{decimal}.'
+            f"{quote(file)} has one column, {quote(names[0])}: it looks separated by {other!r}; expected "
+            f'{separator!r}{way}. State [data.csv] separator = "{sign}"{decimal}.'
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
 
 import pandas as pd
 
@@ -36,7 +35,7 @@ def as_numbers(words: pd.Series, reading: Reading) -> pd.Series:
     [1234.5, 2.0, nan]
     """
     if reading.thousands:
-        grouped = words.astype(str).str.fullmatch(_group(reading.decimal or ".", reading.thousands))
+        grouped = words.astype(str).str.fullmatch(pattern_of_groups(reading.decimal or ".", reading.thousands))
         words = words.mask(grouped, words.astype(str).str.replace(reading.thousands, "", regex=False))
     if reading.decimal == ",":
         written = words.astype(str)
@@ -45,10 +44,15 @@ def as_numbers(words: pd.Series, reading: Reading) -> pd.Series:
     return pd.to_numeric(words, errors="coerce")
 
 
-@cache
-def _group(decimal: str, thousands: str) -> re.Pattern[str]:
-    """Match numbers of thousands: groups of three digits, the first neither empty nor led by zero."""
-    return re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(decimal)}\d+)?")
+def pattern_of_groups(decimal: str, thousands: str) -> str:
+    """Return the pattern of numbers of thousands: groups of three digits, the first neither empty nor led by zero.
+
+    Examples
+    --------
+    >>> [bool(re.fullmatch(pattern_of_groups(",", "."), word)) for word in ("1.234,5", "1.23")]
+    [True, False]
+    """
+    return rf"[+-]?[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(decimal)}\d+)?"
 
 
 def require_declared(name: str, odd: Sequence[str]) -> None:

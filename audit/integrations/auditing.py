@@ -216,7 +216,7 @@ def run(
     column, model = (str(model), None) if has_column else (None, model)
     given = log_given(
         log, labels, table=table, spark=spark, dask=dask, id_=id, label_time=label_time, version=version, model=column,
-        label_files=label_files,
+        label_files=label_files, missing=to_tuple(missing),
     )  # fmt: skip
     parts, output_column = one_target(parts_of(X, y, test, train, log=given, model=model), output_column, model)
     roles = roles_given(

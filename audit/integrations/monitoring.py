@@ -47,7 +47,9 @@ def monitor(
     favorable: object | None = None,
     order: Iterable[object] = (),
     bins: Mapping[str, tuple[float, ...]] | None = None,
+    missing: Iterable[str] = (),
     text: Iterable[str] = (),
+    number: Iterable[str] = (),
     names: Mapping[str, Mapping[object, str]] | None = None,
     settings: Settings | None = None,
     policy: Policy | str | Path | None = None,
@@ -86,7 +88,9 @@ def monitor(
     judge_again : bool
         Judge windows again that the rules of another time have judged; without it they keep those verdicts, and new and
         changed windows and the last one are judged by the rules of now.
-    task, positive, favorable, order, bins, text, names, settings, policy, select, ignore, override, card, seed
+    task, positive, favorable, order, bins, missing, text, number, names, settings, policy, select, ignore
+        As for :func:`audit.integrations.auditing.run`.
+    override, card, seed
         As for :func:`audit.integrations.auditing.run`.
 
     Returns
@@ -114,11 +118,11 @@ def monitor(
         target,
         task=task, positive=positive, favorable=favorable, order=order, names=names, sensitive=sensitive,
         features=features, bins=bins, prediction=prediction, score=score, weight=weight, cluster=cluster, time=time,
-        text=text, labels=labels,
+        text=text, number=number, labels=labels,
     )  # fmt: skip
     given = log_given(
         log, labels, table=table, spark=spark, dask=dask, id_=id, label_time=label_time, version=version, model=model,
-        label_files=label_files,
+        label_files=label_files, missing=to_tuple(missing),
     )  # fmt: skip
     if given is None:
         raise ConfigError("log is None; expected paths or a frame of predictions, or spark and table.")

@@ -7,12 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from audit.data.reading import Reading
 from audit.errors import DataError, hint, quote, quote_all
 from audit.logs.column_types import common_type, require_one_type, types_of_nothing
 from audit.logs.connection import connect
 from audit.logs.joining import FILE, is_value, quote_sql
 from audit.logs.reading import (
     CsvFile,
+    as_number,
     first_lines,
     is_csv,
     look_at,
@@ -47,7 +49,7 @@ class Agreement(NamedTuple):
         return read_parquet(connection, files, self.types)
 
 
-def agreement_of(files: Sequence[Path], columns: Mapping[str, str], text: Collection[str] = ()) -> Agreement:
+def agreement_of(files: Sequence[Path], columns: Mapping[str, str], reading: Reading | None = None) -> Agreement:
     """Return what files have in common that are read as one log, though not all at once.
 
     Parameters
@@ -56,8 +58,8 @@ def agreement_of(files: Sequence[Path], columns: Mapping[str, str], text: Collec
         Parquet files, or CSV files.
     columns : mapping of column to the part it plays
         Those that are needed of every file.
-    text : collection of str
-        Columns of CSV files that are read as they are written.
+    reading : Reading, optional
+        How CSV files are written.
 
     Raises
     ------
@@ -73,6 +75,7 @@ def agreement_of(files: Sequence[Path], columns: Mapping[str, str], text: Collec
             f"log {quote(files[0].name)}: files end in {quote_all(sorted(kinds))}; expected .parquet, or .csv or .tsv. "
             "A DuckDB file needs [data] table, the table to count."
         )
+    reading = Reading() if reading is None else reading
     looks: dict[Path, CsvFile] = {}
     schemas: dict[Path, dict[str, str]] = {}
     with connect(*files) as connection:
@@ -81,29 +84,29 @@ def agreement_of(files: Sequence[Path], columns: Mapping[str, str], text: Collec
                 raise DataError(f"log file {quote(file.name)} is empty, without even a header; remove it.")
             try:
                 if is_csv(file):
-                    _require_few_columns(file)
-                    looks[file] = look_at(connection, file, text)
+                    _require_few_columns(file, reading)
+                    looks[file] = look_at(connection, file, reading)
                     schemas[file] = dict(looks[file].types)
                 else:
                     relation = read_parquet(connection, [file], {})
                     schemas[file] = dict(zip(relation.columns, map(str, relation.types), strict=True))
-                _require_unique(connection, file, list(schemas[file]), columns)
+                _require_unique(connection, file, list(schemas[file]), columns, reading)
             except duckdb.Error as error:
                 raise DataError(f"log file {quote(file.name)} cannot be read: {say_briefly(error)}.") from error
         require_columns(schemas, columns)
         if looks:
             _require_rows(connection, looks)
-            types = _types_of_csv(connection, looks, schemas, columns, text)
+            types = _types_of_csv(connection, looks, schemas, columns, reading)
         else:
             types = types_of_nothing(schemas, columns)
     require_one_type(schemas, columns)
     return Agreement(types, {file: tuple(schema[name] for name in columns) for file, schema in schemas.items()}, looks)
 
 
-def _require_few_columns(file: Path) -> None:
+def _require_few_columns(file: Path, reading: Reading) -> None:
     """Refuse a CSV file of very many columns, each of which takes its reader time and memory whether needed or not."""
-    head = "".join(first_lines(file, 1))
-    count = max(head.count(","), head.count("\t")) + 1
+    head = "".join(first_lines(file, 1, reading))
+    count = max(head.count(sign) for sign in (",", "\t", ";", separator(file, reading))) + 1
     if count > MOST_COLUMNS:
         raise DataError(
             f"log file {quote(file.name)} has about {count:,} columns; of CSV files at most {MOST_COLUMNS:,} are read. "
@@ -112,13 +115,17 @@ def _require_few_columns(file: Path) -> None:
 
 
 def _require_unique(
-    connection: duckdb.DuckDBPyConnection, file: Path, known: Sequence[str], columns: Collection[str]
+    connection: duckdb.DuckDBPyConnection,
+    file: Path,
+    known: Sequence[str],
+    columns: Collection[str],
+    reading: Reading,
 ) -> None:
     """Refuse a column that a file has twice, of which DuckDB would read the first in silence and rename the others."""
     renamed = {name.lower() for name in known}
     for name in (column for column in columns if f"{column}_1".lower() in renamed):
         if is_csv(file):
-            names = next(csv.reader(first_lines(file, 1), delimiter=separator(file)), [])
+            names = next(csv.reader(first_lines(file, 1, reading), delimiter=separator(file, reading)), [])
         else:
             query = "SELECT DISTINCT path_in_schema, column_id FROM parquet_metadata(?)"
             names = [str(row[0]) for row in connection.execute(query, [pattern_of(file)]).fetchall()]
@@ -161,16 +168,19 @@ def _types_of_csv(
     looks: Mapping[Path, CsvFile],
     schemas: Mapping[Path, dict[str, str]],
     columns: Mapping[str, str],
-    text: Collection[str],
+    reading: Reading,
 ) -> dict[str, str]:
     """Return the types in which columns of CSV files are read, and bring those of files up to date."""
     for name, part in columns.items():
         own = {file: schema[name] for file, schema in schemas.items()}
         words = [looks[file] for file, kind in own.items() if kind == "VARCHAR"]
         stated = set(own.values()) - {"VARCHAR"}
-        if words and part in ("score", "weight") and _are_numbers(connection, words, name):
+        asked = part in ("score", "weight") or bool(reading.thousands) or name in reading.number
+        if words and name not in reading.text and asked and _are_numbers(connection, words, name):
             stated |= {"DOUBLE"}
-        elif not words or not stated or name in text or _have_values(connection, words, name):
+        elif words and name in reading.number:
+            raise DataError(_no_numbers(connection, words, name))
+        elif not words or not stated or name in reading.text or _have_values(connection, words, name):
             continue
         for look in words:  # as in the other files
             schemas[look.path][name] = common_type(stated)
@@ -182,24 +192,34 @@ def _types_of_csv(
 
 def _are_numbers(connection: duckdb.DuckDBPyConnection, files: Sequence[CsvFile], name: str) -> bool:
     """Tell whether a column that DuckDB takes for words, as it does with `inf`, holds numbers and nothing else."""
-    column = quote_sql(name)
-    facts = f"count(*) FILTER ({_is_no(column, 'DOUBLE')}), count({column})"
+    facts = f"count(*) FILTER ({_is_no(name, 'DOUBLE', files[0].reading)}), count({quote_sql(name)})"
     bad, rows = read_csv(connection, files, {name: "VARCHAR"}).aggregate(facts).fetchall()[0]
     return not bad and bool(rows)
+
+
+def _no_numbers(connection: duckdb.DuckDBPyConnection, files: Sequence[CsvFile], name: str) -> str:
+    """Say what a column holds that must hold numbers."""
+    words = read_csv(connection, files, {name: "VARCHAR"}).filter(_is_no(name, "DOUBLE", files[0].reading))
+    odd = [row[0] for row in words.project(quote_sql(name)).distinct().order("1").limit(5).fetchall()]
+    return (
+        f"column {quote(name)} must hold numbers and holds {quote_all(odd) or 'no value'}; name in [data] missing what "
+        "stands for a missing value."
+    )
 
 
 def _have_values(connection: duckdb.DuckDBPyConnection, files: Sequence[CsvFile], name: str) -> bool:
     """Tell whether a column of words holds others than those that stand for no value."""
     words = read_csv(connection, files, {name: "VARCHAR"})
-    return bool(words.filter(is_value(quote_sql(name))).limit(1).fetchall())
+    return bool(words.filter(is_value(quote_sql(name), files[0].reading.missing)).limit(1).fetchall())
 
 
-def _is_no(column: str, type_: str) -> str:
+def _is_no(name: str, type_: str, reading: Reading) -> str:
     """Write the condition that a value is not of a type."""
-    return f"{is_value(column)} AND TRY_CAST({column} AS {type_}) IS NULL"
+    column = quote_sql(name)
+    return f"{is_value(column, reading.missing)} AND TRY_CAST({as_number(column, reading)} AS {type_}) IS NULL"
 
 
-def unreadable(files: Sequence[Path], columns: Collection[str], text: Collection[str] = ()) -> str:
+def unreadable(files: Sequence[Path], columns: Collection[str], reading: Reading) -> str:
     """Say which value of which CSV file is not of the type of its column; ``""`` where all are.
 
     Parameters
@@ -207,17 +227,16 @@ def unreadable(files: Sequence[Path], columns: Collection[str], text: Collection
     files : sequence of Path
     columns : collection of str
         Those that were to be read.
-    text : collection of str
-        Those of them that are read as they are written.
+    reading : Reading
     """
     if not files or not is_csv(files[0]):
         return ""
     with connect(*files) as connection:
-        looks = [look_at(connection, file, text) for file in files]
+        looks = [look_at(connection, file, reading) for file in files]
         for name in (name for name in columns if all(name in look.types for look in looks)):
             type_ = common_type({look.types[name] for look in looks})
             words = read_csv(connection, looks, {name: "VARCHAR"})
-            for value, file in words.filter(_is_no(quote_sql(name), type_)).limit(1).fetchall():
+            for value, file in words.filter(_is_no(name, type_, reading)).limit(1).fetchall():
                 return (
                     f"column {quote(name)} holds {quote(value)} in {quote(Path(file).name)}, where other rows hold "
                     f"{type_}; write it in one type"

@@ -236,7 +236,7 @@ def answers(
     for name in columns.groups():
         most = MOST_LEVELS if name in columns.sensitive else MOST_GROUPS
         values = cells.keys[name]
-        if name in columns.text:
+        if name in columns.reading.text:
             values = pd.Series(label_texts(values), name=name, dtype=object)
         keys[address_name(name)] = factor = group_factor(values, columns.bins.get(name), most=most)
         if len(factor.levels) > MOST_GROUPS:
@@ -358,6 +358,10 @@ def _predict(
 def _scores(cells: Cells, columns: LogColumns, target: Target, classes: tuple[str, ...], shared: Mask) -> _Scores:
     if columns.score is None:
         return _Scores(None, reason="the log has no scores")
+    named = set(target.classes) if isinstance(columns.score, str) else {label_text(name) for name in columns.score}
+    missing = [name for name in target.classes if name not in named]
+    if missing:
+        raise DataError(f"[data.score] names no column for class {quote(missing[0])}.")
     if BIN not in cells.keys:
         what = (
             "scores, of too many combinations"
@@ -387,9 +391,6 @@ def _by_class(
     """Return the mean scores of each cell's bins, a column a class; of the positive one alone in a binary task."""
     assert columns.score is not None  # noqa: S101 -- asked for by the caller
     named = {label_text(name): f"bin {at}" for at, name in enumerate(columns.score)}
-    missing = [name for name in target.classes if name not in named]
-    if missing:
-        raise DataError(f"[data.score] names no column for class {quote(missing[0])}.")
     means = [_mean_of_bins(cells, named[name], shared) for name in target.classes]
     ties = [_are_tied(cells, named[name], mean) for name, mean in zip(target.classes, means, strict=True)]
     if target.task == "binary":

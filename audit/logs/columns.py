@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from audit.data.reading import Reading
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogColumns:
@@ -25,8 +27,8 @@ class LogColumns:
     """Further columns whose distribution is watched."""
     bins: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Edges at which a numeric key is cut; continuous numbers need them."""
-    text: tuple[str, ...] = ()
-    """Columns whose numbers are names, as ZIP codes are."""
+    reading: Reading = field(default_factory=Reading)
+    """How files are written, and which words stand for no value."""
     weight: str | None = None
     cluster: str | None = None
     """Rows of one cluster, such as a person's, are not independent."""

@@ -72,7 +72,7 @@ def count(source: Source, columns: LogColumns, *, window: str = "") -> Cells:
     except DataError:
         raise
     except Exception as error:
-        why = missing_of(source.files) or unreadable(source.files, tuple(columns.parts()), columns.text)
+        why = missing_of(source.files) or unreadable(source.files, tuple(columns.parts()), columns.reading)
         why = why or say_briefly(error)
         raise DataError(f"log {quote(source.name)} cannot be counted: {why}.") from error
     if sizes:

@@ -26,7 +26,9 @@ _SECONDS = 10
 _SPARK_PORT = 15002
 
 
-def open_spark(address: str, table: str, columns: Mapping[str, str], *, labels: str = "") -> Source:
+def open_spark(
+    address: str, table: str, columns: Mapping[str, str], *, labels: str = "", missing: Sequence[str] = ()
+) -> Source:
     """Open a table of a Spark session, by its Connect address (``sc://…``) or ``local[…]``.
 
     Parameters
@@ -35,6 +37,8 @@ def open_spark(address: str, table: str, columns: Mapping[str, str], *, labels: 
     columns : mapping of column to the part it plays
     labels : str
         Table of labels that came later.
+    missing : sequence of str
+        Words that stand for no value.
 
     Raises
     ------
@@ -57,7 +61,7 @@ def open_spark(address: str, table: str, columns: Mapping[str, str], *, labels: 
     except Exception as error:
         why = " ".join(str(error).split())[:200].rstrip(".")
         raise DataError(f"table {quote(table)} cannot be opened on Spark: {why}.") from error
-    return open_frame(log, columns, name=table, labels=late)
+    return open_frame(log, columns, name=table, labels=late, missing=missing)
 
 
 def _require_answer(address: str) -> None:
@@ -74,7 +78,12 @@ def _require_answer(address: str) -> None:
 
 
 def open_dask(
-    address: str, files: Sequence[Path], columns: Mapping[str, str], *, labels: Sequence[Path] = ()
+    address: str,
+    files: Sequence[Path],
+    columns: Mapping[str, str],
+    *,
+    labels: Sequence[Path] = (),
+    missing: Sequence[str] = (),
 ) -> Source:
     """Open Parquet files that Dask reads and counts.
 
@@ -87,6 +96,8 @@ def open_dask(
     columns : mapping of column to the part it plays
     labels : sequence of Path
         Files with identifier and target of rows whose label came later.
+    missing : sequence of str
+        Words that stand for no value.
 
     Raises
     ------
@@ -108,7 +119,7 @@ def open_dask(
     of_labels = {name: part for name, part in columns.items() if part in ("id", *LATER)}
     log, late = _read(files, own), _read(labels, of_labels) if labels else None
     held = _threads() if address == HERE else _client(address)
-    source = open_frame(log, columns, name=name_of(files), labels=late)
+    source = open_frame(log, columns, name=name_of(files), labels=late, missing=missing)
     return replace(source, files=tuple(files), sha256=files_sha256((*files, *labels)), held=held)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from audit.data.columns import label_texts
 from audit.errors import DataError, quote
 from audit.logs.agreement import require_columns
 from audit.logs.joining import LATER, NAMELESS, contradicting, differing_ids, future, is_shadowed, nameless, twice
+from audit.logs.missing import without_missing
 from audit.logs.numbers import is_number
 from audit.logs.reading import say_briefly
 from audit.logs.sources import Source
@@ -29,7 +30,14 @@ SQL = ("duckdb", "pyspark", "sqlframe")
 """Engines that compare times of UTC with times without a zone; others refuse to."""
 
 
-def open_frame(frame: object, columns: Mapping[str, str], *, name: str = "", labels: object | None = None) -> Source:
+def open_frame(
+    frame: object,
+    columns: Mapping[str, str],
+    *,
+    name: str = "",
+    labels: object | None = None,
+    missing: Sequence[str] = (),
+) -> Source:
     """Take a frame that Narwhals knows: pandas, Polars, PyArrow, DuckDB, Dask, Spark.
 
     Parameters
@@ -40,6 +48,8 @@ def open_frame(frame: object, columns: Mapping[str, str], *, name: str = "", lab
         What the record calls it; the engine's name without one.
     labels : object, optional
         Frame of the same library with identifier and target of rows whose label came later.
+    missing : sequence of str
+        Words that stand for no value.
 
     Raises
     ------
@@ -51,10 +61,10 @@ def open_frame(frame: object, columns: Mapping[str, str], *, name: str = "", lab
     name = name or f"{log.implementation.value} frame"
     named = {part: column for column, part in columns.items()}
     try:
-        log = _in_utc(log, own, name)
+        log = _in_utc(without_missing(log, own, missing), own, name)
         shadowed = "id" in named and _require_unique(log, named, name)
         if labels is not None:
-            log = _join(log, labels, columns, name)
+            log = _join(log, labels, columns, name, missing)
         _require_past(log, named, name)
     except DataError:
         raise
@@ -229,13 +239,15 @@ def _repeated(log: nw.LazyFrame[Any], names: list[str]) -> pd.Series:
     return _row(counts.select(ids=nw.len(), rows=nw.col("n").sum(), example=nw.col(id_).min()))
 
 
-def _join(log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], name: str) -> nw.LazyFrame[Any]:
+def _join(
+    log: nw.LazyFrame[Any], labels: object, columns: Mapping[str, str], name: str, missing: Sequence[str]
+) -> nw.LazyFrame[Any]:
     """Put labels that came later beside their rows."""
     nw = _nw()
     own = {column: part for column, part in columns.items() if part in ("id", *LATER)}
     named = {part: column for column, part in own.items()}
     id_, target = named["id"], named["target"]
-    late = _in_utc(_open(labels, own, "labels"), own, "labels")
+    late = _in_utc(without_missing(_open(labels, own, "labels"), own, missing), own, "labels")
     if late.implementation is not log.implementation:
         raise DataError(
             f"labels are a {late.implementation.value} frame and {quote(name)} is of {log.implementation.value}; "

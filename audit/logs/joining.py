@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,15 +37,17 @@ def quote_sql(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def is_value(column: str) -> str:
+def is_value(column: str, missing: Sequence[str] = ()) -> str:
     """Write the condition that a word does not stand for a missing value.
 
     Parameters
     ----------
     column : str
         A quoted name.
+    missing : sequence of str
+        Words that do so beside the usual ones.
     """
-    return f"{column} NOT IN ({', '.join(map(literal, MISSING_TEXTS))})"
+    return f"{column} NOT IN ({', '.join(map(literal, (*MISSING_TEXTS, *missing)))})"
 
 
 def as_time(column: str, type_: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audit.data.reading import Reading
 from audit.data.tables import files_sha256
 from audit.errors import DataError, hint, quote, quote_all
 from audit.logs import joining
@@ -16,6 +17,7 @@ from audit.logs.agreement import Agreement, agreement_of, require_columns
 from audit.logs.column_types import family_of
 from audit.logs.connection import connect
 from audit.logs.joining import FILE, quote_sql
+from audit.logs.missing import without_missing
 from audit.logs.reading import say_briefly
 from audit.logs.vanished import require_files
 
@@ -122,7 +124,7 @@ def open_files(
     *,
     fingerprint: bool = True,
     labels: Sequence[Path] = (),
-    text: Collection[str] = (),
+    reading: Reading | None = None,
     agreement: Agreement | None = None,
 ) -> Source:
     """Open Parquet or CSV files as one log.
@@ -137,8 +139,8 @@ def open_files(
         Whether the files' contents are hashed.
     labels : sequence of Path
         Files with identifier and target of rows whose label came later.
-    text : collection of str
-        Columns of a CSV file that are read as they are written, zeros in front included.
+    reading : Reading, optional
+        How CSV files are written, and which words stand for no value.
     agreement : Agreement, optional
         What these files have in common with others of the log, where they have been looked at.
 
@@ -153,10 +155,10 @@ def open_files(
     needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
     with require_files((*files, *labels)):
         connection = connect(*files, *labels)
-        agreement = agreement_of(files, needed, text) if agreement is None else agreement
+        agreement = agreement_of(files, needed, reading) if agreement is None else agreement
         try:
             relation = agreement.read(connection, files)
-            relation, shadowed = join_labels(connection, relation, columns, labels, text)
+            relation, shadowed = join_labels(connection, relation, columns, labels, reading)
         except duckdb.Error as error:
             raise DataError(f"log file {quote(files[0].name)} cannot be read: {say_briefly(error)}.") from error
         digest = files_sha256((*files, *labels)) if fingerprint else ""
@@ -172,7 +174,7 @@ def open_table(
     columns: Mapping[str, str],
     *,
     labels: Sequence[Path] = (),
-    text: Collection[str] = (),
+    reading: Reading | None = None,
 ) -> Source:
     """Open a table or view of a DuckDB file, read only; labels that came later as in :func:`open_files`.
 
@@ -202,7 +204,7 @@ def open_table(
         schema = dict(zip(relation.columns, map(str, relation.types), strict=True))
         needed = {name: part for name, part in columns.items() if not (labels and part in joining.LATER)}
         require_columns({database: schema}, needed)
-        relation, shadowed = join_labels(connection, relation, columns, labels, text)
+        relation, shadowed = join_labels(connection, relation, columns, labels, reading)
     except duckdb.Error as error:
         raise DataError(f"database {quote(database.name)} cannot be read: {say_briefly(error)}.") from error
     return Source(
@@ -216,7 +218,7 @@ def join_labels(
     relation: duckdb.DuckDBPyRelation,
     columns: Mapping[str, str],
     labels: Sequence[Path] = (),
-    text: Collection[str] = (),
+    reading: Reading | None = None,
 ) -> tuple[duckdb.DuckDBPyRelation, bool]:
     """Return a log's columns with times read, identifiers checked, and labels that came later beside their rows.
 
@@ -228,6 +230,7 @@ def join_labels(
         If times cannot be read, identifiers stand twice, or labels contradict each other.
     """
     named = {part: name for name, part in columns.items()}
+    relation = _without(relation, columns, reading)
     relation.create_view("log", replace=True)
     types = dict(zip(relation.columns, map(str, relation.types), strict=True))
     times = joining.require_times(connection, "log", named, types, "time")
@@ -238,7 +241,7 @@ def join_labels(
     query = f"SELECT {joining.select_columns(own, times, files=FILE in relation.columns)} FROM log"  # noqa: S608 -- quoted
     if labels:
         needed = {name: part for name, part in columns.items() if part in ("id", *joining.LATER)}
-        late = agreement_of(labels, needed, text).read(connection, labels)
+        late = _without(agreement_of(labels, needed, reading).read(connection, labels), needed, reading)
         late.create_view("late", replace=True)
         kinds = dict(zip(late.columns, map(str, late.types), strict=True))
         if family_of(kinds[named["id"]]) != family_of(types[named["id"]]):
@@ -249,3 +252,14 @@ def join_labels(
         query = f"SELECT * FROM ({query}) LEFT JOIN ({unique}) USING ({quote_sql(named['id'])})"  # noqa: S608
     joining.require_past(connection, f"({query})", named)
     return connection.sql(query), shadowed
+
+
+def _without(
+    relation: duckdb.DuckDBPyRelation, columns: Collection[str], reading: Reading | None
+) -> duckdb.DuckDBPyRelation:
+    import narwhals.stable.v2 as nw
+
+    if reading is None or not reading.missing:
+        return relation
+    kept: duckdb.DuckDBPyRelation = without_missing(nw.from_native(relation), columns, reading.missing).to_native()
+    return kept

@@ -91,7 +91,7 @@ def count_reference(
     else:
         files, log = reference_files(reference, data, folder, frames)
         if columns.id is not None and log:
-            open_files([*files, *log], columns.identity(), fingerprint=False, text=columns.text)
+            open_files([*files, *log], columns.identity(), fingerprint=False, reading=columns.reading)
         cells = _of_files(files, data, folder, columns, "", kept)
         with require_files((*files, *log)):
             cells = replace(cells, repeated=(*cells.repeated, *_copies(files, log)))
@@ -140,13 +140,17 @@ def _of_these(
     files: Sequence[Path], late: Sequence[Path], columns: LogColumns, window: str, kept: Path | None
 ) -> Cells:
     needed = {name: part for name, part in columns.parts().items() if not (late and part in LATER)}
-    agreement = agreement_of(files, needed, columns.text)
+    agreement = agreement_of(files, needed, columns.reading)
     shadowed = False
     if columns.id is not None:  # an identifier must not stand in two files
-        shadowed = open_files(files, columns.identity(), fingerprint=False, agreement=agreement).shadowed
+        shadowed = open_files(
+            files, columns.identity(), fingerprint=False, reading=columns.reading, agreement=agreement
+        ).shadowed
 
     def open_some(some: Sequence[Path]) -> Source:
-        return open_files(some, columns.parts(), fingerprint=False, labels=late, text=columns.text, agreement=agreement)
+        return open_files(
+            some, columns.parts(), fingerprint=False, labels=late, reading=columns.reading, agreement=agreement
+        )
 
     states = {file: _state(file) for file in (*files, *late)}
     how = f"{columns}\0{agreement.types}\0{window}\0{files_sha256(late) if late else ''}\0{HOW}"

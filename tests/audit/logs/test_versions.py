@@ -16,6 +16,7 @@ import modelassay
 from audit.cli import main
 from audit.config.configuration import read_config
 from audit.data.factor import Factor
+from audit.data.reading import Reading
 from audit.data.roles import Roles
 from audit.errors import AuditError, ConfigError, DataError
 from audit.evidence import Settings
@@ -29,7 +30,14 @@ from reports.record import AuditRecord, Estimate
 from reports.store import load
 
 COLUMNS = LogColumns(
-    target="y", prediction="p", sensitive=("sex",), time="t", id="id", version="v", model="m", text=("m", "v")
+    target="y",
+    prediction="p",
+    sensitive=("sex",),
+    time="t",
+    id="id",
+    version="v",
+    model="m",
+    reading=Reading(text=("m", "v")),
 )
 HOUSE = connect()
 Address = tuple[tuple[str, str], ...]
