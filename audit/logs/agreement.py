@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +15,7 @@ from audit.logs.reading import (
     CsvFile,
     as_number,
     first_lines,
+    header_of,
     is_csv,
     look_at,
     pattern_of,
@@ -125,7 +125,7 @@ def _require_unique(
     renamed = {name.lower() for name in known}
     for name in (column for column in columns if f"{column}_1".lower() in renamed):
         if is_csv(file):
-            names = next(csv.reader(first_lines(file, 1, reading), delimiter=separator(file, reading)), [])
+            names = header_of(file, reading)
         else:
             query = "SELECT DISTINCT path_in_schema, column_id FROM parquet_metadata(?)"
             names = [str(row[0]) for row in connection.execute(query, [pattern_of(file)]).fetchall()]

@@ -126,7 +126,7 @@ def look_at(connection: duckdb.DuckDBPyConnection, file: Path, reading: Reading)
     )
     if not reading.encoding:
         require_utf8(file)
-    require_separator(next(csv.reader(first_lines(file, 1, reading), delimiter=sign), []), file.name, sign)
+    require_separator(header_of(file, reading), file.name, sign)
     missing = ", ".join(map(literal, (*MISSING_TEXTS, *reading.missing)))
     numbers = f"nullstr = [{missing}], decimal_separator = {literal(reading.decimal or '.')}"
     query = (
@@ -150,6 +150,15 @@ def first_lines(file: Path, count: int, reading: Reading) -> list[str]:
         with unpacked(file, "rt", encoding=reading.encoding or "utf-8-sig", errors="replace", newline="") as lines:
             return [lines.readline(MOST_HEAD).strip("\r\n") for _ in range(count)]
     except (OSError, EOFError, zlib.error):
+        return []
+
+
+def header_of(file: Path, reading: Reading) -> list[str]:
+    """Return the names in the first line of a text file; none where it cannot be taken apart, which its reader says."""
+    csv.field_size_limit(MOST_HEAD)
+    try:
+        return next(csv.reader(first_lines(file, 1, reading), delimiter=separator(file, reading)), [])
+    except csv.Error:
         return []
 
 

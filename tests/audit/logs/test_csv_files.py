@@ -88,6 +88,12 @@ def test_numbers_in_one_file_and_words_in_another_are_refused(tmp_path: Path) ->
         rows_of(sorted(tmp_path.glob("*.csv")), {"a": "feature"})
 
 
+@pytest.mark.parametrize("name", ["n" * 200_000, '"' + "n" * 200_000 + '"', "n;m"])
+def test_a_long_name_of_a_column_is_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / "log.csv").write_text(f"a,{name}\n1,2\n3,4\n")
+    assert rows_of([tmp_path / "log.csv"], {"a": "feature"}) == Counter([(1,), (3,)])
+
+
 def test_identifiers_of_labels_are_read_as_they_are_written(tmp_path: Path) -> None:
     log, labels = tmp_path / "log.csv", tmp_path / "labels.csv"
     log.write_text("id,p\n1.10,1\n1.1,0\n")
