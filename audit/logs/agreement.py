@@ -172,6 +172,9 @@ def _types_of_csv(
 ) -> dict[str, str]:
     """Return the types in which columns of CSV files are read, and bring those of files up to date."""
     for name, part in columns.items():
+        if any(schema[name] == "BOOLEAN" for schema in schemas.values()) and not _are_truths(connection, looks, name):
+            for schema in schemas.values():
+                schema[name] = "VARCHAR" if schema[name] == "BOOLEAN" else schema[name]
         own = {file: schema[name] for file, schema in schemas.items()}
         words = [looks[file] for file, kind in own.items() if kind == "VARCHAR"]
         stated = set(own.values()) - {"VARCHAR"}
@@ -184,10 +187,7 @@ def _types_of_csv(
             continue
         for look in words:  # as in the other files
             schemas[look.path][name] = common_type(stated)
-    types = {name: common_type({schema[name] for schema in schemas.values()}) for name in columns}
-    for schema in schemas.values():  # truth values beside words are words
-        schema.update({name: "VARCHAR" for name in columns if schema[name] == "BOOLEAN"})
-    return types
+    return {name: common_type({schema[name] for schema in schemas.values()}) for name in columns}
 
 
 def _are_numbers(connection: duckdb.DuckDBPyConnection, files: Sequence[CsvFile], name: str) -> bool:
@@ -205,6 +205,14 @@ def _no_numbers(connection: duckdb.DuckDBPyConnection, files: Sequence[CsvFile],
         f"column {quote(name)} must hold numbers and holds {quote_all(odd) or 'no value'}; name in [data] missing what "
         "stands for a missing value."
     )
+
+
+def _are_truths(connection: duckdb.DuckDBPyConnection, looks: Mapping[Path, CsvFile], name: str) -> bool:
+    """Tell whether a column holds true and false and nothing else in any file: yes and no, for example, are words."""
+    files = list(looks.values())
+    column = quote_sql(name)
+    others = f"{is_value(column, files[0].reading.missing)} AND lower({column}) NOT IN ('true', 'false')"
+    return not read_csv(connection, files, {name: "VARCHAR"}).filter(others).limit(1).fetchall()
 
 
 def _have_values(connection: duckdb.DuckDBPyConnection, files: Sequence[CsvFile], name: str) -> bool:

@@ -70,6 +70,8 @@ def test_every_row_is_read_as_it_is_written(
         (("1\n", f"{2**63}\n"), [1, 2**63]),
         (("true\nfalse\n", "NA\n", '""\n'), ["True", "False", None, None]),
         (("True\nNA\nFALSE\n",), ["True", None, "False"]),
+        (("yes\nNo\n", "NA\n"), ["yes", "No", "NA"]),
+        (("true\n", "no\n"), ["true", "no"]),
         (("true\n", "perhaps\n"), ["true", "perhaps"]),
         (("NA\n", '""\n'), ["NA", None]),
     ],
