@@ -18,6 +18,7 @@ the command line turns an :class:`AuditError` into one line and exit code 2.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 
 from reports.nearest import nearest
 from reports.printable import list_names
@@ -65,8 +66,10 @@ class NotApplicable(Exception):  # noqa: N818 -- a signal, not an error
     """The question does not arise for this model or data; the text says why."""
 
 
-def quote(name: object, *, limit: int = 80) -> str:
+def quote(name: object, *, limit: int | None = None) -> str:
     """Quote a name a user chose: one line, printable, at most `limit` characters.
+
+    Unless stated these are 80, or 400 of a path, whose end says which it is.
 
     Examples
     --------
@@ -76,7 +79,8 @@ def quote(name: object, *, limit: int = 80) -> str:
     'aaaaaaaaa…'
     """
     text = _written(name)
-    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+    most = limit or (400 if isinstance(name, PurePath) else 80)
+    return repr(text if len(text) <= most else text[: most - 1] + "…")
 
 
 def _written(name: object) -> str:
