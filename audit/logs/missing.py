@@ -44,8 +44,6 @@ def without_missing(frame: nw.LazyFrame[Any], columns: Collection[str], missing:
             kept[name] = nw.when(~column.cast(nw.String).is_in(list(missing))).then(column.cast(nw.String))
         elif kind.is_numeric() and numbers:
             # Dask has no missing whole numbers
-            holding = (
-                column.cast(nw.Float64) if frame.implementation.is_dask() else column
-            )  # it has no missing integers
+            holding = column.cast(nw.Float64) if frame.implementation.is_dask() else column
             kept[name] = nw.when(~column.cast(nw.Float64).is_in(numbers)).then(holding)
     return frame.with_columns(**kept) if kept else frame

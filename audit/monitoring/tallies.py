@@ -211,8 +211,9 @@ def _counted_together(
     units = units_of_files(source, columns)
     together: dict[str, Cells] = {}
     for same in {tuple(own.items()): own for own in units.values()}.values():
-        files = [file for file in source.files if units.get(str(file)) == same]
-        together |= count_files(open_some(files), columns, window=window, scales=same)
+        files = tuple(file for file in source.files if units.get(str(file)) == same)
+        part = source if files == source.files else open_some(files)
+        together |= count_files(part, columns, window=window, scales=same)
     return together
 
 
